@@ -1,0 +1,1 @@
+//! The xskit backend of io_uring submissions.

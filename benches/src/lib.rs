@@ -1,0 +1,1 @@
+//! Benchmarks of xskit, one layer a file.

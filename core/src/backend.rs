@@ -1,0 +1,237 @@
+//! What a backend does: the handful of system calls that an AF_XDP socket takes.
+// The trait is unsafe to implement; nothing in this file is unsafe to run.
+#![allow(unsafe_code)]
+
+use core::ptr::NonNull;
+use core::time::Duration;
+
+use crate::abi::{MmapOffsets, Options, SockaddrXdp, Statistics, UmemReg};
+use crate::errno::Errno;
+
+/// The system calls of an AF_XDP socket, one method a call.
+///
+/// A backend knows nothing of rings, frames or sequence: those live in this crate, once. Methods
+/// take `&self`, since several sockets of one thread share a backend, which counts what it does
+/// ([`Calls`]) and may put kicks together: [`kick`](Self::kick) asks, [`submit`](Self::submit)
+/// does it.
+///
+/// # Safety
+/// The core turns what a backend returns into references and hands frames to the kernel on its
+/// word. An implementation must pass every call on as it is documented, in particular:
+/// - [`map`](Self::map) returns a mapping of the asked-for length that stays valid until
+///   [`unmap`](Self::unmap), shared with nothing but the kernel's side of that ring;
+/// - [`offsets`](Self::offsets) and [`options`](Self::options) return what the kernel said;
+/// - after [`close`](Self::close) the kernel neither reads nor writes the UMEM in copy mode, and
+///   in zero-copy mode only memory that it has pinned itself.
+pub unsafe trait Backend {
+    /// An open socket.
+    type Socket;
+
+    /// The backend's name, as the command line has it.
+    fn name(&self) -> &'static str;
+
+    /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)`.
+    ///
+    /// # Errors
+    /// What the call returned; EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS.
+    fn open(&self) -> Result<Self::Socket, Errno>;
+
+    /// `setsockopt(2)` at level SOL_XDP.
+    ///
+    /// # Errors
+    /// What the call returned.
+    fn set_option(&self, socket: &Self::Socket, option: SetOption) -> Result<(), Errno>;
+
+    /// `getsockopt(XDP_MMAP_OFFSETS)`.
+    ///
+    /// # Errors
+    /// What the call returned.
+    fn offsets(&self, socket: &Self::Socket) -> Result<MmapOffsets, Errno>;
+
+    /// `getsockopt(XDP_STATISTICS)`.
+    ///
+    /// # Errors
+    /// What the call returned.
+    fn statistics(&self, socket: &Self::Socket) -> Result<Statistics, Errno>;
+
+    /// `getsockopt(XDP_OPTIONS)`.
+    ///
+    /// # Errors
+    /// What the call returned; ENOPROTOOPT before Linux 5.3.
+    fn options(&self, socket: &Self::Socket) -> Result<Options, Errno>;
+
+    /// `mmap(2)` of a ring: shared, readable, writable, populated.
+    ///
+    /// # Errors
+    /// What the call returned.
+    fn map(
+        &self,
+        socket: &Self::Socket,
+        ring: RingKind,
+        len_bytes: usize,
+    ) -> Result<NonNull<u8>, Errno>;
+
+    /// `munmap(2)` of a ring.
+    ///
+    /// # Safety
+    /// `base` and `len_bytes` must be those of one [`map`](Self::map) not yet unmapped, and no
+    /// reference into it may be used again.
+    unsafe fn unmap(&self, base: NonNull<u8>, len_bytes: usize);
+
+    /// `bind(2)`, tried again for a bounded time while a queue that was just closed says EBUSY.
+    ///
+    /// # Errors
+    /// What the call returned, in the end.
+    fn bind(&self, socket: &Self::Socket, address: &SockaddrXdp) -> Result<(), Errno>;
+
+    /// `close(2)`, after which the socket's queue is free again, or soon will be.
+    fn close(&self, socket: Self::Socket);
+
+    /// Asks for a kick. It may be done at once, or with others at the next
+    /// [`submit`](Self::submit).
+    ///
+    /// Transient errors ([`Errno::is_transient`]) are states: they are counted, and the work
+    /// stays in the ring for the next kick.
+    ///
+    /// # Errors
+    /// What the call returned, when it is not transient.
+    fn kick(&self, socket: &Self::Socket, kick: Kick) -> Result<(), Errno>;
+
+    /// Does what was asked for since the last time.
+    ///
+    /// # Errors
+    /// What a kick returned, when it is not transient.
+    fn submit(&self) -> Result<(), Errno>;
+
+    /// Waits until one of the sockets is ready, for at most `timeout` (for ever without one).
+    /// Returns how many are; zero after the timeout, or when a signal came.
+    ///
+    /// # Errors
+    /// What the call returned.
+    fn wait(
+        &self,
+        interests: &[(&Self::Socket, Interest)],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno>;
+
+    /// How many calls of each kind were made so far.
+    fn calls(&self) -> Calls;
+}
+
+/// A socket option that can be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetOption {
+    /// XDP_UMEM_REG.
+    UmemReg(UmemReg),
+    /// The number of a ring's slots: XDP_UMEM_FILL_RING and its like.
+    RingSize(RingKind, u32),
+}
+
+/// One of the four rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RingKind {
+    /// Empty frames to the kernel.
+    Fill,
+    /// Sent frames from the kernel.
+    Completion,
+    /// Received packets from the kernel.
+    Rx,
+    /// Packets to send to the kernel.
+    Tx,
+}
+
+impl RingKind {
+    /// The offset that names the ring to `mmap(2)`, in bytes.
+    #[must_use]
+    pub const fn pgoff(self) -> u64 {
+        match self {
+            Self::Fill => crate::abi::pgoff::UMEM_FILL_RING,
+            Self::Completion => crate::abi::pgoff::UMEM_COMPLETION_RING,
+            Self::Rx => crate::abi::pgoff::RX_RING,
+            Self::Tx => crate::abi::pgoff::TX_RING,
+        }
+    }
+
+    /// The ring's name in messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fill => "fill",
+            Self::Completion => "completion",
+            Self::Rx => "RX",
+            Self::Tx => "TX",
+        }
+    }
+}
+
+/// What a kick is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kick {
+    /// Send what is on the TX ring: up to `times` calls, fewer when the kernel says it is done.
+    ///
+    /// One call takes a bounded number of descriptors in copy mode (32, or
+    /// XDP_MAX_TX_SKB_BUDGET), and all of them in zero-copy mode.
+    Transmit {
+        /// The most calls that the work can need.
+        times: u32,
+    },
+    /// Look at the fill ring again.
+    Receive,
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    /// Packets on the RX ring.
+    pub receive: bool,
+    /// Room on the TX ring. In copy mode the wait itself then transmits.
+    pub transmit: bool,
+}
+
+impl Interest {
+    /// Wait for packets only.
+    pub const RECEIVE: Self = Self {
+        receive: true,
+        transmit: false,
+    };
+}
+
+/// How often a backend called the kernel, by kind, and what kicks ran into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Everything that opens, sizes, maps, binds, reads out or closes.
+    pub setup: u64,
+    /// Calls that asked the kernel to send.
+    pub kicks: u64,
+    /// Calls that asked the kernel to look at the fill ring.
+    pub wakes: u64,
+    /// Calls that waited.
+    pub waits: u64,
+    /// Kicks after which more was left to send (EAGAIN); the next kick goes on.
+    pub again: u64,
+    /// Kicks that found the device busy (EBUSY).
+    pub busy: u64,
+    /// Kicks that found no buffer or completion slot (ENOBUFS).
+    pub no_buffers: u64,
+    /// Kicks that found the interface down (ENETDOWN).
+    pub net_down: u64,
+}
+
+impl Calls {
+    /// Calls made for packets: kicks, wakes and waits.
+    #[must_use]
+    pub const fn data_path(&self) -> u64 {
+        self.kicks + self.wakes + self.waits
+    }
+
+    /// Counts what a transient error of a kick was.
+    pub const fn count_transient(&mut self, errno: Errno) {
+        match errno {
+            Errno::EAGAIN => self.again += 1,
+            Errno::EBUSY => self.busy += 1,
+            Errno::ENOBUFS => self.no_buffers += 1,
+            Errno::ENETDOWN => self.net_down += 1,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The kernel's error numbers, without an operating system to name them.
+
+use core::fmt;
+
+/// An error number as the kernel returned it, positive (`errno(3)`, `asm-generic/errno.h`).
+///
+/// The constants are the numbers that AF_XDP set-up and kicks are known to return; every other
+/// value is carried and printed as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Errno(pub i32);
+
+macro_rules! errnos {
+    ($($name:ident = $value:literal, $text:literal;)*) => {
+        impl Errno {
+            $(#[doc = $text] pub const $name: Self = Self($value);)*
+
+            /// The symbolic name, for the numbers that this module knows.
+            #[must_use]
+            pub const fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$name => Some(stringify!($name)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+errnos! {
+    EPERM = 1, "Operation not permitted.";
+    EINTR = 4, "Interrupted by a signal.";
+    ENXIO = 6, "No such device or address.";
+    EAGAIN = 11, "Try again: more is left to do.";
+    ENOMEM = 12, "Out of memory.";
+    EACCES = 13, "Permission denied, or a value out of the allowed range.";
+    EBUSY = 16, "The resource is taken.";
+    ENODEV = 19, "No such device.";
+    EINVAL = 22, "Invalid argument.";
+    EMFILE = 24, "Too many open files in this process.";
+    ENOSYS = 38, "The kernel has no such call.";
+    ENOPROTOOPT = 92, "The kernel has no such socket option.";
+    EOPNOTSUPP = 95, "Not supported by this device or driver.";
+    EAFNOSUPPORT = 97, "The kernel has no such address family.";
+    ENETDOWN = 100, "The interface is down.";
+    ENOBUFS = 105, "Out of buffers or of lockable memory.";
+}
+
+impl Errno {
+    /// Whether a kick that returned this is only told to come again: the work stays queued.
+    ///
+    /// EAGAIN (more descriptors than one call takes), EBUSY, ENOBUFS and ENETDOWN are states of
+    /// the device; EINTR is a signal.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::EAGAIN | Self::EBUSY | Self::ENOBUFS | Self::ENETDOWN | Self::EINTR
+        )
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{name} ({})", self.0),
+            None => write!(f, "errno {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl core::error::Error for Errno {}

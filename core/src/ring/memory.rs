@@ -1,0 +1,222 @@
+//! Where a ring lies: the one file of the rings that turns addresses into references.
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::{align_of, size_of};
+use core::ptr::NonNull;
+
+use super::{Cursor, RingSize, Slot};
+use crate::abi::RingOffset;
+use crate::sync::AtomicU32;
+
+/// The words and the slots of one ring, shared with a peer for `'m`.
+///
+/// Pointers rather than references, since a mapping may end before the last copy of this does;
+/// `'m` keeps them from being followed after that.
+#[derive(Debug)]
+pub struct RingMemory<'m, S> {
+    producer: NonNull<AtomicU32>,
+    consumer: NonNull<AtomicU32>,
+    flags: NonNull<AtomicU32>,
+    /// The first of `size.slots()` slots.
+    slots: NonNull<S>,
+    size: RingSize,
+    shared: PhantomData<(&'m AtomicU32, &'m S)>,
+}
+
+impl<S> Clone for RingMemory<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for RingMemory<'_, S> {}
+
+impl<'m, S: Slot> RingMemory<'m, S> {
+    /// A ring over words and slots that the caller already holds.
+    ///
+    /// # Errors
+    /// [`LayoutError::Slots`] when the number of slots is no power of two.
+    pub fn new(
+        producer: &'m AtomicU32,
+        consumer: &'m AtomicU32,
+        flags: &'m AtomicU32,
+        slots: &'m [S],
+    ) -> Result<Self, LayoutError> {
+        let count = u32::try_from(slots.len()).map_err(|_| LayoutError::Slots)?;
+        Ok(Self {
+            producer: NonNull::from(producer),
+            consumer: NonNull::from(consumer),
+            flags: NonNull::from(flags),
+            slots: NonNull::from(slots).cast(),
+            size: RingSize::new(count).map_err(|_| LayoutError::Slots)?,
+            shared: PhantomData,
+        })
+    }
+
+    /// How many bytes to map for a ring laid out as `offsets` says.
+    #[must_use]
+    pub const fn len_bytes(offsets: &RingOffset, size: RingSize) -> usize {
+        (offsets.desc as usize).saturating_add(size.slots() as usize * size_of::<S>())
+    }
+
+    /// A ring inside a mapping, laid out as the kernel said (`XDP_MMAP_OFFSETS`).
+    ///
+    /// # Errors
+    /// [`LayoutError`] when an offset is misaligned or leads out of the mapping.
+    ///
+    /// # Safety
+    /// `base` must point to `len_bytes` initialised bytes that stay mapped, readable and writable
+    /// until the last use of the ring within `'m`, and that this process touches through atomics
+    /// only. Whoever pushes onto the ring must own the frames that the pushed numbers name, if a
+    /// kernel follows them.
+    pub unsafe fn from_map(
+        base: NonNull<u8>,
+        len_bytes: usize,
+        offsets: &RingOffset,
+        size: RingSize,
+    ) -> Result<Self, LayoutError> {
+        let word = |offset| part::<AtomicU32>(base, len_bytes, offset, 1);
+        Ok(Self {
+            producer: word(offsets.producer)?,
+            consumer: word(offsets.consumer)?,
+            flags: word(offsets.flags)?,
+            slots: part::<S>(base, len_bytes, offsets.desc, size.slots() as usize)?,
+            size,
+            shared: PhantomData,
+        })
+    }
+
+    /// How many slots there are.
+    #[must_use]
+    #[inline]
+    pub const fn size(&self) -> RingSize {
+        self.size
+    }
+
+    /// The producer's word.
+    #[inline]
+    pub(super) fn producer(&self) -> &AtomicU32 {
+        // SAFETY: bounds and alignment: checked by `part`, or those of the reference given to
+        // `new`; lifetime: the ring is used only while mapped, as both constructors ask;
+        // aliasing: an atomic, shared by design.
+        unsafe { self.producer.as_ref() }
+    }
+
+    /// The consumer's word.
+    #[inline]
+    pub(super) fn consumer(&self) -> &AtomicU32 {
+        // SAFETY: as for `producer`.
+        unsafe { self.consumer.as_ref() }
+    }
+
+    /// The flags word.
+    #[inline]
+    pub(super) fn flags(&self) -> &AtomicU32 {
+        // SAFETY: as for `producer`.
+        unsafe { self.flags.as_ref() }
+    }
+
+    /// The slot that `cursor` stands on.
+    #[inline]
+    pub(super) fn slot(&self, cursor: Cursor) -> &S {
+        // SAFETY: bounds: the masked cursor is less than `size.slots()`, and both constructors
+        // hold that many slots; alignment, lifetime and aliasing: as for `producer`, slots being
+        // made of atomics.
+        unsafe { self.slots.add(cursor.slot(self.size.mask())).as_ref() }
+    }
+}
+
+/// A pointer to `count` values of `T` at `offset`, checked to lie inside the mapping, aligned.
+fn part<T>(
+    base: NonNull<u8>,
+    len_bytes: usize,
+    offset: u64,
+    count: usize,
+) -> Result<NonNull<T>, LayoutError> {
+    let start = usize::try_from(offset).map_err(|_| LayoutError::OutOfBounds)?;
+    let size = count
+        .checked_mul(size_of::<T>())
+        .ok_or(LayoutError::OutOfBounds)?;
+    let end = start.checked_add(size).ok_or(LayoutError::OutOfBounds)?;
+    if end > len_bytes {
+        return Err(LayoutError::OutOfBounds);
+    }
+    let pointer = base.as_ptr().wrapping_add(start).cast::<T>();
+    if pointer.addr() % align_of::<T>() != 0 {
+        return Err(LayoutError::Misaligned);
+    }
+    NonNull::new(pointer).ok_or(LayoutError::OutOfBounds)
+}
+
+/// A ring layout that can't be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayoutError {
+    /// The number of slots is zero or no power of two.
+    Slots,
+    /// An offset leads out of the mapping.
+    OutOfBounds,
+    /// An offset is not aligned for what lies there.
+    Misaligned,
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Slots => "the number of ring slots is no power of two",
+            Self::OutOfBounds => "a ring offset leads out of the mapping",
+            Self::Misaligned => "a ring offset is misaligned",
+        })
+    }
+}
+
+impl core::error::Error for LayoutError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{LayoutError, RingMemory};
+    use crate::abi::RingOffset;
+    use crate::ring::{AddressSlot, RingSize};
+    use core::ptr::NonNull;
+
+    const OFFSETS: RingOffset = RingOffset {
+        producer: 0,
+        consumer: 64,
+        flags: 128,
+        desc: 192,
+    };
+
+    fn lay_out(offsets: RingOffset, len_bytes: usize) -> Result<u32, LayoutError> {
+        let mut backing = [0u64; 64];
+        let base = NonNull::from(&mut backing).cast();
+        let size = RingSize::new(8).expect("a power of two");
+        // SAFETY: `backing` outlives the ring, is initialised, and is used by nothing else.
+        unsafe { RingMemory::<AddressSlot>::from_map(base, len_bytes, &offsets, size) }
+            .map(|ring| ring.size().slots())
+    }
+
+    #[test]
+    fn accepts_what_fits_exactly() {
+        assert_eq!(lay_out(OFFSETS, 192 + 64), Ok(8));
+    }
+
+    #[test]
+    fn refuses_offsets_that_lead_out() {
+        assert_eq!(lay_out(OFFSETS, 192 + 63), Err(LayoutError::OutOfBounds));
+        let far = RingOffset {
+            consumer: u64::MAX,
+            ..OFFSETS
+        };
+        assert_eq!(lay_out(far, 256), Err(LayoutError::OutOfBounds));
+    }
+
+    #[test]
+    fn refuses_misaligned_words() {
+        let odd = RingOffset {
+            flags: 130,
+            ..OFFSETS
+        };
+        assert_eq!(lay_out(odd, 256), Err(LayoutError::Misaligned));
+    }
+}

@@ -1,0 +1,53 @@
+//! What each ring is for, as types: a fill ring can't be mistaken for a completion ring.
+
+use core::ops::{Deref, DerefMut};
+
+use super::{AddressSlot, Consumer, DescSlot, Producer, RingMemory};
+
+macro_rules! role {
+    ($(#[$doc:meta])* $name:ident: $end:ident<$slot:ty>) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<'m>($end<'m, $slot>);
+
+        impl<'m> $name<'m> {
+            /// Takes up our end of the ring where the shared words stand.
+            #[must_use]
+            pub fn new(memory: RingMemory<'m, $slot>) -> Self {
+                Self($end::new(memory))
+            }
+        }
+
+        impl<'m> Deref for $name<'m> {
+            type Target = $end<'m, $slot>;
+            #[inline]
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+
+        impl DerefMut for $name<'_> {
+            #[inline]
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                &mut self.0
+            }
+        }
+    };
+}
+
+role! {
+    /// Gives empty frames to the kernel to receive into.
+    FillRing: Producer<AddressSlot>
+}
+role! {
+    /// Brings received packets.
+    RxRing: Consumer<DescSlot>
+}
+role! {
+    /// Gives packets to the kernel to send.
+    TxRing: Producer<DescSlot>
+}
+role! {
+    /// Brings frames back whose packets the kernel is done with, sent or not.
+    CompletionRing: Consumer<AddressSlot>
+}

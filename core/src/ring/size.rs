@@ -1,0 +1,72 @@
+//! How many slots a ring has.
+
+use core::fmt;
+
+/// A number of ring slots that the kernel accepts: a power of two, 1 to 2^31.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RingSize(u32);
+
+impl RingSize {
+    /// 2048 slots, the default of libxdp as well.
+    pub const DEFAULT: Self = Self(2048);
+
+    /// Checks `slots`.
+    ///
+    /// # Errors
+    /// [`RingSizeError`] when it is zero or no power of two.
+    pub const fn new(slots: u32) -> Result<Self, RingSizeError> {
+        if slots.is_power_of_two() {
+            Ok(Self(slots))
+        } else {
+            Err(RingSizeError(slots))
+        }
+    }
+
+    /// The number of slots.
+    #[must_use]
+    #[inline]
+    pub const fn slots(self) -> u32 {
+        self.0
+    }
+
+    /// The mask that turns a cursor into a slot number.
+    #[must_use]
+    #[inline]
+    pub const fn mask(self) -> u32 {
+        self.0 - 1
+    }
+}
+
+/// A ring size that the kernel would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingSizeError(pub u32);
+
+impl fmt::Display for RingSizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a ring of {} slots is not possible: use a power of two, such as ",
+            self.0
+        )?;
+        match self.0.checked_next_power_of_two() {
+            Some(next) => write!(f, "{next}"),
+            None => write!(f, "2048"),
+        }
+    }
+}
+
+impl core::error::Error for RingSizeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{RingSize, RingSizeError};
+
+    #[test]
+    fn takes_powers_of_two_only() {
+        assert_eq!(RingSize::new(1).map(RingSize::mask), Ok(0));
+        assert_eq!(RingSize::new(1 << 20).map(RingSize::slots), Ok(1 << 20));
+        for wrong in [0, 3, 1000, u32::MAX] {
+            assert_eq!(RingSize::new(wrong), Err(RingSizeError(wrong)));
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! UMEM memory from the heap, for the simulated kernel only.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+use crate::umem::Memory;
+
+const PAGE: usize = 4096;
+
+/// Zeroed, page-aligned heap memory.
+///
+/// Good for the simulated kernel, which writes only when called. A real kernel wants memory that
+/// is unmapped rather than handed to others: the backends bring that.
+#[derive(Debug)]
+pub struct HeapMemory {
+    start: NonNull<u8>,
+    layout: Layout,
+}
+
+impl HeapMemory {
+    /// `len_bytes` bytes, rounded up to whole pages, at least one.
+    ///
+    /// # Panics
+    /// When so much memory can't be had.
+    #[must_use]
+    pub fn new(len_bytes: usize) -> Self {
+        let len_bytes = len_bytes.max(1).next_multiple_of(PAGE);
+        let layout = Layout::from_size_align(len_bytes, PAGE).expect("a sane length");
+        // SAFETY: the layout's size is not zero.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) });
+        Self {
+            start: start.unwrap_or_else(|| handle_alloc_error(layout)),
+            layout,
+        }
+    }
+}
+
+// SAFETY: the region is the value's own for as long as it lives, page-aligned by its layout and
+// initialised by zeroing; nothing but this program writes to it, so an allocator may have it back.
+unsafe impl Memory for HeapMemory {
+    fn region(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.start, self.layout.size())
+    }
+}
+
+impl Drop for HeapMemory {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout, and freed here only.
+        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+    }
+}

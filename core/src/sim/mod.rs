@@ -1,0 +1,21 @@
+//! A simulated kernel, to run everything above the system calls without privilege.
+//!
+//! [`SimNetwork`] is two interfaces (index 1 and 2) joined by a wire that may lose, reorder and
+//! duplicate packets, all from a seed. [`SimBackend`] is its [`Backend`](crate::Backend): it drives
+//! the other end of all four rings, in copy mode, as `net/xdp/xsk.c` does: 32 descriptors a kick,
+//! 256 bytes of headroom before a received packet, NEED_WAKEUP always set for TX and never for
+//! fill, and the same errors for the same mistakes.
+
+mod backend;
+mod kernel;
+mod memory;
+mod network;
+mod rng;
+mod socket;
+mod wire;
+
+pub use backend::{SimBackend, SimSocket};
+pub use memory::HeapMemory;
+pub use network::SimNetwork;
+pub use rng::Rng;
+pub use wire::WireConfig;

@@ -1,0 +1,179 @@
+//! A socket as the simulated kernel sees it.
+#![allow(unsafe_code)]
+
+use std::ptr::{self, NonNull};
+
+use crate::abi::{Desc, MmapOffsets, RingOffset, SockaddrXdp, Statistics, UmemReg, desc_options};
+use crate::backend::RingKind;
+use crate::errno::Errno;
+use crate::ring::{AddressSlot, Consumer, DescSlot, Producer, RingMemory, RingSize, Slot};
+
+/// Bytes that the kernel leaves free before a packet (XDP_PACKET_HEADROOM).
+const HEADROOM: u64 = 256;
+
+/// Every word of a ring on a cache line of its own, as the kernel lays them out.
+pub(super) const RING_OFFSET: RingOffset = RingOffset {
+    producer: 0,
+    consumer: 64,
+    flags: 128,
+    desc: 192,
+};
+
+/// The layout of all four rings.
+pub(super) const OFFSETS: MmapOffsets = MmapOffsets {
+    rx: RING_OFFSET,
+    tx: RING_OFFSET,
+    fr: RING_OFFSET,
+    cr: RING_OFFSET,
+};
+
+/// The kernel's side of one socket.
+#[derive(Debug, Default)]
+pub(super) struct KernelSocket {
+    pub(super) umem: Option<UmemReg>,
+    sizes: [Option<RingSize>; 4],
+    /// The memory of the rings, 8-byte aligned, freed with the socket.
+    backing: Vec<Box<[u64]>>,
+    fill: Option<Consumer<'static, AddressSlot>>,
+    completion: Option<Producer<'static, AddressSlot>>,
+    rx: Option<Producer<'static, DescSlot>>,
+    tx: Option<Consumer<'static, DescSlot>>,
+    pub(super) bound: Option<SockaddrXdp>,
+    pub(super) statistics: Statistics,
+}
+
+impl KernelSocket {
+    /// `setsockopt` of a ring's size: once, a power of two.
+    pub(super) fn set_size(&mut self, ring: RingKind, slots: u32) -> Result<(), Errno> {
+        let size = RingSize::new(slots).map_err(|_| Errno::EINVAL)?;
+        match self.sizes[ring as usize].replace(size) {
+            None => Ok(()),
+            Some(_) => Err(Errno::EINVAL),
+        }
+    }
+
+    /// `mmap` of a ring: allocates it and takes up the kernel's end.
+    pub(super) fn map(&mut self, ring: RingKind, len_bytes: usize) -> Result<NonNull<u8>, Errno> {
+        let size = self.sizes[ring as usize].ok_or(Errno::EINVAL)?;
+        let mut backing = vec![0u64; len_bytes.div_ceil(8)].into_boxed_slice();
+        let base = NonNull::new(backing.as_mut_ptr().cast::<u8>()).ok_or(Errno::ENOMEM)?;
+        match ring {
+            RingKind::Fill => self.fill = Some(Consumer::new(share(base, len_bytes, size)?)),
+            RingKind::Completion => {
+                self.completion = Some(Producer::new(share(base, len_bytes, size)?));
+            }
+            RingKind::Rx => self.rx = Some(Producer::new(share(base, len_bytes, size)?)),
+            RingKind::Tx => {
+                // SAFETY: the word lies in `backing`, is aligned, and nobody else has it yet.
+                unsafe { base.add(RING_OFFSET.flags as usize).cast::<u32>().write(1) };
+                self.tx = Some(Consumer::new(share(base, len_bytes, size)?));
+            }
+        }
+        self.backing.push(backing);
+        Ok(base)
+    }
+
+    /// Takes one packet off the TX ring: `Ok(None)` when there is none, ENOBUFS when the
+    /// completion ring has no room for its frame. A bad descriptor is counted and skipped.
+    pub(super) fn take_packet(&mut self) -> Result<Option<Vec<u8>>, Errno> {
+        let (Some(umem), Some(tx), Some(completion)) =
+            (self.umem, self.tx.as_mut(), self.completion.as_mut())
+        else {
+            return Err(Errno::EINVAL);
+        };
+        while tx.peek(1) > 0 {
+            if completion.reserve(1) == 0 {
+                return Err(Errno::ENOBUFS);
+            }
+            let Some(desc) = tx.pop() else { break };
+            tx.release();
+            if !is_valid(&umem, &desc) {
+                self.statistics.tx_invalid_descs += 1;
+                continue;
+            }
+            let packet = read(&umem, &desc);
+            if completion.push(desc.addr).is_ok() {
+                completion.commit();
+            }
+            return Ok(Some(packet));
+        }
+        Ok(None)
+    }
+
+    /// Delivers a packet into the next frame of the fill ring, or counts why not.
+    pub(super) fn deliver(&mut self, packet: &[u8]) {
+        let (Some(umem), Some(fill), Some(rx)) = (self.umem, self.fill.as_mut(), self.rx.as_mut())
+        else {
+            return;
+        };
+        let len = packet.len() as u64;
+        if len + HEADROOM > u64::from(umem.chunk_size) {
+            self.statistics.rx_dropped += 1;
+        } else if fill.peek(1) == 0 {
+            self.statistics.rx_fill_ring_empty_descs += 1;
+        } else if rx.reserve(1) == 0 {
+            self.statistics.rx_ring_full += 1;
+        } else if let Some(address) = fill.pop() {
+            fill.release();
+            let frame = address & !(u64::from(umem.chunk_size) - 1);
+            let desc = Desc {
+                addr: frame + HEADROOM,
+                len: packet.len() as u32,
+                options: 0,
+            };
+            if !is_valid(&umem, &desc) {
+                self.statistics.rx_invalid_descs += 1;
+                return;
+            }
+            write(&umem, &desc, packet);
+            if rx.push(desc).is_ok() {
+                rx.commit();
+            }
+        }
+    }
+
+    /// Whether packets wait on the RX ring.
+    pub(super) fn has_received(&mut self) -> bool {
+        self.rx.as_mut().is_some_and(|rx| rx.outstanding() > 0)
+    }
+}
+
+/// The kernel's end of a ring in `backing` memory that lives as long as the socket.
+fn share<S: Slot>(
+    base: NonNull<u8>,
+    len_bytes: usize,
+    size: RingSize,
+) -> Result<RingMemory<'static, S>, Errno> {
+    // SAFETY: bounds and initialisation: `base` is the start of a zeroed box of at least
+    // `len_bytes`; alignment is checked inside; lifetime: the box sits beside the ring's end in
+    // `KernelSocket`, which is dropped as a whole; aliasing: both ends use atomics only.
+    unsafe { RingMemory::from_map(base, len_bytes, &RING_OFFSET, size) }.map_err(|_| Errno::EINVAL)
+}
+
+/// Whether the packet lies inside one frame of the UMEM (`xp_aligned_validate_desc`).
+fn is_valid(umem: &UmemReg, desc: &Desc) -> bool {
+    let chunk = u64::from(umem.chunk_size);
+    let offset = desc.addr & (chunk - 1);
+    desc.len > 0
+        && desc.options & !desc_options::PKT_CONTD == 0
+        && offset + u64::from(desc.len) <= chunk
+        && desc.addr < umem.len
+}
+
+/// A copy of the packet. The descriptor must be valid.
+fn read(umem: &UmemReg, desc: &Desc) -> Vec<u8> {
+    let mut packet = vec![0; desc.len as usize];
+    let from: *const u8 = ptr::with_exposed_provenance((umem.addr + desc.addr) as usize);
+    // SAFETY: bounds: the descriptor lies inside the registered region; the region is initialised
+    // and outlives the socket, by the contract of `Memory` and `Umem`; aliasing: the frame is on
+    // the TX ring, so the kernel's, which is this code.
+    unsafe { ptr::copy_nonoverlapping(from, packet.as_mut_ptr(), packet.len()) };
+    packet
+}
+
+/// Writes the packet where the descriptor says. The descriptor must be valid.
+fn write(umem: &UmemReg, desc: &Desc, packet: &[u8]) {
+    let to: *mut u8 = ptr::with_exposed_provenance_mut((umem.addr + desc.addr) as usize);
+    // SAFETY: as in `read`; the frame came off the fill ring, so it is the kernel's.
+    unsafe { ptr::copy_nonoverlapping(packet.as_ptr(), to, packet.len()) };
+}

@@ -1,0 +1,74 @@
+//! Where every frame is.
+
+use super::{Receiver, Transmitter};
+
+/// Every frame of a socket's UMEM, in exactly one place.
+///
+/// The ledger says whose a frame is, the rings' cursors say which ring it is on. What the kernel
+/// has and no ring shows is in the hands of the driver or of a packet under way. Exact while
+/// nothing moves; while packets pass, a ring may change between two looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accounting {
+    /// Free.
+    pub stash: u32,
+    /// In the program's hands.
+    pub application: u32,
+    /// On the fill ring.
+    pub fill: u32,
+    /// On the RX ring.
+    pub rx: u32,
+    /// With the kernel to receive into, on neither ring.
+    pub receiving: u32,
+    /// On the TX ring.
+    pub tx: u32,
+    /// On the completion ring.
+    pub completion: u32,
+    /// With the kernel to send, on neither ring.
+    pub sending: u32,
+    /// Out of use.
+    pub retired: u32,
+    /// All frames of the UMEM.
+    pub frames: u32,
+    /// More entries on rings than the ledger has frames there: always zero on a sound kernel.
+    pub excess: u32,
+}
+
+impl Accounting {
+    pub(super) fn take(receiver: &mut Receiver<'_>, transmitter: &mut Transmitter<'_>) -> Self {
+        let census = receiver.pool.census();
+        let (fill, rx) = (receiver.fill.outstanding(), receiver.rx.available());
+        let uncommitted = transmitter.tx.uncommitted();
+        let tx = transmitter.tx.outstanding() + uncommitted;
+        let completion = transmitter.completion.available();
+        Self {
+            stash: receiver.pool.free(),
+            application: census.application,
+            fill,
+            rx,
+            receiving: census.receive.saturating_sub(fill + rx),
+            tx,
+            completion,
+            sending: census.transmit.saturating_sub(tx + completion),
+            retired: census.retired,
+            frames: receiver.pool.frame_count(),
+            excess: (fill + rx).saturating_sub(census.receive)
+                + (tx + completion).saturating_sub(census.transmit),
+        }
+    }
+
+    /// Whether every frame is in exactly one place.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.excess == 0
+            && self.frames
+                == self.stash
+                    + self.application
+                    + self.fill
+                    + self.rx
+                    + self.receiving
+                    + self.tx
+                    + self.completion
+                    + self.sending
+                    + self.retired
+    }
+}

@@ -1,0 +1,67 @@
+//! What a socket is asked to be.
+
+use crate::abi::bind_flags;
+use crate::ring::RingSize;
+
+/// What a socket is asked to be. Every field holds a value that the kernel can accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketConfig {
+    /// Index of the interface.
+    pub ifindex: u32,
+    /// Number of the queue, from 0.
+    pub queue: u32,
+    /// Slots of the fill ring.
+    pub fill: RingSize,
+    /// Slots of the completion ring.
+    pub completion: RingSize,
+    /// Slots of the RX ring.
+    pub rx: RingSize,
+    /// Slots of the TX ring.
+    pub tx: RingSize,
+    /// How many frames the kernel is to hold to receive into; the rest stay free to send. Without
+    /// a number, half of the UMEM's; in any case at most what the fill ring and the UMEM hold.
+    ///
+    /// Some zero-copy drivers (ice, i40e) insist on a filled ring at `bind(2)`, even for a socket
+    /// that only sends.
+    pub fill_frames: Option<u32>,
+    /// Whether packets may be, must be, or must not be passed without a copy.
+    pub zero_copy: ZeroCopy,
+}
+
+/// What is wanted of zero-copy mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ZeroCopy {
+    /// Zero-copy where the driver has it, copy otherwise.
+    #[default]
+    Auto,
+    /// Zero-copy, or an error.
+    Force,
+    /// Copy mode.
+    Refuse,
+}
+
+impl SocketConfig {
+    /// The defaults for a queue: rings of 2048 slots, half of the frames to receive into.
+    #[must_use]
+    pub const fn new(ifindex: u32, queue: u32) -> Self {
+        Self {
+            ifindex,
+            queue,
+            fill: RingSize::DEFAULT,
+            completion: RingSize::DEFAULT,
+            rx: RingSize::DEFAULT,
+            tx: RingSize::DEFAULT,
+            fill_frames: None,
+            zero_copy: ZeroCopy::Auto,
+        }
+    }
+
+    pub(super) const fn bind_flags(&self) -> u16 {
+        let mode = match self.zero_copy {
+            ZeroCopy::Auto => 0,
+            ZeroCopy::Force => bind_flags::ZEROCOPY,
+            ZeroCopy::Refuse => bind_flags::COPY,
+        };
+        mode | bind_flags::USE_NEED_WAKEUP
+    }
+}

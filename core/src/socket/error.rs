@@ -1,0 +1,158 @@
+//! Why a socket could not be opened, and what to try.
+
+use core::fmt;
+
+use crate::backend::RingKind;
+use crate::errno::Errno;
+use crate::ring::LayoutError;
+
+/// A socket that could not be opened: the step that failed, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenError {
+    /// What was being done.
+    pub step: Step,
+    /// What the kernel said; zero where the step is no system call.
+    pub errno: Errno,
+    /// Index of the interface asked for.
+    pub ifindex: u32,
+    /// The queue asked for.
+    pub queue: u32,
+}
+
+/// A step of the set-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Another socket is open over the same UMEM.
+    Claim,
+    /// `socket(2)`.
+    Create,
+    /// `setsockopt(XDP_UMEM_REG)`.
+    Register,
+    /// `setsockopt` of a ring's size.
+    Size(RingKind),
+    /// `getsockopt(XDP_MMAP_OFFSETS)`.
+    Offsets,
+    /// `mmap(2)` of a ring.
+    Map(RingKind),
+    /// Reading a ring's layout.
+    Layout(RingKind, LayoutError),
+    /// `bind(2)`.
+    Bind {
+        /// Whether zero-copy was insisted on.
+        zero_copy_forced: bool,
+    },
+    /// `getsockopt(XDP_OPTIONS)`.
+    Confirm,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            Step::Claim => f.write_str(
+                "another socket is open over this UMEM: drop it first, or use a UMEM of its own",
+            ),
+            Step::Create => write!(f, "socket(AF_XDP): {}{}", self.errno, self.create_hint()),
+            Step::Register => {
+                write!(
+                    f,
+                    "setsockopt(XDP_UMEM_REG): {}{}",
+                    self.errno,
+                    self.register_hint()
+                )
+            }
+            Step::Size(ring) => write!(
+                f,
+                "setsockopt, size of the {} ring: {}; use a smaller power of two",
+                ring.name(),
+                self.errno
+            ),
+            Step::Offsets => write!(
+                f,
+                "getsockopt(XDP_MMAP_OFFSETS): {}; Linux 5.4 or later is needed",
+                self.errno
+            ),
+            Step::Map(ring) => {
+                write!(
+                    f,
+                    "mmap of the {} ring: {}; use smaller rings",
+                    ring.name(),
+                    self.errno
+                )
+            }
+            Step::Layout(ring, error) => {
+                write!(
+                    f,
+                    "the kernel's layout of the {} ring can't be followed: {error}",
+                    ring.name()
+                )
+            }
+            Step::Bind { zero_copy_forced } => self.write_bind(f, zero_copy_forced),
+            Step::Confirm => write!(
+                f,
+                "getsockopt(XDP_OPTIONS): {}; Linux 5.4 or later is needed",
+                self.errno
+            ),
+        }
+    }
+}
+
+impl OpenError {
+    fn create_hint(&self) -> &'static str {
+        match self.errno {
+            Errno::EPERM => "; CAP_NET_RAW is needed: run as root, or grant the capability",
+            Errno::EAFNOSUPPORT => "; this kernel is built without CONFIG_XDP_SOCKETS",
+            Errno::EMFILE => "; too many files are open: raise the limit (ulimit -n)",
+            _ => "",
+        }
+    }
+
+    fn register_hint(&self) -> &'static str {
+        match self.errno {
+            Errno::ENOBUFS => {
+                "; the UMEM is over the limit of locked memory: use fewer frames, raise the limit \
+                 (ulimit -l), or grant CAP_IPC_LOCK"
+            }
+            Errno::EINVAL => {
+                "; the kernel refuses this UMEM: the frame size must be 2048 or 4096 bytes, no \
+                 larger than a page, and the memory page-aligned"
+            }
+            Errno::ENOMEM => "; out of memory: use fewer frames",
+            _ => "",
+        }
+    }
+
+    fn write_bind(&self, f: &mut fmt::Formatter<'_>, zero_copy_forced: bool) -> fmt::Result {
+        let Self {
+            errno,
+            ifindex,
+            queue,
+            ..
+        } = self;
+        write!(f, "bind to queue {queue} of interface {ifindex}: {errno}")?;
+        match *errno {
+            Errno::EBUSY => write!(
+                f,
+                "; queue {queue} is already bound by another socket: end that program, or choose \
+                 another queue"
+            ),
+            Errno::EINVAL => write!(
+                f,
+                "; queue {queue} is not active on this interface: choose a lower one, or activate \
+                 more (ethtool -L)"
+            ),
+            Errno::EOPNOTSUPP if zero_copy_forced => f.write_str(
+                "; the driver has no zero-copy mode: leave zero-copy to the kernel, or refuse it",
+            ),
+            Errno::ENODEV => f.write_str("; there is no such interface"),
+            Errno::ENETDOWN => f.write_str("; the interface is down: ip link set … up"),
+            Errno::EPERM => f.write_str("; CAP_NET_RAW is needed in the interface's namespace"),
+            Errno::ENOBUFS => f.write_str(
+                "; the UMEM is over the limit of locked memory: use fewer frames, raise the limit \
+                 (ulimit -l), or grant CAP_IPC_LOCK",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}

@@ -1,0 +1,107 @@
+//! The kernel's side of a socket: the handle and the mapped rings, torn down in order.
+#![allow(unsafe_code)]
+
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+
+use crate::abi::RingOffset;
+use crate::backend::{Backend, Kick, RingKind};
+use crate::errno::Errno;
+use crate::ring::{RingMemory, RingSize, Slot};
+use crate::socket::Step;
+use crate::umem::Pool;
+
+/// An open socket handle with its mappings, and the claim on its UMEM.
+///
+/// Dropping it unmaps the rings, closes the socket, and only then takes back the frames that the
+/// kernel had: in that order, also halfway through the set-up and in a panic.
+pub(super) struct Handle<'u, B: Backend> {
+    backend: &'u B,
+    pool: &'u Pool<'u>,
+    socket: ManuallyDrop<B::Socket>,
+    maps: [Option<(NonNull<u8>, usize)>; 4],
+    /// Whether a device may write to frames for a while after the socket is closed.
+    hardware_may_write: bool,
+}
+
+impl<'u, B: Backend> Handle<'u, B> {
+    /// Claims the UMEM and creates the socket.
+    pub(super) fn create(backend: &'u B, pool: &'u Pool<'u>) -> Result<Self, (Step, Errno)> {
+        if !pool.claim() {
+            return Err((Step::Claim, Errno(0)));
+        }
+        match backend.open() {
+            Ok(socket) => Ok(Self {
+                backend,
+                pool,
+                socket: ManuallyDrop::new(socket),
+                maps: [None; 4],
+                hardware_may_write: false,
+            }),
+            Err(errno) => {
+                pool.unclaim(false);
+                Err((Step::Create, errno))
+            }
+        }
+    }
+
+    /// Maps one ring. The result must not be used after the handle is dropped.
+    pub(super) fn map<S: Slot>(
+        &mut self,
+        ring: RingKind,
+        offsets: &RingOffset,
+        size: RingSize,
+    ) -> Result<RingMemory<'u, S>, (Step, Errno)> {
+        let len_bytes = RingMemory::<S>::len_bytes(offsets, size);
+        let base = self
+            .backend
+            .map(&self.socket, ring, len_bytes)
+            .map_err(|errno| (Step::Map(ring), errno))?;
+        match self.maps.iter_mut().find(|map| map.is_none()) {
+            Some(map) => *map = Some((base, len_bytes)),
+            // Four rings, four places: not reached. A fifth would stay mapped, which is sound.
+            None => return Err((Step::Map(ring), Errno::EINVAL)),
+        }
+        // SAFETY: bounds: `base` is a mapping of `len_bytes`, by the contract of `Backend`;
+        // alignment is checked inside. Lifetime: `'u` outlives this handle, but the ring is kept
+        // in the halves of the socket that owns the handle, private to this module, and used by
+        // nothing after the drop below; aliasing: the ring's words are touched as atomics only.
+        // What is pushed names frames that the ledger has passed to the kernel.
+        unsafe { RingMemory::from_map(base, len_bytes, offsets, size) }
+            .map_err(|error| (Step::Layout(ring, error), Errno(0)))
+    }
+
+    /// Says that the socket is in zero-copy mode, or may be about to be.
+    pub(super) fn set_hardware_may_write(&mut self, may_write: bool) {
+        self.hardware_may_write = may_write;
+    }
+
+    #[inline]
+    pub(super) fn backend(&self) -> &'u B {
+        self.backend
+    }
+
+    #[inline]
+    pub(super) fn socket(&self) -> &B::Socket {
+        &self.socket
+    }
+
+    #[inline]
+    pub(super) fn kick(&self, kick: Kick) -> Result<(), Errno> {
+        self.backend.kick(&self.socket, kick)
+    }
+}
+
+impl<B: Backend> Drop for Handle<'_, B> {
+    fn drop(&mut self) {
+        for (base, len_bytes) in self.maps.iter_mut().filter_map(Option::take) {
+            // SAFETY: each pair is of one `map` and taken out here, so unmapped once; the rings
+            // over it sit beside this handle and are not used again (they have no `Drop`).
+            unsafe { self.backend.unmap(base, len_bytes) }
+        }
+        // SAFETY: taken here only, in the drop, and not used afterwards.
+        let socket = unsafe { ManuallyDrop::take(&mut self.socket) };
+        self.backend.close(socket);
+        self.pool.unclaim(self.hardware_may_write);
+    }
+}

@@ -1,0 +1,199 @@
+//! The socket: its set-up and shutdown in order, and the cycle of its frames.
+//!
+//! [`Socket`] is the two halves below and the kernel's handle behind them; dropping it closes the
+//! handle first and then takes the frames back that the kernel had.
+//! [`Receiver`] is the fill and the RX ring, [`Transmitter`] the TX and the completion ring.
+
+mod accounting;
+mod config;
+mod error;
+mod handle;
+mod open;
+mod receiver;
+mod transmitter;
+
+use core::fmt;
+use core::time::Duration;
+
+pub use accounting::Accounting;
+pub use config::{SocketConfig, ZeroCopy};
+pub use error::{OpenError, Step};
+pub use receiver::{Received, Receiver};
+pub use transmitter::{SendError, SendErrorKind, Transmitter};
+
+use crate::abi::Statistics;
+use crate::backend::{Backend, Interest, Kick};
+use crate::errno::Errno;
+use crate::umem::{Frame, Memory, Umem};
+use handle::Handle;
+
+/// An AF_XDP socket bound to one queue of one interface.
+///
+/// ```
+/// use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// use xskit_core::umem::{FrameSize, FrameStore, Umem};
+/// use xskit_core::{Socket, SocketConfig};
+///
+/// let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// let mut store = FrameStore::<64>::new();
+/// let umem = Umem::new(HeapMemory::new(64 * 4096), &mut store, FrameSize::DEFAULT)?;
+/// let backend = network.backend();
+/// let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+///
+/// let mut frame = umem.alloc().expect("a free frame");
+/// frame.set_range(0..60)?;
+/// frame.fill(0xab);
+/// socket.send(frame).map_err(|refused| refused.kind)?; // the frame is the kernel's now
+/// socket.flush()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Socket<'u, B: Backend> {
+    receiver: Receiver<'u>,
+    transmitter: Transmitter<'u>,
+    handle: Handle<'u, B>,
+    obtained: Obtained,
+    /// How many descriptors one kick sends.
+    kick_budget: u32,
+}
+
+/// What the kernel granted, as read back after `bind(2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Obtained {
+    /// Packets go between NIC and UMEM without a copy.
+    pub zero_copy: bool,
+    /// Frames given to the fill ring before `bind(2)`.
+    pub filled: u32,
+}
+
+impl<'u, B: Backend> Socket<'u, B> {
+    /// Opens a socket over `umem`: creates it, registers the UMEM, sizes and maps the rings, fills
+    /// the fill ring, binds, and reads back what was obtained. An error undoes what was done.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the step, the errno, and what to try.
+    pub fn open<'s: 'u, M: Memory>(
+        backend: &'u B,
+        umem: &'u Umem<'s, M>,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        open::open(backend, umem.pool(), config)
+    }
+
+    /// Takes up to `max` packets off the RX ring.
+    #[inline]
+    pub fn receive(&mut self, max: u32) -> Received<'_, 'u> {
+        self.receiver.receive(max)
+    }
+
+    /// Puts a frame's packet on the TX ring. It goes out with the next [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// [`SendError`] gives the frame back, with the reason.
+    #[inline]
+    pub fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
+        self.transmitter.send(frame)
+    }
+
+    /// Both halves at once, to pass frames from one to the other.
+    #[inline]
+    pub fn halves(&mut self) -> (&mut Receiver<'u>, &mut Transmitter<'u>) {
+        (&mut self.receiver, &mut self.transmitter)
+    }
+
+    /// Takes sent frames back into the stash, and tops the fill ring up from there.
+    #[inline]
+    pub fn recycle(&mut self) {
+        self.transmitter.reap();
+        self.receiver.refill();
+    }
+
+    /// Publishes what was sent, and asks for the kicks and wakes that the rings' flags call for.
+    ///
+    /// With several sockets on one backend, `request` each and submit once.
+    ///
+    /// # Errors
+    /// What a kick returned, when it is not transient.
+    #[inline]
+    pub fn flush(&mut self) -> Result<(), Errno> {
+        if self.request()? {
+            self.handle.backend().submit()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Publishes what was sent and asks the backend for the kicks that this calls for, without
+    /// submitting. Says whether there is anything to submit.
+    ///
+    /// # Errors
+    /// What a kick returned, when it is not transient.
+    #[inline]
+    pub fn request(&mut self) -> Result<bool, Errno> {
+        let mut asked = false;
+        let waiting = self.transmitter.publish();
+        if waiting > 0 && self.transmitter.needs_wakeup() {
+            let times = waiting.div_ceil(self.kick_budget);
+            self.handle.kick(Kick::Transmit { times })?;
+            asked = true;
+        }
+        if self.receiver.needs_wakeup() {
+            self.handle.kick(Kick::Receive)?;
+            asked = true;
+        }
+        Ok(asked)
+    }
+
+    /// Waits until packets are there, for at most `timeout` (for ever without one). False after
+    /// the timeout, or when a signal came.
+    ///
+    /// # Errors
+    /// What the call returned.
+    pub fn wait(&self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
+        let ready = self
+            .handle
+            .backend()
+            .wait(&[(self.handle.socket(), interest)], timeout)?;
+        Ok(ready > 0)
+    }
+
+    /// What the kernel granted.
+    #[must_use]
+    pub fn obtained(&self) -> Obtained {
+        self.obtained
+    }
+
+    /// What the kernel counted.
+    ///
+    /// # Errors
+    /// What the call returned.
+    pub fn statistics(&self) -> Result<Statistics, Errno> {
+        self.handle.backend().statistics(self.handle.socket())
+    }
+
+    /// The backend's handle, to put into an XSKMAP or to wait on together with others.
+    #[must_use]
+    pub fn handle(&self) -> &B::Socket {
+        self.handle.socket()
+    }
+
+    /// The backend that the socket was opened with.
+    #[must_use]
+    pub fn backend(&self) -> &'u B {
+        self.handle.backend()
+    }
+
+    /// Where every frame of the UMEM is. Exact while nothing is under way.
+    pub fn accounting(&mut self) -> Accounting {
+        Accounting::take(&mut self.receiver, &mut self.transmitter)
+    }
+}
+
+impl<B: Backend> fmt::Debug for Socket<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("obtained", &self.obtained)
+            .field("receiver", &self.receiver)
+            .field("transmitter", &self.transmitter)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! The sending half of a socket: the TX and the completion ring.
+
+use core::fmt;
+
+use crate::ring::{CompletionRing, TxRing};
+use crate::umem::{Frame, Pool};
+
+/// Hands packets to the kernel and takes their frames back.
+#[derive(Debug)]
+pub struct Transmitter<'u> {
+    pub(super) pool: &'u Pool<'u>,
+    pub(super) tx: TxRing<'u>,
+    pub(super) completion: CompletionRing<'u>,
+    bad_completions: u64,
+    sent: u64,
+    completed: u64,
+}
+
+impl<'u> Transmitter<'u> {
+    pub(super) fn new(pool: &'u Pool<'u>, tx: TxRing<'u>, completion: CompletionRing<'u>) -> Self {
+        Self {
+            pool,
+            tx,
+            completion,
+            bad_completions: 0,
+            sent: 0,
+            completed: 0,
+        }
+    }
+
+    /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
+    ///
+    /// # Errors
+    /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is
+    /// of another UMEM.
+    #[inline]
+    pub fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
+        if !frame.is_of(self.pool) {
+            return Err(SendError {
+                kind: SendErrorKind::ForeignFrame,
+                frame,
+            });
+        }
+        if frame.is_empty() {
+            return Err(SendError {
+                kind: SendErrorKind::Empty,
+                frame,
+            });
+        }
+        if self.tx.reserve(1) == 0 {
+            return Err(SendError {
+                kind: SendErrorKind::Full,
+                frame,
+            });
+        }
+        // A slot was just reserved, so this can't be full; were it, the frame would stay out of
+        // use in the ledger, which is sound.
+        if self.tx.push(frame.into_transmit()).is_ok() {
+            self.sent += 1;
+        }
+        Ok(())
+    }
+
+    /// How many more packets, up to `wanted`, the TX ring takes now.
+    #[inline]
+    pub fn room(&mut self, wanted: u32) -> u32 {
+        self.tx.reserve(wanted)
+    }
+
+    /// Takes every frame off the completion ring into the stash. Returns how many.
+    #[inline]
+    pub fn reap(&mut self) -> u32 {
+        let mut reaped = 0;
+        for _ in 0..self.completion.peek(u32::MAX) {
+            let Some(address) = self.completion.pop() else {
+                break;
+            };
+            match self.pool.reclaim(address) {
+                Ok(()) => reaped += 1,
+                Err(_) => self.bad_completions += 1,
+            }
+        }
+        self.completion.release();
+        self.completed += u64::from(reaped);
+        reaped
+    }
+
+    /// Packets handed over whose frames did not come back yet.
+    #[must_use]
+    #[inline]
+    pub fn in_flight(&self) -> u64 {
+        self.sent - self.completed
+    }
+
+    /// Packets handed over so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Frames that came back so far.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.completed
+    }
+
+    /// Completions that named no frame the kernel had to send; each was dropped.
+    #[must_use]
+    pub fn bad_completions(&self) -> u64 {
+        self.bad_completions
+    }
+
+    /// Whether the kernel asks to be kicked to look at the TX ring.
+    #[inline]
+    pub fn needs_wakeup(&self) -> bool {
+        self.tx.needs_wakeup()
+    }
+
+    /// Shows the kernel what was sent, and says how many packets wait on the TX ring.
+    #[inline]
+    pub(super) fn publish(&mut self) -> u32 {
+        self.tx.commit();
+        self.tx.outstanding()
+    }
+}
+
+/// A frame that was not sent, given back with the reason.
+#[derive(Debug)]
+pub struct SendError<'u> {
+    /// Why.
+    pub kind: SendErrorKind,
+    /// The frame, still owned by the program.
+    pub frame: Frame<'u>,
+}
+
+/// Why a frame was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendErrorKind {
+    /// The TX ring is full: flush, and try again later.
+    Full,
+    /// The frame's range is empty: say where the packet is with `Frame::set_range`.
+    Empty,
+    /// The frame is of another UMEM than the socket: copy the packet into one of its own.
+    ForeignFrame,
+}
+
+impl fmt::Display for SendErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the TX ring is full: flush, and try again later",
+            Self::Empty => "the packet is empty: set the frame's range first",
+            Self::ForeignFrame => {
+                "the frame is of another UMEM than the socket: copy the packet into one of its own"
+            }
+        })
+    }
+}
+
+impl core::error::Error for SendErrorKind {}
+
+impl fmt::Display for SendError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl core::error::Error for SendError<'_> {}

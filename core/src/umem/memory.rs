@@ -1,0 +1,86 @@
+//! Raw memory for a UMEM, and the bytes of one frame in it.
+#![allow(unsafe_code)]
+
+use core::ptr::NonNull;
+use core::slice;
+
+use super::FrameSize;
+
+/// The owner of a memory region that a UMEM may be made of.
+///
+/// # Safety
+/// For as long as the value lives, [`region`](Self::region) must return the same page-aligned,
+/// initialised, readable and writable bytes, which nothing else in the program touches.
+///
+/// Dropping it must give the pages back to the operating system (as `munmap(2)` does, which leaves
+/// alone what the kernel has pinned) rather than to an allocator that would hand them to others,
+/// unless nothing but this program's own code ever writes to them.
+pub unsafe trait Memory {
+    /// Start and length in bytes.
+    fn region(&self) -> NonNull<[u8]>;
+}
+
+/// Where the frames of a region lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frames {
+    base: NonNull<u8>,
+    size: FrameSize,
+    count: u32,
+}
+
+impl Frames {
+    pub(super) fn new(region: NonNull<[u8]>, size: FrameSize) -> Self {
+        let count = u32::try_from(region.len() >> size.shift()).unwrap_or(u32::MAX);
+        Self {
+            base: region.cast(),
+            size,
+            count,
+        }
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    #[inline]
+    pub(super) fn size(&self) -> FrameSize {
+        self.size
+    }
+
+    /// The address to register with the kernel. From here on the kernel may write there.
+    pub(super) fn exposed_address(&self) -> u64 {
+        self.base.as_ptr().expose_provenance() as u64
+    }
+
+    /// The bytes `start..start + len` of frame `index`.
+    ///
+    /// # Safety
+    /// The caller must be the frame's one owner for all of `'a`, of a region that lives as long;
+    /// `index` must be less than `count`, and `start + len` at most the frame size.
+    #[inline]
+    pub(super) unsafe fn bytes<'a>(&self, index: u32, start: u32, len: u32) -> &'a [u8] {
+        // SAFETY: bounds by the caller's promise, inside the region; alignment of bytes is 1;
+        // lifetime and aliasing by the caller's promise to be the frame's one owner.
+        unsafe { slice::from_raw_parts(self.at(index, start), len as usize) }
+    }
+
+    /// The bytes `start..start + len` of frame `index`, to write.
+    ///
+    /// # Safety
+    /// As [`bytes`](Self::bytes), and no other reference into the frame may live.
+    #[inline]
+    pub(super) unsafe fn bytes_mut<'a>(&self, index: u32, start: u32, len: u32) -> &'a mut [u8] {
+        // SAFETY: as in `bytes`; the caller also promises that this is the only reference.
+        unsafe { slice::from_raw_parts_mut(self.at(index, start), len as usize) }
+    }
+
+    /// # Safety
+    /// `index` must be less than `count` and `start` at most the frame size.
+    #[inline]
+    unsafe fn at(&self, index: u32, start: u32) -> *mut u8 {
+        let offset = ((index as usize) << self.size.shift()) + start as usize;
+        // SAFETY: by the caller's promise the offset is at most the region's length, which fits
+        // an isize since the region is one allocation.
+        unsafe { self.base.as_ptr().add(offset) }
+    }
+}

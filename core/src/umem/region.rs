@@ -1,0 +1,131 @@
+//! A UMEM: the region with its book-keeping.
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+
+use super::memory::Frames;
+use super::{Census, Frame, FrameSize, FrameStore, Memory, Pool};
+
+/// A region cut into frames, all of which start in the stash.
+///
+/// Sockets and frames borrow it, so it can be dropped only after them. If a socket was leaked
+/// (`mem::forget`), the kernel may still write to the region, which is then leaked too.
+#[derive(Debug)]
+pub struct Umem<'s, M: Memory> {
+    memory: ManuallyDrop<M>,
+    pool: Pool<'s>,
+}
+
+impl<'s, M: Memory> Umem<'s, M> {
+    /// Cuts `memory` into frames of `size`, kept track of in `store`.
+    ///
+    /// Bytes after the last whole frame stay unused.
+    ///
+    /// # Errors
+    /// [`UmemError`] when the memory holds no frame, or more than the store can keep track of.
+    pub fn new<const N: usize>(
+        memory: M,
+        store: &'s mut FrameStore<N>,
+        size: FrameSize,
+    ) -> Result<Self, UmemError> {
+        let frames = Frames::new(memory.region(), size);
+        if frames.count() == 0 {
+            return Err(UmemError::NoFrame { size });
+        }
+        let (stash, ledger) = store.start(frames.count())?;
+        Ok(Self {
+            memory: ManuallyDrop::new(memory),
+            pool: Pool::new(frames, stash, ledger),
+        })
+    }
+
+    /// Takes a frame out of the stash, its range empty and at its start; none when all are in use.
+    #[inline]
+    pub fn alloc(&self) -> Option<Frame<'_>> {
+        self.pool.alloc()
+    }
+
+    /// How many frames there are.
+    #[must_use]
+    pub fn frame_count(&self) -> u32 {
+        self.pool.frames().count()
+    }
+
+    /// How large each frame is.
+    #[must_use]
+    pub fn frame_size(&self) -> FrameSize {
+        self.pool.frames().size()
+    }
+
+    /// How many frames are in the stash.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        self.pool.free()
+    }
+
+    /// Who owns how many frames. Walks the whole ledger.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        self.pool.census()
+    }
+
+    /// The memory itself, for what its type can say about it (such as huge pages).
+    #[must_use]
+    pub fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    #[inline]
+    pub(crate) fn pool(&self) -> &Pool<'s> {
+        &self.pool
+    }
+}
+
+impl<M: Memory> Drop for Umem<'_, M> {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        if !self.pool.is_claimed() {
+            // SAFETY: `memory` is dropped here only, and not used afterwards. No socket is open
+            // over it, and no frame lives, since both borrow `self`.
+            unsafe { ManuallyDrop::drop(&mut self.memory) }
+        }
+    }
+}
+
+/// Memory that can't be cut into frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UmemError {
+    /// The memory is smaller than one frame.
+    NoFrame {
+        /// The size of a frame.
+        size: FrameSize,
+    },
+    /// The store keeps track of fewer frames than the memory holds.
+    TooManyFrames {
+        /// How many frames the memory holds.
+        frames: u32,
+        /// The store's capacity.
+        capacity: usize,
+    },
+}
+
+impl fmt::Display for UmemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFrame { size } => {
+                write!(
+                    f,
+                    "the memory holds no frame of {} bytes: allocate more",
+                    size.bytes()
+                )
+            }
+            Self::TooManyFrames { frames, capacity } => write!(
+                f,
+                "the memory holds {frames} frames, but the store keeps track of {capacity}: \
+                 use a larger FrameStore or less memory"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for UmemError {}

@@ -1,0 +1,60 @@
+//! How large a frame is.
+
+use core::fmt;
+
+/// A frame size that the kernel accepts in aligned mode: a power of two, 2048 up to a page.
+///
+/// A page is 4096 bytes on x86-64; the kernel has the last word where pages are larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameSize {
+    shift: u32,
+}
+
+impl FrameSize {
+    /// 4096 bytes.
+    pub const DEFAULT: Self = Self { shift: 12 };
+
+    /// Checks `bytes`.
+    ///
+    /// # Errors
+    /// [`FrameSizeError`] when it is no power of two from 2048 (`XDP_UMEM_MIN_CHUNK_SIZE`) to
+    /// 65536, the largest page of any architecture.
+    pub const fn new(bytes: u32) -> Result<Self, FrameSizeError> {
+        if bytes.is_power_of_two() && bytes >= 2048 && bytes <= 65536 {
+            Ok(Self {
+                shift: bytes.trailing_zeros(),
+            })
+        } else {
+            Err(FrameSizeError(bytes))
+        }
+    }
+
+    /// The size in bytes.
+    #[must_use]
+    #[inline]
+    pub const fn bytes(self) -> u32 {
+        1 << self.shift
+    }
+
+    /// The size as a power of two.
+    #[inline]
+    pub(crate) const fn shift(self) -> u32 {
+        self.shift
+    }
+}
+
+/// A frame size that the kernel would refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameSizeError(pub u32);
+
+impl fmt::Display for FrameSizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "frames of {} bytes are not possible: use 2048 or 4096 (a power of two, at most a page)",
+            self.0
+        )
+    }
+}
+
+impl core::error::Error for FrameSizeError {}

@@ -1,0 +1,67 @@
+//! The memory that a UMEM's book-keeping lives in.
+
+use core::cell::{Cell, UnsafeCell};
+use core::fmt;
+
+use heapless::Vec;
+
+use super::ledger::Ledger;
+use super::stash::Stash;
+use super::{Owner, UmemError};
+
+/// Book-keeping for up to `N` frames: the stash and the ledger, five bytes a frame.
+///
+/// The core allocates nothing, so the caller says where this lives: on the stack, in a `static`,
+/// or in a `Box`. The capacity stops here: [`Umem`](super::Umem) and everything above see a view.
+///
+/// ```
+/// use xskit_core::umem::FrameStore;
+/// let mut store = FrameStore::<4096>::new();
+/// ```
+pub struct FrameStore<const N: usize> {
+    free: UnsafeCell<Vec<u32, N>>,
+    owners: [Cell<Owner>; N],
+}
+
+impl<const N: usize> FrameStore<N> {
+    /// An empty store.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            free: UnsafeCell::new(Vec::new()),
+            owners: [const { Cell::new(Owner::Stash) }; N],
+        }
+    }
+
+    /// Views of the stash and the ledger for `frames` frames, all of them in the stash.
+    pub(super) fn start(&mut self, frames: u32) -> Result<(Stash<'_>, Ledger<'_>), UmemError> {
+        let too_many = UmemError::TooManyFrames {
+            frames,
+            capacity: N,
+        };
+        let free = self.free.get_mut();
+        free.clear();
+        for index in (0..frames).rev() {
+            free.push(index).map_err(|_| too_many)?;
+        }
+        let owners = self.owners.get(..frames as usize).ok_or(too_many)?;
+        for owner in owners {
+            owner.set(Owner::Stash);
+        }
+        Ok((Stash::new(&self.free), Ledger::new(owners)))
+    }
+}
+
+impl<const N: usize> Default for FrameStore<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> fmt::Debug for FrameStore<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameStore")
+            .field("capacity", &N)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,185 @@
+//! The rings over plain memory, with the test as the peer.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use proptest::prelude::*;
+use xskit_core::ring::{AddressSlot, Consumer, Full, LayoutError, Producer, RingMemory};
+
+/// The shared words and slots of a ring whose cursors stand at `start`.
+struct Shared {
+    producer: AtomicU32,
+    consumer: AtomicU32,
+    flags: AtomicU32,
+    slots: Vec<AddressSlot>,
+}
+
+impl Shared {
+    fn new(slots: usize, start: u32) -> Self {
+        Self {
+            producer: AtomicU32::new(start),
+            consumer: AtomicU32::new(start),
+            flags: AtomicU32::new(0),
+            slots: (0..slots).map(|_| AddressSlot::default()).collect(),
+        }
+    }
+
+    fn memory(&self) -> RingMemory<'_, AddressSlot> {
+        RingMemory::new(&self.producer, &self.consumer, &self.flags, &self.slots)
+            .expect("a power of two")
+    }
+}
+
+#[test]
+fn nothing_is_seen_before_commit_nor_free_before_release() {
+    let shared = Shared::new(2, 0);
+    let mut producer = Producer::new(shared.memory());
+    let mut consumer = Consumer::new(shared.memory());
+    producer.push(10).expect("room");
+    assert_eq!(
+        (
+            consumer.peek(2),
+            producer.outstanding(),
+            producer.uncommitted()
+        ),
+        (0, 0, 1)
+    );
+    producer.push(11).expect("room");
+    producer.commit();
+    assert_eq!((consumer.peek(9), producer.push(12)), (2, Err(Full)));
+    assert_eq!(
+        (consumer.pop(), consumer.pop(), consumer.pop()),
+        (Some(10), Some(11), None)
+    );
+    assert_eq!((producer.reserve(2), producer.outstanding()), (0, 2));
+    consumer.release();
+    assert_eq!((producer.reserve(9), producer.outstanding()), (2, 0));
+}
+
+#[test]
+fn the_cached_word_is_enough_while_it_suffices() {
+    let shared = Shared::new(8, 0);
+    let mut producer = Producer::new(shared.memory());
+    // Were the word read again now, it would say that the ring is full.
+    shared
+        .consumer
+        .store(0u32.wrapping_sub(8), Ordering::Release);
+    assert_eq!(producer.reserve(8), 8);
+}
+
+#[test]
+fn wakeups_follow_the_flag() {
+    let shared = Shared::new(2, 0);
+    let producer = Producer::new(shared.memory());
+    let consumer = Consumer::new(shared.memory());
+    assert!(!producer.needs_wakeup() && !consumer.needs_wakeup());
+    shared.flags.store(1, Ordering::Release);
+    assert!(producer.needs_wakeup() && consumer.needs_wakeup());
+}
+
+#[test]
+fn impossible_words_of_the_peer_are_no_progress() {
+    for start in [0, u32::MAX - 2] {
+        let shared = Shared::new(4, start);
+        let mut producer = Producer::new(shared.memory());
+        for value in 0..4 {
+            producer.push(value).expect("room");
+        }
+        producer.commit();
+        // Ahead of the producer, and so far behind that more than the ring would be under way.
+        for lie in [
+            start.wrapping_add(5),
+            start.wrapping_sub(1),
+            start.wrapping_add(1 << 31),
+        ] {
+            shared.consumer.store(lie, Ordering::Release);
+            assert_eq!(
+                (producer.reserve(1), producer.push(9)),
+                (0, Err(Full)),
+                "at {lie}"
+            );
+        }
+
+        let shared = Shared::new(4, start);
+        let mut consumer = Consumer::new(shared.memory());
+        for lie in [
+            start.wrapping_add(5),
+            start.wrapping_sub(1),
+            start.wrapping_add(1 << 31),
+        ] {
+            shared.producer.store(lie, Ordering::Release);
+            assert_eq!((consumer.peek(1), consumer.pop()), (0, None), "at {lie}");
+        }
+        shared
+            .producer
+            .store(start.wrapping_add(2), Ordering::Release);
+        assert!(consumer.pop().is_some());
+        // Back behind what was popped already.
+        shared.producer.store(start, Ordering::Release);
+        assert_eq!(consumer.available(), 1, "what was known stays");
+    }
+}
+
+#[test]
+fn a_ring_needs_a_power_of_two() {
+    let shared = Shared::new(3, 0);
+    let memory = RingMemory::new(
+        &shared.producer,
+        &shared.consumer,
+        &shared.flags,
+        &shared.slots,
+    );
+    assert_eq!(memory.err(), Some(LayoutError::Slots));
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Push(u8),
+    Commit,
+    Pop(u8),
+    Release,
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        (0..6u8).prop_map(Op::Push),
+        Just(Op::Commit),
+        (0..6u8).prop_map(Op::Pop),
+        Just(Op::Release),
+    ];
+    proptest::collection::vec(op, 0..200)
+}
+
+proptest! {
+    /// Against a plain queue: what is pushed comes out once, in order, after commit, and a slot is
+    /// free again only after release; from any start of the cursors.
+    #[test]
+    fn behaves_as_a_bounded_queue(
+        ops in ops(),
+        bits in 0..5u32,
+        start in prop_oneof![any::<u32>(), (u32::MAX - 20)..],
+    ) {
+        let size = 1usize << bits;
+        let shared = Shared::new(size, start);
+        let mut producer = Producer::new(shared.memory());
+        let mut consumer = Consumer::new(shared.memory());
+        let (mut pushed, mut committed, mut popped, mut released) = (0u64, 0u64, 0u64, 0u64);
+        for op in ops {
+            match op {
+                Op::Push(count) => for _ in 0..count {
+                    let room = pushed - released < size as u64;
+                    prop_assert_eq!(producer.push(pushed).is_ok(), room);
+                    pushed += u64::from(room);
+                },
+                Op::Commit => { producer.commit(); committed = pushed; }
+                Op::Pop(count) => for _ in 0..count {
+                    let expected = (popped < committed).then_some(popped);
+                    prop_assert_eq!(consumer.pop(), expected);
+                    popped += u64::from(expected.is_some());
+                },
+                Op::Release => { consumer.release(); released = popped; }
+            }
+            prop_assert_eq!(u64::from(producer.outstanding()), committed - released);
+            prop_assert_eq!(u64::from(consumer.available()), committed - popped);
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! The socket over the simulated kernel: the cycle of the frames, and what goes wrong.
+
+use std::collections::BTreeSet;
+
+use xskit_core::backend::{Backend, Interest};
+use xskit_core::ring::RingSize;
+use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, WireConfig};
+use xskit_core::socket::{SendErrorKind, Step, ZeroCopy};
+use xskit_core::umem::{FrameSize, FrameStore, Umem, UmemError};
+use xskit_core::{Errno, Socket, SocketConfig};
+
+const FRAME: usize = 4096;
+
+type SimUmem<'s> = Umem<'s, HeapMemory>;
+
+fn config(ifindex: u32, slots: u32, fill_frames: u32) -> SocketConfig {
+    let size = RingSize::new(slots).expect("a power of two");
+    let base = SocketConfig::new(ifindex, 0);
+    SocketConfig {
+        fill: size,
+        completion: size,
+        rx: size,
+        tx: size,
+        fill_frames: Some(fill_frames),
+        ..base
+    }
+}
+
+fn umem<const N: usize>(store: &mut FrameStore<N>) -> SimUmem<'_> {
+    Umem::new(HeapMemory::new(N * FRAME), store, FrameSize::DEFAULT).expect("a UMEM")
+}
+
+/// Puts a packet that carries `number` on the TX ring, if there is a frame and a slot.
+fn send_number<'u>(
+    socket: &mut Socket<'u, SimBackend>,
+    umem: &'u SimUmem<'_>,
+    number: u64,
+) -> bool {
+    let Some(mut frame) = umem.alloc() else {
+        return false;
+    };
+    frame.set_range(100..160).expect("inside the frame");
+    frame[..8].copy_from_slice(&number.to_be_bytes());
+    frame[8..].fill(number as u8);
+    socket.send(frame).is_ok()
+}
+
+fn number_of(packet: &[u8]) -> u64 {
+    let number = u64::from_be_bytes(packet[..8].try_into().expect("eight bytes"));
+    assert!(
+        packet[8..].iter().all(|byte| *byte == number as u8),
+        "a packet came out mixed up"
+    );
+    number
+}
+
+#[test]
+fn a_packet_crosses_the_wire_and_every_frame_is_accounted_for() {
+    let network = SimNetwork::new(WireConfig::perfect(), 1);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut a = Socket::open(&backend, &umem_a, &config(1, 8, 4)).expect("socket a");
+    let mut b = Socket::open(&backend, &umem_b, &config(2, 8, 4)).expect("socket b");
+    assert!(!a.obtained().zero_copy);
+    assert_eq!(
+        a.obtained().filled,
+        4,
+        "the fill ring is filled before bind"
+    );
+
+    assert!(send_number(&mut a, &umem_a, 7));
+    assert_eq!(a.accounting().tx, 1);
+    a.flush().expect("a kick");
+    let at = a.accounting();
+    assert_eq!(
+        (at.tx, at.completion, at.stash, at.is_whole()),
+        (0, 1, 3, true)
+    );
+
+    let received: Vec<_> = b.receive(64).collect();
+    assert_eq!(received.len(), 1);
+    assert_eq!(number_of(&received[0]), 7);
+    let at = b.accounting();
+    assert_eq!(
+        (at.application, at.fill, at.rx, at.stash, at.is_whole()),
+        (1, 3, 0, 4, true)
+    );
+    drop(received);
+    b.recycle();
+    a.recycle();
+    for socket in [&mut a, &mut b] {
+        let at = socket.accounting();
+        assert_eq!((at.stash, at.fill, at.is_whole()), (4, 4, true));
+    }
+}
+
+#[test]
+fn a_million_forwarded_frames_stay_accounted_for() {
+    const PACKETS: u64 = 1_000_000;
+    let network = SimNetwork::new(WireConfig::perfect(), 2);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<256>::new(), FrameStore::<256>::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut source = Socket::open(&backend, &umem_a, &config(1, 128, 128)).expect("source");
+    let mut forwarder = Socket::open(&backend, &umem_b, &config(2, 128, 128)).expect("forwarder");
+    let (mut sent, mut back) = (0, 0);
+    while back < PACKETS {
+        while sent < PACKETS && sent - back < 128 && send_number(&mut source, &umem_a, sent) {
+            sent += 1;
+        }
+        source.flush().expect("a kick");
+        forward(&mut forwarder);
+        for frame in source.receive(64) {
+            assert_eq!(
+                number_of(&frame),
+                back,
+                "lost or out of order on a perfect wire"
+            );
+            back += 1;
+        }
+        source.recycle();
+        if back.is_multiple_of(64) {
+            assert!(
+                forwarder.accounting().is_whole(),
+                "{:?}",
+                forwarder.accounting()
+            );
+            assert!(source.accounting().is_whole(), "{:?}", source.accounting());
+        }
+    }
+    let (_, transmitter) = forwarder.halves();
+    assert_eq!(
+        (transmitter.sent(), transmitter.bad_completions()),
+        (PACKETS, 0)
+    );
+}
+
+/// One turn of RX-to-TX forwarding.
+fn forward(socket: &mut Socket<'_, SimBackend>) {
+    let (receiver, transmitter) = socket.halves();
+    let room = transmitter.room(64);
+    for frame in receiver.receive(room) {
+        transmitter.send(frame).expect("room was asked for");
+    }
+    socket.flush().expect("a kick");
+    socket.recycle();
+}
+
+#[test]
+fn loss_reordering_and_duplication_lose_no_frame() {
+    let accidents = WireConfig {
+        loss_per_mille: 100,
+        duplicate_per_mille: 100,
+        reorder_per_mille: 300,
+        depth: 8,
+    };
+    let network = SimNetwork::new(accidents, 3);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<64>::new(), FrameStore::<64>::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut a = Socket::open(&backend, &umem_a, &config(1, 32, 16)).expect("socket a");
+    let mut b = Socket::open(&backend, &umem_b, &config(2, 32, 32)).expect("socket b");
+    let (mut seen, mut arrived, mut in_order) = (BTreeSet::new(), 0, true);
+    let mut last = 0;
+    for number in 0..10_000 {
+        while !send_number(&mut a, &umem_a, number) {
+            a.flush().expect("a kick");
+            a.recycle();
+        }
+        a.flush().expect("a kick");
+        for frame in b.receive(64) {
+            let number = number_of(&frame);
+            in_order &= number >= last;
+            last = number;
+            arrived += 1;
+            seen.insert(number);
+        }
+        b.recycle();
+        assert!(b.accounting().is_whole() && a.accounting().is_whole());
+    }
+    assert!(
+        (8_500..9_500).contains(&seen.len()),
+        "about a tenth is lost: {}",
+        seen.len()
+    );
+    assert!(
+        arrived > seen.len() + 500,
+        "about a tenth comes twice: {arrived}"
+    );
+    assert!(!in_order, "some overtake others");
+}
+
+#[test]
+fn a_frame_of_another_umem_is_refused_and_given_back() {
+    let network = SimNetwork::new(WireConfig::perfect(), 4);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<4>::new(), FrameStore::<4>::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut a = Socket::open(&backend, &umem_a, &config(1, 4, 0)).expect("socket a");
+    let mut foreign = umem_b.alloc().expect("a frame");
+    foreign.set_range(0..60).expect("inside the frame");
+    let refused = a.send(foreign).expect_err("of another UMEM");
+    assert_eq!(refused.kind, SendErrorKind::ForeignFrame);
+    drop(refused);
+    assert_eq!(umem_b.free(), 4);
+}
+
+#[test]
+fn full_rings_and_empty_packets_give_the_frame_back() {
+    let network = SimNetwork::new(WireConfig::perfect(), 5);
+    let backend = network.backend();
+    let mut store = FrameStore::<8>::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &config(1, 2, 0)).expect("a socket");
+    let empty = umem.alloc().expect("a frame");
+    assert_eq!(
+        socket.send(empty).map_err(|e| e.kind),
+        Err(SendErrorKind::Empty)
+    );
+    assert!(send_number(&mut socket, &umem, 0));
+    assert!(send_number(&mut socket, &umem, 1));
+    let mut third = umem.alloc().expect("a frame");
+    third.set_range(0..60).expect("inside the frame");
+    assert_eq!(
+        socket.send(third).map_err(|e| e.kind),
+        Err(SendErrorKind::Full)
+    );
+    assert_eq!(socket.accounting().stash, 6);
+    assert!(socket.accounting().is_whole());
+}
+
+#[test]
+fn a_full_completion_ring_holds_packets_back_and_loses_none() {
+    let network = SimNetwork::new(WireConfig::perfect(), 6);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<16>::new(), FrameStore::<16>::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let two = RingSize::new(2).expect("a power of two");
+    let narrow = SocketConfig {
+        completion: two,
+        ..config(1, 8, 0)
+    };
+    let mut a = Socket::open(&backend, &umem_a, &narrow).expect("socket a");
+    let mut b = Socket::open(&backend, &umem_b, &config(2, 16, 16)).expect("socket b");
+    for number in 0..6 {
+        assert!(send_number(&mut a, &umem_a, number));
+    }
+    a.flush().expect("ENOBUFS is a state");
+    assert_eq!(backend.calls().no_buffers, 1);
+    assert_eq!((a.accounting().tx, a.accounting().completion), (4, 2));
+    for _ in 0..2 {
+        a.recycle();
+        a.flush().expect("a kick");
+    }
+    a.recycle();
+    let numbers: Vec<_> = b.receive(16).map(|frame| number_of(&frame)).collect();
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(a.accounting().stash, 16);
+}
+
+#[test]
+fn a_batch_is_kicked_as_often_as_the_kernel_needs_and_no_more() {
+    let network = SimNetwork::new(WireConfig::perfect(), 7);
+    let backend = network.backend();
+    let mut store = FrameStore::<256>::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &config(1, 128, 0)).expect("a socket");
+    for (packets, kicks) in [(1, 1), (32, 1), (33, 2), (100, 4), (0, 0)] {
+        let before = backend.calls().kicks;
+        for number in 0..packets {
+            assert!(send_number(&mut socket, &umem, number));
+        }
+        socket.flush().expect("a kick");
+        socket.recycle();
+        assert_eq!(
+            backend.calls().kicks - before,
+            kicks,
+            "for {packets} packets"
+        );
+    }
+    assert_eq!(
+        backend.calls().wakes,
+        0,
+        "the fill ring's flag is never set in copy mode"
+    );
+}
+
+#[test]
+fn a_starved_fill_ring_drops_at_the_kernel_and_recovers() {
+    let network = SimNetwork::new(WireConfig::perfect(), 8);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<16>::new(), FrameStore::<16>::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut a = Socket::open(&backend, &umem_a, &config(1, 16, 0)).expect("socket a");
+    let mut b = Socket::open(&backend, &umem_b, &config(2, 16, 2)).expect("socket b");
+    for number in 0..5 {
+        assert!(send_number(&mut a, &umem_a, number));
+    }
+    a.flush().expect("a kick");
+    assert_eq!(
+        b.statistics().expect("statistics").rx_fill_ring_empty_descs,
+        3
+    );
+    assert_eq!(b.receive(16).count(), 2);
+    b.recycle();
+    assert!(send_number(&mut a, &umem_a, 9));
+    a.flush().expect("a kick");
+    let got: Vec<_> = b.receive(16).map(|frame| number_of(&frame)).collect();
+    assert_eq!(got, [9]);
+}
+
+#[test]
+fn waiting_says_whether_packets_are_there() {
+    let held_back = WireConfig {
+        depth: 4,
+        ..WireConfig::perfect()
+    };
+    let network = SimNetwork::new(held_back, 9);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<4>::new(), FrameStore::<4>::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut a = Socket::open(&backend, &umem_a, &config(1, 4, 0)).expect("socket a");
+    let mut b = Socket::open(&backend, &umem_b, &config(2, 4, 4)).expect("socket b");
+    assert_eq!(b.wait(Interest::RECEIVE, None), Ok(false));
+    assert!(send_number(&mut a, &umem_a, 1));
+    a.flush().expect("a kick");
+    assert_eq!(b.receive(4).count(), 0, "still on the wire");
+    assert_eq!(b.wait(Interest::RECEIVE, None), Ok(true));
+    assert_eq!(b.receive(4).count(), 1);
+}
+
+#[test]
+fn closing_gives_every_frame_back_and_the_queue_free() {
+    let network = SimNetwork::new(WireConfig::perfect(), 10);
+    let backend = network.backend();
+    let mut store = FrameStore::<16>::new();
+    let umem = umem(&mut store);
+    for _ in 0..3 {
+        let mut socket = Socket::open(&backend, &umem, &config(1, 8, 8)).expect("a socket");
+        assert!(send_number(&mut socket, &umem, 1));
+        let kept = umem.alloc().expect("a frame");
+        drop(socket);
+        assert_eq!((network.open_sockets(), umem.free()), (0, 15));
+        drop(kept);
+        assert_eq!((umem.free(), umem.census().stash), (16, 16));
+    }
+}
+
+#[test]
+fn a_leaked_socket_leaks_its_memory_rather_than_handing_it_out() {
+    let network = SimNetwork::new(WireConfig::perfect(), 11);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
+    let umem_b = umem(&mut store_b);
+    {
+        let umem_a = umem(&mut store_a);
+        std::mem::forget(Socket::open(&backend, &umem_a, &config(1, 8, 8)).expect("socket a"));
+    }
+    // The kernel still delivers into the leaked socket's frames: that memory must still be there.
+    let mut b = Socket::open(&backend, &umem_b, &config(2, 8, 0)).expect("socket b");
+    assert!(send_number(&mut b, &umem_b, 1));
+    b.flush().expect("a kick");
+}
+
+#[test]
+fn failing_steps_are_named_and_undone() {
+    let network = SimNetwork::new(WireConfig::perfect(), 12);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let held = Socket::open(&backend, &umem_b, &config(2, 4, 4)).expect("socket b");
+    let forced = SocketConfig {
+        zero_copy: ZeroCopy::Force,
+        ..config(1, 4, 4)
+    };
+    let cases = [
+        (config(3, 4, 4), Errno::ENODEV, "no such interface"),
+        (
+            SocketConfig {
+                queue: 9,
+                ..config(1, 4, 4)
+            },
+            Errno::EINVAL,
+            "queue 9 is not active",
+        ),
+        (
+            config(2, 4, 4),
+            Errno::EBUSY,
+            "already bound by another socket",
+        ),
+        (forced, Errno::EOPNOTSUPP, "no zero-copy mode"),
+    ];
+    for (config, errno, text) in cases {
+        let error = Socket::open(&backend, &umem_a, &config).expect_err("can't be opened");
+        assert_eq!(error.errno, errno);
+        assert!(matches!(error.step, Step::Bind { .. }));
+        assert!(error.to_string().contains(text), "{error}");
+        assert_eq!((umem_a.free(), network.open_sockets()), (8, 1));
+    }
+    let error = Socket::open(&backend, &umem_b, &config(1, 4, 4)).expect_err("in use");
+    assert_eq!(error.step, Step::Claim);
+    drop(held);
+    drop(Socket::open(&backend, &umem_b, &config(2, 4, 4)).expect("free again"));
+}
+
+#[test]
+fn a_umem_needs_a_frame_and_a_store_large_enough() {
+    let mut store = FrameStore::<2>::new();
+    let size = FrameSize::new(65536).expect("a page of some machine");
+    let error = Umem::new(HeapMemory::new(4096), &mut store, size).expect_err("too small");
+    assert_eq!(error, UmemError::NoFrame { size });
+    let error = Umem::new(HeapMemory::new(3 * FRAME), &mut store, FrameSize::DEFAULT);
+    assert_eq!(
+        error.err(),
+        Some(UmemError::TooManyFrames {
+            frames: 3,
+            capacity: 2
+        })
+    );
+    for wrong in [0, 1024, 3000, 1 << 17] {
+        assert!(FrameSize::new(wrong).is_err());
+    }
+}
+
+#[test]
+fn ranges_stay_inside_the_frame() {
+    let mut store = FrameStore::<1>::new();
+    let umem = umem(&mut store);
+    let mut frame = umem.alloc().expect("a frame");
+    assert!(umem.alloc().is_none());
+    assert!(frame.is_empty());
+    frame.set_range(4000..4096).expect("up to the end");
+    assert!(frame.set_range(4000..4097).is_err());
+    #[expect(clippy::reversed_empty_ranges, reason = "that is the point")]
+    let backwards = 10..5;
+    assert!(frame.set_range(backwards).is_err());
+    assert_eq!(frame.range(), 4000..4096);
+    assert_eq!(frame.buffer_mut().len(), FRAME);
+}

@@ -1,0 +1,1 @@
+//! AF_XDP sockets whose frames have one owner by type.
