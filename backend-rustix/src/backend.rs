@@ -1,0 +1,271 @@
+//! The calls of the `Backend` trait, one by one.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::{self, NonNull};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::net::xdp::{
+    SocketAddrXdp, SocketAddrXdpFlags, XdpRingOffset, XdpUmemReg, XdpUmemRegFlags,
+};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
+    sockopt,
+};
+use xskit_core::Errno;
+use xskit_core::abi::{MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg};
+use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+
+/// How long `bind(2)` is tried again while it says EBUSY. A queue whose socket was just closed is
+/// released by deferred work, seen to take 25 to 45 ms.
+const BIND_PATIENCE: Duration = Duration::from_millis(500);
+const BIND_PAUSE: Duration = Duration::from_millis(5);
+
+/// A backend of direct, non-blocking system calls. One per thread.
+///
+/// Kicks are made when they are asked for; `submit` has nothing left to do.
+#[derive(Debug, Default)]
+pub struct RustixBackend {
+    calls: Cell<Calls>,
+}
+
+impl RustixBackend {
+    /// A backend that has made no call yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Calls)) {
+        let mut calls = self.calls.get();
+        count(&mut calls);
+        self.calls.set(calls);
+    }
+
+    /// Counts a call of the set-up and translates its error.
+    fn setup<T>(&self, result: rustix::io::Result<T>) -> Result<T, Errno> {
+        self.count(|calls| calls.setup += 1);
+        result.map_err(errno)
+    }
+
+    /// Sends until the kernel has taken everything, `times` calls at most.
+    fn transmit(&self, socket: &OwnedFd, times: u32) -> Result<(), Errno> {
+        for _ in 0..times {
+            self.count(|calls| calls.kicks += 1);
+            match send(socket, &[], SendFlags::DONTWAIT).map_err(errno) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EAGAIN) => self.count(|calls| calls.count_transient(Errno::EAGAIN)),
+                Err(error) => return self.tolerate(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a transient error; passes any other on.
+    fn tolerate(&self, error: Errno) -> Result<(), Errno> {
+        if !error.is_transient() {
+            return Err(error);
+        }
+        self.count(|calls| calls.count_transient(error));
+        Ok(())
+    }
+}
+
+fn errno(error: rustix::io::Errno) -> Errno {
+    Errno(error.raw_os_error())
+}
+
+// SAFETY: each method is the one system call it is documented as, on a descriptor that the socket
+// owns; `map` passes on what `mmap(2)` returned for the length asked for, and nothing else in this
+// crate unmaps it; closing an AF_XDP socket ends the kernel's use of the rings and, in copy mode,
+// of the UMEM (`xsk_release` waits for RCU readers).
+unsafe impl Backend for RustixBackend {
+    type Socket = OwnedFd;
+
+    fn name(&self) -> &'static str {
+        "rustix"
+    }
+
+    fn open(&self) -> Result<OwnedFd, Errno> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        self.setup(socket_with(
+            AddressFamily::XDP,
+            SocketType::RAW,
+            flags,
+            None,
+        ))
+    }
+
+    fn set_option(&self, socket: &OwnedFd, option: SetOption) -> Result<(), Errno> {
+        self.setup(match option {
+            SetOption::UmemReg(reg) => sockopt::set_xdp_umem_reg(socket, umem_reg(&reg)),
+            SetOption::RingSize(RingKind::Fill, slots) => {
+                sockopt::set_xdp_umem_fill_ring_size(socket, slots)
+            }
+            SetOption::RingSize(RingKind::Completion, slots) => {
+                sockopt::set_xdp_umem_completion_ring_size(socket, slots)
+            }
+            SetOption::RingSize(RingKind::Rx, slots) => {
+                sockopt::set_xdp_rx_ring_size(socket, slots)
+            }
+            SetOption::RingSize(RingKind::Tx, slots) => {
+                sockopt::set_xdp_tx_ring_size(socket, slots)
+            }
+        })
+    }
+
+    fn offsets(&self, socket: &OwnedFd) -> Result<MmapOffsets, Errno> {
+        let offsets = self.setup(sockopt::xdp_mmap_offsets(socket))?;
+        Ok(MmapOffsets {
+            rx: ring_offset(&offsets.rx)?,
+            tx: ring_offset(&offsets.tx)?,
+            fr: ring_offset(&offsets.fr)?,
+            cr: ring_offset(&offsets.cr)?,
+        })
+    }
+
+    fn statistics(&self, socket: &OwnedFd) -> Result<Statistics, Errno> {
+        let counted = self.setup(sockopt::xdp_statistics(socket))?;
+        Ok(Statistics {
+            rx_dropped: counted.rx_dropped,
+            rx_invalid_descs: counted.rx_invalid_descs,
+            tx_invalid_descs: counted.tx_invalid_descs,
+            rx_ring_full: counted.rx_ring_full.unwrap_or_default(),
+            rx_fill_ring_empty_descs: counted.rx_fill_ring_empty_descs.unwrap_or_default(),
+            tx_ring_empty_descs: counted.tx_ring_empty_descs.unwrap_or_default(),
+        })
+    }
+
+    fn options(&self, socket: &OwnedFd) -> Result<Options, Errno> {
+        self.setup(sockopt::xdp_options(socket))
+            .map(|flags| Options {
+                flags: flags.bits(),
+            })
+    }
+
+    fn map(
+        &self,
+        socket: &OwnedFd,
+        ring: RingKind,
+        len_bytes: usize,
+    ) -> Result<NonNull<u8>, Errno> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::POPULATE;
+        // SAFETY: a new mapping, placed by the kernel, replaces nothing.
+        let mapped = unsafe {
+            mmap(
+                ptr::null_mut(),
+                len_bytes,
+                protection,
+                flags,
+                socket,
+                ring.pgoff(),
+            )
+        };
+        NonNull::new(self.setup(mapped)?.cast()).ok_or(Errno::ENOMEM)
+    }
+
+    unsafe fn unmap(&self, base: NonNull<u8>, len_bytes: usize) {
+        // SAFETY: by the caller's promise this is one whole mapping of `map`, with no reference
+        // into it left. An error would leave it mapped, which is sound.
+        let _ = self.setup(unsafe { munmap(base.as_ptr().cast(), len_bytes) });
+    }
+
+    fn bind(&self, socket: &OwnedFd, address: &SockaddrXdp) -> Result<(), Errno> {
+        let flags = SocketAddrXdpFlags::from_bits_retain(address.flags);
+        let address = SocketAddrXdp::new(flags, address.ifindex, address.queue_id);
+        let deadline = Instant::now() + BIND_PATIENCE;
+        loop {
+            match self.setup(bind(socket, &address)) {
+                Err(Errno::EBUSY) if Instant::now() < deadline => std::thread::sleep(BIND_PAUSE),
+                result => return result,
+            }
+        }
+    }
+
+    fn close(&self, socket: OwnedFd) {
+        self.count(|calls| calls.setup += 1);
+        drop(socket);
+    }
+
+    fn kick(&self, socket: &OwnedFd, kick: Kick) -> Result<(), Errno> {
+        match kick {
+            Kick::Transmit { times } => self.transmit(socket, times),
+            Kick::Receive => {
+                self.count(|calls| calls.wakes += 1);
+                let nothing: &mut [u8] = &mut [];
+                match recv(socket, nothing, RecvFlags::DONTWAIT) {
+                    Ok(_) => Ok(()),
+                    Err(error) => self.tolerate(errno(error)),
+                }
+            }
+        }
+    }
+
+    fn submit(&self) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn wait(
+        &self,
+        interests: &[(&OwnedFd, Interest)],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        self.count(|calls| calls.waits += 1);
+        match interests {
+            [(socket, interest)] => wait_on(&mut [poll_fd(socket.as_fd(), *interest)], timeout),
+            several => {
+                let mut fds: Vec<_> = several
+                    .iter()
+                    .map(|(fd, interest)| poll_fd(fd.as_fd(), *interest))
+                    .collect();
+                wait_on(&mut fds, timeout)
+            }
+        }
+    }
+
+    fn calls(&self) -> Calls {
+        self.calls.get()
+    }
+}
+
+fn umem_reg(reg: &UmemReg) -> XdpUmemReg {
+    XdpUmemReg {
+        addr: reg.addr,
+        len: reg.len,
+        chunk_size: reg.chunk_size,
+        headroom: reg.headroom,
+        flags: XdpUmemRegFlags::from_bits_retain(reg.flags),
+        tx_metadata_len: reg.tx_metadata_len,
+    }
+}
+
+/// A kernel before 5.4 has no flags words; NEED_WAKEUP can't be had there.
+fn ring_offset(offset: &XdpRingOffset) -> Result<RingOffset, Errno> {
+    let flags = offset.flags.ok_or(Errno::ENOPROTOOPT)?;
+    Ok(RingOffset {
+        producer: offset.producer,
+        consumer: offset.consumer,
+        desc: offset.desc,
+        flags,
+    })
+}
+
+fn poll_fd(fd: BorrowedFd<'_>, interest: Interest) -> PollFd<'_> {
+    let mut events = PollFlags::empty();
+    events.set(PollFlags::IN, interest.receive);
+    events.set(PollFlags::OUT, interest.transmit);
+    PollFd::from_borrowed_fd(fd, events)
+}
+
+fn wait_on(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, Errno> {
+    // A time too far off for the kernel is as good as for ever.
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    match poll(fds, timeout.as_ref()).map_err(errno) {
+        Err(Errno::EINTR) => Ok(0),
+        result => result,
+    }
+}

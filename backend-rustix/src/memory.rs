@@ -1,0 +1,155 @@
+//! Memory for a UMEM, by `mmap(2)`.
+#![allow(unsafe_code)]
+
+use std::ptr::{self, NonNull};
+
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use xskit_core::Errno;
+use xskit_core::umem::Memory;
+
+/// Pages of 2 MiB.
+const HUGE_PAGE: usize = 2 << 20;
+const PAGE: usize = 4096;
+
+/// An anonymous, populated mapping.
+#[derive(Debug)]
+pub struct MmapMemory {
+    start: NonNull<u8>,
+    len_bytes: usize,
+    pages: PageSize,
+}
+
+/// What pages a mapping is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageSize {
+    /// Pages of the usual size.
+    Normal,
+    /// Pages of 2 MiB, reserved by the administrator (`vm.nr_hugepages`).
+    Huge,
+    /// Pages of 2 MiB were asked for and refused with this errno (ENOMEM: none are reserved); the
+    /// mapping is of usual pages, which the kernel may join (`MADV_HUGEPAGE`).
+    FellBack(Errno),
+}
+
+impl MmapMemory {
+    /// Maps at least `len_bytes` bytes, rounded up to whole pages.
+    ///
+    /// With `huge`, pages of 2 MiB (`MAP_HUGETLB`) are tried first; [`pages`](Self::pages) says
+    /// what was obtained.
+    ///
+    /// # Errors
+    /// What `mmap(2)` returned; EINVAL for no bytes at all.
+    pub fn allocate(len_bytes: usize, huge: bool) -> Result<Self, Errno> {
+        if len_bytes == 0 {
+            return Err(Errno::EINVAL);
+        }
+        if !huge {
+            return Self::map(round_up(len_bytes, PAGE)?, PageSize::Normal);
+        }
+        match Self::map(round_up(len_bytes, HUGE_PAGE)?, PageSize::Huge) {
+            Ok(memory) => Ok(memory),
+            Err(errno) => Self::map(round_up(len_bytes, PAGE)?, PageSize::FellBack(errno)),
+        }
+    }
+
+    /// What pages the mapping is made of.
+    #[must_use]
+    pub fn pages(&self) -> PageSize {
+        self.pages
+    }
+
+    /// The length in bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.len_bytes
+    }
+
+    fn map(len_bytes: usize, pages: PageSize) -> Result<Self, Errno> {
+        let flags = match pages {
+            PageSize::Normal => MapFlags::PRIVATE | MapFlags::POPULATE,
+            PageSize::Huge => MapFlags::PRIVATE | MapFlags::POPULATE | MapFlags::HUGETLB,
+            PageSize::FellBack(_) => MapFlags::PRIVATE,
+        };
+        // SAFETY: a new mapping, placed by the kernel, replaces nothing.
+        let start = unsafe {
+            mmap_anonymous(
+                ptr::null_mut(),
+                len_bytes,
+                ProtFlags::READ | ProtFlags::WRITE,
+                flags,
+            )
+        }
+        .map_err(|errno| Errno(errno.raw_os_error()))?;
+        if let PageSize::FellBack(_) = pages {
+            // A wish only: kernels without transparent huge pages refuse it, and nothing is lost.
+            // SAFETY: the range is the mapping just made; the advice changes no contents.
+            let _ = unsafe { madvise(start, len_bytes, Advice::LinuxHugepage) };
+        }
+        let start = NonNull::new(start.cast()).ok_or(Errno::ENOMEM)?;
+        Ok(Self {
+            start,
+            len_bytes,
+            pages,
+        })
+    }
+}
+
+fn round_up(len_bytes: usize, unit: usize) -> Result<usize, Errno> {
+    len_bytes
+        .checked_next_multiple_of(unit)
+        .ok_or(Errno::ENOMEM)
+}
+
+// SAFETY: the mapping is the value's own until it is dropped, page-aligned, zeroed, readable and
+// writable; dropping it unmaps it, so that its pages go back to the kernel.
+unsafe impl Memory for MmapMemory {
+    fn region(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.start, self.len_bytes)
+    }
+}
+
+impl Drop for MmapMemory {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `map`, is unmapped here only, and `Umem` drops it only
+        // when no frame and no socket is left. An error would leave it mapped, which is sound.
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len_bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MmapMemory, PageSize};
+    use xskit_core::Errno;
+    use xskit_core::umem::Memory;
+
+    #[test]
+    fn rounds_up_to_pages() {
+        let memory = MmapMemory::allocate(5000, false).expect("two pages");
+        assert_eq!(
+            (memory.len_bytes(), memory.pages()),
+            (8192, PageSize::Normal)
+        );
+        assert_eq!(memory.region().len(), 8192);
+    }
+
+    #[test]
+    fn huge_pages_fall_back_with_a_note() {
+        let memory = MmapMemory::allocate(5000, true).expect("memory of either kind");
+        match memory.pages() {
+            PageSize::Huge => assert_eq!(memory.len_bytes(), 2 << 20),
+            PageSize::FellBack(errno) => {
+                assert_eq!((memory.len_bytes(), errno), (8192, Errno::ENOMEM));
+            }
+            PageSize::Normal => panic!("huge pages were asked for"),
+        }
+    }
+
+    #[test]
+    fn refuses_nothing_and_too_much() {
+        assert_eq!(MmapMemory::allocate(0, false).err(), Some(Errno::EINVAL));
+        assert_eq!(
+            MmapMemory::allocate(usize::MAX, true).err(),
+            Some(Errno::ENOMEM)
+        );
+    }
+}
