@@ -1,0 +1,186 @@
+//! The addresses of an interface, to check that a server listens on one of them.
+//!
+//! References: rtnetlink(7) RTM_GETADDR, linux/if_addr.h.
+
+use std::net::IpAddr;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+
+use crate::error::{Error, Result};
+use crate::link::Link;
+use crate::netlink::Netlink;
+
+/// An address of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InterfaceAddress {
+    /// The host's own address.
+    pub address: IpAddr,
+    /// The length of the network's prefix, in bits.
+    pub prefix_len: u8,
+    /// Packets may come from it: no duplicate address detection is under way, and none failed.
+    pub is_usable: bool,
+}
+
+impl Link {
+    /// The addresses of this interface, IPv4 and IPv6, link-local ones included.
+    ///
+    /// # Errors
+    /// Those of netlink itself. An interface that has gone has no addresses.
+    pub fn addresses(&self) -> Result<Vec<InterfaceAddress>> {
+        let request = format!("RTM_GETADDR {}", self.name);
+        let answers = Netlink::open()?.dump(
+            &request,
+            RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+        )?;
+        Ok(answers
+            .iter()
+            .filter_map(|answer| self.own_address(answer))
+            .collect())
+    }
+
+    /// Checks that `address` is a usable address of this interface. The unspecified address
+    /// (`0.0.0.0`, `::`) means any of them, and passes.
+    ///
+    /// # Errors
+    /// [`Error::AddressNotHere`], which lists those that it has; [`Error::AddressTentative`].
+    pub fn require_address(&self, address: IpAddr) -> Result<()> {
+        if address.is_unspecified() {
+            return Ok(());
+        }
+        let all = self.addresses()?;
+        match all.iter().find(|own| own.address == address) {
+            Some(own) if own.is_usable => Ok(()),
+            Some(_) => Err(Error::AddressTentative {
+                address,
+                interface: self.name.clone(),
+            }),
+            None => {
+                let present = all.iter().map(|own| own.address).collect();
+                Err(Error::AddressNotHere {
+                    address,
+                    interface: self.name.clone(),
+                    present,
+                })
+            }
+        }
+    }
+
+    /// The address in an answer, if it is this interface's: the kernel sends those of all.
+    fn own_address(&self, answer: &RouteNetlinkMessage) -> Option<InterfaceAddress> {
+        let RouteNetlinkMessage::NewAddress(message) = answer else {
+            return None;
+        };
+        if message.header.index != self.index {
+            return None;
+        }
+        // With a point-to-point peer, IFA_ADDRESS is the peer's and IFA_LOCAL is ours; without,
+        // either may be missing.
+        let local = message
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                AddressAttribute::Local(address) => Some(*address),
+                _ => None,
+            });
+        let address = local.or_else(|| {
+            message
+                .attributes
+                .iter()
+                .find_map(|attribute| match attribute {
+                    AddressAttribute::Address(address) => Some(*address),
+                    _ => None,
+                })
+        })?;
+        Some(InterfaceAddress {
+            address,
+            prefix_len: message.header.prefix_len,
+            is_usable: is_usable(message),
+        })
+    }
+}
+
+fn is_usable(message: &AddressMessage) -> bool {
+    let flags = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            AddressAttribute::Flags(flags) => Some(*flags),
+            _ => None,
+        });
+    // IFA_FLAGS (Linux 3.14) has all of them; the header only those of the lowest byte, which are
+    // enough here.
+    let flags = flags.unwrap_or(AddressFlags::from_bits_retain(
+        message.header.flags.bits().into(),
+    ));
+    let is_pending =
+        flags.contains(AddressFlags::Tentative) && !flags.contains(AddressFlags::Optimistic);
+    !is_pending && !flags.contains(AddressFlags::Dadfailed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> Link {
+        Link::by_name("lo").unwrap()
+    }
+
+    fn answer(index: u32, attributes: Vec<AddressAttribute>) -> RouteNetlinkMessage {
+        let mut message = AddressMessage::default();
+        message.header.index = index;
+        message.header.prefix_len = 24;
+        message.attributes = attributes;
+        RouteNetlinkMessage::NewAddress(message)
+    }
+
+    #[test]
+    fn of_a_point_to_point_pair_the_local_address_is_ours() {
+        let ours = IpAddr::from([10, 0, 0, 1]);
+        let peers = IpAddr::from([10, 0, 0, 2]);
+        let message = answer(
+            link().index,
+            vec![
+                AddressAttribute::Address(peers),
+                AddressAttribute::Local(ours),
+            ],
+        );
+        let own = link().own_address(&message).unwrap();
+        assert_eq!(
+            (own.address, own.prefix_len, own.is_usable),
+            (ours, 24, true)
+        );
+    }
+
+    #[test]
+    fn addresses_of_other_interfaces_are_left_out() {
+        let message = answer(
+            link().index + 1,
+            vec![AddressAttribute::Address(IpAddr::from([10, 0, 0, 1]))],
+        );
+        assert_eq!(link().own_address(&message), None);
+    }
+
+    #[test]
+    fn a_tentative_or_duplicate_address_is_not_usable() {
+        let address = AddressAttribute::Address("fd77::1".parse().unwrap());
+        let cases = [
+            (AddressFlags::Tentative, false),
+            (AddressFlags::Tentative | AddressFlags::Dadfailed, false),
+            (AddressFlags::Tentative | AddressFlags::Optimistic, true),
+            (AddressFlags::Permanent, true),
+        ];
+        for (flags, expected) in cases {
+            let message = answer(
+                link().index,
+                vec![address.clone(), AddressAttribute::Flags(flags)],
+            );
+            assert_eq!(
+                link().own_address(&message).unwrap().is_usable,
+                expected,
+                "{flags:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Every way in which this crate can fail, one variant a cause, each text saying what to try.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+/// The result of every call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, where, and what to try.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A system call other than a netlink request failed.
+    #[error("{call} failed: {errno}; it was needed to {purpose}")]
+    Call {
+        /// The call, such as `setns(CLONE_NEWNET)`.
+        call: &'static str,
+        /// What it was for.
+        purpose: String,
+        /// What the kernel answered.
+        errno: Errno,
+    },
+
+    /// The kernel refused a netlink request.
+    #[error("netlink request {request} failed: {errno}{}", said(reason))]
+    Refused {
+        /// The message and its subject, such as `RTM_NEWADDR 10.0.0.1/24 on veth0`.
+        request: String,
+        /// What the kernel answered.
+        errno: Errno,
+        /// The kernel's own sentence (extended acknowledgement), where it gave one.
+        reason: Option<String>,
+    },
+
+    /// The kernel's answer to a netlink request could not be understood.
+    #[error(
+        "netlink request {request}: the answer could not be read ({detail}); is this kernel newer than this program knows?"
+    )]
+    Malformed {
+        /// The message and its subject.
+        request: String,
+        /// Where reading stopped.
+        detail: String,
+    },
+
+    /// The process lacks a capability (EPERM).
+    #[error(
+        "not allowed to {purpose}: this needs {capability}; run as root, or grant it with setcap(8)"
+    )]
+    MissingCapability {
+        /// The capability's name in capabilities(7).
+        capability: &'static str,
+        /// What it was needed for.
+        purpose: String,
+    },
+
+    /// No interface has that name in this network namespace.
+    #[error("no such interface {name}; those here are {}", list(present))]
+    NoSuchInterface {
+        /// The name that was asked for.
+        name: String,
+        /// The names of those that exist.
+        present: Vec<String>,
+    },
+
+    /// No interface has that index in this network namespace.
+    #[error("no interface has index {index}; it may have been removed meanwhile")]
+    NoSuchIndex {
+        /// The index that was asked for.
+        index: u32,
+    },
+
+    /// The interface is administratively down.
+    #[error("interface {name} is down; bring it up with: ip link set {name} up")]
+    InterfaceDown {
+        /// The interface's name.
+        name: String,
+    },
+
+    /// The interface is up, but there is no signal on the wire.
+    #[error(
+        "interface {name} is up but has no carrier; is its cable plugged in, or its veth peer up?"
+    )]
+    NoCarrier {
+        /// The interface's name.
+        name: String,
+    },
+
+    /// The interface has no Ethernet (MAC) address.
+    #[error(
+        "interface {name} has no Ethernet address; AF_XDP here needs an Ethernet interface, such as a NIC or a veth"
+    )]
+    NotEthernet {
+        /// The interface's name.
+        name: String,
+    },
+
+    /// The queue does not exist, or does not both receive and send.
+    #[error(
+        "interface {interface} has no queue {queue}: {rx} receive and {tx} send queues are active, counted from 0{}",
+        more_queues(interface, *rx, *tx, *max_rx, *max_tx)
+    )]
+    NoSuchQueue {
+        /// The interface's name.
+        interface: String,
+        /// The queue that was asked for.
+        queue: u32,
+        /// Active receive queues.
+        rx: u32,
+        /// Active send queues.
+        tx: u32,
+        /// Receive queues that the device could have.
+        max_rx: u32,
+        /// Send queues that the device could have.
+        max_tx: u32,
+    },
+
+    /// The address is none of the interface's.
+    #[error(
+        "{address} is no address of interface {interface}, which has {}",
+        list(present)
+    )]
+    AddressNotHere {
+        /// The address that was asked for.
+        address: IpAddr,
+        /// The interface's name.
+        interface: String,
+        /// The addresses that it has.
+        present: Vec<IpAddr>,
+    },
+
+    /// The address is the interface's, but it is no (or not yet) usable one.
+    #[error(
+        "{address} on {interface} is not usable: duplicate address detection has not finished, or found another host with it; wait a second and see ip -6 address show {interface}"
+    )]
+    AddressTentative {
+        /// The address that was asked for.
+        address: IpAddr,
+        /// The interface's name.
+        interface: String,
+    },
+
+    /// The routing tables have no way to the destination.
+    #[error(
+        "no route to {destination}{}: {errno}; see ip route get {destination}, and add a route or an address",
+        through(interface)
+    )]
+    NoRoute {
+        /// Where the packet should go.
+        destination: IpAddr,
+        /// The interface it was to leave by, if one was named.
+        interface: Option<String>,
+        /// What the kernel answered.
+        errno: Errno,
+    },
+
+    /// The destination is an address of this host itself.
+    #[error(
+        "{destination} is an address of this host itself: packets to it never reach a wire; try the address of another host"
+    )]
+    LocalDestination {
+        /// Where the packet should go.
+        destination: IpAddr,
+    },
+
+    /// The destination is a broadcast or multicast address.
+    #[error(
+        "{destination} is a broadcast or multicast address, and QUIC speaks with one host at a time"
+    )]
+    NotUnicast {
+        /// Where the packet should go.
+        destination: IpAddr,
+    },
+
+    /// There is a route, but no address to send from.
+    #[error(
+        "no source address to reach {destination}: give the interface an address of the same family"
+    )]
+    NoSourceAddress {
+        /// Where the packet should go.
+        destination: IpAddr,
+    },
+
+    /// The next hop answered neither ARP nor neighbour discovery in time.
+    #[error(
+        "no answer to {} from {address} on {interface} within {} s; is that host up, and in the same network?",
+        resolution_protocol(*address),
+        timeout.as_secs_f64()
+    )]
+    NoAnswer {
+        /// The next hop.
+        address: IpAddr,
+        /// The interface's name.
+        interface: String,
+        /// How long was waited.
+        timeout: Duration,
+    },
+
+    /// The kernel has no veth driver.
+    #[error(
+        "this kernel cannot make veth pairs: {errno}; load the module (modprobe veth), or use a kernel with CONFIG_VETH"
+    )]
+    NoVeth {
+        /// What the kernel answered.
+        errno: Errno,
+    },
+
+    /// The kernel has no IPv6, or it is switched off.
+    #[error(
+        "IPv6 address refused on {interface}: {errno}; IPv6 is switched off here (sysctl net.ipv6.conf.*.disable_ipv6, or ipv6.disable=1 on the kernel's command line): leave out the IPv6 addresses, or switch it on"
+    )]
+    Ipv6Disabled {
+        /// The interface's name.
+        interface: String,
+        /// What the kernel answered.
+        errno: Errno,
+    },
+
+    /// A veth pair was made, but did not become operational.
+    #[error("interface {interface} of a new veth pair did not become operational within {} s", timeout.as_secs_f64())]
+    PairNotUp {
+        /// The interface's name.
+        interface: String,
+        /// How long was waited.
+        timeout: Duration,
+    },
+}
+
+impl Error {
+    /// What the kernel answered, where the failure was its answer.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Call { errno, .. }
+            | Self::Refused { errno, .. }
+            | Self::NoRoute { errno, .. }
+            | Self::NoVeth { errno }
+            | Self::Ipv6Disabled { errno, .. } => Some(*errno),
+            Self::MissingCapability { .. } => Some(Errno::PERM),
+            _ => None,
+        }
+    }
+
+    /// A failed system call; EPERM becomes the name of the capability that is missing.
+    pub(crate) fn call(
+        call: &'static str,
+        capability: &'static str,
+        purpose: &str,
+        errno: Errno,
+    ) -> Self {
+        match errno {
+            Errno::PERM => Self::MissingCapability {
+                capability,
+                purpose: format!("{purpose} ({call})"),
+            },
+            _ => Self::Call {
+                call,
+                purpose: purpose.to_owned(),
+                errno,
+            },
+        }
+    }
+}
+
+/// The errno inside an [`std::io::Error`]; EIO for the few that std makes up itself.
+pub(crate) fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "none".to_owned();
+    }
+    items
+        .iter()
+        .map(T::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn said(reason: &Option<String>) -> String {
+    reason.as_ref().map_or_else(String::new, |reason| {
+        format!(" (the kernel says: {reason})")
+    })
+}
+
+fn through(interface: &Option<String>) -> String {
+    interface
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" through {name}"))
+}
+
+fn more_queues(interface: &str, rx: u32, tx: u32, max_rx: u32, max_tx: u32) -> String {
+    if max_rx <= rx && max_tx <= tx {
+        return String::new();
+    }
+    format!(
+        "; the device could have {max_rx} and {max_tx}: see ethtool --show-channels {interface}"
+    )
+}
+
+fn resolution_protocol(address: IpAddr) -> &'static str {
+    if address.is_ipv4() {
+        "ARP"
+    } else {
+        "neighbour discovery"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_name_the_cause_and_the_remedy() {
+        let no_answer = Error::NoAnswer {
+            address: IpAddr::from([10, 0, 0, 2]),
+            interface: "veth0".into(),
+            timeout: Duration::from_secs(3),
+        };
+        assert!(
+            no_answer
+                .to_string()
+                .starts_with("no answer to ARP from 10.0.0.2 on veth0 within 3 s;")
+        );
+
+        let missing = Error::NoSuchInterface {
+            name: "x9".into(),
+            present: vec!["a".into(), "b".into(), "c".into()],
+        };
+        assert_eq!(
+            missing.to_string(),
+            "no such interface x9; those here are a, b, c"
+        );
+
+        let refused = Error::Refused {
+            request: "RTM_NEWLINK".into(),
+            errno: Errno::INVAL,
+            reason: Some("Invalid number of queues".into()),
+        };
+        assert!(
+            refused.to_string().contains("Invalid argument"),
+            "{refused}"
+        );
+        assert!(
+            refused
+                .to_string()
+                .contains("the kernel says: Invalid number of queues"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn eperm_names_the_capability() {
+        let error = Error::call(
+            "unshare(CLONE_NEWNET)",
+            "CAP_SYS_ADMIN",
+            "make a network namespace",
+            Errno::PERM,
+        );
+        assert!(error.to_string().contains("needs CAP_SYS_ADMIN"), "{error}");
+        assert_eq!(error.errno(), Some(Errno::PERM));
+    }
+}

@@ -1,0 +1,311 @@
+//! Interfaces: name, index, MAC, MTU, state, queues, and the XDP programs that sit on them.
+//!
+//! References: rtnetlink(7) RTM_GETLINK, linux/if_link.h.
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage, LinkXdp};
+use rustix::io::Errno;
+
+use crate::error::{Error, Result};
+use crate::netlink::Netlink;
+
+/// `IFNAMSIZ` of linux/if.h, less its closing zero.
+const NAME_MAX_LEN_BYTES: usize = 15;
+
+/// An interface as it was when it was asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Link {
+    /// Its name in its network namespace.
+    pub name: String,
+    /// Its index in its network namespace (`sxdp_ifindex` of an AF_XDP address).
+    pub index: u32,
+    /// Its Ethernet address; `None` where it is no Ethernet interface (loopback counts as none).
+    pub mac: Option<[u8; 6]>,
+    /// The largest packet above the Ethernet header.
+    pub mtu_bytes: u32,
+    /// It was brought up (`IFF_UP`).
+    pub is_up: bool,
+    /// There is a signal on the wire (`IFF_LOWER_UP`).
+    pub has_carrier: bool,
+    /// The XDP programs on it, at most one a mode.
+    pub xdp: Vec<XdpProgram>,
+    /// Receive and send queues that the device was made with; fewer may be active.
+    pub(crate) possible_queues: (u32, u32),
+}
+
+/// An XDP program that is attached to an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct XdpProgram {
+    /// Where it runs.
+    pub mode: XdpMode,
+    /// The kernel's id of it, as `bpftool prog show id` takes it.
+    pub id: u32,
+}
+
+/// Where an XDP program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XdpMode {
+    /// In the driver (`XDP_FLAGS_DRV_MODE`).
+    Native,
+    /// In the stack, after the packet became an skb (`XDP_FLAGS_SKB_MODE`).
+    Generic,
+    /// On the NIC (`XDP_FLAGS_HW_MODE`).
+    Offloaded,
+}
+
+impl std::fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+            Self::Offloaded => "offloaded",
+        })
+    }
+}
+
+impl Link {
+    /// The interface of that name.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchInterface`], which lists those that exist.
+    pub fn by_name(name: &str) -> Result<Self> {
+        let mut netlink = Netlink::open()?;
+        match Self::ask_by_name(&mut netlink, name) {
+            Err(Error::Refused {
+                errno: Errno::NODEV,
+                ..
+            }) => {
+                let present = Self::dump(&mut netlink)?
+                    .into_iter()
+                    .map(|link| link.name)
+                    .collect();
+                Err(Error::NoSuchInterface {
+                    name: name.to_owned(),
+                    present,
+                })
+            }
+            answer => answer,
+        }
+    }
+
+    /// The interface of that index.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchIndex`].
+    pub fn by_index(index: u32) -> Result<Self> {
+        // 0 and what does not fit an int are EINVAL to the kernel, though they are merely no
+        // interface.
+        if index == 0 || i32::try_from(index).is_err() {
+            return Err(Error::NoSuchIndex { index });
+        }
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        let request = format!("RTM_GETLINK index {index}");
+        match Self::ask(&mut Netlink::open()?, &request, message) {
+            Err(Error::Refused {
+                errno: Errno::NODEV,
+                ..
+            }) => Err(Error::NoSuchIndex { index }),
+            answer => answer,
+        }
+    }
+
+    /// All interfaces of this network namespace.
+    ///
+    /// # Errors
+    /// Those of netlink itself.
+    pub fn all() -> Result<Vec<Self>> {
+        Self::dump(&mut Netlink::open()?)
+    }
+
+    /// Checks that packets can leave: up, and with a carrier.
+    ///
+    /// # Errors
+    /// [`Error::InterfaceDown`], [`Error::NoCarrier`].
+    pub fn require_up(&self) -> Result<()> {
+        if !self.is_up {
+            return Err(Error::InterfaceDown {
+                name: self.name.clone(),
+            });
+        }
+        if !self.has_carrier {
+            return Err(Error::NoCarrier {
+                name: self.name.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The Ethernet address.
+    ///
+    /// # Errors
+    /// [`Error::NotEthernet`].
+    pub fn require_mac(&self) -> Result<[u8; 6]> {
+        self.mac.ok_or_else(|| Error::NotEthernet {
+            name: self.name.clone(),
+        })
+    }
+
+    pub(crate) fn ask_by_name(netlink: &mut Netlink, name: &str) -> Result<Self> {
+        let request = format!("RTM_GETLINK {name}");
+        // The kernel says EINVAL or ERANGE to names that cannot be; to whoever typed one it is just
+        // no interface.
+        if name.is_empty() || name.len() > NAME_MAX_LEN_BYTES || name.contains('\0') {
+            return Err(Error::Refused {
+                request,
+                errno: Errno::NODEV,
+                reason: None,
+            });
+        }
+        let mut message = LinkMessage::default();
+        message
+            .attributes
+            .push(LinkAttribute::IfName(name.to_owned()));
+        Self::ask(netlink, &request, message)
+    }
+
+    fn ask(netlink: &mut Netlink, request: &str, message: LinkMessage) -> Result<Self> {
+        let answers = netlink.get(request, RouteNetlinkMessage::GetLink(message))?;
+        answers
+            .into_iter()
+            .find_map(Self::from_answer)
+            .ok_or_else(|| Error::Malformed {
+                request: request.to_owned(),
+                detail: "an acknowledgement without an interface".to_owned(),
+            })
+    }
+
+    fn dump(netlink: &mut Netlink) -> Result<Vec<Self>> {
+        let answers = netlink.dump(
+            "RTM_GETLINK (all)",
+            RouteNetlinkMessage::GetLink(LinkMessage::default()),
+        )?;
+        Ok(answers.into_iter().filter_map(Self::from_answer).collect())
+    }
+
+    fn from_answer(answer: RouteNetlinkMessage) -> Option<Self> {
+        let RouteNetlinkMessage::NewLink(message) = answer else {
+            return None;
+        };
+        let flags = message.header.flags;
+        let mut link = Self {
+            name: String::new(),
+            index: message.header.index,
+            mac: None,
+            mtu_bytes: 0,
+            is_up: flags.contains(LinkFlags::Up),
+            has_carrier: flags.contains(LinkFlags::LowerUp),
+            xdp: Vec::new(),
+            possible_queues: (1, 1),
+        };
+        let is_ethernet = message.header.link_layer_type == LinkLayerType::Ether;
+        for attribute in message.attributes {
+            match attribute {
+                LinkAttribute::IfName(name) => link.name = name,
+                LinkAttribute::Mtu(mtu) => link.mtu_bytes = mtu,
+                LinkAttribute::Address(bytes) if is_ethernet => link.mac = bytes.try_into().ok(),
+                LinkAttribute::NumRxQueues(count) => link.possible_queues.0 = count,
+                LinkAttribute::NumTxQueues(count) => link.possible_queues.1 = count,
+                LinkAttribute::Xdp(parts) => {
+                    link.xdp = parts.iter().filter_map(xdp_program).collect()
+                }
+                _ => {}
+            }
+        }
+        Some(link)
+    }
+}
+
+/// The kernel names a program once for its mode and, if it is the only one, once more without; the
+/// former says all.
+fn xdp_program(part: &LinkXdp) -> Option<XdpProgram> {
+    match *part {
+        LinkXdp::DrvProgId(id) => Some(XdpProgram {
+            mode: XdpMode::Native,
+            id,
+        }),
+        LinkXdp::SkbProgId(id) => Some(XdpProgram {
+            mode: XdpMode::Generic,
+            id,
+        }),
+        LinkXdp::HwProgId(id) => Some(XdpProgram {
+            mode: XdpMode::Offloaded,
+            id,
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netlink_packet_route::link::XdpAttached;
+
+    #[test]
+    fn a_missing_name_lists_those_that_exist() {
+        for name in ["xsk-none", "", "a-name-of-more-than-fifteen-bytes", "a\0b"] {
+            let Err(Error::NoSuchInterface {
+                name: asked,
+                present,
+            }) = Link::by_name(name)
+            else {
+                panic!("{name:?} must not exist");
+            };
+            assert_eq!(asked, name);
+            assert!(present.contains(&"lo".to_owned()), "{present:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_index_is_named() {
+        for index in [0, i32::MAX as u32, u32::MAX] {
+            assert_eq!(Link::by_index(index), Err(Error::NoSuchIndex { index }));
+        }
+    }
+
+    #[test]
+    fn loopback_has_no_ethernet_address_and_is_found_by_its_index() {
+        let lo = Link::by_name("lo").unwrap();
+        assert_eq!(lo.mac, None);
+        assert_eq!(
+            lo.require_mac(),
+            Err(Error::NotEthernet { name: "lo".into() })
+        );
+        assert_eq!(Link::by_index(lo.index).unwrap().name, "lo");
+        assert!(Link::all().unwrap().iter().any(|link| link.name == "lo"));
+    }
+
+    #[test]
+    fn xdp_programs_are_read_a_mode_each() {
+        let mut message = LinkMessage::default();
+        message.header.link_layer_type = LinkLayerType::Ether;
+        message.attributes = vec![
+            LinkAttribute::Xdp(vec![
+                LinkXdp::Attached(XdpAttached::Multiple),
+                LinkXdp::DrvProgId(7),
+                LinkXdp::SkbProgId(9),
+            ]),
+            LinkAttribute::Address(vec![1, 2, 3, 4, 5, 6]),
+        ];
+        let link = Link::from_answer(RouteNetlinkMessage::NewLink(message)).unwrap();
+        let expected = [
+            XdpProgram {
+                mode: XdpMode::Native,
+                id: 7,
+            },
+            XdpProgram {
+                mode: XdpMode::Generic,
+                id: 9,
+            },
+        ];
+        assert_eq!(link.xdp, expected);
+        assert_eq!(link.mac, Some([1, 2, 3, 4, 5, 6]));
+        assert_eq!(
+            link.require_up(),
+            Err(Error::InterfaceDown {
+                name: String::new()
+            })
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! The MAC address of the next hop, from the kernel's neighbour table.
+//!
+//! Resolution stays with the kernel: it is asked to *use* the neighbour, sends ARP or neighbour
+//! solicitations itself, and goes on keeping the entry. References: rtnetlink(7) RTM_GETNEIGH and
+//! RTM_NEWNEIGH, linux/neighbour.h (NTF_USE, NUD_*).
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::neighbour::{
+    NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
+};
+use netlink_packet_route::route::RouteType;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rustix::io::Errno;
+
+use crate::error::{Error, Result};
+use crate::link::Link;
+use crate::netlink::Netlink;
+
+/// The table is read again after 1 ms at first (a neighbour on the same wire answers sooner), then
+/// ever less often.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// An entry of the neighbour table.
+struct Entry {
+    state: NeighbourState,
+    mac: Option<[u8; 6]>,
+}
+
+/// The MAC address of `address`, a host on the wire of `link`; the kernel asks for it if it is not
+/// known.
+///
+/// Returns at once where the table has it. An entry that was not confirmed for a while is returned
+/// too, and the kernel is asked to confirm it: AF_XDP traffic goes past the kernel, which would not
+/// do so by itself.
+///
+/// IPv6: the kernel asks from the interface's link-local address, so while that is missing or
+/// tentative it cannot ask.
+///
+/// # Errors
+/// [`Error::NoAnswer`] after `timeout`; [`Error::InterfaceDown`], [`Error::NoCarrier`],
+/// [`Error::NotEthernet`]; [`Error::MissingCapability`] (CAP_NET_ADMIN) if the address is not yet
+/// in the table.
+pub fn resolve(link: &Link, address: IpAddr, timeout: Duration) -> Result<[u8; 6]> {
+    let link = Link::by_index(link.index)?;
+    link.require_up()?;
+    link.require_mac()?;
+    let deadline = Instant::now().checked_add(timeout);
+    let mut netlink = Netlink::open()?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let entry = look_up(&mut netlink, &link, address)?;
+        if let Some(mac) = entry.usable_mac() {
+            if entry.state == NeighbourState::Stale {
+                // The address is there; whoever may not have it confirmed goes on with it
+                // unconfirmed.
+                let _ = request_use(&mut netlink, &link, address);
+            }
+            return Ok(mac);
+        }
+        if entry.needs_asking() {
+            request_use(&mut netlink, &link, address)?;
+        }
+        let left = deadline.map_or(LONGEST_PAUSE, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        });
+        if left.is_zero() {
+            Link::by_index(link.index)?.require_up()?;
+            return Err(Error::NoAnswer {
+                address,
+                interface: link.name,
+                timeout,
+            });
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+impl Entry {
+    /// The address, in every state in which the kernel itself would send to it (`NUD_VALID`).
+    fn usable_mac(&self) -> Option<[u8; 6]> {
+        match self.state {
+            NeighbourState::Reachable
+            | NeighbourState::Stale
+            | NeighbourState::Delay
+            | NeighbourState::Probe
+            | NeighbourState::Noarp
+            | NeighbourState::Permanent => self.mac,
+            _ => None,
+        }
+    }
+
+    /// Nobody is asking: there is no entry, or the kernel has given up (after three requests, a
+    /// second apart).
+    fn needs_asking(&self) -> bool {
+        matches!(self.state, NeighbourState::None | NeighbourState::Failed)
+    }
+}
+
+/// RTM_GETNEIGH for one entry (Linux 5.0). One that is not there is in the state `None`.
+fn look_up(netlink: &mut Netlink, link: &Link, address: IpAddr) -> Result<Entry> {
+    let request = format!("RTM_GETNEIGH {address} on {}", link.name);
+    let message = RouteNetlinkMessage::GetNeighbour(neighbour(link, address));
+    let absent = Entry {
+        state: NeighbourState::None,
+        mac: None,
+    };
+    let answers = match netlink.get(&request, message) {
+        Err(Error::Refused {
+            errno: Errno::NOENT,
+            ..
+        }) => return Ok(absent),
+        answers => answers?,
+    };
+    Ok(answers.into_iter().find_map(read_entry).unwrap_or(absent))
+}
+
+fn read_entry(answer: RouteNetlinkMessage) -> Option<Entry> {
+    let RouteNetlinkMessage::NewNeighbour(message) = answer else {
+        return None;
+    };
+    let mac = message
+        .attributes
+        .into_iter()
+        .find_map(|attribute| match attribute {
+            NeighbourAttribute::LinkLayerAddress(bytes) => bytes.try_into().ok(),
+            _ => None,
+        });
+    Some(Entry {
+        state: message.header.state,
+        mac,
+    })
+}
+
+/// RTM_NEWNEIGH with NTF_USE: the kernel treats the neighbour as if it had a packet for it.
+fn request_use(netlink: &mut Netlink, link: &Link, address: IpAddr) -> Result<()> {
+    let mut message = neighbour(link, address);
+    message.header.flags = NeighbourFlags::Use;
+    message.header.kind = RouteType::Unicast;
+    let request = format!("RTM_NEWNEIGH (use) {address} on {}", link.name);
+    netlink.change(
+        &request,
+        RouteNetlinkMessage::NewNeighbour(message),
+        NLM_F_CREATE | NLM_F_REPLACE,
+    )
+}
+
+fn neighbour(link: &Link, address: IpAddr) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = if address.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
+    message.header.ifindex = link.index;
+    message
+        .attributes
+        .push(NeighbourAttribute::Destination(address.into()));
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_states_in_which_the_kernel_would_send_are_usable() {
+        let mac = Some([2, 0, 0, 0, 0, 1]);
+        for state in [
+            NeighbourState::None,
+            NeighbourState::Incomplete,
+            NeighbourState::Failed,
+        ] {
+            assert_eq!(Entry { state, mac }.usable_mac(), None);
+        }
+        for state in [
+            NeighbourState::Reachable,
+            NeighbourState::Stale,
+            NeighbourState::Permanent,
+        ] {
+            assert_eq!(Entry { state, mac }.usable_mac(), mac);
+            assert!(!Entry { state, mac }.needs_asking());
+        }
+        assert!(
+            !Entry {
+                state: NeighbourState::Incomplete,
+                mac: None
+            }
+            .needs_asking()
+        );
+    }
+
+    #[test]
+    fn an_interface_that_is_down_or_without_carrier_is_not_asked() {
+        use crate::configure::{VethEnd, create_veth, set_up};
+        use std::os::fd::AsFd;
+
+        if !crate::privilege::require_net_admin(
+            "an_interface_that_is_down_or_without_carrier_is_not_asked",
+        ) {
+            return;
+        }
+        let namespace = crate::Namespace::new().unwrap();
+        let end = |name| VethEnd {
+            name,
+            mtu_bytes: 1500,
+            queues: 1,
+        };
+        let ask =
+            |link: &Link| resolve(link, IpAddr::from([10, 77, 0, 2]), Duration::MAX).unwrap_err();
+        let (down, without_carrier) = namespace
+            .run(|| {
+                let mut netlink = Netlink::open().unwrap();
+                create_veth(&mut netlink, &end("xsk7"), &end("xsk8"), namespace.as_fd()).unwrap();
+                let link = Link::by_name("xsk7").unwrap();
+                let down = ask(&link);
+                set_up(&mut netlink, "xsk7").unwrap();
+                (down, ask(&link))
+            })
+            .unwrap();
+        assert_eq!(
+            down,
+            Error::InterfaceDown {
+                name: "xsk7".into()
+            }
+        );
+        assert_eq!(
+            without_carrier,
+            Error::NoCarrier {
+                name: "xsk7".into()
+            }
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! Two hosts joined by a wire: two namespaces and a veth pair, ready to use, gone with the
+//! processes that hold them.
+//!
+//! ```text
+//!   Namespace                          Namespace
+//!  ┌──────────────────┐    veth      ┌──────────────────┐
+//!  │ first       xsk0 ├──────────────┤ xsk1      second │
+//!  └──────────────────┘              └──────────────────┘
+//!    10.77.0.1/24                        10.77.0.2/24
+//!    fd77::1/64, fe80::1/64              fd77::2/64, fe80::2/64
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::configure::{self, VethEnd};
+use crate::error::{Error, Result};
+use crate::link::Link;
+use crate::namespace::Namespace;
+use crate::netlink::Netlink;
+
+/// How long a new pair may take to become operational; it usually takes less than a millisecond.
+const UP_TIMEOUT: Duration = Duration::from_secs(5);
+const LINK_LOCAL_PREFIX_LEN: u8 = 64;
+
+/// What a pair of hosts is to be like. The default is the picture above, with one queue and an MTU
+/// of 1,500 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPairConfig {
+    /// One host.
+    pub first: HostConfig,
+    /// The other.
+    pub second: HostConfig,
+    /// Receive queues and, as many, send queues of each end, all active.
+    pub queues: u32,
+    /// The MTU of both ends. With a native XDP program a veth takes about 3,500 at most.
+    pub mtu_bytes: u32,
+}
+
+/// What one of the hosts is to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostConfig {
+    /// The name of its interface, 1 to 15 bytes; both hosts may use the same.
+    pub interface: String,
+    /// Its IPv4 address.
+    pub ipv4: Ipv4Addr,
+    /// The length of the IPv4 network's prefix, in bits.
+    pub ipv4_prefix_len: u8,
+    /// Its IPv6 address and the length of the network's prefix; `None` leaves IPv6 alone.
+    pub ipv6: Option<(Ipv6Addr, u8)>,
+}
+
+impl Default for HostPairConfig {
+    fn default() -> Self {
+        let host = |number: u8| HostConfig {
+            interface: format!("xsk{}", number - 1),
+            ipv4: Ipv4Addr::new(10, 77, 0, number),
+            ipv4_prefix_len: 24,
+            ipv6: Some((Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, number.into()), 64)),
+        };
+        Self {
+            first: host(1),
+            second: host(2),
+            queues: 1,
+            mtu_bytes: 1500,
+        }
+    }
+}
+
+/// Two hosts, each in a namespace, joined by a veth pair. Dropping one cuts the wire.
+#[derive(Debug)]
+pub struct HostPair {
+    /// One host.
+    pub first: Host,
+    /// The other.
+    pub second: Host,
+}
+
+/// One of the hosts.
+#[derive(Debug)]
+pub struct Host {
+    /// Where it lives.
+    pub namespace: Namespace,
+    /// Its end of the wire, up and with a carrier.
+    pub link: Link,
+    /// Its Ethernet address.
+    pub mac: [u8; 6],
+    /// Its IPv4 address.
+    pub ipv4: Ipv4Addr,
+    /// Its IPv6 address, if it was to have one.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+impl HostPair {
+    /// Makes the two hosts. When it returns, both ends are operational and every address is usable.
+    /// The caller's own namespace is not touched at any moment.
+    ///
+    /// # Errors
+    /// [`Error::MissingCapability`] (CAP_SYS_ADMIN, CAP_NET_ADMIN), [`Error::NoVeth`],
+    /// [`Error::Ipv6Disabled`], [`Error::Refused`] where a name, count, MTU or address is none that
+    /// the kernel takes, [`Error::PairNotUp`].
+    pub fn new(config: HostPairConfig) -> Result<Self> {
+        let (first, second) = (Namespace::new()?, Namespace::new()?);
+        let here = config.end(&config.first);
+        let there = config.end(&config.second);
+        first.run(|| {
+            configure::create_veth(&mut Netlink::open()?, &here, &there, second.as_fd())
+        })??;
+        // Carrier comes when both ends are up, so both are brought up before either is waited for.
+        first.run(|| bring_up(&config.first))??;
+        second.run(|| bring_up(&config.second))??;
+        Ok(Self {
+            first: Host::settle(first, &config.first, 1)?,
+            second: Host::settle(second, &config.second, 2)?,
+        })
+    }
+}
+
+impl HostPairConfig {
+    fn end<'a>(&self, host: &'a HostConfig) -> VethEnd<'a> {
+        VethEnd {
+            name: &host.interface,
+            mtu_bytes: self.mtu_bytes,
+            queues: self.queues,
+        }
+    }
+}
+
+impl Host {
+    /// Runs `task` on this host; see [`Namespace::run`].
+    ///
+    /// # Errors
+    /// Those of [`Namespace::run`].
+    pub fn run<T: Send>(&self, task: impl FnOnce() -> T + Send) -> Result<T> {
+        self.namespace.run(task)
+    }
+
+    /// Waits for the wire, then gives the host its addresses.
+    fn settle(namespace: Namespace, config: &HostConfig, number: u16) -> Result<Self> {
+        let link = namespace.run(|| {
+            let link = wait_until_up(&config.interface)?;
+            let mut netlink = Netlink::open()?;
+            configure::add_address(
+                &mut netlink,
+                &link,
+                config.ipv4.into(),
+                config.ipv4_prefix_len,
+            )?;
+            if let Some((address, prefix_len)) = config.ipv6 {
+                let link_local = IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, number]);
+                configure::add_address(&mut netlink, &link, link_local, LINK_LOCAL_PREFIX_LEN)?;
+                configure::add_address(&mut netlink, &link, address.into(), prefix_len)?;
+            }
+            Ok(link)
+        })??;
+        let mac = link.require_mac()?;
+        Ok(Self {
+            namespace,
+            link,
+            mac,
+            ipv4: config.ipv4,
+            ipv6: config.ipv6.map(|(address, _)| address),
+        })
+    }
+}
+
+fn bring_up(config: &HostConfig) -> Result<()> {
+    let mut netlink = Netlink::open()?;
+    if config.ipv6.is_some() {
+        let link = Link::ask_by_name(&mut netlink, &config.interface)?;
+        configure::no_generated_address(&mut netlink, &link)?;
+    }
+    configure::set_up(&mut netlink, &config.interface)
+}
+
+fn wait_until_up(interface: &str) -> Result<Link> {
+    let deadline = Instant::now() + UP_TIMEOUT;
+    loop {
+        let link = Link::by_name(interface)?;
+        if link.require_up().is_ok() {
+            return Ok(link);
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::PairNotUp {
+                interface: interface.to_owned(),
+                timeout: UP_TIMEOUT,
+            });
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}

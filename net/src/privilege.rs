@@ -1,0 +1,115 @@
+//! Which capabilities this process lacks, and how a test that needs them says that it was skipped.
+//!
+//! References: capabilities(7).
+
+use std::io::Write;
+
+use rustix::thread::{CapabilitySet, capabilities};
+
+/// A capability that something of xskit needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Capability {
+    /// CAP_NET_ADMIN: change links, addresses and neighbours; attach an XDP program.
+    NetAdmin,
+    /// CAP_NET_RAW: open an AF_XDP socket.
+    NetRaw,
+    /// CAP_SYS_ADMIN: make and enter network namespaces.
+    SysAdmin,
+    /// CAP_BPF: load an XDP program and its maps. CAP_SYS_ADMIN includes it.
+    Bpf,
+}
+
+impl Capability {
+    /// The name in capabilities(7).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::NetRaw => "CAP_NET_RAW",
+            Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::Bpf => "CAP_BPF",
+        }
+    }
+
+    fn is_in(self, held: CapabilitySet) -> bool {
+        held.intersects(match self {
+            Self::NetAdmin => CapabilitySet::NET_ADMIN,
+            Self::NetRaw => CapabilitySet::NET_RAW,
+            Self::SysAdmin => CapabilitySet::SYS_ADMIN,
+            Self::Bpf => CapabilitySet::BPF | CapabilitySet::SYS_ADMIN,
+        })
+    }
+}
+
+impl std::fmt::Display for Capability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Those of `needed` that the calling thread does not have in effect. Where the kernel will not
+/// say, all.
+pub fn missing(needed: &[Capability]) -> Vec<Capability> {
+    let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    missing_from(held, needed)
+}
+
+fn missing_from(held: CapabilitySet, needed: &[Capability]) -> Vec<Capability> {
+    needed
+        .iter()
+        .copied()
+        .filter(|capability| !capability.is_in(held))
+        .collect()
+}
+
+/// For a test's first line: `if !privilege::require("its name", &[…]) { return; }`.
+///
+/// Says `skipped: needs CAP_…` on the error stream where something is missing, past the test
+/// harness, which would swallow what a passing test prints.
+pub fn require(test: &str, needed: &[Capability]) -> bool {
+    let missing = missing(needed);
+    if missing.is_empty() {
+        return true;
+    }
+    // If even the error stream is closed there is nobody left to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{}", skipped(test, &missing));
+    false
+}
+
+/// [`require`] of what a [`HostPair`](crate::HostPair) needs: CAP_NET_ADMIN and CAP_SYS_ADMIN.
+pub fn require_net_admin(test: &str) -> bool {
+    require(test, &[Capability::NetAdmin, Capability::SysAdmin])
+}
+
+fn skipped(test: &str, missing: &[Capability]) -> String {
+    let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
+    format!("skipped: needs {} (test {test})", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_ones_are_listed_and_said() {
+        let needed = [Capability::NetAdmin, Capability::NetRaw, Capability::Bpf];
+        let held = CapabilitySet::NET_RAW;
+        let missing = missing_from(held, &needed);
+        assert_eq!(missing, [Capability::NetAdmin, Capability::Bpf]);
+        assert_eq!(
+            skipped("t", &missing),
+            "skipped: needs CAP_NET_ADMIN, CAP_BPF (test t)"
+        );
+    }
+
+    #[test]
+    fn sys_admin_includes_bpf() {
+        assert_eq!(
+            missing_from(
+                CapabilitySet::SYS_ADMIN,
+                &[Capability::Bpf, Capability::SysAdmin]
+            ),
+            []
+        );
+    }
+}

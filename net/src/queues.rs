@@ -1,0 +1,138 @@
+//! The queues of an interface: an AF_XDP socket binds only to one that is active.
+//!
+//! References: ethtool(8) --show-channels, linux/if_link.h IFLA_NUM_RX_QUEUES.
+
+use crate::error::{Error, Result};
+use crate::ethtool;
+use crate::link::Link;
+
+/// How many queues an interface has, and could have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queues {
+    /// Receive queues that are active.
+    pub rx: u32,
+    /// Send queues that are active.
+    pub tx: u32,
+    /// Receive queues that the device could have.
+    pub max_rx: u32,
+    /// Send queues that the device could have.
+    pub max_tx: u32,
+    /// Whether `rx` and `tx` are the driver's word. Some drivers cannot say; then they are what the
+    /// device was made with, and only bind(2) knows better.
+    pub is_exact: bool,
+}
+
+impl Queues {
+    /// Queues that both receive and send: an AF_XDP socket for both directions binds to queues
+    /// `0..both()`.
+    pub fn both(&self) -> u32 {
+        self.rx.min(self.tx)
+    }
+}
+
+impl Link {
+    /// The queues that are active and those that could be (ethtool's channels).
+    ///
+    /// # Errors
+    /// [`Error::Call`] with ENODEV where the interface has gone or was renamed.
+    pub fn queues(&self) -> Result<Queues> {
+        let (possible_rx, possible_tx) = self.possible_queues;
+        Ok(match ethtool::channels(&self.name)? {
+            Some(channels) => Queues {
+                rx: channels.rx.saturating_add(channels.combined),
+                tx: channels.tx.saturating_add(channels.combined),
+                max_rx: channels.max_rx.max(channels.max_combined),
+                max_tx: channels.max_tx.max(channels.max_combined),
+                is_exact: true,
+            },
+            None => Queues {
+                rx: possible_rx,
+                tx: possible_tx,
+                max_rx: possible_rx,
+                max_tx: possible_tx,
+                is_exact: false,
+            },
+        })
+    }
+
+    /// Checks that `queue` both receives and sends.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchQueue`] with the counts, and those of [`Link::queues`].
+    pub fn require_queue(&self, queue: u32) -> Result<Queues> {
+        let queues = self.queues()?;
+        if queue < queues.both() {
+            return Ok(queues);
+        }
+        let Queues {
+            rx,
+            tx,
+            max_rx,
+            max_tx,
+            ..
+        } = queues;
+        Err(Error::NoSuchQueue {
+            interface: self.name.clone(),
+            queue,
+            rx,
+            tx,
+            max_rx,
+            max_tx,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::Netlink;
+    use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+    use netlink_packet_route::RouteNetlinkMessage;
+    use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
+
+    /// Told no counts, veth makes a queue a CPU and activates one: the case in which the two
+    /// numbers differ.
+    #[test]
+    fn queues_that_could_be_are_not_taken_for_active_ones() {
+        if !crate::privilege::require_net_admin(
+            "queues_that_could_be_are_not_taken_for_active_ones",
+        ) {
+            return;
+        }
+        let mut message = LinkMessage::default();
+        let kind = LinkInfo::Kind(InfoKind::Veth);
+        message.attributes = vec![
+            LinkAttribute::IfName("xsk9".into()),
+            LinkAttribute::LinkInfo(vec![kind]),
+        ];
+        let namespace = crate::Namespace::new().unwrap();
+        let (link, queues, refusal) = namespace
+            .run(|| {
+                let message = RouteNetlinkMessage::NewLink(message);
+                let mut netlink = Netlink::open().unwrap();
+                netlink
+                    .change("RTM_NEWLINK xsk9", message, NLM_F_CREATE | NLM_F_EXCL)
+                    .unwrap();
+                let link = Link::by_name("xsk9").unwrap();
+                (
+                    link.clone(),
+                    link.queues().unwrap(),
+                    link.require_queue(1).unwrap_err(),
+                )
+            })
+            .unwrap();
+        let (max_rx, max_tx) = link.possible_queues;
+        assert_eq!(
+            queues,
+            Queues {
+                rx: 1,
+                tx: 1,
+                max_rx,
+                max_tx,
+                is_exact: true
+            }
+        );
+        let says_more = refusal.to_string().contains("the device could have");
+        assert_eq!(says_more, max_rx > 1 || max_tx > 1, "{refusal}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Routes and neighbours between the two hosts of a pair.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use xskit_net::{Error, HostPair, HostPairConfig, Link, neighbour, privilege, route_to};
+
+/// Far above what a neighbour on the same veth takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn pair(test: &str) -> Option<HostPair> {
+    privilege::require_net_admin(test).then(|| HostPair::new(HostPairConfig::default()).unwrap())
+}
+
+#[test]
+fn a_neighbour_is_resolved_from_an_empty_table() {
+    let Some(pair) = pair("a_neighbour_is_resolved_from_an_empty_table") else {
+        return;
+    };
+    let (first, second) = (&pair.first, &pair.second);
+    for address in [IpAddr::from(second.ipv4), second.ipv6.unwrap().into()] {
+        let resolve = |timeout| {
+            first
+                .run(|| neighbour::resolve(&first.link, address, timeout))
+                .unwrap()
+        };
+        // With no time at all only the table is read: the kernel starts to ask, but cannot have
+        // heard yet whether it will.
+        match resolve(Duration::ZERO) {
+            Err(Error::NoAnswer { .. }) => {}
+            early => panic!("{address} must not be in a new table: {early:?}"),
+        }
+        assert_eq!(resolve(PATIENCE).unwrap(), second.mac, "{address}");
+        // Now it is known, and no time is needed.
+        assert_eq!(resolve(Duration::ZERO).unwrap(), second.mac, "{address}");
+    }
+}
+
+#[test]
+fn a_neighbour_that_does_not_answer_is_waited_for_no_longer_than_asked() {
+    let test = "a_neighbour_that_does_not_answer_is_waited_for_no_longer_than_asked";
+    let Some(pair) = pair(test) else { return };
+    let first = &pair.first;
+    let timeout = Duration::from_millis(100);
+    for (address, protocol) in [("10.77.0.9", "ARP"), ("fd77::9", "neighbour discovery")] {
+        let address: IpAddr = address.parse().unwrap();
+        let error = first
+            .run(|| neighbour::resolve(&first.link, address, timeout))
+            .unwrap()
+            .unwrap_err();
+        let expected = format!("no answer to {protocol} from {address} on xsk0 within 0.1 s");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+}
+
+#[test]
+fn routes_lead_by_the_wire_or_nowhere() {
+    let Some(pair) = pair("routes_lead_by_the_wire_or_nowhere") else {
+        return;
+    };
+    let (first, second) = (&pair.first, &pair.second);
+    let both_families = [
+        (IpAddr::from(first.ipv4), IpAddr::from(second.ipv4)),
+        (first.ipv6.unwrap().into(), second.ipv6.unwrap().into()),
+    ];
+    for (own, peer) in both_families {
+        for interface in [None, Some(&first.link)] {
+            let route = first.run(|| route_to(peer, interface)).unwrap().unwrap();
+            assert_eq!(route.interface_index, first.link.index);
+            assert_eq!(
+                (route.source, route.gateway, route.next_hop()),
+                (own, None, peer)
+            );
+        }
+        let error = first.run(|| route_to(own, None)).unwrap().unwrap_err();
+        assert_eq!(error, Error::LocalDestination { destination: own });
+    }
+    // Also with the interface named, for which the kernel alone would take it to be on the wire.
+    for destination in ["192.0.2.1", "2001:db8::1"] {
+        let destination: IpAddr = destination.parse().unwrap();
+        for interface in [None, Some(&first.link)] {
+            let error = first
+                .run(|| route_to(destination, interface))
+                .unwrap()
+                .unwrap_err();
+            assert!(
+                matches!(error, Error::NoRoute { .. }),
+                "{destination}: {error}"
+            );
+        }
+    }
+    let broadcast = IpAddr::from(Ipv4Addr::BROADCAST);
+    let error = first
+        .run(|| route_to(broadcast, Some(&first.link)))
+        .unwrap()
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::NotUnicast { .. } | Error::NoRoute { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_interface_without_ethernet_resolves_nothing() {
+    let test = "an_interface_without_ethernet_resolves_nothing";
+    let Some(HostPair { first, second }) = pair(test) else {
+        return;
+    };
+    let lo = first.run(|| Link::by_name("lo")).unwrap().unwrap();
+    lo.require_up().unwrap();
+    let peer = IpAddr::from(second.ipv4);
+    let error = first
+        .run(|| neighbour::resolve(&lo, peer, PATIENCE))
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error, Error::NotEthernet { name: "lo".into() });
+}
