@@ -1,0 +1,156 @@
+//! A program on an interface: how it gets there, in which mode, and how it leaves.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use libbpf_rs::libbpf_sys::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
+use rustix::io::Errno;
+
+use crate::interface::Interface;
+use crate::{Error, NativeRefusal, Occupant, privilege, sys};
+
+/// The mode to ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AttachMode {
+    /// Native, and generic if the driver can't.
+    #[default]
+    Auto,
+    /// In the driver, before the kernel has made anything of the packet.
+    Native,
+    /// In the kernel's stack: every driver can, but a packet has cost an `sk_buff` and often a copy by then.
+    Generic,
+}
+
+/// The mode that was obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attached {
+    /// In the driver.
+    Native,
+    /// In the kernel's stack.
+    Generic,
+}
+
+impl Attached {
+    fn flags(self) -> u32 {
+        match self {
+            Self::Native => XDP_FLAGS_DRV_MODE,
+            Self::Generic => XDP_FLAGS_SKB_MODE,
+        }
+    }
+}
+
+impl fmt::Display for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        })
+    }
+}
+
+/// A program on an interface. Dropping this takes it off.
+///
+/// The kernel does so too when the process ends, however it ends: the attachment is a BPF link, held by a file descriptor
+/// that is not passed to other programs (close-on-exec).
+#[derive(Debug)]
+#[must_use = "dropping the attachment takes the program off the interface"]
+pub struct Attachment {
+    link: OwnedFd,
+    mode: Attached,
+    refusal: Option<NativeRefusal>,
+}
+
+impl Attachment {
+    pub(crate) fn create(
+        program: BorrowedFd<'_>,
+        ifindex: u32,
+        mode: AttachMode,
+    ) -> Result<Self, Error> {
+        let interface = Interface::find(ifindex)?;
+        let attached = match mode {
+            AttachMode::Native => Self::with(program, &interface, Attached::Native),
+            AttachMode::Generic => Self::with(program, &interface, Attached::Generic),
+            AttachMode::Auto => Self::native_or_generic(program, &interface),
+        }?;
+        tracing::debug!(%interface, mode = %attached.mode, "XDP program attached");
+        Ok(attached)
+    }
+
+    fn native_or_generic(program: BorrowedFd<'_>, interface: &Interface) -> Result<Self, Error> {
+        match Self::with(program, interface, Attached::Native) {
+            Err(Error::NativeRefused { refusal, .. }) => {
+                let mut generic = Self::with(program, interface, Attached::Generic)?;
+                generic.refusal = Some(refusal);
+                Ok(generic)
+            }
+            other => other,
+        }
+    }
+
+    fn with(program: BorrowedFd<'_>, interface: &Interface, mode: Attached) -> Result<Self, Error> {
+        let link = sys::create_xdp_link(program, interface.index, mode.flags());
+        link.map(|link| Self {
+            link,
+            mode,
+            refusal: None,
+        })
+        .map_err(|errno| explain(errno, interface, mode))
+    }
+
+    /// The mode that was obtained.
+    pub fn mode(&self) -> Attached {
+        self.mode
+    }
+
+    /// Why the mode is generic although [`AttachMode::Auto`] tried native first.
+    pub fn native_refusal(&self) -> Option<NativeRefusal> {
+        self.refusal
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        // Closing the link does it as well, only later on some kernels. It fails if the interface is gone (ENOLINK).
+        if let Err(errno) = sys::detach_link(self.link.as_fd()) {
+            tracing::debug!(%errno, "detaching the XDP program failed; closing its link does it");
+        }
+    }
+}
+
+/// Tells the errors of `bpf(BPF_LINK_CREATE)` apart.
+fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
+    match errno {
+        Errno::PERM | Errno::ACCESS => {
+            return Error::Privilege {
+                call: "bpf(BPF_LINK_CREATE)",
+                missing: privilege::missing(),
+            };
+        }
+        Errno::NODEV => {
+            return Error::NoInterface {
+                ifindex: interface.index,
+            };
+        }
+        // EBUSY: a program in the same mode; EEXIST: in the other one. A driver may mean something else by them.
+        Errno::BUSY | Errno::EXIST => {
+            if let Some(occupant) = Occupant::of(interface) {
+                return Error::Occupied {
+                    interface: interface.to_string(),
+                    occupant,
+                };
+            }
+        }
+        _ => {}
+    }
+    let interface = interface.to_string();
+    match mode {
+        Attached::Native => Error::NativeRefused {
+            interface,
+            refusal: NativeRefusal::new(errno),
+        },
+        Attached::Generic => Error::Attach {
+            interface,
+            source: errno.into(),
+        },
+    }
+}

@@ -1,0 +1,68 @@
+//! How many packets the program saw, by verdict.
+
+/// How many packets the program saw, by verdict. Each packet is in exactly one of the four.
+///
+/// The sum over all CPUs since the program was loaded. The CPUs go on counting while it is read, so the four belong to
+/// about the same moment, not to exactly the same; each of them never goes down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Redirected to the AF_XDP socket of their queue. The socket may still drop one, when it has no free frame or is bound
+    /// to another queue; its own statistics (XDP_STATISTICS) count those.
+    pub taken: u64,
+    /// Not named by a rule: passed to the kernel.
+    pub passed: u64,
+    /// Cut off, or with a length that can't be true: passed to the kernel, whose business it is to drop them.
+    pub malformed: u64,
+    /// Named by a rule, but no socket is registered for the queue they came in on: passed to the kernel.
+    /// If this grows, traffic arrives on queues without a socket; `ethtool -L IF combined N` sets their number.
+    pub no_socket: u64,
+}
+
+impl Counters {
+    /// Adds the values of each CPU, which are `struct counters` of `xskit.bpf.c`. Saturates.
+    pub(crate) fn sum(cpus: &[Vec<u8>]) -> Self {
+        cpus.iter().fold(Self::default(), |sum, cpu| {
+            let mut words = cpu
+                .as_chunks::<8>()
+                .0
+                .iter()
+                .map(|word| u64::from_ne_bytes(*word));
+            let mut next = |so_far: u64| so_far.saturating_add(words.next().unwrap_or(0));
+            Self {
+                taken: next(sum.taken),
+                passed: next(sum.passed),
+                malformed: next(sum.malformed),
+                no_socket: next(sum.no_socket),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cpu(words: [u64; 4]) -> Vec<u8> {
+        words.into_iter().flat_map(u64::to_ne_bytes).collect()
+    }
+
+    #[test]
+    fn sums_over_cpus_in_the_order_of_the_c_struct() {
+        let sum = Counters::sum(&[cpu([1, 20, 300, 4000]), cpu([2, 30, 400, 5000])]);
+        assert_eq!(
+            sum,
+            Counters {
+                taken: 3,
+                passed: 50,
+                malformed: 700,
+                no_socket: 9000
+            }
+        );
+    }
+
+    #[test]
+    fn saturates() {
+        let sum = Counters::sum(&[cpu([u64::MAX, 0, 0, 0]), cpu([5, 0, 0, 0])]);
+        assert_eq!(sum.taken, u64::MAX);
+    }
+}

@@ -1,0 +1,201 @@
+//! What can go wrong, each with what to try.
+
+use std::error::Error as StdError;
+use std::{fmt, io};
+
+use crate::{NativeRefusal, Occupant};
+
+/// Why a call of this crate failed. The text says what to try.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Room for no queue at all was asked for.
+    NoQueues,
+    /// The kernel says no for want of privilege.
+    Privilege {
+        /// The step, and its system call.
+        call: &'static str,
+        /// The needed capabilities that are not in effect; empty if they are, and something else forbids it.
+        missing: Vec<&'static str>,
+    },
+    /// The program can't be loaded, for another reason than [`Error::Privilege`].
+    Load {
+        /// What libbpf or the kernel says. The log of the verifier goes to `tracing`.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// No interface of the calling thread's network namespace has this index.
+    NoInterface {
+        /// The index asked for.
+        ifindex: u32,
+    },
+    /// The interface can't be looked up, for another reason than [`Error::NoInterface`].
+    FindInterface {
+        /// The index asked for.
+        ifindex: u32,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// An XDP program is on the interface already.
+    Occupied {
+        /// The interface's name.
+        interface: String,
+        /// The program that is there.
+        occupant: Occupant,
+    },
+    /// Native mode was asked for, and the driver refuses.
+    NativeRefused {
+        /// The interface's name.
+        interface: String,
+        /// The driver's answer.
+        refusal: NativeRefusal,
+    },
+    /// The program can't be attached in generic mode, for another reason than the above.
+    Attach {
+        /// The interface's name.
+        interface: String,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// What the device offers can't be asked.
+    Query {
+        /// The interface's name.
+        interface: String,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The program was loaded for fewer queues.
+    QueueOutOfRange {
+        /// The queue asked for.
+        queue: u32,
+        /// How many queues the program was loaded for.
+        queues: u32,
+    },
+    /// The queue has a socket already.
+    QueueTaken {
+        /// The queue asked for.
+        queue: u32,
+    },
+    /// The socket is of another kind than AF_XDP.
+    NotXdpSocket {
+        /// The queue asked for.
+        queue: u32,
+    },
+    /// Port 0 can't be taken: no datagram is sent to it.
+    PortZero,
+    /// There is no room for another rule.
+    TooManyRules,
+    /// A map of the program can't be read or written, for another reason than the above.
+    Map {
+        /// The step, and its system call.
+        call: &'static str,
+        /// What the kernel says.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoQueues => {
+                f.write_str("an XDP program for 0 queues takes nothing: load it for 1 or more")
+            }
+            Self::Privilege { call, missing } => write_privilege(f, call, missing),
+            Self::Load { source } => write!(
+                f,
+                "loading the XDP program failed: {source:#}. Check for Linux 5.9 or later; the log of libbpf and the verifier \
+                 is at debug level"
+            ),
+            Self::NoInterface { ifindex } => {
+                write!(
+                    f,
+                    "there is no interface with index {ifindex} in this network namespace: see `ip link`"
+                )
+            }
+            Self::FindInterface { ifindex, source } => {
+                write!(
+                    f,
+                    "looking up interface {ifindex} failed: ioctl(SIOCGIFNAME): {source}"
+                )
+            }
+            Self::Occupied {
+                interface,
+                occupant,
+            } => write!(
+                f,
+                "{interface} already has an XDP program, and takes only one: {occupant}. Stop the process that attached it, \
+                 or, if it was left behind, `ip link set dev {interface} {} off`",
+                occupant.mode.ip_word()
+            ),
+            Self::NativeRefused { interface, refusal } => write!(
+                f,
+                "{interface} doesn't take the XDP program in native mode: bpf(BPF_LINK_CREATE): {refusal}. \
+                 Generic mode works with every driver"
+            ),
+            Self::Attach { interface, source } => write!(
+                f,
+                "attaching the XDP program to {interface} failed: bpf(BPF_LINK_CREATE): {source}. \
+                 Check for Linux 5.9 or later, and that {interface} is no part of a bond or team"
+            ),
+            Self::Query { interface, source } => {
+                write!(
+                    f,
+                    "asking what {interface} offers for XDP failed: netlink (RTM_GETLINK, dev-get): {source}"
+                )
+            }
+            Self::QueueOutOfRange { queue, queues } => {
+                write!(
+                    f,
+                    "there is no queue {queue}: the XDP program was loaded for {queues} (0 to {})",
+                    queues.saturating_sub(1)
+                )
+            }
+            Self::QueueTaken { queue } => {
+                write!(
+                    f,
+                    "queue {queue} already has a socket in the XDP program: unregister or close that one first"
+                )
+            }
+            Self::NotXdpSocket { queue } => {
+                write!(
+                    f,
+                    "what was to be registered for queue {queue} is no AF_XDP socket: make it with socket(AF_XDP, SOCK_RAW, 0)"
+                )
+            }
+            Self::PortZero => f.write_str(
+                "UDP port 0 can't be taken: no datagram is sent to it. Choose 1 to 65535",
+            ),
+            Self::TooManyRules => f.write_str(
+                "the XDP program has no room for another rule: release some ports first",
+            ),
+            Self::Map { call, source } => write!(f, "{call} failed: {source:#}"),
+        }
+    }
+}
+
+fn write_privilege(f: &mut fmt::Formatter<'_>, call: &str, missing: &[&str]) -> fmt::Result {
+    write!(f, "{call}: not permitted. ")?;
+    if missing.is_empty() {
+        return f.write_str(
+            "The capabilities are in effect, so they hold in a user namespace only, or seccomp, lockdown or another \
+             security module forbids it, or (before Linux 5.11) the limit of locked memory is too small: `ulimit -l`",
+        );
+    }
+    write!(
+        f,
+        "Capabilities missing: {}. Run as root, or give them to the binary: \
+         `setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw+ep FILE`",
+        missing.join(", ")
+    )
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Load { source } | Self::Map { source, .. } => Some(source.as_ref()),
+            Self::FindInterface { source, .. }
+            | Self::Attach { source, .. }
+            | Self::Query { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

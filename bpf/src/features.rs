@@ -1,0 +1,51 @@
+//! What a device offers for XDP, by its own driver's word.
+
+use crate::interface::Interface;
+use crate::{Error, sys};
+
+// enum netdev_xdp_act in linux/netdev.h.
+const ACT_BASIC: u64 = 1 << 0;
+const ACT_REDIRECT: u64 = 1 << 1;
+const ACT_XSK_ZEROCOPY: u64 = 1 << 3;
+const ACT_RX_SG: u64 = 1 << 5;
+
+/// What a device's driver says that it offers for XDP.
+///
+/// It is about the driver as configured now: some add features when a setting changes (a veth, for one, when GRO is on).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceFeatures {
+    /// Programs run in the driver (`NETDEV_XDP_ACT_BASIC`). Without it there is generic mode only.
+    pub native: bool,
+    /// Native programs can redirect, and so reach AF_XDP sockets (`NETDEV_XDP_ACT_REDIRECT`).
+    pub redirect: bool,
+    /// AF_XDP sockets can be bound in zero-copy mode (`NETDEV_XDP_ACT_XSK_ZEROCOPY`).
+    pub zero_copy: bool,
+    /// Native programs can get packets that span several buffers (`NETDEV_XDP_ACT_RX_SG`).
+    pub multi_buffer: bool,
+    /// Most buffers that one packet may have in zero-copy mode; 0 without [`zero_copy`](Self::zero_copy) or before Linux 6.6.
+    pub zero_copy_segments: u32,
+}
+
+/// Asks what `ifindex`, an interface in the calling thread's network namespace, offers for XDP.
+///
+/// `None`: the kernel keeps no such record (before Linux 6.3), which says nothing about the device. Needs no privilege.
+///
+/// Source: Documentation/netlink/specs/netdev.yaml, command dev-get.
+///
+/// # Errors
+/// [`Error::NoInterface`], [`Error::FindInterface`], and [`Error::Query`] if netlink fails.
+pub fn device_features(ifindex: u32) -> Result<Option<DeviceFeatures>, Error> {
+    crate::messages::route();
+    let interface = Interface::find(ifindex)?;
+    let (_, offered) = sys::query_xdp(ifindex).map_err(|errno| Error::Query {
+        interface: interface.to_string(),
+        source: errno.into(),
+    })?;
+    Ok(offered.map(|offered| DeviceFeatures {
+        native: offered.flags & ACT_BASIC != 0,
+        redirect: offered.flags & ACT_REDIRECT != 0,
+        zero_copy: offered.flags & ACT_XSK_ZEROCOPY != 0,
+        multi_buffer: offered.flags & ACT_RX_SG != 0,
+        zero_copy_segments: offered.zero_copy_segments,
+    }))
+}

@@ -1,0 +1,53 @@
+//! The XDP program that takes chosen UDP ports to AF_XDP sockets, and its loader.
+//!
+//! ```text
+//!                  attach                 rule for (port, address)?      socket at this queue?
+//!   NIC queue 3 ──▶ XDP program ──────────────▶ xskit_rules ─────────────▶ xskit_sockets[3] ──▶ AF_XDP socket
+//!                      │  every other frame          │ no                      │ no
+//!                      └─────────────────────────────┴─────────────────────────┴──▶ the kernel's stack
+//! ```
+//!
+//! The program only ever *takes* whole UDP datagrams that a rule names; ARP, ICMP, TCP, fragments and all other ports go on
+//! to the kernel. What exactly it reads, and in which order, stands at the top of `xskit.bpf.c`.
+//!
+//! ```no_run
+//! # fn socket() -> std::os::fd::OwnedFd { unimplemented!() }
+//! use std::os::fd::AsFd;
+//! use xskit_bpf::{AttachMode, XdpProgram};
+//!
+//! let program = XdpProgram::load(4)?; // queues 0 to 3
+//! let socket = socket(); // an AF_XDP socket, bound to queue 3 of the interface
+//! program.register_socket(3, socket.as_fd())?;
+//! program.take(443, None)?;
+//! let attachment = program.attach(2, AttachMode::Auto)?;
+//! println!("attached in {} mode", attachment.mode());
+//! println!("{:?}", program.counters()?);
+//! drop(attachment); // off the interface again; also when the process is killed
+//! # Ok::<(), xskit_bpf::Error>(())
+//! ```
+//!
+//! Needs Linux 5.9 (attaching XDP by link), and CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load. What follows goes through
+//! the file descriptors that [`XdpProgram`] holds: Linux 6.18 asks no privilege for it, older kernels ask the same again.
+//! Loading routes the messages of libbpf, verifier log included, to [`tracing`] at debug level, process-wide.
+
+mod attach;
+mod counters;
+mod error;
+mod features;
+mod interface;
+mod messages;
+mod occupant;
+mod privilege;
+mod program;
+mod refusal;
+mod rule;
+mod skeleton;
+mod sys;
+
+pub use attach::{AttachMode, Attached, Attachment};
+pub use counters::Counters;
+pub use error::Error;
+pub use features::{DeviceFeatures, device_features};
+pub use occupant::{Occupant, OccupantMode};
+pub use program::XdpProgram;
+pub use refusal::NativeRefusal;

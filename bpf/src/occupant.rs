@@ -1,0 +1,92 @@
+//! The XDP program that already is on an interface.
+
+use std::fmt;
+
+use libbpf_rs::{ProgramHandle, libbpf_sys};
+
+use crate::interface::Interface;
+use crate::sys;
+
+/// The XDP program that already is on an interface, as far as the kernel lets us know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occupant {
+    /// The identifier under which `bpftool prog show id N` finds it.
+    pub id: u32,
+    /// The name it was loaded under, at most 15 characters; none if it has none, or without CAP_SYS_ADMIN.
+    pub name: Option<String>,
+    /// How it is attached.
+    pub mode: OccupantMode,
+}
+
+/// How a program that is already there is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OccupantMode {
+    /// In the driver.
+    Native,
+    /// In the kernel's stack.
+    Generic,
+    /// In the hardware.
+    Offloaded,
+    /// Several programs at once, in the driver or the stack and in the hardware; the other fields tell of one of them.
+    Several,
+}
+
+impl OccupantMode {
+    /// What `ip link set` calls it; plain `xdp` means the driver's wherever the driver has native XDP.
+    pub(crate) fn ip_word(self) -> &'static str {
+        match self {
+            Self::Native => "xdpdrv",
+            Self::Generic => "xdpgeneric",
+            Self::Offloaded => "xdpoffload",
+            Self::Several => "xdp",
+        }
+    }
+}
+
+impl Occupant {
+    /// The program on `interface` now, if there is one.
+    pub(crate) fn of(interface: &Interface) -> Option<Self> {
+        let (found, _) = sys::query_xdp(interface.index).ok()?;
+        let (mode, id) = match u32::from(found.attach_mode) {
+            libbpf_sys::XDP_ATTACHED_DRV => (OccupantMode::Native, found.drv_prog_id),
+            libbpf_sys::XDP_ATTACHED_SKB => (OccupantMode::Generic, found.skb_prog_id),
+            libbpf_sys::XDP_ATTACHED_HW => (OccupantMode::Offloaded, found.hw_prog_id),
+            libbpf_sys::XDP_ATTACHED_MULTI => {
+                let ids = [found.drv_prog_id, found.skb_prog_id, found.hw_prog_id];
+                (OccupantMode::Several, ids.into_iter().find(|&id| id != 0)?)
+            }
+            _ => return None,
+        };
+        Some(Self {
+            id,
+            name: name_of(id),
+            mode,
+        })
+    }
+}
+
+fn name_of(id: u32) -> Option<String> {
+    let program = ProgramHandle::from_prog_id(id).ok()?;
+    let name = program.name().to_string_lossy();
+    (!name.is_empty()).then(|| name.into_owned())
+}
+
+impl fmt::Display for Occupant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "program {name:?} (id {}, {})", self.id, self.mode),
+            None => write!(f, "a program (id {}, {})", self.id, self.mode),
+        }
+    }
+}
+
+impl fmt::Display for OccupantMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+            Self::Offloaded => "offloaded",
+            Self::Several => "one of several",
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! The loaded program: its rules, its sockets, its counters.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, sockopt};
+
+use crate::rule::{self, Key};
+use crate::skeleton::XskitSkelBuilder;
+use crate::{AttachMode, Attachment, Counters, Error, messages, privilege};
+
+/// The XDP program in the kernel, with its maps.
+///
+/// Loaded is not attached: [`attach`](Self::attach) puts it on an interface, or on several; they then share rules, sockets
+/// and counters. An [`Attachment`] keeps the program at work, with the rules and sockets it had, also after this is dropped.
+///
+/// All methods may be called from several threads at once, and take effect on the very next packet.
+/// Given as a file descriptor ([`AsFd`]) it is the program's, as `bpf(2)` knows it.
+#[derive(Debug)]
+pub struct XdpProgram {
+    program: OwnedFd,
+    sockets: MapHandle,
+    rules: MapHandle,
+    counters: MapHandle,
+}
+
+impl XdpProgram {
+    /// Loads the program, with room for one socket on each of the queues 0 to `max_queues - 1`.
+    ///
+    /// On Linux 5.9 and 5.10 the maps count as locked memory. libbpf raises RLIMIT_MEMLOCK there by itself; where that is
+    /// forbidden and the limit too small, loading fails. Later kernels have no such limit.
+    ///
+    /// # Errors
+    /// [`Error::NoQueues`]; [`Error::Privilege`] without CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN;
+    /// [`Error::Load`] for all else.
+    pub fn load(max_queues: u32) -> Result<Self, Error> {
+        if max_queues == 0 {
+            return Err(Error::NoQueues);
+        }
+        messages::route();
+        Self::load_skeleton(max_queues).map_err(explain_load)
+    }
+
+    /// The skeleton borrows its storage, so it stays in here; what leaves are descriptors, which keep the kernel's objects.
+    fn load_skeleton(max_queues: u32) -> libbpf_rs::Result<Self> {
+        let mut storage = MaybeUninit::uninit();
+        let mut open = XskitSkelBuilder::default().open(&mut storage)?;
+        open.maps.xskit_sockets.set_max_entries(max_queues)?;
+        let skeleton = open.load()?;
+        Ok(Self {
+            program: skeleton.progs.xskit_take_udp.as_fd().try_clone_to_owned()?,
+            sockets: MapHandle::try_from(&skeleton.maps.xskit_sockets)?,
+            rules: MapHandle::try_from(&skeleton.maps.xskit_rules)?,
+            counters: MapHandle::try_from(&skeleton.maps.xskit_counters)?,
+        })
+    }
+
+    /// Puts the program on the interface with this index in the calling thread's network namespace, by a BPF link.
+    ///
+    /// [`Attachment::mode`] says which mode was obtained. Linux 5.9.
+    ///
+    /// # Errors
+    /// [`Error::NoInterface`]; [`Error::Occupied`] if an XDP program is there already; [`Error::NativeRefused`] if native
+    /// mode was asked for and the driver can't; [`Error::Privilege`]; [`Error::FindInterface`] and [`Error::Attach`] for
+    /// all else.
+    pub fn attach(&self, ifindex: u32, mode: AttachMode) -> Result<Attachment, Error> {
+        Attachment::create(self.program.as_fd(), ifindex, mode)
+    }
+
+    /// Takes the UDP datagrams to this destination port and address from now on.
+    ///
+    /// No address means any, of IPv4 and of IPv6; the unspecified address (0.0.0.0, ::) means any of its version. Mind that
+    /// *any* includes datagrams to other hosts, on a host that forwards packets or listens promiscuously; to broadcast; and
+    /// to multicast. Taking what is taken already changes nothing. There is room for 1,024 rules (no address: two of them).
+    ///
+    /// # Errors
+    /// [`Error::PortZero`]; [`Error::TooManyRules`], and then nothing has changed; [`Error::Map`].
+    pub fn take(&self, port: u16, address: Option<IpAddr>) -> Result<(), Error> {
+        if port == 0 {
+            return Err(Error::PortZero);
+        }
+        let mut added: Vec<Key> = Vec::new();
+        for key in rule::keys(port, address) {
+            match self.rules.update(&key, &[1], MapFlags::NO_EXIST) {
+                Ok(()) => added.push(key),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    for key in &added {
+                        self.delete_rule(key)?;
+                    }
+                    return Err(match error.kind() {
+                        ErrorKind::TooBig => Error::TooManyRules,
+                        _ => map_error("adding a rule: bpf(BPF_MAP_UPDATE_ELEM)", error),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends what [`take`](Self::take) began with the same arguments: these datagrams go to the kernel again.
+    ///
+    /// Says whether any were being taken. No address ends the rules for *any* address, not those for a certain one.
+    ///
+    /// # Errors
+    /// [`Error::Map`].
+    pub fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
+        let mut any = false;
+        for key in rule::keys(port, address) {
+            any |= self.delete_rule(&key)?;
+        }
+        Ok(any)
+    }
+
+    fn delete_rule(&self, key: &Key) -> Result<bool, Error> {
+        deleted(
+            self.rules.delete(key),
+            "removing a rule: bpf(BPF_MAP_DELETE_ELEM)",
+        )
+    }
+
+    /// Gives the datagrams taken on `queue` to this AF_XDP socket.
+    ///
+    /// The kernel drops what it can't deliver, so the socket should be bound, to the queue and interface that the datagrams
+    /// come in on. The registration doesn't keep the socket alive: it ends when the socket is closed.
+    ///
+    /// # Errors
+    /// [`Error::QueueOutOfRange`]; [`Error::QueueTaken`] if the queue has a socket; [`Error::NotXdpSocket`]; [`Error::Map`].
+    pub fn register_socket(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), Error> {
+        self.check_queue(queue)?;
+        if sockopt::socket_domain(socket) != Ok(AddressFamily::XDP) {
+            return Err(Error::NotXdpSocket { queue });
+        }
+        let value = socket.as_raw_fd().to_ne_bytes();
+        let result = self
+            .sockets
+            .update(&queue.to_ne_bytes(), &value, MapFlags::NO_EXIST);
+        result.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Error::QueueTaken { queue },
+            _ => map_error("registering a socket: bpf(BPF_MAP_UPDATE_ELEM)", error),
+        })
+    }
+
+    /// Takes the socket of `queue`, if there is one, out again: its datagrams go to the kernel.
+    ///
+    /// # Errors
+    /// [`Error::QueueOutOfRange`], [`Error::Map`].
+    pub fn unregister_socket(&self, queue: u32) -> Result<(), Error> {
+        self.check_queue(queue)?;
+        let result = self.sockets.delete(&queue.to_ne_bytes());
+        deleted(result, "unregistering a socket: bpf(BPF_MAP_DELETE_ELEM)").map(|_| ())
+    }
+
+    fn check_queue(&self, queue: u32) -> Result<(), Error> {
+        let queues = self.sockets.max_entries();
+        if queue < queues {
+            Ok(())
+        } else {
+            Err(Error::QueueOutOfRange { queue, queues })
+        }
+    }
+
+    /// What the program has counted so far, on all interfaces it is attached to.
+    ///
+    /// # Errors
+    /// [`Error::Map`].
+    pub fn counters(&self) -> Result<Counters, Error> {
+        let call = "reading the counters: bpf(BPF_MAP_LOOKUP_ELEM)";
+        let first = 0u32.to_ne_bytes();
+        let cpus = self
+            .counters
+            .lookup_percpu(&first, MapFlags::ANY)
+            .map_err(|error| map_error(call, error))?;
+        // An array has all its elements from the start.
+        Ok(cpus.map(|cpus| Counters::sum(&cpus)).unwrap_or_default())
+    }
+}
+
+impl AsFd for XdpProgram {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.program.as_fd()
+    }
+}
+
+/// EPERM is always about privilege; EACCES comes from the verifier, which allows less to those without CAP_PERFMON.
+fn explain_load(source: libbpf_rs::Error) -> Error {
+    let missing = privilege::missing();
+    // libbpf-rs gives both the same kind and keeps the errno to itself, except in its text.
+    let eperm = format!("{source:#}").contains(&io::Error::from(Errno::PERM).to_string());
+    if eperm || (source.kind() == ErrorKind::PermissionDenied && !missing.is_empty()) {
+        let call = "loading the XDP program: bpf(2)";
+        return Error::Privilege { call, missing };
+    }
+    Error::Load {
+        source: source.into(),
+    }
+}
+
+fn deleted(result: libbpf_rs::Result<()>, call: &'static str) -> Result<bool, Error> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(map_error(call, error)),
+    }
+}
+
+fn map_error(call: &'static str, source: libbpf_rs::Error) -> Error {
+    Error::Map {
+        call,
+        source: source.into(),
+    }
+}

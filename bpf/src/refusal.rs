@@ -1,0 +1,46 @@
+//! Why a driver didn't take a program in native mode, and what would change its mind.
+
+use std::fmt;
+use std::io;
+
+use rustix::io::Errno;
+
+/// A driver's answer to a program in native mode, when it wasn't yes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NativeRefusal {
+    errno: Errno,
+}
+
+impl NativeRefusal {
+    pub(crate) fn new(errno: Errno) -> Self {
+        Self { errno }
+    }
+
+    /// The driver's errno, as an error of the standard library.
+    pub fn error(&self) -> io::Error {
+        self.errno.into()
+    }
+
+    /// What the errno means from a driver. Drivers choose freely; these are the common choices.
+    fn meaning(self) -> &'static str {
+        match self.errno {
+            Errno::OPNOTSUPP => {
+                "the driver has no native XDP, or not with its present offloads; try `ethtool -K IF lro off`"
+            }
+            Errno::RANGE | Errno::INVAL | Errno::TOOBIG | Errno::MSGSIZE => {
+                "most often the MTU is too large for one buffer (of a veth: its peer's MTU); \
+                 try `ip link set dev IF mtu 1500`"
+            }
+            Errno::NOMEM | Errno::NOSPC | Errno::BUSY => {
+                "most often the device has too few free queues; try fewer channels with `ethtool -L IF combined N`"
+            }
+            _ => "the driver's log (`dmesg`) may say why",
+        }
+    }
+}
+
+impl fmt::Display for NativeRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.error(), self.meaning())
+    }
+}

@@ -1,0 +1,80 @@
+//! The calls of libbpf that libbpf-rs doesn't wrap, or not with the flags needed here. The only hand-written `unsafe`.
+
+#![allow(unsafe_code)]
+
+use std::ffi::c_int;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use libbpf_rs::libbpf_sys::{
+    BPF_XDP, bpf_link_create, bpf_link_create_opts, bpf_link_detach, bpf_xdp_query,
+    bpf_xdp_query_opts, size_t,
+};
+use rustix::io::Errno;
+
+/// `bpf(BPF_LINK_CREATE)` of an XDP program on an interface of the calling thread's network namespace.
+///
+/// `flags` is one of `XDP_FLAGS_DRV_MODE` and `XDP_FLAGS_SKB_MODE`; libbpf-rs' `attach_xdp` has no place for it.
+/// Linux 5.9. The link's descriptor is close-on-exec.
+pub(crate) fn create_xdp_link(
+    program: BorrowedFd<'_>,
+    ifindex: u32,
+    flags: u32,
+) -> Result<OwnedFd, Errno> {
+    let opts = bpf_link_create_opts {
+        sz: size_of::<bpf_link_create_opts>() as size_t,
+        flags,
+        ..Default::default()
+    };
+    let ifindex = c_int::try_from(ifindex).map_err(|_| Errno::NODEV)?;
+    // SAFETY: `opts` is a valid, initialised structure whose `sz` is its size, whose pointers are null and which outlives
+    // the call; libbpf only reads it. `program` is open for the whole call.
+    let fd = unsafe { bpf_link_create(program.as_raw_fd(), ifindex, BPF_XDP, &opts) };
+    let fd = check(fd)?;
+    // SAFETY: a result of 0 or more is a new file descriptor that nobody else has seen, so it is ours to own.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `bpf(BPF_LINK_DETACH)`: takes the program off the interface before this returns. Linux 5.9.
+///
+/// Closing the descriptor does so too, but kernels before 6.x do it some time after the close.
+pub(crate) fn detach_link(link: BorrowedFd<'_>) -> Result<(), Errno> {
+    // SAFETY: takes a descriptor by value, open for the whole call, and no pointers.
+    check(unsafe { bpf_link_detach(link.as_raw_fd()) }).map(|_| ())
+}
+
+/// What rtnetlink and the netdev family say of XDP on an interface of the calling thread's network namespace.
+///
+/// `None` in the second place: the kernel has no netdev family (before 6.3), so it can't say what the device offers.
+pub(crate) fn query_xdp(ifindex: u32) -> Result<(bpf_xdp_query_opts, Option<Offered>), Errno> {
+    let mut opts = bpf_xdp_query_opts {
+        sz: size_of::<bpf_xdp_query_opts>() as size_t,
+        // Without the netdev family libbpf reports no features, the same as for a device without any, but leaves this
+        // field alone, which tells the two apart.
+        xdp_zc_max_segs: u32::MAX,
+        ..Default::default()
+    };
+    let ifindex = c_int::try_from(ifindex).map_err(|_| Errno::NODEV)?;
+    // SAFETY: `opts` is a valid, initialised structure whose `sz` is its size, exclusively ours for the call.
+    check(unsafe { bpf_xdp_query(ifindex, 0, &mut opts) })?;
+    let offered = Offered {
+        flags: opts.feature_flags,
+        zero_copy_segments: opts.xdp_zc_max_segs,
+    };
+    Ok((opts, (opts.xdp_zc_max_segs != u32::MAX).then_some(offered)))
+}
+
+/// The features of a device as the netdev family numbers them (`enum netdev_xdp_act` in linux/netdev.h).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offered {
+    pub(crate) flags: u64,
+    pub(crate) zero_copy_segments: u32,
+}
+
+/// libbpf's low-level calls give a negative errno.
+fn check(result: c_int) -> Result<c_int, Errno> {
+    if result < 0 {
+        Err(Errno::from_raw_os_error(result.saturating_neg()))
+    } else {
+        Ok(result)
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+//
+// The XDP program: takes chosen UDP datagrams to AF_XDP sockets, and passes everything else to the kernel.
+//
+// Every frame gets exactly one verdict, and the counter of that verdict goes up by one:
+//
+//   verdict     returns        when
+//   taken       XDP_REDIRECT   a whole UDP datagram, a rule for its destination, and a socket at this receive queue
+//   no_socket   XDP_PASS       as taken, but no socket is registered for this receive queue
+//   malformed   XDP_PASS       a header is cut off, or a length in it can't be true (list below)
+//   passed      XDP_PASS       everything else
+//
+// A frame is read in this order, and the first line that applies decides. "End" is the end of the frame for Ethernet and
+// VLAN, and the end of the packet *by the IP header* afterwards: short frames are padded to 60 bytes, so bytes after the
+// IP packet are no error and belong to nobody.
+//
+//   Ethernet    fewer than 14 bytes: malformed
+//   VLAN        up to two tags, each 0x8100 or 0x88a8: a tag without its 4 bytes: malformed; a third tag: passed
+//   EtherType   neither IPv4 nor IPv6: passed
+//   IPv4        fewer than 20 bytes, version not 4, header length under 20 or beyond the frame, total length under the
+//               header length or beyond the frame: malformed
+//               a fragment (first ones too: the later ones carry no ports, so the kernel must have all): passed
+//               protocol not UDP: passed
+//   IPv6        fewer than 40 bytes, version not 6, payload length beyond the frame: malformed
+//               next header not UDP, that is, also any extension header: passed
+//   UDP         fewer than 8 bytes up to the end, length under 8, or length beyond the end: malformed
+//   rules       no rule for (port, any address of this family) nor for (port, address): passed
+//
+// Not looked at: MAC addresses, VLAN identifiers, IPv4 options and header checksum, UDP checksum, source address and port.
+// A tag that the network card took off (rxvlan offload) isn't in the frame and can't be seen here.
+//
+// The lengths that IP headers give are added to packet pointers, which the verifier allows only with CAP_PERFMON.
+// The longest path is short and loops twice at most, so that the verifiers of all kernels that can attach by link (5.9) accept it.
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define VLAN_TAGS_MAX 2
+#define IPV4_FRAGMENT 0x3fff /* "more fragments" and the 13 bits of the offset */
+
+// Mirrored in rule.rs. An address of all zeros stands for any address of that family.
+struct rule {
+	__u16 family; /* 4 or 6, host byte order */
+	__be16 port;
+	__u8 address[16]; /* IPv4: the first 4 bytes, the rest zero */
+};
+
+// Mirrored in counters.rs, in this order.
+struct counters {
+	__u64 taken;
+	__u64 passed;
+	__u64 malformed;
+	__u64 no_socket;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, 1); /* the loader sets the number of queues */
+	__type(key, __u32);
+	__type(value, __u32);
+} xskit_sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct rule);
+	__type(value, __u8);
+} xskit_rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} xskit_counters SEC(".maps");
+
+enum verdict { PASSED, MALFORMED, MATCHED };
+
+struct vlan_tag {
+	__be16 control;
+	__be16 ethertype;
+};
+
+static __always_inline int is_vlan(__be16 ethertype)
+{
+	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
+}
+
+static __always_inline enum verdict match(struct rule *rule, const void *address, __u32 address_len)
+{
+	if (bpf_map_lookup_elem(&xskit_rules, rule))
+		return MATCHED;
+	__builtin_memcpy(rule->address, address, address_len);
+	return bpf_map_lookup_elem(&xskit_rules, rule) ? MATCHED : PASSED;
+}
+
+// Reads the UDP header at `udp`, in an IP payload of `payload_len` bytes that is known to lie in the frame.
+static __always_inline enum verdict read_udp(struct udphdr *udp, void *frame_end, __u32 payload_len, struct rule *rule)
+{
+	__u32 len;
+
+	// Reaches into padding if the payload is shorter than a header; no length there can then pass the next test.
+	if ((void *)(udp + 1) > frame_end)
+		return MALFORMED;
+	len = bpf_ntohs(udp->len);
+	if (len < sizeof(*udp) || len > payload_len)
+		return MALFORMED;
+	rule->port = udp->dest;
+	return MATCHED;
+}
+
+static __always_inline enum verdict read_ipv4(struct iphdr *ip, void *frame_end)
+{
+	struct rule rule = { .family = 4 };
+	__u32 header_len, total_len;
+	enum verdict udp;
+
+	if ((void *)(ip + 1) > frame_end || ip->version != 4)
+		return MALFORMED;
+	header_len = ip->ihl * 4;
+	total_len = bpf_ntohs(ip->tot_len);
+	if (header_len < sizeof(*ip) || total_len < header_len || (void *)ip + total_len > frame_end)
+		return MALFORMED;
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT) || ip->protocol != IPPROTO_UDP)
+		return PASSED;
+	udp = read_udp((void *)ip + header_len, frame_end, total_len - header_len, &rule);
+	return udp == MATCHED ? match(&rule, &ip->daddr, sizeof(ip->daddr)) : udp;
+}
+
+static __always_inline enum verdict read_ipv6(struct ipv6hdr *ip, void *frame_end)
+{
+	struct rule rule = { .family = 6 };
+	__u32 payload_len;
+	enum verdict udp;
+
+	if ((void *)(ip + 1) > frame_end || ip->version != 6)
+		return MALFORMED;
+	payload_len = bpf_ntohs(ip->payload_len);
+	if ((void *)(ip + 1) + payload_len > frame_end)
+		return MALFORMED;
+	if (ip->nexthdr != IPPROTO_UDP)
+		return PASSED;
+	udp = read_udp((void *)(ip + 1), frame_end, payload_len, &rule);
+	return udp == MATCHED ? match(&rule, &ip->daddr, sizeof(ip->daddr)) : udp;
+}
+
+static __always_inline enum verdict read_frame(void *frame, void *frame_end)
+{
+	struct ethhdr *eth = frame;
+	void *next = eth + 1;
+	__be16 ethertype;
+
+	if (next > frame_end)
+		return MALFORMED;
+	ethertype = eth->h_proto;
+
+	for (int tags = 0; tags < VLAN_TAGS_MAX; tags++) {
+		struct vlan_tag *tag = next;
+
+		if (!is_vlan(ethertype))
+			break;
+		if ((void *)(tag + 1) > frame_end)
+			return MALFORMED;
+		ethertype = tag->ethertype;
+		next = tag + 1;
+	}
+
+	if (ethertype == bpf_htons(ETH_P_IP))
+		return read_ipv4(next, frame_end);
+	if (ethertype == bpf_htons(ETH_P_IPV6))
+		return read_ipv6(next, frame_end);
+	return PASSED;
+}
+
+SEC("xdp")
+int xskit_take_udp(struct xdp_md *ctx)
+{
+	enum verdict verdict = read_frame((void *)(long)ctx->data, (void *)(long)ctx->data_end);
+	__u32 first = 0;
+	struct counters *counters = bpf_map_lookup_elem(&xskit_counters, &first);
+	int action = XDP_PASS;
+
+	if (!counters) /* can't happen; the verifier doesn't know */
+		return XDP_PASS;
+	if (verdict == MATCHED) {
+		// The last argument is the action for a queue without a socket.
+		action = bpf_redirect_map(&xskit_sockets, ctx->rx_queue_index, XDP_PASS);
+		if (action == XDP_REDIRECT)
+			counters->taken++;
+		else
+			counters->no_socket++;
+	} else if (verdict == MALFORMED) {
+		counters->malformed++;
+	} else {
+		counters->passed++;
+	}
+	return action;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

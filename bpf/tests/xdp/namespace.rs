@@ -1,0 +1,55 @@
+//! A network namespace for one test, and `ip` in it.
+
+use std::process::Command;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+use crate::privilege;
+
+/// Runs `test` in a thread with a network namespace of its own, which ends with the thread. Skipped without privilege.
+pub(crate) fn in_namespace(test: impl FnOnce() + Send) {
+    if !privilege::held() {
+        return;
+    }
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // SAFETY: only NEWNET; file descriptors stay shared with the other threads.
+            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
+            test();
+        });
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+/// Runs `ip` (iproute2) in the calling thread's namespace and gives what it prints.
+pub(crate) fn ip(arguments: &str) -> String {
+    let output = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {arguments}: {complaint}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub(crate) fn index_of(name: &str) -> u32 {
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    netdevice::name_to_index(socket, name).unwrap()
+}
+
+/// Makes the pair of interfaces a and b, both up, and gives the index of b.
+pub(crate) fn veth_pair() -> u32 {
+    ip("link add name a type veth peer name b");
+    ip("link set dev a up");
+    ip("link set dev b up");
+    index_of("b")
+}

@@ -1,0 +1,82 @@
+//! Running with just the capabilities a test wants, and saying so when they can't be had.
+
+use std::io::Write;
+
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+use xskit_bpf::{Error, XdpProgram};
+
+/// What loading and attaching need.
+const NEEDED: CapabilitySet = CapabilitySet::BPF
+    .union(CapabilitySet::PERFMON)
+    .union(CapabilitySet::NET_ADMIN);
+
+/// Whether this thread may load and attach. If not, the test that asks is to return, and has been reported as skipped.
+pub(crate) fn held() -> bool {
+    let held = capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED));
+    if !held {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        let line = format!("{test}: skipped: needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN\n");
+        // Not `eprintln!`: the harness keeps that to itself when the test passes. In one piece: tests run side by side.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+    held
+}
+
+/// Runs `test` in a thread of its own with no more than these capabilities in effect.
+pub(crate) fn with_only<T: Send>(keep: CapabilitySet, test: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let now = capabilities(None).unwrap();
+            let effective = now.effective & keep;
+            set_capabilities(None, CapabilitySets { effective, ..now }).unwrap();
+            test()
+        });
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn missing_with(keep: CapabilitySet) -> (Vec<&'static str>, String) {
+    let error = with_only(keep, || XdpProgram::load(1)).unwrap_err();
+    let text = error.to_string();
+    match error {
+        Error::Privilege { missing, .. } => (missing, text),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn loading_without_privilege_names_the_capabilities() {
+    let (missing, text) = missing_with(CapabilitySet::empty());
+    assert_eq!(missing, ["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"]);
+    assert!(
+        text.contains("missing: CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"),
+        "{text}"
+    );
+}
+
+#[test]
+fn loading_with_all_but_one_names_that_one() {
+    if !held() {
+        return;
+    }
+    assert_eq!(missing_with(NEEDED - CapabilitySet::BPF).0, ["CAP_BPF"]);
+    assert_eq!(
+        missing_with(NEEDED - CapabilitySet::PERFMON).0,
+        ["CAP_PERFMON"]
+    );
+    assert_eq!(
+        missing_with(NEEDED - CapabilitySet::NET_ADMIN).0,
+        ["CAP_NET_ADMIN"]
+    );
+}
+
+#[test]
+fn loading_needs_no_more_than_these() {
+    if !held() {
+        return;
+    }
+    with_only(NEEDED, || XdpProgram::load(1)).unwrap();
+}

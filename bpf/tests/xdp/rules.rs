@@ -1,0 +1,123 @@
+//! Which datagrams are taken, by port and address.
+
+use std::net::IpAddr;
+
+use xskit_bpf::{Error, XdpProgram};
+
+use crate::dry_run::{Verdict, verdict};
+use crate::packet::*;
+use crate::privilege;
+
+const ROOM: u32 = 1024;
+
+fn address(text: &str) -> Option<IpAddr> {
+    Some(text.parse().unwrap())
+}
+
+/// Whether the program takes the IPv4 and the IPv6 fixture.
+fn takes(program: &XdpProgram) -> [bool; 2] {
+    [udp4(), udp6()].map(|frame| match verdict(program, &frame) {
+        Verdict::NoSocket => true,
+        Verdict::Passed => false,
+        other => panic!("{other:?}"),
+    })
+}
+
+/// Each rule by itself on a program that has no other, and after it has been released.
+#[test]
+fn take_by_port_and_address() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    assert_eq!(takes(&program), [false, false]);
+    let cases = [
+        (PORT, None, [true, true]),
+        (PORT, address("0.0.0.0"), [true, false]),
+        (PORT, address("::"), [false, true]),
+        (PORT, address("192.0.2.2"), [true, false]),
+        (PORT, address("::ffff:192.0.2.2"), [true, false]),
+        (PORT, address("2001:db8::2"), [false, true]),
+        (PORT, address("192.0.2.1"), [false, false]),
+        (PORT, address("2001:db8::1"), [false, false]),
+        // The same 16 bytes as the IPv4 rule has, of the other version.
+        (PORT, address("c000:202::"), [false, false]),
+        (PORT + 1, address("192.0.2.2"), [false, false]),
+        (PORT.swap_bytes(), None, [false, false]),
+    ];
+    for (port, address, expected) in cases {
+        program.take(port, address).unwrap();
+        assert_eq!(takes(&program), expected, "{port} {address:?}");
+        assert!(program.release(port, address).unwrap());
+        assert_eq!(
+            takes(&program),
+            [false, false],
+            "{port} {address:?} released"
+        );
+    }
+}
+
+#[test]
+fn rules_add_up_and_end_one_by_one() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let here = address("192.0.2.2");
+    program.take(PORT, here).unwrap();
+    program.take(PORT, None).unwrap();
+    program.take(PORT, None).unwrap();
+    assert!(program.release(PORT, None).unwrap());
+    assert!(!program.release(PORT, None).unwrap());
+    assert_eq!(takes(&program), [true, false]);
+    assert!(program.release(PORT, here).unwrap());
+    assert_eq!(takes(&program), [false, false]);
+}
+
+#[test]
+fn any_address_but_one_version() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    program.take(PORT, None).unwrap();
+    assert!(program.release(PORT, address("::")).unwrap());
+    assert_eq!(takes(&program), [true, false]);
+    assert!(program.release(PORT, None).unwrap());
+    assert_eq!(takes(&program), [false, false]);
+}
+
+#[test]
+fn port_zero_is_refused() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    assert!(matches!(program.take(0, None), Err(Error::PortZero)));
+}
+
+#[test]
+fn a_rule_too_many_changes_nothing() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    for n in 1..ROOM {
+        program
+            .take(9, Some(IpAddr::from(n.to_be_bytes())))
+            .unwrap();
+    }
+    // Room for one more, and these are two.
+    assert!(matches!(program.take(PORT, None), Err(Error::TooManyRules)));
+    assert_eq!(takes(&program), [false, false]);
+    program.take(PORT, address("0.0.0.0")).unwrap();
+    assert!(matches!(program.take(PORT, None), Err(Error::TooManyRules)));
+    assert_eq!(
+        takes(&program),
+        [true, false],
+        "a rule that was there before must stay"
+    );
+    program.release(9, address("0.0.0.1")).unwrap();
+    program.take(PORT, None).unwrap();
+    assert_eq!(takes(&program), [true, true]);
+}

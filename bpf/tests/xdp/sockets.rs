@@ -1,0 +1,151 @@
+//! Which socket a datagram is given to, by queue.
+
+use std::fs::File;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use xskit_bpf::{AttachMode, Error, XdpProgram};
+
+use crate::dry_run::{Verdict, verdict, verdict_on};
+use crate::namespace::{in_namespace, index_of, ip};
+use crate::packet::*;
+use crate::privilege;
+
+/// An AF_XDP socket. The program can be told of it before it is bound.
+fn xdp_socket() -> OwnedFd {
+    socket_with(
+        AddressFamily::XDP,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap()
+}
+
+fn taking_port(queues: u32) -> XdpProgram {
+    let program = XdpProgram::load(queues).unwrap();
+    program.take(PORT, None).unwrap();
+    program
+}
+
+#[test]
+fn a_registered_socket_is_given_what_matches_and_nothing_else() {
+    if !privilege::held() {
+        return;
+    }
+    let program = taking_port(1);
+    let socket = xdp_socket();
+    program.register_socket(0, socket.as_fd()).unwrap();
+    assert_eq!(verdict(&program, &udp4()), Verdict::Taken);
+    assert_eq!(verdict(&program, &udp6()), Verdict::Taken);
+    assert_eq!(verdict(&program, &tagged(TAG_C, &udp4())), Verdict::Taken);
+    assert_eq!(
+        verdict(&program, &ipv4(&[], UDP, &udp(PORT + 1, b""))),
+        Verdict::Passed
+    );
+    assert_eq!(
+        verdict(&program, &ethernet(0x0806, &[0; 28])),
+        Verdict::Passed
+    );
+    assert_eq!(verdict(&program, &udp4()[..40]), Verdict::Malformed);
+    program.unregister_socket(0).unwrap();
+    assert_eq!(verdict(&program, &udp4()), Verdict::NoSocket);
+    program.unregister_socket(0).unwrap();
+}
+
+#[test]
+fn a_closed_socket_is_given_nothing() {
+    if !privilege::held() {
+        return;
+    }
+    let program = taking_port(1);
+    let socket = xdp_socket();
+    program.register_socket(0, socket.as_fd()).unwrap();
+    assert_eq!(verdict(&program, &udp4()), Verdict::Taken);
+    drop(socket);
+    assert_eq!(verdict(&program, &udp4()), Verdict::NoSocket);
+    let next = xdp_socket();
+    program.register_socket(0, next.as_fd()).unwrap();
+    assert_eq!(verdict(&program, &udp4()), Verdict::Taken);
+}
+
+#[test]
+fn the_queue_chooses_the_socket() {
+    in_namespace(|| {
+        ip(
+            "link add name a numrxqueues 3 numtxqueues 3 type veth peer name b numrxqueues 3 numtxqueues 3",
+        );
+        ip("link set dev a up");
+        ip("link set dev b up");
+        let b = index_of("b");
+        let program = taking_port(2); // one fewer than the interface has
+        let attachment = program.attach(b, AttachMode::Native).unwrap();
+        let socket = xdp_socket();
+        program.register_socket(1, socket.as_fd()).unwrap();
+        let verdicts = [0, 1, 2].map(|queue| verdict_on(&program, &udp4(), b, queue));
+        assert_eq!(
+            verdicts,
+            [Verdict::NoSocket, Verdict::Taken, Verdict::NoSocket]
+        );
+        drop(attachment);
+    });
+}
+
+#[test]
+fn registering_checks_queue_and_socket() {
+    if !privilege::held() {
+        return;
+    }
+    let program = taking_port(2);
+    let socket = xdp_socket();
+    let refused = program.register_socket(2, socket.as_fd()).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Error::QueueOutOfRange {
+                queue: 2,
+                queues: 2
+            }
+        ),
+        "{refused}"
+    );
+    let refused = program.unregister_socket(u32::MAX).unwrap_err();
+    assert!(
+        matches!(refused, Error::QueueOutOfRange { .. }),
+        "{refused}"
+    );
+
+    program.register_socket(1, socket.as_fd()).unwrap();
+    let refused = program
+        .register_socket(1, xdp_socket().as_fd())
+        .unwrap_err();
+    assert!(
+        matches!(refused, Error::QueueTaken { queue: 1 }),
+        "{refused}"
+    );
+
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let file = File::open("/dev/null").unwrap();
+    for other in [udp.as_fd(), file.as_fd(), program.as_fd()] {
+        let refused = program.register_socket(0, other).unwrap_err();
+        assert!(
+            matches!(refused, Error::NotXdpSocket { queue: 0 }),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn zero_queues_are_refused() {
+    assert!(matches!(XdpProgram::load(0), Err(Error::NoQueues)));
+}
+
+#[test]
+fn absurdly_many_queues_are_an_error_not_a_crash() {
+    if !privilege::held() {
+        return;
+    }
+    let refused = XdpProgram::load(u32::MAX).unwrap_err();
+    assert!(matches!(refused, Error::Load { .. }), "{refused}");
+}
