@@ -39,6 +39,7 @@ pub mod sim;
 pub mod socket;
 mod sync;
 pub mod umem;
+pub mod wire;
 
 pub use backend::Backend;
 pub use errno::Errno;

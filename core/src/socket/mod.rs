@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod handle;
 mod open;
+mod patience;
 mod receiver;
 mod transmitter;
 
@@ -18,6 +19,7 @@ use core::time::Duration;
 pub use accounting::Accounting;
 pub use config::{SocketConfig, ZeroCopy};
 pub use error::{OpenError, Step};
+pub use patience::Patience;
 pub use receiver::{Received, Receiver};
 pub use transmitter::{SendError, SendErrorKind, Transmitter};
 

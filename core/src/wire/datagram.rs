@@ -1,0 +1,86 @@
+//! A received UDP datagram: where it came from, and where its payload lies in the frame.
+
+use core::net::SocketAddr;
+use core::ops::Range;
+
+use super::udp::{self, UdpHeader};
+use super::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, ipv4, ipv6};
+
+/// What a frame's headers say. It doesn't borrow the frame, so the payload can be taken out of
+/// it as `&mut` and opened in place.
+///
+/// The flow label and the scope of IPv6 addresses are zero: addresses compare by what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// The path it came over its link.
+    pub link: Link,
+    /// Who sent it.
+    pub source: SocketAddr,
+    /// Whom it is for, of the same IP version.
+    pub destination: SocketAddr,
+    /// Its congestion mark.
+    pub ecn: Ecn,
+    /// IPv4's TTL, IPv6's hop limit.
+    pub hop_limit: u8,
+    /// In bytes from the start of the frame. At most 22 + 60 + 8.
+    payload_start: u16,
+    payload_len: u16,
+}
+
+impl Datagram {
+    /// Reads the headers at the start of `frame`.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Refusal`] met if it is anything but a whole, well-formed UDP datagram.
+    pub fn parse(frame: &[u8], checksum: UdpChecksum) -> Result<Self, Refusal> {
+        let (link, ether_type, bytes) = Link::parse(frame)?;
+        let packet = match ether_type {
+            EtherType::IPV4 => ipv4::parse(bytes)?,
+            EtherType::IPV6 => ipv6::parse(bytes)?,
+            other => return Err(Refusal::NotIp(other)),
+        };
+        let header = UdpHeader::parse(&packet, checksum)?;
+        let payload_start = link.header_len() + packet.header_len + udp::HEADER_LEN;
+        Ok(Self {
+            link,
+            source: SocketAddr::new(packet.source, header.source_port),
+            destination: SocketAddr::new(packet.destination, header.destination_port),
+            ecn: packet.ecn,
+            hop_limit: packet.hop_limit,
+            payload_start: payload_start as u16,
+            payload_len: header.payload_len,
+        })
+    }
+
+    /// Where the payload lies in the frame that was parsed, in bytes from its start.
+    pub const fn payload_range(&self) -> Range<usize> {
+        let start = self.payload_start as usize;
+        start..start + self.payload_len as usize
+    }
+
+    /// The payload; `None` if `frame` is too short to be the one that was parsed.
+    #[inline]
+    pub fn payload<'a>(&self, frame: &'a [u8]) -> Option<&'a [u8]> {
+        frame.get(self.payload_range())
+    }
+
+    /// The payload, to be opened in place; `None` if `frame` is too short to be the one that was parsed.
+    #[inline]
+    pub fn payload_mut<'a>(&self, frame: &'a mut [u8]) -> Option<&'a mut [u8]> {
+        frame.get_mut(self.payload_range())
+    }
+
+    /// Which IP it came over.
+    pub const fn version(&self) -> IpVersion {
+        IpVersion::of(&self.source)
+    }
+
+    /// Headers for an answer, back along the path it came: MAC addresses, IP addresses and ports
+    /// exchanged, the same VLAN tags, no ECN, a fresh hop limit.
+    ///
+    /// What came to a group address needs the interface's own as source: see [`Link::reply`].
+    pub const fn reply(&self) -> UdpHeaders {
+        UdpHeaders::new(self.link.reply(), self.destination, self.source)
+    }
+}

@@ -1,0 +1,109 @@
+//! The Ethernet header: 14 bytes, two addresses and the type of what follows (IEEE 802.3, RFC 894).
+
+use core::fmt;
+
+use super::{MacAddr, Refusal};
+
+/// Bytes of the two addresses. VLAN tags go between them and the type.
+pub(super) const ADDRESSES_LEN: usize = 12;
+/// Bytes of the type.
+pub(super) const TYPE_LEN: usize = 2;
+
+mod field {
+    use crate::wire::field::Field;
+
+    pub(super) const DESTINATION: Field<0, 6> = Field;
+    pub(super) const SOURCE: Field<6, 6> = Field;
+}
+
+/// The header's first 12 bytes. Destination comes first on the wire.
+#[derive(Clone, Copy)]
+pub(super) struct Addresses {
+    pub(super) destination: MacAddr,
+    pub(super) source: MacAddr,
+}
+
+impl Addresses {
+    pub(super) fn read(bytes: &[u8; ADDRESSES_LEN]) -> Self {
+        Self {
+            destination: MacAddr::new(field::DESTINATION.read(bytes)),
+            source: MacAddr::new(field::SOURCE.read(bytes)),
+        }
+    }
+
+    pub(super) fn write(self, bytes: &mut [u8; ADDRESSES_LEN]) {
+        field::DESTINATION.write(bytes, self.destination.octets());
+        field::SOURCE.write(bytes, self.source.octets());
+    }
+}
+
+/// What an Ethernet frame carries. Below 0x0600 it is a length instead (IEEE 802.3, not Ethernet II).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EtherType(pub u16);
+
+impl EtherType {
+    /// IPv4, 0x0800 (RFC 894).
+    pub const IPV4: Self = Self(0x0800);
+    /// IPv6, 0x86dd (RFC 2464 section 3).
+    pub const IPV6: Self = Self(0x86dd);
+}
+
+impl fmt::Display for EtherType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#06x}", self.0)
+    }
+}
+
+/// Sends a frame back where it came from: exchanges its source and destination addresses in place.
+///
+/// # Errors
+///
+/// [`Refusal::TruncatedEthernet`] if the frame is too short for an Ethernet header; it is then unchanged.
+#[inline]
+pub fn swap_addresses(frame: &mut [u8]) -> Result<(), Refusal> {
+    let (bytes, rest) = frame
+        .split_first_chunk_mut()
+        .ok_or(Refusal::TruncatedEthernet)?;
+    if rest.len() < TYPE_LEN {
+        return Err(Refusal::TruncatedEthernet);
+    }
+    let Addresses {
+        destination,
+        source,
+    } = Addresses::read(bytes);
+    Addresses {
+        destination: source,
+        source: destination,
+    }
+    .write(bytes);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swap_exchanges_only_the_addresses() {
+        let mut frame = [1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16, 0x08, 0x00, 0x45];
+        assert_eq!(swap_addresses(&mut frame), Ok(()));
+        assert_eq!(
+            frame,
+            [11, 12, 13, 14, 15, 16, 1, 2, 3, 4, 5, 6, 0x08, 0x00, 0x45]
+        );
+    }
+
+    #[test]
+    fn swap_leaves_a_short_frame_alone() {
+        let whole: [u8; 13] = core::array::from_fn(|at| at as u8);
+        for len in 0..=whole.len() {
+            let mut frame = whole;
+            assert_eq!(
+                swap_addresses(&mut frame[..len]),
+                Err(Refusal::TruncatedEthernet),
+                "{len}"
+            );
+            assert_eq!(frame, whole);
+        }
+    }
+}

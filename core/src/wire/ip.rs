@@ -1,0 +1,56 @@
+//! What IPv4 and IPv6 have in common.
+
+use core::net::{IpAddr, SocketAddr};
+
+use super::{Ecn, ipv4, ipv6};
+
+/// The number of UDP among IP protocols (RFC 768).
+pub(super) const PROTOCOL_UDP: u8 = 17;
+
+/// Which Internet protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpVersion {
+    /// RFC 791.
+    V4,
+    /// RFC 8200.
+    V6,
+}
+
+impl IpVersion {
+    /// The version of an address.
+    pub const fn of(address: &SocketAddr) -> Self {
+        match address {
+            SocketAddr::V4(_) => Self::V4,
+            SocketAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// Bytes of the header without options or extensions: 20 or 40.
+    pub const fn header_len(self) -> usize {
+        match self {
+            Self::V4 => ipv4::HEADER_LEN,
+            Self::V6 => ipv6::HEADER_LEN,
+        }
+    }
+
+    /// The most bytes that fit behind that header: the total length of IPv4 counts the header
+    /// in its 16 bits (RFC 791 section 3.1), the payload length of IPv6 doesn't (RFC 8200 section 3).
+    pub(super) const fn max_payload_len(self) -> usize {
+        match self {
+            Self::V4 => u16::MAX as usize - ipv4::HEADER_LEN,
+            Self::V6 => u16::MAX as usize,
+        }
+    }
+}
+
+/// A checked IP packet that carries UDP.
+pub(super) struct IpPacket<'a> {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) ecn: Ecn,
+    pub(super) hop_limit: u8,
+    /// Bytes of the header, options included.
+    pub(super) header_len: usize,
+    /// Without the padding after the packet.
+    pub(super) payload: &'a [u8],
+}

@@ -1,0 +1,88 @@
+//! Whole frames: from the kernel, round trips, refusals, arbitrary bytes.
+
+extern crate std;
+
+mod arbitrary;
+mod kernel_frames;
+mod refusals;
+mod round_trip;
+
+use core::net::SocketAddr;
+use std::{vec, vec::Vec};
+
+use super::*;
+
+/// Reproducible numbers (xorshift64, Marsaglia 2003).
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Below `end`, which is not 0.
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        ((self.next() >> 11) % end as u64) as usize
+    }
+
+    pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        core::array::from_fn(|_| (self.next() >> 32) as u8)
+    }
+
+    pub(super) fn payload(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| (self.next() >> 32) as u8).collect()
+    }
+}
+
+/// The address in a form that tests can write briefly.
+fn socket(text: &str) -> SocketAddr {
+    text.parse().expect(text)
+}
+
+const CLIENT: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 1]);
+const SERVER: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 2]);
+
+/// No tag, a customer's, and a provider's with a customer's inside.
+fn tags(count: usize) -> VlanTags {
+    let all = [
+        VlanTag {
+            tpid: Tpid::Customer,
+            tci: 300,
+        },
+        VlanTag {
+            tpid: Tpid::Service,
+            tci: 0xa0c8,
+        },
+    ];
+    let mut tags = VlanTags::NONE;
+    for tag in all.into_iter().take(count).rev() {
+        tags.push(tag).expect("at most two");
+    }
+    tags
+}
+
+fn headers(version: IpVersion, tag_count: usize) -> UdpHeaders {
+    let (source, destination) = match version {
+        IpVersion::V4 => ("192.0.2.1:40000", "192.0.2.2:4433"),
+        IpVersion::V6 => ("[2001:db8::1]:40000", "[2001:db8::2]:4433"),
+    };
+    let mut link = Link::new(CLIENT, SERVER);
+    link.tags = tags(tag_count);
+    UdpHeaders::new(link, socket(source), socket(destination))
+}
+
+/// The frame that these headers and this payload make.
+fn emitted(headers: &UdpHeaders, payload: &[u8]) -> Vec<u8> {
+    let header_len = headers.header_len();
+    let mut frame = vec![0xee; header_len + payload.len()];
+    frame[header_len..].copy_from_slice(payload);
+    assert_eq!(headers.emit(&mut frame, payload.len()), Ok(frame.len()));
+    frame
+}

@@ -1,0 +1,177 @@
+//! What is written is read back the same, and errors of writing leave the frame alone.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::*;
+
+const VERSIONS: [IpVersion; 2] = [IpVersion::V4, IpVersion::V6];
+
+fn random_headers(random: &mut Random, version: IpVersion) -> UdpHeaders {
+    let mut address = || -> SocketAddr {
+        let ip = match version {
+            IpVersion::V4 => IpAddr::V4(Ipv4Addr::from(random.bytes::<4>())),
+            IpVersion::V6 => IpAddr::V6(Ipv6Addr::from(random.bytes::<16>())),
+        };
+        SocketAddr::new(ip, random.next() as u16)
+    };
+    let (source, destination) = (address(), address());
+    let mut link = Link::new(MacAddr::new(random.bytes()), MacAddr::new(random.bytes()));
+    for _ in 0..random.below(3) {
+        let tpid = [Tpid::Customer, Tpid::Service][random.below(2)];
+        let tag = VlanTag {
+            tpid,
+            tci: random.next() as u16,
+        };
+        link.tags.push(tag).expect("at most two");
+    }
+    let ecn = Ecn::from_bits(random.next() as u8);
+    UdpHeaders {
+        link,
+        source,
+        destination,
+        ecn,
+        hop_limit: random.next() as u8,
+    }
+}
+
+fn assert_read_back(headers: &UdpHeaders, payload: &[u8], padding: usize) {
+    let mut frame = emitted(headers, payload);
+    let end = frame.len();
+    frame.resize(end + padding, 0xaa);
+    let datagram = Datagram::parse(&frame, UdpChecksum::Verify).expect("well-formed");
+    let read = UdpHeaders {
+        link: datagram.link,
+        source: datagram.source,
+        destination: datagram.destination,
+        ecn: datagram.ecn,
+        hop_limit: datagram.hop_limit,
+    };
+    assert_eq!(read, *headers);
+    assert_eq!(datagram.payload_range(), headers.header_len()..end);
+    assert_eq!(datagram.payload_mut(&mut frame).as_deref(), Some(payload));
+    assert_eq!(Datagram::parse(&frame, UdpChecksum::Ignore), Ok(datagram));
+}
+
+#[test]
+fn any_headers_with_any_payload_and_padding() {
+    let mut random = Random::new(4);
+    for round in 0..4000 {
+        let headers = random_headers(&mut random, VERSIONS[round % 2]);
+        let len = random.below(if round % 50 == 0 { 9000 } else { 90 });
+        let payload = random.payload(len);
+        let padding = random.below(20);
+        assert_read_back(&headers, &payload, padding);
+    }
+}
+
+#[test]
+fn the_longest_payload_and_no_longer() {
+    for version in VERSIONS {
+        let headers = headers(version, 2);
+        let max_len = max_udp_payload(usize::MAX, version);
+        let payload = Random::new(5).payload(max_len);
+        assert_read_back(&headers, &payload, 3);
+
+        let mut frame = vec![0; 70_000];
+        for payload_len in [max_len + 1, usize::MAX] {
+            let error = EmitError::PayloadTooLong {
+                payload_len,
+                max_len,
+            };
+            assert_eq!(headers.emit(&mut frame, payload_len), Err(error));
+        }
+    }
+}
+
+#[test]
+fn a_frame_too_short_is_left_alone() {
+    for version in VERSIONS {
+        for tag_count in 0..3 {
+            let headers = headers(version, tag_count);
+            let frame_len = headers.header_len() + 10;
+            for len in 0..frame_len {
+                let mut frame = vec![0x55; len];
+                let error = EmitError::FrameTooShort { len, frame_len };
+                assert_eq!(headers.emit(&mut frame, 10), Err(error));
+                assert!(frame.iter().all(|byte| *byte == 0x55));
+            }
+            let mut frame = vec![0x55; frame_len + 7];
+            assert_eq!(headers.emit(&mut frame, 10), Ok(frame_len));
+            assert_eq!(
+                frame[headers.header_len()..],
+                [0x55; 17],
+                "only headers are written"
+            );
+        }
+    }
+}
+
+#[test]
+fn mixed_families_are_refused() {
+    let (v4, v6) = (headers(IpVersion::V4, 1), headers(IpVersion::V6, 1));
+    for mixed in [
+        UdpHeaders {
+            source: v6.source,
+            ..v4
+        },
+        UdpHeaders {
+            destination: v6.destination,
+            ..v4
+        },
+    ] {
+        let mut frame = [0x55; 200];
+        assert_eq!(mixed.emit(&mut frame, 10), Err(EmitError::MixedFamilies));
+        assert_eq!(frame, [0x55; 200]);
+    }
+}
+
+/// Every payload of two bytes, so that every checksum there is goes out and is read back.
+#[test]
+fn no_checksum_of_zero_goes_out() {
+    for version in VERSIONS {
+        let headers = headers(version, 0);
+        let at = headers.header_len() - 2;
+        let mut seen = vec![false; 0x1_0000];
+        for word in 0..=u16::MAX {
+            let frame = emitted(&headers, &word.to_be_bytes());
+            assert!(
+                Datagram::parse(&frame, UdpChecksum::Verify).is_ok(),
+                "{word:#x}"
+            );
+            seen[usize::from(u16::from_be_bytes([frame[at], frame[at + 1]]))] = true;
+        }
+        assert!(!seen[0] && seen[1..].iter().all(|seen| *seen));
+    }
+}
+
+#[test]
+fn a_reply_goes_back_where_it_came_from() {
+    for version in VERSIONS {
+        let sent = UdpHeaders {
+            ecn: Ecn::Ce,
+            hop_limit: 3,
+            ..headers(version, 2)
+        };
+        let request = Datagram::parse(&emitted(&sent, b"?"), UdpChecksum::Verify).expect("whole");
+        let reply = request.reply();
+        assert_eq!(
+            (reply.link.source, reply.link.destination),
+            (SERVER, CLIENT)
+        );
+        assert_eq!(reply.link.tags, sent.link.tags);
+        assert_eq!(
+            (reply.source, reply.destination),
+            (sent.destination, sent.source)
+        );
+        assert_eq!((reply.ecn, reply.hop_limit), (Ecn::NotEct, 64));
+        let answer = Datagram::parse(&emitted(&reply, b"!"), UdpChecksum::Verify).expect("whole");
+        assert_eq!(
+            answer.reply(),
+            UdpHeaders {
+                ecn: Ecn::NotEct,
+                hop_limit: 64,
+                ..sent
+            }
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! The UDP header: 8 bytes (RFC 768).
+
+use core::net::IpAddr;
+
+use super::ip::{IpPacket, PROTOCOL_UDP};
+use super::{Checksum, IpVersion, Refusal};
+
+/// Bytes of the header.
+pub(super) const HEADER_LEN: usize = 8;
+
+mod field {
+    use crate::wire::field::Field;
+
+    pub(super) const SOURCE_PORT: Field<0, 2> = Field;
+    pub(super) const DESTINATION_PORT: Field<2, 2> = Field;
+    /// Header and payload.
+    pub(super) const LEN: Field<4, 2> = Field;
+    pub(super) const CHECKSUM: Field<6, 2> = Field;
+}
+
+/// What to do with the checksum of a received UDP datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UdpChecksum {
+    /// Refuse a wrong one. None at all (zero) is allowed over IPv4 (RFC 768), and refused over
+    /// IPv6 (RFC 8200 section 8.1). Reads the whole payload.
+    Verify,
+    /// Don't look. For protocols that authenticate every packet, as QUIC does; and needed where a
+    /// local peer's packets come over veth with a checksum that the kernel left to be completed.
+    Ignore,
+}
+
+/// The largest UDP payload, in bytes, whose IP packet without options fits an MTU of `mtu_len_bytes`.
+///
+/// Never more than the 16-bit length fields can say (65,507 over IPv4, 65,527 over IPv6);
+/// 0 if not even the headers fit. Ethernet header and VLAN tags don't count towards an MTU.
+pub const fn max_udp_payload(mtu_len_bytes: usize, version: IpVersion) -> usize {
+    let ip_payload_len = mtu_len_bytes.saturating_sub(version.header_len());
+    let max_len = version.max_payload_len();
+    let udp_len = if ip_payload_len < max_len {
+        ip_payload_len
+    } else {
+        max_len
+    };
+    udp_len.saturating_sub(HEADER_LEN)
+}
+
+/// What a received UDP header says.
+pub(super) struct UdpHeader {
+    pub(super) source_port: u16,
+    pub(super) destination_port: u16,
+    /// Bytes after the header.
+    pub(super) payload_len: u16,
+}
+
+impl UdpHeader {
+    /// Checks the datagram that `packet` carries. It may be shorter than the IP payload
+    /// (RFC 9868 puts options into the surplus); the rest is ignored.
+    pub(super) fn parse(packet: &IpPacket<'_>, checksum: UdpChecksum) -> Result<Self, Refusal> {
+        let header: &[u8; HEADER_LEN] =
+            packet.payload.first_chunk().ok_or(Refusal::TruncatedUdp)?;
+        let len = field::LEN.read_u16(header);
+        let payload_len = len
+            .checked_sub(HEADER_LEN as u16)
+            .ok_or(Refusal::UdpLen(len))?;
+        let datagram = packet
+            .payload
+            .get(..usize::from(len))
+            .ok_or(Refusal::UdpLen(len))?;
+        if checksum == UdpChecksum::Verify {
+            verify(packet, len, field::CHECKSUM.read_u16(header), datagram)?;
+        }
+        Ok(Self {
+            source_port: field::SOURCE_PORT.read_u16(header),
+            destination_port: field::DESTINATION_PORT.read_u16(header),
+            payload_len,
+        })
+    }
+}
+
+fn verify(packet: &IpPacket<'_>, len: u16, checksum: u16, datagram: &[u8]) -> Result<(), Refusal> {
+    if checksum == 0 {
+        return match packet.destination {
+            IpAddr::V4(_) => Ok(()),
+            IpAddr::V6(_) => Err(Refusal::UdpChecksumMissing),
+        };
+    }
+    let sum = pseudo_header(packet.source, packet.destination, len).bytes(datagram);
+    if sum.verifies() {
+        Ok(())
+    } else {
+        Err(Refusal::UdpChecksum)
+    }
+}
+
+/// Writes a UDP header at the start of `datagram`, whose payload is in place behind it.
+/// `len` is the length of both; `None` if `datagram` is shorter than the header.
+pub(super) fn emit(
+    datagram: &mut [u8],
+    ports: (u16, u16),
+    len: u16,
+    pseudo_header: Checksum,
+) -> Option<()> {
+    let header: &mut [u8; HEADER_LEN] = datagram.first_chunk_mut()?;
+    field::SOURCE_PORT.write_u16(header, ports.0);
+    field::DESTINATION_PORT.write_u16(header, ports.1);
+    field::LEN.write_u16(header, len);
+    field::CHECKSUM.write_u16(header, 0);
+    let checksum = match pseudo_header.bytes(datagram).finish() {
+        // Zero would say "not computed"; the other zero of ones' complement verifies as well (RFC 768).
+        0 => 0xffff,
+        checksum => checksum,
+    };
+    let header: &mut [u8; HEADER_LEN] = datagram.first_chunk_mut()?;
+    field::CHECKSUM.write_u16(header, checksum);
+    Some(())
+}
+
+/// The sum over what a UDP checksum covers besides the datagram: addresses, protocol, length
+/// (RFC 768; RFC 8200 section 8.1, whose wider fields add only zeros).
+pub(super) fn pseudo_header(source: IpAddr, destination: IpAddr, len: u16) -> Checksum {
+    let sum = add_address(add_address(Checksum::new(), source), destination);
+    sum.word(u16::from(PROTOCOL_UDP)).word(len)
+}
+
+fn add_address(sum: Checksum, address: IpAddr) -> Checksum {
+    match address {
+        IpAddr::V4(address) => sum.bytes(&address.octets()),
+        IpAddr::V6(address) => sum.bytes(&address.octets()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payload_for_an_mtu() {
+        let cases = [
+            (1500, IpVersion::V4, 1472),
+            (1500, IpVersion::V6, 1452),
+            (1280, IpVersion::V6, 1232),
+            (28, IpVersion::V4, 0),
+            (29, IpVersion::V4, 1),
+            (48, IpVersion::V6, 0),
+            (0, IpVersion::V4, 0),
+            (0, IpVersion::V6, 0),
+            (65_535, IpVersion::V4, 65_507),
+            (65_575, IpVersion::V6, 65_527),
+            (usize::MAX, IpVersion::V4, 65_507),
+            (usize::MAX, IpVersion::V6, 65_527),
+        ];
+        for (mtu, version, payload) in cases {
+            assert_eq!(max_udp_payload(mtu, version), payload, "{mtu} {version:?}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! VLAN tags: four bytes each between the Ethernet addresses and the type (IEEE 802.1Q).
+
+use core::fmt;
+
+use super::{EtherType, Refusal};
+
+/// Bytes of one tag.
+pub(super) const TAG_LEN: usize = 4;
+
+mod field {
+    use crate::wire::field::Field;
+
+    pub(super) const TPID: Field<0, 2> = Field;
+    pub(super) const TCI: Field<2, 2> = Field;
+}
+
+/// Whose tag it is: the value that stands where an untagged frame has its [`EtherType`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Tpid {
+    /// 0x8100, a customer's tag (802.1Q).
+    Customer = 0x8100,
+    /// 0x88a8, a provider's tag (802.1ad, "QinQ").
+    Service = 0x88a8,
+}
+
+impl Tpid {
+    /// `None` if this type announces no tag.
+    pub(super) const fn from_ether_type(ether_type: EtherType) -> Option<Self> {
+        match ether_type.0 {
+            0x8100 => Some(Self::Customer),
+            0x88a8 => Some(Self::Service),
+            _ => None,
+        }
+    }
+}
+
+/// One tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VlanTag {
+    /// Whose tag it is.
+    pub tpid: Tpid,
+    /// Tag control information: 3 bits of priority, 1 bit drop-eligible, 12 bits of VLAN id.
+    pub tci: u16,
+}
+
+impl VlanTag {
+    /// The VLAN id, 0 to 4095; 0 means "priority only, no VLAN".
+    pub const fn vid(self) -> u16 {
+        self.tci & 0x0fff
+    }
+
+    pub(super) fn write(self, bytes: &mut [u8; TAG_LEN]) {
+        field::TPID.write_u16(bytes, self.tpid as u16);
+        field::TCI.write_u16(bytes, self.tci);
+    }
+}
+
+impl fmt::Display for VlanTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = match self.tpid {
+            Tpid::Customer => "802.1Q",
+            Tpid::Service => "802.1ad",
+        };
+        write!(f, "{protocol} VLAN {}", self.vid())
+    }
+}
+
+/// None, one or two tags, the outer one first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VlanTags {
+    outer: Option<VlanTag>,
+    /// `None` if `outer` is.
+    inner: Option<VlanTag>,
+}
+
+impl VlanTags {
+    /// An untagged frame's.
+    pub const NONE: Self = Self {
+        outer: None,
+        inner: None,
+    };
+
+    /// Adds a tag inside those there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooManyTags`] if there are two already.
+    pub fn push(&mut self, tag: VlanTag) -> Result<(), Refusal> {
+        let place = match self {
+            Self {
+                outer: place @ None,
+                ..
+            }
+            | Self {
+                inner: place @ None,
+                ..
+            } => place,
+            _ => return Err(Refusal::TooManyTags),
+        };
+        *place = Some(tag);
+        Ok(())
+    }
+
+    /// The tags, the outer one first.
+    pub fn iter(&self) -> impl Iterator<Item = VlanTag> + use<> {
+        self.outer.into_iter().chain(self.inner)
+    }
+
+    /// Bytes the tags take in a frame: 0, 4 or 8.
+    pub const fn len_bytes(&self) -> usize {
+        match (self.outer, self.inner) {
+            (None, _) => 0,
+            (Some(_), None) => TAG_LEN,
+            (Some(_), Some(_)) => 2 * TAG_LEN,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::{string::ToString, vec::Vec};
+
+    #[test]
+    fn two_tags_and_no_more() {
+        let outer = VlanTag {
+            tpid: Tpid::Service,
+            tci: 0x2064,
+        };
+        let inner = VlanTag {
+            tpid: Tpid::Customer,
+            tci: 0xffff,
+        };
+        let mut tags = VlanTags::NONE;
+        assert_eq!((tags.len_bytes(), tags.iter().count()), (0, 0));
+        assert_eq!(tags.push(outer), Ok(()));
+        assert_eq!(
+            (tags.len_bytes(), tags.iter().collect()),
+            (4, Vec::from([outer]))
+        );
+        assert_eq!(tags.push(inner), Ok(()));
+        assert_eq!(
+            (tags.len_bytes(), tags.iter().collect()),
+            (8, Vec::from([outer, inner]))
+        );
+        let before = tags;
+        assert_eq!(tags.push(inner), Err(Refusal::TooManyTags));
+        assert_eq!(tags, before);
+    }
+
+    #[test]
+    fn text_names_the_vlan() {
+        assert_eq!(
+            VlanTag {
+                tpid: Tpid::Service,
+                tci: 0x2064
+            }
+            .to_string(),
+            "802.1ad VLAN 100"
+        );
+        assert_eq!(
+            VlanTag {
+                tpid: Tpid::Customer,
+                tci: 0xffff
+            }
+            .to_string(),
+            "802.1Q VLAN 4095"
+        );
+    }
+}
