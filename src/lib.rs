@@ -1,1 +1,55 @@
-//! AF_XDP sockets whose frames have one owner by type.
+//! AF_XDP sockets whose frames have one owner by type, and QUIC and HTTP/3 over them.
+//!
+//! This crate gathers the parts; each is a crate of its own and can be used alone:
+//!
+//! | module | feature | what it is |
+//! | --- | --- | --- |
+//! | [`core`] | always | frames, rings, sockets as safe state machines; packet headers |
+//! | `rustix` | `backend-rustix` (default) | the backend of direct system calls |
+//! | `bpf` | `bpf` | the XDP program that takes chosen UDP ports |
+//! | `net` | `net` | links, routes, neighbours, namespaces with veth pairs |
+//! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
+//!
+//! A socket that takes UDP port 4433 off queue 0 of an interface, and counts what comes:
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "backend-rustix", feature = "bpf"))] {
+//! use std::os::fd::AsFd;
+//! use xskit::core::backend::Interest;
+//! use xskit::core::umem::{FrameSize, FrameStore, Umem};
+//! use xskit::core::{Socket, SocketConfig};
+//! use xskit::bpf::{AttachMode, XdpProgram};
+//! use xskit::rustix::{MmapMemory, RustixBackend};
+//!
+//! let ifindex = 2; // as `ip link` numbers it
+//! let program = XdpProgram::load(1)?;
+//! let backend = RustixBackend::new();
+//! let mut store = FrameStore::<4096>::new();
+//! let memory = MmapMemory::allocate(4096 * 4096, false)?;
+//! let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT)?;
+//! let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(ifindex, 0))?;
+//! program.register_socket(0, socket.handle().as_fd())?;
+//! program.take(4433, None)?;
+//! let attachment = program.attach(ifindex, AttachMode::Auto)?;
+//! println!("{} mode, zero-copy: {}", attachment.mode(), socket.obtained().zero_copy);
+//! loop {
+//!     for packet in socket.receive(64) {
+//!         println!("{} bytes", packet.len()); // dropping it gives the frame back
+//!     }
+//!     socket.recycle();
+//!     socket.flush()?;
+//!     socket.wait(Interest::RECEIVE, None)?;
+//! }
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[cfg(feature = "bpf")]
+pub use xskit_bpf as bpf;
+pub use xskit_core as core;
+#[cfg(feature = "net")]
+pub use xskit_net as net;
+#[cfg(feature = "quic")]
+pub use xskit_quic as quic;
+#[cfg(feature = "backend-rustix")]
+pub use xskit_rustix as rustix;

@@ -265,7 +265,16 @@ fn wait_on(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, E
     // A time too far off for the kernel is as good as for ever.
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     match poll(fds, timeout.as_ref()).map_err(errno) {
-        Err(Errno::EINTR) => Ok(0),
-        result => result,
+        Err(Errno::EINTR) => return Ok(0),
+        Err(error) => return Err(error),
+        Ok(0) => return Ok(0),
+        Ok(_) => {}
     }
+    // An error stays ready until it is read: a loop that waits again would spin for ever.
+    let failed = fds.iter().find(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::NVAL));
+    if let Some(fd) = failed {
+        let error = sockopt::socket_error(fd).map_err(errno)?;
+        return Err(error.err().map_or(Errno::ENETDOWN, errno));
+    }
+    Ok(fds.iter().filter(|fd| !fd.revents().is_empty()).count())
 }

@@ -107,7 +107,7 @@ pub unsafe trait Backend {
     /// Returns how many are; zero after the timeout, or when a signal came.
     ///
     /// # Errors
-    /// What the call returned.
+    /// What the call returned, or the error of a socket; ENETDOWN when its interface is gone.
     fn wait(
         &self,
         interests: &[(&Self::Socket, Interest)],

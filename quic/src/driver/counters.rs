@@ -1,0 +1,66 @@
+//! What a driver counts.
+
+use std::mem::discriminant;
+
+use xskit_core::wire::Refusal;
+
+/// Packets that passed through a driver.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DriverCounters {
+    /// Packets that came off the RX ring, refused ones included.
+    pub received: u64,
+    /// Packets put on the TX ring.
+    pub sent: u64,
+    /// Packets that are no UDP datagram in one piece, by cause; each was dropped.
+    pub refused: RefusalCounts,
+    /// Datagrams to or from a multicast or broadcast address, or from nowhere; each was dropped.
+    pub unanswerable: u64,
+    /// Datagrams of the endpoint that could not be sent, because their headers could not be
+    /// written (mixed address families); each was dropped.
+    pub unsendable: u64,
+}
+
+/// How many packets were refused, by cause.
+///
+/// A cause is a variant of [`Refusal`], whatever number it carries, so a hostile sender can't make
+/// the list long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusalCounts(Vec<(Refusal, u64)>);
+
+impl RefusalCounts {
+    /// All causes together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The first packet's refusal of each cause that came up, and how many there were.
+    pub fn iter(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// There are few causes, and refusals are rare: a list does.
+    pub(super) fn count(&mut self, refusal: Refusal) {
+        let is_same = |known: &Refusal| discriminant(known) == discriminant(&refusal);
+        match self.0.iter_mut().find(|(known, _)| is_same(known)) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((refusal, 1)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RefusalCounts;
+    use xskit_core::wire::Refusal;
+
+    #[test]
+    fn a_cause_is_counted_once_whatever_number_it_carries() {
+        let mut counts = RefusalCounts::default();
+        for len in 0..1000 {
+            counts.count(Refusal::UdpLen(len));
+        }
+        counts.count(Refusal::Fragment);
+        assert_eq!((counts.iter().count(), counts.total()), (2, 1001));
+    }
+}

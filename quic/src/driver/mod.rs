@@ -1,0 +1,25 @@
+//! The driver: runs an endpoint over one AF_XDP socket.
+//!
+//! A [`Driver`] takes turns. In each it hands what arrived to the endpoint, in the frames it came
+//! in, and has the endpoint write what it has to send into the frames it leaves in; then it gives
+//! both kinds back to the kernel. Between turns the caller does its own work, and [`Driver::rest`]
+//! waits when there is nothing to do.
+//!
+//! ```text
+//!   RX ring ─► Frame ─► parse headers ─► Endpoint::handle_datagram (opened in place)
+//!   TX ring ◄─ Frame ◄─ write headers ◄─ Endpoint::poll_transmit   (sealed in place)
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `endpoint.rs` | what the driver asks of an endpoint |
+//! | `turn.rs` | the driver and its turn |
+//! | `counters.rs` | what it counts |
+
+mod counters;
+mod endpoint;
+mod turn;
+
+pub use counters::{DriverCounters, RefusalCounts};
+pub use endpoint::Endpoint;
+pub use turn::{Driver, DriverConfig, DriverError};

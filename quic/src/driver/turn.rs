@@ -1,0 +1,205 @@
+//! The driver and its turn.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use xskit_core::backend::{Backend, Interest};
+use xskit_core::socket::Patience;
+use xskit_core::umem::{Frame, Memory, Umem};
+use xskit_core::wire::{Datagram, Link, UdpChecksum, UdpHeaders};
+use xskit_core::{Errno, Socket};
+
+use super::{DriverCounters, Endpoint};
+use crate::Transmit;
+
+/// Where a UDP payload starts in a frame to send: behind room for the longest headers (Ethernet,
+/// two VLAN tags, IPv6, UDP: 70 bytes), on a cache line of its own.
+const PAYLOAD_START: usize = 128;
+
+/// While frames or slots to send are short, how long to wait for some to come back.
+const SHORTAGE_WAIT: Duration = Duration::from_millis(1);
+
+/// How a driver paces its turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DriverConfig {
+    /// Packets taken off the RX ring a turn, at most.
+    pub receive_batch: u32,
+    /// Packets put on the TX ring a turn, at most. A kick sends 32 in copy mode.
+    pub transmit_batch: u32,
+    /// Empty looks at the rings before [`Driver::rest`] waits in the kernel.
+    pub patience: u32,
+}
+
+impl Default for DriverConfig {
+    fn default() -> Self {
+        Self { receive_batch: 64, transmit_batch: 128, patience: 2000 }
+    }
+}
+
+/// Runs endpoints over one AF_XDP socket.
+#[derive(Debug)]
+pub struct Driver<'u, B: Backend, M: Memory> {
+    umem: &'u Umem<'u, M>,
+    socket: Socket<'u, B>,
+    config: DriverConfig,
+    patience: Patience,
+    counters: DriverCounters,
+    /// The last turn ended for want of a frame or a slot to send.
+    is_short: bool,
+}
+
+impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
+    /// A driver over this socket, whose frames are those of `umem`.
+    #[must_use]
+    pub fn new(umem: &'u Umem<'u, M>, socket: Socket<'u, B>, config: DriverConfig) -> Self {
+        Self {
+            umem,
+            socket,
+            config,
+            patience: Patience::new(config.patience),
+            counters: DriverCounters::default(),
+            is_short: false,
+        }
+    }
+
+    /// One turn: receive, handle timeouts, transmit. Says whether any packet moved.
+    ///
+    /// # Errors
+    /// [`DriverError`] when a kick fails for good.
+    pub fn turn(&mut self, endpoint: &mut impl Endpoint) -> Result<bool, DriverError> {
+        let now = Instant::now();
+        let received = self.receive(now, endpoint);
+        if endpoint.poll_timeout().is_some_and(|at| at <= now) {
+            endpoint.handle_timeout(now);
+        }
+        let sent = self.transmit(now, endpoint);
+        self.socket.recycle();
+        self.socket.flush().map_err(DriverError::Kick)?;
+        Ok(received + sent > 0)
+    }
+
+    /// After a turn: once enough turns moved nothing, waits for a packet, for the endpoint's
+    /// timeout, or for `longest`, whichever is first.
+    ///
+    /// # Errors
+    /// [`DriverError`] when the wait fails.
+    pub fn rest(
+        &mut self,
+        endpoint: &mut impl Endpoint,
+        moved: bool,
+        longest: Duration,
+    ) -> Result<(), DriverError> {
+        if !self.patience.is_over(moved) {
+            return Ok(());
+        }
+        let until_timeout = endpoint
+            .poll_timeout()
+            .map_or(longest, |at| at.saturating_duration_since(Instant::now()));
+        let mut timeout = until_timeout.min(longest);
+        if self.is_short {
+            timeout = timeout.min(SHORTAGE_WAIT);
+        }
+        let interest = Interest { receive: true, transmit: self.is_short };
+        self.socket.wait(interest, Some(timeout)).map_err(DriverError::Wait)?;
+        Ok(())
+    }
+
+    /// The socket, for its statistics and calls.
+    pub fn socket(&mut self) -> &mut Socket<'u, B> {
+        &mut self.socket
+    }
+
+    /// What passed through so far.
+    #[must_use]
+    pub fn counters(&self) -> &DriverCounters {
+        &self.counters
+    }
+
+    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint) -> u32 {
+        let mut received = 0;
+        for mut frame in self.socket.receive(self.config.receive_batch) {
+            received += 1;
+            // QUIC authenticates every packet, and a local peer over veth leaves only a partial
+            // checksum in the bytes: so the UDP checksum is not looked at.
+            match Datagram::parse(&frame, UdpChecksum::Ignore) {
+                Ok(packet) if !is_answerable(&packet) => self.counters.unanswerable += 1,
+                Ok(packet) => {
+                    if let Some(payload) = packet.payload_mut(&mut frame) {
+                        let (from, to) = (packet.source, packet.destination);
+                        endpoint.handle_datagram(now, payload, from, to, packet.link.reply());
+                    }
+                }
+                Err(refusal) => self.counters.refused.count(refusal),
+            }
+        }
+        self.counters.received += u64::from(received);
+        received
+    }
+
+    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint) -> u32 {
+        let mut sent = 0;
+        let room = self.socket.halves().1.room(self.config.transmit_batch);
+        self.is_short = room == 0;
+        while sent < room {
+            let Some(mut frame) = self.umem.alloc() else {
+                self.is_short = true;
+                break;
+            };
+            let Some(out) = frame.buffer_mut().get_mut(PAYLOAD_START..) else { break };
+            let Some(transmit) = endpoint.poll_transmit(now, out) else { break };
+            if !write_headers(&mut frame, &transmit) {
+                self.counters.unsendable += 1;
+            } else if self.socket.send(frame).is_ok() {
+                sent += 1;
+            }
+        }
+        self.counters.sent += u64::from(sent);
+        sent
+    }
+}
+
+/// Whether there is one host to answer, and an address to answer from: XDP takes packets before the
+/// kernel has thrown out those that lie about that.
+fn is_answerable(packet: &Datagram) -> bool {
+    let is_host = match packet.source.ip() {
+        IpAddr::V4(ip) => !(ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified()),
+        IpAddr::V6(ip) => !(ip.is_multicast() || ip.is_unspecified()),
+    };
+    is_host
+        && packet.source.port() != 0
+        && !packet.link.destination.is_group()
+        && !packet.link.source.is_group()
+}
+
+/// Writes the headers before the payload and sets the frame's range over both.
+fn write_headers(frame: &mut Frame<'_>, transmit: &Transmit<Link>) -> bool {
+    let headers = UdpHeaders::new(transmit.link, transmit.from, transmit.to);
+    let Some(start) = PAYLOAD_START.checked_sub(headers.header_len()) else { return false };
+    frame.set_range(start..PAYLOAD_START + transmit.len).is_ok()
+        && headers.emit(frame, transmit.len).is_ok()
+}
+
+/// Why a driver can't go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverError {
+    /// A kick failed for good: the interface or the socket is gone.
+    Kick(Errno),
+    /// A wait failed.
+    Wait(Errno),
+}
+
+impl fmt::Display for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kick(errno) => {
+                write!(f, "kicking the AF_XDP socket: {errno}; is the interface still there?")
+            }
+            Self::Wait(errno) => {
+                write!(f, "waiting for the AF_XDP socket: {errno}; is the interface still there?")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DriverError {}

@@ -1,0 +1,269 @@
+//! The command line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use xskit::bpf::AttachMode;
+use xskit::core::socket::ZeroCopy;
+use xskit::core::wire::MacAddr;
+
+use crate::size::Size;
+use crate::target::Resolve;
+
+/// AF_XDP sockets, and QUIC and HTTP/3 over them, beside the kernel's own stack.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send a file over HTTP/3 between two hosts made for it (network namespaces and veth).
+    Demo(DemoArgs),
+    /// Serve a directory over HTTP/3.
+    Serve(ServeArgs),
+    /// Fetch a file over HTTP/3.
+    Get(GetArgs),
+    /// Send, receive, forward or time raw packets.
+    Bench(BenchArgs),
+}
+
+/// Options of everything that opens a socket on an interface.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Socket")]
+pub(crate) struct SocketArgs {
+    /// The interface.
+    #[arg(long, value_name = "IF")]
+    pub(crate) iface: String,
+    /// The queue of the interface.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) queue: u32,
+    #[command(flatten)]
+    pub(crate) tuning: TuningArgs,
+}
+
+/// Options of everything that opens a socket.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Socket")]
+pub(crate) struct TuningArgs {
+    /// Where the XDP program runs: in the driver (native) or in the kernel's stack (generic).
+    #[arg(long, value_enum, default_value_t = Mode::Auto)]
+    pub(crate) mode: Mode,
+    /// Whether packets may be, must be, or must not be passed without a copy.
+    #[arg(long, value_enum, default_value_t = Copying::Auto)]
+    pub(crate) zero_copy: Copying,
+    /// Frames in the UMEM.
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    pub(crate) frames: u32,
+    /// Bytes a frame: 2048 or 4096.
+    #[arg(long, value_name = "BYTES", default_value_t = 4096)]
+    pub(crate) frame_size: u32,
+    /// Slots of each ring, a power of two.
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    pub(crate) ring_size: u32,
+    /// Use pages of 2 MiB for the UMEM, if any are reserved.
+    #[arg(long)]
+    pub(crate) huge_pages: bool,
+    /// How the sockets are driven.
+    #[arg(long, value_enum, default_value_t = BackendName::Rustix)]
+    pub(crate) backend: BackendName,
+}
+
+impl TuningArgs {
+    /// The same options as words of a command line.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let mut words = vec![
+            format!("--mode={}", value_name(&self.mode)),
+            format!("--zero-copy={}", value_name(&self.zero_copy)),
+            format!("--frames={}", self.frames),
+            format!("--frame-size={}", self.frame_size),
+            format!("--ring-size={}", self.ring_size),
+            format!("--backend={}", value_name(&self.backend)),
+        ];
+        if self.huge_pages {
+            words.push("--huge-pages".to_owned());
+        }
+        words
+    }
+}
+
+fn value_name<V: ValueEnum>(value: &V) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// How large a file of random bytes to send.
+    #[arg(long, value_name = "SIZE", default_value = "256M")]
+    pub(crate) size: Size,
+    /// Send this file instead.
+    #[arg(long, value_name = "PATH", conflicts_with = "size")]
+    pub(crate) file: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tuning: TuningArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The address of the interface, and the UDP port, to listen on; 0.0.0.0 or [::] for all
+    /// addresses of one kind.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// The directory to serve.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: PathBuf,
+    /// The certificate chain, PEM, leaf first.
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "self_signed")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The certificate's private key, PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Make a certificate for the address that only a client which checks nothing accepts.
+    #[arg(long, required_unless_present = "cert")]
+    pub(crate) self_signed: bool,
+    /// Print one JSON object at the end.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: SocketArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GetArgs {
+    /// What to fetch: https://HOST[:PORT]/PATH
+    pub(crate) url: String,
+    /// The file to write. While it is incomplete its name ends in `.part`.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Trust the authorities in this PEM file, and no others.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Accept any certificate: whoever is on the way can read and change everything.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Use this address for a host and port.
+    #[arg(long, value_name = "HOST:PORT:ADDR")]
+    pub(crate) resolve: Vec<Resolve>,
+    /// How long the handshake may take, and how long the server may then be silent.
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub(crate) timeout: f64,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: SocketArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendName {
+    /// Direct, non-blocking system calls.
+    Rustix,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Native, or generic where the driver can't.
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// In the kernel's stack: works with every driver, slower.
+    Generic,
+}
+
+impl From<Mode> for AttachMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Auto => Self::Auto,
+            Mode::Native => Self::Native,
+            Mode::Generic => Self::Generic,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Copying {
+    /// Zero-copy where the driver has it.
+    Auto,
+    /// Zero-copy, or an error.
+    Force,
+    /// Always copy.
+    Refuse,
+}
+
+impl From<Copying> for ZeroCopy {
+    fn from(copying: Copying) -> Self {
+        match copying {
+            Copying::Auto => Self::Auto,
+            Copying::Force => Self::Force,
+            Copying::Refuse => Self::Refuse,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) what: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Send UDP packets as fast as they go (as xdpsock's txonly).
+    Tx(FlowArgs),
+    /// Receive and drop the UDP packets of a port (as xdpsock's rxdrop).
+    Rx(RunArgs),
+    /// Send the UDP packets of a port back where they came from (as xdpsock's l2fwd).
+    Fwd(RunArgs),
+    /// Time the way to a `bench fwd` and back, one packet at a time.
+    Ping(FlowArgs),
+}
+
+/// Options of every benchmark.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) socket: SocketArgs,
+    /// The UDP port of the packets.
+    #[arg(long, value_name = "PORT", default_value_t = 9000)]
+    pub(crate) port: u16,
+    /// Packets a turn.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) batch: u32,
+    /// How long to run; 0 until a signal comes.
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub(crate) seconds: f64,
+    /// Empty looks at the ring before the process waits in the kernel.
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    pub(crate) spin: u32,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of the benchmarks that make packets.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FlowArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Bytes a packet, with all headers but without the FCS.
+    #[arg(long, value_name = "B", default_value_t = 64)]
+    pub(crate) size: u16,
+    /// The address to send to. The kernel finds the way; without it, packets go to 198.18.0.2, an
+    /// address for benchmarks (RFC 2544), and to the MAC address of `--to-mac`.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: Option<IpAddr>,
+    /// The MAC address to send to, where `--to` is not given.
+    #[arg(
+        long,
+        value_name = "MAC",
+        default_value = "02:00:00:00:00:02",
+        conflicts_with = "to"
+    )]
+    pub(crate) to_mac: MacAddr,
+}

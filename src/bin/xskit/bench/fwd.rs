@@ -1,0 +1,68 @@
+//! `bench fwd`: sends the packets of a port back where they came from, in the frames they came in.
+
+use std::os::fd::AsFd;
+
+use xskit::core::umem::Umem;
+use xskit::core::wire::swap_addresses;
+use xskit::core::{Backend, Socket};
+use xskit::rustix::MmapMemory;
+
+use super::tally::{Clock, Tally};
+use crate::args::RunArgs;
+use crate::nic::Nic;
+use crate::report;
+use crate::session::{self, Task};
+
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let nic = Nic::find(&args.socket)?;
+    let tally = session::run(&nic, args.socket.tuning.backend, Fwd { args, nic: &nic })?;
+    report::print(&tally, args.json)
+}
+
+struct Fwd<'a> {
+    args: &'a RunArgs,
+    nic: &'a Nic,
+}
+
+impl Task for Fwd<'_> {
+    type Output = Tally;
+
+    fn run<'u, B>(
+        self,
+        _umem: &'u Umem<'u, MmapMemory>,
+        mut socket: Socket<'u, B>,
+    ) -> anyhow::Result<Tally>
+    where
+        B: Backend,
+        B::Socket: AsFd,
+    {
+        let attached = self
+            .nic
+            .attach(&socket, |program| program.take(self.args.port, None))?;
+        let mut clock = Clock::start(self.args)?;
+        let (mut packets, mut bytes) = (0, 0);
+        while !clock.is_over() {
+            let before = packets;
+            let (receiver, transmitter) = socket.halves();
+            let room = transmitter.room(self.args.batch);
+            for mut packet in receiver.receive(room) {
+                if swap_addresses(&mut packet).is_err() {
+                    continue;
+                }
+                bytes += packet.len() as u64;
+                // There is room; a packet that is refused all the same is dropped with its frame.
+                packets += u64::from(transmitter.send(packet).is_ok());
+            }
+            socket.flush()?;
+            socket.recycle();
+            clock.rest(&socket, packets > before)?;
+        }
+        Tally::take(
+            "fwd",
+            attached.mode(&socket),
+            &mut socket,
+            &clock,
+            (packets, bytes),
+        )
+    }
+}

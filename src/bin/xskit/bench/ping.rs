@@ -1,0 +1,215 @@
+//! `bench ping`: times packets to a `bench fwd` and back, one at a time.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use xskit::core::backend::Interest;
+use xskit::core::socket::Patience;
+use xskit::core::umem::Umem;
+use xskit::core::{Backend, Socket};
+use xskit::rustix::MmapMemory;
+
+use super::packet;
+use super::tally::Clock;
+use crate::args::FlowArgs;
+use crate::nic::Nic;
+use crate::report::{self, Report, grouped};
+use crate::session::{self, Task};
+
+/// A packet that is not back after so long is lost.
+const LOST_AFTER: Duration = Duration::from_secs(1);
+
+/// Where the sequence number stands, from the packet's end: behind all headers in any packet of
+/// the least size.
+const SEQUENCE_BYTES: usize = 8;
+
+pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
+    let nic = Nic::find(&args.run.socket)?;
+    let packet = packet::build(args, &nic.link)?;
+    let times = session::run(
+        &nic,
+        args.run.socket.tuning.backend,
+        Ping {
+            args,
+            nic: &nic,
+            packet,
+        },
+    )?;
+    report::print(&times, args.run.json)
+}
+
+struct Ping<'a> {
+    args: &'a FlowArgs,
+    nic: &'a Nic,
+    packet: Vec<u8>,
+}
+
+impl Task for Ping<'_> {
+    type Output = Times;
+
+    fn run<'u, B>(
+        self,
+        umem: &'u Umem<'u, MmapMemory>,
+        mut socket: Socket<'u, B>,
+    ) -> anyhow::Result<Times>
+    where
+        B: Backend,
+        B::Socket: AsFd,
+    {
+        let attached = self
+            .nic
+            .attach(&socket, |program| program.take(self.args.run.port, None))?;
+        let clock = Clock::start(&self.args.run)?;
+        let mut histogram = Histogram::<u64>::new(3).context("histogram")?;
+        let (mut sequence, mut lost) = (0, 0);
+        while !clock.is_over() {
+            sequence += 1;
+            let sent_at = Instant::now();
+            self.send(umem, &mut socket, sequence)?;
+            match self.await_echo(&mut socket, sequence, sent_at, &clock)? {
+                Some(time) => {
+                    histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+                }
+                None if clock.is_over() => {}
+                None => lost += 1,
+            }
+        }
+        if histogram.is_empty() {
+            bail!(
+                "no packet came back: run `xskit bench fwd --port {}` on the other end of {}",
+                self.args.run.port,
+                self.nic.link.name
+            );
+        }
+        let syscalls = socket.backend().calls().data_path();
+        let backend = socket.backend().name();
+        Ok(Times::new(
+            backend,
+            attached.mode(&socket),
+            &histogram,
+            lost,
+            clock.seconds(),
+            syscalls,
+        ))
+    }
+}
+
+impl Ping<'_> {
+    fn send<'u, B: Backend>(
+        &self,
+        umem: &'u Umem<'u, MmapMemory>,
+        socket: &mut Socket<'u, B>,
+        sequence: u64,
+    ) -> anyhow::Result<()> {
+        let mut frame = umem.alloc().context("no free frame: use more --frames")?;
+        frame.set_range(0..self.packet.len())?;
+        frame.copy_from_slice(&self.packet);
+        let start = self.packet.len() - SEQUENCE_BYTES;
+        frame[start..].copy_from_slice(&sequence.to_be_bytes());
+        socket.send(frame).map_err(|refused| refused.kind)?;
+        socket.flush()?;
+        Ok(())
+    }
+
+    /// Waits for the packet with this number; earlier ones that come late are passed over.
+    fn await_echo<B: Backend>(
+        &self,
+        socket: &mut Socket<'_, B>,
+        sequence: u64,
+        sent_at: Instant,
+        clock: &Clock,
+    ) -> anyhow::Result<Option<Duration>> {
+        let mut patience = Patience::new(self.args.run.spin);
+        loop {
+            let echoed = socket
+                .receive(self.args.run.batch)
+                .any(|packet| packet.ends_with(&sequence.to_be_bytes()));
+            let time = sent_at.elapsed();
+            socket.recycle();
+            if echoed {
+                return Ok(Some(time));
+            }
+            if time > LOST_AFTER || clock.is_over() {
+                return Ok(None);
+            }
+            if patience.is_over(false) {
+                socket.flush()?;
+                socket
+                    .wait(Interest::RECEIVE, Some(crate::stop::LONGEST_WAIT))
+                    .context("poll")?;
+            }
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Times {
+    bench: &'static str,
+    backend: &'static str,
+    mode: String,
+    packets: u64,
+    lost: u64,
+    seconds: f64,
+    pps: f64,
+    syscalls: u64,
+    p50_ns: u64,
+    p99_ns: u64,
+    p999_ns: u64,
+    max_ns: u64,
+}
+
+impl Times {
+    fn new(
+        backend: &'static str,
+        mode: String,
+        histogram: &Histogram<u64>,
+        lost: u64,
+        seconds: f64,
+        syscalls: u64,
+    ) -> Self {
+        Self {
+            bench: "ping",
+            backend,
+            mode,
+            packets: histogram.len(),
+            lost,
+            seconds,
+            pps: histogram.len() as f64 / seconds.max(f64::MIN_POSITIVE),
+            syscalls,
+            p50_ns: histogram.value_at_quantile(0.5),
+            p99_ns: histogram.value_at_quantile(0.99),
+            p999_ns: histogram.value_at_quantile(0.999),
+            max_ns: histogram.max(),
+        }
+    }
+}
+
+impl Report for Times {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let us = |ns: u64| format!("{:.1} µs", ns as f64 / 1000.0);
+        vec![
+            (
+                "bench",
+                format!("ping, backend {}, {}", self.backend, self.mode),
+            ),
+            (
+                "packets",
+                format!(
+                    "{} back, {} lost, in {:.2} s",
+                    grouped(self.packets),
+                    grouped(self.lost),
+                    self.seconds
+                ),
+            ),
+            ("p50", us(self.p50_ns)),
+            ("p99", us(self.p99_ns)),
+            ("p99.9", us(self.p999_ns)),
+            ("longest", us(self.max_ns)),
+            ("system calls", grouped(self.syscalls)),
+        ]
+    }
+}

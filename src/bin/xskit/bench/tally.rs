@@ -1,0 +1,216 @@
+//! What a benchmark counted, and how it is printed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use xskit::core::backend::{Backend, Interest};
+use xskit::core::socket::{Accounting, Patience};
+use xskit::core::{Socket, abi};
+
+use crate::args::RunArgs;
+use crate::report::{Report, grouped, per_thousand};
+use crate::stop::{LONGEST_WAIT, Stop};
+
+/// The clock and the stop signal of a run.
+pub(crate) struct Clock {
+    started: Instant,
+    length: Option<Duration>,
+    stop: Stop,
+    patience: Patience,
+}
+
+impl Clock {
+    /// Starts the clock of a run.
+    pub(crate) fn start(args: &RunArgs) -> anyhow::Result<Self> {
+        let length = Duration::try_from_secs_f64(args.seconds)
+            .context("--seconds: use a number from 0 on")?;
+        Ok(Self {
+            started: Instant::now(),
+            length: (!length.is_zero()).then_some(length),
+            stop: Stop::on_signals()?,
+            patience: Patience::new(args.spin),
+        })
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.stop.is_asked()
+            || self
+                .length
+                .is_some_and(|length| self.started.elapsed() >= length)
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// After a turn: waits for packets once enough turns found nothing.
+    pub(crate) fn rest<B: Backend>(
+        &mut self,
+        socket: &Socket<'_, B>,
+        found_something: bool,
+    ) -> anyhow::Result<()> {
+        if self.patience.is_over(found_something) {
+            let left = self.length.map_or(LONGEST_WAIT, |length| {
+                length
+                    .saturating_sub(self.started.elapsed())
+                    .min(LONGEST_WAIT)
+            });
+            socket.wait(Interest::RECEIVE, Some(left)).context("poll")?;
+        }
+        Ok(())
+    }
+}
+
+/// What came of a run of `tx`, `rx` or `fwd`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tally {
+    bench: &'static str,
+    backend: &'static str,
+    mode: String,
+    packets: u64,
+    bytes: u64,
+    seconds: f64,
+    pps: f64,
+    syscalls: u64,
+    syscalls_per_1000_packets: f64,
+    kernel_drops: Drops,
+    bad_descriptors: u64,
+    frames: Frames,
+}
+
+/// Packets that the kernel dropped, by cause.
+#[derive(Debug, Serialize)]
+struct Drops {
+    rx_dropped: u64,
+    rx_ring_full: u64,
+    rx_fill_ring_empty: u64,
+    rx_invalid: u64,
+    tx_invalid: u64,
+}
+
+/// Where the frames are at the end.
+#[derive(Debug, Serialize)]
+struct Frames {
+    total: u32,
+    stash: u32,
+    application: u32,
+    fill: u32,
+    rx: u32,
+    receiving: u32,
+    tx: u32,
+    completion: u32,
+    sending: u32,
+}
+
+impl Tally {
+    /// Takes stock at the end of a run. Every frame must be in exactly one place.
+    pub(crate) fn take<B: Backend>(
+        bench: &'static str,
+        mode: String,
+        socket: &mut Socket<'_, B>,
+        clock: &Clock,
+        (packets, bytes): (u64, u64),
+    ) -> anyhow::Result<Self> {
+        let seconds = clock.seconds();
+        let syscalls = socket.backend().calls().data_path();
+        let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
+        let at = socket.accounting();
+        ensure!(
+            at.is_whole(),
+            "a frame was lost or doubled, which is a bug: {at:?}"
+        );
+        let (receiver, transmitter) = socket.halves();
+        let bad_descriptors = receiver.bad_descriptors() + transmitter.bad_completions();
+        Ok(Self {
+            bench,
+            backend: socket.backend().name(),
+            mode,
+            packets,
+            bytes,
+            seconds,
+            pps: packets as f64 / seconds.max(f64::MIN_POSITIVE),
+            syscalls,
+            syscalls_per_1000_packets: per_thousand(syscalls, packets),
+            kernel_drops: drops(&statistics),
+            bad_descriptors,
+            frames: frames(&at),
+        })
+    }
+}
+
+fn drops(statistics: &abi::Statistics) -> Drops {
+    Drops {
+        rx_dropped: statistics.rx_dropped,
+        rx_ring_full: statistics.rx_ring_full,
+        rx_fill_ring_empty: statistics.rx_fill_ring_empty_descs,
+        rx_invalid: statistics.rx_invalid_descs,
+        tx_invalid: statistics.tx_invalid_descs,
+    }
+}
+
+fn frames(at: &Accounting) -> Frames {
+    Frames {
+        total: at.frames,
+        stash: at.stash,
+        application: at.application,
+        fill: at.fill,
+        rx: at.rx,
+        receiving: at.receiving,
+        tx: at.tx,
+        completion: at.completion,
+        sending: at.sending,
+    }
+}
+
+impl Report for Tally {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let (drops, at) = (&self.kernel_drops, &self.frames);
+        vec![
+            (
+                "bench",
+                format!("{}, backend {}, {}", self.bench, self.backend, self.mode),
+            ),
+            (
+                "packets",
+                format!("{} in {:.2} s", grouped(self.packets), self.seconds),
+            ),
+            ("rate", format!("{} packets/s", grouped(self.pps as u64))),
+            (
+                "system calls",
+                format!(
+                    "{} ({:.1} per 1,000 packets)",
+                    grouped(self.syscalls),
+                    self.syscalls_per_1000_packets
+                ),
+            ),
+            (
+                "dropped by the kernel",
+                format!(
+                    "{} RX ring full, {} fill ring empty, {} invalid RX, {} invalid TX, {} other",
+                    grouped(drops.rx_ring_full),
+                    grouped(drops.rx_fill_ring_empty),
+                    drops.rx_invalid,
+                    drops.tx_invalid,
+                    grouped(drops.rx_dropped)
+                ),
+            ),
+            (
+                "frames",
+                format!(
+                    "{} = {} stash + {} application + {} fill + {} RX + {} receiving + {} TX + {} \
+                     completion + {} sending",
+                    at.total,
+                    at.stash,
+                    at.application,
+                    at.fill,
+                    at.rx,
+                    at.receiving,
+                    at.tx,
+                    at.completion,
+                    at.sending
+                ),
+            ),
+        ]
+    }
+}

@@ -1,0 +1,285 @@
+//! `xskit get`: one file over HTTP/3.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use xskit::core::umem::Umem;
+use xskit::core::{Backend, Socket, wire};
+use xskit::quic::client::{ClientEvent, ConnectionEnd, RequestId, ResponseHead, Trust};
+use xskit::quic::driver::{Driver, DriverConfig};
+use xskit::quic::{Client, ClientConfig, udp_payload_for_mtu};
+use xskit::rustix::MmapMemory;
+
+use crate::args::GetArgs;
+use crate::drops::Drops;
+use crate::nic::{Attached, Nic};
+use crate::output::Output;
+use crate::path::{self, Path};
+use crate::report::{self, Report, grouped, per_thousand};
+use crate::serve::hold_port;
+use crate::session::{self, Task};
+use crate::stop::{LONGEST_WAIT, Stop};
+use crate::target::Target;
+
+/// Bytes taken from the connection at a time.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// How long the farewell to the server may take.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
+    let target: Target = args.url.parse()?;
+    let peer = target.resolve(&args.resolve)?;
+    let nic = Nic::find(&args.socket)?;
+    let path = path::find(&nic.link, peer.ip())?;
+    let port_holder = hold_port(SocketAddr::new(path.source, 0))?;
+    let output = Output::create(&args.output)?;
+    let task = Get {
+        client: client(args, &target, peer, &path, &port_holder, &nic)?,
+        local: port_holder.local_addr().context("getsockname")?,
+        stop: Stop::on_signals()?,
+        args,
+        nic: &nic,
+        target: &target,
+        output,
+    };
+    let summary = session::run(&nic, args.socket.tuning.backend, task)?;
+    report::print(&summary, args.json)
+}
+
+fn client(
+    args: &GetArgs,
+    target: &Target,
+    peer: SocketAddr,
+    path: &Path,
+    port_holder: &UdpSocket,
+    nic: &Nic,
+) -> anyhow::Result<Client<wire::Link>> {
+    let trust = match &args.ca {
+        Some(file) => Trust::File(file.clone()),
+        None if args.insecure => Trust::Anyone,
+        None => Trust::System,
+    };
+    let timeout = Duration::try_from_secs_f64(args.timeout)
+        .ok()
+        .filter(|timeout| !timeout.is_zero())
+        .context("--timeout: use a number of seconds above 0")?;
+    let mut config = ClientConfig::new(&target.host, target.port, trust);
+    config.handshake_timeout = timeout;
+    config.transport.idle_timeout = timeout;
+    config.transport.max_udp_payload_bytes =
+        udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
+    let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
+    let local = port_holder.local_addr().context("getsockname")?;
+    Ok(Client::new(&config, local, peer, link, Instant::now())?)
+}
+
+struct Get<'a> {
+    args: &'a GetArgs,
+    nic: &'a Nic,
+    target: &'a Target,
+    client: Client<wire::Link>,
+    local: SocketAddr,
+    output: Output,
+    stop: Stop,
+}
+
+impl Task for Get<'_> {
+    type Output = GetSummary;
+
+    fn run<'u, B>(
+        mut self,
+        umem: &'u Umem<'u, MmapMemory>,
+        socket: Socket<'u, B>,
+    ) -> anyhow::Result<GetSummary>
+    where
+        B: Backend,
+        B::Socket: AsFd,
+    {
+        let local = self.local;
+        let attached =
+            self.nic.attach(&socket, |program| program.take(local.port(), Some(local.ip())))?;
+        let mode = attached.mode(&socket);
+        let mut driver = Driver::new(umem, socket, DriverConfig::default());
+        let started = Instant::now();
+        let outcome = self.transfer(&mut driver);
+        let seconds = started.elapsed().as_secs_f64();
+        self.say_farewell(&mut driver);
+        outcome?;
+        GetSummary::take(self, mode, seconds, &mut driver, &attached)
+    }
+}
+
+impl Get<'_> {
+    /// Runs the request to its end.
+    fn transfer<B: Backend>(
+        &mut self,
+        driver: &mut Driver<'_, B, MmapMemory>,
+    ) -> anyhow::Result<()> {
+        let request = self.client.get(&self.target.path, None);
+        let bar = ProgressBar::no_length();
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            let moved = driver.turn(&mut self.client)?;
+            if self.handle_events(request, &mut chunk, &bar)? {
+                bar.finish_and_clear();
+                return Ok(());
+            }
+            if self.stop.is_asked() {
+                bar.abandon();
+                bail!("interrupted after {} bytes", self.output.bytes());
+            }
+            driver.rest(&mut self.client, moved, LONGEST_WAIT)?;
+        }
+    }
+
+    /// Takes what the last turn brought; true when the file is complete.
+    fn handle_events(
+        &mut self,
+        request: RequestId,
+        chunk: &mut [u8],
+        bar: &ProgressBar,
+    ) -> anyhow::Result<bool> {
+        while let Some(event) = self.client.poll_event() {
+            match event {
+                ClientEvent::Connected => {}
+                ClientEvent::Response(_, head) => self.check(&head, bar)?,
+                ClientEvent::Body(_) => self.take_body(request, chunk, bar)?,
+                ClientEvent::Finished(_) => return Ok(true),
+                ClientEvent::Failed(_, error) => return Err(anyhow!(error)),
+                ClientEvent::Closed(end) => return Err(self.ended(end)),
+            }
+        }
+        Ok(false)
+    }
+
+    fn check(&self, head: &ResponseHead, bar: &ProgressBar) -> anyhow::Result<()> {
+        ensure!(
+            head.status == 200,
+            "the server answered {} to {}",
+            status_text(head.status),
+            self.args.url
+        );
+        if let Some(len_bytes) = head.content_length {
+            bar.set_length(len_bytes);
+            bar.set_style(ProgressStyle::with_template(
+                "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            )?);
+        }
+        Ok(())
+    }
+
+    fn take_body(
+        &mut self,
+        request: RequestId,
+        chunk: &mut [u8],
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        loop {
+            let len = self.client.read_body(request, chunk);
+            let Some(bytes) = chunk.get(..len).filter(|bytes| !bytes.is_empty()) else {
+                bar.set_position(self.output.bytes());
+                return Ok(());
+            };
+            self.output.write(bytes)?;
+        }
+    }
+
+    fn ended(&self, end: ConnectionEnd) -> anyhow::Error {
+        anyhow!(end).context(format!(
+            "no answer, or not all of it, from {} after {} bytes",
+            self.args.url,
+            self.output.bytes()
+        ))
+    }
+
+    /// Tells the server that we are done. Whether it hears it makes no difference to the file.
+    fn say_farewell<B: Backend>(&mut self, driver: &mut Driver<'_, B, MmapMemory>) {
+        if self.client.is_over() {
+            return;
+        }
+        self.client.close(Instant::now());
+        let deadline = Instant::now() + FAREWELL;
+        while Instant::now() < deadline {
+            match driver.turn(&mut self.client) {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return,
+            }
+        }
+    }
+}
+
+fn status_text(status: u16) -> String {
+    http::StatusCode::from_u16(status).map_or(status.to_string(), |status| status.to_string())
+}
+
+/// What a download was like.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct GetSummary {
+    pub(crate) url: String,
+    pub(crate) file: String,
+    pub(crate) bytes: u64,
+    pub(crate) seconds: f64,
+    pub(crate) goodput_mbps: f64,
+    pub(crate) sha256: String,
+    pub(crate) mode: String,
+    pub(crate) backend: String,
+    /// Packets in both directions.
+    pub(crate) packets: u64,
+    pub(crate) syscalls: u64,
+    pub(crate) drops: Drops,
+    rtt_us: u64,
+}
+
+impl GetSummary {
+    fn take<B: Backend>(
+        get: Get<'_>,
+        mode: String,
+        seconds: f64,
+        driver: &mut Driver<'_, B, MmapMemory>,
+        attached: &Attached,
+    ) -> anyhow::Result<Self> {
+        let counters = driver.counters().clone();
+        let socket = driver.socket();
+        let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
+        let bytes = get.output.bytes();
+        Ok(Self {
+            url: get.args.url.clone(),
+            file: get.args.output.display().to_string(),
+            bytes,
+            seconds,
+            goodput_mbps: bytes as f64 * 8.0 / 1e6 / seconds.max(f64::MIN_POSITIVE),
+            sha256: get.output.finish()?,
+            mode,
+            backend: socket.backend().name().to_owned(),
+            packets: counters.received + counters.sent,
+            syscalls: socket.backend().calls().data_path(),
+            drops: Drops::gather(&statistics, &attached.program.counters()?, &counters),
+            rtt_us: u64::try_from(get.client.stats().rtt.as_micros()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+impl Report for GetSummary {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("file", format!("{} ({} bytes)", self.file, grouped(self.bytes))),
+            ("SHA-256", self.sha256.clone()),
+            ("mode", format!("{}, backend {}", self.mode, self.backend)),
+            ("goodput", format!("{:.0} Mbit/s ({:.2} s)", self.goodput_mbps, self.seconds)),
+            (
+                "packets",
+                format!(
+                    "{}, {:.1} system calls per 1,000",
+                    grouped(self.packets),
+                    per_thousand(self.syscalls, self.packets)
+                ),
+            ),
+            ("dropped", self.drops.describe()),
+        ]
+    }
+}

@@ -1,0 +1,45 @@
+//! The `xskit` command.
+
+mod args;
+mod bench;
+mod demo;
+mod drops;
+mod get;
+mod nic;
+mod output;
+mod path;
+mod report;
+mod serve;
+mod session;
+mod size;
+mod stop;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("XSKIT_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let outcome = match args.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Get(args) => get::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xskit: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The interface that a command works on: found, checked, its XDP program attached.
+
+use anyhow::{Context, bail};
+use xskit::bpf::{AttachMode, Attachment, XdpProgram};
+use xskit::core::backend::Backend;
+use xskit::core::ring::RingSize;
+use xskit::core::umem::FrameSize;
+use xskit::core::{Socket, SocketConfig};
+use xskit::net::Link;
+use xskit::rustix::{MmapMemory, PageSize};
+
+use crate::args::SocketArgs;
+
+/// The most frames that a command's UMEM may have.
+pub(crate) const MAX_FRAMES: usize = 65536;
+
+/// What the kernel's own part of a frame and the headers take, so that the packet still fits:
+/// XDP_PACKET_HEADROOM, and an Ethernet header with two VLAN tags.
+const FRAME_OVERHEAD_BYTES: u32 = 256 + 22;
+
+/// An interface and the queue asked for, both known to be there.
+pub(crate) struct Nic {
+    pub(crate) link: Link,
+    pub(crate) config: SocketConfig,
+    pub(crate) frame_size: FrameSize,
+    frames: u32,
+    huge_pages: bool,
+    mode: AttachMode,
+}
+
+impl Nic {
+    /// Finds and checks the interface, and turns the options into what they mean.
+    pub(crate) fn find(args: &SocketArgs) -> anyhow::Result<Self> {
+        let link = Link::by_name(&args.iface)?;
+        link.require_up()?;
+        let queues = link.require_queue(args.queue)?;
+        tracing::debug!(?queues, "interface {}", link.name);
+        let tuning = &args.tuning;
+        let ring = RingSize::new(tuning.ring_size).context("--ring-size")?;
+        let frame_size = FrameSize::new(tuning.frame_size).context("--frame-size")?;
+        if tuning.frames == 0 || tuning.frames as usize > MAX_FRAMES {
+            bail!(
+                "--frames: {} frames are not possible: use 1 to {MAX_FRAMES}",
+                tuning.frames
+            );
+        }
+        let needed = link.mtu_bytes + FRAME_OVERHEAD_BYTES;
+        if needed > frame_size.bytes() {
+            bail!(
+                "packets of {} don't fit frames of {} bytes (its MTU is {}, and {FRAME_OVERHEAD_BYTES} \
+                 bytes go to headers): use larger frames (--frame-size 4096), or a smaller MTU",
+                link.name,
+                frame_size.bytes(),
+                link.mtu_bytes
+            );
+        }
+        let mut config = SocketConfig::new(link.index, args.queue);
+        (config.fill, config.completion, config.rx, config.tx) = (ring, ring, ring, ring);
+        config.zero_copy = tuning.zero_copy.into();
+        let mode = tuning.mode.into();
+        let (frames, huge_pages) = (tuning.frames, tuning.huge_pages);
+        Ok(Self {
+            link,
+            config,
+            frame_size,
+            frames,
+            huge_pages,
+            mode,
+        })
+    }
+
+    /// For a task that only receives: the kernel may have every frame.
+    pub(crate) fn lend_all_frames(&mut self) {
+        self.config.fill_frames = Some(self.frames);
+    }
+
+    /// For a task that only sends: just enough that drivers which insist on it find some.
+    pub(crate) fn lend_few_frames(&mut self) {
+        self.config.fill_frames = Some(self.frames.min(32) / 2);
+    }
+
+    /// Memory for the UMEM.
+    pub(crate) fn memory(&self) -> anyhow::Result<MmapMemory> {
+        let len_bytes = self.frames as usize * self.frame_size.bytes() as usize;
+        let memory = MmapMemory::allocate(len_bytes, self.huge_pages).with_context(|| {
+            format!("mmap of {len_bytes} bytes for the UMEM; use fewer --frames")
+        })?;
+        if let PageSize::FellBack(errno) = memory.pages() {
+            eprintln!(
+                "xskit: note: no huge pages ({errno}): none are reserved (vm.nr_hugepages); usual ones are used"
+            );
+        }
+        Ok(memory)
+    }
+
+    /// Loads the XDP program, has it take `ports`, and attaches it with `socket` behind it.
+    pub(crate) fn attach<B: Backend>(
+        &self,
+        socket: &Socket<'_, B>,
+        take: impl FnOnce(&XdpProgram) -> Result<(), xskit::bpf::Error>,
+    ) -> anyhow::Result<Attached>
+    where
+        B::Socket: std::os::fd::AsFd,
+    {
+        use std::os::fd::AsFd;
+        let program = XdpProgram::load(self.config.queue + 1)?;
+        program.register_socket(self.config.queue, socket.handle().as_fd())?;
+        take(&program)?;
+        let attachment = program.attach(self.link.index, self.mode)?;
+        if let Some(refusal) = attachment.native_refusal() {
+            eprintln!(
+                "xskit: note: {} is in generic mode, since its driver refused native: {refusal}",
+                self.link.name
+            );
+        }
+        Ok(Attached {
+            program,
+            attachment,
+        })
+    }
+}
+
+/// The XDP program on the interface; dropping this takes it off.
+pub(crate) struct Attached {
+    pub(crate) program: XdpProgram,
+    attachment: Attachment,
+}
+
+impl Attached {
+    /// The modes obtained, as reports name them: `native, copy` and the like.
+    pub(crate) fn mode<B: Backend>(&self, socket: &Socket<'_, B>) -> String {
+        format!("{}, {}", self.attachment.mode(), copy_mode(socket))
+    }
+}
+
+/// Whether the socket copies packets.
+pub(crate) fn copy_mode<B: Backend>(socket: &Socket<'_, B>) -> &'static str {
+    if socket.obtained().zero_copy {
+        "zero-copy"
+    } else {
+        "copy"
+    }
+}

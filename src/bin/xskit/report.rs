@@ -1,0 +1,68 @@
+//! What a command prints at its end: one JSON object on stdout, or a table for people.
+
+use serde::Serialize;
+
+/// Prints `report` as one line of JSON, or as the rows that it makes for people.
+pub(crate) fn print<R: Report>(report: &R, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+        return Ok(());
+    }
+    let rows = report.rows();
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (name, value) in rows {
+        println!("  {name:width$}  {value}");
+    }
+    Ok(())
+}
+
+/// Something to print at the end.
+pub(crate) trait Report: Serialize {
+    /// Names and values, in order.
+    fn rows(&self) -> Vec<(&'static str, String)>;
+}
+
+/// A number with its thousands set apart.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `part` for every 1,000 of `whole`.
+pub(crate) fn per_thousand(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 * 1000.0 / whole as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{grouped, per_thousand};
+
+    #[test]
+    fn groups_thousands() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(12_345_678), "12,345,678");
+    }
+
+    #[test]
+    fn of_nothing_there_is_nothing() {
+        assert_eq!(per_thousand(5, 0), 0.0);
+        assert_eq!(per_thousand(31, 1000), 31.0);
+    }
+}

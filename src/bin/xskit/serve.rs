@@ -1,0 +1,205 @@
+//! `xskit serve`: static files over HTTP/3.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use xskit::core::umem::Umem;
+use xskit::core::{Backend, Socket, wire};
+use xskit::quic::driver::{Driver, DriverConfig};
+use xskit::quic::server::ServerStats;
+use xskit::quic::{Identity, Server, ServerConfig, cert, udp_payload_for_mtu};
+use xskit::rustix::MmapMemory;
+
+use crate::args::ServeArgs;
+use crate::drops::Drops;
+use crate::nic::{Attached, Nic};
+use crate::report::{self, Report, grouped, per_thousand};
+use crate::session::{self, Task};
+use crate::stop::{LONGEST_WAIT, Stop};
+
+/// How long connections may take to end once a signal came.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// The start of the line that says the server is ready.
+pub(crate) const READY: &str = "xskit: serving";
+
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    let nic = Nic::find(&args.socket)?;
+    nic.link.require_address(args.listen.ip())?;
+    let port_holder = hold_port(args.listen)?;
+    let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
+    config.transport.max_udp_payload_bytes =
+        udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
+    let server = Server::new(&config, Instant::now())?;
+    let task = Serve { args, nic: &nic, server, stop: Stop::on_signals()? };
+    let summary = session::run(&nic, args.socket.tuning.backend, task)?;
+    drop(port_holder);
+    report::print(&summary, args.json)
+}
+
+/// A kernel socket that holds the port: nobody else gets it, and the kernel doesn't answer
+/// "port unreachable" to what the XDP program passes on. Nothing is ever read from it.
+pub(crate) fn hold_port(address: SocketAddr) -> anyhow::Result<UdpSocket> {
+    UdpSocket::bind(address).with_context(|| {
+        format!("holding UDP port {address} in the kernel; if it is in use, choose another port")
+    })
+}
+
+fn identity(args: &ServeArgs, nic: &Nic) -> anyhow::Result<Identity> {
+    match (&args.cert, &args.key) {
+        (Some(certificate), Some(key)) => Ok(Identity::from_pem_files(certificate, key)?),
+        _ if args.self_signed => {
+            let pem = cert::self_signed(&own_names(args.listen.ip(), nic)?)?;
+            Ok(Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes())?)
+        }
+        _ => bail!("a certificate is needed: give --cert and --key, or --self-signed"),
+    }
+}
+
+/// What a self-signed certificate is for: the address listened on, or all of the interface's.
+fn own_names(listen: IpAddr, nic: &Nic) -> anyhow::Result<Vec<String>> {
+    if !listen.is_unspecified() {
+        return Ok(vec![listen.to_string()]);
+    }
+    Ok(nic.link.addresses()?.iter().map(|own| own.address.to_string()).collect())
+}
+
+struct Serve<'a> {
+    args: &'a ServeArgs,
+    nic: &'a Nic,
+    server: Server<wire::Link>,
+    stop: Stop,
+}
+
+impl Task for Serve<'_> {
+    type Output = ServeSummary;
+
+    fn run<'u, B>(
+        mut self,
+        umem: &'u Umem<'u, MmapMemory>,
+        socket: Socket<'u, B>,
+    ) -> anyhow::Result<ServeSummary>
+    where
+        B: Backend,
+        B::Socket: AsFd,
+    {
+        let listen = self.args.listen;
+        let attached =
+            self.nic.attach(&socket, |program| program.take(listen.port(), Some(listen.ip())))?;
+        let mode = attached.mode(&socket);
+        eprintln!(
+            "{READY} {} at https://{listen}/ on {} queue {} ({mode})",
+            self.args.root.display(),
+            self.nic.link.name,
+            self.args.socket.queue
+        );
+        let mut driver = Driver::new(umem, socket, DriverConfig::default());
+        while !self.stop.is_asked() {
+            let moved = driver.turn(&mut self.server)?;
+            driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
+        }
+        self.say_farewell(&mut driver)?;
+        ServeSummary::take(mode, &mut driver, &attached, &self.server.stats())
+    }
+}
+
+impl Serve<'_> {
+    /// Closes every connection and lets the last packets out.
+    fn say_farewell<B: Backend>(
+        &mut self,
+        driver: &mut Driver<'_, B, MmapMemory>,
+    ) -> anyhow::Result<()> {
+        self.server.close_all(Instant::now());
+        let deadline = Instant::now() + FAREWELL;
+        while !self.server.is_drained() && Instant::now() < deadline {
+            let moved = driver.turn(&mut self.server)?;
+            driver.rest(&mut self.server, moved, Duration::from_millis(10))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a server did until it was ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ServeSummary {
+    pub(crate) backend: String,
+    pub(crate) mode: String,
+    /// Packets in both directions.
+    pub(crate) packets: u64,
+    pub(crate) syscalls: u64,
+    pub(crate) drops: Drops,
+    connections: u64,
+    requests: u64,
+    packets_lost: u64,
+    packets_retransmitted: u64,
+}
+
+impl ServeSummary {
+    fn take<B: Backend>(
+        mode: String,
+        driver: &mut Driver<'_, B, MmapMemory>,
+        attached: &Attached,
+        stats: &ServerStats,
+    ) -> anyhow::Result<Self> {
+        let counters = driver.counters().clone();
+        let socket = driver.socket();
+        let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
+        let mut drops = Drops::gather(&statistics, &attached.program.counters()?, &counters);
+        let dropped = &stats.dropped;
+        drops.count("not QUIC", dropped.malformed);
+        drops.count("of no connection", dropped.unknown_connection);
+        drops.count("first packet too short", dropped.short_initial);
+        drops.count("first packet not decrypted", dropped.rejected_initial);
+        drops.count("not authentic or known already", dropped.unauthentic);
+        drops.count("against the protocol", dropped.violation);
+        drops.count("while closing", dropped.closing);
+        Ok(Self {
+            backend: socket.backend().name().to_owned(),
+            mode,
+            packets: counters.received + counters.sent,
+            syscalls: socket.backend().calls().data_path(),
+            drops,
+            connections: stats.connections.established,
+            requests: stats.http.requests,
+            packets_lost: stats.packets.lost,
+            packets_retransmitted: stats.packets.retransmitted,
+        })
+    }
+}
+
+impl Report for ServeSummary {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("mode", format!("{}, backend {}", self.mode, self.backend)),
+            (
+                "served",
+                format!(
+                    "{} requests on {} connections",
+                    grouped(self.requests),
+                    grouped(self.connections)
+                ),
+            ),
+            (
+                "packets",
+                format!(
+                    "{} ({} lost, {} sent again)",
+                    grouped(self.packets),
+                    grouped(self.packets_lost),
+                    grouped(self.packets_retransmitted)
+                ),
+            ),
+            (
+                "system calls",
+                format!(
+                    "{} ({:.1} per 1,000 packets)",
+                    grouped(self.syscalls),
+                    per_thousand(self.syscalls, self.packets)
+                ),
+            ),
+            ("dropped", self.drops.describe()),
+        ]
+    }
+}

@@ -1,0 +1,33 @@
+//! SIGINT and SIGTERM, as a flag that loops look at.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// How long a loop may wait before it looks at the flag again: a signal that comes just before
+/// `poll(2)` doesn't interrupt it.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// Whether the user asked to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From now on the first SIGINT or SIGTERM sets the flag; a second one ends the process.
+    pub(crate) fn on_signals() -> anyhow::Result<Self> {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+                .context("sigaction")?;
+        }
+        Ok(Self(flag))
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,127 @@
+//! The URL of `get`, and the address behind it.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+
+use anyhow::{Context, bail, ensure};
+use http::Uri;
+
+/// An `https` URL, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Host name or address, IPv6 without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Path and query, as they go into the request.
+    pub(crate) path: String,
+}
+
+impl FromStr for Target {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let uri: Uri = text.parse().with_context(|| format!("{text:?} is not a URL"))?;
+        ensure!(
+            uri.scheme_str() == Some("https"),
+            "{text:?} is not an https URL: HTTP/3 has no other kind; use https://HOST[:PORT]/PATH"
+        );
+        let host = uri.host().unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        ensure!(!host.is_empty(), "{text:?} names no host: use https://HOST[:PORT]/PATH");
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Self {
+            host: host.to_owned(),
+            port: uri.port_u16().unwrap_or(443),
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl Target {
+    /// The server's address: given by `overrides`, written in the URL, or found by the system.
+    pub(crate) fn resolve(&self, overrides: &[Resolve]) -> anyhow::Result<SocketAddr> {
+        let is_meant = |entry: &&Resolve| entry.host == self.host && entry.port == self.port;
+        if let Some(entry) = overrides.iter().find(is_meant) {
+            return Ok(SocketAddr::new(entry.address, self.port));
+        }
+        if let Ok(address) = self.host.parse::<IpAddr>() {
+            return Ok(SocketAddr::new(address, self.port));
+        }
+        let mut addresses = (self.host.as_str(), self.port)
+            .to_socket_addrs()
+            .with_context(|| format!("finding the address of {}; try --resolve", self.host))?;
+        match addresses.next() {
+            Some(address) => Ok(address),
+            None => bail!("{} has no address; try --resolve", self.host),
+        }
+    }
+}
+
+/// `HOST:PORT:ADDRESS`: where to find a host, as curl's option of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolve {
+    host: String,
+    port: u16,
+    address: IpAddr,
+}
+
+impl FromStr for Resolve {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let form = || format!("{text:?} is not HOST:PORT:ADDRESS");
+        let (host, rest) = text.split_once(':').with_context(form)?;
+        let (port, address) = rest.split_once(':').with_context(form)?;
+        let address = address
+            .strip_prefix('[')
+            .and_then(|address| address.strip_suffix(']'))
+            .unwrap_or(address);
+        Ok(Self {
+            host: host.to_owned(),
+            port: port.parse().with_context(form)?,
+            address: address.parse().with_context(form)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Resolve, Target};
+
+    fn target(text: &str) -> (String, u16, String) {
+        let target: Target = text.parse().expect("a target");
+        (target.host, target.port, target.path)
+    }
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let is = |text, host: &str, port, path: &str| {
+            assert_eq!(target(text), (host.to_owned(), port, path.to_owned()));
+        };
+        is("https://example.net", "example.net", 443, "/");
+        is("https://10.0.0.1:4433/a/b?c=d", "10.0.0.1", 4433, "/a/b?c=d");
+        is("https://[fd00::1]:1/x%20y", "fd00::1", 1, "/x%20y");
+    }
+
+    #[test]
+    fn other_urls_are_refused_with_what_to_use() {
+        for text in ["http://example.net/", "example.net/x", "", "https://", "https:///x"] {
+            let error = text.parse::<Target>().expect_err("refused");
+            assert!(format!("{error:#}").contains(&format!("{text:?}")), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn an_override_wins_for_its_host_and_port_only() {
+        let overrides: Vec<Resolve> =
+            ["a.test:443:10.0.0.1", "a.test:444:[fd00::1]"].map(|t| t.parse().expect("valid")).into();
+        let address = |url: &str| {
+            let target: Target = url.parse().expect("a target");
+            target.resolve(&overrides).expect("an address").to_string()
+        };
+        assert_eq!(address("https://a.test/"), "10.0.0.1:443");
+        assert_eq!(address("https://a.test:444/"), "[fd00::1]:444");
+        assert_eq!(address("https://10.9.9.9/"), "10.9.9.9:443");
+        assert!("a.test:443".parse::<Resolve>().is_err());
+    }
+}
