@@ -1,1 +1,24 @@
-//! Benchmarks of xskit, one layer a file.
+//! Benchmarks of xskit, one layer a file, and what they share.
+//!
+//! | bench | measures | needs |
+//! | --- | --- | --- |
+//! | `ring` | the four rings, in ns a descriptor at batches of 1, 16 and 64 | nothing |
+//! | `socket` | a frame's way round through `Socket`, ledger included, and through bare rings | nothing |
+//! | `wire` | headers read and written, checksums | nothing |
+//! | `veth` | packets a second over a veth pair: sent, received, forwarded | CAP_NET_ADMIN |
+//! | `goodput` | bytes a second of a file over HTTP/3 over AF_XDP over a veth pair | CAP_NET_ADMIN |
+//!
+//! The example `ring_instructions` counts instructions instead of time.
+//!
+//! Modules: [`descriptors`] divides time by descriptors; [`shared_ring`] is a ring's memory;
+//! [`peer`] plays the kernel on all four rings, [`loopback`] is a backend made of it;
+//! [`round_trip`] is what goes round; [`worker`], [`stop`] and [`veth`] are for real sockets.
+
+pub mod descriptors;
+pub mod loopback;
+pub mod peer;
+pub mod round_trip;
+pub mod shared_ring;
+pub mod stop;
+pub mod veth;
+pub mod worker;

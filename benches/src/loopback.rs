@@ -1,0 +1,193 @@
+//! A backend with one socket that receives what it sends.
+//!
+//! The simulated kernel of `xskit-core` copies packets, checks them and keeps a wire, which would
+//! drown what the benchmark of a socket is after; this one only passes descriptors on.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use xskit_core::abi::{MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics};
+use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+use xskit_core::errno::Errno;
+use xskit_core::ring::{RingMemory, RingSize, Slot};
+
+use crate::peer::{Peer, Rings};
+
+/// Every word of a ring on a cache line of its own, as the kernel lays them out.
+const RING_OFFSET: RingOffset = RingOffset {
+    producer: 0,
+    consumer: 64,
+    flags: 128,
+    desc: 192,
+};
+
+/// What the memory of a ring is made of.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct CacheLine {
+    _bytes: [u8; 64],
+}
+
+/// The backend, and the other side of its one socket. Kicks are done at once.
+#[derive(Default)]
+pub struct Loopback {
+    sizes: [Cell<Option<RingSize>>; 4],
+    /// The memory of the rings, by [`RingKind`]; freed when this is dropped.
+    maps: [Cell<Option<NonNull<[CacheLine]>>>; 4],
+    /// There from `bind(2)` to `close(2)`.
+    peer: RefCell<Option<Peer<'static>>>,
+    calls: Cell<Calls>,
+}
+
+impl Loopback {
+    /// The ring as a peer of this backend sees it, once it is mapped.
+    fn ring<S: Slot>(&self, kind: RingKind) -> Result<RingMemory<'static, S>, Errno> {
+        let (size, lines) = (
+            self.sizes[kind as usize].get(),
+            self.maps[kind as usize].get(),
+        );
+        let (Some(size), Some(lines)) = (size, lines) else {
+            return Err(Errno::EINVAL);
+        };
+        let len_bytes = lines.len() * size_of::<CacheLine>();
+        // SAFETY: bounds and initialisation: `lines` are so many zeroed bytes; alignment is checked
+        // inside; lifetime: they are freed when `self` is dropped, and the ring is used only by
+        // the peer in `self.peer`, which no one gets out; aliasing: both ends use atomics only.
+        unsafe { RingMemory::from_map(lines.cast(), len_bytes, &RING_OFFSET, size) }
+            .map_err(|_| Errno::EINVAL)
+    }
+
+    fn rings(&self) -> Result<Rings<'static>, Errno> {
+        Ok(Rings {
+            fill: self.ring(RingKind::Fill)?,
+            completion: self.ring(RingKind::Completion)?,
+            rx: self.ring(RingKind::Rx)?,
+            tx: self.ring(RingKind::Tx)?,
+        })
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Calls)) {
+        let mut calls = self.calls.get();
+        count(&mut calls);
+        self.calls.set(calls);
+    }
+}
+
+// SAFETY: `map` returns memory of the asked-for length, shared with the peer only, which lives as
+// long as the backend, and so longer than the mapping; `offsets` is how that memory is laid out;
+// the peer never touches the UMEM at all.
+unsafe impl Backend for Loopback {
+    type Socket = ();
+
+    fn name(&self) -> &'static str {
+        "loopback"
+    }
+
+    fn open(&self) -> Result<(), Errno> {
+        // The rings of an earlier socket may be there, so a backend is good for one.
+        match self.maps.iter().all(|map| map.get().is_none()) {
+            true => Ok(()),
+            false => Err(Errno::EBUSY),
+        }
+    }
+
+    fn set_option(&self, (): &(), option: SetOption) -> Result<(), Errno> {
+        if let SetOption::RingSize(ring, slots) = option {
+            let size = RingSize::new(slots).map_err(|_| Errno::EINVAL)?;
+            self.sizes[ring as usize].set(Some(size));
+        }
+        Ok(())
+    }
+
+    fn offsets(&self, (): &()) -> Result<MmapOffsets, Errno> {
+        Ok(MmapOffsets {
+            rx: RING_OFFSET,
+            tx: RING_OFFSET,
+            fr: RING_OFFSET,
+            cr: RING_OFFSET,
+        })
+    }
+
+    fn statistics(&self, (): &()) -> Result<Statistics, Errno> {
+        Ok(Statistics::default())
+    }
+
+    fn options(&self, (): &()) -> Result<Options, Errno> {
+        Ok(Options::default())
+    }
+
+    fn map(&self, (): &(), ring: RingKind, len_bytes: usize) -> Result<NonNull<u8>, Errno> {
+        let map = &self.maps[ring as usize];
+        if map.get().is_some() {
+            return Err(Errno::EBUSY);
+        }
+        let lines = vec![CacheLine { _bytes: [0; 64] }; len_bytes.div_ceil(64)].into_boxed_slice();
+        let lines = NonNull::from(Box::leak(lines));
+        map.set(Some(lines));
+        if ring == RingKind::Tx {
+            // As a kernel in copy mode does: it sends only when kicked.
+            let flags = lines
+                .cast::<u8>()
+                .as_ptr()
+                .wrapping_add(RING_OFFSET.flags as usize);
+            // SAFETY: the word lies inside `lines` since every ring has more than 192 bytes, is
+            // aligned, and nobody else has it yet.
+            unsafe { flags.cast::<u32>().write(xskit_core::abi::RING_NEED_WAKEUP) };
+        }
+        Ok(lines.cast())
+    }
+
+    unsafe fn unmap(&self, _base: NonNull<u8>, _len_bytes: usize) {
+        // The memory goes with the backend, since the peer still has its ends of the rings.
+    }
+
+    fn bind(&self, (): &(), _address: &SockaddrXdp) -> Result<(), Errno> {
+        *self.peer.borrow_mut() = Some(Peer::new(&self.rings()?));
+        Ok(())
+    }
+
+    fn close(&self, (): ()) {
+        *self.peer.borrow_mut() = None;
+    }
+
+    #[inline]
+    fn kick(&self, (): &(), kick: Kick) -> Result<(), Errno> {
+        match kick {
+            Kick::Transmit { .. } => {
+                self.count(|calls| calls.kicks += 1);
+                if let Some(peer) = self.peer.borrow_mut().as_mut() {
+                    peer.peer_turn();
+                }
+            }
+            Kick::Receive => self.count(|calls| calls.wakes += 1),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn submit(&self) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn wait(&self, _: &[(&(), Interest)], _: Option<Duration>) -> Result<usize, Errno> {
+        self.count(|calls| calls.waits += 1);
+        Ok(0)
+    }
+
+    fn calls(&self) -> Calls {
+        self.calls.get()
+    }
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        *self.peer.get_mut() = None;
+        for lines in self.maps.iter().filter_map(Cell::take) {
+            // SAFETY: each was leaked from a box by `map`, and is taken out here only. The socket
+            // borrowed `self`, so it is gone or leaked and never used again, and the peer is gone.
+            drop(unsafe { Box::from_raw(lines.as_ptr()) });
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A descriptor's way round all four rings: with the frame's ownership, and without.
+//!
+//! Both go through the same rings with the same [`Peer`](crate::peer::Peer) on the other side, so
+//! the difference between them is what ownership costs: tokens, stash and ledger.
+
+use std::hint::black_box;
+
+use xskit_core::abi::Desc;
+use xskit_core::ring::{CompletionRing, FillRing, RingSize, RxRing, TxRing};
+use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::{Errno, Socket, SocketConfig};
+use xskit_rustix::MmapMemory;
+
+use crate::loopback::Loopback;
+use crate::peer::Rings;
+
+/// Length of the packets that go round, in bytes. Nobody writes or reads them.
+pub const PACKET_LEN: u32 = 64;
+
+/// Frames of the UMEM: half of them lent to receive into.
+pub const FRAMES: usize = 256;
+
+/// Slots of each ring.
+pub const RING_SIZE: RingSize = match RingSize::new(256) {
+    Ok(size) => size,
+    Err(_) => RingSize::DEFAULT,
+};
+
+/// A UMEM of [`FRAMES`] frames.
+///
+/// # Errors
+/// What `mmap(2)` returned.
+///
+/// # Panics
+/// Never: the memory is of that many frames.
+pub fn umem(store: &mut FrameStore<FRAMES>) -> Result<Umem<'_, MmapMemory>, Errno> {
+    let size = FrameSize::DEFAULT;
+    let memory = MmapMemory::allocate(FRAMES * size.bytes() as usize, false)?;
+    Ok(Umem::new(memory, store, size).expect("as many frames as the store has"))
+}
+
+/// A socket over the loopback backend, with rings of [`RING_SIZE`].
+///
+/// # Panics
+/// When the backend already has a socket.
+#[must_use]
+pub fn socket<'u>(backend: &'u Loopback, umem: &'u Umem<'u, MmapMemory>) -> Socket<'u, Loopback> {
+    let config = SocketConfig {
+        fill: RING_SIZE,
+        completion: RING_SIZE,
+        rx: RING_SIZE,
+        tx: RING_SIZE,
+        ..SocketConfig::new(1, 0)
+    };
+    Socket::open(backend, umem, &config).expect("the backend's first socket")
+}
+
+/// Sends `batch` packets from fresh frames, receives and drops the `batch` that come back, and
+/// recycles. The peer's turn is inside, in the kick. Returns how many were received.
+///
+/// Never inlined, so that a profiler finds it by name.
+#[inline(never)]
+pub fn socket_turn<'u>(
+    umem: &'u Umem<'u, MmapMemory>,
+    socket: &mut Socket<'u, Loopback>,
+    batch: u32,
+) -> u32 {
+    for _ in 0..batch {
+        let Some(mut frame) = umem.alloc() else { break };
+        if frame.set_range(0..PACKET_LEN as usize).is_err() || socket.send(frame).is_err() {
+            break;
+        }
+    }
+    if socket.flush().is_err() {
+        return 0;
+    }
+    let mut received = 0;
+    for packet in socket.receive(batch) {
+        received += 1;
+        black_box(packet.as_ptr());
+    }
+    socket.recycle();
+    received
+}
+
+/// Our ends of the four rings, and nothing else: the numbers that come off one go onto another.
+#[derive(Debug)]
+pub struct BareRings<'m> {
+    fill: FillRing<'m>,
+    completion: CompletionRing<'m>,
+    rx: RxRing<'m>,
+    tx: TxRing<'m>,
+}
+
+impl<'m> BareRings<'m> {
+    /// Takes up our ends, with `batch` addresses on the fill and as many packets on the TX ring.
+    #[must_use]
+    pub fn new(rings: &Rings<'m>, batch: u32) -> Self {
+        let mut bare = Self {
+            fill: FillRing::new(rings.fill),
+            completion: CompletionRing::new(rings.completion),
+            rx: RxRing::new(rings.rx),
+            tx: TxRing::new(rings.tx),
+        };
+        for number in 0..u64::from(batch) {
+            // Both rings are empty and longer than a batch.
+            let _ = bare.fill.push(number << 13);
+            let _ = bare.tx.push(packet((number << 13) + 4096));
+        }
+        bare.fill.commit();
+        bare.tx.commit();
+        bare
+    }
+
+    /// Puts up to `batch` received frames back onto the fill ring, and sends from as many that
+    /// were sent. Returns how many packets it received. The peer's turn comes before.
+    ///
+    /// Never inlined, so that a profiler finds it by name.
+    #[inline(never)]
+    pub fn bare_turn(&mut self, batch: u32) -> u32 {
+        let received = self.rx.peek(batch);
+        let received = self.fill.reserve(received);
+        for _ in 0..received {
+            let Some(desc) = self.rx.pop() else { break };
+            if self.fill.push(desc.addr).is_err() {
+                break;
+            }
+        }
+        self.rx.release();
+        self.fill.commit();
+        let completed = self.completion.peek(batch);
+        for _ in 0..self.tx.reserve(completed) {
+            let Some(address) = self.completion.pop() else {
+                break;
+            };
+            if self.tx.push(packet(address)).is_err() {
+                break;
+            }
+        }
+        self.completion.release();
+        self.tx.commit();
+        received
+    }
+}
+
+fn packet(addr: u64) -> Desc {
+    Desc {
+        addr,
+        len: PACKET_LEN,
+        options: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::Peer;
+    use crate::shared_ring::SharedRing;
+
+    #[test]
+    fn every_packet_comes_back_and_every_frame_stays_accounted_for() {
+        let (mut store, backend) = (FrameStore::new(), Loopback::default());
+        let umem = umem(&mut store).expect("memory");
+        let mut socket = socket(&backend, &umem);
+        for batch in [1, 16, 64] {
+            for _ in 0..100 {
+                assert_eq!(socket_turn(&umem, &mut socket, batch), batch);
+            }
+        }
+        let at = socket.accounting();
+        assert!(
+            at.is_whole() && at.application + at.rx + at.completion == 0,
+            "{at:?}"
+        );
+        let (receiver, transmitter) = socket.halves();
+        assert_eq!((transmitter.sent(), transmitter.in_flight()), (8100, 0));
+        assert_eq!(
+            (receiver.bad_descriptors(), transmitter.bad_completions()),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn bare_rings_pass_a_batch_every_turn() {
+        let [fill, completion] = [(); 2].map(|()| SharedRing::new(RING_SIZE));
+        let [rx, tx] = [(); 2].map(|()| SharedRing::new(RING_SIZE));
+        let rings = Rings {
+            fill: fill.memory(),
+            completion: completion.memory(),
+            rx: rx.memory(),
+            tx: tx.memory(),
+        };
+        let (mut bare, mut peer) = (BareRings::new(&rings, 16), Peer::new(&rings));
+        for _ in 0..100 {
+            assert_eq!((peer.peer_turn(), bare.bare_turn(16)), (16, 16));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Sockets and packets for benchmarks over a veth pair.
+
+use xskit_bpf::{AttachMode, Attachment, XdpProgram};
+use xskit_core::umem::{Frame, FrameSize, FrameStore, Umem};
+use xskit_core::wire::{Link, MacAddr, UdpHeaders};
+use xskit_core::{Socket, SocketConfig};
+use xskit_net::Host;
+use xskit_rustix::{MmapMemory, RustixBackend};
+
+/// Frames of a UMEM.
+pub const FRAMES: usize = 4096;
+
+/// The UDP port that the XDP program takes.
+pub const PORT: u16 = 4433;
+
+/// The length of the packets, in bytes: the shortest Ethernet frame, without its checksum.
+pub const PACKET_LEN: usize = 60;
+
+/// A MAC address that nobody has: the kernel drops what is sent there first thing.
+const NOBODY: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xff]);
+
+/// A UMEM of [`FRAMES`] frames.
+///
+/// # Panics
+/// When there is no memory.
+#[must_use]
+pub fn umem(store: &mut FrameStore<FRAMES>) -> Umem<'_, MmapMemory> {
+    let size = FrameSize::DEFAULT;
+    let memory = MmapMemory::allocate(FRAMES * size.bytes() as usize, false).expect("memory");
+    Umem::new(memory, store, size).expect("as many frames as the store has")
+}
+
+/// A socket on the host's one queue. The kernel gets `fill_frames` frames to receive into.
+///
+/// # Panics
+/// When it can't be opened.
+#[must_use]
+pub fn socket<'u>(
+    host: &Host,
+    backend: &'u RustixBackend,
+    umem: &'u Umem<'u, MmapMemory>,
+    fill_frames: u32,
+) -> Socket<'u, RustixBackend> {
+    let config = SocketConfig {
+        fill_frames: Some(fill_frames),
+        ..SocketConfig::new(host.link.index, 0)
+    };
+    Socket::open(backend, umem, &config).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Has the XDP program bring [`PORT`] of the host to the socket, until what is returned is dropped.
+///
+/// # Panics
+/// When the program can't be loaded or attached.
+#[must_use = "dropping them takes the program off"]
+pub fn attach(host: &Host, socket: &Socket<'_, RustixBackend>) -> (XdpProgram, Attachment) {
+    use std::os::fd::AsFd;
+    let program = XdpProgram::load(1).unwrap_or_else(|error| panic!("{error}"));
+    program
+        .register_socket(0, socket.handle().as_fd())
+        .expect("registered");
+    program.take(PORT, None).expect("taken");
+    let attachment = program
+        .attach(host.link.index, AttachMode::Auto)
+        .unwrap_or_else(|error| panic!("{error}"));
+    (program, attachment)
+}
+
+/// Headers from nobody to `to`'s [`PORT`], so that an answer is dropped at once.
+#[must_use]
+pub fn headers_from_nobody(from: &Host, to: &Host) -> UdpHeaders {
+    let link = Link::new(NOBODY, MacAddr::new(to.mac));
+    UdpHeaders::new(link, (from.ipv4, 9).into(), (to.ipv4, PORT).into())
+}
+
+/// Headers from `from` to nobody: the other host drops the packet at once.
+#[must_use]
+pub fn headers_to_nobody(from: &Host, to: &Host) -> UdpHeaders {
+    let link = Link::new(MacAddr::new(from.mac), NOBODY);
+    UdpHeaders::new(link, (from.ipv4, 9).into(), (to.ipv4, PORT).into())
+}
+
+/// Writes a packet of [`PACKET_LEN`] bytes into the frame.
+///
+/// # Panics
+/// Never: frames and headers are of the sizes that they are.
+pub fn write(frame: &mut Frame<'_>, headers: &UdpHeaders) {
+    frame.set_range(0..PACKET_LEN).expect("inside the frame");
+    frame.fill(0);
+    headers
+        .emit(frame, PACKET_LEN - headers.header_len())
+        .expect("room for the headers");
+}
+
+/// Writes the packet into every free frame. A frame keeps its bytes when it is sent, so sending
+/// needs only to say where the packet is.
+pub fn write_all(umem: &Umem<'_, MmapMemory>, headers: &UdpHeaders) {
+    let frames: Vec<_> = std::iter::from_fn(|| umem.alloc())
+        .map(|mut frame| {
+            write(&mut frame, headers);
+            frame
+        })
+        .collect();
+    drop(frames);
+}

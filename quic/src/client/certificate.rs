@@ -1,0 +1,131 @@
+//! `CertificateProblem`: what is wrong with a server's certificate, and what to try.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use boring::ssl::SslRef;
+use boring::x509::{GeneralNameRef, X509, X509Ref, X509VerifyError};
+
+/// Why a server's certificate was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateProblem {
+    /// The name it was checked against.
+    pub server_name: String,
+    /// What is wrong.
+    pub kind: CertificateProblemKind,
+    /// BoringSSL's words for it.
+    pub detail: String,
+}
+
+/// What can be wrong with a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateProblemKind {
+    /// It is signed by nobody we trust.
+    Untrusted,
+    /// It is for other names.
+    Name {
+        /// The names it is for.
+        names: Vec<String>,
+    },
+    /// It is past its time.
+    Expired {
+        /// Its last moment.
+        until: String,
+    },
+    /// Its time has not come.
+    NotYetValid {
+        /// Its first moment.
+        from: String,
+    },
+    /// Something else.
+    Other,
+}
+
+impl CertificateProblem {
+    /// `None` if the certificate was not the problem.
+    pub(super) fn of(ssl: &SslRef, leaf: Option<&[u8]>, server_name: &str) -> Option<Self> {
+        let error = ssl.verify_result().err()?;
+        // What a connection says that got no certificate at all.
+        let leaf = X509::from_der(leaf?).ok()?;
+        Some(Self {
+            server_name: server_name.to_owned(),
+            kind: kind(error, &leaf),
+            detail: error.error_string().to_owned(),
+        })
+    }
+}
+
+fn kind(error: X509VerifyError, leaf: &X509Ref) -> CertificateProblemKind {
+    use CertificateProblemKind as Kind;
+    use X509VerifyError as E;
+    match error {
+        E::HOSTNAME_MISMATCH | E::IP_ADDRESS_MISMATCH => Kind::Name { names: names(leaf) },
+        E::CERT_HAS_EXPIRED => Kind::Expired {
+            until: leaf.not_after().to_string(),
+        },
+        E::CERT_NOT_YET_VALID => Kind::NotYetValid {
+            from: leaf.not_before().to_string(),
+        },
+        E::UNABLE_TO_GET_ISSUER_CERT
+        | E::UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+        | E::UNABLE_TO_VERIFY_LEAF_SIGNATURE
+        | E::DEPTH_ZERO_SELF_SIGNED_CERT
+        | E::SELF_SIGNED_CERT_IN_CHAIN
+        | E::CERT_SIGNATURE_FAILURE
+        | E::CERT_UNTRUSTED => Kind::Untrusted,
+        _ => Kind::Other,
+    }
+}
+
+fn names(leaf: &X509Ref) -> Vec<String> {
+    let Some(list) = leaf.subject_alt_names() else {
+        return Vec::new();
+    };
+    list.iter().filter_map(name).collect()
+}
+
+fn name(name: &GeneralNameRef) -> Option<String> {
+    if let Some(host) = name.dnsname() {
+        return Some(host.to_owned());
+    }
+    let octets = name.ipaddress()?;
+    let v4 = <[u8; 4]>::try_from(octets).map(|o| IpAddr::V4(Ipv4Addr::from(o)));
+    let v6 = <[u8; 16]>::try_from(octets).map(|o| IpAddr::V6(Ipv6Addr::from(o)));
+    v4.or(v6).ok().map(|address| address.to_string())
+}
+
+impl std::error::Error for CertificateProblem {}
+
+impl fmt::Display for CertificateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use CertificateProblemKind as Kind;
+        let Self { server_name, kind, detail } = self;
+        write!(f, "the certificate of {server_name} is refused: ")?;
+        match kind {
+            Kind::Untrusted => write!(
+                f,
+                "no trusted authority has signed it ({detail}). Name its authority by --ca FILE, \
+                 or check nothing at all by --insecure"
+            ),
+            Kind::Name { names } if names.is_empty() => write!(
+                f,
+                "it is for no name at all ({detail}). Only --insecure would accept it"
+            ),
+            Kind::Name { names } => write!(
+                f,
+                "it is for {} ({detail}). Use one of those names in the URL, or --insecure",
+                names.join(", ")
+            ),
+            Kind::Expired { until } => write!(
+                f,
+                "it was good until {until} ({detail}). Renew it on the server; is this machine's \
+                 clock right?"
+            ),
+            Kind::NotYetValid { from } => write!(
+                f,
+                "it is good only from {from} ({detail}). Are the clocks of both machines right?"
+            ),
+            Kind::Other => write!(f, "{detail}. --insecure would accept it all the same"),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `ClientEvent`: what a client has to tell.
+
+use quiche::h3::{Header, NameValue};
+
+use super::failure::{ConnectionEnd, RequestError};
+
+/// A request of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(super) u64);
+
+/// Something happened.
+#[derive(Debug)]
+pub enum ClientEvent {
+    /// The handshake is done, and the server is who it should be.
+    Connected,
+    /// The header fields of a response.
+    Response(RequestId, ResponseHead),
+    /// There are body bytes: call `read_body` until it gives none.
+    Body(RequestId),
+    /// The response is complete, and all of it has been read.
+    Finished(RequestId),
+    /// There will be no (more) response to this request; the connection goes on.
+    Failed(RequestId, RequestError),
+    /// The connection is over, and with it everything that was not finished. The last event.
+    Closed(ConnectionEnd),
+}
+
+/// A response's status and header fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// HTTP status, such as 200.
+    pub status: u16,
+    /// The body's length in bytes, if the server said.
+    pub content_length: Option<u64>,
+    /// All header fields, names in lower case, without `:status`.
+    pub fields: Vec<(String, String)>,
+}
+
+impl ResponseHead {
+    /// The first field of this name (lower case).
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let field = self.fields.iter().find(|(known, _)| known == name);
+        field.map(|(_, value)| value.as_str())
+    }
+
+    /// `None` when the fields are malformed (RFC 9114, section 4.1.2).
+    pub(super) fn parse(headers: &[Header]) -> Option<Self> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut status = None;
+        let mut fields = Vec::with_capacity(headers.len());
+        for header in headers {
+            match header.name() {
+                b":status" => status = Some(std::str::from_utf8(header.value()).ok()?),
+                [b':', ..] => return None,
+                name => fields.push((text(name), text(header.value()))),
+            }
+        }
+        let status = status?.parse().ok().filter(|s| (100..1000).contains(s))?;
+        let mut head = Self {
+            status,
+            content_length: None,
+            fields,
+        };
+        if let Some(length) = head.field("content-length") {
+            head.content_length = Some(length.parse().ok()?);
+        }
+        Some(head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(fields: &[(&str, &str)]) -> Option<ResponseHead> {
+        let header = |(n, v): &(&str, &str)| Header::new(n.as_bytes(), v.as_bytes());
+        let headers: Vec<Header> = fields.iter().map(header).collect();
+        ResponseHead::parse(&headers)
+    }
+
+    #[test]
+    fn a_head_needs_a_status_and_a_sane_length() {
+        let head = parse(&[(":status", "206"), ("content-length", "7"), ("etag", "x")]).unwrap();
+        assert_eq!((head.status, head.content_length, head.field("etag")), (206, Some(7), Some("x")));
+        assert_eq!(parse(&[(":status", "200")]).unwrap().content_length, None);
+        assert_eq!(parse(&[("content-length", "7")]), None);
+        assert_eq!(parse(&[(":status", "abc")]), None);
+        assert_eq!(parse(&[(":status", "99")]), None);
+        assert_eq!(parse(&[(":status", "200"), (":path", "/")]), None);
+        assert_eq!(parse(&[(":status", "200"), ("content-length", "-7")]), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! How requests and connections end, in words for the person in front of it.
+
+use std::time::Duration;
+
+use super::certificate::CertificateProblem;
+
+/// Why a connection is over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectionEnd {
+    /// This side closed it.
+    #[error("the connection was closed")]
+    ByUs,
+    /// The server closed it without an error.
+    #[error("the server closed the connection{}", quoted(.reason))]
+    ByServer {
+        /// The server's words; often empty.
+        reason: String,
+    },
+    /// The server's certificate was refused.
+    #[error(transparent)]
+    Certificate(CertificateProblem),
+    /// The handshake failed for another reason.
+    #[error("the TLS handshake failed here with alert {alert} ({}); the server's TLS is unusual or broken", alert_name(*.alert))]
+    Tls {
+        /// TLS alert sent to the server.
+        alert: u8,
+    },
+    /// The server gave up the handshake.
+    #[error("the server ended the TLS handshake with alert {alert} ({}){}", alert_name(*.alert), alert_hint(*.alert))]
+    TlsByServer {
+        /// TLS alert from the server.
+        alert: u8,
+    },
+    /// The server speaks QUIC, but no version that we do.
+    #[error("the server speaks no QUIC version that this client does (version 1)")]
+    Version,
+    /// Nothing came back while the handshake was under way.
+    #[error(
+        "no answer from the server within {after:?}: is it running, is the UDP port right, \
+         and does a firewall let UDP through?"
+    )]
+    Unreachable {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Answers came, but the handshake did not finish in time.
+    #[error("the handshake was not finished within {after:?}: the server answers, but slowly, or many packets are lost")]
+    HandshakeTimeout {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Nothing came for the idle timeout.
+    #[error("nothing came from the server for {after:?}: it, or the path to it, is gone")]
+    IdleTimeout {
+        /// The idle timeout.
+        after: Duration,
+    },
+    /// The server takes no more connections.
+    #[error("the server refused the connection{}; try again later", quoted(.reason))]
+    Refused {
+        /// The server's words; often empty.
+        reason: String,
+    },
+    /// The server no longer knows the connection: a stateless reset.
+    #[error("the server reset the connection: it has lost its state, most likely it was restarted")]
+    Reset,
+    /// The server closed it with an error.
+    #[error("the server closed the connection with {} error 0x{code:x}{}", layer(*.http), quoted(.reason))]
+    ErrorByServer {
+        /// Whether the code is HTTP/3's (RFC 9114, section 8.1) or QUIC's (RFC 9000, section 20).
+        http: bool,
+        /// The code.
+        code: u64,
+        /// The server's words; often empty.
+        reason: String,
+    },
+    /// The server broke the protocol.
+    #[error("the server broke the protocol: closed with {} error 0x{code:x}", layer(*.http))]
+    Protocol {
+        /// Whether the code is HTTP/3's or QUIC's.
+        http: bool,
+        /// The code sent to the server.
+        code: u64,
+    },
+}
+
+/// Why a request came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The server cut the response off.
+    #[error(
+        "the server cut the response off after {received} bytes (HTTP/3 error 0x{code:x}{})",
+        reset_hint(*.code)
+    )]
+    Reset {
+        /// HTTP/3 error code.
+        code: u64,
+        /// Body bytes read before that.
+        received: u64,
+    },
+    /// The response ended before, or went past, the length it had announced.
+    #[error("the response has {received} bytes, but its content-length is {announced}")]
+    Length {
+        /// `content-length`.
+        announced: u64,
+        /// Body bytes read.
+        received: u64,
+    },
+    /// The response's header fields make no sense.
+    #[error("the server's response header is malformed")]
+    Malformed,
+    /// The server is going away, and did not process the request.
+    #[error("the server is shutting down and did not answer; ask again on a new connection")]
+    GoingAway,
+    /// The transport could not carry the request.
+    #[error("the request can't be sent: {0}")]
+    Send(quiche::h3::Error),
+}
+
+fn layer(http: bool) -> &'static str {
+    if http { "HTTP/3" } else { "QUIC" }
+}
+
+fn quoted(reason: &str) -> String {
+    match reason {
+        "" => String::new(),
+        reason => format!(": {reason:?}"),
+    }
+}
+
+fn reset_hint(code: u64) -> &'static str {
+    match code {
+        0x102 => ", internal error: the file may have changed meanwhile",
+        0x10b => ", rejected: ask again",
+        _ => "",
+    }
+}
+
+/// The alerts a QUIC handshake can end with (RFC 8446, section 6).
+fn alert_name(alert: u8) -> &'static str {
+    match alert {
+        10 => "unexpected message",
+        40 => "handshake failure",
+        42 => "bad certificate",
+        43 => "unsupported certificate",
+        44 => "certificate revoked",
+        45 => "certificate expired",
+        46 => "certificate unknown",
+        47 => "illegal parameter",
+        48 => "unknown authority",
+        50 => "decode error",
+        51 => "decrypt error",
+        70 => "protocol version",
+        80 => "internal error",
+        109 => "missing extension",
+        112 => "unrecognized name",
+        116 => "certificate required",
+        120 => "no application protocol",
+        _ => "see RFC 8446, section 6",
+    }
+}
+
+fn alert_hint(alert: u8) -> &'static str {
+    match alert {
+        112 => ": it has no certificate for that name",
+        116 => ": it wants a certificate from the client",
+        120 => ": it speaks QUIC, but not HTTP/3",
+        _ => "",
+    }
+}

@@ -1,0 +1,463 @@
+//! `Client`: one connection to a server, without sockets or threads.
+//!
+//! ```text
+//! get() -> requests waiting -> streams -> events: Response, Body, Finished or Failed
+//! handle_datagram -> ack clock -> poll_transmit asks quiche only when an answer is due
+//! ```
+
+mod acks;
+mod certificate;
+mod config;
+mod event;
+mod failure;
+mod requests;
+mod stats;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use quiche::{ConnectionId, RecvInfo, h3};
+
+pub use acks::AckPolicy;
+pub use certificate::{CertificateProblem, CertificateProblemKind};
+pub use config::{ClientConfig, Trust};
+pub use event::{ClientEvent, RequestId, ResponseHead};
+pub use failure::{ConnectionEnd, RequestError};
+pub use stats::ClientStats;
+
+use crate::error::SetupError;
+use crate::http::ByteRange;
+use crate::stream_buffer::Quic;
+use crate::transmit::Transmit;
+use acks::AckClock;
+use config::Name;
+use requests::Requests;
+
+/// Length of the id that the server puts into each packet to us, in bytes.
+const LOCAL_CID_BYTES: usize = 8;
+
+/// Header fields of a response may be this large together, uncompressed.
+const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
+
+/// The TLS alerts lie here among the QUIC error codes (RFC 9001, section 4.8).
+const TLS_ALERTS: std::ops::Range<u64> = 0x100..0x200;
+
+/// An HTTP/3 client over datagrams that the caller moves.
+///
+/// Give every received UDP payload to [`handle_datagram`](Self::handle_datagram); then take
+/// events by [`poll_event`](Self::poll_event) and body bytes by [`read_body`](Self::read_body);
+/// then call [`poll_transmit`](Self::poll_transmit) until it returns `None`. When the time
+/// that [`poll_timeout`](Self::poll_timeout) names is reached, call
+/// [`handle_timeout`](Self::handle_timeout), and the others again.
+///
+/// The `now` arguments drive what this crate times: the handshake limit and held back
+/// acknowledgements. quiche's own loss detection reads the clock itself, so `now` must be
+/// the real time.
+pub struct Client<L> {
+    quic: Box<Quic>,
+    h3: Option<h3::Connection>,
+    h3_config: h3::Config,
+    requests: Requests,
+    events: VecDeque<ClientEvent>,
+    acks: AckClock,
+    link: L,
+    server_name: String,
+    handshake_timeout: Duration,
+    idle_timeout: Duration,
+    /// Until the handshake is done: when to give it up.
+    handshake_deadline: Option<Instant>,
+    /// Something happened that was not looked at yet.
+    dirty: bool,
+    /// In the middle of writing what is due.
+    flushing: bool,
+    verdict: Verdict,
+    counters: ClientStats,
+}
+
+/// What is known about the connection's end besides what quiche knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Open,
+    ClosedByUs,
+    HandshakeExpired,
+    WrongVersion,
+    /// The `Closed` event was given out.
+    Told,
+}
+
+impl<L> std::fmt::Debug for Client<L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("server_name", &self.server_name)
+            .field("established", &self.quic.is_established())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<L: Copy> Client<L> {
+    /// Prepares a connection from `local` to `peer`; the first
+    /// [`poll_transmit`](Self::poll_transmit) begins the handshake.
+    ///
+    /// `link` is the link-layer way to `peer`; see [`set_link`](Self::set_link).
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`]: the name, the trusted certificates or a setting can't be used.
+    pub fn new(
+        config: &ClientConfig,
+        local: SocketAddr,
+        peer: SocketAddr,
+        link: L,
+        now: Instant,
+    ) -> Result<Self, SetupError> {
+        let mut h3_config = h3::Config::new()?;
+        h3_config.set_max_field_section_size(MAX_FIELD_SECTION_BYTES);
+        Ok(Self {
+            quic: Box::new(connect(config, local, peer)?),
+            h3: None,
+            h3_config,
+            requests: Requests::new(config.authority.clone()),
+            events: VecDeque::new(),
+            acks: AckClock::new(config.acks),
+            link,
+            server_name: config.server_name.clone(),
+            handshake_timeout: config.handshake_timeout,
+            idle_timeout: config.transport.idle_timeout,
+            handshake_deadline: Some(now + config.handshake_timeout),
+            dirty: false,
+            flushing: false,
+            verdict: Verdict::Open,
+            counters: ClientStats::default(),
+        })
+    }
+
+    /// Changes the link-layer way to the server, when routes or neighbours have changed.
+    pub fn set_link(&mut self, link: L) {
+        self.link = link;
+    }
+
+    /// Asks for a path (percent-encoded, beginning with a slash), or a part of it. It goes
+    /// out as soon as the handshake is done and the server allows another stream.
+    pub fn get(&mut self, path: &str, range: Option<ByteRange>) -> RequestId {
+        self.dirty = true;
+        self.requests.add(path, range)
+    }
+
+    /// Takes in a UDP payload, decrypting it where it lies. `from` is the server, `to` the
+    /// local address it was sent to. The bytes are scrambled.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        to: SocketAddr,
+    ) {
+        self.counters.datagrams_in += 1;
+        self.counters.bytes_in += datagram.len() as u64;
+        if !self.quic.is_established() {
+            // Each step of the handshake wants its answer at once.
+            self.acks.urge();
+        }
+        let before = self.quic.stats().recv;
+        match self.quic.recv(datagram, RecvInfo { from, to }) {
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(%error, "the connection to the server failed");
+                if error == quiche::Error::UnknownVersion && self.verdict == Verdict::Open {
+                    self.verdict = Verdict::WrongVersion;
+                }
+                self.acks.urge();
+            }
+        }
+        if self.quic.stats().recv > before {
+            self.acks.received(now);
+        } else {
+            self.counters.datagrams_ignored += 1;
+        }
+        if self.quic.is_established() {
+            self.handshake_deadline = None;
+        }
+        self.dirty = true;
+    }
+
+    /// The next event. `None`: nothing new until a datagram arrives or a timeout is handled.
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.service();
+        if self.events.is_empty() {
+            self.tell_end();
+        }
+        self.events.pop_front()
+    }
+
+    /// Reads body bytes of a response that has had its `Body` event; 0 when there are none
+    /// now. Reading is what lets the server send more.
+    pub fn read_body(&mut self, request: RequestId, buf: &mut [u8]) -> usize {
+        let Some(h3) = &mut self.h3 else {
+            return 0;
+        };
+        let read = self.requests.read_body(h3, &mut self.quic, request, buf);
+        if read > 0 {
+            self.counters.body_bytes += read as u64;
+            // The end may have been read.
+            self.dirty = true;
+        }
+        read
+    }
+
+    /// Writes the next datagram to send into `out`, sealed there. `None`: nothing to send
+    /// until a datagram arrives or the timeout is reached.
+    ///
+    /// `out` must hold `max_udp_payload_bytes` of the configuration. What only acknowledges
+    /// is held back as [`AckPolicy`] says, so calling this after every few received
+    /// datagrams costs little; `poll_timeout` then names the time by which to call again.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
+        self.service();
+        if !self.flushing && !self.acks.is_due(now) {
+            return None;
+        }
+        let Some((len, info)) = self.send(out) else {
+            self.flushing = false;
+            self.acks.flushed();
+            return None;
+        };
+        self.flushing = true;
+        self.counters.datagrams_out += 1;
+        self.counters.bytes_out += len as u64;
+        Some(Transmit {
+            len,
+            from: info.from,
+            to: info.to,
+            link: self.link,
+        })
+    }
+
+    fn send(&mut self, out: &mut [u8]) -> Option<(usize, quiche::SendInfo)> {
+        match self.quic.send(out) {
+            Ok(sent) => Some(sent),
+            Err(quiche::Error::Done) => None,
+            Err(error) => {
+                tracing::debug!(%error, "the connection to the server can't send");
+                self.dirty = true;
+                let code = quiche::WireErrorCode::InternalError as u64;
+                // Refused when it is closing already, for example after a failed handshake.
+                let _ = self.quic.close(false, code, b"");
+                self.quic.send(out).ok()
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.quic.is_closed() {
+            return None;
+        }
+        let timers = [
+            self.quic.timeout_instant(),
+            self.handshake_deadline,
+            self.acks.deadline(),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Does what is due at `now`. Then look for events and transmits.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.quic.timeout_instant().is_some_and(|due| due <= now) {
+            self.quic.on_timeout();
+            self.acks.urge();
+            self.dirty = true;
+        }
+        if self.handshake_deadline.is_some_and(|due| due <= now) {
+            self.handshake_deadline = None;
+            self.end(Verdict::HandshakeExpired);
+        }
+    }
+
+    /// Ends the connection, telling the server. Call [`poll_transmit`](Self::poll_transmit)
+    /// once more until it returns `None`.
+    pub fn close(&mut self, _now: Instant) {
+        self.end(Verdict::ClosedByUs);
+    }
+
+    fn end(&mut self, verdict: Verdict) {
+        if self.verdict == Verdict::Open {
+            self.verdict = verdict;
+        }
+        let code = h3::WireErrorCode::NoError as u64;
+        let _ = self.quic.close(true, code, b"");
+        self.acks.urge();
+        self.dirty = true;
+    }
+
+    /// Whether the handshake is done.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.quic.is_established() && !self.is_over()
+    }
+
+    /// Whether the connection is over: the client can be dropped once
+    /// [`poll_transmit`](Self::poll_transmit) has nothing more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let quic = &self.quic;
+        quic.is_closed() || quic.is_draining() || quic.local_error().is_some()
+    }
+
+    /// The counters so far.
+    #[must_use]
+    pub fn stats(&self) -> ClientStats {
+        let mut stats = self.counters;
+        let quic = self.quic.stats();
+        stats.packets_sent = quic.sent as u64;
+        stats.packets_received = quic.recv as u64;
+        stats.packets_lost = quic.lost as u64;
+        stats.packets_retransmitted = quic.retrans as u64;
+        if let Some(path) = self.quic.path_stats().find(|path| path.active) {
+            stats.rtt = path.rtt;
+            stats.min_rtt = path.min_rtt.unwrap_or_default();
+            stats.congestion_window_bytes = path.cwnd;
+            stats.udp_payload_bytes = path.pmtu;
+        }
+        stats
+    }
+
+    /// Starts HTTP/3, sends waiting requests, and turns what came in into events.
+    fn service(&mut self) {
+        if !std::mem::take(&mut self.dirty) {
+            return;
+        }
+        while self.quic.path_event_next().is_some() {}
+        if self.h3.is_none() && self.quic.is_established() && !self.is_over() {
+            match h3::Connection::with_transport(&mut self.quic, &self.h3_config) {
+                Ok(h3) => {
+                    self.h3 = Some(h3);
+                    self.events.push_back(ClientEvent::Connected);
+                    self.acks.urge();
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "HTTP/3 can't start");
+                    let code = h3::WireErrorCode::GeneralProtocolError as u64;
+                    let _ = self.quic.close(true, code, b"HTTP/3 can't start");
+                }
+            }
+        }
+        let Some(h3) = &mut self.h3 else {
+            return;
+        };
+        if self.requests.send(h3, &mut self.quic, &mut self.events) {
+            self.acks.urge();
+        }
+        self.requests.poll(h3, &mut self.quic, &mut self.events);
+    }
+
+    /// Gives out the `Closed` event, once, when everything that came before it was read.
+    fn tell_end(&mut self) {
+        if self.verdict == Verdict::Told || !self.is_over() {
+            return;
+        }
+        let ended_here = self.quic.local_error().is_some();
+        if self.quic.is_readable() && !ended_here && !self.quic.is_closed() {
+            return;
+        }
+        let end = self.how_it_ended();
+        self.verdict = Verdict::Told;
+        self.events.push_back(ClientEvent::Closed(end));
+    }
+
+    fn how_it_ended(&mut self) -> ConnectionEnd {
+        let established = self.quic.is_established();
+        let after = match established {
+            true => self.idle_timeout,
+            false => self.handshake_timeout,
+        };
+        match self.verdict {
+            Verdict::ClosedByUs => return ConnectionEnd::ByUs,
+            Verdict::WrongVersion => return ConnectionEnd::Version,
+            Verdict::HandshakeExpired if self.quic.stats().recv == 0 => {
+                return ConnectionEnd::Unreachable { after };
+            }
+            Verdict::HandshakeExpired => return ConnectionEnd::HandshakeTimeout { after },
+            Verdict::Open | Verdict::Told => {}
+        }
+        if let Some(error) = self.quic.peer_error() {
+            return ended_by_server(error);
+        }
+        if self.quic.is_timed_out() {
+            let after = self.idle_timeout;
+            return match established {
+                true => ConnectionEnd::IdleTimeout { after },
+                false => ConnectionEnd::Unreachable { after },
+            };
+        }
+        match self.quic.local_error().map(|e| (e.is_app, e.error_code)) {
+            Some((false, code)) if TLS_ALERTS.contains(&code) => self.tls_failure(code),
+            Some((http, code)) => ConnectionEnd::Protocol { http, code },
+            None => ConnectionEnd::Reset,
+        }
+    }
+
+    fn tls_failure(&mut self, code: u64) -> ConnectionEnd {
+        let leaf = self.quic.peer_cert().map(<[u8]>::to_vec);
+        let ssl = (*self.quic).as_mut();
+        match CertificateProblem::of(ssl, leaf.as_deref(), &self.server_name) {
+            Some(problem) => ConnectionEnd::Certificate(problem),
+            None => ConnectionEnd::Tls { alert: alert(code) },
+        }
+    }
+}
+
+fn ended_by_server(error: &quiche::ConnectionError) -> ConnectionEnd {
+    const REFUSED: u64 = quiche::WireErrorCode::ConnectionRefused as u64;
+    const NO_ERROR: u64 = quiche::WireErrorCode::NoError as u64;
+    const H3_NO_ERROR: u64 = h3::WireErrorCode::NoError as u64;
+    let reason = String::from_utf8_lossy(&error.reason).into_owned();
+    match (error.is_app, error.error_code) {
+        (false, NO_ERROR) | (true, H3_NO_ERROR) => ConnectionEnd::ByServer { reason },
+        (false, REFUSED) => ConnectionEnd::Refused { reason },
+        (false, code) if TLS_ALERTS.contains(&code) => ConnectionEnd::TlsByServer {
+            alert: alert(code),
+        },
+        (http, code) => ConnectionEnd::ErrorByServer { http, code, reason },
+    }
+}
+
+/// The TLS alert in the low byte of a code among [`TLS_ALERTS`].
+fn alert(code: u64) -> u8 {
+    code.to_le_bytes()[0]
+}
+
+/// A quiche connection that checks the certificate against the configured name.
+///
+/// quiche checks host names when it is given one, and sends it as SNI. An IP address must not
+/// be in SNI (RFC 6066, section 3), and is compared with the certificate's IP names: quiche is
+/// given no name then, and BoringSSL is told the address.
+fn connect(
+    config: &ClientConfig,
+    local: SocketAddr,
+    peer: SocketAddr,
+) -> Result<Quic, SetupError> {
+    let name = config.name()?;
+    let tls = config.tls_context()?;
+    let version = quiche::PROTOCOL_VERSION;
+    let mut quic_config = quiche::Config::with_boring_ssl_ctx_builder(version, tls)?;
+    quic_config.verify_peer(!matches!(config.trust, Trust::Anyone));
+    config.transport.apply(&mut quic_config)?;
+    let mut id = [0; LOCAL_CID_BYTES];
+    boring::rand::rand_bytes(&mut id).map_err(|_| quiche::Error::CryptoFail)?;
+    let id = ConnectionId::from_ref(&id);
+    let host = match name {
+        Name::Host(host) => Some(host),
+        Name::Address(_) => None,
+    };
+    let mut quic: Quic =
+        quiche::connect_with_buffer_factory(host, &id, local, peer, &mut quic_config)?;
+    if let Name::Address(address) = name {
+        let step = "the server's address";
+        quic.as_mut()
+            .verify_param_mut()
+            .set_ip(address)
+            .map_err(|source| SetupError::Tls { step, source })?;
+    }
+    Ok(quic)
+}

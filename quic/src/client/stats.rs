@@ -1,0 +1,36 @@
+//! `ClientStats`: what a client has done.
+
+use std::time::Duration;
+
+/// A snapshot of a client's counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientStats {
+    /// UDP payloads received.
+    pub datagrams_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Of those, datagrams in which nothing was new and authentic.
+    pub datagrams_ignored: u64,
+    /// UDP payloads written.
+    pub datagrams_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Body bytes read by the application.
+    pub body_bytes: u64,
+    /// QUIC packets sent.
+    pub packets_sent: u64,
+    /// QUIC packets received and authentic.
+    pub packets_received: u64,
+    /// Own packets taken for lost.
+    pub packets_lost: u64,
+    /// Own packets sent with data that had been sent before.
+    pub packets_retransmitted: u64,
+    /// Smoothed round-trip time, acknowledgement delays taken off.
+    pub rtt: Duration,
+    /// The shortest round-trip time seen.
+    pub min_rtt: Duration,
+    /// Congestion window in bytes.
+    pub congestion_window_bytes: usize,
+    /// The largest UDP payload in use on the path.
+    pub udp_payload_bytes: usize,
+}

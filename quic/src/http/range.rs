@@ -1,0 +1,126 @@
+//! `ByteRange`: one range of a `Range` header field (RFC 9110, section 14).
+
+use std::fmt;
+
+/// A range of bytes, as asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteRange {
+    /// From this offset to the end: `bytes=500-`.
+    From(u64),
+    /// From the first offset to the second, which is included: `bytes=0-499`.
+    Inclusive(u64, u64),
+    /// The last so many bytes: `bytes=-500`.
+    Last(u64),
+}
+
+/// Part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Offset of its first byte.
+    pub(crate) start: u64,
+    /// Its length in bytes.
+    pub(crate) len: u64,
+}
+
+impl ByteRange {
+    /// Reads a `Range` field. `None` for what a server may and this one does ignore: another
+    /// unit, several ranges, or anything malformed.
+    pub(crate) fn parse(field: &str) -> Option<Self> {
+        let (unit, ranges) = field.split_once('=')?;
+        if !unit.trim().eq_ignore_ascii_case("bytes") {
+            return None;
+        }
+        let (first, last) = ranges.trim().split_once('-')?;
+        match (first, last) {
+            ("", last) => Some(Self::Last(offset(last)?)),
+            (first, "") => Some(Self::From(offset(first)?)),
+            (first, last) => {
+                let (first, last) = (offset(first)?, offset(last)?);
+                (first <= last).then_some(Self::Inclusive(first, last))
+            }
+        }
+    }
+
+    /// What of a file of `size` bytes is meant; `None` if none of it (status 416).
+    pub(crate) fn within(self, size: u64) -> Option<Span> {
+        let (start, end) = match self {
+            Self::From(first) => (first, size),
+            Self::Inclusive(first, last) => (first, last.saturating_add(1).min(size)),
+            Self::Last(len) => (size.saturating_sub(len), size),
+        };
+        let len = end.checked_sub(start).filter(|len| *len > 0)?;
+        Some(Span { start, len })
+    }
+}
+
+/// An offset is digits only: `parse` alone would take a sign. One past 2^64 is past any file.
+fn offset(digits: &str) -> Option<u64> {
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some(digits.parse().unwrap_or(u64::MAX))
+}
+
+impl fmt::Display for ByteRange {
+    /// The field's value, as in `bytes=0-499`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::From(first) => write!(f, "bytes={first}-"),
+            Self::Inclusive(first, last) => write!(f, "bytes={first}-{last}"),
+            Self::Last(len) => write!(f, "bytes=-{len}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(field: &str, size: u64) -> Option<(u64, u64)> {
+        let span = ByteRange::parse(field).unwrap().within(size)?;
+        Some((span.start, span.len))
+    }
+
+    #[test]
+    fn ranges_are_cut_to_the_file() {
+        assert_eq!(span("bytes=0-0", 10), Some((0, 1)));
+        assert_eq!(span("bytes=3-", 10), Some((3, 7)));
+        assert_eq!(span("bytes=3-5", 10), Some((3, 3)));
+        assert_eq!(span("bytes=3-99", 10), Some((3, 7)));
+        assert_eq!(span("bytes=-4", 10), Some((6, 4)));
+        assert_eq!(span("bytes=-40", 10), Some((0, 10)));
+        assert_eq!(span("bytes=9-18446744073709551615", 10), Some((9, 1)));
+        assert_eq!(span("bytes=0-99999999999999999999999", 10), Some((0, 10)));
+    }
+
+    #[test]
+    fn a_range_outside_the_file_is_unsatisfiable() {
+        for (field, size) in [
+            ("bytes=10-", 10),
+            ("bytes=10-20", 10),
+            ("bytes=-0", 10),
+            ("bytes=0-", 0),
+            ("bytes=-5", 0),
+            ("bytes=99999999999999999999999-", 10),
+        ] {
+            assert_eq!(span(field, size), None, "{field} of {size}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_byte_range_is_ignored() {
+        for field in [
+            "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=+1-2", "bytes=5-3", "bytes=1-2,4-5",
+            "lines=1-2", "bytes=1", "bytes=--1", "bytes=1-2-3",
+        ] {
+            assert_eq!(ByteRange::parse(field), None, "{field}");
+        }
+    }
+
+    #[test]
+    fn written_as_read() {
+        for field in ["bytes=7-", "bytes=0-499", "bytes=-500"] {
+            assert_eq!(ByteRange::parse(field).unwrap().to_string(), field);
+        }
+    }
+}

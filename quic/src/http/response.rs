@@ -1,0 +1,291 @@
+//! `Response`: what a request is answered with.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use quiche::h3::Header;
+
+use super::range::{ByteRange, Span};
+use super::request::{BadRequest, Method, Request};
+use super::root::{Document, Missing, Root};
+
+/// Status, header fields, and the body.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<Header>,
+    pub(crate) body: Body,
+}
+
+/// What follows the header fields.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// Nothing: HEAD, 304, or an empty file.
+    Empty,
+    /// A few words about what went wrong.
+    Text(&'static str),
+    /// Part of a file.
+    File {
+        /// The file.
+        fd: OwnedFd,
+        /// Which part; never empty.
+        span: Span,
+    },
+}
+
+impl Response {
+    /// Answers a request's header fields.
+    pub(crate) fn to(headers: &[Header], root: &Root) -> Self {
+        match Request::parse(headers) {
+            Err(BadRequest(why)) => Self::words(400, why, Method::Get),
+            Ok(request) if request.method == Method::Other => {
+                let mut response = Self::words(405, "only GET and HEAD are served", Method::Get);
+                response.field("allow", "GET, HEAD");
+                response
+            }
+            Ok(request) => match root.document(request.path) {
+                Ok(document) => Self::document(&request, document),
+                Err(missing) => {
+                    let (status, why) = explain(missing);
+                    Self::words(status, why, request.method)
+                }
+            },
+        }
+    }
+
+    fn document(request: &Request<'_>, document: Document) -> Self {
+        if unchanged(request, &document) {
+            let mut response = Self::new(304);
+            response.validators(&document);
+            return response;
+        }
+        let whole = Span {
+            start: 0,
+            len: document.size,
+        };
+        let (status, span) = match wanted_range(request, &document) {
+            None => (200, whole),
+            Some(range) => match range.within(document.size) {
+                Some(span) => (206, span),
+                None => return Self::unsatisfiable(&document),
+            },
+        };
+        let mut response = Self::new(status);
+        response.field("content-length", &span.len.to_string());
+        response.field("content-type", &document.content_type);
+        response.field("accept-ranges", "bytes");
+        response.validators(&document);
+        if status == 206 {
+            let last = span.start + span.len - 1;
+            let range = format!("bytes {}-{last}/{}", span.start, document.size);
+            response.field("content-range", &range);
+        }
+        if request.method == Method::Get && span.len > 0 {
+            response.body = Body::File {
+                fd: document.fd,
+                span,
+            };
+        }
+        response
+    }
+
+    fn unsatisfiable(document: &Document) -> Self {
+        let mut response = Self::words(416, "the range lies outside of the file", Method::Get);
+        response.field("content-range", &format!("bytes */{}", document.size));
+        response
+    }
+
+    fn words(status: u16, words: &'static str, method: Method) -> Self {
+        let mut response = Self::new(status);
+        response.field("content-length", &words.len().to_string());
+        response.field("content-type", "text/plain; charset=utf-8");
+        if method == Method::Get {
+            response.body = Body::Text(words);
+        }
+        response
+    }
+
+    fn new(status: u16) -> Self {
+        let mut response = Self {
+            status,
+            headers: Vec::with_capacity(8),
+            body: Body::Empty,
+        };
+        response.field(":status", &status.to_string());
+        response.field("server", concat!("xskit/", env!("CARGO_PKG_VERSION")));
+        response
+    }
+
+    fn validators(&mut self, document: &Document) {
+        self.field("etag", &document.etag);
+        self.field("last-modified", &httpdate::fmt_http_date(document.modified));
+    }
+
+    fn field(&mut self, name: &str, value: &str) {
+        self.headers.push(Header::new(name.as_bytes(), value.as_bytes()));
+    }
+}
+
+fn explain(missing: Missing) -> (u16, &'static str) {
+    match missing {
+        Missing::Malformed => (400, "the path can't be a file's name"),
+        Missing::NotFound => (404, "no such file"),
+        Missing::Forbidden => (403, "this file is not served"),
+        Missing::Busy => (503, "the server has too many files open; try again"),
+        Missing::Failed => (500, "the file can't be read"),
+    }
+}
+
+/// RFC 9110, section 13.2.2: a tag condition decides; a date condition only in its absence.
+fn unchanged(request: &Request<'_>, document: &Document) -> bool {
+    if let Some(tags) = request.if_none_match {
+        let weak = |tag: &str| tag.trim().trim_start_matches("W/") == document.etag;
+        return tags.trim() == "*" || tags.split(',').any(weak);
+    }
+    request
+        .if_modified_since
+        .and_then(|date| httpdate::parse_http_date(date).ok())
+        .is_some_and(|date| whole_seconds(document.modified) <= date)
+}
+
+/// The range, unless `If-Range` says that the client's copy is of another version.
+/// A range on HEAD means nothing (RFC 9110, section 14.2).
+fn wanted_range(request: &Request<'_>, document: &Document) -> Option<ByteRange> {
+    if request.method != Method::Get {
+        return None;
+    }
+    let range = ByteRange::parse(request.range?)?;
+    match request.if_range {
+        None => Some(range),
+        Some(tag) if tag == document.etag => Some(range),
+        Some(date) => {
+            let date = httpdate::parse_http_date(date).ok()?;
+            (date == whole_seconds(document.modified)).then_some(range)
+        }
+    }
+}
+
+/// An HTTP date has no fractions.
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quiche::h3::NameValue;
+
+    const SIZE: u64 = 1000;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("f.bin"), vec![7; SIZE as usize]).unwrap();
+        std::fs::write(dir.path().join("empty"), "").unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        (dir, root)
+    }
+
+    fn ask(root: &Root, method: &str, path: &str, extra: &[(&str, &str)]) -> Response {
+        let mut fields = vec![
+            (":method", method),
+            (":scheme", "https"),
+            (":authority", "h"),
+            (":path", path),
+        ];
+        fields.extend_from_slice(extra);
+        let header = |(n, v): &(&str, &str)| Header::new(n.as_bytes(), v.as_bytes());
+        let headers: Vec<Header> = fields.iter().map(header).collect();
+        Response::to(&headers, root)
+    }
+
+    fn field(response: &Response, name: &str) -> Option<String> {
+        let header = response.headers.iter().find(|h| h.name() == name.as_bytes())?;
+        Some(String::from_utf8(header.value().to_vec()).unwrap())
+    }
+
+    fn span(response: &Response) -> Option<(u64, u64)> {
+        match &response.body {
+            Body::File { span, .. } => Some((span.start, span.len)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn get_and_head_differ_only_in_the_body() {
+        let (_dir, root) = root();
+        let get = ask(&root, "GET", "/f.bin", &[]);
+        let head = ask(&root, "HEAD", "/f.bin", &[]);
+        assert_eq!(get.headers, head.headers);
+        assert_eq!(span(&get), Some((0, SIZE)));
+        assert!(matches!(head.body, Body::Empty));
+        assert_eq!(field(&get, "content-length").unwrap(), "1000");
+        assert_eq!(field(&get, "accept-ranges").unwrap(), "bytes");
+        assert_eq!(field(&get, "content-type").unwrap(), "application/octet-stream");
+        let empty = ask(&root, "GET", "/empty", &[]);
+        assert_eq!((empty.status, span(&empty)), (200, None));
+        assert_eq!(field(&empty, "content-length").unwrap(), "0");
+    }
+
+    #[test]
+    fn ranges() {
+        let (_dir, root) = root();
+        let get = |range| ask(&root, "GET", "/f.bin", &[("range", range)]);
+        let part = get("bytes=10-19");
+        assert_eq!((part.status, span(&part)), (206, Some((10, 10))));
+        assert_eq!(field(&part, "content-range").unwrap(), "bytes 10-19/1000");
+        assert_eq!(field(&part, "content-length").unwrap(), "10");
+        let outside = get("bytes=1000-");
+        assert_eq!(outside.status, 416);
+        assert_eq!(field(&outside, "content-range").unwrap(), "bytes */1000");
+        for ignored in ["bytes=1-2,5-6", "lines=1-2", "bytes=9-1"] {
+            assert_eq!(get(ignored).status, 200, "{ignored}");
+        }
+        let head = ask(&root, "HEAD", "/f.bin", &[("range", "bytes=0-1")]);
+        assert_eq!(head.status, 200);
+    }
+
+    #[test]
+    fn if_range_wants_the_same_version() {
+        let (_dir, root) = root();
+        let first = ask(&root, "GET", "/f.bin", &[]);
+        let (etag, date) = (field(&first, "etag").unwrap(), field(&first, "last-modified").unwrap());
+        let status = |validator: &str| {
+            let fields = [("range", "bytes=0-1"), ("if-range", validator)];
+            ask(&root, "GET", "/f.bin", &fields).status
+        };
+        assert_eq!(status(&etag), 206);
+        assert_eq!(status(&date), 206);
+        assert_eq!(status("\"another\""), 200);
+        assert_eq!(status(&format!("W/{etag}")), 200);
+        assert_eq!(status("Thu, 01 Jan 1970 00:00:00 GMT"), 200);
+    }
+
+    #[test]
+    fn conditional_requests() {
+        let (_dir, root) = root();
+        let first = ask(&root, "GET", "/f.bin", &[]);
+        let (etag, date) = (field(&first, "etag").unwrap(), field(&first, "last-modified").unwrap());
+        let status = |fields: &[(&str, &str)]| ask(&root, "GET", "/f.bin", fields).status;
+        assert_eq!(status(&[("if-none-match", &etag)]), 304);
+        assert_eq!(status(&[("if-none-match", &format!("\"x\", W/{etag}"))]), 304);
+        assert_eq!(status(&[("if-none-match", "*")]), 304);
+        assert_eq!(status(&[("if-none-match", "\"x\"")]), 200);
+        assert_eq!(status(&[("if-modified-since", &date)]), 304);
+        assert_eq!(status(&[("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT")]), 200);
+        assert_eq!(status(&[("if-modified-since", &date), ("if-none-match", "\"x\"")]), 200);
+    }
+
+    #[test]
+    fn errors_have_statuses() {
+        let (_dir, root) = root();
+        assert_eq!(ask(&root, "GET", "/nothing", &[]).status, 404);
+        assert_eq!(ask(&root, "GET", "/../x", &[]).status, 403);
+        assert_eq!(ask(&root, "GET", "/%00", &[]).status, 400);
+        assert_eq!(Response::to(&[], &root).status, 400);
+        assert!(matches!(ask(&root, "HEAD", "/nothing", &[]).body, Body::Empty));
+        let post = ask(&root, "POST", "/f.bin", &[]);
+        assert_eq!(post.status, 405);
+        assert_eq!(field(&post, "allow").unwrap(), "GET, HEAD");
+    }
+}

@@ -1,0 +1,227 @@
+//! Datagrams of no known connection: new clients, other versions, and noise.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use quiche::{ConnectionId, RetryConnectionIds};
+
+use super::cid::{Cid, LOCAL_CID_BYTES};
+use super::connection::{Connection, Received};
+use super::header::{Header, is_initial};
+use super::{Origin, Server};
+use crate::stream_buffer::Quic;
+use crate::transport::MIN_UDP_PAYLOAD_BYTES;
+
+/// The shortest first destination id that a client may choose (RFC 9000, section 7.2).
+const MIN_INITIAL_DCID_BYTES: usize = 8;
+
+/// A first packet whose form is right.
+#[derive(Clone, Copy)]
+struct FirstPacket {
+    dcid: Cid,
+    scid: Cid,
+    version: u32,
+}
+
+/// What to do with a first packet.
+enum Verdict {
+    /// Begin a handshake; after a Retry, with the id that the client used before it.
+    Accept(Option<Cid>),
+    /// Ask for proof of the address.
+    Retry,
+    /// Say that there is no room.
+    Refuse(Option<Cid>),
+}
+
+impl<L: Copy + PartialEq> Server<L> {
+    /// Finds out what a datagram that belongs to no connection wants.
+    pub(super) fn admit(&mut self, now: Instant, datagram: &mut [u8], origin: Origin<L>) {
+        let dropped = &mut self.counters.dropped;
+        let Some(Header::Long { first, version, dcid, scid }) = Header::parse(datagram) else {
+            dropped.unknown_connection += 1;
+            return;
+        };
+        if datagram.len() < MIN_UDP_PAYLOAD_BYTES {
+            let known = quiche::version_is_supported(version) && !is_initial(first);
+            let cause = match known {
+                true => &mut dropped.unknown_connection,
+                false => &mut dropped.short_initial,
+            };
+            *cause += 1;
+            return;
+        }
+        // Version 0 is itself a Version Negotiation: never answered, or two servers could
+        // keep each other busy.
+        if version == 0 {
+            dropped.malformed += 1;
+            return;
+        }
+        if !quiche::version_is_supported(version) {
+            let (dcid, scid) = (ConnectionId::from_ref(dcid), ConnectionId::from_ref(scid));
+            let mut answer = [0; 600];
+            let written = quiche::negotiate_version(&scid, &dcid, &mut answer);
+            self.answer(written.ok().and_then(|len| answer.get(..len)), origin, |answered| {
+                &mut answered.version_negotiation
+            });
+            return;
+        }
+        if !is_initial(first) {
+            dropped.unknown_connection += 1;
+            return;
+        }
+        let long_enough = dcid.len() >= MIN_INITIAL_DCID_BYTES;
+        let (Some(dcid), Some(scid), true) = (Cid::new(dcid), Cid::new(scid), long_enough) else {
+            dropped.malformed += 1;
+            return;
+        };
+        if self.closing {
+            dropped.closing += 1;
+            return;
+        }
+        let first = FirstPacket { dcid, scid, version };
+        match self.verdict(now, first, datagram, origin.from) {
+            None => self.counters.dropped.malformed += 1,
+            Some(Verdict::Retry) => self.retry(now, first, origin),
+            Some(Verdict::Refuse(original)) => self.refuse(first, original, datagram, origin),
+            Some(Verdict::Accept(original)) => self.accept(now, first, original, datagram, origin),
+        }
+    }
+
+    /// `None` when the token field is cut off.
+    fn verdict(
+        &self,
+        now: Instant,
+        first: FirstPacket,
+        datagram: &mut [u8],
+        peer: SocketAddr,
+    ) -> Option<Verdict> {
+        let header = quiche::Header::from_slice(datagram, LOCAL_CID_BYTES).ok()?;
+        let token = header.token.unwrap_or_default();
+        let original = self.tokens.open(now, peer, &token, first.dcid);
+        let full = self.connections.len() >= self.max_connections;
+        let crowded = full || self.half_open >= self.retry_above_half_open;
+        Some(match (original, crowded, full) {
+            (None, true, _) => Verdict::Retry,
+            (original, _, true) => Verdict::Refuse(original),
+            (original, _, false) => Verdict::Accept(original),
+        })
+    }
+
+    fn retry(&mut self, now: Instant, first: FirstPacket, origin: Origin<L>) {
+        let mut answer = [0; 256];
+        let write = |answer: &mut [u8]| {
+            let next = Cid::random()?;
+            let token = self.tokens.mint(now, origin.from, first.dcid, next)?;
+            let (scid, dcid) = (first.scid.to_quiche(), first.dcid.to_quiche());
+            quiche::retry(&scid, &dcid, &next.to_quiche(), &token, first.version, answer).ok()
+        };
+        let written = write(&mut answer);
+        self.answer(written.and_then(|len| answer.get(..len)), origin, |answered| {
+            &mut answered.retry
+        });
+    }
+
+    /// Takes the packet just far enough to close with CONNECTION_REFUSED under its keys.
+    /// Only for clients with a proven address, since it costs as much as accepting one.
+    fn refuse(
+        &mut self,
+        first: FirstPacket,
+        original: Option<Cid>,
+        datagram: &mut [u8],
+        origin: Origin<L>,
+    ) {
+        if self.stateless.is_full() {
+            self.counters.dropped.answer_overflow += 1;
+            return;
+        }
+        let Some((_, mut quic)) = self.new_quic(first, original, origin) else {
+            self.counters.dropped.internal += 1;
+            return;
+        };
+        let (from, to) = (origin.from, origin.to);
+        let mut answer = [0; MIN_UDP_PAYLOAD_BYTES];
+        let taken = quic.recv(datagram, quiche::RecvInfo { from, to });
+        if taken.is_err() || quic.stats().recv == 0 {
+            self.counters.dropped.rejected_initial += 1;
+            return;
+        }
+        let code = quiche::WireErrorCode::ConnectionRefused as u64;
+        let _ = quic.close(false, code, b"the server has no room for another connection");
+        let written = quic.send(&mut answer).ok();
+        self.answer(written.and_then(|(len, _)| answer.get(..len)), origin, |answered| {
+            &mut answered.refused
+        });
+    }
+
+    fn accept(
+        &mut self,
+        now: Instant,
+        first: FirstPacket,
+        original: Option<Cid>,
+        datagram: &mut [u8],
+        origin: Origin<L>,
+    ) {
+        let Some((scid, quic)) = self.new_quic(first, original, origin) else {
+            self.counters.dropped.internal += 1;
+            return;
+        };
+        let deadline = now + self.handshake_timeout;
+        let mut connection = Connection::new(quic, origin.from, origin.link, deadline);
+        let received = connection.receive(datagram, origin.from, origin.to, origin.link);
+        // A handshake that failed, for want of a common protocol say, still has that to tell.
+        let has_answer = received == Received::Failed && !connection.quic.is_closed();
+        if received != Received::Taken && !has_answer {
+            self.counters.dropped.rejected_initial += 1;
+            return;
+        }
+        self.counters.delivered += 1;
+        self.counters.connections.accepted += 1;
+        self.half_open += 1;
+        let slot = self.connections.insert(Box::new(connection));
+        for id in [first.dcid, scid] {
+            self.register(slot, id);
+        }
+        self.mark_ready(slot);
+    }
+
+    /// A connection that has not read its first packet yet, and the id it goes by.
+    fn new_quic(
+        &mut self,
+        first: FirstPacket,
+        original: Option<Cid>,
+        origin: Origin<L>,
+    ) -> Option<(Cid, Quic)> {
+        let scid = Cid::random()?;
+        let (id, config) = (scid.to_quiche(), &mut self.quic_config);
+        let (local, peer) = (origin.to, origin.from);
+        let quic = match original {
+            None => quiche::accept_with_buf_factory(&id, None, local, peer, config),
+            Some(original) => {
+                let retry_cids = RetryConnectionIds {
+                    original_destination_cid: &original.to_quiche(),
+                    retry_source_cid: &first.dcid.to_quiche(),
+                };
+                quiche::accept_with_retry(&id, retry_cids, local, peer, config)
+            }
+        };
+        Some((scid, quic.ok()?))
+    }
+
+    /// Queues an answer and counts it; without bytes, or room, the datagram counts as dropped.
+    fn answer(
+        &mut self,
+        bytes: Option<&[u8]>,
+        origin: Origin<L>,
+        counter: fn(&mut super::stats::Answered) -> &mut u64,
+    ) {
+        match bytes {
+            None => self.counters.dropped.internal += 1,
+            Some(_) if self.stateless.is_full() => self.counters.dropped.answer_overflow += 1,
+            Some(bytes) => {
+                *counter(&mut self.counters.answered) += 1;
+                self.stateless
+                    .push(bytes.to_vec(), origin.to, origin.from, origin.link);
+            }
+        }
+    }
+}

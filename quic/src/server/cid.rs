@@ -1,0 +1,110 @@
+//! Connection ids: random ones of our own, and the table from id to connection.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use quiche::ConnectionId;
+
+/// Length of the connection ids that the server chooses, in bytes. Random, so 64 bits make
+/// both a collision and a good guess hopeless.
+pub(super) const LOCAL_CID_BYTES: usize = 8;
+
+/// A connection id without an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Cid {
+    len: u8,
+    /// Zero past `len`, so that equality of the whole is equality of the id.
+    bytes: [u8; quiche::MAX_CONN_ID_LEN],
+}
+
+impl Cid {
+    /// `None` when it is longer than version 1 allows.
+    pub(super) fn new(id: &[u8]) -> Option<Self> {
+        let mut bytes = [0; quiche::MAX_CONN_ID_LEN];
+        bytes.get_mut(..id.len())?.copy_from_slice(id);
+        let len = u8::try_from(id.len()).ok()?;
+        Some(Self { len, bytes })
+    }
+
+    /// A new one of ours. `None` if the random source fails.
+    pub(super) fn random() -> Option<Self> {
+        let mut id = [0; LOCAL_CID_BYTES];
+        boring::rand::rand_bytes(&mut id).ok()?;
+        Self::new(&id)
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The same as quiche has it.
+    pub(super) fn to_quiche(self) -> ConnectionId<'static> {
+        ConnectionId::from_vec(self.as_slice().to_vec())
+    }
+}
+
+/// Which connection an id belongs to.
+///
+/// The standard library's hasher is keyed at random, so ids chosen by an attacker (the first
+/// one of a connection is the client's choice) don't collide on purpose.
+#[derive(Debug, Default)]
+pub(super) struct CidTable {
+    connections: HashMap<Cid, usize>,
+}
+
+impl CidTable {
+    pub(super) fn get(&self, id: &[u8]) -> Option<usize> {
+        self.connections.get(&Cid::new(id)?).copied()
+    }
+
+    /// False when the id is taken: nobody gets another connection's packets.
+    #[must_use]
+    pub(super) fn insert(&mut self, id: Cid, connection: usize) -> bool {
+        match self.connections.entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
+                entry.insert(connection);
+                true
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: Cid) {
+        self.connections.remove(&id);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.connections.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_every_length_are_told_apart() {
+        let mut table = CidTable::default();
+        let zeros = [0; 30];
+        for len in 0..=quiche::MAX_CONN_ID_LEN {
+            assert!(table.insert(Cid::new(&zeros[..len]).unwrap(), len));
+        }
+        for len in 0..=quiche::MAX_CONN_ID_LEN {
+            assert_eq!(table.get(&zeros[..len]), Some(len));
+        }
+        assert_eq!(Cid::new(&zeros[..21]), None);
+        assert_eq!(table.get(&zeros[..21]), None);
+        assert_eq!(table.get(&[1; 8]), None);
+    }
+
+    #[test]
+    fn a_taken_id_stays_with_its_connection() {
+        let mut table = CidTable::default();
+        let id = Cid::random().unwrap();
+        assert!(table.insert(id, 1));
+        assert!(!table.insert(id, 2));
+        assert_eq!(table.get(id.as_slice()), Some(1));
+        table.remove(id);
+        assert_eq!((table.get(id.as_slice()), table.len()), (None, 0));
+    }
+}

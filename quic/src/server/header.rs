@@ -1,0 +1,107 @@
+//! `Header`: what every QUIC version promises about a datagram's first bytes (RFC 8999).
+//!
+//! Read without allocating, because it decides for each datagram whose it is. quiche parses
+//! the rest itself.
+
+use super::cid::LOCAL_CID_BYTES;
+
+/// The version-independent part of a packet header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Header<'a> {
+    /// Sent once the keys are agreed; the connection id is one we chose.
+    Short {
+        /// Destination connection id.
+        dcid: &'a [u8],
+    },
+    /// Handshake packets, and all of versions we don't know.
+    Long {
+        /// First byte, whose meaning is the version's.
+        first: u8,
+        /// QUIC version; 0 is version negotiation.
+        version: u32,
+        /// Destination connection id.
+        dcid: &'a [u8],
+        /// Source connection id.
+        scid: &'a [u8],
+    },
+}
+
+const LONG_FORM: u8 = 0x80;
+const FIXED_BIT: u8 = 0x40;
+const TYPE_MASK: u8 = 0x30;
+const TYPE_INITIAL: u8 = 0x00;
+
+impl<'a> Header<'a> {
+    /// `None` when the datagram is too short to be QUIC.
+    pub(super) fn parse(datagram: &'a [u8]) -> Option<Self> {
+        let (&first, rest) = datagram.split_first()?;
+        if first & LONG_FORM == 0 {
+            // Every version-1 packet has this bit; without it, it is something else on our port.
+            if first & FIXED_BIT == 0 {
+                return None;
+            }
+            let dcid = rest.get(..LOCAL_CID_BYTES)?;
+            return Some(Self::Short { dcid });
+        }
+        let (version, rest) = rest.split_first_chunk()?;
+        let (dcid, rest) = counted(rest)?;
+        let (scid, _) = counted(rest)?;
+        Some(Self::Long {
+            first,
+            version: u32::from_be_bytes(*version),
+            dcid,
+            scid,
+        })
+    }
+
+    /// Destination connection id.
+    pub(super) fn dcid(&self) -> &'a [u8] {
+        match self {
+            Self::Short { dcid } | Self::Long { dcid, .. } => dcid,
+        }
+    }
+}
+
+/// Whether a long header's first byte is that of a version-1 Initial packet.
+pub(super) fn is_initial(first: u8) -> bool {
+    first & (LONG_FORM | FIXED_BIT | TYPE_MASK) == LONG_FORM | FIXED_BIT | TYPE_INITIAL
+}
+
+fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&len, rest) = bytes.split_first()?;
+    rest.split_at_checked(usize::from(len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_are_read() {
+        let mut short = vec![0x41];
+        short.extend(1..=20);
+        assert_eq!(Header::parse(&short).unwrap().dcid(), &[1, 2, 3, 4, 5, 6, 7, 8]);
+
+        let long = [0xc3, 0, 0, 0, 1, 2, 7, 8, 1, 9, 0xff];
+        let header = Header::parse(&long).unwrap();
+        let Header::Long { first, version, dcid, scid } = header else {
+            panic!("{header:?}");
+        };
+        assert_eq!((version, dcid, scid), (1, &[7, 8][..], &[9][..]));
+        assert!(is_initial(first));
+        assert!(!is_initial(0xe3) && !is_initial(0x83) && !is_initial(0x43));
+    }
+
+    #[test]
+    fn every_cut_is_survived() {
+        let long = [0xc3, 0, 0, 0, 1, 2, 7, 8, 1, 9];
+        for len in 0..long.len() {
+            assert_eq!(Header::parse(&long[..len]), None, "{len}");
+        }
+        let short = [0x40; 1 + LOCAL_CID_BYTES];
+        for len in 0..short.len() {
+            assert_eq!(Header::parse(&short[..len]), None, "{len}");
+        }
+        assert_eq!(Header::parse(&[0x00; 40]), None, "no fixed bit");
+    }
+}

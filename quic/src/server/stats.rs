@@ -1,0 +1,136 @@
+//! `ServerStats`: what a server has done, and what became of every datagram.
+
+pub use crate::http::HttpCounters;
+
+/// A snapshot of a server's counters.
+///
+/// Every datagram given to the server is in exactly one of `delivered`, `answered` and
+/// `dropped`: `datagrams_in == delivered + answered.total() + dropped.total()`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerStats {
+    /// UDP payloads received.
+    pub datagrams_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// UDP payloads written.
+    pub datagrams_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Datagrams that a connection took something new from.
+    pub delivered: u64,
+    /// Datagrams of no connection that got an answer.
+    pub answered: Answered,
+    /// Datagrams that came to nothing.
+    pub dropped: Dropped,
+    /// Connections, by what happened to them.
+    pub connections: ConnectionCounters,
+    /// QUIC packets of all connections, ended ones included.
+    pub packets: PacketCounters,
+    /// Requests and responses.
+    pub http: HttpCounters,
+    /// File bytes in memory now: read, and not yet acknowledged by the clients.
+    pub body_bytes_held: usize,
+}
+
+/// Answers that need no connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// Version Negotiation, to a version other than 1.
+    pub version_negotiation: u64,
+    /// Retry, to make sure of the client's address while many handshakes are under way.
+    pub retry: u64,
+    /// Refusals, because there are as many connections as are allowed.
+    pub refused: u64,
+}
+
+impl Answered {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.version_negotiation + self.retry + self.refused
+    }
+}
+
+/// Datagrams dropped, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Not QUIC, or cut off.
+    pub malformed: u64,
+    /// For a connection that doesn't exist (any more).
+    pub unknown_connection: u64,
+    /// A first packet below the 1200 bytes that RFC 9000 asks for.
+    pub short_initial: u64,
+    /// A first packet that did not decrypt.
+    pub rejected_initial: u64,
+    /// For a connection, but nothing in it decrypted, all of it was known already, or the
+    /// connection was ending.
+    pub unauthentic: u64,
+    /// Made a connection fail: the peer broke the protocol.
+    pub violation: u64,
+    /// A new connection while the server is closing.
+    pub closing: u64,
+    /// Would have got an answer, but too many are waiting to be sent.
+    pub answer_overflow: u64,
+    /// The cryptographic library failed (no random numbers, or out of memory).
+    pub internal: u64,
+}
+
+impl Dropped {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.malformed
+            + self.unknown_connection
+            + self.short_initial
+            + self.rejected_initial
+            + self.unauthentic
+            + self.violation
+            + self.closing
+            + self.answer_overflow
+            + self.internal
+    }
+}
+
+/// What became of connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionCounters {
+    /// Exist now, half-open and closing ones included.
+    pub active: usize,
+    /// Exist now, and have not finished the handshake.
+    pub half_open: usize,
+    /// Connection ids in the table now.
+    pub ids: usize,
+    /// Handshakes begun.
+    pub accepted: u64,
+    /// Handshakes finished.
+    pub established: u64,
+    /// Handshakes not finished in time.
+    pub handshake_timeouts: u64,
+    /// Ended because nothing arrived for the idle timeout.
+    pub idle_timeouts: u64,
+    /// Times that a client went on from another address.
+    pub migrations: u64,
+}
+
+/// QUIC packets; a datagram may hold several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketCounters {
+    /// Sent.
+    pub sent: u64,
+    /// Received and authentic.
+    pub received: u64,
+    /// Taken for lost.
+    pub lost: u64,
+    /// Sent with data that had been sent before.
+    pub retransmitted: u64,
+}
+
+impl PacketCounters {
+    /// Adds a connection's counts.
+    pub(crate) fn add(&mut self, stats: &quiche::Stats) {
+        self.sent += stats.sent as u64;
+        self.received += stats.recv as u64;
+        self.lost += stats.lost as u64;
+        self.retransmitted += stats.retrans as u64;
+    }
+}

@@ -1,0 +1,80 @@
+//! `Timers`: when each connection next needs attention.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+/// Connections by deadline; one entry a connection.
+///
+/// Deadlines move later with nearly every packet. A move to later is not written down at
+/// once: the old entry fires early, and the caller then looks at the real deadline. So the
+/// set is touched a few times a second a connection, not once a packet.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    deadlines: BTreeSet<(Instant, usize)>,
+}
+
+impl Timers {
+    /// Makes sure that `connection` comes up by `deadline`. `armed` is its present entry, and
+    /// the caller keeps what is returned in its place.
+    #[must_use]
+    pub(super) fn arm(
+        &mut self,
+        connection: usize,
+        armed: Option<Instant>,
+        deadline: Option<Instant>,
+    ) -> Option<Instant> {
+        let Some(deadline) = deadline else {
+            return armed;
+        };
+        match armed {
+            Some(armed) if armed <= deadline => return Some(armed),
+            Some(armed) => self.disarm(connection, armed),
+            None => {}
+        }
+        self.deadlines.insert((deadline, connection));
+        Some(deadline)
+    }
+
+    pub(super) fn disarm(&mut self, connection: usize, armed: Instant) {
+        self.deadlines.remove(&(armed, connection));
+    }
+
+    /// The earliest entry.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Takes out a connection whose entry is due; it has none then.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<usize> {
+        if self.next()? > now {
+            return None;
+        }
+        self.deadlines.pop_first().map(|(_, connection)| connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn one_entry_each_and_never_late() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::default();
+        let armed = timers.arm(1, None, Some(at(50)));
+        let armed = timers.arm(1, armed, Some(at(90)));
+        assert_eq!(armed, Some(at(50)), "later is left for when it fires");
+        let armed = timers.arm(1, armed, Some(at(20)));
+        assert_eq!(armed, Some(at(20)));
+        assert_eq!(timers.arm(1, armed, None), armed);
+        let other = timers.arm(2, None, Some(at(20)));
+        assert_eq!(timers.deadlines.len(), 2);
+
+        assert_eq!(timers.pop_due(at(19)), None);
+        assert_eq!(timers.pop_due(at(20)), Some(1));
+        timers.disarm(2, other.unwrap());
+        assert_eq!((timers.pop_due(at(99)), timers.next()), (None, None));
+    }
+}

@@ -1,0 +1,124 @@
+//! `Tokens`: Retry tokens, by which a client proves that it receives at its address
+//! (RFC 9000, section 8.1.2) while the server keeps no state for it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::cid::Cid;
+
+/// A token is for one round trip; this allows for a slow one.
+const LIFETIME: Duration = Duration::from_secs(15);
+const MAC_BYTES: usize = 16;
+const TIME_BYTES: usize = 4;
+
+/// Makes and checks tokens with a key of its own, so they end with the process.
+pub(super) struct Tokens {
+    key: [u8; 32],
+    epoch: Instant,
+}
+
+impl Tokens {
+    /// `None` if the random source fails.
+    pub(super) fn new(now: Instant) -> Option<Self> {
+        let mut key = [0; 32];
+        boring::rand::rand_bytes(&mut key).ok()?;
+        Some(Self { key, epoch: now })
+    }
+
+    /// A token for a client at `peer` whose first packet went to `original`, and whose next
+    /// one shall go to `retry`. Layout: seconds (4), original id, MAC (16).
+    pub(super) fn mint(
+        &self,
+        now: Instant,
+        peer: SocketAddr,
+        original: Cid,
+        retry: Cid,
+    ) -> Option<Vec<u8>> {
+        let seconds = self.seconds(now);
+        let mac = self.mac(seconds, peer, original, retry)?;
+        let mut token = seconds.to_be_bytes().to_vec();
+        token.extend_from_slice(original.as_slice());
+        token.extend_from_slice(&mac);
+        Some(token)
+    }
+
+    /// The original destination id, if the token is ours, in time, and for this client.
+    pub(super) fn open(
+        &self,
+        now: Instant,
+        peer: SocketAddr,
+        token: &[u8],
+        retry: Cid,
+    ) -> Option<Cid> {
+        let (seconds, rest) = token.split_first_chunk::<TIME_BYTES>()?;
+        let (original, mac) = rest.split_last_chunk::<MAC_BYTES>()?;
+        let seconds = u32::from_be_bytes(*seconds);
+        let original = Cid::new(original)?;
+        let ours = self.mac(seconds, peer, original, retry)?;
+        if !boring::memcmp::eq(&ours, mac) {
+            return None;
+        }
+        let age = self.seconds(now).checked_sub(seconds)?;
+        (u64::from(age) <= LIFETIME.as_secs()).then_some(original)
+    }
+
+    fn seconds(&self, now: Instant) -> u32 {
+        let since = now.saturating_duration_since(self.epoch);
+        u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// Every field has a fixed length or its length before it, so no two inputs look alike.
+    fn mac(&self, seconds: u32, peer: SocketAddr, original: Cid, retry: Cid) -> Option<[u8; MAC_BYTES]> {
+        let address = match peer.ip() {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        let mut message = seconds.to_be_bytes().to_vec();
+        message.extend_from_slice(&address.octets());
+        message.extend_from_slice(&peer.port().to_be_bytes());
+        for id in [original, retry] {
+            message.push(u8::try_from(id.as_slice().len()).ok()?);
+            message.extend_from_slice(id.as_slice());
+        }
+        let mac = boring::hash::hmac_sha256(&self.key, &message).ok()?;
+        mac.first_chunk().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_for_one_client_and_a_short_time() {
+        let now = Instant::now();
+        let tokens = Tokens::new(now).unwrap();
+        let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
+        let other: SocketAddr = "192.0.2.1:5001".parse().unwrap();
+        let (original, retry) = (Cid::random().unwrap(), Cid::random().unwrap());
+        let token = tokens.mint(now, peer, original, retry).unwrap();
+
+        assert_eq!(tokens.open(now, peer, &token, retry), Some(original));
+        assert_eq!(tokens.open(now, other, &token, retry), None);
+        assert_eq!(tokens.open(now, peer, &token, original), None);
+        let later = now + LIFETIME + Duration::from_secs(2);
+        assert_eq!(tokens.open(later, peer, &token, retry), None);
+        let restarted = Tokens::new(now).unwrap();
+        assert_eq!(restarted.open(now, peer, &token, retry), None);
+    }
+
+    #[test]
+    fn a_changed_or_cut_token_is_refused() {
+        let now = Instant::now();
+        let tokens = Tokens::new(now).unwrap();
+        let peer: SocketAddr = "[2001:db8::1]:5000".parse().unwrap();
+        let (original, retry) = (Cid::random().unwrap(), Cid::random().unwrap());
+        let token = tokens.mint(now, peer, original, retry).unwrap();
+        for at in 0..token.len() {
+            let mut changed = token.clone();
+            changed[at] ^= 1;
+            assert_eq!(tokens.open(now, peer, &changed, retry), None, "byte {at}");
+            assert_eq!(tokens.open(now, peer, &token[..at], retry), None, "cut at {at}");
+        }
+    }
+}

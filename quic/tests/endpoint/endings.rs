@@ -1,0 +1,149 @@
+//! Connections that end, or never begin.
+
+use std::time::{Duration, Instant};
+
+use xskit_quic::client::ConnectionEnd;
+use xskit_quic::{Server, ServerConfig};
+
+use super::world::{Faults, Pki, World, files};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+fn end(world: &World, at: usize) -> &ConnectionEnd {
+    world.peers[at].end.as_ref().expect("it has ended")
+}
+
+#[test]
+fn nobody_there() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let mut world = World::serve(&pki, dir.path());
+    world.server_lives = false;
+    let mut client = pki.client();
+    client.handshake_timeout = SHORT;
+    let at = world.connect(&client);
+    world.run("the end", |world| world.peers[at].end.is_some());
+    assert_eq!(*end(&world, at), ConnectionEnd::Unreachable { after: SHORT });
+}
+
+#[test]
+fn a_handshake_that_gets_nowhere() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.handshake_timeout = SHORT;
+    let mut world = World::new(&config);
+    let mut client = pki.client();
+    client.handshake_timeout = SHORT;
+    let at = world.connect(&client);
+    world.step();
+    world.faults = Faults {
+        lost: 1000,
+        ..Faults::default()
+    };
+    world.run("the client's end", |world| world.peers[at].end.is_some());
+    world.run("the server's end", |world| world.server.stats().connections.active == 0);
+    let stats = world.server.stats();
+    assert_eq!((stats.connections.handshake_timeouts, stats.connections.ids), (1, 0));
+    assert!(matches!(end(&world, at), ConnectionEnd::Unreachable { .. }));
+}
+
+#[test]
+fn the_server_dies_in_the_middle() {
+    let (pki, dir) = (Pki::new(), files(&[4 << 20]));
+    let mut world = World::serve(&pki, dir.path());
+    let mut client = pki.client();
+    client.transport.idle_timeout = SHORT;
+    let at = world.connect(&client);
+    let id = world.peers[at].client.get(&format!("/{}", 4 << 20), None);
+    world.run("the beginning", |world| world.peers[at].bodies.contains_key(&id));
+    world.server_lives = false;
+    world.run("the end", |world| world.peers[at].end.is_some());
+    assert_eq!(*end(&world, at), ConnectionEnd::IdleTimeout { after: SHORT });
+}
+
+#[test]
+fn the_client_dies_in_the_middle() {
+    let (pki, dir) = (Pki::new(), files(&[4 << 20]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.transport.idle_timeout = SHORT;
+    let mut world = World::new(&config);
+    let at = world.connect(&pki.client());
+    let id = world.peers[at].client.get(&format!("/{}", 4 << 20), None);
+    world.run("the beginning", |world| world.peers[at].bodies.contains_key(&id));
+    world.peers.clear();
+    world.run("the end", |world| world.server.stats().connections.active == 0);
+    let stats = world.server.stats();
+    assert_eq!((stats.connections.idle_timeouts, stats.body_bytes_held), (1, 0));
+    assert_eq!(world.server.poll_timeout(), None);
+}
+
+#[test]
+fn a_full_server_refuses_politely_and_takes_clients_again() {
+    let (pki, dir) = (Pki::new(), files(&[1]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.max_connections = 2;
+    let mut world = World::new(&config);
+    for _ in 0..2 {
+        world.connect(&pki.client());
+    }
+    world.run("two", |world| world.peers.iter().all(|peer| peer.connected));
+    let third = world.connect(&pki.client());
+    world.run("a refusal", |world| world.peers[third].end.is_some());
+    assert!(matches!(end(&world, third), ConnectionEnd::Refused { .. }), "{}", end(&world, third));
+    let stats = world.server.stats();
+    assert_eq!((stats.connections.active, stats.answered.refused), (2, 1));
+    assert!(stats.answered.retry >= 1, "only a proven address is worth a refusal");
+    world.peers[0].client.close(Instant::now());
+    world.run("room", |world| world.server.stats().connections.active == 1);
+    let fourth = world.connect(&pki.client());
+    world.run("taken", |world| world.peers[fourth].connected);
+    world.check_accounts();
+}
+
+#[test]
+fn a_server_that_asks_for_proof_gets_it() {
+    let (pki, dir) = (Pki::new(), files(&[1000]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.retry_above_half_open = 0;
+    let mut world = World::new(&config);
+    let (status, _) = world.fetch(&pki.client(), "/1000");
+    assert_eq!(status, 200);
+    assert!(world.server.stats().answered.retry >= 1);
+    assert_eq!(world.server.stats().connections.accepted, 1);
+    world.close();
+}
+
+#[test]
+fn a_server_of_another_protocol() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut server = Server::<()>::new(&config, Instant::now()).unwrap();
+    let mut other = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
+    other.set_application_protos(&[b"something-else"]).unwrap();
+    let id = quiche::ConnectionId::from_ref(&[3; 8]);
+    let (local, peer) = ("198.51.100.7:9".parse().unwrap(), super::world::server_addr());
+    let mut client = quiche::connect(None, &id, local, peer, &mut other).unwrap();
+    let mut buf = [0; 2000];
+    for _ in 0..10 {
+        while let Ok((len, _)) = client.send(&mut buf) {
+            server.handle_datagram(Instant::now(), &mut buf[..len], local, peer, ());
+        }
+        while let Some(sent) = server.poll_transmit(Instant::now(), &mut buf) {
+            let (from, to) = (sent.from, sent.to);
+            let _ = client.recv(&mut buf[..sent.len], quiche::RecvInfo { from, to });
+        }
+    }
+    let error = client.peer_error().expect("told why");
+    assert_eq!(error.error_code, 0x100 + 120, "no_application_protocol");
+    assert_eq!(server.stats().connections.established, 0);
+}
+
+#[test]
+fn idle_endpoints_ask_for_nothing() {
+    let (pki, dir) = (Pki::new(), files(&[1]));
+    let mut world = World::serve(&pki, dir.path());
+    assert_eq!(world.server.poll_timeout(), None);
+    world.fetch(&pki.client(), "/1");
+    world.close();
+    world.run("silence", |world| world.server.poll_timeout().is_none());
+    assert!(!world.step());
+}

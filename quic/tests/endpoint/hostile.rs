@@ -1,0 +1,225 @@
+//! Datagrams from people who mean no good: counted, and nothing else happens.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use xskit_quic::{Client, ServerConfig};
+
+use super::world::{Dice, Pki, World, content, files, server_addr};
+
+const SIZE: usize = 300_000;
+
+fn attacker(dice: &mut Dice) -> SocketAddr {
+    let port = 30_000 + u16::try_from(dice.below(1000)).unwrap();
+    SocketAddr::from(([203, 0, 113, 66], port))
+}
+
+/// Random bytes whose beginning looks like QUIC.
+fn noise(dice: &mut Dice) -> Vec<u8> {
+    let len = match dice.below(3) {
+        0 => dice.below(40),
+        1 => dice.below(1200),
+        _ => 1200 + dice.below(300),
+    };
+    let mut bytes = dice.bytes(len);
+    if let Some(first) = bytes.first_mut() {
+        *first |= 0x40;
+    }
+    if dice.below(2) == 0 && len > 24 {
+        bytes[0] = 0xc0 | (bytes[0] & 0x3f);
+        let version: u32 = [1, 0, 0x6b33_43cf, 0xff00_001d][dice.below(4)];
+        bytes[1..5].copy_from_slice(&version.to_be_bytes());
+        bytes[5] = u8::try_from(dice.below(22)).unwrap();
+    }
+    bytes
+}
+
+/// A valid datagram, spoilt.
+fn spoil(dice: &mut Dice, mut bytes: Vec<u8>) -> Vec<u8> {
+    match dice.below(4) {
+        0 => bytes.truncate(dice.below(bytes.len() + 1)),
+        1 => {
+            for _ in 0..=dice.below(8) {
+                let at = dice.below(bytes.len());
+                bytes[at] ^= 1 << dice.below(8);
+            }
+        }
+        2 => {
+            let at = dice.below(bytes.len().min(60));
+            bytes[at] = bytes[at].wrapping_add(1 + u8::try_from(dice.below(255)).unwrap());
+        }
+        _ => {
+            let len = 1 + dice.below(50);
+            bytes.extend(dice.bytes(len));
+        }
+    }
+    bytes
+}
+
+#[test]
+fn noise_disturbs_nobody() {
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut world = World::serve(&pki, dir.path());
+    let mut dice = Dice::new(42);
+    let at = world.connect(&pki.client());
+    let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
+    let mut sent = 0;
+    while !world.peers[at].is_done() {
+        for _ in 0..200 {
+            let (bytes, from) = (noise(&mut dice), attacker(&mut dice));
+            world.inject(bytes, from, server_addr());
+            sent += 1;
+            let (bytes, to) = (noise(&mut dice), world.peers[at].address);
+            let from = if sent % 2 == 0 { server_addr() } else { from };
+            world.inject(bytes, from, to);
+        }
+        world.step();
+    }
+    assert!(world.peers[at].take(id).1 == content(SIZE));
+    let stats = world.server.stats();
+    assert_eq!(stats.connections.accepted, 1, "nothing random becomes a connection");
+    assert!(stats.dropped.total() + stats.answered.total() + stats.dropped.malformed >= sent);
+    for (count, what) in [
+        (stats.dropped.malformed, "malformed"),
+        (stats.dropped.unknown_connection, "unknown"),
+        (stats.dropped.short_initial, "short"),
+        (stats.dropped.rejected_initial, "rejected"),
+        (stats.answered.version_negotiation, "version negotiation"),
+    ] {
+        assert!(count > 0, "no {what}: {stats:?}");
+    }
+    assert!(world.peers[at].client.stats().datagrams_ignored > 0);
+    world.check_accounts();
+}
+
+#[test]
+fn spoilt_copies_of_real_datagrams_disturb_nobody() {
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    for seed in 1..=3 {
+        let mut world = World::serve(&pki, dir.path());
+        let mut dice = Dice::new(seed);
+        let at = world.connect(&pki.client());
+        let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
+        // The first packets can be spoilt such that the server answers another client id, so
+        // copies only join once the handshake's first round is under way.
+        world.step();
+        let mut sent = 0;
+        while !world.peers[at].is_done() {
+            world.send_all();
+            let copies: Vec<_> = world
+                .tap()
+                .map(|packet| (packet.bytes.clone(), packet.from, packet.to))
+                .collect();
+            for (bytes, from, to) in copies {
+                let spoilt = spoil(&mut dice, bytes);
+                world.inject(spoilt, from, to);
+                sent += 1;
+            }
+            if !world.step() && !world.peers[at].is_done() {
+                world.run("a timer", |_| true);
+            }
+        }
+        assert!(sent > 100, "only {sent}");
+        assert!(world.peers[at].take(id).1 == content(SIZE), "seed {seed}");
+        assert!(world.server.stats().dropped.unauthentic > 0);
+        world.check_accounts();
+    }
+}
+
+#[test]
+fn replies_to_strangers_are_never_larger_than_what_they_sent() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.retry_above_half_open = 0;
+    let mut world = World::new(&config);
+    let mut dice = Dice::new(5);
+    let mut out = [0; 2000];
+    for _ in 0..3000 {
+        let bytes = noise(&mut dice);
+        let len = bytes.len();
+        let from = attacker(&mut dice);
+        world.inject(bytes, from, server_addr());
+        let mut answered = 0;
+        while let Some(sent) = world.server.poll_transmit(Instant::now(), &mut out) {
+            assert_eq!(sent.to, from);
+            answered += sent.len;
+        }
+        assert!(answered <= len, "{answered} bytes to {len}");
+    }
+    assert_eq!(world.server.stats().connections.active, 0);
+}
+
+#[test]
+fn a_flood_of_first_packets_leaves_little_behind() {
+    let (pki, dir) = (Pki::new(), files(&[1000]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.retry_above_half_open = 20;
+    config.handshake_timeout = Duration::from_secs(2);
+    let mut world = World::new(&config);
+    let mut dice = Dice::new(6);
+    let mut out = [0; 2000];
+    for _ in 0..200 {
+        // Real first packets from addresses that never answer.
+        let from = attacker(&mut dice);
+        let mut ghost = Client::new(&pki.client(), from, server_addr(), (), Instant::now()).unwrap();
+        while let Some(sent) = ghost.poll_transmit(Instant::now(), &mut out) {
+            world.inject(out[..sent.len].to_vec(), from, server_addr());
+        }
+        while world.server.poll_transmit(Instant::now(), &mut out).is_some() {}
+    }
+    let stats = world.server.stats();
+    assert_eq!(stats.connections.half_open, 20);
+    assert_eq!(stats.connections.accepted, 20);
+    assert!(stats.answered.retry >= 180, "{stats:?}");
+    let (status, _) = world.fetch(&pki.client(), "/1000");
+    assert_eq!(status, 200, "an honest client still gets in");
+    world.run("the ghosts are gone", |world| world.server.stats().connections.half_open == 0);
+    assert_eq!(world.server.stats().connections.handshake_timeouts, 20);
+    world.close();
+}
+
+#[test]
+fn answers_nobody_fetches_are_bounded() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let mut world = World::serve(&pki, dir.path());
+    let mut dice = Dice::new(7);
+    for _ in 0..1000 {
+        let mut bytes = dice.bytes(1200);
+        bytes[..6].copy_from_slice(&[0xc0, 0xfa, 0xce, 0xb0, 0x0c, 8]);
+        bytes[14] = 8;
+        world.inject(bytes, attacker(&mut dice), server_addr());
+    }
+    let stats = world.server.stats();
+    assert_eq!(stats.answered.version_negotiation, 64);
+    assert_eq!(stats.dropped.answer_overflow, 1000 - 64);
+    world.check_accounts();
+}
+
+#[test]
+fn a_forged_path_is_not_learnt() {
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
+    world.run("the beginning", |world| world.peers[at].bodies.contains_key(&id));
+    // The client's own datagrams, spoilt, as if its MAC address had changed. World checks
+    // the link of every answer.
+    world.send_all();
+    let copies: Vec<Vec<u8>> = world
+        .tap()
+        .filter(|packet| packet.to == server_addr())
+        .map(|packet| packet.bytes.clone())
+        .collect();
+    let from = world.peers[at].address;
+    let mut dice = Dice::new(8);
+    for mut bytes in copies {
+        let last = bytes.len() - 1;
+        bytes[last] ^= u8::try_from(1 + dice.below(255)).unwrap();
+        world
+            .server
+            .handle_datagram(Instant::now(), &mut bytes, from, server_addr(), 666);
+    }
+    world.run("the end", |world| world.peers[at].is_done());
+    assert!(world.peers[at].take(id).1 == content(SIZE));
+    world.close();
+}

@@ -1,0 +1,110 @@
+//! Certificates: who is believed, who is not, and what the client says about it.
+
+use std::time::{Duration, SystemTime};
+
+use xskit_quic::cert::{self, Authority, Validity};
+use xskit_quic::client::{CertificateProblemKind as Kind, ConnectionEnd, Trust};
+use xskit_quic::{ClientConfig, Identity, ServerConfig};
+
+use super::world::{self, NAME, Pki, World, files};
+
+fn end(identity: &Identity, client: &ClientConfig) -> Option<ConnectionEnd> {
+    let dir = files(&[1]);
+    let mut world = World::new(&ServerConfig::new(dir.path(), identity.clone()));
+    let at = world.connect(client);
+    let peer = move |world: &World| world.peers[at].connected || world.peers[at].end.is_some();
+    world.run("a verdict", peer);
+    let end = world.peers[at].end.clone();
+    if end.is_some() {
+        // The server is told, and forgets the connection.
+        world.run("forgotten", |world| world.server.stats().connections.active == 0);
+        assert_eq!(world.server.stats().http.requests, 0);
+    }
+    world.check_accounts();
+    end
+}
+
+fn refused(identity: &Identity, client: &ClientConfig) -> Kind {
+    match end(identity, client) {
+        Some(ConnectionEnd::Certificate(problem)) => {
+            assert_eq!(problem.server_name, client.server_name);
+            problem.kind
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn client(name: &str, ca: &str) -> ClientConfig {
+    ClientConfig::new(name, 443, Trust::Pem(ca.to_owned()))
+}
+
+#[test]
+fn the_right_authority_is_believed_for_every_name() {
+    let pki = Pki::with_names(&[NAME, "*.wild.test", "192.0.2.1", "2001:db8::1"]);
+    for name in [NAME, "any.wild.test", "192.0.2.1", "2001:db8::1", "[2001:db8::1]"] {
+        assert_eq!(end(&pki.identity, &client(name, &pki.ca)), None, "{name}");
+    }
+}
+
+#[test]
+fn another_name_is_refused_and_the_right_ones_are_told() {
+    let pki = Pki::with_names(&[NAME, "192.0.2.1", "2001:db8::1"]);
+    let names = vec![NAME.to_owned(), "192.0.2.1".to_owned(), "2001:db8::1".to_owned()];
+    for name in ["other.test", "192.0.2.2", "2001:db8::2", "sub.server.test"] {
+        let kind = refused(&pki.identity, &client(name, &pki.ca));
+        assert_eq!(kind, Kind::Name { names: names.clone() }, "{name}");
+    }
+}
+
+#[test]
+fn an_address_in_a_dns_name_is_no_address() {
+    // "192.0.2.1" as a common name or DNS name must not stand for the address.
+    let pki = Pki::with_names(&["192.0.2.1.test"]);
+    let kind = refused(&pki.identity, &client("192.0.2.1", &pki.ca));
+    assert!(matches!(kind, Kind::Name { .. }), "{kind:?}");
+}
+
+#[test]
+fn a_stranger_is_refused() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let trusts_other = client(NAME, &other.ca);
+    assert_eq!(refused(&pki.identity, &trusts_other), Kind::Untrusted);
+    let system = ClientConfig::new(NAME, 443, Trust::System);
+    assert_eq!(refused(&pki.identity, &system), Kind::Untrusted);
+
+    let text = match end(&pki.identity, &trusts_other) {
+        Some(end) => end.to_string(),
+        None => panic!("believed"),
+    };
+    assert!(text.contains("--ca") && text.contains("--insecure"), "{text}");
+}
+
+#[test]
+fn time_counts() {
+    let authority = Authority::new().unwrap();
+    let day = Duration::from_secs(86_400);
+    let now = SystemTime::now();
+    let issue = |from, until| {
+        let names = [NAME.to_owned()];
+        world::identity(&authority.issue(&names, Validity { from, until }).unwrap())
+    };
+    let trusting = client(NAME, &authority.pem());
+    let past = issue(now - 2 * day, now - day);
+    assert!(matches!(refused(&past, &trusting), Kind::Expired { .. }));
+    let future = issue(now + day, now + 2 * day);
+    assert!(matches!(refused(&future, &trusting), Kind::NotYetValid { .. }));
+    assert_eq!(end(&issue(now - day, now + day), &trusting), None);
+}
+
+#[test]
+fn self_signed_is_its_own_authority() {
+    let pem = cert::self_signed(&["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let identity = world::identity(&pem);
+    for name in ["localhost", "127.0.0.1"] {
+        assert_eq!(end(&identity, &client(name, &pem.certificate)), None, "{name}");
+    }
+    let stranger = Pki::new();
+    assert_eq!(refused(&identity, &client("localhost", &stranger.ca)), Kind::Untrusted);
+    let anyone = ClientConfig::new("whoever.test", 443, Trust::Anyone);
+    assert_eq!(end(&identity, &anyone), None);
+}

@@ -1,0 +1,10 @@
+//! Servers and clients against each other, and against the worst that a network can send.
+//! One binary, so that the cryptography is linked once.
+
+mod endings;
+mod hostile;
+mod identity;
+mod memory;
+mod methods;
+mod transfers;
+mod world;

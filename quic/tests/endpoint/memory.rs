@@ -1,0 +1,143 @@
+//! What a server holds in memory, and what becomes of files that change meanwhile.
+
+use std::fs::File;
+
+use xskit_quic::ServerConfig;
+use xskit_quic::client::RequestError;
+
+use super::world::{Pki, World, content, files};
+
+const MIB: usize = 1 << 20;
+const CHUNK: usize = 128 << 10;
+
+/// A file of this size without blocks on the disk.
+fn sparse(dir: &tempfile::TempDir, name: &str, len: u64) {
+    File::create(dir.path().join(name)).unwrap().set_len(len).unwrap();
+}
+
+#[test]
+fn a_reader_that_stops_costs_one_allowance() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    sparse(&dir, "huge", 1 << 40);
+    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut world = World::new(&config);
+    world.watch_memory = true;
+    let mut client = pki.client();
+    client.transport.stream_window_bytes = 3 << 20;
+    let at = world.connect(&client);
+    world.peers[at].reading = false;
+    world.peers[at].client.get("/huge", None);
+    // The window is 3 MiB, and no more than that is ever handed to the transport.
+    world.run("a full window", |world| {
+        world.server.stats().http.body_bytes > (3 << 20) - 100
+    });
+    for _ in 0..100 {
+        world.step();
+    }
+    let stats = world.server.stats();
+    assert!(stats.http.body_bytes <= 3 << 20, "{:?}", stats.http);
+    assert!(world.most_held > 0);
+    assert!(world.most_held <= config.max_body_bytes_held + CHUNK, "{}", world.most_held);
+    // All of it is acknowledged; what is left is a part of the next chunk.
+    assert!(stats.body_bytes_held <= CHUNK, "{}", stats.body_bytes_held);
+    world.close();
+}
+
+#[test]
+fn a_fast_reader_with_a_huge_window_costs_one_allowance() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    sparse(&dir, "24M", 24 << 20);
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.max_body_bytes_held = MIB;
+    config.transport.max_streams = 8;
+    let mut world = World::new(&config);
+    world.watch_memory = true;
+    let mut client = pki.client();
+    client.transport.stream_window_bytes = 1 << 30;
+    client.transport.connection_window_bytes = 1 << 30;
+    client.transport.max_stream_window_bytes = 1 << 30;
+    client.transport.max_connection_window_bytes = 1 << 30;
+    let (status, body) = world.fetch(&client, "/24M");
+    assert_eq!((status, body.len()), (200, 24 << 20));
+    assert!(body.iter().all(|byte| *byte == 0));
+    assert!(world.most_held <= MIB + CHUNK, "{}", world.most_held);
+    world.close();
+}
+
+#[test]
+fn streams_that_nobody_reads_do_not_starve_the_others() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    sparse(&dir, "huge", 1 << 40);
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.max_body_bytes_held = MIB;
+    config.transport.max_streams = 21;
+    let mut world = World::new(&config);
+    world.watch_memory = true;
+    let mut client = pki.client();
+    client.transport.stream_window_bytes = 200_000;
+    let at = world.connect(&client);
+    world.peers[at].reading = false;
+    for _ in 0..20 {
+        world.peers[at].client.get("/huge", None);
+    }
+    world.run("twenty full windows", |world| {
+        world.server.stats().http.body_bytes >= 20 * 199_000
+    });
+    let id = world.peers[at].client.get(&format!("/{MIB}"), None);
+    while !world.peers[at].finished.contains(&id) {
+        world.run("some of the file", |world| {
+            let before = world.peers[at].bodies.get(&id).map_or(0, Vec::len);
+            before == MIB || world.peers[at].heads.contains_key(&id)
+        });
+        world.peers[at].read(id);
+        if !world.step() && !world.peers[at].finished.contains(&id) {
+            world.run("a timer", |_| true);
+        }
+    }
+    assert!(world.peers[at].take(id).1 == content(MIB));
+    assert!(world.most_held <= MIB + 21 * 32 * 1024 + CHUNK, "{}", world.most_held);
+    world.close();
+}
+
+#[test]
+fn a_file_that_shrinks_breaks_its_transfer_only() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    sparse(&dir, "shrinking", 64 << 20);
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    let id = world.peers[at].client.get("/shrinking", None);
+    world.run("the beginning", |world| {
+        world.peers[at].bodies.get(&id).is_some_and(|body| body.len() > MIB)
+    });
+    sparse(&dir, "shrinking", 2 << 20);
+    world.run("the break", |world| !world.peers[at].failed.is_empty());
+    match &world.peers[at].failed[..] {
+        [(failed, RequestError::Reset { code: 0x102, received })] => {
+            assert_eq!(*failed, id);
+            assert!(*received < 64 << 20);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(world.server.stats().http.broken, 1);
+    world.peers[at].failed.clear();
+    let id = world.peers[at].client.get(&format!("/{MIB}"), None);
+    world.run("another file", |world| world.peers[at].finished.contains(&id));
+    assert!(world.peers[at].take(id).1 == content(MIB));
+    world.close();
+}
+
+#[test]
+fn a_file_that_grows_is_sent_as_it_was() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    sparse(&dir, "growing", 8 << 20);
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    let id = world.peers[at].client.get("/growing", None);
+    world.run("the beginning", |world| {
+        world.peers[at].bodies.get(&id).is_some_and(|body| body.len() > MIB)
+    });
+    sparse(&dir, "growing", 80 << 20);
+    world.run("the end", |world| world.peers[at].is_done());
+    assert_eq!(world.peers[at].take(id).1.len(), 8 << 20);
+    world.close();
+}

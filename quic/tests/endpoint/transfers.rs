@@ -1,0 +1,274 @@
+//! Files arrive byte for byte, whatever the wire does.
+
+use std::time::Instant;
+
+use xskit_quic::{ByteRange, Congestion, ServerConfig};
+
+use super::world::{self, Faults, Pki, World, content, files};
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn files_of_all_sizes_arrive() {
+    let sizes = [0, 1, 1199, 131_072, 131_073, MIB, 20 * MIB];
+    let (pki, dir) = (Pki::new(), files(&sizes));
+    let mut world = World::serve(&pki, dir.path());
+    for size in sizes {
+        let (status, body) = world.fetch(&pki.client(), &format!("/{size}"));
+        assert_eq!(status, 200);
+        assert!(body == content(size), "{size} bytes, got {}", body.len());
+    }
+    let stats = world.server.stats();
+    assert_eq!(stats.http.body_bytes, sizes.iter().sum::<usize>() as u64);
+    assert_eq!((stats.http.requests, stats.http.completed), (7, 7));
+    assert_eq!(stats.connections.established, 7);
+    assert_eq!(stats.dropped.total(), 0, "{:?}", stats.dropped);
+    world.close();
+}
+
+#[test]
+fn a_bad_wire_changes_nothing() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    for seed in 1..=6 {
+        let mut world = World::serve(&pki, dir.path());
+        world.dice = world::Dice::new(seed);
+        world.faults = Faults {
+            lost: 20,
+            doubled: 20,
+            delayed: 50,
+        };
+        let (status, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
+        assert_eq!(status, 200);
+        assert!(body == content(MIB), "seed {seed}");
+        assert!(world.server.stats().packets.lost > 0, "seed {seed} lost nothing");
+        world.close();
+    }
+}
+
+#[test]
+fn datagrams_fit_the_path() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    for payload in [1200, 1472, 3472, 8972] {
+        let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+        config.transport.max_udp_payload_bytes = payload;
+        let mut world = World::new(&config);
+        world.mtu = payload;
+        let mut client = pki.client();
+        client.transport.max_udp_payload_bytes = payload;
+        let (_, body) = world.fetch(&client, &format!("/{MIB}"));
+        assert!(body == content(MIB), "payload {payload}");
+        let stats = world.server.stats();
+        let mean = stats.bytes_out / stats.datagrams_out;
+        assert!(mean > payload as u64 / 2, "{mean} of {payload} bytes used");
+        world.close();
+    }
+}
+
+#[test]
+fn the_smaller_side_decides_the_datagram_size() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.transport.max_udp_payload_bytes = 8972;
+    let mut world = World::new(&config);
+    world.mtu = 1472;
+    let mut client = pki.client();
+    client.transport.max_udp_payload_bytes = 1472;
+    let (_, body) = world.fetch(&client, &format!("/{MIB}"));
+    assert!(body == content(MIB));
+    world.close();
+}
+
+#[test]
+fn a_smaller_path_is_found_when_probing() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.transport.max_udp_payload_bytes = 1472;
+    config.transport.discover_path_mtu = true;
+    let mut world = World::new(&config);
+    world.mtu = 1380;
+    let mut client = pki.client();
+    client.transport.max_udp_payload_bytes = 1472;
+    client.transport.discover_path_mtu = true;
+    let (_, body) = world.fetch(&client, &format!("/{MIB}"));
+    assert!(body == content(MIB));
+    world.close();
+}
+
+#[test]
+fn both_congestion_controllers_work() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    for congestion in [Congestion::Cubic, Congestion::Bbr2] {
+        let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+        config.transport.congestion = congestion;
+        let mut world = World::new(&config);
+        world.faults.lost = 5;
+        let (_, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
+        assert!(body == content(MIB), "{congestion:?}");
+    }
+}
+
+#[test]
+fn fifty_clients_at_once() {
+    const SIZE: usize = 200_000;
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut world = World::serve(&pki, dir.path());
+    let ids: Vec<_> = (0..50)
+        .map(|_| {
+            let at = world.connect(&pki.client());
+            world.peers[at].client.get(&format!("/{SIZE}"), None)
+        })
+        .collect();
+    world.run("all fifty", |world| world.peers.iter().all(world::Peer::is_done));
+    let want = content(SIZE);
+    for (peer, id) in world.peers.iter_mut().zip(ids) {
+        let (status, body) = peer.take(id);
+        assert!(status == 200 && body == want);
+    }
+    let stats = world.server.stats();
+    assert_eq!((stats.connections.active, stats.connections.established), (50, 50));
+    world.close();
+}
+
+#[test]
+fn many_requests_share_a_connection_fairly() {
+    const SIZE: usize = 400_000;
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    let get = |world: &mut World| world.peers[at].client.get(&format!("/{SIZE}"), None);
+    let ids: Vec<_> = (0..20).map(|_| get(&mut world)).collect();
+    world.run("the first to finish", |world| !world.peers[at].finished.is_empty());
+    let done: Vec<usize> = world.peers[at].bodies.values().map(Vec::len).collect();
+    assert_eq!(done.len(), 20, "all have begun");
+    assert!(done.iter().all(|len| *len > SIZE / 2), "one overtook the others: {done:?}");
+    world.run("all", |world| world.peers[at].finished.len() == 20);
+    let want = content(SIZE);
+    for id in ids {
+        assert!(world.peers[at].take(id).1 == want);
+    }
+    world.close();
+}
+
+#[test]
+fn more_requests_than_streams_wait_their_turn() {
+    let (pki, dir) = (Pki::new(), files(&[1199]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.transport.max_streams = 10;
+    let mut world = World::new(&config);
+    let at = world.connect(&pki.client());
+    for _ in 0..100 {
+        world.peers[at].client.get("/1199", None);
+    }
+    world.run("a hundred", |world| world.peers[at].finished.len() == 100);
+    assert!(world.peers[at].bodies.values().all(|body| *body == content(1199)));
+    world.close();
+}
+
+#[test]
+fn parts_of_a_file() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    let mut world = World::serve(&pki, dir.path());
+    let want = content(MIB);
+    let cases = [
+        (ByteRange::From(1_000_000), 206, &want[1_000_000..]),
+        (ByteRange::Inclusive(0, 0), 206, &want[..1]),
+        (ByteRange::Inclusive(131_000, 400_000), 206, &want[131_000..=400_000]),
+        (ByteRange::Last(10), 206, &want[MIB - 10..]),
+        (ByteRange::Last(1 << 40), 206, &want[..]),
+        (ByteRange::From(1 << 40), 416, b"the range lies outside of the file"),
+    ];
+    let at = world.connect(&pki.client());
+    for (range, status, part) in cases {
+        let id = world.peers[at].client.get(&format!("/{MIB}"), Some(range));
+        world.run("a part", |world| world.peers[at].finished.contains(&id));
+        let (got, body) = world.peers[at].take(id);
+        assert!((got, body.as_slice()) == (status, part), "{range}: {got}, {} bytes", body.len());
+    }
+    world.close();
+}
+
+#[test]
+fn paths_stay_inside_the_root() {
+    let (pki, outer) = (Pki::new(), files(&[1]));
+    let root = outer.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(root.join("index.html"), "home").unwrap();
+    std::os::unix::fs::symlink("../1", root.join("link")).unwrap();
+    let mut world = World::serve(&pki, &root);
+    for (path, status) in [
+        ("/", 200),
+        ("/nothing", 404),
+        ("/../etc/passwd", 403),
+        ("/%2e%2e/1", 403),
+        ("/link", 403),
+        ("/%00", 400),
+    ] {
+        let (got, body) = world.fetch(&pki.client(), path);
+        assert_eq!(got, status, "{path}");
+        assert_ne!(body, content(1), "{path}");
+    }
+    let http = world.server.stats().http;
+    assert_eq!((http.requests, http.error_statuses), (6, 5));
+    world.close();
+}
+
+#[test]
+fn a_client_whose_address_changes_goes_on() {
+    let (pki, dir) = (Pki::new(), files(&[12 * MIB]));
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    let id = world.peers[at].client.get(&format!("/{}", 12 * MIB), None);
+    for port in [20_000, 20_001, 20_002] {
+        let before = world.peers[at].bodies.get(&id).map_or(0, Vec::len);
+        world.run("some more", |world| {
+            world.peers[at].bodies.get(&id).is_some_and(|body| body.len() > before + MIB / 2)
+        });
+        world.peers[at].move_to(port);
+    }
+    world.run("the rest", |world| world.peers[at].is_done());
+    assert!(world.peers[at].take(id).1 == content(12 * MIB));
+    assert_eq!(world.server.stats().connections.migrations, 3);
+    world.close();
+}
+
+#[test]
+fn acknowledgements_are_few() {
+    let (pki, dir) = (Pki::new(), files(&[4 * MIB]));
+    let mut world = World::serve(&pki, dir.path());
+    let (_, body) = world.fetch(&pki.client(), &format!("/{}", 4 * MIB));
+    assert!(body == content(4 * MIB));
+    let stats = world.peers[0].client.stats();
+    assert_eq!(stats.body_bytes, 4 << 20);
+    assert!(stats.rtt > std::time::Duration::ZERO && stats.packets_received > 3000);
+    assert!(
+        stats.datagrams_out * 10 < stats.datagrams_in,
+        "{} answers to {} datagrams",
+        stats.datagrams_out,
+        stats.datagrams_in
+    );
+    world.close();
+}
+
+#[test]
+fn closing_says_goodbye_to_everybody() {
+    use xskit_quic::client::ConnectionEnd;
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    let mut world = World::serve(&pki, dir.path());
+    for _ in 0..5 {
+        world.connect(&pki.client());
+    }
+    world.run("connected", |world| world.peers.iter().all(|peer| peer.connected));
+    world.server.close_all(Instant::now());
+    assert!(!world.server.is_drained());
+    world.run("goodbyes", |world| world.peers.iter().all(|peer| peer.end.is_some()));
+    assert!(world.server.is_drained());
+    for peer in &world.peers {
+        let end = peer.end.as_ref().unwrap();
+        assert!(matches!(end, ConnectionEnd::ByServer { .. }), "{end}");
+    }
+    let late = world.connect(&pki.client());
+    world.step();
+    assert!(world.server.stats().dropped.closing > 0);
+    assert!(!world.peers[late].connected);
+    world.check_accounts();
+}

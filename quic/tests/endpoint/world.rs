@@ -1,0 +1,395 @@
+//! A server and its clients on a simulated wire: no sockets, one thread, seeded faults.
+//!
+//! Datagrams move at once; what is simulated is their loss, duplication, order and size.
+//! Time is the real clock, because quiche reads it itself: when nothing moves, the test sleeps
+//! until the next timer of any endpoint. Nothing is ever asserted about how long it took.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use xskit_quic::cert::{self, Authority, Validity};
+use xskit_quic::client::{ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust};
+use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig};
+
+pub(crate) const NAME: &str = "server.test";
+
+pub(crate) fn server_addr() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 4433))
+}
+
+/// Pseudo-random numbers from a seed (xorshift64*).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 33) as usize % bound
+    }
+
+    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| (self.next() >> 40) as u8).collect()
+    }
+}
+
+/// What goes wrong on the wire, in thousandths of the datagrams.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Faults {
+    pub(crate) lost: usize,
+    pub(crate) doubled: usize,
+    pub(crate) delayed: usize,
+}
+
+/// An authority, and a server certificate for `NAME` by it.
+pub(crate) struct Pki {
+    pub(crate) ca: String,
+    pub(crate) identity: Identity,
+}
+
+impl Pki {
+    pub(crate) fn new() -> Self {
+        Self::with_names(&[NAME])
+    }
+
+    pub(crate) fn with_names(names: &[&str]) -> Self {
+        let authority = Authority::new().unwrap();
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let pem = authority.issue(&names, Validity::days(1)).unwrap();
+        Self {
+            ca: authority.pem(),
+            identity: identity(&pem),
+        }
+    }
+
+    pub(crate) fn client(&self) -> ClientConfig {
+        ClientConfig::new(NAME, 4433, Trust::Pem(self.ca.clone()))
+    }
+}
+
+pub(crate) fn identity(pem: &cert::Pem) -> Identity {
+    Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes()).unwrap()
+}
+
+/// One client and everything it has said.
+pub(crate) struct Peer {
+    pub(crate) client: Client<()>,
+    /// Where the wire says it is. A change is what a NAT does when it moves a binding;
+    /// what is sent to the old address still arrives.
+    pub(crate) address: SocketAddr,
+    pub(crate) formerly: Vec<SocketAddr>,
+    /// Where it thinks it is.
+    pub(crate) local: SocketAddr,
+    /// Read bodies as they come.
+    pub(crate) reading: bool,
+    pub(crate) connected: bool,
+    pub(crate) heads: HashMap<RequestId, ResponseHead>,
+    pub(crate) bodies: HashMap<RequestId, Vec<u8>>,
+    pub(crate) finished: Vec<RequestId>,
+    pub(crate) failed: Vec<(RequestId, RequestError)>,
+    pub(crate) end: Option<ConnectionEnd>,
+}
+
+pub(crate) struct Packet {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+}
+
+pub(crate) struct World {
+    pub(crate) server: Server<u16>,
+    /// Off: the server machine is dead.
+    pub(crate) server_lives: bool,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) faults: Faults,
+    pub(crate) mtu: usize,
+    pub(crate) dice: Dice,
+    wire: VecDeque<Packet>,
+    /// The largest `body_bytes_held` after any step.
+    pub(crate) most_held: usize,
+    pub(crate) watch_memory: bool,
+}
+
+/// Far longer than any test takes; only there so that a hang has a message.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+impl World {
+    pub(crate) fn new(config: &ServerConfig) -> Self {
+        Self {
+            server: Server::new(config, Instant::now()).unwrap(),
+            server_lives: true,
+            peers: Vec::new(),
+            faults: Faults::default(),
+            mtu: 65_535,
+            dice: Dice::new(1),
+            wire: VecDeque::new(),
+            most_held: 0,
+            watch_memory: false,
+        }
+    }
+
+    pub(crate) fn serve(pki: &Pki, root: &Path) -> Self {
+        Self::new(&ServerConfig::new(root, pki.identity.clone()))
+    }
+
+    pub(crate) fn connect(&mut self, config: &ClientConfig) -> usize {
+        let port = 10_000 + u16::try_from(self.peers.len()).unwrap();
+        let address = SocketAddr::from(([198, 51, 100, 7], port));
+        let client = Client::new(config, address, server_addr(), (), Instant::now()).unwrap();
+        self.peers.push(Peer {
+            client,
+            address,
+            formerly: Vec::new(),
+            local: address,
+            reading: true,
+            connected: false,
+            heads: HashMap::new(),
+            bodies: HashMap::new(),
+            finished: Vec::new(),
+            failed: Vec::new(),
+            end: None,
+        });
+        self.peers.len() - 1
+    }
+
+    /// Runs until the condition holds.
+    pub(crate) fn run(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let moved = self.step();
+            if done(self) {
+                return;
+            }
+            if !moved {
+                self.wait(what);
+            }
+            assert!(begun.elapsed() < PATIENCE, "still waiting for: {what}; {:?}", self.server.stats());
+        }
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        let clients = self.peers.iter().filter_map(|peer| peer.client.poll_timeout());
+        let server = self.server.poll_timeout().filter(|_| self.server_lives);
+        clients.chain(server).min()
+    }
+
+    /// Sleeps until the next timer and lets it fire.
+    fn wait(&mut self, what: &str) {
+        let due = self.next_timeout();
+        let due = due.unwrap_or_else(|| {
+            let ends: Vec<_> = self.peers.iter().map(|peer| &peer.end).collect();
+            let stats = self.server.stats();
+            panic!("nothing will ever happen, waiting for: {what}; {ends:?}; {stats:#?}")
+        });
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        if self.server_lives {
+            self.server.handle_timeout(now);
+        }
+        for peer in &mut self.peers {
+            peer.client.handle_timeout(now);
+        }
+    }
+
+    /// Everybody takes what has arrived, and sends what there is. False: nothing moved.
+    pub(crate) fn step(&mut self) -> bool {
+        let moved = self.send_all();
+        let count = self.wire.len();
+        for _ in 0..count {
+            let packet = self.wire.pop_front().unwrap();
+            self.deliver(packet);
+        }
+        if self.watch_memory {
+            self.most_held = self.most_held.max(self.server.stats().body_bytes_held);
+        }
+        moved | (count > 0)
+    }
+
+    /// Everybody sends what there is; it stays on the wire.
+    pub(crate) fn send_all(&mut self) -> bool {
+        let mut moved = false;
+        for at in 0..self.peers.len() {
+            self.peers[at].drain_events();
+            moved |= self.send_client(at);
+        }
+        moved | self.send_server()
+    }
+
+    fn send_client(&mut self, at: usize) -> bool {
+        let mut out = [0; 16_384];
+        let mut any = false;
+        while let Some(sent) = self.peers[at].client.poll_transmit(Instant::now(), &mut out) {
+            any = true;
+            assert_eq!(sent.from, self.peers[at].local);
+            let from = self.peers[at].address;
+            self.put(&out[..sent.len], from, sent.to);
+        }
+        any
+    }
+
+    /// A bounded burst, as a driver with a ring would.
+    fn send_server(&mut self) -> bool {
+        let mut out = [0; 16_384];
+        for count in 0..256 {
+            if !self.server_lives {
+                return false;
+            }
+            let Some(sent) = self.server.poll_transmit(Instant::now(), &mut out) else {
+                return count > 0;
+            };
+            assert_eq!(sent.link, sent.to.port(), "answers take the way that the client came");
+            self.put(&out[..sent.len], sent.from, sent.to);
+        }
+        true
+    }
+
+    fn put(&mut self, bytes: &[u8], from: SocketAddr, to: SocketAddr) {
+        if bytes.len() > self.mtu || self.dice.below(1000) < self.faults.lost {
+            return;
+        }
+        let packet = || Packet {
+            bytes: bytes.to_vec(),
+            from,
+            to,
+        };
+        if self.dice.below(1000) < self.faults.doubled {
+            self.wire.push_back(packet());
+        }
+        self.wire.push_back(packet());
+        if self.dice.below(1000) < self.faults.delayed {
+            let (last, other) = (self.wire.len() - 1, self.dice.below(self.wire.len()));
+            self.wire.swap(last, other);
+        }
+    }
+
+    /// Puts a packet on the wire by hand.
+    pub(crate) fn inject(&mut self, bytes: Vec<u8>, from: SocketAddr, to: SocketAddr) {
+        self.deliver(Packet { bytes, from, to });
+    }
+
+    /// What is on the wire now.
+    pub(crate) fn tap(&self) -> impl Iterator<Item = &Packet> {
+        self.wire.iter()
+    }
+
+    fn deliver(&mut self, mut packet: Packet) {
+        let now = Instant::now();
+        let Packet { bytes, from, to } = &mut packet;
+        if *to == server_addr() {
+            if self.server_lives {
+                // The client's port stands for its MAC address.
+                self.server.handle_datagram(now, bytes, *from, *to, from.port());
+            }
+        } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is_at(*to)) {
+            peer.client.handle_datagram(now, bytes, *from, peer.local);
+        }
+    }
+
+    /// Gets a path with a fresh client; its status and body.
+    pub(crate) fn fetch(&mut self, config: &ClientConfig, path: &str) -> (u16, Vec<u8>) {
+        let at = self.connect(config);
+        let id = self.peers[at].client.get(path, None);
+        self.run(path, |world| world.peers[at].is_done());
+        self.peers[at].take(id)
+    }
+
+    /// Says goodbye for all clients, and checks that the server has forgotten them.
+    pub(crate) fn close(&mut self) {
+        for peer in &mut self.peers {
+            peer.client.close(Instant::now());
+        }
+        if self.faults.lost == 0 {
+            self.run("all closed", |world| world.server.stats().connections.active == 0);
+            let stats = self.server.stats();
+            assert_eq!(stats.connections.ids, 0, "{stats:?}");
+            assert_eq!(stats.connections.half_open, 0, "{stats:?}");
+            assert_eq!(stats.body_bytes_held, 0, "{stats:?}");
+        }
+        self.check_accounts();
+    }
+
+    /// Every datagram that the server was given is accounted for.
+    pub(crate) fn check_accounts(&self) {
+        let stats = self.server.stats();
+        let sum = stats.delivered + stats.answered.total() + stats.dropped.total();
+        assert_eq!(stats.datagrams_in, sum, "{stats:?}");
+    }
+}
+
+impl Peer {
+    pub(crate) fn move_to(&mut self, port: u16) {
+        self.formerly.push(self.address);
+        self.address.set_port(port);
+    }
+
+    fn is_at(&self, address: SocketAddr) -> bool {
+        self.address == address || self.formerly.contains(&address)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.end.is_some() || self.finished.len() + self.failed.len() == self.heads_or_failures()
+    }
+
+    /// Requests that were answered, or failed unanswered.
+    fn heads_or_failures(&self) -> usize {
+        let unanswered = self.failed.iter().filter(|(id, _)| !self.heads.contains_key(id));
+        (self.heads.len() + unanswered.count()).max(1)
+    }
+
+    pub(crate) fn take(&mut self, id: RequestId) -> (u16, Vec<u8>) {
+        assert_eq!((&self.end, &self.failed), (&None, &vec![]));
+        assert!(self.finished.contains(&id), "not finished");
+        (self.heads[&id].status, self.bodies.remove(&id).unwrap_or_default())
+    }
+
+    pub(crate) fn drain_events(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            assert_eq!(self.end, None, "an event after the last");
+            match event {
+                ClientEvent::Connected => self.connected = true,
+                ClientEvent::Response(id, head) => {
+                    self.heads.insert(id, head);
+                }
+                ClientEvent::Body(id) if self.reading => self.read(id),
+                ClientEvent::Body(_) => {}
+                ClientEvent::Finished(id) => self.finished.push(id),
+                ClientEvent::Failed(id, error) => self.failed.push((id, error)),
+                ClientEvent::Closed(end) => self.end = Some(end),
+            }
+        }
+    }
+
+    pub(crate) fn read(&mut self, id: RequestId) {
+        let mut buf = [0; 16_384];
+        loop {
+            match self.client.read_body(id, &mut buf) {
+                0 => return,
+                len => self.bodies.entry(id).or_default().extend_from_slice(&buf[..len]),
+            }
+        }
+    }
+}
+
+/// A directory with files of these sizes, named by their size.
+pub(crate) fn files(sizes: &[usize]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for size in sizes {
+        std::fs::write(dir.path().join(size.to_string()), content(*size)).unwrap();
+    }
+    dir
+}
+
+/// The bytes of the file of that size.
+pub(crate) fn content(size: usize) -> Vec<u8> {
+    Dice::new(size as u64 + 7).bytes(size)
+}

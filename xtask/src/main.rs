@@ -1,0 +1,57 @@
+//! The project's own chores, as `cargo xtask`. Built with nothing but Rust, so that it can put the rest in place.
+
+mod bench;
+mod cargo;
+mod demo;
+mod deny;
+mod distribution;
+mod features;
+mod install;
+mod machine;
+mod probe;
+mod requirement;
+mod setup;
+mod step;
+mod tally;
+mod test;
+
+use std::env;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The chores of xskit. Each does the set-up it needs first.
+
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  setup [--check]  Install the system packages the build needs; with --check only list them
+  demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
+  test             Formatting, lints, features, documentation, tests, licences
+  bench [ARGS]     Run the benchmarks; ARGS go to `cargo bench`
+  help             Print this
+
+demo and test run privileged networking in namespaces of their own; without root they say what is left out.
+";
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
+    let outcome = match command.as_deref() {
+        None | Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some("setup") => setup::command(&rest),
+        Some("demo") => demo::command(&rest),
+        Some("test") => test::command(&rest),
+        Some("bench") => bench::command(&rest),
+        Some(other) => Err(format!(
+            "no command {other:?}; `cargo xtask help` lists them"
+        )),
+    };
+    outcome.unwrap_or_else(|problem| {
+        eprintln!("error: {problem}");
+        ExitCode::FAILURE
+    })
+}

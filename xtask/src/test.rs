@@ -1,0 +1,156 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::cargo;
+use crate::deny;
+use crate::features;
+use crate::machine;
+use crate::probe;
+use crate::setup;
+use crate::step::Step;
+use crate::tally::{self, Tally};
+
+/// Runs every step, also after one has failed, and closes with a table and one line that counts.
+pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
+    if !args.is_empty() {
+        return Err("test takes no argument".to_owned());
+    }
+    setup::ensure()?;
+    add_rust_components();
+    for note in machine::notes() {
+        println!("note: {note}");
+    }
+    let mut steps = vec![
+        Step::run(
+            "formatting",
+            cargo::command("fmt").args(["--all", "--", "--check"]),
+        ),
+        Step::run(
+            "lints",
+            lint().args([
+                "--workspace",
+                "--all-targets",
+                "--all-features",
+                "--",
+                "-D",
+                "warnings",
+            ]),
+        ),
+    ];
+    steps.extend(feature_steps());
+    steps.push(Step::run("documentation", &mut documentation()));
+    steps.push(Step::run("tests", &mut tests()).counting_tests());
+    steps.extend(deny_steps());
+    Ok(close(&steps))
+}
+
+/// A minimal toolchain has neither rustfmt nor clippy; where rustup is, it can add them.
+fn add_rust_components() {
+    let has = |tool| {
+        let mut version = cargo::program();
+        version
+            .args([tool, "--version"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        version.status().is_ok_and(|status| status.success())
+    };
+    if !(has("fmt") && has("clippy")) && probe::on_path("rustup").is_some() {
+        // If this fails, the steps that need them say so.
+        let _ = Command::new("rustup")
+            .args(["component", "add", "rustfmt", "clippy"])
+            .status();
+    }
+}
+
+fn lint() -> Command {
+    cargo::command("clippy")
+}
+
+/// Each crate with none of its features, and with each one alone: they are additive, so none may need another.
+fn feature_steps() -> Vec<Step> {
+    let mut steps = Vec::new();
+    for offer in features::of_workspace(&cargo::workspace()) {
+        let alone = |feature: &str| {
+            let mut lint = lint();
+            lint.args([
+                "--package",
+                &offer.package,
+                "--no-default-features",
+                "--features",
+                feature,
+            ]);
+            lint.args(["--", "-D", "warnings"]);
+            let label = if feature.is_empty() {
+                "no feature"
+            } else {
+                feature
+            };
+            Step::run(format!("{} with {label}", offer.package), &mut lint)
+        };
+        steps.push(alone(""));
+        steps.extend(offer.features.iter().map(|feature| alone(feature)));
+    }
+    steps
+}
+
+fn documentation() -> Command {
+    let mut doc = cargo::command("doc");
+    doc.args(["--workspace", "--no-deps", "--all-features"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    doc
+}
+
+/// Unit, integration and doc tests. The dev profile: it checks overflow, on which ring arithmetic must not rely.
+fn tests() -> Command {
+    let mut test = cargo::command("test");
+    // A passing test's output is shown too: that's where a skipped one says so.
+    test.args([
+        "--workspace",
+        "--all-features",
+        "--no-fail-fast",
+        "--",
+        "--show-output",
+    ]);
+    test
+}
+
+fn deny_steps() -> Vec<Step> {
+    let mut steps = Vec::new();
+    if deny::installed().is_none() {
+        steps.push(Step::run("cargo-deny, built once", &mut deny::install()));
+    }
+    if let Some(cargo_deny) = deny::installed() {
+        steps.push(Step::run(
+            "licences, duplicates, sources",
+            &mut deny::check(cargo_deny),
+        ));
+    }
+    steps
+}
+
+fn close(steps: &[Step]) -> ExitCode {
+    let mut total = Tally::default();
+    println!();
+    for step in steps {
+        let state = if step.succeeded { "ok" } else { "FAILED" };
+        println!(
+            "{state:<6} {:>7.1} s  {:<40} {}",
+            step.took.as_secs_f64(),
+            step.name,
+            step.tally
+        );
+        total += step.tally;
+    }
+    for step in steps.iter().filter(|step| step.tally.skipped > 0) {
+        for (reason, count) in tally::skip_reasons(&step.output) {
+            println!("{count} skipped: needs {reason}");
+        }
+    }
+    println!("{total}");
+    if steps.iter().all(|step| step.succeeded) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
