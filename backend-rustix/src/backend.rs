@@ -20,8 +20,8 @@ use xskit_core::abi::{MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics,
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 
 /// How long `bind(2)` is tried again while it says EBUSY. A queue whose socket was just closed is
-/// released by deferred work, seen to take 25 to 45 ms.
-const BIND_PATIENCE: Duration = Duration::from_millis(500);
+/// released by deferred work, seen to take 25 to 45 ms, and longer on a loaded machine.
+const BIND_PATIENCE: Duration = Duration::from_secs(2);
 const BIND_PAUSE: Duration = Duration::from_millis(5);
 
 /// A backend of direct, non-blocking system calls. One per thread.
@@ -80,8 +80,7 @@ fn errno(error: rustix::io::Errno) -> Errno {
 
 // SAFETY: each method is the one system call it is documented as, on a descriptor that the socket
 // owns; `map` passes on what `mmap(2)` returned for the length asked for, and nothing else in this
-// crate unmaps it; closing an AF_XDP socket ends the kernel's use of the rings and, in copy mode,
-// of the UMEM (`xsk_release` waits for RCU readers).
+// crate unmaps it; after the last close the kernel keeps to memory that it has pinned itself.
 unsafe impl Backend for RustixBackend {
     type Socket = OwnedFd;
 
@@ -271,7 +270,9 @@ fn wait_on(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, E
         Ok(_) => {}
     }
     // An error stays ready until it is read: a loop that waits again would spin for ever.
-    let failed = fds.iter().find(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::NVAL));
+    let failed = fds
+        .iter()
+        .find(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::NVAL));
     if let Some(fd) = failed {
         let error = sockopt::socket_error(fd).map_err(errno)?;
         return Err(error.err().map_or(Errno::ENETDOWN, errno));

@@ -21,8 +21,8 @@ use crate::errno::Errno;
 /// - [`map`](Self::map) returns a mapping of the asked-for length that stays valid until
 ///   [`unmap`](Self::unmap), shared with nothing but the kernel's side of that ring;
 /// - [`offsets`](Self::offsets) and [`options`](Self::options) return what the kernel said;
-/// - after [`close`](Self::close) the kernel neither reads nor writes the UMEM in copy mode, and
-///   in zero-copy mode only memory that it has pinned itself.
+/// - after [`close`](Self::close) the kernel writes to UMEM memory only as far as it has pinned it
+///   itself.
 pub unsafe trait Backend {
     /// An open socket.
     type Socket;

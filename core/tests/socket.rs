@@ -331,20 +331,27 @@ fn waiting_says_whether_packets_are_there() {
 }
 
 #[test]
-fn closing_gives_every_frame_back_and_the_queue_free() {
+fn closing_retires_what_the_kernel_had_and_frees_the_queue() {
     let network = SimNetwork::new(WireConfig::perfect(), 10);
     let backend = network.backend();
-    let mut store = FrameStore::<16>::new();
+    let mut store = FrameStore::<32>::new();
     let umem = umem(&mut store);
-    for _ in 0..3 {
+    for round in 1..=3 {
         let mut socket = Socket::open(&backend, &umem, &config(1, 8, 8)).expect("a socket");
         assert!(send_number(&mut socket, &umem, 1));
         let kept = umem.alloc().expect("a frame");
         drop(socket);
-        assert_eq!((network.open_sockets(), umem.free()), (0, 15));
+        let census = umem.census();
+        assert_eq!((network.open_sockets(), census.retired), (0, 9 * round));
+        assert_eq!((census.stash, census.application), (32 - 9 * round - 1, 1));
         drop(kept);
-        assert_eq!((umem.free(), umem.census().stash), (16, 16));
+        assert_eq!((umem.free(), umem.census().total()), (32 - 9 * round, 32));
     }
+    let mut socket = Socket::open(&backend, &umem, &config(1, 8, 8)).expect("what is left");
+    assert_eq!(
+        (socket.obtained().filled, socket.accounting().is_whole()),
+        (5, true)
+    );
 }
 
 #[test]
@@ -396,12 +403,12 @@ fn failing_steps_are_named_and_undone() {
         assert_eq!(error.errno, errno);
         assert!(matches!(error.step, Step::Bind { .. }));
         assert!(error.to_string().contains(text), "{error}");
-        assert_eq!((umem_a.free(), network.open_sockets()), (8, 1));
+        assert_eq!(network.open_sockets(), 1, "the failed one is closed again");
     }
     let error = Socket::open(&backend, &umem_b, &config(1, 4, 4)).expect_err("in use");
     assert_eq!(error.step, Step::Claim);
     drop(held);
-    drop(Socket::open(&backend, &umem_b, &config(2, 4, 4)).expect("free again"));
+    drop(Socket::open(&backend, &umem_b, &config(2, 4, 4)).expect("the queue is free again"));
 }
 
 #[test]

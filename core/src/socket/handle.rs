@@ -13,15 +13,13 @@ use crate::umem::Pool;
 
 /// An open socket handle with its mappings, and the claim on its UMEM.
 ///
-/// Dropping it unmaps the rings, closes the socket, and only then takes back the frames that the
-/// kernel had: in that order, also halfway through the set-up and in a panic.
+/// Dropping it unmaps the rings, closes the socket, retires the frames that the kernel had, and only
+/// then lets go of the UMEM: in that order, also halfway through the set-up and in a panic.
 pub(super) struct Handle<'u, B: Backend> {
     backend: &'u B,
     pool: &'u Pool<'u>,
     socket: ManuallyDrop<B::Socket>,
     maps: [Option<(NonNull<u8>, usize)>; 4],
-    /// Whether a device may write to frames for a while after the socket is closed.
-    hardware_may_write: bool,
 }
 
 impl<'u, B: Backend> Handle<'u, B> {
@@ -36,10 +34,9 @@ impl<'u, B: Backend> Handle<'u, B> {
                 pool,
                 socket: ManuallyDrop::new(socket),
                 maps: [None; 4],
-                hardware_may_write: false,
             }),
             Err(errno) => {
-                pool.unclaim(false);
+                pool.unclaim();
                 Err((Step::Create, errno))
             }
         }
@@ -71,11 +68,6 @@ impl<'u, B: Backend> Handle<'u, B> {
             .map_err(|error| (Step::Layout(ring, error), Errno(0)))
     }
 
-    /// Says that the socket is in zero-copy mode, or may be about to be.
-    pub(super) fn set_hardware_may_write(&mut self, may_write: bool) {
-        self.hardware_may_write = may_write;
-    }
-
     #[inline]
     pub(super) fn backend(&self) -> &'u B {
         self.backend
@@ -102,6 +94,6 @@ impl<B: Backend> Drop for Handle<'_, B> {
         // SAFETY: taken here only, in the drop, and not used afterwards.
         let socket = unsafe { ManuallyDrop::take(&mut self.socket) };
         self.backend.close(socket);
-        self.pool.unclaim(self.hardware_may_write);
+        self.pool.unclaim();
     }
 }

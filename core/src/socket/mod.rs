@@ -1,7 +1,7 @@
 //! The socket: its set-up and shutdown in order, and the cycle of its frames.
 //!
 //! [`Socket`] is the two halves below and the kernel's handle behind them; dropping it closes the
-//! handle first and then takes the frames back that the kernel had.
+//! handle first and only then lets go of the UMEM.
 //! [`Receiver`] is the fill and the RX ring, [`Transmitter`] the TX and the completion ring.
 
 mod accounting;

@@ -41,8 +41,8 @@ fn try_open<'u, B: Backend>(
     let mut receiver = map_receiver(&mut handle, pool, &offsets, config)?;
     let transmitter = map_transmitter(&mut handle, pool, &offsets, config)?;
     let filled = receiver.refill();
-    bind(&mut handle, config)?;
-    let zero_copy = confirm(&mut handle)?;
+    bind(&handle, config)?;
+    let zero_copy = confirm(&handle)?;
     let kick_budget = if zero_copy {
         u32::MAX
     } else {
@@ -114,7 +114,7 @@ fn map_transmitter<'u, B: Backend>(
     Ok(Transmitter::new(pool, tx, completion))
 }
 
-fn bind<B: Backend>(handle: &mut Handle<'_, B>, config: &SocketConfig) -> StepResult<()> {
+fn bind<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> StepResult<()> {
     let address = SockaddrXdp {
         family: abi::AF_XDP,
         flags: config.bind_flags(),
@@ -128,14 +128,10 @@ fn bind<B: Backend>(handle: &mut Handle<'_, B>, config: &SocketConfig) -> StepRe
 }
 
 /// Reads back whether the socket is in zero-copy mode.
-fn confirm<B: Backend>(handle: &mut Handle<'_, B>) -> StepResult<bool> {
-    // Until it is known that no hardware writes to the frames, assume that some does.
-    handle.set_hardware_may_write(true);
+fn confirm<B: Backend>(handle: &Handle<'_, B>) -> StepResult<bool> {
     let options = handle
         .backend()
         .options(handle.socket())
         .map_err(|errno| (Step::Confirm, errno))?;
-    let zero_copy = options.flags & abi::OPTIONS_ZEROCOPY != 0;
-    handle.set_hardware_may_write(zero_copy);
-    Ok(zero_copy)
+    Ok(options.flags & abi::OPTIONS_ZEROCOPY != 0)
 }

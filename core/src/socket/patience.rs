@@ -44,7 +44,10 @@ mod tests {
     fn runs_out_after_so_many_empty_looks_in_a_row() {
         let mut patience = Patience::new(2);
         let looks = [false, false, true, false, false, false, false];
-        let over: Vec<_> = looks.into_iter().map(|found| patience.is_over(found)).collect();
+        let over: Vec<_> = looks
+            .into_iter()
+            .map(|found| patience.is_over(found))
+            .collect();
         assert_eq!(over, [false, false, false, false, false, true, false]);
         assert!(Patience::new(0).is_over(false));
     }

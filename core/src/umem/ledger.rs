@@ -15,7 +15,7 @@ pub enum Owner {
     Receive,
     /// The kernel, to send: on the TX ring, in the kernel's hands, or on the completion ring.
     Transmit,
-    /// Nobody any more: a zero-copy socket was closed over it, and hardware may still write to it.
+    /// Nobody any more: the kernel had it when its socket was closed, and may still write to it.
     Retired,
 }
 

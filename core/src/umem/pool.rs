@@ -141,20 +141,14 @@ impl<'s> Pool<'s> {
         self.claimed.get()
     }
 
-    /// The socket is closed: what the kernel had goes back to the stash, or is retired where
-    /// hardware may still write to it for a while.
-    pub(crate) fn unclaim(&self, hardware_may_write: bool) {
-        let to = if hardware_may_write {
-            Owner::Retired
-        } else {
-            Owner::Stash
-        };
+    /// The socket is closed: what the kernel had is retired.
+    ///
+    /// Nothing says when the kernel, or a device in zero-copy mode, is done with it: a second
+    /// descriptor of the socket, or a poll armed on it, keeps it receiving into those frames.
+    pub(crate) fn unclaim(&self) {
         for index in 0..self.frames.count() {
-            let passed = self.ledger.pass(index, Owner::Receive, to)
-                || self.ledger.pass(index, Owner::Transmit, to);
-            if passed && to == Owner::Stash {
-                self.stash.push(index);
-            }
+            let _ = self.ledger.pass(index, Owner::Receive, Owner::Retired)
+                || self.ledger.pass(index, Owner::Transmit, Owner::Retired);
         }
         self.claimed.set(false);
     }

@@ -10,6 +10,9 @@ use super::{Census, Frame, FrameSize, FrameStore, Memory, Pool};
 ///
 /// Sockets and frames borrow it, so it can be dropped only after them. If a socket was leaked
 /// (`mem::forget`), the kernel may still write to the region, which is then leaked too.
+///
+/// One socket at a time. Frames that the kernel had when a socket was closed are out of use from
+/// then on, so the next socket over the same UMEM has fewer: better give each socket its own.
 #[derive(Debug)]
 pub struct Umem<'s, M: Memory> {
     memory: ManuallyDrop<M>,
@@ -85,8 +88,9 @@ impl<M: Memory> Drop for Umem<'_, M> {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
         if !self.pool.is_claimed() {
-            // SAFETY: `memory` is dropped here only, and not used afterwards. No socket is open
-            // over it, and no frame lives, since both borrow `self`.
+            // SAFETY: `memory` is dropped here only, and not used afterwards. No socket of ours is
+            // open over it, and no frame lives, since both borrow `self`. What the kernel still
+            // has of it stays pinned, by the contract of `Memory`.
             unsafe { ManuallyDrop::drop(&mut self.memory) }
         }
     }
