@@ -5,8 +5,8 @@ use super::{Receiver, Transmitter};
 /// Every frame of a socket's UMEM, in exactly one place.
 ///
 /// The ledger says whose a frame is, the rings' cursors say which ring it is on. What the kernel
-/// has and no ring shows is in the hands of the driver or of a packet under way. Exact while
-/// nothing moves; while packets pass, a ring may change between two looks.
+/// has and no ring shows is in the hands of the driver or of a packet under way. While packets pass,
+/// one that changes rings between two looks counts as in the kernel's hands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounting {
     /// Free.
@@ -36,10 +36,12 @@ pub struct Accounting {
 impl Accounting {
     pub(super) fn take(receiver: &mut Receiver<'_>, transmitter: &mut Transmitter<'_>) -> Self {
         let census = receiver.pool.census();
-        let (fill, rx) = (receiver.fill.outstanding(), receiver.rx.available());
-        let uncommitted = transmitter.tx.uncommitted();
-        let tx = transmitter.tx.outstanding() + uncommitted;
+        // Where frames arrive is read before where they leave from: one that the kernel moves in
+        // between is then seen on neither ring, and counts as in its hands, but never twice.
+        let rx = receiver.rx.available();
+        let fill = receiver.fill.outstanding();
         let completion = transmitter.completion.available();
+        let tx = transmitter.tx.outstanding() + transmitter.tx.uncommitted();
         Self {
             stash: receiver.pool.free(),
             application: census.application,

@@ -184,7 +184,7 @@ impl<'u, B: Backend> Socket<'u, B> {
         self.handle.backend()
     }
 
-    /// Where every frame of the UMEM is. Exact while nothing is under way.
+    /// Where every frame of the UMEM is.
     pub fn accounting(&mut self) -> Accounting {
         Accounting::take(&mut self.receiver, &mut self.transmitter)
     }
