@@ -7,6 +7,7 @@ mod deny;
 mod distribution;
 mod features;
 mod install;
+mod interop;
 mod machine;
 mod probe;
 mod requirement;
@@ -25,6 +26,7 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   setup [--check]  Install the system packages the build needs; with --check only list them
+  setup --interop  Install aioquic into the target folder, for the interoperability tests
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
   test             Formatting, lints, features, documentation, tests, licences
   bench [ARGS]     Run the benchmarks; ARGS go to `cargo bench`

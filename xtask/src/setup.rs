@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use crate::distribution::Family;
 use crate::install::{self, Authority};
+use crate::interop;
 use crate::machine;
 use crate::requirement::{ALL, Requirement};
 
-/// `setup [--check]`. With `--check` the exit code tells whether something is missing.
+/// `setup [--check | --interop]`. With `--check` the exit code tells whether something is missing.
 pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     match args {
         [] => {
@@ -21,7 +22,8 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         } else {
             ExitCode::FAILURE
         }),
-        _ => Err("setup takes no argument but --check".to_owned()),
+        [flag] if flag == "--interop" => interop::ensure().map(|()| ExitCode::SUCCESS),
+        _ => Err("setup takes no argument but --check or --interop".to_owned()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::cargo;
 use crate::deny;
 use crate::features;
+use crate::interop;
 use crate::machine;
 use crate::probe;
 use crate::setup;
@@ -20,6 +21,9 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     add_rust_components();
     for note in machine::notes() {
         println!("note: {note}");
+    }
+    if let Err(problem) = interop::ensure() {
+        println!("note: no tests with aioquic: {problem}");
     }
     let mut steps = vec![
         Step::run(

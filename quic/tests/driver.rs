@@ -1,0 +1,167 @@
+//! A server and a client, each with its driver on a socket of the simulated kernel: the whole way
+//! of a packet but the system calls, on a wire with accidents.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use xskit_core::sim::{HeapMemory, Rng, SimBackend, SimNetwork, WireConfig};
+use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::wire::{Link, MacAddr, UdpHeaders};
+use xskit_core::{Backend, Socket, SocketConfig};
+use xskit_quic::cert::{Authority, Validity};
+use xskit_quic::client::{ClientEvent, Trust};
+use xskit_quic::driver::{Driver, DriverConfig};
+use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig};
+
+const FRAMES: usize = 1024;
+const FILE_BYTES: usize = 2 << 20;
+const SERVER_MAC: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 2]);
+const CLIENT_MAC: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 1]);
+/// Only to fail rather than hang.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+type SimUmem<'s> = Umem<'s, HeapMemory>;
+type SimDriver<'u> = Driver<'u, SimBackend, HeapMemory>;
+
+fn server_address() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 2], 4433))
+}
+
+fn client_address() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 50_000))
+}
+
+fn umem(store: &mut FrameStore<FRAMES>) -> SimUmem<'_> {
+    Umem::new(HeapMemory::new(FRAMES * 4096), store, FrameSize::DEFAULT).expect("a UMEM")
+}
+
+fn driver<'u>(backend: &'u SimBackend, umem: &'u SimUmem<'u>, ifindex: u32) -> SimDriver<'u> {
+    let config = SocketConfig::new(ifindex, 0);
+    let socket = Socket::open(backend, umem, &config).expect("a socket");
+    Driver::new(umem, socket, DriverConfig { patience: 0, ..DriverConfig::default() })
+}
+
+/// A server with one file, and a client that asks for it.
+fn endpoints(root: &std::path::Path, file: &[u8]) -> (Server<Link>, Client<Link>) {
+    std::fs::write(root.join("file"), file).expect("written");
+    let authority = Authority::new().expect("an authority");
+    let pem = authority.issue(&["a.test".to_owned()], Validity::days(1)).expect("a certificate");
+    let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
+    let config = ServerConfig::new(root, identity.expect("an identity"));
+    let now = Instant::now();
+    let server = Server::new(&config, now).expect("a server");
+    let config = ClientConfig::new("a.test", 4433, Trust::Pem(authority.pem()));
+    let link = Link::new(CLIENT_MAC, SERVER_MAC);
+    let client = Client::new(&config, client_address(), server_address(), link, now);
+    (server, client.expect("a client"))
+}
+
+/// Fetches the file over this wire; `between` is called after every turn.
+fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_>)) {
+    let network = SimNetwork::new(wire, 7);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (Box::new(FrameStore::new()), Box::new(FrameStore::new()));
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut at_client, mut at_server) = (driver(&backend, &umem_a, 1), driver(&backend, &umem_b, 2));
+    let root = tempfile::tempdir().expect("a directory");
+    let mut rng = Rng::new(1);
+    let file: Vec<u8> = (0..FILE_BYTES).map(|_| rng.next_u64() as u8).collect();
+    let (mut server, mut client) = endpoints(root.path(), &file);
+    let request = client.get("/file", None);
+    let (mut got, mut chunk) = (Vec::new(), vec![0; 64 << 10]);
+    let deadline = Instant::now() + PATIENCE;
+    'transfer: loop {
+        assert!(Instant::now() < deadline, "{} bytes in {PATIENCE:?}", got.len());
+        let moved = at_client.turn(&mut client).expect("a turn");
+        between(&mut at_client);
+        while let Some(event) = client.poll_event() {
+            match event {
+                ClientEvent::Finished(_) => break 'transfer,
+                ClientEvent::Failed(_, error) => panic!("{error}"),
+                ClientEvent::Closed(end) => panic!("{end}"),
+                ClientEvent::Body(_) => loop {
+                    match client.read_body(request, &mut chunk) {
+                        0 => break,
+                        len => got.extend_from_slice(&chunk[..len]),
+                    }
+                },
+                ClientEvent::Connected | ClientEvent::Response(..) => {}
+            }
+        }
+        let served = at_server.turn(&mut server).expect("a turn");
+        if !moved && !served {
+            at_server.rest(&mut server, false, Duration::from_millis(1)).expect("a rest");
+        }
+    }
+    assert!(got == file, "the file came out different");
+    for driver in [&mut at_client, &mut at_server] {
+        let at = driver.socket().accounting();
+        assert!(at.is_whole() && at.application == 0, "{at:?}");
+        assert_eq!(driver.counters().unsendable, 0);
+    }
+}
+
+#[test]
+fn a_file_crosses_a_perfect_wire_in_full_kicks() {
+    let mut calls = (0, 0);
+    fetch(WireConfig::perfect(), |driver| {
+        let sent = driver.counters().sent + driver.counters().received;
+        calls = (driver.socket().backend().calls().kicks, sent);
+    });
+    let (kicks, packets) = calls;
+    assert!(kicks * 10 <= packets, "{kicks} kicks of both ends for {packets} packets of the client");
+}
+
+#[test]
+fn a_file_crosses_a_wire_with_accidents() {
+    let accidents = WireConfig {
+        loss_per_mille: 10,
+        duplicate_per_mille: 10,
+        reorder_per_mille: 20,
+        depth: 4,
+    };
+    fetch(accidents, |_| {});
+}
+
+#[test]
+fn what_is_no_answerable_datagram_is_counted_by_cause() {
+    let network = SimNetwork::new(WireConfig::perfect(), 8);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (Box::new(FrameStore::new()), Box::new(FrameStore::new()));
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let config = SocketConfig::new(1, 0);
+    let mut sender = Socket::open(&backend, &umem_a, &config).expect("a socket");
+    let mut at_server = driver(&backend, &umem_b, 2);
+    let root = tempfile::tempdir().expect("a directory");
+    let (mut server, _) = endpoints(root.path(), b"");
+
+    let good = UdpHeaders::new(
+        Link::new(CLIENT_MAC, SERVER_MAC),
+        client_address(),
+        server_address(),
+    );
+    let to_all = UdpHeaders { link: Link::new(CLIENT_MAC, MacAddr::BROADCAST), ..good };
+    let from_group = UdpHeaders { source: SocketAddr::from(([224, 0, 0, 1], 9)), ..good };
+    let from_port_0 = UdpHeaders { source: SocketAddr::from(([192, 0, 2, 1], 0)), ..good };
+    let mut send = |headers: UdpHeaders, cut: usize| {
+        let mut frame = umem_a.alloc().expect("a frame");
+        let len = headers.header_len() + 100;
+        frame.set_range(0..len).expect("inside the frame");
+        headers.emit(&mut frame, 100).expect("room");
+        frame.set_range(0..len - cut).expect("inside the frame");
+        sender.send(frame).expect("room");
+        sender.flush().expect("a kick");
+    };
+    for headers in [good, to_all, from_group, from_port_0] {
+        send(headers, 0);
+    }
+    for cut in [1, 100, 101, 120, 140] {
+        send(good, cut);
+    }
+    at_server.turn(&mut server).expect("a turn");
+    let counters = at_server.counters();
+    assert_eq!((counters.received, counters.sent, counters.unanswerable), (9, 0, 3));
+    assert_eq!(counters.refused.total(), 5, "{:?}", counters.refused);
+    assert_eq!((server.stats().datagrams_in, server.stats().dropped.malformed), (1, 1));
+    assert!(at_server.socket().accounting().is_whole());
+}
