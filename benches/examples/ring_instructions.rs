@@ -8,10 +8,11 @@
 //!     target/release/examples/ring_instructions socket 16 10000
 //! ```
 //!
-//! The first argument is `socket` (frames with owners, by `Socket`) or `bare` (the rings only; then
-//! toggle at `*bare_turn*`), the second the batch, the third the turns. `Collected`, divided by what
-//! this prints, is instructions a descriptor that passes all four rings. Collecting is switched at
-//! every entry and exit of the named functions: on in our turn, and off in the peer's inside it.
+//! The first argument is `socket` (frames with owners, by `Socket`) or `bare` (the rings only), the
+//! second the batch, the third the turns. For `bare`, toggle at `*bare_turn*` and at nothing else.
+//! `Collected`, divided by what this prints, is instructions a descriptor that passes all four
+//! rings. Collecting is switched at every entry and exit of the named functions: on in our turn,
+//! and off in the peer's, which in `socket` lies inside ours.
 
 use std::process::ExitCode;
 

@@ -27,7 +27,9 @@ impl std::fmt::Debug for Pem {
 
 /// A certificate could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("can't make a certificate for {names:?}: {source}; each name must be a host name or an IP address")]
+#[error(
+    "can't make a certificate for {names:?}: {source}; each name must be a host name or an IP address"
+)]
 pub struct CertError {
     names: Vec<String>,
     source: rcgen::Error,
@@ -131,7 +133,10 @@ impl Authority {
 pub fn self_signed(names: &[String]) -> Result<Pem, CertError> {
     let make = || {
         let key = KeyPair::generate()?;
-        let certificate = leaf(names, Validity::days(90))?.self_signed(&key)?;
+        let mut params = leaf(names, Validity::days(90))?;
+        // With "digital signature" alone, OpenSSL and BoringSSL don't see that it signs itself.
+        params.key_usages.clear();
+        let certificate = params.self_signed(&key)?;
         Ok(Pem {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
@@ -160,6 +165,8 @@ fn params(
     params.not_before = validity.from.into();
     params.not_after = validity.until.into();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     Ok(params)
 }

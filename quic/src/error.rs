@@ -22,7 +22,9 @@ pub enum SetupError {
     #[error(transparent)]
     Root(#[from] RootError),
     /// The file with trusted certificates can't be read.
-    #[error("can't read the trusted certificates in {path}: {source}; check the path given to --ca")]
+    #[error(
+        "can't read the trusted certificates in {path}: {source}; check the path given to --ca"
+    )]
     TrustFile {
         /// The file.
         path: std::path::PathBuf,
@@ -39,7 +41,9 @@ pub enum SetupError {
         what: String,
     },
     /// The server's name is neither a host name nor an address.
-    #[error("{name:?} is neither a host name nor an IP address, so no certificate can be checked against it")]
+    #[error(
+        "{name:?} is neither a host name nor an IP address, so no certificate can be checked against it"
+    )]
     ServerName {
         /// The name given.
         name: String,

@@ -28,7 +28,9 @@ impl std::fmt::Debug for Identity {
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The certificate file can't be read.
-    #[error("can't read the certificate {path}: {source}; check --cert, or use --self-signed to try things out")]
+    #[error(
+        "can't read the certificate {path}: {source}; check --cert, or use --self-signed to try things out"
+    )]
     CertificateFile {
         /// The file.
         path: PathBuf,
@@ -36,7 +38,9 @@ pub enum IdentityError {
         source: std::io::Error,
     },
     /// The key file can't be read.
-    #[error("can't read the private key {path}: {source}; check --key, and that this user may read it")]
+    #[error(
+        "can't read the private key {path}: {source}; check --key, and that this user may read it"
+    )]
     KeyFile {
         /// The file.
         path: PathBuf,
@@ -120,12 +124,11 @@ impl Identity {
         certificate_name: String,
         key_name: String,
     ) -> Result<Self, IdentityError> {
-        let chain = X509::stack_from_pem(certificate).map_err(|source| {
-            IdentityError::BadCertificate {
+        let chain =
+            X509::stack_from_pem(certificate).map_err(|source| IdentityError::BadCertificate {
                 what: certificate_name.clone(),
                 source,
-            }
-        })?;
+            })?;
         let Some(leaf) = chain.first() else {
             return Err(IdentityError::NoCertificate {
                 what: certificate_name,
@@ -150,14 +153,18 @@ impl Identity {
         let mut context = SslContext::builder(SslMethod::tls()).map_err(tls("a TLS context"))?;
         let mut chain = self.chain.iter();
         if let Some(leaf) = chain.next() {
-            context.set_certificate(leaf).map_err(tls("the certificate"))?;
+            context
+                .set_certificate(leaf)
+                .map_err(tls("the certificate"))?;
         }
         for issuer in chain {
             context
                 .add_extra_chain_cert(issuer.clone())
                 .map_err(tls("an intermediate certificate"))?;
         }
-        context.set_private_key(&self.key).map_err(tls("the private key"))?;
+        context
+            .set_private_key(&self.key)
+            .map_err(tls("the private key"))?;
         Ok(context)
     }
 }
@@ -194,7 +201,14 @@ mod tests {
         assert!(matches!(error(&key, &certificate), E::NoCertificate { .. }));
         assert!(matches!(error(&broken, &key), E::BadCertificate { .. }));
         assert!(matches!(error(&certificate, &garbage), E::BadKey { .. }));
-        assert!(matches!(error(&certificate, &wrong_key), E::Mismatch { .. }));
-        assert!(error(&certificate, &missing).to_string().contains("missing.pem"));
+        assert!(matches!(
+            error(&certificate, &wrong_key),
+            E::Mismatch { .. }
+        ));
+        assert!(
+            error(&certificate, &missing)
+                .to_string()
+                .contains("missing.pem")
+        );
     }
 }

@@ -1,4 +1,63 @@
 //! QUIC and HTTP/3 over AF_XDP: a sans-IO endpoint over quiche and the driver that runs it.
+//!
+//! ```text
+//!            driver       frames, rings, waiting: the only part that does any I/O on the network
+//!               |
+//!     handle_datagram, poll_transmit, poll_timeout, handle_timeout
+//!               |
+//!     +---------+---------+
+//!   server              client
+//!     | admission         | requests, events
+//!     | connection        | ack clock
+//!     |                   |
+//!    http  (static files) |
+//!     |                   |
+//!     +------ quiche -----+   QUIC (RFC 9000), HTTP/3 (RFC 9114), TLS by BoringSSL
+//! ```
+//!
+//! # No I/O here
+//!
+//! [`Server`] and [`Client`] have no sockets, threads or sleeps. The caller hands them each
+//! UDP payload as a `&mut [u8]`, which is decrypted where it lies, and gives them a `&mut [u8]`
+//! in which the next payload is written and sealed. Over AF_XDP both are frames of the UMEM,
+//! so no packet is copied between the ring and quiche. (The server does read its files.)
+//!
+//! ```text
+//! loop {
+//!     for each received payload:  endpoint.handle_datagram(now, payload, from, to, link)
+//!     if poll_timeout() <= now:   endpoint.handle_timeout(now)
+//!     while let Some(transmit) =  endpoint.poll_transmit(now, frame):  send it
+//!     wait for a payload, or until poll_timeout()
+//! }
+//! ```
+//!
+//! `L`, the type of `link`, is whatever the driver needs to answer on the link layer: MAC
+//! addresses and VLAN tags, or `()` over a kernel socket. The server learns it per client
+//! address from authentic datagrams, and gives it back with each [`Transmit`].
+//!
+//! # Time
+//!
+//! This crate's own timers go by the `now` that they are given. quiche's loss detection,
+//! idle timeouts and acknowledgement delays call `Instant::now()` themselves, so `now` must
+//! be the real time: a simulated clock can't drive a whole connection.
+//!
+//! # What bounds what
+//!
+//! | resource | bound |
+//! | --- | --- |
+//! | connections | [`ServerConfig::max_connections`]; beyond, CONNECTION_REFUSED to proven addresses |
+//! | half-open handshakes | [`ServerConfig::handshake_timeout`]; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
+//! | answers without a connection | 64 waiting, the rest dropped and counted |
+//! | bytes sent to an unproven address | three times what it sent (quiche) |
+//! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each |
+//! | request bodies | [`TransportConfig::connection_window_bytes`]; they are refused unread |
+//! | file bytes in memory | [`ServerConfig::max_body_bytes_held`] a connection, counted from when they are read until they are acknowledged |
+//! | files open | one a request under way |
+//!
+//! # Files
+//!
+//! Paths are opened by `openat2` with `RESOLVE_BENEATH` (Linux 5.6) under the root directory's
+//! descriptor: the kernel itself refuses `..` and symlinks that lead outside. See [`Root`].
 
 pub mod cert;
 pub mod client;
@@ -6,8 +65,8 @@ pub mod driver;
 mod error;
 mod http;
 mod identity;
+mod quic;
 pub mod server;
-mod stream_buffer;
 mod transmit;
 mod transport;
 

@@ -136,9 +136,11 @@ impl TransportConfig {
     }
 }
 
-/// Connection ids each side keeps for the other: one in use and three spare, so that a
-/// client behind a NAT that rebinds, or one that changes networks, finds a fresh one.
-const ACTIVE_CONNECTION_IDS: u64 = 4;
+/// Connection ids each side keeps for the other: one in use and spare ones, so that a client
+/// that changes networks finds a fresh one. quiche remembers as many paths of a connection,
+/// and forgets none while its id is in use: so a client behind a NAT that moves its binding
+/// can be followed seven times.
+const ACTIVE_CONNECTION_IDS: u64 = 8;
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -73,6 +73,12 @@ fn fetch(python: &Path, scene: &Scene, connections: u64, files: &[Content]) {
     assert_eq!(fetched, expected);
 }
 
+fn finish(scene: &mut Scene, connections: u64, files: &[Content]) {
+    let summary = scene.server.interrupt();
+    assert_eq!(summary.connections, connections);
+    assert_eq!(summary.requests, connections * files.len() as u64);
+}
+
 #[test]
 fn aioquic_fetches_files_of_every_size() {
     let name = "aioquic_fetches_files_of_every_size";
@@ -85,7 +91,7 @@ fn aioquic_fetches_files_of_every_size() {
         let sizes = [0, 1, 1_199, 1_200, 1_201, 131_072, 1_000_000, 10_000_000];
         let files = sizes.map(|len| scene.site.add(len));
         fetch(&python, &scene, 1, &files);
-        eprintln!("{}", scene.server.interrupt());
+        finish(&mut scene, 1, &files);
     }
 }
 
@@ -100,6 +106,6 @@ fn aioquic_fetches_over_fifty_connections_at_once() {
         let mut scene = Scene::new(family);
         let files = [0, 1, 1_200, 100_000].map(|len| scene.site.add(len));
         fetch(&python, &scene, 50, &files);
-        eprintln!("{}", scene.server.interrupt());
+        finish(&mut scene, 50, &files);
     }
 }

@@ -36,7 +36,9 @@ fn fifty_connections(family: Family) {
         }
         fetching.join_all().await;
     });
-    eprintln!("{}", scene.server.interrupt());
+    let summary = scene.server.interrupt();
+    assert_eq!(summary.connections, CONNECTIONS as u64);
+    assert_eq!(summary.requests, (CONNECTIONS * files.len()) as u64);
 }
 
 #[test]
@@ -73,5 +75,6 @@ fn many_streams_on_one_connection() {
         }
         fetching.join_all().await;
     });
-    eprintln!("{}", scene.server.interrupt());
+    let summary = scene.server.interrupt();
+    assert_eq!((summary.connections, summary.requests), (1, 151));
 }

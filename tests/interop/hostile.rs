@@ -137,7 +137,8 @@ fn garbage_beside_transfers(family: Family) {
             .fetch(&files[1])
             .await
     });
-    eprintln!("{}", scene.server.interrupt());
+    // Nothing but garbage was dropped in such numbers: it did get there.
+    assert!(scene.server.interrupt().dropped > LEAST / 2);
 }
 
 #[test]

@@ -143,5 +143,6 @@ fn a_client_that_trusts_another_authority_turns_away() {
         // The server lost a connection, and nothing else.
         scene.client().connect().await.unwrap().fetch(&file).await;
     });
-    eprintln!("{}", scene.server.interrupt());
+    let summary = scene.server.interrupt();
+    assert_eq!((summary.connections, summary.requests), (1, 1));
 }

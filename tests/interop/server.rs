@@ -26,6 +26,30 @@ pub(crate) struct Server {
     said: Option<JoinHandle<String>>,
 }
 
+/// What a server says at its end that it did.
+pub(crate) struct Summary {
+    /// Connections whose handshake was completed.
+    pub(crate) connections: u64,
+    pub(crate) requests: u64,
+    /// Packets dropped, of all causes.
+    pub(crate) dropped: u64,
+}
+
+impl Summary {
+    fn read(json: &str) -> Self {
+        let summary: Value = serde_json::from_str(json).unwrap();
+        let drops = summary["drops"].as_object().unwrap();
+        Self {
+            connections: summary["connections"].as_u64().unwrap(),
+            requests: summary["requests"].as_u64().unwrap(),
+            dropped: drops
+                .values()
+                .map(|packets| packets.as_u64().unwrap())
+                .sum(),
+        }
+    }
+}
+
 impl Server {
     /// Starts one on this host and returns once it serves.
     ///
@@ -61,15 +85,15 @@ impl Server {
         server
     }
 
-    /// SIGINT, as Ctrl-C sends it. It must end the server cleanly; what that says it did.
-    pub(crate) fn interrupt(&mut self) -> Value {
+    /// SIGINT, as Ctrl-C sends it. It must end the server cleanly.
+    pub(crate) fn interrupt(&mut self) -> Summary {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
         let status = self.wait();
         assert!(status.success(), "{status}; it said:\n{}", self.said());
         let mut summary = String::new();
         let mut stdout = self.child.stdout.take().unwrap();
         stdout.read_to_string(&mut summary).unwrap();
-        serde_json::from_str(&summary).unwrap()
+        Summary::read(&summary)
     }
 
     fn wait(&mut self) -> ExitStatus {

@@ -20,7 +20,8 @@ fn every_size(family: Family) {
             connection.fetch(file).await;
         }
     });
-    eprintln!("{}", scene.server.interrupt());
+    let summary = scene.server.interrupt();
+    assert_eq!((summary.connections, summary.requests), (1, 12));
 }
 
 #[test]
@@ -47,5 +48,6 @@ fn a_file_of_500_megabytes() {
     let mut scene = Scene::new(Family::Ipv4);
     let file = scene.site.add(500_000_000);
     run(async { scene.client().connect().await.unwrap().fetch(&file).await });
-    eprintln!("{}", scene.server.interrupt());
+    let summary = scene.server.interrupt();
+    assert_eq!((summary.connections, summary.requests), (1, 1));
 }

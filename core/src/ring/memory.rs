@@ -22,6 +22,8 @@ pub struct RingMemory<'m, S> {
     /// The first of `size.slots()` slots.
     slots: NonNull<S>,
     size: RingSize,
+    /// `size.slots() - 1`, at hand for every slot.
+    mask: u32,
     shared: PhantomData<(&'m AtomicU32, &'m S)>,
 }
 
@@ -45,12 +47,14 @@ impl<'m, S: Slot> RingMemory<'m, S> {
         slots: &'m [S],
     ) -> Result<Self, LayoutError> {
         let count = u32::try_from(slots.len()).map_err(|_| LayoutError::Slots)?;
+        let size = RingSize::new(count).map_err(|_| LayoutError::Slots)?;
         Ok(Self {
             producer: NonNull::from(producer),
             consumer: NonNull::from(consumer),
             flags: NonNull::from(flags),
             slots: NonNull::from(slots).cast(),
-            size: RingSize::new(count).map_err(|_| LayoutError::Slots)?,
+            size,
+            mask: size.mask(),
             shared: PhantomData,
         })
     }
@@ -84,6 +88,7 @@ impl<'m, S: Slot> RingMemory<'m, S> {
             flags: word(offsets.flags)?,
             slots: part::<S>(base, len_bytes, offsets.desc, size.slots() as usize)?,
             size,
+            mask: size.mask(),
             shared: PhantomData,
         })
     }
@@ -124,7 +129,7 @@ impl<'m, S: Slot> RingMemory<'m, S> {
         // SAFETY: bounds: the masked cursor is less than `size.slots()`, and both constructors
         // hold that many slots; alignment, lifetime and aliasing: as for `producer`, slots being
         // made of atomics.
-        unsafe { self.slots.add(cursor.slot(self.size.mask())).as_ref() }
+        unsafe { self.slots.add(cursor.slot(self.mask)).as_ref() }
     }
 }
 

@@ -53,6 +53,20 @@ impl<'u> Frame<'u> {
         self.start as usize..(self.start + self.len) as usize
     }
 
+    /// How long the packet is, in bytes. As through the slice, without looking at the memory.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether the range is empty.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Says where the packet lies in the frame.
     ///
     /// # Errors

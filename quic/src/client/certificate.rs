@@ -99,7 +99,11 @@ impl std::error::Error for CertificateProblem {}
 impl fmt::Display for CertificateProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use CertificateProblemKind as Kind;
-        let Self { server_name, kind, detail } = self;
+        let Self {
+            server_name,
+            kind,
+            detail,
+        } = self;
         write!(f, "the certificate of {server_name} is refused: ")?;
         match kind {
             Kind::Untrusted => write!(

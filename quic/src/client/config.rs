@@ -144,11 +144,29 @@ mod tests {
     fn names_are_hosts_or_addresses() {
         let config = |name| ClientConfig::new(name, 443, Trust::Anyone);
         let address = |text: &str| Name::Address(text.parse().unwrap());
-        assert_eq!(config("a-b.example").name().unwrap(), Name::Host("a-b.example"));
-        assert_eq!(config("example.net.").name().unwrap(), Name::Host("example.net"));
+        assert_eq!(
+            config("a-b.example").name().unwrap(),
+            Name::Host("a-b.example")
+        );
+        assert_eq!(
+            config("example.net.").name().unwrap(),
+            Name::Host("example.net")
+        );
         assert_eq!(config("192.0.2.1").name().unwrap(), address("192.0.2.1"));
-        assert_eq!(config("[2001:db8::1]").name().unwrap(), address("2001:db8::1"));
-        for bad in ["", ".", "a..b", "a b", "a/b", "a\0b", "[x]", &"a".repeat(64)] {
+        assert_eq!(
+            config("[2001:db8::1]").name().unwrap(),
+            address("2001:db8::1")
+        );
+        for bad in [
+            "",
+            ".",
+            "a..b",
+            "a b",
+            "a/b",
+            "a\0b",
+            "[x]",
+            &"a".repeat(64),
+        ] {
             assert!(config(bad).name().is_err(), "{bad:?}");
         }
     }
@@ -167,7 +185,10 @@ mod tests {
             let config = ClientConfig::new("h", 443, trust);
             config.tls_context().err().unwrap()
         };
-        assert!(matches!(error(Trust::Pem("x".into())), SetupError::TrustPem { .. }));
+        assert!(matches!(
+            error(Trust::Pem("x".into())),
+            SetupError::TrustPem { .. }
+        ));
         let missing = Trust::File("/nonexistent/ca.pem".into());
         assert!(error(missing).to_string().contains("/nonexistent/ca.pem"));
     }

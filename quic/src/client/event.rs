@@ -82,7 +82,10 @@ mod tests {
     #[test]
     fn a_head_needs_a_status_and_a_sane_length() {
         let head = parse(&[(":status", "206"), ("content-length", "7"), ("etag", "x")]).unwrap();
-        assert_eq!((head.status, head.content_length, head.field("etag")), (206, Some(7), Some("x")));
+        assert_eq!(
+            (head.status, head.content_length, head.field("etag")),
+            (206, Some(7), Some("x"))
+        );
         assert_eq!(parse(&[(":status", "200")]).unwrap().content_length, None);
         assert_eq!(parse(&[("content-length", "7")]), None);
         assert_eq!(parse(&[(":status", "abc")]), None);

@@ -44,7 +44,9 @@ pub enum ConnectionEnd {
         after: Duration,
     },
     /// Answers came, but the handshake did not finish in time.
-    #[error("the handshake was not finished within {after:?}: the server answers, but slowly, or many packets are lost")]
+    #[error(
+        "the handshake was not finished within {after:?}: the server answers, but slowly, or many packets are lost"
+    )]
     HandshakeTimeout {
         /// How long was waited.
         after: Duration,

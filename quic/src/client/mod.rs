@@ -8,6 +8,7 @@
 mod acks;
 mod certificate;
 mod config;
+mod connect;
 mod event;
 mod failure;
 mod requests;
@@ -17,7 +18,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use quiche::{ConnectionId, RecvInfo, h3};
+use quiche::{RecvInfo, h3};
 
 pub use acks::AckPolicy;
 pub use certificate::{CertificateProblem, CertificateProblemKind};
@@ -28,14 +29,11 @@ pub use stats::ClientStats;
 
 use crate::error::SetupError;
 use crate::http::ByteRange;
-use crate::stream_buffer::Quic;
+use crate::quic::{Quic, packets_received};
 use crate::transmit::Transmit;
 use acks::AckClock;
-use config::Name;
+use connect::connect;
 use requests::Requests;
-
-/// Length of the id that the server puts into each packet to us, in bytes.
-const LOCAL_CID_BYTES: usize = 8;
 
 /// Header fields of a response may be this large together, uncompressed.
 const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
@@ -159,7 +157,7 @@ impl<L: Copy> Client<L> {
             // Each step of the handshake wants its answer at once.
             self.acks.urge();
         }
-        let before = self.quic.stats().recv;
+        let before = packets_received(&self.quic, to, from);
         match self.quic.recv(datagram, RecvInfo { from, to }) {
             Ok(_) => {}
             Err(error) => {
@@ -170,7 +168,7 @@ impl<L: Copy> Client<L> {
                 self.acks.urge();
             }
         }
-        if self.quic.stats().recv > before {
+        if packets_received(&self.quic, to, from) > before {
             self.acks.received(now);
         } else {
             self.counters.datagrams_ignored += 1;
@@ -415,9 +413,9 @@ fn ended_by_server(error: &quiche::ConnectionError) -> ConnectionEnd {
     match (error.is_app, error.error_code) {
         (false, NO_ERROR) | (true, H3_NO_ERROR) => ConnectionEnd::ByServer { reason },
         (false, REFUSED) => ConnectionEnd::Refused { reason },
-        (false, code) if TLS_ALERTS.contains(&code) => ConnectionEnd::TlsByServer {
-            alert: alert(code),
-        },
+        (false, code) if TLS_ALERTS.contains(&code) => {
+            ConnectionEnd::TlsByServer { alert: alert(code) }
+        }
         (http, code) => ConnectionEnd::ErrorByServer { http, code, reason },
     }
 }
@@ -425,39 +423,4 @@ fn ended_by_server(error: &quiche::ConnectionError) -> ConnectionEnd {
 /// The TLS alert in the low byte of a code among [`TLS_ALERTS`].
 fn alert(code: u64) -> u8 {
     code.to_le_bytes()[0]
-}
-
-/// A quiche connection that checks the certificate against the configured name.
-///
-/// quiche checks host names when it is given one, and sends it as SNI. An IP address must not
-/// be in SNI (RFC 6066, section 3), and is compared with the certificate's IP names: quiche is
-/// given no name then, and BoringSSL is told the address.
-fn connect(
-    config: &ClientConfig,
-    local: SocketAddr,
-    peer: SocketAddr,
-) -> Result<Quic, SetupError> {
-    let name = config.name()?;
-    let tls = config.tls_context()?;
-    let version = quiche::PROTOCOL_VERSION;
-    let mut quic_config = quiche::Config::with_boring_ssl_ctx_builder(version, tls)?;
-    quic_config.verify_peer(!matches!(config.trust, Trust::Anyone));
-    config.transport.apply(&mut quic_config)?;
-    let mut id = [0; LOCAL_CID_BYTES];
-    boring::rand::rand_bytes(&mut id).map_err(|_| quiche::Error::CryptoFail)?;
-    let id = ConnectionId::from_ref(&id);
-    let host = match name {
-        Name::Host(host) => Some(host),
-        Name::Address(_) => None,
-    };
-    let mut quic: Quic =
-        quiche::connect_with_buffer_factory(host, &id, local, peer, &mut quic_config)?;
-    if let Name::Address(address) = name {
-        let step = "the server's address";
-        quic.as_mut()
-            .verify_param_mut()
-            .set_ip(address)
-            .map_err(|source| SetupError::Tls { step, source })?;
-    }
-    Ok(quic)
 }

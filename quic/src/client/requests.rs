@@ -7,7 +7,7 @@ use quiche::h3::{self, Header};
 use super::event::{ClientEvent, RequestId, ResponseHead};
 use super::failure::RequestError;
 use crate::http::ByteRange;
-use crate::stream_buffer::Quic;
+use crate::quic::Quic;
 
 /// All requests of one connection.
 #[derive(Debug)]
@@ -56,7 +56,10 @@ impl Requests {
             Header::new(b":scheme", b"https"),
             Header::new(b":authority", self.authority.as_bytes()),
             Header::new(b":path", path.as_bytes()),
-            Header::new(b"user-agent", concat!("xskit/", env!("CARGO_PKG_VERSION")).as_bytes()),
+            Header::new(
+                b"user-agent",
+                concat!("xskit/", env!("CARGO_PKG_VERSION")).as_bytes(),
+            ),
         ];
         if let Some(range) = range {
             headers.push(Header::new(b"range", range.to_string().as_bytes()));
@@ -123,7 +126,11 @@ impl Requests {
         quic: &mut Quic,
         events: &mut VecDeque<ClientEvent>,
     ) {
-        let Some(at) = self.active.iter().position(|active| active.stream == stream) else {
+        let Some(at) = self
+            .active
+            .iter()
+            .position(|active| active.stream == stream)
+        else {
             return;
         };
         let Some(active) = self.active.get_mut(at) else {
@@ -208,8 +215,13 @@ impl Active {
         let received = self.received;
         match self.head {
             None => ClientEvent::Failed(self.id, RequestError::Malformed),
-            Some(Expected { body_bytes: Some(announced) }) if announced != received => {
-                let error = RequestError::Length { announced, received };
+            Some(Expected {
+                body_bytes: Some(announced),
+            }) if announced != received => {
+                let error = RequestError::Length {
+                    announced,
+                    received,
+                };
                 ClientEvent::Failed(self.id, error)
             }
             Some(_) => ClientEvent::Finished(self.id),

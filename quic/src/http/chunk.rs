@@ -112,7 +112,11 @@ impl ChunkPool {
         if want <= CHUNK_BYTES / 4 {
             return Vec::with_capacity(want);
         }
-        let pooled = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let pooled = self
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         pooled.unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES))
     }
 
@@ -147,7 +151,10 @@ mod tests {
         assert_eq!(small.len(), 100);
         let held = ledger.bytes();
         assert_eq!(held, pool.held_bytes());
-        assert!((CHUNK_BYTES + 100..CHUNK_BYTES + 1000).contains(&held), "{held}");
+        assert!(
+            (CHUNK_BYTES + 100..CHUNK_BYTES + 1000).contains(&held),
+            "{held}"
+        );
 
         let slice = big.slice(7..9);
         drop((big, small));

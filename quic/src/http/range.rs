@@ -110,8 +110,18 @@ mod tests {
     #[test]
     fn what_is_not_one_byte_range_is_ignored() {
         for field in [
-            "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=+1-2", "bytes=5-3", "bytes=1-2,4-5",
-            "lines=1-2", "bytes=1", "bytes=--1", "bytes=1-2-3",
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=+1-2",
+            "bytes=5-3",
+            "bytes=1-2,4-5",
+            "lines=1-2",
+            "bytes=1",
+            "bytes=--1",
+            "bytes=1-2-3",
         ] {
             assert_eq!(ByteRange::parse(field), None, "{field}");
         }

@@ -97,7 +97,10 @@ impl<'a> Fields<'a> {
             b"if-range" => (&mut self.if_range, "more than one if-range"),
             // A list field may be split; one part of it can only miss a match, never invent one.
             b"if-none-match" => return utf8(value).map(|v| self.if_none_match = Some(v)),
-            b"if-modified-since" => (&mut self.if_modified_since, "more than one if-modified-since"),
+            b"if-modified-since" => (
+                &mut self.if_modified_since,
+                "more than one if-modified-since",
+            ),
             // RFC 9220's :protocol belongs to CONNECT, which nobody offered here.
             [b':', ..] => return Err(BadRequest("an unknown pseudo-header field")),
             _ => return Ok(()),
@@ -147,7 +150,11 @@ mod tests {
     #[test]
     fn a_full_request_is_read() {
         let mut fields = GOOD.to_vec();
-        fields.extend([("range", "bytes=0-1"), ("if-range", "\"x\""), ("accept", "*/*")]);
+        fields.extend([
+            ("range", "bytes=0-1"),
+            ("if-range", "\"x\""),
+            ("accept", "*/*"),
+        ]);
         let list = headers(&fields);
         let request = Request::parse(&list).unwrap();
         assert_eq!(request.method, Method::Get);
@@ -161,10 +168,16 @@ mod tests {
         for (at, field) in GOOD.iter().enumerate() {
             let mut fields = GOOD.to_vec();
             fields.remove(at);
-            assert!(Request::parse(&headers(&fields)).is_err(), "without {field:?}");
+            assert!(
+                Request::parse(&headers(&fields)).is_err(),
+                "without {field:?}"
+            );
             let mut fields = GOOD.to_vec();
             fields.push(*field);
-            assert!(Request::parse(&headers(&fields)).is_err(), "twice {field:?}");
+            assert!(
+                Request::parse(&headers(&fields)).is_err(),
+                "twice {field:?}"
+            );
         }
     }
 
@@ -183,8 +196,14 @@ mod tests {
             fields.insert(at, extra);
             Request::parse(&headers(&fields)).unwrap_err().0
         };
-        assert_eq!(with(("accept", "*/*"), 1), "a pseudo-header field after a regular one");
-        assert_eq!(with((":protocol", "x"), 4), "an unknown pseudo-header field");
+        assert_eq!(
+            with(("accept", "*/*"), 1),
+            "a pseudo-header field after a regular one"
+        );
+        assert_eq!(
+            with((":protocol", "x"), 4),
+            "an unknown pseudo-header field"
+        );
         assert_eq!(with(("Accept", "*/*"), 4), "a field name in upper case");
         assert_eq!(with(("host", "other"), 4), ":authority and host differ");
         assert_eq!(with(("host", ""), 4), "an empty :authority or host");

@@ -122,7 +122,8 @@ impl Response {
     }
 
     fn field(&mut self, name: &str, value: &str) {
-        self.headers.push(Header::new(name.as_bytes(), value.as_bytes()));
+        self.headers
+            .push(Header::new(name.as_bytes(), value.as_bytes()));
     }
 }
 
@@ -200,7 +201,10 @@ mod tests {
     }
 
     fn field(response: &Response, name: &str) -> Option<String> {
-        let header = response.headers.iter().find(|h| h.name() == name.as_bytes())?;
+        let header = response
+            .headers
+            .iter()
+            .find(|h| h.name() == name.as_bytes())?;
         Some(String::from_utf8(header.value().to_vec()).unwrap())
     }
 
@@ -221,7 +225,10 @@ mod tests {
         assert!(matches!(head.body, Body::Empty));
         assert_eq!(field(&get, "content-length").unwrap(), "1000");
         assert_eq!(field(&get, "accept-ranges").unwrap(), "bytes");
-        assert_eq!(field(&get, "content-type").unwrap(), "application/octet-stream");
+        assert_eq!(
+            field(&get, "content-type").unwrap(),
+            "application/octet-stream"
+        );
         let empty = ask(&root, "GET", "/empty", &[]);
         assert_eq!((empty.status, span(&empty)), (200, None));
         assert_eq!(field(&empty, "content-length").unwrap(), "0");
@@ -249,7 +256,10 @@ mod tests {
     fn if_range_wants_the_same_version() {
         let (_dir, root) = root();
         let first = ask(&root, "GET", "/f.bin", &[]);
-        let (etag, date) = (field(&first, "etag").unwrap(), field(&first, "last-modified").unwrap());
+        let (etag, date) = (
+            field(&first, "etag").unwrap(),
+            field(&first, "last-modified").unwrap(),
+        );
         let status = |validator: &str| {
             let fields = [("range", "bytes=0-1"), ("if-range", validator)];
             ask(&root, "GET", "/f.bin", &fields).status
@@ -265,15 +275,27 @@ mod tests {
     fn conditional_requests() {
         let (_dir, root) = root();
         let first = ask(&root, "GET", "/f.bin", &[]);
-        let (etag, date) = (field(&first, "etag").unwrap(), field(&first, "last-modified").unwrap());
+        let (etag, date) = (
+            field(&first, "etag").unwrap(),
+            field(&first, "last-modified").unwrap(),
+        );
         let status = |fields: &[(&str, &str)]| ask(&root, "GET", "/f.bin", fields).status;
         assert_eq!(status(&[("if-none-match", &etag)]), 304);
-        assert_eq!(status(&[("if-none-match", &format!("\"x\", W/{etag}"))]), 304);
+        assert_eq!(
+            status(&[("if-none-match", &format!("\"x\", W/{etag}"))]),
+            304
+        );
         assert_eq!(status(&[("if-none-match", "*")]), 304);
         assert_eq!(status(&[("if-none-match", "\"x\"")]), 200);
         assert_eq!(status(&[("if-modified-since", &date)]), 304);
-        assert_eq!(status(&[("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT")]), 200);
-        assert_eq!(status(&[("if-modified-since", &date), ("if-none-match", "\"x\"")]), 200);
+        assert_eq!(
+            status(&[("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT")]),
+            200
+        );
+        assert_eq!(
+            status(&[("if-modified-since", &date), ("if-none-match", "\"x\"")]),
+            200
+        );
     }
 
     #[test]
@@ -283,7 +305,10 @@ mod tests {
         assert_eq!(ask(&root, "GET", "/../x", &[]).status, 403);
         assert_eq!(ask(&root, "GET", "/%00", &[]).status, 400);
         assert_eq!(Response::to(&[], &root).status, 400);
-        assert!(matches!(ask(&root, "HEAD", "/nothing", &[]).body, Body::Empty));
+        assert!(matches!(
+            ask(&root, "HEAD", "/nothing", &[]).body,
+            Body::Empty
+        ));
         let post = ask(&root, "POST", "/f.bin", &[]);
         assert_eq!(post.status, 405);
         assert_eq!(field(&post, "allow").unwrap(), "GET, HEAD");

@@ -14,7 +14,9 @@ use rustix::io::Errno;
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
     /// It can't be opened as a directory.
-    #[error("can't serve files from {path}: open(2): {source}; --root must name a readable directory")]
+    #[error(
+        "can't serve files from {path}: open(2): {source}; --root must name a readable directory"
+    )]
     Open {
         /// The directory.
         path: PathBuf,
@@ -86,10 +88,11 @@ impl Root {
             source: e.into(),
         })?;
         let root = Self { dir };
-        root.open_beneath(Path::new(".")).map_err(|e| RootError::Beneath {
-            path: path.to_owned(),
-            source: e.into(),
-        })?;
+        root.open_beneath(Path::new("."))
+            .map_err(|e| RootError::Beneath {
+                path: path.to_owned(),
+                source: e.into(),
+            })?;
         Ok(root)
     }
 
@@ -107,7 +110,9 @@ impl Root {
         };
         match self.regular(relative)? {
             Some(document) => Ok(document),
-            None => self.regular(&relative.join(INDEX))?.ok_or(Missing::NotFound),
+            None => self
+                .regular(&relative.join(INDEX))?
+                .ok_or(Missing::NotFound),
         }
     }
 
@@ -196,13 +201,19 @@ mod tests {
     fn documents_are_found() {
         let (_dir, root) = tree();
         let file = root.document("/a%20b.txt?x=1#y").unwrap();
-        assert_eq!((file.size, file.content_type.as_str()), (5, "text/plain; charset=utf-8"));
+        assert_eq!(
+            (file.size, file.content_type.as_str()),
+            (5, "text/plain; charset=utf-8")
+        );
         assert_eq!(root.document("//a b.txt").unwrap().size, 5);
         assert_eq!(root.document("/inside").unwrap().size, 5);
         assert_eq!(root.document("/sub/../a b.txt").unwrap().size, 5);
         for directory in ["/sub", "/sub/", "/sub/empty/.."] {
             let index = root.document(directory).unwrap();
-            assert_eq!(index.content_type, "text/html; charset=utf-8", "{directory}");
+            assert_eq!(
+                index.content_type, "text/html; charset=utf-8",
+                "{directory}"
+            );
         }
     }
 
@@ -210,19 +221,36 @@ mod tests {
     fn decoding_happens_once() {
         let (_dir, root) = tree();
         assert_eq!(root.document("/%2541").unwrap().size, 7);
-        assert_eq!(root.document("/%252e%252e/secret").unwrap_err(), Missing::NotFound);
+        assert_eq!(
+            root.document("/%252e%252e/secret").unwrap_err(),
+            Missing::NotFound
+        );
     }
 
     #[test]
     fn nothing_outside_can_be_reached() {
         let (_dir, root) = tree();
         for path in [
-            "/../secret", "/%2e%2e/secret", "/..%2fsecret", "/sub/../../secret", "/out", "/absolute",
-            "/%2f../secret", "/loop", "/sub/../../../../../../../../etc/passwd",
+            "/../secret",
+            "/%2e%2e/secret",
+            "/..%2fsecret",
+            "/sub/../../secret",
+            "/out",
+            "/absolute",
+            "/%2f../secret",
+            "/loop",
+            "/sub/../../../../../../../../etc/passwd",
         ] {
-            assert_eq!(root.document(path).unwrap_err(), Missing::Forbidden, "{path}");
+            assert_eq!(
+                root.document(path).unwrap_err(),
+                Missing::Forbidden,
+                "{path}"
+            );
         }
-        assert_eq!(root.document("/%2fetc/passwd").unwrap_err(), Missing::NotFound);
+        assert_eq!(
+            root.document("/%2fetc/passwd").unwrap_err(),
+            Missing::NotFound
+        );
         assert_eq!(root.document("/a%00b").unwrap_err(), Missing::Malformed);
     }
 
@@ -230,8 +258,20 @@ mod tests {
     fn only_regular_files_are_documents() {
         let (_dir, root) = tree();
         let long = format!("/{}", "x".repeat(300));
-        for path in ["/fifo", "/", "/sub/empty", "/nothing", "/a b.txt/", "/a b.txt/x", &long] {
-            assert_eq!(root.document(path).unwrap_err(), Missing::NotFound, "{path}");
+        for path in [
+            "/fifo",
+            "/",
+            "/sub/empty",
+            "/nothing",
+            "/a b.txt/",
+            "/a b.txt/x",
+            &long,
+        ] {
+            assert_eq!(
+                root.document(path).unwrap_err(),
+                Missing::NotFound,
+                "{path}"
+            );
         }
     }
 

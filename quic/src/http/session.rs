@@ -9,7 +9,7 @@ use super::chunk::{ChunkPool, Ledger};
 use super::response::Response;
 use super::root::Root;
 use super::transfer::{Memory, Progress, Transfer, Turn};
-use crate::stream_buffer::Quic;
+use crate::quic::Quic;
 
 /// What HTTP/3 has done, over all connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,7 +130,8 @@ impl Session {
     /// The client reset its request: nobody waits for the answer.
     fn cancel(&mut self, stream: u64, quic: &mut Quic, counters: &mut HttpCounters) {
         let before = self.transfers.len();
-        self.transfers.retain(|transfer| transfer.stream() != stream);
+        self.transfers
+            .retain(|transfer| transfer.stream() != stream);
         if self.transfers.len() < before {
             counters.cancelled += 1;
             let code = h3::WireErrorCode::RequestCancelled as u64;

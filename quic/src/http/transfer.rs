@@ -8,7 +8,7 @@ use quiche::h3;
 
 use super::chunk::{CHUNK_BYTES, ChunkPool, Ledger, MIN_READ_BYTES};
 use super::response::{Body, Response};
-use crate::stream_buffer::Quic;
+use crate::quic::Quic;
 
 /// Written to one stream before the next one of the connection has its turn. Whoever runs out
 /// of room in the middle goes on with the rest of its turn: so turns are fair in bytes.

@@ -9,7 +9,7 @@ use super::cid::{Cid, LOCAL_CID_BYTES};
 use super::connection::{Connection, Received};
 use super::header::{Header, is_initial};
 use super::{Origin, Server};
-use crate::stream_buffer::Quic;
+use crate::quic::Quic;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
 /// The shortest first destination id that a client may choose (RFC 9000, section 7.2).
@@ -37,7 +37,13 @@ impl<L: Copy + PartialEq> Server<L> {
     /// Finds out what a datagram that belongs to no connection wants.
     pub(super) fn admit(&mut self, now: Instant, datagram: &mut [u8], origin: Origin<L>) {
         let dropped = &mut self.counters.dropped;
-        let Some(Header::Long { first, version, dcid, scid }) = Header::parse(datagram) else {
+        let Some(Header::Long {
+            first,
+            version,
+            dcid,
+            scid,
+        }) = Header::parse(datagram)
+        else {
             dropped.unknown_connection += 1;
             return;
         };
@@ -60,9 +66,11 @@ impl<L: Copy + PartialEq> Server<L> {
             let (dcid, scid) = (ConnectionId::from_ref(dcid), ConnectionId::from_ref(scid));
             let mut answer = [0; 600];
             let written = quiche::negotiate_version(&scid, &dcid, &mut answer);
-            self.answer(written.ok().and_then(|len| answer.get(..len)), origin, |answered| {
-                &mut answered.version_negotiation
-            });
+            self.answer(
+                written.ok().and_then(|len| answer.get(..len)),
+                origin,
+                |answered| &mut answered.version_negotiation,
+            );
             return;
         }
         if !is_initial(first) {
@@ -78,7 +86,11 @@ impl<L: Copy + PartialEq> Server<L> {
             dropped.closing += 1;
             return;
         }
-        let first = FirstPacket { dcid, scid, version };
+        let first = FirstPacket {
+            dcid,
+            scid,
+            version,
+        };
         match self.verdict(now, first, datagram, origin.from) {
             None => self.counters.dropped.malformed += 1,
             Some(Verdict::Retry) => self.retry(now, first, origin),
@@ -113,12 +125,22 @@ impl<L: Copy + PartialEq> Server<L> {
             let next = Cid::random()?;
             let token = self.tokens.mint(now, origin.from, first.dcid, next)?;
             let (scid, dcid) = (first.scid.to_quiche(), first.dcid.to_quiche());
-            quiche::retry(&scid, &dcid, &next.to_quiche(), &token, first.version, answer).ok()
+            quiche::retry(
+                &scid,
+                &dcid,
+                &next.to_quiche(),
+                &token,
+                first.version,
+                answer,
+            )
+            .ok()
         };
         let written = write(&mut answer);
-        self.answer(written.and_then(|len| answer.get(..len)), origin, |answered| {
-            &mut answered.retry
-        });
+        self.answer(
+            written.and_then(|len| answer.get(..len)),
+            origin,
+            |answered| &mut answered.retry,
+        );
     }
 
     /// Takes the packet just far enough to close with CONNECTION_REFUSED under its keys.
@@ -146,11 +168,17 @@ impl<L: Copy + PartialEq> Server<L> {
             return;
         }
         let code = quiche::WireErrorCode::ConnectionRefused as u64;
-        let _ = quic.close(false, code, b"the server has no room for another connection");
+        let _ = quic.close(
+            false,
+            code,
+            b"the server has no room for another connection",
+        );
         let written = quic.send(&mut answer).ok();
-        self.answer(written.and_then(|(len, _)| answer.get(..len)), origin, |answered| {
-            &mut answered.refused
-        });
+        self.answer(
+            written.and_then(|(len, _)| answer.get(..len)),
+            origin,
+            |answered| &mut answered.refused,
+        );
     }
 
     fn accept(

@@ -8,7 +8,7 @@ use quiche::{RecvInfo, SendInfo};
 use super::cid::{Cid, CidTable};
 use super::links::Links;
 use crate::http::{Files, HttpCounters, Session};
-use crate::stream_buffer::Quic;
+use crate::quic::{Quic, packets_received};
 
 /// Datagrams a connection sends before the next one has its turn.
 pub(super) const BURST_DATAGRAMS: u32 = 16;
@@ -48,7 +48,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             quic,
             session: None,
             links: Links::new(peer, link),
-            ids: Vec::with_capacity(6),
+            ids: Vec::with_capacity(9),
             queued: false,
             dirty: true,
             burst_left: BURST_DATAGRAMS,
@@ -65,10 +65,10 @@ impl<L: Copy + PartialEq> Connection<L> {
         to: SocketAddr,
         link: L,
     ) -> Received {
-        let before = self.quic.stats().recv;
+        let before = packets_received(&self.quic, to, from);
         let result = self.quic.recv(datagram, RecvInfo { from, to });
         self.dirty = true;
-        let authentic = self.quic.stats().recv > before;
+        let authentic = packets_received(&self.quic, to, from) > before;
         if authentic && !self.links.knows(from, link) {
             self.links.learn(from, link);
         }

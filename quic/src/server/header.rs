@@ -80,11 +80,20 @@ mod tests {
     fn both_forms_are_read() {
         let mut short = vec![0x41];
         short.extend(1..=20);
-        assert_eq!(Header::parse(&short).unwrap().dcid(), &[1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(
+            Header::parse(&short).unwrap().dcid(),
+            &[1, 2, 3, 4, 5, 6, 7, 8]
+        );
 
         let long = [0xc3, 0, 0, 0, 1, 2, 7, 8, 1, 9, 0xff];
         let header = Header::parse(&long).unwrap();
-        let Header::Long { first, version, dcid, scid } = header else {
+        let Header::Long {
+            first,
+            version,
+            dcid,
+            scid,
+        } = header
+        else {
             panic!("{header:?}");
         };
         assert_eq!((version, dcid, scid), (1, &[7, 8][..], &[9][..]));

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-/// Paths remembered at once; a client has one, or two for a moment while it moves.
-const MAX_PATHS: usize = 4;
+/// Paths remembered at once, as many as quiche does; a client has one, or two for a moment
+/// while it moves.
+const MAX_PATHS: usize = 8;
 
 /// Link-layer return paths by remote address, the one learnt last at the end.
 #[derive(Debug)]
@@ -52,11 +53,11 @@ mod tests {
         let mut links = Links::new(peer(1), 'a');
         assert!(links.knows(peer(1), 'a') && !links.knows(peer(1), 'b'));
         links.learn(peer(1), 'b');
-        assert_eq!((links.to(peer(1)), links.to(peer(9))), ('b', 'a'));
-        for port in 2..=5 {
+        assert_eq!((links.to(peer(1)), links.to(peer(99))), ('b', 'a'));
+        for port in 2..=9 {
             links.learn(peer(port), 'c');
         }
         assert_eq!(links.paths.len(), MAX_PATHS);
-        assert_eq!((links.to(peer(5)), links.to(peer(1))), ('c', 'a'));
+        assert_eq!((links.to(peer(9)), links.to(peer(1))), ('c', 'a'));
     }
 }

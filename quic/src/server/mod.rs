@@ -29,9 +29,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 pub use config::ServerConfig;
-pub use stats::{
-    Answered, ConnectionCounters, Dropped, HttpCounters, PacketCounters, ServerStats,
-};
+pub use stats::{Answered, ConnectionCounters, Dropped, HttpCounters, PacketCounters, ServerStats};
 
 use crate::error::SetupError;
 use crate::http::{ChunkPool, Files, MIN_READ_BYTES, Root};
@@ -261,7 +259,10 @@ impl<L: Copy + PartialEq> Server<L> {
                 continue;
             };
             connection.armed = None;
-            if connection.handshake_deadline.is_some_and(|deadline| deadline <= now) {
+            if connection
+                .handshake_deadline
+                .is_some_and(|deadline| deadline <= now)
+            {
                 self.counters.connections.handshake_timeouts += 1;
                 self.remove(slot);
                 continue;
@@ -287,7 +288,9 @@ impl<L: Copy + PartialEq> Server<L> {
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             if let Some(connection) = self.connections.get_mut(slot) {
-                let _ = connection.quic.close(true, code, b"the server is shutting down");
+                let _ = connection
+                    .quic
+                    .close(true, code, b"the server is shutting down");
                 connection.dirty = true;
             }
             self.mark_ready(slot);

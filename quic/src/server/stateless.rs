@@ -39,7 +39,12 @@ impl<L: Copy> Stateless<L> {
 
     pub(super) fn push(&mut self, bytes: Vec<u8>, from: SocketAddr, to: SocketAddr, link: L) {
         if !self.is_full() {
-            self.waiting.push_back(Answer { bytes, from, to, link });
+            self.waiting.push_back(Answer {
+                bytes,
+                from,
+                to,
+                link,
+            });
         }
     }
 

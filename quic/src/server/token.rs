@@ -68,7 +68,13 @@ impl Tokens {
     }
 
     /// Every field has a fixed length or its length before it, so no two inputs look alike.
-    fn mac(&self, seconds: u32, peer: SocketAddr, original: Cid, retry: Cid) -> Option<[u8; MAC_BYTES]> {
+    fn mac(
+        &self,
+        seconds: u32,
+        peer: SocketAddr,
+        original: Cid,
+        retry: Cid,
+    ) -> Option<[u8; MAC_BYTES]> {
         let address = match peer.ip() {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
@@ -118,7 +124,11 @@ mod tests {
             let mut changed = token.clone();
             changed[at] ^= 1;
             assert_eq!(tokens.open(now, peer, &changed, retry), None, "byte {at}");
-            assert_eq!(tokens.open(now, peer, &token[..at], retry), None, "cut at {at}");
+            assert_eq!(
+                tokens.open(now, peer, &token[..at], retry),
+                None,
+                "cut at {at}"
+            );
         }
     }
 }

@@ -77,7 +77,10 @@ fn noise_disturbs_nobody() {
     }
     assert!(world.peers[at].take(id).1 == content(SIZE));
     let stats = world.server.stats();
-    assert_eq!(stats.connections.accepted, 1, "nothing random becomes a connection");
+    assert_eq!(
+        stats.connections.accepted, 1,
+        "nothing random becomes a connection"
+    );
     assert!(stats.dropped.total() + stats.answered.total() + stats.dropped.malformed >= sent);
     for (count, what) in [
         (stats.dropped.malformed, "malformed"),
@@ -115,9 +118,7 @@ fn spoilt_copies_of_real_datagrams_disturb_nobody() {
                 world.inject(spoilt, from, to);
                 sent += 1;
             }
-            if !world.step() && !world.peers[at].is_done() {
-                world.run("a timer", |_| true);
-            }
+            world.advance("the end");
         }
         assert!(sent > 100, "only {sent}");
         assert!(world.peers[at].take(id).1 == content(SIZE), "seed {seed}");
@@ -161,11 +162,16 @@ fn a_flood_of_first_packets_leaves_little_behind() {
     for _ in 0..200 {
         // Real first packets from addresses that never answer.
         let from = attacker(&mut dice);
-        let mut ghost = Client::new(&pki.client(), from, server_addr(), (), Instant::now()).unwrap();
+        let mut ghost =
+            Client::new(&pki.client(), from, server_addr(), (), Instant::now()).unwrap();
         while let Some(sent) = ghost.poll_transmit(Instant::now(), &mut out) {
             world.inject(out[..sent.len].to_vec(), from, server_addr());
         }
-        while world.server.poll_transmit(Instant::now(), &mut out).is_some() {}
+        while world
+            .server
+            .poll_transmit(Instant::now(), &mut out)
+            .is_some()
+        {}
     }
     let stats = world.server.stats();
     assert_eq!(stats.connections.half_open, 20);
@@ -173,7 +179,9 @@ fn a_flood_of_first_packets_leaves_little_behind() {
     assert!(stats.answered.retry >= 180, "{stats:?}");
     let (status, _) = world.fetch(&pki.client(), "/1000");
     assert_eq!(status, 200, "an honest client still gets in");
-    world.run("the ghosts are gone", |world| world.server.stats().connections.half_open == 0);
+    world.run("the ghosts are gone", |world| {
+        world.server.stats().connections.half_open == 0
+    });
     assert_eq!(world.server.stats().connections.handshake_timeouts, 20);
     world.close();
 }
@@ -201,7 +209,9 @@ fn a_forged_path_is_not_learnt() {
     let mut world = World::serve(&pki, dir.path());
     let at = world.connect(&pki.client());
     let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
-    world.run("the beginning", |world| world.peers[at].bodies.contains_key(&id));
+    world.run("the beginning", |world| {
+        world.peers[at].bodies.contains_key(&id)
+    });
     // The client's own datagrams, spoilt, as if its MAC address had changed. World checks
     // the link of every answer.
     world.send_all();

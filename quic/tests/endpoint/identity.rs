@@ -17,7 +17,9 @@ fn end(identity: &Identity, client: &ClientConfig) -> Option<ConnectionEnd> {
     let end = world.peers[at].end.clone();
     if end.is_some() {
         // The server is told, and forgets the connection.
-        world.run("forgotten", |world| world.server.stats().connections.active == 0);
+        world.run("forgotten", |world| {
+            world.server.stats().connections.active == 0
+        });
         assert_eq!(world.server.stats().http.requests, 0);
     }
     world.check_accounts();
@@ -41,7 +43,13 @@ fn client(name: &str, ca: &str) -> ClientConfig {
 #[test]
 fn the_right_authority_is_believed_for_every_name() {
     let pki = Pki::with_names(&[NAME, "*.wild.test", "192.0.2.1", "2001:db8::1"]);
-    for name in [NAME, "any.wild.test", "192.0.2.1", "2001:db8::1", "[2001:db8::1]"] {
+    for name in [
+        NAME,
+        "any.wild.test",
+        "192.0.2.1",
+        "2001:db8::1",
+        "[2001:db8::1]",
+    ] {
         assert_eq!(end(&pki.identity, &client(name, &pki.ca)), None, "{name}");
     }
 }
@@ -49,10 +57,20 @@ fn the_right_authority_is_believed_for_every_name() {
 #[test]
 fn another_name_is_refused_and_the_right_ones_are_told() {
     let pki = Pki::with_names(&[NAME, "192.0.2.1", "2001:db8::1"]);
-    let names = vec![NAME.to_owned(), "192.0.2.1".to_owned(), "2001:db8::1".to_owned()];
+    let names = vec![
+        NAME.to_owned(),
+        "192.0.2.1".to_owned(),
+        "2001:db8::1".to_owned(),
+    ];
     for name in ["other.test", "192.0.2.2", "2001:db8::2", "sub.server.test"] {
         let kind = refused(&pki.identity, &client(name, &pki.ca));
-        assert_eq!(kind, Kind::Name { names: names.clone() }, "{name}");
+        assert_eq!(
+            kind,
+            Kind::Name {
+                names: names.clone()
+            },
+            "{name}"
+        );
     }
 }
 
@@ -76,7 +94,10 @@ fn a_stranger_is_refused() {
         Some(end) => end.to_string(),
         None => panic!("believed"),
     };
-    assert!(text.contains("--ca") && text.contains("--insecure"), "{text}");
+    assert!(
+        text.contains("--ca") && text.contains("--insecure"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -92,8 +113,31 @@ fn time_counts() {
     let past = issue(now - 2 * day, now - day);
     assert!(matches!(refused(&past, &trusting), Kind::Expired { .. }));
     let future = issue(now + day, now + 2 * day);
-    assert!(matches!(refused(&future, &trusting), Kind::NotYetValid { .. }));
+    assert!(matches!(
+        refused(&future, &trusting),
+        Kind::NotYetValid { .. }
+    ));
     assert_eq!(end(&issue(now - day, now + day), &trusting), None);
+}
+
+#[test]
+fn the_server_s_own_certificate_can_be_trusted_alone() {
+    let authority = Authority::new().unwrap();
+    let pem = authority
+        .issue(&[NAME.to_owned()], Validity::days(1))
+        .unwrap();
+    let identity = world::identity(&pem);
+    assert_eq!(end(&identity, &client(NAME, &pem.certificate)), None);
+    let kind = refused(&identity, &client("other.test", &pem.certificate));
+    assert!(matches!(kind, Kind::Name { .. }), "{kind:?}");
+    // Another certificate of the same authority is not that one.
+    let sibling = authority
+        .issue(&[NAME.to_owned()], Validity::days(1))
+        .unwrap();
+    assert_eq!(
+        refused(&identity, &client(NAME, &sibling.certificate)),
+        Kind::Untrusted
+    );
 }
 
 #[test]
@@ -101,10 +145,17 @@ fn self_signed_is_its_own_authority() {
     let pem = cert::self_signed(&["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let identity = world::identity(&pem);
     for name in ["localhost", "127.0.0.1"] {
-        assert_eq!(end(&identity, &client(name, &pem.certificate)), None, "{name}");
+        assert_eq!(
+            end(&identity, &client(name, &pem.certificate)),
+            None,
+            "{name}"
+        );
     }
     let stranger = Pki::new();
-    assert_eq!(refused(&identity, &client("localhost", &stranger.ca)), Kind::Untrusted);
+    assert_eq!(
+        refused(&identity, &client("localhost", &stranger.ca)),
+        Kind::Untrusted
+    );
     let anyone = ClientConfig::new("whoever.test", 443, Trust::Anyone);
     assert_eq!(end(&identity, &anyone), None);
 }

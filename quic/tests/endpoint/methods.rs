@@ -32,7 +32,10 @@ impl Raw {
     fn connect(config: &ServerConfig) -> Self {
         let mut client = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
         client.verify_peer(false);
-        client.set_application_protos(h3::APPLICATION_PROTOCOL).unwrap();
+        client
+            .set_application_protos(h3::APPLICATION_PROTOCOL)
+            .unwrap();
+        client.set_initial_congestion_window_packets(50);
         client.set_initial_max_data(10 << 20);
         client.set_initial_max_stream_data_bidi_local(10 << 20);
         client.set_initial_max_stream_data_uni(1 << 20);
@@ -54,9 +57,14 @@ impl Raw {
         let header = |(n, v): &(&str, &str)| h3::Header::new(n.as_bytes(), v.as_bytes());
         let headers: Vec<h3::Header> = fields.iter().map(header).collect();
         let alone = body.is_none();
-        let stream = self.h3.send_request(&mut self.quic, &headers, alone).unwrap();
+        let stream = self
+            .h3
+            .send_request(&mut self.quic, &headers, alone)
+            .unwrap();
         if let Some(body) = body {
-            self.h3.send_body(&mut self.quic, stream, body, false).unwrap();
+            self.h3
+                .send_body(&mut self.quic, stream, body, false)
+                .unwrap();
         }
         let mut answer = Answer::default();
         for _ in 0..1000 {
@@ -75,7 +83,10 @@ impl Raw {
             match event {
                 h3::Event::Headers { list, .. } => {
                     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                    answer.fields = list.iter().map(|h| (text(h.name()), text(h.value()))).collect();
+                    answer.fields = list
+                        .iter()
+                        .map(|h| (text(h.name()), text(h.value())))
+                        .collect();
                 }
                 h3::Event::Data => {
                     let mut buf = [0; 4096];
@@ -173,10 +184,17 @@ fn malformed_requests_are_400_and_the_connection_goes_on() {
     }
     let with_host = [without(":authority"), vec![("host", NAME)]].concat();
     assert_eq!(raw.ask(&with_host, None).field(":status"), "200");
-    let twice = [request("GET", "/1"), vec![("range", "bytes=0-"), ("range", "bytes=0-")]].concat();
+    let twice = [
+        request("GET", "/1"),
+        vec![("range", "bytes=0-"), ("range", "bytes=0-")],
+    ]
+    .concat();
     assert_eq!(raw.ask(&twice, None).field(":status"), "400");
     let http = raw.server.stats().http;
-    assert_eq!((http.requests, http.error_statuses, http.protocol_errors), (6, 5, 0));
+    assert_eq!(
+        (http.requests, http.error_statuses, http.protocol_errors),
+        (6, 5, 0)
+    );
 }
 
 #[test]

@@ -40,7 +40,10 @@ fn a_bad_wire_changes_nothing() {
         let (status, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
         assert_eq!(status, 200);
         assert!(body == content(MIB), "seed {seed}");
-        assert!(world.server.stats().packets.lost > 0, "seed {seed} lost nothing");
+        assert!(
+            world.server.stats().packets.lost > 0,
+            "seed {seed} lost nothing"
+        );
         world.close();
     }
 }
@@ -118,14 +121,19 @@ fn fifty_clients_at_once() {
             world.peers[at].client.get(&format!("/{SIZE}"), None)
         })
         .collect();
-    world.run("all fifty", |world| world.peers.iter().all(world::Peer::is_done));
+    world.run("all fifty", |world| {
+        world.peers.iter().all(world::Peer::is_done)
+    });
     let want = content(SIZE);
     for (peer, id) in world.peers.iter_mut().zip(ids) {
         let (status, body) = peer.take(id);
         assert!(status == 200 && body == want);
     }
     let stats = world.server.stats();
-    assert_eq!((stats.connections.active, stats.connections.established), (50, 50));
+    assert_eq!(
+        (stats.connections.active, stats.connections.established),
+        (50, 50)
+    );
     world.close();
 }
 
@@ -137,10 +145,15 @@ fn many_requests_share_a_connection_fairly() {
     let at = world.connect(&pki.client());
     let get = |world: &mut World| world.peers[at].client.get(&format!("/{SIZE}"), None);
     let ids: Vec<_> = (0..20).map(|_| get(&mut world)).collect();
-    world.run("the first to finish", |world| !world.peers[at].finished.is_empty());
+    world.run("the first to finish", |world| {
+        !world.peers[at].finished.is_empty()
+    });
     let done: Vec<usize> = world.peers[at].bodies.values().map(Vec::len).collect();
     assert_eq!(done.len(), 20, "all have begun");
-    assert!(done.iter().all(|len| *len > SIZE / 2), "one overtook the others: {done:?}");
+    assert!(
+        done.iter().all(|len| *len > SIZE / 2),
+        "one overtook the others: {done:?}"
+    );
     world.run("all", |world| world.peers[at].finished.len() == 20);
     let want = content(SIZE);
     for id in ids {
@@ -160,7 +173,12 @@ fn more_requests_than_streams_wait_their_turn() {
         world.peers[at].client.get("/1199", None);
     }
     world.run("a hundred", |world| world.peers[at].finished.len() == 100);
-    assert!(world.peers[at].bodies.values().all(|body| *body == content(1199)));
+    assert!(
+        world.peers[at]
+            .bodies
+            .values()
+            .all(|body| *body == content(1199))
+    );
     world.close();
 }
 
@@ -172,17 +190,29 @@ fn parts_of_a_file() {
     let cases = [
         (ByteRange::From(1_000_000), 206, &want[1_000_000..]),
         (ByteRange::Inclusive(0, 0), 206, &want[..1]),
-        (ByteRange::Inclusive(131_000, 400_000), 206, &want[131_000..=400_000]),
+        (
+            ByteRange::Inclusive(131_000, 400_000),
+            206,
+            &want[131_000..=400_000],
+        ),
         (ByteRange::Last(10), 206, &want[MIB - 10..]),
         (ByteRange::Last(1 << 40), 206, &want[..]),
-        (ByteRange::From(1 << 40), 416, b"the range lies outside of the file"),
+        (
+            ByteRange::From(1 << 40),
+            416,
+            b"the range lies outside of the file",
+        ),
     ];
     let at = world.connect(&pki.client());
     for (range, status, part) in cases {
         let id = world.peers[at].client.get(&format!("/{MIB}"), Some(range));
         world.run("a part", |world| world.peers[at].finished.contains(&id));
         let (got, body) = world.peers[at].take(id);
-        assert!((got, body.as_slice()) == (status, part), "{range}: {got}, {} bytes", body.len());
+        assert!(
+            (got, body.as_slice()) == (status, part),
+            "{range}: {got}, {} bytes",
+            body.len()
+        );
     }
     world.close();
 }
@@ -218,16 +248,22 @@ fn a_client_whose_address_changes_goes_on() {
     let mut world = World::serve(&pki, dir.path());
     let at = world.connect(&pki.client());
     let id = world.peers[at].client.get(&format!("/{}", 12 * MIB), None);
-    for port in [20_000, 20_001, 20_002] {
+    for (port, moves) in (1..=7).map(|n| (20_000 + n, u64::from(n))) {
         let before = world.peers[at].bodies.get(&id).map_or(0, Vec::len);
         world.run("some more", |world| {
-            world.peers[at].bodies.get(&id).is_some_and(|body| body.len() > before + MIB / 2)
+            world.peers[at]
+                .bodies
+                .get(&id)
+                .is_some_and(|body| body.len() > before + MIB / 2)
         });
         world.peers[at].move_to(port);
+        world.run("the move is noticed", |world| {
+            world.server.stats().connections.migrations == moves
+        });
     }
     world.run("the rest", |world| world.peers[at].is_done());
     assert!(world.peers[at].take(id).1 == content(12 * MIB));
-    assert_eq!(world.server.stats().connections.migrations, 3);
+    assert_eq!(world.peers[at].client.stats().datagrams_ignored, 0);
     world.close();
 }
 
@@ -257,10 +293,14 @@ fn closing_says_goodbye_to_everybody() {
     for _ in 0..5 {
         world.connect(&pki.client());
     }
-    world.run("connected", |world| world.peers.iter().all(|peer| peer.connected));
+    world.run("connected", |world| {
+        world.peers.iter().all(|peer| peer.connected)
+    });
     world.server.close_all(Instant::now());
     assert!(!world.server.is_drained());
-    world.run("goodbyes", |world| world.peers.iter().all(|peer| peer.end.is_some()));
+    world.run("goodbyes", |world| {
+        world.peers.iter().all(|peer| peer.end.is_some())
+    });
     assert!(world.server.is_drained());
     for peer in &world.peers {
         let end = peer.end.as_ref().unwrap();

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use xskit_quic::cert::{self, Authority, Validity};
-use xskit_quic::client::{ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust};
+use xskit_quic::client::{
+    ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
+};
 use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig};
 
 pub(crate) const NAME: &str = "server.test";
@@ -173,12 +175,26 @@ impl World {
             if !moved {
                 self.wait(what);
             }
-            assert!(begun.elapsed() < PATIENCE, "still waiting for: {what}; {:?}", self.server.stats());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "still waiting for: {what}; {:?}",
+                self.server.stats()
+            );
+        }
+    }
+
+    /// A step, or if nothing moves, a wait for the next timer.
+    pub(crate) fn advance(&mut self, what: &str) {
+        if !self.step() {
+            self.wait(what);
         }
     }
 
     fn next_timeout(&self) -> Option<Instant> {
-        let clients = self.peers.iter().filter_map(|peer| peer.client.poll_timeout());
+        let clients = self
+            .peers
+            .iter()
+            .filter_map(|peer| peer.client.poll_timeout());
         let server = self.server.poll_timeout().filter(|_| self.server_lives);
         clients.chain(server).min()
     }
@@ -228,7 +244,10 @@ impl World {
     fn send_client(&mut self, at: usize) -> bool {
         let mut out = [0; 16_384];
         let mut any = false;
-        while let Some(sent) = self.peers[at].client.poll_transmit(Instant::now(), &mut out) {
+        while let Some(sent) = self.peers[at]
+            .client
+            .poll_transmit(Instant::now(), &mut out)
+        {
             any = true;
             assert_eq!(sent.from, self.peers[at].local);
             let from = self.peers[at].address;
@@ -247,7 +266,11 @@ impl World {
             let Some(sent) = self.server.poll_transmit(Instant::now(), &mut out) else {
                 return count > 0;
             };
-            assert_eq!(sent.link, sent.to.port(), "answers take the way that the client came");
+            assert_eq!(
+                sent.link,
+                sent.to.port(),
+                "answers take the way that the client came"
+            );
             self.put(&out[..sent.len], sent.from, sent.to);
         }
         true
@@ -288,7 +311,8 @@ impl World {
         if *to == server_addr() {
             if self.server_lives {
                 // The client's port stands for its MAC address.
-                self.server.handle_datagram(now, bytes, *from, *to, from.port());
+                self.server
+                    .handle_datagram(now, bytes, *from, *to, from.port());
             }
         } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is_at(*to)) {
             peer.client.handle_datagram(now, bytes, *from, peer.local);
@@ -309,7 +333,9 @@ impl World {
             peer.client.close(Instant::now());
         }
         if self.faults.lost == 0 {
-            self.run("all closed", |world| world.server.stats().connections.active == 0);
+            self.run("all closed", |world| {
+                world.server.stats().connections.active == 0
+            });
             let stats = self.server.stats();
             assert_eq!(stats.connections.ids, 0, "{stats:?}");
             assert_eq!(stats.connections.half_open, 0, "{stats:?}");
@@ -342,14 +368,20 @@ impl Peer {
 
     /// Requests that were answered, or failed unanswered.
     fn heads_or_failures(&self) -> usize {
-        let unanswered = self.failed.iter().filter(|(id, _)| !self.heads.contains_key(id));
+        let unanswered = self
+            .failed
+            .iter()
+            .filter(|(id, _)| !self.heads.contains_key(id));
         (self.heads.len() + unanswered.count()).max(1)
     }
 
     pub(crate) fn take(&mut self, id: RequestId) -> (u16, Vec<u8>) {
         assert_eq!((&self.end, &self.failed), (&None, &vec![]));
         assert!(self.finished.contains(&id), "not finished");
-        (self.heads[&id].status, self.bodies.remove(&id).unwrap_or_default())
+        (
+            self.heads[&id].status,
+            self.bodies.remove(&id).unwrap_or_default(),
+        )
     }
 
     pub(crate) fn drain_events(&mut self) {
@@ -374,7 +406,11 @@ impl Peer {
         loop {
             match self.client.read_body(id, &mut buf) {
                 0 => return,
-                len => self.bodies.entry(id).or_default().extend_from_slice(&buf[..len]),
+                len => self
+                    .bodies
+                    .entry(id)
+                    .or_default()
+                    .extend_from_slice(&buf[..len]),
             }
         }
     }

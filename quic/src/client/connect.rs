@@ -1,0 +1,54 @@
+//! A new quiche connection, and the name that it holds the server to.
+
+use std::net::SocketAddr;
+
+use boring::x509::verify::X509VerifyFlags;
+use quiche::ConnectionId;
+
+use super::config::{ClientConfig, Name, Trust};
+use crate::error::SetupError;
+use crate::quic::Quic;
+
+/// Length of the id that the server puts into each packet to us, in bytes.
+const LOCAL_CID_BYTES: usize = 8;
+
+/// A quiche connection that checks the certificate against the configured name.
+///
+/// quiche checks host names when it is given one, and sends it as SNI. An IP address must not
+/// be in SNI (RFC 6066, section 3), and is compared with the certificate's IP names: quiche is
+/// given no name then, and BoringSSL is told the address.
+pub(super) fn connect(
+    config: &ClientConfig,
+    local: SocketAddr,
+    peer: SocketAddr,
+) -> Result<Quic, SetupError> {
+    let name = config.name()?;
+    let tls = config.tls_context()?;
+    let version = quiche::PROTOCOL_VERSION;
+    let mut quic_config = quiche::Config::with_boring_ssl_ctx_builder(version, tls)?;
+    quic_config.verify_peer(!matches!(config.trust, Trust::Anyone));
+    config.transport.apply(&mut quic_config)?;
+    let mut id = [0; LOCAL_CID_BYTES];
+    boring::rand::rand_bytes(&mut id).map_err(|_| quiche::Error::CryptoFail)?;
+    let id = ConnectionId::from_ref(&id);
+    let host = match name {
+        Name::Host(host) => Some(host),
+        Name::Address(_) => None,
+    };
+    let mut quic: Quic =
+        quiche::connect_with_buffer_factory(host, &id, local, peer, &mut quic_config)?;
+    let verify = quic.as_mut().verify_param_mut();
+    if let Name::Address(address) = name {
+        let step = "the server's address";
+        let tls = |source| SetupError::Tls { step, source };
+        verify.set_ip(address).map_err(tls)?;
+    }
+    if matches!(config.trust, Trust::File(_) | Trust::Pem(_)) {
+        // What the user named is believed as it is, be it the server's own certificate.
+        let step = "the trust in a single certificate";
+        let tls = |source| SetupError::Tls { step, source };
+        let flags = X509VerifyFlags::PARTIAL_CHAIN;
+        verify.try_set_flags(flags).map_err(tls)?;
+    }
+    Ok(quic)
+}
