@@ -2,7 +2,10 @@
 
 use core::fmt;
 
-/// A number of ring slots that the kernel accepts: a power of two, 1 to 2^31.
+/// A number of ring slots that the kernel can serve: a power of two, 1 to 2^20.
+///
+/// The kernel accepts more, and takes the memory at once, up to 32 GiB a ring: it runs out of it
+/// rather than refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RingSize(u32);
 
@@ -10,12 +13,15 @@ impl RingSize {
     /// 2048 slots, the default of libxdp as well.
     pub const DEFAULT: Self = Self(2048);
 
+    /// 1,048,576 slots: 16 MiB of descriptors.
+    pub const MAX: Self = Self(1 << 20);
+
     /// Checks `slots`.
     ///
     /// # Errors
-    /// [`RingSizeError`] when it is zero or no power of two.
+    /// [`RingSizeError`] when it is zero, no power of two, or more than [`MAX`](Self::MAX).
     pub const fn new(slots: u32) -> Result<Self, RingSizeError> {
-        if slots.is_power_of_two() {
+        if slots.is_power_of_two() && slots <= Self::MAX.0 {
             Ok(Self(slots))
         } else {
             Err(RingSizeError(slots))
@@ -37,21 +43,22 @@ impl RingSize {
     }
 }
 
-/// A ring size that the kernel would refuse.
+/// A ring size that the kernel would refuse, or could not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingSizeError(pub u32);
 
 impl fmt::Display for RingSizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nearest = match self.0.checked_next_power_of_two() {
+            Some(next) if next < RingSize::MAX.0 => next,
+            _ => RingSize::MAX.0,
+        };
         write!(
             f,
-            "a ring of {} slots is not possible: use a power of two, such as ",
-            self.0
-        )?;
-        match self.0.checked_next_power_of_two() {
-            Some(next) => write!(f, "{next}"),
-            None => write!(f, "2048"),
-        }
+            "a ring of {} slots is not possible: use a power of two, at most {}, such as {nearest}",
+            self.0,
+            RingSize::MAX.0
+        )
     }
 }
 
@@ -65,7 +72,7 @@ mod tests {
     fn takes_powers_of_two_only() {
         assert_eq!(RingSize::new(1).map(RingSize::mask), Ok(0));
         assert_eq!(RingSize::new(1 << 20).map(RingSize::slots), Ok(1 << 20));
-        for wrong in [0, 3, 1000, u32::MAX] {
+        for wrong in [0, 3, 1000, 1 << 21, 1 << 31, u32::MAX] {
             assert_eq!(RingSize::new(wrong), Err(RingSizeError(wrong)));
         }
     }
