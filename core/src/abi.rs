@@ -163,7 +163,8 @@ pub struct UmemReg {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Dropped for reasons other than the ones below.
+    /// Dropped for other reasons than an invalid descriptor or a full RX ring. An empty fill ring is
+    /// among them, and counted in `rx_fill_ring_empty_descs` as well.
     pub rx_dropped: u64,
     /// Dropped because of an invalid descriptor on the fill ring.
     pub rx_invalid_descs: u64,
@@ -175,6 +176,14 @@ pub struct Statistics {
     pub rx_fill_ring_empty_descs: u64,
     /// Failed to take a descriptor because the TX ring was empty (Linux 5.9).
     pub tx_ring_empty_descs: u64,
+}
+
+impl Statistics {
+    /// Packets dropped for a reason that no other counter names.
+    #[must_use]
+    pub const fn rx_dropped_otherwise(&self) -> u64 {
+        self.rx_dropped.saturating_sub(self.rx_fill_ring_empty_descs)
+    }
 }
 
 /// `struct xdp_options`: what `bind(2)` obtained.

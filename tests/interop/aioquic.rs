@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use xskit_net::{WhenParentDies, privilege};
@@ -51,12 +51,15 @@ fn fetch(python: &Path, scene: &Scene, connections: u64, files: &[Content]) {
     client
         .enter_command(&mut command, WhenParentDies::Kill)
         .unwrap();
-    let output = command.output().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    // Meanwhile, for it takes a while.
+    let hashes: Vec<_> = files.iter().map(Content::sha256).collect();
+    let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{python:?} said:\n{said}");
 
     let fetched: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    let hashes: Vec<_> = files.iter().map(Content::sha256).collect();
     let expected: Vec<_> = (0..connections)
         .flat_map(|connection| {
             files.iter().zip(&hashes).map(move |(file, hash)| {
@@ -108,4 +111,17 @@ fn aioquic_fetches_over_fifty_connections_at_once() {
         fetch(&python, &scene, 50, &files);
         finish(&mut scene, 50, &files);
     }
+}
+
+#[test]
+fn aioquic_fetches_a_file_of_500_megabytes() {
+    let name = "aioquic_fetches_a_file_of_500_megabytes";
+    if !privilege::require_net_admin(name) {
+        return;
+    }
+    let Some(python) = python(name) else { return };
+    let mut scene = Scene::new(Family::Ipv6);
+    let files = [scene.site.add(500_000_000)];
+    fetch(&python, &scene, 1, &files);
+    finish(&mut scene, 1, &files);
 }

@@ -103,7 +103,7 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ca", required=True, help="PEM file of the authority to trust")
     parser.add_argument("--connections", type=int, default=1)
-    parser.add_argument("--timeout", type=float, default=120, help="seconds for everything")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds for everything")
     parser.add_argument("urls", nargs="+", type=urlsplit, help="all of one server")
     args = parser.parse_args()
     if len({url.netloc for url in args.urls}) != 1:

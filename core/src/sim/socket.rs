@@ -111,6 +111,7 @@ impl KernelSocket {
             self.statistics.rx_dropped += 1;
         } else if fill.peek(1) == 0 {
             self.statistics.rx_fill_ring_empty_descs += 1;
+            self.statistics.rx_dropped += 1;
         } else if rx.reserve(1) == 0 {
             self.statistics.rx_ring_full += 1;
         } else if let Some(address) = fill.pop() {

@@ -229,9 +229,13 @@ pub(crate) enum Bench {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) socket: SocketArgs,
-    /// The UDP port of the packets.
-    #[arg(long, value_name = "PORT", default_value_t = 9000)]
+    /// The UDP port of the packets; by default the one that xdpsock sends to as well.
+    #[arg(long, value_name = "PORT", default_value_t = 4096)]
     pub(crate) port: u16,
+    /// Bytes of each packet that `tx` and `ping` make, with all headers but without the FCS; `rx`
+    /// and `fwd` take packets of any size.
+    #[arg(long, value_name = "B", default_value_t = 64)]
+    pub(crate) size: u16,
     /// Packets a turn.
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) batch: u32,
@@ -239,7 +243,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     pub(crate) seconds: f64,
     /// Empty looks at the ring before the process waits in the kernel.
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) spin: u32,
     /// Print one JSON object.
     #[arg(long)]
@@ -251,9 +255,6 @@ pub(crate) struct RunArgs {
 pub(crate) struct FlowArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Bytes a packet, with all headers but without the FCS.
-    #[arg(long, value_name = "B", default_value_t = 64)]
-    pub(crate) size: u16,
     /// The address to send to. The kernel finds the way; without it, packets go to 198.18.0.2, an
     /// address for benchmarks (RFC 2544), and to the MAC address of `--to-mac`.
     #[arg(long, value_name = "ADDR")]

@@ -20,7 +20,7 @@ impl Drops {
         let mut drops = Self::default();
         drops.count("RX ring full", statistics.rx_ring_full);
         drops.count("fill ring empty", statistics.rx_fill_ring_empty_descs);
-        drops.count("RX other", statistics.rx_dropped);
+        drops.count("RX other", statistics.rx_dropped_otherwise());
         drops.count("invalid RX descriptor", statistics.rx_invalid_descs);
         drops.count("invalid TX descriptor", statistics.tx_invalid_descs);
         drops.count("no socket at the queue", program.no_socket);

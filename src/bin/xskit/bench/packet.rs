@@ -19,7 +19,7 @@ const MIN_PAYLOAD_BYTES: usize = 8;
 /// Builds the packet, all headers included.
 pub(super) fn build(args: &FlowArgs, link: &Link) -> anyhow::Result<Vec<u8>> {
     let headers = headers(args, link)?;
-    let (size, start) = (usize::from(args.size), headers.header_len());
+    let (size, start) = (usize::from(args.run.size), headers.header_len());
     let least = start + MIN_PAYLOAD_BYTES;
     let most = link.mtu_bytes as usize + headers.link.header_len();
     ensure!(

@@ -70,9 +70,9 @@ impl Task for Ping<'_> {
             let sent_at = Instant::now();
             self.send(umem, &mut socket, sequence)?;
             match self.await_echo(&mut socket, sequence, sent_at, &clock)? {
-                Some(time) => {
-                    histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-                }
+                Some(time) => histogram
+                    .record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+                    .context("histogram")?,
                 None if clock.is_over() => {}
                 None => lost += 1,
             }

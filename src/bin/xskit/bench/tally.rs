@@ -82,7 +82,7 @@ pub(crate) struct Tally {
 /// Packets that the kernel dropped, by cause.
 #[derive(Debug, Serialize)]
 struct Drops {
-    rx_dropped: u64,
+    other: u64,
     rx_ring_full: u64,
     rx_fill_ring_empty: u64,
     rx_invalid: u64,
@@ -141,7 +141,7 @@ impl Tally {
 
 fn drops(statistics: &abi::Statistics) -> Drops {
     Drops {
-        rx_dropped: statistics.rx_dropped,
+        other: statistics.rx_dropped_otherwise(),
         rx_ring_full: statistics.rx_ring_full,
         rx_fill_ring_empty: statistics.rx_fill_ring_empty_descs,
         rx_invalid: statistics.rx_invalid_descs,
@@ -192,7 +192,7 @@ impl Report for Tally {
                     grouped(drops.rx_fill_ring_empty),
                     drops.rx_invalid,
                     drops.tx_invalid,
-                    grouped(drops.rx_dropped)
+                    grouped(drops.other)
                 ),
             ),
             (
