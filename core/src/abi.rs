@@ -182,7 +182,8 @@ impl Statistics {
     /// Packets dropped for a reason that no other counter names.
     #[must_use]
     pub const fn rx_dropped_otherwise(&self) -> u64 {
-        self.rx_dropped.saturating_sub(self.rx_fill_ring_empty_descs)
+        self.rx_dropped
+            .saturating_sub(self.rx_fill_ring_empty_descs)
     }
 }
 

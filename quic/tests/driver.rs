@@ -38,14 +38,23 @@ fn umem(store: &mut FrameStore<FRAMES>) -> SimUmem<'_> {
 fn driver<'u>(backend: &'u SimBackend, umem: &'u SimUmem<'u>, ifindex: u32) -> SimDriver<'u> {
     let config = SocketConfig::new(ifindex, 0);
     let socket = Socket::open(backend, umem, &config).expect("a socket");
-    Driver::new(umem, socket, DriverConfig { patience: 0, ..DriverConfig::default() })
+    Driver::new(
+        umem,
+        socket,
+        DriverConfig {
+            patience: 0,
+            ..DriverConfig::default()
+        },
+    )
 }
 
 /// A server with one file, and a client that asks for it.
 fn endpoints(root: &std::path::Path, file: &[u8]) -> (Server<Link>, Client<Link>) {
     std::fs::write(root.join("file"), file).expect("written");
     let authority = Authority::new().expect("an authority");
-    let pem = authority.issue(&["a.test".to_owned()], Validity::days(1)).expect("a certificate");
+    let pem = authority
+        .issue(&["a.test".to_owned()], Validity::days(1))
+        .expect("a certificate");
     let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
     let config = ServerConfig::new(root, identity.expect("an identity"));
     let now = Instant::now();
@@ -62,7 +71,8 @@ fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_>)) {
     let backend = network.backend();
     let (mut store_a, mut store_b) = (Box::new(FrameStore::new()), Box::new(FrameStore::new()));
     let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
-    let (mut at_client, mut at_server) = (driver(&backend, &umem_a, 1), driver(&backend, &umem_b, 2));
+    let (mut at_client, mut at_server) =
+        (driver(&backend, &umem_a, 1), driver(&backend, &umem_b, 2));
     let root = tempfile::tempdir().expect("a directory");
     let mut rng = Rng::new(1);
     let file: Vec<u8> = (0..FILE_BYTES).map(|_| rng.next_u64() as u8).collect();
@@ -71,7 +81,11 @@ fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_>)) {
     let (mut got, mut chunk) = (Vec::new(), vec![0; 64 << 10]);
     let deadline = Instant::now() + PATIENCE;
     'transfer: loop {
-        assert!(Instant::now() < deadline, "{} bytes in {PATIENCE:?}", got.len());
+        assert!(
+            Instant::now() < deadline,
+            "{} bytes in {PATIENCE:?}",
+            got.len()
+        );
         let moved = at_client.turn(&mut client).expect("a turn");
         between(&mut at_client);
         while let Some(event) = client.poll_event() {
@@ -90,7 +104,9 @@ fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_>)) {
         }
         let served = at_server.turn(&mut server).expect("a turn");
         if !moved && !served {
-            at_server.rest(&mut server, false, Duration::from_millis(1)).expect("a rest");
+            at_server
+                .rest(&mut server, false, Duration::from_millis(1))
+                .expect("a rest");
         }
     }
     assert!(got == file, "the file came out different");
@@ -109,7 +125,10 @@ fn a_file_crosses_a_perfect_wire_in_full_kicks() {
         calls = (driver.socket().backend().calls().kicks, sent);
     });
     let (kicks, packets) = calls;
-    assert!(kicks * 10 <= packets, "{kicks} kicks of both ends for {packets} packets of the client");
+    assert!(
+        kicks * 10 <= packets,
+        "{kicks} kicks of both ends for {packets} packets of the client"
+    );
 }
 
 #[test]
@@ -140,9 +159,18 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
         client_address(),
         server_address(),
     );
-    let to_all = UdpHeaders { link: Link::new(CLIENT_MAC, MacAddr::BROADCAST), ..good };
-    let from_group = UdpHeaders { source: SocketAddr::from(([224, 0, 0, 1], 9)), ..good };
-    let from_port_0 = UdpHeaders { source: SocketAddr::from(([192, 0, 2, 1], 0)), ..good };
+    let to_all = UdpHeaders {
+        link: Link::new(CLIENT_MAC, MacAddr::BROADCAST),
+        ..good
+    };
+    let from_group = UdpHeaders {
+        source: SocketAddr::from(([224, 0, 0, 1], 9)),
+        ..good
+    };
+    let from_port_0 = UdpHeaders {
+        source: SocketAddr::from(([192, 0, 2, 1], 0)),
+        ..good
+    };
     let mut send = |headers: UdpHeaders, cut: usize| {
         let mut frame = umem_a.alloc().expect("a frame");
         let len = headers.header_len() + 100;
@@ -160,8 +188,17 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
     }
     at_server.turn(&mut server).expect("a turn");
     let counters = at_server.counters();
-    assert_eq!((counters.received, counters.sent, counters.unanswerable), (9, 0, 3));
+    assert_eq!(
+        (counters.received, counters.sent, counters.unanswerable),
+        (9, 0, 3)
+    );
     assert_eq!(counters.refused.total(), 5, "{:?}", counters.refused);
-    assert_eq!((server.stats().datagrams_in, server.stats().dropped.malformed), (1, 1));
+    assert_eq!(
+        (
+            server.stats().datagrams_in,
+            server.stats().dropped.malformed
+        ),
+        (1, 1)
+    );
     assert!(at_server.socket().accounting().is_whole());
 }

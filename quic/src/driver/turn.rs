@@ -33,7 +33,11 @@ pub struct DriverConfig {
 
 impl Default for DriverConfig {
     fn default() -> Self {
-        Self { receive_batch: 64, transmit_batch: 128, patience: 2000 }
+        Self {
+            receive_batch: 64,
+            transmit_batch: 128,
+            patience: 2000,
+        }
     }
 }
 
@@ -100,8 +104,13 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
         if self.is_short {
             timeout = timeout.min(SHORTAGE_WAIT);
         }
-        let interest = Interest { receive: true, transmit: self.is_short };
-        self.socket.wait(interest, Some(timeout)).map_err(DriverError::Wait)?;
+        let interest = Interest {
+            receive: true,
+            transmit: self.is_short,
+        };
+        self.socket
+            .wait(interest, Some(timeout))
+            .map_err(DriverError::Wait)?;
         Ok(())
     }
 
@@ -146,8 +155,12 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
                 self.is_short = true;
                 break;
             };
-            let Some(out) = frame.buffer_mut().get_mut(PAYLOAD_START..) else { break };
-            let Some(transmit) = endpoint.poll_transmit(now, out) else { break };
+            let Some(out) = frame.buffer_mut().get_mut(PAYLOAD_START..) else {
+                break;
+            };
+            let Some(transmit) = endpoint.poll_transmit(now, out) else {
+                break;
+            };
             if !write_headers(&mut frame, &transmit) {
                 self.counters.unsendable += 1;
             } else if self.socket.send(frame).is_ok() {
@@ -175,7 +188,9 @@ fn is_answerable(packet: &Datagram) -> bool {
 /// Writes the headers before the payload and sets the frame's range over both.
 fn write_headers(frame: &mut Frame<'_>, transmit: &Transmit<Link>) -> bool {
     let headers = UdpHeaders::new(transmit.link, transmit.from, transmit.to);
-    let Some(start) = PAYLOAD_START.checked_sub(headers.header_len()) else { return false };
+    let Some(start) = PAYLOAD_START.checked_sub(headers.header_len()) else {
+        return false;
+    };
     frame.set_range(start..PAYLOAD_START + transmit.len).is_ok()
         && headers.emit(frame, transmit.len).is_ok()
 }
@@ -193,10 +208,16 @@ impl fmt::Display for DriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kick(errno) => {
-                write!(f, "kicking the AF_XDP socket: {errno}; is the interface still there?")
+                write!(
+                    f,
+                    "kicking the AF_XDP socket: {errno}; is the interface still there?"
+                )
             }
             Self::Wait(errno) => {
-                write!(f, "waiting for the AF_XDP socket: {errno}; is the interface still there?")
+                write!(
+                    f,
+                    "waiting for the AF_XDP socket: {errno}; is the interface still there?"
+                )
             }
         }
     }

@@ -91,7 +91,9 @@ impl TuningArgs {
 }
 
 fn value_name<V: ValueEnum>(value: &V) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 #[derive(Debug, clap::Args)]
@@ -119,7 +121,12 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) root: PathBuf,
     /// The certificate chain, PEM, leaf first.
-    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "self_signed")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "key",
+        conflicts_with = "self_signed"
+    )]
     pub(crate) cert: Option<PathBuf>,
     /// The certificate's private key, PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]

@@ -43,8 +43,11 @@ impl Drops {
         if self.0.is_empty() {
             return "none".to_owned();
         }
-        let causes: Vec<_> =
-            self.0.iter().map(|(cause, packets)| format!("{packets} {cause}")).collect();
+        let causes: Vec<_> = self
+            .0
+            .iter()
+            .map(|(cause, packets)| format!("{packets} {cause}"))
+            .collect();
         causes.join(", ")
     }
 }

@@ -101,8 +101,9 @@ impl Task for Get<'_> {
         B::Socket: AsFd,
     {
         let local = self.local;
-        let attached =
-            self.nic.attach(&socket, |program| program.take(local.port(), Some(local.ip())))?;
+        let attached = self.nic.attach(&socket, |program| {
+            program.take(local.port(), Some(local.ip()))
+        })?;
         let mode = attached.mode(&socket);
         let mut driver = Driver::new(umem, socket, DriverConfig::default());
         let started = Instant::now();
@@ -267,10 +268,16 @@ impl GetSummary {
 impl Report for GetSummary {
     fn rows(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("file", format!("{} ({} bytes)", self.file, grouped(self.bytes))),
+            (
+                "file",
+                format!("{} ({} bytes)", self.file, grouped(self.bytes)),
+            ),
             ("SHA-256", self.sha256.clone()),
             ("mode", format!("{}, backend {}", self.mode, self.backend)),
-            ("goodput", format!("{:.0} Mbit/s ({:.2} s)", self.goodput_mbps, self.seconds)),
+            (
+                "goodput",
+                format!("{:.0} Mbit/s ({:.2} s)", self.goodput_mbps, self.seconds),
+            ),
             (
                 "packets",
                 format!(

@@ -20,7 +20,11 @@ pub(crate) struct Output {
 impl Output {
     /// Creates `PATH.part`.
     pub(crate) fn create(whole: &Path) -> anyhow::Result<Self> {
-        anyhow::ensure!(!whole.is_dir(), "-o {}: is a directory, name a file", whole.display());
+        anyhow::ensure!(
+            !whole.is_dir(),
+            "-o {}: is a directory, name a file",
+            whole.display()
+        );
         let mut name = whole.as_os_str().to_owned();
         name.push(".part");
         let partial = PathBuf::from(name);
@@ -39,7 +43,11 @@ impl Output {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         self.hash.update(bytes);
         self.file.write_all(bytes).with_context(|| {
-            format!("writing to {} after {} bytes", self.partial.display(), self.bytes)
+            format!(
+                "writing to {} after {} bytes",
+                self.partial.display(),
+                self.bytes
+            )
         })?;
         self.bytes += bytes.len() as u64;
         Ok(())
@@ -52,7 +60,11 @@ impl Output {
     /// Gives the file its name, and says the SHA-256 of its bytes.
     pub(crate) fn finish(mut self) -> anyhow::Result<String> {
         fs::rename(&self.partial, &self.whole).with_context(|| {
-            format!("renaming {} to {}", self.partial.display(), self.whole.display())
+            format!(
+                "renaming {} to {}",
+                self.partial.display(),
+                self.whole.display()
+            )
         })?;
         self.is_finished = true;
         Ok(hex(&std::mem::take(&mut self.hash).finalize()))
@@ -94,7 +106,10 @@ mod tests {
         assert!(partial.exists() && !whole.exists());
         output.write(b"abc").expect("written");
         let hash = output.finish().expect("renamed");
-        assert_eq!(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            hash,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert!(whole.exists() && !partial.exists());
     }
 

@@ -34,7 +34,12 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
     let server = Server::new(&config, Instant::now())?;
-    let task = Serve { args, nic: &nic, server, stop: Stop::on_signals()? };
+    let task = Serve {
+        args,
+        nic: &nic,
+        server,
+        stop: Stop::on_signals()?,
+    };
     let summary = session::run(&nic, args.socket.tuning.backend, task)?;
     drop(port_holder);
     report::print(&summary, args.json)
@@ -53,7 +58,10 @@ fn identity(args: &ServeArgs, nic: &Nic) -> anyhow::Result<Identity> {
         (Some(certificate), Some(key)) => Ok(Identity::from_pem_files(certificate, key)?),
         _ if args.self_signed => {
             let pem = cert::self_signed(&own_names(args.listen.ip(), nic)?)?;
-            Ok(Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes())?)
+            Ok(Identity::from_pem(
+                pem.certificate.as_bytes(),
+                pem.key.as_bytes(),
+            )?)
         }
         _ => bail!("a certificate is needed: give --cert and --key, or --self-signed"),
     }
@@ -64,7 +72,12 @@ fn own_names(listen: IpAddr, nic: &Nic) -> anyhow::Result<Vec<String>> {
     if !listen.is_unspecified() {
         return Ok(vec![listen.to_string()]);
     }
-    Ok(nic.link.addresses()?.iter().map(|own| own.address.to_string()).collect())
+    Ok(nic
+        .link
+        .addresses()?
+        .iter()
+        .map(|own| own.address.to_string())
+        .collect())
 }
 
 struct Serve<'a> {
@@ -87,8 +100,9 @@ impl Task for Serve<'_> {
         B::Socket: AsFd,
     {
         let listen = self.args.listen;
-        let attached =
-            self.nic.attach(&socket, |program| program.take(listen.port(), Some(listen.ip())))?;
+        let attached = self.nic.attach(&socket, |program| {
+            program.take(listen.port(), Some(listen.ip()))
+        })?;
         let mode = attached.mode(&socket);
         eprintln!(
             "{READY} {} at https://{listen}/ on {} queue {} ({mode})",

@@ -21,7 +21,9 @@ impl FromStr for Size {
         let number: u64 = number
             .parse()
             .with_context(|| format!("{text:?} is no size: use a number, with K, M or G"))?;
-        let bytes = number.checked_mul(1 << shift).context("the size is too large")?;
+        let bytes = number
+            .checked_mul(1 << shift)
+            .context("the size is too large")?;
         Ok(Self(bytes))
     }
 }

@@ -20,14 +20,22 @@ impl FromStr for Target {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let uri: Uri = text.parse().with_context(|| format!("{text:?} is not a URL"))?;
+        let uri: Uri = text
+            .parse()
+            .with_context(|| format!("{text:?} is not a URL"))?;
         ensure!(
             uri.scheme_str() == Some("https"),
             "{text:?} is not an https URL: HTTP/3 has no other kind; use https://HOST[:PORT]/PATH"
         );
         let host = uri.host().unwrap_or_default();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        ensure!(!host.is_empty(), "{text:?} names no host: use https://HOST[:PORT]/PATH");
+        let host = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        ensure!(
+            !host.is_empty(),
+            "{text:?} names no host: use https://HOST[:PORT]/PATH"
+        );
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             host: host.to_owned(),
@@ -99,22 +107,37 @@ mod tests {
             assert_eq!(target(text), (host.to_owned(), port, path.to_owned()));
         };
         is("https://example.net", "example.net", 443, "/");
-        is("https://10.0.0.1:4433/a/b?c=d", "10.0.0.1", 4433, "/a/b?c=d");
+        is(
+            "https://10.0.0.1:4433/a/b?c=d",
+            "10.0.0.1",
+            4433,
+            "/a/b?c=d",
+        );
         is("https://[fd00::1]:1/x%20y", "fd00::1", 1, "/x%20y");
     }
 
     #[test]
     fn other_urls_are_refused_with_what_to_use() {
-        for text in ["http://example.net/", "example.net/x", "", "https://", "https:///x"] {
+        for text in [
+            "http://example.net/",
+            "example.net/x",
+            "",
+            "https://",
+            "https:///x",
+        ] {
             let error = text.parse::<Target>().expect_err("refused");
-            assert!(format!("{error:#}").contains(&format!("{text:?}")), "{error:#}");
+            assert!(
+                format!("{error:#}").contains(&format!("{text:?}")),
+                "{error:#}"
+            );
         }
     }
 
     #[test]
     fn an_override_wins_for_its_host_and_port_only() {
-        let overrides: Vec<Resolve> =
-            ["a.test:443:10.0.0.1", "a.test:444:[fd00::1]"].map(|t| t.parse().expect("valid")).into();
+        let overrides: Vec<Resolve> = ["a.test:443:10.0.0.1", "a.test:444:[fd00::1]"]
+            .map(|t| t.parse().expect("valid"))
+            .into();
         let address = |url: &str| {
             let target: Target = url.parse().expect("a target");
             target.resolve(&overrides).expect("an address").to_string()

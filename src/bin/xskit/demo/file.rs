@@ -32,12 +32,26 @@ impl DemoFile {
     }
 
     fn existing(path: &Path) -> anyhow::Result<Self> {
-        let path = path.canonicalize().with_context(|| format!("--file {}", path.display()))?;
-        ensure!(path.is_file(), "--file {}: is no regular file", path.display());
-        let root = path.parent().context("the file is in no directory")?.to_owned();
+        let path = path
+            .canonicalize()
+            .with_context(|| format!("--file {}", path.display()))?;
+        ensure!(
+            path.is_file(),
+            "--file {}: is no regular file",
+            path.display()
+        );
+        let root = path
+            .parent()
+            .context("the file is in no directory")?
+            .to_owned();
         let name = path.file_name().context("the file has no name")?;
         let (bytes, sha256) = digest(&path)?;
-        Ok(Self { root, url_path: url_path(name.as_encoded_bytes()), bytes, sha256 })
+        Ok(Self {
+            root,
+            url_path: url_path(name.as_encoded_bytes()),
+            bytes,
+            sha256,
+        })
     }
 
     fn random(scratch: &Path, bytes: u64) -> anyhow::Result<Self> {
@@ -45,10 +59,18 @@ impl DemoFile {
         std::fs::create_dir(&root).context("creating a directory")?;
         let path = root.join("random.bin");
         write_random(&path, bytes).with_context(|| {
-            format!("writing {bytes} bytes to {}; use a smaller --size", path.display())
+            format!(
+                "writing {bytes} bytes to {}; use a smaller --size",
+                path.display()
+            )
         })?;
         let (bytes, sha256) = digest(&path)?;
-        Ok(Self { root, url_path: "/random.bin".to_owned(), bytes, sha256 })
+        Ok(Self {
+            root,
+            url_path: "/random.bin".to_owned(),
+            bytes,
+            sha256,
+        })
     }
 }
 
@@ -78,8 +100,12 @@ fn digest(path: &Path) -> anyhow::Result<(u64, String)> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
-        let len = file.read(&mut chunk).with_context(|| format!("reading {}", path.display()))?;
-        let Some(read) = chunk.get(..len).filter(|read| !read.is_empty()) else { break };
+        let len = file
+            .read(&mut chunk)
+            .with_context(|| format!("reading {}", path.display()))?;
+        let Some(read) = chunk.get(..len).filter(|read| !read.is_empty()) else {
+            break;
+        };
         hash.update(read);
         bytes += read.len() as u64;
     }

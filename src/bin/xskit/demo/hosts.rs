@@ -45,7 +45,10 @@ impl Server {
             anyhow::Ok(path)
         };
         write("ca.pem", &authority.pem())?;
-        let (certificate, key) = (write("cert.pem", &pem.certificate)?, write("key.pem", &pem.key)?);
+        let (certificate, key) = (
+            write("cert.pem", &pem.certificate)?,
+            write("key.pem", &pem.key)?,
+        );
         let mut command = xskit("serve", args, &host.link.name)?;
         command.arg("--listen").arg(format!("{}:{PORT}", host.ipv4));
         command.arg("--root").arg(&file.root);
@@ -62,7 +65,10 @@ impl Server {
         self.child.interrupt();
         let deadline = Instant::now() + END_PATIENCE;
         while self.child.is_running()? {
-            ensure!(Instant::now() < deadline, "the server did not end within {END_PATIENCE:?}");
+            ensure!(
+                Instant::now() < deadline,
+                "the server did not end within {END_PATIENCE:?}"
+            );
             thread::sleep(POLL_PAUSE);
         }
         let summary = self.child.summary("serve")?;
@@ -77,8 +83,13 @@ fn wait_until_ready(mut stderr: BufReader<ChildStderr>) -> anyhow::Result<JoinHa
     let mut line = String::new();
     loop {
         line.clear();
-        let len = stderr.read_line(&mut line).context("reading what the server says")?;
-        ensure!(len > 0, "the server ended before it was ready; it says why above");
+        let len = stderr
+            .read_line(&mut line)
+            .context("reading what the server says")?;
+        ensure!(
+            len > 0,
+            "the server ended before it was ready; it says why above"
+        );
         eprint!("{line}");
         if line.starts_with(READY) {
             break;
@@ -103,7 +114,9 @@ impl Client {
     ) -> anyhow::Result<Self> {
         let mut command = xskit("get", args, &hosts.first.link.name)?;
         command.arg(format!("https://{SERVER_NAME}:{PORT}{}", file.url_path));
-        command.arg("--resolve").arg(format!("{SERVER_NAME}:{PORT}:{}", hosts.second.ipv4));
+        command
+            .arg("--resolve")
+            .arg(format!("{SERVER_NAME}:{PORT}:{}", hosts.second.ipv4));
         command.arg("--ca").arg(scratch.join("ca.pem"));
         command.arg("-o").arg(scratch.join("received"));
         Ok(Self(Running::start(command, &hosts.first)?))
@@ -135,12 +148,17 @@ struct Running(Child);
 
 impl Running {
     fn start(mut command: Command, host: &Host) -> anyhow::Result<Self> {
-        host.namespace.enter_command(&mut command, WhenParentDies::Kill)?;
+        host.namespace
+            .enter_command(&mut command, WhenParentDies::Kill)?;
         Ok(Self(command.spawn().context("starting xskit once more")?))
     }
 
     fn is_running(&mut self) -> anyhow::Result<bool> {
-        Ok(self.0.try_wait().context("waiting for a child process")?.is_none())
+        Ok(self
+            .0
+            .try_wait()
+            .context("waiting for a child process")?
+            .is_none())
     }
 
     /// SIGINT. That it is gone already is found out when it is waited for.
@@ -152,10 +170,15 @@ impl Running {
     fn summary<S: DeserializeOwned>(&mut self, what: &str) -> anyhow::Result<S> {
         let mut text = String::new();
         if let Some(mut stdout) = self.0.stdout.take() {
-            stdout.read_to_string(&mut text).context("reading a child's output")?;
+            stdout
+                .read_to_string(&mut text)
+                .context("reading a child's output")?;
         }
         let status = self.0.wait().context("waiting for a child process")?;
-        ensure!(status.success(), "xskit {what} failed ({status}); it says why above");
+        ensure!(
+            status.success(),
+            "xskit {what} failed ({status}); it says why above"
+        );
         serde_json::from_str(&text).with_context(|| format!("the summary of xskit {what}"))
     }
 }

@@ -69,7 +69,12 @@ fn ping(socket: &OwnedFd, target: Ipv4Addr, done: &AtomicBool) -> io::Result<Pin
         pings.sent += 1;
         let sequence = (pings.sent & 0xffff) as u16;
         let request = echo_request(sequence);
-        sendto(socket, &request, SendFlags::empty(), &SocketAddrV4::new(target, 0))?;
+        sendto(
+            socket,
+            &request,
+            SendFlags::empty(),
+            &SocketAddrV4::new(target, 0),
+        )?;
         pings.answered += u64::from(is_answered(socket, &request)?);
         thread::sleep(INTERVAL);
     }

@@ -51,18 +51,36 @@ impl Report for DemoSummary {
     fn rows(&self) -> Vec<(&'static str, String)> {
         let ends = |client: String, server: String| format!("client {client}, server {server}");
         vec![
-            ("file", format!("{} bytes, SHA-256 as sent", grouped(self.bytes))),
+            (
+                "file",
+                format!("{} bytes, SHA-256 as sent", grouped(self.bytes)),
+            ),
             ("mode", format!("{}, backend {}", self.mode, self.backend)),
-            ("goodput", format!("{:.0} Mbit/s ({:.2} s)", self.goodput_mbps, self.seconds)),
-            ("packets", ends(grouped(self.client.packets), grouped(self.server.packets))),
+            (
+                "goodput",
+                format!("{:.0} Mbit/s ({:.2} s)", self.goodput_mbps, self.seconds),
+            ),
+            (
+                "packets",
+                ends(grouped(self.client.packets), grouped(self.server.packets)),
+            ),
             (
                 "system calls per 1,000 packets",
                 ends(
-                    format!("{:.1}", per_thousand(self.client.syscalls, self.client.packets)),
-                    format!("{:.1}", per_thousand(self.server.syscalls, self.server.packets)),
+                    format!(
+                        "{:.1}",
+                        per_thousand(self.client.syscalls, self.client.packets)
+                    ),
+                    format!(
+                        "{:.1}",
+                        per_thousand(self.server.syscalls, self.server.packets)
+                    ),
                 ),
             ),
-            ("dropped", ends(self.client.drops.describe(), self.server.drops.describe())),
+            (
+                "dropped",
+                ends(self.client.drops.describe(), self.server.drops.describe()),
+            ),
             (
                 "pings through the kernel meanwhile",
                 format!("{} of {} answered", self.pings.answered, self.pings.sent),
