@@ -28,6 +28,7 @@ pub(crate) fn ensure() -> Result<(), String> {
         "install",
         "--quiet",
         "--disable-pip-version-check",
+        "--only-binary=:all:",
         REQUIREMENT,
     ];
     run(Command::new(interpreter(&unfinished)).args(pip))?;

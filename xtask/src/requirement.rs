@@ -144,4 +144,15 @@ pub(crate) const ALL: &[Requirement] = &[
             suse: "zlib-devel",
         },
     },
+    Requirement {
+        name: "ip",
+        purpose: "makes interfaces in the tests of the XDP program",
+        probe: Probe::Command("ip"),
+        packages: Packages {
+            debian: "iproute2",
+            fedora: "iproute",
+            arch: "iproute2",
+            suse: "iproute2",
+        },
+    },
 ];
