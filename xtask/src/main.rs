@@ -1,6 +1,7 @@
 //! The project's own chores, as `cargo xtask`. Built with nothing but Rust, so that it can put the rest in place.
 
 mod bench;
+mod boringssl;
 mod cargo;
 mod demo;
 mod deny;

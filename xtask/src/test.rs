@@ -2,6 +2,7 @@
 
 use std::process::{Command, ExitCode, Stdio};
 
+use crate::boringssl;
 use crate::cargo;
 use crate::deny;
 use crate::features;
@@ -72,11 +73,18 @@ fn lint() -> Command {
 }
 
 /// Each crate with none of its features, and with each one alone: they are additive, so none may need another.
+///
+/// Every combination has dependencies of its own making, BoringSSL among them. In a folder of their own, where nothing
+/// is linked, its headers do.
 fn feature_steps() -> Vec<Step> {
     let mut steps = Vec::new();
+    let target = cargo::target().join("features");
+    let headers = boringssl::headers();
     for offer in features::of_workspace(&cargo::workspace()) {
         let alone = |feature: &str| {
             let mut lint = lint();
+            lint.env("CARGO_TARGET_DIR", &target);
+            lint.envs(headers.iter().map(|path| ("BORING_BSSL_PATH", path)));
             lint.args([
                 "--package",
                 &offer.package,
