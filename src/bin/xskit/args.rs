@@ -2,14 +2,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use xskit::bpf::AttachMode;
 use xskit::core::socket::ZeroCopy;
 use xskit::core::wire::MacAddr;
 
+use crate::nic::MAX_FRAMES;
+use crate::seconds;
 use crate::size::Size;
 use crate::target::Resolve;
+
+/// With fewer frames QUIC hardly gets a packet through: the fill ring holds half of them.
+const MIN_FRAMES: i64 = 16;
 
 /// AF_XDP sockets, and QUIC and HTTP/3 over them, beside the kernel's own stack.
 #[derive(Debug, Parser)]
@@ -36,7 +43,7 @@ pub(crate) enum Command {
 #[command(next_help_heading = "Socket")]
 pub(crate) struct SocketArgs {
     /// The interface.
-    #[arg(long, value_name = "IF")]
+    #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) iface: String,
     /// The queue of the interface.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -56,7 +63,12 @@ pub(crate) struct TuningArgs {
     #[arg(long, value_enum, default_value_t = Copying::Auto)]
     pub(crate) zero_copy: Copying,
     /// Frames in the UMEM.
-    #[arg(long, value_name = "N", default_value_t = 8192)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8192,
+        value_parser = value_parser!(u32).range(MIN_FRAMES..=MAX_FRAMES as i64)
+    )]
     pub(crate) frames: u32,
     /// Bytes a frame: 2048 or 4096.
     #[arg(long, value_name = "BYTES", default_value_t = 4096)]
@@ -112,6 +124,7 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
     /// The address of the interface, and the UDP port, to listen on; 0.0.0.0 or [::] for all
     /// addresses of one kind.
@@ -121,18 +134,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) root: PathBuf,
     /// The certificate chain, PEM, leaf first.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "key",
-        conflicts_with = "self_signed"
-    )]
+    #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// The certificate's private key, PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
     /// Make a certificate for the address that only a client which checks nothing accepts.
-    #[arg(long, required_unless_present = "cert")]
+    #[arg(long)]
     pub(crate) self_signed: bool,
     /// Print one JSON object at the end.
     #[arg(long)]
@@ -158,8 +166,14 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(crate) resolve: Vec<Resolve>,
     /// How long the handshake may take, and how long the server may then be silent.
-    #[arg(long, value_name = "S", default_value_t = 10.0)]
-    pub(crate) timeout: f64,
+    #[arg(
+        long,
+        value_name = "S",
+        default_value = "10",
+        value_parser = seconds::some,
+        allow_negative_numbers = true
+    )]
+    pub(crate) timeout: Duration,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -237,18 +251,29 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) socket: SocketArgs,
     /// The UDP port of the packets; by default the one that xdpsock sends to as well.
-    #[arg(long, value_name = "PORT", default_value_t = 4096)]
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 4096,
+        value_parser = value_parser!(u16).range(1..)
+    )]
     pub(crate) port: u16,
     /// Bytes of each packet that `tx` and `ping` make, with all headers but without the FCS; `rx`
     /// and `fwd` take packets of any size.
     #[arg(long, value_name = "B", default_value_t = 64)]
     pub(crate) size: u16,
     /// Packets a turn.
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..))]
     pub(crate) batch: u32,
     /// How long to run; 0 until a signal comes.
-    #[arg(long, value_name = "S", default_value_t = 10.0)]
-    pub(crate) seconds: f64,
+    #[arg(
+        long,
+        value_name = "S",
+        default_value = "10",
+        value_parser = seconds::any,
+        allow_negative_numbers = true
+    )]
+    pub(crate) seconds: Duration,
     /// Empty looks at the ring before the process waits in the kernel.
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) spin: u32,

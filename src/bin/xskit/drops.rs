@@ -24,6 +24,7 @@ impl Drops {
         drops.count("invalid RX descriptor", statistics.rx_invalid_descs);
         drops.count("invalid TX descriptor", statistics.tx_invalid_descs);
         drops.count("no socket at the queue", program.no_socket);
+        drops.count("malformed headers, left to the kernel", program.malformed);
         drops.count("not answerable", driver.unanswerable);
         drops.count("headers not writable", driver.unsendable);
         for (refusal, packets) in driver.refused.iter() {

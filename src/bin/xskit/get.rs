@@ -64,13 +64,9 @@ fn client(
         None if args.insecure => Trust::Anyone,
         None => Trust::System,
     };
-    let timeout = Duration::try_from_secs_f64(args.timeout)
-        .ok()
-        .filter(|timeout| !timeout.is_zero())
-        .context("--timeout: use a number of seconds above 0")?;
     let mut config = ClientConfig::new(&target.host, target.port, trust);
-    config.handshake_timeout = timeout;
-    config.transport.idle_timeout = timeout;
+    config.handshake_timeout = args.timeout;
+    config.transport.idle_timeout = args.timeout;
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
     let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
@@ -110,7 +106,9 @@ impl Task for Get<'_> {
         let outcome = self.transfer(&mut driver);
         let seconds = started.elapsed().as_secs_f64();
         self.say_farewell(&mut driver);
-        outcome?;
+        if let Err(error) = outcome {
+            return Err(self.output.break_off(&error));
+        }
         GetSummary::take(self, mode, seconds, &mut driver, &attached)
     }
 }
@@ -132,7 +130,7 @@ impl Get<'_> {
             }
             if self.stop.is_asked() {
                 bar.abandon();
-                bail!("interrupted after {} bytes", self.output.bytes());
+                bail!("interrupted");
             }
             driver.rest(&mut self.client, moved, LONGEST_WAIT)?;
         }
@@ -191,11 +189,12 @@ impl Get<'_> {
     }
 
     fn ended(&self, end: ConnectionEnd) -> anyhow::Error {
-        anyhow!(end).context(format!(
-            "no answer, or not all of it, from {} after {} bytes",
-            self.args.url,
-            self.output.bytes()
-        ))
+        let url = &self.args.url;
+        if self.output.bytes() == 0 {
+            anyhow!(end).context(format!("fetching {url}"))
+        } else {
+            anyhow!(end).context(format!("the download of {url} broke off"))
+        }
     }
 
     /// Tells the server that we are done. Whether it hears it makes no difference to the file.

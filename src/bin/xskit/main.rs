@@ -4,11 +4,13 @@ mod args;
 mod bench;
 mod demo;
 mod drops;
+mod failure;
 mod get;
 mod nic;
 mod output;
 mod path;
 mod report;
+mod seconds;
 mod serve;
 mod session;
 mod size;
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xskit: {error:#}");
+            eprintln!("xskit: {}", failure::describe(&error));
             ExitCode::FAILURE
         }
     }

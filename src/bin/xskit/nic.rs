@@ -1,7 +1,7 @@
 //! The interface that a command works on: found, checked, its XDP program attached.
 
-use anyhow::{Context, bail};
-use xskit::bpf::{AttachMode, Attachment, XdpProgram};
+use anyhow::{Context, anyhow, bail};
+use xskit::bpf::{AttachMode, Attachment, Error, XdpProgram};
 use xskit::core::backend::Backend;
 use xskit::core::ring::RingSize;
 use xskit::core::umem::FrameSize;
@@ -18,6 +18,9 @@ pub(crate) const MAX_FRAMES: usize = 65536;
 /// XDP_PACKET_HEADROOM, and an Ethernet header with two VLAN tags.
 const FRAME_OVERHEAD_BYTES: u32 = 256 + 22;
 
+/// The largest frames where a page has 4096 bytes.
+const LARGEST_FRAME_BYTES: u32 = 4096;
+
 /// An interface and the queue asked for, both known to be there.
 pub(crate) struct Nic {
     pub(crate) link: Link,
@@ -32,28 +35,14 @@ impl Nic {
     /// Finds and checks the interface, and turns the options into what they mean.
     pub(crate) fn find(args: &SocketArgs) -> anyhow::Result<Self> {
         let link = Link::by_name(&args.iface)?;
+        link.require_mac()?;
         link.require_up()?;
         let queues = link.require_queue(args.queue)?;
         tracing::debug!(?queues, "interface {}", link.name);
         let tuning = &args.tuning;
         let ring = RingSize::new(tuning.ring_size).context("--ring-size")?;
         let frame_size = FrameSize::new(tuning.frame_size).context("--frame-size")?;
-        if tuning.frames == 0 || tuning.frames as usize > MAX_FRAMES {
-            bail!(
-                "--frames: {} frames are not possible: use 1 to {MAX_FRAMES}",
-                tuning.frames
-            );
-        }
-        let needed = link.mtu_bytes + FRAME_OVERHEAD_BYTES;
-        if needed > frame_size.bytes() {
-            bail!(
-                "packets of {} don't fit frames of {} bytes (its MTU is {}, and {FRAME_OVERHEAD_BYTES} \
-                 bytes go to headers): use larger frames (--frame-size 4096), or a smaller MTU",
-                link.name,
-                frame_size.bytes(),
-                link.mtu_bytes
-            );
-        }
+        require_fit(&link, frame_size)?;
         let mut config = SocketConfig::new(link.index, args.queue);
         (config.fill, config.completion, config.rx, config.tx) = (ring, ring, ring, ring);
         config.zero_copy = tuning.zero_copy.into();
@@ -97,7 +86,7 @@ impl Nic {
     pub(crate) fn attach<B: Backend>(
         &self,
         socket: &Socket<'_, B>,
-        take: impl FnOnce(&XdpProgram) -> Result<(), xskit::bpf::Error>,
+        take: impl FnOnce(&XdpProgram) -> Result<(), Error>,
     ) -> anyhow::Result<Attached>
     where
         B::Socket: std::os::fd::AsFd,
@@ -106,7 +95,13 @@ impl Nic {
         let program = XdpProgram::load(self.config.queue + 1)?;
         program.register_socket(self.config.queue, socket.handle().as_fd())?;
         take(&program)?;
-        let attachment = program.attach(self.link.index, self.mode)?;
+        let attachment =
+            program
+                .attach(self.link.index, self.mode)
+                .map_err(|error| match error {
+                    Error::NativeRefused { .. } => anyhow!("{error} (--mode generic, or auto)"),
+                    other => other.into(),
+                })?;
         if let Some(refusal) = attachment.native_refusal() {
             eprintln!(
                 "xskit: note: {} is in generic mode, since its driver refused native: {refusal}",
@@ -118,6 +113,26 @@ impl Nic {
             attachment,
         })
     }
+}
+
+/// Checks that the interface's largest packet fits a frame.
+fn require_fit(link: &Link, frame_size: FrameSize) -> anyhow::Result<()> {
+    let most = frame_size.bytes() - FRAME_OVERHEAD_BYTES;
+    if link.mtu_bytes <= most {
+        return Ok(());
+    }
+    let larger_frames = if frame_size.bytes() < LARGEST_FRAME_BYTES {
+        format!("--frame-size {LARGEST_FRAME_BYTES}, or ")
+    } else {
+        String::new()
+    };
+    bail!(
+        "packets of {0} don't fit frames of {1} bytes: its MTU is {2}, and {FRAME_OVERHEAD_BYTES} \
+         bytes go to headers; use {larger_frames}an MTU of {most} at most: ip link set {0} mtu 1500",
+        link.name,
+        frame_size.bytes(),
+        link.mtu_bytes
+    )
 }
 
 /// The XDP program on the interface; dropping this takes it off.

@@ -1,11 +1,13 @@
 //! The file that `get` writes: under a name that says it is partial until it is whole.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, ensure};
 use sha2::{Digest, Sha256};
+
+use crate::failure;
 
 /// A download on its way to disk, hashed as it comes.
 pub(crate) struct Output {
@@ -14,43 +16,62 @@ pub(crate) struct Output {
     whole: PathBuf,
     hash: Sha256,
     bytes: u64,
-    is_finished: bool,
+    /// Nothing is left to do with the file.
+    is_settled: bool,
 }
 
 impl Output {
     /// Creates `PATH.part`.
     pub(crate) fn create(whole: &Path) -> anyhow::Result<Self> {
-        anyhow::ensure!(
+        ensure!(
             !whole.is_dir(),
-            "-o {}: is a directory, name a file",
+            "-o {}: is a directory; name a file",
+            whole.display()
+        );
+        ensure!(
+            whole.is_file() || !whole.exists(),
+            "-o {}: is a device or the like, which the file would replace; name a file",
             whole.display()
         );
         let mut name = whole.as_os_str().to_owned();
         name.push(".part");
         let partial = PathBuf::from(name);
-        let file =
-            File::create(&partial).with_context(|| format!("creating {}", partial.display()))?;
+        let file = File::create(&partial)
+            .with_context(|| format!("-o: creating {}", partial.display()))?;
         Ok(Self {
             file,
             partial,
             whole: whole.to_owned(),
             hash: Sha256::new(),
             bytes: 0,
-            is_finished: false,
+            is_settled: false,
         })
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.hash.update(bytes);
-        self.file.write_all(bytes).with_context(|| {
-            format!(
-                "writing to {} after {} bytes",
-                self.partial.display(),
-                self.bytes
-            )
-        })?;
-        self.bytes += bytes.len() as u64;
+    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> anyhow::Result<()> {
+        // Not `write_all`: how much of it a full disk took is to be known.
+        while !bytes.is_empty() {
+            let (taken, left) = match self.file.write(bytes) {
+                Ok(0) => return Err(self.cannot_write(&ErrorKind::WriteZero.into())),
+                Ok(len) => bytes.split_at(len.min(bytes.len())),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.cannot_write(&error)),
+            };
+            self.hash.update(taken);
+            self.bytes += taken.len() as u64;
+            bytes = left;
+        }
         Ok(())
+    }
+
+    fn cannot_write(&self, error: &io::Error) -> anyhow::Error {
+        let hint = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "; free some space, or write to another place (-o)"
+            }
+            _ => "",
+        };
+        anyhow!("write(2) to {}: {error}{hint}", self.partial.display())
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -66,14 +87,28 @@ impl Output {
                 self.whole.display()
             )
         })?;
-        self.is_finished = true;
+        self.is_settled = true;
         Ok(hex(&std::mem::take(&mut self.hash).finalize()))
+    }
+
+    /// Leaves it at what has come so far; `error`, and where that is.
+    pub(crate) fn break_off(mut self, error: &anyhow::Error) -> anyhow::Error {
+        let error = failure::describe(error);
+        if self.bytes == 0 {
+            return anyhow!("{error}");
+        }
+        self.is_settled = true;
+        anyhow!(
+            "{error}; the first {} bytes are kept in {}",
+            self.bytes,
+            self.partial.display()
+        )
     }
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
-        if self.is_finished {
+        if self.is_settled {
             return;
         }
         if self.bytes == 0 {

@@ -1,10 +1,11 @@
 //! `xskit serve`: static files over HTTP/3.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
 use xskit::core::{Backend, Socket, wire};
@@ -33,6 +34,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
+    // The interface's MTU is the most; a client behind a tunnel takes less, and nobody tells us.
+    config.transport.discover_path_mtu = true;
     let server = Server::new(&config, Instant::now())?;
     let task = Serve {
         args,
@@ -48,8 +51,19 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 /// A kernel socket that holds the port: nobody else gets it, and the kernel doesn't answer
 /// "port unreachable" to what the XDP program passes on. Nothing is ever read from it.
 pub(crate) fn hold_port(address: SocketAddr) -> anyhow::Result<UdpSocket> {
-    UdpSocket::bind(address).with_context(|| {
-        format!("holding UDP port {address} in the kernel; if it is in use, choose another port")
+    UdpSocket::bind(address).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::AddrInUse => {
+                "; another program has the port: end it (`ss -lunp` lists who has which), or choose \
+                 another"
+            }
+            ErrorKind::PermissionDenied => {
+                "; ports this low need CAP_NET_BIND_SERVICE: run as root, grant it, or choose a \
+                 higher one"
+            }
+            _ => "",
+        };
+        anyhow!("bind(2) to UDP {address}: {error}{hint}")
     })
 }
 
@@ -170,6 +184,8 @@ impl ServeSummary {
         drops.count("not authentic or known already", dropped.unauthentic);
         drops.count("against the protocol", dropped.violation);
         drops.count("while closing", dropped.closing);
+        drops.count("too many to answer", dropped.answer_overflow);
+        drops.count("failed in the cryptographic library", dropped.internal);
         Ok(Self {
             backend: socket.backend().name().to_owned(),
             mode,

@@ -2,9 +2,11 @@
 
 use std::os::fd::AsFd;
 
-use anyhow::Context;
+use anyhow::anyhow;
+use xskit::core::socket::{OpenError, Step};
 use xskit::core::umem::{FrameStore, Umem};
-use xskit::core::{Backend, Socket};
+use xskit::core::{Backend, Errno, Socket};
+use xskit::net::{Capability, privilege};
 use xskit::rustix::{MmapMemory, RustixBackend};
 
 use crate::args::BackendName;
@@ -49,7 +51,41 @@ where
     let mut store = Box::new(FrameStore::<MAX_FRAMES>::new());
     let umem = Umem::new(nic.memory()?, &mut store, nic.frame_size)?;
     task.prepare(&umem)?;
-    let socket = Socket::open(backend, &umem, &nic.config)
-        .with_context(|| format!("opening an AF_XDP socket on {}", nic.link.name))?;
+    let socket = Socket::open(backend, &umem, &nic.config).map_err(|error| refusal(nic, &error))?;
     task.run(&umem, socket)
+}
+
+/// Why there is no socket, and which option or privilege would help.
+fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
+    let remedy = match (error.step, error.errno) {
+        (Step::Create, Errno::EPERM) => missing_capabilities(),
+        (Step::Register, Errno::EINVAL) => " (--frame-size)".to_owned(),
+        (Step::Register, _) | (Step::Bind { .. }, Errno::ENOBUFS) => " (--frames)".to_owned(),
+        (Step::Size(_) | Step::Map(_), _) => " (--ring-size)".to_owned(),
+        (
+            Step::Bind {
+                zero_copy_forced: true,
+            },
+            Errno::EOPNOTSUPP,
+        ) => " (--zero-copy auto, or refuse)".to_owned(),
+        (Step::Bind { .. }, Errno::EBUSY | Errno::EINVAL) => " (--queue)".to_owned(),
+        _ => String::new(),
+    };
+    anyhow!(
+        "opening an AF_XDP socket on {}: {error}{remedy}",
+        nic.link.name
+    )
+}
+
+/// All that a command on an interface needs, so that nobody is told one capability a time.
+fn missing_capabilities() -> String {
+    let needed = [Capability::NetRaw, Capability::Bpf, Capability::NetAdmin];
+    let missing: Vec<_> = privilege::missing(&needed)
+        .iter()
+        .map(|it| it.name())
+        .collect();
+    if missing.len() < 2 {
+        return String::new();
+    }
+    format!("; missing here: {}", missing.join(", "))
 }

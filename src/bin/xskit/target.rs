@@ -22,7 +22,7 @@ impl FromStr for Target {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let uri: Uri = text
             .parse()
-            .with_context(|| format!("{text:?} is not a URL"))?;
+            .with_context(|| format!("{text:?} is not a URL; use https://HOST[:PORT]/PATH"))?;
         ensure!(
             uri.scheme_str() == Some("https"),
             "{text:?} is not an https URL: HTTP/3 has no other kind; use https://HOST[:PORT]/PATH"
@@ -36,12 +36,27 @@ impl FromStr for Target {
             !host.is_empty(),
             "{text:?} names no host: use https://HOST[:PORT]/PATH"
         );
+        let port = port(&uri).with_context(|| {
+            format!("{text:?} has no valid port: use https://HOST[:PORT]/PATH, PORT 1 to 65535")
+        })?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             host: host.to_owned(),
-            port: uri.port_u16().unwrap_or(443),
+            port,
             path: path.to_owned(),
         })
+    }
+}
+
+/// The port in the URL, or that of https; `None` where what stands there is no port.
+fn port(uri: &Uri) -> Option<u16> {
+    let authority = uri.authority()?.as_str();
+    match authority.rsplit_once(':') {
+        // What follows the last colon of an IPv6 address ends in its bracket.
+        Some((_, port)) if !port.is_empty() && !port.ends_with(']') => {
+            port.parse().ok().filter(|port| *port > 0)
+        }
+        _ => Some(443),
     }
 }
 
@@ -107,6 +122,8 @@ mod tests {
             assert_eq!(target(text), (host.to_owned(), port, path.to_owned()));
         };
         is("https://example.net", "example.net", 443, "/");
+        is("https://example.net:/x", "example.net", 443, "/x");
+        is("https://[fd00::1]/", "fd00::1", 443, "/");
         is(
             "https://10.0.0.1:4433/a/b?c=d",
             "10.0.0.1",
@@ -124,6 +141,9 @@ mod tests {
             "",
             "https://",
             "https:///x",
+            "https://example.net:99999/",
+            "https://example.net:0/",
+            "https://[fd00::1]:99999/",
         ] {
             let error = text.parse::<Target>().expect_err("refused");
             assert!(

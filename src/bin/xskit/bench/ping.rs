@@ -22,6 +22,10 @@ use crate::session::{self, Task};
 /// A packet that is not back after so long is lost.
 const LOST_AFTER: Duration = Duration::from_secs(1);
 
+/// The longest time that the histogram tells from longer ones: a packet may come when the process
+/// was just not looking.
+const LONGEST_NS: u64 = 10_000_000_000;
+
 /// Where the sequence number stands, from the packet's end: behind all headers in any packet of
 /// the least size.
 const SEQUENCE_BYTES: usize = 8;
@@ -63,7 +67,7 @@ impl Task for Ping<'_> {
             .nic
             .attach(&socket, |program| program.take(self.args.run.port, None))?;
         let clock = Clock::start(&self.args.run)?;
-        let mut histogram = Histogram::<u64>::new(3).context("histogram")?;
+        let mut histogram = Histogram::<u64>::new_with_max(LONGEST_NS, 3).context("histogram")?;
         let (mut sequence, mut lost) = (0, 0);
         while !clock.is_over() {
             sequence += 1;

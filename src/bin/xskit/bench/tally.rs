@@ -23,11 +23,9 @@ pub(crate) struct Clock {
 impl Clock {
     /// Starts the clock of a run.
     pub(crate) fn start(args: &RunArgs) -> anyhow::Result<Self> {
-        let length = Duration::try_from_secs_f64(args.seconds)
-            .context("--seconds: use a number from 0 on")?;
         Ok(Self {
             started: Instant::now(),
-            length: (!length.is_zero()).then_some(length),
+            length: (!args.seconds.is_zero()).then_some(args.seconds),
             stop: Stop::on_signals()?,
             patience: Patience::new(args.spin),
         })

@@ -1,7 +1,7 @@
 //! The file that the demo sends.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::args::DemoArgs;
 use crate::output::hex;
+use crate::stop::Stop;
 
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -24,14 +25,14 @@ pub(super) struct DemoFile {
 
 impl DemoFile {
     /// The file asked for, or one made of random bytes in `scratch`.
-    pub(super) fn prepare(args: &DemoArgs, scratch: &Path) -> anyhow::Result<Self> {
+    pub(super) fn prepare(args: &DemoArgs, scratch: &Path, stop: &Stop) -> anyhow::Result<Self> {
         match &args.file {
-            Some(path) => Self::existing(path),
-            None => Self::random(scratch, args.size.0),
+            Some(path) => Self::existing(path, stop),
+            None => Self::random(scratch, args.size.0, stop),
         }
     }
 
-    fn existing(path: &Path) -> anyhow::Result<Self> {
+    fn existing(path: &Path, stop: &Stop) -> anyhow::Result<Self> {
         let path = path
             .canonicalize()
             .with_context(|| format!("--file {}", path.display()))?;
@@ -45,7 +46,9 @@ impl DemoFile {
             .context("the file is in no directory")?
             .to_owned();
         let name = path.file_name().context("the file has no name")?;
-        let (bytes, sha256) = digest(&path)?;
+        let reading = || format!("--file {}", path.display());
+        let file = File::open(&path).with_context(reading)?;
+        let (bytes, sha256) = digest(file, stop, |_| Ok(())).with_context(reading)?;
         Ok(Self {
             root,
             url_path: url_path(name.as_encoded_bytes()),
@@ -54,17 +57,21 @@ impl DemoFile {
         })
     }
 
-    fn random(scratch: &Path, bytes: u64) -> anyhow::Result<Self> {
+    fn random(scratch: &Path, bytes: u64, stop: &Stop) -> anyhow::Result<Self> {
         let root = scratch.join("root");
         std::fs::create_dir(&root).context("creating a directory")?;
         let path = root.join("random.bin");
-        write_random(&path, bytes).with_context(|| {
+        let writing = || {
             format!(
-                "writing {bytes} bytes to {}; use a smaller --size",
+                "writing {bytes} bytes to {}; use a smaller --size, or another TMPDIR",
                 path.display()
             )
+        };
+        let mut file = File::create(&path).with_context(writing)?;
+        let random = File::open("/dev/urandom").context("opening /dev/urandom")?;
+        let (bytes, sha256) = digest(random.take(bytes), stop, |read| {
+            file.write_all(read).with_context(writing)
         })?;
-        let (bytes, sha256) = digest(&path)?;
         Ok(Self {
             root,
             url_path: "/random.bin".to_owned(),
@@ -87,29 +94,25 @@ fn url_path(name: &[u8]) -> String {
     path
 }
 
-fn write_random(path: &Path, bytes: u64) -> anyhow::Result<()> {
-    let mut random = File::open("/dev/urandom")?.take(bytes);
-    let mut file = BufWriter::with_capacity(CHUNK_BYTES, File::create(path)?);
-    std::io::copy(&mut random, &mut file)?;
-    file.flush()?;
-    Ok(())
-}
-
-fn digest(path: &Path) -> anyhow::Result<(u64, String)> {
-    let mut file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+/// Reads `source` to its end, unless the user stops that, and hands every piece to `keep`. Returns
+/// how many bytes there were and their SHA-256.
+fn digest(
+    mut source: impl Read,
+    stop: &Stop,
+    mut keep: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<(u64, String)> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
-        let len = file
-            .read(&mut chunk)
-            .with_context(|| format!("reading {}", path.display()))?;
+        ensure!(!stop.is_asked(), "interrupted");
+        let len = source.read(&mut chunk).context("read(2)")?;
         let Some(read) = chunk.get(..len).filter(|read| !read.is_empty()) else {
-            break;
+            return Ok((bytes, hex(&hash.finalize())));
         };
         hash.update(read);
+        keep(read)?;
         bytes += read.len() as u64;
     }
-    Ok((bytes, hex(&hash.finalize())))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The two commands that the demo runs, each on its host.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -140,6 +141,8 @@ fn xskit(what: &str, args: &DemoArgs, iface: &str) -> anyhow::Result<Command> {
     command.args([what, "--json", "--iface", iface]);
     command.args(args.tuning.words());
     command.stdout(Stdio::piped()).stdin(Stdio::null());
+    // A group of its own, so that Ctrl-C reaches the demo alone, which then ends both.
+    command.process_group(0);
     Ok(command)
 }
 

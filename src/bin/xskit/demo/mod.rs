@@ -27,8 +27,11 @@ const PORT: u16 = 4433;
 pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let stop = Stop::on_signals()?;
     let hosts = HostPair::new(HostPairConfig::default())?;
-    let scratch = tempfile::tempdir().context("creating a directory for the demo's files")?;
-    let file = DemoFile::prepare(args, scratch.path())?;
+    let scratch = tempfile::Builder::new()
+        .prefix("xskit-demo-")
+        .tempdir()
+        .context("creating a directory for the demo's files")?;
+    let file = DemoFile::prepare(args, scratch.path(), &stop)?;
     eprintln!(
         "xskit: {} ── veth ── {}: {} bytes over HTTP/3 over AF_XDP",
         hosts.first.ipv4, hosts.second.ipv4, file.bytes

@@ -1,0 +1,139 @@
+//! `xskit bench`: what its reports say.
+
+use serde_json::Value;
+
+use crate::process::{Outcome, Running, Xskit, assert_members};
+use crate::scene::Scene;
+use crate::traces::await_program;
+use xskit_net::Host;
+
+fn bench(host: &Host, words: &[&str]) -> Xskit {
+    let usual = ["--json", "--iface", &host.link.name];
+    Xskit::new(&[&["bench", words[0]], &usual[..], &words[1..]].concat()).on(host)
+}
+
+/// Starts one that waits for packets, and returns once it gets them.
+fn start(host: &Host, what: &str) -> Running {
+    let running = bench(host, &[what, "--seconds", "0"]).start();
+    await_program(host);
+    running
+}
+
+/// The report, with what the report of any benchmark must have.
+#[track_caller]
+fn report(outcome: &Outcome) -> Value {
+    let report = outcome.json();
+    assert_members(
+        &report,
+        &["pps", "packets", "seconds", "syscalls", "mode", "backend"],
+    );
+    report
+}
+
+/// Every frame is in one place.
+#[track_caller]
+fn assert_whole(report: &Value) {
+    let frames = report["frames"].as_object().unwrap();
+    let total = frames["total"].as_u64();
+    let places = frames.iter().filter(|(place, _)| *place != "total");
+    assert_eq!(
+        Some(places.map(|(_, count)| count.as_u64().unwrap()).sum()),
+        total,
+        "{report:#}"
+    );
+}
+
+#[test]
+fn what_is_sent_is_received() {
+    let Some(scene) = Scene::new("what_is_sent_is_received") else {
+        return;
+    };
+    let receiver = start(scene.server(), "rx");
+    let sent = bench(
+        scene.client(),
+        &["tx", "--seconds", "1", "--to", "10.77.0.2"],
+    )
+    .run();
+    let (sent, received) = (report(&sent), report(&receiver.interrupt()));
+    assert_whole(&sent);
+    assert_whole(&received);
+    let count = |report: &Value, name: &str| report[name].as_u64().unwrap();
+    let arrived = count(&received, "packets");
+    assert!(arrived <= count(&sent, "packets"), "{sent:#} {received:#}");
+    assert_eq!(count(&received, "bytes"), 64 * arrived);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn packets_are_sent_back_and_timed() {
+    let Some(scene) = Scene::new("packets_are_sent_back_and_timed") else {
+        return;
+    };
+    let forwarder = start(scene.server(), "fwd");
+    let times = bench(
+        scene.client(),
+        &["ping", "--seconds", "1", "--to", "10.77.0.2"],
+    )
+    .run();
+    let (times, forwarded) = (report(&times), report(&forwarder.interrupt()));
+    assert_whole(&forwarded);
+    // The last one may be on its way when time is up.
+    let back = times["packets"].as_u64().unwrap();
+    let sent = back + times["lost"].as_u64().unwrap() + 1;
+    let passed = forwarded["packets"].as_u64().unwrap();
+    assert!((back..=sent).contains(&passed), "{times:#} {forwarded:#}");
+    let ns = |name: &str| times[name].as_u64().unwrap();
+    // A packet takes two system calls at least, and those more than a microsecond.
+    assert!(ns("p50_ns") > 1_000, "{times:#}");
+    assert!(
+        ns("p50_ns") <= ns("p99_ns") && ns("p99_ns") <= ns("p999_ns"),
+        "{times:#}"
+    );
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn nobody_who_sends_back_is_an_error() {
+    let Some(scene) = Scene::new("nobody_who_sends_back_is_an_error") else {
+        return;
+    };
+    let times = bench(
+        scene.client(),
+        &["ping", "--seconds", "0.2", "--to", "10.77.0.2"],
+    )
+    .run();
+    times.refused(&["no packet came back", "bench fwd"]);
+    assert_eq!(times.stdout, "");
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn packets_and_times_that_cannot_be_are_refused() {
+    let Some(scene) = Scene::new("packets_and_times_that_cannot_be_are_refused") else {
+        return;
+    };
+    let cases: &[(&[&str], &[&str])] = &[
+        (
+            &["tx", "--size", "20"],
+            &["--size", "20 bytes", "50 to 1514"],
+        ),
+        (
+            &["tx", "--size", "1515"],
+            &["--size", "1515 bytes", "50 to 1514"],
+        ),
+        (&["tx", "--to-mac", "x"], &["--to-mac", "02:00:00:00:00:01"]),
+        (
+            &["tx", "--to", "10.77.0.99"],
+            &["no answer to ARP from 10.77.0.99"],
+        ),
+        (&["tx", "--batch", "0"], &["--batch", "1.."]),
+        (&["rx", "--port", "0"], &["--port", "1..=65535"]),
+        (&["rx", "--seconds", "-1"], &["--seconds", "from 0"]),
+        (&["fwd", "--seconds", "x"], &["--seconds", "from 0"]),
+        (&["ping", "--seconds", "1e30"], &["--seconds", "a year"]),
+    ];
+    for (options, words) in cases {
+        bench(scene.client(), options).run().refused(words);
+    }
+    scene.assert_left(&[]);
+}

@@ -1,0 +1,217 @@
+//! `xskit demo`: every kind of file and mode, and what it leaves.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::process::{Outcome, Running, Xskit, assert_members};
+use crate::scene::may_run;
+use crate::traces::{names_in, processes_with, wait_until};
+
+/// Of every report of a transfer.
+const MEMBERS: [&str; 6] = [
+    "seconds", "sha256", "mode", "backend", "packets", "syscalls",
+];
+
+fn scratch() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// The demo, which keeps its files in `scratch`.
+fn demo(scratch: &TempDir, words: &[&str]) -> Xskit {
+    Xskit::new(&[&["demo"], words].concat()).env("TMPDIR", scratch.path())
+}
+
+/// Runs the demo, and checks what it says of itself and that it leaves nothing.
+#[track_caller]
+fn report(words: &[&str]) -> Value {
+    let scratch = scratch();
+    let report = demo(&scratch, words).run().json();
+    assert_members(&report, &MEMBERS);
+    assert_members(&report["client"], &MEMBERS);
+    assert_members(&report["pings"], &["sent", "answered"]);
+    assert!(
+        report["bytes"].is_u64() && report["goodput_mbps"].is_f64(),
+        "{report:#}"
+    );
+    assert_nothing_left(scratch.path());
+    report
+}
+
+#[track_caller]
+fn assert_nothing_left(scratch: &Path) {
+    assert_eq!(names_in(scratch), [""; 0]);
+    assert_eq!(processes_with("TMPDIR", scratch), [""; 0]);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_transfer_costs_few_system_calls() {
+    if !may_run("a_transfer_costs_few_system_calls") {
+        return;
+    }
+    let report = report(&["--size", "64M", "--json"]);
+    assert_eq!(report["bytes"], 64 << 20);
+    assert_members(&report, &["goodput_mbps"]);
+    let count = |name: &str| report[name].as_f64().unwrap();
+    let (packets, syscalls) = (count("packets"), count("syscalls"));
+    assert!(packets > 64.0 * 1024.0 * 1024.0 / 1500.0, "{report:#}");
+    assert!(syscalls / packets <= 0.10, "{report:#}");
+}
+
+#[test]
+fn every_mode_transfers() {
+    if !may_run("every_mode_transfers") {
+        return;
+    }
+    let of = |mode: &str| report(&["--size", "4M", "--json", "--mode", mode]);
+    for (mode, obtained) in [("native", "native, copy"), ("generic", "generic, copy")] {
+        let report = of(mode);
+        assert_eq!(report["mode"], obtained, "{report:#}");
+        assert_eq!(report["server"]["mode"], obtained, "{report:#}");
+    }
+}
+
+#[test]
+fn files_of_any_name_and_of_no_bytes_are_sent() {
+    if !may_run("files_of_any_name_and_of_no_bytes_are_sent") {
+        return;
+    }
+    let empty = report(&["--size", "0", "--json"]);
+    assert_eq!(
+        (&empty["bytes"], &empty["sha256"]),
+        (&0.into(), &sha256(b"").into())
+    );
+    let dir = scratch();
+    for name in [
+        "plain",
+        "spaß & 100%?#.txt",
+        "..x",
+        " ",
+        "%2e%2e",
+        "-o",
+        "a+b=c;d:e@f",
+    ] {
+        let path = dir.path().join(name);
+        fs::write(&path, name).unwrap();
+        let report = report(&["--json", "--file", path.to_str().unwrap()]);
+        assert_eq!(report["sha256"], sha256(name.as_bytes()), "{name:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), name);
+    }
+}
+
+#[test]
+fn it_prints_a_table_for_people() {
+    if !may_run("it_prints_a_table_for_people") {
+        return;
+    }
+    let scratch = scratch();
+    let outcome = demo(&scratch, &["--size", "1M"]).run();
+    assert!(outcome.status.success(), "{outcome:#?}");
+    for word in [
+        "SHA-256",
+        "mode",
+        "goodput",
+        "packets",
+        "system calls",
+        "dropped",
+        "pings",
+    ] {
+        assert!(outcome.stdout.contains(word), "{word} in {outcome:#?}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_sent_are_refused() {
+    if !may_run("files_that_cannot_be_sent_are_refused") {
+        return;
+    }
+    let scratch = scratch();
+    let run = |words: &[&str]| -> Outcome { demo(&scratch, words).run() };
+    run(&["--file", "/nonesuch"]).refused(&["--file /nonesuch", "No such file"]);
+    run(&["--file", "/dev"]).refused(&["--file /dev", "no regular file"]);
+    run(&["--file", "/dev/null"]).refused(&["--file /dev/null", "no regular file"]);
+    run(&["--size", "12x"]).refused(&["--size", "12x", "K, M or G"]);
+    run(&["--size", "99999999999G"]).refused(&["--size", "too large"]);
+    run(&["--size", "1M", "--file", "x"]).refused(&["--size", "--file"]);
+    run(&["--size", "1M", "--frame-size", "3000"]).refused_by_server(&["--frame-size"]);
+    run(&["--size", "1M", "--zero-copy", "force"]).refused_by_server(&["no zero-copy"]);
+    assert_nothing_left(scratch.path());
+}
+
+impl Outcome {
+    /// As [`Outcome::refused`], but the server said why, and the demo only that it ended.
+    #[track_caller]
+    fn refused_by_server(&self, words: &[&str]) {
+        assert_eq!(self.status.code(), Some(1), "{self:#?}");
+        for word in words
+            .iter()
+            .chain(&["the server ended before it was ready"])
+        {
+            assert!(self.stderr.contains(word), "no {word:?} in {self:#?}");
+        }
+        assert!(!self.stderr.contains("panicked"), "{self:#?}");
+    }
+}
+
+/// A demo in the middle of a long transfer.
+fn in_the_middle(scratch: &TempDir) -> Running {
+    let running = demo(scratch, &["--size", "64M", "--json"]).start();
+    wait_until("the transfer", || {
+        let dirs = names_in(scratch.path());
+        let partial = |dir: &String| scratch.path().join(dir).join("received.part");
+        let lens = dirs.iter().map(|dir| fs::metadata(partial(dir)));
+        lens.flatten().any(|partial| partial.len() > 1_000_000)
+    });
+    assert_eq!(processes_with("TMPDIR", scratch.path()).len(), 3);
+    running
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing() {
+    if !may_run("an_interrupted_demo_leaves_nothing") {
+        return;
+    }
+    let scratch = scratch();
+    let outcome = in_the_middle(&scratch).interrupt();
+    outcome.refused(&["interrupted"]);
+    assert_eq!(outcome.stdout, "");
+    assert_nothing_left(scratch.path());
+}
+
+#[test]
+fn a_demo_interrupted_before_the_transfer_leaves_nothing() {
+    if !may_run("a_demo_interrupted_before_the_transfer_leaves_nothing") {
+        return;
+    }
+    let scratch = scratch();
+    let running = demo(&scratch, &["--size", "100G"]).start();
+    // It writes the file that it is to send; far from all of it will be written.
+    wait_until("the file", || !names_in(scratch.path()).is_empty());
+    running.interrupt().refused(&["interrupted"]);
+    assert_nothing_left(scratch.path());
+}
+
+#[test]
+fn a_killed_demo_takes_its_processes_along() {
+    if !may_run("a_killed_demo_takes_its_processes_along") {
+        return;
+    }
+    let scratch = scratch();
+    let running = in_the_middle(&scratch);
+    running.signal(Signal::KILL);
+    let status = running.finish().status;
+    assert!(!status.success(), "{status}");
+    // The hosts, their interfaces and all that sat on them go with the processes.
+    wait_until("the end of all", || {
+        processes_with("TMPDIR", scratch.path()).is_empty()
+    });
+}

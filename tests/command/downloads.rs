@@ -1,0 +1,133 @@
+//! Downloads that come to nothing, or not to their end.
+
+use std::fs;
+
+use crate::process::{Outcome, Xskit};
+use crate::scene::{LONG, SHORT, Scene, as_strs};
+use crate::traces::names_in;
+
+/// Checks that a download that broke off says under which name its beginning is kept, and how much
+/// that is.
+#[track_caller]
+pub(crate) fn assert_partial(scene: &Scene, outcome: &Outcome) {
+    let partial = scene.out().join(format!("{}.part", LONG.0));
+    let len = fs::metadata(&partial).unwrap().len();
+    assert!(len > 0 && len < LONG.1, "{len}");
+    let kept = format!("the first {len} bytes are kept in {}", partial.display());
+    outcome.refused(&[&kept]);
+    fs::remove_file(&partial).unwrap();
+}
+
+#[test]
+fn nobody_there_is_found_out_in_bounded_time() {
+    let Some(scene) = Scene::new("nobody_there_is_found_out_in_bounded_time") else {
+        return;
+    };
+    let outcome = scene.get(SHORT.0, &["--timeout", "0.5"]).run();
+    outcome.refused(&[
+        "10.77.0.2",
+        "no answer",
+        "500ms",
+        "is it running",
+        "firewall",
+    ]);
+    let output = scene.out().join("file");
+    let words = [
+        "get",
+        "--iface",
+        "xsk0",
+        "https://10.77.0.99/",
+        "--insecure",
+        "-o",
+    ];
+    let words = [&words[..], &[output.to_str().unwrap()]].concat();
+    let outcome = Xskit::new(&words).on(scene.client()).run();
+    outcome.refused(&["no answer to ARP from 10.77.0.99 on xsk0"]);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn answers_other_than_the_file_leave_no_file() {
+    let Some(scene) = Scene::new("answers_other_than_the_file_leave_no_file") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    scene
+        .get("nonesuch", &[])
+        .run()
+        .refused(&["404 Not Found", "/nonesuch"]);
+    scene
+        .get("", &["-o", "x"])
+        .run()
+        .refused(&["'--output <FILE>' cannot be used"]);
+    let words = scene.get_words(SHORT.0, &[]);
+    let words: Vec<_> = words
+        .into_iter()
+        .filter(|word| word != "--insecure")
+        .collect();
+    let checked = Xskit::new(&as_strs(&words)).on(scene.client()).run();
+    checked.refused(&["certificate of 10.77.0.2", "refused", "--ca", "--insecure"]);
+    let report = server.interrupt().json();
+    assert_eq!(report["requests"], 1, "{report:#}");
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_server_that_dies_leaves_a_partial_file_that_says_so() {
+    let Some(scene) = Scene::new("a_server_that_dies_leaves_a_partial_file_that_says_so") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    let download = scene.start_download(&["--timeout", "1"]);
+    server.kill();
+    let outcome = download.finish();
+    outcome.refused(&["the download of", "nothing came from the server for 1s"]);
+    assert_partial(&scene, &outcome);
+    scene.assert_left(&[]);
+    // At once, and again.
+    let server = scene.start_server(&[]);
+    scene.assert_works();
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_full_disk_leaves_a_partial_file_that_says_so() {
+    let Some(scene) = Scene::new("a_full_disk_leaves_a_partial_file_that_says_so") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    // A file system of a megabyte that only this command sees, and that goes with it.
+    let script = "mount -t tmpfs -o size=1m tmpfs \"$0\" || exit 9; \"$@\"; code=$?; \
+                  cd \"$0\" && wc -c *; exit $code";
+    let out = scene.out();
+    let wrapper = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        script,
+        out.to_str().unwrap(),
+    ];
+    let words = scene.get_words(LONG.0, &[]);
+    let outcome = Xskit::through(&wrapper, &as_strs(&words))
+        .on(scene.client())
+        .run();
+    let kept = format!(
+        "the first 1048576 bytes are kept in {}/long.part",
+        out.display()
+    );
+    outcome.refused(&[
+        "write(2)",
+        "No space left on device",
+        "free some space",
+        &kept,
+    ]);
+    assert_eq!(outcome.stdout, "1048576 long.part\n");
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    assert!(!mounts.contains(out.to_str().unwrap()), "{mounts}");
+    assert_eq!(names_in(&out), [""; 0]);
+    scene.assert_works();
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}

@@ -1,0 +1,209 @@
+//! Packets at the server that are none: each is counted, and none does harm.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use serde_json::Value;
+use xskit::core::umem::{FrameSize, FrameStore, Umem};
+use xskit::core::wire::{self, MacAddr, UdpHeaders};
+use xskit::core::{Socket, SocketConfig};
+use xskit::rustix::{MmapMemory, RustixBackend};
+
+use crate::scene::{PORT, SHORT, Scene};
+
+/// Packets of each kind.
+const ROUNDS: usize = 400;
+const FRAMES: usize = 64;
+/// An Ethernet header and a little: what a kernel makes of less is its own affair.
+const MIN_FRAME_BYTES: usize = 20;
+
+/// xorshift64.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.throw() % bound as u64) as usize
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        std::iter::repeat_with(|| self.throw() as u8)
+            .take(len)
+            .collect()
+    }
+
+    /// Flips some bits, and cuts off some bytes now and then.
+    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.below(bytes.len());
+            bytes[at] ^= 1 << self.below(8);
+        }
+        if self.below(4) == 0 {
+            bytes.truncate(1 + self.below(bytes.len()));
+        }
+        bytes
+    }
+}
+
+/// The first datagram of `xskit get`, as the kernel's UDP gets it from the wire.
+fn first_datagram(scene: &Scene) -> Vec<u8> {
+    let listener = scene
+        .server()
+        .run(|| UdpSocket::bind((scene.server().ipv4, PORT)));
+    let listener = listener.unwrap().unwrap();
+    listener
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let client = scene.get(SHORT.0, &["--timeout", "1"]).start();
+    let mut datagram = vec![0; 2048];
+    let len = listener.recv(&mut datagram).unwrap();
+    datagram.truncate(len);
+    client.finish().refused(&["no answer from the server"]);
+    datagram
+}
+
+/// A whole frame from the client to the server's port.
+fn frame(scene: &Scene, payload: &[u8]) -> Vec<u8> {
+    let (client, server) = (scene.client(), scene.server());
+    let headers = UdpHeaders::new(
+        wire::Link::new(MacAddr::new(client.mac), MacAddr::new(server.mac)),
+        SocketAddr::new(client.ipv4.into(), 9999),
+        SocketAddr::new(server.ipv4.into(), PORT),
+    );
+    let start = headers.header_len();
+    let mut frame = vec![0; start + payload.len()];
+    frame[start..].copy_from_slice(payload);
+    headers.emit(&mut frame, payload.len()).unwrap();
+    frame
+}
+
+/// Puts frames on the wire as they are, by AF_XDP.
+fn put_on_wire(scene: &Scene, frames: &[Vec<u8>]) {
+    let client = scene.client();
+    let send = || {
+        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        let memory = MmapMemory::allocate(FRAMES * 4096, false).unwrap();
+        let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT).unwrap();
+        let mut config = SocketConfig::new(client.link.index, 0);
+        config.fill_frames = Some(1);
+        let backend = RustixBackend::new();
+        let mut socket = Socket::open(&backend, &umem, &config).unwrap();
+        for bytes in frames {
+            let mut frame = loop {
+                socket.recycle();
+                match umem.alloc() {
+                    Some(frame) => break frame,
+                    None => socket.flush().unwrap(),
+                }
+            };
+            frame.set_range(0..bytes.len()).unwrap();
+            frame.copy_from_slice(bytes);
+            socket.send(frame).map_err(|refused| refused.kind).unwrap();
+            socket.flush().unwrap();
+        }
+    };
+    client.run(send).unwrap();
+}
+
+fn dropped(report: &Value, cause: &str) -> u64 {
+    report["drops"][cause].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn datagrams_that_are_none_of_quic_are_counted() {
+    let Some(scene) = Scene::new("datagrams_that_are_none_of_quic_are_counted") else {
+        return;
+    };
+    let initial = first_datagram(&scene);
+    assert!(initial.len() >= 1200, "{}", initial.len());
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let mut server = scene.start_server(&[]);
+    let socket = scene
+        .client()
+        .run(|| UdpSocket::bind("0.0.0.0:0"))
+        .unwrap()
+        .unwrap();
+    let to = (scene.server().ipv4, PORT);
+    for round in 0..ROUNDS {
+        let any_len = dice.below(1473);
+        let garbage = dice.bytes(any_len);
+        let mutated = dice.mutate(&initial);
+        let short = &initial[..dice.below(1200)];
+        for payload in [&garbage[..], &mutated, short, &[]] {
+            // The kernel may be short of buffers for a moment, which is as good as a loss.
+            let _ = socket.send_to(payload, to);
+        }
+        if round % 16 == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    scene.assert_works();
+    assert!(server.is_running());
+    let report = server.interrupt().json();
+    let causes = [
+        "not QUIC",
+        "first packet not decrypted",
+        "first packet too short",
+    ];
+    for cause in causes {
+        assert!(dropped(&report, cause) > 0, "{cause} in {report:#}");
+    }
+    assert!(
+        causes
+            .iter()
+            .map(|cause| dropped(&report, cause))
+            .sum::<u64>()
+            > 200,
+        "{report:#}"
+    );
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn frames_with_malformed_headers_are_counted() {
+    let Some(scene) = Scene::new("frames_with_malformed_headers_are_counted") else {
+        return;
+    };
+    let mut dice = Dice(0xD1B5_4A32_D192_ED03);
+    let whole = frame(&scene, &[0x40; 100]);
+    let mut frames = Vec::new();
+    for _ in 0..ROUNDS {
+        // Any bit of any header, or the end, anywhere; the Ethernet addresses stay.
+        let mut mutated = dice.mutate(&whole);
+        mutated.resize(mutated.len().max(MIN_FRAME_BYTES), 0);
+        mutated[..12].copy_from_slice(&whole[..12]);
+        let mut random = whole[..14].to_vec();
+        random.extend({
+            let len = MIN_FRAME_BYTES + dice.below(1400);
+            dice.bytes(len)
+        });
+        // A UDP length beyond the end, and one below its header's; an IPv4 length beyond the end.
+        let mut long = whole.clone();
+        long[38] = 0xff;
+        let mut short = whole.clone();
+        short[38..40].copy_from_slice(&[0, 7]);
+        let mut cut = whole.clone();
+        cut.truncate(14 + 20 + dice.below(50));
+        frames.extend([mutated, random, long, short, cut, whole.clone()]);
+    }
+    let mut server = scene.start_server(&[]);
+    put_on_wire(&scene, &frames);
+    scene.assert_works();
+    assert!(server.is_running());
+    let report = server.interrupt().json();
+    let malformed = dropped(&report, "malformed headers, left to the kernel");
+    assert!(malformed >= ROUNDS as u64, "{report:#}");
+    // The whole ones got to the endpoint, which knows no such connection.
+    assert!(
+        dropped(&report, "of no connection") >= ROUNDS as u64 / 2,
+        "{report:#}"
+    );
+    scene.assert_left(&[]);
+}

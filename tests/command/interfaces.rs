@@ -1,0 +1,196 @@
+//! Interfaces that are not there, not up, or somebody else's.
+
+use std::process::{Command, Stdio};
+
+use xskit_net::{Host, HostPairConfig, WhenParentDies};
+
+use crate::process::{Running, Xskit};
+use crate::scene::{SHORT, Scene};
+use crate::traces::{await_program, has_program};
+
+/// Sets an attribute of the host's interface by sysfs, which shows the interfaces of the namespace
+/// that it is mounted from: so it is mounted anew, where only this one command sees it.
+fn set(host: &Host, attribute: &str, value: &str) {
+    let script = "mount -t sysfs sysfs /sys && echo \"$2\" > \"/sys/class/net/$0/$1\"";
+    let mut command = Command::new("unshare");
+    command
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            &host.link.name,
+            attribute,
+            value,
+        ])
+        .stdin(Stdio::null());
+    host.namespace
+        .enter_command(&mut command, WhenParentDies::Kill)
+        .unwrap();
+    assert!(command.status().unwrap().success(), "{attribute} = {value}");
+}
+
+/// `IFF_BROADCAST | IFF_MULTICAST` of linux/if.h, without `IFF_UP`.
+const DOWN: &str = "0x1002";
+const UP: &str = "0x1003";
+
+/// Starts `bench rx`, whose program and socket then occupy the server's interface.
+fn occupy(scene: &Scene, queue: &str) -> Running {
+    let words = [
+        "bench",
+        "rx",
+        "--json",
+        "--iface",
+        "xsk1",
+        "--seconds",
+        "0",
+        "--queue",
+        queue,
+    ];
+    let occupant = Xskit::new(&words).on(scene.server()).start();
+    await_program(scene.server());
+    occupant
+}
+
+#[test]
+fn names_of_no_interface_are_refused_with_those_that_are_there() {
+    let Some(scene) = Scene::new("names_of_no_interface_are_refused_with_those_that_are_there")
+    else {
+        return;
+    };
+    for name in ["nonesuch", "a-name-longer-than-any-interface", ""] {
+        for command in [&["bench", "rx"][..], &["bench", "tx"], &["bench", "fwd"]] {
+            let words = [command, &["--iface", name, "--seconds", "1"]].concat();
+            let outcome = Xskit::new(&words).on(scene.server()).run();
+            if name.is_empty() {
+                outcome.refused(&["--iface"]);
+            } else {
+                outcome.refused(&["no such interface", name, "lo", "xsk1"]);
+            }
+        }
+    }
+    let words = [
+        "serve",
+        "--iface",
+        "xsk7",
+        "--listen",
+        "10.77.0.2:1",
+        "--self-signed",
+    ];
+    let words = [&words[..], &["--root", "/"]].concat();
+    Xskit::new(&words)
+        .on(scene.server())
+        .run()
+        .refused(&["no such interface xsk7", "xsk1"]);
+    let words = ["bench", "rx", "--iface", "lo"];
+    Xskit::new(&words)
+        .on(scene.server())
+        .run()
+        .refused(&["lo", "no Ethernet address"]);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn interfaces_that_are_down_are_refused() {
+    let Some(scene) = Scene::new("interfaces_that_are_down_are_refused") else {
+        return;
+    };
+    set(scene.server(), "flags", DOWN);
+    scene
+        .serve(&[])
+        .refused(&["xsk1 is down", "ip link set xsk1 up"]);
+    scene
+        .get(SHORT.0, &[])
+        .run()
+        .refused(&["xsk0", "no carrier", "peer"]);
+    set(scene.server(), "flags", UP);
+    scene.assert_left(&[]);
+    let server = scene.start_server(&[]);
+    scene.assert_works();
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn packets_larger_than_frames_are_refused() {
+    let mtu_bytes = 3_400;
+    let Some(scene) = Scene::with(
+        "packets_larger_than_frames_are_refused",
+        HostPairConfig {
+            mtu_bytes,
+            ..HostPairConfig::default()
+        },
+    ) else {
+        return;
+    };
+    scene
+        .serve(&["--frame-size", "2048"])
+        .refused(&["2048", "MTU", "3400", "--frame-size 4096"]);
+    set(scene.server(), "mtu", "9000");
+    scene
+        .serve(&[])
+        .refused(&["4096", "MTU", "9000", "ip link set xsk1 mtu"]);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn native_mode_is_refused_or_given_up_where_the_driver_cannot() {
+    let mtu_bytes = 3_700;
+    let Some(scene) = Scene::with(
+        "native_mode_is_refused_or_given_up_where_the_driver_cannot",
+        HostPairConfig {
+            mtu_bytes,
+            ..HostPairConfig::default()
+        },
+    ) else {
+        return;
+    };
+    scene
+        .serve(&["--mode", "native"])
+        .refused(&["xsk1", "native", "MTU", "--mode generic"]);
+    scene.assert_left(&[]);
+    let server = scene.start_server(&[]);
+    let outcome = server.interrupt();
+    assert!(
+        outcome.stderr.contains("note: xsk1 is in generic mode"),
+        "{outcome:#?}"
+    );
+    let report = outcome.json();
+    assert_eq!(report["mode"], "generic, copy", "{report:#}");
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn what_is_taken_is_refused_and_its_owner_not_disturbed() {
+    let queues = 2;
+    let Some(scene) = Scene::with(
+        "what_is_taken_is_refused_and_its_owner_not_disturbed",
+        HostPairConfig {
+            queues,
+            ..HostPairConfig::default()
+        },
+    ) else {
+        return;
+    };
+    let occupant = occupy(&scene, "1");
+    scene
+        .serve(&["--queue", "1"])
+        .refused(&["xsk1", "queue 1", "EBUSY", "another", "--queue"]);
+    scene
+        .serve(&[])
+        .refused(&["xsk1 already has an XDP program", "id ", "native"]);
+    // The kernel's own sockets own ports too.
+    assert!(has_program(scene.server()));
+    let report = occupant.interrupt().json();
+    assert_eq!(report["packets"], 0, "{report:#}");
+    scene.assert_left(&[]);
+
+    let server = scene.start_server(&[]);
+    let port = "10.77.0.2:4433";
+    let taken = ["bind(2)", port, "in use", "another"];
+    scene.serve(&["--queue", "1"]).refused(&taken);
+    assert!(has_program(scene.server()));
+    scene.assert_works();
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}

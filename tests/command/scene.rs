@@ -1,0 +1,193 @@
+//! Two hosts joined by a wire, and a directory for files.
+//!
+//! ```text
+//!   host "first"                     host "second"
+//!  ┌─────────────────┐    veth    ┌───────────────────┐
+//!  │ xskit get       ├────────────┤ xskit serve       │
+//!  │ DIR/out         │            │ DIR/root          │
+//!  └─────────────────┘            └───────────────────┘
+//! ```
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
+
+use crate::process::{Outcome, Running, Xskit};
+use crate::traces::{has_program, names_in};
+
+/// The port that is served.
+pub(crate) const PORT: u16 = 4433;
+
+/// A file that is served: its name and its length in bytes.
+pub(crate) const SHORT: (&str, u64) = ("short", 100_000);
+/// Long enough for something to happen in the middle of it; it is a hole, and takes no room.
+pub(crate) const LONG: (&str, u64) = ("long", 4 << 30);
+
+/// Where a test takes place.
+pub(crate) struct Scene {
+    pub(crate) pair: HostPair,
+    dir: TempDir,
+}
+
+/// Whether the privileges for hosts and AF_XDP are there; says so where the test is skipped.
+pub(crate) fn may_run(test: &str) -> bool {
+    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
+    privilege::require(test, &[NetAdmin, SysAdmin, NetRaw, Bpf])
+}
+
+impl Scene {
+    /// The hosts, with one queue each; `None` where the privileges are missing.
+    pub(crate) fn new(test: &str) -> Option<Self> {
+        Self::with(test, HostPairConfig::default())
+    }
+
+    pub(crate) fn with(test: &str, hosts: HostPairConfig) -> Option<Self> {
+        if !may_run(test) {
+            return None;
+        }
+        let scene = Self {
+            pair: HostPair::new(hosts).unwrap(),
+            dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
+        };
+        fs::create_dir(scene.root()).unwrap();
+        fs::create_dir(scene.out()).unwrap();
+        for (name, len) in [SHORT, LONG] {
+            let file = File::create(scene.root().join(name)).unwrap();
+            file.set_len(len).unwrap();
+        }
+        Some(scene)
+    }
+
+    /// The directory that is served.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.dir.path().join("root")
+    }
+
+    /// The directory that downloads go to.
+    pub(crate) fn out(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+
+    /// The test's own directory.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn client(&self) -> &Host {
+        &self.pair.first
+    }
+
+    pub(crate) fn server(&self) -> &Host {
+        &self.pair.second
+    }
+
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("https://{}:{PORT}/{name}", self.server().ipv4)
+    }
+
+    /// The words of `xskit serve` that work, and `more`.
+    pub(crate) fn serve_words(&self, more: &[&str]) -> Vec<String> {
+        let listen = format!("{}:{PORT}", self.server().ipv4);
+        let root = self.root();
+        let usual = [
+            "serve",
+            "--json",
+            "--iface",
+            &self.server().link.name,
+            "--root",
+            root.to_str().unwrap(),
+        ];
+        let mut words: Vec<_> = usual.iter().chain(more).map(ToString::to_string).collect();
+        for (option, values) in [("--listen", &[listen.as_str()][..]), ("--self-signed", &[])] {
+            let is_given = more.contains(&option);
+            let is_other = option == "--self-signed" && more.contains(&"--cert");
+            if !is_given && !is_other {
+                words.push(option.to_owned());
+                words.extend(values.iter().map(ToString::to_string));
+            }
+        }
+        words
+    }
+
+    /// Runs `xskit serve` with `more` options, which should not work.
+    pub(crate) fn serve(&self, more: &[&str]) -> Outcome {
+        let words = self.serve_words(more);
+        Xskit::new(&as_strs(&words)).on(self.server()).run()
+    }
+
+    /// Starts `xskit serve` with `more` options and returns once it serves.
+    pub(crate) fn start_server(&self, more: &[&str]) -> Running {
+        let words = self.serve_words(more);
+        Xskit::new(&as_strs(&words))
+            .on(self.server())
+            .start()
+            .ready()
+    }
+
+    /// `xskit get` of a file into a file of the same name, with `more` options.
+    pub(crate) fn get(&self, name: &str, more: &[&str]) -> Xskit {
+        let words = self.get_words(name, more);
+        Xskit::new(&as_strs(&words)).on(self.client())
+    }
+
+    /// The words of [`get`](Self::get).
+    pub(crate) fn get_words(&self, name: &str, more: &[&str]) -> Vec<String> {
+        let (url, output) = (self.url(name), self.out().join(name));
+        let usual = [
+            "get",
+            "--json",
+            "--iface",
+            &self.client().link.name,
+            &url,
+            "-o",
+            output.to_str().unwrap(),
+        ];
+        let mut words: Vec<_> = usual.iter().chain(more).map(ToString::to_string).collect();
+        if !more.contains(&"--ca") {
+            words.push("--insecure".to_owned());
+        }
+        words
+    }
+
+    /// Starts a download of [`LONG`], and returns when a good part of it has come.
+    pub(crate) fn start_download(&self, more: &[&str]) -> Running {
+        let download = self.get(LONG.0, more).start();
+        let partial = self.out().join(format!("{}.part", LONG.0));
+        crate::traces::wait_until("the download", || {
+            fs::metadata(&partial).is_ok_and(|partial| partial.len() > 1_000_000)
+        });
+        download
+    }
+
+    /// Checks that a download works from beginning to end.
+    #[track_caller]
+    pub(crate) fn assert_works(&self) {
+        let report = self.get(SHORT.0, &[]).run().json();
+        assert_eq!(report["bytes"], SHORT.1, "{report:#}");
+        let file = fs::read(self.out().join(SHORT.0)).unwrap();
+        assert!(file.len() as u64 == SHORT.1 && file.iter().all(|byte| *byte == 0));
+        fs::remove_file(self.out().join(SHORT.0)).unwrap();
+    }
+
+    /// Checks that no XDP program sits on either interface, and that these files, and no others,
+    /// came of the downloads.
+    #[track_caller]
+    pub(crate) fn assert_left(&self, files: &[&str]) {
+        assert!(
+            !has_program(self.client()),
+            "an XDP program is left on the client"
+        );
+        assert!(
+            !has_program(self.server()),
+            "an XDP program is left on the server"
+        );
+        assert_eq!(names_in(&self.out()), files);
+    }
+}
+
+/// Borrows words.
+pub(crate) fn as_strs(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}

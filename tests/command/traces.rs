@@ -1,0 +1,57 @@
+//! What may be left behind, and must not be.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use xskit_net::{Host, Link};
+
+use crate::process::PATIENCE;
+
+/// Whether an XDP program sits on the host's interface.
+pub(crate) fn has_program(host: &Host) -> bool {
+    let link = host.run(|| Link::by_name(&host.link.name));
+    !link.unwrap().unwrap().xdp.is_empty()
+}
+
+/// Returns when an XDP program sits on the host's interface.
+pub(crate) fn await_program(host: &Host) {
+    wait_until("an XDP program", || has_program(host));
+}
+
+/// Returns when this is so.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited for {what} in vain");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+/// The processes that were started with this variable, or by one that was.
+pub(crate) fn processes_with(name: &str, value: &Path) -> Vec<String> {
+    let variable = format!("{name}={}", value.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().to_string_lossy().into_owned();
+        // One that ends meanwhile, or a zombie, has no environment.
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment
+            .split(|byte| *byte == 0)
+            .any(|it| it == variable.as_bytes())
+        {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// The names in a directory, sorted.
+pub(crate) fn names_in(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
