@@ -179,7 +179,6 @@ fn what_is_taken_is_refused_and_its_owner_not_disturbed() {
     scene
         .serve(&[])
         .refused(&["xsk1 already has an XDP program", "id ", "native"]);
-    // The kernel's own sockets own ports too.
     assert!(has_program(scene.server()));
     let report = occupant.interrupt().json();
     assert_eq!(report["packets"], 0, "{report:#}");

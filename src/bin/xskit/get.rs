@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
@@ -119,19 +119,26 @@ impl Get<'_> {
         &mut self,
         driver: &mut Driver<'_, B, MmapMemory>,
     ) -> anyhow::Result<()> {
-        let request = self.client.get(&self.target.path, None);
         let bar = ProgressBar::no_length();
+        let outcome = self.follow(driver, &bar);
+        // However it went: what is printed next must not run into the bar.
+        bar.finish_and_clear();
+        outcome
+    }
+
+    fn follow<B: Backend>(
+        &mut self,
+        driver: &mut Driver<'_, B, MmapMemory>,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let request = self.client.get(&self.target.path, None);
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
             let moved = driver.turn(&mut self.client)?;
-            if self.handle_events(request, &mut chunk, &bar)? {
-                bar.finish_and_clear();
+            if self.handle_events(request, &mut chunk, bar)? {
                 return Ok(());
             }
-            if self.stop.is_asked() {
-                bar.abandon();
-                bail!("interrupted");
-            }
+            ensure!(!self.stop.is_asked(), "interrupted");
             driver.rest(&mut self.client, moved, LONGEST_WAIT)?;
         }
     }

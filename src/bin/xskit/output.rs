@@ -131,6 +131,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
+
     use super::Output;
 
     #[test]
@@ -156,7 +158,24 @@ mod tests {
         assert!(!partial.exists());
         let mut output = Output::create(&dir.path().join("f")).expect("created");
         output.write(b"abc").expect("written");
-        drop(output);
+        let told = output.break_off(&anyhow!("no more")).to_string();
+        assert_eq!(
+            told,
+            format!(
+                "no more; the first 3 bytes are kept in {}",
+                partial.display()
+            )
+        );
         assert_eq!(std::fs::read(&partial).expect("kept"), b"abc");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("bound");
+        for taken in [dir.path(), &socket] {
+            assert!(Output::create(taken).is_err(), "{}", taken.display());
+        }
     }
 }
