@@ -16,7 +16,9 @@ use rustix::net::{
     sockopt,
 };
 use xskit_core::Errno;
-use xskit_core::abi::{MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg};
+use xskit_core::abi::{
+    MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg, bind_flags,
+};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 
 /// How long `bind(2)` is tried again while it says EBUSY. A queue whose socket was just closed is
@@ -174,6 +176,9 @@ unsafe impl Backend for RustixBackend {
     }
 
     fn bind(&self, socket: &OwnedFd, address: &SockaddrXdp) -> Result<(), Errno> {
+        if address.flags & bind_flags::SHARED_UMEM != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let flags = SocketAddrXdpFlags::from_bits_retain(address.flags);
         let address = SocketAddrXdp::new(flags, address.ifindex, address.queue_id);
         let deadline = Instant::now() + BIND_PATIENCE;
@@ -266,16 +271,16 @@ fn wait_on(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, E
     match poll(fds, timeout.as_ref()).map_err(errno) {
         Err(Errno::EINTR) => return Ok(0),
         Err(error) => return Err(error),
-        Ok(0) => return Ok(0),
         Ok(_) => {}
     }
-    // An error stays ready until it is read: a loop that waits again would spin for ever.
-    let failed = fds
+    // poll(2) doesn't say that an interface was removed; the socket's error does (ENETDOWN).
+    for fd in fds
         .iter()
-        .find(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::NVAL));
-    if let Some(fd) = failed {
-        let error = sockopt::socket_error(fd).map_err(errno)?;
-        return Err(error.err().map_or(Errno::ENETDOWN, errno));
+        .filter(|fd| !fd.revents().contains(PollFlags::IN))
+    {
+        if let Err(error) = sockopt::socket_error(fd).map_err(errno)? {
+            return Err(errno(error));
+        }
     }
     Ok(fds.iter().filter(|fd| !fd.revents().is_empty()).count())
 }

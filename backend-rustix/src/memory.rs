@@ -11,7 +11,7 @@ use xskit_core::umem::Memory;
 const HUGE_PAGE: usize = 2 << 20;
 const PAGE: usize = 4096;
 
-/// An anonymous, populated mapping.
+/// An anonymous mapping.
 #[derive(Debug)]
 pub struct MmapMemory {
     start: NonNull<u8>,

@@ -264,7 +264,7 @@ fn forward(pair: &HostPair, packets: u64) {
 
 /// One turn of forwarding; says whether there was anything to forward.
 fn turn<B: Backend>(socket: &mut Socket<'_, B>) -> bool {
-    let (receiver, transmitter) = socket.halves();
+    let (mut receiver, mut transmitter) = socket.halves();
     let room = transmitter.room(256);
     let before = transmitter.sent();
     for mut packet in receiver.receive(room) {
@@ -324,4 +324,32 @@ fn refusals(ifindex: u32) {
         ..good
     };
     refuse(forced, Errno::EOPNOTSUPP, "no zero-copy mode");
+}
+
+#[test]
+fn a_wait_says_that_the_interface_is_gone() {
+    let Some(pair) = pair("a_wait_says_that_the_interface_is_gone") else {
+        return;
+    };
+    let HostPair { first, second } = pair;
+    let second = std::sync::Mutex::new(Some(second));
+    let wait = || {
+        let backend = RustixBackend::new();
+        let mut store = Box::new(FrameStore::new());
+        let umem = umem(&mut store);
+        let config = SocketConfig::new(first.link.index, 0);
+        let socket = Socket::open(&backend, &umem, &config).expect("a socket");
+        let look = || socket.wait(Interest::RECEIVE, Some(Duration::from_millis(10)));
+        assert_eq!(look(), Ok(false));
+        // A veth goes with its peer, and that with its host.
+        drop(second.lock().expect("not poisoned").take());
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if look() == Err(Errno::ENETDOWN) {
+                return true;
+            }
+        }
+        false
+    };
+    assert!(first.run(wait).expect("in the first host"));
 }

@@ -78,7 +78,7 @@ fn transmit(host: &Host, to: &Host, orders: &Orders) {
 
 /// Sends a batch of what is in the frames already.
 fn send_batch<'u>(umem: &'u Umem<'u, MmapMemory>, socket: &mut Socket<'u, RustixBackend>) {
-    let (_, transmitter) = socket.halves();
+    let (_, mut transmitter) = socket.halves();
     for _ in 0..transmitter.room(BATCH) {
         let Some(mut frame) = umem.alloc() else { break };
         frame.set_range(0..PACKET_LEN).expect("inside the frame");
@@ -113,7 +113,7 @@ fn forward(host: &Host, orders: &Orders) {
     let mut socket = veth::socket(host, &backend, &umem, veth::FRAMES as u32 / 2);
     let _attached = veth::attach(host, &socket);
     let turn = |socket: &mut Socket<'_, RustixBackend>| {
-        let (receiver, transmitter) = socket.halves();
+        let (mut receiver, mut transmitter) = socket.halves();
         let before = transmitter.sent();
         for mut packet in receiver.receive(transmitter.room(BATCH)) {
             swap_addresses(&mut packet).expect("an Ethernet header");

@@ -81,6 +81,8 @@ impl Loopback {
 unsafe impl Backend for Loopback {
     type Socket = ();
 
+    const IS_SIMULATED: bool = true;
+
     fn name(&self) -> &'static str {
         "loopback"
     }

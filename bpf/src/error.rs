@@ -183,7 +183,7 @@ fn write_privilege(f: &mut fmt::Formatter<'_>, call: &str, missing: &[&str]) -> 
     write!(
         f,
         "Capabilities missing: {}. Run as root, or give them to the binary: \
-         `setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw+ep FILE`",
+         `setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw,cap_ipc_lock+ep FILE`",
         missing.join(", ")
     )
 }

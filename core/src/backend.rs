@@ -24,8 +24,11 @@ use crate::errno::Errno;
 /// - after [`close`](Self::close) the kernel writes to UMEM memory only as far as it has pinned it
 ///   itself.
 pub unsafe trait Backend {
-    /// An open socket.
+    /// An open socket. A value of this type names one socket of this backend, and no other.
     type Socket;
+
+    /// Whether the kernel is simulated within this process, so that nothing else writes to a UMEM.
+    const IS_SIMULATED: bool = false;
 
     /// The backend's name, as the command line has it.
     fn name(&self) -> &'static str;
@@ -179,12 +182,12 @@ pub enum Kick {
     Receive,
 }
 
-/// What a wait is for.
+/// What a wait is for. In copy mode any wait also sends what is on the TX ring, one call's worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
     /// Packets on the RX ring.
     pub receive: bool,
-    /// Room on the TX ring. In copy mode the wait itself then transmits.
+    /// Room on the TX ring.
     pub transmit: bool,
 }
 
@@ -207,11 +210,12 @@ pub struct Calls {
     pub wakes: u64,
     /// Calls that waited.
     pub waits: u64,
-    /// Kicks after which more was left to send (EAGAIN); the next kick goes on.
+    /// Kicks after which something was left to send (EAGAIN): one call takes no more, or the
+    /// completion ring, the device's queue or the send buffer is full. The next kick goes on.
     pub again: u64,
     /// Kicks that found the device busy (EBUSY).
     pub busy: u64,
-    /// Kicks that found no buffer or completion slot (ENOBUFS).
+    /// Kicks that found no buffer (ENOBUFS).
     pub no_buffers: u64,
     /// Kicks that found the interface down (ENETDOWN).
     pub net_down: u64,

@@ -1,3 +1,3 @@
-//! The atomics of the rings, in one place, so that a model checker can stand in for them.
+//! The atomics of the rings, in one place.
 
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};

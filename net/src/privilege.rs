@@ -18,6 +18,8 @@ pub enum Capability {
     SysAdmin,
     /// CAP_BPF: load an XDP program and its maps. CAP_SYS_ADMIN includes it.
     Bpf,
+    /// CAP_PERFMON: have the verifier accept the XDP program. CAP_SYS_ADMIN includes it.
+    Perfmon,
 }
 
 impl Capability {
@@ -28,6 +30,7 @@ impl Capability {
             Self::NetRaw => "CAP_NET_RAW",
             Self::SysAdmin => "CAP_SYS_ADMIN",
             Self::Bpf => "CAP_BPF",
+            Self::Perfmon => "CAP_PERFMON",
         }
     }
 
@@ -37,6 +40,7 @@ impl Capability {
             Self::NetRaw => CapabilitySet::NET_RAW,
             Self::SysAdmin => CapabilitySet::SYS_ADMIN,
             Self::Bpf => CapabilitySet::BPF | CapabilitySet::SYS_ADMIN,
+            Self::Perfmon => CapabilitySet::PERFMON | CapabilitySet::SYS_ADMIN,
         })
     }
 }

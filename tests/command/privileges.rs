@@ -28,11 +28,18 @@ fn missing_capabilities_are_named() {
     for words in &commands {
         without("-net_raw", &scene, words).refused(&["socket(AF_XDP)", "EPERM", "CAP_NET_RAW"]);
         without("-bpf,-sys_admin", &scene, words).refused(&["bpf(2)", "CAP_BPF"]);
+        without("-perfmon,-sys_admin", &scene, words).refused(&["CAP_PERFMON"]);
         without("-net_admin,-sys_admin", &scene, words).refused(&["CAP_NET_ADMIN"]);
         scene.assert_left(&[]);
     }
     let none = without("-all", &scene, &commands[0]);
-    none.refused(&["CAP_NET_RAW", "CAP_BPF", "CAP_NET_ADMIN", "root"]);
+    none.refused(&[
+        "CAP_NET_RAW",
+        "CAP_BPF",
+        "CAP_PERFMON",
+        "CAP_NET_ADMIN",
+        "root",
+    ]);
     let port = scene.serve_words(&["--listen", "10.77.0.2:443"]);
     without("-all", &scene, &port).refused(&["bind(2)", "CAP_NET_BIND_SERVICE"]);
     let demo = ["demo", "--size", "1"].map(str::to_owned);

@@ -41,7 +41,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         // cargo hands the program it has built to a runner; what it asks of the machine is then asked by root.
         run.args([
             "--config",
-            "target.'cfg(all())'.runner = ['sudo', '--preserve-env=RUST_LOG', '--']",
+            "target.'cfg(all())'.runner = ['sudo', '--preserve-env=XSKIT_LOG,TMPDIR', '--']",
         ]);
     }
     run.args(["--", "demo"]).args(args);

@@ -1,8 +1,7 @@
 //! The consuming end of a ring.
 
 use super::{Cursor, RingMemory, Slot};
-use crate::abi::RING_NEED_WAKEUP;
-use crate::sync::{Ordering, fence};
+use crate::sync::Ordering;
 
 /// The consuming end: `peek`, `pop`, `release`.
 ///
@@ -86,15 +85,6 @@ impl<'m, S: Slot> Consumer<'m, S> {
     pub fn available(&mut self) -> u32 {
         self.refresh();
         self.limit.since(self.next)
-    }
-
-    /// Whether the peer asks to be woken now that slots were released.
-    #[inline]
-    pub fn needs_wakeup(&self) -> bool {
-        // As in `Producer::needs_wakeup`: our store of the consumer word must be seen before we
-        // look at the flag.
-        fence(Ordering::SeqCst);
-        self.memory.flags().load(Ordering::Relaxed) & RING_NEED_WAKEUP != 0
     }
 
     /// Reads the producer word anew; one that is impossible leaves what was known.

@@ -3,11 +3,12 @@
 use crate::abi::Desc;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// A slot of a ring in shared memory.
+/// A slot of a ring in shared memory. Sealed: a ring relies on slots being atomics, any bytes of which
+/// are valid.
 ///
 /// Loads and stores are relaxed: the cursor published after a store, or read before a load, is
 /// what orders them. A hostile peer can thus make us read nonsense, never cause a data race.
-pub trait Slot {
+pub trait Slot: sealed::Sealed {
     /// What passes through the slot.
     type Value: Copy;
 
@@ -16,6 +17,13 @@ pub trait Slot {
 
     /// Writes the slot.
     fn store(&self, value: Self::Value);
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for super::AddressSlot {}
+    impl Sealed for super::DescSlot {}
 }
 
 /// A slot of the fill or the completion ring: a frame's byte offset in the UMEM.

@@ -1,7 +1,7 @@
 //! The simulated kernel behind the `Backend` trait.
 #![allow(unsafe_code)]
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,17 +20,23 @@ pub struct SimBackend {
 
 /// A socket of the simulated kernel.
 #[derive(Debug)]
-pub struct SimSocket(usize);
+pub struct SimSocket {
+    /// The kernel whose socket it is, whatever backend it is given to.
+    kernel: Rc<RefCell<Kernel>>,
+    id: usize,
+}
+
+impl SimSocket {
+    fn setup(&self) -> RefMut<'_, Kernel> {
+        let mut kernel = self.kernel.borrow_mut();
+        kernel.calls.setup += 1;
+        kernel
+    }
+}
 
 impl SimBackend {
     pub(super) fn new(kernel: Rc<RefCell<Kernel>>) -> Self {
         Self { kernel }
-    }
-
-    fn setup(&self) -> std::cell::RefMut<'_, Kernel> {
-        let mut kernel = self.kernel.borrow_mut();
-        kernel.calls.setup += 1;
-        kernel
     }
 }
 
@@ -39,17 +45,26 @@ impl SimBackend {
 unsafe impl Backend for SimBackend {
     type Socket = SimSocket;
 
+    const IS_SIMULATED: bool = true;
+
     fn name(&self) -> &'static str {
         "sim"
     }
 
     fn open(&self) -> Result<SimSocket, Errno> {
-        Ok(SimSocket(self.setup().open()))
+        let mut kernel = self.kernel.borrow_mut();
+        kernel.calls.setup += 1;
+        let id = kernel.open();
+        drop(kernel);
+        Ok(SimSocket {
+            kernel: Rc::clone(&self.kernel),
+            id,
+        })
     }
 
     fn set_option(&self, socket: &SimSocket, option: SetOption) -> Result<(), Errno> {
-        let mut kernel = self.setup();
-        let socket = kernel.socket(socket.0)?;
+        let mut kernel = socket.setup();
+        let socket = kernel.socket(socket.id)?;
         match option {
             SetOption::UmemReg(reg) if !reg.addr.is_multiple_of(4096) || reg.len == 0 => {
                 Err(Errno::EINVAL)
@@ -63,17 +78,17 @@ unsafe impl Backend for SimBackend {
         }
     }
 
-    fn offsets(&self, _socket: &SimSocket) -> Result<MmapOffsets, Errno> {
-        self.setup();
+    fn offsets(&self, socket: &SimSocket) -> Result<MmapOffsets, Errno> {
+        socket.setup();
         Ok(OFFSETS)
     }
 
     fn statistics(&self, socket: &SimSocket) -> Result<Statistics, Errno> {
-        Ok(self.setup().socket(socket.0)?.statistics)
+        Ok(socket.setup().socket(socket.id)?.statistics)
     }
 
-    fn options(&self, _socket: &SimSocket) -> Result<Options, Errno> {
-        self.setup();
+    fn options(&self, socket: &SimSocket) -> Result<Options, Errno> {
+        socket.setup();
         Ok(Options::default())
     }
 
@@ -83,31 +98,31 @@ unsafe impl Backend for SimBackend {
         ring: RingKind,
         len_bytes: usize,
     ) -> Result<NonNull<u8>, Errno> {
-        self.setup().socket(socket.0)?.map(ring, len_bytes)
+        socket.setup().socket(socket.id)?.map(ring, len_bytes)
     }
 
     unsafe fn unmap(&self, _base: NonNull<u8>, _len_bytes: usize) {
         // The memory goes with the socket, since the kernel's end of the ring is still there.
-        self.setup();
+        self.kernel.borrow_mut().calls.setup += 1;
     }
 
     fn bind(&self, socket: &SimSocket, address: &SockaddrXdp) -> Result<(), Errno> {
-        self.setup().bind(socket.0, address)
+        socket.setup().bind(socket.id, address)
     }
 
     fn close(&self, socket: SimSocket) {
-        self.setup().close(socket.0);
+        socket.setup().close(socket.id);
     }
 
     fn kick(&self, socket: &SimSocket, kick: Kick) -> Result<(), Errno> {
-        let mut kernel = self.kernel.borrow_mut();
+        let mut kernel = socket.kernel.borrow_mut();
         let Kick::Transmit { times } = kick else {
             kernel.calls.wakes += 1;
             return Ok(());
         };
         for _ in 0..times {
             kernel.calls.kicks += 1;
-            match kernel.transmit(socket.0) {
+            match kernel.transmit(socket.id) {
                 Ok(()) => break,
                 Err(Errno::EAGAIN) => kernel.calls.count_transient(Errno::EAGAIN),
                 Err(errno) if errno.is_transient() => {
@@ -132,9 +147,11 @@ unsafe impl Backend for SimBackend {
         let mut kernel = self.kernel.borrow_mut();
         kernel.calls.waits += 1;
         kernel.pass_time();
+        drop(kernel);
         let mut ready = 0;
         for (socket, interest) in interests {
-            let received = interest.receive && kernel.socket(socket.0)?.has_received();
+            let mut kernel = socket.kernel.borrow_mut();
+            let received = interest.receive && kernel.socket(socket.id)?.has_received();
             ready += usize::from(received || interest.transmit);
         }
         Ok(ready)

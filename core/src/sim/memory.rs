@@ -37,8 +37,10 @@ impl HeapMemory {
 }
 
 // SAFETY: the region is the value's own for as long as it lives, page-aligned by its layout and
-// initialised by zeroing; nothing but this program writes to it, so an allocator may have it back.
+// initialised by zeroing. It goes back to an allocator, and says so.
 unsafe impl Memory for HeapMemory {
+    const IS_UNMAPPED: bool = false;
+
     fn region(&self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.start, self.layout.size())
     }

@@ -4,7 +4,8 @@
 //! duplicate packets, all from a seed. [`SimBackend`] is its [`Backend`](crate::Backend): it drives
 //! the other end of all four rings, in copy mode, as `net/xdp/xsk.c` does: 32 descriptors a kick,
 //! 256 bytes of headroom before a received packet, NEED_WAKEUP always set for TX and never for
-//! fill, and the same errors for the same mistakes.
+//! fill, and `bind(2)` failing as the kernel's does. A kick that finds the completion ring full says
+//! ENOBUFS here, where Linux says EAGAIN.
 
 mod backend;
 mod kernel;

@@ -46,16 +46,21 @@ impl KernelSocket {
     /// `setsockopt` of a ring's size: once, a power of two.
     pub(super) fn set_size(&mut self, ring: RingKind, slots: u32) -> Result<(), Errno> {
         let size = RingSize::new(slots).map_err(|_| Errno::EINVAL)?;
-        match self.sizes[ring as usize].replace(size) {
-            None => Ok(()),
-            Some(_) => Err(Errno::EINVAL),
+        let known = &mut self.sizes[ring as usize];
+        if known.is_some() {
+            return Err(Errno::EINVAL);
         }
+        *known = Some(size);
+        Ok(())
     }
 
     /// `mmap` of a ring: allocates it and takes up the kernel's end.
     pub(super) fn map(&mut self, ring: RingKind, len_bytes: usize) -> Result<NonNull<u8>, Errno> {
         let size = self.sizes[ring as usize].ok_or(Errno::EINVAL)?;
-        let mut backing = vec![0u64; len_bytes.div_ceil(8)].into_boxed_slice();
+        self.backing
+            .push(vec![0u64; len_bytes.div_ceil(8)].into_boxed_slice());
+        // Pointed to only now that the box is where it stays: a box that moves is a new owner.
+        let backing = self.backing.last_mut().ok_or(Errno::ENOMEM)?;
         let base = NonNull::new(backing.as_mut_ptr().cast::<u8>()).ok_or(Errno::ENOMEM)?;
         match ring {
             RingKind::Fill => self.fill = Some(Consumer::new(share(base, len_bytes, size)?)),
@@ -64,12 +69,12 @@ impl KernelSocket {
             }
             RingKind::Rx => self.rx = Some(Producer::new(share(base, len_bytes, size)?)),
             RingKind::Tx => {
-                // SAFETY: the word lies in `backing`, is aligned, and nobody else has it yet.
-                unsafe { base.add(RING_OFFSET.flags as usize).cast::<u32>().write(1) };
                 self.tx = Some(Consumer::new(share(base, len_bytes, size)?));
+                // SAFETY: bounds and alignment: `share` has just checked that the word lies in the
+                // mapping, aligned; lifetime: the box; aliasing: nobody else has the mapping yet.
+                unsafe { base.add(RING_OFFSET.flags as usize).cast::<u32>().write(1) };
             }
         }
-        self.backing.push(backing);
         Ok(base)
     }
 

@@ -4,7 +4,7 @@
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
-use crate::abi::RingOffset;
+use crate::abi::{RingOffset, SockaddrXdp};
 use crate::backend::{Backend, Kick, RingKind};
 use crate::errno::Errno;
 use crate::ring::{RingMemory, RingSize, Slot};
@@ -13,13 +13,15 @@ use crate::umem::Pool;
 
 /// An open socket handle with its mappings, and the claim on its UMEM.
 ///
-/// Dropping it unmaps the rings, closes the socket, retires the frames that the kernel had, and only
-/// then lets go of the UMEM: in that order, also halfway through the set-up and in a panic.
+/// Dropping it unmaps the rings, closes the socket, retires the frames that the kernel had
+/// (takes them back, if it never came to bind), and only then lets go of the UMEM: in that order, also halfway through the set-up and in a panic.
 pub(super) struct Handle<'u, B: Backend> {
     backend: &'u B,
     pool: &'u Pool<'u>,
     socket: ManuallyDrop<B::Socket>,
     maps: [Option<(NonNull<u8>, usize)>; 4],
+    /// Whether the kernel may have begun to use the frames that it was lent.
+    is_bound: bool,
 }
 
 impl<'u, B: Backend> Handle<'u, B> {
@@ -34,9 +36,10 @@ impl<'u, B: Backend> Handle<'u, B> {
                 pool,
                 socket: ManuallyDrop::new(socket),
                 maps: [None; 4],
+                is_bound: false,
             }),
             Err(errno) => {
-                pool.unclaim();
+                pool.unclaim(false);
                 Err((Step::Create, errno))
             }
         }
@@ -61,11 +64,18 @@ impl<'u, B: Backend> Handle<'u, B> {
         }
         // SAFETY: bounds: `base` is a mapping of `len_bytes`, by the contract of `Backend`;
         // alignment is checked inside. Lifetime: `'u` outlives this handle, but the ring is kept
-        // in the halves of the socket that owns the handle, private to this module, and used by
-        // nothing after the drop below; aliasing: the ring's words are touched as atomics only.
+        // in the halves of the socket that owns the handle, which no public function lends by
+        // reference, and used by nothing after the drop below; aliasing: the ring's words are touched as atomics only.
         // What is pushed names frames that the ledger has passed to the kernel.
         unsafe { RingMemory::from_map(base, len_bytes, offsets, size) }
             .map_err(|error| (Step::Layout(ring, error), Errno(0)))
+    }
+
+    /// `bind(2)`: from here on the kernel uses the frames.
+    pub(super) fn bind(&mut self, address: &SockaddrXdp) -> Result<(), Errno> {
+        self.backend.bind(&self.socket, address)?;
+        self.is_bound = true;
+        Ok(())
     }
 
     #[inline]
@@ -94,6 +104,6 @@ impl<B: Backend> Drop for Handle<'_, B> {
         // SAFETY: taken here only, in the drop, and not used afterwards.
         let socket = unsafe { ManuallyDrop::take(&mut self.socket) };
         self.backend.close(socket);
-        self.pool.unclaim();
+        self.pool.unclaim(self.is_bound);
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! [`Socket`] is the two halves below and the kernel's handle behind them; dropping it closes the
 //! handle first and only then lets go of the UMEM.
-//! [`Receiver`] is the fill and the RX ring, [`Transmitter`] the TX and the completion ring.
+//! [`RxHalf`] shows the fill and the RX ring, [`TxHalf`] the TX and the completion ring.
 
 mod accounting;
 mod config;
 mod error;
+mod half;
 mod handle;
 mod open;
 mod patience;
@@ -19,15 +20,18 @@ use core::time::Duration;
 pub use accounting::Accounting;
 pub use config::{SocketConfig, ZeroCopy};
 pub use error::{OpenError, Step};
+pub use half::{RxHalf, TxHalf};
 pub use patience::Patience;
-pub use receiver::{Received, Receiver};
-pub use transmitter::{SendError, SendErrorKind, Transmitter};
+pub use receiver::Received;
+pub use transmitter::{SendError, SendErrorKind};
 
 use crate::abi::Statistics;
 use crate::backend::{Backend, Interest, Kick};
 use crate::errno::Errno;
 use crate::umem::{Frame, Memory, Umem};
 use handle::Handle;
+use receiver::Receiver;
+use transmitter::Transmitter;
 
 /// An AF_XDP socket bound to one queue of one interface.
 ///
@@ -78,6 +82,12 @@ impl<'u, B: Backend> Socket<'u, B> {
         umem: &'u Umem<'s, M>,
         config: &SocketConfig,
     ) -> Result<Self, OpenError> {
+        const {
+            assert!(
+                M::IS_UNMAPPED || B::IS_SIMULATED,
+                "memory that is not unmapped when dropped is for simulated kernels only"
+            );
+        }
         open::open(backend, umem.pool(), config)
     }
 
@@ -97,9 +107,20 @@ impl<'u, B: Backend> Socket<'u, B> {
     }
 
     /// Both halves at once, to pass frames from one to the other.
+    ///
+    /// Views, so that no ring can be moved from one socket to another and outlive its mapping:
+    ///
+    /// ```compile_fail,E0308
+    /// fn mix<'u, B: xskit_core::Backend>(
+    ///     a: &mut xskit_core::Socket<'u, B>,
+    ///     b: &mut xskit_core::Socket<'u, B>,
+    /// ) {
+    ///     std::mem::swap(a.halves().0, b.halves().0); // no references to what owns the rings
+    /// }
+    /// ```
     #[inline]
-    pub fn halves(&mut self) -> (&mut Receiver<'u>, &mut Transmitter<'u>) {
-        (&mut self.receiver, &mut self.transmitter)
+    pub fn halves(&mut self) -> (RxHalf<'_, 'u>, TxHalf<'_, 'u>) {
+        (RxHalf(&mut self.receiver), TxHalf(&mut self.transmitter))
     }
 
     /// Takes sent frames back into the stash, and tops the fill ring up from there.

@@ -41,7 +41,7 @@ fn try_open<'u, B: Backend>(
     let mut receiver = map_receiver(&mut handle, pool, &offsets, config)?;
     let transmitter = map_transmitter(&mut handle, pool, &offsets, config)?;
     let filled = receiver.refill();
-    bind(&handle, config)?;
+    bind(&mut handle, config)?;
     let zero_copy = confirm(&handle)?;
     let kick_budget = if zero_copy {
         u32::MAX
@@ -114,7 +114,7 @@ fn map_transmitter<'u, B: Backend>(
     Ok(Transmitter::new(pool, tx, completion))
 }
 
-fn bind<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> StepResult<()> {
+fn bind<B: Backend>(handle: &mut Handle<'_, B>, config: &SocketConfig) -> StepResult<()> {
     let address = SockaddrXdp {
         family: abi::AF_XDP,
         flags: config.bind_flags(),
@@ -122,7 +122,7 @@ fn bind<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> StepResult
         queue_id: config.queue,
         shared_umem_fd: 0,
     };
-    let bound = handle.backend().bind(handle.socket(), &address);
+    let bound = handle.bind(&address);
     let zero_copy_forced = config.zero_copy == ZeroCopy::Force;
     bound.map_err(|errno| (Step::Bind { zero_copy_forced }, errno))
 }

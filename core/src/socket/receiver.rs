@@ -5,7 +5,7 @@ use crate::umem::{Frame, Pool};
 
 /// Lends frames to the kernel and takes the packets that come back in them.
 #[derive(Debug)]
-pub struct Receiver<'u> {
+pub(super) struct Receiver<'u> {
     pub(super) pool: &'u Pool<'u>,
     pub(super) fill: FillRing<'u>,
     pub(super) rx: RxRing<'u>,
@@ -39,7 +39,7 @@ impl<'u> Receiver<'u> {
     ///
     /// Slots go back to the kernel when the iterator is dropped; packets not taken stay queued.
     #[inline]
-    pub fn receive(&mut self, max: u32) -> Received<'_, 'u> {
+    pub(super) fn receive(&mut self, max: u32) -> Received<'_, 'u> {
         let left = self.rx.peek(max);
         Received {
             receiver: self,
@@ -49,7 +49,7 @@ impl<'u> Receiver<'u> {
 
     /// Lends free frames to the kernel until it has as many as it is to have. Returns how many.
     #[inline]
-    pub fn refill(&mut self) -> u32 {
+    pub(super) fn refill(&mut self) -> u32 {
         let wanted = self.target.saturating_sub(self.lent);
         if wanted == 0 {
             return 0;
@@ -72,18 +72,18 @@ impl<'u> Receiver<'u> {
 
     /// Whether the kernel asks to be woken to look at the fill ring.
     #[inline]
-    pub fn needs_wakeup(&self) -> bool {
+    pub(super) fn needs_wakeup(&self) -> bool {
         self.fill.needs_wakeup()
     }
 
     /// Descriptors from the kernel that named no frame it had; each was dropped.
     #[must_use]
-    pub fn bad_descriptors(&self) -> u64 {
+    pub(super) fn bad_descriptors(&self) -> u64 {
         self.bad_descriptors
     }
 }
 
-/// Packets off the RX ring, in order. See [`Receiver::receive`].
+/// Packets off the RX ring, in order. See [`RxHalf::receive`](super::RxHalf::receive).
 #[derive(Debug)]
 pub struct Received<'r, 'u> {
     receiver: &'r mut Receiver<'u>,

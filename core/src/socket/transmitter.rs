@@ -7,7 +7,7 @@ use crate::umem::{Frame, Pool};
 
 /// Hands packets to the kernel and takes their frames back.
 #[derive(Debug)]
-pub struct Transmitter<'u> {
+pub(super) struct Transmitter<'u> {
     pub(super) pool: &'u Pool<'u>,
     pub(super) tx: TxRing<'u>,
     pub(super) completion: CompletionRing<'u>,
@@ -34,7 +34,7 @@ impl<'u> Transmitter<'u> {
     /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is
     /// of another UMEM.
     #[inline]
-    pub fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
+    pub(super) fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
         if !frame.is_of(self.pool) {
             return Err(SendError {
                 kind: SendErrorKind::ForeignFrame,
@@ -63,13 +63,13 @@ impl<'u> Transmitter<'u> {
 
     /// How many more packets, up to `wanted`, the TX ring takes now.
     #[inline]
-    pub fn room(&mut self, wanted: u32) -> u32 {
+    pub(super) fn room(&mut self, wanted: u32) -> u32 {
         self.tx.reserve(wanted)
     }
 
     /// Takes every frame off the completion ring into the stash. Returns how many.
     #[inline]
-    pub fn reap(&mut self) -> u32 {
+    pub(super) fn reap(&mut self) -> u32 {
         let mut reaped = 0;
         for _ in 0..self.completion.peek(u32::MAX) {
             let Some(address) = self.completion.pop() else {
@@ -85,34 +85,27 @@ impl<'u> Transmitter<'u> {
         reaped
     }
 
-    /// Packets handed over whose frames did not come back yet.
-    #[must_use]
-    #[inline]
-    pub fn in_flight(&self) -> u64 {
-        self.sent - self.completed
-    }
-
     /// Packets handed over so far.
     #[must_use]
-    pub fn sent(&self) -> u64 {
+    pub(super) fn sent(&self) -> u64 {
         self.sent
     }
 
     /// Frames that came back so far.
     #[must_use]
-    pub fn completed(&self) -> u64 {
+    pub(super) fn completed(&self) -> u64 {
         self.completed
     }
 
     /// Completions that named no frame the kernel had to send; each was dropped.
     #[must_use]
-    pub fn bad_completions(&self) -> u64 {
+    pub(super) fn bad_completions(&self) -> u64 {
         self.bad_completions
     }
 
     /// Whether the kernel asks to be kicked to look at the TX ring.
     #[inline]
-    pub fn needs_wakeup(&self) -> bool {
+    pub(super) fn needs_wakeup(&self) -> bool {
         self.tx.needs_wakeup()
     }
 

@@ -10,12 +10,16 @@ use super::FrameSize;
 ///
 /// # Safety
 /// For as long as the value lives, [`region`](Self::region) must return the same page-aligned,
-/// initialised, readable and writable bytes, which nothing else in the program touches.
+/// initialised, readable and writable bytes, also after the value was moved, and nothing else in the
+/// program touches them.
 ///
 /// Dropping it must give the pages back to the operating system (as `munmap(2)` does, which leaves
 /// alone what the kernel has pinned) rather than to an allocator that would hand them to others,
-/// unless nothing but this program's own code ever writes to them.
+/// or else [`IS_UNMAPPED`](Self::IS_UNMAPPED) must be false.
 pub unsafe trait Memory {
+    /// Whether dropping the value unmaps the region. Only simulated kernels take other memory.
+    const IS_UNMAPPED: bool = true;
+
     /// Start and length in bytes.
     fn region(&self) -> NonNull<[u8]>;
 }

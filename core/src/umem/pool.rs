@@ -141,14 +141,23 @@ impl<'s> Pool<'s> {
         self.claimed.get()
     }
 
-    /// The socket is closed: what the kernel had is retired.
+    /// The socket is closed. What the kernel had is retired if the socket was bound, and goes back
+    /// to the stash if it never was.
     ///
-    /// Nothing says when the kernel, or a device in zero-copy mode, is done with it: a second
-    /// descriptor of the socket, or a poll armed on it, keeps it receiving into those frames.
-    pub(crate) fn unclaim(&self) {
+    /// Nothing says when the kernel, or a device in zero-copy mode, is done with a frame: a second
+    /// descriptor of the socket, or a poll armed on it, keeps it receiving.
+    pub(crate) fn unclaim(&self, was_bound: bool) {
+        let to = if was_bound {
+            Owner::Retired
+        } else {
+            Owner::Stash
+        };
         for index in 0..self.frames.count() {
-            let _ = self.ledger.pass(index, Owner::Receive, Owner::Retired)
-                || self.ledger.pass(index, Owner::Transmit, Owner::Retired);
+            let passed = self.ledger.pass(index, Owner::Receive, to)
+                || self.ledger.pass(index, Owner::Transmit, to);
+            if passed && to == Owner::Stash {
+                self.stash.push(index);
+            }
         }
         self.claimed.set(false);
     }

@@ -11,8 +11,7 @@ use super::{Owner, UmemError};
 
 /// Book-keeping for up to `N` frames: the stash and the ledger, five bytes a frame.
 ///
-/// The core allocates nothing, so the caller says where this lives: on the stack, in a `static`,
-/// or in a `Box`. The capacity stops here: [`Umem`](super::Umem) and everything above see a view.
+/// The core allocates nothing, so the caller says where this lives: on the stack or in a `Box`. The capacity stops here: [`Umem`](super::Umem) and everything above see a view.
 ///
 /// ```
 /// use xskit_core::umem::FrameStore;

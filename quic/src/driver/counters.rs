@@ -16,7 +16,7 @@ pub struct DriverCounters {
     /// Datagrams to or from a multicast or broadcast address, or from nowhere; each was dropped.
     pub unanswerable: u64,
     /// Datagrams of the endpoint that could not be sent, because their headers could not be
-    /// written (mixed address families); each was dropped.
+    /// written (mixed address families) or the frame is of another UMEM; each was dropped.
     pub unsendable: u64,
 }
 

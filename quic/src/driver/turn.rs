@@ -41,6 +41,16 @@ impl Default for DriverConfig {
     }
 }
 
+/// What sending lacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shortage {
+    None,
+    /// A slot of the TX ring.
+    Slot,
+    /// A free frame.
+    Frame,
+}
+
 /// Runs endpoints over one AF_XDP socket.
 #[derive(Debug)]
 pub struct Driver<'u, B: Backend, M: Memory> {
@@ -49,8 +59,8 @@ pub struct Driver<'u, B: Backend, M: Memory> {
     config: DriverConfig,
     patience: Patience,
     counters: DriverCounters,
-    /// The last turn ended for want of a frame or a slot to send.
-    is_short: bool,
+    /// What the last turn left unsent, if anything.
+    shortage: Shortage,
 }
 
 impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
@@ -63,7 +73,7 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
             config,
             patience: Patience::new(config.patience),
             counters: DriverCounters::default(),
-            is_short: false,
+            shortage: Shortage::None,
         }
     }
 
@@ -74,17 +84,19 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
     pub fn turn(&mut self, endpoint: &mut impl Endpoint) -> Result<bool, DriverError> {
         let now = Instant::now();
         let received = self.receive(now, endpoint);
+        // Before sending takes them: the kernel's frames to receive into, and those sent last time.
+        self.socket.recycle();
         if endpoint.poll_timeout().is_some_and(|at| at <= now) {
             endpoint.handle_timeout(now);
         }
         let sent = self.transmit(now, endpoint);
-        self.socket.recycle();
         self.socket.flush().map_err(DriverError::Kick)?;
         Ok(received + sent > 0)
     }
 
     /// After a turn: once enough turns moved nothing, waits for a packet, for the endpoint's
-    /// timeout, or for `longest`, whichever is first.
+    /// timeout, or for `longest`, whichever is first. Say that something `moved` also when the
+    /// endpoint was given something new to send since the turn.
     ///
     /// # Errors
     /// [`DriverError`] when the wait fails.
@@ -101,12 +113,13 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
             .poll_timeout()
             .map_or(longest, |at| at.saturating_duration_since(Instant::now()));
         let mut timeout = until_timeout.min(longest);
-        if self.is_short {
+        if self.shortage != Shortage::None || self.socket.halves().1.waiting() > 0 {
             timeout = timeout.min(SHORTAGE_WAIT);
         }
+        // The kernel calls a half empty TX ring ready, so for want of a frame that is no help.
         let interest = Interest {
             receive: true,
-            transmit: self.is_short,
+            transmit: self.shortage == Shortage::Slot,
         };
         self.socket
             .wait(interest, Some(timeout))
@@ -127,7 +140,7 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
 
     fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint) -> u32 {
         let mut received = 0;
-        for mut frame in self.socket.receive(self.config.receive_batch) {
+        for mut frame in self.socket.receive(self.config.receive_batch.max(1)) {
             received += 1;
             // QUIC authenticates every packet, and a local peer over veth leaves only a partial
             // checksum in the bytes: so the UDP checksum is not looked at.
@@ -148,11 +161,19 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
 
     fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint) -> u32 {
         let mut sent = 0;
-        let room = self.socket.halves().1.room(self.config.transmit_batch);
-        self.is_short = room == 0;
+        let room = self
+            .socket
+            .halves()
+            .1
+            .room(self.config.transmit_batch.max(1));
+        self.shortage = if room == 0 {
+            Shortage::Slot
+        } else {
+            Shortage::None
+        };
         while sent < room {
             let Some(mut frame) = self.umem.alloc() else {
-                self.is_short = true;
+                self.shortage = Shortage::Frame;
                 break;
             };
             let Some(out) = frame.buffer_mut().get_mut(PAYLOAD_START..) else {
@@ -161,10 +182,10 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
             let Some(transmit) = endpoint.poll_transmit(now, out) else {
                 break;
             };
-            if !write_headers(&mut frame, &transmit) {
-                self.counters.unsendable += 1;
-            } else if self.socket.send(frame).is_ok() {
+            if write_headers(&mut frame, &transmit) && self.socket.send(frame).is_ok() {
                 sent += 1;
+            } else {
+                self.counters.unsendable += 1;
             }
         }
         self.counters.sent += u64::from(sent);
@@ -175,11 +196,12 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
 /// Whether there is one host to answer, and an address to answer from: XDP takes packets before the
 /// kernel has thrown out those that lie about that.
 fn is_answerable(packet: &Datagram) -> bool {
-    let is_host = match packet.source.ip() {
+    let is_host = |address: IpAddr| match address {
         IpAddr::V4(ip) => !(ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified()),
         IpAddr::V6(ip) => !(ip.is_multicast() || ip.is_unspecified()),
     };
-    is_host
+    is_host(packet.source.ip())
+        && is_host(packet.destination.ip())
         && packet.source.port() != 0
         && !packet.link.destination.is_group()
         && !packet.link.source.is_group()

@@ -10,6 +10,9 @@ use percent_encoding::percent_decode_str;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+/// The last second that an HTTP date can name: the end of the year 9999 (RFC 9110, section 5.6.7).
+const LAST_HTTP_SECOND: u64 = 253_402_300_799;
+
 /// The directory to serve can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
@@ -133,7 +136,7 @@ impl Root {
             fd,
             size,
             etag: format!("\"{:x}-{seconds:x}.{nanos:x}-{size:x}\"", stat.st_ino),
-            modified: UNIX_EPOCH + Duration::new(seconds, nanos),
+            modified: UNIX_EPOCH + Duration::new(seconds.min(LAST_HTTP_SECOND), nanos),
             content_type: content_type(relative),
         }))
     }

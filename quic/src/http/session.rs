@@ -91,6 +91,8 @@ impl Session {
                     // A request body is of no use to a file server (RFC 9114, section 4.1.1).
                     let code = h3::WireErrorCode::NoError as u64;
                     let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code);
+                    // Nothing more will be told of its end.
+                    self.open.remove(&stream);
                 }
                 Ok((stream, h3::Event::Finished)) => {
                     self.open.remove(&stream);

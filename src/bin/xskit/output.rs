@@ -36,8 +36,8 @@ impl Output {
         let mut name = whole.as_os_str().to_owned();
         name.push(".part");
         let partial = PathBuf::from(name);
-        let file = File::create(&partial)
-            .with_context(|| format!("-o: creating {}", partial.display()))?;
+        let file =
+            create_anew(&partial).with_context(|| format!("-o: creating {}", partial.display()))?;
         Ok(Self {
             file,
             partial,
@@ -122,6 +122,15 @@ impl Drop for Output {
             );
         }
     }
+}
+
+/// A new file. One that an earlier download left is removed; whatever else is there (a link, a pipe)
+/// is not followed.
+fn create_anew(path: &Path) -> io::Result<File> {
+    if path.symlink_metadata().is_ok_and(|there| there.is_file()) {
+        fs::remove_file(path)?;
+    }
+    File::create_new(path)
 }
 
 /// Lower-case hexadecimal.

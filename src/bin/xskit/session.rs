@@ -79,7 +79,12 @@ fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
 
 /// All that a command on an interface needs, so that nobody is told one capability a time.
 fn missing_capabilities() -> String {
-    let needed = [Capability::NetRaw, Capability::Bpf, Capability::NetAdmin];
+    let needed = [
+        Capability::NetRaw,
+        Capability::Bpf,
+        Capability::Perfmon,
+        Capability::NetAdmin,
+    ];
     let missing: Vec<_> = privilege::missing(&needed)
         .iter()
         .map(|it| it.name())

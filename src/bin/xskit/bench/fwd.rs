@@ -43,7 +43,7 @@ impl Task for Fwd<'_> {
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {
             let before = packets;
-            let (receiver, transmitter) = socket.halves();
+            let (mut receiver, mut transmitter) = socket.halves();
             let room = transmitter.room(self.args.batch);
             for mut packet in receiver.receive(room) {
                 if swap_addresses(&mut packet).is_err() {

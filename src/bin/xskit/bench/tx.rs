@@ -52,7 +52,7 @@ impl Task for Tx<'_> {
         let clock = Clock::start(&self.args.run)?;
         let range = 0..self.packet.len();
         while !clock.is_over() {
-            let (_, transmitter) = socket.halves();
+            let (_, mut transmitter) = socket.halves();
             for _ in 0..transmitter.room(self.args.run.batch) {
                 let Some(mut frame) = umem.alloc() else { break };
                 frame.set_range(range.clone())?;

@@ -1,0 +1,106 @@
+//! Views of a socket's two halves, to use both at once.
+
+use super::receiver::Receiver;
+use super::transmitter::Transmitter;
+use super::{Received, SendError};
+use crate::umem::Frame;
+
+/// The receiving half of a socket: lends frames to the kernel and takes the packets that come back
+/// in them.
+#[derive(Debug)]
+pub struct RxHalf<'a, 'u>(pub(super) &'a mut Receiver<'u>);
+
+impl<'u> RxHalf<'_, 'u> {
+    /// Takes up to `max` packets off the RX ring, each as the [`Frame`] it came in.
+    ///
+    /// Slots go back to the kernel when the iterator is dropped; packets not taken stay queued.
+    #[inline]
+    pub fn receive(&mut self, max: u32) -> Received<'_, 'u> {
+        self.0.receive(max)
+    }
+
+    /// Lends free frames to the kernel until it has as many as it is to have. Returns how many.
+    #[inline]
+    pub fn refill(&mut self) -> u32 {
+        self.0.refill()
+    }
+
+    /// Whether the kernel asks to be woken to look at the fill ring.
+    #[must_use]
+    #[inline]
+    pub fn needs_wakeup(&self) -> bool {
+        self.0.needs_wakeup()
+    }
+
+    /// Descriptors from the kernel that named no frame it had; each was dropped.
+    #[must_use]
+    pub fn bad_descriptors(&self) -> u64 {
+        self.0.bad_descriptors()
+    }
+}
+
+/// The sending half of a socket: hands packets to the kernel and takes their frames back.
+#[derive(Debug)]
+pub struct TxHalf<'a, 'u>(pub(super) &'a mut Transmitter<'u>);
+
+impl<'u> TxHalf<'_, 'u> {
+    /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
+    ///
+    /// # Errors
+    /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is
+    /// of another UMEM.
+    #[inline]
+    pub fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
+        self.0.send(frame)
+    }
+
+    /// How many more packets, up to `wanted`, the TX ring takes now.
+    #[inline]
+    pub fn room(&mut self, wanted: u32) -> u32 {
+        self.0.room(wanted)
+    }
+
+    /// Takes every frame off the completion ring into the stash. Returns how many.
+    #[inline]
+    pub fn reap(&mut self) -> u32 {
+        self.0.reap()
+    }
+
+    /// How many packets the kernel has been shown and has not taken off the TX ring.
+    #[inline]
+    pub fn waiting(&mut self) -> u32 {
+        self.0.tx.outstanding()
+    }
+
+    /// Packets handed over whose frames did not come back yet.
+    #[must_use]
+    #[inline]
+    pub fn in_flight(&self) -> u64 {
+        self.sent() - self.completed()
+    }
+
+    /// Packets handed over so far.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.0.sent()
+    }
+
+    /// Frames that came back so far.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.0.completed()
+    }
+
+    /// Completions that named no frame the kernel had to send; each was dropped.
+    #[must_use]
+    pub fn bad_completions(&self) -> u64 {
+        self.0.bad_completions()
+    }
+
+    /// Whether the kernel asks to be kicked to look at the TX ring.
+    #[must_use]
+    #[inline]
+    pub fn needs_wakeup(&self) -> bool {
+        self.0.needs_wakeup()
+    }
+}
