@@ -118,28 +118,16 @@ impl<'m> BareRings<'m> {
     /// Never inlined, so that a profiler finds it by name.
     #[inline(never)]
     pub fn bare_turn(&mut self, batch: u32) -> u32 {
-        let received = self.rx.peek(batch);
-        let received = self.fill.reserve(received);
-        for _ in 0..received {
-            let Some(desc) = self.rx.pop() else { break };
-            if self.fill.push(desc.addr).is_err() {
-                break;
-            }
+        let received = self.rx.drain(batch);
+        let count = received.len() as u32;
+        if self.fill.push_all(received.map(|desc| desc.addr)).is_err() {
+            return 0;
         }
-        self.rx.release();
         self.fill.commit();
-        let completed = self.completion.peek(batch);
-        for _ in 0..self.tx.reserve(completed) {
-            let Some(address) = self.completion.pop() else {
-                break;
-            };
-            if self.tx.push(packet(address)).is_err() {
-                break;
-            }
+        if self.tx.push_all(self.completion.drain(batch).map(packet)).is_ok() {
+            self.tx.commit();
         }
-        self.completion.release();
-        self.tx.commit();
-        received
+        count
     }
 }
 

@@ -23,7 +23,7 @@ mod role;
 mod size;
 mod slot;
 
-pub use consumer::Consumer;
+pub use consumer::{Consumer, Drain};
 pub use cursor::Cursor;
 pub use memory::{LayoutError, RingMemory};
 pub use producer::{Full, Producer};

@@ -52,10 +52,11 @@ impl<'m, S: Slot> Producer<'m, S> {
     /// The shared word is read only when the cached one leaves less room than wanted.
     #[inline]
     pub fn reserve(&mut self, wanted: u32) -> u32 {
-        if self.limit.since(self.next) < wanted {
-            self.refresh();
+        let room = self.limit.since(self.next);
+        if room >= wanted {
+            return wanted;
         }
-        self.limit.since(self.next).min(wanted)
+        self.refresh().min(wanted)
     }
 
     /// Writes `value` into the next slot; the peer sees it after [`commit`](Self::commit).
@@ -64,14 +65,37 @@ impl<'m, S: Slot> Producer<'m, S> {
     /// [`Full`] when the peer has taken too little so far.
     #[inline]
     pub fn push(&mut self, value: S::Value) -> Result<(), Full> {
-        if self.limit == self.next {
-            self.refresh();
-            if self.limit == self.next {
-                return Err(Full);
-            }
+        if self.limit == self.next && self.refresh() == 0 {
+            return Err(Full);
         }
         self.memory.slot(self.next).store(value);
         self.next = self.next.plus(1);
+        Ok(())
+    }
+
+    /// Pushes all of `values`, or none when there is not room for so many.
+    ///
+    /// For batches: the cursor stays in a register, and is the only count. An iterator that yields
+    /// more than it says overwrites what was pushed before; one that yields less leaves room.
+    ///
+    /// # Errors
+    /// [`Full`] when the peer has taken too little so far.
+    #[inline]
+    pub fn push_all(
+        &mut self,
+        values: impl ExactSizeIterator<Item = S::Value>,
+    ) -> Result<(), Full> {
+        let promised = u32::try_from(values.len()).map_err(|_| Full)?;
+        if self.reserve(promised) < promised {
+            return Err(Full);
+        }
+        let (memory, first) = (self.memory, self.next);
+        let mut next = first;
+        for value in values {
+            memory.slot(next).store(value);
+            next = next.plus(1);
+        }
+        self.next = first.plus(next.since(first).min(promised));
         Ok(())
     }
 
@@ -91,12 +115,12 @@ impl<'m, S: Slot> Producer<'m, S> {
     /// How many committed values the peer has not taken yet, by a fresh look.
     #[inline]
     pub fn outstanding(&mut self) -> u32 {
-        self.refresh();
-        (self.size() - self.limit.since(self.next)).saturating_sub(self.uncommitted())
+        (self.size() - self.refresh()).saturating_sub(self.uncommitted())
     }
 
     /// How many values were pushed and not committed yet.
     #[must_use]
+    #[inline]
     pub fn uncommitted(&self) -> u32 {
         self.next.since(self.committed)
     }
@@ -111,18 +135,17 @@ impl<'m, S: Slot> Producer<'m, S> {
         self.memory.flags().load(Ordering::Relaxed) & RING_NEED_WAKEUP != 0
     }
 
-    /// Reads the consumer word anew; one that is impossible leaves what was known.
-    #[inline]
-    fn refresh(&mut self) {
+    /// Reads the consumer word anew, and says how many values can be pushed; a word that is
+    /// impossible leaves what was known.
+    fn refresh(&mut self) -> u32 {
         // Pairs with the peer's release store of the consumer word: without it we could
         // overwrite a slot that the peer is still reading.
         let consumer = Cursor::new(self.memory.consumer().load(Ordering::Acquire));
-        if self.committed.since(consumer) <= self.size() {
-            let limit = consumer.plus(self.size());
-            // A peer that steps back would shrink the room below what was pushed already.
-            if limit.since(self.next) <= self.size() {
-                self.limit = limit;
-            }
+        let size = self.size();
+        // Never ahead of what is committed, and at most a whole ring behind what was pushed.
+        if self.committed.since(consumer) <= size - self.uncommitted() {
+            self.limit = consumer.plus(size);
         }
+        self.limit.since(self.next)
     }
 }

@@ -45,36 +45,67 @@ impl Slot for AddressSlot {
     }
 }
 
-/// A slot of the RX or the TX ring: [`Desc`], field by field.
+/// A slot of the RX or the TX ring: [`Desc`], its address and its other two words.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct DescSlot {
     addr: AtomicU64,
-    len: AtomicU32,
-    options: AtomicU32,
+    /// `len` and then `options` in memory: two words that are always read or written together.
+    len_options: AtomicU64,
 }
 
 static_assertions::assert_eq_size!(DescSlot, Desc);
 static_assertions::assert_eq_align!(DescSlot, Desc);
-static_assertions::const_assert_eq!(core::mem::offset_of!(DescSlot, len), 8);
-static_assertions::const_assert_eq!(core::mem::offset_of!(DescSlot, options), 12);
+static_assertions::const_assert_eq!(core::mem::offset_of!(Desc, len), 8);
+static_assertions::const_assert_eq!(core::mem::offset_of!(Desc, options), 12);
+static_assertions::const_assert_eq!(core::mem::offset_of!(DescSlot, len_options), 8);
+
+/// How far left `len` and `options` stand in the number whose bytes in memory they are.
+const SHIFTS: (u32, u32) = if cfg!(target_endian = "little") {
+    (0, 32)
+} else {
+    (32, 0)
+};
 
 impl Slot for DescSlot {
     type Value = Desc;
 
     #[inline]
     fn load(&self) -> Desc {
+        let addr = self.addr.load(Ordering::Relaxed);
+        let both = self.len_options.load(Ordering::Relaxed);
         Desc {
-            addr: self.addr.load(Ordering::Relaxed),
-            len: self.len.load(Ordering::Relaxed),
-            options: self.options.load(Ordering::Relaxed),
+            addr,
+            len: (both >> SHIFTS.0) as u32,
+            options: (both >> SHIFTS.1) as u32,
         }
     }
 
     #[inline]
     fn store(&self, value: Desc) {
+        let both = u64::from(value.len) << SHIFTS.0 | u64::from(value.options) << SHIFTS.1;
         self.addr.store(value.addr, Ordering::Relaxed);
-        self.len.store(value.len, Ordering::Relaxed);
-        self.options.store(value.options, Ordering::Relaxed);
+        self.len_options.store(both, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DescSlot, Slot};
+    use crate::abi::Desc;
+
+    #[test]
+    fn a_descriptor_lies_in_memory_as_the_kernel_has_it() {
+        let desc = Desc {
+            addr: 0x0102_0304_0506_0708,
+            len: 0x1112_1314,
+            options: 0x2122_2324,
+        };
+        let slot = DescSlot::default();
+        slot.store(desc);
+        assert_eq!(slot.load(), desc);
+        let second = slot.len_options.into_inner().to_ne_bytes();
+        assert_eq!(second[..4], desc.len.to_ne_bytes());
+        assert_eq!(second[4..], desc.options.to_ne_bytes());
     }
 }

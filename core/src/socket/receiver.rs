@@ -1,6 +1,6 @@
 //! The receiving half of a socket: the fill and the RX ring.
 
-use crate::ring::{FillRing, RxRing};
+use crate::ring::{DescSlot, Drain, FillRing, RxRing};
 use crate::umem::{Frame, Pool};
 
 /// Lends frames to the kernel and takes the packets that come back in them.
@@ -40,10 +40,11 @@ impl<'u> Receiver<'u> {
     /// Slots go back to the kernel when the iterator is dropped; packets not taken stay queued.
     #[inline]
     pub(super) fn receive(&mut self, max: u32) -> Received<'_, 'u> {
-        let left = self.rx.peek(max);
         Received {
-            receiver: self,
-            left,
+            pool: self.pool,
+            descriptors: self.rx.drain(max),
+            lent: &mut self.lent,
+            bad_descriptors: &mut self.bad_descriptors,
         }
     }
 
@@ -55,16 +56,11 @@ impl<'u> Receiver<'u> {
             return 0;
         }
         let room = self.fill.reserve(wanted);
-        let mut filled = 0;
-        while filled < room {
-            let Some(address) = self.pool.lend() else {
-                break;
-            };
-            if self.fill.push(address).is_err() {
-                break;
-            }
-            filled += 1;
-        }
+        let fill = &mut self.fill;
+        let filled = self.pool.lend(room, |addresses| {
+            // There is room for as many as were asked for.
+            let _ = fill.push_all(addresses);
+        });
         self.fill.commit();
         self.lent += filled;
         filled
@@ -86,8 +82,10 @@ impl<'u> Receiver<'u> {
 /// Packets off the RX ring, in order. See [`RxHalf::receive`](super::RxHalf::receive).
 #[derive(Debug)]
 pub struct Received<'r, 'u> {
-    receiver: &'r mut Receiver<'u>,
-    left: u32,
+    pool: &'u Pool<'u>,
+    descriptors: Drain<'r, 'u, DescSlot>,
+    lent: &'r mut u32,
+    bad_descriptors: &'r mut u64,
 }
 
 impl<'u> Iterator for Received<'_, 'u> {
@@ -95,29 +93,19 @@ impl<'u> Iterator for Received<'_, 'u> {
 
     #[inline]
     fn next(&mut self) -> Option<Frame<'u>> {
-        while self.left > 0 {
-            self.left -= 1;
-            let desc = self.receiver.rx.pop()?;
-            match self.receiver.pool.accept(desc) {
+        loop {
+            match self.pool.accept(self.descriptors.next()?) {
                 Ok(frame) => {
-                    self.receiver.lent -= 1;
+                    *self.lent -= 1;
                     return Some(frame);
                 }
-                Err(_) => self.receiver.bad_descriptors += 1,
+                Err(_) => *self.bad_descriptors += 1,
             }
         }
-        None
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.left as usize))
-    }
-}
-
-impl Drop for Received<'_, '_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.receiver.rx.release();
+        (0, Some(self.descriptors.len()))
     }
 }

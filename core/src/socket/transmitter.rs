@@ -70,17 +70,10 @@ impl<'u> Transmitter<'u> {
     /// Takes every frame off the completion ring into the stash. Returns how many.
     #[inline]
     pub(super) fn reap(&mut self) -> u32 {
-        let mut reaped = 0;
-        for _ in 0..self.completion.peek(u32::MAX) {
-            let Some(address) = self.completion.pop() else {
-                break;
-            };
-            match self.pool.reclaim(address) {
-                Ok(()) => reaped += 1,
-                Err(_) => self.bad_completions += 1,
-            }
-        }
-        self.completion.release();
+        let addresses = self.completion.drain(u32::MAX);
+        let taken = addresses.len() as u64;
+        let reaped = self.pool.reclaim(addresses);
+        self.bad_completions += taken - u64::from(reaped);
         self.completed += u64::from(reaped);
         reaped
     }

@@ -1,8 +1,8 @@
 //! How many frames each owner has.
 
-use super::Owner;
+use super::ledger::Owner;
 
-/// A count of frames by [`Owner`]; the sum is always the UMEM's number of frames.
+/// A count of frames by who has them; the sum is always the UMEM's number of frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// In the stash.
@@ -18,26 +18,29 @@ pub struct Census {
 }
 
 impl Census {
-    pub(super) fn of(owners: impl Iterator<Item = Owner>) -> Self {
-        owners.fold(Self::default(), |mut census, owner| {
-            *census.count_mut(owner) += 1;
-            census
-        })
+    /// Counts the owners; of the frames that are ours, `stash` are in the stash.
+    pub(super) fn of(owners: impl Iterator<Item = Owner>, stash: u32) -> Self {
+        let mut census = Self {
+            stash,
+            ..Self::default()
+        };
+        let mut ours = 0u32;
+        for owner in owners {
+            let count = match owner {
+                Owner::Ours => &mut ours,
+                Owner::Receive => &mut census.receive,
+                Owner::Transmit => &mut census.transmit,
+                Owner::Retired => &mut census.retired,
+            };
+            *count += 1;
+        }
+        census.application = ours.saturating_sub(stash);
+        census
     }
 
     /// All frames together.
     #[must_use]
     pub fn total(&self) -> u32 {
         self.stash + self.application + self.receive + self.transmit + self.retired
-    }
-
-    fn count_mut(&mut self, owner: Owner) -> &mut u32 {
-        match owner {
-            Owner::Stash => &mut self.stash,
-            Owner::Application => &mut self.application,
-            Owner::Receive => &mut self.receive,
-            Owner::Transmit => &mut self.transmit,
-            Owner::Retired => &mut self.retired,
-        }
     }
 }

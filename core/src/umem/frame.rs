@@ -27,7 +27,7 @@ use crate::abi::Desc;
 /// ```
 pub struct Frame<'u> {
     pool: &'u Pool<'u>,
-    /// Less than the pool's number of frames, and this program's in its ledger.
+    /// Less than the pool's number of frames, ours in its ledger, and not in its stash.
     index: u32,
     /// `start + len` is at most the frame size.
     start: u32,
@@ -35,7 +35,7 @@ pub struct Frame<'u> {
 }
 
 impl<'u> Frame<'u> {
-    /// The token of a frame that the ledger has just passed to the application.
+    /// The token of a frame that has just come out of the stash, or back from the kernel.
     #[inline]
     pub(super) fn new(pool: &'u Pool<'u>, index: u32, start: u32, len: u32) -> Self {
         Self {

@@ -1,9 +1,8 @@
 //! UMEM: one region cut into frames, each with exactly one owner.
 //!
 //! [`Umem`] is the region with its book-keeping, [`FrameStore`] the memory of that book-keeping,
-//! [`Frame`] the token that *is* the ownership of a frame by the program. Who else may own one is
-//! kept in a ledger, one byte a frame ([`Owner`]); every frame that the kernel returns is looked up
-//! there first, so a descriptor that is out of bounds, stale or doubled never becomes a token.
+//! [`Frame`] the token that *is* the ownership of a frame by the program. What the kernel has is
+//! kept in a ledger, one byte a frame; every frame that the kernel returns is looked up there first, so a descriptor that is out of bounds, stale or doubled never becomes a token.
 
 mod census;
 mod frame;
@@ -17,7 +16,6 @@ mod store;
 
 pub use census::Census;
 pub use frame::{Frame, RangeError};
-pub use ledger::Owner;
 pub use memory::Memory;
 pub use pool::BadDescriptor;
 pub(crate) use pool::Pool;

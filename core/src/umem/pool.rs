@@ -1,23 +1,28 @@
 //! The frames of a UMEM and every way in which one changes its owner.
 
 use core::cell::Cell;
+use core::iter::Rev;
+use core::slice;
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Owner};
 use super::memory::Frames;
 use super::stash::Stash;
-use super::{Census, Frame, Owner};
+use super::{Census, Frame, FrameSize};
 use crate::abi::Desc;
 
 /// All that tokens and sockets need to know of a UMEM.
 ///
 /// ```text
-///        ┌──── lend ───► Receive ───── accept ────┐
+///                        the kernel
+///        ┌──── lend ───► to receive ── accept ────┐
 ///        │                                        ▼
-///      Stash ───────────── alloc ──────────► Application
+///      stash ───────────── alloc ─────────────► Frame
 ///        ▲ ▲                                    │  │
 ///        │ └────────────── drop ────────────────┘  │
-///        └── reclaim ── Transmit ◄──── send ───────┘
+///        └── reclaim ───  to send  ◄── send ───────┘
 /// ```
+///
+/// The ledger knows what the kernel has; stash and tokens tell the rest apart.
 #[derive(Debug)]
 pub(crate) struct Pool<'s> {
     frames: Frames,
@@ -66,41 +71,44 @@ impl<'s> Pool<'s> {
     }
 
     pub(crate) fn census(&self) -> Census {
-        Census::of(self.ledger.owners())
+        Census::of(self.ledger.owners(), self.stash.len())
     }
 
     /// Stash to application.
     #[inline]
     pub(crate) fn alloc(&self) -> Option<Frame<'_>> {
-        let index = self.stash.pop()?;
-        self.ledger
-            .pass(index, Owner::Stash, Owner::Application)
-            .then(|| Frame::new(self, index, 0, 0))
+        self.stash.pop().map(|index| Frame::new(self, index, 0, 0))
     }
 
     /// Application to stash: what dropping a token does.
     #[inline]
     pub(super) fn give_back(&self, index: u32) {
-        if self.ledger.pass(index, Owner::Application, Owner::Stash) {
-            self.stash.push(index);
-        }
+        // There is room for every frame; were there none, this one would stay out of use.
+        let _ = self.stash.push(index);
     }
 
-    /// Stash to the kernel, to receive into: the address for the fill ring.
+    /// Stash to the kernel, to receive into: up to `wanted` addresses for the fill ring, as many
+    /// of them as `push` takes. Returns how many.
     #[inline]
-    pub(crate) fn lend(&self) -> Option<u64> {
-        let index = self.stash.pop()?;
-        self.ledger
-            .pass(index, Owner::Stash, Owner::Receive)
-            .then(|| self.address(index, 0))
+    pub(crate) fn lend(&self, wanted: u32, push: impl FnOnce(&mut Lending<'_>)) -> u32 {
+        let taken = self.stash.pop_many(wanted, |indexes| {
+            let mut lending = Lending {
+                indexes: indexes.iter().rev(),
+                ledger: self.ledger,
+                size: self.frames.size(),
+            };
+            push(&mut lending);
+            indexes.len() - lending.len()
+        });
+        taken as u32
     }
 
     /// Application to the kernel, to send.
     #[inline]
     pub(super) fn send(&self, index: u32, start: u32, len: u32) -> Desc {
-        self.ledger.pass(index, Owner::Application, Owner::Transmit);
+        self.ledger.give(index, Owner::Transmit);
         Desc {
-            addr: self.address(index, start),
+            addr: self.frames.size().address(index) + u64::from(start),
             len,
             options: 0,
         }
@@ -110,26 +118,29 @@ impl<'s> Pool<'s> {
     /// that the kernel had to receive into.
     #[inline]
     pub(crate) fn accept(&self, desc: Desc) -> Result<Frame<'_>, BadDescriptor> {
-        let (index, start) = self.locate(desc.addr)?;
-        if u64::from(start) + u64::from(desc.len) > u64::from(self.frame_size_bytes())
-            || desc.options != 0
-            || !self.ledger.pass(index, Owner::Receive, Owner::Application)
-        {
+        let (number, start) = self.frames.size().split(desc.addr);
+        if desc.options != 0 || desc.len > self.frame_size_bytes() - start {
             return Err(BadDescriptor);
         }
-        Ok(Frame::new(self, index, start, desc.len))
+        match self.ledger.take_back(number, Owner::Receive) {
+            Some(index) => Ok(Frame::new(self, index, start, desc.len)),
+            None => Err(BadDescriptor),
+        }
     }
 
-    /// From the completion ring to the stash, if the address names a frame the kernel had to send.
+    /// From the completion ring to the stash, those of the addresses that name a frame the kernel
+    /// had to send. Returns how many did.
     #[inline]
-    pub(crate) fn reclaim(&self, address: u64) -> Result<(), BadDescriptor> {
-        let (index, _) = self.locate(address)?;
-        if self.ledger.pass(index, Owner::Transmit, Owner::Stash) {
-            self.stash.push(index);
-            Ok(())
-        } else {
-            Err(BadDescriptor)
-        }
+    pub(crate) fn reclaim(&self, mut addresses: impl Iterator<Item = u64>) -> u32 {
+        let (ledger, size) = (self.ledger, self.frames.size());
+        let reclaimed = self.stash.push_many(
+            addresses
+                .by_ref()
+                .filter_map(|address| ledger.take_back(size.split(address).0, Owner::Transmit)),
+        );
+        // Once all frames are in the stash none is left to come back.
+        addresses.for_each(drop);
+        reclaimed
     }
 
     /// Marks the UMEM as used by a socket; false when it is already.
@@ -147,31 +158,43 @@ impl<'s> Pool<'s> {
     /// Nothing says when the kernel, or a device in zero-copy mode, is done with a frame: a second
     /// descriptor of the socket, or a poll armed on it, keeps it receiving.
     pub(crate) fn unclaim(&self, was_bound: bool) {
-        let to = if was_bound {
-            Owner::Retired
-        } else {
-            Owner::Stash
-        };
-        for index in 0..self.frames.count() {
-            let passed = self.ledger.pass(index, Owner::Receive, to)
-                || self.ledger.pass(index, Owner::Transmit, to);
-            if passed && to == Owner::Stash {
-                self.stash.push(index);
+        for (index, owner) in (0..).zip(self.ledger.owners()) {
+            if !matches!(owner, Owner::Receive | Owner::Transmit) {
+                continue;
+            }
+            if was_bound {
+                self.ledger.give(index, Owner::Retired);
+            } else {
+                self.ledger.give(index, Owner::Ours);
+                self.give_back(index);
             }
         }
         self.claimed.set(false);
     }
+}
+
+/// Addresses for the fill ring, from the stash: the kernel has each as soon as it is yielded.
+pub(crate) struct Lending<'p> {
+    /// The top of the stash is the last.
+    indexes: Rev<slice::Iter<'p, u32>>,
+    ledger: Ledger<'p>,
+    size: FrameSize,
+}
+
+impl Iterator for Lending<'_> {
+    type Item = u64;
 
     #[inline]
-    fn address(&self, index: u32, start: u32) -> u64 {
-        (u64::from(index) << self.frames.size().shift()) + u64::from(start)
+    fn next(&mut self) -> Option<u64> {
+        let index = *self.indexes.next()?;
+        self.ledger.give(index, Owner::Receive);
+        Some(self.size.address(index))
     }
 
-    /// The frame that an address lies in, and where in it. The ledger knows whether it exists.
     #[inline]
-    fn locate(&self, address: u64) -> Result<(u32, u32), BadDescriptor> {
-        let index =
-            u32::try_from(address >> self.frames.size().shift()).map_err(|_| BadDescriptor)?;
-        Ok((index, address as u32 & (self.frame_size_bytes() - 1)))
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.indexes.size_hint()
     }
 }
+
+impl ExactSizeIterator for Lending<'_> {}

@@ -36,6 +36,19 @@ impl FrameSize {
         1 << self.shift
     }
 
+    /// Where frame `index` starts, in bytes from the start of the UMEM.
+    #[inline]
+    pub(super) const fn address(self, index: u32) -> u64 {
+        (index as u64) << self.shift
+    }
+
+    /// The number of the frame that an address lies in, and where in it. Any address has one,
+    /// whether or not there is such a frame.
+    #[inline]
+    pub(super) const fn split(self, address: u64) -> (u64, u32) {
+        (address >> self.shift, address as u32 & (self.bytes() - 1))
+    }
+
     /// The size as a power of two.
     #[inline]
     pub(crate) const fn shift(self) -> u32 {

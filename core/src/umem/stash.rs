@@ -30,12 +30,46 @@ impl<'s> Stash<'s> {
         self.with(|free| free.push(index).is_ok())
     }
 
+    /// Shows the uppermost frames, at most `wanted`, the top one last, to `take`, which says how
+    /// many of them, from the top, it takes.
+    ///
+    /// `take` must not come back to this stash.
+    #[inline]
+    pub(super) fn pop_many(&self, wanted: u32, take: impl FnOnce(&[u32]) -> usize) -> usize {
+        self.with(|free| {
+            let below = free.len().saturating_sub(wanted as usize);
+            let taken = take(free.get(below..).unwrap_or_default());
+            free.truncate(free.len().saturating_sub(taken));
+            taken
+        })
+    }
+
+    /// Puts the frames back that `frames` yields, at most as many as there is room for, which is
+    /// all of a UMEM's.
+    ///
+    /// `frames` must not come back to this stash.
+    #[inline]
+    pub(super) fn push_many(&self, frames: impl Iterator<Item = u32>) -> u32 {
+        self.with(|free| {
+            let before = free.len();
+            let mut pushed = 0;
+            for (slot, index) in free.spare_capacity_mut().iter_mut().zip(frames) {
+                slot.write(index);
+                pushed += 1;
+            }
+            // SAFETY: bounds and initialisation: `pushed` elements of the spare capacity were
+            // just written, from its start; numbers need no alignment, lifetime or drop.
+            unsafe { free.set_len(before + pushed) };
+            pushed as u32
+        })
+    }
+
     #[inline]
     pub(super) fn len(&self) -> u32 {
         self.with(|free| free.len() as u32)
     }
 
-    /// The one access to the stack. Private, and no `action` above calls out of this file.
+    /// The one access to the stack. Private, and no `action` above calls out of this crate.
     #[inline]
     fn with<R>(&self, action: impl FnOnce(&mut VecView<u32>) -> R) -> R {
         // SAFETY: aliasing: the reference lives for one call of `action`, which never comes back

@@ -5,9 +5,9 @@ use core::fmt;
 
 use heapless::Vec;
 
-use super::ledger::Ledger;
+use super::UmemError;
+use super::ledger::{Ledger, Owner};
 use super::stash::Stash;
-use super::{Owner, UmemError};
 
 /// Book-keeping for up to `N` frames: the stash and the ledger, five bytes a frame.
 ///
@@ -28,7 +28,7 @@ impl<const N: usize> FrameStore<N> {
     pub const fn new() -> Self {
         Self {
             free: UnsafeCell::new(Vec::new()),
-            owners: [const { Cell::new(Owner::Stash) }; N],
+            owners: [const { Cell::new(Owner::Ours) }; N],
         }
     }
 
@@ -45,7 +45,7 @@ impl<const N: usize> FrameStore<N> {
         }
         let owners = self.owners.get(..frames as usize).ok_or(too_many)?;
         for owner in owners {
-            owner.set(Owner::Stash);
+            owner.set(Owner::Ours);
         }
         Ok((Stash::new(&self.free), Ledger::new(owners)))
     }
