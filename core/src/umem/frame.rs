@@ -29,19 +29,20 @@ pub struct Frame<'u> {
     pool: &'u Pool<'u>,
     /// Less than the pool's number of frames, ours in its ledger, and not in its stash.
     index: u32,
-    /// `start + len` is at most the frame size.
-    start: u32,
+    /// Where the range starts, in bytes from the start of the UMEM, as descriptors have it. It is
+    /// in frame `index`, or just at its end, and so are all `len` bytes from there.
+    address: u64,
     len: u32,
 }
 
 impl<'u> Frame<'u> {
     /// The token of a frame that has just come out of the stash, or back from the kernel.
     #[inline]
-    pub(super) fn new(pool: &'u Pool<'u>, index: u32, start: u32, len: u32) -> Self {
+    pub(super) fn new(pool: &'u Pool<'u>, index: u32, address: u64, len: u32) -> Self {
         Self {
             pool,
             index,
-            start,
+            address,
             len,
         }
     }
@@ -50,7 +51,8 @@ impl<'u> Frame<'u> {
     #[must_use]
     #[inline]
     pub fn range(&self) -> Range<usize> {
-        self.start as usize..(self.start + self.len) as usize
+        let start = (self.address - self.start()) as usize;
+        start..start + self.len as usize
     }
 
     /// How long the packet is, in bytes. As through the slice, without looking at the memory.
@@ -78,7 +80,7 @@ impl<'u> Frame<'u> {
                 capacity: self.capacity(),
             });
         }
-        self.start = range.start as u32;
+        self.address = self.start() + range.start as u64;
         self.len = (range.end - range.start) as u32;
         Ok(())
     }
@@ -99,8 +101,14 @@ impl<'u> Frame<'u> {
         unsafe {
             self.pool
                 .frames()
-                .bytes_mut(self.index, 0, self.pool.frame_size_bytes())
+                .bytes_mut(self.start(), self.pool.frame_size_bytes())
         }
+    }
+
+    /// The address of the frame's first byte.
+    #[inline]
+    fn start(&self) -> u64 {
+        self.pool.frames().size().address(self.index)
     }
 
     /// The frame's number in its UMEM, for logs and tests.
@@ -119,7 +127,12 @@ impl<'u> Frame<'u> {
     #[inline]
     pub(crate) fn into_transmit(self) -> Desc {
         let frame = ManuallyDrop::new(self);
-        frame.pool.send(frame.index, frame.start, frame.len)
+        frame.pool.send(frame.index);
+        Desc {
+            addr: frame.address,
+            len: frame.len,
+            options: 0,
+        }
     }
 }
 
@@ -130,7 +143,7 @@ impl Deref for Frame<'_> {
     fn deref(&self) -> &[u8] {
         // SAFETY: the range lies inside the frame of a valid index (both are invariants of the
         // token); `&self` of the one token excludes writers; the region outlives `self`.
-        unsafe { self.pool.frames().bytes(self.index, self.start, self.len) }
+        unsafe { self.pool.frames().bytes(self.address, self.len) }
     }
 }
 
@@ -138,11 +151,7 @@ impl DerefMut for Frame<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `deref`, and `&mut self` makes this the only reference.
-        unsafe {
-            self.pool
-                .frames()
-                .bytes_mut(self.index, self.start, self.len)
-        }
+        unsafe { self.pool.frames().bytes_mut(self.address, self.len) }
     }
 }
 

@@ -56,35 +56,34 @@ impl Frames {
         self.base.as_ptr().expose_provenance() as u64
     }
 
-    /// The bytes `start..start + len` of frame `index`.
+    /// The `len` bytes from `address` on.
     ///
     /// # Safety
-    /// The caller must be the frame's one owner for all of `'a`, of a region that lives as long;
-    /// `index` must be less than `count`, and `start + len` at most the frame size.
+    /// They must lie in one frame, whose one owner the caller is for all of `'a`, of a region that
+    /// lives as long.
     #[inline]
-    pub(super) unsafe fn bytes<'a>(&self, index: u32, start: u32, len: u32) -> &'a [u8] {
+    pub(super) unsafe fn bytes<'a>(&self, address: u64, len: u32) -> &'a [u8] {
         // SAFETY: bounds by the caller's promise, inside the region; alignment of bytes is 1;
         // lifetime and aliasing by the caller's promise to be the frame's one owner.
-        unsafe { slice::from_raw_parts(self.at(index, start), len as usize) }
+        unsafe { slice::from_raw_parts(self.at(address), len as usize) }
     }
 
-    /// The bytes `start..start + len` of frame `index`, to write.
+    /// The `len` bytes from `address` on, to write.
     ///
     /// # Safety
     /// As [`bytes`](Self::bytes), and no other reference into the frame may live.
     #[inline]
-    pub(super) unsafe fn bytes_mut<'a>(&self, index: u32, start: u32, len: u32) -> &'a mut [u8] {
+    pub(super) unsafe fn bytes_mut<'a>(&self, address: u64, len: u32) -> &'a mut [u8] {
         // SAFETY: as in `bytes`; the caller also promises that this is the only reference.
-        unsafe { slice::from_raw_parts_mut(self.at(index, start), len as usize) }
+        unsafe { slice::from_raw_parts_mut(self.at(address), len as usize) }
     }
 
     /// # Safety
-    /// `index` must be less than `count` and `start` at most the frame size.
+    /// `address` must be at most the region's length.
     #[inline]
-    unsafe fn at(&self, index: u32, start: u32) -> *mut u8 {
-        let offset = ((index as usize) << self.size.shift()) + start as usize;
-        // SAFETY: by the caller's promise the offset is at most the region's length, which fits
-        // an isize since the region is one allocation.
-        unsafe { self.base.as_ptr().add(offset) }
+    unsafe fn at(&self, address: u64) -> *mut u8 {
+        // SAFETY: by the caller's promise inside the region or just past its end; its length fits
+        // an isize, and so a usize, since the region is one allocation.
+        unsafe { self.base.as_ptr().add(address as usize) }
     }
 }

@@ -52,7 +52,7 @@ impl<'s> Pool<'s> {
 
     /// Length of all frames in bytes, and where they start, to register with the kernel.
     pub(crate) fn extent(&self) -> (u64, u64) {
-        let len = u64::from(self.frames.count()) << self.frames.size().shift();
+        let len = self.frames.size().address(self.frames.count());
         (self.frames.exposed_address(), len)
     }
 
@@ -77,7 +77,13 @@ impl<'s> Pool<'s> {
     /// Stash to application.
     #[inline]
     pub(crate) fn alloc(&self) -> Option<Frame<'_>> {
-        self.stash.pop().map(|index| Frame::new(self, index, 0, 0))
+        let index = self.stash.pop()?;
+        Some(Frame::new(
+            self,
+            index,
+            self.frames.size().address(index),
+            0,
+        ))
     }
 
     /// Application to stash: what dropping a token does.
@@ -105,25 +111,25 @@ impl<'s> Pool<'s> {
 
     /// Application to the kernel, to send.
     #[inline]
-    pub(super) fn send(&self, index: u32, start: u32, len: u32) -> Desc {
+    pub(super) fn send(&self, index: u32) {
         self.ledger.give(index, Owner::Transmit);
-        Desc {
-            addr: self.frames.size().address(index) + u64::from(start),
-            len,
-            options: 0,
-        }
     }
 
     /// From the RX ring to the application, if the descriptor names a packet inside one frame
     /// that the kernel had to receive into.
     #[inline]
     pub(crate) fn accept(&self, desc: Desc) -> Result<Frame<'_>, BadDescriptor> {
-        let (number, start) = self.frames.size().split(desc.addr);
-        if desc.options != 0 || desc.len > self.frame_size_bytes() - start {
+        let size = self.frames.size();
+        // One comparison for both words: no option may be set, so they are never above a length.
+        let len_options = u64::from(desc.options) << 32 | u64::from(desc.len);
+        if len_options > u64::from(size.bytes() - size.within(desc.addr)) {
             return Err(BadDescriptor);
         }
-        match self.ledger.take_back(number, Owner::Receive) {
-            Some(index) => Ok(Frame::new(self, index, start, desc.len)),
+        match self
+            .ledger
+            .take_back(size.number(desc.addr), Owner::Receive)
+        {
+            Some(index) => Ok(Frame::new(self, index, desc.addr, desc.len)),
             None => Err(BadDescriptor),
         }
     }
@@ -136,7 +142,7 @@ impl<'s> Pool<'s> {
         let reclaimed = self.stash.push_many(
             addresses
                 .by_ref()
-                .filter_map(|address| ledger.take_back(size.split(address).0, Owner::Transmit)),
+                .filter_map(|address| ledger.take_back(size.number(address), Owner::Transmit)),
         );
         // Once all frames are in the stash none is left to come back.
         addresses.for_each(drop);

@@ -8,11 +8,16 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameSize {
     shift: u32,
+    /// The size less one: what remains of an address within its frame.
+    mask: u32,
 }
 
 impl FrameSize {
     /// 4096 bytes.
-    pub const DEFAULT: Self = Self { shift: 12 };
+    pub const DEFAULT: Self = Self {
+        shift: 12,
+        mask: 4095,
+    };
 
     /// Checks `bytes`.
     ///
@@ -23,6 +28,7 @@ impl FrameSize {
         if bytes.is_power_of_two() && bytes >= 2048 && bytes <= 65536 {
             Ok(Self {
                 shift: bytes.trailing_zeros(),
+                mask: bytes - 1,
             })
         } else {
             Err(FrameSizeError(bytes))
@@ -33,7 +39,7 @@ impl FrameSize {
     #[must_use]
     #[inline]
     pub const fn bytes(self) -> u32 {
-        1 << self.shift
+        self.mask + 1
     }
 
     /// Where frame `index` starts, in bytes from the start of the UMEM.
@@ -42,11 +48,17 @@ impl FrameSize {
         (index as u64) << self.shift
     }
 
-    /// The number of the frame that an address lies in, and where in it. Any address has one,
-    /// whether or not there is such a frame.
+    /// The number of the frame that an address lies in. Any address has one, whether or not there
+    /// is such a frame.
     #[inline]
-    pub(super) const fn split(self, address: u64) -> (u64, u32) {
-        (address >> self.shift, address as u32 & (self.bytes() - 1))
+    pub(super) const fn number(self, address: u64) -> u64 {
+        address >> self.shift
+    }
+
+    /// How far into its frame an address is, in bytes.
+    #[inline]
+    pub(super) const fn within(self, address: u64) -> u32 {
+        address as u32 & self.mask
     }
 
     /// The size as a power of two.
