@@ -7,6 +7,7 @@ use core::ops::{Deref, DerefMut, Range};
 use core::ptr;
 
 use super::Pool;
+use super::ledger::FrameIndex;
 use crate::abi::Desc;
 
 /// One frame of a UMEM, owned by the program: the packet in it is a `&mut [u8]` away.
@@ -27,8 +28,8 @@ use crate::abi::Desc;
 /// ```
 pub struct Frame<'u> {
     pool: &'u Pool<'u>,
-    /// Less than the pool's number of frames, ours in its ledger, and not in its stash.
-    index: u32,
+    /// Ours in the pool's ledger, and not in its stash.
+    index: FrameIndex,
     /// Where the range starts, in bytes from the start of the UMEM, as descriptors have it. It is
     /// in frame `index`, or just at its end, and so are all `len` bytes from there.
     address: u64,
@@ -38,7 +39,7 @@ pub struct Frame<'u> {
 impl<'u> Frame<'u> {
     /// The token of a frame that has just come out of the stash, or back from the kernel.
     #[inline]
-    pub(super) fn new(pool: &'u Pool<'u>, index: u32, address: u64, len: u32) -> Self {
+    pub(super) fn new(pool: &'u Pool<'u>, index: FrameIndex, address: u64, len: u32) -> Self {
         Self {
             pool,
             index,
@@ -108,13 +109,13 @@ impl<'u> Frame<'u> {
     /// The address of the frame's first byte.
     #[inline]
     fn start(&self) -> u64 {
-        self.pool.frames().size().address(self.index)
+        self.pool.frames().size().address(self.index.get())
     }
 
     /// The frame's number in its UMEM, for logs and tests.
     #[must_use]
     pub fn index(&self) -> u32 {
-        self.index
+        self.index.get()
     }
 
     /// Whether this frame is of the UMEM that `pool` keeps.
@@ -165,7 +166,7 @@ impl Drop for Frame<'_> {
 impl fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")
-            .field("index", &self.index)
+            .field("index", &self.index())
             .field("range", &self.range())
             .finish()
     }

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::iter::Rev;
 use core::slice;
 
-use super::ledger::{Ledger, Owner};
+use super::ledger::{FrameIndex, Ledger, Owner};
 use super::memory::Frames;
 use super::stash::Stash;
 use super::{Census, Frame, FrameSize};
@@ -71,7 +71,10 @@ impl<'s> Pool<'s> {
     }
 
     pub(crate) fn census(&self) -> Census {
-        Census::of(self.ledger.owners(), self.stash.len())
+        Census::of(
+            self.ledger.frames().map(|(_, owner)| owner),
+            self.stash.len(),
+        )
     }
 
     /// Stash to application.
@@ -81,14 +84,14 @@ impl<'s> Pool<'s> {
         Some(Frame::new(
             self,
             index,
-            self.frames.size().address(index),
+            self.frames.size().address(index.get()),
             0,
         ))
     }
 
     /// Application to stash: what dropping a token does.
     #[inline]
-    pub(super) fn give_back(&self, index: u32) {
+    pub(super) fn give_back(&self, index: FrameIndex) {
         // There is room for every frame; were there none, this one would stay out of use.
         let _ = self.stash.push(index);
     }
@@ -111,7 +114,7 @@ impl<'s> Pool<'s> {
 
     /// Application to the kernel, to send.
     #[inline]
-    pub(super) fn send(&self, index: u32) {
+    pub(super) fn send(&self, index: FrameIndex) {
         self.ledger.give(index, Owner::Transmit);
     }
 
@@ -164,7 +167,7 @@ impl<'s> Pool<'s> {
     /// Nothing says when the kernel, or a device in zero-copy mode, is done with a frame: a second
     /// descriptor of the socket, or a poll armed on it, keeps it receiving.
     pub(crate) fn unclaim(&self, was_bound: bool) {
-        for (index, owner) in (0..).zip(self.ledger.owners()) {
+        for (index, owner) in self.ledger.frames() {
             if !matches!(owner, Owner::Receive | Owner::Transmit) {
                 continue;
             }
@@ -182,7 +185,7 @@ impl<'s> Pool<'s> {
 /// Addresses for the fill ring, from the stash: the kernel has each as soon as it is yielded.
 pub(crate) struct Lending<'p> {
     /// The top of the stash is the last.
-    indexes: Rev<slice::Iter<'p, u32>>,
+    indexes: Rev<slice::Iter<'p, FrameIndex>>,
     ledger: Ledger<'p>,
     size: FrameSize,
 }
@@ -194,7 +197,7 @@ impl Iterator for Lending<'_> {
     fn next(&mut self) -> Option<u64> {
         let index = *self.indexes.next()?;
         self.ledger.give(index, Owner::Receive);
-        Some(self.size.address(index))
+        Some(self.size.address(index.get()))
     }
 
     #[inline]

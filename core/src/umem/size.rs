@@ -42,10 +42,10 @@ impl FrameSize {
         self.mask + 1
     }
 
-    /// Where frame `index` starts, in bytes from the start of the UMEM.
+    /// Where frame `number` starts, in bytes from the start of the UMEM.
     #[inline]
-    pub(super) const fn address(self, index: u32) -> u64 {
-        (index as u64) << self.shift
+    pub(super) const fn address(self, number: u32) -> u64 {
+        (number as u64) << self.shift
     }
 
     /// The number of the frame that an address lies in. Any address has one, whether or not there

@@ -6,27 +6,29 @@ use core::fmt;
 
 use heapless::vec::VecView;
 
+use super::ledger::FrameIndex;
+
 /// A stack of frame numbers in memory that a [`FrameStore`](super::FrameStore) holds.
 ///
 /// `UnsafeCell` makes it `!Sync`: all of a UMEM's tokens stay on one thread.
 #[derive(Clone, Copy)]
 pub(super) struct Stash<'s> {
-    free: &'s UnsafeCell<VecView<u32>>,
+    free: &'s UnsafeCell<VecView<FrameIndex>>,
 }
 
 impl<'s> Stash<'s> {
-    pub(super) fn new(free: &'s UnsafeCell<VecView<u32>>) -> Self {
+    pub(super) fn new(free: &'s UnsafeCell<VecView<FrameIndex>>) -> Self {
         Self { free }
     }
 
     #[inline]
-    pub(super) fn pop(&self) -> Option<u32> {
+    pub(super) fn pop(&self) -> Option<FrameIndex> {
         self.with(VecView::pop)
     }
 
     /// Puts a frame back. The stash has room for all frames of its UMEM; one too many is refused.
     #[inline]
-    pub(super) fn push(&self, index: u32) -> bool {
+    pub(super) fn push(&self, index: FrameIndex) -> bool {
         self.with(|free| free.push(index).is_ok())
     }
 
@@ -35,7 +37,7 @@ impl<'s> Stash<'s> {
     ///
     /// `take` must not come back to this stash.
     #[inline]
-    pub(super) fn pop_many(&self, wanted: u32, take: impl FnOnce(&[u32]) -> usize) -> usize {
+    pub(super) fn pop_many(&self, wanted: u32, take: impl FnOnce(&[FrameIndex]) -> usize) -> usize {
         self.with(|free| {
             let below = free.len().saturating_sub(wanted as usize);
             let taken = take(free.get(below..).unwrap_or_default());
@@ -49,7 +51,7 @@ impl<'s> Stash<'s> {
     ///
     /// `frames` must not come back to this stash.
     #[inline]
-    pub(super) fn push_many(&self, frames: impl Iterator<Item = u32>) -> u32 {
+    pub(super) fn push_many(&self, frames: impl Iterator<Item = FrameIndex>) -> u32 {
         self.with(|free| {
             let before = free.len();
             let mut pushed = 0;
@@ -71,7 +73,7 @@ impl<'s> Stash<'s> {
 
     /// The one access to the stack. Private, and no `action` above calls out of this crate.
     #[inline]
-    fn with<R>(&self, action: impl FnOnce(&mut VecView<u32>) -> R) -> R {
+    fn with<R>(&self, action: impl FnOnce(&mut VecView<FrameIndex>) -> R) -> R {
         // SAFETY: aliasing: the reference lives for one call of `action`, which never comes back
         // to this stash, and `UnsafeCell` keeps every copy of `self` on one thread; bounds,
         // alignment and lifetime are those of the reference that `new` was given.

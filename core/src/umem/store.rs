@@ -6,7 +6,7 @@ use core::fmt;
 use heapless::Vec;
 
 use super::UmemError;
-use super::ledger::{Ledger, Owner};
+use super::ledger::{FrameIndex, Ledger, Owner};
 use super::stash::Stash;
 
 /// Book-keeping for up to `N` frames: the stash and the ledger, five bytes a frame.
@@ -18,7 +18,7 @@ use super::stash::Stash;
 /// let mut store = FrameStore::<4096>::new();
 /// ```
 pub struct FrameStore<const N: usize> {
-    free: UnsafeCell<Vec<u32, N>>,
+    free: UnsafeCell<Vec<FrameIndex, N>>,
     owners: [Cell<Owner>; N],
 }
 
@@ -38,16 +38,14 @@ impl<const N: usize> FrameStore<N> {
             frames,
             capacity: N,
         };
+        let ledger = Ledger::new(self.owners.get(..frames as usize).ok_or(too_many)?);
         let free = self.free.get_mut();
         free.clear();
-        for index in (0..frames).rev() {
+        // The first frame on top.
+        for (index, _) in ledger.frames().rev() {
             free.push(index).map_err(|_| too_many)?;
         }
-        let owners = self.owners.get(..frames as usize).ok_or(too_many)?;
-        for owner in owners {
-            owner.set(Owner::Ours);
-        }
-        Ok((Stash::new(&self.free), Ledger::new(owners)))
+        Ok((Stash::new(&self.free), ledger))
     }
 }
 
