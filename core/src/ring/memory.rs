@@ -81,6 +81,10 @@ impl<'m, S: Slot> RingMemory<'m, S> {
         offsets: &RingOffset,
         size: RingSize,
     ) -> Result<Self, LayoutError> {
+        if cfg!(loom) {
+            // Loom's atomics are more than words, and can't lie over memory that knows of words.
+            return Err(LayoutError::OutOfBounds);
+        }
         let word = |offset| part::<AtomicU32>(base, len_bytes, offset, 1);
         Ok(Self {
             producer: word(offsets.producer)?,
