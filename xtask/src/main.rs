@@ -9,7 +9,10 @@ mod distribution;
 mod features;
 mod install;
 mod interop;
+mod loom;
 mod machine;
+mod mutant;
+mod orderings;
 mod probe;
 mod requirement;
 mod setup;
@@ -29,7 +32,8 @@ Commands:
   setup [--check]  Install the system packages the build needs; with --check only list them
   setup --interop  Install aioquic into the target folder, for the interoperability tests
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
-  test             Formatting, lints, features, documentation, tests, licences
+  test             Formatting, lints, features, documentation, tests, loom, licences
+  orderings        Weaken each memory ordering of the rings in turn: does a loom test notice?
   bench [ARGS]     Run the benchmarks; ARGS go to `cargo bench`
   help             Print this
 
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Some("setup") => setup::command(&rest),
         Some("demo") => demo::command(&rest),
         Some("test") => test::command(&rest),
+        Some("orderings") => orderings::command(&rest),
         Some("bench") => bench::command(&rest),
         Some(other) => Err(format!(
             "no command {other:?}; `cargo xtask help` lists them"

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change lands.
 
+use std::env;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::boringssl;
@@ -7,6 +8,7 @@ use crate::cargo;
 use crate::deny;
 use crate::features;
 use crate::interop;
+use crate::loom;
 use crate::machine;
 use crate::probe;
 use crate::setup;
@@ -46,6 +48,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     steps.extend(feature_steps());
     steps.push(Step::run("documentation", &mut documentation()));
     steps.push(Step::run("tests", &mut tests()).counting_tests());
+    steps.extend(ordering_steps()?);
     steps.extend(deny_steps());
     Ok(close(&steps))
 }
@@ -125,6 +128,20 @@ fn tests() -> Command {
         "--show-output",
     ]);
     test
+}
+
+/// The rings under loom; then each of their orderings weakened in turn, which a loom test has to notice.
+fn ordering_steps() -> Result<[Step; 2], String> {
+    let mut tests = loom::tests(&cargo::workspace());
+    tests.args(["--", "--show-output"]);
+    let this = env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+    Ok([
+        Step::run("loom", &mut tests).counting_tests(),
+        Step::run(
+            "orderings, each weakened",
+            Command::new(this).arg("orderings"),
+        ),
+    ])
 }
 
 fn deny_steps() -> Vec<Step> {
