@@ -8,15 +8,17 @@
 //! | `veth` | packets a second over a veth pair: sent, received, forwarded | CAP_NET_ADMIN |
 //! | `goodput` | bytes a second of a file over HTTP/3 over AF_XDP over a veth pair | CAP_NET_ADMIN |
 //!
-//! The example `ring_instructions` counts instructions instead of time.
+//! The package in `rivals/` has the rings side by side with libxdp's, in time and in instructions.
 //!
-//! Modules: [`descriptors`] divides time by descriptors; [`shared_ring`] is a ring's memory;
+//! Modules: [`descriptors`] divides time by descriptors; [`shared_ring`] is a ring's memory, and
+//! [`ring_view`] a look at it;
 //! [`peer`] plays the kernel on all four rings, [`loopback`] is a backend made of it;
 //! [`round_trip`] is what goes round; [`worker`], [`stop`] and [`veth`] are for real sockets.
 
 pub mod descriptors;
 pub mod loopback;
 pub mod peer;
+pub mod ring_view;
 pub mod round_trip;
 pub mod shared_ring;
 pub mod stop;

@@ -6,14 +6,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
+use std::slice;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use xskit_core::abi::{MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 use xskit_core::errno::Errno;
-use xskit_core::ring::{RingMemory, RingSize, Slot};
+use xskit_core::ring::{AddressSlot, DescSlot, RingMemory, RingSize, Slot};
 
 use crate::peer::{Peer, Rings};
+use crate::ring_view::{RingView, RingViews};
 
 /// Every word of a ring on a cache line of its own, as the kernel lays them out.
 const RING_OFFSET: RingOffset = RingOffset {
@@ -30,9 +33,11 @@ struct CacheLine {
     _bytes: [u8; 64],
 }
 
-/// The backend, and the other side of its one socket. Kicks are done at once.
+/// The backend, and the other side of its one socket. Kicks are done at once, or never asked for.
 #[derive(Default)]
 pub struct Loopback {
+    /// Someone else plays the kernel, by [`views`](Self::views).
+    never_kicked: bool,
     sizes: [Cell<Option<RingSize>>; 4],
     /// The memory of the rings, by [`RingKind`]; freed when this is dropped.
     maps: [Cell<Option<NonNull<[CacheLine]>>>; 4],
@@ -42,6 +47,45 @@ pub struct Loopback {
 }
 
 impl Loopback {
+    /// A backend whose rings ask for no kick, and on which nothing happens but by its
+    /// [`views`](Self::views).
+    #[must_use]
+    pub fn never_kicked() -> Self {
+        let mut backend = Self::default();
+        backend.never_kicked = true;
+        backend
+    }
+
+    /// The four rings, once a socket is open.
+    ///
+    /// # Errors
+    /// EINVAL before that.
+    pub fn views(&self) -> Result<RingViews<'_>, Errno> {
+        Ok(RingViews {
+            fill: self.view::<AddressSlot>(RingKind::Fill)?,
+            completion: self.view::<AddressSlot>(RingKind::Completion)?,
+            rx: self.view::<DescSlot>(RingKind::Rx)?,
+            tx: self.view::<DescSlot>(RingKind::Tx)?,
+        })
+    }
+
+    fn view<S: Slot>(&self, kind: RingKind) -> Result<RingView<'_, S>, Errno> {
+        let size = self.sizes[kind as usize].get().ok_or(Errno::EINVAL)?;
+        let lines = self.maps[kind as usize].get().ok_or(Errno::EINVAL)?;
+        let at = |offset: u64| lines.cast::<u8>().as_ptr().wrapping_add(offset as usize);
+        // SAFETY: bounds: `map` was asked for `size` slots behind the words; alignment: lines and
+        // offsets are multiples of 64; initialisation: zeroed, and valid as any bytes; lifetime:
+        // the memory is freed with `self`, which is borrowed; aliasing: atomics, as both ends use.
+        Ok(unsafe {
+            RingView {
+                producer: AtomicU32::from_ptr(at(RING_OFFSET.producer).cast()),
+                consumer: AtomicU32::from_ptr(at(RING_OFFSET.consumer).cast()),
+                flags: AtomicU32::from_ptr(at(RING_OFFSET.flags).cast()),
+                slots: slice::from_raw_parts(at(RING_OFFSET.desc).cast(), size.slots() as usize),
+            }
+        })
+    }
+
     /// The ring as a peer of this backend sees it, once it is mapped.
     fn ring<S: Slot>(&self, kind: RingKind) -> Result<RingMemory<'static, S>, Errno> {
         let (size, lines) = (
@@ -128,7 +172,7 @@ unsafe impl Backend for Loopback {
         let lines = vec![CacheLine { _bytes: [0; 64] }; len_bytes.div_ceil(64)].into_boxed_slice();
         let lines = NonNull::from(Box::leak(lines));
         map.set(Some(lines));
-        if ring == RingKind::Tx {
+        if ring == RingKind::Tx && !self.never_kicked {
             // As a kernel in copy mode does: it sends only when kicked.
             let flags = lines
                 .cast::<u8>()
@@ -146,7 +190,9 @@ unsafe impl Backend for Loopback {
     }
 
     fn bind(&self, (): &(), _address: &SockaddrXdp) -> Result<(), Errno> {
-        *self.peer.borrow_mut() = Some(Peer::new(&self.rings()?));
+        if !self.never_kicked {
+            *self.peer.borrow_mut() = Some(Peer::new(&self.rings()?));
+        }
         Ok(())
     }
 

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::AtomicU32;
 
-use xskit_core::ring::{RingMemory, RingSize, Slot};
+use xskit_core::ring::{AddressSlot, DescSlot, RingMemory, RingSize, Slot};
+
+use crate::ring_view::{RingView, RingViews};
 
 /// A shared word on a cache line of its own, as the kernel lays them out.
 #[derive(Debug, Default)]
@@ -30,18 +32,53 @@ impl<S: Slot + Default> SharedRing<S> {
         }
     }
 
+    /// The words and slots, for whoever plays the kernel.
+    #[must_use]
+    pub fn view(&self) -> RingView<'_, S> {
+        RingView {
+            producer: &self.producer.0,
+            consumer: &self.consumer.0,
+            flags: &self.flags.0,
+            slots: &self.slots,
+        }
+    }
+
     /// The ring, for either end.
-    ///
-    /// # Panics
-    /// Never: the number of slots is that of a [`RingSize`].
     #[must_use]
     pub fn memory(&self) -> RingMemory<'_, S> {
-        RingMemory::new(
-            &self.producer.0,
-            &self.consumer.0,
-            &self.flags.0,
-            &self.slots,
-        )
-        .expect("a power of two")
+        self.view().memory()
+    }
+}
+
+/// The four rings of one socket.
+#[derive(Debug)]
+pub struct SharedRings {
+    fill: SharedRing<AddressSlot>,
+    completion: SharedRing<AddressSlot>,
+    rx: SharedRing<DescSlot>,
+    tx: SharedRing<DescSlot>,
+}
+
+impl SharedRings {
+    /// Four empty rings of one size.
+    #[must_use]
+    pub fn new(size: RingSize) -> Self {
+        Self {
+            fill: SharedRing::new(size),
+            completion: SharedRing::new(size),
+            rx: SharedRing::new(size),
+            tx: SharedRing::new(size),
+        }
+    }
+
+    /// The words and slots of all four.
+    #[must_use]
+    pub fn views(&self) -> RingViews<'_> {
+        RingViews {
+            fill: self.fill.view(),
+            completion: self.completion.view(),
+            rx: self.rx.view(),
+            tx: self.tx.view(),
+        }
     }
 }

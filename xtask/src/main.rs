@@ -2,12 +2,14 @@
 
 mod bench;
 mod boringssl;
+mod callgrind;
 mod cargo;
 mod demo;
 mod deny;
 mod distribution;
 mod features;
 mod install;
+mod instructions;
 mod interop;
 mod loom;
 mod machine;
@@ -17,6 +19,7 @@ mod probe;
 mod requirement;
 mod setup;
 mod step;
+mod table;
 mod tally;
 mod test;
 
@@ -35,6 +38,7 @@ Commands:
   test             Formatting, lints, features, documentation, tests, loom, licences
   orderings        Weaken each memory ordering of the rings in turn: does a loom test notice?
   bench [ARGS]     Run the benchmarks; ARGS go to `cargo bench`
+  instructions     Count the instructions of each ring operation, ours and libxdp's (installs valgrind)
   help             Print this
 
 demo and test run privileged networking in namespaces of their own; without root they say what is left out.
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Some("test") => test::command(&rest),
         Some("orderings") => orderings::command(&rest),
         Some("bench") => bench::command(&rest),
+        Some("instructions") => instructions::command(&rest),
         Some(other) => Err(format!(
             "no command {other:?}; `cargo xtask help` lists them"
         )),

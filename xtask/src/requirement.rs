@@ -156,3 +156,29 @@ pub(crate) const ALL: &[Requirement] = &[
         },
     },
 ];
+
+/// Counts instructions, for `cargo xtask instructions`.
+pub(crate) static VALGRIND: Requirement = Requirement {
+    name: "valgrind",
+    purpose: "counts instructions",
+    probe: Probe::Command("valgrind"),
+    packages: Packages {
+        debian: "valgrind",
+        fedora: "valgrind",
+        arch: "valgrind",
+        suse: "valgrind",
+    },
+};
+
+/// What the benchmarks compare the rings with. Its header is enough.
+pub(crate) static LIBXDP: Requirement = Requirement {
+    name: "libxdp headers",
+    purpose: "the rings that ours are compared with",
+    probe: Probe::Header("xdp/xsk.h"),
+    packages: Packages {
+        debian: "libxdp-dev",
+        fedora: "libxdp-devel",
+        arch: "libxdp libbpf",
+        suse: "libxdp-devel",
+    },
+};

@@ -29,11 +29,20 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
 
 /// Sees to it that everything the build needs is installed; says nothing if it is.
 pub(crate) fn ensure() -> Result<(), String> {
-    let missing = missing();
+    install_missing("to build xskit", &all())
+}
+
+/// Sees to it that what a single chore needs besides is installed; says nothing if it is.
+pub(crate) fn ensure_also(wanted: &[&'static Requirement]) -> Result<(), String> {
+    install_missing("for this chore", wanted)
+}
+
+fn install_missing(to_do: &str, wanted: &[&'static Requirement]) -> Result<(), String> {
+    let missing = missing(wanted);
     if missing.is_empty() {
         return Ok(());
     }
-    eprintln!("Missing to build xskit:");
+    eprintln!("Missing {to_do}:");
     for requirement in &missing {
         eprintln!("  {}: {}", requirement.name, requirement.purpose);
     }
@@ -49,7 +58,7 @@ pub(crate) fn ensure() -> Result<(), String> {
             ),
         };
     install::by_apt(authority, &packages(&missing, Family::Debian))?;
-    match self::missing().as_slice() {
+    match self::missing(wanted).as_slice() {
         [] => Ok(()),
         left => Err(format!(
             "still missing after the installation: {}",
@@ -71,7 +80,7 @@ fn report() -> bool {
     for note in machine::notes() {
         eprintln!("note: {note}");
     }
-    let missing = missing();
+    let missing = missing(&all());
     if missing.is_empty() {
         eprintln!("Everything the build needs is here.");
     } else {
@@ -80,8 +89,13 @@ fn report() -> bool {
     missing.is_empty()
 }
 
-fn missing() -> Vec<&'static Requirement> {
-    ALL.iter()
+fn all() -> Vec<&'static Requirement> {
+    ALL.iter().collect()
+}
+
+fn missing(wanted: &[&'static Requirement]) -> Vec<&'static Requirement> {
+    let wanted = wanted.iter().copied();
+    wanted
         .filter(|requirement| !requirement.probe.is_met())
         .collect()
 }
@@ -127,13 +141,8 @@ fn advice(missing: &[&Requirement], family: Option<Family>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{advice, packages};
+    use super::{advice, all, packages};
     use crate::distribution::Family;
-    use crate::requirement::{ALL, Requirement};
-
-    fn all() -> Vec<&'static Requirement> {
-        ALL.iter().collect()
-    }
 
     #[test]
     fn a_package_that_meets_two_requirements_is_named_once() {
