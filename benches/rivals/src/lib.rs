@@ -12,10 +12,12 @@
 //! header.
 
 pub mod bare;
+pub mod idle;
 pub mod kernel;
 #[cfg(libxdp)]
 pub mod libxdp;
 pub mod socket;
+pub mod spread;
 
 use xskit_core::abi::Desc;
 
