@@ -13,6 +13,7 @@
 //! for the peer's plain access, and loom checks that the two accesses are ordered.
 #![cfg(loom)]
 
+mod batch;
 mod beside;
 mod forwarding;
 mod publication;

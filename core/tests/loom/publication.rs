@@ -70,7 +70,7 @@ fn addresses_arrive_over_a_ring_of_4() {
 }
 
 #[test]
-fn addresses_arrive_in_batches() {
+fn addresses_arrive_two_to_a_commit() {
     arrives::<AddressSlot>(4, 4, 2);
 }
 
