@@ -1,0 +1,120 @@
+//! Frames and sockets.
+
+use core::ops::Range;
+use core::time::Duration;
+
+use xskit_core::backend::Interest;
+use xskit_core::socket::Accounting;
+use xskit_core::umem::{Frame, Umem};
+use xskit_core::{Errno, Socket};
+
+use crate::area::StaticMemory;
+use crate::loopback::Loopback;
+
+/// Packets are looked at and dropped: each frame goes back to the stash.
+#[unsafe(no_mangle)]
+pub fn receive(socket: &mut Socket<'_, Loopback>, max: u32) -> u64 {
+    let packets = socket.receive(max);
+    packets.map(|packet| sum(&packet)).sum()
+}
+
+fn sum(packet: &[u8]) -> u64 {
+    packet.iter().map(|byte| u64::from(*byte)).sum()
+}
+
+/// Packets go out as they came.
+#[unsafe(no_mangle)]
+pub fn forward(socket: &mut Socket<'_, Loopback>) {
+    let (mut receiver, mut transmitter) = socket.halves();
+    let room = transmitter.room(64);
+    for packet in receiver.receive(room) {
+        if transmitter.send(packet).is_err() {
+            break;
+        }
+    }
+}
+
+/// A frame from the stash, written and sent, or dropped.
+#[unsafe(no_mangle)]
+pub fn send<'u>(
+    socket: &mut Socket<'u, Loopback>,
+    umem: &'u Umem<'_, StaticMemory>,
+    range: Range<usize>,
+) -> bool {
+    let Some(mut frame) = umem.alloc() else {
+        return false;
+    };
+    if frame.set_range(range).is_err() {
+        return false;
+    }
+    frame.fill(7);
+    socket.send(frame).is_ok()
+}
+
+/// The whole frame, to write.
+#[unsafe(no_mangle)]
+pub fn buffer(frame: &mut Frame<'_>) -> usize {
+    frame.buffer_mut().fill(0);
+    frame.range().len() + frame.len() + frame.capacity()
+}
+
+/// The fill ring, topped up.
+#[unsafe(no_mangle)]
+pub fn refill(socket: &mut Socket<'_, Loopback>) -> u32 {
+    socket.halves().0.refill()
+}
+
+/// The completion ring, emptied.
+#[unsafe(no_mangle)]
+pub fn reap(socket: &mut Socket<'_, Loopback>) -> u32 {
+    socket.halves().1.reap()
+}
+
+/// Both.
+#[unsafe(no_mangle)]
+pub fn recycle(socket: &mut Socket<'_, Loopback>) {
+    socket.recycle();
+}
+
+/// What was sent, shown to the kernel, with the kicks that this calls for.
+#[unsafe(no_mangle)]
+pub fn request(socket: &mut Socket<'_, Loopback>) -> Result<bool, Errno> {
+    socket.request()
+}
+
+/// The same, submitted.
+#[unsafe(no_mangle)]
+pub fn flush(socket: &mut Socket<'_, Loopback>) -> Result<(), Errno> {
+    socket.flush()
+}
+
+/// Waiting, as far as it is the core's.
+#[unsafe(no_mangle)]
+pub fn wait(socket: &Socket<'_, Loopback>, timeout: Duration) -> Result<bool, Errno> {
+    socket.wait(Interest::RECEIVE, Some(timeout))
+}
+
+/// What the halves count.
+#[unsafe(no_mangle)]
+pub fn counts(socket: &mut Socket<'_, Loopback>) -> u64 {
+    let (receiver, mut transmitter) = socket.halves();
+    let flags = receiver.needs_wakeup() ^ transmitter.needs_wakeup();
+    receiver.bad_descriptors()
+        ^ transmitter.bad_completions()
+        ^ transmitter.in_flight()
+        ^ u64::from(transmitter.waiting())
+        ^ u64::from(flags)
+}
+
+/// How many frames are free.
+#[unsafe(no_mangle)]
+pub fn free(umem: &Umem<'_, StaticMemory>) -> u32 {
+    umem.free()
+}
+
+/// Where every frame is.
+#[unsafe(no_mangle)]
+pub fn accounting(socket: &mut Socket<'_, Loopback>) -> (Accounting, bool) {
+    let accounting = socket.accounting();
+    (accounting, accounting.is_whole())
+}

@@ -1,0 +1,35 @@
+//! Errors say what to do without an allocator too.
+
+use core::fmt::{self, Write};
+
+use xskit_core::ring::RingSize;
+use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::wire::{Datagram, UdpChecksum};
+use xskit_core::{Errno, SocketConfig};
+
+use crate::area::{Area, StaticMemory};
+
+static REGION: Area<8192> = Area::new();
+
+/// Counts what it is told.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
+}
+
+pub fn run() -> Option<()> {
+    let mut length = Length(0);
+    write!(length, "{}", Errno::EBUSY).ok()?;
+    write!(length, "{}", RingSize::new(3).err()?).ok()?;
+    write!(length, "{}", FrameSize::new(3).err()?).ok()?;
+    write!(length, "{}", Datagram::parse(&[], UdpChecksum::Ignore).err()?).ok()?;
+    let mut store = FrameStore::<1>::new();
+    let too_much = Umem::new(StaticMemory::new(&REGION)?, &mut store, FrameSize::DEFAULT).err()?;
+    write!(length, "{too_much}").ok()?;
+    write!(length, "{:?}", SocketConfig::new(1, 0)).ok()?;
+    (length.0 > 200).then_some(())
+}
