@@ -19,52 +19,40 @@ pub struct BareRings<'m> {
 
 #[inline(never)]
 fn bare_fill(rings: &mut BareRings<'_>, addresses: &[u64]) -> u32 {
-    let ring = &mut rings.fill;
-    let room = ring.reserve(addresses.len() as u32);
-    for address in addresses.iter().take(room as usize) {
-        if ring.push(*address).is_err() {
-            break;
-        }
+    if rings.fill.push_all(addresses.iter().copied()).is_err() {
+        return 0;
     }
-    ring.commit();
-    room
+    rings.fill.commit();
+    addresses.len() as u32
 }
 
 #[inline(never)]
 fn bare_completion(rings: &mut BareRings<'_>, addresses: &mut [u64]) -> u32 {
-    let ring = &mut rings.completion;
-    let count = ring.peek(addresses.len() as u32);
-    for address in addresses.iter_mut().take(count as usize) {
-        let Some(completed) = ring.pop() else { break };
-        *address = completed;
+    let completed = rings.completion.drain(addresses.len() as u32);
+    let count = completed.len() as u32;
+    for (place, address) in addresses.iter_mut().zip(completed) {
+        *place = address;
     }
-    ring.release();
     count
 }
 
 #[inline(never)]
 fn bare_rx(rings: &mut BareRings<'_>, packets: &mut [Desc]) -> u32 {
-    let ring = &mut rings.rx;
-    let count = ring.peek(packets.len() as u32);
-    for packet in packets.iter_mut().take(count as usize) {
-        let Some(received) = ring.pop() else { break };
-        *packet = received;
+    let received = rings.rx.drain(packets.len() as u32);
+    let count = received.len() as u32;
+    for (place, packet) in packets.iter_mut().zip(received) {
+        *place = packet;
     }
-    ring.release();
     count
 }
 
 #[inline(never)]
 fn bare_tx(rings: &mut BareRings<'_>, packets: &[Desc]) -> u32 {
-    let ring = &mut rings.tx;
-    let room = ring.reserve(packets.len() as u32);
-    for packet in packets.iter().take(room as usize) {
-        if ring.push(*packet).is_err() {
-            break;
-        }
+    if rings.tx.push_all(packets.iter().copied()).is_err() {
+        return 0;
     }
-    ring.commit();
-    room
+    rings.tx.commit();
+    packets.len() as u32
 }
 
 #[inline(never)]
@@ -100,34 +88,22 @@ fn bare_forward(rings: &mut BareRings<'_>, batch: u32) -> u32 {
 /// Received packets to the TX ring.
 #[inline(always)]
 fn send_back(rings: &mut BareRings<'_>, batch: u32) -> u32 {
-    let count = rings.rx.peek(batch);
-    let count = rings.tx.reserve(count);
-    for _ in 0..count {
-        let Some(packet) = rings.rx.pop() else { break };
-        if rings.tx.push(packet).is_err() {
-            break;
-        }
+    let received = rings.rx.drain(batch);
+    let count = received.len() as u32;
+    if rings.tx.push_all(received).is_err() {
+        return 0;
     }
     rings.tx.commit();
-    rings.rx.release();
     count
 }
 
 /// Sent frames to the fill ring.
 #[inline(always)]
 fn refill(rings: &mut BareRings<'_>, batch: u32) {
-    let count = rings.completion.peek(batch);
-    let count = rings.fill.reserve(count);
-    for _ in 0..count {
-        let Some(address) = rings.completion.pop() else {
-            break;
-        };
-        if rings.fill.push(address).is_err() {
-            break;
-        }
+    let completed = rings.completion.drain(batch);
+    if rings.fill.push_all(completed).is_ok() {
+        rings.fill.commit();
     }
-    rings.fill.commit();
-    rings.completion.release();
 }
 
 impl<'m> Ends<'m> for BareRings<'m> {
