@@ -1,0 +1,156 @@
+//! One ring with the core at both ends and no socket around it, beside an oracle of its own.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use xskit_core::backend::RingKind;
+use xskit_core::ring::{AddressSlot, Consumer, Full, Producer, RingMemory};
+
+use crate::config::Config;
+use crate::op::RingOp;
+use crate::world::{Difference, agree};
+
+/// What both ends share.
+#[derive(Debug)]
+pub(crate) struct BareMemory {
+    producer: AtomicU32,
+    consumer: AtomicU32,
+    flags: AtomicU32,
+    slots: Vec<AddressSlot>,
+    start: u32,
+}
+
+impl BareMemory {
+    /// A ring as large as the TX ring, whose words start where that one's do.
+    pub(crate) fn new(config: &Config) -> Self {
+        let start = config.start_of(RingKind::Tx);
+        let slots = config.slots_of(RingKind::Tx);
+        Self {
+            producer: AtomicU32::new(start),
+            consumer: AtomicU32::new(start),
+            flags: AtomicU32::new(0),
+            slots: (0..slots).map(|_| AddressSlot::default()).collect(),
+            start,
+        }
+    }
+}
+
+/// Both ends, and what should be in between.
+#[derive(Debug)]
+pub(crate) struct Bare<'m> {
+    memory: &'m BareMemory,
+    producer: Producer<'m, AddressSlot>,
+    consumer: Consumer<'m, AddressSlot>,
+    /// Pushed, not committed.
+    written: VecDeque<u64>,
+    /// Committed, not popped.
+    shown: VecDeque<u64>,
+    /// Popped, not released.
+    taken: u32,
+    /// Committed and released so far.
+    passed: (u32, u32),
+    next_value: u64,
+}
+
+impl<'m> Bare<'m> {
+    pub(crate) fn new(memory: &'m BareMemory) -> Self {
+        let ring = || {
+            let BareMemory {
+                producer,
+                consumer,
+                flags,
+                slots,
+                ..
+            } = memory;
+            RingMemory::new(producer, consumer, flags, slots).expect("a power of two")
+        };
+        Self {
+            memory,
+            producer: Producer::new(ring()),
+            consumer: Consumer::new(ring()),
+            written: VecDeque::new(),
+            shown: VecDeque::new(),
+            taken: 0,
+            passed: (0, 0),
+            next_value: 1,
+        }
+    }
+
+    /// How many slots are free for the producer.
+    fn room(&self) -> u32 {
+        let in_use = self.written.len() + self.shown.len() + self.taken as usize;
+        (self.memory.slots.len() - in_use) as u32
+    }
+
+    pub(crate) fn step(&mut self, op: RingOp) -> Result<(), Difference> {
+        match op {
+            RingOp::Reserve(wanted) => {
+                let wanted = u32::from(wanted);
+                agree(
+                    "reserve",
+                    self.producer.reserve(wanted),
+                    self.room().min(wanted),
+                )
+            }
+            RingOp::Push(count) => (0..count).try_for_each(|_| self.push()),
+            RingOp::Commit => {
+                self.producer.commit();
+                self.passed.0 += self.written.len() as u32;
+                self.shown.append(&mut self.written);
+                Ok(())
+            }
+            RingOp::Outstanding => {
+                let should_be = self.shown.len() as u32 + self.taken;
+                agree("outstanding", self.producer.outstanding(), should_be)
+            }
+            RingOp::Peek(wanted) => {
+                let wanted = u32::from(wanted);
+                let should_be = (self.shown.len() as u32).min(wanted);
+                agree("peek", self.consumer.peek(wanted), should_be)
+            }
+            RingOp::Pop(count) => (0..count).try_for_each(|_| self.pop()),
+            RingOp::Release => {
+                self.consumer.release();
+                self.passed.1 += self.taken;
+                self.taken = 0;
+                Ok(())
+            }
+            RingOp::Available => agree(
+                "available",
+                self.consumer.available(),
+                self.shown.len() as u32,
+            ),
+        }
+    }
+
+    fn push(&mut self) -> Result<(), Difference> {
+        let value = self.next_value;
+        let should_be = match self.room() {
+            0 => Err(Full),
+            _ => {
+                self.next_value += 1;
+                self.written.push_back(value);
+                Ok(())
+            }
+        };
+        agree("push", self.producer.push(value), should_be)
+    }
+
+    fn pop(&mut self) -> Result<(), Difference> {
+        let should_be = self.shown.pop_front();
+        self.taken += u32::from(should_be.is_some());
+        agree("pop", self.consumer.pop(), should_be)
+    }
+
+    pub(crate) fn compare(&self) -> Result<(), Difference> {
+        let words = [&self.memory.producer, &self.memory.consumer];
+        let [produced, consumed] =
+            words.map(|word| word.load(Ordering::Relaxed).wrapping_sub(self.memory.start));
+        agree("words of the bare ring", (produced, consumed), self.passed)?;
+        let uncommitted = self.written.len() as u32;
+        agree("uncommitted", self.producer.uncommitted(), uncommitted)?;
+        let sizes = (self.producer.size(), self.consumer.size());
+        let slots = self.memory.slots.len() as u32;
+        agree("size of the bare ring", sizes, (slots, slots))
+    }
+}

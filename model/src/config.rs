@@ -1,0 +1,108 @@
+//! How large a world is, and where its counters start.
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use xskit_core::SocketConfig;
+use xskit_core::backend::RingKind;
+use xskit_core::ring::RingSize;
+use xskit_core::umem::FrameSize;
+
+/// The most frames of any world.
+pub const MAX_FRAMES: u32 = 64;
+
+/// The size of every frame in bytes: the least that AF_XDP has.
+pub const FRAME_BYTES: u32 = 2048;
+
+const _: () = assert!(Config::frame_size().bytes() == FRAME_BYTES);
+
+/// The interface and the queue that sockets ask for.
+pub const IFINDEX: u32 = 1;
+
+/// How large a world is, and where its counters start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Frames of the UMEM, 1 to [`MAX_FRAMES`].
+    pub frames: u32,
+    /// Slots of each ring, by [`RingKind`]: powers of two.
+    pub slots: [u32; 4],
+    /// What the producer and the consumer word of each ring say when it is mapped.
+    pub starts: [u32; 4],
+    /// How many frames the kernel is to hold to receive into.
+    pub fill_frames: Option<u32>,
+    /// Whether the kernel grants zero-copy mode.
+    pub zero_copy: bool,
+}
+
+impl Config {
+    /// A world whose rings are all alike.
+    #[must_use]
+    pub const fn even(frames: u32, slots: u32, start: u32) -> Self {
+        Self {
+            frames,
+            slots: [slots; 4],
+            starts: [start; 4],
+            fill_frames: None,
+            zero_copy: false,
+        }
+    }
+
+    /// What the socket is asked to be.
+    ///
+    /// # Panics
+    /// When a number of slots is no power of two.
+    #[must_use]
+    pub fn socket(&self) -> SocketConfig {
+        let size = |ring| RingSize::new(self.slots_of(ring)).expect("a power of two");
+        SocketConfig {
+            fill: size(RingKind::Fill),
+            completion: size(RingKind::Completion),
+            rx: size(RingKind::Rx),
+            tx: size(RingKind::Tx),
+            fill_frames: self.fill_frames,
+            ..SocketConfig::new(IFINDEX, 0)
+        }
+    }
+
+    /// The size of a frame as the core has it.
+    #[must_use]
+    pub const fn frame_size() -> FrameSize {
+        match FrameSize::new(FRAME_BYTES) {
+            Ok(size) => size,
+            Err(_) => FrameSize::DEFAULT,
+        }
+    }
+
+    /// How many slots a ring has.
+    #[must_use]
+    pub const fn slots_of(&self, ring: RingKind) -> u32 {
+        self.slots[ring as usize]
+    }
+
+    /// Where a ring's words start.
+    #[must_use]
+    pub const fn start_of(&self, ring: RingKind) -> u32 {
+        self.starts[ring as usize]
+    }
+}
+
+impl<'a> Arbitrary<'a> for Config {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        let mut slots = [1; 4];
+        let mut starts = [0; 4];
+        for (slots, start) in slots.iter_mut().zip(&mut starts) {
+            *slots = 1 << bytes.int_in_range(0..=6u8)?;
+            *start = match bytes.int_in_range(0..=3u8)? {
+                0 => 0,
+                1 => bytes.arbitrary()?,
+                _ => u32::MAX - bytes.int_in_range(0..=70u32)?,
+            };
+        }
+        let fill_frames = bytes.arbitrary::<Option<u8>>()?;
+        Ok(Self {
+            frames: bytes.int_in_range(1..=MAX_FRAMES)?,
+            slots,
+            starts,
+            fill_frames: fill_frames.map(|frames| u32::from(frames % 80)),
+            zero_copy: bytes.arbitrary()?,
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! A kernel that does nothing by itself: every step of it is asked for.
+
+mod backend;
+mod ring;
+
+use std::cell::{RefCell, RefMut};
+use std::collections::VecDeque;
+
+use xskit_core::abi::{Desc, RING_NEED_WAKEUP, UmemReg};
+use xskit_core::backend::{Calls, Kick, RingKind};
+
+use crate::config::{Config, FRAME_BYTES};
+use crate::op::{Answer, OpenStep};
+pub(crate) use backend::REFUSAL;
+pub(crate) use ring::Ring;
+
+/// The [`Backend`](xskit_core::Backend) of a [`World`](crate::World), and the kernel behind it.
+#[derive(Debug)]
+pub struct Kernel {
+    state: RefCell<State>,
+}
+
+/// The one open socket of a [`Kernel`].
+#[derive(Debug)]
+pub struct KernelSocket {
+    _made_here_only: (),
+}
+
+/// All that a kernel knows of its one socket.
+#[derive(Debug)]
+pub(crate) struct State {
+    config: Config,
+    pub(crate) umem: Option<UmemReg>,
+    sizes: [Option<u32>; 4],
+    rings: [Option<Ring>; 4],
+    is_open: bool,
+    pub(crate) is_bound: bool,
+    /// Frames off the fill ring, by address, in the driver's hands.
+    pub(crate) receiving: VecDeque<u64>,
+    /// Packets off the TX ring, under way.
+    pub(crate) sending: VecDeque<Desc>,
+    /// The step of opening to refuse.
+    pub(crate) refused: Option<OpenStep>,
+    /// What the next kicks are answered with.
+    pub(crate) answer: Answer,
+    /// The kicks since somebody looked.
+    pub(crate) kicks: Vec<Kick>,
+    /// The submissions since somebody looked.
+    pub(crate) submits: u32,
+    calls: Calls,
+}
+
+impl Kernel {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            state: RefCell::new(State {
+                config: *config,
+                umem: None,
+                sizes: [None; 4],
+                rings: [const { None }; 4],
+                is_open: false,
+                is_bound: false,
+                receiving: VecDeque::new(),
+                sending: VecDeque::new(),
+                refused: None,
+                answer: Answer::Later,
+                kicks: Vec::new(),
+                submits: 0,
+                calls: Calls::default(),
+            }),
+        }
+    }
+
+    pub(crate) fn state(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
+    }
+}
+
+impl State {
+    /// A ring of the bound socket; none without one.
+    pub(crate) fn ring(&self, kind: RingKind) -> Option<&Ring> {
+        self.rings[kind as usize].as_ref().filter(|_| self.is_bound)
+    }
+
+    /// Takes up to `count` packets off the TX ring. How many are left?
+    pub(crate) fn take(&mut self, count: u32) -> u32 {
+        let Some(tx) = self.rings[RingKind::Tx as usize].as_ref() else {
+            return 0;
+        };
+        for _ in 0..count {
+            self.sending.extend(tx.take());
+        }
+        tx.filled()
+    }
+
+    /// Puts a packet under way on the completion ring, by its frame's address. False when the ring
+    /// is full, or there is no packet.
+    pub(crate) fn complete(&mut self, pick: usize) -> bool {
+        let (Some(&desc), Some(ring)) = (self.sending.get(pick), self.ring(RingKind::Completion))
+        else {
+            return false;
+        };
+        let done = ring.put(Desc {
+            addr: desc.addr,
+            len: 0,
+            options: 0,
+        });
+        if done {
+            self.sending.remove(pick);
+        }
+        done
+    }
+
+    /// Takes up to `count` frames off the fill ring.
+    pub(crate) fn take_fill(&mut self, count: u32) {
+        let Some(fill) = self.rings[RingKind::Fill as usize].as_ref() else {
+            return;
+        };
+        for _ in 0..count {
+            self.receiving.extend(fill.take().map(|desc| desc.addr));
+        }
+    }
+
+    /// Puts a packet in a frame at hand on the RX ring. False when the ring is full, or there is
+    /// no frame.
+    pub(crate) fn deliver(&mut self, pick: usize, start: u32, len: u32) -> bool {
+        let (Some(&frame), Some(ring)) = (self.receiving.get(pick), self.ring(RingKind::Rx)) else {
+            return false;
+        };
+        let frame = frame & !u64::from(FRAME_BYTES - 1);
+        let done = ring.put(Desc {
+            addr: frame + u64::from(start),
+            len,
+            options: 0,
+        });
+        if done {
+            self.receiving.remove(pick);
+        }
+        done
+    }
+
+    /// Sets or clears NEED_WAKEUP of a ring.
+    pub(crate) fn want_wakeup(&self, kind: RingKind, wanted: bool) {
+        if let Some(ring) = self.ring(kind) {
+            ring.set_flags(if wanted { RING_NEED_WAKEUP } else { 0 });
+        }
+    }
+}

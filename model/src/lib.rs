@@ -1,0 +1,34 @@
+//! One set of operations and one oracle for the AF_XDP core.
+//!
+//! ```text
+//!                 ┌──────────► Oracle   a list a place, no code of the core
+//!    Op ── World ─┤               │ compared after every step
+//!                 └──────────► Socket, Umem, Frame ── rings ── Kernel, driven by Op alone
+//! ```
+//!
+//! [`Op`] is a step of the program or of the kernel. A [`World`] does each on the real socket and
+//! on the [`Oracle`], and compares all that can be seen. Three drivers use it: random sequences with
+//! shrinking (`tests/random`), every interleaving of a small world ([`search`],
+//! `tests/exhaustive.rs`), and the bytes of a fuzzer ([`ring_ops`]).
+//!
+//! [`hostile_kernel`] is the same socket against a kernel that writes whatever it likes into the
+//! shared words and slots.
+
+pub mod bare;
+pub mod config;
+//pub mod hostile;
+pub mod kernel;
+pub mod op;
+pub mod oracle;
+mod region;
+pub mod run;
+//pub mod search;
+mod stamp;
+pub mod world;
+
+pub use config::Config;
+//pub use hostile::hostile_kernel;
+pub use op::Op;
+pub use oracle::Oracle;
+pub use run::{ring_ops, run};
+pub use world::World;

@@ -1,0 +1,308 @@
+//! The steps that a program and a kernel can take, each as a value.
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use xskit_core::Errno;
+use xskit_core::backend::RingKind;
+
+/// A step of the program or of the kernel. One that can't happen (there is no such frame, the
+/// socket is closed, …) does nothing, by definition, on the real thing as on the oracle.
+///
+/// `held` counts among the frames that the program holds, and `pick` among those in the kernel's
+/// hands, from the oldest on and round and round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Take a frame out of the stash, and write a packet of `len` bytes into it, unless zero.
+    Alloc {
+        /// Length of the packet in bytes.
+        len: u16,
+    },
+    /// Set a held frame's range and fill the frame. A range that leads out of the frame is refused.
+    Write {
+        /// Which frame.
+        held: u8,
+        /// Where the range starts, in bytes.
+        start: u16,
+        /// How long it is, in bytes.
+        len: u16,
+    },
+    /// Put a held frame on the TX ring.
+    Send {
+        /// Which frame.
+        held: u8,
+    },
+    /// Drop a held frame.
+    Drop {
+        /// Which frame.
+        held: u8,
+    },
+    /// Ask for packets, and take some of them off the iterator.
+    Receive {
+        /// For how many packets to ask.
+        max: u8,
+        /// How many of them to take.
+        take: u8,
+        /// Whether the frames are held from then on, or dropped at once.
+        keep: bool,
+    },
+    /// Lend frames to the kernel.
+    Refill,
+    /// Take sent frames back.
+    Reap,
+    /// Both of these, by the socket's own method.
+    Recycle,
+    /// Ask how many packets the TX ring takes.
+    Room {
+        /// Up to how many.
+        wanted: u8,
+    },
+    /// Ask how many packets wait on the TX ring.
+    Waiting,
+    /// Show the kernel what was sent, and kick it if it asks for that.
+    Flush(Answer),
+    /// The same without submitting.
+    Request(Answer),
+    /// Have the socket say where every frame is.
+    Accounting,
+    /// Drop the socket.
+    Close,
+    /// Open a socket, with a step that fails, perhaps. While one is open it must be refused.
+    Open {
+        /// The step that the kernel refuses.
+        refused: Option<OpenStep>,
+    },
+    /// The kernel takes packets off the TX ring.
+    KernelTakes {
+        /// How many.
+        count: u8,
+    },
+    /// The kernel completes packets it took, in any order.
+    KernelCompletes {
+        /// The first to complete.
+        pick: u8,
+        /// How many.
+        count: u8,
+    },
+    /// The kernel takes frames off the fill ring.
+    KernelTakesFill {
+        /// How many.
+        count: u8,
+    },
+    /// The kernel writes a packet into a frame it took, in any order, and puts it on the RX ring.
+    KernelDelivers {
+        /// Which frame.
+        pick: u8,
+        /// Where in the frame, in bytes; cut off to lie inside.
+        start: u16,
+        /// How long, in bytes; cut off to lie inside.
+        len: u16,
+    },
+    /// The kernel sets or clears NEED_WAKEUP of the TX ring.
+    KernelWantsKick(bool),
+    /// The kernel sets or clears NEED_WAKEUP of the fill ring.
+    KernelWantsWake(bool),
+    /// A step on a ring with no socket around it.
+    Ring(RingOp),
+}
+
+/// A step on a bare ring, both of whose ends are the core's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RingOp {
+    /// Ask the producing end for room.
+    Reserve(u8),
+    /// Write values.
+    Push(u8),
+    /// Publish them.
+    Commit,
+    /// Ask how many were published and not released.
+    Outstanding,
+    /// Ask the consuming end for values.
+    Peek(u8),
+    /// Take values.
+    Pop(u8),
+    /// Give their slots back.
+    Release,
+    /// Ask how many are there to be taken.
+    Available,
+}
+
+/// What the kernel does when it is kicked to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It succeeds, and takes nothing for now.
+    Later,
+    /// It takes up to so many packets a call, and says EAGAIN when some are left.
+    Takes(u8),
+    /// It takes nothing, and says this; none of them is an error of the program.
+    Busy(Transient),
+    /// The call fails for good, with EPERM.
+    Fails,
+}
+
+/// The error numbers that tell a kick to come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the field's own names")]
+pub enum Transient {
+    Again,
+    Busy,
+    NoBuffers,
+    NetDown,
+    Interrupted,
+}
+
+impl Transient {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Again,
+        Self::Busy,
+        Self::NoBuffers,
+        Self::NetDown,
+        Self::Interrupted,
+    ];
+
+    /// The number.
+    #[must_use]
+    pub const fn errno(self) -> Errno {
+        match self {
+            Self::Again => Errno::EAGAIN,
+            Self::Busy => Errno::EBUSY,
+            Self::NoBuffers => Errno::ENOBUFS,
+            Self::NetDown => Errno::ENETDOWN,
+            Self::Interrupted => Errno::EINTR,
+        }
+    }
+}
+
+/// A step of opening a socket that a kernel can refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as `xskit_core::socket::Step` has them")]
+pub enum OpenStep {
+    Create,
+    Register,
+    Size(RingKind),
+    Offsets,
+    Map(RingKind),
+    Bind,
+    Confirm,
+}
+
+/// The four rings, in the order in which their sizes are set.
+pub const RINGS: [RingKind; 4] = [
+    RingKind::Fill,
+    RingKind::Completion,
+    RingKind::Rx,
+    RingKind::Tx,
+];
+
+impl<'a> Arbitrary<'a> for Op {
+    /// Weighted, so that most steps of a random input do something.
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        let op = match bytes.int_in_range(0..=99u8)? {
+            0..=11 => Self::Alloc {
+                len: length(bytes)?,
+            },
+            12..=16 => Self::Write {
+                held: bytes.arbitrary()?,
+                start: length(bytes)?,
+                len: length(bytes)?,
+            },
+            17..=27 => Self::Send {
+                held: bytes.arbitrary()?,
+            },
+            28..=30 => Self::Drop {
+                held: bytes.arbitrary()?,
+            },
+            31..=38 => Self::Receive {
+                max: few(bytes)?,
+                take: few(bytes)?,
+                keep: bytes.arbitrary()?,
+            },
+            39..=43 => Self::Refill,
+            44..=48 => Self::Reap,
+            49..=50 => Self::Recycle,
+            51..=52 => Self::Room {
+                wanted: few(bytes)?,
+            },
+            53 => Self::Waiting,
+            54..=60 => Self::Flush(bytes.arbitrary()?),
+            61 => Self::Request(bytes.arbitrary()?),
+            62 => Self::Accounting,
+            63 => Self::Close,
+            64 => Self::Open {
+                refused: bytes.arbitrary()?,
+            },
+            65..=69 => Self::KernelTakes { count: few(bytes)? },
+            70..=75 => Self::KernelCompletes {
+                pick: bytes.arbitrary()?,
+                count: few(bytes)?,
+            },
+            76..=80 => Self::KernelTakesFill { count: few(bytes)? },
+            81..=89 => Self::KernelDelivers {
+                pick: bytes.arbitrary()?,
+                start: length(bytes)?,
+                len: length(bytes)?,
+            },
+            90 => Self::KernelWantsKick(bytes.arbitrary()?),
+            91 => Self::KernelWantsWake(bytes.arbitrary()?),
+            _ => Self::Ring(bytes.arbitrary()?),
+        };
+        Ok(op)
+    }
+}
+
+impl<'a> Arbitrary<'a> for RingOp {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match bytes.int_in_range(0..=7u8)? {
+            0 => Self::Reserve(few(bytes)?),
+            1 => Self::Push(few(bytes)?),
+            2 => Self::Commit,
+            3 => Self::Outstanding,
+            4 => Self::Peek(few(bytes)?),
+            5 => Self::Pop(few(bytes)?),
+            6 => Self::Release,
+            _ => Self::Available,
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Answer {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match bytes.int_in_range(0..=7u8)? {
+            0..=1 => Self::Later,
+            2..=5 => Self::Takes(few(bytes)?),
+            6 => Self::Busy(*bytes.choose(&Transient::ALL)?),
+            _ => Self::Fails,
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for OpenStep {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match bytes.int_in_range(0..=6u8)? {
+            0 => Self::Create,
+            1 => Self::Register,
+            2 => Self::Size(*bytes.choose(&RINGS)?),
+            3 => Self::Offsets,
+            4 => Self::Map(*bytes.choose(&RINGS)?),
+            5 => Self::Bind,
+            _ => Self::Confirm,
+        })
+    }
+}
+
+/// A count that is mostly small, since rings are.
+fn few(bytes: &mut Unstructured<'_>) -> Result<u8> {
+    match bytes.int_in_range(0..=7u8)? {
+        0 => bytes.arbitrary(),
+        few => Ok(few),
+    }
+}
+
+/// A length or a place in a frame of 2048 bytes: mostly inside, sometimes at its end, or beyond.
+fn length(bytes: &mut Unstructured<'_>) -> Result<u16> {
+    match bytes.int_in_range(0..=7u8)? {
+        0 => bytes.arbitrary(),
+        1 => bytes.int_in_range(2046..=2050),
+        2 => Ok(0),
+        _ => bytes.int_in_range(1..=512),
+    }
+}

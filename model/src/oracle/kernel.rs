@@ -1,0 +1,96 @@
+//! The kernel's steps.
+
+use xskit_core::backend::RingKind;
+
+use super::{Oracle, Place};
+use crate::config::FRAME_BYTES;
+use crate::stamp::Stamp;
+
+impl Oracle {
+    /// The kernel takes up to `count` packets off the TX ring.
+    pub fn kernel_takes(&mut self, count: u32) {
+        for _ in 0..count {
+            if self.pass(Place::TxRing, 0, Place::KernelSend).is_none() {
+                break;
+            }
+            self.passed[RingKind::Tx as usize].consumed += 1;
+        }
+    }
+
+    /// Which packet under way a number means, if one can be completed.
+    #[must_use]
+    pub fn completable(&self, number: u8) -> Option<usize> {
+        let has_room =
+            self.count(Place::CompletionRing) < self.config.slots_of(RingKind::Completion);
+        usize::from(number)
+            .checked_rem(self.at(Place::KernelSend).len())
+            .filter(|_| has_room)
+    }
+
+    /// The kernel puts a packet under way on the completion ring.
+    pub fn kernel_completes(&mut self, pick: usize) {
+        self.pass(Place::KernelSend, pick, Place::CompletionRing);
+        self.passed[RingKind::Completion as usize].produced += 1;
+    }
+
+    /// The kernel takes up to `count` frames off the fill ring.
+    pub fn kernel_takes_fill(&mut self, count: u32) {
+        for _ in 0..count {
+            if self
+                .pass(Place::FillRing, 0, Place::KernelReceive)
+                .is_none()
+            {
+                break;
+            }
+            self.passed[RingKind::Fill as usize].consumed += 1;
+        }
+    }
+
+    /// Which frame at hand a number means, if a packet can be delivered.
+    #[must_use]
+    pub fn deliverable(&self, number: u8) -> Option<usize> {
+        let has_room = self.count(Place::RxRing) < self.config.slots_of(RingKind::Rx);
+        usize::from(number)
+            .checked_rem(self.at(Place::KernelReceive).len())
+            .filter(|_| has_room)
+    }
+
+    /// The kernel receives a packet into a frame at hand, and puts it on the RX ring. Which frame?
+    pub fn kernel_delivers(&mut self, pick: usize, start: u16, len: u16) -> Option<u32> {
+        let stamp = self.next_stamp();
+        let frame = self.pass(Place::KernelReceive, pick, Place::RxRing)?;
+        self.passed[RingKind::Rx as usize].produced += 1;
+        let packet = &mut self.packets[frame as usize];
+        packet.start = u32::from(start).min(FRAME_BYTES - 1);
+        packet.len = u32::from(len).min(FRAME_BYTES - packet.start);
+        packet.stamp = stamp;
+        Some(frame)
+    }
+
+    /// The kernel sets or clears NEED_WAKEUP of the TX ring.
+    pub fn kernel_wants_kick(&mut self, wanted: bool) {
+        if self.is_open {
+            self.wants_kick = wanted;
+        }
+    }
+
+    /// The kernel sets or clears NEED_WAKEUP of the fill ring.
+    pub fn kernel_wants_wake(&mut self, wanted: bool) {
+        if self.is_open {
+            self.wants_wake = wanted;
+        }
+    }
+
+    /// The kernel writes into the frames that it kept when the last socket was closed.
+    pub fn kernel_scribbles(&mut self) -> Vec<(u32, Stamp)> {
+        let retired = self.lists[Place::Retired as usize].clone();
+        retired
+            .into_iter()
+            .map(|frame| {
+                let stamp = self.next_stamp();
+                self.packets[frame as usize].stamp = stamp;
+                (frame, stamp)
+            })
+            .collect()
+    }
+}

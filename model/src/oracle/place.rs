@@ -1,0 +1,42 @@
+//! Where a frame can be.
+
+/// Where a frame is. Every frame is in exactly one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Free.
+    Stash,
+    /// In the program's hands.
+    Application,
+    /// On the fill ring.
+    FillRing,
+    /// In the kernel's hands, to receive into.
+    KernelReceive,
+    /// On the RX ring.
+    RxRing,
+    /// On the TX ring, not shown to the kernel yet.
+    Sent,
+    /// On the TX ring, for the kernel to take.
+    TxRing,
+    /// In the kernel's hands, being sent.
+    KernelSend,
+    /// On the completion ring.
+    CompletionRing,
+    /// Out of use: the kernel had it when its socket was closed.
+    Retired,
+}
+
+impl Place {
+    /// How many places there are.
+    pub const COUNT: usize = 10;
+
+    /// The kernel's places, in the order of a frame's way through each half of a socket.
+    pub const OF_KERNEL: [Self; 7] = [
+        Self::FillRing,
+        Self::KernelReceive,
+        Self::RxRing,
+        Self::Sent,
+        Self::TxRing,
+        Self::KernelSend,
+        Self::CompletionRing,
+    ];
+}

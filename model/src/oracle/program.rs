@@ -1,0 +1,249 @@
+//! The program's steps.
+
+use xskit_core::backend::{Kick, RingKind};
+use xskit_core::socket::{Accounting, SendErrorKind};
+use xskit_core::umem::Census;
+
+use super::{Oracle, Packet, Passed, Place};
+use crate::config::FRAME_BYTES;
+use crate::op::{Answer, OpenStep, Transient};
+
+/// What a flush should do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// The kicks that the kernel should see.
+    pub kicks: Vec<Kick>,
+    /// What `request` should return; none when it should fail.
+    pub asked: Option<bool>,
+}
+
+/// What opening a socket should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It opens, with so many frames lent.
+    With(u32),
+    /// It is refused, since one is open.
+    Claimed,
+    /// It fails at this step.
+    Failed(OpenStep),
+}
+
+impl Oracle {
+    /// The frame that should come out of the stash.
+    pub fn alloc(&mut self) -> Option<u32> {
+        let newest = self.at(Place::Stash).len().checked_sub(1)?;
+        let frame = self.pass(Place::Stash, newest, Place::Application)?;
+        let packet = &mut self.packets[frame as usize];
+        (packet.start, packet.len) = (0, 0);
+        Some(frame)
+    }
+
+    /// Which of the held frames a number means.
+    #[must_use]
+    pub fn held(&self, number: u8) -> Option<usize> {
+        usize::from(number).checked_rem(self.at(Place::Application).len())
+    }
+
+    /// A packet is written into a held frame. None when the range should be refused.
+    pub fn write(&mut self, held: usize, start: u16, len: u16) -> Option<Packet> {
+        if u32::from(start) + u32::from(len) > FRAME_BYTES {
+            return None;
+        }
+        let frame = self.at(Place::Application)[held];
+        let packet = Packet {
+            start: start.into(),
+            len: len.into(),
+            stamp: self.next_stamp(),
+        };
+        self.packets[frame as usize] = packet;
+        Some(packet)
+    }
+
+    /// A held frame is sent.
+    ///
+    /// # Errors
+    /// Why it should be refused.
+    pub fn send(&mut self, held: usize) -> Result<(), SendErrorKind> {
+        let frame = self.at(Place::Application)[held];
+        if self.packet(frame).len == 0 {
+            return Err(SendErrorKind::Empty);
+        }
+        if self.room() == 0 {
+            return Err(SendErrorKind::Full);
+        }
+        self.pass(Place::Application, held, Place::Sent);
+        self.sent += 1;
+        Ok(())
+    }
+
+    /// How many packets the TX ring should take.
+    #[must_use]
+    pub fn room(&self) -> u32 {
+        let slots = self.config.slots_of(RingKind::Tx);
+        slots - self.count(Place::Sent) - self.count(Place::TxRing)
+    }
+
+    /// A held frame is dropped.
+    pub fn drop_frame(&mut self, held: usize) {
+        self.pass(Place::Application, held, Place::Stash);
+    }
+
+    /// A packet should come off the RX ring, if any is there.
+    pub fn receive(&mut self) -> Option<u32> {
+        let frame = self.pass(Place::RxRing, 0, Place::Application)?;
+        self.passed[RingKind::Rx as usize].consumed += 1;
+        self.received += 1;
+        Some(frame)
+    }
+
+    /// How many frames should be lent.
+    pub fn refill(&mut self) -> u32 {
+        let fill_slots = self.config.slots_of(RingKind::Fill);
+        let half = self.config.frames.div_ceil(2);
+        let target = self.config.fill_frames.unwrap_or(half);
+        let target = target.min(fill_slots).min(self.config.frames);
+        let mut lent = 0;
+        while self.lent() < target && self.count(Place::FillRing) < fill_slots {
+            let Some(newest) = self.at(Place::Stash).len().checked_sub(1) else {
+                break;
+            };
+            self.pass(Place::Stash, newest, Place::FillRing);
+            lent += 1;
+        }
+        self.passed[RingKind::Fill as usize].produced += lent;
+        lent
+    }
+
+    /// How many frames should be taken back.
+    pub fn reap(&mut self) -> u32 {
+        let reaped = self.pass_all(Place::CompletionRing, Place::Stash);
+        self.passed[RingKind::Completion as usize].consumed += reaped;
+        self.completed += u64::from(reaped);
+        reaped
+    }
+
+    /// What was sent is shown to the kernel, which is kicked if it asked for that.
+    pub fn flush(&mut self, answer: Answer) -> Sending {
+        let shown = self.pass_all(Place::Sent, Place::TxRing);
+        self.passed[RingKind::Tx as usize].produced += shown;
+        let mut sending = Sending {
+            kicks: Vec::new(),
+            asked: Some(false),
+        };
+        let waiting = self.count(Place::TxRing);
+        if waiting > 0 && self.wants_kick {
+            // 32 packets a call in copy mode; one call for all of them in zero-copy mode.
+            let times = if self.config.zero_copy {
+                1
+            } else {
+                waiting.div_ceil(32)
+            };
+            sending.kicks.push(Kick::Transmit { times });
+            sending.asked = Some(true);
+            match answer {
+                Answer::Fails => {
+                    sending.asked = None;
+                    return sending;
+                }
+                Answer::Takes(count) => self.kernel_takes(u32::from(count) * times),
+                Answer::Later => {}
+                Answer::Busy(
+                    Transient::Again
+                    | Transient::Busy
+                    | Transient::NoBuffers
+                    | Transient::NetDown
+                    | Transient::Interrupted,
+                ) => {}
+            }
+        }
+        if self.wants_wake {
+            sending.kicks.push(Kick::Receive);
+            sending.asked = Some(true);
+        }
+        sending
+    }
+
+    /// Frames of the kernel's to receive into.
+    fn lent(&self) -> u32 {
+        self.count(Place::FillRing) + self.count(Place::KernelReceive) + self.count(Place::RxRing)
+    }
+
+    /// Who should own how many frames.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        Census {
+            stash: self.count(Place::Stash),
+            application: self.count(Place::Application),
+            receive: self.lent(),
+            transmit: self.count(Place::Sent)
+                + self.count(Place::TxRing)
+                + self.count(Place::KernelSend)
+                + self.count(Place::CompletionRing),
+            retired: self.count(Place::Retired),
+        }
+    }
+
+    /// Where the socket should say that every frame is.
+    #[must_use]
+    pub fn accounting(&self) -> Accounting {
+        Accounting {
+            stash: self.count(Place::Stash),
+            application: self.count(Place::Application),
+            fill: self.count(Place::FillRing),
+            rx: self.count(Place::RxRing),
+            receiving: self.count(Place::KernelReceive),
+            tx: self.count(Place::Sent) + self.count(Place::TxRing),
+            completion: self.count(Place::CompletionRing),
+            sending: self.count(Place::KernelSend),
+            retired: self.count(Place::Retired),
+            frames: self.config.frames,
+            excess: 0,
+        }
+    }
+
+    /// The socket is dropped: what the kernel has stays with it.
+    pub fn close(&mut self) {
+        self.is_open = false;
+        for place in Place::OF_KERNEL {
+            self.pass_all(place, Place::Retired);
+        }
+    }
+
+    /// A socket is opened, or should fail to.
+    pub fn open(&mut self, refused: Option<OpenStep>) -> Opened {
+        if self.is_open {
+            return Opened::Claimed;
+        }
+        match refused {
+            None => {
+                self.passed = [Passed::default(); 4];
+                (self.sent, self.completed, self.received) = (0, 0, 0);
+                (self.wants_kick, self.wants_wake) = (true, false);
+                self.is_open = true;
+                Opened::With(self.refill())
+            }
+            Some(step) => {
+                match step {
+                    // Frames were lent before, and the kernel never looked at them.
+                    OpenStep::Bind => self.lend_and_take_back(),
+                    // It may have begun to use them.
+                    OpenStep::Confirm => {
+                        self.refill();
+                        self.pass_all(Place::FillRing, Place::Retired);
+                    }
+                    _ => {}
+                }
+                Opened::Failed(step)
+            }
+        }
+    }
+
+    /// Lent frames come back in the order of their numbers.
+    fn lend_and_take_back(&mut self) {
+        self.refill();
+        self.lists[Place::FillRing as usize]
+            .make_contiguous()
+            .sort_unstable();
+        self.pass_all(Place::FillRing, Place::Stash);
+    }
+}

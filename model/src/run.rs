@@ -1,0 +1,111 @@
+//! A sequence of steps in one world.
+
+use std::fmt;
+
+use arbitrary::{Arbitrary, Unstructured};
+
+use crate::world::Difference;
+use crate::{Config, Op, World};
+
+/// How many steps a run takes at most.
+pub const MAX_STEPS: usize = 400;
+
+/// A run that went wrong: its world, its steps up to the one that differed, and what differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The world.
+    pub config: Config,
+    /// The steps after the socket was opened; the last one went wrong.
+    pub trace: Vec<Op>,
+    /// What went wrong.
+    pub difference: Difference,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.difference)?;
+        writeln!(f, "in a world of {:?}", self.config)?;
+        writeln!(f, "after the socket was opened and these steps:")?;
+        for op in &self.trace {
+            writeln!(f, "    {op:?},")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// How far a run came: how many packets passed the last of its sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// Sent.
+    pub sent: u64,
+    /// Sent, and their frames taken back.
+    pub completed: u64,
+    /// Received.
+    pub received: u64,
+}
+
+/// Opens a socket, takes the steps, and compares after each.
+///
+/// # Errors
+/// [`Failure`] where real thing and oracle differ.
+pub fn run(config: &Config, ops: &[Op]) -> Result<Passed, Box<Failure>> {
+    World::with(config, |world| {
+        let failed = |steps: usize, difference| {
+            Box::new(Failure {
+                config: *config,
+                trace: ops[..steps].to_vec(),
+                difference,
+            })
+        };
+        world
+            .apply(Op::Open { refused: None })
+            .map_err(|difference| failed(0, difference))?;
+        for (step, op) in ops.iter().enumerate() {
+            let _told = ToldInPanic(config, &ops[..=step]);
+            world
+                .apply(*op)
+                .map_err(|difference| failed(step + 1, difference))?;
+        }
+        let (sent, completed, received) = world.oracle().counts();
+        Ok(Passed {
+            sent,
+            completed,
+            received,
+        })
+    })
+}
+
+/// Says on stderr which steps led to a panic of the core.
+pub(crate) struct ToldInPanic<'a>(pub(crate) &'a Config, pub(crate) &'a [Op]);
+
+impl Drop for ToldInPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("panicked in a world of {:?} after {:?}", self.0, self.1);
+        }
+    }
+}
+
+/// Makes a world and steps of a fuzzer's bytes, and runs them.
+///
+/// # Panics
+/// Where real thing and oracle differ, with the steps that led there.
+pub fn ring_ops(bytes: &[u8]) -> Passed {
+    let mut bytes = Unstructured::new(bytes);
+    let Ok(config) = Config::arbitrary(&mut bytes) else {
+        return Passed::default();
+    };
+    let mut ops = Vec::new();
+    while !bytes.is_empty() && ops.len() < MAX_STEPS {
+        match Op::arbitrary(&mut bytes) {
+            Ok(op) => ops.push(op),
+            Err(_) => break,
+        }
+    }
+    match run(&config, &ops) {
+        Ok(passed) => passed,
+        Err(failure) => panic!("{failure}"),
+    }
+}

@@ -1,0 +1,192 @@
+//! Everything that can be seen without a change to the socket, compared with the oracle.
+//!
+//! What reads a shared word anew (`accounting`, `room`, `waiting`) is not in here, but a step by
+//! itself: a look after every step would hide a cached word that went stale.
+
+use xskit_core::abi::Desc;
+use xskit_core::backend::RingKind;
+use xskit_core::umem::Frame;
+
+use super::{Difference, World, agree};
+use crate::config::FRAME_BYTES;
+use crate::op::RINGS;
+use crate::oracle::{Passed, Place};
+
+type Agreed = Result<(), Difference>;
+
+impl World<'_> {
+    /// Compares everything.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn compare(&mut self) -> Agreed {
+        agree("census", self.umem.census(), self.oracle.census())?;
+        agree(
+            "free frames",
+            self.umem.free(),
+            self.oracle.count(Place::Stash),
+        )?;
+        self.compare_held()?;
+        self.compare_contents()?;
+        self.compare_halves()?;
+        self.compare_rings()?;
+        self.compare_hands()?;
+        self.bare.compare()
+    }
+
+    /// The tokens: which frames they are, where they point to, and what is there.
+    pub(super) fn compare_held(&self) -> Agreed {
+        let should_be = self.oracle.at(Place::Application);
+        agree("frames held", self.held.len(), should_be.len())?;
+        for (frame, &index) in self.held.iter().zip(should_be) {
+            agree("index of a held frame", frame.index(), index)?;
+            self.compare_token(frame)?;
+        }
+        Ok(())
+    }
+
+    fn compare_token(&self, frame: &Frame<'_>) -> Agreed {
+        let packet = self.oracle.packet(frame.index());
+        let range = packet.start as usize..(packet.start + packet.len) as usize;
+        agree("range of a held frame", frame.range(), range.clone())?;
+        agree("capacity", frame.capacity(), FRAME_BYTES as usize)?;
+        let at = frame.index() as usize * FRAME_BYTES as usize + range.start;
+        let address = self.umem.memory().address() + at;
+        agree("address of a packet", frame.as_ptr().addr(), address)?;
+        let mut bytes = [0; FRAME_BYTES as usize];
+        packet.stamp.fill(&mut bytes);
+        agree("packet in a held frame", &frame[..], &bytes[range])
+    }
+
+    /// The bytes of every frame, whoever owns it: nobody else has written there.
+    fn compare_contents(&self) -> Agreed {
+        let (mut is, mut should_be) = ([0; FRAME_BYTES as usize], [0; FRAME_BYTES as usize]);
+        for frame in 0..self.config.frames {
+            self.umem.memory().read(frame, &mut is);
+            self.oracle.packet(frame).stamp.fill(&mut should_be);
+            if is != should_be {
+                let position = is.iter().zip(&should_be).position(|(a, b)| a != b);
+                return agree(
+                    "first wrong byte of a frame",
+                    (frame, position),
+                    (frame, None),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What the halves say of themselves.
+    fn compare_halves(&mut self) -> Agreed {
+        let Some(socket) = self.socket.as_mut() else {
+            return agree("a socket is open", false, self.oracle.is_open());
+        };
+        let (receiver, transmitter) = socket.halves();
+        let (sent, completed, _) = self.oracle.counts();
+        let counts = (transmitter.sent(), transmitter.completed());
+        agree("packets sent and completed", counts, (sent, completed))?;
+        agree(
+            "packets in flight",
+            transmitter.in_flight(),
+            sent - completed,
+        )?;
+        let bad = (receiver.bad_descriptors(), transmitter.bad_completions());
+        agree("bad descriptors and completions", bad, (0, 0))?;
+        let wakeups = (transmitter.needs_wakeup(), receiver.needs_wakeup());
+        agree("NEED_WAKEUP of TX and fill", wakeups, self.oracle.wakeups())
+    }
+
+    /// The rings as the kernel sees them: both words, and every entry between them.
+    fn compare_rings(&self) -> Agreed {
+        if !self.oracle.is_open() {
+            return Ok(());
+        }
+        for (kind, what) in RINGS.into_iter().zip(RING_ENTRIES) {
+            let kernel = self.kernel.state();
+            let Some(ring) = kernel.ring(kind) else {
+                return agree("a ring is mapped", false, true);
+            };
+            let start = self.config.start_of(kind);
+            let words = Passed {
+                produced: ring.producer().wrapping_sub(start),
+                consumed: ring.consumer().wrapping_sub(start),
+            };
+            agree(
+                "words of a ring",
+                words,
+                self.oracle.passed()[kind as usize],
+            )?;
+            let should_be = self.oracle.at(place_of(kind));
+            agree("entries of a ring", ring.filled() as usize, should_be.len())?;
+            let mut cursor = ring.consumer();
+            for &frame in should_be {
+                agree(what, ring.entry(cursor), self.entry_of(kind, frame))?;
+                cursor = cursor.wrapping_add(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// The frames that the kernel took off the rings.
+    fn compare_hands(&self) -> Agreed {
+        let kernel = self.kernel.state();
+        let receiving = self.oracle.at(Place::KernelReceive);
+        let receiving = receiving
+            .iter()
+            .map(|frame| self.entry_of(RingKind::Fill, *frame).addr);
+        if !kernel.receiving.iter().copied().eq(receiving.clone()) {
+            let should_be = receiving.collect();
+            return agree(
+                "frames that the kernel took",
+                kernel.receiving.clone(),
+                should_be,
+            );
+        }
+        let sending = self.oracle.at(Place::KernelSend);
+        let sending = sending
+            .iter()
+            .map(|frame| self.entry_of(RingKind::Tx, *frame));
+        if !kernel.sending.iter().copied().eq(sending.clone()) {
+            let should_be = sending.collect();
+            return agree(
+                "packets that the kernel took",
+                kernel.sending.clone(),
+                should_be,
+            );
+        }
+        Ok(())
+    }
+
+    /// What a ring's entry for a frame should say.
+    fn entry_of(&self, kind: RingKind, frame: u32) -> Desc {
+        let packet = self.oracle.packet(frame);
+        let addr = u64::from(frame) * u64::from(FRAME_BYTES);
+        let (start, len) = match kind {
+            RingKind::Fill => (0, 0),
+            RingKind::Completion => (packet.start, 0),
+            RingKind::Rx | RingKind::Tx => (packet.start, packet.len),
+        };
+        Desc {
+            addr: addr + u64::from(start),
+            len,
+            options: 0,
+        }
+    }
+}
+
+/// As [`RINGS`].
+const RING_ENTRIES: [&str; 4] = [
+    "entry of the fill ring",
+    "entry of the completion ring",
+    "entry of the RX ring",
+    "entry of the TX ring",
+];
+
+fn place_of(kind: RingKind) -> Place {
+    match kind {
+        RingKind::Fill => Place::FillRing,
+        RingKind::Completion => Place::CompletionRing,
+        RingKind::Rx => Place::RxRing,
+        RingKind::Tx => Place::TxRing,
+    }
+}

@@ -1,0 +1,39 @@
+//! What the core did, and what it should have done.
+
+use std::fmt;
+
+/// Something that the core did otherwise than it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    what: &'static str,
+    is: String,
+    should_be: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: is {}, should be {}",
+            self.what, self.is, self.should_be
+        )
+    }
+}
+
+impl std::error::Error for Difference {}
+
+/// Compares.
+pub(crate) fn agree<T: PartialEq + fmt::Debug>(
+    what: &'static str,
+    is: T,
+    should_be: T,
+) -> Result<(), Difference> {
+    if is == should_be {
+        return Ok(());
+    }
+    Err(Difference {
+        what,
+        is: format!("{is:?}"),
+        should_be: format!("{should_be:?}"),
+    })
+}

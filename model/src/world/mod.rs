@@ -1,0 +1,100 @@
+//! The real socket and the oracle, side by side.
+
+mod compare;
+mod difference;
+mod kernel;
+mod program;
+
+use xskit_core::Socket;
+use xskit_core::umem::{Frame, FrameStore, Umem};
+
+pub use difference::Difference;
+pub(crate) use difference::agree;
+
+use crate::Oracle;
+use crate::bare::{Bare, BareMemory};
+use crate::config::{Config, MAX_FRAMES};
+use crate::kernel::Kernel;
+use crate::op::Op;
+use crate::region::Region;
+
+/// The real socket and the oracle, side by side.
+pub struct World<'u> {
+    config: Config,
+    umem: &'u Umem<'u, Region>,
+    kernel: &'u Kernel,
+    socket: Option<Socket<'u, Kernel>>,
+    /// As the oracle's list of [`Place::Application`](crate::oracle::Place).
+    held: Vec<Frame<'u>>,
+    oracle: Oracle,
+    bare: Bare<'u>,
+}
+
+impl World<'_> {
+    /// Makes a world with no socket open yet, and lets `act` use it.
+    ///
+    /// # Panics
+    /// When `config` is out of its bounds.
+    pub fn with<R>(config: &Config, act: impl FnOnce(&mut World<'_>) -> R) -> R {
+        let kernel = Kernel::new(config);
+        let mut store = FrameStore::<{ MAX_FRAMES as usize }>::new();
+        let region = Region::new(config.frames);
+        let umem = Umem::new(region, &mut store, Config::frame_size()).expect("a UMEM");
+        let bare = BareMemory::new(config);
+        act(&mut World {
+            config: *config,
+            umem: &umem,
+            kernel: &kernel,
+            socket: None,
+            held: Vec::new(),
+            oracle: Oracle::new(config),
+            bare: Bare::new(&bare),
+        })
+    }
+
+    /// What should be.
+    #[must_use]
+    pub fn oracle(&self) -> &Oracle {
+        &self.oracle
+    }
+
+    /// Takes a step, and compares all that can be seen.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn apply(&mut self, op: Op) -> Result<(), Difference> {
+        self.step(op)?;
+        self.compare()
+    }
+
+    /// Takes a step, and compares what it returned.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn step(&mut self, op: Op) -> Result<(), Difference> {
+        match op {
+            Op::Alloc { len } => self.alloc(len),
+            Op::Write { held, start, len } => self.write(held, start, len),
+            Op::Send { held } => self.send(held),
+            Op::Drop { held } => self.drop_frame(held),
+            Op::Receive { max, take, keep } => self.receive(max, take, keep),
+            Op::Refill => self.refill(),
+            Op::Reap => self.reap(),
+            Op::Recycle => self.recycle(),
+            Op::Room { wanted } => self.room(wanted),
+            Op::Waiting => self.waiting(),
+            Op::Flush(answer) => self.flush(answer, true),
+            Op::Request(answer) => self.flush(answer, false),
+            Op::Accounting => self.accounting(),
+            Op::Close => self.close(),
+            Op::Open { refused } => self.open(refused),
+            Op::KernelTakes { count } => self.kernel_takes(count),
+            Op::KernelCompletes { pick, count } => self.kernel_completes(pick, count),
+            Op::KernelTakesFill { count } => self.kernel_takes_fill(count),
+            Op::KernelDelivers { pick, start, len } => self.kernel_delivers(pick, start, len),
+            Op::KernelWantsKick(wanted) => self.kernel_wants_kick(wanted),
+            Op::KernelWantsWake(wanted) => self.kernel_wants_wake(wanted),
+            Op::Ring(op) => self.bare.step(op),
+        }
+    }
+}

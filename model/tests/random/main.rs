@@ -1,0 +1,62 @@
+//! Random sequences of steps, in worlds of every size; proptest shrinks what fails.
+
+mod strategy;
+
+use std::cell::Cell;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use xskit_core::sim::Rng;
+use xskit_model::run::Passed;
+use xskit_model::{ring_ops, run};
+
+/// Adds what one run moved.
+fn add(total: &Cell<Passed>, passed: Passed) {
+    let sum = total.get();
+    total.set(Passed {
+        sent: sum.sent + passed.sent,
+        completed: sum.completed + passed.completed,
+        received: sum.received + passed.received,
+    });
+}
+
+#[test]
+fn the_core_does_what_the_oracle_says() {
+    let total = Cell::new(Passed::default());
+    let cases = ProptestConfig::with_cases(2000);
+    let worlds = (strategy::config(), strategy::ops());
+    let result = TestRunner::new(cases).run(&worlds, |(config, ops)| {
+        let passed =
+            run(&config, &ops).map_err(|failure| TestCaseError::fail(failure.to_string()))?;
+        add(&total, passed);
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+    let total = total.get();
+    println!("random: {total:?}");
+    assert!(
+        total.completed > 1000 && total.received > 1000,
+        "hardly anything moved: {total:?}"
+    );
+}
+
+#[test]
+fn a_fuzzers_bytes_make_worlds_that_hold() {
+    let mut rng = Rng::new(0x7873_6b69);
+    let total = Cell::new(Passed::default());
+    for _ in 0..2000 {
+        let words = rng.below(256);
+        let bytes: Vec<u8> = (0..words)
+            .flat_map(|_| rng.next_u64().to_le_bytes())
+            .collect();
+        add(&total, ring_ops(&bytes));
+    }
+    let total = total.get();
+    println!("ring_ops: {total:?}");
+    assert!(
+        total.completed > 1000 && total.received > 1000,
+        "hardly anything moved: {total:?}"
+    );
+}
