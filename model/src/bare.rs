@@ -1,6 +1,7 @@
 //! One ring with the core at both ends and no socket around it, beside an oracle of its own.
 
 use std::collections::VecDeque;
+use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use xskit_core::backend::RingKind;
@@ -8,7 +9,7 @@ use xskit_core::ring::{AddressSlot, Consumer, Full, Producer, RingMemory};
 
 use crate::config::Config;
 use crate::op::RingOp;
-use crate::world::{Difference, agree};
+use crate::world::{Difference, RingWords, agree};
 
 /// What both ends share.
 #[derive(Debug)]
@@ -140,6 +141,23 @@ impl<'m> Bare<'m> {
         let should_be = self.shown.pop_front();
         self.taken += u32::from(should_be.is_some());
         agree("pop", self.consumer.pop(), should_be)
+    }
+
+    /// The shared words, and how many values are written and taken.
+    pub(crate) fn words(&self) -> (RingWords, u32, u32) {
+        let [producer, consumer] =
+            [&self.memory.producer, &self.memory.consumer].map(|word| word.load(Ordering::Relaxed));
+        let words = RingWords {
+            producer,
+            consumer,
+            slots: self.memory.slots.len() as u32,
+        };
+        (words, self.written.len() as u32, self.taken)
+    }
+
+    /// Both ends, as their `Debug` shows them.
+    pub(crate) fn write(&self, text: &mut String) -> fmt::Result {
+        write!(text, "{:?}{:?}", self.producer, self.consumer)
     }
 
     pub(crate) fn compare(&self) -> Result<(), Difference> {

@@ -22,7 +22,7 @@ pub mod op;
 pub mod oracle;
 mod region;
 pub mod run;
-//pub mod search;
+pub mod search;
 mod stamp;
 pub mod world;
 

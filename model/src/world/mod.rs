@@ -4,12 +4,14 @@ mod compare;
 mod difference;
 mod kernel;
 mod program;
+mod words;
 
 use xskit_core::Socket;
 use xskit_core::umem::{Frame, FrameStore, Umem};
 
 pub use difference::Difference;
 pub(crate) use difference::agree;
+pub(crate) use words::RingWords;
 
 use crate::Oracle;
 use crate::bare::{Bare, BareMemory};

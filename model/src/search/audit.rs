@@ -1,0 +1,36 @@
+//! Looks at what a state has inside, by steps that end it.
+
+use crate::op::Answer;
+use crate::world::Difference;
+use crate::{Op, World};
+
+/// Compares what only shows later: what the cursors say, the order of the stash, and how many
+/// frames the core believes to have lent. Every packet is taken, every frame brought back.
+pub(super) fn audit(world: &mut World<'_>) -> Result<(), Difference> {
+    const ALL: u8 = u8::MAX;
+    let before = [
+        Op::Accounting,
+        Op::Waiting,
+        Op::Receive {
+            max: ALL,
+            take: ALL,
+            keep: true,
+        },
+        Op::Reap,
+        Op::KernelTakesFill { count: ALL },
+        Op::Flush(Answer::Takes(ALL)),
+        Op::Room { wanted: ALL },
+    ];
+    before.into_iter().try_for_each(|op| world.step(op))?;
+    for _ in 0..world.oracle().at(crate::oracle::Place::Application).len() {
+        world.step(Op::Drop { held: 0 })?;
+    }
+    world.step(Op::Refill)?;
+    world.step(Op::Accounting)?;
+    while world.oracle().count(crate::oracle::Place::Stash) > 0 {
+        world.step(Op::Alloc { len: 0 })?;
+    }
+    world.step(Op::Alloc { len: 0 })?;
+    world.step(Op::Close)?;
+    world.compare()
+}

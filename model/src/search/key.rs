@@ -1,0 +1,144 @@
+//! What of a state decides all that can follow, as a number.
+//!
+//! Two states with one key behave alike from then on, so the search looks at one of them. A key is
+//! made of:
+//!
+//! - **Which frames are where, in order, without their names.** A frame is a number that the core
+//!   shifts, masks and compares with others for being the same, so that renaming the frames renames
+//!   what happens and changes nothing else. Every frame is in exactly one ordered list, so the
+//!   lists' lengths and the packets' ranges, in order, are a state up to names. What is written in a
+//!   frame nobody looks at but the oracle.
+//! - **The words and cursors of every ring**, the core's own ones among them, as its `Debug` shows
+//!   them: a cached word that is stale is a state of its own. Only differences between a ring's
+//!   cursors, the slot that one stands on, and the wrap at 2^32 can matter: before the wrap the
+//!   place is kept exactly, after it as the slot.
+//! - The two NEED_WAKEUP flags, and whether a socket is open.
+//!
+//! What is in the stash, how many frames the core believes to have lent, and the counters are
+//! compared with the oracle in every state that the search comes to (the audit), so they can't
+//! differ where the lists are the same.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::World;
+use crate::oracle::Place;
+use crate::world::RingWords;
+
+/// A state up to what can't matter. 128 bits of hash: among 2^25 states two would share one by
+/// chance once in 2^79 searches.
+pub(super) type Key = u128;
+
+/// The lists in the order of which frames are told apart.
+const PLACES: [Place; Place::COUNT] = [
+    Place::Stash,
+    Place::Application,
+    Place::FillRing,
+    Place::KernelReceive,
+    Place::RxRing,
+    Place::Sent,
+    Place::TxRing,
+    Place::KernelSend,
+    Place::CompletionRing,
+    Place::Retired,
+];
+
+/// The socket's rings, as the names of their types stand in its `Debug`, by [`RINGS`](crate::op::RINGS).
+const ROLES: [&str; 4] = ["FillRing(", "CompletionRing(", "RxRing(", "TxRing("];
+
+/// Reused between states.
+#[derive(Default)]
+pub(super) struct KeyMaker {
+    text: String,
+    parts: Vec<u32>,
+}
+
+impl KeyMaker {
+    pub(super) fn key(&mut self, world: &mut World<'_>) -> Key {
+        self.parts.clear();
+        self.lists(world);
+        let (wants_kick, wants_wake) = world.oracle().wakeups();
+        let flags = [world.oracle().is_open(), wants_kick, wants_wake];
+        self.parts.extend(flags.map(u32::from));
+        self.rings(world);
+        self.bare_ring(world);
+        hash(&self.parts)
+    }
+
+    fn lists(&mut self, world: &World<'_>) {
+        let oracle = world.oracle();
+        for place in PLACES {
+            self.parts.push(oracle.count(place));
+            // A range that is set anew before anybody looks is no part of the state.
+            if !matches!(place, Place::Stash | Place::FillRing | Place::KernelReceive) {
+                for frame in oracle.at(place) {
+                    let packet = oracle.packet(*frame);
+                    self.parts.extend([packet.start, packet.len]);
+                }
+            }
+        }
+    }
+
+    fn rings(&mut self, world: &World<'_>) {
+        let Some(words) = world.ring_words() else {
+            return;
+        };
+        self.text.clear();
+        let _never_fails = world.write_socket(&mut self.text);
+        for (words, role) in words.iter().zip(ROLES) {
+            let own = self.text.split_once(role).map_or("", |(_, rest)| rest);
+            let own = own.split(ROLES_END).next().unwrap_or_default();
+            add_ring(&mut self.parts, words, own);
+        }
+    }
+
+    fn bare_ring(&mut self, world: &World<'_>) {
+        let (words, pushed, popped) = world.bare_words();
+        self.parts.extend([pushed, popped]);
+        self.text.clear();
+        let _never_fails = world.write_bare(&mut self.text);
+        add_ring(&mut self.parts, &words, &self.text);
+    }
+}
+
+/// A ring's `Debug` ends where that of its half goes on.
+const ROLES_END: &str = "})";
+
+/// The ring's shared words, and the cursors that `own` shows.
+fn add_ring(parts: &mut Vec<u32>, words: &RingWords, own: &str) {
+    let first = parts.len();
+    parts.extend([words.producer, words.consumer]);
+    parts.extend(cursors(own));
+    assert!(
+        parts.len() > first + 2,
+        "no cursor is shown in {own:?}: the key would take states for one that differ"
+    );
+    let ring = &mut parts[first..];
+    // As signed numbers, counters that start just under 2^32 pass from below zero to above it.
+    let lowest = ring.iter().map(|word| *word as i32).min().unwrap_or(0);
+    for word in ring {
+        *word = word.wrapping_sub(lowest as u32);
+    }
+    let before_wrap = u32::from(lowest < 0);
+    let place = if lowest < 0 {
+        lowest as u32
+    } else {
+        lowest as u32 % words.slots
+    };
+    parts.extend([before_wrap, place]);
+}
+
+/// The numbers that stand as `Cursor(n)`.
+fn cursors(text: &str) -> impl Iterator<Item = u32> {
+    text.split("Cursor(")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next()?.parse().ok())
+}
+
+fn hash(parts: &[u32]) -> Key {
+    let half = |salt: u64| {
+        let mut hasher = DefaultHasher::new();
+        (salt, parts).hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(1) << 64 | half(2)
+}
