@@ -1,7 +1,7 @@
 //! One ring with the core at both ends and no socket around it, beside an oracle of its own.
 
 use std::collections::VecDeque;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use xskit_core::backend::RingKind;
@@ -156,7 +156,7 @@ impl<'m> Bare<'m> {
     }
 
     /// Both ends, as their `Debug` shows them.
-    pub(crate) fn write(&self, text: &mut String) -> fmt::Result {
+    pub(crate) fn write(&self, text: &mut impl fmt::Write) -> fmt::Result {
         write!(text, "{:?}{:?}", self.producer, self.consumer)
     }
 

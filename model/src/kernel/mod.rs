@@ -87,9 +87,7 @@ impl State {
         let Some(tx) = self.rings[RingKind::Tx as usize].as_ref() else {
             return 0;
         };
-        for _ in 0..count {
-            self.sending.extend(tx.take());
-        }
+        self.sending.extend((0..count).map_while(|_| tx.take()));
         tx.filled()
     }
 
@@ -116,9 +114,8 @@ impl State {
         let Some(fill) = self.rings[RingKind::Fill as usize].as_ref() else {
             return;
         };
-        for _ in 0..count {
-            self.receiving.extend(fill.take().map(|desc| desc.addr));
-        }
+        let frames = (0..count).map_while(|_| fill.take());
+        self.receiving.extend(frames.map(|desc| desc.addr));
     }
 
     /// Puts a packet in a frame at hand on the RX ring. False when the ring is full, or there is

@@ -20,9 +20,10 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::World;
+use super::cursors::Cursors;
 use crate::oracle::Place;
 use crate::world::RingWords;
+use crate::{Oracle, World};
 
 /// A state up to what can't matter. 128 bits of hash: among 2^25 states two would share one by
 /// chance once in 2^79 searches.
@@ -42,30 +43,37 @@ const PLACES: [Place; Place::COUNT] = [
     Place::Retired,
 ];
 
-/// The socket's rings, as the names of their types stand in its `Debug`, by [`RINGS`](crate::op::RINGS).
-const ROLES: [&str; 4] = ["FillRing(", "CompletionRing(", "RxRing(", "TxRing("];
-
-/// Reused between states.
-#[derive(Default)]
+/// Makes keys; what it holds is reused between states.
 pub(super) struct KeyMaker {
-    text: String,
+    cursors: Cursors,
     parts: Vec<u32>,
+    /// Whether the bare ring takes part; otherwise it stays as it was made.
+    has_bare_ring: bool,
 }
 
 impl KeyMaker {
-    pub(super) fn key(&mut self, world: &mut World<'_>) -> Key {
+    pub(super) fn new(has_bare_ring: bool) -> Self {
+        Self {
+            cursors: Cursors::default(),
+            parts: Vec::new(),
+            has_bare_ring,
+        }
+    }
+
+    pub(super) fn key(&mut self, world: &World<'_>) -> Key {
         self.parts.clear();
-        self.lists(world);
+        self.lists(world.oracle());
         let (wants_kick, wants_wake) = world.oracle().wakeups();
         let flags = [world.oracle().is_open(), wants_kick, wants_wake];
         self.parts.extend(flags.map(u32::from));
         self.rings(world);
-        self.bare_ring(world);
+        if self.has_bare_ring {
+            self.bare_ring(world);
+        }
         hash(&self.parts)
     }
 
-    fn lists(&mut self, world: &World<'_>) {
-        let oracle = world.oracle();
+    fn lists(&mut self, oracle: &Oracle) {
         for place in PLACES {
             self.parts.push(oracle.count(place));
             // A range that is set anew before anybody looks is no part of the state.
@@ -82,56 +90,38 @@ impl KeyMaker {
         let Some(words) = world.ring_words() else {
             return;
         };
-        self.text.clear();
-        let _never_fails = world.write_socket(&mut self.text);
-        for (words, role) in words.iter().zip(ROLES) {
-            let own = self.text.split_once(role).map_or("", |(_, rest)| rest);
-            let own = own.split(ROLES_END).next().unwrap_or_default();
-            add_ring(&mut self.parts, words, own);
+        self.cursors.clear();
+        // The sink never fails.
+        let _ = world.write_socket(&mut self.cursors);
+        for (ring, words) in words.iter().enumerate() {
+            add_ring(&mut self.parts, words, self.cursors.of(ring));
         }
     }
 
     fn bare_ring(&mut self, world: &World<'_>) {
         let (words, pushed, popped) = world.bare_words();
         self.parts.extend([pushed, popped]);
-        self.text.clear();
-        let _never_fails = world.write_bare(&mut self.text);
-        add_ring(&mut self.parts, &words, &self.text);
+        self.cursors.clear();
+        let _ = world.write_bare(&mut self.cursors);
+        add_ring(&mut self.parts, &words, self.cursors.of(0));
     }
 }
 
-/// A ring's `Debug` ends where that of its half goes on.
-const ROLES_END: &str = "})";
-
-/// The ring's shared words, and the cursors that `own` shows.
-fn add_ring(parts: &mut Vec<u32>, words: &RingWords, own: &str) {
+/// A ring's shared words, and the core's own cursors.
+fn add_ring(parts: &mut Vec<u32>, words: &RingWords, own: &[u32]) {
     let first = parts.len();
     parts.extend([words.producer, words.consumer]);
-    parts.extend(cursors(own));
-    assert!(
-        parts.len() > first + 2,
-        "no cursor is shown in {own:?}: the key would take states for one that differ"
-    );
+    parts.extend(own);
     let ring = &mut parts[first..];
     // As signed numbers, counters that start just under 2^32 pass from below zero to above it.
     let lowest = ring.iter().map(|word| *word as i32).min().unwrap_or(0);
     for word in ring {
         *word = word.wrapping_sub(lowest as u32);
     }
-    let before_wrap = u32::from(lowest < 0);
-    let place = if lowest < 0 {
-        lowest as u32
-    } else {
-        lowest as u32 % words.slots
-    };
-    parts.extend([before_wrap, place]);
-}
-
-/// The numbers that stand as `Cursor(n)`.
-fn cursors(text: &str) -> impl Iterator<Item = u32> {
-    text.split("Cursor(")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next()?.parse().ok())
+    let is_before_wrap = lowest < 0;
+    let slot = lowest as u32 % words.slots;
+    let place = if is_before_wrap { lowest as u32 } else { slot };
+    parts.extend([u32::from(is_before_wrap), place]);
 }
 
 fn hash(parts: &[u32]) -> Key {

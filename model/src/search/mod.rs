@@ -4,6 +4,7 @@
 //! worlds are small, and cheap to make.
 
 mod audit;
+mod cursors;
 mod key;
 
 use std::collections::HashSet;
@@ -62,7 +63,7 @@ pub fn explore(
         alphabet,
         seen: HashSet::new(),
         states: Vec::new(),
-        keys: KeyMaker::default(),
+        keys: KeyMaker::new(alphabet.iter().any(|op| matches!(op, Op::Ring(_)))),
         steps: 0,
     };
     search.visit(&mut [], State { before: 0, step: 0 })?;

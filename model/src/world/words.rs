@@ -1,6 +1,6 @@
 //! What the search needs to know of the rings to tell states apart.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use super::World;
 use crate::op::RINGS;
@@ -38,12 +38,12 @@ impl World<'_> {
     }
 
     /// Everything that the socket has, as its `Debug` shows it.
-    pub(crate) fn write_socket(&self, text: &mut String) -> fmt::Result {
+    pub(crate) fn write_socket(&self, text: &mut impl fmt::Write) -> fmt::Result {
         write!(text, "{:?}", self.socket)
     }
 
     /// Both ends of the bare ring, as their `Debug` shows them.
-    pub(crate) fn write_bare(&self, text: &mut String) -> fmt::Result {
+    pub(crate) fn write_bare(&self, text: &mut impl fmt::Write) -> fmt::Result {
         self.bare.write(text)
     }
 }

@@ -1,0 +1,85 @@
+//! The core's own cursors, out of its `Debug`.
+
+use std::fmt;
+
+use crate::op::RINGS;
+
+/// The names of the rings' types, by [`RINGS`].
+const ROLES: [&str; 4] = ["FillRing", "CompletionRing", "RxRing", "TxRing"];
+
+/// Listens to what `Debug` says of rings, and remembers the numbers that stand as `Cursor(n)`.
+///
+/// A ring's cursors are private, and the core shows them only this way. Nothing else is kept, so no
+/// text is built.
+#[derive(Debug, Default)]
+pub(super) struct Cursors {
+    /// By ring; a bare ring, that of no role, counts as the first.
+    found: [Vec<u32>; RINGS.len()],
+    ring: usize,
+    /// How much of `Cursor(` was said just now.
+    heard: u8,
+}
+
+impl Cursors {
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.found.iter_mut().for_each(Vec::clear);
+        self.ring = 0;
+        self.heard = 0;
+    }
+
+    /// The cursors of one ring, in the order in which they were said.
+    ///
+    /// # Panics
+    /// When there are none: states that differ would look alike.
+    pub(super) fn of(&self, ring: usize) -> &[u32] {
+        let found = &self.found[ring];
+        assert!(
+            !found.is_empty(),
+            "the core's Debug shows no Cursor(n) of ring {ring}"
+        );
+        found
+    }
+}
+
+impl fmt::Write for Cursors {
+    fn write_str(&mut self, said: &str) -> fmt::Result {
+        if let Some(ring) = ROLES.iter().position(|role| *role == said) {
+            self.ring = ring;
+        }
+        self.heard = match (self.heard, said) {
+            (_, "Cursor") => 1,
+            (1, "(") => 2,
+            (2, number) => {
+                self.found[self.ring].extend(number.parse::<u32>());
+                0
+            }
+            _ => 0,
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::sync::atomic::AtomicU32;
+
+    use xskit_core::ring::{AddressSlot, FillRing, RingMemory};
+
+    use super::Cursors;
+
+    #[test]
+    fn hears_the_cursors_of_a_ring() {
+        let words = [7, 6, 0].map(AtomicU32::new);
+        let slots: [AddressSlot; 4] = Default::default();
+        let memory = RingMemory::new(&words[0], &words[1], &words[2], &slots).expect("a ring");
+        let mut cursors = Cursors::default();
+        write!(cursors, "{:?}", FillRing::new(memory)).expect("no error is made");
+        let mut found = cursors.of(0).to_vec();
+        found.sort_unstable();
+        assert_eq!(found, [7, 7, 10], "next, committed, and the limit");
+        cursors.clear();
+        assert!(std::panic::catch_unwind(move || cursors.of(0).len()).is_err());
+    }
+}

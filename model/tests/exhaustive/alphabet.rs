@@ -1,0 +1,87 @@
+//! The steps that searches choose from.
+
+use xskit_model::Op;
+use xskit_model::op::{Answer, OpenStep, RingOp, Transient};
+
+const fn receive(max: u8, take: u8, keep: bool) -> Op {
+    Op::Receive { max, take, keep }
+}
+
+const fn deliver(pick: u8, start: u16) -> Op {
+    let len = 60;
+    Op::KernelDelivers { pick, start, len }
+}
+
+/// One packet looks like another; every one is sent, dropped and completed in any order.
+pub(crate) const CYCLE: &[Op] = &[
+    Op::Alloc { len: 60 },
+    Op::Send { held: 0 },
+    Op::Send { held: 1 },
+    Op::Drop { held: 0 },
+    Op::Drop { held: 1 },
+    receive(1, 1, true),
+    receive(4, 4, true),
+    receive(4, 1, false),
+    Op::Refill,
+    Op::Reap,
+    Op::Recycle,
+    Op::Room { wanted: 1 },
+    Op::Room { wanted: 4 },
+    Op::Waiting,
+    Op::Flush(Answer::Later),
+    Op::Flush(Answer::Takes(1)),
+    Op::Accounting,
+    Op::KernelTakes { count: 1 },
+    Op::KernelCompletes { pick: 0, count: 1 },
+    Op::KernelCompletes { pick: 1, count: 1 },
+    Op::KernelTakesFill { count: 1 },
+    deliver(0, 0),
+    deliver(1, 0),
+];
+
+/// That, and packets of another place, empty ones, wake-ups, kicks that fail, sockets closed and
+/// opened again.
+pub(crate) fn everything() -> Vec<Op> {
+    let mut ops = CYCLE.to_vec();
+    ops.extend([
+        Op::Alloc { len: 0 },
+        Op::Write {
+            held: 0,
+            start: 2000,
+            len: 49,
+        },
+        deliver(0, 256),
+        receive(4, 0, true),
+        Op::KernelWantsKick(false),
+        Op::KernelWantsKick(true),
+        Op::KernelWantsWake(false),
+        Op::KernelWantsWake(true),
+        Op::Request(Answer::Later),
+        Op::Flush(Answer::Fails),
+        Op::Close,
+        Op::Open { refused: None },
+    ]);
+    ops.extend(Transient::ALL.map(|transient| Op::Flush(Answer::Busy(transient))));
+    ops.extend(
+        [OpenStep::Create, OpenStep::Bind, OpenStep::Confirm].map(|step| Op::Open {
+            refused: Some(step),
+        }),
+    );
+    ops
+}
+
+/// Both ends of a bare ring.
+pub(crate) const BARE_RING: &[Op] = &[
+    Op::Ring(RingOp::Reserve(1)),
+    Op::Ring(RingOp::Reserve(4)),
+    Op::Ring(RingOp::Push(1)),
+    Op::Ring(RingOp::Push(4)),
+    Op::Ring(RingOp::Commit),
+    Op::Ring(RingOp::Outstanding),
+    Op::Ring(RingOp::Peek(1)),
+    Op::Ring(RingOp::Peek(4)),
+    Op::Ring(RingOp::Pop(1)),
+    Op::Ring(RingOp::Pop(4)),
+    Op::Ring(RingOp::Release),
+    Op::Ring(RingOp::Available),
+];

@@ -1,0 +1,98 @@
+//! The worlds to search.
+
+use xskit_model::{Config, Op};
+
+use crate::alphabet::{BARE_RING, CYCLE, everything};
+
+/// A search to do.
+pub(crate) struct Space {
+    pub(crate) config: Config,
+    pub(crate) steps: &'static str,
+    pub(crate) alphabet: Vec<Op>,
+}
+
+impl Space {
+    fn new(config: Config, steps: &'static str, alphabet: &[Op]) -> Self {
+        Self {
+            config,
+            steps,
+            alphabet: alphabet.to_vec(),
+        }
+    }
+}
+
+/// So many before 2^32.
+const fn before_wrap(count: u32) -> u32 {
+    count.wrapping_neg()
+}
+
+/// Worlds so small that a search comes to an end.
+pub(crate) fn closing() -> Vec<Space> {
+    let mut spaces = Vec::new();
+    for (slots, before) in [(1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (4, 2), (4, 5)] {
+        let config = Config::even(1, slots, before_wrap(before));
+        spaces.push(Space::new(config, "bare ring", BARE_RING));
+    }
+    let cycles = [
+        (1, 1, 1),
+        (1, 1, 2),
+        (2, 1, 1),
+        (2, 1, 2),
+        (3, 1, 1),
+        (3, 1, 2),
+        (1, 2, 1),
+        (1, 2, 2),
+        (2, 2, 1),
+        (2, 2, 2),
+        (3, 2, 0),
+        (1, 4, 2),
+    ];
+    for (frames, slots, before) in cycles {
+        let config = Config::even(frames, slots, before_wrap(before));
+        spaces.push(Space::new(config, "cycle", CYCLE));
+    }
+    for (frames, slots, before) in [(1, 1, 1), (2, 1, 1)] {
+        let config = Config::even(frames, slots, before_wrap(before));
+        spaces.push(Space::new(config, "everything", &everything()));
+    }
+    // Every frame lent, none lent, and rings of different sizes that wrap at different times.
+    for (fill_frames, slots, before) in [
+        (2, [2, 1, 1, 1], [2, 0, 0, 0]),
+        (0, [1, 1, 1, 2], [0, 0, 0, 2]),
+        (1, [1, 2, 1, 2], [0, 2, 0, 1]),
+        (2, [2, 1, 2, 1], [1, 0, 2, 0]),
+    ] {
+        let config = Config {
+            slots,
+            starts: before.map(before_wrap),
+            fill_frames: Some(fill_frames),
+            ..Config::even(2, 1, 0)
+        };
+        spaces.push(Space::new(config, "cycle", CYCLE));
+    }
+    spaces
+}
+
+/// Worlds that are searched as deep as the time allows, the smallest first.
+pub(crate) fn open_ended() -> Vec<Space> {
+    let mut spaces = Vec::new();
+    for (frames, slots, before) in [(2, 2, 1), (6, 4, 5)] {
+        let config = Config::even(frames, slots, before_wrap(before));
+        spaces.push(Space::new(config, "everything", &everything()));
+    }
+    let cycles = [
+        (3, 2, 2),
+        (4, 1, 5),
+        (6, 1, 2),
+        (4, 2, 2),
+        (6, 2, 5),
+        (3, 4, 1),
+        (4, 4, 2),
+        (6, 4, 5),
+    ];
+    for (frames, slots, before) in cycles {
+        let config = Config::even(frames, slots, before_wrap(before));
+        spaces.push(Space::new(config, "cycle", CYCLE));
+    }
+    spaces
+}
