@@ -16,7 +16,7 @@
 
 pub mod bare;
 pub mod config;
-//pub mod hostile;
+pub mod hostile;
 pub mod kernel;
 pub mod op;
 pub mod oracle;
@@ -27,7 +27,7 @@ mod stamp;
 pub mod world;
 
 pub use config::Config;
-//pub use hostile::hostile_kernel;
+pub use hostile::hostile_kernel;
 pub use op::Op;
 pub use oracle::Oracle;
 pub use run::{ring_ops, run};

@@ -26,7 +26,7 @@ impl State {
 
     fn map(&mut self, kind: RingKind, len_bytes: usize) -> Result<NonNull<u8>, Errno> {
         let slots = self.sizes[kind as usize].ok_or(Errno::EINVAL)?;
-        let ring = Ring::new(kind, slots, self.config.start_of(kind));
+        let ring = Ring::new(kind, slots, self.starts[kind as usize]);
         if kind == RingKind::Tx {
             // As a kernel in copy mode does: it sends only when kicked.
             ring.set_flags(abi::RING_NEED_WAKEUP);
@@ -122,7 +122,7 @@ unsafe impl Backend for Kernel {
     fn options(&self, _: &KernelSocket) -> Result<Options, Errno> {
         let mut state = self.state();
         state.step(OpenStep::Confirm)?;
-        let flags = if state.config.zero_copy {
+        let flags = if state.is_zero_copy {
             OPTIONS_ZEROCOPY
         } else {
             0

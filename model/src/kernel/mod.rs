@@ -29,7 +29,9 @@ pub struct KernelSocket {
 /// All that a kernel knows of its one socket.
 #[derive(Debug)]
 pub(crate) struct State {
-    config: Config,
+    is_zero_copy: bool,
+    /// The producer and the consumer word of each ring when it is mapped.
+    pub(crate) starts: [(u32, u32); 4],
     pub(crate) umem: Option<UmemReg>,
     sizes: [Option<u32>; 4],
     rings: [Option<Ring>; 4],
@@ -54,7 +56,8 @@ impl Kernel {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             state: RefCell::new(State {
-                config: *config,
+                is_zero_copy: config.zero_copy,
+                starts: config.starts.map(|start| (start, start)),
                 umem: None,
                 sizes: [None; 4],
                 rings: [const { None }; 4],

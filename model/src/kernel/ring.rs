@@ -35,8 +35,8 @@ impl Ring {
         desc: 16,
     };
 
-    /// A ring of `slots` slots whose words stand at `start`.
-    pub(crate) fn new(kind: RingKind, slots: u32, start: u32) -> Self {
+    /// A ring of `slots` slots with these words.
+    pub(crate) fn new(kind: RingKind, slots: u32, (producer, consumer): (u32, u32)) -> Self {
         let is_of_descs = matches!(kind, RingKind::Rx | RingKind::Tx);
         let lines = if is_of_descs {
             slots
@@ -48,8 +48,8 @@ impl Ring {
             slots,
             is_of_descs,
         };
-        ring.set_producer(start);
-        ring.set_consumer(start);
+        ring.set_producer(producer);
+        ring.set_consumer(consumer);
         ring
     }
 
@@ -62,6 +62,10 @@ impl Ring {
     pub(crate) fn len_bytes(&self) -> usize {
         let slot = if self.is_of_descs { 16 } else { 8 };
         16 + self.slots as usize * slot
+    }
+
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots
     }
 
     pub(crate) fn producer(&self) -> u32 {

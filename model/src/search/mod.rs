@@ -17,6 +17,9 @@ use crate::run::{Failure, ToldInPanic};
 use crate::world::Difference;
 use crate::{Config, Op, World};
 
+/// So deep is searched however short the time.
+pub const ALWAYS: usize = 5;
+
 /// How far a search came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explored {
@@ -49,7 +52,8 @@ struct Search<'a> {
 }
 
 /// Takes every sequence of steps of the alphabet, after the socket was opened, to the greatest
-/// depth that `deadline` allows: a level is begun only if it can be expected to end in time.
+/// depth that `deadline` allows: a level below [`ALWAYS`] is begun only if it
+/// can be expected to end in time.
 ///
 /// # Errors
 /// The shortest sequence after which real thing and oracle differ.
@@ -68,7 +72,9 @@ pub fn explore(
     };
     search.visit(&mut [], State { before: 0, step: 0 })?;
     let (begin, mut depth, mut level) = (Instant::now(), 0, 0..1);
-    while !level.is_empty() && !is_too_late(begin, level.clone().len(), level.start, deadline) {
+    while !level.is_empty()
+        && (depth < ALWAYS || !is_too_late(begin, level.len(), level.start, deadline))
+    {
         for state in level.clone() {
             search.expand(state)?;
         }

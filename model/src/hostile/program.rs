@@ -1,0 +1,289 @@
+//! The program's steps, and what must hold after each, whatever the kernel wrote.
+
+use xskit_core::Socket;
+use xskit_core::backend::{Kick, RingKind};
+use xskit_core::socket::SendErrorKind;
+use xskit_core::umem::Owner;
+
+use super::{Broken, Siege, holds};
+use crate::config::FRAME_BYTES;
+use crate::op::Answer;
+
+impl Siege<'_> {
+    pub(super) fn alloc(&mut self, len: u16) -> Broken {
+        let is_any = self.mirror.census().stash > 0;
+        let Some(mut frame) = self.umem.alloc() else {
+            return holds(!is_any, "a free frame can be had", ());
+        };
+        let was_free = self
+            .mirror
+            .pass(frame.index(), Owner::Stash, Owner::Application);
+        holds(was_free, "what comes out of the stash was free", &frame)?;
+        let len = usize::from(len).min(frame.capacity());
+        let set = frame.set_range(0..len);
+        holds(set.is_ok(), "a range inside the frame is taken", &frame)?;
+        self.held.push(frame);
+        self.fill_frame(self.held.len() - 1)
+    }
+
+    pub(super) fn write(&mut self, held: u8, start: u16, len: u16) -> Broken {
+        let Some(held) = self.held(held) else {
+            return Ok(());
+        };
+        let range = usize::from(start)..usize::from(start) + usize::from(len);
+        let is_inside = range.end <= FRAME_BYTES as usize;
+        let is_set = self.held[held].set_range(range).is_ok();
+        holds(
+            is_set == is_inside,
+            "a range is taken if it lies inside",
+            (start, len),
+        )?;
+        self.fill_frame(held)
+    }
+
+    /// Fills a held frame with bytes of its own.
+    fn fill_frame(&mut self, held: usize) -> Broken {
+        let stamp = self.mirror.next_stamp();
+        let frame = &mut self.held[held];
+        self.mirror.stamps[frame.index() as usize] = stamp;
+        let whole = frame.buffer_mut();
+        let len = whole.len();
+        match whole.try_into() {
+            Ok(bytes) => stamp.fill(bytes),
+            Err(_) => return holds(false, "a frame is as long as frames are", len),
+        }
+        Ok(())
+    }
+
+    pub(super) fn send(&mut self, held: u8) -> Broken {
+        let (Some(held), true) = (self.held(held), self.socket.is_some()) else {
+            return Ok(());
+        };
+        let frame = self.held.remove(held);
+        let (index, range) = (frame.index(), frame.range());
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        if let Err(refused) = socket.send(frame) {
+            let is_same = refused.frame.index() == index;
+            holds(is_same, "a refused frame comes back", &refused)?;
+            let should_be = range.is_empty();
+            let is_empty = refused.kind == SendErrorKind::Empty;
+            holds(
+                is_empty == should_be,
+                "only an empty packet is refused as such",
+                &refused,
+            )?;
+            self.held.insert(held, refused.frame);
+            return Ok(());
+        }
+        self.mirror.pass(index, Owner::Application, Owner::Transmit);
+        let stand = self.step_on(RingKind::Tx, 1);
+        let entry = self.entry(RingKind::Tx, stand);
+        let addr = u64::from(index) * u64::from(FRAME_BYTES) + range.start as u64;
+        let is_right = entry.addr == addr && entry.len as usize == range.len();
+        holds(
+            is_right && entry.options == 0,
+            "a sent packet stands in its slot",
+            entry,
+        )
+    }
+
+    pub(super) fn drop_frame(&mut self, held: u8) {
+        if let Some(held) = self.held(held) {
+            let frame = self.held.remove(held);
+            self.mirror
+                .pass(frame.index(), Owner::Application, Owner::Stash);
+        }
+    }
+
+    /// What comes off the RX ring must be just the good ones of the descriptors on it, in order.
+    pub(super) fn receive(&mut self, max: u8, take: u8, keep: bool) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let before = self.held.len();
+        let (mut receiver, _) = socket.halves();
+        self.held
+            .extend(receiver.receive(max.into()).take(take.into()));
+        let bad = receiver.bad_descriptors() - self.mirror.bad_descriptors;
+        self.mirror.bad_descriptors += bad;
+        let passed = bad as u32 + (self.held.len() - before) as u32;
+        holds(passed <= max.into(), "no more than was asked for", passed)?;
+        let stand = self.passes(RingKind::Rx, passed)?;
+        let mut good = Vec::new();
+        for ahead in 0..passed {
+            let desc = self.entry(RingKind::Rx, stand.wrapping_add(ahead));
+            if let Some(frame) = self.mirror.packet(desc) {
+                self.mirror.pass(frame, Owner::Receive, Owner::Application);
+                let start = (desc.addr % u64::from(FRAME_BYTES)) as usize;
+                good.push((frame, start..start + desc.len as usize));
+            }
+        }
+        let new = self.held[before..].iter();
+        let new: Vec<_> = new.map(|frame| (frame.index(), frame.range())).collect();
+        holds(
+            new == good,
+            "only packets in lent frames are received",
+            (new, good),
+        )?;
+        self.seen.received += (self.held.len() - before) as u64;
+        if !keep {
+            self.check_held()?;
+            while self.held.len() > before {
+                self.drop_frame(before as u8);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn refill(&mut self) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let lent = socket.halves().0.refill();
+        self.lend(lent)
+    }
+
+    /// So many frames were lent: they must have been free, and stand in the fill ring's slots.
+    fn lend(&mut self, lent: u32) -> Broken {
+        let stand = self.passes(RingKind::Fill, lent)?;
+        for ahead in 0..lent {
+            let addr = self.entry(RingKind::Fill, stand.wrapping_add(ahead)).addr;
+            let frame = self.mirror.frame_of(addr, Owner::Stash);
+            let is_lent =
+                frame.is_some_and(|frame| self.mirror.pass(frame, Owner::Stash, Owner::Receive));
+            holds(is_lent, "what is lent was free", addr)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn reap(&mut self) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let reaped = socket.halves().1.reap();
+        self.take_back(reaped)
+    }
+
+    /// So many frames came back: they must be just the good ones on the completion ring.
+    fn take_back(&mut self, reaped: u32) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let bad = socket.halves().1.bad_completions() - self.mirror.bad_completions;
+        self.mirror.bad_completions += bad;
+        let passed = bad as u32 + reaped;
+        let stand = self.passes(RingKind::Completion, passed)?;
+        let mut good = 0;
+        for ahead in 0..passed {
+            let addr = self
+                .entry(RingKind::Completion, stand.wrapping_add(ahead))
+                .addr;
+            if let Some(frame) = self.mirror.frame_of(addr, Owner::Transmit) {
+                self.mirror.pass(frame, Owner::Transmit, Owner::Stash);
+                good += 1;
+            }
+        }
+        holds(
+            reaped == good,
+            "only sent frames are reaped",
+            (reaped, good),
+        )
+    }
+
+    pub(super) fn recycle(&mut self) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let completed = socket.halves().1.completed();
+        socket.recycle();
+        let reaped = socket.halves().1.completed() - completed;
+        self.take_back(reaped as u32)?;
+        let lent = self.umem.census().receive - self.mirror.census().receive;
+        self.lend(lent)
+    }
+
+    pub(super) fn look(&mut self, wanted: u8) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let slots = self.config.slots_of(RingKind::Tx);
+        let (_, mut transmitter) = socket.halves();
+        let room = transmitter.room(wanted.into());
+        holds(
+            room <= slots.min(wanted.into()),
+            "room inside the ring",
+            room,
+        )?;
+        let waiting = transmitter.waiting();
+        holds(
+            waiting <= slots,
+            "no more waiting than the ring holds",
+            waiting,
+        )
+    }
+
+    pub(super) fn flush(&mut self, answer: Answer, submits: bool) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        self.kernel.state().answer = answer;
+        let asked = if submits {
+            socket.flush().map(|()| true)
+        } else {
+            socket.request()
+        };
+        let is_due = asked.is_ok() || answer == Answer::Fails;
+        holds(is_due, "a flush fails only when a kick does", asked)?;
+        let most = self.config.slots_of(RingKind::Tx).div_ceil(32);
+        let kicks = std::mem::take(&mut self.kernel.state().kicks);
+        let is_sane = |kick: &Kick| match kick {
+            Kick::Transmit { times } => (1..=most).contains(times),
+            Kick::Receive => true,
+        };
+        let are_sane = kicks.len() <= 2 && kicks.iter().all(is_sane);
+        holds(are_sane, "no more kicks than the ring can need", kicks)
+    }
+
+    pub(super) fn accounting(&mut self) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let at = socket.accounting();
+        let census = self.mirror.census();
+        let ours = (at.stash, at.application, at.retired, at.frames);
+        let should_be = (
+            census.stash,
+            census.application,
+            census.retired,
+            self.config.frames,
+        );
+        holds(
+            ours == should_be,
+            "what we own doesn't depend on the kernel",
+            at,
+        )
+    }
+
+    pub(super) fn close(&mut self) {
+        if self.socket.take().is_some() {
+            self.mirror.retire();
+        }
+    }
+
+    pub(super) fn open(&mut self) -> Broken {
+        if self.socket.is_some() {
+            return Ok(());
+        }
+        match Socket::open(self.kernel, self.umem, &self.config.socket()) {
+            Ok(socket) => {
+                let filled = socket.obtained().filled;
+                self.socket = Some(socket);
+                self.mirror.take_up(&self.kernel.state().starts);
+                self.lend(filled)
+            }
+            Err(error) => holds(false, "a socket opens", error),
+        }
+    }
+}
