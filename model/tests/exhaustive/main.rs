@@ -2,7 +2,7 @@
 //!
 //! Some are searched to the end: no sequence of steps, however long, leads to a state that was not
 //! seen. The others go as deep as the time allows, `XSKIT_SEARCH_SECONDS` for all of them together,
-//! 40 by default. `xskit_model::search` says what a state is.
+//! 50 by default. `xskit_model::search` says what a state is.
 
 mod alphabet;
 mod worlds;
@@ -44,7 +44,7 @@ fn seconds() -> Duration {
         Ok(text) => text
             .parse()
             .expect("XSKIT_SEARCH_SECONDS: a number of seconds"),
-        Err(_) => 40,
+        Err(_) => 50,
     };
     Duration::from_secs(seconds)
 }
