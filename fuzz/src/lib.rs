@@ -1,1 +1,32 @@
-//! Fuzz targets of xskit, one attack surface each. None yet: they come with the ring core's proofs.
+//! Fuzz targets of xskit, one attack surface each.
+//!
+//! An attack is a function that takes the bytes an attacker would send, and panics if what must hold doesn't. The programs
+//! in `fuzz_targets/` hand such a function to libFuzzer when cargo-fuzz builds them, and otherwise to the files that they are
+//! given; the tests run it over the seeds.
+//!
+//! | target | what the bytes are | what must hold |
+//! | --- | --- | --- |
+//! | [`wire_parse`] | a frame, to the header parser | payload inside the packet; written again, the headers are the same |
+
+pub mod frame;
+pub mod replay;
+pub mod seeds;
+pub mod wire_parse;
+
+/// The body of a program in `fuzz_targets/`: an attack, and what to do before the first one.
+#[macro_export]
+macro_rules! target {
+    ($attack:path) => {
+        $crate::target!($attack, before: ());
+    };
+    ($attack:path, before: $before:expr) => {
+        #[cfg(fuzzing)]
+        libfuzzer_sys::fuzz_target!(init: $before, |input: &[u8]| $attack(input));
+
+        #[cfg(not(fuzzing))]
+        fn main() -> std::process::ExitCode {
+            $before;
+            $crate::replay::files($attack)
+        }
+    };
+}

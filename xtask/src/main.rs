@@ -8,6 +8,7 @@ mod demo;
 mod deny;
 mod distribution;
 mod features;
+mod fuzz;
 mod install;
 mod instructions;
 mod interop;
@@ -22,6 +23,7 @@ mod step;
 mod table;
 mod tally;
 mod test;
+mod tool;
 
 use std::env;
 use std::process::ExitCode;
@@ -35,8 +37,14 @@ Commands:
   setup [--check]  Install the system packages the build needs; with --check only list them
   setup --interop  Install aioquic into the target folder, for the interoperability tests
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
-  test             Formatting, lints, features, documentation, tests, loom, licences
+  test             Formatting, lints, features, documentation, tests, loom, fuzzing for seconds, licences
   orderings        Weaken each memory ordering of the rings in turn: does a loom test notice?
+  fuzz [--seconds N] [TARGET…]
+                   Fuzz each target for N seconds (60), under AddressSanitizer
+  fuzz --replay TARGET FILE
+                   Run one input, as a finding's report names it
+  fuzz [--seconds N] --minimise TARGET FILE
+                   Look for a shorter input that is a finding as well; it lands in FILE.min
   bench [ARGS]     Run the benchmarks; ARGS go to `cargo bench`
   instructions     Count the instructions of each ring operation, ours and libxdp's (installs valgrind)
   help             Print this
@@ -57,6 +65,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::command(&rest),
         Some("test") => test::command(&rest),
         Some("orderings") => orderings::command(&rest),
+        Some("fuzz") => fuzz::command(&rest),
         Some("bench") => bench::command(&rest),
         Some("instructions") => instructions::command(&rest),
         Some(other) => Err(format!(

@@ -5,8 +5,9 @@ use std::process::{Command, ExitCode, Stdio};
 
 use crate::boringssl;
 use crate::cargo;
-use crate::deny;
+use crate::deny::{self, CARGO_DENY};
 use crate::features;
+use crate::fuzz;
 use crate::interop;
 use crate::loom;
 use crate::machine;
@@ -49,6 +50,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     steps.push(Step::run("documentation", &mut documentation()));
     steps.push(Step::run("tests", &mut tests()).counting_tests());
     steps.extend(ordering_steps()?);
+    steps.push(fuzz::short_round());
     steps.extend(deny_steps());
     Ok(close(&steps))
 }
@@ -146,10 +148,13 @@ fn ordering_steps() -> Result<[Step; 2], String> {
 
 fn deny_steps() -> Vec<Step> {
     let mut steps = Vec::new();
-    if deny::installed().is_none() {
-        steps.push(Step::run("cargo-deny, built once", &mut deny::install()));
+    if CARGO_DENY.installed().is_none() {
+        steps.push(Step::run(
+            "cargo-deny, built once",
+            &mut CARGO_DENY.install(),
+        ));
     }
-    if let Some(cargo_deny) = deny::installed() {
+    if let Some(cargo_deny) = CARGO_DENY.installed() {
         steps.push(Step::run(
             "licences, duplicates, sources",
             &mut deny::check(cargo_deny),

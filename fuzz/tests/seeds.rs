@@ -1,0 +1,52 @@
+//! The seed corpora: the files are what `seeds` makes, and no attack succeeds with any of them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use xskit_fuzz::seeds;
+
+fn folder(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("seeds")
+        .join(target)
+}
+
+#[test]
+fn the_files_are_those_that_the_example_writes() {
+    for seed in seeds::all() {
+        let path = folder(seed.target).join(&seed.name);
+        let found = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(found, seed.bytes, "{}", path.display());
+        assert!(found.len() < 2048, "{} is large", path.display());
+    }
+}
+
+#[test]
+fn names_differ_and_no_two_seeds_are_the_same() {
+    let (mut names, mut contents) = (BTreeSet::new(), BTreeSet::new());
+    for seed in seeds::all() {
+        assert!(names.insert((seed.target, seed.name.clone())), "{seed:?}");
+        assert!(
+            contents.insert((seed.target, seed.bytes.clone())),
+            "{seed:?}"
+        );
+    }
+}
+
+/// Every file, also those that were added by hand: a regression stays found.
+fn each_file(target: &str, attack: fn(&[u8])) {
+    let mut count = 0;
+    for entry in fs::read_dir(folder(target)).expect("the folder is in the repository") {
+        let path = entry.expect("it can be listed").path();
+        println!("{}", path.display());
+        attack(&fs::read(&path).expect("it can be read"));
+        count += 1;
+    }
+    assert!(count > 0, "no seeds");
+}
+
+#[test]
+fn wire_parse() {
+    each_file("wire_parse", xskit_fuzz::wire_parse::attack);
+}
