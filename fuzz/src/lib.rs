@@ -6,11 +6,17 @@
 //!
 //! | target | what the bytes are | what must hold |
 //! | --- | --- | --- |
-//! | [`wire_parse`] | a frame, to the header parser | payload inside the packet; written again, the headers are the same |
+//! | `wire_parse` | a frame, to the header parser | payload inside the packet; written again, the headers are the same |
+//! | `bpf_vs_user` (feature `bpf`) | a frame, to the XDP program and to the parser | both take it, or neither does |
+//! | `udp_datagram` (feature `quic`) | what strangers, people on the path and peers send to a server or a client | every datagram counted, every bound kept, nothing but the file served |
 
+#[cfg(feature = "bpf")]
+pub mod bpf_vs_user;
 pub mod frame;
 pub mod replay;
 pub mod seeds;
+#[cfg(feature = "quic")]
+pub mod udp_datagram;
 pub mod wire_parse;
 
 /// The body of a program in `fuzz_targets/`: an attack, and what to do before the first one.

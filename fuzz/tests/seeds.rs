@@ -50,3 +50,19 @@ fn each_file(target: &str, attack: fn(&[u8])) {
 fn wire_parse() {
     each_file("wire_parse", xskit_fuzz::wire_parse::attack);
 }
+
+#[cfg(feature = "bpf")]
+#[test]
+fn bpf_vs_user() {
+    if xskit_fuzz::bpf_vs_user::is_possible() {
+        each_file("bpf_vs_user", xskit_fuzz::bpf_vs_user::attack);
+    } else {
+        println!("skipped: needs {}", xskit_fuzz::bpf_vs_user::NEEDED);
+    }
+}
+
+#[cfg(feature = "quic")]
+#[test]
+fn udp_datagram() {
+    each_file("udp_datagram", xskit_fuzz::udp_datagram::attack);
+}

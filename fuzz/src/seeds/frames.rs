@@ -21,7 +21,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// To port 443 of 192.0.2.2.
-fn udp4(payload: &[u8]) -> Vec<u8> {
+pub(super) fn udp4(payload: &[u8]) -> Vec<u8> {
     datagram(LINK, ["192.0.2.1:49152", "192.0.2.2:443"], payload)
 }
 

@@ -1,6 +1,7 @@
 //! The first inputs of each target, kept in `seeds/TARGET/`: `cargo run -p xskit-fuzz --example seeds` writes them, and a
 //! test checks that the files are these.
 
+mod datagrams;
 mod frames;
 
 use crate::wire_parse::{FIX_IPV4, FIX_UDP};
@@ -16,9 +17,12 @@ pub struct Seed {
     pub bytes: Vec<u8>,
 }
 
-/// The seeds of every target that these features compile.
+/// The seeds of every target.
 pub fn all() -> Vec<Seed> {
-    wire_parse()
+    let mut seeds = wire_parse();
+    seeds.extend(bpf_vs_user());
+    seeds.extend(udp_datagram());
+    seeds
 }
 
 fn wire_parse() -> Vec<Seed> {
@@ -28,4 +32,27 @@ fn wire_parse() -> Vec<Seed> {
         bytes: [&[FIX_IPV4 | FIX_UDP][..], &frame].concat(),
     };
     frames::all().into_iter().map(seed).collect()
+}
+
+fn bpf_vs_user() -> Vec<Seed> {
+    // Rules for port 443 at any address, and at the frames' own.
+    let choices = [("any", 1), ("address", 4)];
+    let seed = |(at, (name, frame)): (usize, (&str, Vec<u8>))| {
+        let (rules, choice) = choices[at % choices.len()];
+        Seed {
+            target: "bpf_vs_user",
+            name: format!("{name}-{rules}"),
+            bytes: [&[choice][..], &frame].concat(),
+        }
+    };
+    frames::all().into_iter().enumerate().map(seed).collect()
+}
+
+fn udp_datagram() -> Vec<Seed> {
+    let seed = |(name, bytes): (&str, Vec<u8>)| Seed {
+        target: "udp_datagram",
+        name: name.to_owned(),
+        bytes,
+    };
+    datagrams::all().into_iter().map(seed).collect()
 }

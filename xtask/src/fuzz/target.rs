@@ -16,13 +16,30 @@ pub(crate) struct Target {
 }
 
 /// All of them, the quickest to build first.
-pub(crate) const ALL: &[Target] = &[Target {
-    name: "wire_parse",
-    features: "",
-    max_len_bytes: 2048,
-    timeout_s: 5,
-    rss_limit_mib: 1024,
-}];
+pub(crate) const ALL: &[Target] = &[
+    Target {
+        name: "wire_parse",
+        features: "",
+        max_len_bytes: 2048,
+        timeout_s: 5,
+        rss_limit_mib: 1024,
+    },
+    Target {
+        name: "bpf_vs_user",
+        features: "bpf",
+        max_len_bytes: 2048,
+        timeout_s: 5,
+        rss_limit_mib: 1024,
+    },
+    Target {
+        name: "udp_datagram",
+        features: "quic",
+        max_len_bytes: 2048,
+        // Handshakes, and on a busy machine.
+        timeout_s: 20,
+        rss_limit_mib: 2048,
+    },
+];
 
 /// The target of this name.
 pub(crate) fn named(name: &str) -> Result<Target, String> {

@@ -1,0 +1,5 @@
+//! Frames into the QUIC endpoints.
+
+#![cfg_attr(fuzzing, no_main)]
+
+xskit_fuzz::target!(xskit_fuzz::udp_datagram::attack);

@@ -1,0 +1,112 @@
+//! Arbitrary frames to the XDP program, in the kernel, and to the header parser: they must take the same ones.
+//!
+//! Needs privilege: the program is loaded, though attached nowhere; BPF_PROG_TEST_RUN is what gives it frames.
+
+mod kernel;
+mod rules;
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use xskit_core::wire::{Datagram, Refusal, UdpChecksum};
+
+use crate::frame::Layers;
+use kernel::Kernel;
+pub use kernel::NEEDED;
+use rules::Rule;
+
+/// The kernel takes no shorter frame for a test run (ETH_HLEN).
+const MIN_LEN: usize = 14;
+/// Nor one that doesn't fit a page beside the program's head room and the kernel's own data.
+const MAX_LEN: usize = 3072;
+
+/// What becomes of a frame, by the counter that goes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Taken,
+    Passed,
+    Malformed,
+}
+
+/// The first byte chooses the rules; the others are the frame.
+///
+/// # Panics
+///
+/// If the two disagree, or the program can't be loaded: see [`is_possible`].
+pub fn attack(input: &[u8]) {
+    let Some((&choice, frame)) = input.split_first() else {
+        return;
+    };
+    let frame = &frame[..frame.len().min(MAX_LEN)];
+    if frame.len() < MIN_LEN {
+        let refusal = Datagram::parse(frame, UdpChecksum::Ignore);
+        assert_eq!(refusal, Err(Refusal::TruncatedEthernet));
+        return;
+    }
+    let sets = rules::sets();
+    let choice = usize::from(choice) % sets.len();
+    let expected = user(&sets[choice], frame);
+    let mut kernels = kernels().lock().unwrap_or_else(PoisonError::into_inner);
+    let found = kernels[choice].verdict(frame);
+    assert_eq!(found, expected, "rules {:?}: {frame:02x?}", sets[choice]);
+}
+
+/// Whether the program can be loaded here; if not, [`NEEDED`] says what is missing.
+///
+/// # Panics
+///
+/// If it can't be loaded though privilege is there.
+pub fn is_possible() -> bool {
+    match kernel::is_possible() {
+        true => {
+            kernels();
+            true
+        }
+        false => false,
+    }
+}
+
+/// One loaded program for each set of rules, with a socket, so that what is taken is redirected.
+fn kernels() -> &'static Mutex<Vec<Kernel>> {
+    static KERNELS: OnceLock<Mutex<Vec<Kernel>>> = OnceLock::new();
+    KERNELS.get_or_init(|| {
+        let sets = rules::sets();
+        Mutex::new(sets.iter().map(|rules| Kernel::load(rules)).collect())
+    })
+}
+
+/// The verdict by the parser in user space.
+fn user(rules: &[Rule], frame: &[u8]) -> Verdict {
+    match parse(frame) {
+        Ok(destination) if rules.iter().any(|rule| rule.names(destination)) => Verdict::Taken,
+        Ok(_) => Verdict::Passed,
+        Err(refusal) => refused(refusal, frame.len()),
+    }
+}
+
+/// The XDP program doesn't look at the IPv4 header's checksum, so that is put right first: the one difference in what is
+/// taken, and on purpose (user space drops such a packet, the kernel would as well).
+fn parse(frame: &[u8]) -> Result<SocketAddr, Refusal> {
+    let mut frame = frame.to_vec();
+    if let Some(layers) = Layers::of(&frame) {
+        layers.set_ipv4_checksum(&mut frame);
+    }
+    Datagram::parse(&frame, UdpChecksum::Ignore).map(|datagram| datagram.destination)
+}
+
+/// What the program does where the parser refuses: one of its two ways to leave a frame to the kernel.
+fn refused(refusal: Refusal, frame_len: usize) -> Verdict {
+    match refusal {
+        Refusal::TooManyTags
+        | Refusal::NotIp(_)
+        | Refusal::Fragment
+        | Refusal::ExtensionHeader(_)
+        | Refusal::NotUdp(_) => Verdict::Passed,
+        // A third tag, and cut off: the parser says the latter, the program the former.
+        Refusal::TruncatedVlan if frame_len >= MIN_LEN + 2 * 4 => Verdict::Passed,
+        Refusal::Ipv4Checksum | Refusal::UdpChecksum | Refusal::UdpChecksumMissing => {
+            panic!("{refusal}, though the one was put right and the others are not looked at")
+        }
+        _ => Verdict::Malformed,
+    }
+}

@@ -1,0 +1,58 @@
+//! The input as a list of operations: whatever is missing at its end is empty or zero, so every input means something.
+
+/// What is left of an input.
+pub(super) struct Input<'a> {
+    rest: &'a [u8],
+}
+
+/// More operations than this make an input slow, and no more interesting.
+const MAX_OPERATIONS: usize = 64;
+
+impl<'a> Input<'a> {
+    pub(super) fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+
+    /// The operations one after the other: the byte that begins each. What it reads must be read before the next.
+    pub(super) fn each_operation(&mut self, mut run: impl FnMut(u8, &mut Self)) {
+        for _ in 0..MAX_OPERATIONS {
+            let Some(operation) = self.next() else {
+                return;
+            };
+            run(operation, self);
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Option<u8> {
+        let (&first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(first)
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        self.next().unwrap_or(0)
+    }
+
+    pub(super) fn u16(&mut self) -> u16 {
+        u16::from_be_bytes([self.byte(), self.byte()])
+    }
+
+    /// So many bytes, or what is left.
+    pub(super) fn bytes(&mut self, len: usize) -> &'a [u8] {
+        let (bytes, rest) = self.rest.split_at(len.min(self.rest.len()));
+        self.rest = rest;
+        bytes
+    }
+
+    /// Two bytes of length, and so many bytes.
+    pub(super) fn block(&mut self) -> &'a [u8] {
+        let len = self.u16();
+        self.bytes(usize::from(len))
+    }
+
+    /// One byte of length, and so many bytes, `max_len` at most.
+    pub(super) fn short_block(&mut self, max_len: usize) -> &'a [u8] {
+        let len = usize::from(self.byte()) % (max_len + 1);
+        self.bytes(len)
+    }
+}
