@@ -3,6 +3,7 @@
 
 mod datagrams;
 mod frames;
+mod insiders;
 
 use crate::wire_parse::{FIX_IPV4, FIX_UDP};
 

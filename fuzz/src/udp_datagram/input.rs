@@ -8,6 +8,9 @@ pub(super) struct Input<'a> {
 /// More operations than this make an input slow, and no more interesting.
 const MAX_OPERATIONS: usize = 64;
 
+/// Below what UDP over IPv4 can carry, by enough for the headers of QUIC.
+const MAX_BLOCK: usize = 60_000;
+
 impl<'a> Input<'a> {
     pub(super) fn new(rest: &'a [u8]) -> Self {
         Self { rest }
@@ -44,10 +47,10 @@ impl<'a> Input<'a> {
         bytes
     }
 
-    /// Two bytes of length, and so many bytes.
+    /// Two bytes of length, and so many bytes, as far as a datagram holds them.
     pub(super) fn block(&mut self) -> &'a [u8] {
-        let len = self.u16();
-        self.bytes(usize::from(len))
+        let len = usize::from(self.u16());
+        self.bytes(len.min(MAX_BLOCK))
     }
 
     /// One byte of length, and so many bytes, `max_len` at most.

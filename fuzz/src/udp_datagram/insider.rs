@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::client::ClientParty;
 use super::input::Input;
-use super::party::{ClientParty, ServerParty, frame, server_addr};
+use super::party::{frame, server_addr};
 use super::peer::Peer;
 use super::seal::varint;
+use super::server::ServerParty;
 
 pub(super) fn attack_server(input: &mut Input<'_>, honest: bool) {
     let local = SocketAddr::from(([203, 0, 113, 9], 9000));

@@ -7,6 +7,7 @@
 //! quiche reads the clock itself and draws random numbers, so two runs of an input may differ in packet numbers, ids and
 //! acknowledgement delays. Nobody here ever waits for a timer, except an honest client at the very end.
 
+mod client;
 mod clock;
 mod input;
 mod insider;
@@ -14,6 +15,7 @@ mod party;
 mod path;
 mod peer;
 mod seal;
+mod server;
 mod strangers;
 
 use input::Input;

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::client::ClientParty;
 use super::input::Input;
-use super::party::{ClientParty, Sent, ServerParty, frame, server_addr};
+use super::party::{Sent, frame, server_addr};
+use super::server::ServerParty;
 
 /// What may be under way; more is dropped, as a queue would.
 const MAX_UNDER_WAY: usize = 64;

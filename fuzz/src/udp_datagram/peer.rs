@@ -9,8 +9,10 @@ use boring::ssl::{SslContext, SslMethod};
 use boring::x509::X509;
 use quiche::{ConnectionId, RecvInfo};
 
-use super::party::{ClientParty, Sent, ServerParty, frame, pki, server_addr};
+use super::client::ClientParty;
+use super::party::{Sent, frame, pki, server_addr};
 use super::seal::{Keys, seal_short};
+use super::server::ServerParty;
 
 /// Datagrams there and back until the handshake must be done.
 const ROUNDS: usize = 20;

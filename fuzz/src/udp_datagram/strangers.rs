@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::input::Input;
-use super::party::{ServerParty, frame, server_addr};
+use super::party::{frame, server_addr};
 use super::seal::Initial;
+use super::server::ServerParty;
 
 /// RFC 9000, section 14.1.
 const MIN_INITIAL: usize = 1200;

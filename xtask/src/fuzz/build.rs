@@ -1,7 +1,7 @@
 //! Building a target: cargo-fuzz on the stable toolchain, with AddressSanitizer, in a target folder of its own.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::target::Target;
 use crate::boringssl;
@@ -24,13 +24,7 @@ impl Builder {
     /// Installs cargo-fuzz, unless it is there.
     pub(super) fn new() -> Result<Self, String> {
         if CARGO_FUZZ.installed().is_none() {
-            println!("building cargo-fuzz, once");
-            let mut install = CARGO_FUZZ.install();
-            match install.stdout(Stdio::null()).status() {
-                Ok(status) if status.success() => {}
-                Ok(status) => return Err(format!("cargo-fuzz can't be built: {status}")),
-                Err(error) => return Err(format!("{install:?} can't be run: {error}")),
-            }
+            install()?;
         }
         let cargo_fuzz = CARGO_FUZZ
             .installed()
@@ -71,6 +65,12 @@ impl Builder {
     fn output(&self) -> PathBuf {
         folder().join(&self.host).join("release")
     }
+}
+
+fn install() -> Result<(), String> {
+    let log = super::log("cargo-fuzz")?;
+    println!("building cargo-fuzz, once; log in {}", log.display());
+    super::carry_out(&mut CARGO_FUZZ.install(), &log)
 }
 
 /// Apart from the other builds: theirs would be thrown away for these flags, and these for theirs.

@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: libFuzzer on each target of `fuzz/`, under AddressSanitizer, on the stable toolchain.
 
 mod build;
+mod minimise;
 mod outcome;
 mod request;
 mod target;
@@ -44,16 +45,13 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
                 ExitCode::SUCCESS
             })
         }
-        Request::Replay(target, file) => single(&builder, target, &file, &[]),
+        Request::Replay(target, file) => replay(&builder, target, &file),
         Request::Minimise(target, file, time) => {
-            let time = format!("-max_total_time={}", time.as_secs());
-            let into = format!("-exact_artifact_path={}.min", file.display());
-            single(
-                &builder,
-                target,
-                &file,
-                &["-minimize_crash=1".to_owned(), time, into],
-            )
+            present(&file)?;
+            build(&builder, target)?;
+            let shorter = minimise::run(libfuzzer(&builder, target)?, &file, time)?;
+            println!("{}", shorter.display());
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
@@ -119,15 +117,20 @@ fn failure(name: &'static str, what: String) -> Outcome {
 fn build(builder: &Builder, target: Target) -> Result<(), String> {
     let log = log(&format!("{}.build", target.name))?;
     println!("{}: building; log in {}", target.name, log.display());
+    carry_out(&mut builder.build(target), &log)
+}
+
+/// Runs what must succeed; if it doesn't, the end of what it said is the error.
+fn carry_out(command: &mut Command, log: &Path) -> Result<(), String> {
     let last = |output: &str| output.lines().last().unwrap_or_default().trim().to_owned();
-    let ended = watch::run(&mut builder.build(target), &log, BUILD_LIMIT, last)
-        .map_err(|error| format!("cargo-fuzz can't be run: {error}"))?;
+    let ended = watch::run(command, log, BUILD_LIMIT, last)
+        .map_err(|error| format!("{command:?} can't be run: {error}"))?;
     if ended.succeeded {
         return Ok(());
     }
     let lines: Vec<&str> = ended.output.lines().collect();
     let tail = lines[lines.len().saturating_sub(30)..].join("\n");
-    Err(format!("it does not build:\n{tail}"))
+    Err(format!("{command:?} failed:\n{tail}"))
 }
 
 fn fuzz_one(builder: &Builder, target: Target, each: Duration) -> Result<Outcome, String> {
@@ -172,23 +175,25 @@ fn libfuzzer(builder: &Builder, target: Target) -> Result<Command, String> {
 }
 
 /// One input, with all that the target says on the screen.
-fn single(
-    builder: &Builder,
-    target: Target,
-    file: &Path,
-    flags: &[String],
-) -> Result<ExitCode, String> {
-    fs::metadata(file).map_err(|error| format!("{}: {error}", file.display()))?;
+fn replay(builder: &Builder, target: Target, file: &Path) -> Result<ExitCode, String> {
+    present(file)?;
     build(builder, target)?;
     let mut run = libfuzzer(builder, target)?;
-    run.args(flags).arg(file);
-    let status = run.status();
+    let status = run.arg(file).status();
     let status = status.map_err(|error| format!("{run:?} can't be run: {error}"))?;
     Ok(if status.success() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Said before a build of minutes.
+fn present(file: &Path) -> Result<(), String> {
+    let found = fs::metadata(file);
+    found
+        .map(drop)
+        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// Prints the table, then what was found and how to see it again. Returns what it printed.
@@ -200,10 +205,6 @@ fn report(outcomes: &[Outcome]) -> String {
     for outcome in outcomes {
         if let End::Failed { what, artifact } = &outcome.end {
             text += &format!("\n{}: {what}\n", outcome.name);
-            text += &format!(
-                "  log     {}\n",
-                folder().join(outcome.name).with_extension("log").display()
-            );
             if let Some(artifact) = artifact {
                 text += &format!("  input   {artifact}\n");
                 text += &format!(
@@ -213,6 +214,7 @@ fn report(outcomes: &[Outcome]) -> String {
             }
         }
     }
+    text += &format!("logs in {}\n", folder().display());
     print!("{text}");
     text
 }
