@@ -47,7 +47,7 @@ pub(crate) const ALL: &[Requirement] = &[
     },
     Requirement {
         name: "C++ compiler",
-        purpose: "builds BoringSSL, the cryptography of quiche",
+        purpose: "builds BoringSSL, the cryptography of quiche, and libFuzzer",
         probe: Probe::Command("c++"),
         packages: Packages {
             debian: "g++",

@@ -1,8 +1,8 @@
 //! Frames into the QUIC endpoints: what a server and a client make of everybody else on the network.
 //!
-//! The first byte chooses who attacks: strangers without keys ([`strangers`]), somebody on the path who spoils, repeats and
-//! loses the datagrams of an honest pair ([`path`]), or a peer who has shaken hands and then sends what it likes under the
-//! right keys ([`insider`]). The other bytes say what they do.
+//! The first byte chooses who attacks: strangers without keys (`strangers`), somebody on the path who spoils, repeats and
+//! loses the datagrams of an honest pair (`path`), or a peer who has shaken hands and then sends what it likes under the
+//! right keys (`insider`). The other bytes say what they do.
 //!
 //! quiche reads the clock itself and draws random numbers, so two runs of an input may differ in packet numbers, ids and
 //! acknowledgement delays. Nobody here ever waits for a timer, except an honest client at the very end.
