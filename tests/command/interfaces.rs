@@ -8,31 +8,16 @@ use crate::process::{Running, Xskit};
 use crate::scene::{SHORT, Scene};
 use crate::traces::{await_program, has_program};
 
-/// Sets an attribute of the host's interface by sysfs, which shows the interfaces of the namespace
-/// that it is mounted from: so it is mounted anew, where only this one command sees it.
-fn set(host: &Host, attribute: &str, value: &str) {
-    let script = "mount -t sysfs sysfs /sys && echo \"$2\" > \"/sys/class/net/$0/$1\"";
-    let mut command = Command::new("unshare");
-    command
-        .args([
-            "--mount",
-            "sh",
-            "-c",
-            script,
-            &host.link.name,
-            attribute,
-            value,
-        ])
-        .stdin(Stdio::null());
+/// Changes the host's interface as an administrator would.
+fn set(host: &Host, change: &[&str]) {
+    let mut command = Command::new("ip");
+    let words = ["link", "set", "dev", &host.link.name];
+    command.args(words).args(change).stdin(Stdio::null());
     host.namespace
         .enter_command(&mut command, WhenParentDies::Kill)
         .unwrap();
-    assert!(command.status().unwrap().success(), "{attribute} = {value}");
+    assert!(command.status().unwrap().success(), "ip link {change:?}");
 }
-
-/// `IFF_BROADCAST | IFF_MULTICAST` of linux/if.h, without `IFF_UP`.
-const DOWN: &str = "0x1002";
-const UP: &str = "0x1003";
 
 /// Starts `bench rx`, whose program and socket then occupy the server's interface.
 fn occupy(scene: &Scene, queue: &str) -> Running {
@@ -95,7 +80,7 @@ fn interfaces_that_are_down_are_refused() {
     let Some(scene) = Scene::new("interfaces_that_are_down_are_refused") else {
         return;
     };
-    set(scene.server(), "flags", DOWN);
+    set(scene.server(), &["down"]);
     scene
         .serve(&[])
         .refused(&["xsk1 is down", "ip link set xsk1 up"]);
@@ -103,7 +88,7 @@ fn interfaces_that_are_down_are_refused() {
         .get(SHORT.0, &[])
         .run()
         .refused(&["xsk0", "no carrier", "peer"]);
-    set(scene.server(), "flags", UP);
+    set(scene.server(), &["up"]);
     scene.assert_left(&[]);
     let server = scene.start_server(&[]);
     scene.assert_works();
@@ -126,7 +111,7 @@ fn packets_larger_than_frames_are_refused() {
     scene
         .serve(&["--frame-size", "2048"])
         .refused(&["2048", "MTU", "3400", "--frame-size 4096"]);
-    set(scene.server(), "mtu", "9000");
+    set(scene.server(), &["mtu", "9000"]);
     scene
         .serve(&[])
         .refused(&["4096", "MTU", "9000", "ip link set xsk1 mtu"]);

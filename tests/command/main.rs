@@ -6,10 +6,12 @@
 //! | module | is |
 //! | --- | --- |
 //! | [`scene`] | two hosts and a directory: where every test begins |
+//! | [`disk`] | a file system that is soon full |
 //! | [`process`] | the program as a child process, and what came of it |
 //! | [`traces`] | what may be left behind: XDP programs, processes |
 #![cfg(feature = "cli")]
 
+mod disk;
 mod process;
 mod scene;
 mod traces;

@@ -134,7 +134,12 @@ impl Scene {
 
     /// The words of [`get`](Self::get).
     pub(crate) fn get_words(&self, name: &str, more: &[&str]) -> Vec<String> {
-        let (url, output) = (self.url(name), self.out().join(name));
+        self.get_words_into(&self.out().join(name), name, more)
+    }
+
+    /// The same, into another file.
+    pub(crate) fn get_words_into(&self, output: &Path, name: &str, more: &[&str]) -> Vec<String> {
+        let url = self.url(name);
         let usual = [
             "get",
             "--json",

@@ -146,7 +146,7 @@ pub(crate) const ALL: &[Requirement] = &[
     },
     Requirement {
         name: "ip",
-        purpose: "makes interfaces in the tests of the XDP program",
+        purpose: "makes and changes interfaces in the tests",
         probe: Probe::Command("ip"),
         packages: Packages {
             debian: "iproute2",
