@@ -8,18 +8,14 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use xskit_benches::stop::Stop;
-use xskit_benches::veth::{self, PACKET_LEN};
 use xskit_benches::worker::{Orders, Worker};
+use xskit_benches::{turns, veth};
 use xskit_core::Socket;
 use xskit_core::backend::Interest;
 use xskit_core::socket::Patience;
-use xskit_core::umem::{FrameStore, Umem};
-use xskit_core::wire::swap_addresses;
+use xskit_core::umem::FrameStore;
 use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
-use xskit_rustix::{MmapMemory, RustixBackend};
-
-/// Packets a turn.
-const BATCH: u32 = 64;
+use xskit_rustix::RustixBackend;
 
 /// Looks at an empty ring before the kernel is asked to wait.
 const LOOKS: u32 = 2000;
@@ -70,22 +66,10 @@ fn transmit(host: &Host, to: &Host, orders: &Orders) {
         let enough = socket.halves().1.completed() + packets;
         let started = Instant::now();
         while socket.halves().1.completed() < enough {
-            send_batch(&umem, &mut socket);
+            turns::send(&umem, &mut socket);
         }
         started.elapsed()
     });
-}
-
-/// Sends a batch of what is in the frames already.
-fn send_batch<'u>(umem: &'u Umem<'u, MmapMemory>, socket: &mut Socket<'u, RustixBackend>) {
-    let (_, mut transmitter) = socket.halves();
-    for _ in 0..transmitter.room(BATCH) {
-        let Some(mut frame) = umem.alloc() else { break };
-        frame.set_range(0..PACKET_LEN).expect("inside the frame");
-        transmitter.send(frame).expect("room was asked for");
-    }
-    socket.flush().expect("a kick");
-    socket.recycle();
 }
 
 /// Receives packets and drops them.
@@ -94,15 +78,9 @@ fn receive(host: &Host, orders: &Orders) {
     let umem = veth::umem(&mut store);
     let mut socket = veth::socket(host, &backend, &umem, veth::FRAMES as u32);
     let _attached = veth::attach(host, &socket);
-    let turn = |socket: &mut Socket<'_, RustixBackend>| {
-        let received = socket.receive(BATCH).count();
-        socket.recycle();
-        socket.flush().expect("a kick");
-        received as u64
-    };
     orders.answer(|packets| {
         skip_old(&mut socket);
-        until(&mut socket, packets, turn)
+        until(&mut socket, packets, turns::receive)
     });
 }
 
@@ -112,21 +90,9 @@ fn forward(host: &Host, orders: &Orders) {
     let umem = veth::umem(&mut store);
     let mut socket = veth::socket(host, &backend, &umem, veth::FRAMES as u32 / 2);
     let _attached = veth::attach(host, &socket);
-    let turn = |socket: &mut Socket<'_, RustixBackend>| {
-        let (mut receiver, mut transmitter) = socket.halves();
-        let before = transmitter.sent();
-        for mut packet in receiver.receive(transmitter.room(BATCH)) {
-            swap_addresses(&mut packet).expect("an Ethernet header");
-            transmitter.send(packet).expect("room was asked for");
-        }
-        let sent = transmitter.sent() - before;
-        socket.flush().expect("a kick");
-        socket.recycle();
-        sent
-    };
     orders.answer(|packets| {
         skip_old(&mut socket);
-        until(&mut socket, packets, turn)
+        until(&mut socket, packets, turns::send_back)
     });
 }
 
@@ -165,7 +131,7 @@ fn flood(from: &Host, to: &Host, stop: &Stop) {
     veth::write_all(&umem, &veth::headers_from_nobody(from, to));
     let mut socket = veth::socket(from, &backend, &umem, 0);
     while !stop.is_set() {
-        send_batch(&umem, &mut socket);
+        turns::send(&umem, &mut socket);
     }
 }
 

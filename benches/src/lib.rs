@@ -13,7 +13,7 @@
 //! Modules: [`descriptors`] divides time by descriptors; [`shared_ring`] is a ring's memory, and
 //! [`ring_view`] a look at it;
 //! [`peer`] plays the kernel on all four rings, [`loopback`] is a backend made of it;
-//! [`round_trip`] is what goes round; [`worker`], [`stop`] and [`veth`] are for real sockets.
+//! [`round_trip`] is what goes round; [`worker`], [`stop`], [`turns`] and [`veth`] are for real sockets.
 
 pub mod descriptors;
 pub mod loopback;
@@ -22,5 +22,6 @@ pub mod ring_view;
 pub mod round_trip;
 pub mod shared_ring;
 pub mod stop;
+pub mod turns;
 pub mod veth;
 pub mod worker;

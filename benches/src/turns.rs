@@ -1,0 +1,54 @@
+//! What a program does over and over with a real socket: sends, receives, sends back.
+
+use xskit_core::Socket;
+use xskit_core::umem::Umem;
+use xskit_core::wire::swap_addresses;
+use xskit_rustix::{MmapMemory, RustixBackend};
+
+use crate::veth::PACKET_LEN;
+
+/// Packets a turn.
+pub const BATCH: u32 = 64;
+
+/// Sends a batch of what is in the frames already.
+///
+/// # Panics
+/// When a kick fails.
+pub fn send<'u>(umem: &'u Umem<'u, MmapMemory>, socket: &mut Socket<'u, RustixBackend>) {
+    let (_, mut transmitter) = socket.halves();
+    for _ in 0..transmitter.room(BATCH) {
+        let Some(mut frame) = umem.alloc() else { break };
+        frame.set_range(0..PACKET_LEN).expect("inside the frame");
+        transmitter.send(frame).expect("room was asked for");
+    }
+    socket.flush().expect("a kick");
+    socket.recycle();
+}
+
+/// Receives packets and drops them. Returns how many.
+///
+/// # Panics
+/// When a wake fails.
+pub fn receive(socket: &mut Socket<'_, RustixBackend>) -> u64 {
+    let received = socket.receive(BATCH).count();
+    socket.recycle();
+    socket.flush().expect("a wake");
+    received as u64
+}
+
+/// Sends packets back, in the frames that they came in. Returns how many.
+///
+/// # Panics
+/// When a kick fails, or what came is no Ethernet packet.
+pub fn send_back(socket: &mut Socket<'_, RustixBackend>) -> u64 {
+    let (mut receiver, mut transmitter) = socket.halves();
+    let before = transmitter.sent();
+    for mut packet in receiver.receive(transmitter.room(BATCH)) {
+        swap_addresses(&mut packet).expect("an Ethernet header");
+        transmitter.send(packet).expect("room was asked for");
+    }
+    let sent = transmitter.sent() - before;
+    socket.flush().expect("a kick");
+    socket.recycle();
+    sent
+}
