@@ -30,6 +30,11 @@ pub enum Op {
         /// Which frame.
         held: u8,
     },
+    /// Take frames out of the stash and send a packet in each, until one can't be had or sent.
+    Burst {
+        /// How many at most.
+        count: u8,
+    },
     /// Drop a held frame.
     Drop {
         /// Which frame.
@@ -205,8 +210,11 @@ impl<'a> Arbitrary<'a> for Op {
                 start: length(bytes)?,
                 len: length(bytes)?,
             },
-            17..=27 => Self::Send {
+            17..=25 => Self::Send {
                 held: bytes.arbitrary()?,
+            },
+            26..=27 => Self::Burst {
+                count: bytes.int_in_range(0..=64)?,
             },
             28..=30 => Self::Drop {
                 held: bytes.arbitrary()?,

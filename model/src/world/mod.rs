@@ -78,6 +78,7 @@ impl World<'_> {
             Op::Alloc { len } => self.alloc(len),
             Op::Write { held, start, len } => self.write(held, start, len),
             Op::Send { held } => self.send(held),
+            Op::Burst { count } => self.burst(count),
             Op::Drop { held } => self.drop_frame(held),
             Op::Receive { max, take, keep } => self.receive(max, take, keep),
             Op::Refill => self.refill(),

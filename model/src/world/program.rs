@@ -62,9 +62,13 @@ impl World<'_> {
     }
 
     pub(super) fn send(&mut self, number: u8) -> Agreed {
-        let Some(held) = self.oracle.held(number) else {
-            return Ok(());
-        };
+        match self.oracle.held(number) {
+            Some(held) => self.send_held(held),
+            None => Ok(()),
+        }
+    }
+
+    fn send_held(&mut self, held: usize) -> Agreed {
         let Some(socket) = self.socket.as_mut() else {
             return Ok(());
         };
@@ -77,6 +81,23 @@ impl World<'_> {
             }
         };
         agree("send", sent, self.oracle.send(held))
+    }
+
+    pub(super) fn burst(&mut self, count: u8) -> Agreed {
+        let held = self.held.len();
+        for _ in 0..count {
+            self.alloc(60)?;
+            if self.held.len() > held {
+                self.send_held(held)?;
+            }
+            if self.held.len() > held {
+                // Full, or closed: the frame came back.
+                drop(self.held.remove(held));
+                self.oracle.drop_frame(held);
+                break;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn drop_frame(&mut self, number: u8) -> Agreed {

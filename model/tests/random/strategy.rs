@@ -49,6 +49,7 @@ fn program() -> impl Strategy<Value = Op> {
         4 => (any::<u8>(), length(), length())
             .prop_map(|(held, start, len)| Op::Write { held, start, len }),
         12 => any::<u8>().prop_map(|held| Op::Send { held }),
+        2 => (0..=64u8).prop_map(|count| Op::Burst { count }),
         3 => any::<u8>().prop_map(|held| Op::Drop { held }),
         8 => (few(), few(), any::<bool>())
             .prop_map(|(max, take, keep)| Op::Receive { max, take, keep }),
