@@ -6,7 +6,7 @@ use xskit_core::umem::Census;
 
 use super::{Oracle, Packet, Passed, Place};
 use crate::config::FRAME_BYTES;
-use crate::op::{Answer, OpenStep, Transient};
+use crate::op::{Answer, OpenStep};
 
 /// What a flush should do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,14 +146,7 @@ impl Oracle {
                     return sending;
                 }
                 Answer::Takes(count) => self.kernel_takes(u32::from(count) * times),
-                Answer::Later => {}
-                Answer::Busy(
-                    Transient::Again
-                    | Transient::Busy
-                    | Transient::NoBuffers
-                    | Transient::NetDown
-                    | Transient::Interrupted,
-                ) => {}
+                Answer::Later | Answer::Busy(_) => {}
             }
         }
         if self.wants_wake {
