@@ -2,8 +2,8 @@
 
 use xskit_core::abi::Desc;
 use xskit_core::backend::RingKind;
-use xskit_core::umem::Owner;
 
+use super::mirror::Owner;
 use super::step::{Entry, Word};
 use super::{Broken, Siege, holds};
 

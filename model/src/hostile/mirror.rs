@@ -1,13 +1,28 @@
 //! Who owns each frame, as far as the program's own steps say. The kernel has no say in it.
 
 use xskit_core::abi::Desc;
-use xskit_core::umem::{Census, Owner};
+use xskit_core::umem::Census;
 
 use super::step::{Address, Entry};
 use crate::config::{Config, FRAME_BYTES};
 use crate::stamp::Stamp;
 
 const FRAME: u64 = FRAME_BYTES as u64;
+
+/// Who has a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Nobody: it is free.
+    Stash,
+    /// The program, by a token.
+    Application,
+    /// The kernel, to receive into.
+    Receive,
+    /// The kernel, to send.
+    Transmit,
+    /// Nobody any more.
+    Retired,
+}
 
 /// Each frame's owner and contents, and where the program stands on each ring.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use xskit_core::Socket;
 use xskit_core::backend::{Kick, RingKind};
 use xskit_core::socket::SendErrorKind;
-use xskit_core::umem::Owner;
 
+use super::mirror::Owner;
 use super::{Broken, Siege, holds};
 use crate::config::FRAME_BYTES;
 use crate::op::Answer;
