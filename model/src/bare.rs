@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem::forget;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use xskit_core::backend::RingKind;
@@ -94,6 +95,7 @@ impl<'m> Bare<'m> {
                 )
             }
             RingOp::Push(count) => (0..count).try_for_each(|_| self.push()),
+            RingOp::PushAll(count) => self.push_all(count),
             RingOp::Commit => {
                 self.producer.commit();
                 self.passed.0 += self.written.len() as u32;
@@ -110,10 +112,17 @@ impl<'m> Bare<'m> {
                 agree("peek", self.consumer.peek(wanted), should_be)
             }
             RingOp::Pop(count) => (0..count).try_for_each(|_| self.pop()),
+            RingOp::Drain { wanted, take } => self.drain(wanted, take),
+            RingOp::Leak(wanted) => {
+                forget(self.consumer.drain(wanted.into()));
+                let lost = self.shown.len().min(wanted.into());
+                self.shown.drain(..lost);
+                self.taken += lost as u32;
+                Ok(())
+            }
             RingOp::Release => {
                 self.consumer.release();
-                self.passed.1 += self.taken;
-                self.taken = 0;
+                self.release();
                 Ok(())
             }
             RingOp::Available => agree(
@@ -135,6 +144,38 @@ impl<'m> Bare<'m> {
             }
         };
         agree("push", self.producer.push(value), should_be)
+    }
+
+    fn push_all(&mut self, count: u8) -> Result<(), Difference> {
+        let first = self.next_value;
+        let values = (0..count).map(|ahead| first + u64::from(ahead));
+        let should_be = if self.room() < count.into() {
+            Err(Full)
+        } else {
+            self.next_value += u64::from(count);
+            self.written.extend(values.clone());
+            Ok(())
+        };
+        agree("push all", self.producer.push_all(values), should_be)
+    }
+
+    fn drain(&mut self, wanted: u8, take: u8) -> Result<(), Difference> {
+        let drain = self.consumer.drain(wanted.into());
+        let there = self.shown.len().min(wanted.into());
+        agree("length of a drain", drain.len(), there)?;
+        let is: Vec<_> = drain.take(take.into()).collect();
+        let should_be: Vec<_> = self.shown.drain(..there.min(take.into())).collect();
+        if !should_be.is_empty() {
+            self.taken += should_be.len() as u32;
+            self.release();
+        }
+        agree("drain", is, should_be)
+    }
+
+    /// The slots of everything taken go back.
+    fn release(&mut self) {
+        self.passed.1 += self.taken;
+        self.taken = 0;
     }
 
     fn pop(&mut self) -> Result<(), Difference> {

@@ -180,6 +180,7 @@ impl Siege<'_> {
             | Op::KernelDelivers { .. }
             | Op::KernelWantsKick(_)
             | Op::KernelWantsWake(_)
+            | Op::Forget { .. }
             | Op::Ring(_) => Ok(()),
         }
     }

@@ -49,7 +49,8 @@ impl Oracle {
     /// Which frame at hand a number means, if a packet can be delivered.
     #[must_use]
     pub fn deliverable(&self, number: u8) -> Option<usize> {
-        let has_room = self.count(Place::RxRing) < self.config.slots_of(RingKind::Rx);
+        let in_use = self.count(Place::RxRing) + self.unreleased;
+        let has_room = in_use < self.config.slots_of(RingKind::Rx);
         usize::from(number)
             .checked_rem(self.at(Place::KernelReceive).len())
             .filter(|_| has_room)

@@ -47,6 +47,8 @@ pub struct Oracle {
     packets: Vec<Packet>,
     /// By [`RingKind`](xskit_core::backend::RingKind).
     passed: [Passed; 4],
+    /// Slots of the RX ring that were taken and not given back.
+    unreleased: u32,
     is_open: bool,
     wants_kick: bool,
     wants_wake: bool,
@@ -69,6 +71,7 @@ impl Oracle {
             lists,
             packets: vec![Packet::default(); config.frames as usize],
             passed: [Passed::default(); 4],
+            unreleased: 0,
             is_open: false,
             wants_kick: false,
             wants_wake: false,
@@ -107,6 +110,12 @@ impl Oracle {
     #[must_use]
     pub fn passed(&self) -> &[Passed; 4] {
         &self.passed
+    }
+
+    /// Slots of the RX ring that an iterator took with it when it was leaked.
+    #[must_use]
+    pub fn unreleased(&self) -> u32 {
+        self.unreleased
     }
 
     /// Whether a socket is open.

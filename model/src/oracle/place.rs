@@ -13,6 +13,8 @@ pub enum Place {
     KernelReceive,
     /// On the RX ring.
     RxRing,
+    /// Off the RX ring, by an iterator that was leaked.
+    Lost,
     /// On the TX ring, not shown to the kernel yet.
     Sent,
     /// On the TX ring, for the kernel to take.
@@ -27,13 +29,14 @@ pub enum Place {
 
 impl Place {
     /// How many places there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
-    /// The kernel's places, in the order of a frame's way through each half of a socket.
-    pub const OF_KERNEL: [Self; 7] = [
+    /// The places of what the kernel has, by the core's books, in the order of a frame's way through each half of a socket.
+    pub const OF_KERNEL: [Self; 8] = [
         Self::FillRing,
         Self::KernelReceive,
         Self::RxRing,
+        Self::Lost,
         Self::Sent,
         Self::TxRing,
         Self::KernelSend,

@@ -91,9 +91,25 @@ impl Oracle {
     /// A packet should come off the RX ring, if any is there.
     pub fn receive(&mut self) -> Option<u32> {
         let frame = self.pass(Place::RxRing, 0, Place::Application)?;
-        self.passed[RingKind::Rx as usize].consumed += 1;
+        self.unreleased += 1;
         self.received += 1;
         Some(frame)
+    }
+
+    /// The slots of packets that were taken go back to the kernel.
+    pub fn release_rx(&mut self) {
+        self.passed[RingKind::Rx as usize].consumed += self.unreleased;
+        self.unreleased = 0;
+    }
+
+    /// Up to `count` packets are lost with an iterator that was leaked.
+    pub fn lose(&mut self, count: u32) {
+        for _ in 0..count {
+            if self.pass(Place::RxRing, 0, Place::Lost).is_none() {
+                break;
+            }
+            self.unreleased += 1;
+        }
     }
 
     /// How many frames should be lent.
@@ -158,7 +174,10 @@ impl Oracle {
 
     /// Frames of the kernel's to receive into.
     fn lent(&self) -> u32 {
-        self.count(Place::FillRing) + self.count(Place::KernelReceive) + self.count(Place::RxRing)
+        self.count(Place::FillRing)
+            + self.count(Place::KernelReceive)
+            + self.count(Place::RxRing)
+            + self.count(Place::Lost)
     }
 
     /// Who should own how many frames.
@@ -184,7 +203,7 @@ impl Oracle {
             application: self.count(Place::Application),
             fill: self.count(Place::FillRing),
             rx: self.count(Place::RxRing),
-            receiving: self.count(Place::KernelReceive),
+            receiving: self.count(Place::KernelReceive) + self.count(Place::Lost),
             tx: self.count(Place::Sent) + self.count(Place::TxRing),
             completion: self.count(Place::CompletionRing),
             sending: self.count(Place::KernelSend),
@@ -211,6 +230,7 @@ impl Oracle {
             None => {
                 self.passed = [Passed::default(); 4];
                 (self.sent, self.completed, self.received) = (0, 0, 0);
+                self.unreleased = 0;
                 (self.wants_kick, self.wants_wake) = (true, false);
                 self.is_open = true;
                 Opened::With(self.refill())

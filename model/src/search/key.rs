@@ -36,6 +36,7 @@ const PLACES: [Place; Place::COUNT] = [
     Place::FillRing,
     Place::KernelReceive,
     Place::RxRing,
+    Place::Lost,
     Place::Sent,
     Place::TxRing,
     Place::KernelSend,

@@ -3,6 +3,7 @@
 mod compare;
 mod difference;
 mod kernel;
+mod opening;
 mod program;
 mod words;
 
@@ -81,6 +82,7 @@ impl World<'_> {
             Op::Burst { count } => self.burst(count),
             Op::Drop { held } => self.drop_frame(held),
             Op::Receive { max, take, keep } => self.receive(max, take, keep),
+            Op::Forget { max, take } => self.forget(max, take),
             Op::Refill => self.refill(),
             Op::Reap => self.reap(),
             Op::Recycle => self.recycle(),

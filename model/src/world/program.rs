@@ -1,13 +1,13 @@
 //! The program's steps, on the real socket and on the oracle.
 
-use xskit_core::socket::{OpenError, Step};
-use xskit_core::{Errno, Socket};
+use std::mem;
+
+use xskit_core::Errno;
 
 use super::{Difference, World, agree};
-use crate::config::{FRAME_BYTES, IFINDEX};
-use crate::kernel::REFUSAL;
-use crate::op::{Answer, OpenStep};
-use crate::oracle::{Opened, Packet};
+use crate::config::FRAME_BYTES;
+use crate::op::Answer;
+use crate::oracle::Packet;
 
 type Agreed = Result<(), Difference>;
 
@@ -116,11 +116,10 @@ impl World<'_> {
         let (mut receiver, _) = socket.halves();
         self.held
             .extend(receiver.receive(max.into()).take(take.into()));
-        let should_be: Vec<_> = (0..max.min(take))
-            .map_while(|_| self.oracle.receive())
-            .collect();
-        let received = self.held[before..].iter().map(|frame| frame.index());
-        agree("frames received", received.collect(), should_be)?;
+        self.received_since(before, max.min(take))?;
+        if self.held.len() > before {
+            self.oracle.release_rx();
+        }
         if !keep {
             // What is in them is looked at first.
             self.compare_held()?;
@@ -130,6 +129,28 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn forget(&mut self, max: u8, take: u8) -> Agreed {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let before = self.held.len();
+        let (mut receiver, _) = socket.halves();
+        let mut received = receiver.receive(max.into());
+        self.held.extend(received.by_ref().take(take.into()));
+        mem::forget(received);
+        self.received_since(before, max.min(take))?;
+        let taken = (self.held.len() - before) as u32;
+        self.oracle.lose(u32::from(max) - taken);
+        Ok(())
+    }
+
+    /// The frames held since then are those that should have come, at most so many.
+    fn received_since(&mut self, before: usize, most: u8) -> Agreed {
+        let should_be: Vec<_> = (0..most).map_while(|_| self.oracle.receive()).collect();
+        let received = self.held[before..].iter().map(|frame| frame.index());
+        agree("frames received", received.collect(), should_be)
     }
 
     pub(super) fn refill(&mut self) -> Agreed {
@@ -200,11 +221,11 @@ impl World<'_> {
         };
         agree("flush", asked, expected)?;
         let mut kernel = self.kernel.state();
-        agree("kicks", std::mem::take(&mut kernel.kicks), should_be.kicks)?;
+        agree("kicks", mem::take(&mut kernel.kicks), should_be.kicks)?;
         let is_submitted = submits && should_be.asked == Some(true);
         agree(
             "submissions",
-            std::mem::take(&mut kernel.submits),
+            mem::take(&mut kernel.submits),
             is_submitted.into(),
         )
     }
@@ -216,82 +237,5 @@ impl World<'_> {
         let accounting = socket.accounting();
         agree("accounting", accounting, self.oracle.accounting())?;
         agree("every frame is in one place", accounting.is_whole(), true)
-    }
-
-    pub(super) fn close(&mut self) -> Agreed {
-        if self.socket.take().is_some() {
-            self.oracle.close();
-            self.scribble();
-        }
-        Ok(())
-    }
-
-    /// A kernel, or a device, that is slow to notice writes into what it was lent.
-    fn scribble(&mut self) {
-        for (frame, stamp) in self.oracle.kernel_scribbles() {
-            self.umem.memory().write(frame, stamp);
-        }
-    }
-
-    pub(super) fn open(&mut self, refused: Option<OpenStep>) -> Agreed {
-        self.kernel.state().refused = refused;
-        let opened = Socket::open(self.kernel, self.umem, &self.config.socket());
-        self.kernel.state().refused = None;
-        let should_be = self.oracle.open(refused);
-        let refusal = |step, errno| OpenError {
-            step,
-            errno,
-            ifindex: IFINDEX,
-            queue: 0,
-        };
-        let socket = match (opened, should_be) {
-            (Ok(socket), Opened::With(filled)) => {
-                agree("frames lent at first", socket.obtained().filled, filled)?;
-                agree(
-                    "zero-copy",
-                    socket.obtained().zero_copy,
-                    self.config.zero_copy,
-                )?;
-                socket
-            }
-            (Err(error), Opened::Claimed) => {
-                return agree("second socket", error, refusal(Step::Claim, Errno(0)));
-            }
-            (Err(error), Opened::Failed(step)) => {
-                self.scribble();
-                return agree("failed step", error, refusal(step_of(step), REFUSAL));
-            }
-            (opened, should_be) => {
-                let opened = opened.map(|socket| socket.obtained());
-                return agree("opened", format!("{opened:?}"), format!("{should_be:?}"));
-            }
-        };
-        self.socket = Some(socket);
-        self.registration()
-    }
-
-    /// What the kernel was told of the UMEM.
-    fn registration(&self) -> Agreed {
-        let kernel = self.kernel.state();
-        let told = kernel.umem.unwrap_or_default();
-        let address = self.umem.memory().address() as u64;
-        let len = u64::from(self.config.frames) * u64::from(FRAME_BYTES);
-        agree("UMEM registered", (told.addr, told.len), (address, len))?;
-        agree("frame size registered", told.chunk_size, FRAME_BYTES)
-    }
-}
-
-/// How the core names a step.
-fn step_of(step: OpenStep) -> Step {
-    match step {
-        OpenStep::Create => Step::Create,
-        OpenStep::Register => Step::Register,
-        OpenStep::Size(ring) => Step::Size(ring),
-        OpenStep::Offsets => Step::Offsets,
-        OpenStep::Map(ring) => Step::Map(ring),
-        OpenStep::Bind => Step::Bind {
-            zero_copy_forced: false,
-        },
-        OpenStep::Confirm => Step::Confirm,
     }
 }

@@ -53,6 +53,7 @@ fn program() -> impl Strategy<Value = Op> {
         3 => any::<u8>().prop_map(|held| Op::Drop { held }),
         8 => (few(), few(), any::<bool>())
             .prop_map(|(max, take, keep)| Op::Receive { max, take, keep }),
+        1 => (0..3u8, 0..3u8).prop_map(|(max, take)| Op::Forget { max, take }),
         4 => Just(Op::Refill),
         4 => Just(Op::Reap),
         2 => Just(Op::Recycle),
@@ -91,6 +92,9 @@ fn ring() -> impl Strategy<Value = RingOp> {
         Just(RingOp::Outstanding),
         few().prop_map(RingOp::Peek),
         few().prop_map(RingOp::Pop),
+        few().prop_map(RingOp::PushAll),
+        (few(), few()).prop_map(|(wanted, take)| RingOp::Drain { wanted, take }),
+        few().prop_map(RingOp::Leak),
         Just(RingOp::Release),
         Just(RingOp::Available),
     ]

@@ -1,0 +1,91 @@
+//! Opening and closing, on the real socket and on the oracle.
+
+use xskit_core::socket::{OpenError, Step};
+use xskit_core::{Errno, Socket};
+
+use super::{Difference, World, agree};
+use crate::config::{FRAME_BYTES, IFINDEX};
+use crate::kernel::REFUSAL;
+use crate::op::OpenStep;
+use crate::oracle::Opened;
+
+type Agreed = Result<(), Difference>;
+
+impl World<'_> {
+    pub(super) fn close(&mut self) -> Agreed {
+        if self.socket.take().is_some() {
+            self.oracle.close();
+            self.scribble();
+        }
+        Ok(())
+    }
+
+    /// A kernel, or a device, that is slow to notice writes into what it was lent.
+    fn scribble(&mut self) {
+        for (frame, stamp) in self.oracle.kernel_scribbles() {
+            self.umem.memory().write(frame, stamp);
+        }
+    }
+
+    pub(super) fn open(&mut self, refused: Option<OpenStep>) -> Agreed {
+        self.kernel.state().refused = refused;
+        let opened = Socket::open(self.kernel, self.umem, &self.config.socket());
+        self.kernel.state().refused = None;
+        let should_be = self.oracle.open(refused);
+        let refusal = |step, errno| OpenError {
+            step,
+            errno,
+            ifindex: IFINDEX,
+            queue: 0,
+        };
+        let socket = match (opened, should_be) {
+            (Ok(socket), Opened::With(filled)) => {
+                agree("frames lent at first", socket.obtained().filled, filled)?;
+                agree(
+                    "zero-copy",
+                    socket.obtained().zero_copy,
+                    self.config.zero_copy,
+                )?;
+                socket
+            }
+            (Err(error), Opened::Claimed) => {
+                return agree("second socket", error, refusal(Step::Claim, Errno(0)));
+            }
+            (Err(error), Opened::Failed(step)) => {
+                self.scribble();
+                return agree("failed step", error, refusal(step_of(step), REFUSAL));
+            }
+            (opened, should_be) => {
+                let opened = opened.map(|socket| socket.obtained());
+                return agree("opened", format!("{opened:?}"), format!("{should_be:?}"));
+            }
+        };
+        self.socket = Some(socket);
+        self.registration()
+    }
+
+    /// What the kernel was told of the UMEM.
+    fn registration(&self) -> Agreed {
+        let kernel = self.kernel.state();
+        let told = kernel.umem.unwrap_or_default();
+        let address = self.umem.memory().address() as u64;
+        let len = u64::from(self.config.frames) * u64::from(FRAME_BYTES);
+        agree("UMEM registered", (told.addr, told.len), (address, len))?;
+        agree("frame size registered", told.chunk_size, FRAME_BYTES)
+    }
+}
+
+/// How the core names a step.
+fn step_of(step: OpenStep) -> Step {
+    match step {
+        OpenStep::Create => Step::Create,
+        OpenStep::Register => Step::Register,
+        OpenStep::Size(ring) => Step::Size(ring),
+        OpenStep::Offsets => Step::Offsets,
+        OpenStep::Map(ring) => Step::Map(ring),
+        OpenStep::Bind => Step::Bind {
+            zero_copy_forced: false,
+        },
+        OpenStep::Confirm => Step::Confirm,
+    }
+}
