@@ -144,7 +144,9 @@ fn fuzz_one(builder: &Builder, target: Target, each: Duration) -> Result<Outcome
     let crate_folder = cargo::workspace().join("fuzz");
     let corpus = made(crate_folder.join("corpus").join(target.name))?;
     let mut run = libfuzzer(builder, target)?;
-    run.arg(format!("-max_total_time={}", each.as_secs()))
+    // Of the search alone: minimising finds its own length, and libFuzzer dies of being told another.
+    run.arg(format!("-max_len={}", target.max_len_bytes))
+        .arg(format!("-max_total_time={}", each.as_secs()))
         .arg("-print_final_stats=1")
         // What is new goes to the first folder.
         .arg(corpus)
@@ -165,7 +167,6 @@ fn libfuzzer(builder: &Builder, target: Target) -> Result<Command, String> {
     let artifacts = made(cargo::workspace().join("fuzz/artifacts").join(target.name))?;
     let mut run = Command::new(builder.program(target));
     run.arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .arg(format!("-max_len={}", target.max_len_bytes))
         .arg(format!("-timeout={}", target.timeout_s))
         .arg(format!("-rss_limit_mb={}", target.rss_limit_mib))
         // Rust links some objects twice; that is no finding.
