@@ -108,13 +108,13 @@ calls=1 42
     fn calls_from_everywhere_add_up_and_names_are_remembered() {
         let costs = costs(OUTPUT).expect("well formed");
         let cost = |calls, instructions| {
-            Some(&Cost {
+            Some(Cost {
                 calls,
                 instructions,
             })
         };
-        assert_eq!(costs.get("bare::fill"), cost(1001, 30031).as_ref().copied());
-        assert_eq!(costs.get("memcpy"), cost(1002, 10080).as_ref().copied());
+        assert_eq!(costs.get("bare::fill").copied(), cost(1001, 30031));
+        assert_eq!(costs.get("memcpy").copied(), cost(1002, 10080));
         assert_eq!(costs.get("main"), None);
     }
 
