@@ -47,6 +47,16 @@ fn each_file(target: &str, attack: fn(&[u8])) {
 }
 
 #[test]
+fn ring_ops() {
+    each_file("ring_ops", xskit_fuzz::rings::ring_ops);
+}
+
+#[test]
+fn hostile_kernel() {
+    each_file("hostile_kernel", xskit_fuzz::rings::hostile_kernel);
+}
+
+#[test]
 fn wire_parse() {
     each_file("wire_parse", xskit_fuzz::wire_parse::attack);
 }

@@ -4,6 +4,7 @@
 mod datagrams;
 mod frames;
 mod insiders;
+mod operations;
 
 use crate::wire_parse::{FIX_IPV4, FIX_UDP};
 
@@ -20,10 +21,21 @@ pub struct Seed {
 
 /// The seeds of every target.
 pub fn all() -> Vec<Seed> {
-    let mut seeds = wire_parse();
+    let mut seeds = operations("ring_ops", 0x9e37_79b9_7f4a_7c15);
+    seeds.extend(operations("hostile_kernel", 0xd1b5_4a32_d192_ed03));
+    seeds.extend(wire_parse());
     seeds.extend(bpf_vs_user());
     seeds.extend(udp_datagram());
     seeds
+}
+
+fn operations(target: &'static str, first: u64) -> Vec<Seed> {
+    let seed = |(name, bytes)| Seed {
+        target,
+        name,
+        bytes,
+    };
+    operations::all(first).into_iter().map(seed).collect()
 }
 
 fn wire_parse() -> Vec<Seed> {

@@ -18,6 +18,20 @@ pub(crate) struct Target {
 /// All of them, the quickest to build first.
 pub(crate) const ALL: &[Target] = &[
     Target {
+        name: "ring_ops",
+        features: "",
+        max_len_bytes: 1024,
+        timeout_s: 10,
+        rss_limit_mib: 1024,
+    },
+    Target {
+        name: "hostile_kernel",
+        features: "",
+        max_len_bytes: 1024,
+        timeout_s: 10,
+        rss_limit_mib: 1024,
+    },
+    Target {
         name: "wire_parse",
         features: "",
         max_len_bytes: 2048,

@@ -1,0 +1,5 @@
+//! A program and an honest kernel on the rings, against the oracle.
+
+#![cfg_attr(fuzzing, no_main)]
+
+xskit_fuzz::target!(xskit_fuzz::rings::ring_ops);
