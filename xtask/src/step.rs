@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::tally::Tally;
+use crate::tally::{SKIPPED, Tally};
 
 /// The width that a progress line is cut to.
 const LINE_CHARS: usize = 100;
@@ -22,12 +22,47 @@ impl Step {
     /// Runs `command` to its end and counts it as one check. A log gets the output as it comes, so that a hang shows
     /// where; a terminal gets the last line while the step runs, and the whole if it fails.
     pub(crate) fn run(name: impl Into<String>, command: &mut Command) -> Self {
+        Self::judge(name.into(), command, |succeeded, _| succeeded)
+    }
+
+    /// Runs a command that must fail and say `reason`: the proof that a check can.
+    pub(crate) fn run_to_fail(
+        name: impl Into<String>,
+        command: &mut Command,
+        reason: &str,
+    ) -> Self {
+        Self::judge(name.into(), command, |succeeded, output| {
+            !succeeded && output.contains(reason)
+        })
+    }
+
+    /// A step that can't run here: it needs `what`.
+    pub(crate) fn skip(name: impl Into<String>, what: &str) -> Self {
         let name = name.into();
+        println!("==> {name}");
+        println!("    {SKIPPED}{what}");
+        Self {
+            name,
+            took: Duration::ZERO,
+            succeeded: true,
+            output: format!("{SKIPPED}{what}\n"),
+            tally: Tally {
+                skipped: 1,
+                ..Tally::default()
+            },
+        }
+    }
+
+    fn judge(
+        name: String,
+        command: &mut Command,
+        verdict: impl FnOnce(bool, &str) -> bool,
+    ) -> Self {
         println!("==> {name}");
         let began = Instant::now();
         let mut output = String::new();
         let succeeded = match follow(command, &mut output) {
-            Ok(succeeded) => succeeded,
+            Ok(succeeded) => verdict(succeeded, &output),
             Err(error) => {
                 println!("{command:?} can't be run: {error}");
                 false
@@ -163,8 +198,23 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_must_fail_must_do_so_for_the_right_reason() {
+        let must_say_no =
+            |script| Step::run_to_fail("shell", Command::new("sh").args(["-c", script]), "no");
+        assert!(must_say_no("echo no; exit 1").succeeded);
+        assert!(!must_say_no("echo no").succeeded);
+        assert!(!must_say_no("echo yes; exit 1").succeeded);
+    }
+
+    #[test]
     fn a_program_that_is_not_there_is_a_failure() {
-        let step = Step::run("nothing", &mut Command::new("no-such-command-anywhere"));
-        assert_eq!(step.tally.failed, 1);
+        let nothing = || Command::new("no-such-command-anywhere");
+        assert_eq!(Step::run("nothing", &mut nothing()).tally.failed, 1);
+        assert_eq!(
+            Step::run_to_fail("nothing", &mut nothing(), "")
+                .tally
+                .failed,
+            1
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 
 /// What a test prints when it can't run here; then it returns, so libtest calls it passed. Anywhere in a line: one that
 /// is written past libtest's capture can land behind the name of a test.
-const SKIPPED: &str = "skipped: needs ";
+pub(crate) const SKIPPED: &str = "skipped: needs ";
 
 /// How many tests or checks ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,11 +7,13 @@ use crate::boringssl;
 use crate::cargo;
 use crate::deny::{self, CARGO_DENY};
 use crate::features;
+use crate::freestanding;
 use crate::fuzz;
 use crate::interop;
 use crate::loom;
 use crate::machine;
 use crate::probe;
+use crate::sanitizers;
 use crate::setup;
 use crate::step::Step;
 use crate::tally::{self, Tally};
@@ -51,6 +53,8 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     steps.push(Step::run("tests", &mut tests()).counting_tests());
     steps.extend(ordering_steps()?);
     steps.push(fuzz::short_round());
+    steps.extend(freestanding::steps());
+    steps.extend(sanitizers::steps());
     steps.extend(deny_steps());
     Ok(close(&steps))
 }

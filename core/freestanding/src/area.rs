@@ -18,7 +18,7 @@ unsafe impl<const N: usize> Sync for Area<N> {}
 
 impl<const N: usize> Area<N> {
     /// An area that nobody has.
-    pub const fn new() -> Self {
+    pub const fn zeroed() -> Self {
         Self {
             bytes: UnsafeCell::new([0; N]),
             is_lent: AtomicBool::new(false),

@@ -21,10 +21,10 @@ const OFFSET: RingOffset = RingOffset {
 };
 const PAGE: usize = 4096;
 
-static FILL: Area<PAGE> = Area::new();
-static COMPLETION: Area<PAGE> = Area::new();
-static RX: Area<PAGE> = Area::new();
-static TX: Area<PAGE> = Area::new();
+static FILL: Area<PAGE> = Area::zeroed();
+static COMPLETION: Area<PAGE> = Area::zeroed();
+static RX: Area<PAGE> = Area::zeroed();
+static TX: Area<PAGE> = Area::zeroed();
 
 /// One socket, once.
 #[derive(Default)]
@@ -52,7 +52,8 @@ impl Loopback {
             // SAFETY: the core put whole frames on the TX and the fill ring, which are the kernel's
             // (this code's) now, and different ones; the region outlives the socket.
             unsafe {
-                let from = ptr::with_exposed_provenance::<u8>((self.umem.get() + sent.addr) as usize);
+                let from =
+                    ptr::with_exposed_provenance::<u8>((self.umem.get() + sent.addr) as usize);
                 let to = ptr::with_exposed_provenance_mut((self.umem.get() + addr) as usize);
                 ptr::copy_nonoverlapping(from, to, sent.len as usize);
             }

@@ -11,6 +11,8 @@ pub mod area;
 pub mod intrinsics;
 #[path = "../loopback.rs"]
 pub mod loopback;
+#[cfg(feature = "pending")]
+pub mod pending;
 pub mod rings;
 pub mod sockets;
 pub mod wires;

@@ -10,7 +10,7 @@ use crate::area::{Area, StaticMemory};
 use crate::loopback::{Loopback, SLOTS};
 
 const FRAMES: usize = 8;
-static REGION: Area<{ FRAMES * 2048 }> = Area::new();
+static REGION: Area<{ FRAMES * 2048 }> = Area::zeroed();
 
 pub fn run() -> Option<()> {
     let size = RingSize::new(SLOTS).ok()?;

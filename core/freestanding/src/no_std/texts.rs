@@ -9,7 +9,7 @@ use xskit_core::{Errno, SocketConfig};
 
 use crate::area::{Area, StaticMemory};
 
-static REGION: Area<8192> = Area::new();
+static REGION: Area<8192> = Area::zeroed();
 
 /// Counts what it is told.
 struct Length(usize);
@@ -26,7 +26,12 @@ pub fn run() -> Option<()> {
     write!(length, "{}", Errno::EBUSY).ok()?;
     write!(length, "{}", RingSize::new(3).err()?).ok()?;
     write!(length, "{}", FrameSize::new(3).err()?).ok()?;
-    write!(length, "{}", Datagram::parse(&[], UdpChecksum::Ignore).err()?).ok()?;
+    write!(
+        length,
+        "{}",
+        Datagram::parse(&[], UdpChecksum::Ignore).err()?
+    )
+    .ok()?;
     let mut store = FrameStore::<1>::new();
     let too_much = Umem::new(StaticMemory::new(&REGION)?, &mut store, FrameSize::DEFAULT).err()?;
     write!(length, "{too_much}").ok()?;
