@@ -87,7 +87,7 @@ fn open_and_close(ifindex: u32, cycle: u32, seen: &mut BpfIds) {
     assert_eq!(claimed.expect_err("one socket at a time").step, Step::Claim);
     refuse(&SocketConfig::new(ifindex, QUEUES), Errno::EINVAL);
     // The backend tries this one for two seconds.
-    if cycle % 250 == 0 {
+    if cycle.is_multiple_of(250) {
         refuse(&config, Errno::EBUSY);
     }
     let held = BpfIds::of_this_process();
