@@ -100,7 +100,8 @@ pub(crate) fn no_generated_address(netlink: &mut Netlink, link: &Link) -> Result
     set.map_err(|error| ipv6_disabled(link, error))
 }
 
-/// Gives `link` the address `address`/`prefix_len`; one of IPv6 is usable at once (IFA_F_NODAD).
+/// Gives `link` the address `address`/`prefix_len`; one of IPv6 without duplicate address detection
+/// (IFA_F_NODAD): the kernel receives for it as soon as deferred work has added the route.
 pub(crate) fn add_address(
     netlink: &mut Netlink,
     link: &Link,

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::namespace::Namespace;
 use crate::netlink::Netlink;
+use crate::route::route_to;
 
 /// How long a new pair may take to become operational; it usually takes less than a millisecond.
 const UP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -152,6 +153,8 @@ impl Host {
                 let link_local = IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, number]);
                 configure::add_address(&mut netlink, &link, link_local, LINK_LOCAL_PREFIX_LEN)?;
                 configure::add_address(&mut netlink, &link, address.into(), prefix_len)?;
+                wait_until_received(link_local, &link)?;
+                wait_until_received(address.into(), &link)?;
             }
             Ok(link)
         })??;
@@ -173,6 +176,25 @@ fn bring_up(config: &HostConfig) -> Result<()> {
         configure::no_generated_address(&mut netlink, &link)?;
     }
     configure::set_up(&mut netlink, &config.interface)
+}
+
+/// Waits until the kernel takes packets for `address` to be its own. For IPv6 it lists an address
+/// before that: the route is added by deferred work (`addrconf_dad_work`), also where there is no
+/// duplicate address detection to do.
+fn wait_until_received(address: IpAddr, link: &Link) -> Result<()> {
+    let deadline = Instant::now() + UP_TIMEOUT;
+    loop {
+        match route_to(address, Some(link)) {
+            Err(Error::LocalDestination { .. }) => return Ok(()),
+            _ if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            _ => {
+                return Err(Error::PairNotUp {
+                    interface: link.name.clone(),
+                    timeout: UP_TIMEOUT,
+                });
+            }
+        }
+    }
 }
 
 fn wait_until_up(interface: &str) -> Result<Link> {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use xskit_net::{Error, Host, HostPair, HostPairConfig, Link, privilege};
+use xskit_net::{Error, Host, HostPair, HostPairConfig, Link, privilege, route_to};
 
 /// Far above what anything here takes; a test that runs into it fails, it does not measure.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,6 +67,28 @@ fn a_pair_comes_up_as_configured() {
         assert!(addresses.iter().all(|own| own.is_usable), "{addresses:?}");
     }
     assert_ne!(pair.first.mac, pair.second.mac);
+}
+
+/// The kernel lists an IPv6 address before it receives for it, in about every second pair.
+#[test]
+fn every_address_is_received_for_at_once() {
+    if !privilege::require_net_admin("every_address_is_received_for_at_once") {
+        return;
+    }
+    for _ in 0..50 {
+        let pair = HostPair::new(HostPairConfig::default()).unwrap();
+        // The host that got its addresses last comes first, before the kernel catches up.
+        for host in [&pair.second, &pair.first] {
+            let addresses: [IpAddr; 2] = [host.ipv6.unwrap().into(), host.ipv4.into()];
+            let routes = host.run(|| addresses.map(|address| route_to(address, None)));
+            for route in routes.unwrap() {
+                assert!(
+                    matches!(route, Err(Error::LocalDestination { .. })),
+                    "{route:?}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
