@@ -15,6 +15,7 @@ mod receiver;
 mod transmitter;
 
 use core::fmt;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 pub use accounting::Accounting;
@@ -59,7 +60,7 @@ pub struct Socket<'u, B: Backend> {
     handle: Handle<'u, B>,
     obtained: Obtained,
     /// How many descriptors one kick sends.
-    kick_budget: u32,
+    kick_budget: NonZeroU32,
 }
 
 /// What the kernel granted, as read back after `bind(2)`.
@@ -155,7 +156,7 @@ impl<'u, B: Backend> Socket<'u, B> {
         let mut asked = false;
         let waiting = self.transmitter.publish();
         if waiting > 0 && self.transmitter.needs_wakeup() {
-            let times = waiting.div_ceil(self.kick_budget);
+            let times = waiting.div_ceil(self.kick_budget.get());
             self.handle.kick(Kick::Transmit { times })?;
             asked = true;
         }

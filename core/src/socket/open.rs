@@ -1,5 +1,7 @@
 //! The set-up sequence. It stands here once, for every backend.
 
+use core::num::NonZeroU32;
+
 use super::handle::Handle;
 use super::{Obtained, OpenError, Receiver, Socket, SocketConfig, Step, Transmitter, ZeroCopy};
 use crate::abi::{self, MmapOffsets, SockaddrXdp, UmemReg};
@@ -9,7 +11,7 @@ use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
 use crate::umem::Pool;
 
 /// Descriptors that one kick sends in copy mode (`TX_BATCH_SIZE`, net/xdp/xsk.c).
-const COPY_KICK_BUDGET: u32 = 32;
+const COPY_KICK_BUDGET: NonZeroU32 = NonZeroU32::new(32).unwrap();
 
 type StepResult<T> = Result<T, (Step, Errno)>;
 
@@ -44,7 +46,7 @@ fn try_open<'u, B: Backend>(
     bind(&mut handle, config)?;
     let zero_copy = confirm(&handle)?;
     let kick_budget = if zero_copy {
-        u32::MAX
+        NonZeroU32::MAX
     } else {
         COPY_KICK_BUDGET
     };

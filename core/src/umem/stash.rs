@@ -54,6 +54,9 @@ impl<'s> Stash<'s> {
     pub(super) fn push_many(&self, frames: impl Iterator<Item = FrameIndex>) -> u32 {
         self.with(|free| {
             let before = free.len();
+            if before > free.capacity() {
+                return 0; // Never. Said so that the compiler adds no panic to the slice below.
+            }
             let mut pushed = 0;
             for (slot, index) in free.spare_capacity_mut().iter_mut().zip(frames) {
                 slot.write(index);

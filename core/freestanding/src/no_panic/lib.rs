@@ -11,8 +11,6 @@ pub mod area;
 pub mod intrinsics;
 #[path = "../loopback.rs"]
 pub mod loopback;
-#[cfg(feature = "pending")]
-pub mod pending;
 pub mod rings;
 pub mod sockets;
 pub mod wires;

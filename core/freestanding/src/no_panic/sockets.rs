@@ -64,6 +64,30 @@ pub fn refill(socket: &mut Socket<'_, Loopback>) -> u32 {
     socket.halves().0.refill()
 }
 
+/// The completion ring, emptied.
+#[unsafe(no_mangle)]
+pub fn reap(socket: &mut Socket<'_, Loopback>) -> u32 {
+    socket.halves().1.reap()
+}
+
+/// The completion ring emptied, and the fill ring topped up.
+#[unsafe(no_mangle)]
+pub fn recycle(socket: &mut Socket<'_, Loopback>) {
+    socket.recycle();
+}
+
+/// What was sent, shown to the kernel, with the kicks that this calls for.
+#[unsafe(no_mangle)]
+pub fn request(socket: &mut Socket<'_, Loopback>) -> Result<bool, Errno> {
+    socket.request()
+}
+
+/// The same, submitted.
+#[unsafe(no_mangle)]
+pub fn flush(socket: &mut Socket<'_, Loopback>) -> Result<(), Errno> {
+    socket.flush()
+}
+
 /// Waiting, as far as it is the core's.
 #[unsafe(no_mangle)]
 pub fn wait(socket: &Socket<'_, Loopback>, timeout: Duration) -> Result<bool, Errno> {
