@@ -124,7 +124,11 @@ impl<'m> BareRings<'m> {
             return 0;
         }
         self.fill.commit();
-        if self.tx.push_all(self.completion.drain(batch).map(packet)).is_ok() {
+        if self
+            .tx
+            .push_all(self.completion.drain(batch).map(packet))
+            .is_ok()
+        {
             self.tx.commit();
         }
         count

@@ -1,5 +1,5 @@
 //! `cargo xtask instructions`: instructions per descriptor of every job that `benches/rivals` does, by libxdp's inline
-//! functions, by our rings, and by a socket with its ledger; counted by callgrind.
+//! functions, by our rings, and by a socket with its ledger and without; counted by callgrind.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,6 +12,7 @@ use crate::probe;
 use crate::requirement::{LIBXDP, VALGRIND};
 use crate::setup;
 use crate::table::Table;
+use crate::trusting::Build;
 
 const PROGRAM: &str = "ring_instructions";
 
@@ -20,6 +21,17 @@ const BATCHES: [u64; 3] = [1, 16, 64];
 /// Descriptors in each job: a multiple of every batch and of every ring's size, so that the looks at the other end's
 /// cursor that come once in many batches are counted in full.
 const DESCRIPTORS: u64 = 1 << 15;
+
+const HEAD: [&str; 8] = [
+    "instructions a descriptor",
+    "batch",
+    "libxdp",
+    "rings",
+    "rings - libxdp",
+    "Socket",
+    "without ledger",
+    "ledger",
+];
 
 /// A row: its name, and the functions of libxdp, of our rings and of the socket that do the job.
 struct Job {
@@ -95,53 +107,41 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         eprintln!("note: {problem}");
     }
     let valgrind = probe::on_path("valgrind").ok_or("valgrind counts the instructions")?;
-    build()?;
-    let mut table = Table::new(&[
-        "instructions a descriptor",
-        "batch",
-        "libxdp",
-        "xskit rings",
-        "difference",
-        "Socket",
-        "ledger",
-    ]);
+    let program = Build::WithLedger.programs(&[PROGRAM])?.join(PROGRAM);
+    let trusting = Build::WithoutLedger.programs(&[PROGRAM])?.join(PROGRAM);
+    let mut table = Table::new(&HEAD);
     let mut about_libxdp = String::new();
     let mut counts = Vec::new();
     for batch in BATCHES {
-        let (said, costs) = count(&valgrind, batch)?;
+        let (said, costs) = count(&valgrind, &program, batch)?;
+        let (_, without) = count(&valgrind, &trusting, batch)?;
         about_libxdp = said;
-        counts.push((batch, costs));
+        counts.push((batch, costs, without));
     }
     for job in &JOBS {
-        for (batch, costs) in &counts {
-            table.push(row(job, *batch, costs)?);
+        for (batch, costs, without) in &counts {
+            table.push(row(job, *batch, costs, without)?);
         }
     }
     print!("{table}");
     println!("\n{about_libxdp}");
     println!(
-        "difference: rings less libxdp. ledger: Socket less rings, which is all that ownership of frames takes."
+        "rings - libxdp is the difference of the two; ledger that of Socket with it and without."
     );
     Ok(ExitCode::SUCCESS)
 }
 
-fn build() -> Result<(), String> {
-    let mut build = cargo::command("build");
-    build.args(["--release", "--package", "xskit-rivals", "--bin", PROGRAM]);
-    match build.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err("the program to be counted was not built".to_owned()),
-        Err(error) => Err(format!("cargo can't be run: {error}")),
-    }
-}
-
 /// Runs the program under callgrind. Returns what it said and the cost of each of its functions.
-fn count(valgrind: &Path, batch: u64) -> Result<(String, HashMap<String, Cost>), String> {
+fn count(
+    valgrind: &Path,
+    program: &Path,
+    batch: u64,
+) -> Result<(String, HashMap<String, Cost>), String> {
     let out = cargo::target().join(format!("callgrind.{PROGRAM}.{batch}"));
     let output = Command::new(valgrind)
         .args(["--quiet", "--tool=callgrind"])
         .arg(format!("--callgrind-out-file={}", out.display()))
-        .arg(cargo::target().join("release").join(PROGRAM))
+        .arg(program)
         .args([batch.to_string(), (DESCRIPTORS / batch).to_string()])
         .output()
         .map_err(|error| format!("valgrind can't be run: {error}"))?;
@@ -155,18 +155,24 @@ fn count(valgrind: &Path, batch: u64) -> Result<(String, HashMap<String, Cost>),
     Ok((said, callgrind::costs(&text)?))
 }
 
-fn row(job: &Job, batch: u64, costs: &HashMap<String, Cost>) -> Result<Vec<String>, String> {
+/// One job at one batch, by what the build with the ledger and the one without came to.
+fn row(
+    job: &Job,
+    batch: u64,
+    costs: &HashMap<String, Cost>,
+    without: &HashMap<String, Cost>,
+) -> Result<Vec<String>, String> {
     let bare = per_descriptor(costs, job.bare, batch)?
         .ok_or_else(|| format!("{} was not called", job.bare))?;
     let libxdp = per_descriptor(costs, job.libxdp, batch)?;
-    let socket = match job.socket {
-        Some(function) => per_descriptor(costs, function, batch)?,
-        None => None,
+    let of_socket = |costs| match job.socket {
+        Some(function) => per_descriptor(costs, function, batch),
+        None => Ok(None),
     };
-    let shown =
-        |figure: Option<f64>| figure.map_or_else(String::new, |figure| format!("{figure:.2}"));
-    let signed =
-        |figure: Option<f64>| figure.map_or_else(String::new, |figure| format!("{figure:+.2}"));
+    let (socket, trusting) = (of_socket(costs)?, of_socket(without)?);
+    let ledger = socket.zip(trusting).map(|(with, without)| with - without);
+    let shown = |figure: Option<f64>| figure.map_or_else(String::new, |n| format!("{n:.2}"));
+    let signed = |figure: Option<f64>| figure.map_or_else(String::new, |n| format!("{n:+.2}"));
     Ok(vec![
         job.name.to_owned(),
         batch.to_string(),
@@ -174,7 +180,8 @@ fn row(job: &Job, batch: u64, costs: &HashMap<String, Cost>) -> Result<Vec<Strin
         shown(Some(bare)),
         signed(libxdp.map(|libxdp| bare - libxdp)),
         shown(socket),
-        signed(socket.map(|socket| socket - bare)),
+        shown(trusting),
+        signed(ledger),
     ])
 }
 
@@ -209,7 +216,7 @@ fn is_hash(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{DESCRIPTORS, JOBS, per_descriptor, row};
+    use super::{DESCRIPTORS, HEAD, JOBS, per_descriptor, row};
     use crate::callgrind::Cost;
     use std::collections::HashMap;
 
@@ -225,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_row_has_both_differences() {
-        let costs = costs(
+        let with = costs(
             16,
             &[
                 ("libxdp_fill", 5),
@@ -234,16 +241,23 @@ mod tests {
                 ("a::socket_refill", 16),
             ],
         );
-        let cells = ["5.00", "4.00", "-1.00", "16.00", "+12.00"];
-        assert_eq!(row(&JOBS[0], 16, &costs).expect("all there")[2..], cells);
+        let without = costs(16, &[("a::socket_refill", 9)]);
+        let cells = ["5.00", "4.00", "-1.00", "16.00", "9.00", "+7.00"];
+        let row = row(&JOBS[0], 16, &with, &without).expect("all there");
+        assert_eq!(row[2..], cells);
+        assert_eq!(row.len(), HEAD.len());
     }
 
     #[test]
     fn libxdp_may_be_missing_and_our_rings_may_not() {
-        let without = costs(1, &[("bare_fill", 4)]);
-        let cells = ["", "4.00", "", "", ""];
-        assert_eq!(row(&JOBS[0], 1, &without).expect("ours")[2..], cells);
-        assert!(row(&JOBS[0], 1, &costs(1, &[("libxdp_fill", 4)])).is_err());
+        let none = HashMap::new();
+        let row = |costs| row(&JOBS[0], 1, costs, &none);
+        let cells = ["", "4.00", "", "", "", ""];
+        assert_eq!(
+            row(&costs(1, &[("bare_fill", 4)])).expect("ours")[2..],
+            cells
+        );
+        assert!(row(&costs(1, &[("libxdp_fill", 4)])).is_err());
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod table;
 mod tally;
 mod test;
 mod tool;
+mod trusting;
 
 use std::env;
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ Commands:
   fuzz [--seconds N] --minimise TARGET FILE
                    Look for a shorter input that is a finding as well; it lands in FILE.min
   bench [ARGS]     Run the benchmarks; ARGS go to `cargo bench`
+  bench ledger     Measure what the ledger costs a packet over veth, with it and without it in turns
   instructions     Count the instructions of each ring operation, ours and libxdp's (installs valgrind)
   help             Print this
 

@@ -1,0 +1,137 @@
+//! What the ledger costs on the whole path of a packet: `veth_path` in two builds, in turns.
+//!
+//! ```text
+//! cargo xtask bench ledger
+//! ```
+//!
+//! makes both builds and runs this. Three programs run at a time, and one after the other they are
+//! asked for a short measurement: one of the build with the ledger, one of that without, and one
+//! more of that with, by which to see what chance alone makes of a ratio. Where memory happens to
+//! lie sways a program as long as it runs; so they are started anew many times.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+
+use xskit_rivals::spread::Spread;
+
+const WORKLOADS: [&str; 3] = ["tx", "rx", "fwd"];
+
+/// How often the programs are started.
+const STARTS: usize = 16;
+
+/// Measurements of each program after each start; one more before them warms up.
+const ROUNDS: usize = 16;
+
+/// How long each takes.
+const MEASUREMENT_MS: u32 = 25;
+
+fn main() -> ExitCode {
+    let programs: Vec<_> = std::env::args().skip(1).collect();
+    let [with, without] = programs.as_slice() else {
+        eprintln!("usage: ledger_pairs VETH_PATH VETH_PATH_WITHOUT_LEDGER");
+        return ExitCode::FAILURE;
+    };
+    println!(
+        "| {:<11} | {:>22} | {:>22} | {:>20} | {:>20} |",
+        "ns a packet", "with ledger", "without", "with / without", "with / with (chance)"
+    );
+    println!(
+        "| {:-<11} | {:->21}: | {:->21}: | {:->19}: | {:->19}: |",
+        "", "", "", "", ""
+    );
+    for workload in WORKLOADS {
+        let Some([first, bare, second]) = measure(workload, [with, without, with]) else {
+            return ExitCode::FAILURE;
+        };
+        let of = |figures: &[f64]| format!("{:.0}", Spread::of(figures.iter().copied()));
+        println!(
+            "| {workload:<11} | {:>22} | {:>22} | {:>20.3} | {:>20.3} |",
+            of(&first),
+            of(&bare),
+            // Both measurements with the ledger: half as much chance in them.
+            Spread::of_ratios(&mean(&first, &second), &bare),
+            Spread::of_ratios(&first, &second),
+        );
+    }
+    println!(
+        "\nMedian (and where 8 of 10 lie) of {} measurements of {MEASUREMENT_MS} ms, of the ratios round by round.",
+        STARTS * ROUNDS
+    );
+    ExitCode::SUCCESS
+}
+
+/// All measurements of three programs, round by round.
+fn measure(workload: &str, programs: [&str; 3]) -> Option<[Vec<f64>; 3]> {
+    let mut figures = [const { Vec::new() }; 3];
+    for start in 0..STARTS {
+        let mut running = Vec::new();
+        for program in programs {
+            running.push(Running::start(program, workload)?);
+        }
+        for round in 0..=ROUNDS {
+            for place in 0..programs.len() {
+                // Who comes first in a round changes, lest being first makes a difference.
+                let who = (start + round + place) % programs.len();
+                let time_ns = running[who].ask()?;
+                if round > 0 {
+                    figures[who].push(time_ns);
+                }
+            }
+        }
+    }
+    Some(figures)
+}
+
+fn mean(first: &[f64], second: &[f64]) -> Vec<f64> {
+    let pairs = first.iter().zip(second);
+    pairs
+        .map(|(first, second)| (first + second) / 2.0)
+        .collect()
+}
+
+/// One `veth_path`. It ends when its stdin does.
+struct Running {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Running {
+    /// Says why, where it can't.
+    fn start(program: &str, workload: &str) -> Option<Self> {
+        let started = Command::new(program)
+            .arg(workload)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = match started {
+            Ok(child) => child,
+            Err(error) => {
+                eprintln!("{program} can't be run: {error}");
+                return None;
+            }
+        };
+        let orders = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take()?);
+        Some(Self {
+            child,
+            orders,
+            answers,
+        })
+    }
+
+    /// Nanoseconds a packet, or nothing when it can't run here, as it has said itself.
+    fn ask(&mut self) -> Option<f64> {
+        writeln!(self.orders.as_mut()?, "{MEASUREMENT_MS}").ok()?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line).ok()?;
+        line.trim().parse().ok()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let _ = self.child.wait();
+    }
+}

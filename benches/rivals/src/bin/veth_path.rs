@@ -1,0 +1,88 @@
+//! The whole path of packets over a veth pair, measured when asked: the program that `ledger_pairs`
+//! runs in two builds.
+//!
+//! `veth_path tx|rx|fwd` sets up two hosts, then reads milliseconds, a line each, and answers each
+//! with nanoseconds a packet. One thread has both ends and takes turns at them, so that all that is
+//! done for a packet, the kernel's part included, is in its time, and nothing waits for another
+//! core. `tx` sends to nobody, `rx` has the other host receive, `fwd` send back.
+
+use std::io::{BufRead, Write, stdin, stdout};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use xskit_benches::{turns, veth};
+use xskit_core::umem::FrameStore;
+use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
+use xskit_rustix::RustixBackend;
+
+fn main() -> ExitCode {
+    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
+    if !privilege::require("veth_path", &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
+        return ExitCode::FAILURE;
+    }
+    let pair = HostPair::new(HostPairConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    let (here, there) = (&pair.first, &pair.second);
+    match std::env::args().nth(1).as_deref() {
+        Some("tx") => transmit(here, there),
+        Some("rx") => deliver(here, there, veth::FRAMES as u32, turns::receive),
+        Some("fwd") => deliver(here, there, veth::FRAMES as u32 / 2, turns::send_back),
+        _ => {
+            eprintln!("usage: veth_path tx|rx|fwd");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Sends packets that the other host drops at once; a packet counts when its frame is back.
+fn transmit(here: &Host, there: &Host) {
+    let (mut store, backend) = (Box::new(FrameStore::new()), RustixBackend::new());
+    let umem = veth::umem(&mut store);
+    veth::write_all(&umem, &veth::headers_to_nobody(here, there));
+    here.namespace.enter().expect("in the host");
+    let mut socket = veth::socket(here, &backend, &umem, 0);
+    let mut completed = 0;
+    answer(|| {
+        turns::send(&umem, &mut socket);
+        let before = completed;
+        completed = socket.halves().1.completed();
+        completed - before
+    });
+}
+
+/// Sends packets to a socket of the other host, which takes its `turn` after each batch.
+fn deliver(
+    here: &Host,
+    there: &Host,
+    fill_frames: u32,
+    turn: impl Fn(&mut xskit_core::Socket<'_, RustixBackend>) -> u64,
+) {
+    let [mut store, mut their_store] = [(); 2].map(|()| Box::new(FrameStore::new()));
+    let [backend, their_backend] = [(); 2].map(|()| RustixBackend::new());
+    let (umem, their_umem) = (veth::umem(&mut store), veth::umem(&mut their_store));
+    veth::write_all(&umem, &veth::headers_from_nobody(here, there));
+    there.namespace.enter().expect("in the host");
+    let mut their_socket = veth::socket(there, &their_backend, &their_umem, fill_frames);
+    let _attached = veth::attach(there, &their_socket);
+    here.namespace.enter().expect("in the host");
+    let mut socket = veth::socket(here, &backend, &umem, 0);
+    answer(|| {
+        turns::send(&umem, &mut socket);
+        turn(&mut their_socket)
+    });
+}
+
+/// Answers what is asked on stdin, until it ends. `turn` returns how many packets it passed.
+fn answer(mut turn: impl FnMut() -> u64) {
+    for line in stdin().lock().lines() {
+        let asked = line.ok().and_then(|line| line.parse().ok());
+        let wanted = Duration::from_millis(asked.expect("milliseconds"));
+        let (started, mut packets) = (Instant::now(), 0);
+        while started.elapsed() < wanted {
+            packets += turn();
+        }
+        assert!(packets > 0, "no packet came in {wanted:?}");
+        println!("{}", started.elapsed().as_nanos() as f64 / packets as f64);
+        stdout().flush().expect("someone reads");
+    }
+}
