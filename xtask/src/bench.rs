@@ -27,9 +27,9 @@ fn ledger(args: &[String]) -> Result<ExitCode, String> {
     if !args.is_empty() {
         return Err("bench ledger takes no argument".to_owned());
     }
-    let with = Build::WithLedger.programs(&["veth_path", "ledger_pairs"])?;
-    let without = Build::WithoutLedger.programs(&["veth_path"])?;
+    let with = Build::WithLedger.programs(&["packet_path", "ledger_pairs"])?;
+    let without = Build::WithoutLedger.programs(&["packet_path"])?;
     let mut pairs = Command::new(with.join("ledger_pairs"));
-    pairs.args([with.join("veth_path"), without.join("veth_path")]);
+    pairs.args([with.join("packet_path"), without.join("packet_path")]);
     Err(format!("ledger_pairs can't be run: {}", pairs.exec()))
 }

@@ -1,4 +1,4 @@
-//! What the ledger costs on the whole path of a packet: `veth_path` in two builds, in turns.
+//! What the ledger costs on the whole path of a packet: `packet_path` in two builds, in turns.
 //!
 //! ```text
 //! cargo xtask bench ledger
@@ -14,21 +14,22 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
 use xskit_rivals::spread::Spread;
 
-const WORKLOADS: [&str; 3] = ["tx", "rx", "fwd"];
+const WORKLOADS: [&str; 4] = ["memory", "tx", "rx", "fwd"];
 
 /// How often the programs are started.
-const STARTS: usize = 16;
+const STARTS: usize = 96;
 
 /// Measurements of each program after each start; one more before them warms up.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 24;
 
-/// How long each takes.
-const MEASUREMENT_MS: u32 = 25;
+/// How long each takes: thousands of packets, and so short that what else the machine does meanwhile
+/// is mostly in all of a round's measurements, or in none.
+const MEASUREMENT_MS: u32 = 4;
 
 fn main() -> ExitCode {
     let programs: Vec<_> = std::env::args().skip(1).collect();
     let [with, without] = programs.as_slice() else {
-        eprintln!("usage: ledger_pairs VETH_PATH VETH_PATH_WITHOUT_LEDGER");
+        eprintln!("usage: ledger_pairs PACKET_PATH PACKET_PATH_WITHOUT_LEDGER");
         return ExitCode::FAILURE;
     };
     println!(
@@ -40,56 +41,59 @@ fn main() -> ExitCode {
         "", "", "", "", ""
     );
     for workload in WORKLOADS {
-        let Some([first, bare, second]) = measure(workload, [with, without, with]) else {
-            return ExitCode::FAILURE;
-        };
-        let of = |figures: &[f64]| format!("{:.0}", Spread::of(figures.iter().copied()));
+        let mut times: [Vec<f64>; 2] = Default::default();
+        let (mut ratios, mut chance) = (Vec::new(), Vec::new());
+        for start in 0..STARTS {
+            let Some([first, bare, second]) = measure(workload, [with, without, with], start)
+            else {
+                return ExitCode::FAILURE;
+            };
+            let both = [
+                Spread::of_ratios(&first, &bare),
+                Spread::of_ratios(&second, &bare),
+            ];
+            ratios.extend(both.map(|ratio| ratio.median));
+            chance.push(Spread::of_ratios(&first, &second).median);
+            times[0].extend(first.into_iter().chain(second));
+            times[1].extend(bare);
+        }
+        let [with, without] = times.map(|times| format!("{:.1}", Spread::of(times)));
         println!(
-            "| {workload:<11} | {:>22} | {:>22} | {:>20.3} | {:>20.3} |",
-            of(&first),
-            of(&bare),
-            // Both measurements with the ledger: half as much chance in them.
-            Spread::of_ratios(&mean(&first, &second), &bare),
-            Spread::of_ratios(&first, &second),
+            "| {workload:<11} | {with:>22} | {without:>22} | {:>20.3} | {:>20.3} |",
+            Spread::of(ratios),
+            Spread::of(chance),
         );
     }
     println!(
-        "\nMedian (and where 8 of 10 lie) of {} measurements of {MEASUREMENT_MS} ms, of the ratios round by round.",
-        STARTS * ROUNDS
+        "\nMedian (and where 8 of 10 lie). A ratio is that of two running programs: the median of"
+    );
+    println!(
+        "the {ROUNDS} ratios of their measurements of {MEASUREMENT_MS} ms, taken in turns; {STARTS} starts of each."
     );
     ExitCode::SUCCESS
 }
 
-/// All measurements of three programs, round by round.
-fn measure(workload: &str, programs: [&str; 3]) -> Option<[Vec<f64>; 3]> {
+/// All measurements of three programs, started for them, round by round.
+fn measure(workload: &str, programs: [&str; 3], start: usize) -> Option<[Vec<f64>; 3]> {
+    let mut running = Vec::new();
+    for program in programs {
+        running.push(Running::start(program, workload)?);
+    }
     let mut figures = [const { Vec::new() }; 3];
-    for start in 0..STARTS {
-        let mut running = Vec::new();
-        for program in programs {
-            running.push(Running::start(program, workload)?);
-        }
-        for round in 0..=ROUNDS {
-            for place in 0..programs.len() {
-                // Who comes first in a round changes, lest being first makes a difference.
-                let who = (start + round + place) % programs.len();
-                let time_ns = running[who].ask()?;
-                if round > 0 {
-                    figures[who].push(time_ns);
-                }
+    for round in 0..=ROUNDS {
+        for place in 0..programs.len() {
+            // Who comes first in a round changes, lest being first makes a difference.
+            let who = (start + round + place) % programs.len();
+            let time_ns = running[who].ask()?;
+            if round > 0 {
+                figures[who].push(time_ns);
             }
         }
     }
     Some(figures)
 }
 
-fn mean(first: &[f64], second: &[f64]) -> Vec<f64> {
-    let pairs = first.iter().zip(second);
-    pairs
-        .map(|(first, second)| (first + second) / 2.0)
-        .collect()
-}
-
-/// One `veth_path`. It ends when its stdin does.
+/// One `packet_path`. It ends when its stdin does.
 struct Running {
     child: Child,
     orders: Option<ChildStdin>,

@@ -1,8 +1,9 @@
-//! The whole path of packets over a veth pair, measured when asked: the program that `ledger_pairs`
+//! The whole path of packets, measured when asked: the program that `ledger_pairs`
 //! runs in two builds.
 //!
-//! `veth_path tx|rx|fwd` sets up two hosts, then reads milliseconds, a line each, and answers each
-//! with nanoseconds a packet. One thread has both ends and takes turns at them, so that all that is
+//! `packet_path memory|tx|rx|fwd` sets up, then reads milliseconds, a line each, and answers each with
+//! nanoseconds a packet. `memory` has no kernel: descriptors go round a forwarder's four rings. The
+//! others have two hosts. One thread has both ends and takes turns at them, so that all that is
 //! done for a packet, the kernel's part included, is in its time, and nothing waits for another
 //! core. `tx` sends to nobody, `rx` has the other host receive, `fwd` send back.
 
@@ -10,28 +11,53 @@ use std::io::{BufRead, Write, stdin, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use xskit_benches::descriptors::STRETCH;
+use xskit_benches::loopback::Loopback;
 use xskit_benches::{turns, veth};
 use xskit_core::umem::FrameStore;
 use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
+use xskit_rivals::kernel::Kernel;
+use xskit_rivals::socket::{self, Forwarder};
 use xskit_rustix::RustixBackend;
 
 fn main() -> ExitCode {
+    let workload = std::env::args().nth(1).unwrap_or_default();
+    if workload == "memory" {
+        in_memory();
+        return ExitCode::SUCCESS;
+    }
     use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
-    if !privilege::require("veth_path", &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
+    if !privilege::require("packet_path", &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
         return ExitCode::FAILURE;
     }
     let pair = HostPair::new(HostPairConfig::default()).unwrap_or_else(|error| panic!("{error}"));
     let (here, there) = (&pair.first, &pair.second);
-    match std::env::args().nth(1).as_deref() {
-        Some("tx") => transmit(here, there),
-        Some("rx") => deliver(here, there, veth::FRAMES as u32, turns::receive),
-        Some("fwd") => deliver(here, there, veth::FRAMES as u32 / 2, turns::send_back),
+    match workload.as_str() {
+        "tx" => transmit(here, there),
+        "rx" => deliver(here, there, veth::FRAMES as u32, turns::receive),
+        "fwd" => deliver(here, there, veth::FRAMES as u32 / 2, turns::send_back),
         _ => {
-            eprintln!("usage: veth_path tx|rx|fwd");
+            eprintln!("usage: packet_path memory|tx|rx|fwd");
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
+}
+
+/// A forwarder whose kernel only moves descriptors, which is in the time as well.
+fn in_memory() {
+    let (mut store, backend) = (Box::new(FrameStore::new()), Loopback::never_kicked());
+    let umem = socket::umem(&mut store).expect("memory");
+    let mut forwarder = Forwarder::open(&backend, &umem, STRETCH);
+    let kernel = Kernel::new(backend.views().expect("a socket is open"));
+    answer(|| {
+        kernel.write_ahead(STRETCH);
+        let turns = (0..STRETCH / turns::BATCH).map(|_| {
+            kernel.publish(turns::BATCH);
+            u64::from(forwarder.forward(turns::BATCH))
+        });
+        turns.sum()
+    });
 }
 
 /// Sends packets that the other host drops at once; a packet counts when its frame is back.
