@@ -70,7 +70,7 @@ fn unexpected(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::costs;
+    use super::{Cost, costs};
 
     const OUTPUT: &str = "\
 # callgrind format
