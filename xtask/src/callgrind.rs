@@ -70,7 +70,7 @@ fn unexpected(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cost, costs};
+    use super::costs;
 
     const OUTPUT: &str = "\
 # callgrind format
