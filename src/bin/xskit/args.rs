@@ -10,6 +10,7 @@ use xskit::bpf::AttachMode;
 use xskit::core::socket::ZeroCopy;
 use xskit::core::wire::MacAddr;
 
+use crate::bench::RxArgs;
 use crate::nic::MAX_FRAMES;
 use crate::seconds;
 use crate::size::Size;
@@ -238,7 +239,7 @@ pub(crate) enum Bench {
     /// Send UDP packets as fast as they go (as xdpsock's txonly).
     Tx(FlowArgs),
     /// Receive and drop the UDP packets of a port (as xdpsock's rxdrop).
-    Rx(RunArgs),
+    Rx(RxArgs),
     /// Send the UDP packets of a port back where they came from (as xdpsock's l2fwd).
     Fwd(RunArgs),
     /// Time the way to a `bench fwd` and back, one packet at a time.

@@ -58,9 +58,9 @@ impl Nic {
         })
     }
 
-    /// For a task that only receives: the kernel may have every frame.
-    pub(crate) fn lend_all_frames(&mut self) {
-        self.config.fill_frames = Some(self.frames);
+    /// For a task that only receives: how many frames the kernel may have at a time.
+    pub(crate) fn lend_frames(&mut self, frames: u32) {
+        self.config.fill_frames = Some(frames.min(self.frames));
     }
 
     /// For a task that only sends: just enough that drivers which insist on it find some.

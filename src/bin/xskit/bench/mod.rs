@@ -7,6 +7,8 @@ mod rx;
 mod tally;
 mod tx;
 
+pub(crate) use rx::RxArgs;
+
 use crate::args::{Bench, BenchArgs};
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {

@@ -1,7 +1,9 @@
 //! `bench rx`: receives the packets of a port and drops them.
 
+use std::hint::spin_loop;
 use std::os::fd::AsFd;
 
+use clap::value_parser;
 use xskit::core::umem::Umem;
 use xskit::core::{Backend, Socket};
 use xskit::rustix::MmapMemory;
@@ -12,15 +14,31 @@ use crate::nic::Nic;
 use crate::report;
 use crate::session::{self, Task};
 
-pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let mut nic = Nic::find(&args.socket)?;
-    nic.lend_all_frames();
-    let tally = session::run(&nic, args.socket.tuning.backend, Rx { args, nic: &nic })?;
-    report::print(&tally, args.json)
+/// Options of `bench rx`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RxArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Frames that the kernel may have at a time. With few of them their bytes stay in the cache of
+    /// the core that fills them; with many, longer bursts find room.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = value_parser!(u32).range(1..))]
+    lend: u32,
+    /// Pauses of the processor after a look at the ring that finds some packets, but less than a
+    /// batch: each look takes the cache line of the kernel's cursor from the core that moves it.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pause: u32,
+}
+
+pub(crate) fn run(args: &RxArgs) -> anyhow::Result<()> {
+    let mut nic = Nic::find(&args.run.socket)?;
+    nic.lend_frames(args.lend);
+    let backend = args.run.socket.tuning.backend;
+    let tally = session::run(&nic, backend, Rx { args, nic: &nic })?;
+    report::print(&tally, args.run.json)
 }
 
 struct Rx<'a> {
-    args: &'a RunArgs,
+    args: &'a RxArgs,
     nic: &'a Nic,
 }
 
@@ -36,20 +54,25 @@ impl Task for Rx<'_> {
         B: Backend,
         B::Socket: AsFd,
     {
+        let run = &self.args.run;
         let attached = self
             .nic
-            .attach(&socket, |program| program.take(self.args.port, None))?;
-        let mut clock = Clock::start(self.args)?;
+            .attach(&socket, |program| program.take(run.port, None))?;
+        let mut clock = Clock::start(run)?;
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {
             let before = packets;
-            for packet in socket.receive(self.args.batch) {
+            for packet in socket.receive(run.batch) {
                 packets += 1;
                 bytes += packet.len() as u64;
             }
             socket.recycle();
             socket.flush()?;
-            clock.rest(&socket, packets > before)?;
+            let found = packets - before;
+            if (1..u64::from(run.batch)).contains(&found) {
+                (0..self.args.pause).for_each(|_| spin_loop());
+            }
+            clock.rest(&socket, found > 0)?;
         }
         Tally::take(
             "rx",
