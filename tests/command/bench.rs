@@ -23,10 +23,9 @@ fn start(host: &Host, what: &str) -> Running {
 #[track_caller]
 fn report(outcome: &Outcome) -> Value {
     let report = outcome.json();
-    assert_members(
-        &report,
-        &["pps", "packets", "seconds", "syscalls", "mode", "backend"],
-    );
+    assert_members(&report, &["pps", "packets", "seconds", "mode", "backend"]);
+    // A receiver that never had to wait made none.
+    assert!(report["syscalls"].is_u64(), "{report:#}");
     report
 }
 
