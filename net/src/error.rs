@@ -57,7 +57,7 @@ pub enum Error {
     },
 
     /// No interface has that name in this network namespace.
-    #[error("no such interface {name}; those here are {}", list(present))]
+    #[error("no such interface {name:?}; those here are {}", list(present))]
     NoSuchInterface {
         /// The name that was asked for.
         name: String,
@@ -331,7 +331,7 @@ mod tests {
         };
         assert_eq!(
             missing.to_string(),
-            "no such interface x9; those here are a, b, c"
+            "no such interface \"x9\"; those here are a, b, c"
         );
 
         let refused = Error::Refused {

@@ -66,7 +66,7 @@ fn names_of_no_interface_are_refused_with_those_that_are_there() {
     Xskit::new(&words)
         .on(scene.server())
         .run()
-        .refused(&["no such interface xsk7", "xsk1"]);
+        .refused(&["no such interface \"xsk7\"", "xsk1"]);
     let words = ["bench", "rx", "--iface", "lo"];
     Xskit::new(&words)
         .on(scene.server())
