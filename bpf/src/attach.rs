@@ -103,8 +103,8 @@ impl Attachment {
     }
 
     /// Why the mode is generic although [`AttachMode::Auto`] tried native first.
-    pub fn native_refusal(&self) -> Option<NativeRefusal> {
-        self.refusal
+    pub fn native_refusal(&self) -> Option<&NativeRefusal> {
+        self.refusal.as_ref()
     }
 }
 
@@ -145,8 +145,8 @@ fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
     let interface = interface.to_string();
     match mode {
         Attached::Native => Error::NativeRefused {
+            refusal: NativeRefusal::new(interface.clone(), errno),
             interface,
-            refusal: NativeRefusal::new(errno),
         },
         Attached::Generic => Error::Attach {
             interface,

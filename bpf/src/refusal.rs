@@ -6,14 +6,16 @@ use std::io;
 use rustix::io::Errno;
 
 /// A driver's answer to a program in native mode, when it wasn't yes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NativeRefusal {
+    /// The interface's name, for the commands that may help.
+    interface: String,
     errno: Errno,
 }
 
 impl NativeRefusal {
-    pub(crate) fn new(errno: Errno) -> Self {
-        Self { errno }
+    pub(crate) fn new(interface: String, errno: Errno) -> Self {
+        Self { interface, errno }
     }
 
     /// The driver's errno, as an error of the standard library.
@@ -22,19 +24,21 @@ impl NativeRefusal {
     }
 
     /// What the errno means from a driver. Drivers choose freely; these are the common choices.
-    fn meaning(self) -> &'static str {
+    fn meaning(&self) -> String {
+        let interface = &self.interface;
         match self.errno {
-            Errno::OPNOTSUPP => {
-                "the driver has no native XDP, or not with its present offloads; try `ethtool -K IF lro off`"
-            }
-            Errno::RANGE | Errno::INVAL | Errno::TOOBIG | Errno::MSGSIZE => {
+            Errno::OPNOTSUPP => format!(
+                "the driver has no native XDP, or not with its present offloads; try `ethtool -K {interface} lro off`"
+            ),
+            Errno::RANGE | Errno::INVAL | Errno::TOOBIG | Errno::MSGSIZE => format!(
                 "most often the MTU is too large for one buffer (of a veth: its peer's MTU); \
-                 try `ip link set dev IF mtu 1500`"
-            }
-            Errno::NOMEM | Errno::NOSPC | Errno::BUSY => {
-                "most often the device has too few free queues; try fewer channels with `ethtool -L IF combined N`"
-            }
-            _ => "the driver's log (`dmesg`) may say why",
+                 try `ip link set dev {interface} mtu 1500`"
+            ),
+            Errno::NOMEM | Errno::NOSPC | Errno::BUSY => format!(
+                "most often the device has too few free queues; \
+                 try fewer channels with `ethtool -L {interface} combined N`"
+            ),
+            _ => "the driver's log (`dmesg`) may say why".to_owned(),
         }
     }
 }
