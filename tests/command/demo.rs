@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::process::{Outcome, Running, Xskit, assert_members};
 use crate::scene::may_run;
 use crate::traces::{names_in, processes_with, wait_until};
@@ -51,6 +52,19 @@ fn assert_nothing_left(scratch: &Path) {
 fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_disk_too_small_is_refused_before_anything_is_written() {
+    if !may_run("a_disk_too_small_is_refused_before_anything_is_written") {
+        return;
+    }
+    let disk = Disk::new(3 << 20);
+    let words = ["demo", "--size", "2M"];
+    let demo = Xskit::new(&words).env("TMPDIR", disk.path());
+    let why = ["4194304 bytes", "3145728 left", "--size", "TMPDIR"];
+    demo.run().refused(&why);
+    assert_eq!(names_in(&disk.path()), [""; 0]);
 }
 
 #[test]
@@ -192,12 +206,14 @@ fn a_demo_interrupted_before_the_transfer_leaves_nothing() {
     if !may_run("a_demo_interrupted_before_the_transfer_leaves_nothing") {
         return;
     }
-    let scratch = scratch();
-    let running = demo(&scratch, &["--size", "100G"]).start();
-    // It writes the file that it is to send; far from all of it will be written.
-    wait_until("the file", || !names_in(scratch.path()).is_empty());
+    // It says that it has room for two such files; far from all of that will be used.
+    let disk = Disk::new(200 << 30);
+    let words = ["demo", "--size", "100G"];
+    let demo = Xskit::new(&words).env("TMPDIR", disk.path());
+    let running = demo.start();
+    wait_until("the file", || !names_in(&disk.path()).is_empty());
     running.interrupt().refused(&["interrupted"]);
-    assert_nothing_left(scratch.path());
+    assert_nothing_left(&disk.path());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A file system that is soon full.
+//! A file system of a given size.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use rustix::mount::{
 /// A tmpfs that is mounted nowhere: nothing but this descriptor leads to it, and it goes with it.
 /// So it needs no mount namespace, which not every root lets a process make private (one that
 /// chroot(2) leads to may be no mount point), and no machine's own mounts change.
-pub(crate) struct SmallDisk(OwnedFd);
+pub(crate) struct Disk(OwnedFd);
 
-impl SmallDisk {
+impl Disk {
     /// One with room for this many bytes. Needs CAP_SYS_ADMIN, as hosts do.
     pub(crate) fn new(bytes: u64) -> Self {
         let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::disk::SmallDisk;
+use crate::disk::Disk;
 use crate::process::{Outcome, Xskit};
 use crate::scene::{LONG, SHORT, Scene, as_strs};
 use crate::traces::names_in;
@@ -98,7 +98,7 @@ fn a_full_disk_leaves_a_partial_file_that_says_so() {
         return;
     };
     let server = scene.start_server(&[]);
-    let disk = SmallDisk::new(1 << 20);
+    let disk = Disk::new(1 << 20);
     let output = disk.path().join(LONG.0);
     let words = scene.get_words_into(&output, LONG.0, &[]);
     let outcome = Xskit::new(&as_strs(&words)).on(scene.client()).run();

@@ -6,7 +6,7 @@
 //! | module | is |
 //! | --- | --- |
 //! | [`scene`] | two hosts and a directory: where every test begins |
-//! | [`disk`] | a file system that is soon full |
+//! | [`disk`] | a file system of a given size |
 //! | [`process`] | the program as a child process, and what came of it |
 //! | [`traces`] | what may be left behind: XDP programs, processes |
 #![cfg(feature = "cli")]

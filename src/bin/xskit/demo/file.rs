@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 
+use super::space;
 use crate::args::DemoArgs;
 use crate::output::hex;
 use crate::stop::Stop;
@@ -27,12 +28,12 @@ impl DemoFile {
     /// The file asked for, or one made of random bytes in `scratch`.
     pub(super) fn prepare(args: &DemoArgs, scratch: &Path, stop: &Stop) -> anyhow::Result<Self> {
         match &args.file {
-            Some(path) => Self::existing(path, stop),
+            Some(path) => Self::existing(path, scratch, stop),
             None => Self::random(scratch, args.size.0, stop),
         }
     }
 
-    fn existing(path: &Path, stop: &Stop) -> anyhow::Result<Self> {
+    fn existing(path: &Path, scratch: &Path, stop: &Stop) -> anyhow::Result<Self> {
         let path = path
             .canonicalize()
             .with_context(|| format!("--file {}", path.display()))?;
@@ -48,6 +49,8 @@ impl DemoFile {
         let name = path.file_name().context("the file has no name")?;
         let reading = || format!("--file {}", path.display());
         let file = File::open(&path).with_context(reading)?;
+        let len = file.metadata().with_context(reading)?.len();
+        space::require(scratch, len)?;
         let (bytes, sha256) = digest(file, stop, |_| Ok(())).with_context(reading)?;
         Ok(Self {
             root,
@@ -58,6 +61,8 @@ impl DemoFile {
     }
 
     fn random(scratch: &Path, bytes: u64, stop: &Stop) -> anyhow::Result<Self> {
+        // Once as it is served, once as it arrives.
+        space::require(scratch, bytes.saturating_mul(2))?;
         let root = scratch.join("root");
         std::fs::create_dir(&root).context("creating a directory")?;
         let path = root.join("random.bin");

@@ -7,6 +7,7 @@
 mod file;
 mod hosts;
 mod ping;
+mod space;
 mod summary;
 
 use anyhow::{Context, ensure};
