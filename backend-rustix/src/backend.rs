@@ -17,9 +17,11 @@ use rustix::net::{
 };
 use xskit_core::Errno;
 use xskit_core::abi::{
-    MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg, bind_flags,
+    self, MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg, bind_flags,
 };
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+
+use crate::option;
 
 /// How long `bind(2)` is tried again while it says EBUSY. A queue whose socket was just closed is
 /// released by deferred work, seen to take 25 to 45 ms, and longer on a loaded machine.
@@ -115,6 +117,27 @@ unsafe impl Backend for RustixBackend {
             SetOption::RingSize(RingKind::Tx, slots) => {
                 sockopt::set_xdp_tx_ring_size(socket, slots)
             }
+            SetOption::TransmitBudget(descriptors) => option::set(
+                socket,
+                abi::SOL_XDP,
+                abi::sockopt::MAX_TX_SKB_BUDGET,
+                descriptors,
+            ),
+            SetOption::PreferBusyPoll(on) => option::set(
+                socket,
+                libc::SOL_SOCKET,
+                libc::SO_PREFER_BUSY_POLL,
+                u32::from(on),
+            ),
+            SetOption::BusyPoll { us } => {
+                option::set(socket, libc::SOL_SOCKET, libc::SO_BUSY_POLL, us)
+            }
+            SetOption::BusyPollBudget(packets) => option::set(
+                socket,
+                libc::SOL_SOCKET,
+                libc::SO_BUSY_POLL_BUDGET,
+                u32::from(packets),
+            ),
         })
     }
 

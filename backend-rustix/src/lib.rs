@@ -7,6 +7,7 @@
 
 mod backend;
 mod memory;
+mod option;
 
 pub use backend::RustixBackend;
 pub use memory::{MmapMemory, PageSize};

@@ -39,10 +39,10 @@ pub unsafe trait Backend {
     /// What the call returned; EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS.
     fn open(&self) -> Result<Self::Socket, Errno>;
 
-    /// `setsockopt(2)` at level SOL_XDP.
+    /// `setsockopt(2)`, at the option's own level.
     ///
     /// # Errors
-    /// What the call returned.
+    /// What the call returned; ENOPROTOOPT for an option that the kernel does not have.
     fn set_option(&self, socket: &Self::Socket, option: SetOption) -> Result<(), Errno>;
 
     /// `getsockopt(XDP_MMAP_OFFSETS)`.
@@ -107,7 +107,11 @@ pub unsafe trait Backend {
     fn submit(&self) -> Result<(), Errno>;
 
     /// Waits until one of the sockets is ready, for at most `timeout` (for ever without one).
-    /// Returns how many are; zero after the timeout, or when a signal came.
+    /// Returns how many are; zero after the timeout, when a signal came, or from a backend that was
+    /// told not to wait.
+    ///
+    /// Look at the rings first: a backend may report what comes, and stay silent about what was
+    /// there before. [`Socket::wait`](crate::Socket::wait) does.
     ///
     /// # Errors
     /// What the call returned, or the error of a socket; ENETDOWN when its interface is gone.
@@ -128,6 +132,21 @@ pub enum SetOption {
     UmemReg(UmemReg),
     /// The number of a ring's slots: XDP_UMEM_FILL_RING and its like.
     RingSize(RingKind, u32),
+    /// XDP_MAX_TX_SKB_BUDGET: descriptors that one kick sends in copy mode, from 32 to the slots of
+    /// the TX ring, else EACCES. Linux 6.18.
+    TransmitBudget(u32),
+    /// SO_PREFER_BUSY_POLL, at level SOL_SOCKET: packets are processed when the program asks, and the
+    /// device's interrupts stay off meanwhile. Linux 5.11; CAP_NET_ADMIN to switch it on.
+    PreferBusyPoll(bool),
+    /// SO_BUSY_POLL, at level SOL_SOCKET: how long a call may poll the device, in microseconds; CAP_NET_ADMIN to raise
+    /// it. AF_XDP sockets have it since Linux 5.11.
+    BusyPoll {
+        /// Zero switches it off.
+        us: u32,
+    },
+    /// SO_BUSY_POLL_BUDGET, at level SOL_SOCKET: packets that a call may process, 8 by default;
+    /// CAP_NET_ADMIN for more than 64. Linux 5.11.
+    BusyPollBudget(u16),
 }
 
 /// One of the four rings.
@@ -210,6 +229,11 @@ pub struct Calls {
     pub wakes: u64,
     /// Calls that waited.
     pub waits: u64,
+    /// `io_uring_enter(2)` calls that handed submissions over, without waiting: kicks and wakes for
+    /// any number of sockets.
+    pub enters: u64,
+    /// What was asked of the kernel through an io_uring; no system calls of their own.
+    pub submissions: Submissions,
     /// Kicks after which something was left to send (EAGAIN): one call takes no more, or the
     /// completion ring, the device's queue or the send buffer is full. The next kick goes on.
     pub again: u64,
@@ -221,11 +245,26 @@ pub struct Calls {
     pub net_down: u64,
 }
 
+/// Entries put on the submission queue of an io_uring, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Submissions {
+    /// Of the set-up: socket, options, bind.
+    pub setup: u64,
+    /// Asked the kernel to send.
+    pub kicks: u64,
+    /// Asked the kernel to look at the fill ring.
+    pub wakes: u64,
+    /// Armed a poll.
+    pub polls: u64,
+    /// Cancelled a poll.
+    pub cancels: u64,
+}
+
 impl Calls {
-    /// Calls made for packets: kicks, wakes and waits.
+    /// System calls made for packets: kicks, wakes, waits, and submissions of them.
     #[must_use]
     pub const fn data_path(&self) -> u64 {
-        self.kicks + self.wakes + self.waits
+        self.kicks + self.wakes + self.waits + self.enters
     }
 
     /// Counts what a transient error of a kick was.

@@ -104,6 +104,7 @@ unsafe impl Backend for Loopback {
             SetOption::UmemReg(reg) => self.umem.set(reg.addr),
             SetOption::RingSize(_, SLOTS) => {}
             SetOption::RingSize(..) => return Err(Errno::EINVAL),
+            _ => return Err(Errno::ENOPROTOOPT),
         }
         Ok(())
     }

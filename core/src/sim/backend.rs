@@ -75,6 +75,7 @@ unsafe impl Backend for SimBackend {
                 Ok(())
             }
             SetOption::RingSize(ring, slots) => socket.set_size(ring, slots),
+            _ => Err(Errno::ENOPROTOOPT),
         }
     }
 

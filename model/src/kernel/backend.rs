@@ -101,6 +101,7 @@ unsafe impl Backend for Kernel {
                 state.step(OpenStep::Size(kind))?;
                 state.sizes[kind as usize] = Some(slots);
             }
+            _ => return Err(Errno::ENOPROTOOPT),
         }
         Ok(())
     }
