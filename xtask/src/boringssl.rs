@@ -19,8 +19,7 @@ pub(crate) fn headers() -> Option<PathBuf> {
 }
 
 /// What to set for a build into `output` (a profile's folder) so that it links a BoringSSL that is built already: nothing
-/// if the caller has named one, if that build has made its own, or if there is none. An optimised one by preference:
-/// handshakes take several times as long with the other.
+/// if the caller has named one, if that build has made its own, or if there is none. Every profile's is optimised.
 pub(crate) fn for_linking(output: &Path) -> Vec<(&'static str, PathBuf)> {
     if env::var_os("BORING_BSSL_PATH").is_some() || newest(output).is_some() {
         return Vec::new();
