@@ -138,15 +138,34 @@ pub enum SetOption {
     /// SO_PREFER_BUSY_POLL, at level SOL_SOCKET: packets are processed when the program asks, and the
     /// device's interrupts stay off meanwhile. Linux 5.11; CAP_NET_ADMIN to switch it on.
     PreferBusyPoll(bool),
-    /// SO_BUSY_POLL, at level SOL_SOCKET: how long a call may poll the device, in microseconds; CAP_NET_ADMIN to raise
-    /// it. AF_XDP sockets have it since Linux 5.11.
+    /// SO_BUSY_POLL, at level SOL_SOCKET: how long a call may poll the device, in microseconds, up to
+    /// 2^31 - 1, else EINVAL. AF_XDP sockets have it since Linux 5.11. Some kernels refuse to raise it
+    /// without CAP_NET_ADMIN; 6.18 does not.
     BusyPoll {
         /// Zero switches it off.
         us: u32,
     },
-    /// SO_BUSY_POLL_BUDGET, at level SOL_SOCKET: packets that a call may process, 8 by default;
-    /// CAP_NET_ADMIN for more than 64. Linux 5.11.
+    /// SO_BUSY_POLL_BUDGET, at level SOL_SOCKET: packets that a call may process, 8 by default, for
+    /// which zero stands; CAP_NET_ADMIN to raise it. Linux 5.11.
     BusyPollBudget(u16),
+}
+
+impl SetOption {
+    /// The option's name in the kernel's headers.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::UmemReg(_) => "XDP_UMEM_REG",
+            Self::RingSize(RingKind::Fill, _) => "XDP_UMEM_FILL_RING",
+            Self::RingSize(RingKind::Completion, _) => "XDP_UMEM_COMPLETION_RING",
+            Self::RingSize(RingKind::Rx, _) => "XDP_RX_RING",
+            Self::RingSize(RingKind::Tx, _) => "XDP_TX_RING",
+            Self::TransmitBudget(_) => "XDP_MAX_TX_SKB_BUDGET",
+            Self::PreferBusyPoll(_) => "SO_PREFER_BUSY_POLL",
+            Self::BusyPoll { .. } => "SO_BUSY_POLL",
+            Self::BusyPollBudget(_) => "SO_BUSY_POLL_BUDGET",
+        }
+    }
 }
 
 /// One of the four rings.
@@ -197,7 +216,7 @@ pub enum Kick {
         /// The most calls that the work can need.
         times: u32,
     },
-    /// Look at the fill ring again.
+    /// Look at the fill ring again, and, with busy polling, at the device.
     Receive,
 }
 
@@ -225,7 +244,7 @@ pub struct Calls {
     pub setup: u64,
     /// Calls that asked the kernel to send.
     pub kicks: u64,
-    /// Calls that asked the kernel to look at the fill ring.
+    /// Calls that asked the kernel to look at the fill ring, or to poll the device.
     pub wakes: u64,
     /// Calls that waited.
     pub waits: u64,
@@ -252,7 +271,7 @@ pub struct Submissions {
     pub setup: u64,
     /// Asked the kernel to send.
     pub kicks: u64,
-    /// Asked the kernel to look at the fill ring.
+    /// Asked the kernel to look at the fill ring, or to poll the device.
     pub wakes: u64,
     /// Armed a poll.
     pub polls: u64,
@@ -260,11 +279,37 @@ pub struct Submissions {
     pub cancels: u64,
 }
 
+impl Submissions {
+    /// Every entry, by what it was for. All but the first are for packets.
+    #[must_use]
+    pub const fn by_kind(&self) -> [(&'static str, u64); 5] {
+        [
+            ("set-up", self.setup),
+            ("kick", self.kicks),
+            ("wake", self.wakes),
+            ("poll", self.polls),
+            ("cancel", self.cancels),
+        ]
+    }
+}
+
 impl Calls {
     /// System calls made for packets: kicks, wakes, waits, and submissions of them.
     #[must_use]
     pub const fn data_path(&self) -> u64 {
         self.kicks + self.wakes + self.waits + self.enters
+    }
+
+    /// Every system call, by what it was for. All but the first are the [data path](Self::data_path)'s.
+    #[must_use]
+    pub const fn by_kind(&self) -> [(&'static str, u64); 5] {
+        [
+            ("set-up", self.setup),
+            ("kick", self.kicks),
+            ("wake", self.wakes),
+            ("wait", self.waits),
+            ("enter", self.enters),
+        ]
     }
 
     /// Counts what a transient error of a kick was.
@@ -276,5 +321,34 @@ impl Calls {
             Errno::ENETDOWN => self.net_down += 1,
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Calls, Submissions};
+
+    #[test]
+    fn calls_by_kind_are_all_calls_and_nothing_else() {
+        let calls = Calls {
+            setup: 1,
+            kicks: 10,
+            wakes: 100,
+            waits: 1_000,
+            enters: 10_000,
+            submissions: Submissions {
+                setup: 1,
+                kicks: 10,
+                wakes: 100,
+                polls: 1_000,
+                cancels: 10_000,
+            },
+            again: 3,
+            ..Calls::default()
+        };
+        let sum = |counts: &[(&str, u64)]| counts.iter().map(|(_, count)| count).sum::<u64>();
+        assert_eq!(sum(&calls.by_kind()), 11_111);
+        assert_eq!(sum(&calls.by_kind()[1..]), calls.data_path());
+        assert_eq!(sum(&calls.submissions.by_kind()), 11_111);
     }
 }
