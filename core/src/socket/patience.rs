@@ -2,43 +2,115 @@
 
 use core::hint::spin_loop;
 
+/// So many waits in a row, with no packet that came while we looked, until looking is not worth it.
+const LIMIT: u32 = 4;
+
+/// From then on, one rest in so many looks for its full length, to learn whether packets come faster again.
+const PROBE: u32 = 16;
+
+/// The other rests look for this part of it.
+const PART: u32 = 16;
+
 /// Counts looks that found nothing; after enough of them in a row it is time to wait.
 ///
 /// Looking costs no system call, waiting costs one and a wake-up. While packets keep coming at
-/// shorter intervals than the looks take, a loop that asks this never waits.
+/// shorter intervals than the looks take, a loop that asks this never waits. Where they come at
+/// longer ones each wait comes anyway, and the looks before it were for nothing: so after 4 waits
+/// before which no look found any, only a 16th of the looks is made, and all of them before each
+/// 16th wait. The first packet that is found by looking again, rather than by waiting, brings all
+/// of them back.
+///
+/// ```
+/// use xskit_core::socket::Patience;
+///
+/// let mut patience = Patience::new(1600);
+/// // Looks in vain, until it is time to wait.
+/// let mut looks = || (1..).find(|_| patience.is_over(false));
+/// assert_eq!([looks(), looks(), looks(), looks()], [Some(1601); 4]);
+/// assert_eq!(looks(), Some(101));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
+    /// Empty looks before a wait, at most.
     looks: u32,
+    /// Empty looks that are left before the next wait.
     left: u32,
+    /// Empty looks since something was found, or since the last wait.
+    empty: u32,
+    /// Waits since an empty look was followed by one that found something.
+    in_vain: u32,
 }
 
 impl Patience {
     /// Patience for `looks` empty looks in a row; with none, every empty look is a reason to wait.
     #[must_use]
     pub const fn new(looks: u32) -> Self {
-        Self { looks, left: looks }
+        Self {
+            looks,
+            left: looks,
+            empty: 0,
+            in_vain: 0,
+        }
     }
 
     /// Takes note of a look. True when it is time to wait.
     #[inline]
     pub fn is_over(&mut self, found_something: bool) -> bool {
         if found_something {
-            self.left = self.looks;
+            if self.empty > 0 {
+                self.in_vain = 0;
+            }
+            self.begin();
             return false;
         }
         if self.left == 0 {
-            self.left = self.looks;
+            self.in_vain = self.in_vain.saturating_add(1);
+            self.begin();
             return true;
         }
         self.left -= 1;
+        self.empty += 1;
         spin_loop();
         false
+    }
+
+    /// From here on looks are counted anew.
+    #[inline]
+    fn begin(&mut self) {
+        let is_short = self.in_vain >= LIMIT && !self.in_vain.is_multiple_of(PROBE);
+        self.left = if is_short {
+            self.looks.div_ceil(PART)
+        } else {
+            self.looks
+        };
+        self.empty = 0;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Patience;
+
+    /// What became of `packets` packets, each so many looks after the one before it was taken: looks in vain, and waits.
+    fn rest(patience: &mut Patience, gaps: impl Iterator<Item = u32>) -> (u64, u64) {
+        let (mut looks, mut waits) = (0, 0);
+        for gap in gaps {
+            for _ in 0..gap {
+                looks += 1;
+                if patience.is_over(false) {
+                    // The kernel wakes us when the packet is there.
+                    waits += 1;
+                    break;
+                }
+            }
+            assert!(!patience.is_over(true));
+        }
+        (looks, waits)
+    }
+
+    fn every(gap: u32, packets: usize) -> impl Iterator<Item = u32> {
+        std::iter::repeat_n(gap, packets)
+    }
 
     #[test]
     fn runs_out_after_so_many_empty_looks_in_a_row() {
@@ -49,6 +121,55 @@ mod tests {
             .map(|found| patience.is_over(found))
             .collect();
         assert_eq!(over, [false, false, false, false, false, true, false]);
-        assert!(Patience::new(0).is_over(false));
+    }
+
+    #[test]
+    fn without_patience_every_empty_look_is_a_reason_to_wait() {
+        assert_eq!(rest(&mut Patience::new(0), every(5, 100)), (100, 100));
+    }
+
+    #[test]
+    fn packets_that_come_while_we_look_are_never_waited_for() {
+        assert_eq!(rest(&mut Patience::new(2000), every(2000, 100)).1, 0);
+        assert_eq!(rest(&mut Patience::new(2000), every(0, 100)), (0, 0));
+    }
+
+    #[test]
+    fn packets_that_come_too_late_are_looked_for_an_eighth_as_long() {
+        let (looks, waits) = rest(&mut Patience::new(2000), every(10_000, 1000));
+        assert_eq!(waits, 1000, "as many as with all the looks");
+        assert!(looks < 2_001 * 1000 / 8, "{looks}");
+    }
+
+    #[test]
+    fn one_of_four_that_comes_in_time_keeps_all_the_looks() {
+        let gaps = (0..1000).map(|packet| if packet % 4 == 0 { 1900 } else { 10_000 });
+        assert_eq!(
+            rest(&mut Patience::new(2000), gaps).1,
+            750,
+            "only those that came late"
+        );
+    }
+
+    #[test]
+    fn packets_that_come_faster_again_are_soon_looked_for() {
+        let mut patience = Patience::new(2000);
+        assert_eq!(rest(&mut patience, every(10_000, 100)).1, 100);
+        // Longer than the short looks: a long one must be due first.
+        let (_, waits) = rest(&mut patience, every(1900, 100));
+        assert!(waits <= 16, "{waits}");
+        // Found by a short one.
+        assert_eq!(rest(&mut patience, every(10_000, 100)).1, 100);
+        assert_eq!(rest(&mut patience, every(100, 100)).1, 0);
+    }
+
+    #[test]
+    fn silence_costs_a_wait_each_time_and_few_looks() {
+        let mut patience = Patience::new(1600);
+        let silence = (0..100_000).filter(|_| patience.is_over(false)).count();
+        assert!(
+            silence > 400,
+            "{silence} waits, not the 62 of 1,600 looks each"
+        );
     }
 }
