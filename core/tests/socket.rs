@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use xskit_core::backend::{Backend, Interest};
 use xskit_core::ring::RingSize;
 use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, WireConfig};
 use xskit_core::socket::{SendErrorKind, Step, ZeroCopy};
@@ -231,62 +230,6 @@ fn full_rings_and_empty_packets_give_the_frame_back() {
 }
 
 #[test]
-fn a_full_completion_ring_holds_packets_back_and_loses_none() {
-    let network = SimNetwork::new(WireConfig::perfect(), 6);
-    let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<16>::new(), FrameStore::<16>::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
-    let two = RingSize::new(2).expect("a power of two");
-    let narrow = SocketConfig {
-        completion: two,
-        ..config(1, 8, 0)
-    };
-    let mut a = Socket::open(&backend, &umem_a, &narrow).expect("socket a");
-    let mut b = Socket::open(&backend, &umem_b, &config(2, 16, 16)).expect("socket b");
-    for number in 0..6 {
-        assert!(send_number(&mut a, &umem_a, number));
-    }
-    a.flush().expect("ENOBUFS is a state");
-    assert_eq!(backend.calls().no_buffers, 1);
-    assert_eq!((a.accounting().tx, a.accounting().completion), (4, 2));
-    for _ in 0..2 {
-        a.recycle();
-        a.flush().expect("a kick");
-    }
-    a.recycle();
-    let numbers: Vec<_> = b.receive(16).map(|frame| number_of(&frame)).collect();
-    assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
-    assert_eq!(a.accounting().stash, 16);
-}
-
-#[test]
-fn a_batch_is_kicked_as_often_as_the_kernel_needs_and_no_more() {
-    let network = SimNetwork::new(WireConfig::perfect(), 7);
-    let backend = network.backend();
-    let mut store = FrameStore::<256>::new();
-    let umem = umem(&mut store);
-    let mut socket = Socket::open(&backend, &umem, &config(1, 128, 0)).expect("a socket");
-    for (packets, kicks) in [(1, 1), (32, 1), (33, 2), (100, 4), (0, 0)] {
-        let before = backend.calls().kicks;
-        for number in 0..packets {
-            assert!(send_number(&mut socket, &umem, number));
-        }
-        socket.flush().expect("a kick");
-        socket.recycle();
-        assert_eq!(
-            backend.calls().kicks - before,
-            kicks,
-            "for {packets} packets"
-        );
-    }
-    assert_eq!(
-        backend.calls().wakes,
-        0,
-        "the fill ring's flag is never set in copy mode"
-    );
-}
-
-#[test]
 fn a_starved_fill_ring_drops_at_the_kernel_and_recovers() {
     let network = SimNetwork::new(WireConfig::perfect(), 8);
     let backend = network.backend();
@@ -308,26 +251,6 @@ fn a_starved_fill_ring_drops_at_the_kernel_and_recovers() {
     a.flush().expect("a kick");
     let got: Vec<_> = b.receive(16).map(|frame| number_of(&frame)).collect();
     assert_eq!(got, [9]);
-}
-
-#[test]
-fn waiting_says_whether_packets_are_there() {
-    let held_back = WireConfig {
-        depth: 4,
-        ..WireConfig::perfect()
-    };
-    let network = SimNetwork::new(held_back, 9);
-    let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<4>::new(), FrameStore::<4>::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
-    let mut a = Socket::open(&backend, &umem_a, &config(1, 4, 0)).expect("socket a");
-    let mut b = Socket::open(&backend, &umem_b, &config(2, 4, 4)).expect("socket b");
-    assert_eq!(b.wait(Interest::RECEIVE, None), Ok(false));
-    assert!(send_number(&mut a, &umem_a, 1));
-    a.flush().expect("a kick");
-    assert_eq!(b.receive(4).count(), 0, "still on the wire");
-    assert_eq!(b.wait(Interest::RECEIVE, None), Ok(true));
-    assert_eq!(b.receive(4).count(), 1);
 }
 
 #[test]

@@ -210,6 +210,11 @@ impl<'m> Bare<'m> {
         agree("uncommitted", self.producer.uncommitted(), uncommitted)?;
         let sizes = (self.producer.size(), self.consumer.size());
         let slots = self.memory.slots.len() as u32;
-        agree("size of the bare ring", sizes, (slots, slots))
+        agree("size of the bare ring", sizes, (slots, slots))?;
+        let room = self.room();
+        let has_room = [room, room + 1].map(|wanted| self.producer.has_room(wanted));
+        agree("room, without remembering it", has_room, [true, false])?;
+        let is_empty = self.shown.is_empty();
+        agree("empty", self.consumer.is_empty(), is_empty)
     }
 }

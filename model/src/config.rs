@@ -30,6 +30,8 @@ pub struct Config {
     pub fill_frames: Option<u32>,
     /// Whether the kernel grants zero-copy mode.
     pub zero_copy: bool,
+    /// Whether the kernel lets a kick send the whole TX ring, rather than 32 packets.
+    pub raises_budget: bool,
 }
 
 impl Config {
@@ -42,6 +44,7 @@ impl Config {
             starts: [start; 4],
             fill_frames: None,
             zero_copy: false,
+            raises_budget: false,
         }
     }
 
@@ -69,6 +72,17 @@ impl Config {
             Ok(size) => size,
             Err(_) => FrameSize::DEFAULT,
         }
+    }
+
+    /// How many packets one kick sends; none in zero-copy mode, where it sends all.
+    #[must_use]
+    pub fn kick_budget(&self) -> Option<u32> {
+        let raised = if self.raises_budget {
+            self.slots_of(RingKind::Tx)
+        } else {
+            0
+        };
+        (!self.zero_copy).then_some(raised.max(32))
     }
 
     /// How many slots a ring has.
@@ -103,6 +117,7 @@ impl<'a> Arbitrary<'a> for Config {
             starts,
             fill_frames: fill_frames.map(|frames| u32::from(frames % 80)),
             zero_copy: bytes.arbitrary()?,
+            raises_budget: bytes.arbitrary()?,
         })
     }
 }

@@ -206,6 +206,28 @@ fn a_kick_refused_for_ever_fills_the_ring_and_loses_nothing() {
 }
 
 #[test]
+fn a_kick_that_comes_to_nothing_is_not_repeated_until_one_comes_to_something() {
+    let mut config = Config::even(64, 64, START);
+    config.fill_frames = Some(0);
+    // Two kicks' worth. How many kicks there are shows in what they leave.
+    let left_by = |refusals: usize| {
+        let refuse = [Op::Flush(Answer::Busy(Transient::Again))].repeat(refusals);
+        let ops = [&[Op::Burst { count: 64 }], &refuse[..]].concat();
+        let mut left = Vec::new();
+        reach(&config, &ops, |world| {
+            for _ in 0..3 {
+                apply(world, Op::Flush(Answer::Takes(8)));
+                left.push(world.oracle().count(Place::TxRing));
+            }
+        });
+        left
+    };
+    assert_eq!(left_by(0), [48, 32, 24], "two, two, and one that is enough");
+    assert_eq!(left_by(1), [56, 40, 24], "one, two, two");
+    assert_eq!(left_by(5), left_by(1));
+}
+
+#[test]
 fn a_kernel_that_never_completes_gets_every_free_frame_and_no_more() {
     let config = Config::even(32, 8, START);
     reach(&config, &[], |world| {

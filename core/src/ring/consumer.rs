@@ -97,6 +97,19 @@ impl<'m, S: Slot> Consumer<'m, S> {
         self.refresh()
     }
 
+    /// Whether there is nothing to pop, by a fresh look that is not remembered.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        // Relaxed: no slot is read on the strength of this.
+        let producer = Cursor::new(self.memory.producer().load(Ordering::Relaxed));
+        let limit = match producer.since(self.next) <= self.size() {
+            true => producer,
+            false => self.limit,
+        };
+        limit == self.next
+    }
+
     /// Reads the producer word anew, and says how many values can be popped; a word that is
     /// impossible leaves what was known.
     #[inline]

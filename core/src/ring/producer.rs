@@ -135,6 +135,19 @@ impl<'m, S: Slot> Producer<'m, S> {
         self.memory.flags().load(Ordering::Relaxed) & RING_NEED_WAKEUP != 0
     }
 
+    /// Whether so many values can be pushed, by a fresh look that is not remembered.
+    #[must_use]
+    #[inline]
+    pub fn has_room(&self, wanted: u32) -> bool {
+        // Relaxed: no slot is written on the strength of this.
+        let consumer = Cursor::new(self.memory.consumer().load(Ordering::Relaxed));
+        let limit = match self.committed.since(consumer) <= self.size() - self.uncommitted() {
+            true => consumer.plus(self.size()),
+            false => self.limit,
+        };
+        limit.since(self.next) >= wanted
+    }
+
     /// Reads the consumer word anew, and says how many values can be pushed; a word that is
     /// impossible leaves what was known.
     fn refresh(&mut self) -> u32 {

@@ -27,6 +27,15 @@ pub struct SimSocket {
 }
 
 impl SimSocket {
+    /// SO_PREFER_BUSY_POLL, SO_BUSY_POLL and SO_BUSY_POLL_BUDGET, as they were set.
+    #[must_use]
+    pub fn busy_poll(&self) -> (bool, u32, u16) {
+        let mut kernel = self.kernel.borrow_mut();
+        kernel
+            .socket(self.id)
+            .map_or_else(|_| Default::default(), |socket| socket.busy_poll)
+    }
+
     fn setup(&self) -> RefMut<'_, Kernel> {
         let mut kernel = self.kernel.borrow_mut();
         kernel.calls.setup += 1;
@@ -64,6 +73,11 @@ unsafe impl Backend for SimBackend {
 
     fn set_option(&self, socket: &SimSocket, option: SetOption) -> Result<(), Errno> {
         let mut kernel = socket.setup();
+        if let Some((name, errno)) = kernel.refused
+            && name == option.name()
+        {
+            return Err(errno);
+        }
         let socket = kernel.socket(socket.id)?;
         match option {
             SetOption::UmemReg(reg) if !reg.addr.is_multiple_of(4096) || reg.len == 0 => {
@@ -75,7 +89,20 @@ unsafe impl Backend for SimBackend {
                 Ok(())
             }
             SetOption::RingSize(ring, slots) => socket.set_size(ring, slots),
-            _ => Err(Errno::ENOPROTOOPT),
+            SetOption::TransmitBudget(budget) => socket.set_transmit_budget(budget),
+            SetOption::PreferBusyPoll(on) => {
+                socket.busy_poll.0 = on;
+                Ok(())
+            }
+            SetOption::BusyPoll { us } if i32::try_from(us).is_err() => Err(Errno::EINVAL),
+            SetOption::BusyPoll { us } => {
+                socket.busy_poll.1 = us;
+                Ok(())
+            }
+            SetOption::BusyPollBudget(packets) => {
+                socket.busy_poll.2 = packets;
+                Ok(())
+            }
         }
     }
 
@@ -152,8 +179,11 @@ unsafe impl Backend for SimBackend {
         let mut ready = 0;
         for (socket, interest) in interests {
             let mut kernel = socket.kernel.borrow_mut();
-            let received = interest.receive && kernel.socket(socket.id)?.has_received();
-            ready += usize::from(received || interest.transmit);
+            // Waiting sends too: what it ran into is no matter of the wait.
+            let _ = kernel.transmit(socket.id);
+            let socket = kernel.socket(socket.id)?;
+            let received = interest.receive && socket.has_received();
+            ready += usize::from(received || interest.transmit && socket.is_writable());
         }
         Ok(ready)
     }

@@ -7,9 +7,6 @@ use crate::abi::{SockaddrXdp, bind_flags};
 use crate::backend::Calls;
 use crate::errno::Errno;
 
-/// Descriptors that one kick sends.
-const KICK_BUDGET: u32 = 32;
-
 /// The two interfaces, by index.
 const IFINDEXES: [u32; 2] = [1, 2];
 
@@ -24,6 +21,10 @@ pub(super) struct Kernel {
     wires: [Wire; 2],
     rng: Rng,
     pub(super) calls: Calls,
+    /// The option that is refused, and with what.
+    pub(super) refused: Option<(&'static str, Errno)>,
+    /// Whether the devices' queues are full.
+    pub(super) is_stalled: bool,
 }
 
 impl Kernel {
@@ -33,6 +34,8 @@ impl Kernel {
             wires: [Wire::new(wire), Wire::new(wire)],
             rng: Rng::new(seed),
             calls: Calls::default(),
+            refused: None,
+            is_stalled: false,
         }
     }
 
@@ -80,26 +83,30 @@ impl Kernel {
         Ok(())
     }
 
-    /// One call to send: at most [`KICK_BUDGET`] packets, EAGAIN when more are left.
+    /// One call to send: as many packets as its budget says at most, EAGAIN when more are left.
     pub(super) fn transmit(&mut self, id: usize) -> Result<(), Errno> {
         let bound = self.socket(id)?.bound.ok_or(Errno::ENXIO)?;
         let to = usize::from(bound.ifindex == IFINDEXES[0]);
-        let mut result = Err(Errno::EAGAIN);
-        for _ in 0..KICK_BUDGET {
+        let mut full = Ok(());
+        let budget = match self.is_stalled {
+            true => 0,
+            false => self.socket(id)?.transmit_budget(),
+        };
+        for _ in 0..budget {
             match self.socket(id)?.take_packet() {
                 Ok(Some(packet)) => self.wires[to].send(packet, &mut self.rng),
-                Ok(None) => {
-                    result = Ok(());
-                    break;
-                }
+                Ok(None) => break,
                 Err(errno) => {
-                    result = Err(errno);
+                    full = Err(errno);
                     break;
                 }
             }
         }
         self.arrive(to, false);
-        result
+        match self.socket(id)?.has_to_send() {
+            true => full.and(Err(Errno::EAGAIN)),
+            false => full,
+        }
     }
 
     /// Delivers everything that is under way.

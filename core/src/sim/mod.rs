@@ -2,10 +2,11 @@
 //!
 //! [`SimNetwork`] is two interfaces (index 1 and 2) joined by a wire that may lose, reorder and
 //! duplicate packets, all from a seed. [`SimBackend`] is its [`Backend`](crate::Backend): it drives
-//! the other end of all four rings, in copy mode, as `net/xdp/xsk.c` does: 32 descriptors a kick,
+//! the other end of all four rings, in copy mode, as `net/xdp/xsk.c` does: 32 descriptors a kick
+//! unless the socket has another budget, EAGAIN when more are left or the completion ring is full,
 //! 256 bytes of headroom before a received packet, NEED_WAKEUP always set for TX and never for
-//! fill, and `bind(2)` failing as the kernel's does. A kick that finds the completion ring full says
-//! ENOBUFS here, where Linux says EAGAIN.
+//! fill, and `bind(2)` failing as the kernel's does. [`SimNetwork::refuse`] makes it an older kernel,
+//! or one that grants less, and [`SimNetwork::stall`] fills the devices' queues.
 
 mod backend;
 mod kernel;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::kernel::Kernel;
 use super::{SimBackend, WireConfig};
+use crate::errno::Errno;
 
 /// Two interfaces, index 1 and 2, with one queue each, joined by a wire.
 #[derive(Clone, Debug)]
@@ -30,6 +31,16 @@ impl SimNetwork {
     /// Delivers everything that is under way on the wire.
     pub fn pass_time(&self) {
         self.kernel.borrow_mut().pass_time();
+    }
+
+    /// From now on an option is refused: named as in the kernel's headers, and with what.
+    pub fn refuse(&self, option: &'static str, errno: Errno) {
+        self.kernel.borrow_mut().refused = Some((option, errno));
+    }
+
+    /// From now on the devices' queues are full, so that nothing can be sent, or no longer.
+    pub fn stall(&self, is_full: bool) {
+        self.kernel.borrow_mut().is_stalled = is_full;
     }
 
     /// How many sockets are open.

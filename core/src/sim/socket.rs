@@ -11,6 +11,9 @@ use crate::ring::{AddressSlot, Consumer, DescSlot, Producer, RingMemory, RingSiz
 /// Bytes that the kernel leaves free before a packet (XDP_PACKET_HEADROOM).
 const HEADROOM: u64 = 256;
 
+/// Descriptors that one kick sends, unless the socket was given another budget.
+const TRANSMIT_BUDGET: u32 = 32;
+
 /// Every word of a ring on a cache line of its own, as the kernel lays them out.
 pub(super) const RING_OFFSET: RingOffset = RingOffset {
     producer: 0,
@@ -32,6 +35,9 @@ pub(super) const OFFSETS: MmapOffsets = MmapOffsets {
 pub(super) struct KernelSocket {
     pub(super) umem: Option<UmemReg>,
     sizes: [Option<RingSize>; 4],
+    raised_budget: Option<u32>,
+    /// SO_PREFER_BUSY_POLL, SO_BUSY_POLL and SO_BUSY_POLL_BUDGET.
+    pub(super) busy_poll: (bool, u32, u16),
     /// The memory of the rings, 8-byte aligned, freed with the socket.
     backing: Vec<Box<[u64]>>,
     fill: Option<Consumer<'static, AddressSlot>>,
@@ -52,6 +58,21 @@ impl KernelSocket {
         }
         *known = Some(size);
         Ok(())
+    }
+
+    /// `setsockopt(XDP_MAX_TX_SKB_BUDGET)`: from 32 to what the TX ring holds.
+    pub(super) fn set_transmit_budget(&mut self, budget: u32) -> Result<(), Errno> {
+        let most = self.sizes[RingKind::Tx as usize].map_or(0, RingSize::slots);
+        if !(TRANSMIT_BUDGET..=most).contains(&budget) {
+            return Err(Errno::EACCES);
+        }
+        self.raised_budget = Some(budget);
+        Ok(())
+    }
+
+    /// Descriptors that one kick sends.
+    pub(super) fn transmit_budget(&self) -> u32 {
+        self.raised_budget.unwrap_or(TRANSMIT_BUDGET)
     }
 
     /// `mmap` of a ring: allocates it and takes up the kernel's end.
@@ -78,7 +99,7 @@ impl KernelSocket {
         Ok(base)
     }
 
-    /// Takes one packet off the TX ring: `Ok(None)` when there is none, ENOBUFS when the
+    /// Takes one packet off the TX ring: `Ok(None)` when there is none, EAGAIN when the
     /// completion ring has no room for its frame. A bad descriptor is counted and skipped.
     pub(super) fn take_packet(&mut self) -> Result<Option<Vec<u8>>, Errno> {
         let (Some(umem), Some(tx), Some(completion)) =
@@ -88,7 +109,7 @@ impl KernelSocket {
         };
         while tx.peek(1) > 0 {
             if completion.reserve(1) == 0 {
-                return Err(Errno::ENOBUFS);
+                return Err(Errno::EAGAIN);
             }
             let Some(desc) = tx.pop() else { break };
             tx.release();
@@ -103,6 +124,18 @@ impl KernelSocket {
             return Ok(Some(packet));
         }
         Ok(None)
+    }
+
+    /// Whether a packet waits on the TX ring.
+    pub(super) fn has_to_send(&mut self) -> bool {
+        self.tx.as_mut().is_some_and(|tx| tx.peek(1) > 0)
+    }
+
+    /// Whether the TX ring is at most half full.
+    pub(super) fn is_writable(&mut self) -> bool {
+        self.tx
+            .as_mut()
+            .is_some_and(|tx| tx.available() <= tx.size() / 2)
     }
 
     /// Delivers a packet into the next frame of the fill ring, or counts why not.

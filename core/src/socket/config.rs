@@ -1,5 +1,6 @@
 //! What a socket is asked to be.
 
+use super::BusyPoll;
 use crate::abi::bind_flags;
 use crate::ring::RingSize;
 
@@ -26,6 +27,12 @@ pub struct SocketConfig {
     pub fill_frames: Option<u32>,
     /// Whether packets may be, must be, or must not be passed without a copy.
     pub zero_copy: ZeroCopy,
+    /// How many packets one kick may send in copy mode (XDP_MAX_TX_SKB_BUDGET, Linux 6.18); in any
+    /// case at least 32 and at most what the TX ring holds. Without a number, the whole TX ring.
+    /// Kernels that don't have the option send 32.
+    pub kick_budget: Option<u32>,
+    /// Whether the program polls the device. Where the kernel refuses, the socket opens without.
+    pub busy_poll: Option<BusyPoll>,
 }
 
 /// What is wanted of zero-copy mode.
@@ -41,7 +48,8 @@ pub enum ZeroCopy {
 }
 
 impl SocketConfig {
-    /// The defaults for a queue: rings of 2048 slots, half of the frames to receive into.
+    /// The defaults for a queue: rings of 2048 slots, half of the frames to receive into,
+    /// kicks that send the whole TX ring, no busy polling.
     #[must_use]
     pub const fn new(ifindex: u32, queue: u32) -> Self {
         Self {
@@ -53,6 +61,8 @@ impl SocketConfig {
             tx: RingSize::DEFAULT,
             fill_frames: None,
             zero_copy: ZeroCopy::Auto,
+            kick_budget: None,
+            busy_poll: None,
         }
     }
 

@@ -5,7 +5,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use crate::abi::{RingOffset, SockaddrXdp};
-use crate::backend::{Backend, Kick, RingKind};
+use crate::backend::{Backend, Kick, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{RingMemory, RingSize, Slot};
 use crate::socket::Step;
@@ -76,6 +76,11 @@ impl<'u, B: Backend> Handle<'u, B> {
         self.backend.bind(&self.socket, address)?;
         self.is_bound = true;
         Ok(())
+    }
+
+    /// `setsockopt(2)`.
+    pub(super) fn set_option(&self, option: SetOption) -> Result<(), Errno> {
+        self.backend.set_option(&self.socket, option)
     }
 
     #[inline]

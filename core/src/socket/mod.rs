@@ -9,10 +9,12 @@ mod config;
 mod error;
 mod half;
 mod handle;
+mod kicks;
 mod open;
 mod patience;
 mod receiver;
 mod transmitter;
+mod tuning;
 
 use core::fmt;
 use core::num::NonZeroU32;
@@ -25,12 +27,14 @@ pub use half::{RxHalf, TxHalf};
 pub use patience::Patience;
 pub use receiver::Received;
 pub use transmitter::{SendError, SendErrorKind};
+pub use tuning::{BusyPoll, BusyPolling};
 
 use crate::abi::Statistics;
 use crate::backend::{Backend, Interest, Kick};
 use crate::errno::Errno;
 use crate::umem::{Frame, Memory, Umem};
 use handle::Handle;
+use kicks::Kicks;
 use receiver::Receiver;
 use transmitter::Transmitter;
 
@@ -59,8 +63,7 @@ pub struct Socket<'u, B: Backend> {
     transmitter: Transmitter<'u>,
     handle: Handle<'u, B>,
     obtained: Obtained,
-    /// How many descriptors one kick sends.
-    kick_budget: NonZeroU32,
+    kicks: Kicks,
 }
 
 /// What the kernel granted, as read back after `bind(2)`.
@@ -70,6 +73,10 @@ pub struct Obtained {
     pub zero_copy: bool,
     /// Frames given to the fill ring before `bind(2)`.
     pub filled: u32,
+    /// Packets that one kick sends; none in zero-copy mode, where a kick sends all.
+    pub kick_budget: Option<NonZeroU32>,
+    /// What became of busy polling.
+    pub busy_poll: BusyPolling,
 }
 
 impl<'u, B: Backend> Socket<'u, B> {
@@ -149,6 +156,9 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// Publishes what was sent and asks the backend for the kicks that this calls for, without
     /// submitting. Says whether there is anything to submit.
     ///
+    /// Kicks are no more than progress warrants: after some that left packets on the TX ring, the
+    /// next are as many as got anything done, and one more.
+    ///
     /// # Errors
     /// What a kick returned, when it is not transient.
     #[inline]
@@ -156,23 +166,31 @@ impl<'u, B: Backend> Socket<'u, B> {
         let mut asked = false;
         let waiting = self.transmitter.publish();
         if waiting > 0 && self.transmitter.needs_wakeup() {
-            let times = waiting.div_ceil(self.kick_budget.get());
+            let times = self.kicks.due(self.transmitter.backlog(waiting));
             self.handle.kick(Kick::Transmit { times })?;
             asked = true;
         }
-        if self.receiver.needs_wakeup() {
+        let polls = self.obtained.busy_poll.is_on() && self.receiver.rx.is_empty();
+        if polls || self.receiver.needs_wakeup() {
             self.handle.kick(Kick::Receive)?;
             asked = true;
         }
         Ok(asked)
     }
 
-    /// Waits until packets are there, for at most `timeout` (for ever without one). False after
-    /// the timeout, or when a signal came.
+    /// Waits until packets are there, or room to send, for at most `timeout` (for ever without
+    /// one). False after the timeout, or when a signal came.
+    ///
+    /// Makes no system call when the RX ring has packets, or the TX ring is at most half full:
+    /// what `poll(2)` would call ready (`xsk_poll`, net/xdp/xsk.c).
     ///
     /// # Errors
     /// What the call returned.
     pub fn wait(&self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
+        let has_packets = interest.receive && !self.receiver.rx.is_empty();
+        if has_packets || interest.transmit && self.transmitter.is_ready() {
+            return Ok(true);
+        }
         let ready = self
             .handle
             .backend()

@@ -3,15 +3,15 @@
 use core::num::NonZeroU32;
 
 use super::handle::Handle;
-use super::{Obtained, OpenError, Receiver, Socket, SocketConfig, Step, Transmitter, ZeroCopy};
+use super::kicks::Kicks;
+use super::{
+    Obtained, OpenError, Receiver, Socket, SocketConfig, Step, Transmitter, ZeroCopy, tuning,
+};
 use crate::abi::{self, MmapOffsets, SockaddrXdp, UmemReg};
 use crate::backend::{Backend, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
 use crate::umem::Pool;
-
-/// Descriptors that one kick sends in copy mode (`TX_BATCH_SIZE`, net/xdp/xsk.c).
-const COPY_KICK_BUDGET: NonZeroU32 = NonZeroU32::new(32).unwrap();
 
 type StepResult<T> = Result<T, (Step, Errno)>;
 
@@ -45,18 +45,19 @@ fn try_open<'u, B: Backend>(
     let filled = receiver.refill();
     bind(&mut handle, config)?;
     let zero_copy = confirm(&handle)?;
-    let kick_budget = if zero_copy {
-        NonZeroU32::MAX
-    } else {
-        COPY_KICK_BUDGET
-    };
-    let obtained = Obtained { zero_copy, filled };
+    let kick_budget = (!zero_copy).then(|| tuning::kick_budget(&handle, config));
+    let busy_poll = tuning::busy_poll(&handle, config);
     Ok(Socket {
         receiver,
         transmitter,
         handle,
-        obtained,
-        kick_budget,
+        obtained: Obtained {
+            zero_copy,
+            filled,
+            kick_budget,
+            busy_poll,
+        },
+        kicks: Kicks::new(kick_budget.unwrap_or(NonZeroU32::MAX)),
     })
 }
 
@@ -72,8 +73,7 @@ fn register<B: Backend>(handle: &Handle<'_, B>, pool: &Pool<'_>) -> StepResult<(
         tx_metadata_len: 0,
     };
     handle
-        .backend()
-        .set_option(handle.socket(), SetOption::UmemReg(reg))
+        .set_option(SetOption::UmemReg(reg))
         .map_err(|errno| (Step::Register, errno))
 }
 
@@ -86,8 +86,7 @@ fn size_rings<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> Step
     ];
     for (ring, size) in sizes {
         handle
-            .backend()
-            .set_option(handle.socket(), SetOption::RingSize(ring, size.slots()))
+            .set_option(SetOption::RingSize(ring, size.slots()))
             .map_err(|errno| (Step::Size(ring), errno))?;
     }
     Ok(())

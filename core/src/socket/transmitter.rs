@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::kicks::Backlog;
 use crate::ring::{CompletionRing, TxRing};
 use crate::umem::{Frame, Pool};
 
@@ -107,6 +108,29 @@ impl<'u> Transmitter<'u> {
     pub(super) fn publish(&mut self) -> u32 {
         self.tx.commit();
         self.tx.outstanding()
+    }
+
+    /// What there is to send, once so many packets wait on the TX ring.
+    ///
+    /// The kernel reserves a slot of the completion ring for each packet that it takes, and each
+    /// completion that comes off it gives one back, also a bad one. A kernel that lies only has us
+    /// kick too seldom or too often.
+    #[inline]
+    pub(super) fn backlog(&self, waiting: u32) -> Backlog {
+        let taken = self.sent.saturating_sub(waiting.into());
+        let reserved = taken.saturating_sub(self.completed + self.bad_completions);
+        let slots = self.completion.size();
+        Backlog {
+            waiting,
+            taken,
+            room: slots.saturating_sub(u32::try_from(reserved).unwrap_or(slots)),
+        }
+    }
+
+    /// Whether the TX ring is at most half full.
+    #[inline]
+    pub(super) fn is_ready(&self) -> bool {
+        self.tx.has_room(self.tx.size().div_ceil(2))
     }
 }
 

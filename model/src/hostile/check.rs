@@ -154,5 +154,6 @@ impl Mirror {
             };
         }
         (self.bad_descriptors, self.bad_completions) = (0, 0);
+        self.is_stalled = false;
     }
 }

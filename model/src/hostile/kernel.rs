@@ -9,6 +9,7 @@ use super::{Broken, Siege, holds};
 
 impl Siege<'_> {
     pub(super) fn write_word(&mut self, kind: RingKind, of_producer: bool, value: Word) {
+        self.mirror.is_stalled &= kind != RingKind::Tx;
         let kernel = self.kernel.state();
         let Some(ring) = kernel.ring(kind) else {
             return;
@@ -66,6 +67,7 @@ impl Siege<'_> {
     }
 
     pub(super) fn claim_taken(&mut self, is_transmit: bool, count: u8) {
+        self.mirror.is_stalled &= !is_transmit;
         let kind = if is_transmit {
             RingKind::Tx
         } else {

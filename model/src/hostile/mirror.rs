@@ -35,6 +35,8 @@ pub(super) struct Mirror {
     pub(super) stand: [u32; 4],
     pub(super) bad_descriptors: u64,
     pub(super) bad_completions: u64,
+    /// Whether the last kicks sent nothing, and nothing has happened since that could change that.
+    pub(super) is_stalled: bool,
 }
 
 impl Mirror {
@@ -46,6 +48,7 @@ impl Mirror {
             stand: [0; 4],
             bad_descriptors: 0,
             bad_completions: 0,
+            is_stalled: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The program's steps, and what must hold after each, whatever the kernel wrote.
 
 use xskit_core::Socket;
-use xskit_core::backend::{Kick, RingKind};
+use xskit_core::backend::{Interest, Kick, RingKind};
 use xskit_core::socket::SendErrorKind;
 
 use super::mirror::Owner;
@@ -78,6 +78,8 @@ impl Siege<'_> {
             return Ok(());
         }
         self.mirror.pass(index, Owner::Application, Owner::Transmit);
+        // Words that were impossible so far may come true by it.
+        self.mirror.is_stalled = false;
         let stand = self.step_on(RingKind::Tx, 1);
         let entry = self.entry(RingKind::Tx, stand);
         let addr = u64::from(index) * u64::from(FRAME_BYTES) + range.start as u64;
@@ -174,6 +176,7 @@ impl Siege<'_> {
         let bad = socket.halves().1.bad_completions() - self.mirror.bad_completions;
         self.mirror.bad_completions += bad;
         let passed = bad as u32 + reaped;
+        self.mirror.is_stalled &= passed == 0;
         let stand = self.passes(RingKind::Completion, passed)?;
         let mut good = 0;
         for ahead in 0..passed {
@@ -209,6 +212,14 @@ impl Siege<'_> {
             return Ok(());
         };
         let slots = self.config.slots_of(RingKind::Tx);
+        // The model's kernel never says that anything is ready: what is, the rings say.
+        let ready = socket.wait(Interest::RECEIVE, None);
+        let available = socket.accounting().rx;
+        holds(
+            ready == Ok(available > 0),
+            "what is there is not waited for",
+            (ready, available),
+        )?;
         let (_, mut transmitter) = socket.halves();
         let room = transmitter.room(wanted.into());
         holds(
@@ -236,14 +247,28 @@ impl Siege<'_> {
         };
         let is_due = asked.is_ok() || answer == Answer::Fails;
         holds(is_due, "a flush fails only when a kick does", asked)?;
-        let most = self.config.slots_of(RingKind::Tx).div_ceil(32);
+        let slots = self.config.slots_of(RingKind::Tx);
+        let most = match self.config.kick_budget() {
+            Some(budget) if !self.mirror.is_stalled => slots.div_ceil(budget),
+            _ => 1,
+        };
         let kicks = std::mem::take(&mut self.kernel.state().kicks);
+        let is_kicked = kicks
+            .iter()
+            .any(|kick| matches!(kick, Kick::Transmit { .. }));
+        if is_kicked {
+            self.mirror.is_stalled = !matches!(answer, Answer::Takes(_));
+        }
         let is_sane = |kick: &Kick| match kick {
             Kick::Transmit { times } => (1..=most).contains(times),
             Kick::Receive => true,
         };
         let are_sane = kicks.len() <= 2 && kicks.iter().all(is_sane);
-        holds(are_sane, "no more kicks than the ring can need", kicks)
+        holds(
+            are_sane,
+            "no more kicks than the ring can need, and progress warrants",
+            kicks,
+        )
     }
 
     pub(super) fn accounting(&mut self) -> Broken {

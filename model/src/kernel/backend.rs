@@ -101,6 +101,12 @@ unsafe impl Backend for Kernel {
                 state.step(OpenStep::Size(kind))?;
                 state.sizes[kind as usize] = Some(slots);
             }
+            SetOption::TransmitBudget(budget) if state.raises_budget => {
+                let most = state.sizes[RingKind::Tx as usize].unwrap_or(0);
+                if !(32..=most).contains(&budget) {
+                    return Err(Errno::EACCES);
+                }
+            }
             _ => return Err(Errno::ENOPROTOOPT),
         }
         Ok(())

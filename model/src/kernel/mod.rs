@@ -30,6 +30,7 @@ pub struct KernelSocket {
 #[derive(Debug)]
 pub(crate) struct State {
     is_zero_copy: bool,
+    raises_budget: bool,
     /// The producer and the consumer word of each ring when it is mapped.
     pub(crate) starts: [(u32, u32); 4],
     pub(crate) umem: Option<UmemReg>,
@@ -57,6 +58,7 @@ impl Kernel {
         Self {
             state: RefCell::new(State {
                 is_zero_copy: config.zero_copy,
+                raises_budget: config.raises_budget,
                 starts: config.starts.map(|start| (start, start)),
                 umem: None,
                 sizes: [None; 4],

@@ -35,6 +35,15 @@ pub struct Passed {
     pub consumed: u32,
 }
 
+/// How things stood when the kernel was kicked to send.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kicked {
+    /// Packets that it had taken before.
+    taken: u32,
+    /// Packets that it could take.
+    takeable: u32,
+}
+
 /// What should be.
 #[derive(Clone, Debug)]
 pub struct Oracle {
@@ -52,6 +61,7 @@ pub struct Oracle {
     is_open: bool,
     wants_kick: bool,
     wants_wake: bool,
+    last_kicks: Kicked,
     /// How often anything was written to any frame.
     writes: u32,
     sent: u64,
@@ -75,6 +85,7 @@ impl Oracle {
             is_open: false,
             wants_kick: false,
             wants_wake: false,
+            last_kicks: Kicked::default(),
             writes: 0,
             sent: 0,
             completed: 0,

@@ -4,7 +4,7 @@ use xskit_core::backend::{Kick, RingKind};
 use xskit_core::socket::{Accounting, SendErrorKind};
 use xskit_core::umem::Census;
 
-use super::{Oracle, Packet, Passed, Place};
+use super::{Kicked, Oracle, Packet, Passed, Place};
 use crate::config::FRAME_BYTES;
 use crate::op::{Answer, OpenStep};
 
@@ -112,6 +112,19 @@ impl Oracle {
         }
     }
 
+    /// Whether there is a packet to receive.
+    #[must_use]
+    pub fn has_received(&self) -> bool {
+        self.count(Place::RxRing) > 0
+    }
+
+    /// Whether at least half of the TX ring is free.
+    #[must_use]
+    pub fn is_half_empty(&self) -> bool {
+        let used = self.count(Place::Sent) + self.count(Place::TxRing);
+        used <= self.config.slots_of(RingKind::Tx) / 2
+    }
+
     /// How many frames should be lent.
     pub fn refill(&mut self) -> u32 {
         let fill_slots = self.config.slots_of(RingKind::Fill);
@@ -148,12 +161,7 @@ impl Oracle {
         };
         let waiting = self.count(Place::TxRing);
         if waiting > 0 && self.wants_kick {
-            // 32 packets a call in copy mode; one call for all of them in zero-copy mode.
-            let times = if self.config.zero_copy {
-                1
-            } else {
-                waiting.div_ceil(32)
-            };
+            let times = self.kicks(waiting);
             sending.kicks.push(Kick::Transmit { times });
             sending.asked = Some(true);
             match answer {
@@ -170,6 +178,33 @@ impl Oracle {
             sending.asked = Some(true);
         }
         sending
+    }
+
+    /// How often the kernel should be kicked to send what is waiting.
+    fn kicks(&mut self, waiting: u32) -> u32 {
+        let reserved = self.count(Place::KernelSend) + self.count(Place::CompletionRing);
+        // The kernel takes a packet only if there will be a slot for its completion. A world may
+        // have it take more.
+        let room = self
+            .config
+            .slots_of(RingKind::Completion)
+            .saturating_sub(reserved);
+        let before = self.last_kicks;
+        let now = Kicked {
+            taken: self.passed[RingKind::Tx as usize].consumed,
+            takeable: waiting.min(room),
+        };
+        self.last_kicks = now;
+        let Some(budget) = self.config.kick_budget() else {
+            return 1;
+        };
+        let needed = now.takeable.div_ceil(budget).max(1);
+        let progress = now.taken - before.taken;
+        match progress < before.takeable {
+            // Some packets were left by the last kicks: no more than were of use, and another.
+            true => needed.min(progress.div_ceil(budget) + 1),
+            false => needed,
+        }
     }
 
     /// Frames of the kernel's to receive into.
@@ -231,6 +266,7 @@ impl Oracle {
                 self.passed = [Passed::default(); 4];
                 (self.sent, self.completed, self.received) = (0, 0, 0);
                 self.unreleased = 0;
+                self.last_kicks = Kicked::default();
                 (self.wants_kick, self.wants_wake) = (true, false);
                 self.is_open = true;
                 Opened::With(self.refill())

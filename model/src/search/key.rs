@@ -14,6 +14,9 @@
 //!   place is kept exactly, after it as the slot.
 //! - The two NEED_WAKEUP flags, and whether a socket is open.
 //!
+//! What the core remembers of its last kicks only decides how many the next ones are, and that is
+//! one in worlds of up to 32 frames.
+//!
 //! What is in the stash, how many frames the core believes to have lent, and the counters are
 //! compared with the oracle in every state that the search comes to (the audit), so they can't
 //! differ where the lists are the same.

@@ -55,6 +55,9 @@ struct Search<'a> {
 /// depth that `deadline` allows: a level below [`ALWAYS`] is begun only if it
 /// can be expected to end in time.
 ///
+/// # Panics
+/// With more frames than one kick sends.
+///
 /// # Errors
 /// The shortest sequence after which real thing and oracle differ.
 pub fn explore(
@@ -62,6 +65,10 @@ pub fn explore(
     alphabet: &[Op],
     deadline: Option<Instant>,
 ) -> Result<Explored, Box<Failure>> {
+    assert!(
+        config.frames <= 32,
+        "how many kicks a flush asks for is no part of a state's key: one kick must do"
+    );
     let mut search = Search {
         config,
         alphabet,

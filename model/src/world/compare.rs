@@ -4,7 +4,7 @@
 //! itself: a look after every step would hide a cached word that went stale.
 
 use xskit_core::abi::Desc;
-use xskit_core::backend::RingKind;
+use xskit_core::backend::{Interest, RingKind};
 use xskit_core::umem::Frame;
 
 use super::{Difference, World, agree};
@@ -81,6 +81,9 @@ impl World<'_> {
         let Some(socket) = self.socket.as_mut() else {
             return agree("a socket is open", false, self.oracle.is_open());
         };
+        let ready = [Interest::RECEIVE, ROOM].map(|interest| socket.wait(interest, None));
+        let should_be = [self.oracle.has_received(), self.oracle.is_half_empty()];
+        agree("what is not waited for", ready, should_be.map(Ok))?;
         let (receiver, transmitter) = socket.halves();
         let (sent, completed, _) = self.oracle.counts();
         let counts = (transmitter.sent(), transmitter.completed());
@@ -181,6 +184,12 @@ impl World<'_> {
         }
     }
 }
+
+/// Wait for room on the TX ring.
+const ROOM: Interest = Interest {
+    receive: false,
+    transmit: true,
+};
 
 /// As [`RINGS`].
 const RING_ENTRIES: [&str; 4] = [

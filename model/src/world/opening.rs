@@ -1,5 +1,7 @@
 //! Opening and closing, on the real socket and on the oracle.
 
+use std::num::NonZeroU32;
+
 use xskit_core::socket::{OpenError, Step};
 use xskit_core::{Errno, Socket};
 
@@ -45,6 +47,11 @@ impl World<'_> {
                     "zero-copy",
                     socket.obtained().zero_copy,
                     self.config.zero_copy,
+                )?;
+                agree(
+                    "packets a kick",
+                    socket.obtained().kick_budget.map(NonZeroU32::get),
+                    self.config.kick_budget(),
                 )?;
                 socket
             }

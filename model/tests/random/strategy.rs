@@ -18,13 +18,15 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
     ];
     let starts = [(); 4].map(|()| start.clone());
     let fill_frames = option::of(0..=MAX_FRAMES + 2);
-    (1..=MAX_FRAMES, slots, starts, fill_frames, any::<bool>()).prop_map(
-        |(frames, slots, starts, fill_frames, zero_copy)| Config {
+    let modes = any::<(bool, bool)>();
+    (1..=MAX_FRAMES, slots, starts, fill_frames, modes).prop_map(
+        |(frames, slots, starts, fill_frames, (zero_copy, raises_budget))| Config {
             frames,
             slots,
             starts,
             fill_frames,
             zero_copy,
+            raises_budget,
         },
     )
 }

@@ -90,8 +90,12 @@ pub fn flush(socket: &mut Socket<'_, Loopback>) -> Result<(), Errno> {
 
 /// Waiting, as far as it is the core's.
 #[unsafe(no_mangle)]
-pub fn wait(socket: &Socket<'_, Loopback>, timeout: Duration) -> Result<bool, Errno> {
-    socket.wait(Interest::RECEIVE, Some(timeout))
+pub fn wait(
+    socket: &Socket<'_, Loopback>,
+    interest: Interest,
+    timeout: Duration,
+) -> Result<bool, Errno> {
+    socket.wait(interest, Some(timeout))
 }
 
 /// What the halves count.

@@ -1,0 +1,114 @@
+//! The options that a socket can do without. A refusal is reported, and no error.
+
+use core::fmt;
+use core::num::NonZeroU32;
+
+use super::SocketConfig;
+use super::handle::Handle;
+use super::kicks::COPY_BUDGET;
+use crate::backend::{Backend, SetOption};
+use crate::errno::Errno;
+
+/// How the device is polled when the program asks, rather than by its interrupts.
+///
+/// While it is on, [`flush`](super::Socket::flush) also has the kernel poll the device when the RX
+/// ring is empty: one call a flush. Devices keep interrupting beside it unless they are told to hold
+/// back (`napi_defer_hard_irqs` and `gro_flush_timeout` in `/sys/class/net`), and then nothing but
+/// these calls brings packets in time. Linux 5.11; CAP_NET_ADMIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusyPoll {
+    /// SO_BUSY_POLL: how long a call that blocks may poll, in microseconds, up to 2^31 - 1.
+    pub us: u32,
+    /// SO_BUSY_POLL_BUDGET: packets that one call may process; the kernel's default is 8.
+    pub budget: u16,
+}
+
+impl BusyPoll {
+    /// Every option that it takes, in the order in which they are set, and what undoes each.
+    const fn options(self) -> [(SetOption, SetOption); 3] {
+        use SetOption::{BusyPoll, BusyPollBudget, PreferBusyPoll};
+        [
+            (PreferBusyPoll(true), PreferBusyPoll(false)),
+            (BusyPoll { us: self.us }, BusyPoll { us: 0 }),
+            (BusyPollBudget(self.budget), BusyPollBudget(0)),
+        ]
+    }
+}
+
+/// What became of the wish for busy polling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BusyPolling {
+    /// It was not asked for.
+    #[default]
+    Off,
+    /// It is as asked for.
+    On(BusyPoll),
+    /// The kernel refused an option; those before it were switched off again.
+    Refused {
+        /// The option.
+        option: SetOption,
+        /// Why: EPERM without CAP_NET_ADMIN, ENOPROTOOPT from a kernel that has no such option.
+        errno: Errno,
+    },
+}
+
+impl BusyPolling {
+    /// Whether the program is to poll the device.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        matches!(self, Self::On(_))
+    }
+}
+
+impl fmt::Display for BusyPolling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (option, errno) = match self {
+            Self::Off => return f.write_str("off"),
+            Self::On(BusyPoll { us, budget }) => {
+                return write!(f, "{us} us, {budget} packets a call");
+            }
+            Self::Refused { option, errno } => (option, *errno),
+        };
+        write!(f, "refused: setsockopt({}): {errno}", option.name())?;
+        f.write_str(match errno {
+            Errno::EPERM => "; CAP_NET_ADMIN is needed",
+            Errno::ENOPROTOOPT => "; Linux 5.11 or later is needed, with CONFIG_NET_RX_BUSY_POLL",
+            Errno::EINVAL => "; the value is too large",
+            _ => "",
+        })
+    }
+}
+
+/// Sets busy polling as a whole, or not at all.
+pub(super) fn busy_poll<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> BusyPolling {
+    let Some(wanted) = config.busy_poll else {
+        return BusyPolling::Off;
+    };
+    let options = wanted.options();
+    for (number, (option, _)) in options.into_iter().enumerate() {
+        if let Err(errno) = handle.set_option(option) {
+            for (_, undo) in options.into_iter().take(number).rev() {
+                // Less than was granted a moment ago: no kernel refuses that.
+                let _ = handle.set_option(undo);
+            }
+            return BusyPolling::Refused { option, errno };
+        }
+    }
+    BusyPolling::On(wanted)
+}
+
+/// Raises what one kick sends in copy mode, and says what that is now.
+pub(super) fn kick_budget<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> NonZeroU32 {
+    let most = config.tx.slots();
+    let wanted = config.kick_budget.unwrap_or(most).min(most);
+    match NonZeroU32::new(wanted) {
+        // The kernel's own bound is the least that it accepts, and needs no call.
+        Some(wanted) if wanted > COPY_BUDGET => {
+            match handle.set_option(SetOption::TransmitBudget(wanted.get())) {
+                Ok(()) => wanted,
+                Err(_) => COPY_BUDGET,
+            }
+        }
+        _ => COPY_BUDGET,
+    }
+}

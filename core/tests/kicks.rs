@@ -1,0 +1,272 @@
+//! How often a socket over the simulated kernel calls it to send, to look and to wait.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use xskit_core::backend::{Backend, Calls, Interest};
+use xskit_core::ring::RingSize;
+use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, WireConfig};
+use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::{Errno, Socket, SocketConfig};
+
+const FRAMES: usize = 512;
+const FRAME: usize = 4096;
+
+type SimUmem<'s> = Umem<'s, HeapMemory>;
+
+fn umem(store: &mut FrameStore<FRAMES>) -> SimUmem<'_> {
+    Umem::new(HeapMemory::new(FRAMES * FRAME), store, FrameSize::DEFAULT).expect("a UMEM")
+}
+
+fn size(slots: u32) -> RingSize {
+    RingSize::new(slots).expect("a power of two")
+}
+
+/// A socket that only sends, 32 packets a kick.
+fn sender(tx: u32, completion: u32) -> SocketConfig {
+    SocketConfig {
+        tx: size(tx),
+        completion: size(completion),
+        fill_frames: Some(0),
+        kick_budget: Some(32),
+        ..SocketConfig::new(1, 0)
+    }
+}
+
+/// Puts packets on the TX ring.
+fn send<'u>(socket: &mut Socket<'u, SimBackend>, umem: &'u SimUmem<'_>, packets: u32) {
+    for _ in 0..packets {
+        let mut frame = umem.alloc().expect("a free frame");
+        frame.set_range(0..60).expect("inside the frame");
+        socket.send(frame).expect("room");
+    }
+}
+
+/// The calls that an act makes.
+fn calls(backend: &SimBackend, act: impl FnOnce()) -> Calls {
+    let before = backend.calls();
+    act();
+    let after = backend.calls();
+    Calls {
+        kicks: after.kicks - before.kicks,
+        wakes: after.wakes - before.wakes,
+        waits: after.waits - before.waits,
+        again: after.again - before.again,
+        no_buffers: after.no_buffers - before.no_buffers,
+        ..Calls::default()
+    }
+}
+
+/// The kicks of a flush, and how many of them left something to send.
+fn flush(backend: &SimBackend, socket: &mut Socket<'_, SimBackend>) -> (u64, u64) {
+    let calls = calls(backend, || socket.flush().expect("a kick"));
+    assert_eq!((calls.wakes, calls.no_buffers), (0, 0));
+    (calls.kicks, calls.again)
+}
+
+#[test]
+fn a_batch_is_kicked_as_often_as_the_kernel_needs_and_no_more() {
+    let network = SimNetwork::new(WireConfig::perfect(), 1);
+    let backend = network.backend();
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &sender(128, 128)).expect("a socket");
+    for (packets, kicks) in [(1, 1), (32, 1), (33, 2), (100, 4), (0, 0)] {
+        send(&mut socket, &umem, packets);
+        let again = u64::saturating_sub(kicks, 1);
+        assert_eq!(
+            flush(&backend, &mut socket),
+            (kicks, again),
+            "for {packets} packets"
+        );
+        socket.recycle();
+    }
+}
+
+#[test]
+fn one_kick_sends_the_whole_tx_ring_where_the_kernel_lets_it() {
+    let network = SimNetwork::new(WireConfig::perfect(), 2);
+    let backend = network.backend();
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    // Wanted, TX ring, obtained.
+    let cases = [
+        (None, 256, 256),
+        (Some(64), 256, 64),
+        (Some(1 << 20), 128, 128),
+        (Some(0), 256, 32),
+        (None, 16, 32),
+    ];
+    for (kick_budget, tx, obtained) in cases {
+        let config = SocketConfig {
+            kick_budget,
+            ..sender(tx, 512)
+        };
+        let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+        assert_eq!(socket.obtained().kick_budget, NonZeroU32::new(obtained));
+        send(&mut socket, &umem, tx);
+        let kicks = u64::from(tx.div_ceil(obtained));
+        assert_eq!(flush(&backend, &mut socket), (kicks, kicks - 1));
+        socket.recycle();
+        assert_eq!(umem.free() as usize, FRAMES);
+    }
+}
+
+#[test]
+fn a_kernel_without_the_option_sends_32_a_kick() {
+    let network = SimNetwork::new(WireConfig::perfect(), 3);
+    network.refuse("XDP_MAX_TX_SKB_BUDGET", Errno::ENOPROTOOPT);
+    let backend = network.backend();
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    let config = SocketConfig {
+        kick_budget: None,
+        ..sender(128, 128)
+    };
+    let mut socket = Socket::open(&backend, &umem, &config).expect("no error");
+    assert_eq!(socket.obtained().kick_budget, NonZeroU32::new(32));
+    send(&mut socket, &umem, 128);
+    assert_eq!(flush(&backend, &mut socket), (4, 3));
+}
+
+#[test]
+fn a_full_completion_ring_says_eagain_once_and_loses_nothing() {
+    let network = SimNetwork::new(WireConfig::perfect(), 4);
+    let backend = network.backend();
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &sender(256, 64)).expect("a socket");
+    send(&mut socket, &umem, 256);
+    // Two kicks fill the completion ring. Without it reaped, each flush finds out by one.
+    assert_eq!(flush(&backend, &mut socket), (2, 2));
+    for _ in 0..3 {
+        assert_eq!(flush(&backend, &mut socket), (1, 1));
+    }
+    assert_eq!(
+        (socket.accounting().tx, socket.accounting().completion),
+        (192, 64)
+    );
+    // Reaped, it takes two kicks' worth again, at once.
+    for left in [128, 64, 0] {
+        socket.recycle();
+        let again = if left > 0 { 2 } else { 1 };
+        assert_eq!(flush(&backend, &mut socket), (2, again));
+        assert_eq!(socket.accounting().tx, left);
+    }
+    socket.recycle();
+    assert_eq!(umem.free() as usize, FRAMES);
+}
+
+#[test]
+fn a_full_device_costs_one_kick_a_flush() {
+    let network = SimNetwork::new(WireConfig::perfect(), 5);
+    let backend = network.backend();
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &sender(256, 256)).expect("a socket");
+    network.stall(true);
+    send(&mut socket, &umem, 256);
+    assert_eq!(
+        flush(&backend, &mut socket),
+        (8, 8),
+        "nothing says so before"
+    );
+    for _ in 0..100 {
+        assert_eq!(flush(&backend, &mut socket), (1, 1));
+    }
+    network.stall(false);
+    let kicks: Vec<_> = (0..4).map(|_| flush(&backend, &mut socket)).collect();
+    assert_eq!(kicks, [(1, 1), (2, 2), (3, 3), (2, 1)], "8 kicks' worth");
+    socket.recycle();
+    send(&mut socket, &umem, 256);
+    assert_eq!(flush(&backend, &mut socket), (8, 7), "as before");
+}
+
+#[test]
+fn waiting_says_whether_packets_are_there() {
+    let held_back = WireConfig {
+        depth: 4,
+        ..WireConfig::perfect()
+    };
+    let network = SimNetwork::new(held_back, 6);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::new(), FrameStore::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut a = Socket::open(&backend, &umem_a, &sender(4, 4)).expect("socket a");
+    let mut b = Socket::open(&backend, &umem_b, &SocketConfig::new(2, 0)).expect("socket b");
+    assert_eq!(b.wait(Interest::RECEIVE, None), Ok(false));
+    send(&mut a, &umem_a, 1);
+    a.flush().expect("a kick");
+    assert_eq!(b.receive(4).count(), 0, "still on the wire");
+    assert_eq!(b.wait(Interest::RECEIVE, None), Ok(true));
+    assert_eq!(b.receive(4).count(), 1);
+}
+
+#[test]
+fn packets_that_are_there_are_not_waited_for() {
+    let network = SimNetwork::new(WireConfig::perfect(), 7);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::new(), FrameStore::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut a = Socket::open(&backend, &umem_a, &sender(4, 4)).expect("socket a");
+    let mut b = Socket::open(&backend, &umem_b, &SocketConfig::new(2, 0)).expect("socket b");
+    send(&mut a, &umem_a, 2);
+    a.flush().expect("a kick");
+    for left in [1, 0] {
+        let calls = calls(&backend, || {
+            assert_eq!(b.wait(Interest::RECEIVE, Some(Duration::MAX)), Ok(true));
+        });
+        assert_eq!(calls.data_path(), 0, "it saw them on the ring");
+        // A second look finds the one that is left also among those it knows of.
+        assert_eq!(b.receive(1).count(), 1);
+        assert_eq!(b.accounting().rx, left);
+    }
+    let none = calls(&backend, || {
+        assert_eq!(b.wait(Interest::RECEIVE, None), Ok(false));
+    });
+    assert_eq!(none.waits, 1, "the ring is empty, so the kernel is asked");
+    let other = Interest {
+        receive: false,
+        transmit: false,
+    };
+    send(&mut a, &umem_a, 1);
+    a.flush().expect("a kick");
+    let other = calls(&backend, || {
+        assert_eq!(b.wait(other, None), Ok(false));
+    });
+    assert_eq!(other.waits, 1, "packets were not asked for");
+}
+
+#[test]
+fn room_to_send_is_waited_for_until_the_ring_is_half_empty() {
+    let network = SimNetwork::new(WireConfig::perfect(), 8);
+    let backend = network.backend();
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &sender(64, 64)).expect("a socket");
+    let room = Interest {
+        receive: false,
+        transmit: true,
+    };
+    let wait = |socket: &Socket<'_, SimBackend>, is_ready| {
+        let calls = calls(&backend, || {
+            assert_eq!(socket.wait(room, None), Ok(is_ready))
+        });
+        (calls.kicks, calls.waits)
+    };
+    network.stall(true);
+    send(&mut socket, &umem, 32);
+    socket.flush().expect("a kick");
+    assert_eq!(wait(&socket, true), (0, 0), "half full");
+    send(&mut socket, &umem, 1);
+    socket.flush().expect("a kick");
+    assert_eq!(wait(&socket, false), (0, 1), "more than half full");
+    network.stall(false);
+    assert_eq!(
+        wait(&socket, true),
+        (0, 1),
+        "waiting sends one call's worth"
+    );
+    assert_eq!(wait(&socket, true), (0, 0));
+    assert_eq!(socket.accounting().tx, 1);
+}
