@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -22,11 +22,11 @@ use xskit_core::abi::{
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 
 use crate::option;
+use crate::release::until_released;
+use crate::wait::Wait;
 
-/// How long `bind(2)` is tried again while it says EBUSY. A queue whose socket was just closed is
-/// released by deferred work, seen to take 25 to 45 ms, and longer on a loaded machine.
-const BIND_PATIENCE: Duration = Duration::from_secs(2);
-const BIND_PAUSE: Duration = Duration::from_millis(5);
+/// How many looks that don't wait go by before one asks whether the interface is still there.
+const LOOKS_PER_CHECK: u16 = u16::MAX;
 
 /// A backend of direct, non-blocking system calls. One per thread.
 ///
@@ -34,19 +34,99 @@ const BIND_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub struct RustixBackend {
     calls: Cell<Calls>,
+    wait: Wait,
+    /// Whether a socket was told to poll its device, so that a look must drive it.
+    is_busy_polling: Cell<bool>,
+    looks: Cell<u16>,
 }
 
 impl RustixBackend {
-    /// A backend that has made no call yet.
+    /// A backend that has made no call yet, and waits by `ppoll(2)`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn count(&self, count: impl FnOnce(&mut Calls)) {
+    /// A backend that has made no call yet, and waits as told.
+    #[must_use]
+    pub fn with_wait(wait: Wait) -> Self {
+        Self {
+            wait,
+            ..Self::default()
+        }
+    }
+
+    /// Counts what a backend built upon this one does besides, so that there is one account.
+    pub fn count(&self, count: impl FnOnce(&mut Calls)) {
         let mut calls = self.calls.get();
         count(&mut calls);
         self.calls.set(calls);
+    }
+
+    /// Takes note that a socket was given this option, by whatever way. Whether devices are polled
+    /// is kept once for all sockets of the backend: the last setting counts.
+    pub fn note_option(&self, option: &SetOption) {
+        if let SetOption::BusyPoll { us } = option {
+            self.is_busy_polling.set(*us > 0);
+        }
+    }
+
+    /// `getsockopt(SO_ERROR)`: what befell a socket since the last time. Counted as a wait, since
+    /// that is what asks.
+    ///
+    /// # Errors
+    /// The socket's error: ENETDOWN when its interface is gone; or what the call returned.
+    pub fn socket_error(&self, socket: impl AsFd) -> Result<(), Errno> {
+        self.count(|calls| calls.waits += 1);
+        sockopt::socket_error(socket).map_err(errno)?.map_err(errno)
+    }
+
+    /// Looks without waiting: drives the devices that are to be polled, and asks now and then
+    /// whether the interfaces are there.
+    fn look(&self, interests: &[(&OwnedFd, Interest)]) -> Result<usize, Errno> {
+        if self.is_busy_polling.get() {
+            for (socket, _) in interests {
+                self.count(|calls| calls.waits += 1);
+                self.receive_nothing(socket)?;
+            }
+        }
+        self.looks.set(self.looks.get().wrapping_add(1));
+        if self.looks.get() == LOOKS_PER_CHECK {
+            for (socket, _) in interests {
+                self.socket_error(socket)?;
+            }
+        }
+        Ok(0)
+    }
+
+    /// A receive of no bytes: has the kernel look at the fill ring, and poll the device where the
+    /// socket is to.
+    fn receive_nothing(&self, socket: &OwnedFd) -> Result<(), Errno> {
+        let nothing: &mut [u8] = &mut [];
+        match recv(socket, nothing, RecvFlags::DONTWAIT) {
+            Ok(_) => Ok(()),
+            Err(error) => self.tolerate(errno(error)),
+        }
+    }
+
+    /// `ppoll(2)`, and a look at the errors of the sockets that have no packet.
+    fn poll(&self, fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, Errno> {
+        self.count(|calls| calls.waits += 1);
+        // A time too far off for the kernel is as good as for ever.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        match poll(fds, timeout.as_ref()).map_err(errno) {
+            Err(Errno::EINTR) => return Ok(0),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        // poll(2) doesn't say that an interface was removed; the socket's error does (ENETDOWN).
+        for fd in fds
+            .iter()
+            .filter(|fd| !fd.revents().contains(PollFlags::IN))
+        {
+            self.socket_error(fd)?;
+        }
+        Ok(fds.iter().filter(|fd| !fd.revents().is_empty()).count())
     }
 
     /// Counts a call of the set-up and translates its error.
@@ -103,7 +183,7 @@ unsafe impl Backend for RustixBackend {
     }
 
     fn set_option(&self, socket: &OwnedFd, option: SetOption) -> Result<(), Errno> {
-        self.setup(match option {
+        let set = self.setup(match option {
             SetOption::UmemReg(reg) => sockopt::set_xdp_umem_reg(socket, umem_reg(&reg)),
             SetOption::RingSize(RingKind::Fill, slots) => {
                 sockopt::set_xdp_umem_fill_ring_size(socket, slots)
@@ -138,7 +218,11 @@ unsafe impl Backend for RustixBackend {
                 libc::SO_BUSY_POLL_BUDGET,
                 u32::from(packets),
             ),
-        })
+        });
+        if set.is_ok() {
+            self.note_option(&option);
+        }
+        set
     }
 
     fn offsets(&self, socket: &OwnedFd) -> Result<MmapOffsets, Errno> {
@@ -204,13 +288,7 @@ unsafe impl Backend for RustixBackend {
         }
         let flags = SocketAddrXdpFlags::from_bits_retain(address.flags);
         let address = SocketAddrXdp::new(flags, address.ifindex, address.queue_id);
-        let deadline = Instant::now() + BIND_PATIENCE;
-        loop {
-            match self.setup(bind(socket, &address)) {
-                Err(Errno::EBUSY) if Instant::now() < deadline => std::thread::sleep(BIND_PAUSE),
-                result => return result,
-            }
-        }
+        until_released(|| self.setup(bind(socket, &address)))
     }
 
     fn close(&self, socket: OwnedFd) {
@@ -223,11 +301,7 @@ unsafe impl Backend for RustixBackend {
             Kick::Transmit { times } => self.transmit(socket, times),
             Kick::Receive => {
                 self.count(|calls| calls.wakes += 1);
-                let nothing: &mut [u8] = &mut [];
-                match recv(socket, nothing, RecvFlags::DONTWAIT) {
-                    Ok(_) => Ok(()),
-                    Err(error) => self.tolerate(errno(error)),
-                }
+                self.receive_nothing(socket)
             }
         }
     }
@@ -241,15 +315,15 @@ unsafe impl Backend for RustixBackend {
         interests: &[(&OwnedFd, Interest)],
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
-        self.count(|calls| calls.waits += 1);
         match interests {
-            [(socket, interest)] => wait_on(&mut [poll_fd(socket.as_fd(), *interest)], timeout),
+            _ if self.wait == Wait::Busy => self.look(interests),
+            [(socket, interest)] => self.poll(&mut [poll_fd(socket.as_fd(), *interest)], timeout),
             several => {
                 let mut fds: Vec<_> = several
                     .iter()
                     .map(|(fd, interest)| poll_fd(fd.as_fd(), *interest))
                     .collect();
-                wait_on(&mut fds, timeout)
+                self.poll(&mut fds, timeout)
             }
         }
     }
@@ -286,24 +360,4 @@ fn poll_fd(fd: BorrowedFd<'_>, interest: Interest) -> PollFd<'_> {
     events.set(PollFlags::IN, interest.receive);
     events.set(PollFlags::OUT, interest.transmit);
     PollFd::from_borrowed_fd(fd, events)
-}
-
-fn wait_on(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, Errno> {
-    // A time too far off for the kernel is as good as for ever.
-    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    match poll(fds, timeout.as_ref()).map_err(errno) {
-        Err(Errno::EINTR) => return Ok(0),
-        Err(error) => return Err(error),
-        Ok(_) => {}
-    }
-    // poll(2) doesn't say that an interface was removed; the socket's error does (ENETDOWN).
-    for fd in fds
-        .iter()
-        .filter(|fd| !fd.revents().contains(PollFlags::IN))
-    {
-        if let Err(error) = sockopt::socket_error(fd).map_err(errno)? {
-            return Err(errno(error));
-        }
-    }
-    Ok(fds.iter().filter(|fd| !fd.revents().is_empty()).count())
 }

@@ -8,6 +8,10 @@
 mod backend;
 mod memory;
 mod option;
+mod release;
+mod wait;
 
 pub use backend::RustixBackend;
 pub use memory::{MmapMemory, PageSize};
+pub use release::until_released;
+pub use wait::{UnknownWait, Wait};

@@ -1,0 +1,54 @@
+//! What every backend must do on a real kernel: one suite, generic over the backend.
+//!
+//! A backend's own tests say how it is made, and run all of it:
+//!
+//! ```
+//! xskit_backend_suite::veth!(xskit_rustix::RustixBackend::new);
+//! ```
+//!
+//! Each test makes its hosts itself; where it can't, it prints `skipped: needs CAP_…`.
+
+pub mod leaks;
+pub mod veth;
+
+use std::os::fd::AsFd;
+
+use xskit_core::Backend;
+
+/// A backend whose sockets can be put into the XDP program's map.
+pub trait RealBackend: Backend<Socket: AsFd> {}
+
+impl<B: Backend<Socket: AsFd>> RealBackend for B {}
+
+/// The tests on veth pairs, for backends made by `$make`; with names, these only.
+#[macro_export]
+macro_rules! veth {
+    ($make:expr) => {
+        $crate::veth! { $make,
+            a_taken_port_comes_to_the_socket_and_others_to_the_kernel
+            the_kernel_accepts_what_is_sent_checksums_and_all
+            a_million_frames_forwarded_stay_accounted_for
+            what_the_kernel_refuses_is_named
+            a_queue_is_free_again_after_a_wait
+            a_wait_says_that_the_interface_is_gone
+        }
+    };
+    ($make:expr, $($test:ident)*) => {
+        $(#[test]
+        fn $test() {
+            $crate::veth::$test($make);
+        })*
+    };
+}
+
+/// The test that nothing is left behind, for backends made by `$make`. It counts what its process
+/// has, so it is to be alone in it.
+#[macro_export]
+macro_rules! leaks {
+    ($make:expr) => {
+        #[test]
+        fn a_thousand_openings_leave_nothing_behind() {
+            $crate::leaks::a_thousand_openings_leave_nothing_behind($make);
+        }
+    };
+}

@@ -1,0 +1,400 @@
+//! The socket on a real kernel: two hosts joined by a veth pair. Each test takes what makes a backend, and panics when it
+//! fails.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use xskit_bpf::{AttachMode, Attached, XdpProgram};
+use xskit_core::backend::{Backend, Interest};
+use xskit_core::socket::{Step, ZeroCopy};
+use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::wire::{Link, UdpHeaders, swap_addresses};
+use xskit_core::{Errno, Socket, SocketConfig};
+use xskit_net::{HostPair, HostPairConfig, privilege};
+use xskit_rustix::MmapMemory;
+
+use crate::RealBackend;
+
+const PORT: u16 = 4433;
+const FRAMES: usize = 1024;
+/// Far longer than anything here takes; only to fail rather than hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+type MmapUmem<'s> = Umem<'s, MmapMemory>;
+
+fn pair(test: &str) -> Option<HostPair> {
+    privilege::require_net_admin(test)
+        .then(|| HostPair::new(HostPairConfig::default()).expect("two hosts joined by veth"))
+}
+
+fn umem(store: &mut FrameStore<FRAMES>) -> MmapUmem<'_> {
+    let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
+    Umem::new(memory, store, FrameSize::DEFAULT).expect("a UMEM")
+}
+
+/// Takes turns until one says that it is done.
+fn until<B: Backend>(socket: &mut Socket<'_, B>, mut turn: impl FnMut(&mut Socket<'_, B>) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !turn(socket) {
+        assert!(
+            Instant::now() < deadline,
+            "nothing came of it in {PATIENCE:?}: {socket:?}"
+        );
+        socket
+            .wait(Interest::RECEIVE, Some(Duration::from_millis(10)))
+            .expect("poll");
+    }
+}
+
+/// Of two datagrams, the one to a taken port comes to the socket, the other to the kernel.
+pub fn a_taken_port_comes_to_the_socket_and_others_to_the_kernel<B: RealBackend>(
+    make: impl Fn() -> B + Sync,
+) {
+    let Some(pair) = pair("a_taken_port_comes_to_the_socket_and_others_to_the_kernel") else {
+        return;
+    };
+    for mode in [AttachMode::Native, AttachMode::Generic] {
+        pair.second
+            .run(|| take_one(&make, &pair, mode))
+            .expect("in the second host");
+    }
+}
+
+/// Has one datagram of two taken in this mode, from a kernel socket of the first host.
+fn take_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, mode: AttachMode) {
+    let taken = SocketAddr::from((pair.second.ipv4, PORT));
+    let passed = SocketAddr::from((pair.second.ipv4, PORT + 1));
+    let kernel = UdpSocket::bind(passed).expect("a kernel socket");
+    kernel.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let backend = make();
+    let mut store = Box::new(FrameStore::new());
+    let umem = umem(&mut store);
+    let config = SocketConfig::new(pair.second.link.index, 0);
+    let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+    assert!(!socket.obtained().zero_copy, "veth has none");
+    let program = XdpProgram::load(1).expect("the program");
+    program
+        .register_socket(0, socket.handle().as_fd())
+        .expect("registered");
+    program.take(PORT, None).expect("taken");
+    let attachment = program
+        .attach(pair.second.link.index, mode)
+        .expect("attached");
+    let native = attachment.mode() == Attached::Native;
+    assert_eq!(native, mode == AttachMode::Native);
+
+    let send = || {
+        let sender = UdpSocket::bind((pair.first.ipv4, 0)).expect("a sender");
+        sender.send_to(b"to the program", taken).expect("sent");
+        sender.send_to(b"to the kernel", passed).expect("sent");
+    };
+    pair.first.run(send).expect("in the first host");
+
+    until(&mut socket, |socket| {
+        socket
+            .receive(8)
+            .any(|packet| packet.ends_with(b"to the program"))
+    });
+    let mut buffer = [0; 64];
+    let len = kernel
+        .recv(&mut buffer)
+        .expect("what the program passed on");
+    assert_eq!(&buffer[..len], b"to the kernel");
+    assert!(socket.accounting().is_whole());
+    assert_eq!(program.counters().expect("counters").taken, 1);
+}
+
+/// A datagram with our headers reaches a kernel socket, by one kick.
+pub fn the_kernel_accepts_what_is_sent_checksums_and_all<B: RealBackend>(
+    make: impl Fn() -> B + Sync,
+) {
+    let Some(pair) = pair("the_kernel_accepts_what_is_sent_checksums_and_all") else {
+        return;
+    };
+    let ipv6 = pair.second.ipv6.expect("the pair has IPv6");
+    let targets: [SocketAddr; 2] = [(pair.second.ipv4, PORT).into(), (ipv6, PORT).into()];
+    for target in targets {
+        let kernel = pair
+            .second
+            .run(|| UdpSocket::bind(target))
+            .expect("in the second host");
+        let kernel = kernel.expect("a kernel socket");
+        kernel.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        pair.first
+            .run(|| send_one(&make, &pair, target))
+            .expect("in the first host");
+        let mut buffer = [0; 64];
+        let (len, from) = kernel.recv_from(&mut buffer).expect("the datagram");
+        assert_eq!((&buffer[..len], from.port()), (&b"an odd number"[..], 9));
+    }
+}
+
+fn send_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, target: SocketAddr) {
+    let backend = make();
+    let mut store = Box::new(FrameStore::new());
+    let umem = umem(&mut store);
+    let config = SocketConfig::new(pair.first.link.index, 0);
+    let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+    let source = match target {
+        SocketAddr::V4(_) => (pair.first.ipv4, 9).into(),
+        SocketAddr::V6(_) => (pair.first.ipv6.expect("the pair has IPv6"), 9).into(),
+    };
+    let mut frame = umem.alloc().expect("a free frame");
+    write_datagram(&mut frame, &headers(pair, source, target), b"an odd number");
+    socket.send(frame).expect("room");
+    socket.flush().expect("a kick");
+    until(&mut socket, |socket| socket.halves().1.reap() == 1);
+    let calls = backend.calls();
+    let kicks = calls.kicks + calls.submissions.kicks;
+    let wakes = calls.wakes + calls.submissions.wakes;
+    assert_eq!((kicks, wakes), (1, 0), "one packet, one kick: {calls:?}");
+}
+
+fn headers(pair: &HostPair, source: SocketAddr, target: SocketAddr) -> UdpHeaders {
+    let link = Link::new(pair.first.mac.into(), pair.second.mac.into());
+    UdpHeaders::new(link, source, target)
+}
+
+fn write_datagram(frame: &mut xskit_core::umem::Frame<'_>, headers: &UdpHeaders, payload: &[u8]) {
+    let start = headers.header_len();
+    frame
+        .set_range(0..start + payload.len())
+        .expect("inside the frame");
+    frame[start..].copy_from_slice(payload);
+    headers
+        .emit(frame, payload.len())
+        .expect("room for the headers");
+}
+
+/// A million packets are sent back, and every frame is where it should be all the time.
+pub fn a_million_frames_forwarded_stay_accounted_for<B: RealBackend>(make: impl Fn() -> B + Sync) {
+    if let Some(pair) = pair("a_million_frames_forwarded_stay_accounted_for") {
+        forward_a_flood(&make, &pair, 1_000_000);
+    }
+}
+
+/// The same for fewer, where kernel threads compete with the test for few cores.
+pub fn frames_forwarded_stay_accounted_for<B: RealBackend>(make: impl Fn() -> B + Sync) {
+    if let Some(pair) = pair("frames_forwarded_stay_accounted_for") {
+        forward_a_flood(&make, &pair, 20_000);
+    }
+}
+
+fn forward_a_flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, packets: u64) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pair.first
+                .run(|| flood(make, pair, &done))
+                .expect("in the first host")
+        });
+        // Set also when the forwarder panics, so that the other thread ends.
+        let _done = SetOnDrop(&done);
+        pair.second
+            .run(|| forward(make, pair, packets))
+            .expect("in the second host");
+    });
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Sends packets until told to stop.
+fn flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, done: &AtomicBool) {
+    let backend = make();
+    let mut store = Box::new(FrameStore::new());
+    let umem = umem(&mut store);
+    let config = SocketConfig {
+        fill_frames: Some(0),
+        ..SocketConfig::new(pair.first.link.index, 0)
+    };
+    let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+    let headers = headers(
+        pair,
+        (pair.first.ipv4, 9).into(),
+        (pair.second.ipv4, PORT).into(),
+    );
+    while !done.load(Ordering::Relaxed) {
+        for _ in 0..32 {
+            let Some(mut frame) = umem.alloc() else { break };
+            write_datagram(&mut frame, &headers, &[0; 18]);
+            if socket.send(frame).is_err() {
+                break;
+            }
+        }
+        socket.flush().expect("a kick");
+        socket.recycle();
+    }
+    assert!(socket.accounting().is_whole());
+}
+
+/// Sends `packets` packets back, and looks where every frame is on the way.
+fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, packets: u64) {
+    let backend = make();
+    let mut store = Box::new(FrameStore::new());
+    let umem = umem(&mut store);
+    let config = SocketConfig::new(pair.second.link.index, 0);
+    let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+    let program = XdpProgram::load(1).expect("the program");
+    program
+        .register_socket(0, socket.handle().as_fd())
+        .expect("registered");
+    program.take(PORT, None).expect("taken");
+    let attachment = program
+        .attach(pair.second.link.index, AttachMode::Auto)
+        .expect("attached");
+    until(&mut socket, |socket| {
+        while turn(socket) {
+            assert_eq!(umem.census().total() as usize, FRAMES);
+        }
+        socket.halves().1.sent() >= packets
+    });
+    drop(attachment);
+    until(&mut socket, |socket| {
+        turn(socket);
+        let at = socket.accounting();
+        at.tx + at.sending + at.rx == 0
+    });
+    let at = socket.accounting();
+    assert!(at.is_whole() && at.application == 0, "{at:?}");
+    let (receiver, transmitter) = socket.halves();
+    assert_eq!(
+        (receiver.bad_descriptors(), transmitter.bad_completions()),
+        (0, 0)
+    );
+    assert_eq!(transmitter.in_flight(), 0);
+    drop(socket);
+    let census = umem.census();
+    let lent = at.fill + at.receiving;
+    assert_eq!(
+        (census.retired, census.stash),
+        (lent, FRAMES as u32 - lent),
+        "after closing"
+    );
+}
+
+/// One turn of forwarding; says whether there was anything to forward.
+fn turn<B: Backend>(socket: &mut Socket<'_, B>) -> bool {
+    let (mut receiver, mut transmitter) = socket.halves();
+    let room = transmitter.room(256);
+    let before = transmitter.sent();
+    for mut packet in receiver.receive(room) {
+        swap_addresses(&mut packet).expect("an Ethernet frame");
+        transmitter.send(packet).expect("room was asked for");
+    }
+    let forwarded = transmitter.sent() > before;
+    socket.flush().expect("a kick");
+    socket.recycle();
+    forwarded
+}
+
+/// Taken queues, wrong queues, wrong interfaces and missing modes are told apart.
+pub fn what_the_kernel_refuses_is_named<B: RealBackend>(make: impl Fn() -> B + Sync) {
+    let Some(pair) = pair("what_the_kernel_refuses_is_named") else {
+        return;
+    };
+    pair.first
+        .run(|| refusals(&make, pair.first.link.index))
+        .expect("in the first host");
+}
+
+fn refusals<B: RealBackend>(make: &(impl Fn() -> B + Sync), ifindex: u32) {
+    let backend = make();
+    let (mut store_a, mut store_b) = (Box::new(FrameStore::new()), Box::new(FrameStore::new()));
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let good = SocketConfig::new(ifindex, 0);
+    let held = Socket::open(&backend, &umem_a, &good).expect("a socket");
+    let refuse = |config: SocketConfig, errno, text| {
+        let config = SocketConfig {
+            fill_frames: Some(1),
+            ..config
+        };
+        let error = Socket::open(&backend, &umem_b, &config).expect_err("refused");
+        assert!(matches!(error.step, Step::Bind { .. }), "{error}");
+        assert_eq!(error.errno, errno, "{error}");
+        assert!(error.to_string().contains(text), "{error}");
+        assert_eq!(umem_b.census().total() as usize, FRAMES);
+    };
+    refuse(good, Errno::EBUSY, "already bound by another socket");
+    refuse(
+        SocketConfig { queue: 7, ..good },
+        Errno::EINVAL,
+        "queue 7 is not active",
+    );
+    refuse(
+        SocketConfig {
+            ifindex: 9999,
+            ..good
+        },
+        Errno::ENODEV,
+        "no such interface",
+    );
+    drop(held);
+    let forced = SocketConfig {
+        zero_copy: ZeroCopy::Force,
+        ..good
+    };
+    refuse(forced, Errno::EOPNOTSUPP, "no zero-copy mode");
+}
+
+/// Waiting leaves nothing behind that would keep a closed socket's queue.
+pub fn a_queue_is_free_again_after_a_wait<B: RealBackend>(make: impl Fn() -> B + Sync) {
+    let Some(pair) = pair("a_queue_is_free_again_after_a_wait") else {
+        return;
+    };
+    let config = SocketConfig::new(pair.first.link.index, 0);
+    let open_and_wait = || {
+        let shared = make();
+        for round in 0..6 {
+            let own = make();
+            let backend = if round % 2 == 0 { &shared } else { &own };
+            let mut store = Box::new(FrameStore::new());
+            let umem = umem(&mut store);
+            let socket = Socket::open(backend, &umem, &config).expect("a free queue");
+            let ready = socket.wait(Interest::RECEIVE, Some(Duration::from_millis(1)));
+            assert_eq!(ready, Ok(false));
+            let room = Interest {
+                receive: true,
+                transmit: true,
+            };
+            let ready = socket.wait(room, Some(Duration::from_millis(1)));
+            assert!(ready.is_ok(), "{ready:?}");
+        }
+    };
+    pair.first.run(open_and_wait).expect("in the first host");
+}
+
+/// A wait on a socket whose interface was removed says ENETDOWN.
+pub fn a_wait_says_that_the_interface_is_gone<B: RealBackend>(make: impl Fn() -> B + Sync) {
+    let Some(pair) = pair("a_wait_says_that_the_interface_is_gone") else {
+        return;
+    };
+    let HostPair { first, second } = pair;
+    let second = std::sync::Mutex::new(Some(second));
+    let wait = || {
+        let backend = make();
+        let mut store = Box::new(FrameStore::new());
+        let umem = umem(&mut store);
+        let config = SocketConfig::new(first.link.index, 0);
+        let socket = Socket::open(&backend, &umem, &config).expect("a socket");
+        let look = || socket.wait(Interest::RECEIVE, Some(Duration::from_millis(10)));
+        assert_eq!(look(), Ok(false));
+        // A veth goes with its peer, and that with its host.
+        drop(second.lock().expect("not poisoned").take());
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if look() == Err(Errno::ENETDOWN) {
+                return true;
+            }
+        }
+        false
+    };
+    assert!(first.run(wait).expect("in the first host"));
+}

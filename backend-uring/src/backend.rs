@@ -1,0 +1,196 @@
+//! The `Backend` trait, by the parts of this crate.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use xskit_core::Errno;
+use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
+use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+use xskit_rustix::RustixBackend;
+
+use crate::config::{UringConfig, Wait};
+use crate::error::UringError;
+use crate::probe;
+use crate::setup::{Route, SetupReport};
+use crate::socket::UringSocket;
+use crate::traffic::Traffic;
+
+/// A backend that submits to an io_uring. One per thread, on the thread that made it: the kernel
+/// refuses others.
+///
+/// Kicks are put on the queue when they are asked for, and handed over by `submit`, all of them by
+/// one system call.
+#[derive(Debug)]
+pub struct UringBackend {
+    traffic: RefCell<Traffic>,
+    report: Cell<SetupReport>,
+    wait: Wait,
+    is_of_one_thread: PhantomData<*mut ()>,
+}
+
+impl UringBackend {
+    /// Makes the ring.
+    ///
+    /// # Errors
+    /// [`UringError`] names the cause, and what to use instead.
+    pub fn new(config: UringConfig) -> Result<Self, UringError> {
+        let ring = probe::ring(&config)?;
+        let report = Cell::new(probe::routes(&ring));
+        let direct = RustixBackend::with_wait(match config.wait {
+            Wait::Busy => xskit_rustix::Wait::Busy,
+            _ => xskit_rustix::Wait::Block,
+        });
+        Ok(Self {
+            traffic: RefCell::new(Traffic::new(ring, direct)),
+            report,
+            wait: config.wait,
+            is_of_one_thread: PhantomData,
+        })
+    }
+
+    /// Which way each part of the set-up took so far, and takes next.
+    #[must_use]
+    pub fn setup_report(&self) -> SetupReport {
+        self.report.get()
+    }
+
+    /// Does a part of the set-up, and keeps what was learnt of its route.
+    fn by_route<T>(
+        &self,
+        route: impl Fn(&mut SetupReport) -> &mut Route,
+        part: impl FnOnce(&mut Traffic, &mut Route) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        let mut report = self.report.get();
+        let result = part(&mut self.traffic.borrow_mut(), route(&mut report));
+        self.report.set(report);
+        result
+    }
+
+    /// A wait beside the ring, or none.
+    fn wait_directly(
+        &self,
+        interests: &[(&UringSocket, Interest)],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        let mut traffic = self.traffic.borrow_mut();
+        traffic.submit()?;
+        match interests {
+            [(socket, interest)] => traffic.direct.wait(&[(&socket.fd, *interest)], timeout),
+            several => {
+                let several: Vec<(&OwnedFd, Interest)> = several
+                    .iter()
+                    .map(|(socket, interest)| (&socket.fd, *interest))
+                    .collect();
+                traffic.direct.wait(&several, timeout)
+            }
+        }
+    }
+}
+
+// SAFETY: each method is the one system call it is documented as, or the submission of the same, on
+// a descriptor that the socket owns; what is mapped, unmapped and read back is passed on to and from
+// `RustixBackend`, which keeps to this contract; `close` ends what the ring has armed for a socket
+// before its descriptor is closed, so that the kernel keeps to memory that it has pinned itself.
+unsafe impl Backend for UringBackend {
+    type Socket = UringSocket;
+
+    fn name(&self) -> &'static str {
+        "uring"
+    }
+
+    fn open(&self) -> Result<UringSocket, Errno> {
+        let fd = self.by_route(|report| &mut report.socket, Traffic::open)?;
+        let number = self.traffic.borrow_mut().accounts.open();
+        Ok(UringSocket { fd, number })
+    }
+
+    fn set_option(&self, socket: &UringSocket, option: SetOption) -> Result<(), Errno> {
+        self.by_route(
+            |report| &mut report.options,
+            |traffic, route| traffic.set_option(route, &socket.fd, option),
+        )
+    }
+
+    fn offsets(&self, socket: &UringSocket) -> Result<MmapOffsets, Errno> {
+        self.traffic.borrow().direct.offsets(&socket.fd)
+    }
+
+    fn statistics(&self, socket: &UringSocket) -> Result<Statistics, Errno> {
+        self.traffic.borrow().direct.statistics(&socket.fd)
+    }
+
+    fn options(&self, socket: &UringSocket) -> Result<Options, Errno> {
+        self.traffic.borrow().direct.options(&socket.fd)
+    }
+
+    fn map(
+        &self,
+        socket: &UringSocket,
+        ring: RingKind,
+        len_bytes: usize,
+    ) -> Result<NonNull<u8>, Errno> {
+        self.traffic
+            .borrow()
+            .direct
+            .map(&socket.fd, ring, len_bytes)
+    }
+
+    unsafe fn unmap(&self, base: NonNull<u8>, len_bytes: usize) {
+        let traffic = self.traffic.borrow();
+        // SAFETY: by the caller's promise this is one mapping of `map`, which `direct` made.
+        unsafe { traffic.direct.unmap(base, len_bytes) }
+    }
+
+    fn bind(&self, socket: &UringSocket, address: &SockaddrXdp) -> Result<(), Errno> {
+        self.by_route(
+            |report| &mut report.bind,
+            |traffic, route| traffic.bind(route, &socket.fd, address),
+        )
+    }
+
+    fn close(&self, socket: UringSocket) {
+        let mut traffic = self.traffic.borrow_mut();
+        traffic.retire(socket.number);
+        traffic.direct.close(socket.fd);
+    }
+
+    #[inline]
+    fn kick(&self, socket: &UringSocket, kick: Kick) -> Result<(), Errno> {
+        self.traffic.borrow_mut().kick(socket, kick)
+    }
+
+    #[inline]
+    fn submit(&self) -> Result<(), Errno> {
+        self.traffic.borrow_mut().submit()
+    }
+
+    fn wait(
+        &self,
+        interests: &[(&UringSocket, Interest)],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        let multishot = match self.wait {
+            Wait::Block | Wait::Busy => return self.wait_directly(interests, timeout),
+            Wait::Multishot => true,
+            Wait::Poll | Wait::Napi => false,
+        };
+        let mut traffic = self.traffic.borrow_mut();
+        traffic.wait(interests, timeout, multishot)
+    }
+
+    fn calls(&self) -> Calls {
+        self.traffic.borrow().direct.calls()
+    }
+}
+
+impl Drop for UringBackend {
+    fn drop(&mut self) {
+        // A socket that was leaked has its poll armed still, and would keep its queue until the
+        // kernel comes to take the ring apart.
+        self.traffic.get_mut().retire_all();
+    }
+}

@@ -1,0 +1,205 @@
+//! Why there is no ring to be had.
+
+use std::fmt;
+
+use xskit_core::Errno;
+
+use crate::host::Host;
+
+/// Why a [`UringBackend`](crate::UringBackend) can't be had here. Each says what else to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UringError {
+    /// `kernel.io_uring_disabled` is set: 1 keeps io_uring for CAP_SYS_ADMIN and a group, 2 from
+    /// everyone.
+    Disabled {
+        /// The setting.
+        level: u8,
+    },
+    /// A seccomp filter refused a call, as those of most containers do.
+    Filtered {
+        /// The call.
+        call: &'static str,
+        /// What it returned, EPERM or ENOSYS mostly.
+        errno: Errno,
+    },
+    /// Something else refused a call: a security module, or a missing capability.
+    Refused {
+        /// The call.
+        call: &'static str,
+        /// What it returned.
+        errno: Errno,
+    },
+    /// The kernel has no io_uring at all.
+    Absent,
+    /// The kernel's io_uring lacks something.
+    TooOld {
+        /// What.
+        missing: &'static str,
+        /// The first kernel that has it.
+        since: &'static str,
+    },
+    /// The ring's memory was refused: RLIMIT_MEMLOCK, before Linux 5.12, or no memory.
+    Memory,
+    /// No descriptor is left, in the process or the system.
+    Descriptors {
+        /// EMFILE or ENFILE.
+        errno: Errno,
+    },
+    /// A submission queue can't have that many slots.
+    Entries {
+        /// How many were asked for.
+        entries: u32,
+    },
+    /// The ring can't poll devices.
+    Napi {
+        /// What `IORING_REGISTER_NAPI` returned.
+        errno: Errno,
+    },
+    /// Any other failure.
+    Call {
+        /// The call.
+        call: &'static str,
+        /// What it returned.
+        errno: Errno,
+    },
+}
+
+impl UringError {
+    /// Finds the cause of what a call returned.
+    pub(crate) fn of_call(call: &'static str, errno: Errno, host: &Host) -> Self {
+        match errno {
+            Errno::EPERM | Errno::EACCES | Errno::ENOSYS if host.is_filtered() => {
+                match host.disabled() {
+                    Some(level) if errno == Errno::EPERM => Self::Disabled { level },
+                    _ => Self::Filtered { call, errno },
+                }
+            }
+            Errno::EPERM | Errno::EACCES => match host.disabled() {
+                Some(level) => Self::Disabled { level },
+                None => Self::Refused { call, errno },
+            },
+            Errno::ENOSYS => Self::Absent,
+            Errno::ENOMEM => Self::Memory,
+            Errno::EMFILE | ENFILE => Self::Descriptors { errno },
+            errno => Self::Call { call, errno },
+        }
+    }
+}
+
+/// Too many open files in the system.
+const ENFILE: Errno = Errno(libc::ENFILE);
+
+const INSTEAD: &str = "use the rustix backend (--backend rustix)";
+
+impl fmt::Display for UringError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disabled { level: 1 } => write!(
+                f,
+                "io_uring is kept for CAP_SYS_ADMIN and the group in kernel.io_uring_group \
+                 (kernel.io_uring_disabled is 1): join that group, or {INSTEAD}"
+            ),
+            Self::Disabled { level } => write!(
+                f,
+                "io_uring is disabled on this host (kernel.io_uring_disabled is {level}): {INSTEAD}, \
+                 or have the administrator set it to 0"
+            ),
+            Self::Filtered { call, errno } => write!(
+                f,
+                "{call}: {errno}: a seccomp filter refuses io_uring, as a container's does: \
+                 {INSTEAD}, or allow the io_uring calls in its profile"
+            ),
+            Self::Refused { call, errno } => write!(
+                f,
+                "{call}: {errno}: refused, by a security module perhaps (with SQPOLL before Linux \
+                 5.13: CAP_SYS_NICE is missing): {INSTEAD}"
+            ),
+            Self::Absent => write!(
+                f,
+                "this kernel has no io_uring (Linux 5.1, CONFIG_IO_URING): {INSTEAD}"
+            ),
+            Self::TooOld { missing, since } => write!(
+                f,
+                "this kernel's io_uring is too old: {missing} is there since Linux {since}: {INSTEAD}"
+            ),
+            Self::Memory => write!(
+                f,
+                "the ring's memory was refused (ENOMEM): before Linux 5.12 it counts against \
+                 RLIMIT_MEMLOCK, so raise `ulimit -l`; or {INSTEAD}"
+            ),
+            Self::Descriptors { errno } => write!(
+                f,
+                "no descriptor for the ring ({errno}): close some, or raise `ulimit -n`"
+            ),
+            Self::Entries { entries } => write!(
+                f,
+                "a submission queue has 1 to 32768 slots, not {entries}: name another number"
+            ),
+            Self::Napi { errno } => write!(
+                f,
+                "the ring can't poll devices ({errno} from IORING_REGISTER_NAPI: Linux 6.9 with \
+                 CONFIG_NET_RX_BUSY_POLL): wait another way (--wait poll), or {INSTEAD}"
+            ),
+            Self::Call { call, errno } => write!(f, "{call}: {errno}: {INSTEAD}"),
+        }
+    }
+}
+
+impl std::error::Error for UringError {}
+
+#[cfg(test)]
+mod tests {
+    use super::UringError;
+    use crate::host::Host;
+    use xskit_core::Errno;
+
+    #[test]
+    fn each_cause_is_told_from_the_others() {
+        let free = Host::of("0", "Seccomp:\t0");
+        let caged = Host::of("0", "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1");
+        let disabled = Host::of("2\n", "Seccomp:\t0");
+        let of = |errno, host| UringError::of_call("io_uring_setup", errno, host);
+        let call = "io_uring_setup";
+        let (eperm, enosys) = (Errno::EPERM, Errno::ENOSYS);
+        assert_eq!(of(eperm, &disabled), UringError::Disabled { level: 2 });
+        assert_eq!(of(eperm, &free), UringError::Refused { call, errno: eperm });
+        for errno in [eperm, enosys] {
+            assert_eq!(of(errno, &caged), UringError::Filtered { call, errno });
+        }
+        assert_eq!(of(enosys, &free), UringError::Absent);
+        assert_eq!(of(Errno::ENOMEM, &free), UringError::Memory);
+        let errno = Errno::EMFILE;
+        assert_eq!(of(errno, &free), UringError::Descriptors { errno });
+        let errno = Errno::EINVAL;
+        assert_eq!(of(errno, &free), UringError::Call { call, errno });
+    }
+
+    #[test]
+    fn what_can_be_done_instead_is_said() {
+        let errno = Errno::EPERM;
+        let call = "io_uring_setup";
+        let without_a_ring = [
+            UringError::Disabled { level: 1 },
+            UringError::Disabled { level: 2 },
+            UringError::Filtered { call, errno },
+            UringError::Refused { call, errno },
+            UringError::Absent,
+            UringError::TooOld {
+                missing: "x",
+                since: "5.11",
+            },
+            UringError::Memory,
+            UringError::Napi { errno },
+            UringError::Call { call, errno },
+        ];
+        for error in without_a_ring {
+            let text = error.to_string();
+            assert!(
+                text.contains("use the rustix backend (--backend rustix)"),
+                "{text}"
+            );
+        }
+        let memory = UringError::Memory.to_string();
+        assert!(memory.contains("ulimit -l"), "{memory}");
+    }
+}

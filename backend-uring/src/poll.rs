@@ -1,0 +1,71 @@
+//! A poll that the kernel may have armed: what is known of it between submission and last completion.
+
+/// One poll of one socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Poll {
+    is_armed: bool,
+    /// It reported since somebody last asked.
+    is_ready: bool,
+}
+
+impl Poll {
+    /// Whether a completion is still to come, and the kernel holds the socket for it.
+    pub(crate) fn is_armed(self) -> bool {
+        self.is_armed
+    }
+
+    /// It was submitted.
+    pub(crate) fn arm(&mut self) {
+        self.is_armed = true;
+    }
+
+    /// A completion came. Says whether it is an error that somebody must hear of.
+    pub(crate) fn complete(&mut self, result: i32, more: bool) -> Option<i32> {
+        self.is_armed = more;
+        if result >= 0 {
+            self.is_ready = true;
+            return None;
+        }
+        (result != -libc::ECANCELED).then_some(-result)
+    }
+
+    /// Whether it reported, once.
+    pub(crate) fn take_ready(&mut self) -> bool {
+        std::mem::take(&mut self.is_ready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Poll;
+
+    #[test]
+    fn one_shot_is_armed_until_it_reports() {
+        let mut poll = Poll::default();
+        poll.arm();
+        assert!(poll.is_armed() && !poll.take_ready());
+        assert_eq!(poll.complete(1, false), None);
+        assert!(!poll.is_armed() && poll.take_ready() && !poll.take_ready());
+    }
+
+    #[test]
+    fn multishot_stays_armed_while_more_is_to_come() {
+        let mut poll = Poll::default();
+        poll.arm();
+        poll.complete(1, true);
+        assert!(poll.is_armed() && poll.take_ready());
+        poll.complete(1, false);
+        assert!(!poll.is_armed() && poll.take_ready());
+    }
+
+    #[test]
+    fn a_cancelled_poll_is_no_event_and_no_error() {
+        let mut poll = Poll::default();
+        poll.arm();
+        assert_eq!(poll.complete(-libc::ECANCELED, false), None);
+        assert!(!poll.is_armed() && !poll.take_ready());
+        poll.arm();
+        assert_eq!(poll.complete(-libc::EINVAL, false), Some(libc::EINVAL));
+        assert!(!poll.take_ready());
+    }
+}

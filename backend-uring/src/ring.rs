@@ -1,0 +1,245 @@
+//! The ring itself: entries in, completions out, and the one system call between.
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::ptr;
+use std::time::Duration;
+
+use io_uring::squeue::{self, Flags};
+use io_uring::types::{Fd, Napi, SubmitArgs, Timespec};
+use io_uring::{Builder, EnterFlags, IoUring, Probe, cqueue, opcode};
+use xskit_core::Errno;
+
+use crate::config::UringConfig;
+use crate::tag::Tag;
+
+/// An io_uring with its two queues. It belongs to the thread that made it.
+pub(crate) struct Ring {
+    uring: IoUring,
+    is_polled: bool,
+}
+
+/// What can be asked for without lending the kernel any memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// `send(2)` of no bytes, not to wait.
+    Send(RawFd),
+    /// `recv(2)` of no bytes, not to wait.
+    Receive(RawFd),
+    /// A poll for these events; `multi` goes on after the first.
+    Poll { fd: RawFd, events: u32, multi: bool },
+    /// The end of what was submitted under this tag.
+    Cancel(Tag),
+    /// Nothing: to see whether submissions are let through.
+    Nothing,
+}
+
+/// What became of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Completion {
+    pub(crate) tag: Option<Tag>,
+    pub(crate) result: i32,
+    /// Whether more will come of the same submission.
+    pub(crate) more: bool,
+}
+
+/// The submission queue has no slot left: hand it over first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Ring {
+    /// Makes a ring, with what this kernel has of the ways to run completions: on the next wait
+    /// only (DEFER_TASKRUN, Linux 6.1), without interrupting the thread (COOP_TASKRUN, 5.19), or as
+    /// the kernel likes.
+    pub(crate) fn new(config: &UringConfig) -> Result<Self, Errno> {
+        let ways: &[fn(&mut Builder) -> &mut Builder] = if config.sqpoll.is_some() {
+            &[
+                |b| b.setup_single_issuer().setup_submit_all(),
+                |builder| builder,
+            ]
+        } else {
+            &[
+                |b| {
+                    b.setup_single_issuer()
+                        .setup_defer_taskrun()
+                        .setup_taskrun_flag()
+                        .setup_submit_all()
+                },
+                |b| {
+                    b.setup_coop_taskrun()
+                        .setup_taskrun_flag()
+                        .setup_submit_all()
+                },
+                |builder| builder,
+            ]
+        };
+        let mut refused = Errno::EINVAL;
+        for way in ways {
+            let mut builder = IoUring::builder();
+            way(&mut builder);
+            if let Some(sqpoll) = config.sqpoll {
+                builder.setup_sqpoll(sqpoll.idle_ms);
+            }
+            match builder.build(config.entries) {
+                Ok(uring) => {
+                    let is_polled = config.sqpoll.is_some();
+                    return Ok(Self { uring, is_polled });
+                }
+                Err(error) => refused = errno(&error),
+            }
+            // A flag that the kernel does not know.
+            if refused != Errno::EINVAL {
+                break;
+            }
+        }
+        Err(refused)
+    }
+
+    /// Whether a thread of the kernel takes the submissions.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.is_polled
+    }
+
+    /// What the kernel said of itself when the ring was made.
+    pub(crate) fn features(&self) -> &io_uring::Parameters {
+        self.uring.params()
+    }
+
+    /// The operations that the kernel has.
+    pub(crate) fn probe(&self) -> Result<Probe, Errno> {
+        let mut probe = Probe::new();
+        self.uring
+            .submitter()
+            .register_probe(&mut probe)
+            .map_err(|error| errno(&error))?;
+        Ok(probe)
+    }
+
+    /// Has waits poll the devices of the sockets that are waited on.
+    pub(crate) fn register_napi(&self, us: u32) -> Result<(), Errno> {
+        let mut napi = Napi::new()
+            .set_busy_poll_timeout(us)
+            .set_prefer_busy_poll(true);
+        self.uring
+            .submitter()
+            .register_napi(&mut napi)
+            .map_err(|error| errno(&error))
+    }
+
+    /// Puts a request on the submission queue. With `quiet`, only a failure is completed.
+    #[inline]
+    pub(crate) fn push(&mut self, request: Request, tag: Tag, quiet: bool) -> Result<(), Full> {
+        let mut entry = entry_of(request).user_data(tag.number());
+        if quiet {
+            entry = entry.flags(Flags::SKIP_SUCCESS);
+        }
+        // SAFETY: no request names memory: sends and receives have no bytes, and a poll or a cancel
+        // has only numbers. A descriptor that is none any more fails with EBADF.
+        unsafe { self.push_entry(&entry) }
+    }
+
+    /// Puts an entry on the submission queue.
+    ///
+    /// # Safety
+    /// Memory that the entry names must stay as the operation needs it until its completion has
+    /// come, or this ring is gone.
+    #[inline]
+    pub(crate) unsafe fn push_entry(&mut self, entry: &squeue::Entry) -> Result<(), Full> {
+        // SAFETY: by the caller's promise.
+        unsafe { self.uring.submission().push(entry) }.map_err(|_| Full)
+    }
+
+    /// How many entries the kernel has not taken yet.
+    #[inline]
+    pub(crate) fn pending(&mut self) -> u32 {
+        self.uring.submission().len() as u32
+    }
+
+    /// Whether the kernel must be called though nobody waits: to go on with completions that had no
+    /// room, or were put off, or to wake its thread for what was submitted.
+    ///
+    /// Every submission is stored to the queue's tail before (`Release`, when the queue is let go
+    /// of); `need_wakeup` puts a full fence between that store and its load, which pairs with the
+    /// fence between the thread's store of the flag and its last load of the tail. Without it, both
+    /// could miss the other's store, and the submission would lie there while the thread sleeps.
+    #[inline]
+    pub(crate) fn wants_enter(&mut self) -> bool {
+        let is_polled = self.is_polled;
+        let queue = self.uring.submission();
+        queue.cq_overflow()
+            || queue.taskrun()
+            || (is_polled && !queue.is_empty() && queue.need_wakeup())
+    }
+
+    /// `io_uring_enter(2)`: submits everything, and waits for `wanted` completions, for at most
+    /// `timeout` (for ever without one).
+    ///
+    /// # Errors
+    /// What the call returned, unless something was submitted: ETIME after the timeout, EINTR.
+    pub(crate) fn enter(&mut self, wanted: u32, timeout: Option<Duration>) -> Result<u32, Errno> {
+        let is_polled = self.is_polled;
+        let (submitter, queue, _) = self.uring.split();
+        let mut flags = EnterFlags::EXT_ARG;
+        flags.set(
+            EnterFlags::GETEVENTS,
+            wanted > 0 || queue.cq_overflow() || queue.taskrun(),
+        );
+        flags.set(EnterFlags::SQ_WAKEUP, is_polled && queue.need_wakeup());
+        let pending = queue.len() as u32;
+        drop(queue);
+        let time = timeout.map(Timespec::from);
+        let mut arguments = SubmitArgs::new();
+        if let Some(time) = &time {
+            arguments = arguments.timespec(time);
+        }
+        // SAFETY: EXT_ARG says that the argument is an `io_uring_getevents_arg`, which `SubmitArgs`
+        // is; it and the time that it points to are locals that outlive the call, and the kernel
+        // only reads them.
+        unsafe { submitter.enter(pending, wanted, flags.bits(), Some(&arguments)) }
+            .map(|taken| taken as u32)
+            .map_err(|error| errno(&error))
+    }
+
+    /// Takes what was completed off the completion queue.
+    #[inline]
+    pub(crate) fn reap(&mut self, mut each: impl FnMut(Completion)) {
+        for entry in self.uring.completion() {
+            each(Completion {
+                tag: Tag::of(entry.user_data()),
+                result: entry.result(),
+                more: cqueue::more(entry.flags()),
+            });
+        }
+    }
+}
+
+#[inline]
+fn entry_of(request: Request) -> squeue::Entry {
+    match request {
+        Request::Send(fd) => opcode::Send::new(Fd(fd), ptr::null(), 0)
+            .flags(libc::MSG_DONTWAIT)
+            .build(),
+        Request::Receive(fd) => opcode::Recv::new(Fd(fd), ptr::null_mut(), 0)
+            .flags(libc::MSG_DONTWAIT)
+            .build(),
+        Request::Poll { fd, events, multi } => {
+            opcode::PollAdd::new(Fd(fd), events).multi(multi).build()
+        }
+        Request::Cancel(tag) => opcode::AsyncCancel::new(tag.number()).build(),
+        Request::Nothing => opcode::Nop::new().build(),
+    }
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EINVAL, Errno)
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring")
+            .field("is_polled", &self.is_polled)
+            .field("entries", &self.uring.params().sq_entries())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,312 @@
+//! The set-up by submission, where the kernel has it, and by the direct call where not.
+//!
+//! An entry whose kind the kernel knows may still be refused for this kind of socket, by an error
+//! that bad arguments have as well. So what is refused is tried again directly; if that works,
+//! the ring is not asked again.
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use io_uring::squeue::Entry;
+use io_uring::{opcode, types::Fd};
+use xskit_core::Errno;
+use xskit_core::abi::{self, SockaddrXdp, UmemReg};
+use xskit_core::backend::{Backend, RingKind, SetOption};
+use xskit_rustix::until_released;
+
+use crate::tag::Tag;
+use crate::traffic::Traffic;
+
+/// Which way each part of the set-up takes. Everything that is read back, mapped or closed goes by
+/// a direct call: a ring's `getsockopt` knows the level SOL_SOCKET only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetupReport {
+    /// `socket(2)`, or IORING_OP_SOCKET.
+    pub socket: Route,
+    /// `setsockopt(2)`, or IORING_OP_URING_CMD.
+    pub options: Route,
+    /// `bind(2)`, or IORING_OP_BIND.
+    pub bind: Route,
+}
+
+/// The way a part of the set-up takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Through the ring.
+    Submission,
+    /// By the system call.
+    Direct(Reason),
+}
+
+/// Why a direct call is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The kernel's io_uring has no such operation.
+    Absent {
+        /// The first kernel that has it.
+        since: &'static str,
+    },
+    /// The ring refused, and the direct call worked.
+    Refused(Errno),
+    /// A thread of the kernel takes the submissions (SQPOLL): it stays in the namespaces that the
+    /// program had when it made the ring.
+    Polled,
+    /// The kernel does not say what its io_uring can do.
+    Unprobed(Errno),
+}
+
+impl SetupReport {
+    pub(crate) fn direct(reason: Reason) -> Self {
+        let route = Route::Direct(reason);
+        Self {
+            socket: route,
+            options: route,
+            bind: route,
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Submission => f.write_str("submitted"),
+            Self::Direct(Reason::Absent { since }) => {
+                write!(f, "called directly (submitted since Linux {since})")
+            }
+            Self::Direct(Reason::Refused(errno)) => {
+                write!(f, "called directly (the ring says {errno})")
+            }
+            Self::Direct(Reason::Polled) => f.write_str("called directly (because of SQPOLL)"),
+            Self::Direct(Reason::Unprobed(errno)) => {
+                write!(f, "called directly (no probe: {errno})")
+            }
+        }
+    }
+}
+
+impl fmt::Display for SetupReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            socket,
+            options,
+            bind,
+        } = self;
+        write!(f, "socket {socket}, options {options}, bind {bind}")
+    }
+}
+
+/// What an entry refers to. It lies on the heap, so that it can be left there if its entry is never
+/// completed.
+enum Operand {
+    Number(Box<u32>),
+    Region(Box<UmemReg>),
+    Address(Box<SockaddrXdp>),
+}
+
+impl Operand {
+    fn of(option: SetOption) -> (i32, i32, Self) {
+        let number = |value| Self::Number(Box::new(value));
+        let (name, operand) = match option {
+            SetOption::UmemReg(reg) => (abi::sockopt::UMEM_REG, Self::Region(Box::new(reg))),
+            SetOption::RingSize(ring, slots) => (size_option(ring), number(slots)),
+            SetOption::TransmitBudget(descriptors) => {
+                (abi::sockopt::MAX_TX_SKB_BUDGET, number(descriptors))
+            }
+            SetOption::PreferBusyPoll(on) => {
+                let value = number(u32::from(on));
+                return (libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, value);
+            }
+            SetOption::BusyPoll { us } => {
+                return (libc::SOL_SOCKET, libc::SO_BUSY_POLL, number(us));
+            }
+            SetOption::BusyPollBudget(packets) => {
+                let value = number(u32::from(packets));
+                return (libc::SOL_SOCKET, libc::SO_BUSY_POLL_BUDGET, value);
+            }
+        };
+        (abi::SOL_XDP, name, operand)
+    }
+
+    fn as_ptr<T>(&self) -> *const T {
+        match self {
+            Self::Number(value) => (&raw const **value).cast(),
+            Self::Region(value) => (&raw const **value).cast(),
+            Self::Address(value) => (&raw const **value).cast(),
+        }
+    }
+
+    fn len_bytes(&self) -> u32 {
+        let len_bytes = match self {
+            Self::Number(_) => size_of::<u32>(),
+            Self::Region(_) => size_of::<UmemReg>(),
+            Self::Address(_) => size_of::<SockaddrXdp>(),
+        };
+        len_bytes as u32
+    }
+}
+
+fn size_option(ring: RingKind) -> i32 {
+    match ring {
+        RingKind::Fill => abi::sockopt::UMEM_FILL_RING,
+        RingKind::Completion => abi::sockopt::UMEM_COMPLETION_RING,
+        RingKind::Rx => abi::sockopt::RX_RING,
+        RingKind::Tx => abi::sockopt::TX_RING,
+    }
+}
+
+impl Traffic {
+    /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`.
+    pub(crate) fn open(&mut self, route: &mut Route) -> Result<OwnedFd, Errno> {
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        let entry = opcode::Socket::new(i32::from(abi::AF_XDP), kind, 0).build();
+        let fd = self.by_either(route, entry, None, |direct| direct.open())?;
+        Ok(match fd {
+            // SAFETY: the kernel made this descriptor for us just now, and nobody else has it.
+            Answer::OfRing(fd) => unsafe { OwnedFd::from_raw_fd(fd) },
+            Answer::OfCall(fd) => fd,
+        })
+    }
+
+    /// `setsockopt(2)`.
+    pub(crate) fn set_option(
+        &mut self,
+        route: &mut Route,
+        socket: &OwnedFd,
+        option: SetOption,
+    ) -> Result<(), Errno> {
+        let (level, name, operand) = Operand::of(option);
+        let fd = Fd(socket.as_raw_fd());
+        let (value, len_bytes) = (operand.as_ptr(), operand.len_bytes());
+        let entry =
+            opcode::SetSockOpt::new(fd, level as u32, name as u32, value, len_bytes).build();
+        let set = |direct: &xskit_rustix::RustixBackend| direct.set_option(socket, option);
+        let answer = self.by_either(route, entry, Some(operand), set)?;
+        if matches!(answer, Answer::OfRing(_)) {
+            self.direct.note_option(&option);
+        }
+        Ok(())
+    }
+
+    /// `bind(2)`, tried again while the queue is being released.
+    pub(crate) fn bind(
+        &mut self,
+        route: &mut Route,
+        socket: &OwnedFd,
+        address: &SockaddrXdp,
+    ) -> Result<(), Errno> {
+        if address.flags & abi::bind_flags::SHARED_UMEM != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        until_released(|| {
+            let operand = Operand::Address(Box::new(*address));
+            let (at, len_bytes) = (operand.as_ptr(), operand.len_bytes());
+            let entry = opcode::Bind::new(Fd(socket.as_raw_fd()), at, len_bytes).build();
+            let bind = |direct: &xskit_rustix::RustixBackend| direct.bind(socket, address);
+            self.by_either(route, entry, Some(operand), bind).map(drop)
+        })
+    }
+
+    /// Has the ring do it, if that is the route. What it seems not to know is done directly.
+    fn by_either<T>(
+        &mut self,
+        route: &mut Route,
+        entry: Entry,
+        operand: Option<Operand>,
+        direct: impl FnOnce(&xskit_rustix::RustixBackend) -> Result<T, Errno>,
+    ) -> Result<Answer<T>, Errno> {
+        let refused = match *route {
+            Route::Direct(_) => None,
+            Route::Submission => match self.call(entry, operand) {
+                Ok(answer) => return Ok(Answer::OfRing(answer)),
+                Err(errno) if !may_be_unknown(errno) => return Err(errno),
+                Err(errno) => Some(errno),
+            },
+        };
+        let done = direct(&self.direct)?;
+        if let Some(errno) = refused {
+            *route = Route::Direct(Reason::Refused(errno));
+        }
+        Ok(Answer::OfCall(done))
+    }
+
+    /// Submits one entry and waits for its completion.
+    fn call(&mut self, entry: Entry, operand: Option<Operand>) -> Result<i32, Errno> {
+        let entry = entry.user_data(Tag::SETUP.number());
+        self.hand_over()?;
+        self.answer = None;
+        // SAFETY: what the entry names is `operand`, on the heap and of the type that the operation
+        // reads. It is freed only after the completion; without one it is leaked below.
+        if unsafe { self.ring.push_entry(&entry) }.is_err() {
+            return Err(Errno::EBUSY);
+        }
+        self.direct.count(|calls| calls.submissions.setup += 1);
+        loop {
+            let entered = self.enter(1, None, |calls| calls.setup += 1);
+            if let Some(answer) = self.answer.take() {
+                return if answer < 0 {
+                    Err(Errno(-answer))
+                } else {
+                    Ok(answer)
+                };
+            }
+            if let Err(error) = entered
+                && !error.is_transient()
+            {
+                // The entry may lie on the queue still, or be under way: what it names stays.
+                mem::forget(operand);
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Who did it.
+enum Answer<T> {
+    OfRing(i32),
+    OfCall(T),
+}
+
+/// Whether an error may say that the ring can't do this, rather than that it is wrong to ask.
+fn may_be_unknown(errno: Errno) -> bool {
+    matches!(errno, Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operand, Reason, Route, SetupReport};
+    use xskit_core::Errno;
+    use xskit_core::abi::{SOL_XDP, UmemReg, sockopt};
+    use xskit_core::backend::SetOption;
+
+    #[test]
+    fn an_option_goes_in_its_own_size() {
+        let (level, name, operand) = Operand::of(SetOption::UmemReg(UmemReg::default()));
+        assert_eq!(
+            (level, name, operand.len_bytes()),
+            (SOL_XDP, sockopt::UMEM_REG, 32)
+        );
+        let (level, name, operand) = Operand::of(SetOption::TransmitBudget(2048));
+        assert_eq!(
+            (level, name, operand.len_bytes()),
+            (SOL_XDP, sockopt::MAX_TX_SKB_BUDGET, 4)
+        );
+        let (level, ..) = Operand::of(SetOption::BusyPoll { us: 20 });
+        assert_eq!(level, libc::SOL_SOCKET);
+    }
+
+    #[test]
+    fn a_report_reads_well() {
+        let report = SetupReport {
+            socket: Route::Submission,
+            options: Route::Direct(Reason::Refused(Errno::EOPNOTSUPP)),
+            bind: Route::Direct(Reason::Absent { since: "6.11" }),
+        };
+        assert_eq!(
+            report.to_string(),
+            "socket submitted, options called directly (the ring says EOPNOTSUPP (95)), \
+             bind called directly (submitted since Linux 6.11)"
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! A socket of this backend, and the table of what the kernel still has to do for each.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use crate::poll::Poll;
+
+/// An AF_XDP socket, and its number in the backend that opened it.
+///
+/// It is closed by the backend (`Backend::close`), which first ends what the kernel has armed for
+/// it. Dropped in another way it may stay bound until the backend is dropped.
+#[derive(Debug)]
+pub struct UringSocket {
+    pub(crate) fd: OwnedFd,
+    pub(crate) number: u32,
+}
+
+impl AsFd for UringSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for UringSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// What the kernel has still to do for a socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) receive: Poll,
+    pub(crate) transmit: Poll,
+    /// Cancels that were not answered yet.
+    pub(crate) cancels: u32,
+    /// Kicks and wakes not completed yet, where each is completed (SQPOLL).
+    pub(crate) outstanding: u32,
+}
+
+impl Account {
+    /// Whether completions are still to come, and so the kernel may hold the socket.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.receive.is_armed()
+            || self.transmit.is_armed()
+            || self.cancels > 0
+            || self.outstanding > 0
+    }
+}
+
+/// The accounts of a backend's sockets, by number. A number is given out again only when nothing
+/// under it can complete any more.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts(Vec<Option<Account>>);
+
+impl Accounts {
+    /// Opens an account.
+    pub(crate) fn open(&mut self) -> u32 {
+        let free = self.0.iter().position(Option::is_none);
+        let index = free.unwrap_or_else(|| {
+            self.0.push(None);
+            self.0.len() - 1
+        });
+        self.0[index] = Some(Account::default());
+        index as u32
+    }
+
+    /// Closes an account, unless something under its number may still complete.
+    pub(crate) fn close(&mut self, number: u32) {
+        if let Some(account) = self.0.get_mut(number as usize)
+            && !account.is_some_and(|account| account.is_busy())
+        {
+            *account = None;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Account> {
+        self.0.get_mut(number as usize)?.as_mut()
+    }
+
+    /// Every open account with its number.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Account)> {
+        (0..)
+            .zip(&mut self.0)
+            .filter_map(|(number, account)| Some((number, account.as_mut()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Accounts;
+
+    #[test]
+    fn a_number_in_use_is_not_given_out_again() {
+        let mut accounts = Accounts::default();
+        assert_eq!((accounts.open(), accounts.open()), (0, 1));
+        accounts.get_mut(0).expect("open").receive.arm();
+        accounts.close(0);
+        assert_eq!(accounts.open(), 2);
+        accounts
+            .get_mut(0)
+            .expect("still open")
+            .receive
+            .complete(0, false);
+        accounts.close(0);
+        assert!(accounts.get_mut(0).is_none());
+        assert_eq!(accounts.open(), 0);
+    }
+}

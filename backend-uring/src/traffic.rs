@@ -1,0 +1,168 @@
+//! What is on its way between this thread and the kernel: the ring, and an account for each socket.
+
+use std::time::Duration;
+
+use xskit_core::Errno;
+use xskit_core::backend::Calls;
+use xskit_rustix::RustixBackend;
+
+use crate::ring::{Completion, Full, Request, Ring};
+use crate::socket::Accounts;
+use crate::tag::{Purpose, Tag};
+
+/// How often a submission that the kernel has no memory for is tried again at once.
+const TRIES: u32 = 3;
+
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    pub(crate) ring: Ring,
+    pub(crate) accounts: Accounts,
+    /// Makes the calls that don't go through the ring, and keeps the one account of all calls.
+    pub(crate) direct: RustixBackend,
+    /// The first failure of a kick that nobody was told of yet.
+    pub(crate) failed: Option<Errno>,
+    /// Kicks that had no room on the queue of a polled ring.
+    pub(crate) owed: Vec<(Request, Tag)>,
+    /// The completion of a set-up entry.
+    pub(crate) answer: Option<i32>,
+    /// Leave out the completions of kicks that succeed (Linux 5.17).
+    is_quiet: bool,
+}
+
+impl Traffic {
+    pub(crate) fn new(ring: Ring, direct: RustixBackend) -> Self {
+        // Where a thread takes the submissions, completions tell how far it is.
+        let is_quiet = !ring.is_polled() && ring.features().is_feature_skip_cqe_on_success();
+        Self {
+            ring,
+            accounts: Accounts::default(),
+            direct,
+            failed: None,
+            owed: Vec::new(),
+            answer: None,
+            is_quiet,
+        }
+    }
+
+    /// Puts a request on the queue and counts it.
+    #[inline]
+    pub(crate) fn push(&mut self, request: Request, tag: Tag) -> Result<(), Full> {
+        let is_kick = matches!(tag.purpose, Purpose::Kick | Purpose::Wake);
+        self.ring.push(request, tag, self.is_quiet && is_kick)?;
+        self.direct.count(|calls| {
+            let submitted = &mut calls.submissions;
+            match tag.purpose {
+                Purpose::Setup => submitted.setup += 1,
+                Purpose::Kick => submitted.kicks += 1,
+                Purpose::Wake => submitted.wakes += 1,
+                Purpose::PollReceive | Purpose::PollTransmit => submitted.polls += 1,
+                Purpose::Cancel => submitted.cancels += 1,
+            }
+        });
+        Ok(())
+    }
+
+    /// As [`push`](Self::push); a full queue is handed over first.
+    pub(crate) fn push_or_submit(&mut self, request: Request, tag: Tag) -> Result<(), Errno> {
+        for _ in 0..TRIES {
+            if self.push(request, tag).is_ok() {
+                return Ok(());
+            }
+            self.hand_over()?;
+        }
+        // The kernel has no memory for requests at the moment.
+        Err(Errno::EAGAIN)
+    }
+
+    /// Hands over what is on the queue, without waiting: by one `io_uring_enter(2)`, or by none
+    /// where the kernel's thread takes it.
+    pub(crate) fn hand_over(&mut self) -> Result<(), Errno> {
+        self.reap();
+        self.pay();
+        for _ in 0..TRIES {
+            let is_due = !self.ring.is_polled() && self.ring.pending() > 0;
+            if !is_due && !self.ring.wants_enter() {
+                return Ok(());
+            }
+            match self.enter(0, None, |calls| calls.enters += 1) {
+                Ok(_) => {}
+                Err(Errno::EAGAIN | Errno::EBUSY | Errno::EINTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // What is left stays on the queue for the next time.
+        if self.ring.pending() > 0 && !self.ring.is_polled() {
+            self.direct
+                .count(|calls| calls.count_transient(Errno::EAGAIN));
+        }
+        Ok(())
+    }
+
+    /// `io_uring_enter(2)`, counted as told, and what it completed. Returns how many completions
+    /// there were.
+    pub(crate) fn enter(
+        &mut self,
+        wanted: u32,
+        timeout: Option<Duration>,
+        count: impl FnOnce(&mut Calls),
+    ) -> Result<u32, Errno> {
+        self.direct.count(count);
+        let entered = self.ring.enter(wanted, timeout);
+        let completed = self.reap();
+        entered.map(|_| completed)
+    }
+
+    /// Takes in what was completed. Returns how much.
+    pub(crate) fn reap(&mut self) -> u32 {
+        let Self {
+            ring,
+            accounts,
+            direct,
+            failed,
+            answer,
+            ..
+        } = self;
+        let mut completed = 0;
+        ring.reap(|completion| {
+            completed += 1;
+            let failure = settle(completion, accounts, answer);
+            match failure.map(Errno) {
+                Some(errno) if errno.is_transient() => {
+                    direct.count(|calls| calls.count_transient(errno));
+                }
+                // One is enough to say what is wrong; the first is likeliest the cause.
+                errno => *failed = failed.or(errno),
+            }
+        });
+        completed
+    }
+}
+
+/// Books a completion. Returns the error number of a kick, a wake or a poll that failed.
+fn settle(
+    completion: Completion,
+    accounts: &mut Accounts,
+    answer: &mut Option<i32>,
+) -> Option<i32> {
+    let Completion { tag, result, more } = completion;
+    let tag = tag?;
+    if tag.purpose == Purpose::Setup {
+        *answer = Some(result);
+        return None;
+    }
+    let account = accounts.get_mut(tag.socket)?;
+    match tag.purpose {
+        Purpose::Setup => None,
+        Purpose::Kick | Purpose::Wake => {
+            account.outstanding = account.outstanding.saturating_sub(1);
+            (result < 0).then_some(-result)
+        }
+        Purpose::PollReceive => account.receive.complete(result, more),
+        Purpose::PollTransmit => account.transmit.complete(result, more),
+        Purpose::Cancel => {
+            // That there was nothing left to cancel is as good.
+            account.cancels = account.cancels.saturating_sub(1);
+            None
+        }
+    }
+}
