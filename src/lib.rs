@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | [`core`] | always | frames, rings, sockets as safe state machines; packet headers |
 //! | `rustix` | `backend-rustix` (default) | the backend of direct system calls |
+//! | `uring` | `backend-uring` (default) | the backend of io_uring submissions |
 //! | `bpf` | `bpf` | the XDP program that takes chosen UDP ports |
 //! | `net` | `net` | links, routes, neighbours, namespaces with veth pairs |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
@@ -53,3 +54,5 @@ pub use xskit_net as net;
 pub use xskit_quic as quic;
 #[cfg(feature = "backend-rustix")]
 pub use xskit_rustix as rustix;
+#[cfg(feature = "backend-uring")]
+pub use xskit_uring as uring;

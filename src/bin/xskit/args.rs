@@ -11,6 +11,7 @@ use xskit::core::socket::ZeroCopy;
 use xskit::core::wire::MacAddr;
 
 use crate::bench::RxArgs;
+use crate::driving::{DrivingArgs, value_name};
 use crate::nic::MAX_FRAMES;
 use crate::seconds;
 use crate::size::Size;
@@ -80,9 +81,8 @@ pub(crate) struct TuningArgs {
     /// Use pages of 2 MiB for the UMEM, if any are reserved.
     #[arg(long)]
     pub(crate) huge_pages: bool,
-    /// How the sockets are driven.
-    #[arg(long, value_enum, default_value_t = BackendName::Rustix)]
-    pub(crate) backend: BackendName,
+    #[command(flatten)]
+    pub(crate) driving: DrivingArgs,
 }
 
 impl TuningArgs {
@@ -94,19 +94,13 @@ impl TuningArgs {
             format!("--frames={}", self.frames),
             format!("--frame-size={}", self.frame_size),
             format!("--ring-size={}", self.ring_size),
-            format!("--backend={}", value_name(&self.backend)),
         ];
+        words.extend(self.driving.words());
         if self.huge_pages {
             words.push("--huge-pages".to_owned());
         }
         words
     }
-}
-
-fn value_name<V: ValueEnum>(value: &V) -> String {
-    value
-        .to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 #[derive(Debug, clap::Args)]
@@ -180,12 +174,6 @@ pub(crate) struct GetArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) socket: SocketArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BackendName {
-    /// Direct, non-blocking system calls.
-    Rustix,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -19,11 +19,12 @@ use crate::drops::Drops;
 use crate::nic::{Attached, Nic};
 use crate::output::Output;
 use crate::path::{self, Path};
-use crate::report::{self, Report, grouped, per_thousand};
+use crate::report::{self, Report, grouped};
 use crate::serve::hold_port;
 use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
 use crate::target::Target;
+use crate::usage::Usage;
 
 /// Bytes taken from the connection at a time.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
         target: &target,
         output,
     };
-    let summary = session::run(&nic, args.socket.tuning.backend, task)?;
+    let summary = session::run(&nic, task)?;
     report::print(&summary, args.json)
 }
 
@@ -234,10 +235,10 @@ pub(crate) struct GetSummary {
     pub(crate) goodput_mbps: f64,
     pub(crate) sha256: String,
     pub(crate) mode: String,
-    pub(crate) backend: String,
     /// Packets in both directions.
     pub(crate) packets: u64,
-    pub(crate) syscalls: u64,
+    #[serde(flatten)]
+    pub(crate) usage: Usage,
     pub(crate) drops: Drops,
     rtt_us: u64,
 }
@@ -254,6 +255,7 @@ impl GetSummary {
         let socket = driver.socket();
         let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
         let bytes = get.output.bytes();
+        let packets = counters.received + counters.sent;
         Ok(Self {
             url: get.args.url.clone(),
             file: get.args.output.display().to_string(),
@@ -262,9 +264,8 @@ impl GetSummary {
             goodput_mbps: bytes as f64 * 8.0 / 1e6 / seconds.max(f64::MIN_POSITIVE),
             sha256: get.output.finish()?,
             mode,
-            backend: socket.backend().name().to_owned(),
-            packets: counters.received + counters.sent,
-            syscalls: socket.backend().calls().data_path(),
+            packets,
+            usage: Usage::take(socket, get.nic, packets),
             drops: Drops::gather(&statistics, &attached.program.counters()?, &counters),
             rtt_us: u64::try_from(get.client.stats().rtt.as_micros()).unwrap_or(u64::MAX),
         })
@@ -273,26 +274,21 @@ impl GetSummary {
 
 impl Report for GetSummary {
     fn rows(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut rows = vec![
             (
                 "file",
                 format!("{} ({} bytes)", self.file, grouped(self.bytes)),
             ),
             ("SHA-256", self.sha256.clone()),
-            ("mode", format!("{}, backend {}", self.mode, self.backend)),
+            ("mode", format!("{}, {}", self.mode, self.usage.driving())),
             (
                 "goodput",
                 format!("{:.0} Mbit/s ({:.2} s)", self.goodput_mbps, self.seconds),
             ),
-            (
-                "packets",
-                format!(
-                    "{}, {:.1} system calls per 1,000",
-                    grouped(self.packets),
-                    per_thousand(self.syscalls, self.packets)
-                ),
-            ),
-            ("dropped", self.drops.describe()),
-        ]
+            ("packets", grouped(self.packets)),
+        ];
+        rows.extend(self.usage.rows());
+        rows.push(("dropped", self.drops.describe()));
+        rows
     }
 }

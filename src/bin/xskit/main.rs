@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod demo;
+mod driving;
 mod drops;
 mod failure;
 mod get;
@@ -16,6 +17,7 @@ mod session;
 mod size;
 mod stop;
 mod target;
+mod usage;
 
 use std::process::ExitCode;
 

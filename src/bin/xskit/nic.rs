@@ -10,6 +10,7 @@ use xskit::net::Link;
 use xskit::rustix::{MmapMemory, PageSize};
 
 use crate::args::SocketArgs;
+use crate::driving::Driving;
 
 /// The most frames that a command's UMEM may have.
 pub(crate) const MAX_FRAMES: usize = 65536;
@@ -29,11 +30,16 @@ pub(crate) struct Nic {
     frames: u32,
     huge_pages: bool,
     mode: AttachMode,
+    /// The backend asked for.
+    pub(crate) driving: Driving,
+    /// How it is to wait, as reports name it.
+    pub(crate) wait: String,
 }
 
 impl Nic {
     /// Finds and checks the interface, and turns the options into what they mean.
     pub(crate) fn find(args: &SocketArgs) -> anyhow::Result<Self> {
+        let driving = args.tuning.driving.driving()?;
         let link = Link::by_name(&args.iface)?;
         link.require_mac()?;
         link.require_up()?;
@@ -46,6 +52,7 @@ impl Nic {
         let mut config = SocketConfig::new(link.index, args.queue);
         (config.fill, config.completion, config.rx, config.tx) = (ring, ring, ring, ring);
         config.zero_copy = tuning.zero_copy.into();
+        tuning.driving.configure(&mut config);
         let mode = tuning.mode.into();
         let (frames, huge_pages) = (tuning.frames, tuning.huge_pages);
         Ok(Self {
@@ -55,6 +62,8 @@ impl Nic {
             frames,
             huge_pages,
             mode,
+            driving,
+            wait: tuning.driving.wait_name(),
         })
     }
 

@@ -17,9 +17,10 @@ use xskit::rustix::MmapMemory;
 use crate::args::ServeArgs;
 use crate::drops::Drops;
 use crate::nic::{Attached, Nic};
-use crate::report::{self, Report, grouped, per_thousand};
+use crate::report::{self, Report, grouped};
 use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
+use crate::usage::Usage;
 
 /// How long connections may take to end once a signal came.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         server,
         stop: Stop::on_signals()?,
     };
-    let summary = session::run(&nic, args.socket.tuning.backend, task)?;
+    let summary = session::run(&nic, task)?;
     drop(port_holder);
     report::print(&summary, args.json)
 }
@@ -130,7 +131,7 @@ impl Task for Serve<'_> {
             driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
         }
         self.say_farewell(&mut driver)?;
-        ServeSummary::take(mode, &mut driver, &attached, &self.server.stats())
+        ServeSummary::take(mode, self.nic, &mut driver, &attached, &self.server.stats())
     }
 }
 
@@ -153,11 +154,11 @@ impl Serve<'_> {
 /// What a server did until it was ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ServeSummary {
-    pub(crate) backend: String,
     pub(crate) mode: String,
     /// Packets in both directions.
     pub(crate) packets: u64,
-    pub(crate) syscalls: u64,
+    #[serde(flatten)]
+    pub(crate) usage: Usage,
     pub(crate) drops: Drops,
     connections: u64,
     requests: u64,
@@ -168,6 +169,7 @@ pub(crate) struct ServeSummary {
 impl ServeSummary {
     fn take<B: Backend>(
         mode: String,
+        nic: &Nic,
         driver: &mut Driver<'_, B, MmapMemory>,
         attached: &Attached,
         stats: &ServerStats,
@@ -186,11 +188,11 @@ impl ServeSummary {
         drops.count("while closing", dropped.closing);
         drops.count("too many to answer", dropped.answer_overflow);
         drops.count("failed in the cryptographic library", dropped.internal);
+        let packets = counters.received + counters.sent;
         Ok(Self {
-            backend: socket.backend().name().to_owned(),
             mode,
-            packets: counters.received + counters.sent,
-            syscalls: socket.backend().calls().data_path(),
+            packets,
+            usage: Usage::take(socket, nic, packets),
             drops,
             connections: stats.connections.established,
             requests: stats.http.requests,
@@ -202,8 +204,8 @@ impl ServeSummary {
 
 impl Report for ServeSummary {
     fn rows(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("mode", format!("{}, backend {}", self.mode, self.backend)),
+        let mut rows = vec![
+            ("mode", format!("{}, {}", self.mode, self.usage.driving())),
             (
                 "served",
                 format!(
@@ -221,15 +223,9 @@ impl Report for ServeSummary {
                     grouped(self.packets_retransmitted)
                 ),
             ),
-            (
-                "system calls",
-                format!(
-                    "{} ({:.1} per 1,000 packets)",
-                    grouped(self.syscalls),
-                    per_thousand(self.syscalls, self.packets)
-                ),
-            ),
-            ("dropped", self.drops.describe()),
-        ]
+        ];
+        rows.extend(self.usage.rows());
+        rows.push(("dropped", self.drops.describe()));
+        rows
     }
 }

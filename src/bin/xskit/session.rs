@@ -9,7 +9,7 @@ use xskit::core::{Backend, Errno, Socket};
 use xskit::net::{Capability, privilege};
 use xskit::rustix::{MmapMemory, RustixBackend};
 
-use crate::args::BackendName;
+use crate::driving::Driving;
 use crate::nic::{MAX_FRAMES, Nic};
 
 /// What a command does with its socket, whatever the backend.
@@ -36,9 +36,11 @@ pub(crate) trait Task {
 
 /// Opens a socket on the backend asked for and runs `task` with it. Socket and UMEM are gone,
 /// in that order, when this returns.
-pub(crate) fn run<T: Task>(nic: &Nic, backend: BackendName, task: T) -> anyhow::Result<T::Output> {
-    match backend {
-        BackendName::Rustix => run_on(nic, &RustixBackend::new(), task),
+pub(crate) fn run<T: Task>(nic: &Nic, task: T) -> anyhow::Result<T::Output> {
+    match nic.driving {
+        Driving::Rustix(wait) => run_on(nic, &RustixBackend::with_wait(wait), task),
+        #[cfg(feature = "backend-uring")]
+        Driving::Uring(config) => run_on(nic, &xskit::uring::UringBackend::new(config)?, task),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::session::{self, Task};
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let nic = Nic::find(&args.socket)?;
-    let tally = session::run(&nic, args.socket.tuning.backend, Fwd { args, nic: &nic })?;
+    let tally = session::run(&nic, Fwd { args, nic: &nic })?;
     report::print(&tally, args.json)
 }
 
@@ -60,6 +60,7 @@ impl Task for Fwd<'_> {
         Tally::take(
             "fwd",
             attached.mode(&socket),
+            self.nic,
             &mut socket,
             &clock,
             (packets, bytes),

@@ -18,6 +18,7 @@ use crate::args::FlowArgs;
 use crate::nic::Nic;
 use crate::report::{self, Report, grouped};
 use crate::session::{self, Task};
+use crate::usage::Usage;
 
 /// A packet that is not back after so long is lost.
 const LOST_AFTER: Duration = Duration::from_secs(1);
@@ -35,7 +36,6 @@ pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
     let packet = packet::build(args, &nic.link)?;
     let times = session::run(
         &nic,
-        args.run.socket.tuning.backend,
         Ping {
             args,
             nic: &nic,
@@ -88,15 +88,12 @@ impl Task for Ping<'_> {
                 self.nic.link.name
             );
         }
-        let syscalls = socket.backend().calls().data_path();
-        let backend = socket.backend().name();
         Ok(Times::new(
-            backend,
             attached.mode(&socket),
             &histogram,
             lost,
             clock.seconds(),
-            syscalls,
+            Usage::take(&socket, self.nic, histogram.len()),
         ))
     }
 }
@@ -153,13 +150,13 @@ impl Ping<'_> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Times {
     bench: &'static str,
-    backend: &'static str,
     mode: String,
     packets: u64,
     lost: u64,
     seconds: f64,
     pps: f64,
-    syscalls: u64,
+    #[serde(flatten)]
+    usage: Usage,
     p50_ns: u64,
     p99_ns: u64,
     p999_ns: u64,
@@ -168,22 +165,20 @@ pub(crate) struct Times {
 
 impl Times {
     fn new(
-        backend: &'static str,
         mode: String,
         histogram: &Histogram<u64>,
         lost: u64,
         seconds: f64,
-        syscalls: u64,
+        usage: Usage,
     ) -> Self {
         Self {
             bench: "ping",
-            backend,
             mode,
             packets: histogram.len(),
             lost,
             seconds,
             pps: histogram.len() as f64 / seconds.max(f64::MIN_POSITIVE),
-            syscalls,
+            usage,
             p50_ns: histogram.value_at_quantile(0.5),
             p99_ns: histogram.value_at_quantile(0.99),
             p999_ns: histogram.value_at_quantile(0.999),
@@ -195,10 +190,10 @@ impl Times {
 impl Report for Times {
     fn rows(&self) -> Vec<(&'static str, String)> {
         let us = |ns: u64| format!("{:.1} µs", ns as f64 / 1000.0);
-        vec![
+        let mut rows = vec![
             (
                 "bench",
-                format!("ping, backend {}, {}", self.backend, self.mode),
+                format!("ping, {}, {}", self.usage.driving(), self.mode),
             ),
             (
                 "packets",
@@ -213,7 +208,8 @@ impl Report for Times {
             ("p99", us(self.p99_ns)),
             ("p99.9", us(self.p999_ns)),
             ("longest", us(self.max_ns)),
-            ("system calls", grouped(self.syscalls)),
-        ]
+        ];
+        rows.extend(self.usage.rows());
+        rows
     }
 }

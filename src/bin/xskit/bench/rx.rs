@@ -32,8 +32,7 @@ pub(crate) struct RxArgs {
 pub(crate) fn run(args: &RxArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
     nic.lend_frames(args.lend);
-    let backend = args.run.socket.tuning.backend;
-    let tally = session::run(&nic, backend, Rx { args, nic: &nic })?;
+    let tally = session::run(&nic, Rx { args, nic: &nic })?;
     report::print(&tally, args.run.json)
 }
 
@@ -77,6 +76,7 @@ impl Task for Rx<'_> {
         Tally::take(
             "rx",
             attached.mode(&socket),
+            self.nic,
             &mut socket,
             &clock,
             (packets, bytes),

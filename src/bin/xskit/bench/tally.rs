@@ -9,8 +9,10 @@ use xskit::core::socket::{Accounting, Patience};
 use xskit::core::{Socket, abi};
 
 use crate::args::RunArgs;
-use crate::report::{Report, grouped, per_thousand};
+use crate::nic::Nic;
+use crate::report::{Report, grouped};
 use crate::stop::{LONGEST_WAIT, Stop};
+use crate::usage::Usage;
 
 /// The clock and the stop signal of a run.
 pub(crate) struct Clock {
@@ -64,14 +66,13 @@ impl Clock {
 #[derive(Debug, Serialize)]
 pub(crate) struct Tally {
     bench: &'static str,
-    backend: &'static str,
     mode: String,
     packets: u64,
     bytes: u64,
     seconds: f64,
     pps: f64,
-    syscalls: u64,
-    syscalls_per_1000_packets: f64,
+    #[serde(flatten)]
+    usage: Usage,
     kernel_drops: Drops,
     bad_descriptors: u64,
     frames: Frames,
@@ -106,12 +107,13 @@ impl Tally {
     pub(crate) fn take<B: Backend>(
         bench: &'static str,
         mode: String,
+        nic: &Nic,
         socket: &mut Socket<'_, B>,
         clock: &Clock,
         (packets, bytes): (u64, u64),
     ) -> anyhow::Result<Self> {
         let seconds = clock.seconds();
-        let syscalls = socket.backend().calls().data_path();
+        let usage = Usage::take(socket, nic, packets);
         let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
         let at = socket.accounting();
         ensure!(
@@ -122,14 +124,12 @@ impl Tally {
         let bad_descriptors = receiver.bad_descriptors() + transmitter.bad_completions();
         Ok(Self {
             bench,
-            backend: socket.backend().name(),
             mode,
             packets,
             bytes,
             seconds,
             pps: packets as f64 / seconds.max(f64::MIN_POSITIVE),
-            syscalls,
-            syscalls_per_1000_packets: per_thousand(syscalls, packets),
+            usage,
             kernel_drops: drops(&statistics),
             bad_descriptors,
             frames: frames(&at),
@@ -164,24 +164,19 @@ fn frames(at: &Accounting) -> Frames {
 impl Report for Tally {
     fn rows(&self) -> Vec<(&'static str, String)> {
         let (drops, at) = (&self.kernel_drops, &self.frames);
-        vec![
+        let mut rows = vec![
             (
                 "bench",
-                format!("{}, backend {}, {}", self.bench, self.backend, self.mode),
+                format!("{}, {}, {}", self.bench, self.usage.driving(), self.mode),
             ),
             (
                 "packets",
                 format!("{} in {:.2} s", grouped(self.packets), self.seconds),
             ),
             ("rate", format!("{} packets/s", grouped(self.pps as u64))),
-            (
-                "system calls",
-                format!(
-                    "{} ({:.1} per 1,000 packets)",
-                    grouped(self.syscalls),
-                    self.syscalls_per_1000_packets
-                ),
-            ),
+        ];
+        rows.extend(self.usage.rows());
+        rows.extend([
             (
                 "dropped by the kernel",
                 format!(
@@ -209,6 +204,7 @@ impl Report for Tally {
                     at.sending
                 ),
             ),
-        ]
+        ]);
+        rows
     }
 }

@@ -17,13 +17,21 @@ pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
     nic.lend_few_frames();
     let packet = packet::build(args, &nic.link)?;
-    let tally = session::run(&nic, args.run.socket.tuning.backend, Tx { args, packet })?;
+    let tally = session::run(
+        &nic,
+        Tx {
+            args,
+            packet,
+            nic: &nic,
+        },
+    )?;
     report::print(&tally, args.run.json)
 }
 
 struct Tx<'a> {
     args: &'a FlowArgs,
     packet: Vec<u8>,
+    nic: &'a Nic,
 }
 
 impl Task for Tx<'_> {
@@ -68,6 +76,6 @@ impl Task for Tx<'_> {
         let packets = socket.halves().1.sent() - unsent;
         let mode = nic::copy_mode(&socket).to_owned();
         let bytes = packets * self.packet.len() as u64;
-        Tally::take("tx", mode, &mut socket, &clock, (packets, bytes))
+        Tally::take("tx", mode, self.nic, &mut socket, &clock, (packets, bytes))
     }
 }

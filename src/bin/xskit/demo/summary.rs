@@ -16,6 +16,7 @@ pub(super) struct DemoSummary {
     sha256: String,
     mode: String,
     backend: String,
+    wait: String,
     /// Packets through either socket, in both directions.
     packets: u64,
     /// System calls of both sockets.
@@ -29,14 +30,15 @@ pub(super) struct DemoSummary {
 impl DemoSummary {
     pub(super) fn new(client: GetSummary, server: ServeSummary, pings: Pings) -> Self {
         let packets = client.packets + server.packets;
-        let syscalls = client.syscalls + server.syscalls;
+        let syscalls = client.usage.counts.syscalls + server.usage.counts.syscalls;
         Self {
             bytes: client.bytes,
             seconds: client.seconds,
             goodput_mbps: client.goodput_mbps,
             sha256: client.sha256.clone(),
             mode: client.mode.clone(),
-            backend: client.backend.clone(),
+            backend: client.usage.backend.clone(),
+            wait: client.usage.wait.clone(),
             packets,
             syscalls,
             syscalls_per_1000_packets: per_thousand(syscalls, packets),
@@ -55,7 +57,10 @@ impl Report for DemoSummary {
                 "file",
                 format!("{} bytes, SHA-256 as sent", grouped(self.bytes)),
             ),
-            ("mode", format!("{}, backend {}", self.mode, self.backend)),
+            (
+                "mode",
+                format!("{}, {}", self.mode, self.client.usage.driving()),
+            ),
             (
                 "goodput",
                 format!("{:.0} Mbit/s ({:.2} s)", self.goodput_mbps, self.seconds),
@@ -69,11 +74,11 @@ impl Report for DemoSummary {
                 ends(
                     format!(
                         "{:.1}",
-                        per_thousand(self.client.syscalls, self.client.packets)
+                        per_thousand(self.client.usage.counts.syscalls, self.client.packets)
                     ),
                     format!(
                         "{:.1}",
-                        per_thousand(self.server.syscalls, self.server.packets)
+                        per_thousand(self.server.usage.counts.syscalls, self.server.packets)
                     ),
                 ),
             ),
