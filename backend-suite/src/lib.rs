@@ -9,6 +9,7 @@
 //! Each test makes its hosts itself; where it can't, it prints `skipped: needs CAP_…`.
 
 pub mod leaks;
+pub mod options;
 pub mod veth;
 
 use std::os::fd::AsFd;
@@ -37,6 +38,27 @@ macro_rules! veth {
         $(#[test]
         fn $test() {
             $crate::veth::$test($make);
+        })*
+    };
+}
+
+/// The tests of what a socket can do without, for backends made by `$make`.
+#[macro_export]
+macro_rules! options {
+    ($make:expr) => {
+        $crate::options! { $make,
+            a_kick_sends_as_much_as_the_kernel_grants
+            a_kick_sends_no_more_than_it_is_told_to
+            busy_polling_is_on_when_all_of_it_is_granted
+            busy_polling_that_is_granted_in_part_is_undone
+            busy_polling_without_the_capability_is_refused_and_the_socket_opens
+            an_empty_tx_ring_is_no_reason_to_call_the_kernel
+        }
+    };
+    ($make:expr, $($test:ident)*) => {
+        $(#[test]
+        fn $test() {
+            $crate::options::$test($make);
         })*
     };
 }

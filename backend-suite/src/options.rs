@@ -1,0 +1,248 @@
+//! What a real kernel grants: the budget of a kick, busy polling, and waits that need no call. Each test takes what
+//! makes a backend, and panics when it fails.
+#![allow(unsafe_code)]
+
+use std::num::NonZeroU32;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+use xskit_core::backend::{Calls, Interest, SetOption};
+use xskit_core::socket::{BusyPoll, BusyPolling, ZeroCopy};
+use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::{Errno, Socket, SocketConfig};
+use xskit_net::{HostPair, HostPairConfig, privilege};
+use xskit_rustix::MmapMemory;
+
+use crate::RealBackend;
+
+const FRAMES: usize = 256;
+
+const WANTED: BusyPoll = BusyPoll { us: 20, budget: 64 };
+
+/// Opens a socket on a veth, as `change` has its configuration, and lets `check` look at it.
+fn open<B: RealBackend + 'static>(
+    test: &str,
+    make: &(impl Fn() -> B + Sync),
+    change: impl FnOnce(&mut SocketConfig) + Send,
+    check: impl for<'u> FnOnce(&mut Socket<'u, B>, &'u Umem<'_, MmapMemory>) + Send,
+) {
+    if !privilege::require_net_admin(test) {
+        return;
+    }
+    let pair = HostPair::new(HostPairConfig::default()).expect("two hosts joined by veth");
+    let open = || {
+        let backend = make();
+        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
+        let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT).expect("a UMEM");
+        let mut config = SocketConfig {
+            fill_frames: Some(0),
+            zero_copy: ZeroCopy::Refuse,
+            ..SocketConfig::new(pair.first.link.index, 0)
+        };
+        change(&mut config);
+        let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+        check(&mut socket, &umem);
+    };
+    pair.first.run(open).expect("in the first host");
+}
+
+/// Calls and submissions of a kind.
+fn kicks(calls: &Calls) -> u64 {
+    calls.kicks + calls.submissions.kicks
+}
+
+fn wakes(calls: &Calls) -> u64 {
+    calls.wakes + calls.submissions.wakes
+}
+
+/// Sends packets that nobody receives. How many kicks did it take?
+fn send<'u, B: RealBackend>(
+    socket: &mut Socket<'u, B>,
+    umem: &'u Umem<'_, MmapMemory>,
+    packets: u32,
+) -> u64 {
+    let before = socket.backend().calls();
+    for _ in 0..packets {
+        let mut frame = umem.alloc().expect("a free frame");
+        frame.set_range(0..60).expect("inside the frame");
+        frame.fill(0);
+        socket.send(frame).expect("room");
+    }
+    socket.flush().expect("a kick");
+    assert_eq!(socket.halves().1.waiting(), 0, "all were taken");
+    kicks(&socket.backend().calls()) - kicks(&before)
+}
+
+/// One kick sends the whole TX ring where the kernel has the option, and 32 packets where it has not.
+pub fn a_kick_sends_as_much_as_the_kernel_grants<B: RealBackend + 'static>(
+    make: impl Fn() -> B + Sync,
+) {
+    let test = "a_kick_sends_as_much_as_the_kernel_grants";
+    open(
+        test,
+        &make,
+        |_| (),
+        |socket, umem| {
+            let budget = socket.obtained().kick_budget.map(NonZeroU32::get);
+            // XDP_MAX_TX_SKB_BUDGET is there from Linux 6.18 on; it never takes less than 32.
+            let has_option = match socket
+                .backend()
+                .set_option(socket.handle(), SetOption::TransmitBudget(31))
+            {
+                Err(Errno::EACCES) => true,
+                Err(Errno::ENOPROTOOPT) => false,
+                answer => panic!("{answer:?}"),
+            };
+            assert_eq!(budget, Some(if has_option { 2048 } else { 32 }));
+            assert_eq!(send(socket, umem, 200), if has_option { 1 } else { 7 });
+        },
+    );
+}
+
+/// A budget of 32 is kept to.
+pub fn a_kick_sends_no_more_than_it_is_told_to<B: RealBackend + 'static>(
+    make: impl Fn() -> B + Sync,
+) {
+    let test = "a_kick_sends_no_more_than_it_is_told_to";
+    open(
+        test,
+        &make,
+        |config| config.kick_budget = Some(32),
+        |socket, umem| {
+            assert_eq!(socket.obtained().kick_budget, NonZeroU32::new(32));
+            assert_eq!(send(socket, umem, 200), 7);
+        },
+    );
+}
+
+/// SO_PREFER_BUSY_POLL and SO_BUSY_POLL, as the kernel has them. It does not say what
+/// SO_BUSY_POLL_BUDGET is.
+fn busy_poll(socket: &impl AsFd) -> (bool, u32) {
+    let get = |name| {
+        let (mut value, mut len) = (0u32, size_of::<u32>() as libc::socklen_t);
+        // SAFETY: the kernel writes at most `len` bytes to `value` and one length to `len`, both of
+        // them aligned locals that outlive the call.
+        let failed = unsafe {
+            libc::getsockopt(
+                socket.as_fd().as_raw_fd(),
+                libc::SOL_SOCKET,
+                name,
+                (&raw mut value).cast(),
+                &raw mut len,
+            )
+        };
+        assert_eq!(failed, 0, "{}", std::io::Error::last_os_error());
+        value
+    };
+    (get(libc::SO_PREFER_BUSY_POLL) != 0, get(libc::SO_BUSY_POLL))
+}
+
+/// Busy polling is on, and read back, and polls when a flush finds nothing.
+pub fn busy_polling_is_on_when_all_of_it_is_granted<B: RealBackend + 'static>(
+    make: impl Fn() -> B + Sync,
+) {
+    let test = "busy_polling_is_on_when_all_of_it_is_granted";
+    open(
+        test,
+        &make,
+        |config| config.busy_poll = Some(WANTED),
+        |socket, _| {
+            match socket.obtained().busy_poll {
+                BusyPolling::On(granted) => {
+                    assert_eq!(granted, WANTED);
+                    assert_eq!(busy_poll(socket.handle()), (true, 20));
+                    let before = wakes(&socket.backend().calls());
+                    socket.flush().expect("a wake");
+                    assert_eq!(wakes(&socket.backend().calls()) - before, 1);
+                }
+                // A kernel before 5.11, or one without CONFIG_NET_RX_BUSY_POLL.
+                BusyPolling::Refused { errno, .. } => assert_eq!(errno, Errno::ENOPROTOOPT),
+                BusyPolling::Off => panic!("it was asked for"),
+            }
+        },
+    );
+}
+
+/// A time that is too long is refused, and what was granted before it is undone.
+pub fn busy_polling_that_is_granted_in_part_is_undone<B: RealBackend + 'static>(
+    make: impl Fn() -> B + Sync,
+) {
+    let test = "busy_polling_that_is_granted_in_part_is_undone";
+    let us = 1 << 31;
+    let change = |config: &mut SocketConfig| config.busy_poll = Some(BusyPoll { us, ..WANTED });
+    open(test, &make, change, |socket, _| {
+        match socket.obtained().busy_poll {
+            BusyPolling::Refused {
+                option: SetOption::BusyPoll { .. },
+                errno,
+            } => {
+                assert_eq!(errno, Errno::EINVAL);
+            }
+            BusyPolling::Refused { errno, .. } => {
+                assert_eq!(errno, Errno::ENOPROTOOPT, "an older kernel");
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(busy_poll(socket.handle()), (false, 0));
+        // The kernel said yes to the first option, and so the undoing was needed.
+        socket
+            .backend()
+            .set_option(socket.handle(), SetOption::PreferBusyPoll(true))
+            .expect("what was granted before");
+        assert_eq!(busy_poll(socket.handle()), (true, 0));
+    });
+}
+
+/// Without CAP_NET_ADMIN the socket opens without busy polling.
+pub fn busy_polling_without_the_capability_is_refused_and_the_socket_opens<
+    B: RealBackend + 'static,
+>(
+    make: impl Fn() -> B + Sync,
+) {
+    let test = "busy_polling_without_the_capability_is_refused_and_the_socket_opens";
+    let change = |config: &mut SocketConfig| {
+        config.busy_poll = Some(WANTED);
+        // Of this thread only, which is the first host's for this test.
+        let held = capabilities(None).expect("what this thread may");
+        let effective = held.effective - CapabilitySet::NET_ADMIN;
+        set_capabilities(None, CapabilitySets { effective, ..held }).expect("less than before");
+    };
+    open(test, &make, change, |socket, _| {
+        let BusyPolling::Refused { option, errno } = socket.obtained().busy_poll else {
+            panic!("{:?}", socket.obtained().busy_poll);
+        };
+        assert_eq!(option, SetOption::PreferBusyPoll(true));
+        assert!(
+            matches!(errno, Errno::EPERM | Errno::ENOPROTOOPT),
+            "{errno}"
+        );
+        assert_eq!(busy_poll(socket.handle()), (false, 0));
+    });
+}
+
+/// Room on the TX ring is seen there, and packets that are not there are waited for.
+pub fn an_empty_tx_ring_is_no_reason_to_call_the_kernel<B: RealBackend + 'static>(
+    make: impl Fn() -> B + Sync,
+) {
+    open(
+        "an_empty_tx_ring_is_no_reason_to_call_the_kernel",
+        &make,
+        |_| (),
+        |socket, _| {
+            let room = Interest {
+                receive: false,
+                transmit: true,
+            };
+            let before = socket.backend().calls();
+            assert_eq!(socket.wait(room, None), Ok(true));
+            assert_eq!(socket.backend().calls(), before);
+            let soon = Some(Duration::from_millis(1));
+            assert_eq!(socket.wait(Interest::RECEIVE, soon), Ok(false));
+            let waits = socket.backend().calls().waits;
+            assert!(waits > 0, "no packet is there, so the kernel is asked");
+        },
+    );
+}
