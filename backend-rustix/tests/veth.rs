@@ -7,5 +7,5 @@ mod block {
 mod busy {
     use xskit_rustix::{RustixBackend, Wait};
 
-    xskit_backend_suite::veth!(|| RustixBackend::with_wait(Wait::Busy));
+    xskit_backend_suite::veth!(few: || RustixBackend::with_wait(Wait::Busy));
 }

@@ -2,50 +2,25 @@
 //! fails.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use xskit_bpf::{AttachMode, Attached, XdpProgram};
+use xskit_bpf::{AttachMode, Attached};
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::{Step, ZeroCopy};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
-use xskit_core::wire::{Link, UdpHeaders, swap_addresses};
+use xskit_core::umem::FrameStore;
+use xskit_core::wire::swap_addresses;
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_net::{HostPair, HostPairConfig, privilege};
-use xskit_rustix::MmapMemory;
+use xskit_net::HostPair;
 
 use crate::RealBackend;
-
-const PORT: u16 = 4433;
-const FRAMES: usize = 1024;
-/// Far longer than anything here takes; only to fail rather than hang.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-type MmapUmem<'s> = Umem<'s, MmapMemory>;
+use crate::fixture::{
+    self, FRAMES, PATIENCE, PORT, drain, headers, headers_to_port, send_datagrams, take_port, umem,
+    until, write_datagram,
+};
 
 fn pair(test: &str) -> Option<HostPair> {
-    privilege::require_net_admin(test)
-        .then(|| HostPair::new(HostPairConfig::default()).expect("two hosts joined by veth"))
-}
-
-fn umem(store: &mut FrameStore<FRAMES>) -> MmapUmem<'_> {
-    let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
-    Umem::new(memory, store, FrameSize::DEFAULT).expect("a UMEM")
-}
-
-/// Takes turns until one says that it is done.
-fn until<B: Backend>(socket: &mut Socket<'_, B>, mut turn: impl FnMut(&mut Socket<'_, B>) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !turn(socket) {
-        assert!(
-            Instant::now() < deadline,
-            "nothing came of it in {PATIENCE:?}: {socket:?}"
-        );
-        socket
-            .wait(Interest::RECEIVE, Some(Duration::from_millis(10)))
-            .expect("poll");
-    }
+    fixture::pair(test, 1)
 }
 
 /// Of two datagrams, the one to a taken port comes to the socket, the other to the kernel.
@@ -74,14 +49,7 @@ fn take_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, mod
     let config = SocketConfig::new(pair.second.link.index, 0);
     let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
     assert!(!socket.obtained().zero_copy, "veth has none");
-    let program = XdpProgram::load(1).expect("the program");
-    program
-        .register_socket(0, socket.handle().as_fd())
-        .expect("registered");
-    program.take(PORT, None).expect("taken");
-    let attachment = program
-        .attach(pair.second.link.index, mode)
-        .expect("attached");
+    let (program, attachment) = take_port(&socket, pair.second.link.index, mode);
     let native = attachment.mode() == Attached::Native;
     assert_eq!(native, mode == AttachMode::Native);
 
@@ -152,22 +120,6 @@ fn send_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, tar
     assert_eq!((kicks, wakes), (1, 0), "one packet, one kick: {calls:?}");
 }
 
-fn headers(pair: &HostPair, source: SocketAddr, target: SocketAddr) -> UdpHeaders {
-    let link = Link::new(pair.first.mac.into(), pair.second.mac.into());
-    UdpHeaders::new(link, source, target)
-}
-
-fn write_datagram(frame: &mut xskit_core::umem::Frame<'_>, headers: &UdpHeaders, payload: &[u8]) {
-    let start = headers.header_len();
-    frame
-        .set_range(0..start + payload.len())
-        .expect("inside the frame");
-    frame[start..].copy_from_slice(payload);
-    headers
-        .emit(frame, payload.len())
-        .expect("room for the headers");
-}
-
 /// A million packets are sent back, and every frame is where it should be all the time.
 pub fn a_million_frames_forwarded_stay_accounted_for<B: RealBackend>(make: impl Fn() -> B + Sync) {
     if let Some(pair) = pair("a_million_frames_forwarded_stay_accounted_for") {
@@ -216,22 +168,14 @@ fn flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, done: 
         ..SocketConfig::new(pair.first.link.index, 0)
     };
     let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
-    let headers = headers(
-        pair,
-        (pair.first.ipv4, 9).into(),
-        (pair.second.ipv4, PORT).into(),
-    );
+    let headers = headers_to_port(pair);
     while !done.load(Ordering::Relaxed) {
-        for _ in 0..32 {
-            let Some(mut frame) = umem.alloc() else { break };
-            write_datagram(&mut frame, &headers, &[0; 18]);
-            if socket.send(frame).is_err() {
-                break;
-            }
-        }
+        send_datagrams(&mut socket, &umem, &headers, 32);
         socket.flush().expect("a kick");
         socket.recycle();
     }
+    // Before, a kernel thread may be at it, and not have told yet what it took off the ring.
+    drain(&mut socket).expect("a kick");
     assert!(socket.accounting().is_whole());
 }
 
@@ -242,21 +186,14 @@ fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, pack
     let umem = umem(&mut store);
     let config = SocketConfig::new(pair.second.link.index, 0);
     let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
-    let program = XdpProgram::load(1).expect("the program");
-    program
-        .register_socket(0, socket.handle().as_fd())
-        .expect("registered");
-    program.take(PORT, None).expect("taken");
-    let attachment = program
-        .attach(pair.second.link.index, AttachMode::Auto)
-        .expect("attached");
+    let taken = take_port(&socket, pair.second.link.index, AttachMode::Auto);
     until(&mut socket, |socket| {
         while turn(socket) {
             assert_eq!(umem.census().total() as usize, FRAMES);
         }
         socket.halves().1.sent() >= packets
     });
-    drop(attachment);
+    drop(taken);
     until(&mut socket, |socket| {
         turn(socket);
         let at = socket.accounting();

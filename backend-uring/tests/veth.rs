@@ -33,30 +33,25 @@ mod multishot {
 }
 
 mod busy {
-    xskit_backend_suite::veth!(|| super::waiting(super::Wait::Busy));
+    xskit_backend_suite::veth!(few: || super::waiting(super::Wait::Busy));
 }
 
 mod napi {
     xskit_backend_suite::veth!(|| super::waiting(super::Wait::Napi));
 }
 
-/// All but the million frames: on two cores, two of these threads leave little to the test itself.
-macro_rules! with_thread {
-    ($name:ident, $wait:ident) => {
-        mod $name {
-            xskit_backend_suite::veth! { || super::polled(super::Wait::$wait),
-                a_taken_port_comes_to_the_socket_and_others_to_the_kernel
-                the_kernel_accepts_what_is_sent_checksums_and_all
-                frames_forwarded_stay_accounted_for
-                what_the_kernel_refuses_is_named
-                a_queue_is_free_again_after_a_wait
-                a_wait_says_that_the_interface_is_gone
-            }
-        }
-    };
+mod sqpoll_block {
+    xskit_backend_suite::veth!(few: || super::polled(super::Wait::Block));
 }
 
-with_thread!(sqpoll_block, Block);
-with_thread!(sqpoll_poll, Poll);
-with_thread!(sqpoll_multishot, Multishot);
-with_thread!(sqpoll_busy, Busy);
+mod sqpoll_poll {
+    xskit_backend_suite::veth!(few: || super::polled(super::Wait::Poll));
+}
+
+mod sqpoll_multishot {
+    xskit_backend_suite::veth!(few: || super::polled(super::Wait::Multishot));
+}
+
+mod sqpoll_busy {
+    xskit_backend_suite::veth!(few: || super::polled(super::Wait::Busy));
+}

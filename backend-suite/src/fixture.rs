@@ -1,0 +1,133 @@
+//! What the tests stand on: two hosts joined by a veth pair, a UMEM, and datagrams between them.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use xskit_bpf::{AttachMode, Attachment, XdpProgram};
+use xskit_core::backend::{Backend, Interest};
+use xskit_core::umem::{Frame, FrameSize, FrameStore, Umem};
+use xskit_core::wire::{Link, UdpHeaders};
+use xskit_core::{Errno, Socket};
+use xskit_net::{HostPair, HostPairConfig, privilege};
+use xskit_rustix::MmapMemory;
+
+use crate::RealBackend;
+
+/// The UDP port that sockets take.
+pub const PORT: u16 = 4433;
+/// Frames of a UMEM.
+pub const FRAMES: usize = 1024;
+/// Far longer than anything here takes; only to fail rather than hang.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A UMEM of mapped memory.
+pub type MmapUmem<'s> = Umem<'s, MmapMemory>;
+
+/// Two hosts with so many queues each. Without privilege none, and the test is counted as skipped.
+#[must_use]
+pub fn pair(test: &str, queues: u32) -> Option<HostPair> {
+    let config = HostPairConfig {
+        queues,
+        ..HostPairConfig::default()
+    };
+    privilege::require_net_admin(test)
+        .then(|| HostPair::new(config).expect("two hosts joined by veth"))
+}
+
+/// A UMEM over `store`.
+pub fn umem(store: &mut FrameStore<FRAMES>) -> MmapUmem<'_> {
+    let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
+    Umem::new(memory, store, FrameSize::DEFAULT).expect("a UMEM")
+}
+
+/// Takes turns until one says that it is done, and waits in between.
+pub fn until<B: Backend>(
+    socket: &mut Socket<'_, B>,
+    mut turn: impl FnMut(&mut Socket<'_, B>) -> bool,
+) {
+    let deadline = Instant::now() + PATIENCE;
+    while !turn(socket) {
+        if Instant::now() > deadline {
+            let at = socket.accounting();
+            panic!("nothing came of it in {PATIENCE:?}: {at:?}");
+        }
+        socket
+            .wait(Interest::RECEIVE, Some(Duration::from_millis(10)))
+            .expect("a wait");
+    }
+}
+
+/// Headers of a datagram from the first host to the second.
+#[must_use]
+pub fn headers(pair: &HostPair, source: SocketAddr, target: SocketAddr) -> UdpHeaders {
+    let link = Link::new(pair.first.mac.into(), pair.second.mac.into());
+    UdpHeaders::new(link, source, target)
+}
+
+/// Headers of a datagram to the taken port.
+#[must_use]
+pub fn headers_to_port(pair: &HostPair) -> UdpHeaders {
+    let source = (pair.first.ipv4, 9).into();
+    headers(pair, source, (pair.second.ipv4, PORT).into())
+}
+
+/// Makes the frame's packet a datagram.
+pub fn write_datagram(frame: &mut Frame<'_>, headers: &UdpHeaders, payload: &[u8]) {
+    let start = headers.header_len();
+    frame
+        .set_range(0..start + payload.len())
+        .expect("inside the frame");
+    frame[start..].copy_from_slice(payload);
+    headers
+        .emit(frame, payload.len())
+        .expect("room for the headers");
+}
+
+/// Puts datagrams on the TX ring until there are `count`, or no free frame or slot is left.
+pub fn send_datagrams<'u, 's: 'u, B: Backend>(
+    socket: &mut Socket<'u, B>,
+    umem: &'u MmapUmem<'s>,
+    headers: &UdpHeaders,
+    count: u32,
+) -> u32 {
+    for sent in 0..count {
+        let Some(mut frame) = umem.alloc() else {
+            return sent;
+        };
+        write_datagram(&mut frame, headers, &[0; 18]);
+        if socket.send(frame).is_err() {
+            return sent;
+        }
+    }
+    count
+}
+
+/// Has the kernel send everything, and takes every frame back.
+///
+/// # Errors
+/// What a kick returned.
+pub fn drain<B: Backend>(socket: &mut Socket<'_, B>) -> Result<(), Errno> {
+    let deadline = Instant::now() + PATIENCE;
+    while socket.halves().1.in_flight() > 0 {
+        assert!(Instant::now() < deadline, "frames stay with the kernel");
+        socket.flush()?;
+        socket.recycle();
+    }
+    Ok(())
+}
+
+/// Has the taken port's packets of an interface come to the socket, while the value lives.
+pub fn take_port<B: RealBackend>(
+    socket: &Socket<'_, B>,
+    ifindex: u32,
+    mode: AttachMode,
+) -> (XdpProgram, Attachment) {
+    use std::os::fd::AsFd;
+    let program = XdpProgram::load(1).expect("the program");
+    program
+        .register_socket(0, socket.handle().as_fd())
+        .expect("registered");
+    program.take(PORT, None).expect("taken");
+    let attachment = program.attach(ifindex, mode).expect("attached");
+    (program, attachment)
+}

@@ -1,0 +1,360 @@
+//! What an io_uring does to an AF_XDP socket that a program may stumble over, each provoked on a bare
+//! ring, and what the backend makes of it.
+#![allow(unsafe_code)]
+
+use std::os::fd::AsRawFd;
+use std::ptr;
+use std::time::Duration;
+
+use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue::Entry};
+use xskit_backend_suite::fixture::{
+    self, FRAMES, PATIENCE, drain, headers_to_port, send_datagrams, take_port, umem,
+};
+use xskit_bpf::AttachMode;
+use xskit_core::abi::{self, SOL_XDP, SockaddrXdp, UmemReg};
+use xskit_core::backend::{Interest, RingKind, SetOption};
+use xskit_core::ring::RingSize;
+use xskit_core::umem::{FrameStore, Memory};
+use xskit_core::{Backend, Errno, Socket, SocketConfig};
+use xskit_net::HostPair;
+use xskit_rustix::RustixBackend;
+use xskit_uring::{MmapMemory, Route, UringBackend, UringConfig, UringSocket, Wait};
+
+/// Long enough for the kernel to do what it is going to do.
+const A_WHILE: Duration = Duration::from_millis(100);
+
+fn backend(wait: Wait) -> UringBackend {
+    let config = UringConfig {
+        wait,
+        ..UringConfig::default()
+    };
+    UringBackend::new(config).expect("a ring")
+}
+
+fn in_first_host(test: &str, task: impl Fn(&HostPair) + Sync) {
+    if let Some(pair) = fixture::pair(test, 1) {
+        pair.first.run(|| task(&pair)).expect("in the first host");
+    }
+}
+
+/// A socket that only sends, with so many slots to send and to complete.
+fn sender(pair: &HostPair, slots: u32) -> SocketConfig {
+    let size = RingSize::new(slots).expect("a power of two");
+    SocketConfig {
+        fill_frames: Some(0),
+        tx: RingSize::new(512).expect("a power of two"),
+        completion: size,
+        ..SocketConfig::new(pair.first.link.index, 0)
+    }
+}
+
+/// A bare ring.
+struct Bare(IoUring);
+
+impl Bare {
+    fn new() -> Self {
+        Self(IoUring::new(8).expect("a ring"))
+    }
+
+    /// Submits an entry whose operands outlive the completion, or that has none.
+    fn submit(&mut self, entry: &Entry) {
+        // SAFETY: the tests submit sends of no bytes, polls and cancels, which name no memory, and
+        // one `getsockopt` whose value is leaked.
+        unsafe { self.0.submission().push(entry) }.expect("room");
+        self.0.submit().expect("submitted");
+    }
+
+    /// The next completion, unless none comes for a while.
+    fn completion(&mut self) -> Option<cqueue::Entry> {
+        let time = Timespec::from(A_WHILE);
+        let arguments = SubmitArgs::new().timespec(&time);
+        let _ = self.0.submitter().submit_with_args(1, &arguments);
+        self.0.completion().next()
+    }
+
+    fn result(&mut self, entry: &Entry) -> Option<i32> {
+        self.submit(entry);
+        self.completion().map(|completion| completion.result())
+    }
+}
+
+fn send(fd: i32, flags: i32) -> Entry {
+    opcode::Send::new(Fd(fd), ptr::null(), 0)
+        .flags(flags)
+        .build()
+}
+
+#[test]
+fn one_send_takes_32_packets_and_says_eagain() {
+    in_first_host("one_send_takes_32_packets_and_says_eagain", |pair| {
+        let backend = backend(Wait::Block);
+        let mut store = Box::new(FrameStore::new());
+        let umem = umem(&mut store);
+        let mut socket = Socket::open(&backend, &umem, &sender(pair, 512)).expect("a socket");
+        let headers = headers_to_port(pair);
+        let fd = socket.handle().as_raw_fd();
+
+        // Bare: shown to the kernel, but the backend's own kicks are not submitted yet.
+        assert_eq!(send_datagrams(&mut socket, &umem, &headers, 100), 100);
+        assert_eq!(socket.request(), Ok(true));
+        let mut bare = Bare::new();
+        let result = bare.result(&send(fd, libc::MSG_DONTWAIT));
+        assert_eq!(result, Some(-libc::EAGAIN));
+        assert_eq!(socket.halves().1.reap(), 32);
+
+        // The backend asked for four, and one system call carries them: the fourth finds nothing.
+        backend.submit().expect("kicks");
+        assert_eq!(socket.halves().1.reap(), 68);
+        let calls = backend.calls();
+        assert_eq!((calls.submissions.kicks, calls.enters), (4, 1), "{calls:?}");
+        assert_eq!((calls.again, calls.kicks), (2, 0), "{calls:?}");
+    });
+}
+
+#[test]
+fn a_full_completion_ring_leaves_no_kick_pending() {
+    in_first_host("a_full_completion_ring_leaves_no_kick_pending", |pair| {
+        let backend = backend(Wait::Poll);
+        let mut store = Box::new(FrameStore::new());
+        let umem = umem(&mut store);
+        let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
+        let headers = headers_to_port(pair);
+        assert_eq!(send_datagrams(&mut socket, &umem, &headers, 200), 200);
+        socket.flush().expect("kicks");
+        // Seven kicks: two sent 32 each, the others found no room for completions and said so.
+        let calls = backend.calls();
+        assert_eq!((calls.submissions.kicks, calls.again), (7, 7), "{calls:?}");
+        assert_eq!(socket.halves().1.reap(), 64);
+        // Nothing goes out by itself: no kick was left pending. The next one goes on.
+        std::thread::sleep(A_WHILE);
+        assert_eq!(socket.halves().1.reap(), 0);
+        drain(&mut socket).expect("kicks");
+        assert_eq!(socket.halves().1.completed(), 200);
+    });
+}
+
+#[test]
+fn a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring() {
+    let test = "a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring";
+    in_first_host(test, |pair| {
+        // The kernel waits for room in the TX ring, of which there is some while it is less than
+        // half full. It then tries again and again, and at last as if it could wait, which it can't.
+        assert_eq!(send_waiting(pair, 200), Some(-libc::EOPNOTSUPP));
+        // More than half full, it is not tried again, not even when there is room for completions.
+        assert_eq!(send_waiting(pair, 400), None);
+    });
+}
+
+/// Has a bare ring send so many packets past 64 slots for completions, by a send that may wait.
+/// Takes the completions, and returns what had come of the send by then.
+fn send_waiting(pair: &HostPair, packets: u32) -> Option<i32> {
+    let backend = backend(Wait::Block);
+    let mut store = Box::new(FrameStore::new());
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
+    let headers = headers_to_port(pair);
+    let fd = socket.handle().as_raw_fd();
+    let sent = send_datagrams(&mut socket, &umem, &headers, packets);
+    assert_eq!(sent, packets);
+    assert_eq!(socket.request(), Ok(true));
+    let mut bare = Bare::new();
+    bare.submit(&send(fd, 0));
+    let before = bare.completion().map(|completion| completion.result());
+    assert_eq!(socket.halves().1.reap(), 64);
+    let result = before.or_else(|| bare.completion().map(|completion| completion.result()));
+    // Kicks that don't wait get everything out beside it.
+    drain(&mut socket).expect("kicks");
+    assert_eq!(socket.halves().1.completed(), u64::from(packets));
+    result
+}
+
+#[test]
+fn an_armed_poll_keeps_a_closed_sockets_queue() {
+    in_first_host("an_armed_poll_keeps_a_closed_sockets_queue", |pair| {
+        let direct = RustixBackend::new();
+        let config = sender(pair, 64);
+        let mut bare = Bare::new();
+        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        {
+            let umem = umem(&mut store);
+            let socket = Socket::open(&direct, &umem, &config).expect("a socket");
+            let events = libc::POLLIN as u32;
+            let poll = opcode::PollAdd::new(Fd(socket.handle().as_raw_fd()), events)
+                .multi(true)
+                .build()
+                .user_data(1);
+            bare.submit(&poll);
+        }
+        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        let umem = umem(&mut store);
+        let taken = Socket::open(&direct, &umem, &config).expect_err("the poll keeps it");
+        assert_eq!(taken.errno, Errno::EBUSY);
+        bare.submit(&opcode::AsyncCancel::new(1).build());
+        Socket::open(&direct, &umem, &config).expect("cancelled, so free");
+    });
+}
+
+#[test]
+fn closing_a_socket_ends_its_polls_first() {
+    in_first_host("closing_a_socket_ends_its_polls_first", |pair| {
+        let config = sender(pair, 64);
+        for wait in [Wait::Poll, Wait::Multishot] {
+            let backend = backend(wait);
+            let mut store = Box::new(FrameStore::<FRAMES>::new());
+            let umem = umem(&mut store);
+            let socket = Socket::open(&backend, &umem, &config).expect("a free queue");
+            let waited = socket.wait(Interest::RECEIVE, Some(Duration::ZERO));
+            assert_eq!(waited, Ok(false));
+            drop(socket);
+            let calls = backend.calls();
+            let submitted = calls.submissions;
+            assert_eq!((submitted.polls, submitted.cancels), (1, 1), "{calls:?}");
+        }
+    });
+}
+
+#[test]
+fn polls_of_a_socket_that_was_not_closed_end_with_the_backend() {
+    let test = "polls_of_a_socket_that_was_not_closed_end_with_the_backend";
+    in_first_host(test, |pair| {
+        let config = sender(pair, 64);
+        let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
+        let backend = backend(Wait::Multishot);
+        {
+            let socket = bind_by_hand(&backend, &memory, config.ifindex);
+            let waited = backend.wait(&[(&socket, Interest::RECEIVE)], Some(Duration::ZERO));
+            assert_eq!(waited, Ok(0));
+            // Dropped: its descriptor is closed, and the backend not told.
+        }
+        let direct = RustixBackend::new();
+        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        let umem = umem(&mut store);
+        let open = || Socket::open(&direct, &umem, &config).map(drop);
+        assert_eq!(open().expect_err("kept").errno, Errno::EBUSY);
+        drop(backend);
+        open().expect("free");
+    });
+}
+
+/// A socket over `memory`, without its rings mapped: a mapping would keep it as well.
+fn bind_by_hand(backend: &UringBackend, memory: &MmapMemory, ifindex: u32) -> UringSocket {
+    let socket = backend.open().expect("a socket");
+    let region = memory.region();
+    let reg = UmemReg {
+        addr: region.cast::<u8>().as_ptr().addr() as u64,
+        len: region.len() as u64,
+        chunk_size: 4096,
+        ..UmemReg::default()
+    };
+    let mut options = vec![SetOption::UmemReg(reg)];
+    options.extend(
+        [RingKind::Fill, RingKind::Completion, RingKind::Tx]
+            .map(|ring| SetOption::RingSize(ring, 64)),
+    );
+    for option in options {
+        backend.set_option(&socket, option).expect("an option");
+    }
+    let address = SockaddrXdp {
+        family: abi::AF_XDP,
+        ifindex,
+        ..SockaddrXdp::default()
+    };
+    backend.bind(&socket, &address).expect("bound");
+    socket
+}
+
+#[test]
+fn options_are_set_through_the_ring_and_read_beside_it() {
+    in_first_host(
+        "options_are_set_through_the_ring_and_read_beside_it",
+        |pair| {
+            let backend = backend(Wait::Block);
+            let mut store = Box::new(FrameStore::<FRAMES>::new());
+            let umem = umem(&mut store);
+            let socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
+            assert!(!socket.obtained().zero_copy);
+            let value = Box::leak(Box::new(0_u32));
+            let read = opcode::GetSockOpt::new(
+                Fd(socket.handle().as_raw_fd()),
+                SOL_XDP as u32,
+                abi::sockopt::OPTIONS as u32,
+                ptr::from_mut(value).cast(),
+                4,
+            );
+            let result = Bare::new().result(&read.build());
+            assert_eq!(result, Some(-libc::EOPNOTSUPP));
+
+            let report = backend.setup_report();
+            let submitted = backend.calls().submissions.setup;
+            let expected = [(report.socket, 1), (report.options, 5), (report.bind, 1)];
+            let expected = expected
+                .into_iter()
+                .filter(|(route, _)| *route == Route::Submission)
+                .map(|(_, entries)| entries);
+            // A bind may have been tried again.
+            assert!(submitted >= expected.sum(), "{report}: {submitted}");
+        },
+    );
+}
+
+#[test]
+fn a_multishot_poll_is_armed_once_for_many_bursts() {
+    const BURSTS: u64 = 20;
+    const BURST: u32 = 8;
+    let Some(pair) = fixture::pair("a_multishot_poll_is_armed_once_for_many_bursts", 1) else {
+        return;
+    };
+    let receive = || {
+        let backend = backend(Wait::Multishot);
+        let mut store = Box::new(FrameStore::new());
+        let umem = umem(&mut store);
+        let ifindex = pair.second.link.index;
+        let config = SocketConfig::new(ifindex, 0);
+        let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+        let _taken = take_port(&socket, ifindex, AttachMode::Auto);
+        // A bare poll of the same socket shows what the kernel makes of a burst.
+        let mut bare = Bare::new();
+        let events = libc::POLLIN as u32;
+        let poll = opcode::PollAdd::new(Fd(socket.handle().as_raw_fd()), events).multi(true);
+        bare.submit(&poll.build());
+        let mut reports = 0;
+        let armed = backend.wait(
+            &[(socket.handle(), Interest::RECEIVE)],
+            Some(Duration::ZERO),
+        );
+        assert_eq!(armed, Ok(0));
+        for _ in 0..BURSTS {
+            let send = || send_burst(&pair, BURST);
+            pair.first.run(send).expect("in the first host");
+            let mut received = 0;
+            while received < BURST as usize {
+                let waited = backend.wait(&[(socket.handle(), Interest::RECEIVE)], Some(PATIENCE));
+                assert_eq!(waited, Ok(1), "after {received} of a burst");
+                received += socket.receive(64).count();
+                socket.recycle();
+            }
+            while let Some(report) = bare.0.completion().next() {
+                assert!(cqueue::more(report.flags()), "the poll goes on");
+                reports += 1;
+            }
+        }
+        assert!(reports >= BURSTS, "one a burst at least");
+        let calls = backend.calls();
+        assert_eq!((calls.submissions.polls, calls.enters), (1, 0), "{calls:?}");
+    };
+    pair.second.run(receive).expect("in the second host");
+}
+
+fn send_burst(pair: &HostPair, packets: u32) {
+    let backend = RustixBackend::new();
+    let mut store = Box::new(FrameStore::new());
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
+    let headers = headers_to_port(pair);
+    assert_eq!(
+        send_datagrams(&mut socket, &umem, &headers, packets),
+        packets
+    );
+    drain(&mut socket).expect("kicks");
+}
