@@ -135,3 +135,138 @@ impl Traffic {
 
 /// The time is over, as `io_uring_enter(2)` says it.
 const ETIME: Errno = Errno(libc::ETIME);
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    use xskit_core::backend::{Backend, Interest};
+    use xskit_rustix::RustixBackend;
+
+    use crate::config::UringConfig;
+    use crate::probe;
+    use crate::ring::Request;
+    use crate::socket::UringSocket;
+    use crate::tag::{Purpose, Tag};
+    use crate::traffic::Traffic;
+
+    const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
+    const FOR_LONG: Option<Duration> = Some(Duration::from_secs(10));
+
+    /// A ring, a socket that is waited on, and the other end of it.
+    fn wire() -> Option<(Traffic, UringSocket, UnixDatagram)> {
+        let ring = match probe::ring(&UringConfig::default()) {
+            Ok(ring) => ring,
+            Err(error) => {
+                println!("skipped: needs io_uring: {error}");
+                return None;
+            }
+        };
+        let mut traffic = Traffic::new(ring, RustixBackend::new());
+        let (ours, peer) = UnixDatagram::pair().expect("two sockets");
+        let number = traffic.accounts.open();
+        let fd = ours.into();
+        Some((traffic, UringSocket { fd, number }, peer))
+    }
+
+    fn polls(traffic: &Traffic) -> u64 {
+        traffic.direct.calls().submissions.polls
+    }
+
+    #[test]
+    fn one_shot_reports_what_is_there_each_time() {
+        let Some((mut traffic, socket, peer)) = wire() else {
+            return;
+        };
+        let interests = [(&socket, Interest::RECEIVE)];
+        assert_eq!(traffic.wait(&interests, AT_ONCE, false), Ok(0));
+        assert_eq!(traffic.wait(&interests, AT_ONCE, false), Ok(0));
+        assert_eq!(polls(&traffic), 1, "armed still");
+        peer.send(&[1]).expect("sent");
+        for _ in 0..3 {
+            assert_eq!(traffic.wait(&interests, FOR_LONG, false), Ok(1));
+        }
+        assert_eq!(polls(&traffic), 3);
+    }
+
+    #[test]
+    fn multishot_reports_what_comes_and_not_what_is_there() {
+        let Some((mut traffic, socket, peer)) = wire() else {
+            return;
+        };
+        let interests = [(&socket, Interest::RECEIVE)];
+        for _ in 0..3 {
+            peer.send(&[1]).expect("sent");
+            assert_eq!(traffic.wait(&interests, FOR_LONG, true), Ok(1));
+            assert_eq!(traffic.wait(&interests, AT_ONCE, true), Ok(0));
+        }
+        assert_eq!(polls(&traffic), 1);
+    }
+
+    #[test]
+    fn a_multishot_poll_that_ended_is_armed_again() {
+        let Some((mut traffic, socket, peer)) = wire() else {
+            return;
+        };
+        let interests = [(&socket, Interest::RECEIVE)];
+        assert_eq!(traffic.wait(&interests, AT_ONCE, true), Ok(0));
+        let poll = Tag::new(socket.number, Purpose::PollReceive);
+        let cancel = Tag::new(socket.number, Purpose::Cancel);
+        traffic.push(Request::Cancel(poll), cancel).expect("room");
+        assert_eq!(traffic.wait(&interests, AT_ONCE, true), Ok(0));
+        peer.send(&[1]).expect("sent");
+        assert_eq!(traffic.wait(&interests, FOR_LONG, true), Ok(1));
+        assert_eq!(polls(&traffic), 2);
+    }
+
+    #[test]
+    fn room_is_reported_each_time_there_is_some() {
+        let Some((mut traffic, socket, _peer)) = wire() else {
+            return;
+        };
+        let room = Interest {
+            receive: false,
+            transmit: true,
+        };
+        for _ in 0..3 {
+            assert_eq!(traffic.wait(&[(&socket, room)], FOR_LONG, true), Ok(1));
+        }
+        assert_eq!(polls(&traffic), 3);
+    }
+
+    #[test]
+    fn a_kick_that_completes_wakes_nobody() {
+        let Some((mut traffic, socket, _peer)) = wire() else {
+            return;
+        };
+        let tag = Tag::new(socket.number, Purpose::Wake);
+        // Nothing to receive: EAGAIN, which is counted, and the wait goes on to its end.
+        let nothing = Request::Receive(std::os::fd::AsRawFd::as_raw_fd(&socket));
+        traffic.push(nothing, tag).expect("room");
+        let interests = [(&socket, Interest::RECEIVE)];
+        let for_a_moment = Some(Duration::from_millis(5));
+        assert_eq!(traffic.wait(&interests, for_a_moment, false), Ok(0));
+        let calls = traffic.direct.calls();
+        // The wait, the wait for the rest of the time, and the look at the socket's error.
+        assert_eq!(
+            (calls.again, calls.waits, calls.enters),
+            (1, 3, 0),
+            "{calls:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_owed_is_submitted_with_the_next_call() {
+        let Some((mut traffic, socket, peer)) = wire() else {
+            return;
+        };
+        let send = Request::Send(std::os::fd::AsRawFd::as_raw_fd(&socket));
+        let tag = Tag::new(socket.number, Purpose::Kick);
+        traffic.owed.push((send, tag));
+        traffic.submit().expect("submitted");
+        assert!(traffic.owed.is_empty());
+        assert_eq!(peer.recv(&mut [0; 8]).expect("an empty datagram"), 0);
+        assert_eq!(traffic.direct.calls().submissions.kicks, 1);
+    }
+}

@@ -1,11 +1,20 @@
 //! How many system calls it takes.
 
+mod availability;
+
 use xskit_backend_suite::fixture::{self, FRAMES, drain, headers_to_port, send_datagrams, umem};
 use xskit_core::ring::RingSize;
 use xskit_core::umem::FrameStore;
 use xskit_core::{Backend, Socket, SocketConfig};
 use xskit_net::HostPair;
 use xskit_uring::{SqPoll, UringBackend, UringConfig, Wait};
+
+fn hosts(test: &str, queues: u32, config: UringConfig) -> Option<HostPair> {
+    if !availability::is_there(config) {
+        return None;
+    }
+    fixture::pair(test, queues)
+}
 
 fn sender(pair: &HostPair, queue: u32) -> SocketConfig {
     SocketConfig {
@@ -19,7 +28,7 @@ fn sender(pair: &HostPair, queue: u32) -> SocketConfig {
 #[test]
 fn the_kicks_of_several_sockets_take_one_system_call() {
     let test = "the_kicks_of_several_sockets_take_one_system_call";
-    let Some(pair) = fixture::pair(test, 4) else {
+    let Some(pair) = hosts(test, 4, UringConfig::default()) else {
         return;
     };
     let send = || {
@@ -53,14 +62,15 @@ fn the_kicks_of_several_sockets_take_one_system_call() {
 
 #[test]
 fn a_full_queue_is_handed_over_and_filled_again() {
-    let Some(pair) = fixture::pair("a_full_queue_is_handed_over_and_filled_again", 1) else {
+    let config = UringConfig {
+        entries: 2,
+        ..UringConfig::default()
+    };
+    let test = "a_full_queue_is_handed_over_and_filled_again";
+    let Some(pair) = hosts(test, 1, config) else {
         return;
     };
     let send = || {
-        let config = UringConfig {
-            entries: 2,
-            ..UringConfig::default()
-        };
         let backend = UringBackend::new(config).expect("a ring");
         let mut store = Box::new(FrameStore::new());
         let umem = umem(&mut store);
@@ -83,15 +93,15 @@ fn a_full_queue_is_handed_over_and_filled_again() {
 fn a_polled_ring_at_saturation_takes_hardly_a_system_call() {
     const PACKETS: u64 = 200_000;
     let test = "a_polled_ring_at_saturation_takes_hardly_a_system_call";
-    let Some(pair) = fixture::pair(test, 1) else {
+    let config = UringConfig {
+        wait: Wait::Busy,
+        sqpoll: Some(SqPoll { idle_ms: 2000 }),
+        ..UringConfig::default()
+    };
+    let Some(pair) = hosts(test, 1, config) else {
         return;
     };
     let send = || {
-        let config = UringConfig {
-            wait: Wait::Busy,
-            sqpoll: Some(SqPoll { idle_ms: 2000 }),
-            ..UringConfig::default()
-        };
         let backend = UringBackend::new(config).expect("a ring");
         let mut store = Box::new(FrameStore::<FRAMES>::new());
         let umem = umem(&mut store);

@@ -2,6 +2,8 @@
 //! only, and goes with it.
 #![allow(unsafe_code)]
 
+mod availability;
+
 use std::thread;
 
 use xskit_backend_suite::fixture::{self, FRAMES, umem};
@@ -50,6 +52,9 @@ fn without(call: libc::c_long, errno: i32) -> Result<(), UringError> {
 
 #[test]
 fn a_filter_that_refuses_rings_is_named() {
+    if !availability::is_there(UringConfig::default()) {
+        return;
+    }
     for errno in [Errno::EPERM, Errno::ENOSYS] {
         let refused = without(libc::SYS_io_uring_setup, errno.0).expect_err("filtered");
         let call = "io_uring_setup";
@@ -62,6 +67,9 @@ fn a_filter_that_refuses_rings_is_named() {
 
 #[test]
 fn a_filter_that_refuses_their_use_is_named() {
+    if !availability::is_there(UringConfig::default()) {
+        return;
+    }
     let errno = Errno::EPERM;
     let refused = without(libc::SYS_io_uring_enter, errno.0).expect_err("filtered");
     let call = "io_uring_enter";
@@ -70,6 +78,9 @@ fn a_filter_that_refuses_their_use_is_named() {
 
 #[test]
 fn what_can_not_be_probed_is_done_directly() {
+    if !availability::is_there(UringConfig::default()) {
+        return;
+    }
     let Some(pair) = fixture::pair("what_can_not_be_probed_is_done_directly", 1) else {
         return;
     };

@@ -1,57 +1,70 @@
 //! The suite that every backend passes, on veth pairs, waiting in each way, and with the kernel's
 //! thread.
 
+mod availability;
+
+use availability::is_there;
 use xskit_uring::{SqPoll, UringBackend, UringConfig, Wait};
 
-fn waiting(wait: Wait) -> UringBackend {
-    let config = UringConfig {
+fn waiting(wait: Wait) -> UringConfig {
+    UringConfig {
         wait,
         ..UringConfig::default()
-    };
+    }
+}
+
+fn polled(wait: Wait) -> UringConfig {
+    UringConfig {
+        sqpoll: Some(SqPoll::default()),
+        ..waiting(wait)
+    }
+}
+
+fn make(config: UringConfig) -> UringBackend {
     UringBackend::new(config).expect("a ring")
 }
 
-fn polled(wait: Wait) -> UringBackend {
-    let config = UringConfig {
-        wait,
-        sqpoll: Some(SqPoll::default()),
-        ..UringConfig::default()
-    };
-    UringBackend::new(config).expect("a ring with a thread")
-}
-
 mod block {
-    xskit_backend_suite::veth!(|| super::waiting(super::Wait::Block));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(waiting(Wait::Block)) => || make(waiting(Wait::Block)));
 }
 
 mod poll {
-    xskit_backend_suite::veth!(|| super::waiting(super::Wait::Poll));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(waiting(Wait::Poll)) => || make(waiting(Wait::Poll)));
 }
 
 mod multishot {
-    xskit_backend_suite::veth!(|| super::waiting(super::Wait::Multishot));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(waiting(Wait::Multishot)) => || make(waiting(Wait::Multishot)));
 }
 
 mod busy {
-    xskit_backend_suite::veth!(few: || super::waiting(super::Wait::Busy));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(waiting(Wait::Busy)) => few: || make(waiting(Wait::Busy)));
 }
 
 mod napi {
-    xskit_backend_suite::veth!(|| super::waiting(super::Wait::Napi));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(waiting(Wait::Napi)) => || make(waiting(Wait::Napi)));
 }
 
 mod sqpoll_block {
-    xskit_backend_suite::veth!(few: || super::polled(super::Wait::Block));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(polled(Wait::Block)) => few: || make(polled(Wait::Block)));
 }
 
 mod sqpoll_poll {
-    xskit_backend_suite::veth!(few: || super::polled(super::Wait::Poll));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(polled(Wait::Poll)) => few: || make(polled(Wait::Poll)));
 }
 
 mod sqpoll_multishot {
-    xskit_backend_suite::veth!(few: || super::polled(super::Wait::Multishot));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(polled(Wait::Multishot)) => few: || make(polled(Wait::Multishot)));
 }
 
 mod sqpoll_busy {
-    xskit_backend_suite::veth!(few: || super::polled(super::Wait::Busy));
+    use super::*;
+    xskit_backend_suite::veth!(if is_there(polled(Wait::Busy)) => few: || make(polled(Wait::Busy)));
 }

@@ -40,6 +40,8 @@ pub(crate) fn steps() -> Vec<Step> {
     let mut leaking = test(target, &["xskit-core", "--test", "socket"]);
     leaking.env("ASAN_OPTIONS", "detect_leaks=0");
     let mut veth = test(target, &["xskit-rustix", "--test", "veth"]);
+    let what = ["xskit-uring", "--lib", "--test", "veth", "--test", "pitfalls"];
+    let mut uring = test(target, &what);
     let mut steps = vec![
         Step::run("AddressSanitizer: core", core.args(left_out)).counting_tests(),
         Step::run(
@@ -47,7 +49,8 @@ pub(crate) fn steps() -> Vec<Step> {
             leaking.args(["--exact", LEAKING]),
         )
         .counting_tests(),
-        Step::run("AddressSanitizer: veth", &mut veth).counting_tests(),
+        Step::run("AddressSanitizer: veth, rustix", &mut veth).counting_tests(),
+        Step::run("AddressSanitizer: veth, uring", &mut uring).counting_tests(),
     ];
     steps.extend(controls(target));
     steps
