@@ -88,6 +88,14 @@ fn packets_are_sent_back_and_timed() {
         ns("p50_ns") <= ns("p99_ns") && ns("p99_ns") <= ns("p999_ns"),
         "{times:#}"
     );
+    let percentiles = times["percentiles_ns"].as_array().unwrap();
+    let at = |percent: f64| {
+        percentiles
+            .iter()
+            .find(|it| it[0].as_f64() == Some(percent))
+    };
+    assert_eq!(at(50.0).unwrap()[1], times["p50_ns"], "{times:#}");
+    assert_eq!(at(100.0).unwrap()[1], times["max_ns"], "{times:#}");
     scene.assert_left(&[]);
 }
 

@@ -1,25 +1,112 @@
-//! `cargo xtask bench`: the benchmarks of `benches/`.
+//! `cargo xtask bench`: the head-to-head and its report, or one of the benchmarks of `benches/` alone.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use crate::boringssl;
 use crate::cargo;
 use crate::requirement::LIBXDP;
 use crate::setup;
 use crate::trusting::Build;
 
-/// Passes `args` to `cargo bench`; `ledger` is a comparison of two builds instead.
+/// So short that all of criterion's benchmarks together take two minutes.
+const SHORT: [&str; 8] = [
+    "--",
+    "--warm-up-time",
+    "0.2",
+    "--measurement-time",
+    "0.6",
+    "--sample-size",
+    "10",
+    "--noplot",
+];
+
+/// Without arguments, and with those of the report, makes the report. `ledger` is a comparison of two builds; anything
+/// else is passed to `cargo bench`.
 pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
+    let request = Request::of(args);
     setup::ensure()?;
-    if args.first().is_some_and(|arg| arg == "ledger") {
-        return ledger(&args[1..]);
+    match request {
+        Request::Ledger => return ledger(&args[1..]),
+        Request::Report => return report(args),
+        Request::Criterion => {}
     }
     if let Err(problem) = setup::ensure_also(&[&LIBXDP]) {
         eprintln!("note: {problem}");
     }
+    Err(format!(
+        "cargo can't be run: {}",
+        criterion().args(args).exec()
+    ))
+}
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    Report,
+    Ledger,
+    Criterion,
+}
+
+impl Request {
+    fn of(args: &[String]) -> Self {
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let mut left = args.as_slice();
+        loop {
+            left = match left {
+                [] => return Self::Report,
+                ["ledger", ..] if left.len() == args.len() => return Self::Ledger,
+                ["--quick" | "--update", rest @ ..] | ["--minutes", _, rest @ ..] => rest,
+                _ => return Self::Criterion,
+            };
+        }
+    }
+}
+
+fn criterion() -> Command {
     let mut bench = cargo::command("bench");
     bench.args(["--package", "xskit-benches", "--package", "xskit-rivals"]);
-    Err(format!("cargo can't be run: {}", bench.args(args).exec()))
+    bench.envs(boringssl::for_linking(&cargo::target().join("release")));
+    bench
+}
+
+/// Builds everything first, so that nothing is built while something is measured; then criterion, then the rest.
+fn report(args: &[String]) -> Result<ExitCode, String> {
+    if let Err(problem) = setup::ensure_also(&[&LIBXDP]) {
+        eprintln!("note: {problem}");
+    }
+    let release = cargo::target().join("release");
+    let mut build = cargo::command("build");
+    build.args(["--release", "--all-features"]);
+    build.args(["--package", "xskit", "--bin", "xskit"]);
+    build.args(["--package", "xskit-report", "--bin", "head_to_head"]);
+    build.envs(boringssl::for_linking(&release));
+    run(&mut build, "what is to be measured was not built")?;
+    let is_quick = args.iter().any(|arg| arg == "--quick");
+    if !is_quick {
+        run(criterion().arg("--no-run"), "the benchmarks were not built")?;
+        run(criterion().args(SHORT), "a benchmark failed")?;
+    }
+    let mut measure = Command::new(release.join("head_to_head"));
+    measure.arg("--xskit").arg(release.join("xskit"));
+    measure.arg("--out").arg(cargo::target().join("report"));
+    let answers = cargo::workspace().join("benches/ANSWERS.md");
+    measure.arg("--answers").arg(answers);
+    if !is_quick {
+        let estimates = cargo::target().join("criterion");
+        measure.arg("--criterion").arg(estimates);
+    }
+    let typed = [&["cargo xtask bench".to_owned()], args].concat();
+    measure.args(["--command", &typed.join(" ")]).args(args);
+    Err(format!("head_to_head can't be run: {}", measure.exec()))
+}
+
+fn run(command: &mut Command, failure: &str) -> Result<(), String> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(failure.to_owned()),
+        Err(error) => Err(format!("cargo can't be run: {error}")),
+    }
 }
 
 /// What the ledger costs on the whole path of a packet.
@@ -32,4 +119,27 @@ fn ledger(args: &[String]) -> Result<ExitCode, String> {
     let mut pairs = Command::new(with.join("ledger_pairs"));
     pairs.args([with.join("packet_path"), without.join("packet_path")]);
     Err(format!("ledger_pairs can't be run: {}", pairs.exec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+
+    #[test]
+    fn what_is_not_the_reports_goes_to_criterion() {
+        let cases: [(&[&str], Request); 8] = [
+            (&[], Request::Report),
+            (&["--quick"], Request::Report),
+            (&["--minutes", "5", "--update"], Request::Report),
+            (&["ledger"], Request::Ledger),
+            (&["ledger", "more"], Request::Ledger),
+            (&["--bench", "ring"], Request::Criterion),
+            (&["--quick", "--bench", "ring"], Request::Criterion),
+            (&["--quick", "ledger"], Request::Criterion),
+        ];
+        for (words, expected) in cases {
+            let args: Vec<_> = words.iter().map(ToString::to_string).collect();
+            assert_eq!(Request::of(&args), expected, "{words:?}");
+        }
+    }
 }

@@ -49,7 +49,10 @@ Commands:
                    Run one input, as a finding's report names it
   fuzz [--seconds N] --minimise TARGET FILE
                    Look for a shorter input that is a finding as well; it lands in FILE.min
-  bench [ARGS]     Run the benchmarks; ARGS go to `cargo bench`
+  bench [--quick] [--update] [--minutes N]
+                   Measure backends, ways to wait and rivals in turns, and write target/report; --update writes the
+                   tables of benches/ANSWERS.md as well
+  bench ARGS       Run the benchmarks alone (`--bench ring`); ARGS go to `cargo bench`
   bench ledger     Measure what the ledger costs a packet over veth, with it and without it in turns
   instructions     Count the instructions of each ring operation, ours and libxdp's (installs valgrind)
   help             Print this

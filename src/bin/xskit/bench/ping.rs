@@ -27,6 +27,11 @@ const LOST_AFTER: Duration = Duration::from_secs(1);
 /// was just not looking.
 const LONGEST_NS: u64 = 10_000_000_000;
 
+/// Where the distribution of the times is read off, in percent of the packets.
+const PERCENTILES: [f64; 14] = [
+    1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0,
+];
+
 /// Where the sequence number stands, from the packet's end: behind all headers in any packet of
 /// the least size.
 const SEQUENCE_BYTES: usize = 8;
@@ -161,6 +166,8 @@ pub(crate) struct Times {
     p99_ns: u64,
     p999_ns: u64,
     max_ns: u64,
+    /// Percent of the packets, and how long they took at most.
+    percentiles_ns: [(f64, u64); PERCENTILES.len()],
 }
 
 impl Times {
@@ -183,6 +190,8 @@ impl Times {
             p99_ns: histogram.value_at_quantile(0.99),
             p999_ns: histogram.value_at_quantile(0.999),
             max_ns: histogram.max(),
+            percentiles_ns: PERCENTILES
+                .map(|percent| (percent, histogram.value_at_percentile(percent))),
         }
     }
 }

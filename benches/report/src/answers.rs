@@ -1,0 +1,97 @@
+//! The answers file: paragraphs that people write, and tables that a run writes, between marks.
+//!
+//! ```text
+//! <!-- table: budget -->
+//! | … |
+//! <!-- end -->
+//! ```
+
+use anyhow::{Context, ensure};
+
+const BEGIN: &str = "<!-- table: ";
+const BEGIN_CLOSES: &str = " -->";
+const END: &str = "<!-- end -->";
+
+/// The text with what `table` makes of each name between its marks, whatever was there. A table that can't be made
+/// stays as it is.
+///
+/// # Errors
+/// Where marks don't match, or a name is unknown (`table` returns nothing at all).
+pub fn with_tables(text: &str, table: impl Fn(&str) -> Option<String>) -> anyhow::Result<String> {
+    let mut made = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        made.push_str(line);
+        made.push('\n');
+        let Some(name) = name(line) else {
+            ensure!(line != END, "{END} without a table that begins");
+            continue;
+        };
+        let mut old = String::new();
+        loop {
+            let line = lines
+                .next()
+                .with_context(|| format!("table {name} has no {END}"))?;
+            ensure!(self::name(line).is_none(), "table {name} has no {END}");
+            if line == END {
+                break;
+            }
+            old.push_str(line);
+            old.push('\n');
+        }
+        let new = table(name).with_context(|| format!("there is no table {name}"))?;
+        made.push_str(if new.is_empty() { &old } else { &new });
+        made.push_str(END);
+        made.push('\n');
+    }
+    Ok(made)
+}
+
+/// The names of all tables, in order.
+pub fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(name)
+}
+
+fn name(line: &str) -> Option<&str> {
+    line.strip_prefix(BEGIN)?.strip_suffix(BEGIN_CLOSES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# Answers\n\n<!-- table: one -->\nold\nolder\n<!-- end -->\n\nWhy.\n<!-- table: two -->\n<!-- end -->\n";
+
+    #[test]
+    fn tables_are_replaced_and_paragraphs_stay() {
+        let made = with_tables(TEXT, |name| Some(format!("new {name}\n"))).expect("marks match");
+        let expected = TEXT
+            .replace("old\nolder\n", "new one\n")
+            .replace("two -->\n", "two -->\nnew two\n");
+        assert_eq!(made, expected);
+        let again = with_tables(&made, |name| Some(format!("new {name}\n"))).expect("marks match");
+        assert_eq!(again, made);
+        assert_eq!(names(TEXT).collect::<Vec<_>>(), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_table_that_was_not_measured_stays() {
+        let made = with_tables(TEXT, |_| Some(String::new())).expect("marks match");
+        assert_eq!(made, TEXT);
+    }
+
+    #[test]
+    fn marks_without_a_partner_and_unknown_names_are_errors() {
+        let refused = |text: &str| {
+            let known = |name: &str| (name == "a").then(String::new);
+            format!("{:#}", with_tables(text, known).expect_err("refused"))
+        };
+        assert!(refused("<!-- table: a -->\nrow\n").contains("table a has no"));
+        assert!(
+            refused("<!-- table: a -->\n<!-- table: a -->\n<!-- end -->\n")
+                .contains("table a has no")
+        );
+        assert!(refused("<!-- end -->\n").contains("without a table"));
+        assert!(refused("<!-- table: b -->\n<!-- end -->\n").contains("no table b"));
+    }
+}

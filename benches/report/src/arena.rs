@@ -1,0 +1,264 @@
+//! Where a job is done: two hosts joined by a wire, made for it.
+//!
+//! ```text
+//!   first host, first core              second host, second core
+//!  ┌─────────────────────────┐  veth  ┌─────────────────────────┐
+//!  │ tx, ping; floods, paces ├────────┤ rx, fwd                 │
+//!  └─────────────────────────┘        └─────────────────────────┘
+//! ```
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use xskit_net::{Host, HostPair, HostPairConfig, Link};
+
+use crate::core::{Cores, Place};
+use crate::figures::{CPU, Figures, PPS};
+use crate::job::{Contestant, Job, Load, PORT, Task, Who};
+use crate::program::Program;
+use crate::rival::{Rival, Wire};
+use crate::udp;
+use crate::variant::{BASELINE, Variant};
+
+/// How long a program may take until it is at work.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Rates that a rival tells, one a second: the first is of its start.
+const RIVAL_RATES: usize = 2;
+
+/// The hosts, and what is run in them.
+pub struct Arena {
+    pair: HostPair,
+    cores: Cores,
+    xskit: PathBuf,
+}
+
+impl Arena {
+    /// Makes the hosts. `xskit` is the command's path.
+    ///
+    /// # Errors
+    /// Where the privilege is missing.
+    pub fn new(xskit: PathBuf) -> anyhow::Result<Self> {
+        Ok(Self {
+            pair: HostPair::new(HostPairConfig::default())?,
+            cores: Cores::of_this_thread()?,
+            xskit,
+        })
+    }
+
+    /// Has every contestant do the job once, in an order that starts with another one each round.
+    ///
+    /// # Errors
+    /// Where the load can't be made. A contestant's failure is its own figure.
+    pub fn round(&self, job: &Job, round: usize) -> anyhow::Result<Vec<anyhow::Result<Figures>>> {
+        let turns = || {
+            let count = job.contestants.len();
+            let order = (0..count).map(|place| (place + round) % count);
+            let mut done: Vec<_> = order
+                .map(|who| (who, self.turn(job, &job.contestants[who])))
+                .collect();
+            done.sort_by_key(|(who, _)| *who);
+            Ok(done.into_iter().map(|(_, figures)| figures).collect())
+        };
+        match job.load {
+            Load::Nothing => turns(),
+            Load::Paced(rate) => {
+                udp::at_a_pace(&self.pair, &self.cores, (rate, job.len_bytes, PORT), turns)
+            }
+            Load::Flood => {
+                let _flood = self.flood(job)?;
+                turns()
+            }
+        }
+    }
+
+    fn turn(&self, job: &Job, contestant: &Contestant) -> anyhow::Result<Figures> {
+        match &contestant.who {
+            Who::Xskit(variant, options) => self.xskit_turn(job, *variant, options),
+            Who::Rival(rival) => self.rival_turn(job, rival),
+            Who::Udp(waiting) => {
+                udp::ping(&self.pair, &self.cores, *waiting, job.len_bytes, job.length)
+            }
+        }
+    }
+
+    /// The command line that a contestant's part in the job comes to.
+    pub fn command(&self, job: &Job, contestant: &Contestant) -> String {
+        match &contestant.who {
+            Who::Xskit(variant, options) => {
+                let words = self.xskit_words(job.task, job, *variant, options);
+                format!("xskit {}", words[1..].join(" "))
+            }
+            Who::Rival(rival) => self.rival_words(job, rival).unwrap_or_default().join(" "),
+            Who::Udp(waiting) => format!("UdpSocket, {waiting:?}").to_lowercase(),
+        }
+    }
+
+    fn host(&self, task: Task) -> (&Host, Place) {
+        match task {
+            Task::Tx | Task::Ping => (&self.pair.first, Place::First),
+            Task::Rx | Task::Fwd => (&self.pair.second, Place::Second),
+        }
+    }
+
+    fn xskit_turn(
+        &self,
+        job: &Job,
+        variant: Variant,
+        options: &[String],
+    ) -> anyhow::Result<Figures> {
+        let start = |task: Task, length: Duration| {
+            let mut words = self.xskit_words(task, job, variant, options);
+            words.push(format!("--seconds={}", length.as_secs_f64()));
+            let (host, place) = self.host(task);
+            Program::start(&words, host, &self.cores, variant.place(place))
+        };
+        let _other_end = match job.task {
+            Task::Ping => {
+                let mut echo = start(Task::Fwd, Duration::ZERO)?;
+                self.await_program_on_second(&mut echo)?;
+                Some(echo)
+            }
+            _ => None,
+        };
+        let printed = start(job.task, job.length)?.finish(job.length)?;
+        Figures::of_xskit(&printed)
+    }
+
+    fn xskit_words(
+        &self,
+        task: Task,
+        job: &Job,
+        variant: Variant,
+        options: &[String],
+    ) -> Vec<String> {
+        let (host, _) = self.host(task);
+        let mut words = vec![
+            self.xskit.to_string_lossy().into_owned(),
+            "bench".to_owned(),
+            task.word().to_owned(),
+            "--json".to_owned(),
+            format!("--iface={}", host.link.name),
+            format!("--port={PORT}"),
+            format!("--size={}", job.len_bytes),
+            format!("--batch={}", job.batch),
+        ];
+        if task == Task::Ping {
+            words.push(format!("--to={}", self.pair.second.ipv4));
+        }
+        words.extend(variant.words());
+        words.extend(job.options.iter().chain(options).cloned());
+        words
+    }
+
+    /// Packets that nobody in the first host takes when they are sent back.
+    fn flood(&self, job: &Job) -> anyhow::Result<Program> {
+        let baseline = Variant::named(BASELINE).context("the baseline is a variant")?;
+        let flood = Job {
+            batch: 64,
+            options: Vec::new(),
+            ..job.clone()
+        };
+        let mut words = self.xskit_words(Task::Tx, &flood, baseline, &[]);
+        words.push(format!("--to-mac={}", mac(&self.pair.second)));
+        words.push("--seconds=0".to_owned());
+        Program::start(&words, &self.pair.first, &self.cores, Place::First)
+    }
+
+    /// Waits until the second host's interface has an XDP program.
+    fn await_program_on_second(&self, program: &mut Program) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_PATIENCE;
+        let second = &self.pair.second;
+        loop {
+            let link = second.run(|| Link::by_name(&second.link.name))??;
+            if !link.xdp.is_empty() {
+                return Ok(());
+            }
+            ensure!(
+                program.is_running()?,
+                "the other end: {}",
+                program.complaint()
+            );
+            ensure!(
+                Instant::now() < deadline,
+                "the other end attaches no XDP program"
+            );
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn rival_words(&self, job: &Job, rival: &Rival) -> Option<Vec<String>> {
+        let (host, _) = self.host(job.task);
+        let wire = Wire {
+            interface: &host.link.name,
+            peer_mac: &mac(&self.pair.second),
+            len_bytes: job.len_bytes,
+            port: PORT,
+            cores: self.cores.first_two(),
+        };
+        let arguments = (rival.arguments)(job.task, wire)?;
+        Some([vec![rival.program.to_owned()], arguments].concat())
+    }
+
+    fn rival_turn(&self, job: &Job, rival: &Rival) -> anyhow::Result<Figures> {
+        let words = self.rival_words(job, rival).context("it can't do that")?;
+        let _taker = match rival.wants_program_on_peer {
+            true => Some(self.taker(job)?),
+            false => None,
+        };
+        let (host, place) = self.host(job.task);
+        let program = Program::start(&words, host, &self.cores, place)?;
+        let outcome = watch(&program, |line| (rival.rate)(job.task, line));
+        // It has to end by itself, to take its XDP program off.
+        program.interrupt();
+        let ended = program.finish(Duration::ZERO);
+        outcome.map_err(|error| match ended {
+            Err(ended) => ended,
+            Ok(_) => error,
+        })
+    }
+
+    /// Takes what is sent to the second host, with an XDP program.
+    fn taker(&self, job: &Job) -> anyhow::Result<Program> {
+        let baseline = Variant::named(BASELINE).context("the baseline is a variant")?;
+        let mut words = self.xskit_words(Task::Rx, job, baseline, &[]);
+        words.push("--seconds=0".to_owned());
+        let mut taker = Program::start(&words, &self.pair.second, &self.cores, Place::Second)?;
+        self.await_program_on_second(&mut taker)?;
+        Ok(taker)
+    }
+}
+
+/// Reads the rates that a program prints, and what processor time it takes between the first and the last.
+fn watch(program: &Program, rate: impl Fn(&str) -> Option<f64>) -> anyhow::Result<Figures> {
+    let mut rates = Vec::new();
+    let (mut started, mut cpu) = (Instant::now(), 0.0);
+    while rates.len() < RIVAL_RATES {
+        let line = program.line(START_PATIENCE)?.context("it ended")?;
+        // A rate of 0 comes before the first packet.
+        let Some(rate) = rate(&line).filter(|rate| *rate > 0.0 || !rates.is_empty()) else {
+            continue;
+        };
+        if rates.is_empty() {
+            (started, cpu) = (Instant::now(), program.cpu_seconds()?);
+        }
+        rates.push(rate);
+    }
+    let (seconds, cpu) = (
+        started.elapsed().as_secs_f64(),
+        program.cpu_seconds()? - cpu,
+    );
+    let counted = &rates[1..];
+    let pps = counted.iter().sum::<f64>() / counted.len() as f64;
+    Ok(Figures::of([
+        (PPS, pps),
+        (CPU, cpu * 1e6 / (pps * seconds)),
+    ]))
+}
+
+fn mac(host: &Host) -> String {
+    let bytes: Vec<_> = host.mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(":")
+}

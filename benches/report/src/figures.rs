@@ -1,0 +1,224 @@
+//! What one measurement came to: figures by name, and for round trips a curve.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Packets a second.
+pub const PPS: &str = "pps";
+/// System calls for every 1,000 packets.
+pub const CALLS: &str = "calls_per_1000";
+/// Seconds of processor time for every million packets, the kernel's on the program's behalf included.
+pub const CPU: &str = "cpu_s_per_million";
+/// Kicks for every 1,000 packets, by call or by submission.
+pub const KICKS: &str = "kicks_per_1000";
+/// Wakes for the fill ring for every 1,000 packets, by call or by submission.
+pub const WAKES: &str = "wakes_per_1000";
+/// Waits for every 1,000 packets.
+pub const WAITS: &str = "waits_per_1000";
+/// Submissions to an io_uring for every 1,000 packets.
+pub const SUBMISSIONS: &str = "submissions_per_1000";
+/// Polls that were armed, for every 1,000 packets.
+pub const POLLS: &str = "polls_per_1000";
+/// Packets sent a kick.
+pub const PER_KICK: &str = "packets_per_kick";
+/// Median of the round trips, in microseconds.
+pub const P50: &str = "p50_us";
+/// The 99th percentile of the round trips, in microseconds.
+pub const P99: &str = "p99_us";
+/// The 99.9th percentile of the round trips, in microseconds.
+pub const P999: &str = "p999_us";
+/// Nanoseconds a packet.
+pub const NS: &str = "ns_per_packet";
+
+/// The figures of one measurement.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    values: BTreeMap<String, f64>,
+    /// Percentile (0 to 100) and the time that so many round trips took at most, in microseconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<(f64, f64)>,
+}
+
+impl Figures {
+    /// The figures named here; one that is no finite number is left out.
+    #[must_use]
+    pub fn of<'n>(named: impl IntoIterator<Item = (&'n str, f64)>) -> Self {
+        let finite = named.into_iter().filter(|(_, value)| value.is_finite());
+        Self {
+            values: finite
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            curve: Vec::new(),
+        }
+    }
+
+    /// A figure by its name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.values.get(name).copied()
+    }
+
+    /// Reads what `xskit bench … --json` printed.
+    ///
+    /// # Errors
+    /// Where that is no JSON object with `packets` and `seconds`.
+    pub fn of_xskit(text: &str) -> anyhow::Result<Self> {
+        let report: Value = serde_json::from_str(text).context("what xskit bench printed")?;
+        let number = |path: &str| report.pointer(path).and_then(Value::as_f64);
+        let packets = number("/packets").context("no `packets` in what xskit bench printed")?;
+        let seconds = number("/seconds").context("no `seconds` in what xskit bench printed")?;
+        let per_thousand =
+            |count: Option<f64>| count.map_or(f64::NAN, |count| count * 1e3 / packets);
+        let both = |kind: &str| {
+            let calls = number(&format!("/calls/{kind}"))?;
+            Some(calls + number(&format!("/submissions/{kind}")).unwrap_or(0.0))
+        };
+        let us = |name: &str| number(name).map_or(f64::NAN, |ns| ns / 1e3);
+        let mut figures = Self::of([
+            (PPS, packets / seconds),
+            (CALLS, per_thousand(number("/syscalls"))),
+            (
+                CPU,
+                number("/cpu_seconds").map_or(f64::NAN, |cpu| cpu * 1e6 / packets),
+            ),
+            (KICKS, per_thousand(both("kicks"))),
+            (WAKES, per_thousand(both("wakes"))),
+            (WAITS, per_thousand(number("/calls/waits"))),
+            (SUBMISSIONS, per_thousand(submissions(&report))),
+            (POLLS, per_thousand(number("/submissions/polls"))),
+            (
+                PER_KICK,
+                both("kicks").map_or(f64::NAN, |kicks| packets / kicks),
+            ),
+            (P50, us("/p50_ns")),
+            (P99, us("/p99_ns")),
+            (P999, us("/p999_ns")),
+        ]);
+        figures.curve = curve(&report);
+        Ok(figures)
+    }
+
+    /// Of round trips, in nanoseconds.
+    ///
+    /// The curve is read off at the percentiles at which `xskit bench ping` gives it.
+    #[must_use]
+    pub fn of_round_trips(
+        mut times_ns: Vec<u64>,
+        seconds: f64,
+        cpu_seconds: f64,
+        calls: u64,
+    ) -> Self {
+        times_ns.sort_unstable();
+        let (Some(last), count) = (times_ns.len().checked_sub(1), times_ns.len() as f64) else {
+            return Self::default();
+        };
+        let at_us = |percentile: f64| {
+            let place = (percentile * count / 100.0).ceil() as usize;
+            times_ns[place.saturating_sub(1).min(last)] as f64 / 1e3
+        };
+        let mut figures = Self::of([
+            (PPS, count / seconds),
+            (CALLS, calls as f64 * 1e3 / count),
+            (CPU, cpu_seconds * 1e6 / count),
+            (P50, at_us(50.0)),
+            (P99, at_us(99.0)),
+            (P999, at_us(99.9)),
+        ]);
+        figures.curve = PERCENTILES
+            .map(|percentile| (percentile, at_us(percentile)))
+            .to_vec();
+        figures
+    }
+}
+
+/// Where the curve of round trips is read off.
+const PERCENTILES: [f64; 14] = [
+    1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0,
+];
+
+fn submissions(report: &Value) -> Option<f64> {
+    let kinds = report.get("submissions")?.as_object()?;
+    let counts = kinds.iter().filter(|(kind, _)| *kind != "setup");
+    Some(counts.filter_map(|(_, count)| count.as_f64()).sum())
+}
+
+fn curve(report: &Value) -> Vec<(f64, f64)> {
+    let points = report.get("percentiles_ns").and_then(Value::as_array);
+    let point = |point: &Value| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()? / 1e3));
+    points.into_iter().flatten().filter_map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_tx_is_taken_apart() {
+        let figures = Figures::of_xskit(
+            r#"{"bench":"tx","packets":2000000,"seconds":2.0,"syscalls":1000,"cpu_seconds":1.5,
+                "calls":{"kicks":100,"wakes":0,"waits":4,"enters":896},
+                "submissions":{"setup":7,"kicks":900,"wakes":0,"polls":2,"cancels":1}}"#,
+        )
+        .expect("a report");
+        let expected = [
+            (PPS, 1e6),
+            (CALLS, 0.5),
+            (CPU, 0.75),
+            (KICKS, 0.5),
+            (WAKES, 0.0),
+            (WAITS, 0.002),
+            (SUBMISSIONS, 0.4515),
+            (POLLS, 0.001),
+            (PER_KICK, 2000.0),
+        ];
+        for (name, value) in expected {
+            assert_eq!(figures.get(name), Some(value), "{name}");
+        }
+        assert_eq!(figures.get(P50), None);
+    }
+
+    #[test]
+    fn a_report_of_ping_has_times_and_a_curve() {
+        let figures = Figures::of_xskit(
+            r#"{"bench":"ping","packets":10,"seconds":1.0,"syscalls":20,"p50_ns":6500,"p99_ns":10000,
+                "p999_ns":82000,"max_ns":90000,"percentiles_ns":[[50.0,6500],[100.0,90000]]}"#,
+        )
+        .expect("a report");
+        assert_eq!(figures.get(P50), Some(6.5));
+        assert_eq!(figures.get(P999), Some(82.0));
+        assert_eq!(figures.get(CALLS), Some(2000.0));
+        assert_eq!(figures.get(KICKS), None);
+        assert_eq!(figures.curve, [(50.0, 6.5), (100.0, 90.0)]);
+    }
+
+    #[test]
+    fn no_packet_makes_no_figure_and_no_number_no_report() {
+        let figures =
+            Figures::of_xskit(r#"{"packets":0,"seconds":1.0,"syscalls":3}"#).expect("a report");
+        assert_eq!((figures.get(PPS), figures.get(CALLS)), (Some(0.0), None));
+        for text in ["", "[]", r#"{"packets":1}"#, r#"{"seconds":1}"#] {
+            assert!(Figures::of_xskit(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn percentiles_of_round_trips_are_times_that_were_measured() {
+        let times = (1..=1000).rev().map(|us| us * 1000).collect();
+        let figures = Figures::of_round_trips(times, 2.0, 0.5, 4000);
+        assert_eq!(figures.get(P50), Some(500.0));
+        assert_eq!(figures.get(P99), Some(990.0));
+        assert_eq!(figures.get(P999), Some(999.0));
+        assert_eq!(figures.get(PPS), Some(500.0));
+        assert_eq!(figures.get(CPU), Some(500.0));
+        assert_eq!(figures.get(CALLS), Some(4000.0));
+        assert_eq!(figures.curve.first(), Some(&(1.0, 10.0)));
+        assert_eq!(figures.curve.last(), Some(&(100.0, 1000.0)));
+        assert_eq!(
+            Figures::of_round_trips(Vec::new(), 1.0, 0.0, 0),
+            Figures::default()
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! The head-to-head of backends, wait modes and rivals: measured in turns, told in one report.
+//!
+//! `cargo xtask bench` runs it. Machines are noisy, so contestants of a group do the same job one
+//! after the other, round after round, and a figure that compares two is the median of the ratios
+//! of each round, with the range in which eight of ten lie.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`plan`] | which jobs there are, and who does them |
+//! | [`job`], [`variant`], [`rival`], [`udp`] | a job; who does it: ways of `xskit`, other people's programs, kernel sockets |
+//! | [`arena`], [`program`], [`core`] | two hosts and a wire; a program in one of them; on which processor |
+//! | [`sockets`] | many sockets served by one thread |
+//! | [`figures`], [`results`], [`criterion`], [`machine`] | what was measured, and where |
+//! | [`table`], [`plot`], [`goals`], [`questions`] | how it is shown |
+//! | [`answers`], [`page`] | the answers file with fresh tables; the page and the summary |
+
+pub mod answers;
+pub mod arena;
+pub mod core;
+pub mod criterion;
+pub mod figures;
+pub mod goals;
+pub mod job;
+pub mod machine;
+pub mod markdown;
+pub mod page;
+pub mod plan;
+pub mod plot;
+pub mod program;
+pub mod questions;
+pub mod results;
+pub mod rival;
+pub mod run;
+pub mod sockets;
+pub mod table;
+pub mod udp;
+pub mod variant;

@@ -1,0 +1,269 @@
+//! Which jobs there are, and who does them.
+
+use std::time::Duration;
+
+use crate::job::{Contestant, Job, Load, Task, Who};
+use crate::rival::Rival;
+use crate::udp::Waiting;
+use crate::variant::{BASELINE, Variant};
+
+/// The baseline once more, by which to see what chance alone makes of a ratio.
+/// Its name begins as no variant's does, so that it is never anybody's best.
+pub const CONTROL: &str = "(rustix block again)";
+
+/// Tasks at saturation, and what they are called in titles.
+pub const SATURATED: [(Task, &str); 3] = [
+    (Task::Tx, "sent"),
+    (Task::Rx, "received and dropped"),
+    (Task::Fwd, "sent back"),
+];
+
+/// Packets a second that come at a pace, for the waits.
+pub const RATES: [u32; 2] = [1_000, 50_000];
+
+/// Descriptors that a kick takes in copy mode, for the budgets.
+pub const BUDGETS: [u32; 3] = [32, 256, 2048];
+
+/// Every wait goes through the kernel at once.
+const NO_SPIN: &str = "--spin=0";
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Only what shows that everything works.
+    pub quick: bool,
+}
+
+impl Extent {
+    /// Bytes a packet.
+    #[must_use]
+    pub const fn sizes(self) -> &'static [usize] {
+        if self.quick { &[64] } else { &[64, 1400] }
+    }
+
+    /// Packets a turn.
+    #[must_use]
+    pub const fn batches(self) -> &'static [u32] {
+        if self.quick {
+            &[1, 64]
+        } else {
+            &[1, 4, 16, 64, 256]
+        }
+    }
+
+    const fn length(self, full_ms: u64) -> Duration {
+        Duration::from_millis(if self.quick { full_ms / 5 } else { full_ms })
+    }
+}
+
+/// All jobs, for the variants and rivals that are there.
+#[must_use]
+pub fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for (task, what) in SATURATED {
+        for len in extent.sizes() {
+            jobs.push(saturated(extent, task, what, *len, variants, rivals));
+        }
+    }
+    for (task, what) in [SATURATED[0], SATURATED[2]] {
+        for batch in extent.batches() {
+            jobs.push(Job {
+                id: format!("batch-{}-{batch}", task.word()),
+                title: format!("packets of 64 bytes {what}, {batch} a turn"),
+                batch: *batch,
+                length: extent.length(200),
+                contestants: variants.iter().copied().map(Contestant::xskit).collect(),
+                ..base(task, extent)
+            });
+        }
+    }
+    jobs.push(budgets(extent, variants));
+    jobs.extend(waits(extent, variants));
+    jobs.extend(pings(extent, variants));
+    jobs.extend(flags(extent));
+    jobs.retain(|job| !job.contestants.is_empty());
+    jobs
+}
+
+fn base(task: Task, extent: Extent) -> Job {
+    Job {
+        id: String::new(),
+        title: String::new(),
+        task,
+        len_bytes: 64,
+        batch: 64,
+        load: match task {
+            Task::Tx | Task::Ping => Load::Nothing,
+            Task::Rx | Task::Fwd => Load::Flood,
+        },
+        options: Vec::new(),
+        length: extent.length(500),
+        contestants: Vec::new(),
+    }
+}
+
+/// As many packets as go: every variant, a control, and every rival.
+fn saturated(
+    extent: Extent,
+    task: Task,
+    what: &str,
+    len_bytes: usize,
+    variants: &[Variant],
+    rivals: &[Rival],
+) -> Job {
+    let mut contestants: Vec<_> = variants.iter().copied().map(Contestant::xskit).collect();
+    if let Some(baseline) = Variant::named(BASELINE) {
+        contestants.push(Contestant::with(CONTROL, baseline, &[]));
+    }
+    let able = rivals.iter().filter(|rival| rival.does(task, len_bytes));
+    contestants.extend(able.copied().map(Contestant::rival));
+    Job {
+        id: format!("{}-{len_bytes}", task.word()),
+        title: format!("packets of {len_bytes} bytes {what}, as many as go"),
+        len_bytes,
+        contestants,
+        ..base(task, extent)
+    }
+}
+
+/// What a kick takes, with more packets a turn than one kick of the kernel's default takes.
+fn budgets(extent: Extent, variants: &[Variant]) -> Job {
+    let ways = [BASELINE, "uring block", "uring sqpoll"];
+    let there = ways.iter().filter_map(|name| Variant::named(name));
+    let there = there.filter(|variant| variants.contains(variant));
+    let contestants = there.flat_map(|variant| {
+        BUDGETS.map(|budget| {
+            let name = budget_name(variant.name, budget);
+            Contestant::with(&name, variant, &[&format!("--budget={budget}")])
+        })
+    });
+    Job {
+        id: "budget".to_owned(),
+        title: "packets of 64 bytes sent, 256 a turn, by descriptors a kick".to_owned(),
+        batch: 256,
+        contestants: contestants.collect(),
+        ..base(Task::Tx, extent)
+    }
+}
+
+/// The name of a variant with a budget.
+#[must_use]
+pub fn budget_name(variant: &str, budget: u32) -> String {
+    format!("{variant}, {budget}")
+}
+
+/// Each way to wait, where packets come seldom, often, and without a pause.
+fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
+    let loads = RATES.map(|rate| (Load::Paced(rate), format!("{rate} a second")));
+    let all = (Load::Flood, "as many as come".to_owned());
+    let job = |(load, what)| Job {
+        id: match load {
+            Load::Paced(rate) => format!("wait-{rate}"),
+            _ => "wait-flood".to_owned(),
+        },
+        title: format!("packets of 64 bytes received, {what}, each wait in the kernel at once"),
+        load,
+        options: vec![NO_SPIN.to_owned()],
+        length: extent.length(1000),
+        contestants: variants.iter().copied().map(Contestant::xskit).collect(),
+        ..base(Task::Rx, extent)
+    };
+    loads.into_iter().chain([all]).map(job).collect()
+}
+
+/// There and back: looking before they wait, and waiting at once.
+fn pings(extent: Extent, variants: &[Variant]) -> [Job; 2] {
+    let udp = [
+        ("kernel UDP, blocking", Waiting::Block),
+        ("kernel UDP, busy", Waiting::Busy),
+    ];
+    let job = |id: &str, how, options: &[&str]| {
+        let mut contestants: Vec<_> = variants.iter().copied().map(Contestant::xskit).collect();
+        contestants.extend(udp.map(|(name, waiting)| Contestant {
+            name: name.to_owned(),
+            who: Who::Udp(waiting),
+        }));
+        Job {
+            id: id.to_owned(),
+            title: format!("packets of 64 bytes there and back, one at a time, both ends {how}"),
+            options: options.iter().map(ToString::to_string).collect(),
+            length: extent.length(700),
+            contestants,
+            ..base(Task::Ping, extent)
+        }
+    };
+    [
+        job("ping", "looking 50,000 times before they wait", &[]),
+        job("ping-wait", "waiting in the kernel at once", &[NO_SPIN]),
+    ]
+}
+
+/// How often the flags ask for a wake-up, in native and in generic mode.
+fn flags(extent: Extent) -> Vec<Job> {
+    let Some(baseline) = Variant::named(BASELINE) else {
+        return Vec::new();
+    };
+    let mode = |mode: &str| Contestant::with(mode, baseline, &[&format!("--mode={mode}")]);
+    let job = |(task, what): (Task, &str)| Job {
+        id: format!("flags-{}", task.word()),
+        title: format!("packets of 64 bytes {what}, by the mode of the XDP program"),
+        length: extent.length(300),
+        contestants: vec![mode("native"), mode("generic")],
+        ..base(task, extent)
+    };
+    SATURATED.map(job).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{rival, variant};
+    use std::collections::BTreeSet;
+
+    fn all(quick: bool) -> Vec<Job> {
+        jobs(Extent { quick }, &variant::ALL, &rival::ALL)
+    }
+
+    #[test]
+    fn names_are_unique_so_that_results_can_be_found_by_them() {
+        for jobs in [all(false), all(true)] {
+            let ids: BTreeSet<_> = jobs.iter().map(|job| &job.id).collect();
+            assert_eq!(ids.len(), jobs.len());
+            for job in &jobs {
+                let names: BTreeSet<_> = job.contestants.iter().map(|one| &one.name).collect();
+                assert_eq!(names.len(), job.contestants.len(), "{}", job.id);
+            }
+        }
+    }
+
+    #[test]
+    fn rivals_are_asked_for_what_they_can_do() {
+        let names = |id: &str| {
+            let jobs = all(false);
+            let job = jobs.iter().find(|job| job.id == id).expect("a job");
+            let names = job.contestants.iter().map(|one| one.name.clone());
+            names.collect::<BTreeSet<_>>()
+        };
+        assert!(names("tx-64").contains("xdp-trafficgen"));
+        assert!(!names("tx-1400").contains("xdp-trafficgen"));
+        assert!(names("rx-1400").contains("xdpsock"));
+        assert!(names("ping").contains("kernel UDP, busy"));
+        assert!(!names("ping").contains("testpmd"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_left_out() {
+        let baseline = Variant::named(BASELINE).expect("the baseline");
+        let jobs = jobs(Extent { quick: true }, &[baseline], &[]);
+        let named = |job: &Job| {
+            job.contestants
+                .iter()
+                .all(|one| !one.name.contains("uring"))
+        };
+        assert!(jobs.iter().all(named));
+        assert!(
+            jobs.iter()
+                .any(|job| job.id == "budget" && job.contestants.len() == 3)
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! A program that runs in a host, on a processor, and is gone when this value is.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use xskit_net::{Host, WhenParentDies};
+
+use crate::core::{Cores, Place};
+
+/// How long a program may take to end after it was to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One that was started.
+pub struct Program {
+    name: String,
+    child: Child,
+    lines: Receiver<String>,
+    complaints: Option<JoinHandle<String>>,
+}
+
+impl Program {
+    /// Starts `words` in `host` at `place`. It dies with the calling thread.
+    ///
+    /// # Errors
+    /// Where it can't be started.
+    pub fn start(
+        words: &[String],
+        host: &Host,
+        cores: &Cores,
+        place: Place,
+    ) -> anyhow::Result<Self> {
+        let (name, arguments) = words.split_first().context("a command without a word")?;
+        let mut command = Command::new(name);
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        host.namespace
+            .enter_command(&mut command, WhenParentDies::Kill)?;
+        // A child begins where the thread is that starts it.
+        cores.go_to(place)?;
+        let spawned = command.spawn();
+        cores.go_to(Place::Anywhere)?;
+        let mut child = spawned.with_context(|| format!("starting {name}"))?;
+        let (told, lines) = channel();
+        let stdout = child.stdout.take().context("its stdout")?;
+        let stderr = child.stderr.take().context("its stderr")?;
+        thread::spawn(move || {
+            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            // Nobody listens any more where the measurement is over.
+            lines
+                .take_while(|line| told.send(line.clone()).is_ok())
+                .for_each(drop);
+        });
+        Ok(Self {
+            name: short_name(words),
+            child,
+            lines,
+            complaints: Some(thread::spawn(|| read_all(stderr))),
+        })
+    }
+
+    /// The next line that it prints; nothing once it has ended.
+    ///
+    /// # Errors
+    /// Where none comes for too long.
+    pub fn line(&self, patience: Duration) -> anyhow::Result<Option<String>> {
+        match self.lines.recv_timeout(patience) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => {
+                bail!("{} printed nothing for {patience:?}", self.name)
+            }
+        }
+    }
+
+    /// Processor time that it took so far, in seconds, the kernel's on its behalf included.
+    ///
+    /// # Errors
+    /// Where `/proc` doesn't say.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
+        let ticks = ticks(&stat).with_context(|| format!("{path} is not as expected"))?;
+        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    /// Whether it has not ended.
+    ///
+    /// # Errors
+    /// What `waitpid(2)` returned.
+    pub fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self
+            .child
+            .try_wait()
+            .context("waiting for a program")?
+            .is_none())
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    pub fn interrupt(&self) {
+        // That it is gone already is found out when it is waited for.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+    }
+
+    /// Waits until it ends by itself, within `length` and some patience, and takes what it printed.
+    ///
+    /// # Errors
+    /// Where it doesn't end, or ends with a code other than 0: what it said last on its error stream.
+    pub fn finish(mut self, length: Duration) -> anyhow::Result<String> {
+        let deadline = Instant::now() + length + PATIENCE;
+        let mut printed = String::new();
+        while let Some(line) = self.line(deadline.saturating_duration_since(Instant::now()))? {
+            printed.push_str(&line);
+            printed.push('\n');
+        }
+        while self.is_running()? {
+            ensure!(Instant::now() < deadline, "{} does not end", self.name);
+            thread::sleep(Duration::from_millis(1));
+        }
+        let status = self.child.wait().context("waiting for a program")?;
+        if !status.success() {
+            let said = self.complaint();
+            bail!("{} ({status}): {said}", self.name);
+        }
+        Ok(printed)
+    }
+
+    /// What it complained of on its error stream. For one that has ended, or is to.
+    pub fn complaint(&mut self) -> String {
+        let _ = self.child.kill();
+        let said = self.complaints.take().and_then(|reader| reader.join().ok());
+        complaint(&said.unwrap_or_default()).to_owned()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Both fail only when it has ended, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program's file name, and the first words that are no options.
+fn short_name(words: &[String]) -> String {
+    let name = words
+        .first()
+        .map_or("", |path| path.rsplit('/').next().unwrap_or(path));
+    let verbs = words
+        .iter()
+        .skip(1)
+        .take_while(|word| !word.starts_with('-'));
+    verbs.fold(name.to_owned(), |name, verb| name + " " + verb)
+}
+
+/// The first line that tells of an error, or else the last one.
+fn complaint(said: &str) -> &str {
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let of_error = |line: &&str| {
+        let line = line.to_lowercase();
+        ["error", "fail", "not compatible"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let first = lines.clone().find(of_error);
+    first
+        .or_else(|| lines.next_back())
+        .unwrap_or("it said nothing")
+}
+
+fn read_all(mut from: impl Read) -> String {
+    let mut bytes = Vec::new();
+    // What was read until an error is all there is to tell.
+    let _ = from.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// `utime` and `stime` of `/proc/PID/stat`, added: fields 14 and 15, counted past the name, which may hold anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let mut fields = after_name.split(' ').skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_the_first_line_that_tells_of_an_error() {
+        let said = "note: so it is\n\nerror: no option --wait\n\nFor more, try --help.\n";
+        assert_eq!(complaint(said), "error: no option --wait");
+        assert_eq!(complaint("one\ntwo\n\n"), "two");
+        assert_eq!(complaint("\n"), "it said nothing");
+    }
+
+    #[test]
+    fn processor_time_is_found_behind_any_name() {
+        let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20 0 1 0 5 6 7";
+        assert_eq!(ticks(stat), Some(42));
+        assert_eq!(ticks("7 (a) S 1 2"), None);
+        assert_eq!(ticks(""), None);
+    }
+}

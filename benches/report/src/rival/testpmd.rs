@@ -1,0 +1,85 @@
+//! DPDK's testpmd on its AF_XDP driver, `net_af_xdp`. It needs no huge pages here, and no PCI device.
+
+use super::{Rival, Wire, words};
+use crate::job::Task;
+
+/// With the driver's default: SO_PREFER_BUSY_POLL and a budget of 64 packets a call.
+pub(super) const BUSY: Rival = Rival {
+    name: "testpmd",
+    program: "dpdk-testpmd",
+    arguments: |task, wire| arguments(task, wire, ""),
+    rate,
+    wants_program_on_peer: false,
+};
+
+/// Without busy polling, which a veth gains nothing by.
+pub(super) const DIRECT: Rival = Rival {
+    name: "testpmd busy_budget=0",
+    arguments: |task, wire| arguments(task, wire, ",busy_budget=0"),
+    ..BUSY
+};
+
+fn arguments(task: Task, wire: Wire<'_>, options: &str) -> Option<Vec<String>> {
+    let mode = match task {
+        Task::Tx => "txonly",
+        Task::Rx => "rxonly",
+        Task::Fwd => "macswap",
+        Task::Ping => return None,
+    };
+    let mut all = words(&[
+        "--no-shconf",
+        "--no-huge",
+        "-m",
+        "256",
+        "--no-pci",
+        "--no-telemetry",
+    ]);
+    // The first is for its statistics, once a second; packets are the second's.
+    let [first, second] = wire.cores;
+    all.push(format!("--lcores=0@{first},1@{second}"));
+    all.push(format!(
+        "--vdev=net_af_xdp0,iface={}{options}",
+        wire.interface
+    ));
+    all.extend(words(&[
+        "--",
+        "--nb-cores=1",
+        "--stats-period=1",
+        "--total-num-mbufs=16384",
+        "--burst=64",
+        "--port-topology=loop",
+    ]));
+    all.push(format!("--forward-mode={mode}"));
+    all.push(format!("--txpkts={}", wire.len_bytes));
+    Some(all)
+}
+
+/// `  Tx-pps:       478543          Tx-bps:    245014032`
+fn rate(task: Task, line: &str) -> Option<f64> {
+    let name = if task == Task::Rx {
+        "Rx-pps:"
+    } else {
+        "Tx-pps:"
+    };
+    let (_, after) = line.trim().split_once(name)?;
+    after.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_tasks_direction() {
+        let sent = "  Tx-pps:       478543          Tx-bps:    245014032";
+        let received = "  Rx-pps:            7          Rx-bps:            0";
+        assert_eq!(rate(Task::Tx, sent), Some(478_543.0));
+        assert_eq!(rate(Task::Fwd, sent), Some(478_543.0));
+        assert_eq!(rate(Task::Rx, sent), None);
+        assert_eq!(rate(Task::Rx, received), Some(7.0));
+        assert_eq!(
+            rate(Task::Tx, "  TX-packets: 1905696    TX-errors: 0"),
+            None
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! A quick round from end to end: every job is done by `xskit`, and the report is written.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use xskit_net::{Capability, privilege};
+
+/// The `xskit` command beside the programs of this build, if it was built, as it is for the tests of the workspace.
+fn xskit() -> Option<PathBuf> {
+    let own = PathBuf::from(env!("CARGO_BIN_EXE_head_to_head"));
+    let path = own.with_file_name("xskit");
+    path.is_file().then_some(path)
+}
+
+#[test]
+fn a_quick_round_measures_every_job_and_writes_the_report() {
+    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
+    let test = "a_quick_round_measures_every_job_and_writes_the_report";
+    if !privilege::require(test, &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
+        return;
+    }
+    let Some(xskit) = xskit() else {
+        eprintln!("skipped: needs the xskit command, which `cargo build` makes (test {test})");
+        return;
+    };
+    let out = tempfile::tempdir().expect("a folder");
+    let answers = concat!(env!("CARGO_MANIFEST_DIR"), "/../ANSWERS.md");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_head_to_head"));
+    command.args(["--quick", "--no-rivals", "--answers", answers, "--xskit"]);
+    let run = command.arg(xskit).arg("--out").arg(out.path()).output();
+    let run = run.expect("it can be run");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}");
+
+    let read = |name: &str| fs::read_to_string(out.path().join(name)).expect("a file");
+    let results: Value = serde_json::from_str(&read("results.json")).expect("JSON");
+    let groups = results["groups"].as_array().expect("groups");
+    for id in [
+        "tx-64",
+        "rx-64",
+        "fwd-64",
+        "batch-fwd-1",
+        "wait-1000",
+        "ping",
+        "sockets-veth",
+    ] {
+        let group = groups.iter().find(|group| group["id"] == id);
+        let first = &group.unwrap_or_else(|| panic!("{id}: {said}"))["series"][0];
+        assert!(first["samples"][0].is_object(), "{id}: {first:#} {said}");
+    }
+    let (page, summary) = (read("index.html"), read("summary.md"));
+    assert!(
+        page.contains("<svg") && page.contains("A quick round"),
+        "{page}"
+    );
+    for part in [
+        "## Goals",
+        "### rx",
+        "| rustix block |",
+        "# The open questions",
+    ] {
+        assert!(summary.contains(part), "{part} in {summary}");
+    }
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let cases: [(&[&str], &str); 4] = [
+        (&[], "--out is missing"),
+        (
+            &["--out", "x", "--answers", "y"],
+            "one of --xskit and --from",
+        ),
+        (
+            &["--out", "x", "--answers", "y", "--quick", "--update"],
+            "answer nothing",
+        ),
+        (
+            &["--out", "x", "--answers", "y", "--from", "/no/such/file"],
+            "/no/such/file",
+        ),
+    ];
+    for (words, expected) in cases {
+        let run = Command::new(env!("CARGO_BIN_EXE_head_to_head"))
+            .args(words)
+            .output();
+        let run = run.expect("it can be run");
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(
+            !run.status.success() && said.contains(expected),
+            "{words:?}: {said}"
+        );
+    }
+}
