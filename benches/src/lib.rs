@@ -10,6 +10,8 @@
 //!
 //! The package in `rivals/` has the rings side by side with libxdp's, in time and in instructions.
 //!
+//! The one in `report/` measures backends, ways to wait and other people's programs in turns.
+//!
 //! Modules: [`descriptors`] divides time by descriptors; [`shared_ring`] is a ring's memory, and
 //! [`ring_view`] a look at it;
 //! [`peer`] plays the kernel on all four rings, [`loopback`] is a backend made of it;

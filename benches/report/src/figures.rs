@@ -84,14 +84,14 @@ impl Figures {
                 CPU,
                 number("/cpu_seconds").map_or(f64::NAN, |cpu| cpu * 1e6 / packets),
             ),
-            (KICKS, per_thousand(both("kicks"))),
-            (WAKES, per_thousand(both("wakes"))),
-            (WAITS, per_thousand(number("/calls/waits"))),
+            (KICKS, per_thousand(both("kick"))),
+            (WAKES, per_thousand(both("wake"))),
+            (WAITS, per_thousand(number("/calls/wait"))),
             (SUBMISSIONS, per_thousand(submissions(&report))),
-            (POLLS, per_thousand(number("/submissions/polls"))),
+            (POLLS, per_thousand(number("/submissions/poll"))),
             (
                 PER_KICK,
-                both("kicks").map_or(f64::NAN, |kicks| packets / kicks),
+                both("kick").map_or(f64::NAN, |kicks| packets / kicks),
             ),
             (P50, us("/p50_ns")),
             (P99, us("/p99_ns")),
@@ -141,7 +141,7 @@ const PERCENTILES: [f64; 14] = [
 
 fn submissions(report: &Value) -> Option<f64> {
     let kinds = report.get("submissions")?.as_object()?;
-    let counts = kinds.iter().filter(|(kind, _)| *kind != "setup");
+    let counts = kinds.iter().filter(|(kind, _)| *kind != "set-up");
     Some(counts.filter_map(|(_, count)| count.as_f64()).sum())
 }
 
@@ -159,8 +159,8 @@ mod tests {
     fn a_report_of_tx_is_taken_apart() {
         let figures = Figures::of_xskit(
             r#"{"bench":"tx","packets":2000000,"seconds":2.0,"syscalls":1000,"cpu_seconds":1.5,
-                "calls":{"kicks":100,"wakes":0,"waits":4,"enters":896},
-                "submissions":{"setup":7,"kicks":900,"wakes":0,"polls":2,"cancels":1}}"#,
+                "calls":{"set-up":20,"kick":100,"wake":0,"wait":4,"enter":896},
+                "submissions":{"set-up":7,"kick":900,"wake":0,"poll":2,"cancel":1}}"#,
         )
         .expect("a report");
         let expected = [

@@ -51,7 +51,9 @@ pub fn goals(results: &Results) -> Vec<Goal> {
         goals.extend([(P50, "p50"), (P99, "p99")].map(|it| round_trips(results, it, udp)));
     }
     goals.push(calls(results));
-    goals.extend(["sockets-memory", "sockets-veth"].map(|id| sockets(results, id)));
+    goals.extend(
+        ["sockets-memory", "sockets-rustix", "sockets-uring"].map(|id| sockets(results, id)),
+    );
     goals
 }
 

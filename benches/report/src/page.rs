@@ -47,7 +47,8 @@ fn text(results: &Results, command: &str, answers: &str, with_plots: bool) -> St
     page.section("Many sockets on one thread", &questions::sockets(results));
     page.paragraph(
         "Each socket has a UMEM of its own. Over rings in memory a packet is sent, received again, and its frame \
-         recycled, and the other side moves descriptors only; over a veth it is sent by the kernel.",
+         recycled, and the other side moves descriptors only; over a veth it is sent by the kernel, and the kicks of all sockets \
+         are submitted at once.",
     );
     criterion(&mut page, results);
     commands(&mut page, results);

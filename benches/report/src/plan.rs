@@ -24,6 +24,9 @@ pub const RATES: [u32; 2] = [1_000, 50_000];
 /// Descriptors that a kick takes in copy mode, for the budgets.
 pub const BUDGETS: [u32; 3] = [32, 256, 2048];
 
+/// The baseline as it is by default: it looks for a while before it waits.
+pub const LOOKING: &str = "rustix block, looking before";
+
 /// Every wait goes through the kernel at once.
 const NO_SPIN: &str = "--spin=0";
 
@@ -156,6 +159,9 @@ pub fn budget_name(variant: &str, budget: u32) -> String {
 fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
     let loads = RATES.map(|rate| (Load::Paced(rate), format!("{rate} a second")));
     let all = (Load::Flood, "as many as come".to_owned());
+    let at_once = |variant: &Variant| Contestant::with(variant.name, *variant, &[NO_SPIN]);
+    let mut contestants: Vec<_> = variants.iter().map(at_once).collect();
+    contestants.extend(Variant::named(BASELINE).map(|it| Contestant::with(LOOKING, it, &[])));
     let job = |(load, what)| Job {
         id: match load {
             Load::Paced(rate) => format!("wait-{rate}"),
@@ -163,9 +169,8 @@ fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
         },
         title: format!("packets of 64 bytes received, {what}, each wait in the kernel at once"),
         load,
-        options: vec![NO_SPIN.to_owned()],
         length: extent.length(1000),
-        contestants: variants.iter().copied().map(Contestant::xskit).collect(),
+        contestants: contestants.clone(),
         ..base(Task::Rx, extent)
     };
     loads.into_iter().chain([all]).map(job).collect()

@@ -259,7 +259,8 @@ pub fn sockets(results: &Results) -> String {
     let mut table = Table::new(&["over", "sockets", "ns a packet", "to one socket"]);
     for (id, over) in [
         ("sockets-memory", "rings in memory"),
-        ("sockets-veth", "queues of a veth, sending"),
+        ("sockets-rustix", "queues of a veth, sending, rustix"),
+        ("sockets-uring", "queues of a veth, sending, uring"),
     ] {
         let Some(group) = results.group(id) else {
             continue;

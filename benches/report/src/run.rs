@@ -1,9 +1,12 @@
 //! The rounds of a run: as many as there is time for.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, ensure};
+use xskit_rustix::RustixBackend;
+use xskit_uring::{UringBackend, UringConfig};
 
 use crate::arena::Arena;
 use crate::criterion;
@@ -189,7 +192,7 @@ fn add(
 
 /// The jobs of [`sockets`], which run in this process.
 struct Many {
-    groups: [Group; 2],
+    groups: [Group; 3],
 }
 
 impl Many {
@@ -213,8 +216,13 @@ impl Many {
                     "xskit_report::sockets::in_memory",
                 ),
                 group(
-                    "sockets-veth",
-                    "sockets served by one thread, sending over as many queues of a veth pair",
+                    "sockets-rustix",
+                    "sockets served by one thread, sending over as many queues of a veth pair, by rustix",
+                    "xskit_report::sockets::over_veth",
+                ),
+                group(
+                    "sockets-uring",
+                    "sockets served by one thread, sending over as many queues of a veth pair, by uring",
                     "xskit_report::sockets::over_veth",
                 ),
             ],
@@ -223,7 +231,11 @@ impl Many {
 
     fn round(&mut self, quick: bool, notes: &mut Vec<String>) {
         let length = Duration::from_millis(if quick { 20 } else { 150 });
-        let outcomes = [sockets::in_memory(length), sockets::over_veth(length)];
+        let outcomes = [
+            sockets::in_memory(length),
+            sockets::over_veth(|| Ok::<_, Infallible>(RustixBackend::new()), length),
+            sockets::over_veth(|| UringBackend::new(UringConfig::default()), length),
+        ];
         for (group, outcome) in self.groups.iter_mut().zip(outcomes) {
             match outcome {
                 Ok(all) => {
@@ -236,7 +248,7 @@ impl Many {
         }
     }
 
-    fn into_groups(self) -> [Group; 2] {
+    fn into_groups(self) -> [Group; 3] {
         self.groups
     }
 }

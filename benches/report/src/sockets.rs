@@ -7,9 +7,9 @@ use anyhow::Context;
 use xskit_benches::loopback::Loopback;
 use xskit_benches::{round_trip, turns, veth};
 use xskit_core::umem::{FrameStore, Umem};
-use xskit_core::{Errno, Socket, SocketConfig};
+use xskit_core::{Backend, Errno, Socket, SocketConfig};
 use xskit_net::{HostPair, HostPairConfig};
-use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_rustix::MmapMemory;
 
 use crate::figures::{Figures, NS};
 
@@ -17,9 +17,6 @@ use crate::figures::{Figures, NS};
 pub const COUNTS: [usize; 4] = [1, 4, 16, 64];
 
 const MOST: usize = COUNTS[COUNTS.len() - 1];
-
-/// Turns between two looks at the clock; each serves every socket in turn, so counts differ in nothing but that.
-const TURNS: usize = MOST;
 
 type Store = FrameStore<{ round_trip::FRAMES }>;
 
@@ -37,53 +34,95 @@ pub fn in_memory(length: Duration) -> anyhow::Result<Vec<Figures>> {
         .zip(&umems)
         .map(|(backend, umem)| round_trip::socket(backend, umem));
     let mut served: Vec<_> = umems.iter().zip(sockets).collect();
-    Ok(COUNTS
+    COUNTS
         .map(|count| {
-            cost(length, &mut served[..count], |(umem, socket)| {
-                black_box(round_trip::socket_turn(umem, socket, turns::BATCH));
+            let served = &mut served[..count];
+            cost(length, count, || {
+                for (umem, socket) in served.iter_mut() {
+                    black_box(round_trip::socket_turn(umem, socket, turns::BATCH));
+                }
+                Ok(())
             })
         })
-        .to_vec())
+        .into_iter()
+        .collect()
 }
 
-/// The same over as many queues of a veth pair, with real sockets that only send.
+/// The same over as many queues of a veth pair, with real sockets that only send: each is asked for its kicks in turn,
+/// and then they are submitted, once for all.
 ///
 /// # Errors
-/// Where hosts or sockets can't be made.
-pub fn over_veth(length: Duration) -> anyhow::Result<Vec<Figures>> {
+/// Where hosts, the backend or sockets can't be made.
+pub fn over_veth<B, E>(
+    make: impl FnOnce() -> Result<B, E> + Send,
+    length: Duration,
+) -> anyhow::Result<Vec<Figures>>
+where
+    B: Backend,
+    E: std::error::Error + Send + Sync + 'static,
+{
     let pair = HostPair::new(HostPairConfig {
         queues: MOST as u32,
         ..HostPairConfig::default()
     })?;
     pair.first.run(|| {
-        let backend = RustixBackend::new();
+        let backend = make()?;
         let mut stores = stores();
         let umems = umems(&mut stores)?;
-        let headers = veth::headers_to_nobody(&pair.first, &pair.second);
-        let mut served = Vec::new();
-        for (queue, umem) in (0..).zip(&umems) {
-            veth::write_all(umem, &headers);
-            let config = SocketConfig {
-                fill_frames: Some(0),
-                fill: round_trip::RING_SIZE,
-                completion: round_trip::RING_SIZE,
-                rx: round_trip::RING_SIZE,
-                tx: round_trip::RING_SIZE,
-                ..SocketConfig::new(pair.first.link.index, queue)
-            };
-            let opened: Result<Socket<'_, _>, _> = Socket::open(&backend, umem, &config);
-            served.push((
-                umem,
-                opened.with_context(|| format!("a socket on queue {queue}"))?,
-            ));
-        }
-        let all = COUNTS.map(|count| {
-            cost(length, &mut served[..count], |(umem, socket)| {
-                turns::send(umem, socket)
+        let mut sockets = open(&backend, &umems, &pair)?;
+        COUNTS
+            .map(|count| {
+                let mut served: Vec<_> = umems.iter().zip(&mut sockets).take(count).collect();
+                cost(length, count, || send_all(&backend, &mut served))
             })
-        });
-        Ok(all.to_vec())
+            .into_iter()
+            .collect()
     })?
+}
+
+/// A socket for each UMEM, on a queue of its own, with the packet written into every frame.
+fn open<'u, B: Backend>(
+    backend: &'u B,
+    umems: &'u [Umem<'u, MmapMemory>],
+    pair: &HostPair,
+) -> anyhow::Result<Vec<Socket<'u, B>>> {
+    let headers = veth::headers_to_nobody(&pair.first, &pair.second);
+    let mut sockets = Vec::new();
+    for (queue, umem) in (0..).zip(umems) {
+        veth::write_all(umem, &headers);
+        let config = SocketConfig {
+            fill_frames: Some(0),
+            fill: round_trip::RING_SIZE,
+            completion: round_trip::RING_SIZE,
+            rx: round_trip::RING_SIZE,
+            tx: round_trip::RING_SIZE,
+            ..SocketConfig::new(pair.first.link.index, queue)
+        };
+        let opened = Socket::open(backend, umem, &config);
+        sockets.push(opened.with_context(|| format!("a socket on queue {queue}"))?);
+    }
+    Ok(sockets)
+}
+
+/// A batch by each socket, and one submission.
+fn send_all<'u, B: Backend>(
+    backend: &B,
+    served: &mut [(&'u Umem<'u, MmapMemory>, &mut Socket<'u, B>)],
+) -> Result<(), Errno> {
+    for (umem, socket) in served.iter_mut() {
+        let (_, mut transmitter) = socket.halves();
+        for _ in 0..transmitter.room(turns::BATCH) {
+            let Some(mut frame) = umem.alloc() else { break };
+            // Both fit: frames are longer, and room was asked for.
+            if frame.set_range(0..veth::PACKET_LEN).is_err() || transmitter.send(frame).is_err() {
+                break;
+            }
+        }
+        socket.request()?;
+    }
+    backend.submit()?;
+    served.iter_mut().for_each(|(_, socket)| socket.recycle());
+    Ok(())
 }
 
 fn stores() -> Vec<Store> {
@@ -94,22 +133,28 @@ fn umems(stores: &mut [Store]) -> Result<Vec<Umem<'_, MmapMemory>>, Errno> {
     stores.iter_mut().map(round_trip::umem).collect()
 }
 
-/// Serves all in turn, a batch each, for a while.
-fn cost<S>(length: Duration, served: &mut [S], mut turn: impl FnMut(&mut S)) -> Figures {
-    let mut serve = |turns: usize| {
-        for at in 0..turns {
-            let count = served.len();
-            turn(&mut served[at % count]);
-        }
-    };
-    serve(TURNS);
-    let (started, mut turns) = (Instant::now(), 0);
+/// Serves all, a batch each, for a while.
+fn cost(
+    length: Duration,
+    count: usize,
+    mut serve: impl FnMut() -> Result<(), Errno>,
+) -> anyhow::Result<Figures> {
+    // As many batches between two looks at the clock, whatever the count.
+    let rounds = MOST / count;
+    let mut batches = 0;
+    serve()?;
+    let started = Instant::now();
     while started.elapsed() < length {
-        serve(TURNS);
-        turns += TURNS;
+        for _ in 0..rounds {
+            serve()?;
+        }
+        batches += rounds * count;
     }
-    let packets = turns as f64 * f64::from(turns::BATCH);
-    Figures::of([(NS, started.elapsed().as_nanos() as f64 / packets)])
+    let packets = batches as f64 * f64::from(turns::BATCH);
+    Ok(Figures::of([(
+        NS,
+        started.elapsed().as_nanos() as f64 / packets,
+    )]))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub struct Variant {
 
 /// All of them; those that the program at hand doesn't know are left out of a run.
 pub const ALL: [Variant; 8] = [
-    Variant::new("rustix block", &["--backend=rustix"]),
+    Variant::new("rustix block", &["--backend=rustix", "--wait=block"]),
     Variant::new("rustix busy", &["--backend=rustix", "--wait=busy"]),
     Variant::new("uring block", &["--backend=uring", "--wait=block"]),
     Variant::new("uring poll", &["--backend=uring", "--wait=poll"]),
