@@ -12,10 +12,11 @@
 //! | [`sockets`] | many sockets served by one thread |
 //! | [`figures`], [`results`], [`criterion`], [`machine`] | what was measured, and where |
 //! | [`table`], [`plot`], [`goals`], [`questions`] | how it is shown |
-//! | [`answers`], [`page`] | the answers file with fresh tables; the page and the summary |
+//! | [`answers`], [`claims`], [`page`] | the answers file with fresh tables, and what it claims; the page and the summary |
 
 pub mod answers;
 pub mod arena;
+pub mod claims;
 pub mod core;
 pub mod criterion;
 pub mod figures;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use xskit_net::{Capability, privilege};
 use xskit_report::run::{self, Order};
-use xskit_report::{answers, page, questions};
+use xskit_report::{answers, claims, page, questions};
 
 const USAGE: &str = "\
 Usage: head_to_head --out FOLDER --answers FILE (--xskit PATH | --from FILE) [OPTIONS]
@@ -119,6 +119,11 @@ fn report(options: &Options) -> anyhow::Result<()> {
         .with_context(|| format!("reading {}", options.answers.display()))?;
     let fresh = answers::with_tables(&file, |name| questions::table(&results, name))
         .with_context(|| options.answers.display().to_string())?;
+    let claims = claims::claims(&file).with_context(|| options.answers.display().to_string())?;
+    let failed = claims
+        .iter()
+        .filter(|claim| claim.holds(&results) == Some(false))
+        .count();
     fs::create_dir_all(&options.out)
         .with_context(|| format!("making {}", options.out.display()))?;
     write(
@@ -127,14 +132,20 @@ fn report(options: &Options) -> anyhow::Result<()> {
     )?;
     write(
         &options.out.join("index.html"),
-        &page::html(&results, &options.command, &fresh),
+        &page::html(&results, &options.command, &fresh, &claims),
     )?;
     write(
         &options.out.join("summary.md"),
-        &page::summary(&results, &options.command, &fresh),
+        &page::summary(&results, &options.command, &fresh, &claims),
     )?;
     if options.update {
         write(&options.answers, &fresh)?;
+    }
+    if failed > 0 && !results.quick {
+        eprintln!(
+            "note: {failed} of {} claims in the answers do not hold in this run; the report's end lists them",
+            claims.len()
+        );
     }
     println!("{}", options.out.join("index.html").display());
     Ok(())

@@ -2,14 +2,16 @@
 
 use std::fmt::Write;
 
+use crate::claims::{self, Claim};
 use crate::figures::{CALLS, CPU, P50, PPS};
 use crate::goals;
 use crate::markdown;
 use crate::plan::{CONTROL, SATURATED};
-use crate::plot::{BarPlot, Line, LinePlot, Tick};
+use crate::plot::{Bar, BarPlot, Line, LinePlot, Tick};
 use crate::questions::{self, PING_COLUMNS, RATE_COLUMNS};
 use crate::results::{Group, Results, Series};
 use crate::table::{Table, cell};
+use crate::{rival, variant};
 
 /// What turns a page of text into one that is read with pleasure; nothing is fetched.
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;\
@@ -20,8 +22,8 @@ svg{max-width:100%;height:auto}code{background:#f4f4f4;padding:0 .2em;font-size:
 
 /// The page, complete in itself. `answers` is the answers file with fresh tables.
 #[must_use]
-pub fn html(results: &Results, command: &str, answers: &str) -> String {
-    let body = markdown::html(&text(results, command, answers, true));
+pub fn html(results: &Results, command: &str, answers: &str, claims: &[Claim]) -> String {
+    let body = markdown::html(&text(results, command, (answers, claims), true));
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>xskit: the head-to-head</title>\n\
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\n<body>\n{body}</body>\n</html>\n"
@@ -30,11 +32,16 @@ pub fn html(results: &Results, command: &str, answers: &str) -> String {
 
 /// The same without plots, as Markdown.
 #[must_use]
-pub fn summary(results: &Results, command: &str, answers: &str) -> String {
-    text(results, command, answers, false)
+pub fn summary(results: &Results, command: &str, answers: &str, claims: &[Claim]) -> String {
+    text(results, command, (answers, claims), false)
 }
 
-fn text(results: &Results, command: &str, answers: &str, with_plots: bool) -> String {
+fn text(
+    results: &Results,
+    command: &str,
+    (answers, claims): (&str, &[Claim]),
+    with_plots: bool,
+) -> String {
     let mut page = Page {
         text: String::new(),
         with_plots,
@@ -54,6 +61,10 @@ fn text(results: &Results, command: &str, answers: &str, with_plots: bool) -> St
     commands(&mut page, results);
     page.text.push_str("\n# The open questions\n\n");
     page.text.push_str(&without_title(answers));
+    if !claims.is_empty() {
+        page.paragraph("## What these paragraphs claim, and what this run measured");
+        page.paragraph(&claims::table(claims, results));
+    }
     page.text
 }
 
@@ -154,12 +165,26 @@ fn saturation(page: &mut Page, results: &Results) {
 
 fn bars(group: &Group, figure: &str, title: &str) -> String {
     let shown = group.series.iter().filter(|series| series.name != CONTROL);
-    let bar = |series: &Series| Some((series.name.clone(), series.spread(figure)?.median));
+    let bar = |series: &Series| {
+        Some(Bar {
+            name: series.name.clone(),
+            length: series.spread(figure)?.median,
+            colour: colour(&series.name),
+        })
+    };
     BarPlot {
         title: title.to_owned(),
         bars: shown.filter_map(bar).collect(),
     }
     .svg()
+}
+
+/// The same in every plot: by the order of variants and, behind them, of rivals or of kernel sockets.
+fn colour(name: &str) -> usize {
+    let of_variant = variant::ALL.iter().position(|variant| variant.name == name);
+    let of_rival = rival::ALL.iter().position(|rival| rival.name == name);
+    let of_other = of_rival.unwrap_or(usize::from(name.ends_with("busy")));
+    of_variant.unwrap_or(variant::ALL.len() + of_other)
 }
 
 /// Throughput by the number of packets a turn.
@@ -191,6 +216,7 @@ fn batch_plot(task: &str, groups: &[(u32, &Group)]) -> String {
             })
             .collect(),
         is_dashed: series.name.starts_with("uring"),
+        colour: colour(&series.name),
     };
     let ticks = groups.iter().map(|(batch, _)| Tick {
         at: place(*batch),
@@ -254,6 +280,7 @@ fn latency_plot(group: &Group) -> String {
             .map(|(percentile, us)| (place(percentile), us))
             .collect(),
         is_dashed: series.name.starts_with("uring"),
+        colour: colour(&series.name),
     };
     let ticks = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99].map(|percentile| Tick {
         at: place(percentile).abs(),
@@ -340,8 +367,8 @@ mod tests {
         ]);
         results.notes.push("xdpsock is not installed".to_owned());
         let (page, summary) = (
-            html(&results, "the command", "# T\n\n## 1. Why?\n"),
-            summary(&results, "the command", ""),
+            html(&results, "the command", "# T\n\n## 1. Why?\n", &[]),
+            summary(&results, "the command", "", &[]),
         );
         for part in [
             "the command",

@@ -34,6 +34,8 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
     /// Dashed rather than drawn through.
     pub is_dashed: bool,
+    /// Which colour: a number that is the same for the same thing.
+    pub colour: usize,
 }
 
 /// Lines over two axes.
@@ -129,7 +131,7 @@ impl LinePlot {
 
 /// A line and its entry in the legend.
 fn draw(svg: &mut String, at: usize, line: &Line, points: &[(f64, f64)]) {
-    let colour = COLOURS[at % COLOURS.len()];
+    let colour = COLOURS[line.colour % COLOURS.len()];
     let dashes = if line.is_dashed {
         " stroke-dasharray=\"7 4\""
     } else {
@@ -164,15 +166,26 @@ fn draw(svg: &mut String, at: usize, line: &Line, points: &[(f64, f64)]) {
 pub struct BarPlot {
     /// What they show, with its unit.
     pub title: String,
-    /// Their names and lengths.
-    pub bars: Vec<(String, f64)>,
+    /// The bars, from above.
+    pub bars: Vec<Bar>,
+}
+
+/// One bar.
+#[derive(Clone, Debug)]
+pub struct Bar {
+    /// What stands before it.
+    pub name: String,
+    /// How long it is, in the title's unit.
+    pub length: f64,
+    /// Which colour, as for a [`Line`].
+    pub colour: usize,
 }
 
 impl BarPlot {
     /// The plot; nothing where there is no bar.
     #[must_use]
     pub fn svg(&self) -> String {
-        let longest = self.bars.iter().map(|bar| bar.1).fold(0.0, f64::max);
+        let longest = self.bars.iter().map(|bar| bar.length).fold(0.0, f64::max);
         if self.bars.is_empty() {
             return String::new();
         }
@@ -182,20 +195,20 @@ impl BarPlot {
         };
         let height = 44.0 + (BAR_HEIGHT + 6.0) * self.bars.len() as f64;
         let mut svg = begin(WIDTH * 0.8, height, &self.title);
-        for (at, (name, length)) in self.bars.iter().enumerate() {
+        for (at, bar) in self.bars.iter().enumerate() {
             let y = 38.0 + (BAR_HEIGHT + 6.0) * at as f64;
-            let width = (axis.at(*length) - BAR_NAMES).max(1.0);
-            let colour = COLOURS[at % COLOURS.len()];
+            let width = (axis.at(bar.length) - BAR_NAMES).max(1.0);
+            let colour = COLOURS[bar.colour % COLOURS.len()];
             let _ = write!(
                 svg,
                 "<rect x=\"{BAR_NAMES}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{BAR_HEIGHT}\" fill=\"{colour}\"/>"
             );
-            text(&mut svg, (BAR_NAMES - 8.0, y + 13.0), "end", name);
+            text(&mut svg, (BAR_NAMES - 8.0, y + 13.0), "end", &bar.name);
             text(
                 &mut svg,
                 (BAR_NAMES + width + 6.0, y + 13.0),
                 "start",
-                &short(*length),
+                &short(bar.length),
             );
         }
         svg.push_str("</svg>\n");
@@ -351,6 +364,7 @@ mod tests {
                 name: "one & only".to_owned(),
                 points: vec![(0.0, 0.0), (1.0, 5.0)],
                 is_dashed: true,
+                colour: 0,
             }],
         };
         let svg = plot.svg();
@@ -370,11 +384,14 @@ mod tests {
 
     #[test]
     fn bars_are_as_long_as_their_figures() {
-        let bars = vec![
-            ("full".to_owned(), 20.0),
-            ("half".to_owned(), 10.0),
-            ("none".to_owned(), 0.0),
-        ];
+        let bar = |(name, length): (&str, f64)| Bar {
+            name: name.to_owned(),
+            length,
+            colour: 3,
+        };
+        let bars = [("full", 20.0), ("half", 10.0), ("none", 0.0)]
+            .map(bar)
+            .to_vec();
         let svg = BarPlot {
             title: "calls".to_owned(),
             bars,

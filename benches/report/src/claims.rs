@@ -1,0 +1,186 @@
+//! What the paragraphs of the answers file claim, in a form that a run can be held against.
+//!
+//! ```text
+//! <!-- claim: group | figure | contestant | divided by contestant | < 1.1 -->
+//! ```
+//!
+//! With an empty fourth field the figure itself is meant. What is compared is the median.
+
+use anyhow::{Context, bail};
+use xskit_rivals::spread::Spread;
+
+use crate::results::Results;
+use crate::table::{Table, cell};
+
+const BEGIN: &str = "<!-- claim: ";
+const END: &str = " -->";
+
+/// One claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    group: String,
+    figure: String,
+    of: String,
+    to: Option<String>,
+    /// Whether it is to be less than the bound, or more.
+    is_less: bool,
+    bound: f64,
+}
+
+impl Claim {
+    /// What was measured; nothing where something of it wasn't.
+    #[must_use]
+    pub fn measured(&self, results: &Results) -> Option<Spread> {
+        let group = results.group(&self.group)?;
+        match &self.to {
+            Some(to) => group.ratio(&self.of, to, &self.figure),
+            None => group.series(&self.of)?.spread(&self.figure),
+        }
+    }
+
+    /// Whether the run bears it out; nothing where it wasn't measured.
+    #[must_use]
+    pub fn holds(&self, results: &Results) -> Option<bool> {
+        let median = self.measured(results)?.median;
+        Some(if self.is_less {
+            median < self.bound
+        } else {
+            median > self.bound
+        })
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let fields: Vec<_> = text.split('|').map(str::trim).collect();
+        let [group, figure, of, to, bound] = fields.as_slice() else {
+            bail!(
+                "a claim has five fields, and this has {}: {text}",
+                fields.len()
+            );
+        };
+        let (sign, number) = bound
+            .split_once(' ')
+            .with_context(|| format!("no bound in {text}"))?;
+        let is_less = match sign {
+            "<" => true,
+            ">" => false,
+            _ => bail!("a bound is `< N` or `> N`: {text}"),
+        };
+        Ok(Self {
+            group: (*group).to_owned(),
+            figure: (*figure).to_owned(),
+            of: (*of).to_owned(),
+            to: (!to.is_empty()).then(|| (*to).to_owned()),
+            is_less,
+            bound: number
+                .parse()
+                .with_context(|| format!("no number in {text}"))?,
+        })
+    }
+
+    fn words(&self) -> String {
+        let to = self
+            .to
+            .as_ref()
+            .map_or_else(String::new, |to| format!(" to {to}"));
+        format!("`{}`: {} of {}{to}", self.group, self.figure, self.of)
+    }
+}
+
+/// All claims of the answers file, in order.
+///
+/// # Errors
+/// Says which one can't be read.
+pub fn claims(answers: &str) -> anyhow::Result<Vec<Claim>> {
+    let lines = answers
+        .lines()
+        .filter_map(|line| line.strip_prefix(BEGIN)?.strip_suffix(END));
+    lines.map(Claim::parse).collect()
+}
+
+/// Each claim beside what was measured, as Markdown.
+#[must_use]
+pub fn table(claims: &[Claim], results: &Results) -> String {
+    let mut table = Table::new(&["claim", "claimed", "measured", "holds"]);
+    for claim in claims {
+        let sign = if claim.is_less { "under" } else { "over" };
+        let holds = match claim.holds(results) {
+            Some(true) => "yes",
+            Some(false) => "**no**",
+            None => "not measured",
+        };
+        table.row([
+            claim.words(),
+            format!("{sign} {}", claim.bound),
+            cell(claim.measured(results)),
+            holds.to_owned(),
+        ]);
+    }
+    if table.is_empty() {
+        String::new()
+    } else {
+        table.markdown()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::tests::{group, results, series};
+
+    fn one(text: &str) -> Claim {
+        claims(&format!("Text.\n<!-- claim: {text} -->\n"))
+            .expect("a claim")
+            .remove(0)
+    }
+
+    #[test]
+    fn a_claim_is_held_against_the_median() {
+        let results = results(vec![group(
+            "tx-64",
+            vec![series("a", &[1.0, 3.0]), series("b, c", &[2.0, 2.0])],
+        )]);
+        let cases = [
+            ("tx-64 | pps | a | b, c | < 1.1", Some(true)),
+            ("tx-64 | pps | a | b, c | > 1.0", Some(false)),
+            ("tx-64 | pps | b, c | | > 1.9", Some(true)),
+            ("tx-64 | pps | nobody | a | > 1", None),
+            ("rx-64 | pps | a | b, c | > 1", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(one(text).holds(&results), expected, "{text}");
+        }
+        let made = table(&[one("tx-64 | pps | a | b, c | > 1.0")], &results);
+        let row = "| `tx-64`: pps of a to b, c | over 1 | 1.00 (0.60 to 1.40) | **no** |";
+        assert!(made.contains(row), "{made}");
+    }
+
+    #[test]
+    fn what_is_no_claim_is_refused_by_name() {
+        for (text, word) in [
+            ("a | b | c", "five fields"),
+            ("a|b|c|d|= 1", "`< N`"),
+            ("a|b|c|d|< x", "no number"),
+        ] {
+            let refused = claims(&format!("<!-- claim: {text} -->")).expect_err("refused");
+            assert!(refused.to_string().contains(word), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_answers_files_claims_are_of_jobs_and_contestants_that_there_are() {
+        use crate::plan::{Extent, jobs};
+        let jobs = jobs(
+            Extent { quick: false },
+            &crate::variant::ALL,
+            &crate::rival::ALL,
+        );
+        for claim in claims(include_str!("../../ANSWERS.md")).expect("claims") {
+            let job = jobs.iter().find(|job| job.id == claim.group);
+            let job = job.unwrap_or_else(|| panic!("no group in {claim:?}"));
+            for name in [Some(&claim.of), claim.to.as_ref()].into_iter().flatten() {
+                let is_there = job.contestants.iter().any(|one| one.name == *name);
+                assert!(is_there, "no {name} in {claim:?}");
+            }
+        }
+    }
+}
