@@ -107,6 +107,7 @@ fn impossible_words_of_the_peer_are_no_progress() {
         ] {
             shared.producer.store(lie, Ordering::Release);
             assert_eq!((consumer.peek(1), consumer.pop()), (0, None), "at {lie}");
+            assert_eq!(consumer.drain_into(&mut [0; 4]), 0, "at {lie}");
         }
         shared
             .producer
@@ -115,7 +116,21 @@ fn impossible_words_of_the_peer_are_no_progress() {
         // Back behind what was popped already.
         shared.producer.store(start, Ordering::Release);
         assert_eq!(consumer.available(), 1, "what was known stays");
+        assert_eq!(consumer.drain_into(&mut [0; 4]), 1, "and can be taken");
     }
+}
+
+#[test]
+fn nothing_to_drain_is_nothing_to_release() {
+    let shared = Shared::new(4, 0);
+    let mut consumer = Consumer::new(shared.memory());
+    // Were the word written, it would be put right.
+    shared.consumer.store(9, Ordering::Release);
+    assert_eq!(
+        (consumer.drain_into(&mut [0; 4]), consumer.drain(4).len()),
+        (0, 0)
+    );
+    assert_eq!(shared.consumer.load(Ordering::Acquire), 9);
 }
 
 #[test]
@@ -133,16 +148,20 @@ fn a_ring_needs_a_power_of_two() {
 #[derive(Clone, Debug)]
 enum Op {
     Push(u8),
+    PushFrom(u8),
     Commit,
     Pop(u8),
+    DrainInto(u8),
     Release,
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         (0..6u8).prop_map(Op::Push),
+        (0..6u8).prop_map(Op::PushFrom),
         Just(Op::Commit),
         (0..6u8).prop_map(Op::Pop),
+        (0..6u8).prop_map(Op::DrainInto),
         Just(Op::Release),
     ];
     proptest::collection::vec(op, 0..200)
@@ -169,11 +188,29 @@ proptest! {
                     prop_assert_eq!(producer.push(pushed).is_ok(), room);
                     pushed += u64::from(room);
                 },
+                Op::PushFrom(count) => {
+                    let values: Vec<u64> = (pushed..).take(count.into()).collect();
+                    let expected = u64::from(count).min(size as u64 - (pushed - released));
+                    prop_assert_eq!(u64::from(producer.push_from(&values)), expected);
+                    pushed += expected;
+                    committed = pushed;
+                },
                 Op::Commit => { producer.commit(); committed = pushed; }
                 Op::Pop(count) => for _ in 0..count {
                     let expected = (popped < committed).then_some(popped);
                     prop_assert_eq!(consumer.pop(), expected);
                     popped += u64::from(expected.is_some());
+                },
+                Op::DrainInto(count) => {
+                    let expected: Vec<u64> = (popped..committed).take(count.into()).collect();
+                    let mut places = vec![u64::MAX; count.into()];
+                    let drained = consumer.drain_into(&mut places) as usize;
+                    prop_assert_eq!(&places[..drained], &expected);
+                    prop_assert!(places[drained..].iter().all(|place| *place == u64::MAX));
+                    popped += drained as u64;
+                    if drained > 0 {
+                        released = popped;
+                    }
                 },
                 Op::Release => { consumer.release(); released = popped; }
             }

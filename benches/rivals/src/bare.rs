@@ -19,40 +19,22 @@ pub struct BareRings<'m> {
 
 #[inline(never)]
 fn bare_fill(rings: &mut BareRings<'_>, addresses: &[u64]) -> u32 {
-    if rings.fill.push_all(addresses.iter().copied()).is_err() {
-        return 0;
-    }
-    rings.fill.commit();
-    addresses.len() as u32
+    rings.fill.push_from(addresses)
 }
 
 #[inline(never)]
 fn bare_completion(rings: &mut BareRings<'_>, addresses: &mut [u64]) -> u32 {
-    let completed = rings.completion.drain(addresses.len() as u32);
-    let count = completed.len() as u32;
-    for (place, address) in addresses.iter_mut().zip(completed) {
-        *place = address;
-    }
-    count
+    rings.completion.drain_into(addresses)
 }
 
 #[inline(never)]
 fn bare_rx(rings: &mut BareRings<'_>, packets: &mut [Desc]) -> u32 {
-    let received = rings.rx.drain(packets.len() as u32);
-    let count = received.len() as u32;
-    for (place, packet) in packets.iter_mut().zip(received) {
-        *place = packet;
-    }
-    count
+    rings.rx.drain_into(packets)
 }
 
 #[inline(never)]
 fn bare_tx(rings: &mut BareRings<'_>, packets: &[Desc]) -> u32 {
-    if rings.tx.push_all(packets.iter().copied()).is_err() {
-        return 0;
-    }
-    rings.tx.commit();
-    packets.len() as u32
+    rings.tx.push_from(packets)
 }
 
 #[inline(never)]

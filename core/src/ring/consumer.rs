@@ -3,7 +3,7 @@
 use super::{Cursor, RingMemory, Slot};
 use crate::sync::Ordering;
 
-/// The consuming end: `peek`, `pop`, `release`, or all three by `drain`.
+/// The consuming end: `peek`, `pop`, `release`, or all three by `drain` and `drain_into`.
 ///
 /// ```text
 ///   consumer word        next              limit        producer word
@@ -66,11 +66,16 @@ impl<'m, S: Slot> Consumer<'m, S> {
     /// Gives the slots of everything popped so far back to the peer.
     #[inline]
     pub fn release(&mut self) {
+        self.release_up_to(self.next);
+    }
+
+    #[inline]
+    fn release_up_to(&self, taken: Cursor) {
         // Pairs with the peer's acquire load of the consumer word: without it the peer could
         // overwrite a slot before our load of it is done.
         self.memory
             .consumer()
-            .store(self.next.word(), Ordering::Release);
+            .store(taken.word(), Ordering::Release);
     }
 
     /// Takes up to `wanted` values, and releases them when it is dropped.
@@ -89,6 +94,49 @@ impl<'m, S: Slot> Consumer<'m, S> {
             next: first,
             end,
         }
+    }
+
+    /// Takes as many values as are there and `places` has room for, and releases them. Returns how
+    /// many.
+    #[inline]
+    pub fn drain_into(&mut self, places: &mut [S::Value]) -> u32 {
+        let first = self.next;
+        let mut there = self.limit.since(first);
+        if (there as usize) < places.len() {
+            let Some(fresh) = self.look() else {
+                return self.drain_slowly(places);
+            };
+            there = fresh;
+        }
+        let count = places.len().min(there as usize);
+        if count == 0 {
+            return 0;
+        }
+        let (Some(taken), Some(row)) = (places.get_mut(..count), self.memory.row(first, count))
+        else {
+            return self.drain_slowly(places);
+        };
+        let mut pairs = taken.iter_mut().zip(row);
+        // The first apart: when packets are few it is the only one, and needs no loop set up.
+        if let Some((place, slot)) = pairs.next() {
+            *place = slot.load();
+        }
+        for (place, slot) in pairs {
+            *place = slot.load();
+        }
+        self.next = first.plus(count as u32);
+        self.release_up_to(self.next);
+        count as u32
+    }
+
+    /// What [`drain_into`](Self::drain_into) does when that comes seldom: the values go on at the
+    /// ring's first slot, or the peer's word is impossible. A function of its own, so that the rest
+    /// has the registers.
+    #[cold]
+    fn drain_slowly(&mut self, places: &mut [S::Value]) -> u32 {
+        let values = self.drain(places.len().try_into().unwrap_or(u32::MAX));
+        let pairs = places.iter_mut().zip(values);
+        pairs.map(|(place, value)| *place = value).count() as u32
     }
 
     /// How many values are in the ring and not yet popped, by a fresh look.
@@ -114,16 +162,28 @@ impl<'m, S: Slot> Consumer<'m, S> {
     /// impossible leaves what was known.
     #[inline]
     fn refresh(&mut self) -> u32 {
+        match self.look() {
+            Some(there) => there,
+            None => self.limit.since(self.next),
+        }
+    }
+
+    /// Reads the producer word anew, and says how many values can be popped; nothing when the word
+    /// is impossible.
+    #[inline]
+    fn look(&mut self) -> Option<u32> {
+        // Read before the acquire: the compiler has to read again what it reads after it.
+        let (next, size) = (self.next, self.size());
         // Pairs with the peer's release store of the producer word: without it we could read a
         // slot before what the peer stored there.
         let producer = Cursor::new(self.memory.producer().load(Ordering::Acquire));
-        let next = self.next;
+        let there = producer.since(next);
         // Never behind what was popped, and at most a whole ring ahead.
-        if producer.since(next) <= self.size() {
-            self.limit = producer;
-            return producer.since(next);
+        if there > size {
+            return None;
         }
-        self.limit.since(next)
+        self.limit = producer;
+        Some(there)
     }
 }
 
@@ -155,6 +215,22 @@ impl<S: Slot> Iterator for Drain<'_, '_, S> {
         let left = self.end.since(self.next) as usize;
         (left, Some(left))
     }
+
+    /// For loops inside, as in [`Producer::push_all`](super::Producer::push_all): a count of
+    /// values left is easier on the compiler than two cursors.
+    #[inline]
+    fn fold<B, F: FnMut(B, S::Value) -> B>(mut self, init: B, mut step: F) -> B {
+        let first = self.next;
+        let mut folded = init;
+        for taken in 0..self.end.since(first) {
+            let at = first.plus(taken);
+            self.next = at.plus(1);
+            folded = step(folded, self.memory.slot(at).load());
+        }
+        // As it is by now; said, since the compiler doesn't find out.
+        self.next = self.end;
+        folded
+    }
 }
 
 impl<S: Slot> ExactSizeIterator for Drain<'_, '_, S> {}
@@ -163,9 +239,11 @@ impl<S: Slot> Drop for Drain<'_, '_, S> {
     /// What was not taken stays on the ring.
     #[inline]
     fn drop(&mut self) {
-        self.ring.next = self.next;
+        if self.next != self.end {
+            self.ring.next = self.next;
+        }
         if self.next != self.first {
-            self.ring.release();
+            self.ring.release_up_to(self.next);
         }
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem::{align_of, size_of};
 use core::ptr::NonNull;
+use core::slice;
 
 use super::{Cursor, RingSize, Slot};
 use crate::abi::RingOffset;
@@ -134,6 +135,19 @@ impl<'m, S: Slot> RingMemory<'m, S> {
         // hold that many slots; alignment, lifetime and aliasing: as for `producer`, slots being
         // made of atomics.
         unsafe { self.slots.add(cursor.slot(self.mask)).as_ref() }
+    }
+
+    /// The `count` slots from `first` on, if they lie in a row: they don't when they go on at the
+    /// ring's first.
+    #[inline]
+    pub(super) fn row(&self, first: Cursor, count: usize) -> Option<&[S]> {
+        let start = first.slot(self.mask);
+        if count > self.size.slots() as usize - start {
+            return None;
+        }
+        // SAFETY: bounds: `start + count` is at most `size.slots()`, and both constructors hold
+        // that many slots in one piece; alignment, lifetime and aliasing: as for `slot`.
+        Some(unsafe { slice::from_raw_parts(self.slots.as_ptr().add(start), count) })
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Cursor, RingMemory, Slot};
 use crate::abi::RING_NEED_WAKEUP;
 use crate::sync::{Ordering, fence};
 
-/// The producing end: `reserve`, `push`, `commit`.
+/// The producing end: `reserve`, `push`, `commit`, or all three by `push_from`.
 ///
 /// ```text
 ///   consumer word      committed         next             limit
@@ -52,11 +52,16 @@ impl<'m, S: Slot> Producer<'m, S> {
     /// The shared word is read only when the cached one leaves less room than wanted.
     #[inline]
     pub fn reserve(&mut self, wanted: u32) -> u32 {
-        let room = self.limit.since(self.next);
-        if room >= wanted {
+        self.room(wanted as usize) as u32
+    }
+
+    /// As [`reserve`](Self::reserve), for as many as lie in memory.
+    #[inline]
+    fn room(&mut self, wanted: usize) -> usize {
+        if self.limit.since(self.next) as usize >= wanted {
             return wanted;
         }
-        self.refresh().min(wanted)
+        wanted.min(self.refresh() as usize)
     }
 
     /// Writes `value` into the next slot; the peer sees it after [`commit`](Self::commit).
@@ -85,31 +90,57 @@ impl<'m, S: Slot> Producer<'m, S> {
         &mut self,
         values: impl ExactSizeIterator<Item = S::Value>,
     ) -> Result<(), Full> {
-        let promised = u32::try_from(values.len()).map_err(|_| Full)?;
-        if self.reserve(promised) < promised {
+        let promised = values.len();
+        if self.room(promised) < promised {
             return Err(Full);
         }
         let (memory, first) = (self.memory, self.next);
-        let mut next = first;
-        for value in values {
-            memory.slot(next).store(value);
-            next = next.plus(1);
-        }
-        self.next = first.plus(next.since(first).min(promised));
+        let mut count = 0;
+        values.for_each(|value| {
+            memory.slot(first.plus(count)).store(value);
+            count += 1;
+        });
+        self.next = first.plus(count.min(promised as u32));
         Ok(())
     }
 
-    /// Publishes everything pushed so far.
+    /// Pushes as many of `values` as there is room for, and commits them. Returns how many.
+    #[inline]
+    pub fn push_from(&mut self, values: &[S::Value]) -> u32 {
+        let first = self.next;
+        let count = self.room(values.len());
+        let (Some(pushed), Some(row)) = (values.get(..count), self.memory.row(first, count)) else {
+            return self.push_slowly(values);
+        };
+        for (slot, value) in row.iter().zip(pushed) {
+            slot.store(*value);
+        }
+        self.next = first.plus(count as u32);
+        self.commit();
+        count as u32
+    }
+
+    /// What [`push_from`](Self::push_from) does when the values go on at the ring's first slot. A
+    /// function of its own, so that the rest has the registers.
+    #[cold]
+    fn push_slowly(&mut self, values: &[S::Value]) -> u32 {
+        let pushed = values.iter().take_while(|value| self.push(**value).is_ok());
+        let count = pushed.count() as u32;
+        self.commit();
+        count
+    }
+
+    /// Publishes everything pushed so far. With nothing new it writes the shared word all the same,
+    /// for which the peer has to fetch it: ask [`uncommitted`](Self::uncommitted) where that happens
+    /// often.
     #[inline]
     pub fn commit(&mut self) {
-        if self.committed != self.next {
-            self.committed = self.next;
-            // Pairs with the peer's acquire load of the producer word: without it the peer could
-            // read a slot before what we stored there.
-            self.memory
-                .producer()
-                .store(self.next.word(), Ordering::Release);
-        }
+        self.committed = self.next;
+        // Pairs with the peer's acquire load of the producer word: without it the peer could read
+        // a slot before what we stored there.
+        self.memory
+            .producer()
+            .store(self.next.word(), Ordering::Release);
     }
 
     /// How many committed values the peer has not taken yet, by a fresh look.
@@ -150,6 +181,7 @@ impl<'m, S: Slot> Producer<'m, S> {
 
     /// Reads the consumer word anew, and says how many values can be pushed; a word that is
     /// impossible leaves what was known.
+    #[cold]
     fn refresh(&mut self) -> u32 {
         // Pairs with the peer's release store of the consumer word: without it we could
         // overwrite a slot that the peer is still reading.

@@ -61,8 +61,10 @@ impl<'u> Receiver<'u> {
             // There is room for as many as were asked for.
             let _ = fill.push_all(addresses);
         });
-        self.fill.commit();
-        self.lent += filled;
+        if filled > 0 {
+            self.fill.commit();
+            self.lent += filled;
+        }
         filled
     }
 

@@ -106,7 +106,9 @@ impl<'u> Transmitter<'u> {
     /// Shows the kernel what was sent, and says how many packets wait on the TX ring.
     #[inline]
     pub(super) fn publish(&mut self) -> u32 {
-        self.tx.commit();
+        if self.tx.uncommitted() > 0 {
+            self.tx.commit();
+        }
         self.tx.outstanding()
     }
 
