@@ -140,16 +140,11 @@ impl<'s> Pool<'s> {
     /// From the completion ring to the stash, those of the addresses that name a frame the kernel
     /// had to send. Returns how many did.
     #[inline]
-    pub(crate) fn reclaim(&self, mut addresses: impl Iterator<Item = u64>) -> u32 {
+    pub(crate) fn reclaim(&self, addresses: impl Iterator<Item = u64>) -> u32 {
         let (ledger, size) = (self.ledger, self.frames.size());
-        let reclaimed = self.stash.push_many(
-            addresses
-                .by_ref()
-                .filter_map(|address| ledger.take_back(size.number(address), Owner::Transmit)),
-        );
-        // Once all frames are in the stash none is left to come back.
-        addresses.for_each(drop);
-        reclaimed
+        self.stash.push_many(
+            addresses.filter_map(|address| ledger.take_back(size.number(address), Owner::Transmit)),
+        )
     }
 
     /// Marks the UMEM as used by a socket; false when it is already.
