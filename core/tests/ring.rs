@@ -1,5 +1,6 @@
 //! The rings over plain memory, with the test as the peer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
@@ -134,6 +135,26 @@ fn nothing_to_drain_is_nothing_to_release() {
 }
 
 #[test]
+fn a_loop_that_breaks_off_leaves_the_rest() {
+    for start in [0, 2] {
+        let shared = Shared::new(4, start);
+        assert_eq!(Producer::new(shared.memory()).push_from(&[0, 1, 2, 3]), 4);
+        let mut consumer = Consumer::new(shared.memory());
+        let broken_off = catch_unwind(AssertUnwindSafe(|| {
+            consumer
+                .drain(4)
+                .for_each(|value| assert_ne!(value, 1, "as it should"));
+        }));
+        assert!(broken_off.is_err());
+        assert_eq!(
+            consumer.drain(4).collect::<Vec<_>>(),
+            [2, 3],
+            "from {start}"
+        );
+    }
+}
+
+#[test]
 fn a_ring_needs_a_power_of_two() {
     let shared = Shared::new(3, 0);
     let memory = RingMemory::new(
@@ -151,6 +172,7 @@ enum Op {
     PushFrom(u8),
     Commit,
     Pop(u8),
+    Drain(u8),
     DrainInto(u8),
     Release,
 }
@@ -161,6 +183,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         (0..6u8).prop_map(Op::PushFrom),
         Just(Op::Commit),
         (0..6u8).prop_map(Op::Pop),
+        (0..6u8).prop_map(Op::Drain),
         (0..6u8).prop_map(Op::DrainInto),
         Just(Op::Release),
     ];
@@ -200,6 +223,16 @@ proptest! {
                     let expected = (popped < committed).then_some(popped);
                     prop_assert_eq!(consumer.pop(), expected);
                     popped += u64::from(expected.is_some());
+                },
+                Op::Drain(count) => {
+                    let expected: Vec<u64> = (popped..committed).take(count.into()).collect();
+                    let mut drained = Vec::new();
+                    consumer.drain(count.into()).for_each(|value| drained.push(value));
+                    prop_assert_eq!(&drained, &expected);
+                    popped += drained.len() as u64;
+                    if !drained.is_empty() {
+                        released = popped;
+                    }
                 },
                 Op::DrainInto(count) => {
                     let expected: Vec<u64> = (popped..committed).take(count.into()).collect();

@@ -45,11 +45,11 @@ impl<'m, S: Slot> Consumer<'m, S> {
     /// The shared word is read only when the cached one promises fewer than wanted.
     #[inline]
     pub fn peek(&mut self, wanted: u32) -> u32 {
-        let known = self.limit.since(self.next);
-        if known >= wanted {
-            return wanted;
+        let mut there = self.limit.since(self.next);
+        if there < wanted {
+            there = self.refresh();
         }
-        self.refresh().min(wanted)
+        there.min(wanted)
     }
 
     /// Takes the next value; its slot goes back to the peer with [`release`](Self::release).
@@ -216,18 +216,29 @@ impl<S: Slot> Iterator for Drain<'_, '_, S> {
         (left, Some(left))
     }
 
-    /// For loops inside, as in [`Producer::push_all`](super::Producer::push_all): a count of
-    /// values left is easier on the compiler than two cursors.
-    #[inline]
+    /// For loops inside, as in [`Producer::push_all`](super::Producer::push_all): over slots in a
+    /// row, without a mask.
+    // Always: there are three copies of `step`, which nothing would inline otherwise.
+    #[inline(always)]
     fn fold<B, F: FnMut(B, S::Value) -> B>(mut self, init: B, mut step: F) -> B {
-        let first = self.next;
+        let (memory, first, left) = (self.memory, self.next, self.end.since(self.next));
         let mut folded = init;
-        for taken in 0..self.end.since(first) {
-            let at = first.plus(taken);
-            self.next = at.plus(1);
-            folded = step(folded, self.memory.slot(at).load());
+        if left == 1 {
+            // As it is when packets are few: no loop to set up.
+            self.next = self.end;
+            folded = step(folded, memory.slot(first).load());
+        } else if let Some(row) = memory.row(first, left as usize) {
+            for slot in row {
+                self.next = self.next.plus(1);
+                folded = step(folded, slot.load());
+            }
+        } else {
+            for taken in 0..left {
+                self.next = first.plus(taken + 1);
+                folded = step(folded, memory.slot(first.plus(taken)).load());
+            }
         }
-        // As it is by now; said, since the compiler doesn't find out.
+        // It is there already, which the compiler doesn't find out.
         self.next = self.end;
         folded
     }

@@ -85,7 +85,8 @@ impl<'m, S: Slot> Producer<'m, S> {
     ///
     /// # Errors
     /// [`Full`] when the peer has taken too little so far.
-    #[inline]
+    // Always: a call would put the iterator, and a whole Drain in it, into memory.
+    #[inline(always)]
     pub fn push_all(
         &mut self,
         values: impl ExactSizeIterator<Item = S::Value>,
@@ -95,10 +96,9 @@ impl<'m, S: Slot> Producer<'m, S> {
             return Err(Full);
         }
         let (memory, first) = (self.memory, self.next);
-        let mut count = 0;
-        values.for_each(|value| {
+        let count = values.fold(0, |count, value| {
             memory.slot(first.plus(count)).store(value);
-            count += 1;
+            count + 1
         });
         self.next = first.plus(count.min(promised as u32));
         Ok(())
@@ -112,7 +112,12 @@ impl<'m, S: Slot> Producer<'m, S> {
         let (Some(pushed), Some(row)) = (values.get(..count), self.memory.row(first, count)) else {
             return self.push_slowly(values);
         };
-        for (slot, value) in row.iter().zip(pushed) {
+        let mut pairs = row.iter().zip(pushed);
+        // The first apart, as in `Consumer::drain_into`.
+        if let Some((slot, value)) = pairs.next() {
+            slot.store(*value);
+        }
+        for (slot, value) in pairs {
             slot.store(*value);
         }
         self.next = first.plus(count as u32);
