@@ -23,7 +23,16 @@ fn start(host: &Host, what: &str) -> Running {
 #[track_caller]
 fn report(outcome: &Outcome) -> Value {
     let report = outcome.json();
-    assert_members(&report, &["pps", "packets", "seconds", "mode", "backend"]);
+    let members = [
+        "pps",
+        "packets",
+        "seconds",
+        "mode",
+        "backend",
+        "wait",
+        "cpu_seconds",
+    ];
+    assert_members(&report, &members);
     // A receiver that never had to wait made none.
     assert!(report["syscalls"].is_u64(), "{report:#}");
     report
@@ -60,6 +69,30 @@ fn what_is_sent_is_received() {
     let arrived = count(&received, "packets");
     assert!(arrived <= count(&sent, "packets"), "{sent:#} {received:#}");
     assert_eq!(count(&received, "bytes"), 64 * arrived);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn calls_and_submissions_are_counted_by_kind() {
+    let Some(scene) = Scene::new("calls_and_submissions_are_counted_by_kind") else {
+        return;
+    };
+    let sent = |backend: &str, options: &[&str]| {
+        let words = ["tx", "--seconds", "0.3", "--backend", backend];
+        let outcome = bench(scene.client(), &[&words, options].concat()).run();
+        report(&outcome)
+    };
+    let count = |report: &Value, of: &str, kind: &str| report[of][kind].as_u64().unwrap();
+    let direct = sent("rustix", &[]);
+    assert_eq!(direct["syscalls"], count(&direct, "calls", "kick"));
+    assert_eq!(count(&direct, "submissions", "kick"), 0);
+    // Two kicks a batch, in one call.
+    let submitted = sent("uring", &["--budget", "32", "--batch", "64"]);
+    let enters = count(&submitted, "calls", "enter");
+    assert_eq!(submitted["kick_budget"], 32);
+    assert_eq!(submitted["syscalls"], enters, "{submitted:#}");
+    let kicks = count(&submitted, "submissions", "kick");
+    assert!(kicks > enters && kicks <= 2 * enters, "{submitted:#}");
     scene.assert_left(&[]);
 }
 

@@ -95,6 +95,46 @@ fn every_mode_transfers() {
 }
 
 #[test]
+fn every_backend_and_way_to_wait_transfers() {
+    if !may_run("every_backend_and_way_to_wait_transfers") {
+        return;
+    }
+    let ways: [(&str, &str, &[&str]); 9] = [
+        ("rustix", "block", &[]),
+        ("rustix", "busy", &[]),
+        ("uring", "block", &[]),
+        ("uring", "poll", &[]),
+        ("uring", "multishot", &[]),
+        ("uring", "busy", &[]),
+        ("uring", "napi", &[]),
+        ("uring", "poll", &["--sqpoll"]),
+        ("uring", "busy", &["--sqpoll"]),
+    ];
+    for (backend, wait, more) in ways {
+        let words = [
+            "--size",
+            "2M",
+            "--json",
+            "--backend",
+            backend,
+            "--wait",
+            wait,
+        ];
+        let report = report(&[&words, more].concat());
+        assert_eq!(report["bytes"], 2 << 20, "{report:#}");
+        for end in ["client", "server"] {
+            let end = &report[end];
+            assert_eq!(end["backend"], backend, "{report:#}");
+            let waits = [&[wait], more].concat().join(", ").replace("--", "");
+            assert_eq!(end["wait"], *waits, "{report:#}");
+            let submissions = end["submissions"].as_object().unwrap();
+            let submitted = submissions.values().any(|count| *count != 0);
+            assert_eq!(submitted, backend == "uring", "{report:#}");
+        }
+    }
+}
+
+#[test]
 fn files_of_any_name_and_of_no_bytes_are_sent() {
     if !may_run("files_of_any_name_and_of_no_bytes_are_sent") {
         return;

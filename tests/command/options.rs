@@ -34,6 +34,14 @@ fn numbers_out_of_range_are_refused_with_what_is_possible() {
         (&["--ring-size", "2147483648"], &["--ring-size", "at most"]),
         (&["--frames", "0"], &["--frames", "16..=65536"]),
         (&["--frames", "65537"], &["--frames", "16..=65536"]),
+        (&["--budget", "31"], &["--budget", "32.."]),
+        (&["--busy-poll-us", "0"], &["--busy-poll-us", "1..="]),
+        (&["--backend", "dpdk"], &["--backend", "rustix", "uring"]),
+        (
+            &["--wait", "multishot"],
+            &["--wait multishot", "block or busy", "--backend uring"],
+        ),
+        (&["--sqpoll"], &["--sqpoll", "--backend uring"]),
         (
             &["--zero-copy", "force"],
             &["bind", "EOPNOTSUPP", "no zero-copy", "--zero-copy auto"],

@@ -40,7 +40,14 @@ pub(crate) fn steps() -> Vec<Step> {
     let mut leaking = test(target, &["xskit-core", "--test", "socket"]);
     leaking.env("ASAN_OPTIONS", "detect_leaks=0");
     let mut veth = test(target, &["xskit-rustix", "--test", "veth"]);
-    let what = ["xskit-uring", "--lib", "--test", "veth", "--test", "pitfalls"];
+    let what = [
+        "xskit-uring",
+        "--lib",
+        "--test",
+        "veth",
+        "--test",
+        "pitfalls",
+    ];
     let mut uring = test(target, &what);
     let mut steps = vec![
         Step::run("AddressSanitizer: core", core.args(left_out)).counting_tests(),
