@@ -77,6 +77,7 @@ impl UringBackend {
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
         let mut traffic = self.traffic.borrow_mut();
+        traffic.pay(self.wait == Wait::Block);
         traffic.submit()?;
         match interests {
             [(socket, interest)] => traffic.direct.wait(&[(&socket.fd, *interest)], timeout),

@@ -14,6 +14,9 @@ use crate::socket::UringSocket;
 use crate::tag::{Purpose, Tag};
 use crate::traffic::Traffic;
 
+/// How many kicks more than the work needs a polled ring may have on their way for a socket.
+const SPARE: u32 = 2;
+
 impl Traffic {
     /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again.
     pub(crate) fn kick(&mut self, socket: &UringSocket, kick: Kick) -> Result<(), Errno> {
@@ -41,28 +44,32 @@ impl Traffic {
         Ok(())
     }
 
-    /// Where the kernel's thread takes the entries: as many as are not on their way already, but
-    /// one at least. One that was submitted before the packets were shown may have looked too early
-    /// for them, and only its completion would tell.
+    /// Where the kernel's thread takes the entries: what the work needs, less what is on its way
+    /// already. One that was submitted before the packets were shown may have looked too early for
+    /// them, and only its completion tells that; so there are a few more than needed, and beyond
+    /// them the kick is owed.
     fn kick_polled(&mut self, request: Request, tag: Tag, times: u32) {
         self.reap();
         let Some(account) = self.accounts.get_mut(tag.socket) else {
             return;
         };
+        let wanted = times.saturating_add(SPARE);
+        if account.outstanding >= wanted {
+            self.owe(request, tag, true);
+            return;
+        }
         let due = times.saturating_sub(account.outstanding).max(1);
+        self.owed.retain(|owed| *owed != (request, tag));
         for done in 0..due {
-            if self.push(request, tag).is_err() {
+            if !self.push_polled(request, tag) {
                 self.owe(request, tag, done == 0);
                 return;
-            }
-            if let Some(account) = self.accounts.get_mut(tag.socket) {
-                account.outstanding += 1;
             }
         }
     }
 
-    /// The queue is full of entries that the kernel's thread has not taken. At this load more is
-    /// asked for soon; if not, the next call of any kind makes good for it.
+    /// The kernel's thread is behind. At this load more is asked for soon; if not, the next call of
+    /// any kind makes good for it.
     fn owe(&mut self, request: Request, tag: Tag, nothing_submitted: bool) {
         let debt = (request, tag);
         if nothing_submitted && !self.owed.contains(&debt) {
@@ -70,17 +77,28 @@ impl Traffic {
         }
     }
 
-    /// Submits what had no room before, as far as there is room now.
-    pub(crate) fn pay(&mut self) {
-        while let Some((request, tag)) = self.owed.pop() {
-            if self.push(request, tag).is_err() {
+    /// Submits what is owed, as far as there is room now: for sockets that have little under way,
+    /// or, before a sleep, for all.
+    pub(crate) fn pay(&mut self, before_sleep: bool) {
+        if self.owed.is_empty() {
+            return;
+        }
+        for (request, tag) in std::mem::take(&mut self.owed) {
+            let account = self.accounts.get_mut(tag.socket);
+            let is_late = account.is_some_and(|account| account.outstanding > SPARE);
+            if (is_late && !before_sleep) || !self.push_polled(request, tag) {
                 self.owed.push((request, tag));
-                return;
-            }
-            if let Some(account) = self.accounts.get_mut(tag.socket) {
-                account.outstanding += 1;
             }
         }
+    }
+
+    /// Says whether there was room.
+    fn push_polled(&mut self, request: Request, tag: Tag) -> bool {
+        let has_room = self.push(request, tag).is_ok();
+        if has_room && let Some(account) = self.accounts.get_mut(tag.socket) {
+            account.outstanding += 1;
+        }
+        has_room
     }
 
     /// Hands over what was asked for. Returns the error of a kick that failed.

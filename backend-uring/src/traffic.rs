@@ -78,7 +78,7 @@ impl Traffic {
     /// where the kernel's thread takes it.
     pub(crate) fn hand_over(&mut self) -> Result<(), Errno> {
         self.reap();
-        self.pay();
+        self.pay(false);
         for _ in 0..TRIES {
             let is_due = !self.ring.is_polled() && self.ring.pending() > 0;
             if !is_due && !self.ring.wants_enter() {

@@ -28,7 +28,7 @@ impl Traffic {
         multishot: bool,
     ) -> Result<usize, Errno> {
         self.reap();
-        self.pay();
+        self.pay(true);
         let before = self.take_ready(interests);
         // A multishot poll will not say that again. One that reports once is armed anew, and looks
         // whether there still is something.
