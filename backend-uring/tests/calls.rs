@@ -19,6 +19,8 @@ fn hosts(test: &str, queues: u32, config: UringConfig) -> Option<HostPair> {
 fn sender(pair: &HostPair, queue: u32) -> SocketConfig {
     SocketConfig {
         fill_frames: Some(0),
+        // What every kernel does.
+        kick_budget: Some(32),
         tx: RingSize::new(512).expect("a power of two"),
         completion: RingSize::new(512).expect("a power of two"),
         ..SocketConfig::new(pair.first.link.index, queue)

@@ -103,7 +103,8 @@ pub unsafe trait Backend {
     /// Does what was asked for since the last time.
     ///
     /// # Errors
-    /// What a kick returned, when it is not transient.
+    /// What a kick returned, when it is not transient; if a thread of the kernel does the kicks, at a
+    /// later call.
     fn submit(&self) -> Result<(), Errno>;
 
     /// Waits until one of the sockets is ready, for at most `timeout` (for ever without one).

@@ -29,7 +29,9 @@ pub struct Accounting {
     pub retired: u32,
     /// All frames of the UMEM.
     pub frames: u32,
-    /// More entries on rings than the ledger has frames there: always zero on a sound kernel.
+    /// More entries on rings than the ledger has frames there: always zero on a sound kernel, unless
+    /// it is sending meanwhile, on a thread of its own (SQPOLL): it completes frames before it shows
+    /// that it took them off the TX ring.
     pub excess: u32,
 }
 
