@@ -196,8 +196,7 @@ fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, pack
     drop(taken);
     until(&mut socket, |socket| {
         turn(socket);
-        let at = socket.accounting();
-        at.tx + at.sending + at.rx == 0
+        socket.halves().1.in_flight() == 0 && socket.accounting().rx == 0
     });
     let at = socket.accounting();
     assert!(at.is_whole() && at.application == 0, "{at:?}");

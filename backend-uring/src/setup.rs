@@ -275,10 +275,19 @@ fn may_be_unknown(errno: Errno) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operand, Reason, Route, SetupReport};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixDatagram;
+
+    use io_uring::{opcode, types::Fd};
     use xskit_core::Errno;
     use xskit_core::abi::{SOL_XDP, UmemReg, sockopt};
-    use xskit_core::backend::SetOption;
+    use xskit_core::backend::{Backend, SetOption};
+    use xskit_rustix::RustixBackend;
+
+    use super::{Answer, Operand, Reason, Route, SetupReport};
+    use crate::config::UringConfig;
+    use crate::probe;
+    use crate::traffic::Traffic;
 
     #[test]
     fn an_option_goes_in_its_own_size() {
@@ -294,6 +303,35 @@ mod tests {
         );
         let (level, ..) = Operand::of(SetOption::BusyPoll { us: 20 });
         assert_eq!(level, libc::SOL_SOCKET);
+    }
+
+    #[test]
+    fn what_the_ring_refuses_is_done_directly_from_then_on() {
+        let ring = match probe::ring(&UringConfig::default()) {
+            Ok(ring) => ring,
+            Err(error) => {
+                println!("skipped: needs io_uring: {error}");
+                return;
+            }
+        };
+        let mut traffic = Traffic::new(ring, RustixBackend::new());
+        let (socket, _peer) = UnixDatagram::pair().expect("two sockets");
+        // Reading an option of this level is what no ring can do.
+        let (level, name) = (SOL_XDP as u32, sockopt::OPTIONS as u32);
+        let fd = Fd(socket.as_raw_fd());
+        let entry = || opcode::GetSockOpt::new(fd, level, name, std::ptr::null_mut(), 0).build();
+        let mut route = Route::Submission;
+        let failed = traffic.by_either(&mut route, entry(), None, |_| Err::<(), _>(Errno::ENODEV));
+        assert_eq!(failed.err(), Some(Errno::ENODEV));
+        assert_eq!(route, Route::Submission, "nothing learnt");
+        for _ in 0..2 {
+            let done = traffic.by_either(&mut route, entry(), None, |_| Ok(7));
+            assert!(matches!(done, Ok(Answer::OfCall(7))));
+            let Route::Direct(Reason::Refused(_)) = route else {
+                panic!("the ring did it: {route}");
+            };
+        }
+        assert_eq!(traffic.direct.calls().submissions.setup, 2);
     }
 
     #[test]

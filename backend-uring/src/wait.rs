@@ -95,6 +95,8 @@ impl Traffic {
         interests: &Interests<'_>,
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
+        // A time too far off for the kernel is as good as for ever.
+        let timeout = timeout.filter(|timeout| timeout.as_secs() <= u32::MAX.into());
         let start = Instant::now();
         let mut left = timeout;
         loop {
@@ -138,6 +140,7 @@ const ETIME: Errno = Errno(libc::ETIME);
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixDatagram;
     use std::time::Duration;
 
@@ -221,6 +224,17 @@ mod tests {
     }
 
     #[test]
+    fn a_time_too_far_off_is_for_ever() {
+        let Some((mut traffic, socket, peer)) = wire() else {
+            return;
+        };
+        peer.send(&[1]).expect("sent");
+        let interests = [(&socket, Interest::RECEIVE)];
+        let waited = traffic.wait(&interests, Some(Duration::MAX), false);
+        assert_eq!(waited, Ok(1));
+    }
+
+    #[test]
     fn room_is_reported_each_time_there_is_some() {
         let Some((mut traffic, socket, _peer)) = wire() else {
             return;
@@ -242,7 +256,7 @@ mod tests {
         };
         let tag = Tag::new(socket.number, Purpose::Wake);
         // Nothing to receive: EAGAIN, which is counted, and the wait goes on to its end.
-        let nothing = Request::Receive(std::os::fd::AsRawFd::as_raw_fd(&socket));
+        let nothing = Request::Receive(socket.as_raw_fd());
         traffic.push(nothing, tag).expect("room");
         let interests = [(&socket, Interest::RECEIVE)];
         let for_a_moment = Some(Duration::from_millis(5));
@@ -261,7 +275,7 @@ mod tests {
         let Some((mut traffic, socket, peer)) = wire() else {
             return;
         };
-        let send = Request::Send(std::os::fd::AsRawFd::as_raw_fd(&socket));
+        let send = Request::Send(socket.as_raw_fd());
         let tag = Tag::new(socket.number, Purpose::Kick);
         traffic.owed.push((send, tag));
         traffic.submit().expect("submitted");

@@ -2,6 +2,8 @@
 
 mod availability;
 
+use std::time::Duration;
+
 use xskit_backend_suite::fixture::{self, FRAMES, drain, headers_to_port, send_datagrams, umem};
 use xskit_core::ring::RingSize;
 use xskit_core::umem::FrameStore;
@@ -93,7 +95,7 @@ fn a_full_queue_is_handed_over_and_filled_again() {
 
 #[test]
 fn a_polled_ring_at_saturation_takes_hardly_a_system_call() {
-    const PACKETS: u64 = 200_000;
+    const PACKETS: u64 = 50_000;
     let test = "a_polled_ring_at_saturation_takes_hardly_a_system_call";
     let config = UringConfig {
         wait: Wait::Busy,
@@ -122,6 +124,36 @@ fn a_polled_ring_at_saturation_takes_hardly_a_system_call() {
             "{completed}: {calls:?}"
         );
         assert!(calls.submissions.kicks > 0, "{calls:?}");
+    };
+    pair.first.run(send).expect("in the first host");
+}
+
+#[test]
+fn a_kick_wakes_the_kernels_thread() {
+    let config = UringConfig {
+        wait: Wait::Busy,
+        sqpoll: Some(SqPoll { idle_ms: 1 }),
+        ..UringConfig::default()
+    };
+    let Some(pair) = hosts("a_kick_wakes_the_kernels_thread", 1, config) else {
+        return;
+    };
+    let send = || {
+        let backend = UringBackend::new(config).expect("a ring");
+        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        let umem = umem(&mut store);
+        let mut socket = Socket::open(&backend, &umem, &sender(&pair, 0)).expect("a socket");
+        let headers = headers_to_port(&pair);
+        for _ in 0..3 {
+            // Far longer than the thread stays awake.
+            std::thread::sleep(Duration::from_millis(50));
+            assert_eq!(send_datagrams(&mut socket, &umem, &headers, 1), 1);
+            socket.flush().expect("a kick");
+            drain(&mut socket).expect("kicks");
+        }
+        let calls = backend.calls();
+        assert!(calls.enters >= 1, "{calls:?}");
+        assert!(calls.submissions.kicks >= 3, "{calls:?}");
     };
     pair.first.run(send).expect("in the first host");
 }
