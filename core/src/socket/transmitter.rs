@@ -13,7 +13,8 @@ pub(super) struct Transmitter<'u> {
     pub(super) tx: TxRing<'u>,
     pub(super) completion: CompletionRing<'u>,
     bad_completions: u64,
-    sent: u64,
+    /// How many packets the kernel was shown.
+    published: u64,
     completed: u64,
 }
 
@@ -24,7 +25,7 @@ impl<'u> Transmitter<'u> {
             tx,
             completion,
             bad_completions: 0,
-            sent: 0,
+            published: 0,
             completed: 0,
         }
     }
@@ -56,9 +57,7 @@ impl<'u> Transmitter<'u> {
         }
         // A slot was just reserved, so this can't be full; were it, the frame would stay out of
         // use in the ledger, which is sound.
-        if self.tx.push(frame.into_transmit()).is_ok() {
-            self.sent += 1;
-        }
+        let _ = self.tx.push(frame.into_transmit());
         Ok(())
     }
 
@@ -82,7 +81,7 @@ impl<'u> Transmitter<'u> {
     /// Packets handed over so far.
     #[must_use]
     pub(super) fn sent(&self) -> u64 {
-        self.sent
+        self.published + u64::from(self.tx.uncommitted())
     }
 
     /// Frames that came back so far.
@@ -106,8 +105,10 @@ impl<'u> Transmitter<'u> {
     /// Shows the kernel what was sent, and says how many packets wait on the TX ring.
     #[inline]
     pub(super) fn publish(&mut self) -> u32 {
-        if self.tx.uncommitted() > 0 {
+        let sent = self.tx.uncommitted();
+        if sent > 0 {
             self.tx.commit();
+            self.published += u64::from(sent);
         }
         self.tx.outstanding()
     }
@@ -119,7 +120,7 @@ impl<'u> Transmitter<'u> {
     /// kick too seldom or too often.
     #[inline]
     pub(super) fn backlog(&self, waiting: u32) -> Backlog {
-        let taken = self.sent.saturating_sub(waiting.into());
+        let taken = self.sent().saturating_sub(waiting.into());
         let reserved = taken.saturating_sub(self.completed + self.bad_completions);
         let slots = self.completion.size();
         Backlog {

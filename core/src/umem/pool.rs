@@ -125,7 +125,7 @@ impl<'s> Pool<'s> {
         let size = self.frames.size();
         // One comparison for both words: no option may be set, so they are never above a length.
         let len_options = u64::from(desc.options) << 32 | u64::from(desc.len);
-        if len_options > u64::from(size.bytes() - size.within(desc.addr)) {
+        if len_options > u64::from(size.left(desc.addr)) {
             return Err(BadDescriptor);
         }
         match self

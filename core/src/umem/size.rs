@@ -55,10 +55,10 @@ impl FrameSize {
         address >> self.shift
     }
 
-    /// How far into its frame an address is, in bytes.
+    /// How many bytes there are from an address to the end of its frame.
     #[inline]
-    pub(super) const fn within(self, address: u64) -> u32 {
-        address as u32 & self.mask
+    pub(super) const fn left(self, address: u64) -> u32 {
+        (!(address as u32) & self.mask) + 1
     }
 
     /// The size as a power of two.
