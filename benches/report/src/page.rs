@@ -116,7 +116,8 @@ fn head(page: &mut Page, results: &Results, command: &str) {
     ));
     page.paragraph(
         "The sending end has one core, the receiving end another; a variant with SQPOLL may use both, since its \
-         kernel thread wants one. Processor time is that of the process, the kernel's work on its behalf and its \
+         kernel thread wants one: in round trips, with it at both ends, twice as many threads are busy as there are \
+         cores. Processor time is that of the process, the kernel's work on its behalf and its \
          kernel threads included. Over a veth most of that work is the sender's: the kernel runs the receiving side \
          where the packet was sent.",
     );

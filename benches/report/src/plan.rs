@@ -213,7 +213,11 @@ fn flags(extent: Extent) -> Vec<Job> {
         id: format!("flags-{}", task.word()),
         title: format!("packets of 64 bytes {what}, by the mode of the XDP program"),
         length: extent.length(300),
-        contestants: vec![mode("native"), mode("generic")],
+        contestants: match task {
+            // Sending takes no XDP program.
+            Task::Tx => vec![Contestant::with("no program", baseline, &[])],
+            _ => vec![mode("native"), mode("generic")],
+        },
         ..base(task, extent)
     };
     SATURATED.map(job).to_vec()

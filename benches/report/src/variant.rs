@@ -25,7 +25,7 @@ pub const ALL: [Variant; 8] = [
         has_kernel_thread: true,
         ..Variant::new(
             "uring sqpoll",
-            &["--backend=uring", "--wait=poll", "--sqpoll"],
+            &["--backend=uring", "--wait=busy", "--sqpoll"],
         )
     },
 ];

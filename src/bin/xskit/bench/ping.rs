@@ -98,7 +98,7 @@ impl Task for Ping<'_> {
             &histogram,
             lost,
             clock.seconds(),
-            Usage::take(&socket, self.nic, histogram.len()),
+            clock.usage(&socket, self.nic, histogram.len()),
         ))
     }
 }

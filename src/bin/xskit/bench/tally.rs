@@ -12,11 +12,12 @@ use crate::args::RunArgs;
 use crate::nic::Nic;
 use crate::report::{Report, grouped};
 use crate::stop::{LONGEST_WAIT, Stop};
-use crate::usage::Usage;
+use crate::usage::{Usage, cpu_seconds};
 
 /// The clock and the stop signal of a run.
 pub(crate) struct Clock {
     started: Instant,
+    cpu_seconds_before: f64,
     length: Option<Duration>,
     stop: Stop,
     patience: Patience,
@@ -27,6 +28,7 @@ impl Clock {
     pub(crate) fn start(args: &RunArgs) -> anyhow::Result<Self> {
         Ok(Self {
             started: Instant::now(),
+            cpu_seconds_before: cpu_seconds(),
             length: (!args.seconds.is_zero()).then_some(args.seconds),
             stop: Stop::on_signals()?,
             patience: Patience::new(args.spin),
@@ -42,6 +44,16 @@ impl Clock {
 
     pub(crate) fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
+    }
+
+    /// What the socket took since the clock was started.
+    pub(crate) fn usage<B: Backend>(
+        &self,
+        socket: &Socket<'_, B>,
+        nic: &Nic,
+        packets: u64,
+    ) -> Usage {
+        Usage::take(socket, nic, packets).since(self.cpu_seconds_before)
     }
 
     /// After a turn: waits for packets once enough turns found nothing.
@@ -113,7 +125,7 @@ impl Tally {
         (packets, bytes): (u64, u64),
     ) -> anyhow::Result<Self> {
         let seconds = clock.seconds();
-        let usage = Usage::take(socket, nic, packets);
+        let usage = clock.usage(socket, nic, packets);
         let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
         let at = socket.accounting();
         ensure!(
