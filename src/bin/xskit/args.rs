@@ -263,7 +263,8 @@ pub(crate) struct RunArgs {
         allow_negative_numbers = true
     )]
     pub(crate) seconds: Duration,
-    /// Empty looks at the ring before the process waits in the kernel.
+    /// Empty looks at the ring before the process waits in the kernel; where packets never come in
+    /// time for them, only a sixteenth of these.
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) spin: u32,
     /// Print one JSON object.
