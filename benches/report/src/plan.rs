@@ -169,7 +169,7 @@ fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
         },
         title: format!("packets of 64 bytes received, {what}, each wait in the kernel at once"),
         load,
-        length: extent.length(1000),
+        length: extent.length(700),
         contestants: contestants.clone(),
         ..base(Task::Rx, extent)
     };
@@ -192,7 +192,7 @@ fn pings(extent: Extent, variants: &[Variant]) -> [Job; 2] {
             id: id.to_owned(),
             title: format!("packets of 64 bytes there and back, one at a time, both ends {how}"),
             options: options.iter().map(ToString::to_string).collect(),
-            length: extent.length(700),
+            length: extent.length(500),
             contestants,
             ..base(Task::Ping, extent)
         }

@@ -47,8 +47,11 @@ fn a_quick_round_measures_every_job_and_writes_the_report() {
         "sockets-rustix",
     ] {
         let group = groups.iter().find(|group| group["id"] == id);
-        let first = &group.unwrap_or_else(|| panic!("{id}: {said}"))["series"][0];
-        assert!(first["samples"][0].is_object(), "{id}: {first:#} {said}");
+        let ways = &group.unwrap_or_else(|| panic!("no {id}: {said}"))["series"];
+        // On a busy machine somebody may not get to run in so short a time.
+        let mut ways = ways.as_array().expect("ways").iter();
+        let measured = ways.any(|way| way["samples"][0].is_object());
+        assert!(measured, "{id}: {group:#?} {said}");
     }
     let (page, summary) = (read("index.html"), read("summary.md"));
     assert!(
