@@ -18,6 +18,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:1100px;ma
 color:#222;background:#fff}h1,h2,h3{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #ddd}\
 table{border-collapse:collapse;margin:1rem 0;font-size:14px}th,td{padding:.25rem .7rem;border:1px solid #ddd;\
 text-align:right}th:first-child,td:first-child{text-align:left}th{background:#f4f4f4}figure{margin:1rem 0}\
+td:not(:has(code)){white-space:nowrap}\
 svg{max-width:100%;height:auto}code{background:#f4f4f4;padding:0 .2em;font-size:90%;overflow-wrap:anywhere}";
 
 /// The page, complete in itself. `answers` is the answers file with fresh tables.

@@ -54,6 +54,7 @@ pub fn table(results: &Results, name: &str) -> Option<String> {
             .map_or_else(String::new, |group| comparison(group, columns))
     };
     Some(match name {
+        "run" => run(results),
         "waiting-1000" => of_group("wait-1000", &PACED_COLUMNS),
         "waiting-50000" => of_group("wait-50000", &PACED_COLUMNS),
         "waiting-flood" => of_group("wait-flood", &RATE_COLUMNS),
@@ -93,6 +94,18 @@ pub fn comparison(group: &Group, columns: &[Column]) -> String {
         );
     }
     text(&table)
+}
+
+/// Where and how often it was measured, in a line.
+fn run(results: &Results) -> String {
+    let all = results.groups.iter().flat_map(|group| &group.series);
+    match all.map(|series| series.samples.len()).max() {
+        None => String::new(),
+        Some(rounds) => {
+            let machine = results.machine.sentence();
+            format!("The tables are of a {machine}, over veth in copy mode; rounds: {rounds}.\n")
+        }
+    }
 }
 
 /// What a multishot poll saves over one that is armed for every wait.

@@ -58,8 +58,8 @@ pub fn cell(spread: Option<Spread>) -> String {
     let Some(Spread { median, p10, p90 }) = spread else {
         return "–".to_owned();
     };
-    let decimals = decimals(median);
-    format!("{median:.decimals$} ({p10:.decimals$} to {p90:.decimals$})")
+    let [median, p10, p90] = [median, p10, p90].map(short);
+    format!("{median} ({p10} to {p90})")
 }
 
 /// The same of a figure in another unit: `factor` of them make one.
@@ -72,15 +72,16 @@ pub fn scaled(spread: Option<Spread>, factor: f64) -> String {
     }))
 }
 
-/// So that a figure shows about three digits.
-fn decimals(figure: f64) -> usize {
-    match figure.abs() {
+/// About three digits of a figure.
+fn short(figure: f64) -> String {
+    let decimals = match figure.abs() {
         0.0 => 0,
-        figure if figure < 0.1 => 3,
-        figure if figure < 10.0 => 2,
-        figure if figure < 100.0 => 1,
+        size if size < 0.1 => 3,
+        size if size < 10.0 => 2,
+        size if size < 100.0 => 1,
         _ => 0,
-    }
+    };
+    format!("{figure:.decimals$}")
 }
 
 #[cfg(test)]
@@ -104,6 +105,7 @@ mod tests {
         let spread = |median, p10, p90| Some(Spread { median, p10, p90 });
         assert_eq!(cell(spread(1.234, 1.0, 1.5)), "1.23 (1.00 to 1.50)");
         assert_eq!(cell(spread(0.0123, 0.01, 0.02)), "0.012 (0.010 to 0.020)");
+        assert_eq!(cell(spread(0.5, 0.05, 150.0)), "0.50 (0.050 to 150)");
         assert_eq!(cell(spread(45.67, 45.0, 46.0)), "45.7 (45.0 to 46.0)");
         assert_eq!(cell(spread(0.0, 0.0, 0.0)), "0 (0 to 0)");
         assert_eq!(
