@@ -22,7 +22,7 @@ use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::driver::{Driver, DriverConfig};
 use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig, udp_payload_for_mtu};
-use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_rustix::RustixBackend;
 
 /// The file's length in bytes.
 const FILE_LEN: u64 = 32 << 20;
@@ -36,7 +36,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// Bytes taken from the connection at a time.
 const CHUNK_LEN: usize = 256 << 10;
 
-type VethDriver<'u> = Driver<'u, RustixBackend, MmapMemory>;
+type VethDriver<'u> = Driver<'u, RustixBackend>;
 
 fn goodput(criterion: &mut Criterion) {
     use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
@@ -86,7 +86,7 @@ fn serve(host: &Host, root: &Path, identity: Identity, stop: &Stop, ready: Sende
     let mut config = ServerConfig::new(root, identity);
     config.transport.max_udp_payload_bytes = max_payload(host);
     let mut server = Server::new(&config, Instant::now()).expect("a server");
-    let mut driver = Driver::new(&umem, socket, DriverConfig::default());
+    let mut driver = Driver::new(socket, DriverConfig::default());
     ready.send(()).expect("someone waits");
     while !stop.is_set() {
         let moved = driver.turn(&mut server).expect("a turn");
@@ -101,7 +101,7 @@ fn fetch(host: &Host, server: &Host, trusted_pem: String, orders: &Orders) {
     let umem = veth::umem(&mut store);
     let socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
     let _attached = veth::attach(host, &socket);
-    let mut driver = Driver::new(&umem, socket, DriverConfig::default());
+    let mut driver = Driver::new(socket, DriverConfig::default());
     let trust = Trust::Pem(trusted_pem);
     let mut config = ClientConfig::new(&server.ipv4.to_string(), veth::PORT, trust);
     config.transport.max_udp_payload_bytes = max_payload(host);

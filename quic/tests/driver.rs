@@ -21,7 +21,7 @@ const CLIENT_MAC: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 1]);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 type SimUmem<'s> = Umem<'s, HeapMemory>;
-type SimDriver<'u> = Driver<'u, SimBackend, HeapMemory>;
+type SimDriver<'u> = Driver<'u, SimBackend>;
 
 fn server_address() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 2], 4433))
@@ -39,7 +39,6 @@ fn driver<'u>(backend: &'u SimBackend, umem: &'u SimUmem<'u>, ifindex: u32) -> S
     let config = SocketConfig::new(ifindex, 0);
     let socket = Socket::open(backend, umem, &config).expect("a socket");
     Driver::new(
-        umem,
         socket,
         DriverConfig {
             patience: 0,

@@ -51,7 +51,7 @@ use transmitter::Transmitter;
 /// let backend = network.backend();
 /// let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
 ///
-/// let mut frame = umem.alloc().expect("a free frame");
+/// let mut frame = socket.alloc().expect("a free frame");
 /// frame.set_range(0..60)?;
 /// frame.fill(0xab);
 /// socket.send(frame).map_err(|refused| refused.kind)?; // the frame is the kernel's now
@@ -97,6 +97,12 @@ impl<'u, B: Backend> Socket<'u, B> {
             );
         }
         open::open(backend, umem.pool(), config)
+    }
+
+    /// Takes a free frame of the UMEM that the socket is open over, as [`Umem::alloc`] does.
+    #[inline]
+    pub fn alloc(&self) -> Option<Frame<'u>> {
+        self.transmitter.pool.alloc()
     }
 
     /// Takes up to `max` packets off the RX ring.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::Patience;
-use xskit_core::umem::{Frame, Memory, Umem};
+use xskit_core::umem::Frame;
 use xskit_core::wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 use xskit_core::{Errno, Socket};
 
@@ -53,8 +53,7 @@ enum Shortage {
 
 /// Runs endpoints over one AF_XDP socket.
 #[derive(Debug)]
-pub struct Driver<'u, B: Backend, M: Memory> {
-    umem: &'u Umem<'u, M>,
+pub struct Driver<'u, B: Backend> {
     socket: Socket<'u, B>,
     config: DriverConfig,
     patience: Patience,
@@ -63,12 +62,11 @@ pub struct Driver<'u, B: Backend, M: Memory> {
     shortage: Shortage,
 }
 
-impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
-    /// A driver over this socket, whose frames are those of `umem`.
+impl<'u, B: Backend> Driver<'u, B> {
+    /// A driver over this socket, which also gives it the frames to send from.
     #[must_use]
-    pub fn new(umem: &'u Umem<'u, M>, socket: Socket<'u, B>, config: DriverConfig) -> Self {
+    pub fn new(socket: Socket<'u, B>, config: DriverConfig) -> Self {
         Self {
-            umem,
             socket,
             config,
             patience: Patience::new(config.patience),
@@ -172,7 +170,7 @@ impl<'u, B: Backend, M: Memory> Driver<'u, B, M> {
             Shortage::None
         };
         while sent < room {
-            let Some(mut frame) = self.umem.alloc() else {
+            let Some(mut frame) = self.socket.alloc() else {
                 self.shortage = Shortage::Frame;
                 break;
             };

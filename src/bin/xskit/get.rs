@@ -90,7 +90,7 @@ impl Task for Get<'_> {
 
     fn run<'u, B>(
         mut self,
-        umem: &'u Umem<'u, MmapMemory>,
+        _umem: &'u Umem<'u, MmapMemory>,
         socket: Socket<'u, B>,
     ) -> anyhow::Result<GetSummary>
     where
@@ -102,7 +102,7 @@ impl Task for Get<'_> {
             program.take(local.port(), Some(local.ip()))
         })?;
         let mode = attached.mode(&socket);
-        let mut driver = Driver::new(umem, socket, DriverConfig::default());
+        let mut driver = Driver::new(socket, DriverConfig::default());
         let started = Instant::now();
         let outcome = self.transfer(&mut driver);
         let seconds = started.elapsed().as_secs_f64();
@@ -116,10 +116,7 @@ impl Task for Get<'_> {
 
 impl Get<'_> {
     /// Runs the request to its end.
-    fn transfer<B: Backend>(
-        &mut self,
-        driver: &mut Driver<'_, B, MmapMemory>,
-    ) -> anyhow::Result<()> {
+    fn transfer<B: Backend>(&mut self, driver: &mut Driver<'_, B>) -> anyhow::Result<()> {
         let bar = ProgressBar::no_length();
         let outcome = self.follow(driver, &bar);
         // However it went: what is printed next must not run into the bar.
@@ -129,7 +126,7 @@ impl Get<'_> {
 
     fn follow<B: Backend>(
         &mut self,
-        driver: &mut Driver<'_, B, MmapMemory>,
+        driver: &mut Driver<'_, B>,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
         let request = self.client.get(&self.target.path, None);
@@ -206,7 +203,7 @@ impl Get<'_> {
     }
 
     /// Tells the server that we are done. Whether it hears it makes no difference to the file.
-    fn say_farewell<B: Backend>(&mut self, driver: &mut Driver<'_, B, MmapMemory>) {
+    fn say_farewell<B: Backend>(&mut self, driver: &mut Driver<'_, B>) {
         if self.client.is_over() {
             return;
         }
@@ -248,7 +245,7 @@ impl GetSummary {
         get: Get<'_>,
         mode: String,
         seconds: f64,
-        driver: &mut Driver<'_, B, MmapMemory>,
+        driver: &mut Driver<'_, B>,
         attached: &Attached,
     ) -> anyhow::Result<Self> {
         let counters = driver.counters().clone();

@@ -107,7 +107,7 @@ impl Task for Serve<'_> {
 
     fn run<'u, B>(
         mut self,
-        umem: &'u Umem<'u, MmapMemory>,
+        _umem: &'u Umem<'u, MmapMemory>,
         socket: Socket<'u, B>,
     ) -> anyhow::Result<ServeSummary>
     where
@@ -125,7 +125,7 @@ impl Task for Serve<'_> {
             self.nic.link.name,
             self.args.socket.queue
         );
-        let mut driver = Driver::new(umem, socket, DriverConfig::default());
+        let mut driver = Driver::new(socket, DriverConfig::default());
         while !self.stop.is_asked() {
             let moved = driver.turn(&mut self.server)?;
             driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
@@ -137,10 +137,7 @@ impl Task for Serve<'_> {
 
 impl Serve<'_> {
     /// Closes every connection and lets the last packets out.
-    fn say_farewell<B: Backend>(
-        &mut self,
-        driver: &mut Driver<'_, B, MmapMemory>,
-    ) -> anyhow::Result<()> {
+    fn say_farewell<B: Backend>(&mut self, driver: &mut Driver<'_, B>) -> anyhow::Result<()> {
         self.server.close_all(Instant::now());
         let deadline = Instant::now() + FAREWELL;
         while !self.server.is_drained() && Instant::now() < deadline {
@@ -170,7 +167,7 @@ impl ServeSummary {
     fn take<B: Backend>(
         mode: String,
         nic: &Nic,
-        driver: &mut Driver<'_, B, MmapMemory>,
+        driver: &mut Driver<'_, B>,
         attached: &Attached,
         stats: &ServerStats,
     ) -> anyhow::Result<Self> {
