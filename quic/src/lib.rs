@@ -46,12 +46,14 @@
 //! | resource | bound |
 //! | --- | --- |
 //! | connections | [`ServerConfig::max_connections`]; beyond, CONNECTION_REFUSED to proven addresses |
-//! | half-open handshakes | [`ServerConfig::handshake_timeout`]; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
+//! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
 //! | bytes sent to an unproven address | three times what it sent (quiche) |
 //! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each |
+//! | requests given up | [`ServerConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
+//! | unidirectional streams of a connection | 16 at once, 1,000 in all; then H3_EXCESSIVE_LOAD |
 //! | request bodies | [`TransportConfig::connection_window_bytes`]; they are refused unread |
-//! | file bytes in memory | [`ServerConfig::max_body_bytes_held`] a connection, counted from when they are read until they are acknowledged |
+//! | file bytes in memory | [`ServerConfig::max_body_bytes_held`] a connection and [`ServerConfig::max_total_body_bytes_held`] a server, counted from when they are read until they are acknowledged; besides, 8 MiB of buffers for reuse |
 //! | files open | one a request under way |
 //!
 //! # Files

@@ -6,11 +6,15 @@
 //!   response  request + root -> status, header fields, and perhaps a span of a file
 //!     root    the only place that opens files; the kernel keeps it inside the directory
 //!     range   "bytes=..." -> a span
+//!   credit    how many requests the client may still give up
 //!   transfer  one response on its way, chunk by chunk as the stream has room
+//!     memory  how many file bytes the connection may hold now
 //!     chunk   file bytes, counted from when they are read until the peer has them
 //! ```
 
 mod chunk;
+mod credit;
+mod memory;
 mod range;
 mod request;
 mod response;
@@ -22,5 +26,6 @@ pub use range::ByteRange;
 pub use root::{Root, RootError};
 
 pub(crate) use chunk::{ChunkPool, MIN_READ_BYTES};
+pub(crate) use memory::Bounds;
 pub use session::HttpCounters;
 pub(crate) use session::{Files, Session};

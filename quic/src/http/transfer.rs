@@ -1,12 +1,11 @@
 //! `Transfer`: one response on its way to the client.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use quiche::h3;
 
-use super::chunk::{CHUNK_BYTES, ChunkPool, Ledger, MIN_READ_BYTES};
+use super::memory::Memory;
 use super::response::{Body, Response};
 use crate::quic::Quic;
 
@@ -21,6 +20,7 @@ pub(super) struct Transfer {
     headers: Option<Vec<h3::Header>>,
     /// Read from the file (or made up), and not yet handed to the transport.
     ready: Bytes,
+    /// Stays until the end, so that what is in `ready` can be given back.
     file: Option<Source>,
     /// What is left of its turn.
     turn_left: usize,
@@ -58,30 +58,6 @@ pub(super) struct Progress {
     pub(super) body_bytes: u64,
     /// Turns finished.
     turns: u64,
-}
-
-/// What a transfer works with besides its own state.
-pub(super) struct Memory<'a> {
-    pub(super) pool: &'a Arc<ChunkPool>,
-    /// What this connection holds.
-    pub(super) ledger: &'a Ledger,
-    /// What this connection may hold.
-    pub(super) limit_bytes: usize,
-    /// Transfers under way on the connection.
-    pub(super) sharers: usize,
-}
-
-impl Memory<'_> {
-    fn is_full(&self) -> bool {
-        self.ledger.bytes() >= self.limit_bytes
-    }
-
-    /// How much to read at once. The more transfers, the less: what streams that the client
-    /// doesn't read have in hand must leave room for those that it does read.
-    fn read_bytes(&self) -> usize {
-        let share = self.limit_bytes / 8 / self.sharers.max(1);
-        share.clamp(MIN_READ_BYTES, CHUNK_BYTES)
-    }
 }
 
 impl Transfer {
@@ -149,21 +125,25 @@ impl Transfer {
     ) -> Turn {
         if self.ready.is_empty() {
             // No room, no read.
-            match quic.stream_capacity(self.stream) {
+            let room = match quic.stream_capacity(self.stream) {
                 Ok(0) => return Turn::Blocked,
                 Ok(_) if memory.is_full() => return Turn::Blocked,
-                Ok(_) => {}
+                Ok(room) => room,
                 Err(_) => return Turn::Cancelled,
-            }
-            if let Err(turn) = self.read_chunk(quic, memory) {
+            };
+            if let Err(turn) = self.read_chunk(quic, memory, room) {
                 return turn;
             }
         }
         let mut piece = self.ready.slice(..self.ready.len().min(self.turn_left));
-        let last = self.file.is_none() && piece.len() == self.ready.len();
+        let last = self.is_read() && piece.len() == self.ready.len();
         match h3.send_body_zc(quic, self.stream, &mut piece, last) {
             Ok(written) => {
                 self.ready.advance(written.min(self.ready.len()));
+                if self.ready.is_empty() {
+                    // Even without bytes it would keep the chunk in memory.
+                    self.ready = Bytes::new();
+                }
                 progress.body_bytes += written as u64;
                 self.turn_left = self.turn_left.saturating_sub(written);
                 if self.turn_left == 0 {
@@ -171,24 +151,53 @@ impl Transfer {
                     progress.turns += 1;
                     self.last_turn = progress.turns;
                 }
-                match self.ready.is_empty() && self.file.is_none() {
+                match self.ready.is_empty() && self.is_read() {
                     true => Turn::Done,
                     false => Turn::Advanced,
                 }
             }
-            Err(h3::Error::Done | h3::Error::StreamBlocked) => Turn::Blocked,
+            Err(h3::Error::Done | h3::Error::StreamBlocked) => {
+                if memory.is_short() {
+                    self.give_back();
+                }
+                Turn::Blocked
+            }
             Err(_) => Turn::Cancelled,
         }
     }
 
-    /// Fills `ready`. The stream is reset when the file has become shorter than promised:
-    /// the client must not take what it has for all of it.
-    fn read_chunk(&mut self, quic: &mut Quic, memory: &Memory<'_>) -> Result<(), Turn> {
+    /// Whether nothing is left in the file.
+    fn is_read(&self) -> bool {
+        self.file.as_ref().is_none_or(|source| source.left == 0)
+    }
+
+    /// Frees what was read from the file and not handed over; it will be read again.
+    fn give_back(&mut self) {
+        if let Some(source) = &mut self.file {
+            let len = self.ready.len() as u64;
+            source.offset -= len;
+            source.left += len;
+            self.ready = Bytes::new();
+        }
+    }
+
+    /// Fills `ready`, with no more than the stream has room for if memory is short. The stream is
+    /// reset when the file has become shorter than promised: the client must not take what it has
+    /// for all of it.
+    fn read_chunk(
+        &mut self,
+        quic: &mut Quic,
+        memory: &Memory<'_>,
+        room_bytes: usize,
+    ) -> Result<(), Turn> {
         let Some(source) = &mut self.file else {
             return Ok(());
         };
         let want = usize::try_from(source.left).unwrap_or(usize::MAX);
-        let want = want.min(memory.read_bytes());
+        let mut want = want.min(memory.read_bytes());
+        if memory.is_short() {
+            want = want.min(room_bytes);
+        }
         let read = memory
             .pool
             .read(memory.ledger, source.fd.as_fd(), source.offset, want);
@@ -196,9 +205,6 @@ impl Transfer {
             Ok(bytes) if !bytes.is_empty() => {
                 source.offset += bytes.len() as u64;
                 source.left -= bytes.len() as u64;
-                if source.left == 0 {
-                    self.file = None;
-                }
                 self.ready = bytes;
                 Ok(())
             }

@@ -26,6 +26,17 @@ pub struct ServerConfig {
     /// read, and not yet acknowledged. It bounds the connection's rate to this much a round
     /// trip. Never less than 32 KiB for each of `transport.max_streams`.
     pub max_body_bytes_held: usize,
+    /// File bytes that all connections together may hold in memory, and 128 KiB more. Half of it
+    /// is there for whoever asks: a connection may hold an eighth of what is free of it, so that
+    /// there is always some left for the next one. The other half is divided among
+    /// `max_connections`, and each of them may always use its part: so those who don't read can
+    /// slow others down, but not stop them. What is over it waits in the file. Never less than
+    /// 64 KiB for each of `max_connections`.
+    pub max_total_body_bytes_held: usize,
+    /// Requests that a client may give up in a row, by resetting or stopping their streams. Each
+    /// response that it takes to the end, and each 10 ms, allows for one more. Beyond,
+    /// the connection is closed with H3_EXCESSIVE_LOAD.
+    pub max_requests_given_up: u32,
 }
 
 impl ServerConfig {
@@ -40,6 +51,8 @@ impl ServerConfig {
             retry_above_half_open: 256,
             handshake_timeout: Duration::from_secs(10),
             max_body_bytes_held: 4 << 20,
+            max_total_body_bytes_held: 256 << 20,
+            max_requests_given_up: 1000,
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Connection<L> {
     pub(super) armed: Option<Instant>,
     /// Until the handshake is done: when to give it up.
     pub(super) handshake_deadline: Option<Instant>,
+    /// The handshake took too long.
+    pub(super) is_given_up: bool,
 }
 
 /// What a datagram did.
@@ -54,6 +56,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             burst_left: BURST_DATAGRAMS,
             armed: None,
             handshake_deadline: Some(handshake_deadline),
+            is_given_up: false,
         }
     }
 
@@ -88,6 +91,7 @@ impl<L: Copy + PartialEq> Connection<L> {
         h3_config: &quiche::h3::Config,
         files: &Files<'_>,
         counters: &mut HttpCounters,
+        now: Instant,
     ) {
         self.dirty = false;
         if self.is_ending() {
@@ -99,7 +103,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             return;
         }
         if self.session.is_none() {
-            match Session::start(&mut self.quic, h3_config) {
+            match Session::start(&mut self.quic, h3_config, files.credit, now) {
                 Ok(session) => self.session = Some(session),
                 Err(error) => {
                     tracing::debug!(%error, "HTTP/3 can't start");
@@ -111,7 +115,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             }
         }
         if let Some(session) = &mut self.session {
-            session.service(&mut self.quic, files, counters);
+            session.service(&mut self.quic, files, counters, now);
         }
     }
 
@@ -174,6 +178,16 @@ impl<L: Copy + PartialEq> Connection<L> {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }
+    }
+
+    /// Whether it can be forgotten, now that it has nothing to send. Once its goodbye is out, quiche
+    /// keeps it for a while, so that late packets don't look like those of an unknown one; not so
+    /// if the server is closing, or if it may not even send a goodbye.
+    pub(super) fn is_over(&self, server_is_closing: bool) -> bool {
+        let is_draining = self.quic.is_draining();
+        self.quic.is_closed()
+            || (server_is_closing && is_draining)
+            || (self.is_given_up && !is_draining)
     }
 
     /// Closed, or about to be: no more requests are answered.

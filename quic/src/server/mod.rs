@@ -32,7 +32,7 @@ pub use config::ServerConfig;
 pub use stats::{Answered, ConnectionCounters, Dropped, HttpCounters, PacketCounters, ServerStats};
 
 use crate::error::SetupError;
-use crate::http::{ChunkPool, Files, MIN_READ_BYTES, Root};
+use crate::http::{Bounds, ChunkPool, Files, MIN_READ_BYTES, Root};
 use crate::transmit::Transmit;
 use cid::{Cid, CidTable};
 use connection::{BURST_DATAGRAMS, Connection, Received};
@@ -66,7 +66,8 @@ pub struct Server<L> {
     max_connections: usize,
     retry_above_half_open: usize,
     handshake_timeout: Duration,
-    max_body_bytes_held: usize,
+    memory: Bounds,
+    max_requests_given_up: u32,
 
     connections: Slab<Box<Connection<L>>>,
     ids: CidTable,
@@ -119,7 +120,12 @@ impl<L: Copy + PartialEq> Server<L> {
             max_connections: config.max_connections,
             retry_above_half_open: config.retry_above_half_open,
             handshake_timeout: config.handshake_timeout,
-            max_body_bytes_held: config.max_body_bytes_held.max(least_allowance(config)),
+            memory: Bounds::new(
+                config.max_body_bytes_held.max(least_allowance(config)),
+                config.max_total_body_bytes_held,
+                config.max_connections,
+            ),
+            max_requests_given_up: config.max_requests_given_up,
             connections: Slab::new(),
             ids: CidTable::default(),
             ready: VecDeque::new(),
@@ -192,7 +198,7 @@ impl<L: Copy + PartialEq> Server<L> {
 
     fn next_ready(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
         while let Some(&slot) = self.ready.front() {
-            if let Some(transmit) = self.step(slot, out) {
+            if let Some(transmit) = self.step(slot, now, out) {
                 return Some(transmit);
             }
             self.ready.pop_front();
@@ -202,15 +208,16 @@ impl<L: Copy + PartialEq> Server<L> {
     }
 
     /// One datagram of the connection whose turn it is.
-    fn step(&mut self, slot: usize, out: &mut [u8]) -> Option<Transmit<L>> {
+    fn step(&mut self, slot: usize, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
         let connection = self.connections.get_mut(slot)?;
         if connection.dirty {
             let files = Files {
                 root: &self.root,
                 pool: &self.pool,
-                limit_bytes: self.max_body_bytes_held,
+                bounds: self.memory,
+                credit: self.max_requests_given_up,
             };
-            connection.service(&self.h3_config, &files, &mut self.counters.http);
+            connection.service(&self.h3_config, &files, &mut self.counters.http, now);
             let migrations = connection.keep_ids(slot, &mut self.ids);
             self.counters.connections.migrations += migrations;
         }
@@ -236,8 +243,7 @@ impl<L: Copy + PartialEq> Server<L> {
         };
         connection.queued = false;
         connection.burst_left = BURST_DATAGRAMS;
-        let quic = &connection.quic;
-        if quic.is_closed() || (self.closing && quic.is_draining()) {
+        if connection.is_over(self.closing) {
             self.remove(slot);
             return;
         }
@@ -263,8 +269,7 @@ impl<L: Copy + PartialEq> Server<L> {
                 .handshake_deadline
                 .is_some_and(|deadline| deadline <= now)
             {
-                self.counters.connections.handshake_timeouts += 1;
-                self.remove(slot);
+                self.give_up_handshake(slot);
                 continue;
             }
             match connection.deadline() {
@@ -278,6 +283,24 @@ impl<L: Copy + PartialEq> Server<L> {
                 }
             }
         }
+    }
+
+    /// Tells the client, unless that would be more than an address that isn't proven may be sent
+    /// (RFC 9000, section 8.1).
+    fn give_up_handshake(&mut self, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        connection.handshake_deadline = None;
+        connection.is_given_up = true;
+        connection.dirty = true;
+        let code = quiche::WireErrorCode::ConnectionRefused as u64;
+        let _ = connection
+            .quic
+            .close(false, code, b"the handshake took too long");
+        self.half_open -= 1;
+        self.counters.connections.handshake_timeouts += 1;
+        self.mark_ready(slot);
     }
 
     /// Says goodbye to every client, and accepts no more. Then call

@@ -54,6 +54,96 @@ fn a_handshake_that_gets_nowhere() {
     assert!(matches!(end(&world, at), ConnectionEnd::Unreachable { .. }));
 }
 
+/// A client that says its first words, and then only listens.
+struct Mute {
+    server: Server<()>,
+    client: quiche::Connection,
+    begun: Instant,
+}
+
+impl Mute {
+    fn new(config: &ServerConfig) -> Self {
+        let mut client = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
+        let id = quiche::ConnectionId::from_ref(&[3; 8]);
+        client
+            .set_application_protos(quiche::h3::APPLICATION_PROTOCOL)
+            .unwrap();
+        client.verify_peer(false);
+        let (from, to) = (
+            "198.51.100.7:9".parse().unwrap(),
+            super::world::server_addr(),
+        );
+        let mut client = quiche::connect(None, &id, from, to, &mut client).unwrap();
+        let begun = Instant::now();
+        let mut server = Server::new(config, begun).unwrap();
+        let mut buf = [0; 2000];
+        while let Ok((len, _)) = client.send(&mut buf) {
+            server.handle_datagram(begun, &mut buf[..len], from, to, ());
+        }
+        Self {
+            server,
+            client,
+            begun,
+        }
+    }
+
+    /// Hears what the server has to say; how many datagrams that is.
+    fn listen(&mut self, now: Instant) -> usize {
+        let mut buf = [0; 2000];
+        let mut heard = 0;
+        while let Some(sent) = self.server.poll_transmit(now, &mut buf) {
+            let (from, to) = (sent.from, sent.to);
+            let _ = self
+                .client
+                .recv(&mut buf[..sent.len], quiche::RecvInfo { from, to });
+            heard += 1;
+        }
+        heard
+    }
+}
+
+#[test]
+fn a_client_is_told_that_its_handshake_took_too_long() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut mute = Mute::new(&config);
+    assert!(mute.listen(mute.begun) > 0);
+    let late = mute.begun + config.handshake_timeout;
+    mute.server.handle_timeout(late);
+    assert_eq!(mute.listen(late), 1, "one goodbye");
+    let error = mute.client.peer_error().expect("told");
+    assert_eq!((error.is_app, error.error_code), (false, 2), "{error:?}");
+    assert_eq!(error.reason, b"the handshake took too long");
+    let connections = mute.server.stats().connections;
+    assert_eq!(
+        (connections.handshake_timeouts, connections.half_open),
+        (1, 0)
+    );
+}
+
+#[test]
+fn a_goodbye_is_not_worth_more_than_an_address_was_proven_for() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut mute = Mute::new(&config);
+    // Until the server has sent three times what it got, and may send no more.
+    let mut sent = mute.listen(mute.begun);
+    let late = mute.begun + config.handshake_timeout;
+    while sent > 0 {
+        let due = mute.server.poll_timeout().expect("a timer");
+        if due >= late {
+            break;
+        }
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        mute.server.handle_timeout(Instant::now());
+        sent = mute.listen(Instant::now());
+    }
+    mute.server.handle_timeout(late);
+    assert_eq!(mute.listen(late), 0);
+    let connections = mute.server.stats().connections;
+    assert_eq!((connections.handshake_timeouts, connections.active), (1, 0));
+}
+
 #[test]
 fn the_server_dies_in_the_middle() {
     let (pki, dir) = (Pki::new(), files(&[4 << 20]));

@@ -2,9 +2,11 @@
 //! One binary, so that the cryptography is linked once.
 
 mod endings;
+mod given_up;
 mod hostile;
 mod identity;
 mod memory;
 mod methods;
+mod raw;
 mod transfers;
 mod world;

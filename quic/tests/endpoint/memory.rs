@@ -162,3 +162,91 @@ fn a_file_that_grows_is_sent_as_it_was() {
     assert_eq!(world.peers[at].take(id).1.len(), 8 << 20);
     world.close();
 }
+
+/// Bounds for 16 connections that are as tight as they can be.
+fn tight(dir: &tempfile::TempDir, pki: &Pki) -> (ServerConfig, usize) {
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.max_connections = 16;
+    config.max_total_body_bytes_held = 0;
+    (config, 16 * 64 * 1024)
+}
+
+#[test]
+fn all_connections_share_one_bound() {
+    let (pki, dir) = (Pki::new(), files(&[4 * MIB]));
+    let (config, total) = tight(&dir, &pki);
+    let mut world = World::new(&config);
+    world.watch_memory = true;
+    let path = format!("/{}", 4 * MIB);
+    for _ in 0..12 {
+        let at = world.connect(&pki.client());
+        world.peers[at].client.get(&path, None);
+    }
+    world.run("twelve files", |world| {
+        world.peers.iter().all(|peer| peer.finished.len() == 1)
+    });
+    for peer in &world.peers {
+        assert!(peer.bodies.values().all(|body| *body == content(4 * MIB)));
+    }
+    assert!(world.most_held <= total + CHUNK, "{}", world.most_held);
+    world.close();
+}
+
+#[test]
+fn clients_that_acknowledge_nothing_do_not_stop_the_others() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    sparse(&dir, "huge", 1 << 40);
+    let (config, total) = tight(&dir, &pki);
+    let mut world = World::new(&config);
+    world.watch_memory = true;
+    for _ in 0..15 {
+        let at = world.connect(&pki.client());
+        world.peers[at].client.get("/huge", None);
+    }
+    world.run("fifteen in the middle", |world| {
+        let lens = world.peers.iter().map(|peer| peer.bodies.values());
+        lens.map(|bodies| bodies.map(Vec::len).sum::<usize>())
+            .all(|len| len > MIB)
+    });
+    // Nobody hears from them any more.
+    world.peers.clear();
+    for _ in 0..100 {
+        world.step();
+    }
+    let kept = world.server.stats().body_bytes_held;
+    assert!(kept > total / 4, "{kept}");
+    let (status, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
+    assert!(status == 200 && body == content(MIB));
+    let stats = world.server.stats();
+    assert_eq!(stats.connections.idle_timeouts, 0, "{stats:?}");
+    assert!(stats.body_bytes_held >= kept / 2, "{stats:?}");
+    assert!(world.most_held <= total + CHUNK, "{}", world.most_held);
+}
+
+#[test]
+fn with_little_memory_streams_that_nobody_reads_do_not_starve_the_others_either() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    sparse(&dir, "huge", 1 << 40);
+    let (mut config, total) = tight(&dir, &pki);
+    config.max_connections = 1;
+    let mut world = World::new(&config);
+    world.watch_memory = true;
+    let mut client = pki.client();
+    client.transport.stream_window_bytes = 200_000;
+    let at = world.connect(&client);
+    world.peers[at].reading = false;
+    for _ in 0..20 {
+        world.peers[at].client.get("/huge", None);
+    }
+    world.run("twenty full windows", |world| {
+        world.server.stats().http.body_bytes >= 20 * 199_000
+    });
+    let id = world.peers[at].client.get(&format!("/{MIB}"), None);
+    while !world.peers[at].finished.contains(&id) {
+        world.peers[at].read(id);
+        world.advance("the one that is read");
+    }
+    assert!(world.peers[at].take(id).1 == content(MIB));
+    assert!(world.most_held <= total / 16 + CHUNK, "{}", world.most_held);
+    world.close();
+}

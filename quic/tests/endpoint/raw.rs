@@ -1,0 +1,140 @@
+//! A client made of quiche's own parts, for what our own client never does.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use quiche::h3::{self, NameValue};
+use xskit_quic::{Server, ServerConfig};
+
+use super::world::{NAME, server_addr};
+
+/// A quiche client joined to a server by a perfect wire.
+pub(crate) struct Raw {
+    pub(crate) server: Server<()>,
+    pub(crate) quic: quiche::Connection,
+    pub(crate) h3: h3::Connection,
+    /// The server's own clock, which stands still.
+    now: Instant,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) fields: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+    finished: bool,
+}
+
+impl Answer {
+    pub(crate) fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+}
+
+impl Raw {
+    pub(crate) fn connect(config: &ServerConfig) -> Self {
+        let mut client = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
+        client.verify_peer(false);
+        client
+            .set_application_protos(h3::APPLICATION_PROTOCOL)
+            .unwrap();
+        client.set_initial_congestion_window_packets(50);
+        client.set_initial_max_data(10 << 20);
+        client.set_initial_max_stream_data_bidi_local(100_000);
+        client.set_initial_max_stream_data_uni(1 << 20);
+        client.set_initial_max_streams_uni(10);
+        client.set_initial_max_streams_bidi(10);
+        let id = quiche::ConnectionId::from_ref(&[9; 16]);
+        let local = "198.51.100.7:9".parse().unwrap();
+        let mut quic = quiche::connect(Some(NAME), &id, local, server_addr(), &mut client).unwrap();
+        let now = Instant::now();
+        let mut server = Server::new(config, now).unwrap();
+        while !quic.is_established() {
+            exchange(&mut server, &mut quic, now);
+        }
+        let h3_config = h3::Config::new().unwrap();
+        let h3 = h3::Connection::with_transport(&mut quic, &h3_config).unwrap();
+        Self {
+            server,
+            quic,
+            h3,
+            now,
+        }
+    }
+
+    pub(crate) fn ask(&mut self, fields: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        let stream = self.send(fields, body.is_none());
+        if let Some(body) = body {
+            self.h3
+                .send_body(&mut self.quic, stream, body, false)
+                .unwrap();
+        }
+        let mut answer = Answer::default();
+        for _ in 0..1000 {
+            self.exchange();
+            self.take_events(stream, &mut answer);
+            if answer.finished {
+                return answer;
+            }
+        }
+        panic!("no answer: {answer:?}, {:?}", self.quic.peer_error());
+    }
+
+    /// Sends the header of a request; with `fin`, that is all of it.
+    pub(crate) fn send(&mut self, fields: &[(&str, &str)], fin: bool) -> u64 {
+        let header = |(n, v): &(&str, &str)| h3::Header::new(n.as_bytes(), v.as_bytes());
+        let headers: Vec<h3::Header> = fields.iter().map(header).collect();
+        self.h3.send_request(&mut self.quic, &headers, fin).unwrap()
+    }
+
+    /// Each sends what it has, and takes what the other sent.
+    pub(crate) fn exchange(&mut self) {
+        exchange(&mut self.server, &mut self.quic, self.now);
+    }
+
+    fn take_events(&mut self, stream: u64, answer: &mut Answer) {
+        while let Ok((on, event)) = self.h3.poll(&mut self.quic) {
+            assert_eq!(on, stream);
+            match event {
+                h3::Event::Headers { list, .. } => {
+                    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                    answer.fields = list
+                        .iter()
+                        .map(|h| (text(h.name()), text(h.value())))
+                        .collect();
+                }
+                h3::Event::Data => {
+                    let mut buf = [0; 4096];
+                    while let Ok(len) = self.h3.recv_body(&mut self.quic, stream, &mut buf) {
+                        answer.body.extend_from_slice(&buf[..len]);
+                    }
+                }
+                h3::Event::Finished => answer.finished = true,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn exchange(server: &mut Server<()>, quic: &mut quiche::Connection, now: Instant) {
+    let mut buf = [0; 2000];
+    let client = "198.51.100.7:9".parse().unwrap();
+    while let Ok((len, _)) = quic.send(&mut buf) {
+        server.handle_datagram(now, &mut buf[..len], client, server_addr(), ());
+    }
+    while let Some(sent) = server.poll_transmit(now, &mut buf) {
+        let info = quiche::RecvInfo {
+            from: sent.from,
+            to: sent.to,
+        };
+        quic.recv(&mut buf[..sent.len], info).unwrap();
+    }
+}
+
+pub(crate) fn request<'a>(method: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {
+    vec![
+        (":method", method),
+        (":scheme", "https"),
+        (":authority", NAME),
+        (":path", path),
+    ]
+}
