@@ -25,6 +25,10 @@ fn numbers_out_of_range_are_refused_with_what_is_possible() {
             &["--frame-size", "1048576"],
             &["--frame-size", "2048 or 4096"],
         ),
+        (
+            &["--frame-size", "65536"],
+            &["--frame-size", "65536 bytes", "page", "4096"],
+        ),
         (&["--ring-size", "0"], &["--ring-size", "power of two"]),
         (
             &["--ring-size", "1000"],

@@ -72,7 +72,7 @@ pub(crate) struct TuningArgs {
         value_parser = value_parser!(u32).range(MIN_FRAMES..=MAX_FRAMES as i64)
     )]
     pub(crate) frames: u32,
-    /// Bytes a frame: 2048 or 4096.
+    /// Bytes a frame: 2048 or 4096 (a power of two, at most a page).
     #[arg(long, value_name = "BYTES", default_value_t = 4096)]
     pub(crate) frame_size: u32,
     /// Slots of each ring, a power of two.

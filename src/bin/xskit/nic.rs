@@ -1,6 +1,7 @@
 //! The interface that a command works on: found, checked, its XDP program attached.
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
+use rustix::param::page_size;
 use xskit::bpf::{AttachMode, Attachment, Error, XdpProgram};
 use xskit::core::backend::Backend;
 use xskit::core::ring::RingSize;
@@ -18,9 +19,6 @@ pub(crate) const MAX_FRAMES: usize = 65536;
 /// What the kernel's own part of a frame and the headers take, so that the packet still fits:
 /// XDP_PACKET_HEADROOM, and an Ethernet header with two VLAN tags.
 const FRAME_OVERHEAD_BYTES: u32 = 256 + 22;
-
-/// The largest frames where a page has 4096 bytes.
-const LARGEST_FRAME_BYTES: u32 = 4096;
 
 /// An interface and the queue asked for, both known to be there.
 pub(crate) struct Nic {
@@ -47,7 +45,7 @@ impl Nic {
         tracing::debug!(?queues, "interface {}", link.name);
         let tuning = &args.tuning;
         let ring = RingSize::new(tuning.ring_size).context("--ring-size")?;
-        let frame_size = FrameSize::new(tuning.frame_size).context("--frame-size")?;
+        let frame_size = frame_size(tuning.frame_size)?;
         require_fit(&link, frame_size)?;
         let mut config = SocketConfig::new(link.index, args.queue);
         (config.fill, config.completion, config.rx, config.tx) = (ring, ring, ring, ring);
@@ -124,14 +122,27 @@ impl Nic {
     }
 }
 
+/// A size of frames that the kernel takes: it cuts no frame across two pages
+/// (`xdp_umem_reg`, EINVAL).
+fn frame_size(bytes: u32) -> anyhow::Result<FrameSize> {
+    let frame_size = FrameSize::new(bytes).context("--frame-size")?;
+    ensure!(
+        bytes as usize <= page_size(),
+        "--frame-size: frames of {bytes} bytes are not possible here: none may be larger than a \
+         page, which has {} bytes on this machine",
+        page_size()
+    );
+    Ok(frame_size)
+}
+
 /// Checks that the interface's largest packet fits a frame.
 fn require_fit(link: &Link, frame_size: FrameSize) -> anyhow::Result<()> {
     let most = frame_size.bytes() - FRAME_OVERHEAD_BYTES;
     if link.mtu_bytes <= most {
         return Ok(());
     }
-    let larger_frames = if frame_size.bytes() < LARGEST_FRAME_BYTES {
-        format!("--frame-size {LARGEST_FRAME_BYTES}, or ")
+    let larger_frames = if (frame_size.bytes() as usize) < page_size() {
+        format!("--frame-size {}, or ", page_size())
     } else {
         String::new()
     };
