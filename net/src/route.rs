@@ -2,7 +2,7 @@
 //!
 //! The kernel decides, as it would for its own packets. References: rtnetlink(7) RTM_GETROUTE.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
@@ -45,6 +45,13 @@ impl Route {
 /// [`Error::NoRoute`], [`Error::LocalDestination`], [`Error::NotUnicast`],
 /// [`Error::NoSourceAddress`].
 pub fn route_to(destination: IpAddr, interface: Option<&Link>) -> Result<Route> {
+    // With an interface named, the kernel says of these only that there is no route by that one.
+    if destination.is_loopback() {
+        return Err(Error::LocalDestination { destination });
+    }
+    if destination.is_multicast() || destination == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return Err(Error::NotUnicast { destination });
+    }
     let mut netlink = Netlink::open()?;
     if interface.is_some() && destination.is_ipv4() {
         // Told an interface, the kernel takes any IPv4 destination to be on its wire when no route

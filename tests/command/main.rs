@@ -23,4 +23,5 @@ mod hostile;
 mod interfaces;
 mod options;
 mod privileges;
+mod routers;
 mod signals;

@@ -149,6 +149,14 @@ fn urls_and_times_that_cannot_be_are_refused() {
             &["10.77.0.1", "this host itself"],
         ),
         (
+            "https://127.0.0.1/",
+            &[],
+            &["127.0.0.1", "this host itself"],
+        ),
+        ("https://224.0.0.1/", &[], &["224.0.0.1", "multicast"]),
+        ("https://user:pw@10.77.0.2/", &[], &["names a user"]),
+        ("https://[fe80::1%25xsk0]/", &[], &["zone", "--iface"]),
+        (
             "https://192.0.2.1/",
             &[],
             &["no route to 192.0.2.1", "ip route"],

@@ -44,11 +44,13 @@ impl Scene {
     }
 
     pub(crate) fn with(test: &str, hosts: HostPairConfig) -> Option<Self> {
-        if !may_run(test) {
-            return None;
-        }
+        may_run(test).then(|| Self::on(HostPair::new(hosts).unwrap()))
+    }
+
+    /// On these hosts, the client on the first.
+    pub(crate) fn on(pair: HostPair) -> Self {
         let scene = Self {
-            pair: HostPair::new(hosts).unwrap(),
+            pair,
             dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
         };
         fs::create_dir(scene.root()).unwrap();
@@ -57,7 +59,7 @@ impl Scene {
             let file = File::create(scene.root().join(name)).unwrap();
             file.set_len(len).unwrap();
         }
-        Some(scene)
+        scene
     }
 
     /// The directory that is served.

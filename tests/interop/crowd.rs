@@ -3,8 +3,9 @@
 use tokio::task::JoinSet;
 use xskit_net::privilege;
 
-use crate::client::run;
+use crate::client::{Connection, run};
 use crate::scene::{Family, Scene};
+use crate::site::Content;
 
 const CONNECTIONS: usize = 50;
 
@@ -77,4 +78,43 @@ fn many_streams_on_one_connection() {
     });
     let summary = scene.server.interrupt();
     assert_eq!((summary.connections, summary.requests), (1, 151));
+}
+
+/// Asks for so many files at once, and takes no more than the header of those that are not even.
+async fn ask_at_once(connection: &Connection, file: &Content, requests: usize, is_taken: bool) {
+    let mut asking = JoinSet::new();
+    for number in 0..requests {
+        let (connection, file) = (connection.clone(), file.clone());
+        asking.spawn(async move {
+            if is_taken && number % 2 == 0 {
+                connection.fetch(&file).await;
+            } else {
+                // Dropping what is left of the answer stops its stream.
+                connection.get(&format!("/{}", file.name)).await;
+            }
+        });
+    }
+    asking.join_all().await;
+}
+
+#[test]
+fn requests_given_up_among_many_do_no_harm() {
+    if !privilege::require_net_admin("requests_given_up_among_many_do_no_harm") {
+        return;
+    }
+    let mut scene = Scene::new(Family::Ipv4);
+    let file = scene.site.add(100_000);
+    run(async {
+        let connection = scene.client().connect().await.unwrap();
+        for _ in 0..8 {
+            ask_at_once(&connection, &file, 300, true).await;
+        }
+        connection.fetch(&file).await;
+        // One that gives up everything, as somebody who closes a page full of pictures does.
+        let hasty = scene.client().connect().await.unwrap();
+        ask_at_once(&hasty, &file, 900, false).await;
+        hasty.fetch(&file).await;
+    });
+    let summary = scene.server.interrupt();
+    assert_eq!((summary.connections, summary.requests), (2, 2401 + 901));
 }

@@ -36,6 +36,15 @@ impl FromStr for Target {
             !host.is_empty(),
             "{text:?} names no host: use https://HOST[:PORT]/PATH"
         );
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        ensure!(
+            !authority.contains('@'),
+            "{text:?} names a user: xskit logs in nowhere; use https://HOST[:PORT]/PATH"
+        );
+        ensure!(
+            !host.contains('%'),
+            "{text:?} names a zone: leave it out, for --iface says through which interface"
+        );
         let port = port(&uri).with_context(|| {
             format!("{text:?} has no valid port: use https://HOST[:PORT]/PATH, PORT 1 to 65535")
         })?;
@@ -43,9 +52,18 @@ impl FromStr for Target {
         Ok(Self {
             host: host.to_owned(),
             port,
-            path: path.to_owned(),
+            path: in_ascii(path),
         })
     }
+}
+
+/// What is not ASCII, percent-encoded (RFC 3986, section 2.5).
+fn in_ascii(path: &str) -> String {
+    let encode = |byte: u8| match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    path.bytes().map(encode).collect()
 }
 
 /// The port in the URL, or that of https; `None` where what stands there is no port.
@@ -63,7 +81,9 @@ fn port(uri: &Uri) -> Option<u16> {
 impl Target {
     /// The server's address: given by `overrides`, written in the URL, or found by the system.
     pub(crate) fn resolve(&self, overrides: &[Resolve]) -> anyhow::Result<SocketAddr> {
-        let is_meant = |entry: &&Resolve| entry.host == self.host && entry.port == self.port;
+        let is_meant = |entry: &&Resolve| {
+            entry.host.eq_ignore_ascii_case(&self.host) && entry.port == self.port
+        };
         if let Some(entry) = overrides.iter().find(is_meant) {
             return Ok(SocketAddr::new(entry.address, self.port));
         }
@@ -131,6 +151,7 @@ mod tests {
             "/a/b?c=d",
         );
         is("https://[fd00::1]:1/x%20y", "fd00::1", 1, "/x%20y");
+        is("https://a.test/ä?ö#x", "a.test", 443, "/%C3%A4?%C3%B6");
     }
 
     #[test]
@@ -144,6 +165,9 @@ mod tests {
             "https://example.net:99999/",
             "https://example.net:0/",
             "https://[fd00::1]:99999/",
+            "https://user@example.net/",
+            "https://user:4433@example.net/",
+            "https://[fe80::1%25eth1]/",
         ] {
             let error = text.parse::<Target>().expect_err("refused");
             assert!(
@@ -163,6 +187,7 @@ mod tests {
             target.resolve(&overrides).expect("an address").to_string()
         };
         assert_eq!(address("https://a.test/"), "10.0.0.1:443");
+        assert_eq!(address("https://A.Test/"), "10.0.0.1:443");
         assert_eq!(address("https://a.test:444/"), "[fd00::1]:444");
         assert_eq!(address("https://10.9.9.9/"), "10.9.9.9:443");
         assert!("a.test:443".parse::<Resolve>().is_err());

@@ -1,0 +1,100 @@
+//! Hosts with a router between them, behind which packets must be smaller.
+//!
+//! ```text
+//!   client       MTU 1500 │ 1300   router   1500 │ 1500       server
+//!  ┌───────────────┐ xsk0 │ xsk1 ┌────────┐ xsk2 │ xsk3 ┌───────────────┐
+//!  │ 10.77.0.1     ├──────┴──────┤        ├──────┴──────┤     10.78.0.2 │
+//!  └───────────────┘             └────────┘             └───────────────┘
+//! ```
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::{Command, Stdio};
+
+use xskit_net::{HostConfig, HostPair, HostPairConfig, Namespace, WhenParentDies};
+
+use crate::scene::{Scene, may_run};
+
+/// Some megabytes: many packets of any size.
+const LEN: usize = 3_000_000;
+
+fn ip(namespace: &Namespace, words: &str) {
+    let mut command = Command::new("ip");
+    command.args(words.split(' ')).stdin(Stdio::null());
+    namespace
+        .enter_command(&mut command, WhenParentDies::Kill)
+        .unwrap();
+    assert!(command.status().unwrap().success(), "ip {words}");
+}
+
+/// Two hosts, and the router between them, which goes when it is dropped.
+fn routed() -> (HostPair, Namespace) {
+    let near = HostPair::new(HostPairConfig::default()).unwrap();
+    let host = |number: u8| HostConfig {
+        interface: format!("xsk{}", number + 1),
+        ipv4: Ipv4Addr::new(10, 78, 0, number),
+        ipv4_prefix_len: 24,
+        ipv6: None,
+    };
+    let far = HostPair::new(HostPairConfig {
+        first: host(1),
+        second: host(2),
+        ..HostPairConfig::default()
+    });
+    let (far, router) = (far.unwrap(), near.second.namespace);
+    let fd = router.as_fd().as_raw_fd();
+    let there = format!("/proc/{}/fd/{fd}", std::process::id());
+    ip(
+        &far.first.namespace,
+        &format!("link set xsk2 netns {there}"),
+    );
+    ip(&router, "address add 10.78.0.1/24 dev xsk2");
+    ip(&router, "link set xsk2 up");
+    ip(&router, "link set xsk1 mtu 1300");
+    let forward = || fs::write("/proc/sys/net/ipv4/ip_forward", "1");
+    router.run(forward).unwrap().unwrap();
+    let (client, server) = (near.first, far.second);
+    ip(
+        &client.namespace,
+        "route add 10.78.0.0/24 via 10.77.0.2 dev xsk0",
+    );
+    ip(
+        &server.namespace,
+        "route add 10.77.0.0/24 via 10.78.0.1 dev xsk3",
+    );
+    let hosts = HostPair {
+        first: client,
+        second: server,
+    };
+    (hosts, router)
+}
+
+#[test]
+fn a_file_gets_through_where_the_path_takes_less_than_either_interface() {
+    if !may_run("a_file_gets_through_where_the_path_takes_less_than_either_interface") {
+        return;
+    }
+    let (hosts, _router) = routed();
+    assert_eq!(
+        (hosts.first.link.mtu_bytes, hosts.second.link.mtu_bytes),
+        (1500, 1500)
+    );
+    let scene = Scene::on(hosts);
+    let file: Vec<u8> = (0..LEN as u64)
+        .map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
+        .collect();
+    fs::write(scene.root().join("mixed"), &file).unwrap();
+    let server = scene.start_server(&[]);
+    let report = scene.get("mixed", &[]).run().json();
+    assert_eq!(report["bytes"], LEN, "{report:#}");
+    assert!(fs::read(scene.out().join("mixed")).unwrap() == file);
+    // Packets of 1,500 bytes would not have got here, and no fragments do.
+    let least = LEN / 1_300;
+    assert!(
+        report["packets"].as_u64() > Some(least as u64),
+        "{report:#}"
+    );
+    server.interrupt().json();
+    scene.assert_left(&["mixed"]);
+}
