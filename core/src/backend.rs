@@ -221,7 +221,11 @@ pub enum Kick {
     Receive,
 }
 
-/// What a wait is for. In copy mode any wait also sends what is on the TX ring, one call's worth.
+/// What a wait is for.
+///
+/// In copy mode a wait by `poll(2)` also sends what is on the TX ring, one call's worth; one on a poll
+/// that was armed before does not. So don't wait for long with packets on the TX ring: what a kick left
+/// there goes with the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
     /// Packets on the RX ring.

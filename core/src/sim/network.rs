@@ -39,8 +39,8 @@ impl SimNetwork {
     }
 
     /// From now on the devices' queues are full, so that nothing can be sent, or no longer.
-    pub fn stall(&self, is_full: bool) {
-        self.kernel.borrow_mut().is_stalled = is_full;
+    pub fn stall(&self, is_stalled: bool) {
+        self.kernel.borrow_mut().is_stalled = is_stalled;
     }
 
     /// How many sockets are open.

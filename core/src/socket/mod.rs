@@ -146,6 +146,9 @@ impl<'u, B: Backend> Socket<'u, B> {
 
     /// Publishes what was sent, and asks for the kicks and wakes that the rings' flags call for.
     ///
+    /// A device that is full for the moment leaves packets on the TX ring (`TxHalf::waiting`): flush again
+    /// soon, whether or not there is anything new to send.
+    ///
     /// With several sockets on one backend, `request` each and submit once.
     ///
     /// # Errors

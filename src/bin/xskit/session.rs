@@ -40,7 +40,12 @@ pub(crate) fn run<T: Task>(nic: &Nic, task: T) -> anyhow::Result<T::Output> {
     match nic.driving {
         Driving::Rustix(wait) => run_on(nic, &RustixBackend::with_wait(wait), task),
         #[cfg(feature = "backend-uring")]
-        Driving::Uring(config) => run_on(nic, &xskit::uring::UringBackend::new(config)?, task),
+        Driving::Uring(config) => {
+            let backend = xskit::uring::UringBackend::new(config)?;
+            let output = run_on(nic, &backend, task)?;
+            tracing::info!("{}", backend.setup_report());
+            Ok(output)
+        }
     }
 }
 

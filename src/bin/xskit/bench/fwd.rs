@@ -55,7 +55,7 @@ impl Task for Fwd<'_> {
             }
             socket.flush()?;
             socket.recycle();
-            clock.rest(&socket, packets > before)?;
+            clock.rest(&mut socket, packets > before)?;
         }
         Tally::take(
             "fwd",

@@ -13,7 +13,7 @@ use xskit::core::{Backend, Socket};
 use xskit::rustix::MmapMemory;
 
 use super::packet;
-use super::tally::Clock;
+use super::tally::{Clock, WAITING};
 use crate::args::FlowArgs;
 use crate::nic::Nic;
 use crate::report::{self, Report, grouped};
@@ -145,7 +145,7 @@ impl Ping<'_> {
                 socket.flush()?;
                 socket
                     .wait(Interest::RECEIVE, Some(crate::stop::LONGEST_WAIT))
-                    .context("poll")?;
+                    .context(WAITING)?;
             }
         }
     }

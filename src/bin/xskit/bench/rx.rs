@@ -71,7 +71,7 @@ impl Task for Rx<'_> {
             if (1..u64::from(run.batch)).contains(&found) {
                 (0..self.args.pause).for_each(|_| spin_loop());
             }
-            clock.rest(&socket, found > 0)?;
+            clock.rest(&mut socket, found > 0)?;
         }
         Tally::take(
             "rx",

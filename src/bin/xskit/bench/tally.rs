@@ -14,6 +14,12 @@ use crate::report::{Report, grouped};
 use crate::stop::{LONGEST_WAIT, Stop};
 use crate::usage::{Usage, cpu_seconds};
 
+/// While packets wait on the TX ring, how long to wait before the next kick.
+const BACKLOG_WAIT: Duration = Duration::from_millis(1);
+
+/// What was being done when a wait failed.
+pub(super) const WAITING: &str = "waiting for packets";
+
 /// The clock and the stop signal of a run.
 pub(crate) struct Clock {
     started: Instant,
@@ -59,17 +65,23 @@ impl Clock {
     /// After a turn: waits for packets once enough turns found nothing.
     pub(crate) fn rest<B: Backend>(
         &mut self,
-        socket: &Socket<'_, B>,
+        socket: &mut Socket<'_, B>,
         found_something: bool,
     ) -> anyhow::Result<()> {
-        if self.patience.is_over(found_something) {
-            let left = self.length.map_or(LONGEST_WAIT, |length| {
-                length
-                    .saturating_sub(self.started.elapsed())
-                    .min(LONGEST_WAIT)
-            });
-            socket.wait(Interest::RECEIVE, Some(left)).context("poll")?;
+        if !self.patience.is_over(found_something) {
+            return Ok(());
         }
+        let longest = if socket.halves().1.waiting() > 0 {
+            BACKLOG_WAIT
+        } else {
+            LONGEST_WAIT
+        };
+        let left = self.length.map_or(longest, |length| {
+            length.saturating_sub(self.started.elapsed()).min(longest)
+        });
+        socket
+            .wait(Interest::RECEIVE, Some(left))
+            .context(WAITING)?;
         Ok(())
     }
 }
