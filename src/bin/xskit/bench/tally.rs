@@ -1,5 +1,6 @@
 //! What a benchmark counted, and how it is printed.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -16,6 +17,9 @@ use crate::usage::{Usage, cpu_seconds};
 
 /// While packets wait on the TX ring, how long to wait before the next kick.
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);
+
+/// How long the kernel may take to be done with what it has begun.
+const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What was being done when a wait failed.
 pub(super) const WAITING: &str = "waiting for packets";
@@ -139,7 +143,7 @@ impl Tally {
         let seconds = clock.seconds();
         let usage = clock.usage(socket, nic, packets);
         let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
-        let at = socket.accounting();
+        let at = settled(socket);
         ensure!(
             at.is_whole(),
             "a frame was lost or doubled, which is a bug: {at:?}"
@@ -158,6 +162,19 @@ impl Tally {
             bad_descriptors,
             frames: frames(&at),
         })
+    }
+}
+
+/// Where every frame is, once the kernel is at rest: while a thread of its sends (SQPOLL), a frame can be
+/// completed before it is seen to have left the TX ring.
+fn settled<B: Backend>(socket: &mut Socket<'_, B>) -> Accounting {
+    let deadline = Instant::now() + SETTLES_WITHIN;
+    loop {
+        let at = socket.accounting();
+        if at.is_whole() || Instant::now() >= deadline {
+            return at;
+        }
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
