@@ -5,7 +5,7 @@ use std::fs;
 use crate::disk::Disk;
 use crate::process::{Outcome, Xskit};
 use crate::scene::{LONG, SHORT, Scene, as_strs};
-use crate::traces::names_in;
+use crate::traces::{await_program, names_in};
 
 /// Checks that a download that broke off says under which name its beginning is kept, and how much
 /// that is.
@@ -117,5 +117,42 @@ fn a_full_disk_leaves_a_partial_file_that_says_so() {
     assert_eq!((names_in(&disk.path()), len), (vec![partial], 1 << 20));
     scene.assert_works();
     server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+/// The beginning of a command line whose output or errors go to a device that is always full.
+fn full(descriptor: u32) -> [String; 3] {
+    let script = format!("exec \"$0\" \"$@\" {descriptor}>/dev/full");
+    ["sh".to_owned(), "-c".to_owned(), script]
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error() {
+    let Some(scene) = Scene::new("a_report_that_cannot_be_written_is_an_error") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    let words = scene.get_words(SHORT.0, &[]);
+    let get = Xskit::through(&as_strs(&full(1)), &as_strs(&words));
+    let outcome = get.on(scene.client()).run();
+    outcome.refused(&["report", "stdout", "No space left on device"]);
+    let file = fs::read(scene.out().join(SHORT.0)).unwrap();
+    assert_eq!(file.len() as u64, SHORT.1);
+    server.interrupt().json();
+    scene.assert_left(&[SHORT.0]);
+}
+
+#[test]
+fn a_server_that_nobody_listens_to_goes_on() {
+    let Some(scene) = Scene::new("a_server_that_nobody_listens_to_goes_on") else {
+        return;
+    };
+    let words = scene.serve_words(&[]);
+    let serve = Xskit::through(&as_strs(&full(2)), &as_strs(&words));
+    let server = serve.on(scene.server()).start();
+    await_program(scene.server());
+    scene.assert_works();
+    let report = server.interrupt().json();
+    assert_eq!(report["requests"], 1, "{report:#}");
     scene.assert_left(&[]);
 }

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xskit: {}", failure::describe(&error));
+            report::say(format_args!("xskit: {}", failure::describe(&error)));
             ExitCode::FAILURE
         }
     }

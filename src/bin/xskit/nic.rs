@@ -12,6 +12,7 @@ use xskit::rustix::{MmapMemory, PageSize};
 
 use crate::args::SocketArgs;
 use crate::driving::Driving;
+use crate::report;
 
 /// The most frames that a command's UMEM may have.
 pub(crate) const MAX_FRAMES: usize = 65536;
@@ -82,9 +83,9 @@ impl Nic {
             format!("mmap of {len_bytes} bytes for the UMEM; use fewer --frames")
         })?;
         if let PageSize::FellBack(errno) = memory.pages() {
-            eprintln!(
+            report::say(format_args!(
                 "xskit: note: no huge pages ({errno}): none are reserved (vm.nr_hugepages); usual ones are used"
-            );
+            ));
         }
         Ok(memory)
     }
@@ -110,10 +111,10 @@ impl Nic {
                     other => other.into(),
                 })?;
         if let Some(refusal) = attachment.native_refusal() {
-            eprintln!(
+            report::say(format_args!(
                 "xskit: note: {} is in generic mode, since its driver refused native: {refusal}",
                 self.link.name
-            );
+            ));
         }
         Ok(Attached {
             program,

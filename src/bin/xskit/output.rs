@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::failure;
+use crate::report;
 
 /// A download on its way to disk, hashed as it comes.
 pub(crate) struct Output {
@@ -115,11 +116,11 @@ impl Drop for Output {
             // Nothing is lost with an empty file; that it can't be removed is no news by then.
             let _ = fs::remove_file(&self.partial);
         } else {
-            eprintln!(
+            report::say(format_args!(
                 "xskit: the first {} bytes are in {}",
                 self.bytes,
                 self.partial.display()
-            );
+            ));
         }
     }
 }

@@ -1,23 +1,40 @@
-//! What a command prints at its end: one JSON object on stdout, or a table for people.
+//! What a command prints: at its end one JSON object on stdout, or a table for people; before that,
+//! lines on stderr.
 
+use std::fmt;
+use std::io::{self, Write};
+
+use anyhow::Context;
 use serde::Serialize;
+
+/// Says something on stderr. If that is closed or full, the work goes on all the same.
+pub(crate) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
 
 /// Prints `report` as one line of JSON, or as the rows that it makes for people.
 pub(crate) fn print<R: Report>(report: &R, json: bool) -> anyhow::Result<()> {
-    if json {
-        println!("{}", serde_json::to_string(report)?);
-        return Ok(());
-    }
+    let text = match json {
+        true => serde_json::to_string(report)? + "\n",
+        false => table(report),
+    };
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("write(2) of the report to stdout, after all else was done")
+}
+
+fn table<R: Report>(report: &R) -> String {
     let rows = report.rows();
     let width = rows
         .iter()
         .map(|(name, _)| name.chars().count())
         .max()
         .unwrap_or(0);
-    for (name, value) in rows {
-        println!("  {name:width$}  {value}");
-    }
-    Ok(())
+    rows.iter()
+        .map(|(name, value)| format!("  {name:width$}  {value}\n"))
+        .collect()
 }
 
 /// Something to print at the end.

@@ -119,12 +119,12 @@ impl Task for Serve<'_> {
             program.take(listen.port(), Some(listen.ip()))
         })?;
         let mode = attached.mode(&socket);
-        eprintln!(
+        report::say(format_args!(
             "{READY} {} at https://{listen}/ on {} queue {} ({mode})",
             self.args.root.display(),
             self.nic.link.name,
             self.args.socket.queue
-        );
+        ));
         let mut driver = Driver::new(socket, DriverConfig::default());
         while !self.stop.is_asked() {
             let moved = driver.turn(&mut self.server)?;

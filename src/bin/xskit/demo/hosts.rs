@@ -17,6 +17,7 @@ use super::file::DemoFile;
 use super::{PORT, SERVER_NAME};
 use crate::args::DemoArgs;
 use crate::get::GetSummary;
+use crate::report;
 use crate::serve::{READY, ServeSummary};
 use crate::stop::Stop;
 
@@ -98,7 +99,7 @@ fn wait_until_ready(mut stderr: BufReader<ChildStderr>) -> anyhow::Result<JoinHa
     }
     Ok(thread::spawn(move || {
         for line in stderr.lines().map_while(Result::ok) {
-            eprintln!("{line}");
+            report::say(format_args!("{line}"));
         }
     }))
 }

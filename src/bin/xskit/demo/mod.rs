@@ -33,10 +33,10 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
         .tempdir()
         .context("creating a directory for the demo's files")?;
     let file = DemoFile::prepare(args, scratch.path(), &stop)?;
-    eprintln!(
+    report::say(format_args!(
         "xskit: {} ── veth ── {}: {} bytes over HTTP/3 over AF_XDP",
         hosts.first.ipv4, hosts.second.ipv4, file.bytes
-    );
+    ));
     let server = Server::start(args, &hosts.second, &file, scratch.path())?;
     let pinger = Pinger::start(&hosts.first, hosts.second.ipv4)?;
     let got = Client::start(args, &hosts, &file, scratch.path())?.finish(&stop)?;
