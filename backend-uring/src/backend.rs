@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -80,12 +81,15 @@ impl UringBackend {
         traffic.pay(self.wait == Wait::Block);
         traffic.submit()?;
         match interests {
-            [(socket, interest)] => traffic.direct.wait(&[(&socket.fd, *interest)], timeout),
+            [(socket, interest)] => {
+                let fd = traffic.accounts.own(socket)?;
+                traffic.direct.wait(&[(fd, *interest)], timeout)
+            }
             several => {
                 let several: Vec<(&OwnedFd, Interest)> = several
                     .iter()
-                    .map(|(socket, interest)| (&socket.fd, *interest))
-                    .collect();
+                    .map(|(socket, interest)| Ok((traffic.accounts.own(socket)?, *interest)))
+                    .collect::<Result<_, Errno>>()?;
                 traffic.direct.wait(&several, timeout)
             }
         }
@@ -105,27 +109,32 @@ unsafe impl Backend for UringBackend {
 
     fn open(&self) -> Result<UringSocket, Errno> {
         let fd = self.by_route(|report| &mut report.socket, Traffic::open)?;
-        let number = self.traffic.borrow_mut().accounts.open();
-        Ok(UringSocket { fd, number })
+        Ok(self.traffic.borrow_mut().accounts.adopt(fd))
     }
 
     fn set_option(&self, socket: &UringSocket, option: SetOption) -> Result<(), Errno> {
         self.by_route(
             |report| &mut report.options,
-            |traffic, route| traffic.set_option(route, &socket.fd, option),
+            |traffic, route| {
+                let fd = traffic.accounts.own(socket)?;
+                traffic.set_option(route, fd, option)
+            },
         )
     }
 
     fn offsets(&self, socket: &UringSocket) -> Result<MmapOffsets, Errno> {
-        self.traffic.borrow().direct.offsets(&socket.fd)
+        let traffic = self.traffic.borrow();
+        traffic.direct.offsets(traffic.accounts.own(socket)?)
     }
 
     fn statistics(&self, socket: &UringSocket) -> Result<Statistics, Errno> {
-        self.traffic.borrow().direct.statistics(&socket.fd)
+        let traffic = self.traffic.borrow();
+        traffic.direct.statistics(traffic.accounts.own(socket)?)
     }
 
     fn options(&self, socket: &UringSocket) -> Result<Options, Errno> {
-        self.traffic.borrow().direct.options(&socket.fd)
+        let traffic = self.traffic.borrow();
+        traffic.direct.options(traffic.accounts.own(socket)?)
     }
 
     fn map(
@@ -134,10 +143,9 @@ unsafe impl Backend for UringBackend {
         ring: RingKind,
         len_bytes: usize,
     ) -> Result<NonNull<u8>, Errno> {
-        self.traffic
-            .borrow()
-            .direct
-            .map(&socket.fd, ring, len_bytes)
+        let traffic = self.traffic.borrow();
+        let fd = traffic.accounts.own(socket)?;
+        traffic.direct.map(fd, ring, len_bytes)
     }
 
     unsafe fn unmap(&self, base: NonNull<u8>, len_bytes: usize) {
@@ -149,14 +157,21 @@ unsafe impl Backend for UringBackend {
     fn bind(&self, socket: &UringSocket, address: &SockaddrXdp) -> Result<(), Errno> {
         self.by_route(
             |report| &mut report.bind,
-            |traffic, route| traffic.bind(route, &socket.fd, address),
+            |traffic, route| {
+                let fd = traffic.accounts.own(socket)?;
+                traffic.bind(route, fd, address)
+            },
         )
     }
 
     fn close(&self, socket: UringSocket) {
         let mut traffic = self.traffic.borrow_mut();
-        traffic.retire(socket.number);
-        traffic.direct.close(socket.fd);
+        // Another backend's stays open: what that has on its queue may name it.
+        if traffic.accounts.own(&socket).is_ok() {
+            traffic.retire(socket.number);
+            let fd = ManuallyDrop::into_inner(socket.fd);
+            traffic.direct.close(fd);
+        }
     }
 
     #[inline]

@@ -20,7 +20,7 @@ const SPARE: u32 = 2;
 impl Traffic {
     /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again.
     pub(crate) fn kick(&mut self, socket: &UringSocket, kick: Kick) -> Result<(), Errno> {
-        let fd = socket.as_raw_fd();
+        let fd = self.accounts.own(socket)?.as_raw_fd();
         let (request, purpose, times) = match kick {
             Kick::Transmit { times } => (Request::Send(fd), Purpose::Kick, times),
             Kick::Receive => (Request::Receive(fd), Purpose::Wake, 1),
@@ -105,5 +105,44 @@ impl Traffic {
     pub(crate) fn submit(&mut self) -> Result<(), Errno> {
         self.hand_over()?;
         self.failed.take().map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use xskit_core::Errno;
+    use xskit_core::backend::{Interest, Kick};
+
+    use crate::wire::{pair, wire};
+
+    const EBADF: Errno = Errno(libc::EBADF);
+    const ONCE: Kick = Kick::Transmit { times: 1 };
+
+    #[test]
+    fn a_kick_on_the_queue_never_finds_another_file() {
+        let Some((mut traffic, socket, peer)) = wire() else {
+            return;
+        };
+        traffic.kick(&socket, ONCE).expect("room");
+        let fd = socket.as_raw_fd();
+        drop(socket);
+        let (_next, peer_of_next) = pair(&mut traffic);
+        traffic.submit().expect("submitted");
+        assert_eq!(peer.recv(&mut [0; 8]).expect("an empty datagram"), 0);
+        assert!(peer_of_next.recv(&mut [0; 8]).is_err(), "it got {fd}");
+    }
+
+    #[test]
+    fn another_backends_socket_is_refused() {
+        let (Some((mut traffic, ..)), Some((_other, socket, peer))) = (wire(), wire()) else {
+            return;
+        };
+        assert_eq!(traffic.kick(&socket, ONCE), Err(EBADF));
+        let interests = [(&socket, Interest::RECEIVE)];
+        assert_eq!(traffic.wait(&interests, None, false), Err(EBADF));
+        traffic.submit().expect("nothing to do");
+        assert!(peer.recv(&mut [0; 8]).is_err(), "nothing was sent");
     }
 }

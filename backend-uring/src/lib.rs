@@ -58,7 +58,11 @@
 //!   as well. O_NONBLOCK on the socket does not help. So every SEND and RECV says MSG_DONTWAIT.
 //! - An armed poll keeps a closed socket, and its queue taken. So `close` cancels the polls, takes in
 //!   their last completions, and then closes the descriptor; dropping the backend does it for sockets
-//!   that were not closed.
+//!   that were not closed, whose descriptors stay open.
+//! - An entry names its socket by the number of the descriptor, and is looked up when it is handed over.
+//!   Were the descriptor closed meanwhile, the next file of that number would be sent to. So nothing
+//!   but `close` closes it, once nothing is left on the queue: a [`UringSocket`] that is dropped stays
+//!   open.
 //! - A multishot poll reports what comes, not what is there: look at the rings before waiting, as
 //!   [`Socket::wait`](xskit_core::Socket::wait) does. It may end on its own, and is armed again then.
 //! - `getsockopt` through the ring is refused (EOPNOTSUPP) for SOL_XDP.
@@ -82,6 +86,8 @@ mod socket;
 mod tag;
 mod traffic;
 mod wait;
+#[cfg(test)]
+mod wire;
 
 pub use backend::UringBackend;
 pub use config::{SqPoll, UnknownWait, UringConfig, Wait};

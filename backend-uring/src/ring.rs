@@ -135,7 +135,10 @@ impl Ring {
             entry = entry.flags(Flags::SKIP_SUCCESS);
         }
         // SAFETY: no request names memory: sends and receives have no bytes, and a poll or a cancel
-        // has only numbers. A descriptor that is none any more fails with EBADF.
+        // has only numbers. The descriptor is the socket's still when the kernel comes to look it up:
+        // a `UringSocket` doesn't close it when it is dropped, `Backend::close` only once nothing of it
+        // is left on the queue, and `Accounts::own` lets through none of another backend, which could
+        // close it while it lies on this queue.
         unsafe { self.push_entry(&entry) }
     }
 

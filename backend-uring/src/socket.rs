@@ -1,16 +1,24 @@
 //! A socket of this backend, and the table of what the kernel still has to do for each.
 
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use xskit_core::Errno;
 
 use crate::poll::Poll;
 
 /// An AF_XDP socket, and its number in the backend that opened it.
 ///
-/// It is closed by the backend (`Backend::close`), which first ends what the kernel has armed for
-/// it. Dropped in another way it may stay bound until the backend is dropped.
+/// Give it back to the backend that opened it (`Backend::close`), which first ends what the kernel
+/// has to do for it. **Dropped in another way it stays open**, and its queue bound: what lies on the
+/// submission queue names it by the number of its descriptor, which must not become another file's.
+/// Another backend refuses it with EBADF, and doesn't close it either.
 #[derive(Debug)]
 pub struct UringSocket {
-    pub(crate) fd: OwnedFd,
+    pub(crate) fd: ManuallyDrop<OwnedFd>,
+    /// The backend that opened it.
+    home: u64,
     pub(crate) number: u32,
 }
 
@@ -49,24 +57,57 @@ impl Account {
 
 /// The accounts of a backend's sockets, by number. A number is given out again only when nothing
 /// under it can complete any more.
-#[derive(Debug, Default)]
-pub(crate) struct Accounts(Vec<Option<Account>>);
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    /// Which backend's they are: no two in a process have the same.
+    home: u64,
+    slots: Vec<Option<Account>>,
+}
 
 impl Accounts {
-    /// Opens an account.
-    pub(crate) fn open(&mut self) -> u32 {
-        let free = self.0.iter().position(Option::is_none);
+    /// None yet, of a backend like no other.
+    pub(crate) fn new() -> Self {
+        static HOMES: AtomicU64 = AtomicU64::new(0);
+        Self {
+            // Only that no number comes twice counts, which needs no ordering.
+            home: HOMES.fetch_add(1, Ordering::Relaxed),
+            slots: Vec::new(),
+        }
+    }
+
+    /// Opens an account for a descriptor that the backend just made.
+    pub(crate) fn adopt(&mut self, fd: OwnedFd) -> UringSocket {
+        UringSocket {
+            fd: ManuallyDrop::new(fd),
+            home: self.home,
+            number: self.open(),
+        }
+    }
+
+    /// The descriptor of a socket that has its account here; EBADF for another backend's, which has
+    /// its number from there.
+    #[inline]
+    pub(crate) fn own<'s>(&self, socket: &'s UringSocket) -> Result<&'s OwnedFd, Errno> {
+        if socket.home == self.home {
+            Ok(&socket.fd)
+        } else {
+            Err(Errno(libc::EBADF))
+        }
+    }
+
+    fn open(&mut self) -> u32 {
+        let free = self.slots.iter().position(Option::is_none);
         let index = free.unwrap_or_else(|| {
-            self.0.push(None);
-            self.0.len() - 1
+            self.slots.push(None);
+            self.slots.len() - 1
         });
-        self.0[index] = Some(Account::default());
+        self.slots[index] = Some(Account::default());
         index as u32
     }
 
     /// Closes an account, unless something under its number may still complete.
     pub(crate) fn close(&mut self, number: u32) {
-        if let Some(account) = self.0.get_mut(number as usize)
+        if let Some(account) = self.slots.get_mut(number as usize)
             && !account.is_some_and(|account| account.is_busy())
         {
             *account = None;
@@ -75,13 +116,13 @@ impl Accounts {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Account> {
-        self.0.get_mut(number as usize)?.as_mut()
+        self.slots.get_mut(number as usize)?.as_mut()
     }
 
     /// Every open account with its number.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Account)> {
         (0..)
-            .zip(&mut self.0)
+            .zip(&mut self.slots)
             .filter_map(|(number, account)| Some((number, account.as_mut()?)))
     }
 }
@@ -92,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_number_in_use_is_not_given_out_again() {
-        let mut accounts = Accounts::default();
+        let mut accounts = Accounts::new();
         assert_eq!((accounts.open(), accounts.open()), (0, 1));
         accounts.get_mut(0).expect("open").receive.arm();
         accounts.close(0);

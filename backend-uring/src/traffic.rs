@@ -35,7 +35,7 @@ impl Traffic {
         let is_quiet = !ring.is_polled() && ring.features().is_feature_skip_cqe_on_success();
         Self {
             ring,
-            accounts: Accounts::default(),
+            accounts: Accounts::new(),
             direct,
             failed: None,
             owed: Vec::new(),

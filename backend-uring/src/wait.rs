@@ -27,6 +27,9 @@ impl Traffic {
         timeout: Option<Duration>,
         multishot: bool,
     ) -> Result<usize, Errno> {
+        for (socket, _) in interests {
+            self.accounts.own(socket)?;
+        }
         self.reap();
         self.pay(true);
         let before = self.take_ready(interests);
@@ -141,37 +144,17 @@ const ETIME: Errno = Errno(libc::ETIME);
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
-    use std::os::unix::net::UnixDatagram;
     use std::time::Duration;
 
     use xskit_core::backend::{Backend, Interest};
-    use xskit_rustix::RustixBackend;
 
-    use crate::config::UringConfig;
-    use crate::probe;
     use crate::ring::Request;
-    use crate::socket::UringSocket;
     use crate::tag::{Purpose, Tag};
     use crate::traffic::Traffic;
+    use crate::wire::wire;
 
     const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
     const FOR_LONG: Option<Duration> = Some(Duration::from_secs(10));
-
-    /// A ring, a socket that is waited on, and the other end of it.
-    fn wire() -> Option<(Traffic, UringSocket, UnixDatagram)> {
-        let ring = match probe::ring(&UringConfig::default()) {
-            Ok(ring) => ring,
-            Err(error) => {
-                println!("skipped: needs io_uring: {error}");
-                return None;
-            }
-        };
-        let mut traffic = Traffic::new(ring, RustixBackend::new());
-        let (ours, peer) = UnixDatagram::pair().expect("two sockets");
-        let number = traffic.accounts.open();
-        let fd = ours.into();
-        Some((traffic, UringSocket { fd, number }, peer))
-    }
 
     fn polls(traffic: &Traffic) -> u64 {
         traffic.direct.calls().submissions.polls

@@ -24,7 +24,8 @@ use crate::errno::Errno;
 /// - after [`close`](Self::close) the kernel writes to UMEM memory only as far as it has pinned it
 ///   itself.
 pub unsafe trait Backend {
-    /// An open socket. A value of this type names one socket of this backend, and no other.
+    /// An open socket. A value of this type names one socket of this backend, and no other. Give it
+    /// back by [`close`](Self::close): dropped in another way it may stay open, with its queue.
     type Socket;
 
     /// Whether the kernel is simulated within this process, so that nothing else writes to a UMEM.
