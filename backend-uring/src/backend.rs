@@ -99,7 +99,8 @@ impl UringBackend {
 // SAFETY: each method is the one system call it is documented as, or the submission of the same, on
 // a descriptor that the socket owns; what is mapped, unmapped and read back is passed on to and from
 // `RustixBackend`, which keeps to this contract; `close` ends what the ring has armed for a socket
-// before its descriptor is closed, so that the kernel keeps to memory that it has pinned itself.
+// before its descriptor is closed, or leaves the socket open if the kernel does not say that it ended.
+// Either way the kernel writes to memory that it has pinned itself, and to no other.
 unsafe impl Backend for UringBackend {
     type Socket = UringSocket;
 
@@ -166,9 +167,9 @@ unsafe impl Backend for UringBackend {
 
     fn close(&self, socket: UringSocket) {
         let mut traffic = self.traffic.borrow_mut();
-        // Another backend's stays open: what that has on its queue may name it.
-        if traffic.accounts.own(&socket).is_ok() {
-            traffic.retire(socket.number);
+        // Another backend's stays open, and one that doesn't come to rest: what is on a queue may name
+        // it.
+        if traffic.accounts.own(&socket).is_ok() && traffic.retire(socket.number) {
             let fd = ManuallyDrop::into_inner(socket.fd);
             traffic.direct.close(fd);
         }

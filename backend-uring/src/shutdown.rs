@@ -6,27 +6,39 @@ use crate::ring::Request;
 use crate::socket::Account;
 use crate::tag::{Purpose, Tag};
 use crate::traffic::Traffic;
+use crate::wait::ETIME;
 
-/// How long the kernel has to answer a cancel, which it does at once; only so as not to hang.
+/// How long a socket may take to come to rest, which it does at once; only so as not to hang.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// After how long without an answer the cancels are tried again.
+const RETRY: Duration = Duration::from_millis(100);
 
 impl Traffic {
     /// Cancels what is armed for a socket, and takes in completions until none of it is left, so
-    /// that closing the descriptor closes the socket.
-    pub(crate) fn retire(&mut self, number: u32) {
+    /// that closing the descriptor closes the socket. Says whether it came to that: if not, entries
+    /// may still name the descriptor, which must then stay open.
+    pub(crate) fn retire(&mut self, number: u32) -> bool {
         self.owed.retain(|(_, tag)| tag.socket != number);
-        self.cancel_polls(number);
         let deadline = Instant::now() + PATIENCE;
+        let mut is_to_cancel = true;
         // Entries name the descriptor by number: none may be left that would find another file.
-        while let Some(wanted) = self.left(number)
-            && Instant::now() < deadline
-        {
-            let entered = self.enter(wanted, Some(PATIENCE), |calls| calls.setup += 1);
-            if entered.is_err_and(|error| !error.is_transient()) {
-                break;
+        loop {
+            if is_to_cancel {
+                self.cancel_polls(number);
+            }
+            let Some(wanted) = self.left(number) else {
+                self.accounts.close(number);
+                return true;
+            };
+            if Instant::now() > deadline {
+                return false;
+            }
+            let entered = self.enter(wanted, Some(RETRY), |calls| calls.setup += 1);
+            is_to_cancel = entered.is_err();
+            if entered.is_err_and(|error| error != ETIME && !error.is_transient()) {
+                return false;
             }
         }
-        self.accounts.close(number);
     }
 
     /// The same for every socket that is still there.
@@ -37,13 +49,20 @@ impl Traffic {
         }
     }
 
+    /// Asks for the end of what is armed, unless that is still to be answered.
     fn cancel_polls(&mut self, number: u32) {
         let Some(account) = self.accounts.get_mut(number) else {
             return;
         };
         let Account {
-            receive, transmit, ..
+            receive,
+            transmit,
+            cancels,
+            ..
         } = *account;
+        if cancels > 0 {
+            return;
+        }
         for (poll, purpose) in [
             (receive, Purpose::PollReceive),
             (transmit, Purpose::PollTransmit),
@@ -70,5 +89,48 @@ impl Traffic {
         }
         // What lies on the queue of a polled ring is of other sockets: ours would complete.
         (!self.ring.is_polled() && self.ring.pending() > 0).then_some(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use xskit_core::backend::{Backend, Interest};
+
+    use crate::ring::Request;
+    use crate::tag::{Purpose, Tag};
+    use crate::wire::wire;
+
+    #[test]
+    fn a_cancel_that_found_nothing_is_tried_again() {
+        let Some((mut traffic, socket, _peer)) = wire() else {
+            return;
+        };
+        let interests = [(&socket, Interest::RECEIVE)];
+        let waited = traffic.wait(&interests, Some(Duration::ZERO), false);
+        assert_eq!(waited, Ok(0));
+        // As if a cancel were under way already, which in truth is of something else.
+        let other = Tag::new(socket.number, Purpose::PollTransmit);
+        let cancel = Tag::new(socket.number, Purpose::Cancel);
+        traffic.push(Request::Cancel(other), cancel).expect("room");
+        let account = traffic.accounts.get_mut(socket.number).expect("open");
+        account.cancels += 1;
+        assert!(traffic.retire(socket.number));
+        assert_eq!(traffic.direct.calls().submissions.cancels, 2);
+    }
+
+    #[test]
+    fn a_socket_that_does_not_come_to_rest_is_not_to_be_closed() {
+        let Some((mut traffic, socket, _peer)) = wire() else {
+            return;
+        };
+        // A poll that the kernel knows nothing of, and will never complete.
+        let account = traffic.accounts.get_mut(socket.number).expect("open");
+        account.receive.arm();
+        assert!(!traffic.retire(socket.number));
+        let cancels = traffic.direct.calls().submissions.cancels;
+        assert!((2..100).contains(&cancels), "{cancels}");
+        assert!(traffic.accounts.get_mut(socket.number).is_some(), "kept");
     }
 }

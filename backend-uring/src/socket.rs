@@ -13,7 +13,8 @@ use crate::poll::Poll;
 /// Give it back to the backend that opened it (`Backend::close`), which first ends what the kernel
 /// has to do for it. **Dropped in another way it stays open**, and its queue bound: what lies on the
 /// submission queue names it by the number of its descriptor, which must not become another file's.
-/// Another backend refuses it with EBADF, and doesn't close it either.
+/// Another backend refuses it with EBADF, and doesn't close it either. Nor does `close` if the kernel
+/// hasn't ended what it has to do for it within two seconds.
 #[derive(Debug)]
 pub struct UringSocket {
     pub(crate) fd: ManuallyDrop<OwnedFd>,

@@ -139,7 +139,7 @@ impl Traffic {
 }
 
 /// The time is over, as `io_uring_enter(2)` says it.
-const ETIME: Errno = Errno(libc::ETIME);
+pub(crate) const ETIME: Errno = Errno(libc::ETIME);
 
 #[cfg(test)]
 mod tests {

@@ -238,17 +238,16 @@ fn polls_of_a_socket_that_was_not_closed_end_with_the_backend() {
         let config = sender(pair, 64);
         let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
         let backend = backend(Wait::Multishot);
-        {
+        let fd = {
             let socket = bind_by_hand(&backend, &memory, config.ifindex);
             let waited = backend.wait(&[(&socket, Interest::RECEIVE)], Some(Duration::ZERO));
             assert_eq!(waited, Ok(0));
-            let fd = socket.as_raw_fd();
-            // Dropped, it stays open; so it is closed here, and the backend not told.
-            drop(socket);
-            // SAFETY: the socket that had the descriptor is gone and won't close it, and the queue
-            // has nothing of it: the wait handed over everything.
-            drop(unsafe { OwnedFd::from_raw_fd(fd) });
-        }
+            socket.as_raw_fd()
+        };
+        // Dropped, it stays open; so it is closed here, and the backend not told.
+        // SAFETY: the socket that had the descriptor is gone and won't close it, and the queue has
+        // nothing of it: the wait handed over everything.
+        drop(unsafe { OwnedFd::from_raw_fd(fd) });
         let direct = RustixBackend::new();
         let mut store = Box::new(FrameStore::<FRAMES>::new());
         let umem = umem(&mut store);
