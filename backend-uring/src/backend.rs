@@ -78,7 +78,9 @@ impl UringBackend {
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
         let mut traffic = self.traffic.borrow_mut();
-        traffic.pay(self.wait == Wait::Block);
+        if self.wait == Wait::Block && !traffic.prepare_to_sleep()? {
+            return Ok(0);
+        }
         traffic.submit()?;
         match interests {
             [(socket, interest)] => {

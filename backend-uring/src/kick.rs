@@ -17,6 +17,14 @@ use crate::traffic::Traffic;
 /// How many kicks more than the work needs a polled ring may have on their way for a socket.
 const SPARE: u32 = 2;
 
+/// Kicks of a socket that were asked for and are still to be submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Debt {
+    pub(crate) request: Request,
+    pub(crate) tag: Tag,
+    pub(crate) remaining: u32,
+}
+
 impl Traffic {
     /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again.
     pub(crate) fn kick(&mut self, socket: &UringSocket, kick: Kick) -> Result<(), Errno> {
@@ -45,60 +53,90 @@ impl Traffic {
     }
 
     /// Where the kernel's thread takes the entries: what the work needs, less what is on its way
-    /// already. One that was submitted before the packets were shown may have looked too early for
-    /// them, and only its completion tells that; so there are a few more than needed, and beyond
-    /// them the kick is owed.
+    /// already. What was submitted before the packets were shown may have looked too early for them,
+    /// and only its completion tells that. So there are a few more than needed, and what was left out
+    /// is owed. As the work is all that waits in the ring, it includes what was owed before.
     fn kick_polled(&mut self, request: Request, tag: Tag, times: u32) {
         self.reap();
         let Some(account) = self.accounts.get_mut(tag.socket) else {
             return;
         };
-        let wanted = times.saturating_add(SPARE);
-        if account.outstanding >= wanted {
-            self.owe(request, tag, true);
-            return;
-        }
-        let due = times.saturating_sub(account.outstanding).max(1);
-        self.owed.retain(|owed| *owed != (request, tag));
-        for done in 0..due {
+        let outstanding = account.outstanding;
+        let due = if outstanding >= times.saturating_add(SPARE) {
+            0
+        } else {
+            times.saturating_sub(outstanding).max(1)
+        };
+        self.owed.retain(|debt| debt.tag != tag);
+        let mut remaining = times;
+        for _ in 0..due {
             if !self.push_polled(request, tag) {
-                self.owe(request, tag, done == 0);
-                return;
+                break;
             }
+            remaining = remaining.saturating_sub(1);
         }
+        self.owe(Debt {
+            request,
+            tag,
+            remaining,
+        });
     }
 
-    /// The kernel's thread is behind. At this load more is asked for soon; if not, the next call of
-    /// any kind makes good for it.
-    fn owe(&mut self, request: Request, tag: Tag, nothing_submitted: bool) {
-        let debt = (request, tag);
-        if nothing_submitted && !self.owed.contains(&debt) {
+    /// At a load at which the kernel's thread is behind, more is asked for soon; if not, the next call
+    /// of any kind makes good for it.
+    fn owe(&mut self, debt: Debt) {
+        if debt.remaining > 0 {
             self.owed.push(debt);
         }
     }
 
-    /// Submits what is owed, as far as there is room now: for sockets that have little under way,
-    /// or, before a sleep, for all.
-    pub(crate) fn pay(&mut self, before_sleep: bool) {
+    /// Submits what is owed to sockets that have little under way, as far as there is room now.
+    pub(crate) fn pay_soon(&mut self) {
         if self.owed.is_empty() {
             return;
         }
-        for (request, tag) in std::mem::take(&mut self.owed) {
-            let account = self.accounts.get_mut(tag.socket);
+        for mut debt in std::mem::take(&mut self.owed) {
+            let account = self.accounts.get_mut(debt.tag.socket);
             let is_late = account.is_some_and(|account| account.outstanding > SPARE);
-            if (is_late && !before_sleep) || !self.push_polled(request, tag) {
-                self.owed.push((request, tag));
+            while !is_late && debt.remaining > 0 && self.push_polled(debt.request, debt.tag) {
+                debt.remaining -= 1;
+            }
+            self.owe(debt);
+        }
+    }
+
+    /// Submits all that is owed, and waits for room where there is none: before a sleep, after which
+    /// nobody else would.
+    ///
+    /// # Errors
+    /// What the wait for room returned.
+    pub(crate) fn pay_all(&mut self) -> Result<(), Errno> {
+        while let Some(mut debt) = self.owed.pop() {
+            while debt.remaining > 0 {
+                if let Err(error) = self.push_or_submit(debt.request, debt.tag) {
+                    self.owe(debt);
+                    return Err(error);
+                }
+                self.count_outstanding(debt.tag);
+                debt.remaining -= 1;
             }
         }
+        Ok(())
     }
 
     /// Says whether there was room.
     fn push_polled(&mut self, request: Request, tag: Tag) -> bool {
         let has_room = self.push(request, tag).is_ok();
-        if has_room && let Some(account) = self.accounts.get_mut(tag.socket) {
-            account.outstanding += 1;
+        if has_room {
+            self.count_outstanding(tag);
         }
         has_room
+    }
+
+    fn count_outstanding(&mut self, tag: Tag) {
+        if let Some(account) = self.accounts.get_mut(tag.socket) {
+            account.outstanding += 1;
+        }
     }
 
     /// Hands over what was asked for. Returns the error of a kick that failed.
@@ -110,10 +148,16 @@ impl Traffic {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+    use std::time::Duration;
     use xskit_core::Errno;
-    use xskit_core::backend::{Interest, Kick};
 
-    use crate::wire::{pair, wire};
+    use xskit_core::backend::{Backend, Interest, Kick};
+
+    use crate::config::{SqPoll, UringConfig};
+    use crate::ring::Request;
+    use crate::tag::{Purpose, Tag};
+    use crate::wire::{pair, wire, wire_by};
 
     const EBADF: Errno = Errno(libc::EBADF);
     const ONCE: Kick = Kick::Transmit { times: 1 };
@@ -143,5 +187,62 @@ mod tests {
         assert_eq!(traffic.wait(&interests, None, false), Err(EBADF));
         traffic.submit().expect("nothing to do");
         assert!(peer.recv(&mut [0; 8]).is_err(), "nothing was sent");
+    }
+
+    /// A queue that is full at once, and a kernel's thread that takes it.
+    const NARROW: UringConfig = UringConfig {
+        entries: 1,
+        sqpoll: Some(SqPoll { idle_ms: 10 }),
+        wait: crate::config::Wait::Poll,
+        napi_us: 0,
+    };
+
+    #[test]
+    fn what_a_full_polled_queue_had_no_room_for_is_owed_until_a_wait() {
+        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+            return;
+        };
+        traffic
+            .kick(&socket, Kick::Transmit { times: 1000 })
+            .expect("room or not");
+        let submitted = traffic.direct.calls().submissions.kicks;
+        let owed: u64 = traffic.owed.iter().map(|debt| debt.remaining as u64).sum();
+        assert_eq!(submitted + owed, 1000);
+        let interests = [(&socket, Interest::RECEIVE)];
+        assert_eq!(traffic.wait(&interests, Some(Duration::ZERO), false), Ok(0));
+        assert_eq!(traffic.direct.calls().submissions.kicks, 1000);
+        assert_eq!(traffic.owed, []);
+    }
+
+    #[test]
+    fn kicks_that_may_have_looked_too_early_are_owed() {
+        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+            return;
+        };
+        let account = traffic.accounts.get_mut(socket.number).expect("open");
+        account.outstanding = 7;
+        traffic
+            .kick(&socket, Kick::Transmit { times: 8 })
+            .expect("room");
+        assert_eq!(traffic.owed.len(), 1);
+        assert_eq!(traffic.owed[0].remaining, 7);
+        // Whoever asks again asks for all of it.
+        traffic
+            .kick(&socket, Kick::Transmit { times: 3 })
+            .expect("room");
+        assert_eq!(traffic.owed.len(), 1);
+        assert_eq!(traffic.owed[0].remaining, 3);
+    }
+
+    #[test]
+    fn a_full_polled_queue_is_waited_for() {
+        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+            return;
+        };
+        let tag = Tag::new(socket.number, Purpose::Wake);
+        let nothing = Request::Receive(socket.as_raw_fd());
+        for _ in 0..1000 {
+            assert_eq!(traffic.push_or_submit(nothing, tag), Ok(()));
+        }
     }
 }

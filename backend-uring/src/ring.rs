@@ -204,6 +204,22 @@ impl Ring {
             .map_err(|error| errno(&error))
     }
 
+    /// `io_uring_enter(IORING_ENTER_SQ_WAIT)`, Linux 5.10: waits until the kernel's thread has taken
+    /// something off the submission queue, and wakes it if it sleeps.
+    ///
+    /// # Errors
+    /// What the call returned: EOWNERDEAD when the thread is gone.
+    pub(crate) fn wait_for_room(&mut self) -> Result<(), Errno> {
+        let (submitter, queue, _) = self.uring.split();
+        let mut flags = EnterFlags::SQ_WAIT;
+        flags.set(EnterFlags::SQ_WAKEUP, queue.need_wakeup());
+        drop(queue);
+        // SAFETY: without an argument the call refers to no memory but the ring's own.
+        unsafe { submitter.enter::<libc::sigset_t>(0, 0, flags.bits(), None) }
+            .map(drop)
+            .map_err(|error| errno(&error))
+    }
+
     /// Takes what was completed off the completion queue.
     #[inline]
     pub(crate) fn reap(&mut self, mut each: impl FnMut(Completion)) {

@@ -18,7 +18,7 @@ impl Traffic {
     /// that closing the descriptor closes the socket. Says whether it came to that: if not, entries
     /// may still name the descriptor, which must then stay open.
     pub(crate) fn retire(&mut self, number: u32) -> bool {
-        self.owed.retain(|(_, tag)| tag.socket != number);
+        self.owed.retain(|debt| debt.tag.socket != number);
         let deadline = Instant::now() + PATIENCE;
         let mut is_to_cancel = true;
         // Entries name the descriptor by number: none may be left that would find another file.

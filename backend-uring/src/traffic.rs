@@ -6,6 +6,7 @@ use xskit_core::Errno;
 use xskit_core::backend::Calls;
 use xskit_rustix::RustixBackend;
 
+use crate::kick::Debt;
 use crate::ring::{Completion, Full, Request, Ring};
 use crate::socket::Accounts;
 use crate::tag::{Purpose, Tag};
@@ -21,8 +22,8 @@ pub(crate) struct Traffic {
     pub(crate) direct: RustixBackend,
     /// The first failure of a kick that nobody was told of yet.
     pub(crate) failed: Option<Errno>,
-    /// Kicks that had no room on the queue of a polled ring.
-    pub(crate) owed: Vec<(Request, Tag)>,
+    /// Kicks that were asked for and not submitted to a polled ring.
+    pub(crate) owed: Vec<Debt>,
     /// The completion of a set-up entry.
     pub(crate) answer: Option<i32>,
     /// Leave out the completions of kicks that succeed (Linux 5.17).
@@ -62,23 +63,38 @@ impl Traffic {
         Ok(())
     }
 
-    /// As [`push`](Self::push); a full queue is handed over first.
+    /// As [`push`](Self::push); a full queue is handed over first, or waited for where the kernel's
+    /// thread takes it.
+    ///
+    /// # Errors
+    /// What a call returned; EAGAIN when the kernel has no memory for requests.
     pub(crate) fn push_or_submit(&mut self, request: Request, tag: Tag) -> Result<(), Errno> {
         for _ in 0..TRIES {
             if self.push(request, tag).is_ok() {
                 return Ok(());
             }
             self.hand_over()?;
+            if self.ring.is_polled() {
+                self.wait_for_room()?;
+            }
         }
-        // The kernel has no memory for requests at the moment.
         Err(Errno::EAGAIN)
+    }
+
+    /// Waits for the kernel's thread to take something off a full queue.
+    fn wait_for_room(&mut self) -> Result<(), Errno> {
+        self.direct.count(|calls| calls.enters += 1);
+        match self.ring.wait_for_room() {
+            Err(error) if !error.is_transient() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Hands over what is on the queue, without waiting: by one `io_uring_enter(2)`, or by none
     /// where the kernel's thread takes it.
     pub(crate) fn hand_over(&mut self) -> Result<(), Errno> {
         self.reap();
-        self.pay(false);
+        self.pay_soon();
         for _ in 0..TRIES {
             let is_due = !self.ring.is_polled() && self.ring.pending() > 0;
             if !is_due && !self.ring.wants_enter() {

@@ -31,7 +31,6 @@ impl Traffic {
             self.accounts.own(socket)?;
         }
         self.reap();
-        self.pay(true);
         let before = self.take_ready(interests);
         // A multishot poll will not say that again. One that reports once is armed anew, and looks
         // whether there still is something.
@@ -39,7 +38,14 @@ impl Traffic {
             self.submit()?;
             return Ok(before);
         }
-        self.arm(interests, multishot)?;
+        if !self.prepare_to_sleep()? {
+            return Ok(0);
+        }
+        match self.arm(interests, multishot) {
+            // No memory for requests: what is not armed would not end the sleep.
+            Err(Errno::EAGAIN) => return Ok(0),
+            armed => armed?,
+        }
         let ready = self.sleep(interests, timeout)?;
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -51,6 +57,16 @@ impl Traffic {
             }
         }
         Ok(ready)
+    }
+
+    /// Pays what is owed. Says whether all of it was, without which sleep could last for ever: the
+    /// kernel may have no memory for requests.
+    pub(crate) fn prepare_to_sleep(&mut self) -> Result<bool, Errno> {
+        match self.pay_all() {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Submits a poll for each interest that has none. Room is polled for once at a time: what is
@@ -148,6 +164,7 @@ mod tests {
 
     use xskit_core::backend::{Backend, Interest};
 
+    use crate::kick::Debt;
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
     use crate::traffic::Traffic;
@@ -260,7 +277,11 @@ mod tests {
         };
         let send = Request::Send(socket.as_raw_fd());
         let tag = Tag::new(socket.number, Purpose::Kick);
-        traffic.owed.push((send, tag));
+        traffic.owed.push(Debt {
+            request: send,
+            tag,
+            remaining: 1,
+        });
         traffic.submit().expect("submitted");
         assert!(traffic.owed.is_empty());
         assert_eq!(peer.recv(&mut [0; 8]).expect("an empty datagram"), 0);
