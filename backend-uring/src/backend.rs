@@ -81,7 +81,8 @@ impl UringBackend {
         if self.wait == Wait::Block && !traffic.prepare_to_sleep()? {
             return Ok(0);
         }
-        traffic.submit()?;
+        traffic.hand_over()?;
+        traffic.take_failure_of_any(interests)?;
         match interests {
             [(socket, interest)] => {
                 let fd = traffic.accounts.own(socket)?;

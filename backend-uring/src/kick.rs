@@ -26,9 +26,11 @@ pub(crate) struct Debt {
 }
 
 impl Traffic {
-    /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again.
+    /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again. Returns
+    /// the error of a kick of this socket that failed before.
     pub(crate) fn kick(&mut self, socket: &UringSocket, kick: Kick) -> Result<(), Errno> {
         let fd = self.accounts.own(socket)?.as_raw_fd();
+        self.take_failure_of(socket)?;
         let (request, purpose, times) = match kick {
             Kick::Transmit { times } => (Request::Send(fd), Purpose::Kick, times),
             Kick::Receive => (Request::Receive(fd), Purpose::Wake, 1),
@@ -139,10 +141,10 @@ impl Traffic {
         }
     }
 
-    /// Hands over what was asked for. Returns the error of a kick that failed.
+    /// Hands over what was asked for. Returns the error of a kick that failed, whichever socket's.
     pub(crate) fn submit(&mut self) -> Result<(), Errno> {
         self.hand_over()?;
-        self.failed.take().map_or(Ok(()), Err)
+        self.take_failure()
     }
 }
 
@@ -157,6 +159,7 @@ mod tests {
     use crate::config::{SqPoll, UringConfig};
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
+    use crate::traffic::Traffic;
     use crate::wire::{pair, wire, wire_by};
 
     const EBADF: Errno = Errno(libc::EBADF);
@@ -187,6 +190,37 @@ mod tests {
         assert_eq!(traffic.wait(&interests, None, false), Err(EBADF));
         traffic.submit().expect("nothing to do");
         assert!(peer.recv(&mut [0; 8]).is_err(), "nothing was sent");
+    }
+
+    #[test]
+    fn a_failure_is_told_to_its_own_socket() {
+        let Some((mut traffic, failing, peer)) = wire() else {
+            return;
+        };
+        let (sound, _peer) = pair(&mut traffic);
+        // The first time it is refused, and from then on not connected.
+        drop(peer);
+        let unconnected = Errno(libc::ENOTCONN);
+        let fail = |traffic: &mut Traffic| {
+            traffic.kick(&failing, ONCE).expect("room");
+            traffic.hand_over().expect("handed over");
+        };
+        fail(&mut traffic);
+        let at_once = Some(Duration::ZERO);
+        let waited = traffic.wait(&[(&sound, Interest::RECEIVE)], at_once, false);
+        assert_eq!(waited, Ok(0));
+        assert_eq!(traffic.kick(&sound, ONCE), Ok(()));
+        assert_eq!(traffic.kick(&failing, ONCE), Err(Errno(libc::ECONNREFUSED)));
+        fail(&mut traffic);
+        let waited = traffic.wait(&[(&failing, Interest::RECEIVE)], None, false);
+        assert_eq!(waited, Err(unconnected));
+        fail(&mut traffic);
+        assert_eq!(traffic.submit(), Err(unconnected));
+        assert_eq!(traffic.submit(), Ok(()), "told once");
+        // Nobody is told of a socket that is gone.
+        fail(&mut traffic);
+        assert!(traffic.retire(failing.number));
+        assert_eq!(traffic.submit(), Ok(()));
     }
 
     /// A queue that is full at once, and a kernel's thread that takes it.

@@ -29,8 +29,9 @@
 //! | `wait`, [`Wait::Busy`] | | none; one a socket with busy polling |
 //! | each part of the set-up | one | one |
 //!
-//! A wait that ends without a packet also asks for the sockets' errors (`getsockopt(SO_ERROR)`), as
-//! no poll tells that an interface is gone. [`Calls`](xskit_core::backend::Calls) counts all of it.
+//! A wait that ends without a packet also asks for the sockets' errors (`getsockopt(SO_ERROR)`), and so
+//! does one whose poll reports an error. A poll that is armed when the interface is removed reports it,
+//! so that a wait without a timeout ends; one that is armed afterwards doesn't, nor does `ppoll`. [`Calls`](xskit_core::backend::Calls) counts all of it.
 //!
 //! System calls made here: `io_uring_setup`, `io_uring_enter`, `io_uring_register`, and those of
 //! [`xskit_rustix`].

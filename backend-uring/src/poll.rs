@@ -6,7 +6,12 @@ pub(crate) struct Poll {
     is_armed: bool,
     /// It reported since somebody last asked.
     is_ready: bool,
+    /// It reported an error or a hang-up since somebody last asked.
+    has_error: bool,
 }
+
+/// What a poll reports without being asked to.
+const ERRORS: i32 = (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) as i32;
 
 impl Poll {
     /// Whether a completion is still to come, and the kernel holds the socket for it.
@@ -24,6 +29,7 @@ impl Poll {
         self.is_armed = more;
         if result >= 0 {
             self.is_ready = true;
+            self.has_error |= result & ERRORS != 0;
             return None;
         }
         (result != -libc::ECANCELED).then_some(-result)
@@ -32,6 +38,11 @@ impl Poll {
     /// Whether it reported, once.
     pub(crate) fn take_ready(&mut self) -> bool {
         std::mem::take(&mut self.is_ready)
+    }
+
+    /// Whether it reported an error, once.
+    pub(crate) fn take_error(&mut self) -> bool {
+        std::mem::take(&mut self.has_error)
     }
 }
 
@@ -46,6 +57,16 @@ mod tests {
         assert!(poll.is_armed() && !poll.take_ready());
         assert_eq!(poll.complete(1, false), None);
         assert!(!poll.is_armed() && poll.take_ready() && !poll.take_ready());
+    }
+
+    #[test]
+    fn an_error_among_the_events_is_told_once() {
+        let mut poll = Poll::default();
+        poll.complete(i32::from(libc::POLLIN), true);
+        assert!(!poll.take_error());
+        poll.complete(i32::from(libc::POLLIN | libc::POLLERR), true);
+        poll.complete(i32::from(libc::POLLIN), true);
+        assert!(poll.take_error() && !poll.take_error());
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub(crate) struct Account {
     pub(crate) cancels: u32,
     /// Kicks and wakes not completed yet, where each is completed (SQPOLL).
     pub(crate) outstanding: u32,
+    /// The first failure of a kick or a poll that nobody was told of yet.
+    pub(crate) failed: Option<Errno>,
 }
 
 impl Account {

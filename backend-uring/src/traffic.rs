@@ -8,7 +8,7 @@ use xskit_rustix::RustixBackend;
 
 use crate::kick::Debt;
 use crate::ring::{Completion, Full, Request, Ring};
-use crate::socket::Accounts;
+use crate::socket::{Accounts, UringSocket};
 use crate::tag::{Purpose, Tag};
 
 /// How often a submission that the kernel has no memory for is tried again at once.
@@ -20,8 +20,8 @@ pub(crate) struct Traffic {
     pub(crate) accounts: Accounts,
     /// Makes the calls that don't go through the ring, and keeps the one account of all calls.
     pub(crate) direct: RustixBackend,
-    /// The first failure of a kick that nobody was told of yet.
-    pub(crate) failed: Option<Errno>,
+    /// Whether an account may hold a failure, so that a look at all of them is worth it.
+    has_failed: bool,
     /// Kicks that were asked for and not submitted to a polled ring.
     pub(crate) owed: Vec<Debt>,
     /// The completion of a set-up entry.
@@ -38,7 +38,7 @@ impl Traffic {
             ring,
             accounts: Accounts::new(),
             direct,
-            failed: None,
+            has_failed: false,
             owed: Vec::new(),
             answer: None,
             is_quiet,
@@ -136,40 +136,70 @@ impl Traffic {
             ring,
             accounts,
             direct,
-            failed,
+            has_failed,
             answer,
             ..
         } = self;
         let mut completed = 0;
         ring.reap(|completion| {
             completed += 1;
-            let failure = settle(completion, accounts, answer);
-            match failure.map(Errno) {
-                Some(errno) if errno.is_transient() => {
-                    direct.count(|calls| calls.count_transient(errno));
-                }
-                // One is enough to say what is wrong; the first is likeliest the cause.
-                errno => *failed = failed.or(errno),
+            match settle(completion, accounts, answer) {
+                Settled::Well => {}
+                Settled::Transient(errno) => direct.count(|calls| calls.count_transient(errno)),
+                Settled::Failed => *has_failed = true,
             }
         });
         completed
     }
+
+    /// The failure of a socket that nobody was told of yet.
+    #[inline]
+    pub(crate) fn take_failure_of(&mut self, socket: &UringSocket) -> Result<(), Errno> {
+        if !self.has_failed {
+            return Ok(());
+        }
+        let account = self.accounts.get_mut(socket.number);
+        account
+            .and_then(|account| account.failed.take())
+            .map_or(Ok(()), Err)
+    }
+
+    /// The first failure of any socket.
+    #[inline]
+    pub(crate) fn take_failure(&mut self) -> Result<(), Errno> {
+        if !self.has_failed {
+            return Ok(());
+        }
+        let mut accounts = self.accounts.iter_mut();
+        let failed = accounts.find_map(|(_, account)| account.failed.take());
+        self.has_failed = failed.is_some();
+        failed.map_or(Ok(()), Err)
+    }
 }
 
-/// Books a completion. Returns the error number of a kick, a wake or a poll that failed.
-fn settle(
-    completion: Completion,
-    accounts: &mut Accounts,
-    answer: &mut Option<i32>,
-) -> Option<i32> {
+/// What a completion says of its socket.
+enum Settled {
+    Well,
+    /// A state, which is counted.
+    Transient(Errno),
+    /// The socket's account holds why.
+    Failed,
+}
+
+/// Books a completion.
+fn settle(completion: Completion, accounts: &mut Accounts, answer: &mut Option<i32>) -> Settled {
     let Completion { tag, result, more } = completion;
-    let tag = tag?;
+    let Some(tag) = tag else {
+        return Settled::Well;
+    };
     if tag.purpose == Purpose::Setup {
         *answer = Some(result);
-        return None;
+        return Settled::Well;
     }
-    let account = accounts.get_mut(tag.socket)?;
-    match tag.purpose {
+    let Some(account) = accounts.get_mut(tag.socket) else {
+        return Settled::Well;
+    };
+    let failure = match tag.purpose {
         Purpose::Setup => None,
         Purpose::Kick | Purpose::Wake => {
             account.outstanding = account.outstanding.saturating_sub(1);
@@ -181,6 +211,15 @@ fn settle(
             // That there was nothing left to cancel is as good.
             account.cancels = account.cancels.saturating_sub(1);
             None
+        }
+    };
+    match failure.map(Errno) {
+        None => Settled::Well,
+        Some(errno) if errno.is_transient() => Settled::Transient(errno),
+        Some(errno) => {
+            // One is enough to say what is wrong; the first is likeliest the cause.
+            account.failed.get_or_insert(errno);
+            Settled::Failed
         }
     }
 }

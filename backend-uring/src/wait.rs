@@ -31,11 +31,12 @@ impl Traffic {
             self.accounts.own(socket)?;
         }
         self.reap();
-        let before = self.take_ready(interests);
+        self.take_failure_of_any(interests)?;
+        let before = self.take_ready(interests)?;
         // A multishot poll will not say that again. One that reports once is armed anew, and looks
         // whether there still is something.
         if multishot && before > 0 {
-            self.submit()?;
+            self.hand_over()?;
             return Ok(before);
         }
         if !self.prepare_to_sleep()? {
@@ -47,11 +48,9 @@ impl Traffic {
             armed => armed?,
         }
         let ready = self.sleep(interests, timeout)?;
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
         if ready == 0 {
-            // A poll doesn't say that an interface was removed; the socket's error does (ENETDOWN).
+            // A poll that is armed afterwards doesn't say that an interface was removed; the socket's
+            // error does (ENETDOWN).
             for (socket, _) in interests {
                 self.direct.socket_error(socket)?;
             }
@@ -119,6 +118,7 @@ impl Traffic {
         let start = Instant::now();
         let mut left = timeout;
         loop {
+            self.take_failure_of_any(interests)?;
             let completed = match self.enter(1, left, |calls| calls.waits += 1) {
                 Ok(completed) => completed,
                 Err(ETIME | Errno::EINTR) => 0,
@@ -126,8 +126,9 @@ impl Traffic {
                 Err(Errno::EAGAIN | Errno::EBUSY) => 1,
                 Err(error) => return Err(error),
             };
-            let ready = self.take_ready(interests);
-            if ready > 0 || completed == 0 || self.failed.is_some() {
+            self.take_failure_of_any(interests)?;
+            let ready = self.take_ready(interests)?;
+            if ready > 0 || completed == 0 {
                 return Ok(ready);
             }
             if let Some(timeout) = timeout {
@@ -139,8 +140,17 @@ impl Traffic {
         }
     }
 
-    /// How many of the sockets had a poll report since the last time.
-    fn take_ready(&mut self, interests: &Interests<'_>) -> usize {
+    /// The failure of one of the sockets that nobody was told of yet.
+    pub(crate) fn take_failure_of_any(&mut self, interests: &Interests<'_>) -> Result<(), Errno> {
+        for (socket, _) in interests {
+            self.take_failure_of(socket)?;
+        }
+        Ok(())
+    }
+
+    /// How many of the sockets had a poll report since the last time. Where it reported an error, as
+    /// when the interface is removed, the socket is asked which.
+    fn take_ready(&mut self, interests: &Interests<'_>) -> Result<usize, Errno> {
         let mut ready = 0;
         for (socket, interest) in interests {
             let Some(account) = self.accounts.get_mut(socket.number) else {
@@ -149,8 +159,11 @@ impl Traffic {
             let receive = interest.receive && account.receive.take_ready();
             let transmit = interest.transmit && account.transmit.take_ready();
             ready += usize::from(receive || transmit);
+            if account.receive.take_error() | account.transmit.take_error() {
+                self.direct.socket_error(socket)?;
+            }
         }
-        ready
+        Ok(ready)
     }
 }
 

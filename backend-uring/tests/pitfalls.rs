@@ -7,6 +7,8 @@ mod availability;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
@@ -144,7 +146,7 @@ fn a_full_completion_ring_leaves_no_kick_pending() {
         assert_eq!(calls.again, calls.submissions.kicks, "{calls:?}");
         assert_eq!(socket.halves().1.reap(), 64);
         // Nothing goes out by itself: no kick was left pending. The next one goes on.
-        std::thread::sleep(A_WHILE);
+        thread::sleep(A_WHILE);
         assert_eq!(socket.halves().1.reap(), 0);
         drain(&mut socket).expect("kicks");
         assert_eq!(socket.halves().1.completed(), 200);
@@ -256,6 +258,37 @@ fn polls_of_a_socket_that_was_not_closed_end_with_the_backend() {
         drop(backend);
         open().expect("free");
     });
+}
+
+#[test]
+fn a_wait_without_end_ends_when_the_interface_is_removed() {
+    let test = "a_wait_without_end_ends_when_the_interface_is_removed";
+    for wait in [Wait::Poll, Wait::Multishot] {
+        let Some(HostPair { first, second }) = hosts(test) else {
+            return;
+        };
+        let (says, told) = mpsc::channel();
+        // On its own, so that the test can fail while it waits for ever.
+        thread::spawn(move || {
+            let task = || {
+                let backend = backend(wait);
+                let mut store = Box::new(FrameStore::<FRAMES>::new());
+                let umem = umem(&mut store);
+                let config = SocketConfig::new(first.link.index, 0);
+                let socket = Socket::open(&backend, &umem, &config).expect("a socket");
+                says.send(None).expect("somebody listens");
+                let waited = socket.wait(Interest::RECEIVE, None);
+                says.send(Some(waited)).expect("somebody listens");
+            };
+            first.run(task).expect("in the first host");
+        });
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(None));
+        thread::sleep(A_WHILE);
+        // A veth goes with its peer, and that with its host.
+        drop(second);
+        let waited = Some(Err(Errno::ENETDOWN));
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(waited), "{wait}");
+    }
 }
 
 /// A socket over `memory`, without its rings mapped: a mapping would keep it as well.

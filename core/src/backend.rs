@@ -116,7 +116,8 @@ pub unsafe trait Backend {
     /// there before. [`Socket::wait`](crate::Socket::wait) does.
     ///
     /// # Errors
-    /// What the call returned, or the error of a socket; ENETDOWN when its interface is gone.
+    /// What the call returned, or the error of a socket; ENETDOWN when its interface is gone, which may
+    /// be told only when `timeout` is over: `ppoll(2)` sleeps on without one.
     fn wait(
         &self,
         interests: &[(&Self::Socket, Interest)],
