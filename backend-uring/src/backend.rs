@@ -119,10 +119,7 @@ unsafe impl Backend for UringBackend {
     fn set_option(&self, socket: &UringSocket, option: SetOption) -> Result<(), Errno> {
         self.by_route(
             |report| &mut report.options,
-            |traffic, route| {
-                let fd = traffic.accounts.own(socket)?;
-                traffic.set_option(route, fd, option)
-            },
+            |traffic, route| traffic.set_option(route, socket, option),
         )
     }
 
@@ -161,10 +158,7 @@ unsafe impl Backend for UringBackend {
     fn bind(&self, socket: &UringSocket, address: &SockaddrXdp) -> Result<(), Errno> {
         self.by_route(
             |report| &mut report.bind,
-            |traffic, route| {
-                let fd = traffic.accounts.own(socket)?;
-                traffic.bind(route, fd, address)
-            },
+            |traffic, route| traffic.bind(route, socket, address),
         )
     }
 

@@ -53,7 +53,7 @@ fn require(ring: &Ring, config: &UringConfig) -> Result<(), UringError> {
 /// A filter may let a ring be made and refuse to use it.
 fn try_out(ring: &mut Ring) -> Result<(), Errno> {
     // Room is there: nothing was submitted before.
-    if ring.push(Request::Nothing, Tag::SETUP, false).is_err() {
+    if ring.push(Request::Nothing, Tag::TRIAL, false).is_err() {
         return Err(Errno::EBUSY);
     }
     ring.enter(1, None)?;

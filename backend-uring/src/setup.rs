@@ -8,6 +8,7 @@
 use std::fmt;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
 
 use io_uring::squeue::Entry;
 use io_uring::{opcode, types::Fd};
@@ -16,7 +17,8 @@ use xskit_core::abi::{self, SockaddrXdp, UmemReg};
 use xskit_core::backend::{Backend, RingKind, SetOption};
 use xskit_rustix::until_released;
 
-use crate::tag::Tag;
+use crate::socket::UringSocket;
+use crate::tag::{Purpose, Tag};
 use crate::traffic::Traffic;
 
 /// Which way each part of the set-up takes. Everything that is read back, mapped or closed goes by
@@ -98,18 +100,19 @@ impl fmt::Display for SetupReport {
 }
 
 /// What an entry refers to. It lies on the heap, so that it can be left there if its entry is never
-/// completed.
+/// completed; and it is no `Box` meanwhile, which would claim the memory anew each time it is moved,
+/// when the entry has the pointer already.
 enum Operand {
-    Number(Box<u32>),
-    Region(Box<UmemReg>),
-    Address(Box<SockaddrXdp>),
+    Number(NonNull<u32>),
+    Region(NonNull<UmemReg>),
+    Address(NonNull<SockaddrXdp>),
 }
 
 impl Operand {
     fn of(option: SetOption) -> (i32, i32, Self) {
-        let number = |value| Self::Number(Box::new(value));
+        let number = |value| Self::Number(at_rest(value));
         let (name, operand) = match option {
-            SetOption::UmemReg(reg) => (abi::sockopt::UMEM_REG, Self::Region(Box::new(reg))),
+            SetOption::UmemReg(reg) => (abi::sockopt::UMEM_REG, Self::Region(at_rest(reg))),
             SetOption::RingSize(ring, slots) => (size_option(ring), number(slots)),
             SetOption::TransmitBudget(descriptors) => {
                 (abi::sockopt::MAX_TX_SKB_BUDGET, number(descriptors))
@@ -131,9 +134,9 @@ impl Operand {
 
     fn as_ptr<T>(&self) -> *const T {
         match self {
-            Self::Number(value) => (&raw const **value).cast(),
-            Self::Region(value) => (&raw const **value).cast(),
-            Self::Address(value) => (&raw const **value).cast(),
+            Self::Number(value) => value.as_ptr().cast(),
+            Self::Region(value) => value.as_ptr().cast(),
+            Self::Address(value) => value.as_ptr().cast(),
         }
     }
 
@@ -144,6 +147,24 @@ impl Operand {
             Self::Address(_) => size_of::<SockaddrXdp>(),
         };
         len_bytes as u32
+    }
+}
+
+fn at_rest<T>(value: T) -> NonNull<T> {
+    NonNull::from(Box::leak(Box::new(value)))
+}
+
+impl Drop for Operand {
+    fn drop(&mut self) {
+        // SAFETY: each was made by `at_rest`, is freed here only, and as what it was made as; the
+        // entry that refers to it was completed or never submitted, else it is forgotten.
+        unsafe {
+            match *self {
+                Self::Number(value) => drop(Box::from_raw(value.as_ptr())),
+                Self::Region(value) => drop(Box::from_raw(value.as_ptr())),
+                Self::Address(value) => drop(Box::from_raw(value.as_ptr())),
+            }
+        }
     }
 }
 
@@ -161,7 +182,7 @@ impl Traffic {
     pub(crate) fn open(&mut self, route: &mut Route) -> Result<OwnedFd, Errno> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let entry = opcode::Socket::new(i32::from(abi::AF_XDP), kind, 0).build();
-        let fd = self.by_either(route, entry, None, |direct| direct.open())?;
+        let fd = self.by_either(route, Asked::Socket, entry, None, |direct| direct.open())?;
         Ok(match fd {
             // SAFETY: the kernel made this descriptor for us just now, and nobody else has it.
             Answer::OfRing(fd) => unsafe { OwnedFd::from_raw_fd(fd) },
@@ -173,16 +194,18 @@ impl Traffic {
     pub(crate) fn set_option(
         &mut self,
         route: &mut Route,
-        socket: &OwnedFd,
+        socket: &UringSocket,
         option: SetOption,
     ) -> Result<(), Errno> {
+        let own = self.accounts.own(socket)?;
         let (level, name, operand) = Operand::of(option);
-        let fd = Fd(socket.as_raw_fd());
+        let fd = Fd(own.as_raw_fd());
         let (value, len_bytes) = (operand.as_ptr(), operand.len_bytes());
         let entry =
             opcode::SetSockOpt::new(fd, level as u32, name as u32, value, len_bytes).build();
-        let set = |direct: &xskit_rustix::RustixBackend| direct.set_option(socket, option);
-        let answer = self.by_either(route, entry, Some(operand), set)?;
+        let set = |direct: &xskit_rustix::RustixBackend| direct.set_option(own, option);
+        let asked = Asked::Of(socket.number);
+        let answer = self.by_either(route, asked, entry, Some(operand), set)?;
         if matches!(answer, Answer::OfRing(_)) {
             self.direct.note_option(&option);
         }
@@ -193,18 +216,21 @@ impl Traffic {
     pub(crate) fn bind(
         &mut self,
         route: &mut Route,
-        socket: &OwnedFd,
+        socket: &UringSocket,
         address: &SockaddrXdp,
     ) -> Result<(), Errno> {
         if address.flags & abi::bind_flags::SHARED_UMEM != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
+        let own = self.accounts.own(socket)?;
+        let asked = Asked::Of(socket.number);
         until_released(|| {
-            let operand = Operand::Address(Box::new(*address));
+            let operand = Operand::Address(at_rest(*address));
             let (at, len_bytes) = (operand.as_ptr(), operand.len_bytes());
-            let entry = opcode::Bind::new(Fd(socket.as_raw_fd()), at, len_bytes).build();
-            let bind = |direct: &xskit_rustix::RustixBackend| direct.bind(socket, address);
-            self.by_either(route, entry, Some(operand), bind).map(drop)
+            let entry = opcode::Bind::new(Fd(own.as_raw_fd()), at, len_bytes).build();
+            let bind = |direct: &xskit_rustix::RustixBackend| direct.bind(own, address);
+            self.by_either(route, asked, entry, Some(operand), bind)
+                .map(drop)
         })
     }
 
@@ -212,13 +238,14 @@ impl Traffic {
     fn by_either<T>(
         &mut self,
         route: &mut Route,
+        asked: Asked,
         entry: Entry,
         operand: Option<Operand>,
         direct: impl FnOnce(&xskit_rustix::RustixBackend) -> Result<T, Errno>,
     ) -> Result<Answer<T>, Errno> {
         let refused = match *route {
             Route::Direct(_) => None,
-            Route::Submission => match self.call(entry, operand) {
+            Route::Submission => match self.call(asked, entry, operand) {
                 Ok(answer) => return Ok(Answer::OfRing(answer)),
                 Err(errno) if !may_be_unknown(errno) => return Err(errno),
                 Err(errno) => Some(errno),
@@ -232,10 +259,10 @@ impl Traffic {
     }
 
     /// Submits one entry and waits for its completion.
-    fn call(&mut self, entry: Entry, operand: Option<Operand>) -> Result<i32, Errno> {
-        let entry = entry.user_data(Tag::SETUP.number());
+    fn call(&mut self, asked: Asked, entry: Entry, operand: Option<Operand>) -> Result<i32, Errno> {
         self.hand_over()?;
-        self.answer = None;
+        let tag = self.answers.expect(asked);
+        let entry = entry.user_data(tag.number());
         // SAFETY: what the entry names is `operand`, on the heap and of the type that the operation
         // reads. It is freed only after the completion; without one it is leaked below.
         if unsafe { self.ring.push_entry(&entry) }.is_err() {
@@ -244,7 +271,7 @@ impl Traffic {
         self.direct.count(|calls| calls.submissions.setup += 1);
         loop {
             let entered = self.enter(1, None, |calls| calls.setup += 1);
-            if let Some(answer) = self.answer.take() {
+            if let Some(answer) = self.answers.take() {
                 return if answer < 0 {
                     Err(Errno(-answer))
                 } else {
@@ -254,11 +281,70 @@ impl Traffic {
             if let Err(error) = entered
                 && !error.is_transient()
             {
-                // The entry may lie on the queue still, or be under way: what it names stays.
+                // The entry may lie on the queue still, or be under way: what it names stays, the
+                // socket among it.
                 mem::forget(operand);
+                self.answers.give_up();
+                if let Some(account) = self.accounts.get_mut(tag.socket) {
+                    account.late += 1;
+                }
                 return Err(error);
             }
         }
+    }
+}
+
+/// What a set-up entry is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Make a socket.
+    Socket,
+    /// Something with the socket of this number.
+    Of(u32),
+}
+
+/// The answer that is waited for. One that comes late, to a call that failed meanwhile, is not taken
+/// for it.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    /// Of the last set-up entry, from 1; 24 bits.
+    turn: u32,
+    is_expected: bool,
+    answer: Option<i32>,
+}
+
+impl Answers {
+    /// Begins to wait for another answer, under the tag that it returns.
+    pub(crate) fn expect(&mut self, asked: Asked) -> Tag {
+        self.turn = self.turn % Tag::LAST_TURN + 1;
+        self.is_expected = true;
+        self.answer = None;
+        match asked {
+            Asked::Socket => Tag::open(self.turn),
+            Asked::Of(socket) => Tag::setup(socket, self.turn),
+        }
+    }
+
+    /// Ceases to wait.
+    fn give_up(&mut self) {
+        self.is_expected = false;
+    }
+
+    /// Takes in the completion of a set-up entry. Says whether it came in time.
+    pub(crate) fn complete(&mut self, tag: Tag, result: i32) -> bool {
+        let is_in_time = self.is_expected && tag.turn == self.turn;
+        if is_in_time {
+            self.answer = Some(result);
+        } else if tag.purpose == Purpose::Open && result >= 0 {
+            // SAFETY: the kernel made this descriptor for an entry of ours, whose only completion
+            // this is; the call that asked for it failed, and nobody else has it.
+            drop(unsafe { OwnedFd::from_raw_fd(result) });
+        }
+        is_in_time
+    }
+
+    fn take(&mut self) -> Option<i32> {
+        self.answer.take()
     }
 }
 
@@ -275,8 +361,9 @@ fn may_be_unknown(errno: Errno) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd;
-    use std::os::unix::net::UnixDatagram;
+    use std::io::Read;
+    use std::os::fd::{AsRawFd, IntoRawFd};
+    use std::os::unix::net::{UnixDatagram, UnixStream};
 
     use io_uring::{opcode, types::Fd};
     use xskit_core::Errno;
@@ -284,10 +371,12 @@ mod tests {
     use xskit_core::backend::{Backend, SetOption};
     use xskit_rustix::RustixBackend;
 
-    use super::{Answer, Operand, Reason, Route, SetupReport};
+    use super::{Answer, Answers, Asked, Operand, Reason, Route, SetupReport};
     use crate::config::UringConfig;
     use crate::probe;
+    use crate::ring::Request;
     use crate::traffic::Traffic;
+    use crate::wire::wire;
 
     #[test]
     fn an_option_goes_in_its_own_size() {
@@ -303,6 +392,44 @@ mod tests {
         );
         let (level, ..) = Operand::of(SetOption::BusyPoll { us: 20 });
         assert_eq!(level, libc::SOL_SOCKET);
+    }
+
+    /// Nothing of a socket that has an account.
+    const OTHER: Asked = Asked::Of(7);
+
+    #[test]
+    fn a_late_answer_is_nobodys() {
+        let mut answers = Answers::default();
+        let late = answers.expect(Asked::Of(0));
+        let socket = answers.expect(Asked::Socket);
+        assert!(!answers.complete(late, 0));
+        assert_eq!(answers.take(), None, "not for the one that asked later");
+        assert!(answers.complete(socket, 5));
+        assert_eq!(answers.take(), Some(5));
+    }
+
+    #[test]
+    fn a_socket_that_comes_late_is_closed() {
+        let (socket, mut peer) = UnixStream::pair().expect("two sockets");
+        let mut answers = Answers::default();
+        let late = answers.expect(Asked::Socket);
+        answers.give_up();
+        assert!(!answers.complete(late, socket.into_raw_fd()));
+        assert_eq!(peer.read(&mut [0]).expect("the other end"), 0);
+    }
+
+    #[test]
+    fn a_socket_with_a_late_entry_is_not_at_rest() {
+        let Some((mut traffic, socket, _peer)) = wire() else {
+            return;
+        };
+        let late = traffic.answers.expect(Asked::Of(socket.number));
+        traffic.answers.give_up();
+        let account = traffic.accounts.get_mut(socket.number).expect("open");
+        account.late += 1;
+        assert!(account.is_busy());
+        traffic.push(Request::Nothing, late).expect("room");
+        assert!(traffic.retire(socket.number));
     }
 
     #[test]
@@ -321,11 +448,13 @@ mod tests {
         let fd = Fd(socket.as_raw_fd());
         let entry = || opcode::GetSockOpt::new(fd, level, name, std::ptr::null_mut(), 0).build();
         let mut route = Route::Submission;
-        let failed = traffic.by_either(&mut route, entry(), None, |_| Err::<(), _>(Errno::ENODEV));
+        let failed = traffic.by_either(&mut route, OTHER, entry(), None, |_| {
+            Err::<(), _>(Errno::ENODEV)
+        });
         assert_eq!(failed.err(), Some(Errno::ENODEV));
         assert_eq!(route, Route::Submission, "nothing learnt");
         for _ in 0..2 {
-            let done = traffic.by_either(&mut route, entry(), None, |_| Ok(7));
+            let done = traffic.by_either(&mut route, OTHER, entry(), None, |_| Ok(7));
             assert!(matches!(done, Ok(Answer::OfCall(7))));
             let Route::Direct(Reason::Refused(_)) = route else {
                 panic!("the ring did it: {route}");

@@ -44,6 +44,8 @@ pub(crate) struct Account {
     pub(crate) cancels: u32,
     /// Kicks and wakes not completed yet, where each is completed (SQPOLL).
     pub(crate) outstanding: u32,
+    /// Entries of the set-up whose call failed before they were completed.
+    pub(crate) late: u32,
     /// The first failure of a kick or a poll that nobody was told of yet.
     pub(crate) failed: Option<Errno>,
 }
@@ -55,6 +57,7 @@ impl Account {
             || self.transmit.is_armed()
             || self.cancels > 0
             || self.outstanding > 0
+            || self.late > 0
     }
 }
 

@@ -5,6 +5,8 @@
 pub(crate) enum Purpose {
     /// Part of the set-up, or the first try of the ring.
     Setup,
+    /// Make a socket, whose descriptor is the answer.
+    Open,
     /// Have the kernel send.
     Kick,
     /// Have the kernel look at the fill ring.
@@ -18,8 +20,9 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Setup,
+        Self::Open,
         Self::Kick,
         Self::Wake,
         Self::PollReceive,
@@ -28,52 +31,82 @@ impl Purpose {
     ];
 }
 
-/// A socket's number in its backend, and the purpose.
+/// A socket's number in its backend, the purpose, and which one it was, where that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tag {
     pub(crate) socket: u32,
     pub(crate) purpose: Purpose,
+    /// Tells the entries of the set-up apart; 24 bits.
+    pub(crate) turn: u32,
 }
 
 impl Tag {
-    /// Of no socket.
-    pub(crate) const SETUP: Self = Self {
-        socket: u32::MAX,
-        purpose: Purpose::Setup,
-    };
+    /// Of the first try of the ring.
+    pub(crate) const TRIAL: Self = Self::setup(NO_SOCKET, 0);
+    pub(crate) const LAST_TURN: u32 = (1 << 24) - 1;
 
     pub(crate) const fn new(socket: u32, purpose: Purpose) -> Self {
-        Self { socket, purpose }
+        Self {
+            socket,
+            purpose,
+            turn: 0,
+        }
+    }
+
+    /// Of an entry that makes a socket.
+    pub(crate) const fn open(turn: u32) -> Self {
+        Self {
+            socket: NO_SOCKET,
+            purpose: Purpose::Open,
+            turn,
+        }
+    }
+
+    /// Of an entry that sets up a socket.
+    pub(crate) const fn setup(socket: u32, turn: u32) -> Self {
+        Self {
+            socket,
+            purpose: Purpose::Setup,
+            turn,
+        }
     }
 
     /// As `user_data` carries it.
     pub(crate) const fn number(self) -> u64 {
-        (self.socket as u64) << 8 | self.purpose as u64
+        (self.socket as u64) << 32 | (self.turn as u64) << 8 | self.purpose as u64
     }
 
     /// None for a number that no tag has.
     pub(crate) fn of(number: u64) -> Option<Self> {
         let [purpose, ..] = number.to_le_bytes();
         Some(Self {
-            socket: u32::try_from(number >> 8).ok()?,
+            socket: (number >> 32) as u32,
             purpose: *Purpose::ALL.get(usize::from(purpose))?,
+            turn: (number as u32) >> 8,
         })
     }
 }
 
+/// A number that no socket gets.
+const NO_SOCKET: u32 = u32::MAX;
+
 #[cfg(test)]
 mod tests {
-    use super::{Purpose, Tag};
+    use super::{NO_SOCKET, Purpose, Tag};
 
     #[test]
     fn a_number_names_one_tag() {
         for purpose in Purpose::ALL {
-            for socket in [0, 1, 255, 256, u32::MAX] {
-                let tag = Tag::new(socket, purpose);
-                assert_eq!(Tag::of(tag.number()), Some(tag));
+            for socket in [0, 1, 255, 256, NO_SOCKET] {
+                for turn in [0, 1, 256, Tag::LAST_TURN] {
+                    let tag = Tag {
+                        turn,
+                        ..Tag::new(socket, purpose)
+                    };
+                    assert_eq!(Tag::of(tag.number()), Some(tag));
+                }
             }
         }
-        assert_eq!(Tag::of(6), None);
-        assert_eq!(Tag::of(u64::MAX - 255), None);
+        assert_eq!(Tag::of(7), None);
     }
 }

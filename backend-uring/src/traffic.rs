@@ -8,6 +8,7 @@ use xskit_rustix::RustixBackend;
 
 use crate::kick::Debt;
 use crate::ring::{Completion, Full, Request, Ring};
+use crate::setup::Answers;
 use crate::socket::{Accounts, UringSocket};
 use crate::tag::{Purpose, Tag};
 
@@ -24,8 +25,8 @@ pub(crate) struct Traffic {
     has_failed: bool,
     /// Kicks that were asked for and not submitted to a polled ring.
     pub(crate) owed: Vec<Debt>,
-    /// The completion of a set-up entry.
-    pub(crate) answer: Option<i32>,
+    /// What set-up entries came to.
+    pub(crate) answers: Answers,
     /// Leave out the completions of kicks that succeed (Linux 5.17).
     is_quiet: bool,
 }
@@ -40,7 +41,7 @@ impl Traffic {
             direct,
             has_failed: false,
             owed: Vec::new(),
-            answer: None,
+            answers: Answers::default(),
             is_quiet,
         }
     }
@@ -53,7 +54,7 @@ impl Traffic {
         self.direct.count(|calls| {
             let submitted = &mut calls.submissions;
             match tag.purpose {
-                Purpose::Setup => submitted.setup += 1,
+                Purpose::Setup | Purpose::Open => submitted.setup += 1,
                 Purpose::Kick => submitted.kicks += 1,
                 Purpose::Wake => submitted.wakes += 1,
                 Purpose::PollReceive | Purpose::PollTransmit => submitted.polls += 1,
@@ -137,13 +138,13 @@ impl Traffic {
             accounts,
             direct,
             has_failed,
-            answer,
+            answers,
             ..
         } = self;
         let mut completed = 0;
         ring.reap(|completion| {
             completed += 1;
-            match settle(completion, accounts, answer) {
+            match settle(completion, accounts, answers) {
                 Settled::Well => {}
                 Settled::Transient(errno) => direct.count(|calls| calls.count_transient(errno)),
                 Settled::Failed => *has_failed = true,
@@ -187,20 +188,21 @@ enum Settled {
 }
 
 /// Books a completion.
-fn settle(completion: Completion, accounts: &mut Accounts, answer: &mut Option<i32>) -> Settled {
+fn settle(completion: Completion, accounts: &mut Accounts, answers: &mut Answers) -> Settled {
     let Completion { tag, result, more } = completion;
     let Some(tag) = tag else {
         return Settled::Well;
     };
-    if tag.purpose == Purpose::Setup {
-        *answer = Some(result);
-        return Settled::Well;
-    }
+    let is_setup = matches!(tag.purpose, Purpose::Setup | Purpose::Open);
+    let is_late = is_setup && !answers.complete(tag, result);
     let Some(account) = accounts.get_mut(tag.socket) else {
         return Settled::Well;
     };
     let failure = match tag.purpose {
-        Purpose::Setup => None,
+        Purpose::Setup | Purpose::Open => {
+            account.late = account.late.saturating_sub(u32::from(is_late));
+            None
+        }
         Purpose::Kick | Purpose::Wake => {
             account.outstanding = account.outstanding.saturating_sub(1);
             (result < 0).then_some(-result)
