@@ -22,6 +22,7 @@ use xskit_core::abi::{
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 
 use crate::option;
+use crate::polled::Polled;
 use crate::release::until_released;
 use crate::wait::Wait;
 
@@ -35,8 +36,8 @@ const LOOKS_PER_CHECK: u16 = u16::MAX;
 pub struct RustixBackend {
     calls: Cell<Calls>,
     wait: Wait,
-    /// Whether a socket was told to poll its device, so that a look must drive it.
-    is_busy_polling: Cell<bool>,
+    /// The sockets that were told to poll their devices, so that a look must drive them.
+    polled: Polled,
     looks: Cell<u16>,
 }
 
@@ -63,11 +64,10 @@ impl RustixBackend {
         self.calls.set(calls);
     }
 
-    /// Takes note that a socket was given this option, by whatever way. Whether devices are polled
-    /// is kept once for all sockets of the backend: the last setting counts.
-    pub fn note_option(&self, option: &SetOption) {
+    /// Takes note that a socket was given this option, by whatever way.
+    pub fn note_option(&self, socket: impl AsFd, option: &SetOption) {
         if let SetOption::BusyPoll { us } = option {
-            self.is_busy_polling.set(*us > 0);
+            self.polled.set(socket, *us > 0);
         }
     }
 
@@ -84,9 +84,9 @@ impl RustixBackend {
     /// Looks without waiting: drives the devices that are to be polled, and asks now and then
     /// whether the interfaces are there.
     fn look(&self, interests: &[(&OwnedFd, Interest)]) -> Result<usize, Errno> {
-        if self.is_busy_polling.get() {
-            for (socket, _) in interests {
-                self.count(|calls| calls.waits += 1);
+        for (socket, _) in interests {
+            if self.polled.has(socket) {
+                self.count(|calls| calls.wakes += 1);
                 self.receive_nothing(socket)?;
             }
         }
@@ -220,7 +220,7 @@ unsafe impl Backend for RustixBackend {
             ),
         });
         if set.is_ok() {
-            self.note_option(&option);
+            self.note_option(socket, &option);
         }
         set
     }
@@ -293,6 +293,7 @@ unsafe impl Backend for RustixBackend {
 
     fn close(&self, socket: OwnedFd) {
         self.count(|calls| calls.setup += 1);
+        self.polled.set(&socket, false);
         drop(socket);
     }
 

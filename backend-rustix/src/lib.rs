@@ -8,6 +8,7 @@
 mod backend;
 mod memory;
 mod option;
+mod polled;
 mod release;
 mod wait;
 

@@ -159,8 +159,9 @@ impl Ring {
         self.uring.submission().len() as u32
     }
 
-    /// Whether the kernel must be called though nobody waits: to go on with completions that had no
-    /// room, or were put off, or to wake its thread for what was submitted.
+    /// Whether the kernel must be called though nobody waits: for what was submitted, where no thread
+    /// of it is awake to take that, or to go on with completions that had no room. Those that were
+    /// put off (TASKRUN) are for the next call, whatever that is for.
     ///
     /// Every submission is stored to the queue's tail before (`Release`, when the queue is let go
     /// of); `need_wakeup` puts a full fence between that store and its load, which pairs with the
@@ -170,9 +171,7 @@ impl Ring {
     pub(crate) fn wants_enter(&mut self) -> bool {
         let is_polled = self.is_polled;
         let queue = self.uring.submission();
-        queue.cq_overflow()
-            || queue.taskrun()
-            || (is_polled && !queue.is_empty() && queue.need_wakeup())
+        queue.cq_overflow() || (!queue.is_empty() && (!is_polled || queue.need_wakeup()))
     }
 
     /// `io_uring_enter(2)`: submits everything, and waits for `wanted` completions, for at most

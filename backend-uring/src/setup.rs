@@ -207,7 +207,7 @@ impl Traffic {
         let asked = Asked::Of(socket.number);
         let answer = self.by_either(route, asked, entry, Some(operand), set)?;
         if matches!(answer, Answer::OfRing(_)) {
-            self.direct.note_option(&option);
+            self.direct.note_option(own, &option);
         }
         Ok(())
     }

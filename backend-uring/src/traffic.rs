@@ -97,8 +97,7 @@ impl Traffic {
         self.reap();
         self.pay_soon();
         for _ in 0..TRIES {
-            let is_due = !self.ring.is_polled() && self.ring.pending() > 0;
-            if !is_due && !self.ring.wants_enter() {
+            if !self.ring.wants_enter() {
                 return Ok(());
             }
             match self.enter(0, None, |calls| calls.enters += 1) {
@@ -109,11 +108,7 @@ impl Traffic {
                 Err(error) => return Err(error),
             }
         }
-        // What is left stays on the queue for the next time.
-        if self.ring.pending() > 0 && !self.ring.is_polled() {
-            self.direct
-                .count(|calls| calls.count_transient(Errno::EAGAIN));
-        }
+        // The kernel has no memory for requests: what is left stays on the queue for the next time.
         Ok(())
     }
 
