@@ -15,4 +15,4 @@ mod wait;
 pub use backend::RustixBackend;
 pub use memory::{MmapMemory, PageSize};
 pub use release::until_released;
-pub use wait::{UnknownWait, Wait};
+pub use wait::Wait;

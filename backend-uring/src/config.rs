@@ -1,8 +1,5 @@
 //! How the backend is to wait and to submit.
 
-use std::fmt;
-use std::str::FromStr;
-
 /// What a [`UringBackend`](crate::UringBackend) is to be.
 ///
 /// ```
@@ -13,7 +10,7 @@ use std::str::FromStr;
 ///     sqpoll: Some(SqPoll::default()),
 ///     ..UringConfig::default()
 /// };
-/// assert_eq!(config.wait.to_string().parse(), Ok(Wait::Multishot));
+/// assert_eq!(config.entries, 256);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UringConfig {
@@ -71,69 +68,4 @@ pub enum Wait {
     /// As [`Poll`](Self::Poll), on a ring that polls the device before it sleeps
     /// (`IORING_REGISTER_NAPI`, Linux 6.9).
     Napi,
-}
-
-impl Wait {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Block,
-        Self::Poll,
-        Self::Multishot,
-        Self::Busy,
-        Self::Napi,
-    ];
-
-    /// Its name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Block => "block",
-            Self::Poll => "poll",
-            Self::Multishot => "multishot",
-            Self::Busy => "busy",
-            Self::Napi => "napi",
-        }
-    }
-}
-
-impl fmt::Display for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Wait {
-    type Err = UnknownWait;
-
-    fn from_str(name: &str) -> Result<Self, UnknownWait> {
-        Self::ALL
-            .into_iter()
-            .find(|wait| wait.name() == name)
-            .ok_or(UnknownWait)
-    }
-}
-
-/// A name that is none of a [`Wait`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownWait;
-
-impl fmt::Display for UnknownWait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the ways to wait are block, poll, multishot, busy and napi")
-    }
-}
-
-impl std::error::Error for UnknownWait {}
-
-#[cfg(test)]
-mod tests {
-    use super::{UnknownWait, Wait};
-
-    #[test]
-    fn names_are_read_back() {
-        for wait in Wait::ALL {
-            assert_eq!(wait.to_string().parse(), Ok(wait));
-        }
-        assert_eq!("Poll".parse::<Wait>(), Err(UnknownWait));
-    }
 }

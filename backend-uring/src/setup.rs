@@ -8,17 +8,17 @@
 use std::fmt;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::ptr::NonNull;
 
 use io_uring::squeue::Entry;
 use io_uring::{opcode, types::Fd};
 use xskit_core::Errno;
-use xskit_core::abi::{self, SockaddrXdp, UmemReg};
-use xskit_core::backend::{Backend, RingKind, SetOption};
+use xskit_core::abi::{self, SockaddrXdp};
+use xskit_core::backend::{Backend, SetOption};
 use xskit_rustix::until_released;
 
+use crate::answer::Asked;
+use crate::operand::Operand;
 use crate::socket::UringSocket;
-use crate::tag::{Purpose, Tag};
 use crate::traffic::Traffic;
 
 /// Which way each part of the set-up takes. Everything that is read back, mapped or closed goes by
@@ -99,84 +99,6 @@ impl fmt::Display for SetupReport {
     }
 }
 
-/// What an entry refers to. It lies on the heap, so that it can be left there if its entry is never
-/// completed; and it is no `Box` meanwhile, which would claim the memory anew each time it is moved,
-/// when the entry has the pointer already.
-enum Operand {
-    Number(NonNull<u32>),
-    Region(NonNull<UmemReg>),
-    Address(NonNull<SockaddrXdp>),
-}
-
-impl Operand {
-    fn of(option: SetOption) -> (i32, i32, Self) {
-        let number = |value| Self::Number(at_rest(value));
-        let (name, operand) = match option {
-            SetOption::UmemReg(reg) => (abi::sockopt::UMEM_REG, Self::Region(at_rest(reg))),
-            SetOption::RingSize(ring, slots) => (size_option(ring), number(slots)),
-            SetOption::TransmitBudget(descriptors) => {
-                (abi::sockopt::MAX_TX_SKB_BUDGET, number(descriptors))
-            }
-            SetOption::PreferBusyPoll(on) => {
-                let value = number(u32::from(on));
-                return (libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, value);
-            }
-            SetOption::BusyPoll { us } => {
-                return (libc::SOL_SOCKET, libc::SO_BUSY_POLL, number(us));
-            }
-            SetOption::BusyPollBudget(packets) => {
-                let value = number(u32::from(packets));
-                return (libc::SOL_SOCKET, libc::SO_BUSY_POLL_BUDGET, value);
-            }
-        };
-        (abi::SOL_XDP, name, operand)
-    }
-
-    fn as_ptr<T>(&self) -> *const T {
-        match self {
-            Self::Number(value) => value.as_ptr().cast(),
-            Self::Region(value) => value.as_ptr().cast(),
-            Self::Address(value) => value.as_ptr().cast(),
-        }
-    }
-
-    fn len_bytes(&self) -> u32 {
-        let len_bytes = match self {
-            Self::Number(_) => size_of::<u32>(),
-            Self::Region(_) => size_of::<UmemReg>(),
-            Self::Address(_) => size_of::<SockaddrXdp>(),
-        };
-        len_bytes as u32
-    }
-}
-
-fn at_rest<T>(value: T) -> NonNull<T> {
-    NonNull::from(Box::leak(Box::new(value)))
-}
-
-impl Drop for Operand {
-    fn drop(&mut self) {
-        // SAFETY: each was made by `at_rest`, is freed here only, and as what it was made as; the
-        // entry that refers to it was completed or never submitted, else it is forgotten.
-        unsafe {
-            match *self {
-                Self::Number(value) => drop(Box::from_raw(value.as_ptr())),
-                Self::Region(value) => drop(Box::from_raw(value.as_ptr())),
-                Self::Address(value) => drop(Box::from_raw(value.as_ptr())),
-            }
-        }
-    }
-}
-
-fn size_option(ring: RingKind) -> i32 {
-    match ring {
-        RingKind::Fill => abi::sockopt::UMEM_FILL_RING,
-        RingKind::Completion => abi::sockopt::UMEM_COMPLETION_RING,
-        RingKind::Rx => abi::sockopt::RX_RING,
-        RingKind::Tx => abi::sockopt::TX_RING,
-    }
-}
-
 impl Traffic {
     /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`.
     pub(crate) fn open(&mut self, route: &mut Route) -> Result<OwnedFd, Errno> {
@@ -225,7 +147,7 @@ impl Traffic {
         let own = self.accounts.own(socket)?;
         let asked = Asked::Of(socket.number);
         until_released(|| {
-            let operand = Operand::Address(at_rest(*address));
+            let operand = Operand::of_address(*address);
             let (at, len_bytes) = (operand.as_ptr(), operand.len_bytes());
             let entry = opcode::Bind::new(Fd(own.as_raw_fd()), at, len_bytes).build();
             let bind = |direct: &xskit_rustix::RustixBackend| direct.bind(own, address);
@@ -294,60 +216,6 @@ impl Traffic {
     }
 }
 
-/// What a set-up entry is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// Make a socket.
-    Socket,
-    /// Something with the socket of this number.
-    Of(u32),
-}
-
-/// The answer that is waited for. One that comes late, to a call that failed meanwhile, is not taken
-/// for it.
-#[derive(Debug, Default)]
-pub(crate) struct Answers {
-    /// Of the last set-up entry, from 1; 24 bits.
-    turn: u32,
-    is_expected: bool,
-    answer: Option<i32>,
-}
-
-impl Answers {
-    /// Begins to wait for another answer, under the tag that it returns.
-    pub(crate) fn expect(&mut self, asked: Asked) -> Tag {
-        self.turn = self.turn % Tag::LAST_TURN + 1;
-        self.is_expected = true;
-        self.answer = None;
-        match asked {
-            Asked::Socket => Tag::open(self.turn),
-            Asked::Of(socket) => Tag::setup(socket, self.turn),
-        }
-    }
-
-    /// Ceases to wait.
-    fn give_up(&mut self) {
-        self.is_expected = false;
-    }
-
-    /// Takes in the completion of a set-up entry. Says whether it came in time.
-    pub(crate) fn complete(&mut self, tag: Tag, result: i32) -> bool {
-        let is_in_time = self.is_expected && tag.turn == self.turn;
-        if is_in_time {
-            self.answer = Some(result);
-        } else if tag.purpose == Purpose::Open && result >= 0 {
-            // SAFETY: the kernel made this descriptor for an entry of ours, whose only completion
-            // this is; the call that asked for it failed, and nobody else has it.
-            drop(unsafe { OwnedFd::from_raw_fd(result) });
-        }
-        is_in_time
-    }
-
-    fn take(&mut self) -> Option<i32> {
-        self.answer.take()
-    }
-}
-
 /// Who did it.
 enum Answer<T> {
     OfRing(i32),
@@ -361,62 +229,24 @@ fn may_be_unknown(errno: Errno) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-    use std::os::fd::{AsRawFd, IntoRawFd};
-    use std::os::unix::net::{UnixDatagram, UnixStream};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixDatagram;
 
     use io_uring::{opcode, types::Fd};
     use xskit_core::Errno;
-    use xskit_core::abi::{SOL_XDP, UmemReg, sockopt};
-    use xskit_core::backend::{Backend, SetOption};
+    use xskit_core::abi::{SOL_XDP, sockopt};
+    use xskit_core::backend::Backend;
     use xskit_rustix::RustixBackend;
 
-    use super::{Answer, Answers, Asked, Operand, Reason, Route, SetupReport};
+    use super::{Answer, Asked, Reason, Route, SetupReport};
     use crate::config::UringConfig;
     use crate::probe;
     use crate::ring::Request;
     use crate::traffic::Traffic;
     use crate::wire::wire;
 
-    #[test]
-    fn an_option_goes_in_its_own_size() {
-        let (level, name, operand) = Operand::of(SetOption::UmemReg(UmemReg::default()));
-        assert_eq!(
-            (level, name, operand.len_bytes()),
-            (SOL_XDP, sockopt::UMEM_REG, 32)
-        );
-        let (level, name, operand) = Operand::of(SetOption::TransmitBudget(2048));
-        assert_eq!(
-            (level, name, operand.len_bytes()),
-            (SOL_XDP, sockopt::MAX_TX_SKB_BUDGET, 4)
-        );
-        let (level, ..) = Operand::of(SetOption::BusyPoll { us: 20 });
-        assert_eq!(level, libc::SOL_SOCKET);
-    }
-
     /// Nothing of a socket that has an account.
     const OTHER: Asked = Asked::Of(7);
-
-    #[test]
-    fn a_late_answer_is_nobodys() {
-        let mut answers = Answers::default();
-        let late = answers.expect(Asked::Of(0));
-        let socket = answers.expect(Asked::Socket);
-        assert!(!answers.complete(late, 0));
-        assert_eq!(answers.take(), None, "not for the one that asked later");
-        assert!(answers.complete(socket, 5));
-        assert_eq!(answers.take(), Some(5));
-    }
-
-    #[test]
-    fn a_socket_that_comes_late_is_closed() {
-        let (socket, mut peer) = UnixStream::pair().expect("two sockets");
-        let mut answers = Answers::default();
-        let late = answers.expect(Asked::Socket);
-        answers.give_up();
-        assert!(!answers.complete(late, socket.into_raw_fd()));
-        assert_eq!(peer.read(&mut [0]).expect("the other end"), 0);
-    }
 
     #[test]
     fn a_socket_with_a_late_entry_is_not_at_rest() {

@@ -6,9 +6,9 @@ use xskit_core::Errno;
 use xskit_core::backend::Calls;
 use xskit_rustix::RustixBackend;
 
+use crate::answer::Answers;
 use crate::kick::Debt;
 use crate::ring::{Completion, Full, Request, Ring};
-use crate::setup::Answers;
 use crate::socket::{Accounts, UringSocket};
 use crate::tag::{Purpose, Tag};
 

@@ -287,7 +287,7 @@ fn a_wait_without_end_ends_when_the_interface_is_removed() {
         // A veth goes with its peer, and that with its host.
         drop(second);
         let waited = Some(Err(Errno::ENETDOWN));
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(waited), "{wait}");
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(waited), "{wait:?}");
     }
 }
 
