@@ -148,8 +148,8 @@ impl Traffic {
 mod tests {
     use std::os::fd::AsRawFd;
     use std::time::Duration;
-    use xskit_core::Errno;
 
+    use xskit_core::Errno;
     use xskit_core::backend::{Backend, Interest, Kick};
 
     use crate::config::{SqPoll, UringConfig};

@@ -109,8 +109,8 @@ pub unsafe trait Backend {
     fn submit(&self) -> Result<(), Errno>;
 
     /// Waits until one of the sockets is ready, for at most `timeout` (for ever without one).
-    /// Returns how many are; zero after the timeout, when a signal came, or from a backend that was
-    /// told not to wait.
+    /// Returns how many are; zero after the timeout, when a signal came or the kernel had no memory
+    /// to wait with, or from a backend that was told not to wait.
     ///
     /// Look at the rings first: a backend may report what comes, and stay silent about what was
     /// there before. [`Socket::wait`](crate::Socket::wait) does.
