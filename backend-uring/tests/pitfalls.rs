@@ -291,6 +291,22 @@ fn a_wait_without_end_ends_when_the_interface_is_removed() {
     }
 }
 
+#[test]
+fn a_socket_is_closed_by_its_own_backend_only() {
+    in_first_host("a_socket_is_closed_by_its_own_backend_only", |_| {
+        let (own, other) = (backend(Wait::Block), backend(Wait::Block));
+        let taken = own.open().expect("a socket");
+        assert_eq!(other.offsets(&taken), Err(Errno(libc::EBADF)));
+        let fd = taken.as_raw_fd();
+        other.close(taken);
+        assert_eq!(other.calls().setup, 0, "not closed");
+        // SAFETY: the socket that had the descriptor is gone and didn't close it, and no queue names
+        // it: only the set-up did.
+        let left = unsafe { OwnedFd::from_raw_fd(fd) };
+        RustixBackend::new().offsets(&left).expect("open still");
+    });
+}
+
 /// A socket over `memory`, without its rings mapped: a mapping would keep it as well.
 fn bind_by_hand(backend: &UringBackend, memory: &MmapMemory, ifindex: u32) -> UringSocket {
     let socket = backend.open().expect("a socket");
