@@ -19,6 +19,7 @@ mod stop;
 mod target;
 mod usage;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,10 +27,13 @@ use tracing_subscriber::EnvFilter;
 
 use args::{Args, Command};
 
+/// The environment variable that says how much to tell on stderr.
+const LOG: &str = "XSKIT_LOG";
+
 fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("XSKIT_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_env_filter(log_filter())
         .with_writer(std::io::stderr)
         .without_time()
         .init();
@@ -46,4 +50,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the environment asks to be told. What can't be read is said, and no reason to stop.
+fn log_filter() -> EnvFilter {
+    EnvFilter::try_from_env(LOG).unwrap_or_else(|error| {
+        if env::var_os(LOG).is_some() {
+            report::say(format_args!(
+                "xskit: note: {LOG}: {error}; use a level, such as info or debug"
+            ));
+        }
+        EnvFilter::new("warn")
+    })
 }
