@@ -182,12 +182,10 @@ impl<L: Copy + PartialEq> Connection<L> {
 
     /// Whether it can be forgotten, now that it has nothing to send. Once its goodbye is out, quiche
     /// keeps it for a while, so that late packets don't look like those of an unknown one; not so
-    /// if the server is closing, or if it may not even send a goodbye.
+    /// if the server is closing, nor if the handshake took too long: an address that was never
+    /// proven is worth no memory.
     pub(super) fn is_over(&self, server_is_closing: bool) -> bool {
-        let is_draining = self.quic.is_draining();
-        self.quic.is_closed()
-            || (server_is_closing && is_draining)
-            || (self.is_given_up && !is_draining)
+        self.quic.is_closed() || (server_is_closing && self.quic.is_draining()) || self.is_given_up
     }
 
     /// Closed, or about to be: no more requests are answered.
