@@ -25,6 +25,9 @@ use crate::variant::{BASELINE, Variant};
 /// How long a program may take until it is at work.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the queue may take to be free after the program before, which not every rival waits for.
+const RELEASE: Duration = Duration::from_millis(200);
+
 /// Rates that a rival tells, one a second: the first is of its start.
 const RIVAL_RATES: usize = 2;
 
@@ -209,6 +212,7 @@ impl Arena {
             false => None,
         };
         let (host, place) = self.host(job.task);
+        thread::sleep(RELEASE);
         let program = Program::start(&words, host, &self.cores, place)?;
         let outcome = watch(&program, |line| (rival.rate)(job.task, line));
         // It has to end by itself, to take its XDP program off.

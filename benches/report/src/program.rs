@@ -36,8 +36,10 @@ impl Program {
         place: Place,
     ) -> anyhow::Result<Self> {
         let (name, arguments) = words.split_first().context("a command without a word")?;
-        let mut command = Command::new(name);
-        command.args(arguments).stdin(Stdio::null());
+        // A C program prints to a pipe in blocks, which would come when it is over.
+        let mut command = Command::new("stdbuf");
+        command.args(["-oL", name]).args(arguments);
+        command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         host.namespace
             .enter_command(&mut command, WhenParentDies::Kill)?;
