@@ -22,7 +22,6 @@ use xskit_core::abi::{
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 
 use crate::option;
-use crate::polled::Polled;
 use crate::release::until_released;
 use crate::wait::Wait;
 
@@ -36,8 +35,6 @@ const LOOKS_PER_CHECK: u16 = u16::MAX;
 pub struct RustixBackend {
     calls: Cell<Calls>,
     wait: Wait,
-    /// The sockets that were told to poll their devices, so that a look must drive them.
-    polled: Polled,
     looks: Cell<u16>,
 }
 
@@ -64,13 +61,6 @@ impl RustixBackend {
         self.calls.set(calls);
     }
 
-    /// Takes note that a socket was given this option, by whatever way.
-    pub fn note_option(&self, socket: impl AsFd, option: &SetOption) {
-        if let SetOption::BusyPoll { us } = option {
-            self.polled.set(socket, *us > 0);
-        }
-    }
-
     /// `getsockopt(SO_ERROR)`: what befell a socket since the last time. Counted as a wait, since
     /// that is what asks.
     ///
@@ -81,15 +71,8 @@ impl RustixBackend {
         sockopt::socket_error(socket).map_err(errno)?.map_err(errno)
     }
 
-    /// Looks without waiting: drives the devices that are to be polled, and asks now and then
-    /// whether the interfaces are there.
+    /// Looks without waiting: asks now and then whether the interfaces are there.
     fn look(&self, interests: &[(&OwnedFd, Interest)]) -> Result<usize, Errno> {
-        for (socket, _) in interests {
-            if self.polled.has(socket) {
-                self.count(|calls| calls.wakes += 1);
-                self.receive_nothing(socket)?;
-            }
-        }
         self.looks.set(self.looks.get().wrapping_add(1));
         if self.looks.get() == LOOKS_PER_CHECK {
             for (socket, _) in interests {
@@ -97,16 +80,6 @@ impl RustixBackend {
             }
         }
         Ok(0)
-    }
-
-    /// A receive of no bytes: has the kernel look at the fill ring, and poll the device where the
-    /// socket is to.
-    fn receive_nothing(&self, socket: &OwnedFd) -> Result<(), Errno> {
-        let nothing: &mut [u8] = &mut [];
-        match recv(socket, nothing, RecvFlags::DONTWAIT) {
-            Ok(_) => Ok(()),
-            Err(error) => self.tolerate(errno(error)),
-        }
     }
 
     /// `ppoll(2)`, and a look at the errors of the sockets that have no packet.
@@ -183,7 +156,7 @@ unsafe impl Backend for RustixBackend {
     }
 
     fn set_option(&self, socket: &OwnedFd, option: SetOption) -> Result<(), Errno> {
-        let set = self.setup(match option {
+        self.setup(match option {
             SetOption::UmemReg(reg) => sockopt::set_xdp_umem_reg(socket, umem_reg(&reg)),
             SetOption::RingSize(RingKind::Fill, slots) => {
                 sockopt::set_xdp_umem_fill_ring_size(socket, slots)
@@ -218,11 +191,7 @@ unsafe impl Backend for RustixBackend {
                 libc::SO_BUSY_POLL_BUDGET,
                 u32::from(packets),
             ),
-        });
-        if set.is_ok() {
-            self.note_option(socket, &option);
-        }
-        set
+        })
     }
 
     fn offsets(&self, socket: &OwnedFd) -> Result<MmapOffsets, Errno> {
@@ -293,7 +262,6 @@ unsafe impl Backend for RustixBackend {
 
     fn close(&self, socket: OwnedFd) {
         self.count(|calls| calls.setup += 1);
-        self.polled.set(&socket, false);
         drop(socket);
     }
 
@@ -302,7 +270,11 @@ unsafe impl Backend for RustixBackend {
             Kick::Transmit { times } => self.transmit(socket, times),
             Kick::Receive => {
                 self.count(|calls| calls.wakes += 1);
-                self.receive_nothing(socket)
+                let nothing: &mut [u8] = &mut [];
+                match recv(socket, nothing, RecvFlags::DONTWAIT) {
+                    Ok(_) => Ok(()),
+                    Err(error) => self.tolerate(errno(error)),
+                }
             }
         }
     }

@@ -8,7 +8,6 @@
 mod backend;
 mod memory;
 mod option;
-mod polled;
 mod release;
 mod wait;
 

@@ -6,8 +6,9 @@ pub enum Wait {
     /// `ppoll(2)` on the sockets: the thread sleeps until a packet comes.
     #[default]
     Block,
-    /// Never: a wait returns at once, so that the program looks at its rings again. Without busy
-    /// polling that takes no system call; with it (SO_BUSY_POLL), each look drives the device by a
-    /// `recvfrom(2)` of nothing. Every 65,536th look asks whether the interface is still there.
+    /// Never: a wait returns at once, without a system call, so that the program looks at its rings
+    /// again. With busy polling its flushes drive the device meanwhile
+    /// ([`BusyPoll`](xskit_core::socket::BusyPoll)). Every 65,536th look asks whether the interface is
+    /// still there.
     Busy,
 }

@@ -63,7 +63,7 @@ pub enum Wait {
     /// A poll entry that goes on reporting: armed once a socket, later waits submit nothing.
     /// Linux 5.13.
     Multishot,
-    /// Never sleeps: a wait returns at once. With busy polling (SO_BUSY_POLL) it drives the device.
+    /// Never sleeps: a wait returns at once. With busy polling the program's flushes drive the device.
     Busy,
     /// As [`Poll`](Self::Poll), on a ring that polls the device before it sleeps
     /// (`IORING_REGISTER_NAPI`, Linux 6.9).

@@ -26,7 +26,7 @@
 //! | `wait`, [`Wait::Block`] | | one (`ppoll`) |
 //! | `wait`, [`Wait::Poll`], [`Wait::Napi`] | a poll, if none is armed | one, which submits it and everything pending |
 //! | `wait`, [`Wait::Multishot`] | a poll, the first time | one; none if packets were reported since |
-//! | `wait`, [`Wait::Busy`] | | none; one a socket with busy polling |
+//! | `wait`, [`Wait::Busy`] | | none |
 //! | each part of the set-up | one | one |
 //!
 //! A wait that ends without a packet also asks for the sockets' errors (`getsockopt(SO_ERROR)`), and so

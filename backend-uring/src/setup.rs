@@ -127,11 +127,8 @@ impl Traffic {
             opcode::SetSockOpt::new(fd, level as u32, name as u32, value, len_bytes).build();
         let set = |direct: &xskit_rustix::RustixBackend| direct.set_option(own, option);
         let asked = Asked::Of(socket.number);
-        let answer = self.by_either(route, asked, entry, Some(operand), set)?;
-        if matches!(answer, Answer::OfRing(_)) {
-            self.direct.note_option(own, &option);
-        }
-        Ok(())
+        self.by_either(route, asked, entry, Some(operand), set)
+            .map(drop)
     }
 
     /// `bind(2)`, tried again while the queue is being released.
