@@ -115,11 +115,7 @@ pub fn table(claims: &[Claim], results: &Results) -> String {
             holds.to_owned(),
         ]);
     }
-    if table.is_empty() {
-        String::new()
-    } else {
-        table.markdown()
-    }
+    table.markdown_of_any()
 }
 
 #[cfg(test)]

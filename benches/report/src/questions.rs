@@ -93,7 +93,7 @@ pub fn comparison(group: &Group, columns: &[Column]) -> String {
                 .chain(columns.iter().map(cell)),
         );
     }
-    text(&table)
+    table.markdown_of_any()
 }
 
 /// Where and how often it was measured, in a line.
@@ -141,7 +141,7 @@ fn multishot(results: &Results) -> String {
             cell(group.ratio(many, once, PPS)),
         ]);
     }
-    text(&table)
+    table.markdown_of_any()
 }
 
 /// How often the rings' flags ask for a wake-up.
@@ -182,7 +182,7 @@ fn flags(results: &Results) -> String {
             "not to be had on a veth".to_owned(),
         ]);
     }
-    text(&table)
+    table.markdown_of_any()
 }
 
 /// A kick's budget, and who asks for it.
@@ -210,7 +210,7 @@ fn budgets(results: &Results) -> String {
             figure(CPU),
         ]);
     }
-    text(&table)
+    table.markdown_of_any()
 }
 
 /// The best way of each backend, workload by workload.
@@ -263,7 +263,7 @@ fn choice(results: &Results) -> String {
             cell(uring.and_then(|uring| group.ratio(&uring.name, &rustix.name, figure))),
         ]);
     }
-    text(&table)
+    table.markdown_of_any()
 }
 
 /// What a packet costs by the number of sockets that one thread serves.
@@ -291,15 +291,7 @@ pub fn sockets(results: &Results) -> String {
             ]);
         }
     }
-    text(&table)
-}
-
-fn text(table: &Table) -> String {
-    if table.is_empty() {
-        String::new()
-    } else {
-        table.markdown()
-    }
+    table.markdown_of_any()
 }
 
 #[cfg(test)]

@@ -34,6 +34,16 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// As Markdown, and nothing at all if it has no row.
+    #[must_use]
+    pub fn markdown_of_any(&self) -> String {
+        if self.is_empty() {
+            String::new()
+        } else {
+            self.markdown()
+        }
+    }
+
     /// As Markdown: the first column to the left, the others to the right.
     #[must_use]
     pub fn markdown(&self) -> String {
