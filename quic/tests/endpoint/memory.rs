@@ -18,6 +18,29 @@ fn sparse(dir: &tempfile::TempDir, name: &str, len: u64) {
         .unwrap();
 }
 
+/// A client that asks for twenty endless files and reads none of them, and then for one that it reads to its end.
+fn reads_one_of_many(config: &ServerConfig, pki: &Pki) -> World {
+    let mut world = World::new(config);
+    world.watch_memory = true;
+    let mut client = pki.client();
+    client.transport.stream_window_bytes = 200_000;
+    let at = world.connect(&client);
+    world.peers[at].reading = false;
+    for _ in 0..20 {
+        world.peers[at].client.get("/huge", None);
+    }
+    world.run("twenty full windows", |world| {
+        world.server.stats().http.body_bytes >= 20 * 199_000
+    });
+    let id = world.peers[at].client.get(&format!("/{MIB}"), None);
+    while !world.peers[at].finished.contains(&id) {
+        world.peers[at].read(id);
+        world.advance("the one that is read");
+    }
+    assert!(world.peers[at].take(id).1 == content(MIB));
+    world
+}
+
 #[test]
 fn a_reader_that_stops_costs_one_allowance() {
     let (pki, dir) = (Pki::new(), files(&[]));
@@ -78,24 +101,7 @@ fn streams_that_nobody_reads_do_not_starve_the_others() {
     let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
     config.max_body_bytes_held = MIB;
     config.transport.max_streams = 21;
-    let mut world = World::new(&config);
-    world.watch_memory = true;
-    let mut client = pki.client();
-    client.transport.stream_window_bytes = 200_000;
-    let at = world.connect(&client);
-    world.peers[at].reading = false;
-    for _ in 0..20 {
-        world.peers[at].client.get("/huge", None);
-    }
-    world.run("twenty full windows", |world| {
-        world.server.stats().http.body_bytes >= 20 * 199_000
-    });
-    let id = world.peers[at].client.get(&format!("/{MIB}"), None);
-    while !world.peers[at].finished.contains(&id) {
-        world.peers[at].read(id);
-        world.advance("the one that is read");
-    }
-    assert!(world.peers[at].take(id).1 == content(MIB));
+    let mut world = reads_one_of_many(&config, &pki);
     assert!(
         world.most_held <= MIB + 21 * 32 * 1024 + CHUNK,
         "{}",
@@ -229,24 +235,7 @@ fn with_little_memory_streams_that_nobody_reads_do_not_starve_the_others_either(
     sparse(&dir, "huge", 1 << 40);
     let (mut config, total) = tight(&dir, &pki);
     config.max_connections = 1;
-    let mut world = World::new(&config);
-    world.watch_memory = true;
-    let mut client = pki.client();
-    client.transport.stream_window_bytes = 200_000;
-    let at = world.connect(&client);
-    world.peers[at].reading = false;
-    for _ in 0..20 {
-        world.peers[at].client.get("/huge", None);
-    }
-    world.run("twenty full windows", |world| {
-        world.server.stats().http.body_bytes >= 20 * 199_000
-    });
-    let id = world.peers[at].client.get(&format!("/{MIB}"), None);
-    while !world.peers[at].finished.contains(&id) {
-        world.peers[at].read(id);
-        world.advance("the one that is read");
-    }
-    assert!(world.peers[at].take(id).1 == content(MIB));
+    let mut world = reads_one_of_many(&config, &pki);
     assert!(world.most_held <= total / 16 + CHUNK, "{}", world.most_held);
     world.close();
 }
