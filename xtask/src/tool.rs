@@ -24,13 +24,18 @@ impl Tool {
             .find(|program| self.is_right_version(program))
     }
 
-    /// Builds it into the target folder. Without optimisation: it runs for seconds, but is built for minutes.
+    /// Builds it into the target folder. Without optimisation: it runs for seconds, but is built for minutes. Without
+    /// debug information, and not in the system's folder of temporary files: either can be a gigabyte too much.
     pub(crate) fn install(self) -> Command {
         let mut install = cargo::program();
         install
             .args(["install", self.name, "--locked", "--debug"])
             .args(["--version", self.version, "--root"])
-            .arg(folder());
+            .arg(folder())
+            .arg("--target-dir")
+            .arg(folder().join("build"))
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
+            .env("CARGO_INCREMENTAL", "0");
         install
     }
 
