@@ -82,7 +82,7 @@ pub enum Error {
     },
     /// Port 0 can't be taken: no datagram is sent to it.
     PortZero,
-    /// There is no room for another rule.
+    /// There is no room for another rule with an address.
     TooManyRules,
     /// A map of the program can't be read or written, for another reason than the above.
     Map {
@@ -91,6 +91,13 @@ pub enum Error {
         /// What the kernel says.
         source: Box<dyn StdError + Send + Sync>,
     },
+}
+
+impl Error {
+    pub(crate) fn map(call: &'static str, source: libbpf_rs::Error) -> Self {
+        let source = source.into();
+        Self::Map { call, source }
+    }
 }
 
 impl fmt::Display for Error {
@@ -165,7 +172,7 @@ impl fmt::Display for Error {
                 "UDP port 0 can't be taken: no datagram is sent to it. Choose 1 to 65535",
             ),
             Self::TooManyRules => f.write_str(
-                "the XDP program has no room for another rule: release some ports first",
+                "the XDP program has no room for another rule with an address: release some, or take the port at any address",
             ),
             Self::Map { call, source } => write!(f, "{call} failed: {source:#}"),
         }

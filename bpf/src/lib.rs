@@ -1,8 +1,8 @@
 //! The XDP program that takes chosen UDP ports to AF_XDP sockets, and its loader.
 //!
 //! ```text
-//!                  attach                 rule for (port, address)?      socket at this queue?
-//!   NIC queue 3 ──▶ XDP program ──────────────▶ xskit_rules ─────────────▶ xskit_sockets[3] ──▶ AF_XDP socket
+//!                  attach           rule for the port, or its address?   socket at this queue?
+//!   NIC queue 3 ──▶ XDP program ──────▶ xskit_ports, xskit_addresses ──────▶ xskit_sockets[3] ──▶ AF_XDP socket
 //!                      │  every other frame          │ no                      │ no
 //!                      └─────────────────────────────┴─────────────────────────┴──▶ the kernel's stack
 //! ```
@@ -41,6 +41,7 @@ mod privilege;
 mod program;
 mod refusal;
 mod rule;
+mod rules;
 mod skeleton;
 mod sys;
 

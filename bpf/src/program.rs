@@ -10,7 +10,7 @@ use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, sockopt};
 
-use crate::rule::{self, Key};
+use crate::rules::Rules;
 use crate::skeleton::XskitSkelBuilder;
 use crate::{AttachMode, Attachment, Counters, Error, messages, privilege};
 
@@ -25,7 +25,7 @@ use crate::{AttachMode, Attachment, Counters, Error, messages, privilege};
 pub struct XdpProgram {
     program: OwnedFd,
     sockets: MapHandle,
-    rules: MapHandle,
+    rules: Rules,
     counters: MapHandle,
 }
 
@@ -55,7 +55,10 @@ impl XdpProgram {
         Ok(Self {
             program: skeleton.progs.xskit_take_udp.as_fd().try_clone_to_owned()?,
             sockets: MapHandle::try_from(&skeleton.maps.xskit_sockets)?,
-            rules: MapHandle::try_from(&skeleton.maps.xskit_rules)?,
+            rules: Rules::new(
+                MapHandle::try_from(&skeleton.maps.xskit_ports)?,
+                MapHandle::try_from(&skeleton.maps.xskit_addresses)?,
+            ),
             counters: MapHandle::try_from(&skeleton.maps.xskit_counters)?,
         })
     }
@@ -76,31 +79,13 @@ impl XdpProgram {
     ///
     /// No address means any, of IPv4 and of IPv6; the unspecified address (0.0.0.0, ::) means any of its version. Mind that
     /// *any* includes datagrams to other hosts, on a host that forwards packets or listens promiscuously; to broadcast; and
-    /// to multicast. Taking what is taken already changes nothing. There is room for 1,024 rules (no address: two of them).
+    /// to multicast. Taking what is taken already changes nothing. There is room for every port at any address, and for 1,024
+    /// rules with a certain one.
     ///
     /// # Errors
     /// [`Error::PortZero`]; [`Error::TooManyRules`], and then nothing has changed; [`Error::Map`].
     pub fn take(&self, port: u16, address: Option<IpAddr>) -> Result<(), Error> {
-        if port == 0 {
-            return Err(Error::PortZero);
-        }
-        let mut added: Vec<Key> = Vec::new();
-        for key in rule::keys(port, address) {
-            match self.rules.update(&key, &[1], MapFlags::NO_EXIST) {
-                Ok(()) => added.push(key),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => {
-                    for key in &added {
-                        self.delete_rule(key)?;
-                    }
-                    return Err(match error.kind() {
-                        ErrorKind::TooBig => Error::TooManyRules,
-                        _ => map_error("adding a rule: bpf(BPF_MAP_UPDATE_ELEM)", error),
-                    });
-                }
-            }
-        }
-        Ok(())
+        self.rules.take(port, address)
     }
 
     /// Ends what [`take`](Self::take) began with the same arguments: these datagrams go to the kernel again.
@@ -110,18 +95,7 @@ impl XdpProgram {
     /// # Errors
     /// [`Error::Map`].
     pub fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
-        let mut any = false;
-        for key in rule::keys(port, address) {
-            any |= self.delete_rule(&key)?;
-        }
-        Ok(any)
-    }
-
-    fn delete_rule(&self, key: &Key) -> Result<bool, Error> {
-        deleted(
-            self.rules.delete(key),
-            "removing a rule: bpf(BPF_MAP_DELETE_ELEM)",
-        )
+        self.rules.release(port, address)
     }
 
     /// Gives the datagrams taken on `queue` to this AF_XDP socket.
@@ -142,7 +116,7 @@ impl XdpProgram {
             .update(&queue.to_ne_bytes(), &value, MapFlags::NO_EXIST);
         result.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Error::QueueTaken { queue },
-            _ => map_error("registering a socket: bpf(BPF_MAP_UPDATE_ELEM)", error),
+            _ => Error::map("registering a socket: bpf(BPF_MAP_UPDATE_ELEM)", error),
         })
     }
 
@@ -152,8 +126,13 @@ impl XdpProgram {
     /// [`Error::QueueOutOfRange`], [`Error::Map`].
     pub fn unregister_socket(&self, queue: u32) -> Result<(), Error> {
         self.check_queue(queue)?;
-        let result = self.sockets.delete(&queue.to_ne_bytes());
-        deleted(result, "unregistering a socket: bpf(BPF_MAP_DELETE_ELEM)").map(|_| ())
+        match self.sockets.delete(&queue.to_ne_bytes()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::map(
+                "unregistering a socket: bpf(BPF_MAP_DELETE_ELEM)",
+                error,
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn check_queue(&self, queue: u32) -> Result<(), Error> {
@@ -175,7 +154,7 @@ impl XdpProgram {
         let cpus = self
             .counters
             .lookup_percpu(&first, MapFlags::ANY)
-            .map_err(|error| map_error(call, error))?;
+            .map_err(|error| Error::map(call, error))?;
         // An array has all its elements from the start.
         Ok(cpus.map(|cpus| Counters::sum(&cpus)).unwrap_or_default())
     }
@@ -197,21 +176,6 @@ fn explain_load(source: libbpf_rs::Error) -> Error {
         return Error::Privilege { call, missing };
     }
     Error::Load {
-        source: source.into(),
-    }
-}
-
-fn deleted(result: libbpf_rs::Result<()>, call: &'static str) -> Result<bool, Error> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(map_error(call, error)),
-    }
-}
-
-fn map_error(call: &'static str, source: libbpf_rs::Error) -> Error {
-    Error::Map {
-        call,
         source: source.into(),
     }
 }

@@ -45,8 +45,13 @@
 #define VLAN_TAGS_MAX 2
 #define IPV4_FRAGMENT 0x3fff /* "more fragments" and the 13 bits of the offset */
 
-// Mirrored in rule.rs. An address of all zeros stands for any address of that family.
-struct rule {
+// What is taken of a port. Mirrored in rule.rs.
+#define ANY_IPV4 1 /* datagrams to any IPv4 address */
+#define ANY_IPV6 2
+#define SOME_ADDRESS 4 /* xskit_addresses has a rule for this port, or had one: worth a look */
+
+// A datagram's port and address. Mirrored in rule.rs.
+struct destination {
 	__u16 family; /* 4 or 6, host byte order */
 	__be16 port;
 	__u8 address[16]; /* IPv4: the first 4 bytes, the rest zero */
@@ -67,12 +72,21 @@ struct {
 	__type(value, __u32);
 } xskit_sockets SEC(".maps");
 
+// By port, in host byte order. An array, because the JIT compilers make a lookup in one a load: most datagrams, those to
+// a port at any address and those to no port of ours, need no other.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u8);
+} xskit_ports SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
-	__type(key, struct rule);
+	__type(key, struct destination);
 	__type(value, __u8);
-} xskit_rules SEC(".maps");
+} xskit_addresses SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -93,34 +107,42 @@ static __always_inline int is_vlan(__be16 ethertype)
 	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
 }
 
-static __always_inline enum verdict match(struct rule *rule, const void *address, __u32 address_len)
+// Is there a rule for this port at any address (the flag `any`), or at this one?
+static __always_inline enum verdict match(__be16 be_port, __u8 any, __u16 family, const void *address, __u32 address_len)
 {
-	if (bpf_map_lookup_elem(&xskit_rules, rule))
+	__u32 port = bpf_ntohs(be_port);
+	const __u8 *rules = bpf_map_lookup_elem(&xskit_ports, &port);
+
+	if (!rules) /* can't happen; the verifier doesn't know */
+		return PASSED;
+	if (*rules & any)
 		return MATCHED;
-	__builtin_memcpy(rule->address, address, address_len);
-	return bpf_map_lookup_elem(&xskit_rules, rule) ? MATCHED : PASSED;
+	if (*rules & SOME_ADDRESS) {
+		struct destination destination = { .family = family, .port = be_port };
+
+		__builtin_memcpy(destination.address, address, address_len);
+		if (bpf_map_lookup_elem(&xskit_addresses, &destination))
+			return MATCHED;
+	}
+	return PASSED;
 }
 
-// Reads the UDP header at `udp`, in an IP payload of `payload_len` bytes that is known to lie in the frame.
-static __always_inline enum verdict read_udp(struct udphdr *udp, void *frame_end, __u32 payload_len, struct rule *rule)
+// The UDP header at `udp`, in an IP payload of `payload_len` bytes that is known to lie in the frame; null if malformed.
+static __always_inline struct udphdr *read_udp(struct udphdr *udp, void *frame_end, __u32 payload_len)
 {
 	__u32 len;
 
 	// Reaches into padding if the payload is shorter than a header; no length there can then pass the next test.
 	if ((void *)(udp + 1) > frame_end)
-		return MALFORMED;
+		return NULL;
 	len = bpf_ntohs(udp->len);
-	if (len < sizeof(*udp) || len > payload_len)
-		return MALFORMED;
-	rule->port = udp->dest;
-	return MATCHED;
+	return len < sizeof(*udp) || len > payload_len ? NULL : udp;
 }
 
 static __always_inline enum verdict read_ipv4(struct iphdr *ip, void *frame_end)
 {
-	struct rule rule = { .family = 4 };
 	__u32 header_len, total_len;
-	enum verdict udp;
+	struct udphdr *udp;
 
 	if ((void *)(ip + 1) > frame_end || ip->version != 4)
 		return MALFORMED;
@@ -130,15 +152,14 @@ static __always_inline enum verdict read_ipv4(struct iphdr *ip, void *frame_end)
 		return MALFORMED;
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT) || ip->protocol != IPPROTO_UDP)
 		return PASSED;
-	udp = read_udp((void *)ip + header_len, frame_end, total_len - header_len, &rule);
-	return udp == MATCHED ? match(&rule, &ip->daddr, sizeof(ip->daddr)) : udp;
+	udp = read_udp((void *)ip + header_len, frame_end, total_len - header_len);
+	return udp ? match(udp->dest, ANY_IPV4, 4, &ip->daddr, sizeof(ip->daddr)) : MALFORMED;
 }
 
 static __always_inline enum verdict read_ipv6(struct ipv6hdr *ip, void *frame_end)
 {
-	struct rule rule = { .family = 6 };
 	__u32 payload_len;
-	enum verdict udp;
+	struct udphdr *udp;
 
 	if ((void *)(ip + 1) > frame_end || ip->version != 6)
 		return MALFORMED;
@@ -147,8 +168,8 @@ static __always_inline enum verdict read_ipv6(struct ipv6hdr *ip, void *frame_en
 		return MALFORMED;
 	if (ip->nexthdr != IPPROTO_UDP)
 		return PASSED;
-	udp = read_udp((void *)(ip + 1), frame_end, payload_len, &rule);
-	return udp == MATCHED ? match(&rule, &ip->daddr, sizeof(ip->daddr)) : udp;
+	udp = read_udp((void *)(ip + 1), frame_end, payload_len);
+	return udp ? match(udp->dest, ANY_IPV6, 6, &ip->daddr, sizeof(ip->daddr)) : MALFORMED;
 }
 
 static __always_inline enum verdict read_frame(void *frame, void *frame_end)

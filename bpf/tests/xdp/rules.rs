@@ -102,22 +102,55 @@ fn a_rule_too_many_changes_nothing() {
         return;
     }
     let program = XdpProgram::load(1).unwrap();
-    for n in 1..ROOM {
-        program
-            .take(9, Some(IpAddr::from(n.to_be_bytes())))
-            .unwrap();
+    let here = address("192.0.2.2");
+    for n in 1..=ROOM {
+        let other = Some(IpAddr::from(n.to_be_bytes()));
+        program.take(9, other).unwrap();
     }
-    // Room for one more, and these are two.
-    assert!(matches!(program.take(PORT, None), Err(Error::TooManyRules)));
+    let refused = || matches!(program.take(PORT, here), Err(Error::TooManyRules));
+    assert!(refused());
     assert_eq!(takes(&program), [false, false]);
-    program.take(PORT, address("0.0.0.0")).unwrap();
-    assert!(matches!(program.take(PORT, None), Err(Error::TooManyRules)));
-    assert_eq!(
-        takes(&program),
-        [true, false],
-        "a rule that was there before must stay"
-    );
-    program.release(9, address("0.0.0.1")).unwrap();
+    // What is there may be taken again, and any address needs no room.
+    program.take(9, address("0.0.0.1")).unwrap();
+    program.take(PORT, address("::")).unwrap();
+    assert!(refused());
+    assert_eq!(takes(&program), [false, true]);
+    assert!(program.release(9, address("0.0.0.1")).unwrap());
+    program.take(PORT, here).unwrap();
+    assert_eq!(takes(&program), [true, true]);
+}
+
+/// The rules of all ports at any address have room at once, and each is its own: the last ones as the first.
+#[test]
+fn every_port_at_any_address() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    for port in (1..=u16::MAX).filter(|&port| port != PORT) {
+        program.take(port, None).unwrap();
+    }
+    assert_eq!(takes(&program), [false, false]);
     program.take(PORT, None).unwrap();
     assert_eq!(takes(&program), [true, true]);
+}
+
+/// A port's rules share a byte that each change reads first: changes from two threads must not undo one another.
+#[test]
+fn rules_of_one_port_change_from_two_threads() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let change = |any| {
+        for _ in 0..10_000 {
+            program.take(PORT, address(any)).unwrap();
+            assert!(program.release(PORT, address(any)).unwrap(), "{any}");
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| change("0.0.0.0"));
+        change("::");
+    });
+    assert_eq!(takes(&program), [false, false]);
 }
