@@ -11,12 +11,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use xskit_net::{Host, HostPair, HostPairConfig, Link};
 
 use crate::core::{Cores, Place};
 use crate::figures::{CPU, Figures, PPS};
 use crate::job::{Contestant, Job, Load, PORT, Task, Who};
+use crate::profile;
 use crate::program::Program;
 use crate::rival::{Rival, Wire};
 use crate::udp;
@@ -27,6 +28,9 @@ const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the queue may take to be free after the program before, which not every rival waits for.
 const RELEASE: Duration = Duration::from_millis(200);
+
+/// How long a program may take until what it does is always the same.
+const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Rates that a rival tells, one a second: the first is of its start.
 const RIVAL_RATES: usize = 2;
@@ -65,14 +69,45 @@ impl Arena {
             done.sort_by_key(|(who, _)| *who);
             Ok(done.into_iter().map(|(_, figures)| figures).collect())
         };
+        self.under_load(job, turns)
+    }
+
+    /// Samples the cores while a contestant does the job.
+    ///
+    /// # Errors
+    /// Where it doesn't get to work, or perf fails.
+    pub fn profile(&self, job: &Job, contestant: &Contestant) -> anyhow::Result<profile::Core> {
+        self.under_load(job, || match &contestant.who {
+            Who::Xskit(variant, options) => {
+                let mut program = self.start(job.task, job, (*variant, options), Duration::ZERO)?;
+                thread::sleep(WARM_UP);
+                let core = profile::record(job.length)?;
+                ensure!(program.is_running()?, "{}", program.complaint());
+                Ok(core)
+            }
+            Who::Rival(rival) => self.with_rival(job, rival, |program| {
+                let at_work = |line: &str| (rival.rate)(job.task, line).filter(|rate| *rate > 0.0);
+                while at_work(&program.line(START_PATIENCE)?.context("it ended")?).is_none() {}
+                profile::record(job.length)
+            }),
+            Who::Udp(_) => bail!("kernel sockets do no job at saturation"),
+        })
+    }
+
+    fn under_load<T>(
+        &self,
+        job: &Job,
+        meanwhile: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         match job.load {
-            Load::Nothing => turns(),
+            Load::Nothing => meanwhile(),
             Load::Paced(rate) => {
-                udp::at_a_pace(&self.pair, &self.cores, (rate, job.len_bytes, PORT), turns)
+                let pace = (rate, job.len_bytes, PORT);
+                udp::at_a_pace(&self.pair, &self.cores, pace, meanwhile)
             }
             Load::Flood => {
                 let _flood = self.flood(job)?;
-                turns()
+                meanwhile()
             }
         }
     }
@@ -112,22 +147,31 @@ impl Arena {
         variant: Variant,
         options: &[String],
     ) -> anyhow::Result<Figures> {
-        let start = |task: Task, length: Duration| {
-            let mut words = self.xskit_words(task, job, variant, options);
-            words.push(format!("--seconds={}", length.as_secs_f64()));
-            let (host, place) = self.host(task);
-            Program::start(&words, host, &self.cores, variant.place(place))
-        };
+        let how = (variant, options);
         let _other_end = match job.task {
             Task::Ping => {
-                let mut echo = start(Task::Fwd, Duration::ZERO)?;
+                let mut echo = self.start(Task::Fwd, job, how, Duration::ZERO)?;
                 self.await_program_on_second(&mut echo)?;
                 Some(echo)
             }
             _ => None,
         };
-        let printed = start(job.task, job.length)?.finish(job.length)?;
-        Figures::of_xskit(&printed)
+        let program = self.start(job.task, job, how, job.length)?;
+        Figures::of_xskit(&program.finish(job.length)?)
+    }
+
+    /// Starts `xskit bench` in the task's host, for so long; for good where that is zero.
+    fn start(
+        &self,
+        task: Task,
+        job: &Job,
+        (variant, options): (Variant, &[String]),
+        length: Duration,
+    ) -> anyhow::Result<Program> {
+        let mut words = self.xskit_words(task, job, variant, options);
+        words.push(format!("--seconds={}", length.as_secs_f64()));
+        let (host, place) = self.host(task);
+        Program::start(&words, host, &self.cores, variant.place(place))
     }
 
     fn xskit_words(
@@ -206,6 +250,18 @@ impl Arena {
     }
 
     fn rival_turn(&self, job: &Job, rival: &Rival) -> anyhow::Result<Figures> {
+        self.with_rival(job, rival, |program| {
+            watch(program, |line| (rival.rate)(job.task, line))
+        })
+    }
+
+    /// Runs a rival for as long as `meanwhile` takes.
+    fn with_rival<T>(
+        &self,
+        job: &Job,
+        rival: &Rival,
+        meanwhile: impl FnOnce(&Program) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let words = self.rival_words(job, rival).context("it can't do that")?;
         let _taker = match rival.wants_program_on_peer {
             true => Some(self.taker(job)?),
@@ -214,7 +270,7 @@ impl Arena {
         let (host, place) = self.host(job.task);
         thread::sleep(RELEASE);
         let program = Program::start(&words, host, &self.cores, place)?;
-        let outcome = watch(&program, |line| (rival.rate)(job.task, line));
+        let outcome = meanwhile(&program);
         // It has to end by itself, to take its XDP program off.
         program.interrupt();
         let ended = program.finish(Duration::ZERO);

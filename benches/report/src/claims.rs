@@ -164,12 +164,10 @@ mod tests {
 
     #[test]
     fn the_answers_files_claims_are_of_jobs_and_contestants_that_there_are() {
-        use crate::plan::{Extent, jobs};
-        let jobs = jobs(
-            Extent { quick: false },
-            &crate::variant::ALL,
-            &crate::rival::ALL,
-        );
+        use crate::plan::{Extent, jobs, profiled};
+        let extent = Extent { quick: false };
+        let mut jobs = jobs(extent, &crate::variant::ALL, &crate::rival::ALL);
+        jobs.extend(profiled(extent, &jobs));
         for claim in claims(include_str!("../../ANSWERS.md")).expect("claims") {
             let job = jobs.iter().find(|job| job.id == claim.group);
             let job = job.unwrap_or_else(|| panic!("no group in {claim:?}"));

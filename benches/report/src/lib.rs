@@ -9,7 +9,7 @@
 //! | [`plan`] | which jobs there are, and who does them |
 //! | [`job`], [`variant`], [`rival`], [`udp`] | a job; who does it: ways of `xskit`, other people's programs, kernel sockets |
 //! | [`arena`], [`program`], [`core`] | two hosts and a wire; a program in one of them; on which processor |
-//! | [`sockets`] | many sockets served by one thread |
+//! | [`sockets`], [`profile`] | many sockets served by one thread; where the processor's time goes |
 //! | [`figures`], [`results`], [`criterion`], [`machine`] | what was measured, and where |
 //! | [`table`], [`plot`], [`goals`], [`questions`] | how it is shown |
 //! | [`answers`], [`claims`], [`page`] | the answers file with fresh tables, and what it claims; the page and the summary |
@@ -27,6 +27,7 @@ pub mod markdown;
 pub mod page;
 pub mod plan;
 pub mod plot;
+pub mod profile;
 pub mod program;
 pub mod questions;
 pub mod results;

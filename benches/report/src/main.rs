@@ -19,7 +19,7 @@ Usage: head_to_head --out FOLDER --answers FILE (--xskit PATH | --from FILE) [OP
   --from FILE         Measure nothing: take the results.json of an earlier run
   --quick             One short round
   --no-rivals         Other people's programs are left out
-  --minutes N         How long the rounds may take (12); there are three at least
+  --minutes N         How long the rounds may take (7); there are three at least
   --update            Write the tables into the answers file as well
   --criterion FOLDER  Criterion's folder; estimates there count where they are newer than an hour
   --command TEXT      What the report says it was made by
@@ -62,7 +62,7 @@ impl Options {
             from: None,
             criterion: None,
             command: "head_to_head".to_owned(),
-            minutes: 12,
+            minutes: 7,
             quick: false,
             rivals: true,
             update: false,

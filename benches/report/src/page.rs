@@ -49,6 +49,11 @@ fn text(
     };
     head(&mut page, results, command);
     page.section("Goals", &goals::table(results));
+    if !results.profiles.is_empty() {
+        page.paragraph(
+            "What bounds the rates, goals missed included, is under \"Where the time goes\" and in the last question.",
+        );
+    }
     saturation(&mut page, results);
     batches(&mut page, results);
     round_trips(&mut page, results);
@@ -58,6 +63,7 @@ fn text(
          recycled, and the other side moves descriptors only; over a veth it is sent by the kernel, and the kicks of all sockets \
          are submitted at once.",
     );
+    profiles(&mut page, results);
     criterion(&mut page, results);
     commands(&mut page, results);
     page.text.push_str("\n# The open questions\n\n");
@@ -301,6 +307,25 @@ fn latency_plot(group: &Group) -> String {
         lines: measured.map(line).collect(),
     }
     .svg()
+}
+
+/// The functions; the table of whose they are stands with the answers.
+fn profiles(page: &mut Page, results: &Results) {
+    if results.profiles.is_empty() {
+        return;
+    }
+    page.paragraph("## Where the time goes");
+    page.paragraph(
+        "Samples by perf(1) of the core on which the kernel does most, which bounds the rate; whose code they are in, \
+         job by job, is the last question below. Here are the functions that took most of it, with 64 bytes a packet.",
+    );
+    for (task, what) in SATURATED {
+        let functions = questions::functions(results, &format!("{}-64", task.word()));
+        if !functions.is_empty() {
+            page.paragraph(&format!("### {}: packets {what}", task.word()));
+            page.paragraph(&functions);
+        }
+    }
 }
 
 fn criterion(page: &mut Page, results: &Results) {

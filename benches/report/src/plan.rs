@@ -18,6 +18,9 @@ pub const SATURATED: [(Task, &str); 3] = [
     (Task::Fwd, "sent back"),
 ];
 
+/// How the names of jobs begin that are watched by a profiler.
+pub const PROFILED: &str = "profile-";
+
 /// Packets a second that come at a pace, for the waits.
 pub const RATES: [u32; 2] = [1_000, 50_000];
 
@@ -50,7 +53,7 @@ impl Extent {
         if self.quick {
             &[1, 64]
         } else {
-            &[1, 4, 16, 64, 256]
+            &[1, 16, 64, 256]
         }
     }
 
@@ -86,6 +89,35 @@ pub fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Vec<Job> 
     jobs.extend(flags(extent));
     jobs.retain(|job| !job.contestants.is_empty());
     jobs
+}
+
+/// The jobs at saturation once more, under [`PROFILED`] and their names, for the baseline and the first way to run each
+/// rival.
+#[must_use]
+pub fn profiled(extent: Extent, jobs: &[Job]) -> Vec<Job> {
+    let is_shown = |contestant: &Contestant| match &contestant.who {
+        Who::Xskit(..) => contestant.name == BASELINE,
+        Who::Rival(rival) => rival.is_first_of_its_program(),
+        Who::Udp(_) => false,
+    };
+    let ids = SATURATED.iter().flat_map(|(task, _)| {
+        let sizes = extent.sizes().iter();
+        sizes.map(|len| format!("{}-{len}", task.word()))
+    });
+    let at_saturation = ids.filter_map(|id| jobs.iter().find(|job| job.id == id));
+    at_saturation
+        .map(|job| Job {
+            id: format!("{PROFILED}{}", job.id),
+            length: extent.length(1000),
+            contestants: job
+                .contestants
+                .iter()
+                .filter(|it| is_shown(it))
+                .cloned()
+                .collect(),
+            ..job.clone()
+        })
+        .collect()
 }
 
 fn base(task: Task, extent: Extent) -> Job {
@@ -169,7 +201,7 @@ fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
         },
         title: format!("packets of 64 bytes received, {what}, each wait in the kernel at once"),
         load,
-        length: extent.length(700),
+        length: extent.length(500),
         contestants: contestants.clone(),
         ..base(Task::Rx, extent)
     };

@@ -3,7 +3,8 @@
 use crate::figures::{
     CALLS, CPU, KICKS, NS, P50, P99, P999, PER_KICK, POLLS, PPS, SUBMISSIONS, WAKES,
 };
-use crate::plan::{BUDGETS, RATES, budget_name};
+use crate::plan::{BUDGETS, PROFILED, RATES, budget_name};
+use crate::profile::{AF_XDP, IDLE, KERNEL, OWN, XDP};
 use crate::results::{Group, Results};
 use crate::table::{Table, cell, scaled};
 use crate::variant::BASELINE;
@@ -63,8 +64,68 @@ pub fn table(results: &Results, name: &str) -> Option<String> {
         "flags" => flags(results),
         "budget" => budgets(results),
         "choice" => choice(results),
+        "profile" => profile(results),
         _ => return None,
     })
+}
+
+/// Where the time of the core goes on which the kernel does most.
+fn profile(results: &Results) -> String {
+    const PARTS: [(&str, &str); 5] = [
+        (OWN, "programs"),
+        (XDP, "XDP program"),
+        (AF_XDP, "AF_XDP in the kernel"),
+        (KERNEL, "rest of the kernel"),
+        (IDLE, "idle"),
+    ];
+    let titles = ["job", "way"].into_iter();
+    let titles: Vec<_> = titles.chain(PARTS.map(|(_, title)| title)).collect();
+    let mut table = Table::new(&titles);
+    for group in &results.groups {
+        let Some(job) = group.id.strip_prefix(PROFILED) else {
+            continue;
+        };
+        for series in &group.series {
+            let percent = |(part, _)| {
+                let spread = series.spread(part);
+                spread.map_or_else(|| cell(None), |it| format!("{:.1} %", it.median * 100.0))
+            };
+            table.row(
+                [job.to_owned(), series.name.clone()]
+                    .into_iter()
+                    .chain(PARTS.map(percent)),
+            );
+        }
+    }
+    table.markdown_of_any()
+}
+
+/// The functions that took most of it, for one job, as each contestant's came out.
+#[must_use]
+pub fn functions(results: &Results, job: &str) -> String {
+    let id = format!("{PROFILED}{job}");
+    let of_job: Vec<_> = results.profiles.iter().filter(|it| it.job == id).collect();
+    let mut titles = vec![""];
+    for profile in &of_job {
+        titles.extend([profile.who.as_str(), "of its time"]);
+    }
+    let mut table = Table::new(&titles);
+    let rows = of_job
+        .iter()
+        .map(|it| it.functions.len())
+        .max()
+        .unwrap_or(0);
+    for place in 0..rows {
+        let mut row = vec![(place + 1).to_string()];
+        for profile in &of_job {
+            row.extend(match profile.functions.get(place) {
+                Some((name, share)) => [format!("`{name}`"), format!("{:.1} %", share * 100.0)],
+                None => [String::new(), String::new()],
+            });
+        }
+        table.row(row);
+    }
+    table.markdown_of_any()
 }
 
 /// The contestants of a group below each other.

@@ -6,6 +6,7 @@ use xskit_rivals::spread::Spread;
 use crate::criterion::Estimate;
 use crate::figures::{Figures, PPS};
 use crate::machine::Machine;
+use crate::profile::Profile;
 
 /// A whole run, as it is kept in `results.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct Results {
     pub seconds: f64,
     /// What was measured.
     pub groups: Vec<Group>,
+    /// What the processors did at saturation; none where perf(1) is missing.
+    #[serde(default)]
+    pub profiles: Vec<Profile>,
     /// What could not be, and why.
     pub notes: Vec<String>,
     /// Criterion's estimates, where they are of this run.
@@ -163,6 +167,7 @@ pub(crate) mod tests {
             quick: false,
             seconds: 1.0,
             groups,
+            profiles: Vec::new(),
             notes: Vec::new(),
             criterion: Vec::new(),
         }

@@ -14,6 +14,7 @@ use crate::figures::Figures;
 use crate::job::{Contestant, Job, Load, Task};
 use crate::machine::Machine;
 use crate::plan::{self, Extent};
+use crate::profile::{self, Profile};
 use crate::results::{Group, Results, Series};
 use crate::rival::{self, Rival};
 use crate::sockets;
@@ -75,12 +76,15 @@ pub fn run(order: &Order) -> anyhow::Result<Results> {
         longest = longest.max(began.elapsed());
     }
     groups.extend(many.into_groups());
+    let (profiled, profiles) = profiles(order, &plan::profiled(extent, &jobs), &mut notes)?;
+    groups.extend(profiled);
     let criterion = order.criterion.as_ref();
     Ok(Results {
         machine: Machine::this(),
         quick: order.quick,
         seconds: started.elapsed().as_secs_f64(),
         groups,
+        profiles,
         notes,
         criterion: criterion.map_or_else(Vec::new, |(folder, since)| {
             criterion::estimates(folder, *since)
@@ -157,6 +161,38 @@ fn able(
         }
     }
     Ok(able)
+}
+
+/// What the cores do meanwhile, once: the parts of their time as figures, and what took most of it.
+fn profiles(
+    order: &Order,
+    jobs: &[Job],
+    notes: &mut Vec<String>,
+) -> anyhow::Result<(Vec<Group>, Vec<Profile>)> {
+    let (mut groups, mut profiles) = (Vec::new(), Vec::new());
+    if !profile::is_possible() {
+        notes.push("perf(1) is not installed, or refused, so there is no profile".to_owned());
+        return Ok((groups, profiles));
+    }
+    eprintln!("profiles");
+    for job in jobs {
+        let arena = order.arena()?;
+        let mut group = empty_group(&arena, job);
+        let mut outcomes = Vec::new();
+        for contestant in &job.contestants {
+            outcomes.push(arena.profile(job, contestant).map(|core| {
+                profiles.push(Profile {
+                    job: job.id.clone(),
+                    who: contestant.name.clone(),
+                    functions: core.functions(),
+                });
+                core.shares()
+            }));
+        }
+        add(&mut group, job, outcomes, notes);
+        groups.push(group);
+    }
+    Ok((groups, profiles))
 }
 
 fn empty_group(arena: &Arena, job: &Job) -> Group {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use xskit_net::{Capability, privilege};
+use xskit_report::profile;
 
 /// The `xskit` command beside the programs of this build, if it was built, as it is for the tests of the workspace.
 fn xskit() -> Option<PathBuf> {
@@ -65,6 +66,11 @@ fn a_quick_round_measures_every_job_and_writes_the_report() {
         "# The open questions",
     ] {
         assert!(summary.contains(part), "{part} in {summary}");
+    }
+    if profile::is_possible() {
+        let row = "| tx-64 | rustix block |";
+        assert!(summary.contains(row), "{row} in {summary}");
+        assert!(summary.contains("## Where the time goes"), "{summary}");
     }
 }
 
