@@ -207,8 +207,8 @@ mod tests {
         let all = vec![
             series("rustix block", &[100.0]),
             series("rustix busy", &[120.0]),
-            series("testpmd", &[80.0]),
-            series("testpmd busy_budget=0", &[110.0]),
+            series("testpmd", &[110.0]),
+            series("testpmd again", &[80.0]),
         ];
         let goals = goals(&results(vec![group("tx-64", all)]));
         let rate = goal(&goals, "tx, 64 bytes: rate of rustix to testpmd");
@@ -216,7 +216,7 @@ mod tests {
             (rate.best.as_str(), rate.is_met()),
             ("rustix busy", Some(false))
         );
-        assert!(rate.what.ends_with("busy_budget=0"));
+        assert!(rate.what.ends_with("to testpmd"));
         assert_eq!(
             goal(&goals, "tx, 64 bytes: rate of rustix to xdpsock").is_met(),
             None

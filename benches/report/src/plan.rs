@@ -77,7 +77,7 @@ pub fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Vec<Job> 
                 id: format!("batch-{}-{batch}", task.word()),
                 title: format!("packets of 64 bytes {what}, {batch} a turn"),
                 batch: *batch,
-                length: extent.length(200),
+                length: extent.length(150),
                 contestants: variants.iter().copied().map(Contestant::xskit).collect(),
                 ..base(task, extent)
             });
@@ -91,13 +91,12 @@ pub fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Vec<Job> 
     jobs
 }
 
-/// The jobs at saturation once more, under [`PROFILED`] and their names, for the baseline and the first way to run each
-/// rival.
+/// The jobs at saturation once more, under [`PROFILED`] and their names, for the baseline and the rivals.
 #[must_use]
 pub fn profiled(extent: Extent, jobs: &[Job]) -> Vec<Job> {
     let is_shown = |contestant: &Contestant| match &contestant.who {
         Who::Xskit(..) => contestant.name == BASELINE,
-        Who::Rival(rival) => rival.is_first_of_its_program(),
+        Who::Rival(_) => true,
         Who::Udp(_) => false,
     };
     let ids = SATURATED.iter().flat_map(|(task, _)| {
@@ -201,7 +200,7 @@ fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
         },
         title: format!("packets of 64 bytes received, {what}, each wait in the kernel at once"),
         load,
-        length: extent.length(500),
+        length: extent.length(400),
         contestants: contestants.clone(),
         ..base(Task::Rx, extent)
     };

@@ -116,20 +116,11 @@ fn rivals(order: &Order, notes: &mut Vec<String>) -> anyhow::Result<Vec<Rival>> 
         return Ok(Vec::new());
     }
     let (there, missing): (Vec<_>, Vec<_>) = rival::ALL.into_iter().partition(Rival::is_installed);
-    let mut names: Vec<_> = missing.iter().map(|rival| rival.program).collect();
-    names.dedup();
-    notes.extend(
-        names
-            .iter()
-            .map(|name| format!("{name} is not installed, so it is not measured")),
-    );
-    let tried = |rival: &&Rival| !order.quick || rival.is_first_of_its_program();
-    let contestants = there
-        .iter()
-        .filter(tried)
-        .copied()
-        .map(Contestant::rival)
-        .collect();
+    notes.extend(missing.iter().map(|rival| {
+        let program = rival.program;
+        format!("{program} is not installed, so it is not measured")
+    }));
+    let contestants = there.iter().copied().map(Contestant::rival).collect();
     let able = able(order, contestants, notes)?;
     let is_able = |rival: &Rival| able.iter().any(|name| name == rival.name);
     Ok(there.into_iter().filter(is_able).collect())

@@ -254,6 +254,10 @@ pub(crate) struct RunArgs {
     /// Packets a turn.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..))]
     pub(crate) batch: u32,
+    /// Frames that the kernel may have at a time to receive into; `tx` receives nothing. With few of
+    /// them their bytes stay in the cache of the core that fills them; with many, longer bursts find room.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = value_parser!(u32).range(1..))]
+    pub(crate) lend: u32,
     /// How long to run; 0 until a signal comes.
     #[arg(
         long,

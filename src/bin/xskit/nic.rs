@@ -66,7 +66,7 @@ impl Nic {
         })
     }
 
-    /// For a task that only receives: how many frames the kernel may have at a time.
+    /// How many frames the kernel may have at a time to receive into; by default half of all.
     pub(crate) fn lend_frames(&mut self, frames: u32) {
         self.config.fill_frames = Some(frames.min(self.frames));
     }

@@ -41,12 +41,7 @@ pub struct Wire<'a> {
 }
 
 /// All of them, each in the options that suit it best here.
-pub const ALL: [Rival; 4] = [
-    testpmd::BUSY,
-    testpmd::DIRECT,
-    xdpsock::XDPSOCK,
-    trafficgen::TRAFFICGEN,
-];
+pub const ALL: [Rival; 3] = [testpmd::TESTPMD, xdpsock::XDPSOCK, trafficgen::TRAFFICGEN];
 
 impl Rival {
     /// One by its name.
@@ -66,13 +61,6 @@ impl Rival {
             cores: [0, 1],
         };
         (self.arguments)(task, wire).is_some()
-    }
-
-    /// Whether it stands before every other way to run the same program.
-    #[must_use]
-    pub fn is_first_of_its_program(&self) -> bool {
-        let first = ALL.iter().find(|rival| rival.program == self.program);
-        first.is_some_and(|first| first.name == self.name)
     }
 
     /// Whether the command is there.

@@ -14,7 +14,8 @@ use crate::report;
 use crate::session::{self, Task};
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let nic = Nic::find(&args.socket)?;
+    let mut nic = Nic::find(&args.socket)?;
+    nic.lend_frames(args.lend);
     let tally = session::run(&nic, Fwd { args, nic: &nic })?;
     report::print(&tally, args.json)
 }

@@ -37,7 +37,8 @@ const PERCENTILES: [f64; 14] = [
 const SEQUENCE_BYTES: usize = 8;
 
 pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
-    let nic = Nic::find(&args.run.socket)?;
+    let mut nic = Nic::find(&args.run.socket)?;
+    nic.lend_frames(args.run.lend);
     let packet = packet::build(args, &nic.link)?;
     let times = session::run(
         &nic,

@@ -3,7 +3,6 @@
 use std::hint::spin_loop;
 use std::os::fd::AsFd;
 
-use clap::value_parser;
 use xskit::core::umem::Umem;
 use xskit::core::{Backend, Socket};
 use xskit::rustix::MmapMemory;
@@ -19,10 +18,6 @@ use crate::session::{self, Task};
 pub(crate) struct RxArgs {
     #[command(flatten)]
     run: RunArgs,
-    /// Frames that the kernel may have at a time. With few of them their bytes stay in the cache of
-    /// the core that fills them; with many, longer bursts find room.
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = value_parser!(u32).range(1..))]
-    lend: u32,
     /// Pauses of the processor after a look at the ring that finds some packets, but less than a
     /// batch: each look takes the cache line of the kernel's cursor from the core that moves it.
     #[arg(long, value_name = "N", default_value_t = 500)]
@@ -31,7 +26,7 @@ pub(crate) struct RxArgs {
 
 pub(crate) fn run(args: &RxArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
-    nic.lend_frames(args.lend);
+    nic.lend_frames(args.run.lend);
     let tally = session::run(&nic, Rx { args, nic: &nic })?;
     report::print(&tally, args.run.json)
 }
