@@ -257,7 +257,7 @@ impl Many {
     }
 
     fn round(&mut self, quick: bool, notes: &mut Vec<String>) {
-        let length = Duration::from_millis(if quick { 20 } else { 150 });
+        let length = Duration::from_millis(if quick { 20 } else { 300 });
         let outcomes = [
             sockets::in_memory(length),
             sockets::over_veth(|| Ok::<_, Infallible>(RustixBackend::new()), length),
