@@ -15,7 +15,7 @@ const SHORT: [&str; 8] = [
     "--warm-up-time",
     "0.2",
     "--measurement-time",
-    "0.6",
+    "0.4",
     "--sample-size",
     "10",
     "--noplot",

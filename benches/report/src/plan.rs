@@ -107,7 +107,7 @@ pub fn profiled(extent: Extent, jobs: &[Job]) -> Vec<Job> {
     at_saturation
         .map(|job| Job {
             id: format!("{PROFILED}{}", job.id),
-            length: extent.length(1000),
+            length: extent.length(700),
             contestants: job
                 .contestants
                 .iter()
@@ -131,7 +131,7 @@ fn base(task: Task, extent: Extent) -> Job {
             Task::Rx | Task::Fwd => Load::Flood,
         },
         options: Vec::new(),
-        length: extent.length(500),
+        length: extent.length(450),
         contestants: Vec::new(),
     }
 }
@@ -223,7 +223,7 @@ fn pings(extent: Extent, variants: &[Variant]) -> [Job; 2] {
             id: id.to_owned(),
             title: format!("packets of 64 bytes there and back, one at a time, both ends {how}"),
             options: options.iter().map(ToString::to_string).collect(),
-            length: extent.length(500),
+            length: extent.length(400),
             contestants,
             ..base(Task::Ping, extent)
         }
