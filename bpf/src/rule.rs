@@ -6,7 +6,7 @@ use std::net::IpAddr;
 const ANY_IPV4: u8 = 1;
 /// Likewise at any IPv6 address.
 const ANY_IPV6: u8 = 2;
-/// Flag of a port: the map of addresses has a key with it, or had one.
+/// Flag of a port: the map of addresses may have a key with it. It stays when keys go: it only says that a look is due.
 pub(crate) const SOME_ADDRESS: u8 = 4;
 
 /// Bytes of a key: `struct destination`.

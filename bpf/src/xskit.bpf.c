@@ -48,7 +48,7 @@
 // What is taken of a port. Mirrored in rule.rs.
 #define ANY_IPV4 1 /* datagrams to any IPv4 address */
 #define ANY_IPV6 2
-#define SOME_ADDRESS 4 /* xskit_addresses has a rule for this port, or had one: worth a look */
+#define SOME_ADDRESS 4 /* xskit_addresses may have a rule for this port: it has, had, or was full when asked for one */
 
 // A datagram's port and address. Mirrored in rule.rs.
 struct destination {
@@ -72,8 +72,9 @@ struct {
 	__type(value, __u32);
 } xskit_sockets SEC(".maps");
 
-// By port, in host byte order. An array, because the JIT compilers make a lookup in one a load: most datagrams, those to
-// a port at any address and those to no port of ours, need no other.
+// By port, in host byte order. An array, because the verifier makes a lookup in one a few instructions without a call:
+// most datagrams, those to a port at any address and those to no port of ours, need no other. The kernel rounds its
+// values up to 8 bytes, so it takes half a MiB.
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 65536);

@@ -9,7 +9,7 @@ use crate::requirement::LIBXDP;
 use crate::setup;
 use crate::trusting::Build;
 
-/// So short that all of criterion's benchmarks together take two minutes.
+/// So short that all of criterion's benchmarks together take about a minute.
 const SHORT: [&str; 8] = [
     "--",
     "--warm-up-time",

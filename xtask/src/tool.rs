@@ -1,5 +1,6 @@
 //! Cargo subcommands that chores need, in the one version that was tried: the user's, or built into the target folder.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -27,13 +28,14 @@ impl Tool {
     /// Builds it into the target folder. Without optimisation: it runs for seconds, but is built for minutes. Without
     /// debug information, and not in the system's folder of temporary files: either can be a gigabyte too much.
     pub(crate) fn install(self) -> Command {
+        // Where it can't be made, the installation says so.
+        let _ = fs::create_dir_all(folder());
         let mut install = cargo::program();
         install
             .args(["install", self.name, "--locked", "--debug"])
             .args(["--version", self.version, "--root"])
             .arg(folder())
-            .arg("--target-dir")
-            .arg(folder().join("build"))
+            .env("TMPDIR", folder())
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .env("CARGO_INCREMENTAL", "0");
         install

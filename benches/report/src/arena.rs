@@ -32,8 +32,8 @@ const RELEASE: Duration = Duration::from_millis(200);
 /// How long a program may take until what it does is always the same.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// Rates that a rival tells, one a second: the first is of its start.
-const RIVAL_RATES: usize = 2;
+/// Rates that count of those that a rival tells, one a second; the first, which doesn't, is of its start.
+const RIVAL_RATES: usize = 1;
 
 /// The hosts, and what is run in them.
 pub struct Arena {
@@ -72,23 +72,27 @@ impl Arena {
         self.under_load(job, turns)
     }
 
-    /// Samples the cores while a contestant does the job.
+    /// Samples the first and the second core while a contestant does the job.
     ///
     /// # Errors
     /// Where it doesn't get to work, or perf fails.
-    pub fn profile(&self, job: &Job, contestant: &Contestant) -> anyhow::Result<profile::Core> {
+    pub fn profile(
+        &self,
+        job: &Job,
+        contestant: &Contestant,
+    ) -> anyhow::Result<[profile::Core; 2]> {
+        let record = || profile::record(self.cores.first_two(), job.length);
         self.under_load(job, || match &contestant.who {
             Who::Xskit(variant, options) => {
                 let mut program = self.start(job.task, job, (*variant, options), Duration::ZERO)?;
                 thread::sleep(WARM_UP);
-                let core = profile::record(job.length)?;
+                let cores = record()?;
                 ensure!(program.is_running()?, "{}", program.complaint());
-                Ok(core)
+                Ok(cores)
             }
             Who::Rival(rival) => self.with_rival(job, rival, |program| {
-                let at_work = |line: &str| (rival.rate)(job.task, line).filter(|rate| *rate > 0.0);
-                while at_work(&program.line(START_PATIENCE)?.context("it ended")?).is_none() {}
-                profile::record(job.length)
+                first_rate(program, |line| (rival.rate)(job.task, line))?;
+                record()
             }),
             Who::Udp(_) => bail!("kernel sockets do no job at saturation"),
         })
@@ -237,13 +241,17 @@ impl Arena {
     }
 
     fn rival_words(&self, job: &Job, rival: &Rival) -> Option<Vec<String>> {
-        let (host, _) = self.host(job.task);
+        let (host, place) = self.host(job.task);
+        let [first, second] = self.cores.first_two();
         let wire = Wire {
             interface: &host.link.name,
             peer_mac: &mac(&self.pair.second),
             len_bytes: job.len_bytes,
             port: PORT,
-            cores: self.cores.first_two(),
+            cores: match place {
+                Place::First => [second, first],
+                Place::Second | Place::Anywhere => [first, second],
+            },
         };
         let arguments = (rival.arguments)(job.task, wire)?;
         Some([vec![rival.program.to_owned()], arguments].concat())
@@ -293,29 +301,34 @@ impl Arena {
 
 /// Reads the rates that a program prints, and what processor time it takes between the first and the last.
 fn watch(program: &Program, rate: impl Fn(&str) -> Option<f64>) -> anyhow::Result<Figures> {
+    first_rate(program, &rate)?;
+    let (started, cpu) = (Instant::now(), program.cpu_seconds()?);
     let mut rates = Vec::new();
-    let (mut started, mut cpu) = (Instant::now(), 0.0);
     while rates.len() < RIVAL_RATES {
         let line = program.line(START_PATIENCE)?.context("it ended")?;
-        // A rate of 0 comes before the first packet.
-        let Some(rate) = rate(&line).filter(|rate| *rate > 0.0 || !rates.is_empty()) else {
-            continue;
-        };
-        if rates.is_empty() {
-            (started, cpu) = (Instant::now(), program.cpu_seconds()?);
-        }
-        rates.push(rate);
+        rates.extend(rate(&line));
     }
     let (seconds, cpu) = (
         started.elapsed().as_secs_f64(),
         program.cpu_seconds()? - cpu,
     );
-    let counted = &rates[1..];
-    let pps = counted.iter().sum::<f64>() / counted.len() as f64;
+    let pps = rates.iter().sum::<f64>() / rates.len() as f64;
     Ok(Figures::of([
         (PPS, pps),
         (CPU, cpu * 1e6 / (pps * seconds)),
     ]))
+}
+
+/// Waits for the first rate that a program prints; a rate of 0 comes before the first packet.
+fn first_rate(program: &Program, rate: impl Fn(&str) -> Option<f64>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + START_PATIENCE;
+    while Instant::now() < deadline {
+        let line = program.line(START_PATIENCE)?.context("it ended")?;
+        if rate(&line).is_some_and(|rate| rate > 0.0) {
+            return Ok(());
+        }
+    }
+    bail!("no packet went for {START_PATIENCE:?}")
 }
 
 fn mac(host: &Host) -> String {

@@ -6,7 +6,7 @@ use crate::claims::{self, Claim};
 use crate::figures::{CALLS, CPU, P50, PPS};
 use crate::goals;
 use crate::markdown;
-use crate::plan::{CONTROL, SATURATED};
+use crate::plan::{CONTROL, PLACES, SATURATED};
 use crate::plot::{Bar, BarPlot, Line, LinePlot, Tick};
 use crate::questions::{self, PING_COLUMNS, RATE_COLUMNS};
 use crate::results::{Group, Results, Series};
@@ -316,11 +316,11 @@ fn profiles(page: &mut Page, results: &Results) {
     }
     page.paragraph("## Where the time goes");
     page.paragraph(
-        "Samples by perf(1) of the core on which the kernel does most, which bounds the rate; whose code they are in, \
-         job by job, is the last question below. Here are the functions that took most of it, with 64 bytes a packet.",
+        "Samples by perf(1), taken once. Whose code they are in, job by job, is the last question below. Here are the \
+         functions that took most of a core's time with 64 bytes a packet: of the core that sends.",
     );
-    for (task, what) in SATURATED {
-        let functions = questions::functions(results, &format!("{}-64", task.word()));
+    for ((task, what), place) in SATURATED.into_iter().zip([PLACES[0], PLACES[0], PLACES[1]]) {
+        let functions = questions::functions(results, &format!("{}-64", task.word()), place);
         if !functions.is_empty() {
             page.paragraph(&format!("### {}: packets {what}", task.word()));
             page.paragraph(&functions);

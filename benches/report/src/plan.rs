@@ -91,6 +91,15 @@ pub fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Vec<Job> 
     jobs
 }
 
+/// How the two cores are told apart in the names of what was profiled.
+pub const PLACES: [&str; 2] = ["first core", "second core"];
+
+/// The name of a contestant's profile on a core.
+#[must_use]
+pub fn on_core(contestant: &str, place: &str) -> String {
+    format!("{contestant}, {place}")
+}
+
 /// The jobs at saturation once more, under [`PROFILED`] and their names, for the baseline and the rivals.
 #[must_use]
 pub fn profiled(extent: Extent, jobs: &[Job]) -> Vec<Job> {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::figures::Figures;
 
 /// The part of a core's time in code of programs, libraries included.
 pub const OWN: &str = "own_share";
-/// The part in the XDP program, and in the maps that it looks into.
+/// The part in the XDP program, and in what it calls.
 pub const XDP: &str = "xdp_program_share";
 /// The part in the kernel's AF_XDP and XDP code.
 pub const AF_XDP: &str = "af_xdp_share";
@@ -21,19 +21,19 @@ pub const KERNEL: &str = "kernel_share";
 pub const IDLE: &str = "idle_share";
 
 /// Samples a second. Odd, so that nothing that happens at a round rate is always hit, or never.
-const SAMPLES_A_SECOND: &str = "1999";
+const SAMPLES_A_SECOND: u32 = 1999;
 
 /// So many functions tell where the time goes.
 const FUNCTIONS: usize = 12;
 
-/// The profile of one contestant at a job.
+/// The profile of one contestant at a job, on one core.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// The job's id.
     pub job: String,
-    /// The contestant's name.
+    /// The contestant's name, and the core.
     pub who: String,
-    /// The functions that took most of the core on which the kernel did most, with their parts of its time.
+    /// The functions that took most of the core's time, with their parts of it.
     pub functions: Vec<(String, f64)>,
 }
 
@@ -41,64 +41,56 @@ pub struct Profile {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Core {
     samples: usize,
+    /// Samples of a core that is never idle.
+    due: usize,
     parts: BTreeMap<&'static str, usize>,
     functions: BTreeMap<String, usize>,
 }
 
-/// Whether perf is there, and may be used.
-#[must_use]
-pub fn is_possible() -> bool {
-    record(Duration::from_millis(1)).is_ok()
-}
-
-/// Samples all cores for so long, and gives the one on which the kernel did most: the one that bounds the rate.
+/// Samples two cores for so long.
 ///
 /// # Errors
 /// Where perf is not there, or is refused.
-pub fn record(length: Duration) -> anyhow::Result<Core> {
-    let mut samples = Command::new("perf")
-        .args(["record", "--quiet", "--all-cpus", "--event=cpu-clock"])
-        .args(["--freq", SAMPLES_A_SECOND, "--output=-", "--", "sleep"])
-        .arg(length.as_secs_f64().to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("perf record")?;
-    let told = samples.stdout.take().context("what perf record writes")?;
-    let script = Command::new("perf")
-        .args(["script", "--input=-", "--fields=cpu,ip,sym,dso"])
-        .stdin(told)
-        .output()
-        .context("perf script")?;
-    let recorded = samples.wait().context("perf record")?;
+pub fn record(cores: [usize; 2], length: Duration) -> anyhow::Result<[Core; 2]> {
+    let [first, second] = cores;
+    let file = tempfile::NamedTempFile::new().context("a file for samples")?;
+    let mut perf = Command::new("perf");
+    perf.args(["record", "--quiet", "--event=cpu-clock", "--freq"])
+        .args([
+            &SAMPLES_A_SECOND.to_string(),
+            &format!("--cpu={first},{second}"),
+        ])
+        .args(["--output".as_ref(), file.path().as_os_str()])
+        .args(["--", "sleep", &length.as_secs_f64().to_string()]);
+    output_of(perf)?;
+    let mut perf = Command::new("perf");
+    perf.args(["script", "--fields=cpu,ip,sym,dso", "--input"]);
+    perf.arg(file.path());
+    let mut sorted = sorted(&output_of(perf)?);
+    // A core that sleeps is not sampled.
+    let due = (f64::from(SAMPLES_A_SECOND) * length.as_secs_f64()) as usize;
+    Ok(cores.map(|core| Core {
+        due,
+        ..sorted.remove(&core).unwrap_or_default()
+    }))
+}
+
+fn output_of(mut perf: Command) -> anyhow::Result<String> {
+    let output = perf.stdin(Stdio::null()).output();
+    let output = output.context("perf(1) can't be run: is it installed?")?;
     ensure!(
-        recorded.success() && script.status.success(),
-        "perf can't sample here: perf_event_open(2) wants CAP_PERFMON or kernel.perf_event_paranoid"
+        output.status.success(),
+        "perf(1), which wants CAP_PERFMON or kernel.perf_event_paranoid=-1: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
     );
-    let script = String::from_utf8_lossy(&script.stdout);
-    let busiest = sorted(&script)
-        .into_values()
-        .max_by_key(Core::of_the_kernel);
-    match busiest {
-        Some(core) if core.samples > 0 => Ok(core),
-        _ => bail!("perf took no sample"),
-    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Lines of the kind `[001]  ffffffff821f4dab veth_xmit ([kernel.kallsyms])`, by core.
-fn sorted(script: &str) -> BTreeMap<&str, Core> {
+fn sorted(script: &str) -> BTreeMap<usize, Core> {
     let mut cores: BTreeMap<_, Core> = BTreeMap::new();
-    for line in script.lines() {
-        let Some((core, rest)) = line.trim_start().split_once(char::is_whitespace) else {
-            continue;
-        };
-        let Some((_, named)) = rest.trim_start().split_once(' ') else {
-            continue;
-        };
-        // A function's name may hold blanks and brackets; the object is last.
-        let (function, object) = named.rsplit_once(" (").unwrap_or((named, ""));
-        let (function, part) = (function.trim(), part(function, object));
+    for (core, address, function) in script.lines().filter_map(sample) {
+        let part = part(address, function);
         let core = cores.entry(core).or_default();
         core.samples += 1;
         *core.parts.entry(part).or_default() += 1;
@@ -109,41 +101,56 @@ fn sorted(script: &str) -> BTreeMap<&str, Core> {
     cores
 }
 
-/// Whose code it is.
-fn part(function: &str, object: &str) -> &'static str {
-    let begins = |beginnings: &[&str]| beginnings.iter().any(|it| function.starts_with(it));
-    let is_program = object.starts_with('/') || object.starts_with("[vdso]");
-    if is_program {
+/// The core, the address and the function of a sample.
+fn sample(line: &str) -> Option<(usize, u64, &str)> {
+    let (core, rest) = line.trim_start().split_once(']')?;
+    let core = core.strip_prefix('[')?.parse().ok()?;
+    let (address, named) = rest.trim_start().split_once(' ')?;
+    // A function's name may hold blanks and brackets; the object is last.
+    let (function, _object) = named.rsplit_once(" (")?;
+    let address = u64::from_str_radix(address, 16).ok()?;
+    Some((core, address, function.trim()))
+}
+
+/// Whose code it is. The kernel has the upper half of the addresses.
+fn part(address: u64, function: &str) -> &'static str {
+    const XDP_PROGRAM: [&str; 7] = [
+        "bpf_prog_",
+        "bpf_dispatcher_",
+        "bpf_xdp_",
+        "htab_",
+        "__htab_",
+        "array_map_",
+        "percpu_array_map_",
+    ];
+    const KERNELS_AF_XDP: [&str; 6] = ["xsk_", "__xsk_", "xskq_", "xp_", "xdp_", "__xdp_"];
+    let begins = |names: &[&str]| names.iter().any(|name| function.starts_with(name));
+    if address >> 63 == 0 {
         OWN
-    } else if begins(&["bpf_prog_", "bpf_dispatcher_", "htab_", "__htab_"]) {
+    } else if begins(&XDP_PROGRAM) {
         XDP
+    } else if begins(&KERNELS_AF_XDP) {
+        AF_XDP
     } else if function.contains("safe_halt") || function.contains("idle") {
         IDLE
-    } else if begins(&["xsk_", "__xsk_", "xskq_", "xp_", "xdp_", "__xdp_"]) {
-        AF_XDP
     } else {
         KERNEL
     }
 }
 
 impl Core {
-    fn of_the_kernel(&self) -> usize {
-        [XDP, AF_XDP, KERNEL]
-            .iter()
-            .filter_map(|part| self.parts.get(part))
-            .sum()
-    }
-
     fn share(&self, samples: usize) -> f64 {
-        samples as f64 / self.samples as f64
+        samples as f64 / self.samples.max(self.due) as f64
     }
 
     /// The parts' shares of the core's time.
     #[must_use]
     pub fn shares(&self) -> Figures {
+        let missing = self.due.saturating_sub(self.samples);
         Figures::of([OWN, XDP, AF_XDP, KERNEL, IDLE].map(|part| {
             let samples = self.parts.get(part).copied().unwrap_or(0);
-            (part, self.share(samples))
+            let asleep = if part == IDLE { missing } else { 0 };
+            (part, self.share(samples + asleep))
         }))
     }
 
@@ -168,6 +175,7 @@ mod tests {
 [000]  ffffffff81aa0003 __xsk_generic_xmit ([kernel.kallsyms])
 [000]  ffffffffc0000001 bpf_prog_ca0e96a78b83c49f_xskit_take_udp (bpf_prog_ca0e96a78b83c49f_xskit_take_udp)
 [000]      55aa00000001 <a::B as c::D (e)>::f (/usr/bin/xskit)
+[000]      55aa00000002 [unknown] ([unknown])
 [001]  ffffffff821f4dab pv_native_safe_halt ([kernel.kallsyms])
 [001]      7fff00000001 __vdso_clock_gettime ([vdso])
 
@@ -177,19 +185,30 @@ not a sample
     #[test]
     fn samples_are_sorted_by_core_and_by_whose_code_they_fell_into() {
         let cores = sorted(SCRIPT);
-        let first = &cores["[000]"];
+        let first = &cores[&0];
         let shares = first.shares();
         let all = [OWN, XDP, AF_XDP, KERNEL, IDLE].map(|part| shares.get(part));
-        assert_eq!(all, [0.2, 0.2, 0.2, 0.4, 0.0].map(Some));
-        assert_eq!(first.functions()[0], ("veth_xmit".to_owned(), 0.4));
+        let sixth = 1.0 / 6.0;
+        let expected = [2.0 * sixth, sixth, sixth, 2.0 * sixth, 0.0];
+        assert_eq!(all, expected.map(Some));
+        let (name, share) = &first.functions()[0];
+        assert_eq!((name.as_str(), *share), ("veth_xmit", 2.0 * sixth));
         assert!(
             first
                 .functions()
                 .iter()
                 .any(|(name, _)| name == "<a::B as c::D (e)>::f")
         );
-        let second = cores["[001]"].shares();
+        let second = cores[&1].shares();
         assert_eq!([second.get(OWN), second.get(IDLE)], [Some(0.5), Some(0.5)]);
-        assert!(first.of_the_kernel() > cores["[001]"].of_the_kernel());
+        let half_asleep = Core {
+            due: 4,
+            ..cores[&1].clone()
+        };
+        let shares = half_asleep.shares();
+        assert_eq!(
+            [shares.get(OWN), shares.get(IDLE)],
+            [Some(0.25), Some(0.75)]
+        );
     }
 }

@@ -4,7 +4,7 @@ use crate::figures::{
     CALLS, CPU, KICKS, NS, P50, P99, P999, PER_KICK, POLLS, PPS, SUBMISSIONS, WAKES,
 };
 use crate::plan::{BUDGETS, PROFILED, RATES, budget_name};
-use crate::profile::{AF_XDP, IDLE, KERNEL, OWN, XDP};
+use crate::profile::{AF_XDP, IDLE, KERNEL, OWN, Profile, XDP};
 use crate::results::{Group, Results};
 use crate::table::{Table, cell, scaled};
 use crate::variant::BASELINE;
@@ -69,7 +69,7 @@ pub fn table(results: &Results, name: &str) -> Option<String> {
     })
 }
 
-/// Where the time of the core goes on which the kernel does most.
+/// Where the time of the two cores goes.
 fn profile(results: &Results) -> String {
     const PARTS: [(&str, &str); 5] = [
         (OWN, "programs"),
@@ -78,7 +78,7 @@ fn profile(results: &Results) -> String {
         (KERNEL, "rest of the kernel"),
         (IDLE, "idle"),
     ];
-    let titles = ["job", "way"].into_iter();
+    let titles = ["job", "way and core"].into_iter();
     let titles: Vec<_> = titles.chain(PARTS.map(|(_, title)| title)).collect();
     let mut table = Table::new(&titles);
     for group in &results.groups {
@@ -100,11 +100,13 @@ fn profile(results: &Results) -> String {
     table.markdown_of_any()
 }
 
-/// The functions that took most of it, for one job, as each contestant's came out.
+/// The functions that took most of the time of a core in one job, as each contestant's came out.
 #[must_use]
-pub fn functions(results: &Results, job: &str) -> String {
+pub fn functions(results: &Results, job: &str, place: &str) -> String {
     let id = format!("{PROFILED}{job}");
-    let of_job: Vec<_> = results.profiles.iter().filter(|it| it.job == id).collect();
+    let is_meant =
+        |it: &&Profile| it.job == id && it.who.ends_with(place) && !it.functions.is_empty();
+    let of_job: Vec<_> = results.profiles.iter().filter(is_meant).collect();
     let mut titles = vec![""];
     for profile in &of_job {
         titles.extend([profile.who.as_str(), "of its time"]);

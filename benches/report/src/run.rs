@@ -13,8 +13,8 @@ use crate::criterion;
 use crate::figures::Figures;
 use crate::job::{Contestant, Job, Load, Task};
 use crate::machine::Machine;
-use crate::plan::{self, Extent};
-use crate::profile::{self, Profile};
+use crate::plan::{self, Extent, PLACES};
+use crate::profile::Profile;
 use crate::results::{Group, Results, Series};
 use crate::rival::{self, Rival};
 use crate::sockets;
@@ -76,8 +76,11 @@ pub fn run(order: &Order) -> anyhow::Result<Results> {
         longest = longest.max(began.elapsed());
     }
     groups.extend(many.into_groups());
-    let (profiled, profiles) = profiles(order, &plan::profiled(extent, &jobs), &mut notes)?;
-    groups.extend(profiled);
+    let profiles =
+        profiles(order, &plan::profiled(extent, &jobs), &mut groups).unwrap_or_else(|error| {
+            notes.push(format!("there is no profile: {error:#}"));
+            Vec::new()
+        });
     let criterion = order.criterion.as_ref();
     Ok(Results {
         machine: Machine::this(),
@@ -155,35 +158,36 @@ fn able(
 }
 
 /// What the cores do meanwhile, once: the parts of their time as figures, and what took most of it.
-fn profiles(
-    order: &Order,
-    jobs: &[Job],
-    notes: &mut Vec<String>,
-) -> anyhow::Result<(Vec<Group>, Vec<Profile>)> {
-    let (mut groups, mut profiles) = (Vec::new(), Vec::new());
-    if !profile::is_possible() {
-        notes.push("perf(1) is not installed, or refused, so there is no profile".to_owned());
-        return Ok((groups, profiles));
-    }
+fn profiles(order: &Order, jobs: &[Job], groups: &mut Vec<Group>) -> anyhow::Result<Vec<Profile>> {
     eprintln!("profiles");
+    let mut profiles = Vec::new();
     for job in jobs {
         let arena = order.arena()?;
-        let mut group = empty_group(&arena, job);
-        let mut outcomes = Vec::new();
+        let mut group = Group {
+            id: job.id.clone(),
+            title: job.title.clone(),
+            series: Vec::new(),
+        };
         for contestant in &job.contestants {
-            outcomes.push(arena.profile(job, contestant).map(|core| {
+            let cores = arena.profile(job, contestant);
+            let cores = cores.with_context(|| format!("{}, {}", job.id, contestant.name))?;
+            for (core, place) in cores.iter().zip(PLACES) {
+                let who = plan::on_core(&contestant.name, place);
                 profiles.push(Profile {
                     job: job.id.clone(),
-                    who: contestant.name.clone(),
+                    who: who.clone(),
                     functions: core.functions(),
                 });
-                core.shares()
-            }));
+                group.series.push(Series {
+                    name: who,
+                    command: arena.command(job, contestant),
+                    samples: vec![Some(core.shares())],
+                });
+            }
         }
-        add(&mut group, job, outcomes, notes);
         groups.push(group);
     }
-    Ok((groups, profiles))
+    Ok(profiles)
 }
 
 fn empty_group(arena: &Arena, job: &Job) -> Group {

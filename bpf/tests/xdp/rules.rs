@@ -75,6 +75,23 @@ fn rules_add_up_and_end_one_by_one() {
 }
 
 #[test]
+fn one_address_of_a_port_ends_and_the_other_stays() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let (ipv4, ipv6) = (address("192.0.2.2"), address("2001:db8::2"));
+    program.take(PORT, ipv4).unwrap();
+    program.take(PORT, ipv6).unwrap();
+    assert!(program.release(PORT, ipv6).unwrap());
+    assert!(!program.release(PORT, ipv6).unwrap());
+    assert_eq!(takes(&program), [true, false]);
+    program.take(PORT, None).unwrap();
+    assert!(program.release(PORT, None).unwrap());
+    assert_eq!(takes(&program), [true, false]);
+}
+
+#[test]
 fn any_address_but_one_version() {
     if !privilege::held() {
         return;
@@ -120,7 +137,7 @@ fn a_rule_too_many_changes_nothing() {
     assert_eq!(takes(&program), [true, true]);
 }
 
-/// The rules of all ports at any address have room at once, and each is its own: the last ones as the first.
+/// The rules of all ports at any address have room at once, and each is its own.
 #[test]
 fn every_port_at_any_address() {
     if !privilege::held() {

@@ -22,6 +22,9 @@ pub struct SocketConfig {
     /// How many frames the kernel is to hold to receive into; the rest stay free to send. Without
     /// a number, half of the UMEM's; in any case at most what the fill ring and the UMEM hold.
     ///
+    /// The kernel takes them in turns. In copy mode few of them (512, say) stay in the cache of the core
+    /// that fills them; with many, longer bursts find room while the program is away.
+    ///
     /// Some zero-copy drivers (ice, i40e) insist on a filled ring at `bind(2)`, even for a socket
     /// that only sends.
     pub fill_frames: Option<u32>,

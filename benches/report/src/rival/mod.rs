@@ -36,7 +36,7 @@ pub struct Wire<'a> {
     pub len_bytes: usize,
     /// The UDP port.
     pub port: u16,
-    /// The processors of the first and of the second host.
+    /// The processor that is left to the other host, and the one for packets.
     pub cores: [usize; 2],
 }
 
