@@ -76,11 +76,11 @@ pub fn run(order: &Order) -> anyhow::Result<Results> {
         longest = longest.max(began.elapsed());
     }
     groups.extend(many.into_groups());
-    let profiles =
-        profiles(order, &plan::profiled(extent, &jobs), &mut groups).unwrap_or_else(|error| {
-            notes.push(format!("there is no profile: {error:#}"));
-            Vec::new()
-        });
+    let mut profiles = Vec::new();
+    let jobs = plan::profiled(extent, &jobs);
+    if let Err(error) = profile(order, &jobs, &mut groups, &mut profiles) {
+        notes.push(format!("not everything was profiled: {error:#}"));
+    }
     let criterion = order.criterion.as_ref();
     Ok(Results {
         machine: Machine::this(),
@@ -158,9 +158,13 @@ fn able(
 }
 
 /// What the cores do meanwhile, once: the parts of their time as figures, and what took most of it.
-fn profiles(order: &Order, jobs: &[Job], groups: &mut Vec<Group>) -> anyhow::Result<Vec<Profile>> {
+fn profile(
+    order: &Order,
+    jobs: &[Job],
+    groups: &mut Vec<Group>,
+    profiles: &mut Vec<Profile>,
+) -> anyhow::Result<()> {
     eprintln!("profiles");
-    let mut profiles = Vec::new();
     for job in jobs {
         let arena = order.arena()?;
         let mut group = Group {
@@ -187,7 +191,7 @@ fn profiles(order: &Order, jobs: &[Job], groups: &mut Vec<Group>) -> anyhow::Res
         }
         groups.push(group);
     }
-    Ok(profiles)
+    Ok(())
 }
 
 fn empty_group(arena: &Arena, job: &Job) -> Group {
