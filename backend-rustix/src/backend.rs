@@ -19,7 +19,7 @@ use xskit_core::Errno;
 use xskit_core::abi::{
     self, MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg, bind_flags,
 };
-use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 
 use crate::option;
 use crate::release::until_released;
@@ -298,6 +298,13 @@ unsafe impl Backend for RustixBackend {
                     .collect();
                 self.poll(&mut fds, timeout)
             }
+        }
+    }
+
+    fn sleep(&self) -> Sleep {
+        match self.wait {
+            Wait::Block => Sleep::Kicks,
+            Wait::Busy => Sleep::Never,
         }
     }
 

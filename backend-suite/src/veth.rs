@@ -293,7 +293,7 @@ pub fn a_queue_is_free_again_after_a_wait<B: RealBackend>(make: impl Fn() -> B +
             let backend = if round % 2 == 0 { &shared } else { &own };
             let mut store = Box::new(FrameStore::new());
             let umem = umem(&mut store);
-            let socket = Socket::open(backend, &umem, &config).expect("a free queue");
+            let mut socket = Socket::open(backend, &umem, &config).expect("a free queue");
             let ready = socket.wait(Interest::RECEIVE, Some(Duration::from_millis(1)));
             assert_eq!(ready, Ok(false));
             let room = Interest {
@@ -319,8 +319,8 @@ pub fn a_wait_says_that_the_interface_is_gone<B: RealBackend>(make: impl Fn() ->
         let mut store = Box::new(FrameStore::new());
         let umem = umem(&mut store);
         let config = SocketConfig::new(first.link.index, 0);
-        let socket = Socket::open(&backend, &umem, &config).expect("a socket");
-        let look = || socket.wait(Interest::RECEIVE, Some(Duration::from_millis(10)));
+        let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+        let mut look = || socket.wait(Interest::RECEIVE, Some(Duration::from_millis(10)));
         assert_eq!(look(), Ok(false));
         // A veth goes with its peer, and that with its host.
         drop(second.lock().expect("not poisoned").take());

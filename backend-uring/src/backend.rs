@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use xskit_core::Errno;
 use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
-use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 use xskit_rustix::RustixBackend;
 
 use crate::config::{UringConfig, Wait};
@@ -194,6 +194,14 @@ unsafe impl Backend for UringBackend {
         };
         let mut traffic = self.traffic.borrow_mut();
         traffic.wait(interests, timeout, multishot)
+    }
+
+    fn sleep(&self) -> Sleep {
+        match self.wait {
+            Wait::Block => Sleep::Kicks,
+            Wait::Busy => Sleep::Never,
+            Wait::Poll | Wait::Multishot | Wait::Napi => Sleep::Silent,
+        }
     }
 
     fn calls(&self) -> Calls {

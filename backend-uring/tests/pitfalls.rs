@@ -222,7 +222,7 @@ fn closing_a_socket_ends_its_polls_first() {
             let backend = backend(wait);
             let mut store = Box::new(FrameStore::<FRAMES>::new());
             let umem = umem(&mut store);
-            let socket = Socket::open(&backend, &umem, &config).expect("a free queue");
+            let mut socket = Socket::open(&backend, &umem, &config).expect("a free queue");
             let waited = socket.wait(Interest::RECEIVE, Some(Duration::ZERO));
             assert_eq!(waited, Ok(false));
             drop(socket);
@@ -275,7 +275,7 @@ fn a_wait_without_end_ends_when_the_interface_is_removed() {
                 let mut store = Box::new(FrameStore::<FRAMES>::new());
                 let umem = umem(&mut store);
                 let config = SocketConfig::new(first.link.index, 0);
-                let socket = Socket::open(&backend, &umem, &config).expect("a socket");
+                let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
                 says.send(None).expect("somebody listens");
                 let waited = socket.wait(Interest::RECEIVE, None);
                 says.send(Some(waited)).expect("somebody listens");

@@ -124,8 +124,26 @@ pub unsafe trait Backend {
         timeout: Option<Duration>,
     ) -> Result<usize, Errno>;
 
+    /// What a [`wait`](Self::wait) does for the rings. A backend that can't tell says nothing, and
+    /// wake-ups that are owed are asked for before each.
+    fn sleep(&self) -> Sleep {
+        Sleep::Silent
+    }
+
     /// How many calls of each kind were made so far.
     fn calls(&self) -> Calls;
+}
+
+/// What a wait does for the rings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sleep {
+    /// It returns at once: no time passes.
+    Never,
+    /// It sleeps, and has the kernel look at the rings whose flags ask for it, as `poll(2)` does: in
+    /// zero-copy mode at both, in copy mode at the TX ring (`xsk_poll`, net/xdp/xsk.c).
+    Kicks,
+    /// It sleeps, on a poll that may have been armed before, and submits what was asked for.
+    Silent,
 }
 
 /// A socket option that can be set.

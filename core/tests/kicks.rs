@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use xskit_core::backend::{Backend, Calls, Interest};
 use xskit_core::ring::RingSize;
-use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, WireConfig};
+use xskit_core::sim::{HeapMemory, SimBackend, SimDriver, SimNetwork, WireConfig};
 use xskit_core::umem::{FrameSize, FrameStore, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 
@@ -137,10 +137,10 @@ fn a_full_completion_ring_says_eagain_once_and_loses_nothing() {
     let umem = umem(&mut store);
     let mut socket = Socket::open(&backend, &umem, &sender(256, 64)).expect("a socket");
     send(&mut socket, &umem, 256);
-    // Two kicks fill the completion ring. Without it reaped, each flush finds out by one.
+    // Two kicks fill the completion ring. Before it is reaped none can do more.
     assert_eq!(flush(&backend, &mut socket), (2, 2));
-    for _ in 0..3 {
-        assert_eq!(flush(&backend, &mut socket), (1, 1));
+    for _ in 0..1000 {
+        assert_eq!(flush(&backend, &mut socket), (0, 0));
     }
     assert_eq!(
         (socket.accounting().tx, socket.accounting().completion),
@@ -158,7 +158,7 @@ fn a_full_completion_ring_says_eagain_once_and_loses_nothing() {
 }
 
 #[test]
-fn a_full_device_costs_one_kick_a_flush() {
+fn a_full_device_is_kicked_ever_more_seldom() {
     let network = SimNetwork::new(WireConfig::perfect(), 5);
     let backend = network.backend();
     let mut store = FrameStore::new();
@@ -171,15 +171,46 @@ fn a_full_device_costs_one_kick_a_flush() {
         (8, 8),
         "nothing says so before"
     );
-    for _ in 0..100 {
-        assert_eq!(flush(&backend, &mut socket), (1, 1));
-    }
+    let kicks = |socket: &mut Socket<'_, SimBackend>, flushes| {
+        calls(&backend, || {
+            (0..flushes).for_each(|_| socket.flush().expect("a kick"));
+        })
+        .kicks
+    };
+    assert_eq!(kicks(&mut socket, 100), 7, "after 0, 1, 2, 4, … 32 flushes");
+    assert!(kicks(&mut socket, 100_000) < 110, "and then every 1,024");
     network.stall(false);
-    let kicks: Vec<_> = (0..4).map(|_| flush(&backend, &mut socket)).collect();
-    assert_eq!(kicks, [(1, 1), (2, 2), (3, 3), (2, 1)], "8 kicks' worth");
+    // One to find out, and then all that is needed.
+    assert_eq!(kicks(&mut socket, 1026), 8);
+    assert_eq!(socket.accounting().tx, 0);
     socket.recycle();
     send(&mut socket, &umem, 256);
     assert_eq!(flush(&backend, &mut socket), (8, 7), "as before");
+}
+
+#[test]
+fn a_device_that_drains_slowly_gets_many_packets_a_kick() {
+    let network = SimNetwork::new(WireConfig::perfect(), 9);
+    let backend = network.backend();
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    let config = SocketConfig {
+        kick_budget: None,
+        ..sender(256, 256)
+    };
+    let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+    network.stall(true);
+    let (mut sent, mut kicks) = (0, 0);
+    // Room for one more packet with each turn.
+    while sent < 20_000 {
+        network.drain(1);
+        let room = socket.halves().1.room(64);
+        send(&mut socket, &umem, room);
+        sent += u64::from(room);
+        kicks += calls(&backend, || socket.flush().expect("a kick")).kicks;
+        socket.recycle();
+    }
+    assert!(kicks * 20 < sent, "{kicks} kicks for {sent} packets");
 }
 
 #[test]
@@ -248,7 +279,7 @@ fn room_to_send_is_waited_for_until_the_ring_is_half_empty() {
         receive: false,
         transmit: true,
     };
-    let wait = |socket: &Socket<'_, SimBackend>, is_ready| {
+    let wait = |socket: &mut Socket<'_, SimBackend>, is_ready| {
         let calls = calls(&backend, || {
             assert_eq!(socket.wait(room, None), Ok(is_ready))
         });
@@ -257,16 +288,190 @@ fn room_to_send_is_waited_for_until_the_ring_is_half_empty() {
     network.stall(true);
     send(&mut socket, &umem, 32);
     socket.flush().expect("a kick");
-    assert_eq!(wait(&socket, true), (0, 0), "half full");
+    assert_eq!(wait(&mut socket, true), (0, 0), "half full");
     send(&mut socket, &umem, 1);
     socket.flush().expect("a kick");
-    assert_eq!(wait(&socket, false), (0, 1), "more than half full");
+    assert_eq!(wait(&mut socket, false), (0, 1), "more than half full");
     network.stall(false);
     assert_eq!(
-        wait(&socket, true),
+        wait(&mut socket, true),
         (0, 1),
         "waiting sends one call's worth"
     );
-    assert_eq!(wait(&socket, true), (0, 0));
+    assert_eq!(wait(&mut socket, true), (0, 0));
     assert_eq!(socket.accounting().tx, 1);
+}
+
+/// A socket in zero-copy mode, of a driver.
+fn zero_copy(driver: SimDriver, seed: u64) -> (SimNetwork, SimBackend) {
+    let network = SimNetwork::new(WireConfig::perfect(), seed);
+    network.offer_zero_copy(driver);
+    let backend = network.backend();
+    (network, backend)
+}
+
+const DRIVERS: [SimDriver; 2] = [SimDriver::IGB, SimDriver::VIRTIO_NET];
+
+#[test]
+fn in_zero_copy_mode_a_batch_is_kicked_once_however_long_the_driver_takes() {
+    for driver in DRIVERS {
+        let (network, backend) = zero_copy(driver, 10);
+        let mut store = FrameStore::new();
+        let umem = umem(&mut store);
+        let mut socket = Socket::open(&backend, &umem, &sender(256, 256)).expect("a socket");
+        assert!(socket.obtained().zero_copy);
+        for _ in 0..100 {
+            send(&mut socket, &umem, 200);
+            assert_eq!(flush(&backend, &mut socket), (1, 0));
+            for _ in 0..1000 {
+                assert_eq!(flush(&backend, &mut socket), (0, 0), "told already");
+            }
+            // 64 a round, and the driver goes on by itself.
+            for left in [136, 72, 8, 0] {
+                network.pass_time();
+                assert_eq!(flush(&backend, &mut socket), (0, 0));
+                assert_eq!(socket.halves().1.waiting(), left);
+            }
+            socket.recycle();
+        }
+    }
+}
+
+#[test]
+fn in_zero_copy_mode_a_kick_that_was_lost_is_made_again() {
+    for errno in [Errno::EAGAIN, Errno::EBUSY, Errno::ENETDOWN] {
+        let (network, backend) = zero_copy(SimDriver::IGB, 11);
+        let mut store = FrameStore::new();
+        let umem = umem(&mut store);
+        let mut socket = Socket::open(&backend, &umem, &sender(64, 64)).expect("a socket");
+        let kicks = |socket: &mut Socket<'_, SimBackend>, flushes| {
+            calls(&backend, || {
+                (0..flushes).for_each(|_| socket.flush().expect("transient"));
+            })
+            .kicks
+        };
+        network.fail_kicks(Some(errno));
+        send(&mut socket, &umem, 1);
+        assert_eq!(kicks(&mut socket, 1), 1);
+        assert_eq!(kicks(&mut socket, 4095), 0);
+        assert_eq!(kicks(&mut socket, 1), 1);
+        assert_eq!(kicks(&mut socket, 8191), 0, "twice as many");
+        network.fail_kicks(None);
+        assert_eq!(kicks(&mut socket, 1), 1);
+        network.pass_time();
+        assert_eq!(socket.halves().1.waiting(), 0, "{errno}");
+        // A wait in which nothing comes is as good as many looks, and kicks by itself.
+        socket.recycle();
+        network.fail_kicks(Some(errno));
+        send(&mut socket, &umem, 1);
+        assert_eq!(kicks(&mut socket, 1), 1);
+        assert_eq!(socket.wait(Interest::RECEIVE, None), Ok(false));
+        network.fail_kicks(None);
+        assert_eq!(kicks(&mut socket, 1), 1);
+        network.pass_time();
+        assert_eq!(socket.halves().1.waiting(), 0, "{errno}");
+    }
+}
+
+#[test]
+fn in_zero_copy_mode_a_full_completion_ring_is_told_once_it_is_reaped() {
+    let (network, backend) = zero_copy(SimDriver::IGB, 12);
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &sender(64, 32)).expect("a socket");
+    send(&mut socket, &umem, 64);
+    assert_eq!(flush(&backend, &mut socket), (1, 0));
+    network.pass_time();
+    assert_eq!(socket.accounting().completion, 32);
+    assert_eq!(flush(&backend, &mut socket), (0, 0), "it can take none");
+    socket.recycle();
+    assert_eq!(flush(&backend, &mut socket), (1, 0));
+    network.pass_time();
+    assert_eq!(socket.halves().1.waiting(), 0);
+}
+
+#[test]
+fn a_driver_that_sends_nothing_without_a_program_says_so() {
+    let (network, backend) = zero_copy(SimDriver::IGB, 13);
+    network.attach_program(false);
+    let mut store = FrameStore::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &sender(64, 64)).expect("a socket");
+    send(&mut socket, &umem, 1);
+    assert_eq!(socket.flush(), Err(Errno::EINVAL));
+}
+
+#[test]
+fn a_socket_that_only_sends_wakes_nobody_for_its_fill_ring() {
+    for driver in DRIVERS {
+        let (network, backend) = zero_copy(driver, 14);
+        let mut store = FrameStore::new();
+        let umem = umem(&mut store);
+        let config = SocketConfig {
+            fill_frames: Some(16),
+            ..sender(64, 64)
+        };
+        let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
+        assert!(socket.halves().0.needs_wakeup(), "the card could do with more");
+        for _ in 0..20_000 {
+            let room = socket.halves().1.room(32);
+            send(&mut socket, &umem, room);
+            flush(&backend, &mut socket);
+            network.pass_time();
+            socket.recycle();
+        }
+        assert_eq!(backend.calls().wakes, 0);
+    }
+}
+
+/// A sender and a receiver with so many frames lent, and packets in bursts until so many have come.
+/// The calls of the receiver, which never waits.
+fn flood(driver: SimDriver, lent: u32, burst: u32, packets: u64) -> Calls {
+    let (network, backend) = zero_copy(driver, 15);
+    let (mut store_a, mut store_b) = (FrameStore::new(), FrameStore::new());
+    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let mut sender = Socket::open(&backend, &umem_a, &sender(256, 256)).expect("a sender");
+    let config = SocketConfig {
+        fill_frames: Some(lent),
+        ..SocketConfig::new(2, 0)
+    };
+    let mut receiver = Socket::open(&backend, &umem_b, &config).expect("a receiver");
+    let (mut received, mut total) = (0, Calls::default());
+    for _ in 0..100_000 {
+        send(&mut sender, &umem_a, burst);
+        sender.flush().expect("a kick");
+        network.pass_time();
+        sender.recycle();
+        let calls = calls(&backend, || {
+            received += receiver.receive(u32::MAX).count() as u64;
+            receiver.recycle();
+            receiver.flush().expect("a wake");
+        });
+        total.wakes += calls.wakes;
+        network.pass_time();
+        if received >= packets {
+            return total;
+        }
+    }
+    panic!("only {received} packets came, of a sender that does not stop");
+}
+
+#[test]
+fn a_receiver_with_a_filled_ring_wakes_nobody() {
+    for driver in DRIVERS {
+        let wakes = flood(driver, 400, 60, 20_000).wakes;
+        assert!(wakes <= 4, "{wakes} wakes of {driver:?}");
+    }
+}
+
+#[test]
+fn a_receiver_with_few_frames_loses_no_wake_up() {
+    for driver in DRIVERS {
+        for (lent, burst) in [(1, 1), (8, 8), (16, 60), (64, 60), (70, 64)] {
+            let packets = 5_000;
+            let wakes = flood(driver, lent, burst, packets).wakes;
+            let turns = packets / u64::from(lent.min(burst)) + 2;
+            assert!(wakes <= turns, "{wakes} in {turns} turns: {lent} lent, {driver:?}");
+        }
+    }
 }

@@ -40,6 +40,13 @@ impl<'m, S: Slot> Consumer<'m, S> {
         self.memory.size().slots()
     }
 
+    /// The slot that the next value is taken from.
+    #[must_use]
+    #[inline]
+    pub fn position(&self) -> Cursor {
+        self.next
+    }
+
     /// How many values, up to `wanted`, can be popped now.
     ///
     /// The shared word is read only when the cached one promises fewer than wanted.
@@ -195,6 +202,35 @@ pub struct Drain<'r, 'm, S: Slot> {
     first: Cursor,
     next: Cursor,
     end: Cursor,
+}
+
+impl<S: Slot> Drain<'_, '_, S> {
+    /// Where the last value that was taken stands.
+    #[must_use]
+    pub fn last_position(&self) -> Cursor {
+        Cursor::new(self.next.word().wrapping_sub(1))
+    }
+
+    /// Puts the last value that was taken back, and ends.
+    pub fn put_back(&mut self) {
+        if self.next != self.first {
+            self.next = self.last_position();
+            self.end = self.next;
+            self.ring.next = self.next;
+        }
+    }
+
+    /// Up to where the peer shows values, by a fresh look that is not remembered.
+    #[must_use]
+    pub fn shown(&self) -> Cursor {
+        // Pairs with the peer's release store of the producer word: what the peer published before
+        // that, on any ring, is seen by what we read next.
+        let producer = Cursor::new(self.memory.producer().load(Ordering::Acquire));
+        match producer.since(self.first) <= self.memory.size().slots() {
+            true => producer,
+            false => self.ring.limit,
+        }
+    }
 }
 
 impl<S: Slot> Iterator for Drain<'_, '_, S> {

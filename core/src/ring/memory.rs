@@ -123,7 +123,7 @@ impl<'m, S: Slot> RingMemory<'m, S> {
 
     /// The flags word.
     #[inline]
-    pub(super) fn flags(&self) -> &AtomicU32 {
+    pub(crate) fn flags(&self) -> &AtomicU32 {
         // SAFETY: as for `producer`.
         unsafe { self.flags.as_ref() }
     }

@@ -154,6 +154,22 @@ impl<'m, S: Slot> Producer<'m, S> {
         (self.size() - self.refresh()).saturating_sub(self.uncommitted())
     }
 
+    /// The slot that the next value goes into.
+    #[must_use]
+    #[inline]
+    pub fn position(&self) -> Cursor {
+        self.next
+    }
+
+    /// The values that the peer has not taken, as far as is known: where the first stands, and how
+    /// many there are. With a look it is known as of now.
+    #[must_use]
+    #[inline]
+    pub fn not_taken(&self) -> (Cursor, u32) {
+        let consumer = Cursor::new(self.limit.word().wrapping_sub(self.size()));
+        (consumer, self.next.since(consumer))
+    }
+
     /// How many values were pushed and not committed yet.
     #[must_use]
     #[inline]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::kernel::Kernel;
 use super::socket::OFFSETS;
-use crate::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
-use crate::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+use crate::abi::{MmapOffsets, OPTIONS_ZEROCOPY, Options, SockaddrXdp, Statistics};
+use crate::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 use crate::errno::Errno;
 
 /// A [`Backend`] whose kernel is simulated.
@@ -116,8 +116,10 @@ unsafe impl Backend for SimBackend {
     }
 
     fn options(&self, socket: &SimSocket) -> Result<Options, Errno> {
-        socket.setup();
-        Ok(Options::default())
+        let is_zero_copy = socket.setup().zero_copy_driver(socket.id).is_some();
+        Ok(Options {
+            flags: if is_zero_copy { OPTIONS_ZEROCOPY } else { 0 },
+        })
     }
 
     fn map(
@@ -144,13 +146,19 @@ unsafe impl Backend for SimBackend {
 
     fn kick(&self, socket: &SimSocket, kick: Kick) -> Result<(), Errno> {
         let mut kernel = socket.kernel.borrow_mut();
-        let Kick::Transmit { times } = kick else {
-            kernel.calls.wakes += 1;
-            return Ok(());
+        let times = match kick {
+            Kick::Transmit { times } => times,
+            Kick::Receive => 1,
         };
         for _ in 0..times {
-            kernel.calls.kicks += 1;
-            match kernel.transmit(socket.id) {
+            let answer = if kick == Kick::Receive {
+                kernel.calls.wakes += 1;
+                kernel.wake_fill(socket.id)
+            } else {
+                kernel.calls.kicks += 1;
+                kernel.kick(socket.id)
+            };
+            match answer {
                 Ok(()) => break,
                 Err(Errno::EAGAIN) => kernel.calls.count_transient(Errno::EAGAIN),
                 Err(errno) if errno.is_transient() => {
@@ -174,18 +182,26 @@ unsafe impl Backend for SimBackend {
     ) -> Result<usize, Errno> {
         let mut kernel = self.kernel.borrow_mut();
         kernel.calls.waits += 1;
-        kernel.pass_time();
         drop(kernel);
+        for (socket, _) in interests {
+            // Waiting sends and wakes too: what it ran into is no matter of the wait.
+            let mut kernel = socket.kernel.borrow_mut();
+            let _ = kernel.kick(socket.id);
+            let _ = kernel.wake_fill(socket.id);
+        }
+        self.kernel.borrow_mut().pass_time();
         let mut ready = 0;
         for (socket, interest) in interests {
             let mut kernel = socket.kernel.borrow_mut();
-            // Waiting sends too: what it ran into is no matter of the wait.
-            let _ = kernel.transmit(socket.id);
             let socket = kernel.socket(socket.id)?;
             let received = interest.receive && socket.has_received();
             ready += usize::from(received || interest.transmit && socket.is_writable());
         }
         Ok(ready)
+    }
+
+    fn sleep(&self) -> Sleep {
+        Sleep::Kicks
     }
 
     fn calls(&self) -> Calls {

@@ -1,10 +1,11 @@
 //! The simulated kernel: its sockets and the wire between its two interfaces.
 
+use super::driver::SimDriver;
 use super::Rng;
 use super::socket::KernelSocket;
 use super::wire::{Wire, WireConfig};
 use crate::abi::{SockaddrXdp, bind_flags};
-use crate::backend::Calls;
+use crate::backend::{Calls, RingKind};
 use crate::errno::Errno;
 
 /// The two interfaces, by index.
@@ -23,8 +24,14 @@ pub(super) struct Kernel {
     pub(super) calls: Calls,
     /// The option that is refused, and with what.
     pub(super) refused: Option<(&'static str, Errno)>,
-    /// Whether the devices' queues are full.
-    pub(super) is_stalled: bool,
+    /// Packets that the devices' queues have room for, in copy mode; no number is no end of it.
+    pub(super) room: Option<u32>,
+    /// The driver of both interfaces, if it has a zero-copy mode.
+    pub(super) driver: Option<SimDriver>,
+    /// Whether an XDP program is attached to both.
+    pub(super) has_program: bool,
+    /// What kicks are answered with, and nothing done.
+    pub(super) kick_error: Option<Errno>,
 }
 
 impl Kernel {
@@ -35,7 +42,10 @@ impl Kernel {
             rng: Rng::new(seed),
             calls: Calls::default(),
             refused: None,
-            is_stalled: false,
+            room: None,
+            driver: None,
+            has_program: true,
+            kick_error: None,
         }
     }
 
@@ -69,7 +79,7 @@ impl Kernel {
         if address.queue_id >= QUEUES {
             return Err(Errno::EINVAL);
         }
-        if address.flags & bind_flags::ZEROCOPY != 0 {
+        if address.flags & bind_flags::ZEROCOPY != 0 && self.driver.is_none() {
             return Err(Errno::EOPNOTSUPP);
         }
         if self.bound_to(address.ifindex, address.queue_id).is_some() {
@@ -80,7 +90,98 @@ impl Kernel {
             return Err(Errno::EINVAL);
         }
         socket.bound = Some(*address);
+        if let Some(driver) = self.zero_copy_driver(id) {
+            self.refill(id, driver);
+        }
         Ok(())
+    }
+
+    /// The driver of a socket's interface, if it serves the socket in zero-copy mode.
+    pub(super) fn zero_copy_driver(&mut self, id: usize) -> Option<SimDriver> {
+        let flags = self.socket(id).ok()?.bound?.flags;
+        self.driver.filter(|_| flags & bind_flags::COPY == 0)
+    }
+
+    /// One call to send, in either mode.
+    pub(super) fn kick(&mut self, id: usize) -> Result<(), Errno> {
+        self.wake(id, RingKind::Tx, |kernel| kernel.transmit(id))
+    }
+
+    /// One call to look at the fill ring.
+    pub(super) fn wake_fill(&mut self, id: usize) -> Result<(), Errno> {
+        self.wake(id, RingKind::Fill, |_| Ok(()))
+    }
+
+    /// `xsk_wakeup` in zero-copy mode: it schedules the driver's work, if the ring's flag asks.
+    fn wake(
+        &mut self,
+        id: usize,
+        ring: RingKind,
+        copy: impl FnOnce(&mut Self) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        if let Some(errno) = self.kick_error {
+            return Err(errno);
+        }
+        let Some(driver) = self.zero_copy_driver(id) else {
+            return copy(self);
+        };
+        if let (Some(errno), false) = (driver.without_program, self.has_program) {
+            return Err(errno);
+        }
+        let socket = self.socket(id)?;
+        if socket.wants(ring) {
+            socket.scheduled[usize::from(ring == RingKind::Fill)] = true;
+        }
+        Ok(())
+    }
+
+    /// The scheduled work of zero-copy drivers on the TX ring: a round each.
+    fn run_drivers(&mut self) {
+        for id in 0..self.sockets.len() {
+            let Some(driver) = self.zero_copy_driver(id) else {
+                continue;
+            };
+            let Ok(socket) = self.socket(id) else {
+                continue;
+            };
+            let [transmit, fill] = std::mem::take(&mut socket.scheduled);
+            if transmit {
+                self.send_round(id, driver);
+            }
+            if fill {
+                self.refill(id, driver);
+            }
+        }
+    }
+
+    fn send_round(&mut self, id: usize, driver: SimDriver) {
+        let weight = driver.weight;
+        let mut sent = Vec::new();
+        let Ok(socket) = self.socket(id) else {
+            return;
+        };
+        while sent.len() < weight
+            && let Ok(Some(packet)) = socket.take_packet()
+        {
+            sent.push(packet);
+        }
+        // After a whole round it goes on by itself; otherwise it has to be woken.
+        let goes_on = sent.len() == weight;
+        socket.scheduled[0] = goes_on;
+        socket.want(RingKind::Tx, !goes_on);
+        let to = usize::from(socket.bound.is_some_and(|at| at.ifindex == IFINDEXES[0]));
+        for packet in sent {
+            self.wires[to].send(packet, &mut self.rng);
+        }
+    }
+
+    /// The driver takes frames for its receive queue, and asks for more if it is short.
+    fn refill(&mut self, id: usize, driver: SimDriver) {
+        if let Ok(socket) = self.socket(id) {
+            let missing = socket.fill_card(driver.queue);
+            let is_short = missing > 0 && socket.card_len() < driver.weight;
+            socket.want(RingKind::Fill, driver.always_asks || is_short);
+        }
     }
 
     /// One call to send: as many packets as its budget says at most, EAGAIN when more are left.
@@ -88,13 +189,13 @@ impl Kernel {
         let bound = self.socket(id)?.bound.ok_or(Errno::ENXIO)?;
         let to = usize::from(bound.ifindex == IFINDEXES[0]);
         let mut full = Ok(());
-        let budget = match self.is_stalled {
-            true => 0,
-            false => self.socket(id)?.transmit_budget(),
-        };
-        for _ in 0..budget {
+        let budget = self.socket(id)?.transmit_budget();
+        for _ in 0..budget.min(self.room.unwrap_or(u32::MAX)) {
             match self.socket(id)?.take_packet() {
-                Ok(Some(packet)) => self.wires[to].send(packet, &mut self.rng),
+                Ok(Some(packet)) => {
+                    self.room = self.room.map(|room| room - 1);
+                    self.wires[to].send(packet, &mut self.rng);
+                }
                 Ok(None) => break,
                 Err(errno) => {
                     full = Err(errno);
@@ -109,17 +210,35 @@ impl Kernel {
         }
     }
 
-    /// Delivers everything that is under way.
+    /// Runs what is scheduled, and delivers everything that is under way.
     pub(super) fn pass_time(&mut self) {
+        self.run_drivers();
         self.arrive(0, true);
         self.arrive(1, true);
     }
 
     fn arrive(&mut self, interface: usize, time_passes: bool) {
         let receiver = self.bound_to(IFINDEXES[interface], 0);
+        let driver = receiver.and_then(|id| Some((id, self.zero_copy_driver(id)?)));
+        let mut in_round = 0;
         while let Some(packet) = self.wires[interface].arrive(time_passes) {
-            if let Some(socket) = receiver.and_then(|id| self.sockets[id].as_mut()) {
+            let Some(socket) = receiver.and_then(|id| self.sockets[id].as_mut()) else {
+                continue;
+            };
+            let Some((id, driver)) = driver else {
                 socket.deliver(&packet);
+                continue;
+            };
+            socket.deliver_zero_copy(&packet);
+            in_round += 1;
+            if in_round % driver.weight == 0 {
+                self.refill(id, driver);
+            }
+        }
+        if let Some((id, driver)) = driver.filter(|_| in_round > 0) {
+            self.refill(id, driver);
+            if let Some(socket) = self.sockets[id].as_mut() {
+                socket.show();
             }
         }
     }

@@ -5,10 +5,12 @@
 //! the other end of all four rings, in copy mode, as `net/xdp/xsk.c` does: 32 descriptors a kick
 //! unless the socket has another budget, EAGAIN when more are left or the completion ring is full,
 //! 256 bytes of headroom before a received packet, NEED_WAKEUP always set for TX and never for
-//! fill, and `bind(2)` failing as the kernel's does. [`SimNetwork::refuse`] makes it an older kernel,
+//! fill, and `bind(2)` failing as the kernel's does. With [`SimNetwork::offer_zero_copy`] the
+//! interfaces have a driver with zero-copy mode, whose kicks only schedule work. [`SimNetwork::refuse`] makes it an older kernel,
 //! or one that grants less, and [`SimNetwork::stall`] fills the devices' queues.
 
 mod backend;
+mod driver;
 mod kernel;
 mod memory;
 mod network;
@@ -17,6 +19,7 @@ mod socket;
 mod wire;
 
 pub use backend::{SimBackend, SimSocket};
+pub use driver::SimDriver;
 pub use memory::HeapMemory;
 pub use network::SimNetwork;
 pub use rng::Rng;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::kernel::Kernel;
-use super::{SimBackend, WireConfig};
+use super::{SimBackend, SimDriver, WireConfig};
 use crate::errno::Errno;
 
 /// Two interfaces, index 1 and 2, with one queue each, joined by a wire.
@@ -28,7 +28,23 @@ impl SimNetwork {
         SimBackend::new(Rc::clone(&self.kernel))
     }
 
-    /// Delivers everything that is under way on the wire.
+    /// Has the interfaces' driver offer zero-copy mode, as the given one does.
+    pub fn offer_zero_copy(&self, driver: SimDriver) {
+        self.kernel.borrow_mut().driver = Some(driver);
+    }
+
+    /// Whether an XDP program is attached to the interfaces; one is from the beginning.
+    pub fn attach_program(&self, is_attached: bool) {
+        self.kernel.borrow_mut().has_program = is_attached;
+    }
+
+    /// From now on calls that send or wake do nothing but return this error, or no longer.
+    pub fn fail_kicks(&self, errno: Option<Errno>) {
+        self.kernel.borrow_mut().kick_error = errno;
+    }
+
+    /// Runs what a zero-copy driver has scheduled, and delivers everything that is under way on the
+    /// wire.
     pub fn pass_time(&self) {
         self.kernel.borrow_mut().pass_time();
     }
@@ -38,9 +54,17 @@ impl SimNetwork {
         self.kernel.borrow_mut().refused = Some((option, errno));
     }
 
-    /// From now on the devices' queues are full, so that nothing can be sent, or no longer.
+    /// From now on the devices' queues are full, so that nothing can be sent in copy mode, or no
+    /// longer.
     pub fn stall(&self, is_stalled: bool) {
-        self.kernel.borrow_mut().is_stalled = is_stalled;
+        self.kernel.borrow_mut().room = is_stalled.then_some(0);
+    }
+
+    /// The devices' queues, if they are full, have sent so many packets more, and have room for as
+    /// many.
+    pub fn drain(&self, packets: u32) {
+        let mut kernel = self.kernel.borrow_mut();
+        kernel.room = kernel.room.map(|room| room + packets);
     }
 
     /// How many sockets are open.

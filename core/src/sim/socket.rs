@@ -1,9 +1,14 @@
 //! A socket as the simulated kernel sees it.
 #![allow(unsafe_code)]
 
+use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::Ordering;
 
-use crate::abi::{Desc, MmapOffsets, RingOffset, SockaddrXdp, Statistics, UmemReg, desc_options};
+use crate::abi::{
+    Desc, MmapOffsets, RING_NEED_WAKEUP, RingOffset, SockaddrXdp, Statistics, UmemReg,
+    desc_options,
+};
 use crate::backend::RingKind;
 use crate::errno::Errno;
 use crate::ring::{AddressSlot, Consumer, DescSlot, Producer, RingMemory, RingSize, Slot};
@@ -44,6 +49,12 @@ pub(super) struct KernelSocket {
     completion: Option<Producer<'static, AddressSlot>>,
     rx: Option<Producer<'static, DescSlot>>,
     tx: Option<Consumer<'static, DescSlot>>,
+    /// For the flags words of the fill and the TX ring.
+    flagged: [Option<RingMemory<'static, AddressSlot>>; 2],
+    /// Frames in the hands of a zero-copy driver, to receive into.
+    card: VecDeque<u64>,
+    /// Whether a zero-copy driver's work on the TX ring, and on the fill ring, is scheduled.
+    pub(super) scheduled: [bool; 2],
     pub(super) bound: Option<SockaddrXdp>,
     pub(super) statistics: Statistics,
 }
@@ -84,19 +95,87 @@ impl KernelSocket {
         let backing = self.backing.last_mut().ok_or(Errno::ENOMEM)?;
         let base = NonNull::new(backing.as_mut_ptr().cast::<u8>()).ok_or(Errno::ENOMEM)?;
         match ring {
-            RingKind::Fill => self.fill = Some(Consumer::new(share(base, len_bytes, size)?)),
+            RingKind::Fill => {
+                self.fill = Some(Consumer::new(share(base, len_bytes, size)?));
+                self.flagged[0] = Some(share(base, len_bytes, size)?);
+            }
             RingKind::Completion => {
                 self.completion = Some(Producer::new(share(base, len_bytes, size)?));
             }
             RingKind::Rx => self.rx = Some(Producer::new(share(base, len_bytes, size)?)),
             RingKind::Tx => {
                 self.tx = Some(Consumer::new(share(base, len_bytes, size)?));
-                // SAFETY: bounds and alignment: `share` has just checked that the word lies in the
-                // mapping, aligned; lifetime: the box; aliasing: nobody else has the mapping yet.
-                unsafe { base.add(RING_OFFSET.flags as usize).cast::<u32>().write(1) };
+                self.flagged[1] = Some(share(base, len_bytes, size)?);
+                self.want(RingKind::Tx, true);
             }
         }
         Ok(base)
+    }
+
+    /// Sets or clears NEED_WAKEUP of the fill or the TX ring.
+    pub(super) fn want(&self, ring: RingKind, is_wanted: bool) {
+        if let Some(memory) = self.flagged[usize::from(ring == RingKind::Tx)] {
+            let flags = if is_wanted { RING_NEED_WAKEUP } else { 0 };
+            memory.flags().store(flags, Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn wants(&self, ring: RingKind) -> bool {
+        self.flagged[usize::from(ring == RingKind::Tx)]
+            .is_some_and(|memory| memory.flags().load(Ordering::SeqCst) & RING_NEED_WAKEUP != 0)
+    }
+
+    /// A zero-copy driver takes frames off the fill ring until it has `size`; it shows that with the
+    /// next packets. How many are missing?
+    pub(super) fn fill_card(&mut self, size: usize) -> usize {
+        if let Some(fill) = self.fill.as_mut() {
+            let missing = size.saturating_sub(self.card.len());
+            self.card.extend((0..missing).map_while(|_| fill.pop()));
+        }
+        size.saturating_sub(self.card.len())
+    }
+
+    /// How many frames a zero-copy driver has to receive into.
+    pub(super) fn card_len(&self) -> usize {
+        self.card.len()
+    }
+
+    /// A zero-copy driver's end of a round: it shows the packets, and then what it took for them
+    /// (`xsk_flush`).
+    pub(super) fn show(&mut self) {
+        if let Some(rx) = self.rx.as_mut().filter(|rx| rx.uncommitted() > 0) {
+            rx.commit();
+            if let Some(fill) = self.fill.as_mut() {
+                fill.release();
+            }
+        }
+    }
+
+    /// A packet arrives in a frame that the zero-copy driver has; [`show`](Self::show) shows it.
+    pub(super) fn deliver_zero_copy(&mut self, packet: &[u8]) {
+        let (Some(umem), Some(rx)) = (self.umem, self.rx.as_mut()) else {
+            return;
+        };
+        let Some(address) = self.card.front() else {
+            self.statistics.rx_dropped += 1;
+            return;
+        };
+        if rx.reserve(1) == 0 {
+            self.statistics.rx_ring_full += 1;
+            return;
+        }
+        let desc = Desc {
+            addr: (address & !(u64::from(umem.chunk_size) - 1)) + HEADROOM,
+            len: packet.len() as u32,
+            options: 0,
+        };
+        if !is_valid(&umem, &desc) {
+            self.statistics.rx_invalid_descs += 1;
+            return;
+        }
+        write(&umem, &desc, packet);
+        self.card.pop_front();
+        let _ = rx.push(desc);
     }
 
     /// Takes one packet off the TX ring: `Ok(None)` when there is none, EAGAIN when the

@@ -9,13 +9,14 @@ mod config;
 mod error;
 mod half;
 mod handle;
-mod kicks;
 mod open;
 mod patience;
 mod receiver;
 mod transmitter;
 mod tuning;
+mod wakeups;
 
+use core::cell::RefCell;
 use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
@@ -30,13 +31,13 @@ pub use transmitter::{SendError, SendErrorKind};
 pub use tuning::{BusyPoll, BusyPolling};
 
 use crate::abi::Statistics;
-use crate::backend::{Backend, Interest, Kick};
+use crate::backend::{Backend, Interest, Kick, Sleep};
 use crate::errno::Errno;
 use crate::umem::{Frame, Memory, Umem};
 use handle::Handle;
-use kicks::Kicks;
 use receiver::Receiver;
 use transmitter::Transmitter;
+use wakeups::{Kicks, Wakes};
 
 /// An AF_XDP socket bound to one queue of one interface.
 ///
@@ -64,6 +65,7 @@ pub struct Socket<'u, B: Backend> {
     handle: Handle<'u, B>,
     obtained: Obtained,
     kicks: Kicks,
+    wakes: Wakes,
 }
 
 /// What the kernel granted, as read back after `bind(2)`.
@@ -144,7 +146,7 @@ impl<'u, B: Backend> Socket<'u, B> {
         self.receiver.refill();
     }
 
-    /// Publishes what was sent, and asks for the kicks and wakes that the rings' flags call for.
+    /// Publishes what was sent, and makes the kicks and wakes that the kernel is owed.
     ///
     /// A device that is full for the moment leaves packets on the TX ring (`TxHalf::waiting`): flush again
     /// soon, whether or not there is anything new to send.
@@ -162,11 +164,13 @@ impl<'u, B: Backend> Socket<'u, B> {
         }
     }
 
-    /// Publishes what was sent and asks the backend for the kicks that this calls for, without
-    /// submitting. Says whether there is anything to submit.
+    /// Publishes what was sent and asks the backend for the kicks and wakes that the kernel is owed,
+    /// without submitting. Says whether there is anything to submit.
     ///
-    /// Kicks are no more than progress warrants: after some that left packets on the TX ring, the
-    /// next are as many as got anything done, and one more.
+    /// A kick is owed for what was published since the last one, and where the ring's flag asks for
+    /// one; it is made again only after a bounded number of flushes, or a wait, without progress. In
+    /// copy mode, where a call sends a bounded number of packets, as many are made as the packets
+    /// need, and no more than progress warrants.
     ///
     /// # Errors
     /// What a kick returned, when it is not transient.
@@ -174,36 +178,67 @@ impl<'u, B: Backend> Socket<'u, B> {
     pub fn request(&mut self) -> Result<bool, Errno> {
         let mut asked = false;
         let waiting = self.transmitter.publish();
-        if waiting > 0 && self.transmitter.needs_wakeup() {
-            let times = self.kicks.due(self.transmitter.backlog(waiting));
-            self.handle.kick(Kick::Transmit { times })?;
-            asked = true;
+        if waiting > 0 {
+            let backlog = self.transmitter.backlog(waiting);
+            let times = self.kicks.due(backlog, || self.transmitter.needs_wakeup());
+            if times > 0 {
+                self.handle.kick(Kick::Transmit { times })?;
+                asked = true;
+            }
         }
         let polls = self.obtained.busy_poll.is_on() && self.receiver.rx.is_empty();
-        if polls || self.receiver.needs_wakeup() {
+        if polls || self.is_wake_due() {
             self.handle.kick(Kick::Receive)?;
             asked = true;
         }
         Ok(asked)
     }
 
+    #[inline]
+    fn is_wake_due(&mut self) -> bool {
+        let lent = self.receiver.ever_lent();
+        let receiver = RefCell::new(&mut self.receiver);
+        self.wakes.is_due(
+            lent,
+            || receiver.borrow().needs_wakeup(),
+            || receiver.borrow_mut().left(),
+        )
+    }
+
     /// Waits until packets are there, or room to send, for at most `timeout` (for ever without
     /// one). False after the timeout, or when a signal came.
     ///
     /// Makes no system call when the RX ring has packets, or the TX ring is at most half full:
-    /// what `poll(2)` would call ready (`xsk_poll`, net/xdp/xsk.c).
+    /// what `poll(2)` would call ready (`xsk_poll`, net/xdp/xsk.c). Otherwise it publishes what was
+    /// sent, and has the kernel look at what it is owed: by the wait itself, where that does
+    /// ([`Sleep`]).
     ///
     /// # Errors
     /// What the call returned.
-    pub fn wait(&self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
+    pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         let has_packets = interest.receive && !self.receiver.rx.is_empty();
         if has_packets || interest.transmit && self.transmitter.is_ready() {
             return Ok(true);
         }
-        let ready = self
-            .handle
-            .backend()
-            .wait(&[(self.handle.socket(), interest)], timeout)?;
+        let backend = self.handle.backend();
+        let sleep = backend.sleep();
+        match sleep {
+            Sleep::Never => {}
+            Sleep::Kicks => {
+                let waiting = self.transmitter.publish();
+                self.kicks.told_by_wait(self.transmitter.backlog(waiting));
+                self.wakes.told_by_wait(self.receiver.ever_lent());
+            }
+            Sleep::Silent => {
+                self.kicks.before_sleep();
+                self.request()?;
+            }
+        }
+        let ready = backend.wait(&[(self.handle.socket(), interest)], timeout)?;
+        if ready == 0 && sleep != Sleep::Never {
+            self.kicks.time_passed();
+            self.wakes.time_passed();
+        }
         Ok(ready > 0)
     }
 

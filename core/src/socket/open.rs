@@ -1,12 +1,10 @@
 //! The set-up sequence. It stands here once, for every backend.
 
-use core::num::NonZeroU32;
-
 use super::handle::Handle;
-use super::kicks::Kicks;
 use super::{
     Obtained, OpenError, Receiver, Socket, SocketConfig, Step, Transmitter, ZeroCopy, tuning,
 };
+use super::wakeups::{Kicks, Wakes};
 use crate::abi::{self, MmapOffsets, SockaddrXdp, UmemReg};
 use crate::backend::{Backend, RingKind, SetOption};
 use crate::errno::Errno;
@@ -57,7 +55,8 @@ fn try_open<'u, B: Backend>(
             kick_budget,
             busy_poll,
         },
-        kicks: Kicks::new(kick_budget.unwrap_or(NonZeroU32::MAX)),
+        kicks: Kicks::new(kick_budget),
+        wakes: Wakes::new(filled),
     })
 }
 

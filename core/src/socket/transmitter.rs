@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::kicks::Backlog;
+use super::wakeups::Backlog;
 use crate::ring::{CompletionRing, TxRing};
 use crate::umem::{Frame, Pool};
 
@@ -120,13 +120,10 @@ impl<'u> Transmitter<'u> {
     /// kick too seldom or too often.
     #[inline]
     pub(super) fn backlog(&self, waiting: u32) -> Backlog {
-        let taken = self.sent().saturating_sub(waiting.into());
-        let reserved = taken.saturating_sub(self.completed + self.bad_completions);
-        let slots = self.completion.size();
+        let slots = self.completed + self.bad_completions + u64::from(self.completion.size());
         Backlog {
-            waiting,
-            taken,
-            room: slots.saturating_sub(u32::try_from(reserved).unwrap_or(slots)),
+            taken: self.published.saturating_sub(waiting.into()),
+            reach: self.published.min(slots),
         }
     }
 

@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 
 use super::SocketConfig;
 use super::handle::Handle;
-use super::kicks::COPY_BUDGET;
+use super::wakeups::COPY_BUDGET;
 use crate::backend::{Backend, SetOption};
 use crate::errno::Errno;
 

@@ -1,7 +1,9 @@
-//! Which frames the kernel has.
+//! Which frames the kernel has, and since when.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
+
+use crate::ring::Cursor;
 
 /// Who has a frame, as far as the kernel's word is checked against it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,81 @@ pub(super) enum Owner {
     Retired,
 }
 
+/// An [`Owner`] in the two lowest bits; above them, for a frame that was lent to receive into, the
+/// fill ring's cursor at which its address stands, less the two highest bits.
+///
+/// A ring has far fewer than 2^30 slots, so a cursor among its entries is told apart from all
+/// others. The cursor of a loan that outlives 2^30 later ones may look like one of theirs: its
+/// packet is then refused, at worst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct Entry(u32);
+
+impl Entry {
+    pub(super) const OURS: Self = Self::of(Owner::Ours);
+
+    const OWNER_BITS: u32 = 2;
+
+    #[inline]
+    const fn of(owner: Owner) -> Self {
+        Self(owner as u32)
+    }
+
+    /// Lent to receive into, at this place of the fill ring.
+    #[inline]
+    const fn loan(at: Cursor) -> Self {
+        Self(at.word() << Self::OWNER_BITS | Owner::Receive as u32)
+    }
+
+    const fn owner(self) -> Owner {
+        match self.0 & 3 {
+            0 => Owner::Ours,
+            1 => Owner::Receive,
+            2 => Owner::Transmit,
+            _ => Owner::Retired,
+        }
+    }
+}
+
+/// The entries of the fill ring that the kernel has not taken, as far as we know: what a loan's
+/// place is held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OnFillRing {
+    /// The entry of a loan at the first of them.
+    first: Entry,
+    count: u32,
+}
+
+impl OnFillRing {
+    /// The `count` entries from `first` on.
+    #[inline]
+    pub(crate) const fn new(first: Cursor, count: u32) -> Self {
+        Self {
+            first: Entry::loan(first),
+            count,
+        }
+    }
+
+    /// Where an entry stands, from the first of these on; 2^30 or more if it is no loan.
+    #[inline]
+    const fn distance(self, entry: Entry) -> u32 {
+        // The owner's bits are equal, and their difference nothing, only for a loan. Whatever else
+        // they leave goes to the top.
+        entry.0.wrapping_sub(self.first.0).rotate_right(Entry::OWNER_BITS)
+    }
+}
+
+/// Why a descriptor does not bring a frame back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotReceived {
+    /// It names no packet inside one frame, or a frame that the kernel did not have to receive
+    /// into.
+    Bad,
+    /// The frame's address still stands on the fill ring: the kernel has shown the packet before
+    /// it showed that it took the frame, or it never took it.
+    NotTaken,
+}
+
 /// The number of a frame that there is.
 ///
 /// Made in this file only, for the ledger of one UMEM; it stays in that UMEM's stash and tokens.
@@ -32,60 +109,138 @@ impl FrameIndex {
     }
 }
 
-/// One [`Owner`] a frame.
+/// One [`Entry`] per frame.
 ///
 /// What is ours is given away without a look: a token, or a place in the stash, is the proof. What
 /// the kernel gives back is looked up first.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ledger<'s> {
-    owners: &'s [Cell<Owner>],
+    entries: &'s [Cell<Entry>],
 }
 
 impl<'s> Ledger<'s> {
     /// A ledger by which all frames are ours. There are at most 2^32.
-    pub(super) fn new(owners: &'s [Cell<Owner>]) -> Self {
-        owners.iter().for_each(|owner| owner.set(Owner::Ours));
-        Self { owners }
+    pub(super) fn new(entries: &'s [Cell<Entry>]) -> Self {
+        entries.iter().for_each(|entry| entry.set(Entry::OURS));
+        Self { entries }
     }
 
     /// Says who has a frame from now on. It must be ours to say, and of this UMEM.
     #[inline]
     pub(super) fn give(&self, frame: FrameIndex, to: Owner) {
+        self.write(frame, Entry::of(to));
+    }
+
+    /// The kernel has a frame from now on, to receive into: its address goes to this place of the
+    /// fill ring. It must be ours to lend, and of this UMEM.
+    #[inline]
+    pub(super) fn lend(&self, frame: FrameIndex, at: Cursor) {
+        self.write(frame, Entry::loan(at));
+    }
+
+    #[inline]
+    fn write(&self, frame: FrameIndex, entry: Entry) {
         if TRUST_KERNEL {
             return;
         }
-        debug_assert!((frame.0 as usize) < self.owners.len());
-        // SAFETY: bounds: a frame's index is less than the number of owners: both functions that
+        debug_assert!((frame.0 as usize) < self.entries.len());
+        // SAFETY: bounds: a frame's index is less than the number of entries: both functions that
         // make one see to it, and it doesn't leave the UMEM whose ledger this is; alignment and
         // lifetime are the slice's; aliasing: a cell, on one thread.
-        unsafe { self.owners.get_unchecked(frame.0 as usize) }.set(to);
+        unsafe { self.entries.get_unchecked(frame.0 as usize) }.set(entry);
     }
 
-    /// Takes a frame back from the kernel, if there is one of this number and it is `from`'s.
+    /// Takes a frame that was sent back from the kernel, if there is one of this number.
     #[inline]
-    pub(super) fn take_back(&self, number: u64, from: Owner) -> Option<FrameIndex> {
-        // In 64 bits, as addresses are: one far out of bounds must not wrap into them.
-        if number >= self.owners.len() as u64 {
-            return None;
-        }
-        let owner = self.owners.get(number as usize)?;
+    pub(super) fn take_back_sent(&self, number: u64) -> Option<FrameIndex> {
+        let entry = self.entry(number)?;
         if !TRUST_KERNEL {
-            if owner.get() != from {
+            if entry.get() != Entry::of(Owner::Transmit) {
                 return None;
             }
-            owner.set(Owner::Ours);
+            entry.set(Entry::OURS);
         }
         Some(FrameIndex(number as u32))
     }
 
+    /// Takes a frame that was lent to receive into back from the kernel, if there is one of this
+    /// number and it is off the fill ring.
+    #[inline]
+    pub(super) fn take_back_lent(
+        &self,
+        number: u64,
+        on_ring: OnFillRing,
+    ) -> Result<FrameIndex, NotReceived> {
+        let entry = self.entry(number).ok_or(NotReceived::Bad)?;
+        if !TRUST_KERNEL {
+            let distance = on_ring.distance(entry.get());
+            // Past the last of the ring's entries, and a loan.
+            if distance.wrapping_sub(on_ring.count) >= LOANS - on_ring.count {
+                return Err(if distance < on_ring.count {
+                    NotReceived::NotTaken
+                } else {
+                    NotReceived::Bad
+                });
+            }
+            entry.set(Entry::OURS);
+        }
+        Ok(FrameIndex(number as u32))
+    }
+
+    #[inline]
+    fn entry(&self, number: u64) -> Option<&'s Cell<Entry>> {
+        // In 64 bits, as addresses are: one far out of bounds must not wrap into them.
+        if number >= self.entries.len() as u64 {
+            return None;
+        }
+        self.entries.get(number as usize)
+    }
+
     /// Every frame and its owner, in order.
     pub(super) fn frames(&self) -> impl DoubleEndedIterator<Item = (FrameIndex, Owner)> + use<'s> {
-        let owner = |(index, owner): (usize, &Cell<Owner>)| (FrameIndex(index as u32), owner.get());
-        self.owners.iter().enumerate().map(owner)
+        let owner = |(index, entry): (usize, &Cell<Entry>)| {
+            (FrameIndex(index as u32), entry.get().owner())
+        };
+        self.entries.iter().enumerate().map(owner)
     }
 }
+
+/// How many places of the fill ring an [`Entry`] tells apart.
+const LOANS: u32 = 1 << (u32::BITS - Entry::OWNER_BITS);
 
 /// Whether the kernel's word goes for whose a frame is, once it is one: only to measure what the
 /// ledger costs (`--cfg xskit_trust_kernel`). A frame may then have two owners, and no census is
 /// true.
 const TRUST_KERNEL: bool = cfg!(xskit_trust_kernel);
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, FrameIndex, Ledger, NotReceived, OnFillRing, Owner};
+    use crate::ring::Cursor;
+    use core::cell::Cell;
+
+    /// What comes of a descriptor for a frame with this entry, with 4 entries on the fill ring from
+    /// `first` on.
+    fn taken(entry: Entry, first: u32) -> Result<FrameIndex, NotReceived> {
+        let entries = [const { Cell::new(Entry::OURS) }];
+        let ledger = Ledger::new(&entries);
+        entries[0].set(entry);
+        ledger.take_back_lent(0, OnFillRing::new(Cursor::new(first), 4))
+    }
+
+    #[test]
+    fn a_loan_comes_back_once_its_place_is_passed() {
+        for first in [0, 7, (1 << 30) - 2, 1 << 30, u32::MAX - 1] {
+            let at = |ahead: u32| Entry::loan(Cursor::new(first).plus(ahead));
+            for ahead in 0..4 {
+                assert_eq!(taken(at(ahead), first), Err(NotReceived::NotTaken));
+            }
+            for behind in [1, 2, 1000, 1 << 29] {
+                assert!(taken(at(0u32.wrapping_sub(behind)), first).is_ok());
+            }
+            for owner in [Owner::Ours, Owner::Transmit, Owner::Retired] {
+                assert_eq!(taken(Entry::of(owner), first), Err(NotReceived::Bad));
+            }
+        }
+    }
+}

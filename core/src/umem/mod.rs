@@ -16,8 +16,8 @@ mod store;
 
 pub use census::Census;
 pub use frame::{Frame, RangeError};
+pub(crate) use ledger::{NotReceived, OnFillRing};
 pub use memory::Memory;
-pub use pool::BadDescriptor;
 pub(crate) use pool::Pool;
 pub use region::{Umem, UmemError};
 pub use size::{FrameSize, FrameSizeError};

@@ -4,11 +4,12 @@ use core::cell::Cell;
 use core::iter::Rev;
 use core::slice;
 
-use super::ledger::{FrameIndex, Ledger, Owner};
+use super::ledger::{FrameIndex, Ledger, NotReceived, OnFillRing, Owner};
 use super::memory::Frames;
 use super::stash::Stash;
 use super::{Census, Frame, FrameSize};
 use crate::abi::Desc;
+use crate::ring::Cursor;
 
 /// All that tokens and sockets need to know of a UMEM.
 ///
@@ -31,10 +32,6 @@ pub(crate) struct Pool<'s> {
     /// Whether a socket is open over this UMEM.
     claimed: Cell<bool>,
 }
-
-/// A descriptor from the kernel that names no frame the kernel owns. It is counted and dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadDescriptor;
 
 impl<'s> Pool<'s> {
     pub(super) fn new(frames: Frames, stash: Stash<'s>, ledger: Ledger<'s>) -> Self {
@@ -97,13 +94,19 @@ impl<'s> Pool<'s> {
     }
 
     /// Stash to the kernel, to receive into: up to `wanted` addresses for the fill ring, as many
-    /// of them as `push` takes. Returns how many.
+    /// of them as `push` takes, which must put them there from place `at` on. Returns how many.
     #[inline]
-    pub(crate) fn lend(&self, wanted: u32, push: impl FnOnce(&mut Lending<'_>)) -> u32 {
+    pub(crate) fn lend(
+        &self,
+        wanted: u32,
+        at: Cursor,
+        push: impl FnOnce(&mut Lending<'_>),
+    ) -> u32 {
         let taken = self.stash.pop_many(wanted, |indexes| {
             let mut lending = Lending {
                 indexes: indexes.iter().rev(),
                 ledger: self.ledger,
+                at,
                 size: self.frames.size(),
             };
             push(&mut lending);
@@ -119,22 +122,23 @@ impl<'s> Pool<'s> {
     }
 
     /// From the RX ring to the application, if the descriptor names a packet inside one frame
-    /// that the kernel had to receive into.
+    /// that the kernel had to receive into, and has taken off the fill ring.
     #[inline]
-    pub(crate) fn accept(&self, desc: Desc) -> Result<Frame<'_>, BadDescriptor> {
+    pub(crate) fn accept(
+        &self,
+        desc: Desc,
+        on_ring: OnFillRing,
+    ) -> Result<Frame<'_>, NotReceived> {
         let size = self.frames.size();
         // One comparison for both words: no option may be set, so they are never above a length.
         let len_options = u64::from(desc.options) << 32 | u64::from(desc.len);
         if len_options > u64::from(size.left(desc.addr)) {
-            return Err(BadDescriptor);
+            return Err(NotReceived::Bad);
         }
-        match self
+        let index = self
             .ledger
-            .take_back(size.number(desc.addr), Owner::Receive)
-        {
-            Some(index) => Ok(Frame::new(self, index, desc.addr, desc.len)),
-            None => Err(BadDescriptor),
-        }
+            .take_back_lent(size.number(desc.addr), on_ring)?;
+        Ok(Frame::new(self, index, desc.addr, desc.len))
     }
 
     /// From the completion ring to the stash, those of the addresses that name a frame the kernel
@@ -143,7 +147,7 @@ impl<'s> Pool<'s> {
     pub(crate) fn reclaim(&self, addresses: impl Iterator<Item = u64>) -> u32 {
         let (ledger, size) = (self.ledger, self.frames.size());
         self.stash.push_many(
-            addresses.filter_map(|address| ledger.take_back(size.number(address), Owner::Transmit)),
+            addresses.filter_map(|address| ledger.take_back_sent(size.number(address))),
         )
     }
 
@@ -182,6 +186,8 @@ pub(crate) struct Lending<'p> {
     /// The top of the stash is the last.
     indexes: Rev<slice::Iter<'p, FrameIndex>>,
     ledger: Ledger<'p>,
+    /// The place of the next one on the fill ring.
+    at: Cursor,
     size: FrameSize,
 }
 
@@ -191,7 +197,8 @@ impl Iterator for Lending<'_> {
     #[inline]
     fn next(&mut self) -> Option<u64> {
         let index = *self.indexes.next()?;
-        self.ledger.give(index, Owner::Receive);
+        self.ledger.lend(index, self.at);
+        self.at = self.at.plus(1);
         Some(self.size.address(index.get()))
     }
 

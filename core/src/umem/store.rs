@@ -6,10 +6,10 @@ use core::fmt;
 use heapless::Vec;
 
 use super::UmemError;
-use super::ledger::{FrameIndex, Ledger, Owner};
+use super::ledger::{Entry, FrameIndex, Ledger};
 use super::stash::Stash;
 
-/// Book-keeping for up to `N` frames: the stash and the ledger, five bytes a frame.
+/// Book-keeping for up to `N` frames: the stash and the ledger, eight bytes per frame.
 ///
 /// The core allocates nothing, so the caller says where this lives: on the stack or in a `Box`. The capacity stops here: [`Umem`](super::Umem) and everything above see a view.
 ///
@@ -19,7 +19,7 @@ use super::stash::Stash;
 /// ```
 pub struct FrameStore<const N: usize> {
     free: UnsafeCell<Vec<FrameIndex, N>>,
-    owners: [Cell<Owner>; N],
+    entries: [Cell<Entry>; N],
 }
 
 impl<const N: usize> FrameStore<N> {
@@ -28,7 +28,7 @@ impl<const N: usize> FrameStore<N> {
     pub const fn new() -> Self {
         Self {
             free: UnsafeCell::new(Vec::new()),
-            owners: [const { Cell::new(Owner::Ours) }; N],
+            entries: [const { Cell::new(Entry::OURS) }; N],
         }
     }
 
@@ -38,7 +38,7 @@ impl<const N: usize> FrameStore<N> {
             frames,
             capacity: N,
         };
-        let ledger = Ledger::new(self.owners.get(..frames as usize).ok_or(too_many)?);
+        let ledger = Ledger::new(self.entries.get(..frames as usize).ok_or(too_many)?);
         let free = self.free.get_mut();
         free.clear();
         // The first frame on top.

@@ -1,0 +1,37 @@
+//! What a simulated interface's driver does in zero-copy mode.
+
+use crate::errno::Errno;
+
+/// A driver with zero-copy mode. A kick only schedules its work, which runs when time passes
+/// ([`SimNetwork::pass_time`](super::SimNetwork::pass_time), or a wait); until then NEED_WAKEUP and
+/// the ring's words stay as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SimDriver {
+    /// Frames that the card's receive queue holds.
+    pub queue: usize,
+    /// Packets that it sends, or receives, in a round (NAPI_POLL_WEIGHT).
+    pub weight: usize,
+    /// Whether the fill ring's NEED_WAKEUP is set at all times, rather than only while the card's
+    /// queue is short of frames.
+    pub always_asks: bool,
+    /// What a kick is answered with while no XDP program is attached, if that matters.
+    pub without_program: Option<Errno>,
+}
+
+impl SimDriver {
+    /// igb: a kick raises an interrupt, and without a program says EINVAL.
+    pub const IGB: Self = Self {
+        queue: 256,
+        weight: 64,
+        always_asks: false,
+        without_program: Some(Errno::EINVAL),
+    };
+
+    /// virtio_net: the fill ring's flag is set for good.
+    pub const VIRTIO_NET: Self = Self {
+        queue: 256,
+        weight: 64,
+        always_asks: true,
+        without_program: None,
+    };
+}

@@ -1,0 +1,270 @@
+//! When the kernel is owed a wake-up, and how many calls it takes.
+//!
+//! A ring's NEED_WAKEUP flag says that a wake-up is of use, not that one is due. A driver in
+//! zero-copy mode clears it only once its work has run, which a call merely starts; virtio_net leaves
+//! the fill ring's set for as long as its queue has room; in copy mode the TX ring's is always set.
+//! Whoever calls whenever the flag is set calls a thousand times for one batch. So a wake-up is due
+//! if the flag is set, and
+//! - something was published that the kernel was not told of; or
+//! - a bounded number of looks, or a sleep, went by without progress: what the kernel was told may
+//!   have been lost on a device that was busy, full or resetting.
+//!
+//! | ring, mode | who does the work | due for what is new | due again |
+//! | --- | --- | --- | --- |
+//! | TX, copy | the call itself | at once, unless the device is full | at once while calls send all that they can; when the device is full, after a pause that grows until a call is worth it |
+//! | TX, zero-copy | the driver, later | at once | after 4,096 looks without progress, and twice as many each time |
+//! | fill, zero-copy | the driver, later | if the driver has few frames left; otherwise the next packet has it look | the same |
+//! | fill, copy | nobody asks | | |
+
+use core::num::NonZeroU32;
+
+/// Descriptors that one kick sends in copy mode, unless the socket was given another budget
+/// (`TX_BATCH_SIZE`, net/xdp/xsk.c).
+pub(super) const COPY_BUDGET: NonZeroU32 = NonZeroU32::new(32).unwrap();
+
+/// A kick of a full device that sends fewer packets came too soon.
+const GRAIN: u32 = 32;
+
+/// The longest pause between two kicks of a full device, in looks.
+const LONGEST_PAUSE: u32 = 1024;
+
+/// Frames to receive into that a driver may take between two looks at the fill ring
+/// (NAPI_POLL_WEIGHT). One that has more is not about to run dry.
+const FEW: u32 = 64;
+
+/// Counts looks without progress, up to when it is time to wake the kernel once more.
+#[derive(Clone, Copy, Debug)]
+struct Overdue {
+    looks: u32,
+    limit: u32,
+}
+
+impl Overdue {
+    const FIRST: u32 = 1 << 12;
+    const LAST: u32 = 1 << 22;
+    const NEW: Self = Self {
+        looks: 0,
+        limit: Self::FIRST,
+    };
+
+    /// Takes note of a look. True when it is time; from then on twice as many are waited for.
+    #[inline]
+    fn is_over(&mut self) -> bool {
+        self.looks += 1;
+        if self.looks < self.limit {
+            return false;
+        }
+        *self = Self {
+            looks: 0,
+            limit: (self.limit * 2).min(Self::LAST),
+        };
+        true
+    }
+
+    /// Time passed: the next look is the last.
+    fn time_passed(&mut self) {
+        self.looks = self.limit;
+    }
+}
+
+/// When to kick, and how often in a row.
+///
+/// A kernel in copy mode says EAGAIN when its budget is used up, and just the same when it can take
+/// nothing at all: the completion ring, the device's queue or the send buffer is full. What the
+/// completion ring has room for is known here. The other two show only in what became of the last
+/// kicks.
+#[derive(Debug)]
+pub(super) struct Kicks {
+    /// Descriptors that one kick sends; none in zero-copy mode, where it only starts work.
+    budget: Option<NonZeroU32>,
+    /// In zero-copy mode: up to which packet the kernel was told.
+    told: u64,
+    /// Packets that it had taken when it was kicked last.
+    taken: u64,
+    /// Of those left, how many it could take.
+    hoped: u32,
+    /// How many of these the last kicks could send.
+    asked: u32,
+    /// Looks between two kicks of a full device, and how many were made.
+    pause: u32,
+    paused: u32,
+    overdue: Overdue,
+}
+
+/// What is there to send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backlog {
+    /// Packets that the kernel has taken off the TX ring so far.
+    pub(super) taken: u64,
+    /// Packets that it can have taken: those that it was shown, as far as the completion ring has
+    /// a slot for each.
+    pub(super) reach: u64,
+}
+
+impl Kicks {
+    /// With a budget in copy mode, without one in zero-copy mode.
+    pub(super) fn new(budget: Option<NonZeroU32>) -> Self {
+        Self {
+            budget,
+            told: 0,
+            taken: 0,
+            hoped: 0,
+            asked: 0,
+            pause: 0,
+            paused: 0,
+            overdue: Overdue::NEW,
+        }
+    }
+
+    /// How many kicks to ask for now, for packets that wait on the TX ring. Whether the flag is set
+    /// is asked only if it matters.
+    #[inline]
+    pub(super) fn due(&mut self, backlog: Backlog, is_wanted: impl FnOnce() -> bool) -> u32 {
+        let times = match self.budget {
+            Some(budget) => self.copying(backlog, budget),
+            None => self.starting(backlog),
+        };
+        // Without the flag the kernel looks by itself, and sees what was published before the flag
+        // was read.
+        if times > 0 && is_wanted() { times } else { 0 }
+    }
+
+    /// In zero-copy mode: one for what is new, or because the last one seems lost.
+    #[inline]
+    fn starting(&mut self, backlog: Backlog) -> u32 {
+        let is_new = backlog.reach > self.told;
+        if !is_new && backlog.taken == self.taken {
+            return self.overdue.is_over().into();
+        }
+        (self.told, self.taken) = (backlog.reach.max(self.told), backlog.taken);
+        self.overdue = Overdue::NEW;
+        is_new.into()
+    }
+
+    /// In copy mode: as many as the packets need, and no more than progress warrants. After some
+    /// that left packets behind, the next are as many as those that got anything done, and one more
+    /// to find out.
+    #[inline]
+    fn copying(&mut self, backlog: Backlog, budget: NonZeroU32) -> u32 {
+        let less = |more: u64, less: u64| u32::try_from(more.saturating_sub(less)).unwrap_or(u32::MAX);
+        let hoped = less(backlog.reach, backlog.taken);
+        if hoped == 0 {
+            // It can take none before the completion ring is reaped.
+            return self.overdue.is_over().into();
+        }
+        let progress = less(backlog.taken, self.taken);
+        if progress >= self.asked {
+            self.pause = 0;
+        } else if self.is_too_soon(progress) {
+            return 0;
+        }
+        let mut times = hoped.div_ceil(budget.get());
+        if progress < self.hoped {
+            times = times.min(progress.div_ceil(budget.get()) + 1);
+        }
+        (self.hoped, self.taken) = (hoped, backlog.taken);
+        self.asked = hoped.min(times.saturating_mul(budget.get()));
+        self.overdue = Overdue::NEW;
+        times
+    }
+
+    /// Whether a full device is to have more time before the next kick.
+    #[cold]
+    fn is_too_soon(&mut self, progress: u32) -> bool {
+        self.paused += 1;
+        if self.paused <= self.pause {
+            return true;
+        }
+        self.paused = 0;
+        if progress < GRAIN {
+            self.pause = (self.pause * 2).clamp(1, LONGEST_PAUSE);
+        } else if progress >= 2 * GRAIN {
+            self.pause /= 2;
+        }
+        false
+    }
+
+    /// The wait that comes now looks at the TX ring, where the flag calls for it (`xsk_poll`).
+    pub(super) fn told_by_wait(&mut self, backlog: Backlog) {
+        self.told = backlog.reach.max(self.told);
+    }
+
+    /// A sleep that comes now does not look at the TX ring: a full device was given enough time.
+    pub(super) fn before_sleep(&mut self) {
+        self.paused = self.pause;
+    }
+
+    /// A sleep is over in which nothing came.
+    pub(super) fn time_passed(&mut self) {
+        self.paused = self.pause;
+        self.overdue.time_passed();
+    }
+}
+
+/// When to wake the kernel for the fill ring.
+#[derive(Debug)]
+pub(super) struct Wakes {
+    /// Frames that had been lent when the kernel was last told, or did not ask.
+    told: u64,
+    /// Whether the last word was a call, which may have been lost.
+    is_called: bool,
+    overdue: Overdue,
+}
+
+impl Wakes {
+    /// So many frames were on the fill ring when the driver was given it.
+    pub(super) fn new(filled: u32) -> Self {
+        Self {
+            told: filled.into(),
+            is_called: false,
+            overdue: Overdue::NEW,
+        }
+    }
+
+    /// Whether to wake the kernel now that `lent` frames were lent so far. Whether the flag is set,
+    /// and how many frames the driver has left, are asked only if they matter.
+    #[inline]
+    pub(super) fn is_due(
+        &mut self,
+        lent: u64,
+        is_wanted: impl FnOnce() -> bool,
+        left: impl FnOnce() -> u32,
+    ) -> bool {
+        let is_new = lent != self.told;
+        if !is_new && !self.is_called {
+            return false;
+        }
+        self.look(lent, is_new, is_wanted, left)
+    }
+
+    fn look(
+        &mut self,
+        lent: u64,
+        is_new: bool,
+        is_wanted: impl FnOnce() -> bool,
+        left: impl FnOnce() -> u32,
+    ) -> bool {
+        if !is_new && !self.overdue.is_over() {
+            return false;
+        }
+        let is_wanted = is_wanted();
+        if is_wanted && is_new && left() >= FEW && !self.overdue.is_over() {
+            return false;
+        }
+        if is_new || !is_wanted {
+            self.overdue = Overdue::NEW;
+        }
+        (self.told, self.is_called) = (lent, is_wanted);
+        is_wanted
+    }
+
+    /// The wait that comes now looks at the fill ring, where the flag calls for it (`xsk_poll`).
+    pub(super) fn told_by_wait(&mut self, lent: u64) {
+        self.told = lent;
+    }
+
+    /// A sleep is over in which nothing came.
+    pub(super) fn time_passed(&mut self) {
+        self.overdue.time_passed();
+    }
+}
