@@ -1,14 +1,16 @@
-//! What the tests stand on: two hosts joined by a veth pair, a UMEM, and datagrams between them.
+//! What the tests stand on: two hosts joined by a veth pair or two cards, a UMEM, and datagrams
+//! between them.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use xskit_bpf::{AttachMode, Attachment, XdpProgram};
 use xskit_core::backend::{Backend, Interest};
+use xskit_core::socket::ZeroCopy;
 use xskit_core::umem::{Frame, FrameSize, FrameStore, Umem};
 use xskit_core::wire::{Link, UdpHeaders};
-use xskit_core::{Errno, Socket};
-use xskit_net::{HostPair, HostPairConfig, privilege};
+use xskit_core::{Errno, Socket, SocketConfig};
+use xskit_net::{HostPair, HostPairConfig, Link as Interface, cards, privilege};
 use xskit_rustix::MmapMemory;
 
 use crate::RealBackend;
@@ -31,7 +33,34 @@ pub fn pair(test: &str, queues: u32) -> Option<HostPair> {
         ..HostPairConfig::default()
     };
     privilege::require_net_admin(test)
-        .then(|| HostPair::new(config).expect("two hosts joined by veth"))
+        .then(|| HostPair::new(config).expect("two hosts joined by a wire"))
+}
+
+/// A socket's configuration in the mode that is under test: zero-copy, or an error, on cards; copy
+/// mode on veth, which has no other.
+#[must_use]
+pub fn config(ifindex: u32) -> SocketConfig {
+    let zero_copy = if cards::are_named() {
+        ZeroCopy::Force
+    } else {
+        ZeroCopy::Auto
+    };
+    SocketConfig {
+        zero_copy,
+        ..SocketConfig::new(ifindex, 0)
+    }
+}
+
+/// Opens a socket, and checks that it is in the mode that is under test.
+pub fn open<'u, 's: 'u, B: Backend>(
+    backend: &'u B,
+    umem: &'u MmapUmem<'s>,
+    config: &SocketConfig,
+) -> Socket<'u, B> {
+    let socket = Socket::open(backend, umem, config).expect("a socket");
+    let forced = config.zero_copy == ZeroCopy::Force;
+    assert_eq!(socket.obtained().zero_copy, forced);
+    socket
 }
 
 /// A UMEM over `store`.
@@ -129,5 +158,31 @@ pub fn take_port<B: RealBackend>(
         .expect("registered");
     program.take(PORT, None).expect("taken");
     let attachment = program.attach(ifindex, mode).expect("attached");
+    wait_for_carrier(ifindex);
     (program, attachment)
+}
+
+/// A program that passes everything, on the interface of a socket that only sends: without one, igb
+/// answers a zero-copy kick with EINVAL.
+pub fn pass_all(ifindex: u32) -> Option<(XdpProgram, Attachment)> {
+    cards::are_named().then(|| {
+        let program = XdpProgram::load(1).expect("the program");
+        let attachment = program.attach(ifindex, AttachMode::Native);
+        let attachment = attachment.expect("attached");
+        wait_for_carrier(ifindex);
+        (program, attachment)
+    })
+}
+
+/// Some cards' links are down for seconds after a program was attached.
+fn wait_for_carrier(ifindex: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let interface = Interface::by_index(ifindex).expect("the interface");
+        match interface.require_up() {
+            Ok(()) => return,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

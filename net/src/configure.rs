@@ -1,4 +1,5 @@
-//! The few requests that change something: make a veth pair, bring a link up, give it an address.
+//! The few requests that change something: make a veth pair, move a link, bring it up, give it an
+//! address.
 //!
 //! References: rtnetlink(7) RTM_NEWLINK, RTM_SETLINK, RTM_NEWADDR; veth(4).
 
@@ -20,8 +21,8 @@ use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::netlink::Netlink;
 
-/// One end of a veth pair that is to be made.
-pub(crate) struct VethEnd<'a> {
+/// What one end of a wire is to be like.
+pub(crate) struct LinkEnd<'a> {
     pub(crate) name: &'a str,
     pub(crate) mtu_bytes: u32,
     pub(crate) queues: u32,
@@ -31,8 +32,8 @@ pub(crate) struct VethEnd<'a> {
 /// `peer_namespace`, so neither is ever seen anywhere else.
 pub(crate) fn create_veth(
     netlink: &mut Netlink,
-    here: &VethEnd<'_>,
-    there: &VethEnd<'_>,
+    here: &LinkEnd<'_>,
+    there: &LinkEnd<'_>,
     peer_namespace: BorrowedFd<'_>,
 ) -> Result<()> {
     let mut peer = end_message(there);
@@ -58,7 +59,7 @@ pub(crate) fn create_veth(
     })
 }
 
-fn end_message(end: &VethEnd<'_>) -> LinkMessage {
+fn end_message(end: &LinkEnd<'_>) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes = vec![
         LinkAttribute::IfName(end.name.to_owned()),
@@ -68,6 +69,25 @@ fn end_message(end: &VethEnd<'_>) -> LinkMessage {
         LinkAttribute::NumRxQueues(end.queues),
     ];
     message
+}
+
+/// Moves `link` into the namespace `into`, where it is named and sized as `end` says. It arrives
+/// down, and without an address.
+pub(crate) fn move_link(
+    netlink: &mut Netlink,
+    link: &Link,
+    end: &LinkEnd<'_>,
+    into: BorrowedFd<'_>,
+) -> Result<()> {
+    let mut message = LinkMessage::default();
+    message.header.index = link.index;
+    message.attributes = vec![
+        LinkAttribute::NetNsFd(into.as_raw_fd()),
+        LinkAttribute::IfName(end.name.to_owned()),
+        LinkAttribute::Mtu(end.mtu_bytes),
+    ];
+    let request = format!("RTM_SETLINK {} (to another namespace)", link.name);
+    netlink.change(&request, RouteNetlinkMessage::SetLink(message), 0)
 }
 
 /// Brings the link `name` up.

@@ -218,8 +218,29 @@ pub enum Error {
         errno: Errno,
     },
 
-    /// A veth pair was made, but did not become operational.
-    #[error("interface {interface} of a new veth pair did not become operational within {} s", timeout.as_secs_f64())]
+    /// `XSKIT_CARDS` does not name two cards.
+    #[error(
+        "XSKIT_CARDS is {value:?}; it takes the Ethernet addresses of two interfaces, such as 02:00:00:00:00:01,02:00:00:00:00:02"
+    )]
+    CardsMalformed {
+        /// What it is.
+        value: String,
+    },
+
+    /// A card that `XSKIT_CARDS` names is not in this network namespace.
+    #[error(
+        "no interface here has the Ethernet address {mac} that XSKIT_CARDS names, after {} s; see ip link: it may be in another network namespace",
+        timeout.as_secs_f64()
+    )]
+    NoCard {
+        /// The address that was looked for.
+        mac: String,
+        /// How long was waited.
+        timeout: Duration,
+    },
+
+    /// The two ends of a new pair of hosts did not become operational.
+    #[error("interface {interface} of a new pair of hosts did not become operational within {} s", timeout.as_secs_f64())]
     PairNotUp {
         /// The interface's name.
         interface: String,

@@ -1,5 +1,5 @@
-//! One question by ioctl: how many queues of a device are active (`SIOCETHTOOL`,
-//! `ETHTOOL_GCHANNELS`, Linux 3.0).
+//! How many queues of a device are active, by ioctl (`SIOCETHTOOL`, `ETHTOOL_GCHANNELS` and
+//! `ETHTOOL_SCHANNELS`, Linux 3.0).
 //!
 //! The ioctl rather than ethtool's generic netlink: it needs no privilege, no second protocol
 //! family, and every driver that answers the one answers the other. References: linux/ethtool.h,
@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 const SIOCETHTOOL: rustix::ioctl::Opcode = 0x8946;
 /// linux/ethtool.h
 const ETHTOOL_GCHANNELS: u32 = 0x3c;
+/// linux/ethtool.h
+const ETHTOOL_SCHANNELS: u32 = 0x3d;
 
 /// `struct ethtool_channels` of linux/ethtool.h. A combined channel is a receive and a send queue.
 #[repr(C)]
@@ -35,36 +37,59 @@ const_assert_eq!(size_of::<Channels>(), 36);
 
 /// The channels of the interface `name`; `None` where its driver cannot say (EOPNOTSUPP).
 pub(crate) fn channels(name: &str) -> Result<Option<Channels>> {
-    let failed = |errno| Error::Call {
-        call: "ioctl(SIOCETHTOOL, ETHTOOL_GCHANNELS)",
-        purpose: format!("count the active queues of {name}"),
-        errno,
-    };
-    let socket =
-        rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None).map_err(failed)?;
     let mut channels = Channels {
         command: ETHTOOL_GCHANNELS,
         ..Channels::default()
     };
+    match request(name, &mut channels) {
+        Ok(()) => Ok(Some(channels)),
+        Err(Errno::OPNOTSUPP) => Ok(None),
+        Err(errno) => Err(Error::Call {
+            call: "ioctl(SIOCETHTOOL, ETHTOOL_GCHANNELS)",
+            purpose: format!("count the active queues of {name}"),
+            errno,
+        }),
+    }
+}
+
+/// Activates so many combined channels of `name`, unless as many are active. Some drivers reset the
+/// device, and the link is down for seconds. Needs CAP_NET_ADMIN.
+pub(crate) fn set_combined(name: &str, combined: u32) -> Result<()> {
+    let Some(active) = channels(name)? else {
+        return Ok(());
+    };
+    if active.combined == combined {
+        return Ok(());
+    }
+    let mut wanted = Channels {
+        command: ETHTOOL_SCHANNELS,
+        combined,
+        ..active
+    };
+    let purpose = format!("activate {combined} combined queues of {name}");
+    request(name, &mut wanted).map_err(|errno| {
+        let call = "ioctl(SIOCETHTOOL, ETHTOOL_SCHANNELS)";
+        Error::call(call, "CAP_NET_ADMIN", &purpose, errno)
+    })
+}
+
+/// Hands `channels` to the driver of `name`, which reads or writes it as its command says.
+fn request(name: &str, channels: &mut Channels) -> std::result::Result<(), Errno> {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     let mut request = libc::ifreq {
-        ifr_name: interface_name(name).ok_or_else(|| failed(Errno::NODEV))?,
+        ifr_name: interface_name(name).ok_or(Errno::NODEV)?,
         ifr_ifru: libc::__c_anonymous_ifr_ifru {
-            ifru_data: (&raw mut channels).cast(),
+            ifru_data: (&raw mut *channels).cast(),
         },
     };
     // SAFETY: SIOCETHTOOL reads and writes one `struct ifreq`, which `request` is (bounds,
-    // alignment), and the Updater borrows it mutably for the whole call. ETHTOOL_GCHANNELS then
-    // reads the command word behind `ifru_data` and writes one `struct ethtool_channels` there:
-    // `channels` is that struct, asserted above to be of its size, aligned as Rust lays it out; it
-    // outlives the call, and nothing else refers to it until the call is over.
-    let asked = unsafe {
+    // alignment), and the Updater borrows it mutably for the whole call. Both commands that
+    // `channels` can hold then read one `struct ethtool_channels` behind `ifru_data`, and
+    // ETHTOOL_GCHANNELS writes one there: `channels` is that struct, asserted above to be of its
+    // size, aligned as Rust lays it out; it is borrowed mutably for longer than the call.
+    unsafe {
         let updater = rustix::ioctl::Updater::<SIOCETHTOOL, libc::ifreq>::new(&mut request);
         rustix::ioctl::ioctl(&socket, updater)
-    };
-    match asked {
-        Ok(()) => Ok(Some(channels)),
-        Err(Errno::OPNOTSUPP) => Ok(None),
-        Err(errno) => Err(failed(errno)),
     }
 }
 

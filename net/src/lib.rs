@@ -12,6 +12,7 @@
 //! | [`route`] | through which interface, gateway and source address does a packet to X leave |
 //! | [`neighbour`] | which MAC address has the next hop (the kernel does the ARP or neighbour discovery) |
 //! | [`namespace`] | a network namespace without a name, and how threads and child processes get into it |
+//! | [`cards`] | which two cards, if any, stand in for a veth pair |
 //! | [`pair`] | two hosts joined by a wire, for the demo, tests and benches |
 //! | [`privilege`] | which capabilities are missing, and how a test says so |
 //!
@@ -19,6 +20,7 @@
 //! call needs a daemon, a command or a file outside `/proc`.
 
 pub mod address;
+pub mod cards;
 mod configure;
 mod error;
 mod ethtool;

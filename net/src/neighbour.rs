@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_interface_that_is_down_or_without_carrier_is_not_asked() {
-        use crate::configure::{VethEnd, create_veth, set_up};
+        use crate::configure::{LinkEnd, create_veth, set_up};
         use std::os::fd::AsFd;
 
         if !crate::privilege::require_net_admin(
@@ -205,7 +205,7 @@ mod tests {
             return;
         }
         let namespace = crate::Namespace::new().unwrap();
-        let end = |name| VethEnd {
+        let end = |name| LinkEnd {
             name,
             mtu_bytes: 1500,
             queues: 1,

@@ -9,21 +9,25 @@
 //!    10.77.0.1/24                        10.77.0.2/24
 //!    fd77::1/64, fe80::1/64              fd77::2/64, fe80::2/64
 //! ```
+//!
+//! Where the environment names two cards, they take the place of the veth pair; see [`cards`](crate::cards).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::configure::{self, VethEnd};
+use crate::cards::Cards;
+use crate::configure::{self, LinkEnd};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::namespace::Namespace;
 use crate::netlink::Netlink;
 use crate::route::route_to;
 
-/// How long a new pair may take to become operational; it usually takes less than a millisecond.
-const UP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a new pair may take to become operational: veth usually takes less than a millisecond,
+/// a card that negotiates its speed seconds.
+const UP_TIMEOUT: Duration = Duration::from_secs(30);
 const LINK_LOCAL_PREFIX_LEN: u8 = 64;
 
 /// What a pair of hosts is to be like. The default is the picture above, with one queue and an MTU
@@ -70,7 +74,7 @@ impl Default for HostPairConfig {
     }
 }
 
-/// Two hosts, each in a namespace, joined by a veth pair. Dropping one cuts the wire.
+/// Two hosts, each in a namespace, joined by a wire. Dropping one cuts it.
 #[derive(Debug)]
 pub struct HostPair {
     /// One host.
@@ -101,14 +105,20 @@ impl HostPair {
     /// # Errors
     /// [`Error::MissingCapability`] (CAP_SYS_ADMIN, CAP_NET_ADMIN), [`Error::NoVeth`],
     /// [`Error::Ipv6Disabled`], [`Error::Refused`] where a name, count, MTU or address is none that
-    /// the kernel takes, [`Error::PairNotUp`].
+    /// the kernel takes, [`Error::PairNotUp`]. With cards also [`Error::CardsMalformed`] and
+    /// [`Error::NoCard`].
     pub fn new(config: HostPairConfig) -> Result<Self> {
         let (first, second) = (Namespace::new()?, Namespace::new()?);
         let here = config.end(&config.first);
         let there = config.end(&config.second);
-        first.run(|| {
-            configure::create_veth(&mut Netlink::open()?, &here, &there, second.as_fd())
-        })??;
+        match Cards::from_environment()? {
+            Some(cards) => {
+                cards.move_to([(&first, &here), (&second, &there)])?;
+            }
+            None => first.run(|| {
+                configure::create_veth(&mut Netlink::open()?, &here, &there, second.as_fd())
+            })??,
+        }
         // Carrier comes when both ends are up, so both are brought up before either is waited for.
         first.run(|| bring_up(&config.first))??;
         second.run(|| bring_up(&config.second))??;
@@ -120,8 +130,8 @@ impl HostPair {
 }
 
 impl HostPairConfig {
-    fn end<'a>(&self, host: &'a HostConfig) -> VethEnd<'a> {
-        VethEnd {
+    fn end<'a>(&self, host: &'a HostConfig) -> LinkEnd<'a> {
+        LinkEnd {
             name: &host.interface,
             mtu_bytes: self.mtu_bytes,
             queues: self.queues,

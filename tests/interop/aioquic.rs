@@ -20,9 +20,9 @@ fn python(test: &str) -> Option<PathBuf> {
     }
     // Cargo's directory for tests is `tmp` in its target directory.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-    let made = target.join("aioquic/bin/python");
-    if made.exists() {
-        return Some(made);
+    let made = target.join("aioquic");
+    if made.join("installed").exists() {
+        return Some(made.join("bin/python"));
     }
     // If even the error stream is closed there is nobody left to tell.
     let _ = writeln!(

@@ -51,17 +51,22 @@ fn sudo_without_password() -> bool {
     sudo.status().is_ok_and(|status| status.success())
 }
 
-/// Fetches the package lists and installs `packages` by apt-get.
-pub(crate) fn by_apt(authority: Authority, packages: &[&str]) -> Result<(), String> {
+/// Fetches the package lists and installs `packages` by apt-get, which gets `options` besides.
+pub(crate) fn by_apt(
+    authority: Authority,
+    options: &[&str],
+    packages: &[&str],
+) -> Result<(), String> {
     for attempt in 1..=TRIES {
         if attempt > 1 {
             eprintln!("apt-get failed; try {attempt} of {TRIES} follows");
             thread::sleep(PAUSE);
         }
         // A broken third-party source fails the update though the packages needed here can be had: so try them anyway.
-        apt(authority, &["update"], &[])?;
+        apt(authority, options, &["update"], &[])?;
         if apt(
             authority,
+            options,
             &["install", "--yes", "--no-install-recommends"],
             packages,
         )? {
@@ -74,7 +79,12 @@ pub(crate) fn by_apt(authority: Authority, packages: &[&str]) -> Result<(), Stri
     ))
 }
 
-fn apt(authority: Authority, verb: &[&str], packages: &[&str]) -> Result<bool, String> {
+fn apt(
+    authority: Authority,
+    options: &[&str],
+    verb: &[&str],
+    packages: &[&str],
+) -> Result<bool, String> {
     let mut command = authority.command("env");
     command
         .args([
@@ -91,6 +101,7 @@ fn apt(authority: Authority, verb: &[&str], packages: &[&str]) -> Result<bool, S
             "-o",
             "Dpkg::Use-Pty=0",
         ])
+        .args(options)
         .args(verb)
         .args(packages)
         .stdout(io::stderr());

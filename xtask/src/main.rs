@@ -12,13 +12,13 @@ mod freestanding;
 mod fuzz;
 mod install;
 mod instructions;
-mod interop;
 mod loom;
 mod machine;
 mod mutant;
 mod orderings;
 mod panics;
 mod probe;
+mod python;
 mod requirement;
 mod sanitizers;
 mod setup;
@@ -28,6 +28,7 @@ mod tally;
 mod test;
 mod tool;
 mod trusting;
+mod vm;
 
 use std::env;
 use std::process::ExitCode;
@@ -42,6 +43,10 @@ Commands:
   setup --interop  Install aioquic into the target folder, for the interoperability tests
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
   test             Formatting, lints, features, documentation, tests, loom, fuzzing for seconds, licences
+  vm [--json] [igb|virtio_net] [TEST…]
+                   Run the tests on two emulated cards, in zero-copy mode: both drivers and all tests, or those named
+  vm --shell [igb|virtio_net]
+                   A shell in the emulated machine, with the xskit command in its PATH
   orderings        Weaken each memory ordering of the rings in turn: does a loom test notice?
   fuzz [--seconds N] [TARGET…]
                    Fuzz each target for N seconds (60), under AddressSanitizer
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         Some("orderings") => orderings::command(&rest),
         Some("fuzz") => fuzz::command(&rest),
         Some("bench") => bench::command(&rest),
+        Some("vm") => vm::command(&rest),
         Some("instructions") => instructions::command(&rest),
         Some(other) => Err(format!(
             "no command {other:?}; `cargo xtask help` lists them"

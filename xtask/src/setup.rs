@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use crate::distribution::Family;
 use crate::install::{self, Authority};
-use crate::interop;
 use crate::machine;
+use crate::python::AIOQUIC;
 use crate::requirement::{ALL, Requirement};
 
 /// `setup [--check | --interop]`. With `--check` the exit code tells whether something is missing.
@@ -22,7 +22,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         } else {
             ExitCode::FAILURE
         }),
-        [flag] if flag == "--interop" => interop::ensure().map(|()| ExitCode::SUCCESS),
+        [flag] if flag == "--interop" => AIOQUIC.ensure().map(|()| ExitCode::SUCCESS),
         _ => Err("setup takes no argument but --check or --interop".to_owned()),
     }
 }
@@ -57,7 +57,7 @@ fn install_missing(to_do: &str, wanted: &[&'static Requirement]) -> Result<(), S
                     .to_owned(),
             ),
         };
-    install::by_apt(authority, &packages(&missing, Family::Debian))?;
+    install::by_apt(authority, &[], &packages(&missing, Family::Debian))?;
     match self::missing(wanted).as_slice() {
         [] => Ok(()),
         left => Err(format!(

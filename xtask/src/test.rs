@@ -9,10 +9,10 @@ use crate::deny::{self, CARGO_DENY};
 use crate::features;
 use crate::freestanding;
 use crate::fuzz;
-use crate::interop;
 use crate::loom;
 use crate::machine;
 use crate::probe;
+use crate::python::AIOQUIC;
 use crate::sanitizers;
 use crate::setup;
 use crate::step::Step;
@@ -31,7 +31,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     for note in machine::notes() {
         println!("note: {note}");
     }
-    if let Err(problem) = interop::ensure() {
+    if let Err(problem) = AIOQUIC.ensure() {
         println!("note: no tests with aioquic: {problem}");
     }
     let mut steps = vec![

@@ -1,0 +1,262 @@
+//! One emulated machine with two cards on one hub, and the script that it runs. virtme-ng boots it with this machine's
+//! own files, which it can read and not change.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::packages::{self, Bed};
+use crate::cargo;
+
+/// The Ethernet addresses of the two cards.
+const CARDS: [&str; 2] = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
+
+/// The part of the guest's script that is the same for everything.
+const GUEST: &str = include_str!("guest.sh");
+
+/// Where the guest finds the folder for its results: the mounts of folders that hold one another have no order.
+const GUEST_RESULTS: &str = "/tmp/results";
+
+/// How long a machine that was told to end may take.
+const END_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A driver of emulated cards that has zero-copy mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Driver {
+    Igb,
+    VirtioNet,
+}
+
+impl Driver {
+    pub(crate) const ALL: [Self; 2] = [Self::Igb, Self::VirtioNet];
+
+    /// The name of its kernel module.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Igb => "igb",
+            Self::VirtioNet => "virtio_net",
+        }
+    }
+
+    /// What QEMU calls the card, with what its zero-copy mode needs.
+    fn device(self) -> &'static str {
+        match self {
+            Self::Igb => "igb",
+            Self::VirtioNet => "virtio-net-pci,iommu_platform=on,disable-legacy=on",
+        }
+    }
+}
+
+/// A machine to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) bed: Bed,
+    pub(crate) driver: Driver,
+    pub(crate) cpus: u32,
+    /// More of QEMU's options, such as `-icount`.
+    pub(crate) qemu: Vec<String>,
+}
+
+impl Machine {
+    /// Two CPUs and no more options.
+    pub(crate) fn new(bed: &Bed, driver: Driver) -> Self {
+        Self {
+            bed: bed.clone(),
+            driver,
+            cpus: 2,
+            qemu: Vec::new(),
+        }
+    }
+
+    /// Boots it to run `script`, which is shell code and may call `job` of `guest.sh`. What the guest writes into
+    /// `$RESULTS` comes into [`Running::results`]; `programs` are folders that are put into its PATH.
+    pub(crate) fn start(&self, script: &str, programs: &[PathBuf]) -> Result<Running, String> {
+        let results = self.prepare(script, programs)?;
+        let exec = format!("sh {GUEST_RESULTS}/guest.sh");
+        let vng = self.command(&results, &["--verbose", "--exec", &exec]);
+        // It insists on a terminal.
+        let mut command = Command::new("script");
+        command.args(["-q", "-e", "-c", &vng, "/dev/null"]);
+        let console = File::create(results.join("console.log"));
+        let console = console.map_err(|error| format!("creating console.log failed: {error}"))?;
+        let errors = console.try_clone();
+        command
+            .stdin(Stdio::null())
+            .stdout(console)
+            .stderr(errors.map_err(|error| format!("console.log: {error}"))?);
+        let child = self.spawn(&mut command)?;
+        Ok(Running { child, results })
+    }
+
+    /// Boots it for a person, who gets a shell on this terminal; returns when they leave it.
+    pub(crate) fn shell(&self, programs: &[PathBuf]) -> Result<(), String> {
+        if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+            return Err("--shell needs a terminal".to_owned());
+        }
+        let results = self.prepare("exec bash -i\n", programs)?;
+        let shell = results.join("shell");
+        executable(
+            &shell,
+            &format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
+        )?;
+        let shell = format!("{GUEST_RESULTS}/shell");
+        let vng = self.command(&results, &["--user", "root", "--shell", &shell]);
+        let mut child = self.spawn(Command::new("sh").args(["-c", &vng]))?;
+        child
+            .wait()
+            .map_err(|error| format!("waiting for the machine failed: {error}"))?;
+        Ok(())
+    }
+
+    /// Empties the folder for the results, and writes the guest's script into it.
+    fn prepare(&self, script: &str, programs: &[PathBuf]) -> Result<PathBuf, String> {
+        let results = packages::folder().join(self.driver.name());
+        let scratch = cargo::target().join("tmp");
+        let _ = fs::remove_dir_all(&results);
+        for folder in [&results, &scratch] {
+            fs::create_dir_all(folder)
+                .map_err(|error| format!("creating {} failed: {error}", folder.display()))?;
+        }
+        let programs: Vec<_> = programs.iter().map(|path| text(path)).collect();
+        let variables = [
+            ("RESULTS", GUEST_RESULTS.to_owned()),
+            ("WORKSPACE", text(&cargo::workspace())),
+            ("SCRATCH", text(&scratch)),
+            ("MODULES", text(&self.bed.root.join("lib/modules"))),
+            ("DRIVER", self.driver.name().to_owned()),
+            ("CARDS", CARDS.join(" ")),
+            ("PROGRAMS", programs.join(":")),
+        ];
+        let variables = variables.map(|(name, value)| format!("{name}={}\n", quoted(value)));
+        let path = results.join("guest.sh");
+        fs::write(&path, [&variables.concat(), GUEST, script].concat())
+            .map_err(|error| format!("writing {} failed: {error}", path.display()))?;
+        Ok(results)
+    }
+
+    /// virtme-ng's command line, for a shell.
+    fn command(&self, results: &Path, more: &[&str]) -> String {
+        let mut words: Vec<OsString> = vec![self.bed.programs.join("vng").into()];
+        words.extend(["--run".into(), self.bed.kernel.clone().into()]);
+        words.extend(
+            [
+                "--disable-kvm",
+                "--disable-microvm",
+                "--force-9p",
+                "--memory",
+                "2G",
+                "--cpus",
+                &self.cpus.to_string(),
+            ]
+            .map(OsString::from),
+        );
+        words.push(format!("--qemu-opts={}", self.qemu_options(results)).into());
+        // The guest mounts empty folders over /tmp and others: these are there wherever they are.
+        for folder in [cargo::workspace(), cargo::target()] {
+            words.push(format!("--rodir={}", folder.display()).into());
+        }
+        words.push(format!("--rwdir={GUEST_RESULTS}={}", results.display()).into());
+        words.extend(more.iter().map(OsString::from));
+        words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Each card on a root port of its own, both on one hub.
+    fn qemu_options(&self, results: &Path) -> String {
+        let mut options = format!("-pidfile {}", quoted(results.join("qemu.pid")));
+        for (number, mac) in CARDS.iter().enumerate() {
+            let (slot, device) = (10 + number, self.driver.device());
+            options.push_str(&format!(
+                " -device pcie-root-port,id=port{number},chassis={slot},slot={slot} \
+                 -netdev hubport,hubid=0,id=wire{number} \
+                 -device {device},netdev=wire{number},mac={mac},bus=port{number}"
+            ));
+        }
+        for option in &self.qemu {
+            options.push(' ');
+            options.push_str(option);
+        }
+        options
+    }
+
+    /// virtme-ng looks for its other programs on the PATH.
+    fn spawn(&self, command: &mut Command) -> Result<Child, String> {
+        let mut path = self.bed.programs.clone().into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        path.push(":/usr/sbin:/sbin");
+        let name = command.get_program().to_string_lossy().into_owned();
+        command
+            .env("PATH", path)
+            .spawn()
+            .map_err(|error| format!("{name} can't be run: {error}"))
+    }
+}
+
+/// A machine that was started. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    /// Where the guest's files come to.
+    pub(crate) results: PathBuf,
+}
+
+impl Running {
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for the machine to power itself off, and ends it if that takes too long.
+    pub(crate) fn finish(mut self) {
+        let deadline = Instant::now() + END_PATIENCE;
+        while !self.has_ended() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Running {
+    /// QEMU is in a session of its own, which ending its parent would not end.
+    fn drop(&mut self) {
+        if self.has_ended() {
+            return;
+        }
+        if let Ok(pid) = fs::read_to_string(self.results.join("qemu.pid")) {
+            let kill = format!("kill -KILL {}", pid.trim());
+            let _ = Command::new("sh").args(["-c", &kill]).status();
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One word for a shell.
+pub(super) fn quoted(word: impl Into<OsString>) -> String {
+    let word = word.into().to_string_lossy().replace('\'', "'\\''");
+    format!("'{word}'")
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn executable(path: &Path, text: &str) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, text)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
+        .map_err(|error| format!("writing {} failed: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_quoted_word_is_one_word_to_a_shell() {
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

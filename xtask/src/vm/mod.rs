@@ -1,0 +1,230 @@
+//! `cargo xtask vm`: the tests on real drivers, in zero-copy mode. A machine that QEMU emulates has two cards on one hub,
+//! each of which becomes a host's interface in the place of a veth pair (`XSKIT_CARDS`, see `xskit_net::cards`).
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`sources`] | where this machine gets Debian packages from |
+//! | [`packages`] | QEMU, a kernel, virtme-ng: had once, kept in `target/vm` |
+//! | [`machine`] | the machine, and `guest.sh`, which it runs |
+//! | [`plan`] | what to run on the cards |
+//! | [`outcome`] | what came of it |
+
+mod machine;
+mod outcome;
+mod packages;
+mod plan;
+mod sources;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use machine::{Driver, Machine, Running};
+use outcome::{Outcome, Verdict};
+use packages::Bed;
+use plan::{Job, Plan};
+
+/// From the start to the first job. It usually takes less than half a minute.
+const BOOT_LIMIT: Duration = Duration::from_secs(240);
+
+/// What a job may take besides its limit: the guest's clock may be slower than this machine's.
+const GRACE: Duration = Duration::from_secs(30);
+
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What is asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Request {
+    drivers: Vec<Driver>,
+    tests: Vec<String>,
+    json: bool,
+    shell: bool,
+    short: bool,
+}
+
+impl Request {
+    fn of(args: &[String]) -> Result<Self, String> {
+        let mut request = Self::default();
+        for arg in args {
+            let driver = Driver::ALL.into_iter().find(|driver| driver.name() == arg);
+            match (arg.as_str(), driver) {
+                (_, Some(driver)) => request.drivers.push(driver),
+                ("--json", _) => request.json = true,
+                ("--shell", _) => request.shell = true,
+                ("--short", _) => request.short = true,
+                (flag, _) if flag.starts_with('-') => {
+                    return Err(format!("vm takes --json, --short or --shell, not {flag}"));
+                }
+                (test, _) => request.tests.push(test.to_owned()),
+            }
+        }
+        if request.drivers.is_empty() {
+            request.drivers = Driver::ALL.to_vec();
+        }
+        Ok(request)
+    }
+}
+
+/// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, or the object, to stdout.
+pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
+    let request = Request::of(args)?;
+    let bed = Bed::ensure().map_err(|what| format!("the emulated machine needs {what}"))?;
+    let mut plan = Plan::build()?;
+    plan.select(&request.tests)?;
+    if request.short {
+        plan.shorten();
+    }
+    if request.shell {
+        let driver = request.drivers.first().copied().unwrap_or(Driver::Igb);
+        Machine::new(&bed, driver).shell(&[plan.programs])?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut outcomes = Vec::new();
+    for driver in request.drivers {
+        outcomes.extend(run(&Machine::new(&bed, driver), &plan)?);
+    }
+    if request.json {
+        println!("{}", outcome::json(&outcomes));
+    } else {
+        println!();
+        for outcome in &outcomes {
+            println!("{}", outcome.line());
+        }
+        println!("{}", outcome::tally(&outcomes));
+    }
+    Ok(if outcomes.iter().any(Outcome::is_bad) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Runs all jobs of the plan in one machine.
+fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>, String> {
+    let driver = machine.driver;
+    let outcome = |job: &Job, verdict, took| Outcome {
+        driver,
+        name: job.name.clone(),
+        verdict,
+        took,
+    };
+    let (meant, left_out): (Vec<_>, Vec<_>) =
+        plan.jobs.iter().partition(|job| job.left_out.is_none());
+    let mut outcomes: Vec<_> = left_out
+        .into_iter()
+        .filter_map(|job| {
+            Some(outcome(
+                job,
+                Verdict::LeftOut(job.left_out?),
+                Duration::ZERO,
+            ))
+        })
+        .collect();
+    if meant.is_empty() {
+        return Ok(outcomes);
+    }
+    let script: String = (0..)
+        .zip(&meant)
+        .map(|(number, job): (usize, _)| format!("job {number} {} {}\n", job.limit_s, job.command))
+        .collect();
+    eprintln!("==> {}: {} tests", driver.name(), meant.len());
+    let mut running = machine.start(&script, &[plan.programs.clone()])?;
+    let mut trouble = wait_for(&mut running, "ready", BOOT_LIMIT).err();
+    for (number, job) in meant.into_iter().enumerate() {
+        let limit = Duration::from_secs(job.limit_s.into()) + GRACE;
+        let end = format!("{number}.end");
+        let waited = match &trouble {
+            Some(trouble) => Err(trouble.clone()),
+            None => wait_for(&mut running, &end, limit),
+        };
+        let outcome = match waited {
+            Ok(end) => {
+                let output = read(&running.results.join(format!("{number}.out")));
+                let (code, took) = parse_end(&end);
+                let verdict = Verdict::of(code, &output, job.says, job.limit_s);
+                if matches!(verdict, Verdict::Failed(_)) {
+                    eprintln!("{output}");
+                }
+                outcome(job, verdict, took)
+            }
+            Err(why) => {
+                trouble.get_or_insert_with(|| why.clone());
+                outcome(job, Verdict::NotRun(why), Duration::ZERO)
+            }
+        };
+        eprintln!("{}", outcome.line());
+        outcomes.push(outcome);
+    }
+    running.finish();
+    Ok(outcomes)
+}
+
+/// Waits for a file of the guest's, and reads it.
+fn wait_for(running: &mut Running, file: &str, limit: Duration) -> Result<String, String> {
+    let deadline = Instant::now() + limit;
+    let path = running.results.join(file);
+    loop {
+        // Asked before the file is looked for: what was written before the end is not missed.
+        let has_ended = running.has_ended();
+        if path.exists() {
+            return Ok(read(&path));
+        }
+        let gave_up = read(&running.results.join("gave-up"));
+        let log = running.results.join("console.log");
+        if !gave_up.is_empty() {
+            return Err(gave_up.trim().to_owned());
+        }
+        if has_ended {
+            return Err(format!("the machine ended early; see {}", log.display()));
+        }
+        if Instant::now() > deadline {
+            let seconds = limit.as_secs();
+            return Err(format!(
+                "the machine hangs: nothing in {seconds} s; see {}",
+                log.display()
+            ));
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// An exit code and milliseconds.
+fn parse_end(text: &str) -> (i32, Duration) {
+    let mut words = text.split_whitespace();
+    let code = words.next().and_then(|word| word.parse().ok());
+    let took_ms = words.next().and_then(|word| word.parse().ok());
+    (
+        code.unwrap_or(-1),
+        Duration::from_millis(took_ms.unwrap_or(0)),
+    )
+}
+
+fn read(path: &Path) -> String {
+    fs::read(path).map_or_else(
+        |_| String::new(),
+        |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Driver, Request};
+
+    #[test]
+    fn drivers_tests_and_flags_are_told_apart() {
+        let of = |args: &[&str]| {
+            let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+            Request::of(&args)
+        };
+        assert_eq!(of(&[]).unwrap().drivers, Driver::ALL);
+        let request = of(&["virtio_net", "--json", "block::"]).unwrap();
+        assert_eq!(request.drivers, [Driver::VirtioNet]);
+        assert_eq!(
+            (request.json, request.tests),
+            (true, vec!["block::".to_owned()])
+        );
+        assert!(of(&["--fast"]).is_err());
+    }
+}
