@@ -475,3 +475,42 @@ fn a_receiver_with_few_frames_loses_no_wake_up() {
         }
     }
 }
+
+#[test]
+fn a_flag_that_is_set_after_it_was_found_clear_is_found_all_the_same() {
+    for driver in DRIVERS {
+        for waits in [false, true] {
+            let (network, backend) = zero_copy(driver, 16);
+            let (mut store_a, mut store_b) = (FrameStore::new(), FrameStore::new());
+            let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+            let mut from = Socket::open(&backend, &umem_a, &sender(256, 256)).expect("a sender");
+            let config = SocketConfig {
+                fill_frames: Some(8),
+                ..SocketConfig::new(2, 0)
+            };
+            let mut to = Socket::open(&backend, &umem_b, &config).expect("a receiver");
+            send(&mut from, &umem_a, 8);
+            from.flush().expect("a kick");
+            network.pass_time();
+            // The driver has found the fill ring empty; the flag comes late.
+            network.ask_for_frames(false);
+            assert_eq!(to.receive(8).count(), 8);
+            to.recycle();
+            to.flush().expect("nothing to do");
+            network.ask_for_frames(true);
+            assert_eq!(backend.calls().wakes, 0);
+            if waits {
+                let _ = to.wait(Interest::RECEIVE, None).expect("a wait");
+            } else {
+                (0..4096).for_each(|_| to.flush().expect("a wake"));
+                assert_eq!(backend.calls().wakes, 1);
+            }
+            network.pass_time();
+            from.recycle();
+            send(&mut from, &umem_a, 8);
+            from.flush().expect("a kick");
+            network.pass_time();
+            assert_eq!(to.receive(8).count(), 8, "it has frames again");
+        }
+    }
+}

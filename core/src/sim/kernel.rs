@@ -135,6 +135,13 @@ impl Kernel {
         Ok(())
     }
 
+    /// Sets or clears NEED_WAKEUP of all fill rings.
+    pub(super) fn ask_for_frames(&self, is_asking: bool) {
+        for socket in self.sockets.iter().flatten() {
+            socket.want(RingKind::Fill, is_asking);
+        }
+    }
+
     /// The scheduled work of zero-copy drivers on the TX ring: a round each.
     fn run_drivers(&mut self) {
         for id in 0..self.sockets.len() {

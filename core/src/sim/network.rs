@@ -43,6 +43,12 @@ impl SimNetwork {
         self.kernel.borrow_mut().kick_error = errno;
     }
 
+    /// Sets or clears the fill ring's NEED_WAKEUP of every socket: what a driver says when it looks
+    /// at its flag before, or after, the program fills the ring.
+    pub fn ask_for_frames(&self, is_asking: bool) {
+        self.kernel.borrow().ask_for_frames(is_asking);
+    }
+
     /// Runs what a zero-copy driver has scheduled, and delivers everything that is under way on the
     /// wire.
     pub fn pass_time(&self) {

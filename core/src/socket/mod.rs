@@ -231,6 +231,7 @@ impl<'u, B: Backend> Socket<'u, B> {
             }
             Sleep::Silent => {
                 self.kicks.before_sleep();
+                self.wakes.time_passed();
                 self.request()?;
             }
         }

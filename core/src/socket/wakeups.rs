@@ -13,7 +13,7 @@
 //! | --- | --- | --- | --- |
 //! | TX, copy | the call itself | at once, unless the device is full | at once while calls send all that they can; when the device is full, after a pause that grows until a call is worth it |
 //! | TX, zero-copy | the driver, later | at once | after 4,096 looks without progress, and twice as many each time |
-//! | fill, zero-copy | the driver, later | if the driver has few frames left; otherwise the next packet has it look | the same |
+//! | fill, zero-copy | the driver, later | if the driver has few frames left; otherwise the next packet has it look | the same, if it still has few |
 //! | fill, copy | nobody asks | | |
 
 use core::num::NonZeroU32;
@@ -77,8 +77,10 @@ impl Overdue {
 pub(super) struct Kicks {
     /// Descriptors that one kick sends; none in zero-copy mode, where it only starts work.
     budget: Option<NonZeroU32>,
-    /// In zero-copy mode: up to which packet the kernel was told.
+    /// In zero-copy mode: up to which packet the kernel was told, and whether by a call, rather than
+    /// that it would look by itself.
     told: u64,
+    is_called: bool,
     /// Packets that it had taken when it was kicked last.
     taken: u64,
     /// Of those left, how many it could take.
@@ -107,6 +109,7 @@ impl Kicks {
         Self {
             budget,
             told: 0,
+            is_called: false,
             taken: 0,
             hoped: 0,
             asked: 0,
@@ -124,9 +127,13 @@ impl Kicks {
             Some(budget) => self.copying(backlog, budget),
             None => self.starting(backlog),
         };
+        if times == 0 {
+            return 0;
+        }
         // Without the flag the kernel looks by itself, and sees what was published before the flag
         // was read.
-        if times > 0 && is_wanted() { times } else { 0 }
+        self.is_called = is_wanted();
+        if self.is_called { times } else { 0 }
     }
 
     /// In zero-copy mode: one for what is new, or because the last one seems lost.
@@ -189,9 +196,13 @@ impl Kicks {
         self.told = backlog.reach.max(self.told);
     }
 
-    /// A sleep that comes now does not look at the TX ring: a full device was given enough time.
+    /// A sleep comes now that does not look at the TX ring. A full device was given enough time, and
+    /// a driver may have set the flag after it was found clear.
     pub(super) fn before_sleep(&mut self) {
         self.paused = self.pause;
+        if !self.is_called {
+            self.overdue.time_passed();
+        }
     }
 
     /// A sleep is over in which nothing came.
@@ -204,10 +215,11 @@ impl Kicks {
 /// When to wake the kernel for the fill ring.
 #[derive(Debug)]
 pub(super) struct Wakes {
+    /// Frames that were lent when the driver was given the ring. A socket that lends no more only
+    /// sends, or has not received yet.
+    filled: u64,
     /// Frames that had been lent when the kernel was last told, or did not ask.
     told: u64,
-    /// Whether the last word was a call, which may have been lost.
-    is_called: bool,
     overdue: Overdue,
 }
 
@@ -215,8 +227,8 @@ impl Wakes {
     /// So many frames were on the fill ring when the driver was given it.
     pub(super) fn new(filled: u32) -> Self {
         Self {
+            filled: filled.into(),
             told: filled.into(),
-            is_called: false,
             overdue: Overdue::NEW,
         }
     }
@@ -230,32 +242,23 @@ impl Wakes {
         is_wanted: impl FnOnce() -> bool,
         left: impl FnOnce() -> u32,
     ) -> bool {
-        let is_new = lent != self.told;
-        if !is_new && !self.is_called {
+        if lent == self.filled {
             return false;
         }
-        self.look(lent, is_new, is_wanted, left)
-    }
-
-    fn look(
-        &mut self,
-        lent: u64,
-        is_new: bool,
-        is_wanted: impl FnOnce() -> bool,
-        left: impl FnOnce() -> u32,
-    ) -> bool {
-        if !is_new && !self.overdue.is_over() {
+        let is_new = lent != self.told;
+        // Also when there is nothing new: a driver may find the ring empty, and set the flag only
+        // after we have filled the ring and found the flag clear.
+        let is_late = self.overdue.is_over();
+        if !is_new && !is_late {
             return false;
         }
         let is_wanted = is_wanted();
-        if is_wanted && is_new && left() >= FEW && !self.overdue.is_over() {
-            return false;
-        }
-        if is_new || !is_wanted {
+        let is_due = is_wanted && (is_new && is_late || left() < FEW);
+        if is_new && (is_due || !is_wanted) {
+            self.told = lent;
             self.overdue = Overdue::NEW;
         }
-        (self.told, self.is_called) = (lent, is_wanted);
-        is_wanted
+        is_due
     }
 
     /// The wait that comes now looks at the fill ring, where the flag calls for it (`xsk_poll`).
@@ -263,7 +266,8 @@ impl Wakes {
         self.told = lent;
     }
 
-    /// A sleep is over in which nothing came.
+    /// The next look is to be thorough: a sleep comes now that does not look at the fill ring, or
+    /// one is over in which nothing came.
     pub(super) fn time_passed(&mut self) {
         self.overdue.time_passed();
     }
