@@ -26,8 +26,8 @@ impl DriverError {
 impl fmt::Display for DriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let step = match self {
-            Self::Kick(_) => "kick of the AF_XDP socket",
-            Self::Wait(_) => "wait for the AF_XDP socket",
+            Self::Kick(_) => "kick (send) of the AF_XDP socket",
+            Self::Wait(_) => "wait (poll) for the AF_XDP socket",
         };
         write!(f, "{step}: {}", self.errno())?;
         match self.errno().kick_hint() {
@@ -50,6 +50,6 @@ mod tests {
             assert!(text.contains(word), "no {word:?} in {text}");
         }
         let text = DriverError::Wait(Errno(71)).to_string();
-        assert_eq!(text, "wait for the AF_XDP socket: errno 71");
+        assert_eq!(text, "wait (poll) for the AF_XDP socket: errno 71");
     }
 }
