@@ -107,6 +107,7 @@ impl Task for Get<'_> {
         let mode = attached.mode(&socket);
         let mut driver = Driver::new(socket, DriverConfig::default());
         let started = Instant::now();
+        self.client.restart_handshake_timeout(started);
         let outcome = self.transfer(&mut driver, &mut attached);
         let seconds = started.elapsed().as_secs_f64();
         self.say_farewell(&mut driver);

@@ -89,7 +89,7 @@ fn remedy(link: &Link, taken: &Taken) -> String {
         Ok(queues) if queues.combined == 0 => "rx 1 tx 1",
         _ => "combined 1",
     };
-    let mut text = format!("have all come in on one queue with `ethtool -L {name} {one}`");
+    let mut text = format!("have one queue take all with `ethtool -L {name} {one}`");
     if queue != 0 {
         text.push_str(" and --queue 0");
     }
