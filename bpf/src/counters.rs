@@ -14,7 +14,8 @@ pub struct Counters {
     /// Cut off, or with a length that can't be true: passed to the kernel, whose business it is to drop them.
     pub malformed: u64,
     /// Named by a rule, but no socket is registered for the queue they came in on: passed to the kernel.
-    /// If this grows, traffic arrives on queues without a socket; `ethtool -L IF combined N` sets their number.
+    /// If this grows, traffic arrives on queues without a socket: [`XdpProgram::strays`](crate::XdpProgram::strays) says
+    /// which, `ethtool -L IF combined N` sets their number.
     pub no_socket: u64,
 }
 

@@ -43,6 +43,7 @@ mod refusal;
 mod rule;
 mod rules;
 mod skeleton;
+mod strays;
 mod sys;
 
 pub use attach::{AttachMode, Attached, Attachment};
@@ -52,3 +53,4 @@ pub use features::{DeviceFeatures, device_features};
 pub use occupant::{Occupant, OccupantMode};
 pub use program::XdpProgram;
 pub use refusal::NativeRefusal;
+pub use strays::Strays;

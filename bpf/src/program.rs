@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, sockopt};
 
 use crate::rules::Rules;
 use crate::skeleton::XskitSkelBuilder;
-use crate::{AttachMode, Attachment, Counters, Error, messages, privilege};
+use crate::{AttachMode, Attachment, Counters, Error, Strays, messages, privilege};
 
 /// The XDP program in the kernel, with its maps.
 ///
@@ -27,6 +27,7 @@ pub struct XdpProgram {
     sockets: MapHandle,
     rules: Rules,
     counters: MapHandle,
+    strays: MapHandle,
 }
 
 impl XdpProgram {
@@ -60,6 +61,7 @@ impl XdpProgram {
                 MapHandle::try_from(&skeleton.maps.xskit_addresses)?,
             ),
             counters: MapHandle::try_from(&skeleton.maps.xskit_counters)?,
+            strays: MapHandle::try_from(&skeleton.maps.xskit_strays)?,
         })
     }
 
@@ -149,15 +151,32 @@ impl XdpProgram {
     /// # Errors
     /// [`Error::Map`].
     pub fn counters(&self) -> Result<Counters, Error> {
-        let call = "reading the counters: bpf(BPF_MAP_LOOKUP_ELEM)";
-        let first = 0u32.to_ne_bytes();
-        let cpus = self
-            .counters
-            .lookup_percpu(&first, MapFlags::ANY)
-            .map_err(|error| Error::map(call, error))?;
         // An array has all its elements from the start.
-        Ok(cpus.map(|cpus| Counters::sum(&cpus)).unwrap_or_default())
+        let cpus = read_element(&self.counters, 0)?;
+        Ok(Counters::sum(&cpus))
     }
+
+    /// Which queues the datagrams came in on that [`Counters::no_socket`] counts.
+    ///
+    /// One call for each of the queues that are told apart, so look at the counters first.
+    ///
+    /// # Errors
+    /// [`Error::Map`].
+    pub fn strays(&self) -> Result<Strays, Error> {
+        let mut strays = Strays::default();
+        for index in Strays::indices() {
+            strays.count(index, &read_element(&self.strays, index)?);
+        }
+        Ok(strays)
+    }
+}
+
+/// The values of each CPU; none, where the array has no such element.
+fn read_element(array: &MapHandle, index: u32) -> Result<Vec<Vec<u8>>, Error> {
+    let cpus = array.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY);
+    let call = "reading the counters: bpf(BPF_MAP_LOOKUP_ELEM)";
+    cpus.map(Option::unwrap_or_default)
+        .map_err(|error| Error::map(call, error))
 }
 
 impl AsFd for XdpProgram {

@@ -43,6 +43,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define VLAN_TAGS_MAX 2
+#define QUEUES_COUNTED 64 /* mirrored in strays.rs */
 #define IPV4_FRAGMENT 0x3fff /* "more fragments" and the 13 bits of the offset */
 
 // What is taken of a port. Mirrored in rule.rs.
@@ -95,6 +96,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct counters);
 } xskit_counters SEC(".maps");
+
+// Of the verdict no_socket: how many by receive queue, and in the last element those of all queues from QUEUES_COUNTED on.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, QUEUES_COUNTED + 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} xskit_strays SEC(".maps");
 
 enum verdict { PASSED, MALFORMED, MATCHED };
 
@@ -201,6 +210,15 @@ static __always_inline enum verdict read_frame(void *frame, void *frame_end)
 	return PASSED;
 }
 
+static __always_inline void count_stray(__u32 queue)
+{
+	__u32 index = queue < QUEUES_COUNTED ? queue : QUEUES_COUNTED;
+	__u64 *strays = bpf_map_lookup_elem(&xskit_strays, &index);
+
+	if (strays)
+		++*strays;
+}
+
 SEC("xdp")
 int xskit_take_udp(struct xdp_md *ctx)
 {
@@ -214,10 +232,12 @@ int xskit_take_udp(struct xdp_md *ctx)
 	if (verdict == MATCHED) {
 		// The last argument is the action for a queue without a socket.
 		action = bpf_redirect_map(&xskit_sockets, ctx->rx_queue_index, XDP_PASS);
-		if (action == XDP_REDIRECT)
+		if (action == XDP_REDIRECT) {
 			counters->taken++;
-		else
+		} else {
 			counters->no_socket++;
+			count_stray(ctx->rx_queue_index);
+		}
 	} else if (verdict == MALFORMED) {
 		counters->malformed++;
 	} else {

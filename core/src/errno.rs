@@ -57,6 +57,38 @@ impl Errno {
             Self::EAGAIN | Self::EBUSY | Self::ENOBUFS | Self::ENETDOWN | Self::EINTR
         )
     }
+
+    /// What it means when a kick or a wait on a bound socket ends with this, and what to try; none
+    /// for numbers that AF_XDP is not known to return there.
+    ///
+    /// Each driver chooses its own numbers (`ndo_xsk_wakeup`), so some have more than one meaning.
+    #[must_use]
+    pub const fn kick_hint(self) -> Option<&'static str> {
+        match self {
+            Self::EINVAL => Some(
+                "the driver sends by zero-copy only while an XDP program is on the interface (igb, \
+                 ixgbe, stmmac, gve), or the queue is no longer active: attach a program, which may \
+                 pass every packet, open the socket in copy mode, or see `ethtool -l`",
+            ),
+            Self::ENXIO => Some(
+                "the socket is no longer bound, since its interface was removed, or the driver sends by \
+                 zero-copy only while an XDP program is on the interface (igc): attach a program, \
+                 which may pass every packet, or open the socket in copy mode",
+            ),
+            Self::ENETDOWN => Some(
+                "the interface was removed, or is down or being reset: see `ip link`, and open the \
+                 socket anew once it is up",
+            ),
+            Self::EAGAIN | Self::EBUSY => {
+                Some("the driver is busy, or being configured: kick again later")
+            }
+            Self::EOPNOTSUPP => {
+                Some("the driver can't be woken for this queue: open the socket in copy mode")
+            }
+            Self::ENOBUFS | Self::ENOMEM => Some("the kernel is out of memory: try again later"),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Errno {

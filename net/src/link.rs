@@ -7,6 +7,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMe
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
+use crate::ethtool;
 use crate::netlink::Netlink;
 
 /// `IFNAMSIZ` of linux/if.h, less its closing zero.
@@ -145,6 +146,14 @@ impl Link {
         self.mac.ok_or_else(|| Error::NotEthernet {
             name: self.name.clone(),
         })
+    }
+
+    /// The name of its driver (ethtool's `driver:`); `None` where it has none, as loopback.
+    ///
+    /// # Errors
+    /// [`Error::Call`] with ENODEV where the interface has gone or was renamed.
+    pub fn driver(&self) -> Result<Option<String>> {
+        ethtool::driver(&self.name)
     }
 
     pub(crate) fn ask_by_name(netlink: &mut Netlink, name: &str) -> Result<Self> {

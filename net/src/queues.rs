@@ -17,6 +17,9 @@ pub struct Queues {
     pub max_rx: u32,
     /// Send queues that the device could have.
     pub max_tx: u32,
+    /// Of the active ones, pairs of a receive and a send queue that are one channel: their number is
+    /// set together (`ethtool -L IF combined N`). Both counts above include them.
+    pub combined: u32,
     /// Whether `rx` and `tx` are the driver's word. Some drivers cannot say; then they are what the
     /// device was made with, and only bind(2) knows better.
     pub is_exact: bool,
@@ -43,6 +46,7 @@ impl Link {
                 tx: channels.tx.saturating_add(channels.combined),
                 max_rx: channels.max_rx.max(channels.max_combined),
                 max_tx: channels.max_tx.max(channels.max_combined),
+                combined: channels.combined,
                 is_exact: true,
             },
             None => Queues {
@@ -50,6 +54,7 @@ impl Link {
                 tx: possible_tx,
                 max_rx: possible_rx,
                 max_tx: possible_tx,
+                combined: 0,
                 is_exact: false,
             },
         })
@@ -129,6 +134,7 @@ mod tests {
                 tx: 1,
                 max_rx,
                 max_tx,
+                combined: 0,
                 is_exact: true
             }
         );

@@ -1,5 +1,6 @@
 //! Interfaces that are not there, not up, or somebody else's.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 use xskit_net::{Host, HostPairConfig, WhenParentDies};
@@ -97,6 +98,33 @@ fn interfaces_that_are_down_are_refused() {
 }
 
 #[test]
+fn a_carrier_that_is_late_is_waited_for() {
+    let Some(scene) = Scene::new("a_carrier_that_is_late_is_waited_for") else {
+        return;
+    };
+    let words = [
+        "bench",
+        "tx",
+        "--json",
+        "--iface",
+        "xsk0",
+        "--seconds",
+        "0.1",
+    ];
+    let start = || Xskit::new(&words).on(scene.client()).start().ready();
+    set(scene.server(), &["down"]);
+    let waiting = start();
+    let impatient = start();
+    let outcome = impatient.interrupt();
+    assert_eq!(outcome.status.signal(), Some(2), "{outcome:#?}");
+    set(scene.server(), &["up"]);
+    let outcome = waiting.finish();
+    assert_eq!(outcome.stderr.matches("carrier of xsk0").count(), 1);
+    assert!(outcome.json()["packets"].as_u64() > Some(0));
+    scene.assert_left(&[]);
+}
+
+#[test]
 fn packets_larger_than_frames_are_refused() {
     let mtu_bytes = 3_400;
     let Some(scene) = Scene::with(
@@ -145,16 +173,119 @@ fn native_mode_is_refused_or_given_up_where_the_driver_cannot() {
     scene.assert_left(&[]);
 }
 
+/// Hosts with two queues. A veth delivers to the queue of the number that the sender sent from.
+fn two_queues(test: &str) -> Option<Scene> {
+    let queues = 2;
+    let hosts = HostPairConfig {
+        queues,
+        ..HostPairConfig::default()
+    };
+    Scene::with(test, hosts)
+}
+
+#[test]
+fn packets_on_a_queue_without_a_socket_are_told_by_the_server() {
+    let Some(scene) = two_queues("packets_on_a_queue_without_a_socket_are_told_by_the_server")
+    else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    let lost = scene.get(SHORT.0, &["--queue", "1", "--timeout", "2"]);
+    let outcome = lost.run();
+    outcome.refused(&["fetching https://10.77.0.2:4433/short"]);
+    assert!(!outcome.stderr.contains("no socket"), "{outcome:#?}");
+    scene.assert_works();
+    let outcome = server.interrupt();
+    let warnings = outcome.stderr.matches("xskit: warning: ").count();
+    assert_eq!(warnings, 1, "{outcome:#?}");
+    for words in [
+        "UDP port 4433 came in on queue 1 of xsk1, where no socket is",
+        "`ethtool -L xsk1 rx 1 tx 1`",
+        "`ethtool -N xsk1 flow-type udp4 dst-port 4433 action 0`",
+    ] {
+        assert!(outcome.stderr.contains(words), "{words}: {outcome:#?}");
+    }
+    let report = outcome.json();
+    let strays = &report["drops"]["no socket at queue 1"];
+    assert!(strays.as_u64() > Some(0), "{report:#}");
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn packets_on_a_queue_without_a_socket_are_told_by_the_client() {
+    let Some(scene) = two_queues("packets_on_a_queue_without_a_socket_are_told_by_the_client")
+    else {
+        return;
+    };
+    // Nobody serves; what comes for the client comes from another queue than its own.
+    let download = scene.get(SHORT.0, &["--timeout", "3"]).start();
+    await_program(scene.client());
+    let port = held_port(scene.client()).to_string();
+    let words = ["bench", "tx", "--iface", "xsk1", "--queue", "1"];
+    let flow = ["--to", "10.77.0.1", "--port", &port, "--seconds", "0.1"];
+    let sender = Xskit::new(&[&words[..], &flow].concat())
+        .on(scene.server())
+        .run();
+    assert!(sender.status.success(), "{sender:#?}");
+    let outcome = download.finish();
+    outcome.refused(&["fetching", "queue 1 of xsk0", "`ethtool -L xsk0 rx 1 tx 1`"]);
+    assert_eq!(outcome.stderr.matches("xskit: warning: ").count(), 1);
+    // The port is another the next time.
+    assert!(!outcome.stderr.contains("ethtool -N"), "{outcome:#?}");
+    scene.assert_left(&[]);
+}
+
+/// The only UDP port that is bound on the host to its IPv4 address.
+fn held_port(host: &Host) -> u16 {
+    let address = u32::from_ne_bytes(host.ipv4.octets());
+    let start = format!("{address:08X}:");
+    let sockets = host.run(|| std::fs::read_to_string("/proc/thread-self/net/udp"));
+    let sockets = sockets.unwrap().unwrap();
+    let port = sockets
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix(&start))
+        .unwrap_or_else(|| panic!("{sockets}"));
+    u16::from_str_radix(port, 16).unwrap()
+}
+
+#[test]
+fn packets_on_a_queue_without_a_socket_are_told_by_benchmarks() {
+    let Some(scene) = two_queues("packets_on_a_queue_without_a_socket_are_told_by_benchmarks")
+    else {
+        return;
+    };
+    let receiver = occupy(&scene, "0");
+    let flood = |seconds| {
+        let words = ["bench", "tx", "--iface", "xsk0", "--queue", "1"];
+        let flow = ["--to", "10.77.0.2", "--seconds", seconds];
+        Xskit::new(&[&words[..], &flow].concat()).on(scene.client())
+    };
+    let sent = flood("0.1").run();
+    assert!(sent.status.success(), "{sent:#?}");
+    let received = receiver.interrupt();
+    let report = received.json();
+    assert_eq!(report["packets"], 0, "{report:#}");
+    assert!(report["no_socket"]["1"].as_u64() > Some(0), "{report:#}");
+    assert!(
+        received
+            .stderr
+            .contains("port 4096 came in on queue 1 of xsk1")
+    );
+
+    let sender = flood("0").start();
+    let words = ["bench", "ping", "--iface", "xsk1", "--seconds", "2"];
+    let ping = [&words[..], &["--to", "10.77.0.1"]].concat();
+    let ping = Xskit::new(&ping).on(scene.server()).run();
+    assert!(!has_program(scene.client()), "a sender on veth needs none");
+    let sent = sender.interrupt();
+    assert!(sent.status.success(), "{sent:#?}");
+    ping.refused(&["no packet came back", "queue 1 of xsk1", "ethtool -L xsk1"]);
+    scene.assert_left(&[]);
+}
+
 #[test]
 fn what_is_taken_is_refused_and_its_owner_not_disturbed() {
-    let queues = 2;
-    let Some(scene) = Scene::with(
-        "what_is_taken_is_refused_and_its_owner_not_disturbed",
-        HostPairConfig {
-            queues,
-            ..HostPairConfig::default()
-        },
-    ) else {
+    let Some(scene) = two_queues("what_is_taken_is_refused_and_its_owner_not_disturbed") else {
         return;
     };
     let occupant = occupy(&scene, "1");

@@ -21,8 +21,16 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_xskit");
 /// What the server says on its error stream once it serves.
 const READY: &str = "xskit: serving";
 
+/// What anything says that has waited for the carrier for a moment.
+const WAITING: &str = "xskit: note: waiting for the carrier";
+
 /// How lines begin that tell of no failure.
-const NOTES: [&str; 3] = [READY, "xskit: note:", "xskit: 10.77.0.1 ── veth"];
+const NOTES: [&str; 4] = [
+    READY,
+    "xskit: note:",
+    "xskit: warning:",
+    "xskit: 10.77.0.1 ── veth",
+];
 
 /// A command line to be.
 pub(crate) struct Xskit(Command);
@@ -92,12 +100,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Returns once the server serves.
+    /// Returns once the server serves, or whatever it is waits for the carrier.
     pub(crate) fn ready(mut self) -> Self {
         if self.is_ready.recv_timeout(PATIENCE).is_err() {
             let _ = self.child.kill();
             panic!(
-                "xskit serve does not serve; it said:\n{}",
+                "xskit neither serves nor waits; it said:\n{}",
                 join(&mut self.stderr)
             );
         }
@@ -227,7 +235,7 @@ fn read_all(mut from: impl Read) -> String {
 fn listen(stderr: impl Read, ready: &Sender<()>) -> String {
     let mut said = String::new();
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        if line.starts_with(READY) {
+        if line.starts_with(READY) || line.starts_with(WAITING) {
             // Nobody listens any more where the test has given up.
             let _ = ready.send(());
         }

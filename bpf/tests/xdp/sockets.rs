@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use xskit_bpf::{AttachMode, Error, XdpProgram};
+use xskit_bpf::{AttachMode, Error, Strays, XdpProgram};
 
 use crate::dry_run::{Verdict, verdict, verdict_on};
 use crate::namespace::{in_namespace, index_of, ip};
@@ -88,6 +88,34 @@ fn the_queue_chooses_the_socket() {
             verdicts,
             [Verdict::NoSocket, Verdict::Taken, Verdict::NoSocket]
         );
+        drop(attachment);
+    });
+}
+
+#[test]
+fn datagrams_without_a_socket_are_counted_by_queue() {
+    in_namespace(|| {
+        ip(
+            "link add name a numrxqueues 80 numtxqueues 80 type veth peer name b numrxqueues 80 numtxqueues 80",
+        );
+        ip("link set dev a up");
+        ip("link set dev b up");
+        let b = index_of("b");
+        let program = taking_port(2);
+        // A test run finds only queues of an interface whose program is native.
+        let attachment = program.attach(b, AttachMode::Native).unwrap();
+        let socket = xdp_socket();
+        program.register_socket(1, socket.as_fd()).unwrap();
+        assert!(program.strays().unwrap().is_empty());
+        let other = ipv4(&[], UDP, &udp(PORT + 1, b""));
+        for queue in [0, 1, 1, 3, 3, 63, 64, 79] {
+            verdict_on(&program, &udp4(), b, queue);
+            verdict_on(&program, &other, b, queue);
+        }
+        let strays = program.strays().unwrap();
+        assert_eq!(strays.by_queue, [(0, 1), (3, 2), (63, 1)]);
+        assert_eq!((Strays::FIRST_UNCOUNTED, strays.beyond), (64, 2));
+        assert_eq!(strays.total(), program.counters().unwrap().no_socket);
         drop(attachment);
     });
 }

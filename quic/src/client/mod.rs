@@ -259,6 +259,14 @@ impl<L: Copy> Client<L> {
         timers.into_iter().flatten().min()
     }
 
+    /// Has the time for the handshake begin at `now`, if it is not complete: for a client that was made
+    /// before packets could leave.
+    pub fn restart_handshake_timeout(&mut self, now: Instant) {
+        if let Some(deadline) = &mut self.handshake_deadline {
+            *deadline = now + self.handshake_timeout;
+        }
+    }
+
     /// Does what is due at `now`. Then look for events and transmits.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.quic.timeout_instant().is_some_and(|due| due <= now) {

@@ -15,11 +15,14 @@
 //! | `endpoint.rs` | what the driver asks of an endpoint |
 //! | `turn.rs` | the driver and its turn |
 //! | `counters.rs` | what it counts |
+//! | `error.rs` | why it can't go on |
 
 mod counters;
 mod endpoint;
+mod error;
 mod turn;
 
 pub use counters::{DriverCounters, RefusalCounts};
 pub use endpoint::Endpoint;
-pub use turn::{Driver, DriverConfig, DriverError};
+pub use error::DriverError;
+pub use turn::{Driver, DriverConfig};

@@ -1,16 +1,15 @@
 //! The driver and its turn.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use xskit_core::Socket;
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::Patience;
 use xskit_core::umem::Frame;
 use xskit_core::wire::{Datagram, Link, UdpChecksum, UdpHeaders};
-use xskit_core::{Errno, Socket};
 
-use super::{DriverCounters, Endpoint};
+use super::{DriverCounters, DriverError, Endpoint};
 use crate::Transmit;
 
 /// Where a UDP payload starts in a frame to send: behind room for the longest headers (Ethernet,
@@ -214,33 +213,3 @@ fn write_headers(frame: &mut Frame<'_>, transmit: &Transmit<Link>) -> bool {
     frame.set_range(start..PAYLOAD_START + transmit.len).is_ok()
         && headers.emit(frame, transmit.len).is_ok()
 }
-
-/// Why a driver can't go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DriverError {
-    /// A kick failed for good: the interface or the socket is gone.
-    Kick(Errno),
-    /// A wait failed.
-    Wait(Errno),
-}
-
-impl fmt::Display for DriverError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kick(errno) => {
-                write!(
-                    f,
-                    "kicking the AF_XDP socket: {errno}; is the interface still there?"
-                )
-            }
-            Self::Wait(errno) => {
-                write!(
-                    f,
-                    "waiting for the AF_XDP socket: {errno}; is the interface still there?"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for DriverError {}

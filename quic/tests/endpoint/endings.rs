@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use xskit_quic::client::ConnectionEnd;
-use xskit_quic::{Server, ServerConfig};
+use xskit_quic::{Client, Server, ServerConfig};
 
-use super::world::{Faults, Pki, World, files};
+use super::world::{Faults, Pki, World, files, server_addr};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -26,6 +26,21 @@ fn nobody_there() {
         *end(&world, at),
         ConnectionEnd::Unreachable { after: SHORT }
     );
+}
+
+#[test]
+fn a_handshake_has_its_time_from_when_packets_can_leave() {
+    let pki = Pki::new();
+    let mut config = pki.client();
+    config.handshake_timeout = SHORT;
+    let (here, made) = (server_addr(), Instant::now());
+    let mut client = Client::new(&config, here, here, (), made).unwrap();
+    let begun = made + 10 * SHORT;
+    client.restart_handshake_timeout(begun);
+    client.handle_timeout(begun);
+    assert!(!client.is_over());
+    client.handle_timeout(begun + SHORT);
+    assert!(client.is_over());
 }
 
 #[test]

@@ -198,7 +198,7 @@ impl From<Mode> for AttachMode {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Copying {
-    /// Zero-copy where the driver has it.
+    /// Zero-copy where the driver has it, and to receive also does it right.
     Auto,
     /// Zero-copy, or an error.
     Force,
@@ -255,9 +255,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..))]
     pub(crate) batch: u32,
     /// Frames that the kernel may have at a time to receive into; `tx` receives nothing. With few of
-    /// them their bytes stay in the cache of the core that fills them; with many, longer bursts find room.
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = value_parser!(u32).range(1..))]
-    pub(crate) lend: u32,
+    /// them their bytes stay in the cache of the core that fills them; with many, longer bursts find
+    /// room. By default 512 in copy mode; in zero-copy mode all, less those that `fwd` and `ping` send.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    pub(crate) lend: Option<u32>,
     /// How long to run; 0 until a signal comes.
     #[arg(
         long,

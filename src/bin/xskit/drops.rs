@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use xskit::bpf::Counters;
 use xskit::core::abi::Statistics;
 use xskit::quic::driver::DriverCounters;
+
+use crate::attached::Attached;
+use crate::strays;
 
 /// Packets dropped, by cause; causes that did not come up are left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -14,23 +16,28 @@ pub(crate) struct Drops(pub(crate) BTreeMap<String, u64>);
 impl Drops {
     pub(crate) fn gather(
         statistics: &Statistics,
-        program: &Counters,
+        attached: &Attached,
         driver: &DriverCounters,
-    ) -> Self {
+    ) -> anyhow::Result<Self> {
         let mut drops = Self::default();
         drops.count("RX ring full", statistics.rx_ring_full);
         drops.count("fill ring empty", statistics.rx_fill_ring_empty_descs);
         drops.count("RX other", statistics.rx_dropped_otherwise());
         drops.count("invalid RX descriptor", statistics.rx_invalid_descs);
         drops.count("invalid TX descriptor", statistics.tx_invalid_descs);
-        drops.count("no socket at the queue", program.no_socket);
-        drops.count("malformed headers, left to the kernel", program.malformed);
+        for (queue, packets) in strays::by_queue(&attached.strays()?) {
+            drops.count(&format!("no socket at queue {queue}"), packets);
+        }
+        drops.count(
+            "malformed headers, left to the kernel",
+            attached.malformed()?,
+        );
         drops.count("not answerable", driver.unanswerable);
         drops.count("headers not writable", driver.unsendable);
         for (refusal, packets) in driver.refused.iter() {
             drops.count(&refusal.to_string(), packets);
         }
-        drops
+        Ok(drops)
     }
 
     pub(crate) fn count(&mut self, cause: &str, packets: u64) {

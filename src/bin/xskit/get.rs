@@ -15,8 +15,9 @@ use xskit::quic::{Client, ClientConfig, udp_payload_for_mtu};
 use xskit::rustix::MmapMemory;
 
 use crate::args::GetArgs;
+use crate::attached::Attached;
 use crate::drops::Drops;
-use crate::nic::{Attached, Nic};
+use crate::nic::Nic;
 use crate::output::Output;
 use crate::path::{self, Path};
 use crate::report::{self, Report, grouped};
@@ -35,7 +36,8 @@ const FAREWELL: Duration = Duration::from_millis(200);
 pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
     let target: Target = args.url.parse()?;
     let peer = target.resolve(&args.resolve)?;
-    let nic = Nic::find(&args.socket)?;
+    let mut nic = Nic::find(&args.socket)?;
+    nic.avoid_redelivery();
     let path = path::find(&nic.link, peer.ip())?;
     let port_holder = hold_port(SocketAddr::new(path.source, 0))?;
     let output = Output::create(&args.output)?;
@@ -98,27 +100,34 @@ impl Task for Get<'_> {
         B::Socket: AsFd,
     {
         let local = self.local;
-        let attached = self.nic.attach(&socket, |program| {
-            program.take(local.port(), Some(local.ip()))
-        })?;
+        let attached = self
+            .nic
+            .attach(&socket, &self.stop, local.port(), Some(local.ip()))?;
+        let mut attached = attached.by_chance();
         let mode = attached.mode(&socket);
         let mut driver = Driver::new(socket, DriverConfig::default());
         let started = Instant::now();
-        let outcome = self.transfer(&mut driver);
+        self.client.restart_handshake_timeout(started);
+        let outcome = self.transfer(&mut driver, &mut attached);
         let seconds = started.elapsed().as_secs_f64();
         self.say_farewell(&mut driver);
         if let Err(error) = outcome {
-            return Err(self.output.break_off(&error));
+            return Err(self.output.break_off(&attached.explain(error)));
         }
+        attached.warn();
         GetSummary::take(self, mode, seconds, &mut driver, &attached)
     }
 }
 
 impl Get<'_> {
     /// Runs the request to its end.
-    fn transfer<B: Backend>(&mut self, driver: &mut Driver<'_, B>) -> anyhow::Result<()> {
+    fn transfer<B: Backend>(
+        &mut self,
+        driver: &mut Driver<'_, B>,
+        attached: &mut Attached,
+    ) -> anyhow::Result<()> {
         let bar = ProgressBar::no_length();
-        let outcome = self.follow(driver, &bar);
+        let outcome = self.follow(driver, attached, &bar);
         // However it went: what is printed next must not run into the bar.
         bar.finish_and_clear();
         outcome
@@ -127,17 +136,23 @@ impl Get<'_> {
     fn follow<B: Backend>(
         &mut self,
         driver: &mut Driver<'_, B>,
+        attached: &mut Attached,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
+        let nic = self.nic;
+        let failed = |error| nic.socket_failed(error);
         let request = self.client.get(&self.target.path, None);
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
-            let moved = driver.turn(&mut self.client)?;
+            let moved = driver.turn(&mut self.client).map_err(failed)?;
             if self.handle_events(request, &mut chunk, bar)? {
                 return Ok(());
             }
             ensure!(!self.stop.is_asked(), "interrupted");
-            driver.rest(&mut self.client, moved, LONGEST_WAIT)?;
+            driver
+                .rest(&mut self.client, moved, LONGEST_WAIT)
+                .map_err(failed)?;
+            attached.watch(false);
         }
     }
 
@@ -263,7 +278,7 @@ impl GetSummary {
             mode,
             packets,
             usage: Usage::take(socket, get.nic, packets),
-            drops: Drops::gather(&statistics, &attached.program.counters()?, &counters),
+            drops: Drops::gather(&statistics, attached, &counters)?,
             rtt_us: u64::try_from(get.client.stats().rtt.as_micros()).unwrap_or(u64::MAX),
         })
     }

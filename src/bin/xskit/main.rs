@@ -1,21 +1,26 @@
 //! The `xskit` command.
 
 mod args;
+mod attached;
 mod bench;
+mod carrier;
 mod demo;
 mod driving;
 mod drops;
 mod failure;
+mod fault;
 mod get;
 mod nic;
 mod output;
 mod path;
+mod redelivery;
 mod report;
 mod seconds;
 mod serve;
 mod session;
 mod size;
 mod stop;
+mod strays;
 mod target;
 mod usage;
 

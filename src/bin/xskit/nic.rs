@@ -1,10 +1,13 @@
-//! The interface that a command works on: found, checked, its XDP program attached.
+//! The interface that a command works on: found and checked.
 
-use anyhow::{Context, anyhow, bail, ensure};
+use std::fmt;
+
+use anyhow::{Context, bail, ensure};
 use rustix::param::page_size;
-use xskit::bpf::{AttachMode, Attachment, Error, XdpProgram};
+use xskit::bpf::{AttachMode, device_features};
 use xskit::core::backend::Backend;
 use xskit::core::ring::RingSize;
+use xskit::core::socket::ZeroCopy;
 use xskit::core::umem::FrameSize;
 use xskit::core::{Socket, SocketConfig};
 use xskit::net::Link;
@@ -12,10 +15,13 @@ use xskit::rustix::{MmapMemory, PageSize};
 
 use crate::args::SocketArgs;
 use crate::driving::Driving;
-use crate::report;
+use crate::{carrier, redelivery, report};
 
 /// The most frames that a command's UMEM may have.
 pub(crate) const MAX_FRAMES: usize = 65536;
+
+/// Frames that the kernel may have at a time to receive into in copy mode.
+const LENT_IN_COPY_MODE: u32 = 512;
 
 /// What the kernel's own part of a frame and the headers take, so that the packet still fits:
 /// XDP_PACKET_HEADROOM, and an Ethernet header with two VLAN tags.
@@ -24,11 +30,13 @@ const FRAME_OVERHEAD_BYTES: u32 = 256 + 22;
 /// An interface and the queue asked for, both known to be there.
 pub(crate) struct Nic {
     pub(crate) link: Link,
+    driver: Option<String>,
     pub(crate) config: SocketConfig,
     pub(crate) frame_size: FrameSize,
     frames: u32,
     huge_pages: bool,
-    mode: AttachMode,
+    /// The mode asked for.
+    pub(crate) mode: AttachMode,
     /// The backend asked for.
     pub(crate) driving: Driving,
     /// How it is to wait, as reports name it.
@@ -41,7 +49,8 @@ impl Nic {
         let driving = args.tuning.driving.driving()?;
         let link = Link::by_name(&args.iface)?;
         link.require_mac()?;
-        link.require_up()?;
+        let link = carrier::wait(&link, None)?;
+        let driver = link.driver()?;
         let queues = link.require_queue(args.queue)?;
         tracing::debug!(?queues, "interface {}", link.name);
         let tuning = &args.tuning;
@@ -56,6 +65,7 @@ impl Nic {
         let (frames, huge_pages) = (tuning.frames, tuning.huge_pages);
         Ok(Self {
             link,
+            driver,
             config,
             frame_size,
             frames,
@@ -66,14 +76,63 @@ impl Nic {
         })
     }
 
-    /// How many frames the kernel may have at a time to receive into; by default half of all.
-    pub(crate) fn lend_frames(&mut self, frames: u32) {
-        self.config.fill_frames = Some(frames.min(self.frames));
-    }
-
     /// For a task that only sends: just enough that drivers which insist on it find some.
     pub(crate) fn lend_few_frames(&mut self) {
         self.config.fill_frames = Some(self.frames.min(32) / 2);
+    }
+
+    /// For a task that receives: how many frames the kernel may have at a time, if that was asked for.
+    ///
+    /// In copy mode few of them are best: their bytes stay in the cache. In zero-copy mode the device
+    /// has them, so as many as there are, or half of them where others are `kept` to send.
+    pub(crate) fn lend_frames(&mut self, asked: Option<u32>, kept: bool) {
+        self.config.fill_frames = match asked {
+            Some(frames) => Some(frames.min(self.frames)),
+            None if !self.expects_zero_copy() => Some(self.frames.min(LENT_IN_COPY_MODE)),
+            None if kept => None,
+            None => Some(self.frames),
+        };
+    }
+
+    /// For a task that receives: keeps off zero-copy where the driver would return frames twice, unless
+    /// it is forced.
+    pub(crate) fn avoid_redelivery(&mut self) {
+        let uname = rustix::system::uname();
+        let release = uname.release().to_string_lossy();
+        let driver = self.driver.as_deref().unwrap_or_default();
+        if !redelivery::affects(driver, &release) {
+            return;
+        }
+        let fault = format!(
+            "{driver} of Linux {release} delivers frames twice in zero-copy mode when its fill ring runs \
+             dry"
+        );
+        match self.config.zero_copy {
+            ZeroCopy::Auto => {
+                self.config.zero_copy = ZeroCopy::Refuse;
+                report::say(format_args!(
+                    "xskit: note: {} is used in copy mode: {fault} (--zero-copy force insists)",
+                    self.link.name
+                ));
+            }
+            ZeroCopy::Force => report::say(format_args!(
+                "xskit: warning: {}: {fault}, and then writes into packets that are being read",
+                self.link.name
+            )),
+            ZeroCopy::Refuse => {}
+        }
+    }
+
+    /// Whether zero-copy mode is likely to be obtained; only the socket can say for sure.
+    fn expects_zero_copy(&self) -> bool {
+        match self.config.zero_copy {
+            ZeroCopy::Force => true,
+            ZeroCopy::Refuse => false,
+            ZeroCopy::Auto => {
+                let features = device_features(self.link.index).ok().flatten();
+                self.mode != AttachMode::Generic && features.is_some_and(|it| it.zero_copy)
+            }
+        }
     }
 
     /// Memory for the UMEM.
@@ -89,37 +148,13 @@ impl Nic {
         }
         Ok(memory)
     }
+}
 
-    /// Loads the XDP program, has it take `ports`, and attaches it with `socket` behind it.
-    pub(crate) fn attach<B: Backend>(
-        &self,
-        socket: &Socket<'_, B>,
-        take: impl FnOnce(&XdpProgram) -> Result<(), Error>,
-    ) -> anyhow::Result<Attached>
-    where
-        B::Socket: std::os::fd::AsFd,
-    {
-        use std::os::fd::AsFd;
-        let program = XdpProgram::load(self.config.queue + 1)?;
-        program.register_socket(self.config.queue, socket.handle().as_fd())?;
-        take(&program)?;
-        let attachment =
-            program
-                .attach(self.link.index, self.mode)
-                .map_err(|error| match error {
-                    Error::NativeRefused { .. } => anyhow!("{error} (--mode generic, or auto)"),
-                    other => other.into(),
-                })?;
-        if let Some(refusal) = attachment.native_refusal() {
-            report::say(format_args!(
-                "xskit: note: {} is in generic mode, since its driver refused native: {refusal}",
-                self.link.name
-            ));
-        }
-        Ok(Attached {
-            program,
-            attachment,
-        })
+/// `eth1 (driver igb)`.
+impl fmt::Display for Nic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let driver = self.driver.as_deref().unwrap_or("unknown");
+        write!(f, "{} (driver {driver})", self.link.name)
     }
 }
 
@@ -154,19 +189,6 @@ fn require_fit(link: &Link, frame_size: FrameSize) -> anyhow::Result<()> {
         frame_size.bytes(),
         link.mtu_bytes
     )
-}
-
-/// The XDP program on the interface; dropping this takes it off.
-pub(crate) struct Attached {
-    pub(crate) program: XdpProgram,
-    attachment: Attachment,
-}
-
-impl Attached {
-    /// The modes obtained, as reports name them: `native, copy` and the like.
-    pub(crate) fn mode<B: Backend>(&self, socket: &Socket<'_, B>) -> String {
-        format!("{}, {}", self.attachment.mode(), copy_mode(socket))
-    }
 }
 
 /// Whether the socket copies packets.

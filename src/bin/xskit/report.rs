@@ -7,9 +7,12 @@ use std::io::{self, Write};
 use anyhow::Context;
 use serde::Serialize;
 
-/// Says something on stderr. If that is closed or full, the work goes on all the same.
+/// Says something on stderr, by one write, so that lines of several processes don't mix. If that is
+/// closed or full, the work goes on all the same.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
 }
 
 /// Prints `report` as one line of JSON, or as the rows that it makes for people.

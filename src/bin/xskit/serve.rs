@@ -9,14 +9,15 @@ use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
 use xskit::core::{Backend, Socket, wire};
-use xskit::quic::driver::{Driver, DriverConfig};
+use xskit::quic::driver::{Driver, DriverConfig, DriverError};
 use xskit::quic::server::ServerStats;
 use xskit::quic::{Identity, Server, ServerConfig, cert, udp_payload_for_mtu};
 use xskit::rustix::MmapMemory;
 
 use crate::args::ServeArgs;
+use crate::attached::Attached;
 use crate::drops::Drops;
-use crate::nic::{Attached, Nic};
+use crate::nic::Nic;
 use crate::report::{self, Report, grouped};
 use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
@@ -29,7 +30,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(crate) const READY: &str = "xskit: serving";
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let nic = Nic::find(&args.socket)?;
+    let mut nic = Nic::find(&args.socket)?;
+    nic.avoid_redelivery();
     nic.link.require_address(args.listen.ip())?;
     let port_holder = hold_port(args.listen)?;
     let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
@@ -115,9 +117,9 @@ impl Task for Serve<'_> {
         B::Socket: AsFd,
     {
         let listen = self.args.listen;
-        let attached = self.nic.attach(&socket, |program| {
-            program.take(listen.port(), Some(listen.ip()))
-        })?;
+        let mut attached =
+            self.nic
+                .attach(&socket, &self.stop, listen.port(), Some(listen.ip()))?;
         let mode = attached.mode(&socket);
         report::say(format_args!(
             "{READY} {} at https://{listen}/ on {} queue {} ({mode})",
@@ -126,18 +128,30 @@ impl Task for Serve<'_> {
             self.args.socket.queue
         ));
         let mut driver = Driver::new(socket, DriverConfig::default());
-        while !self.stop.is_asked() {
-            let moved = driver.turn(&mut self.server)?;
-            driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
-        }
-        self.say_farewell(&mut driver)?;
+        self.serve(&mut driver, &mut attached)
+            .map_err(|error| self.nic.socket_failed(error))?;
+        attached.warn();
         ServeSummary::take(mode, self.nic, &mut driver, &attached, &self.server.stats())
     }
 }
 
 impl Serve<'_> {
+    /// Serves until a signal comes.
+    fn serve<B: Backend>(
+        &mut self,
+        driver: &mut Driver<'_, B>,
+        attached: &mut Attached,
+    ) -> Result<(), DriverError> {
+        while !self.stop.is_asked() {
+            let moved = driver.turn(&mut self.server)?;
+            driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
+            attached.watch(false);
+        }
+        self.say_farewell(driver)
+    }
+
     /// Closes every connection and lets the last packets out.
-    fn say_farewell<B: Backend>(&mut self, driver: &mut Driver<'_, B>) -> anyhow::Result<()> {
+    fn say_farewell<B: Backend>(&mut self, driver: &mut Driver<'_, B>) -> Result<(), DriverError> {
         self.server.close_all(Instant::now());
         let deadline = Instant::now() + FAREWELL;
         while !self.server.is_drained() && Instant::now() < deadline {
@@ -174,7 +188,7 @@ impl ServeSummary {
         let counters = driver.counters().clone();
         let socket = driver.socket();
         let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
-        let mut drops = Drops::gather(&statistics, &attached.program.counters()?, &counters);
+        let mut drops = Drops::gather(&statistics, attached, &counters)?;
         let dropped = &stats.dropped;
         drops.count("not QUIC", dropped.malformed);
         drops.count("of no connection", dropped.unknown_connection);

@@ -12,10 +12,12 @@ use crate::args::RunArgs;
 use crate::nic::Nic;
 use crate::report;
 use crate::session::{self, Task};
+use crate::stop::Stop;
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.socket)?;
-    nic.lend_frames(args.lend);
+    nic.avoid_redelivery();
+    nic.lend_frames(args.lend, true);
     let tally = session::run(&nic, Fwd { args, nic: &nic })?;
     report::print(&tally, args.json)
 }
@@ -37,10 +39,9 @@ impl Task for Fwd<'_> {
         B: Backend,
         B::Socket: AsFd,
     {
-        let attached = self
-            .nic
-            .attach(&socket, |program| program.take(self.args.port, None))?;
-        let mut clock = Clock::start(self.args)?;
+        let stop = Stop::on_signals()?;
+        let mut attached = self.nic.attach(&socket, &stop, self.args.port, None)?;
+        let mut clock = Clock::start(self.args, stop);
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {
             let before = packets;
@@ -54,17 +55,14 @@ impl Task for Fwd<'_> {
                 // There is room; a packet that is refused all the same is dropped with its frame.
                 packets += u64::from(transmitter.send(packet).is_ok());
             }
-            socket.flush()?;
+            socket
+                .flush()
+                .map_err(|errno| self.nic.kick_failed(errno))?;
             socket.recycle();
-            clock.rest(&mut socket, packets > before)?;
+            let rested = clock.rest(self.nic, &mut socket, packets > before)?;
+            attached.watch(rested);
         }
-        Tally::take(
-            "fwd",
-            attached.mode(&socket),
-            self.nic,
-            &mut socket,
-            &clock,
-            (packets, bytes),
-        )
+        let tally = Tally::take("fwd", self.nic, &mut socket, &clock, (packets, bytes))?;
+        tally.under(&mut attached, &socket)
     }
 }

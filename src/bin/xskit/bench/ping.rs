@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use xskit::core::backend::Interest;
@@ -13,11 +13,12 @@ use xskit::core::{Backend, Socket};
 use xskit::rustix::MmapMemory;
 
 use super::packet;
-use super::tally::{Clock, WAITING};
+use super::tally::Clock;
 use crate::args::FlowArgs;
 use crate::nic::Nic;
 use crate::report::{self, Report, grouped};
 use crate::session::{self, Task};
+use crate::stop::{LONGEST_WAIT, Stop};
 use crate::usage::Usage;
 
 /// A packet that is not back after so long is lost.
@@ -38,7 +39,8 @@ const SEQUENCE_BYTES: usize = 8;
 
 pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
-    nic.lend_frames(args.run.lend);
+    nic.avoid_redelivery();
+    nic.lend_frames(args.run.lend, true);
     let packet = packet::build(args, &nic.link)?;
     let times = session::run(
         &nic,
@@ -69,10 +71,10 @@ impl Task for Ping<'_> {
         B: Backend,
         B::Socket: AsFd,
     {
-        let attached = self
-            .nic
-            .attach(&socket, |program| program.take(self.args.run.port, None))?;
-        let clock = Clock::start(&self.args.run)?;
+        let run = &self.args.run;
+        let stop = Stop::on_signals()?;
+        let mut attached = self.nic.attach(&socket, &stop, run.port, None)?;
+        let clock = Clock::start(run, stop);
         let mut histogram = Histogram::<u64>::new_with_max(LONGEST_NS, 3).context("histogram")?;
         let (mut sequence, mut lost) = (0, 0);
         while !clock.is_over() {
@@ -84,16 +86,20 @@ impl Task for Ping<'_> {
                     .record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
                     .context("histogram")?,
                 None if clock.is_over() => {}
-                None => lost += 1,
+                None => {
+                    lost += 1;
+                    attached.warn();
+                }
             }
         }
         if histogram.is_empty() {
-            bail!(
+            return Err(attached.explain(anyhow!(
                 "no packet came back: run `xskit bench fwd --port {}` on the other end of {}",
-                self.args.run.port,
+                run.port,
                 self.nic.link.name
-            );
+            )));
         }
+        attached.warn();
         Ok(Times::new(
             attached.mode(&socket),
             &histogram,
@@ -117,7 +123,9 @@ impl Ping<'_> {
         let start = self.packet.len() - SEQUENCE_BYTES;
         frame[start..].copy_from_slice(&sequence.to_be_bytes());
         socket.send(frame).map_err(|refused| refused.kind)?;
-        socket.flush()?;
+        socket
+            .flush()
+            .map_err(|errno| self.nic.kick_failed(errno))?;
         Ok(())
     }
 
@@ -143,10 +151,12 @@ impl Ping<'_> {
                 return Ok(None);
             }
             if patience.is_over(false) {
-                socket.flush()?;
                 socket
-                    .wait(Interest::RECEIVE, Some(crate::stop::LONGEST_WAIT))
-                    .context(WAITING)?;
+                    .flush()
+                    .map_err(|errno| self.nic.kick_failed(errno))?;
+                socket
+                    .wait(Interest::RECEIVE, Some(LONGEST_WAIT))
+                    .map_err(|errno| self.nic.wait_failed(errno))?;
             }
         }
     }

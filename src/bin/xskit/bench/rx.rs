@@ -12,6 +12,7 @@ use crate::args::RunArgs;
 use crate::nic::Nic;
 use crate::report;
 use crate::session::{self, Task};
+use crate::stop::Stop;
 
 /// Options of `bench rx`.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,7 +27,8 @@ pub(crate) struct RxArgs {
 
 pub(crate) fn run(args: &RxArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
-    nic.lend_frames(args.run.lend);
+    nic.avoid_redelivery();
+    nic.lend_frames(args.run.lend, false);
     let tally = session::run(&nic, Rx { args, nic: &nic })?;
     report::print(&tally, args.run.json)
 }
@@ -49,10 +51,9 @@ impl Task for Rx<'_> {
         B::Socket: AsFd,
     {
         let run = &self.args.run;
-        let attached = self
-            .nic
-            .attach(&socket, |program| program.take(run.port, None))?;
-        let mut clock = Clock::start(run)?;
+        let stop = Stop::on_signals()?;
+        let mut attached = self.nic.attach(&socket, &stop, run.port, None)?;
+        let mut clock = Clock::start(run, stop);
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {
             let before = packets;
@@ -61,20 +62,17 @@ impl Task for Rx<'_> {
                 bytes += packet.len() as u64;
             }
             socket.recycle();
-            socket.flush()?;
+            socket
+                .flush()
+                .map_err(|errno| self.nic.kick_failed(errno))?;
             let found = packets - before;
             if (1..u64::from(run.batch)).contains(&found) {
                 (0..self.args.pause).for_each(|_| spin_loop());
             }
-            clock.rest(&mut socket, found > 0)?;
+            let rested = clock.rest(self.nic, &mut socket, found > 0)?;
+            attached.watch(rested);
         }
-        Tally::take(
-            "rx",
-            attached.mode(&socket),
-            self.nic,
-            &mut socket,
-            &clock,
-            (packets, bytes),
-        )
+        let tally = Tally::take("rx", self.nic, &mut socket, &clock, (packets, bytes))?;
+        tally.under(&mut attached, &socket)
     }
 }

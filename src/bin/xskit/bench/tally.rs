@@ -1,5 +1,6 @@
 //! What a benchmark counted, and how it is printed.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,11 @@ use xskit::core::socket::{Accounting, Patience};
 use xskit::core::{Socket, abi};
 
 use crate::args::RunArgs;
-use crate::nic::Nic;
+use crate::attached::Attached;
+use crate::nic::{Nic, copy_mode};
 use crate::report::{Report, grouped};
 use crate::stop::{LONGEST_WAIT, Stop};
+use crate::strays;
 use crate::usage::{Usage, cpu_seconds};
 
 /// While packets wait on the TX ring, how long to wait before the next kick.
@@ -20,9 +23,6 @@ const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
 /// How long the kernel may take to be done with what it has begun.
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);
-
-/// What was being done when a wait failed.
-pub(super) const WAITING: &str = "waiting for packets";
 
 /// The clock and the stop signal of a run.
 pub(crate) struct Clock {
@@ -35,14 +35,14 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// Starts the clock of a run.
-    pub(crate) fn start(args: &RunArgs) -> anyhow::Result<Self> {
-        Ok(Self {
+    pub(crate) fn start(args: &RunArgs, stop: Stop) -> Self {
+        Self {
             started: Instant::now(),
             cpu_seconds_before: cpu_seconds(),
             length: (!args.seconds.is_zero()).then_some(args.seconds),
-            stop: Stop::on_signals()?,
+            stop,
             patience: Patience::new(args.spin),
-        })
+        }
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -66,14 +66,15 @@ impl Clock {
         Usage::take(socket, nic, packets).since(self.cpu_seconds_before)
     }
 
-    /// After a turn: waits for packets once enough turns found nothing.
+    /// After a turn: waits for packets once enough turns found nothing. Says whether it waited.
     pub(crate) fn rest<B: Backend>(
         &mut self,
+        nic: &Nic,
         socket: &mut Socket<'_, B>,
         found_something: bool,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         if !self.patience.is_over(found_something) {
-            return Ok(());
+            return Ok(false);
         }
         let longest = if socket.halves().1.waiting() > 0 {
             BACKLOG_WAIT
@@ -85,8 +86,8 @@ impl Clock {
         });
         socket
             .wait(Interest::RECEIVE, Some(left))
-            .context(WAITING)?;
-        Ok(())
+            .map_err(|errno| nic.wait_failed(errno))?;
+        Ok(true)
     }
 }
 
@@ -102,6 +103,8 @@ pub(crate) struct Tally {
     #[serde(flatten)]
     usage: Usage,
     kernel_drops: Drops,
+    /// Packets of the port that came in on queues without a socket, and were left to the kernel.
+    no_socket: BTreeMap<String, u64>,
     bad_descriptors: u64,
     frames: Frames,
 }
@@ -134,7 +137,6 @@ impl Tally {
     /// Takes stock at the end of a run. Every frame must be in exactly one place.
     pub(crate) fn take<B: Backend>(
         bench: &'static str,
-        mode: String,
         nic: &Nic,
         socket: &mut Socket<'_, B>,
         clock: &Clock,
@@ -152,16 +154,29 @@ impl Tally {
         let bad_descriptors = receiver.bad_descriptors() + transmitter.bad_completions();
         Ok(Self {
             bench,
-            mode,
+            mode: copy_mode(socket).to_owned(),
             packets,
             bytes,
             seconds,
             pps: packets as f64 / seconds.max(f64::MIN_POSITIVE),
             usage,
             kernel_drops: drops(&statistics),
+            no_socket: BTreeMap::new(),
             bad_descriptors,
             frames: frames(&at),
         })
+    }
+
+    /// The same of a socket behind an XDP program.
+    pub(crate) fn under<B: Backend>(
+        mut self,
+        attached: &mut Attached,
+        socket: &Socket<'_, B>,
+    ) -> anyhow::Result<Self> {
+        attached.warn();
+        self.mode = attached.mode(socket);
+        self.no_socket = strays::by_queue(&attached.strays()?);
+        Ok(self)
     }
 }
 
@@ -217,35 +232,37 @@ impl Report for Tally {
             ("rate", format!("{} packets/s", grouped(self.pps as u64))),
         ];
         rows.extend(self.usage.rows());
-        rows.extend([
-            (
-                "dropped by the kernel",
-                format!(
-                    "{} RX ring full, {} fill ring empty, {} invalid RX, {} invalid TX, {} other",
-                    grouped(drops.rx_ring_full),
-                    grouped(drops.rx_fill_ring_empty),
-                    drops.rx_invalid,
-                    drops.tx_invalid,
-                    grouped(drops.other)
-                ),
+        rows.extend([(
+            "dropped by the kernel",
+            format!(
+                "{} RX ring full, {} fill ring empty, {} invalid RX, {} invalid TX, {} other",
+                grouped(drops.rx_ring_full),
+                grouped(drops.rx_fill_ring_empty),
+                drops.rx_invalid,
+                drops.tx_invalid,
+                grouped(drops.other)
             ),
-            (
-                "frames",
-                format!(
-                    "{} = {} stash + {} application + {} fill + {} RX + {} receiving + {} TX + {} \
+        )]);
+        rows.extend(self.no_socket.iter().map(|(queue, packets)| {
+            let text = format!("{} packets, left to the kernel", grouped(*packets));
+            ("no socket at queue", format!("{queue}: {text}"))
+        }));
+        rows.extend([(
+            "frames",
+            format!(
+                "{} = {} stash + {} application + {} fill + {} RX + {} receiving + {} TX + {} \
                      completion + {} sending",
-                    at.total,
-                    at.stash,
-                    at.application,
-                    at.fill,
-                    at.rx,
-                    at.receiving,
-                    at.tx,
-                    at.completion,
-                    at.sending
-                ),
+                at.total,
+                at.stash,
+                at.application,
+                at.fill,
+                at.rx,
+                at.receiving,
+                at.tx,
+                at.completion,
+                at.sending
             ),
-        ]);
+        )]);
         rows
     }
 }

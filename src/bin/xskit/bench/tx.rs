@@ -1,36 +1,69 @@
 //! `bench tx`: sends packets as fast as they go.
 
+use std::fmt;
 use std::os::fd::AsFd;
 
+use anyhow::Context;
+use xskit::core::socket::ZeroCopy;
 use xskit::core::umem::Umem;
-use xskit::core::{Backend, Socket};
+use xskit::core::{Backend, Errno, Socket};
 use xskit::rustix::MmapMemory;
 
 use super::packet;
 use super::tally::{Clock, Tally};
 use crate::args::FlowArgs;
-use crate::nic::{self, Nic};
-use crate::report;
+use crate::attached::Passing;
+use crate::nic::Nic;
 use crate::session::{self, Task};
+use crate::stop::Stop;
+use crate::{carrier, failure, report};
 
 pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
     nic.lend_few_frames();
     let packet = packet::build(args, &nic.link)?;
-    let tally = session::run(
-        &nic,
-        Tx {
+    let stop = Stop::on_signals()?;
+    let send = |nic: &Nic| {
+        let (packet, stop) = (packet.clone(), stop.clone());
+        let task = Tx {
             args,
             packet,
-            nic: &nic,
-        },
-    )?;
+            stop,
+            nic,
+        };
+        session::run(nic, task)
+    };
+    let tally = match send(&nic) {
+        Err(error) if nic.config.zero_copy == ZeroCopy::Auto && error.is::<WithoutProgram>() => {
+            let cause = failure::describe(&error);
+            report::say(format_args!("xskit: note: sending in copy mode: {cause}"));
+            nic.config.zero_copy = ZeroCopy::Refuse;
+            send(&nic)?
+        }
+        outcome => outcome?,
+    };
     report::print(&tally, args.run.json)
+}
+
+/// There is no sending by zero-copy, for want of an XDP program.
+#[derive(Debug)]
+struct WithoutProgram(String);
+
+impl fmt::Display for WithoutProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: the driver sends by zero-copy only while an XDP program is on the interface, and \
+             none could be attached (--zero-copy refuse)",
+            self.0
+        )
+    }
 }
 
 struct Tx<'a> {
     args: &'a FlowArgs,
     packet: Vec<u8>,
+    stop: Stop,
     nic: &'a Nic,
 }
 
@@ -57,7 +90,9 @@ impl Task for Tx<'_> {
         B: Backend,
         B::Socket: AsFd,
     {
-        let clock = Clock::start(&self.args.run)?;
+        let start = || Clock::start(&self.args.run, self.stop.clone());
+        let mut clock = start();
+        let mut passing = None;
         let range = 0..self.packet.len();
         while !clock.is_over() {
             let (_, mut transmitter) = socket.halves();
@@ -68,14 +103,39 @@ impl Task for Tx<'_> {
                     break;
                 }
             }
-            socket.flush()?;
+            match socket.flush() {
+                Err(Errno::EINVAL | Errno::ENXIO)
+                    if socket.obtained().zero_copy && passing.is_none() =>
+                {
+                    passing = Some(self.attach_passing()?);
+                    clock = start();
+                }
+                outcome => outcome.map_err(|errno| self.nic.kick_failed(errno))?,
+            }
             socket.recycle();
         }
         // What the kernel has not taken off the ring was not sent.
         let unsent = u64::from(socket.accounting().tx);
         let packets = socket.halves().1.sent() - unsent;
-        let mode = nic::copy_mode(&socket).to_owned();
         let bytes = packets * self.packet.len() as u64;
-        Tally::take("tx", mode, self.nic, &mut socket, &clock, (packets, bytes))
+        Tally::take("tx", self.nic, &mut socket, &clock, (packets, bytes))
+    }
+}
+
+impl Tx<'_> {
+    /// Attaches a program that passes every packet, for drivers that refuse to send by zero-copy
+    /// without one: igb, ixgbe, stmmac and gve say EINVAL, igc ENXIO.
+    fn attach_passing(&self) -> anyhow::Result<Passing> {
+        let passing = self
+            .nic
+            .attach_passing()
+            .context(WithoutProgram(self.nic.to_string()))?;
+        report::say(format_args!(
+            "xskit: note: {} sends by zero-copy only while an XDP program is on the interface: one \
+             that passes every packet is attached",
+            self.nic
+        ));
+        carrier::wait(&self.nic.link, Some(&self.stop))?;
+        Ok(passing)
     }
 }

@@ -1,0 +1,148 @@
+//! The XDP program on the interface.
+
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+
+use anyhow::{anyhow, bail};
+use xskit::bpf::{AttachMode, Attachment, Error, Strays, XdpProgram};
+use xskit::core::Socket;
+use xskit::core::backend::Backend;
+use xskit::net::Link;
+
+use crate::carrier;
+use crate::nic::{Nic, copy_mode};
+use crate::report;
+use crate::stop::Stop;
+use crate::strays::{self, Taken, Watch};
+
+/// The XDP program on the interface, which takes a port; dropping this takes it off.
+pub(crate) struct Attached {
+    program: XdpProgram,
+    attachment: Attachment,
+    link: Link,
+    taken: Taken,
+    watch: Watch,
+    is_said: bool,
+}
+
+/// A program that passes every packet, on the interface; dropping this takes it off.
+pub(crate) struct Passing(#[expect(dead_code, reason = "held, not used")] Attachment);
+
+impl Nic {
+    /// Loads the XDP program, has it take a port, at an address or at any, attaches it with `socket`
+    /// behind it, and waits for the carrier.
+    pub(crate) fn attach<B: Backend>(
+        &self,
+        socket: &Socket<'_, B>,
+        stop: &Stop,
+        port: u16,
+        address: Option<IpAddr>,
+    ) -> anyhow::Result<Attached>
+    where
+        B::Socket: AsFd,
+    {
+        let queue = self.config.queue;
+        let program = XdpProgram::load(queue + 1)?;
+        program.register_socket(queue, socket.handle().as_fd())?;
+        program.take(port, address)?;
+        let attachment = self.put_on(&program, self.mode)?;
+        if let Some(refusal) = attachment.native_refusal() {
+            report::say(format_args!(
+                "xskit: note: {} is in generic mode, since its driver refused native: {refusal}",
+                self.link.name
+            ));
+        }
+        let attached = Attached {
+            program,
+            attachment,
+            link: self.link.clone(),
+            taken: Taken {
+                port,
+                is_ipv6: address.is_some_and(|address| address.is_ipv6()),
+                queue,
+                is_chosen: true,
+            },
+            watch: Watch::start(),
+            is_said: false,
+        };
+        carrier::wait(&self.link, Some(stop))?;
+        Ok(attached)
+    }
+
+    /// Attaches the program natively, with no port to take.
+    pub(crate) fn attach_passing(&self) -> anyhow::Result<Passing> {
+        if self.mode == AttachMode::Generic {
+            bail!("--mode generic: the driver wants a native one");
+        }
+        let program = XdpProgram::load(1)?;
+        self.put_on(&program, AttachMode::Native).map(Passing)
+    }
+
+    fn put_on(&self, program: &XdpProgram, mode: AttachMode) -> anyhow::Result<Attachment> {
+        let attached = program.attach(self.link.index, mode);
+        attached.map_err(|error| match error {
+            Error::NativeRefused { .. } => anyhow!("{error} (--mode generic, or auto)"),
+            other => other.into(),
+        })
+    }
+}
+
+impl Attached {
+    /// The port is of the kernel's choice, and another the next time.
+    pub(crate) fn by_chance(mut self) -> Self {
+        self.taken.is_chosen = false;
+        self
+    }
+
+    /// The modes obtained, as reports name them: `native, copy` and the like.
+    pub(crate) fn mode<B: Backend>(&self, socket: &Socket<'_, B>) -> String {
+        format!("{}, {}", self.attachment.mode(), copy_mode(socket))
+    }
+
+    /// Packets whose headers could not be read, left to the kernel.
+    pub(crate) fn malformed(&self) -> Result<u64, Error> {
+        Ok(self.program.counters()?.malformed)
+    }
+
+    /// Packets that came in on a queue without a socket.
+    pub(crate) fn strays(&self) -> Result<Strays, Error> {
+        // One call, where there are none, rather than one a queue.
+        match self.program.counters()?.no_socket {
+            0 => Ok(Strays::default()),
+            _ => self.program.strays(),
+        }
+    }
+
+    /// After a turn, which rested or not: warns of strays, once.
+    #[inline]
+    pub(crate) fn watch(&mut self, rested: bool) {
+        if self.watch.is_due(rested) {
+            self.warn();
+        }
+    }
+
+    /// Warns of strays, once. A look that fails is no reason to stop: the next may not.
+    #[cold]
+    pub(crate) fn warn(&mut self) {
+        if self.is_said {
+            return;
+        }
+        if let Some(text) = self.describe_strays() {
+            self.is_said = true;
+            report::say(format_args!("xskit: warning: {text}"));
+        }
+    }
+
+    /// A failure, and the strays that may be why.
+    pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.describe_strays() {
+            Some(text) => anyhow!("{}; {text}", crate::failure::describe(&error)),
+            None => error,
+        }
+    }
+
+    fn describe_strays(&self) -> Option<String> {
+        let strays = self.strays().ok().filter(|strays| !strays.is_empty())?;
+        Some(strays::describe(&strays, &self.link, &self.taken))
+    }
+}

@@ -1,0 +1,123 @@
+//! Packets of a port that is taken which come in on a queue without a socket: noticed, and said once.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use xskit::bpf::Strays;
+use xskit::net::Link;
+
+/// How long to wait before the next look.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// While no turn rests, one in so many looks at the clock.
+const TURNS_PER_LOOK: u32 = 256;
+
+/// When to look for strays.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    next: Instant,
+    turns: u32,
+}
+
+impl Watch {
+    pub(crate) fn start() -> Self {
+        Self {
+            next: Instant::now() + PAUSE,
+            turns: 0,
+        }
+    }
+
+    /// Takes note of a turn, and whether it rested. True when it is time to look.
+    #[inline]
+    pub(crate) fn is_due(&mut self, rested: bool) -> bool {
+        self.turns = self.turns.wrapping_add(1);
+        if !rested && !self.turns.is_multiple_of(TURNS_PER_LOOK) {
+            return false;
+        }
+        let now = Instant::now();
+        let is_due = now >= self.next;
+        if is_due {
+            self.next = now + PAUSE;
+        }
+        is_due
+    }
+}
+
+/// What is taken, and where the socket is that is to get it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub(crate) port: u16,
+    pub(crate) is_ipv6: bool,
+    pub(crate) queue: u32,
+    /// The user chose the port, so that a rule for it is of use the next time.
+    pub(crate) is_chosen: bool,
+}
+
+/// How many came in on each queue, by its number; on all from the last one on, `64+`.
+pub(crate) fn by_queue(strays: &Strays) -> BTreeMap<String, u64> {
+    let beyond = (format!("{}+", Strays::FIRST_UNCOUNTED), strays.beyond);
+    let queues = strays.by_queue.iter();
+    queues
+        .map(|(queue, packets)| (queue.to_string(), *packets))
+        .chain([beyond].into_iter().filter(|(_, packets)| *packets > 0))
+        .collect()
+}
+
+/// How many came in where, and the commands that mend it.
+pub(crate) fn describe(strays: &Strays, link: &Link, taken: &Taken) -> String {
+    let name = &link.name;
+    format!(
+        "{} packets for UDP port {} came in on {} of {name}, where no socket is, and were left to the \
+         kernel: {}",
+        strays.total(),
+        taken.port,
+        queues(strays),
+        remedy(link, taken)
+    )
+}
+
+/// `queue 1`, `queues 1, 3, 64+`.
+fn queues(strays: &Strays) -> String {
+    let names: Vec<_> = by_queue(strays).into_keys().collect();
+    let noun = if names.len() == 1 { "queue" } else { "queues" };
+    format!("{noun} {}", names.join(", "))
+}
+
+fn remedy(link: &Link, taken: &Taken) -> String {
+    let (name, queue, port) = (&link.name, taken.queue, taken.port);
+    let one = match link.queues() {
+        Ok(queues) if queues.combined == 0 => "rx 1 tx 1",
+        _ => "combined 1",
+    };
+    let mut text = format!("have one queue take all with `ethtool -L {name} {one}`");
+    if queue != 0 {
+        text.push_str(" and --queue 0");
+    }
+    if taken.is_chosen {
+        let family = if taken.is_ipv6 { "udp6" } else { "udp4" };
+        text.push_str(&format!(
+            ", or, if the device can, steer the port with `ethtool -N {name} flow-type {family} \
+             dst-port {port} action {queue}`"
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TURNS_PER_LOOK, Watch};
+
+    #[test]
+    fn is_due_at_a_rest_or_after_many_turns_and_then_not_at_once() {
+        let due = || Watch {
+            next: std::time::Instant::now(),
+            turns: 0,
+        };
+        let mut watch = due();
+        assert!(watch.is_due(true));
+        assert!(!watch.is_due(true));
+        let mut watch = due();
+        let looks = (0..TURNS_PER_LOOK).filter(|_| watch.is_due(false));
+        assert_eq!(looks.count(), 1);
+    }
+}
