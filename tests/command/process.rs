@@ -22,7 +22,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_xskit");
 const READY: &str = "xskit: serving";
 
 /// How lines begin that tell of no failure.
-const NOTES: [&str; 3] = [READY, "xskit: note:", "xskit: 10.77.0.1 ── veth"];
+const NOTES: [&str; 3] = [READY, "xskit: note:", "xskit: 10.77.0.1 ── "];
 
 /// A command line to be.
 pub(crate) struct Xskit(Command);
