@@ -103,7 +103,7 @@ impl Machine {
             &format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
         )?;
         let shell = format!("{GUEST_RESULTS}/shell");
-        let vng = self.command(&results, &["--user", "root", "--shell", &shell]);
+        let vng = self.command(&results, &["--shell", &shell]);
         let mut child = self.spawn(Command::new("sh").args(["-c", &vng]))?;
         child
             .wait()
@@ -145,6 +145,8 @@ impl Machine {
                 "--disable-kvm",
                 "--disable-microvm",
                 "--force-9p",
+                "--user",
+                "root",
                 "--memory",
                 "2G",
                 "--cpus",

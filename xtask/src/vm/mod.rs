@@ -30,7 +30,7 @@ use plan::{Job, Plan};
 use crate::step::Step;
 
 /// From the start to the first job. It usually takes less than half a minute.
-const BOOT_LIMIT: Duration = Duration::from_secs(240);
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
 /// What a job may take besides its limit: the guest's clock may be slower than this machine's.
 const GRACE: Duration = Duration::from_secs(30);

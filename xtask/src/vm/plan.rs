@@ -30,6 +30,7 @@ const TOO_LONG: &str = "500 megabytes take an emulated machine too long";
 const FOUR_ENDS: &str = "needs two wires, and there are two cards";
 const COPY_MODE: &str = "counts what a kick does in copy mode";
 const VETH_MTU: &str = "needs an MTU at which veth has no native mode";
+const HUB: &str = "a card on a hub keeps its carrier when its peer goes down";
 const QUEUES: &str = "needs two queues, and the cards have one active each";
 
 const SUITES: [Suite; 4] = [
@@ -63,6 +64,7 @@ const SUITES: [Suite; 4] = [
                 FOUR_ENDS,
             ),
             ("calls_and_submissions_are_counted_by_kind", COPY_MODE),
+            ("interfaces_that_are_down_are_refused", HUB),
             (
                 "native_mode_is_refused_or_given_up_where_the_driver_cannot",
                 VETH_MTU,
