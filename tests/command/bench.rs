@@ -7,13 +7,14 @@ use crate::scene::Scene;
 use crate::traces::await_program;
 use xskit_net::Host;
 
-fn bench(host: &Host, words: &[&str]) -> Xskit {
+/// `xskit bench` on the host's interface.
+pub(crate) fn bench(host: &Host, words: &[&str]) -> Xskit {
     let usual = ["--json", "--iface", &host.link.name];
     Xskit::new(&[&["bench", words[0]], &usual[..], &words[1..]].concat()).on(host)
 }
 
 /// Starts one that waits for packets, and returns once it gets them.
-fn start(host: &Host, what: &str) -> Running {
+pub(crate) fn start(host: &Host, what: &str) -> Running {
     let running = bench(host, &[what, "--seconds", "0"]).start();
     await_program(host);
     running
@@ -21,7 +22,7 @@ fn start(host: &Host, what: &str) -> Running {
 
 /// The report, with what the report of any benchmark must have.
 #[track_caller]
-fn report(outcome: &Outcome) -> Value {
+pub(crate) fn report(outcome: &Outcome) -> Value {
     let report = outcome.json();
     let members = [
         "pps",
@@ -69,6 +70,24 @@ fn what_is_sent_is_received() {
     let arrived = count(&received, "packets");
     assert!(arrived <= count(&sent, "packets"), "{sent:#} {received:#}");
     assert_eq!(count(&received, "bytes"), 64 * arrived);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_flood_is_sent_back_and_no_frame_is_lost() {
+    let Some(scene) = Scene::new("a_flood_is_sent_back_and_no_frame_is_lost") else {
+        return;
+    };
+    let forwarder = start(scene.server(), "fwd");
+    let words = ["tx", "--seconds", "1", "--to", "10.77.0.2"];
+    let sent = report(&bench(scene.client(), &words).run());
+    let forwarded = report(&forwarder.interrupt());
+    assert_whole(&sent);
+    assert_whole(&forwarded);
+    assert!(
+        forwarded["packets"].as_u64() <= sent["packets"].as_u64(),
+        "{sent:#} {forwarded:#}"
+    );
     scene.assert_left(&[]);
 }
 

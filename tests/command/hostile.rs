@@ -4,6 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use serde_json::Value;
+use xskit::core::socket::ZeroCopy;
 use xskit::core::umem::{FrameSize, FrameStore, Umem};
 use xskit::core::wire::{self, MacAddr, UdpHeaders};
 use xskit::core::{Socket, SocketConfig};
@@ -93,6 +94,8 @@ fn put_on_wire(scene: &Scene, frames: &[Vec<u8>]) {
         let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT).unwrap();
         let mut config = SocketConfig::new(client.link.index, 0);
         config.fill_frames = Some(1);
+        // Without an XDP program, some cards send nothing in zero-copy mode.
+        config.zero_copy = ZeroCopy::Refuse;
         let backend = RustixBackend::new();
         let mut socket = Socket::open(&backend, &umem, &config).unwrap();
         for bytes in frames {

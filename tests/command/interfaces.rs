@@ -1,13 +1,15 @@
 //! Interfaces that are not there, not up, or somebody else's.
 
+use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
+use sha2::{Digest, Sha256};
 use xskit_net::{Host, HostPairConfig, WhenParentDies};
 
 use crate::process::{Running, Xskit};
-use crate::scene::{SHORT, Scene};
-use crate::traces::{await_program, has_program};
+use crate::scene::{SHORT, Scene, megabytes};
+use crate::traces::{await_program, has_program, wait_until};
 
 /// Changes the host's interface as an administrator would.
 fn set(host: &Host, change: &[&str]) {
@@ -122,6 +124,40 @@ fn a_carrier_that_is_late_is_waited_for() {
     assert_eq!(outcome.stderr.matches("carrier of xsk0").count(), 1);
     assert!(outcome.json()["packets"].as_u64() > Some(0));
     scene.assert_left(&[]);
+}
+
+#[test]
+fn a_transfer_goes_on_when_the_link_was_down() {
+    let Some(scene) = Scene::new("a_transfer_goes_on_when_the_link_was_down") else {
+        return;
+    };
+    let len = megabytes(128) << 20;
+    let name = "whole";
+    let file = File::create(scene.root().join(name)).unwrap();
+    file.set_len(len).unwrap();
+    let server = scene.start_server(&[]);
+    let download = scene.get(name, &[]).start();
+    let partial = scene.out().join(format!("{name}.part"));
+    wait_until("the download", || {
+        fs::metadata(&partial).is_ok_and(|partial| partial.len() > len / 16)
+    });
+    set(scene.server(), &["down"]);
+    assert!(!scene.out().join(name).exists(), "it was too quick");
+    set(scene.server(), &["up"]);
+    let report = download.finish().json();
+    assert_eq!(report["bytes"], len, "{report:#}");
+    let mut zeros = Sha256::new();
+    for _ in 0..len >> 20 {
+        zeros.update([0; 1 << 20]);
+    }
+    let zeros: String = zeros
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(report["sha256"], zeros, "{report:#}");
+    server.interrupt().json();
+    scene.assert_left(&[name]);
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod downloads;
 mod hostile;
 mod interfaces;
 mod options;
+mod passing;
 mod privileges;
 mod routers;
 mod signals;

@@ -29,7 +29,7 @@ const NOTES: [&str; 4] = [
     READY,
     "xskit: note:",
     "xskit: warning:",
-    "xskit: 10.77.0.1 ── veth",
+    "xskit: 10.77.0.1 ── ",
 ];
 
 /// A command line to be.

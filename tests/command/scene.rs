@@ -1,4 +1,5 @@
-//! Two hosts joined by a wire, and a directory for files.
+//! Two hosts joined by a wire, and a directory for files. The wire is a veth pair, or two cards in
+//! zero-copy mode where the environment names them (`cargo xtask vm`).
 //!
 //! ```text
 //!   host "first"                     host "second"
@@ -12,7 +13,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
+use xskit_net::{Capability, Host, HostPair, HostPairConfig, cards, privilege};
 
 use crate::process::{Outcome, Running, Xskit};
 use crate::traces::{has_program, names_in};
@@ -35,6 +36,24 @@ pub(crate) struct Scene {
 pub(crate) fn may_run(test: &str) -> bool {
     use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
     privilege::require(test, &[NetAdmin, SysAdmin, NetRaw, Bpf])
+}
+
+/// How reports name the mode that sockets get by themselves.
+pub(crate) fn usual_mode() -> &'static str {
+    if cards::are_named() {
+        "native, zero-copy"
+    } else {
+        "native, copy"
+    }
+}
+
+/// The length of a file for a whole transfer, in megabytes: an emulated card is slow.
+pub(crate) fn megabytes(on_veth: u64) -> u64 {
+    if cards::are_named() {
+        (on_veth / 16).max(1)
+    } else {
+        on_veth
+    }
 }
 
 impl Scene {

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use crate::bench::{bench, report, start};
 use crate::downloads::assert_partial;
 use crate::scene::Scene;
-use crate::traces::has_program;
+use crate::traces::{has_program, received_packets, wait_until};
 
 #[test]
 fn a_killed_client_is_in_nobodys_way() {
@@ -72,5 +73,40 @@ fn an_interrupted_server_tells_its_clients_and_sums_up() {
     let outcome = download.finish();
     outcome.refused(&["the server closed the connection", "shutting down"]);
     assert_partial(&scene, &outcome);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn queues_of_killed_benchmarks_are_free_under_a_flood() {
+    let Some(scene) = Scene::new("queues_of_killed_benchmarks_are_free_under_a_flood") else {
+        return;
+    };
+    let flood = || {
+        bench(
+            scene.client(),
+            &["tx", "--seconds", "0", "--to", "10.77.0.2"],
+        )
+        .start()
+    };
+    let receiver = start(scene.server(), "rx");
+    let sender = flood();
+    let wait_for_packets = || {
+        let before = received_packets(scene.server());
+        let many = || received_packets(scene.server()) > before + 1_000;
+        wait_until("a flood", many);
+    };
+    wait_for_packets();
+    receiver.kill();
+    assert!(!has_program(scene.server()));
+    // At once, while the flood goes on.
+    let receiver = start(scene.server(), "rx");
+    wait_for_packets();
+    sender.kill();
+    assert!(!has_program(scene.client()));
+    let sender = flood();
+    wait_for_packets();
+    report(&sender.interrupt());
+    let received = report(&receiver.interrupt());
+    assert!(received["packets"].as_u64() > Some(1_000), "{received:#}");
     scene.assert_left(&[]);
 }

@@ -19,6 +19,19 @@ pub(crate) fn await_program(host: &Host) {
     wait_until("an XDP program", || has_program(host));
 }
 
+/// Packets that the host's interface has received since it was made.
+pub(crate) fn received_packets(host: &Host) -> u64 {
+    let table = host.run(|| fs::read_to_string("/proc/thread-self/net/dev"));
+    let table = table.unwrap().unwrap();
+    let name = format!("{}:", host.link.name);
+    let columns = table
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(&name));
+    // Bytes, then packets. Source: net/core/net-procfs.c.
+    let packets = columns.and_then(|columns| columns.split_whitespace().nth(1));
+    packets.and_then(|packets| packets.parse().ok()).unwrap()
+}
+
 /// Returns when this is so.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;

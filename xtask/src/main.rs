@@ -42,9 +42,11 @@ Commands:
   setup [--check]  Install the system packages the build needs; with --check only list them
   setup --interop  Install aioquic into the target folder, for the interoperability tests
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
-  test             Formatting, lints, features, documentation, tests, loom, fuzzing for seconds, licences
-  vm [--json] [igb|virtio_net] [TEST…]
-                   Run the tests on two emulated cards, in zero-copy mode: both drivers and all tests, or those named
+  test             Formatting, lints, features, documentation, tests, emulated cards, loom, fuzzing for seconds,
+                   licences
+  vm [--json] [--short] [igb|virtio_net] [TEST…]
+                   Run the tests on two emulated cards, in zero-copy mode: on both drivers and all of them, or those
+                   with a TEST in their names; --short runs what `xtask test` runs
   vm --shell [igb|virtio_net]
                    A shell in the emulated machine, with the xskit command in its PATH
   orderings        Weaken each memory ordering of the rings in turn: does a loom test notice?

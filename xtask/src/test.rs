@@ -17,6 +17,7 @@ use crate::sanitizers;
 use crate::setup;
 use crate::step::Step;
 use crate::tally::{self, Tally};
+use crate::vm;
 
 /// A download can break off.
 const TRIES_TO_INSTALL: usize = 2;
@@ -54,6 +55,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     steps.extend(feature_steps());
     steps.push(Step::run("documentation", &mut documentation()));
     steps.push(Step::run("tests", &mut tests()).counting_tests());
+    steps.extend(vm::steps()?);
     steps.extend(ordering_steps()?);
     steps.push(fuzz::short_round());
     steps.extend(freestanding::steps());

@@ -72,8 +72,8 @@ impl Machine {
     }
 
     /// Boots it to run `script`, which is shell code and may call `job` of `guest.sh`. What the guest writes into
-    /// `$RESULTS` comes into [`Running::results`]; `programs` are folders that are put into its PATH.
-    pub(crate) fn start(&self, script: &str, programs: &[PathBuf]) -> Result<Running, String> {
+    /// `$RESULTS` comes into [`Running::results`]; `programs` is a folder that is put into its PATH.
+    pub(crate) fn start(&self, script: &str, programs: &Path) -> Result<Running, String> {
         let results = self.prepare(script, programs)?;
         let exec = format!("sh {GUEST_RESULTS}/guest.sh");
         let vng = self.command(&results, &["--verbose", "--exec", &exec]);
@@ -92,7 +92,7 @@ impl Machine {
     }
 
     /// Boots it for a person, who gets a shell on this terminal; returns when they leave it.
-    pub(crate) fn shell(&self, programs: &[PathBuf]) -> Result<(), String> {
+    pub(crate) fn shell(&self, programs: &Path) -> Result<(), String> {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Err("--shell needs a terminal".to_owned());
         }
@@ -103,7 +103,7 @@ impl Machine {
             &format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
         )?;
         let shell = format!("{GUEST_RESULTS}/shell");
-        let vng = self.command(&results, &["--user", "root", "--shell", &shell]);
+        let vng = self.command(&results, &["--shell", &shell]);
         let mut child = self.spawn(Command::new("sh").args(["-c", &vng]))?;
         child
             .wait()
@@ -112,7 +112,7 @@ impl Machine {
     }
 
     /// Empties the folder for the results, and writes the guest's script into it.
-    fn prepare(&self, script: &str, programs: &[PathBuf]) -> Result<PathBuf, String> {
+    fn prepare(&self, script: &str, programs: &Path) -> Result<PathBuf, String> {
         let results = packages::folder().join(self.driver.name());
         let scratch = cargo::target().join("tmp");
         let _ = fs::remove_dir_all(&results);
@@ -120,7 +120,6 @@ impl Machine {
             fs::create_dir_all(folder)
                 .map_err(|error| format!("creating {} failed: {error}", folder.display()))?;
         }
-        let programs: Vec<_> = programs.iter().map(|path| text(path)).collect();
         let variables = [
             ("RESULTS", GUEST_RESULTS.to_owned()),
             ("WORKSPACE", text(&cargo::workspace())),
@@ -128,7 +127,7 @@ impl Machine {
             ("MODULES", text(&self.bed.root.join("lib/modules"))),
             ("DRIVER", self.driver.name().to_owned()),
             ("CARDS", CARDS.join(" ")),
-            ("PROGRAMS", programs.join(":")),
+            ("PROGRAMS", text(programs)),
         ];
         let variables = variables.map(|(name, value)| format!("{name}={}\n", quoted(value)));
         let path = results.join("guest.sh");
@@ -146,6 +145,8 @@ impl Machine {
                 "--disable-kvm",
                 "--disable-microvm",
                 "--force-9p",
+                "--user",
+                "root",
                 "--memory",
                 "2G",
                 "--cpus",

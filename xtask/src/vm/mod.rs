@@ -15,9 +15,10 @@ mod packages;
 mod plan;
 mod sources;
 
+use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,10 @@ use outcome::{Outcome, Verdict};
 use packages::Bed;
 use plan::{Job, Plan};
 
+use crate::step::Step;
+
 /// From the start to the first job. It usually takes less than half a minute.
-const BOOT_LIMIT: Duration = Duration::from_secs(240);
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
 /// What a job may take besides its limit: the guest's clock may be slower than this machine's.
 const GRACE: Duration = Duration::from_secs(30);
@@ -60,6 +63,9 @@ impl Request {
                 (test, _) => request.tests.push(test.to_owned()),
             }
         }
+        if (request.short || request.shell) && !request.tests.is_empty() {
+            return Err("--short and --shell take no TEST".to_owned());
+        }
         if request.drivers.is_empty() {
             request.drivers = Driver::ALL.to_vec();
         }
@@ -71,14 +77,14 @@ impl Request {
 pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     let request = Request::of(args)?;
     let bed = Bed::ensure().map_err(|what| format!("the emulated machine needs {what}"))?;
-    let mut plan = Plan::build()?;
-    plan.select(&request.tests)?;
-    if request.short {
-        plan.shorten();
-    }
+    let plan = if request.short || request.shell {
+        Plan::short()?
+    } else {
+        Plan::whole(&request.tests)?
+    };
     if request.shell {
         let driver = request.drivers.first().copied().unwrap_or(Driver::Igb);
-        Machine::new(&bed, driver).shell(&[plan.programs])?;
+        Machine::new(&bed, driver).shell(&plan.programs)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut outcomes = Vec::new();
@@ -99,6 +105,21 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The steps of `xtask test`: the short form on each driver.
+pub(crate) fn steps() -> Result<Vec<Step>, String> {
+    let this = env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+    let name = |driver: Driver| format!("emulated cards, zero-copy: {}", driver.name());
+    let bed = Bed::ensure();
+    let step = |driver: Driver| match &bed {
+        Ok(_) => Step::run(
+            name(driver),
+            Command::new(&this).args(["vm", "--short", driver.name()]),
+        ),
+        Err(what) => Step::skip(name(driver), what),
+    };
+    Ok(Driver::ALL.into_iter().map(step).collect())
 }
 
 /// Runs all jobs of the plan in one machine.
@@ -130,7 +151,7 @@ fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>, String> {
         .map(|(number, job): (usize, _)| format!("job {number} {} {}\n", job.limit_s, job.command))
         .collect();
     eprintln!("==> {}: {} tests", driver.name(), meant.len());
-    let mut running = machine.start(&script, &[plan.programs.clone()])?;
+    let mut running = machine.start(&script, &plan.programs)?;
     let mut trouble = wait_for(&mut running, "ready", BOOT_LIMIT).err();
     for (number, job) in meant.into_iter().enumerate() {
         let limit = Duration::from_secs(job.limit_s.into()) + GRACE;
@@ -226,5 +247,6 @@ mod tests {
             (true, vec!["block::".to_owned()])
         );
         assert!(of(&["--fast"]).is_err());
+        assert!(of(&["--short", "block::"]).is_err());
     }
 }

@@ -64,6 +64,9 @@ impl Bed {
         VIRTME_NG
             .ensure()
             .map_err(|problem| format!("virtme-ng ({problem})"))?;
+        // virtme-ng insists on a terminal; where /dev/pts is missing, there is none to be made.
+        succeed(Command::new("script").args(["-q", "-e", "-c", "true", "/dev/null"]))
+            .map_err(|problem| format!("a pseudo-terminal, by {problem}"))?;
         Ok(Self {
             kernel: kernel.ok_or("a kernel: the packages hold none")?,
             root,

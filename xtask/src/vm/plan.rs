@@ -11,8 +11,10 @@ use crate::setup;
 /// A program of tests.
 struct Suite {
     name: &'static str,
-    /// Its source, by which cargo's messages name it.
+    /// Its name for cargo, and its source, by which cargo's messages name it.
+    test: &'static str,
     source: &'static str,
+    profile: Profile,
     /// How long a test may take in the emulated machine.
     limit_s: u32,
     /// The last part of a test's name, and why it can't hold here.
@@ -24,20 +26,68 @@ struct Suite {
 const CARD_STAYS: &str = "a card does not go with its peer, as a veth does";
 const TOO_MUCH: &str = "a million packets take an emulated card too long; the test of 20,000 runs";
 
-const SUITES: [Suite; 2] = [
+const TOO_LONG: &str = "500 megabytes take an emulated machine too long";
+const FOUR_ENDS: &str = "needs two wires, and there are two cards";
+const COPY_MODE: &str = "counts what a kick does in copy mode";
+const VETH_MTU: &str = "needs an MTU at which veth has no native mode";
+const HUB: &str = "a card on a hub keeps its carrier when its peer goes down";
+const QUEUES: &str = "needs two queues, and the cards have one active each";
+
+const SUITES: [Suite; 4] = [
     Suite {
         name: "rustix",
+        test: "veth",
         source: "backend-rustix/tests/veth.rs",
+        profile: Profile::Dev,
         limit_s: 120,
         left_out: BACKEND,
         short: SHORT,
     },
     Suite {
         name: "uring",
+        test: "veth",
         source: "backend-uring/tests/veth.rs",
+        profile: Profile::Dev,
         limit_s: 120,
         left_out: BACKEND,
         short: SHORT,
+    },
+    Suite {
+        name: "command",
+        test: "command",
+        source: "tests/command/main.rs",
+        profile: Profile::Release,
+        limit_s: 240,
+        left_out: &[
+            (
+                "a_file_gets_through_where_the_path_takes_less_than_either_interface",
+                FOUR_ENDS,
+            ),
+            ("calls_and_submissions_are_counted_by_kind", COPY_MODE),
+            ("interfaces_that_are_down_are_refused", HUB),
+            (
+                "native_mode_is_refused_or_given_up_where_the_driver_cannot",
+                VETH_MTU,
+            ),
+            ("packets_larger_than_frames_are_refused", VETH_MTU),
+            (
+                "what_is_taken_is_refused_and_its_owner_not_disturbed",
+                QUEUES,
+            ),
+        ],
+        short: &[],
+    },
+    Suite {
+        name: "interop",
+        test: "interop",
+        source: "tests/interop/main.rs",
+        profile: Profile::Release,
+        limit_s: 240,
+        left_out: &[
+            ("a_file_of_500_megabytes", TOO_LONG),
+            ("aioquic_fetches_a_file_of_500_megabytes", TOO_LONG),
+        ],
+        short: &[],
     },
 ];
 
@@ -52,8 +102,33 @@ const SHORT: &[&str] = &[
 ];
 
 /// The demo: one HTTP/3 transfer, its hash compared, and pings beside it.
-const DEMO: [&str; 2] = ["rustix", "uring"];
+const DEMO: &str = "demo";
+const DEMO_BACKENDS: [&str; 2] = ["rustix", "uring"];
 const DEMO_LIMIT_S: u32 = 120;
+
+/// How something is built. What encrypts is far too slow without optimisation in an emulated machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    /// Checks overflow, on which ring arithmetic must not rely.
+    Dev,
+    Release,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Release => "release",
+        }
+    }
+
+    fn folder(self) -> PathBuf {
+        cargo::target().join(match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        })
+    }
+}
 
 /// One thing to run.
 #[derive(Clone, Debug)]
@@ -78,12 +153,51 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Builds the tests and the command, and lists what there is to run.
-    pub(super) fn build() -> Result<Self, String> {
+    /// Builds what can have tests of these names, or all, and lists what there is to run.
+    pub(super) fn whole(parts: &[String]) -> Result<Self, String> {
         setup::ensure()?;
-        let executables = build()?;
+        let suites: Vec<_> = SUITES
+            .iter()
+            .filter(|suite| may_have(suite.name, parts))
+            .collect();
+        let mut executables = Vec::new();
+        for profile in [Profile::Dev, Profile::Release] {
+            let mut tests: Vec<_> = suites
+                .iter()
+                .filter(|suite| suite.profile == profile)
+                .map(|suite| suite.test)
+                .collect();
+            tests.dedup();
+            if !tests.is_empty() {
+                executables.extend(build(profile, &tests)?);
+            }
+        }
+        // Where its tests are built, the command is.
+        let has_command = suites.iter().any(|suite| suite.profile == Profile::Release);
+        if may_have(DEMO, parts) && !has_command {
+            build_command()?;
+        }
+        let mut plan = Self::of(suites, &executables)?;
+        plan.select(parts)?;
+        Ok(plan)
+    }
+
+    /// The same of what takes little time and shows the most.
+    pub(super) fn short() -> Result<Self, String> {
+        let executables = build(Profile::Dev, &["veth"])?;
+        build_command()?;
+        let suites = SUITES.iter().filter(|suite| !suite.short.is_empty());
+        let mut plan = Self::of(suites, &executables)?;
+        plan.jobs.retain(|job| job.is_short);
+        Ok(plan)
+    }
+
+    fn of<'a>(
+        suites: impl IntoIterator<Item = &'a Suite>,
+        executables: &[(PathBuf, PathBuf)],
+    ) -> Result<Self, String> {
         let mut jobs = Vec::new();
-        for suite in &SUITES {
+        for suite in suites {
             let executable = executables
                 .iter()
                 .find(|(source, _)| source.ends_with(suite.source))
@@ -92,13 +206,13 @@ impl Plan {
                 executable.ok_or_else(|| format!("cargo built no {}", suite.source))?;
             jobs.extend(suite.jobs(executable)?);
         }
-        let programs = cargo::target().join("debug");
-        jobs.extend(DEMO.map(|backend| demo(&programs.join("xskit"), backend)));
+        let programs = Profile::Release.folder();
+        jobs.extend(DEMO_BACKENDS.map(|backend| demo(&programs.join("xskit"), backend)));
         Ok(Self { jobs, programs })
     }
 
     /// Those whose names have one of these parts, or all.
-    pub(super) fn select(&mut self, parts: &[String]) -> Result<(), String> {
+    fn select(&mut self, parts: &[String]) -> Result<(), String> {
         for part in parts {
             if !self.jobs.iter().any(|job| job.name.contains(part)) {
                 return Err(format!("no test has {part:?} in its name"));
@@ -109,11 +223,6 @@ impl Plan {
             self.jobs.retain(is_meant);
         }
         Ok(())
-    }
-
-    /// Those that take little time and show the most.
-    pub(super) fn shorten(&mut self) {
-        self.jobs.retain(|job| job.is_short);
     }
 }
 
@@ -142,6 +251,16 @@ impl Suite {
     }
 }
 
+/// Whether a test of the suite can have one of these parts in its name: not if all of them name other suites.
+fn may_have(suite: &str, parts: &[String]) -> bool {
+    let is_suite = |name: &str| name == DEMO || SUITES.iter().any(|it| it.name == name);
+    let names_another = |part: &String| {
+        let first = part.split_once("::").map(|(first, _)| first);
+        first.is_some_and(|first| first != suite && is_suite(first))
+    };
+    parts.is_empty() || !parts.iter().all(names_another)
+}
+
 /// Whether the test has this name, in whatever module.
 fn is(test: &str, name: &str) -> bool {
     test.strip_suffix(name)
@@ -151,7 +270,7 @@ fn is(test: &str, name: &str) -> bool {
 fn demo(xskit: &Path, backend: &str) -> Job {
     let options = "demo --size 4M --json --zero-copy force --backend";
     Job {
-        name: format!("demo::{backend}"),
+        name: format!("{DEMO}::{backend}"),
         command: format!("{} {options} {backend}", quoted(xskit)),
         limit_s: DEMO_LIMIT_S,
         says: "\"mode\":\"native, zero-copy\"",
@@ -160,21 +279,40 @@ fn demo(xskit: &Path, backend: &str) -> Job {
     }
 }
 
-/// Builds what the whole workspace's tests are built of, so that nothing is built twice. Returns each test's source and
-/// its executable.
-fn build() -> Result<Vec<(PathBuf, PathBuf)>, String> {
+/// Builds tests as the whole workspace's are built, so that nothing is built twice. Returns each one's source and its
+/// executable.
+fn build(profile: Profile, tests: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>, String> {
     let mut cargo = cargo::command("test");
     cargo.args([
         "--workspace",
         "--all-features",
         "--no-run",
         "--message-format=json-render-diagnostics",
+        "--profile",
+        profile.name(),
     ]);
-    for test in ["veth", "command", "interop"] {
+    for test in tests {
         cargo.args(["--test", test]);
     }
-    // Where only the release was built, that is minutes less.
-    cargo.envs(boringssl::for_linking(&cargo::target().join("debug")));
+    let messages = succeed(&mut cargo, profile)?;
+    let executable = |line: &str| {
+        let source = member(line, "src_path")?;
+        Some((source.into(), member(line, "executable")?.into()))
+    };
+    Ok(messages.lines().filter_map(executable).collect())
+}
+
+/// Builds the command as `xtask demo` does, which usually follows.
+fn build_command() -> Result<(), String> {
+    let mut command = cargo::command("build");
+    command.args(["--release", "--features", "cli", "--bin", "xskit"]);
+    succeed(&mut command, Profile::Release).map(drop)
+}
+
+/// Runs a build, and returns what it prints.
+fn succeed(cargo: &mut Command, profile: Profile) -> Result<String, String> {
+    // Where only the other profile was built, that is minutes less.
+    cargo.envs(boringssl::for_linking(&profile.folder()));
     let built = cargo
         .stderr(Stdio::inherit())
         .output()
@@ -182,12 +320,7 @@ fn build() -> Result<Vec<(PathBuf, PathBuf)>, String> {
     if !built.status.success() {
         return Err("the tests can't be built; cargo says why above".to_owned());
     }
-    let messages = String::from_utf8_lossy(&built.stdout);
-    let executable = |line: &str| {
-        let source = member(line, "src_path")?;
-        Some((source.into(), member(line, "executable")?.into()))
-    };
-    Ok(messages.lines().filter_map(executable).collect())
+    Ok(String::from_utf8_lossy(&built.stdout).into_owned())
 }
 
 /// The text of a member of an object, if it is a text without escapes.
@@ -199,7 +332,19 @@ fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is, member};
+    use super::{SUITES, is, may_have, member};
+
+    #[test]
+    fn only_suites_that_are_meant_are_built() {
+        let names = |part: &str| -> Vec<_> {
+            let parts = [part.to_owned()];
+            let meant = SUITES.iter().filter(|suite| may_have(suite.name, &parts));
+            meant.map(|suite| suite.name).collect()
+        };
+        assert_eq!(names("uring::block"), ["uring"]);
+        assert_eq!(names("demo::uring"), [""; 0]);
+        assert_eq!(names("block::").len(), SUITES.len());
+    }
 
     #[test]
     fn a_test_is_known_by_the_end_of_its_path() {

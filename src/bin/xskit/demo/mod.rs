@@ -1,7 +1,7 @@
 //! `xskit demo`: a file over HTTP/3 over AF_XDP between two hosts made for it.
 //!
-//! The hosts are network namespaces without names, joined by a veth pair; they vanish with this
-//! process, however it ends. `xskit serve` runs in one, `xskit get` in the other, and meanwhile
+//! The hosts are network namespaces without names, joined by a veth pair (or two cards, where
+//! `XSKIT_CARDS` names them); they vanish with this process, however it ends. `xskit serve` runs in one, `xskit get` in the other, and meanwhile
 //! this process pings from host to host through the kernel's own stack.
 
 mod file;
@@ -11,7 +11,7 @@ mod space;
 mod summary;
 
 use anyhow::{Context, ensure};
-use xskit::net::{HostPair, HostPairConfig};
+use xskit::net::{HostPair, HostPairConfig, cards};
 
 use crate::args::DemoArgs;
 use crate::report;
@@ -33,8 +33,13 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
         .tempdir()
         .context("creating a directory for the demo's files")?;
     let file = DemoFile::prepare(args, scratch.path(), &stop)?;
+    let wire = if cards::are_named() {
+        "two cards"
+    } else {
+        "veth"
+    };
     report::say(format_args!(
-        "xskit: {} ── veth ── {}: {} bytes over HTTP/3 over AF_XDP",
+        "xskit: {} ── {wire} ── {}: {} bytes over HTTP/3 over AF_XDP",
         hosts.first.ipv4, hosts.second.ipv4, file.bytes
     ));
     let server = Server::start(args, &hosts.second, &file, scratch.path())?;
