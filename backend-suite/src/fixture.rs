@@ -70,9 +70,9 @@ pub fn umem(store: &mut FrameStore<FRAMES>) -> MmapUmem<'_> {
 }
 
 /// Takes turns until one says that it is done, and waits in between.
-pub fn until<B: Backend>(
-    socket: &mut Socket<'_, B>,
-    mut turn: impl FnMut(&mut Socket<'_, B>) -> bool,
+pub fn until<'u, B: Backend>(
+    socket: &mut Socket<'u, B>,
+    mut turn: impl FnMut(&mut Socket<'u, B>) -> bool,
 ) {
     let deadline = Instant::now() + PATIENCE;
     while !turn(socket) {

@@ -8,6 +8,7 @@
 //!
 //! Each test makes its hosts itself; where it can't, it prints `skipped: needs CAP_…`.
 
+pub mod conformance;
 pub mod fixture;
 pub mod leaks;
 pub mod options;
@@ -103,5 +104,22 @@ macro_rules! leaks {
     };
     ($make:expr) => {
         $crate::leaks! { if true => $make }
+    };
+}
+
+/// The kernel's own AF_XDP test, as far as xskit goes, for backends made by `$make`: see
+/// [`conformance`].
+#[macro_export]
+macro_rules! conformance {
+    (if $there:expr => $make:expr) => {
+        #[test]
+        fn the_table_is_what_a_run_finds() {
+            if $there {
+                $crate::conformance::the_table_is_what_a_run_finds($make);
+            }
+        }
+    };
+    ($make:expr) => {
+        $crate::conformance! { if true => $make }
     };
 }
