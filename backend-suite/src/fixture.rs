@@ -175,7 +175,7 @@ pub fn pass_all(ifindex: u32) -> Option<(XdpProgram, Attachment)> {
 }
 
 /// Some cards' links are down for seconds after a program was attached.
-fn wait_for_carrier(ifindex: u32) {
+pub(crate) fn wait_for_carrier(ifindex: u32) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let interface = Interface::by_index(ifindex).expect("the interface");

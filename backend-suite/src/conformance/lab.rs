@@ -1,21 +1,19 @@
 //! Two hosts whose interfaces pass one UDP port to sockets, and numbered packets between them.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
-use xskit_core::socket::ZeroCopy;
-use xskit_core::umem::{Frame, FrameSize, FrameStore, Umem};
-use xskit_core::wire::UdpHeaders;
+use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::wire::{Link, UdpHeaders};
 use xskit_core::{Socket, SocketConfig};
-use xskit_net::{Host, HostPair, HostPairConfig, Link, WhenParentDies};
+use xskit_net::{Host, HostPair, HostPairConfig, WhenParentDies, cards};
 use xskit_rustix::MmapMemory;
 
 use crate::RealBackend;
-use crate::fixture::{MmapUmem, PATIENCE, PORT};
+use crate::fixture::{self, MmapUmem, PORT, wait_for_carrier};
 
 /// Frames that a UMEM of these tests can have.
 const STORE: usize = 16_384;
@@ -24,7 +22,7 @@ const FIRST_STREAM: u16 = 20_000;
 
 /// Where the cases run: a driver, and the way in which it hands packets over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Platform {
+pub(super) enum Platform {
     /// veth, program in the stack, copy mode.
     VethGeneric,
     /// veth, program in the driver, copy mode.
@@ -37,7 +35,7 @@ pub enum Platform {
 
 impl Platform {
     /// All of them, as the table has them.
-    pub const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 4] = [
         Self::VethGeneric,
         Self::VethNative,
         Self::Igb,
@@ -45,8 +43,7 @@ impl Platform {
     ];
 
     /// The head of its column.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::VethGeneric => "veth, generic",
             Self::VethNative => "veth, native",
@@ -59,26 +56,22 @@ impl Platform {
         matches!(self, Self::Igb | Self::VirtioNet)
     }
 
-    const fn attached(self) -> Attached {
+    /// The mode to attach a program in, and the one to obtain.
+    const fn attach_mode(self) -> (AttachMode, Attached) {
         match self {
-            Self::VethGeneric => Attached::Generic,
-            _ => Attached::Native,
-        }
-    }
-
-    const fn attach_mode(self) -> AttachMode {
-        match self {
-            Self::VethGeneric => AttachMode::Generic,
-            _ => AttachMode::Native,
+            Self::VethGeneric => (AttachMode::Generic, Attached::Generic),
+            _ => (AttachMode::Native, Attached::Native),
         }
     }
 
     /// Those that the interfaces of this pair make possible.
     fn of(pair: &HostPair) -> Vec<Self> {
-        let text = ethtool(&pair.first, &["-i"]).expect("ethtool -i");
+        if !cards::are_named() {
+            return vec![Self::VethGeneric, Self::VethNative];
+        }
+        let text = ethtool(&pair.first, &["-i"]);
         let driver = text.lines().find_map(|line| line.strip_prefix("driver: "));
         match driver.expect("the driver's name") {
-            "veth" => vec![Self::VethGeneric, Self::VethNative],
             "igb" => vec![Self::Igb],
             "virtio_net" => vec![Self::VirtioNet],
             other => panic!("the table has no column for {other}"),
@@ -96,7 +89,7 @@ pub(super) enum Side {
 /// Two hosts with a program on each interface, which passes [`PORT`] to the socket registered there.
 pub(super) struct Lab<'m, B> {
     pub(super) platform: Platform,
-    pub(super) make: &'m (dyn Fn() -> B + Sync),
+    make: &'m (dyn Fn() -> B + Sync),
     pair: HostPair,
     programs: [(XdpProgram, Attachment); 2],
     streams: AtomicU16,
@@ -127,9 +120,10 @@ impl<'m, B: RealBackend> Lab<'m, B> {
         let programs = [&pair.first, &pair.second].map(|host| {
             let program = XdpProgram::load(1).expect("the program");
             program.take(PORT, None).expect("taken");
-            let attach = || program.attach(host.link.index, platform.attach_mode());
+            let (mode, obtained) = platform.attach_mode();
+            let attach = || program.attach(host.link.index, mode);
             let attachment = host.run(attach).expect("in the host").expect("attached");
-            assert_eq!(attachment.mode(), platform.attached());
+            assert_eq!(attachment.mode(), obtained);
             (program, attachment)
         });
         let lab = Self {
@@ -155,7 +149,7 @@ impl<'m, B: RealBackend> Lab<'m, B> {
     }
 
     /// Has the packets that come to this side go to this socket from now on.
-    pub(super) fn register(&self, side: Side, socket: &impl std::os::fd::AsFd) {
+    pub(super) fn register(&self, side: Side, socket: &impl AsFd) {
         let (program, _) = &self.programs[side as usize];
         program.unregister_socket(0).expect("unregistered");
         program
@@ -166,13 +160,9 @@ impl<'m, B: RealBackend> Lab<'m, B> {
     /// Waits until both ends can send: some drivers reset the device when a program is attached, or
     /// when its rings are resized.
     pub(super) fn await_carrier(&self) {
-        let deadline = Instant::now() + PATIENCE;
         for host in [&self.pair.first, &self.pair.second] {
-            let is_up = || Link::by_index(host.link.index).is_ok_and(|at| at.require_up().is_ok());
-            while !host.run(is_up).expect("in the host") {
-                assert!(Instant::now() < deadline, "no carrier after {PATIENCE:?}");
-                thread::sleep(Duration::from_millis(20));
-            }
+            let wait = || wait_for_carrier(host.link.index);
+            host.run(wait).expect("in the host");
         }
     }
 
@@ -189,14 +179,10 @@ impl<'m, B: RealBackend> Lab<'m, B> {
         let len_bytes = buffers.frames as usize * buffers.size.bytes() as usize;
         let memory = MmapMemory::allocate(len_bytes, false).expect("memory");
         let umem = Umem::new(memory, &mut store, buffers.size).expect("a UMEM");
-        let zero_copy = self.platform.is_zero_copy();
-        let mut config = SocketConfig {
-            zero_copy: [ZeroCopy::Refuse, ZeroCopy::Force][usize::from(zero_copy)],
-            ..SocketConfig::new(self.ifindex(side), 0)
-        };
+        let mut config = fixture::config(self.ifindex(side));
         change(&mut config);
-        let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
-        assert_eq!(socket.obtained().zero_copy, zero_copy);
+        let mut socket = fixture::open(&backend, &umem, &config);
+        assert_eq!(socket.obtained().zero_copy, self.platform.is_zero_copy());
         self.register(side, socket.handle());
         task(&mut socket, &umem)
     }
@@ -209,7 +195,7 @@ impl<'m, B: RealBackend> Lab<'m, B> {
             Side::First => (source, target),
             Side::Second => (target, source),
         };
-        let link = xskit_core::wire::Link::new(source.mac.into(), target.mac.into());
+        let link = Link::new(source.mac.into(), target.mac.into());
         let to = |port| {
             let [source, target] = [(source.ipv4, id), (target.ipv4, port)].map(SocketAddr::from);
             UdpHeaders::new(link, source, target)
@@ -218,7 +204,7 @@ impl<'m, B: RealBackend> Lab<'m, B> {
             id,
             packets,
             len,
-            step: 1,
+            odd: Odd::Same,
             taken: to(PORT),
             passed: to(PORT + 1),
         }
@@ -232,6 +218,17 @@ pub(super) struct Buffers {
     pub(super) size: FrameSize,
 }
 
+/// What is different about every other packet of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Odd {
+    /// Nothing.
+    Same,
+    /// It is to a port that the program passes to the kernel.
+    Passed,
+    /// It has so many bytes, which are more than the receiver has room for.
+    Long(usize),
+}
+
 /// Numbered datagrams, as xskxceiver has them: each word of the payload says which packet it is of,
 /// in its upper half, and which word it is, in its lower half.
 #[derive(Clone, Debug)]
@@ -239,20 +236,21 @@ pub(super) struct Stream {
     id: u16,
     pub(super) packets: u32,
     len: usize,
-    /// Only each so-manyth packet is to a port that the program takes.
-    pub(super) step: u32,
+    pub(super) odd: Odd,
     taken: UdpHeaders,
     passed: UdpHeaders,
 }
 
 impl Stream {
-    /// The whole packet of this number, of `len` bytes.
-    pub(super) fn packet_of(&self, number: u32, len: usize) -> Vec<u8> {
-        let mut packet = vec![0; len];
-        let headers = match number.is_multiple_of(self.step) {
-            true => &self.taken,
-            false => &self.passed,
+    /// The whole packet of this number.
+    pub(super) fn packet(&self, number: u32) -> Vec<u8> {
+        let odd = !number.is_multiple_of(2);
+        let (headers, len) = match self.odd {
+            Odd::Passed if odd => (&self.passed, self.len),
+            Odd::Long(len) if odd => (&self.taken, len),
+            _ => (&self.taken, self.len),
         };
+        let mut packet = vec![0; len];
         let start = headers.header_len();
         for (word, bytes) in packet[start..].chunks_mut(4).enumerate() {
             let value = (number << 16 | word as u32).to_be_bytes();
@@ -264,9 +262,9 @@ impl Stream {
         packet
     }
 
-    /// The whole packet of this number, as long as the stream's are.
-    pub(super) fn packet(&self, number: u32) -> Vec<u8> {
-        self.packet_of(number, self.len)
+    /// How far the numbers of those packets are apart that are to arrive.
+    pub(super) fn step(&self) -> u32 {
+        1 + u32::from(self.odd != Odd::Same)
     }
 
     /// Whether a received packet is of this stream, and not a late one of another.
@@ -275,14 +273,8 @@ impl Stream {
     }
 }
 
-/// Writes the packet of this number into a frame.
-pub(super) fn write(frame: &mut Frame<'_>, packet: &[u8]) {
-    frame.set_range(0..packet.len()).expect("inside the frame");
-    frame.copy_from_slice(packet);
-}
-
-/// What `ethtool OPTION INTERFACE VALUES` prints on this host; an error is the device's answer.
-pub(super) fn ethtool(host: &Host, options: &[&str]) -> Result<String, String> {
+/// What `ethtool OPTION INTERFACE VALUES` prints on this host.
+pub(super) fn ethtool(host: &Host, options: &[&str]) -> String {
     let mut command = Command::new("ethtool");
     command.arg(options[0]).arg(&host.link.name);
     command.args(&options[1..]);
@@ -290,8 +282,7 @@ pub(super) fn ethtool(host: &Host, options: &[&str]) -> Result<String, String> {
         .enter_command(&mut command, WhenParentDies::Kill)
         .expect("a command in the host");
     let output = command.output().expect("ethtool is installed");
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ethtool {options:?}: {error}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

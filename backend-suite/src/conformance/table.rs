@@ -16,11 +16,11 @@ xskit-rustix --test conformance`, and the same for `xskit-uring`, run them all; 
 else fails. With `XSKIT_CONFORMANCE=FILE` it writes the columns of where it runs into `FILE` instead.
 
 - **safe code**: written through xskit's public interface, and checks what xskxceiver checks.
-- **raw sockets**: safe code can't ask the kernel for this, or xskit lacks a feature. A raw socket makes
-  the system calls and writes the rings, and so shows the kernel's own answer.
-- **–**: not written, since xskit lacks the feature and raw sockets alone can't do it either.
+- **raw sockets**: safe code can't ask the kernel for this, or not yet. A raw socket makes the system
+  calls and writes the rings without the library's checks, and so shows the kernel's own answer.
+- **–**: not written, since xskit lacks the feature.
 - **passes**: everything was as xskxceiver asserts it. On cards zero-copy is forced, and read back.
-- **skipped**: can't be had there. Unless the reason names xskit, xskxceiver skips it there as well.
+- **skipped**: can't be had there. xskxceiver skips it there as well.
 
 ";
 
@@ -104,7 +104,7 @@ impl<B> How<B> {
             Self::Safe(_, why) => ("safe code", (*why).to_owned()),
             Self::Raw(_, why) => ("raw sockets", format!("not in safe code: {why}")),
             Self::RawMissing(_, what) => ("raw sockets", format!("xskit lacks {what}")),
-            Self::Missing(what) => ("–", format!("xskit lacks {what}")),
+            Self::Missing(what) => ("–", format!("xskit lacks {}", what.join(", and "))),
         }
     }
 }
