@@ -108,7 +108,7 @@ macro_rules! leaks {
 }
 
 /// The kernel's own AF_XDP test, as far as xskit goes, for backends made by `$make`: see
-/// [`conformance`].
+/// [`mod@conformance`].
 #[macro_export]
 macro_rules! conformance {
     (if $there:expr => $make:expr) => {

@@ -125,7 +125,10 @@ impl RawSocket {
             flags: u32::from(umem.unaligned) * umem_flags::UNALIGNED_CHUNK,
             tx_metadata_len: 0,
         };
-        let set = |option: SetOption| backend.set_option(&socket, option).expect(option.name());
+        let set = |option: SetOption| {
+            let answer = backend.set_option(&socket, option);
+            assert_eq!(answer, Ok(()), "{}", option.name());
+        };
         set(SetOption::UmemReg(reg));
         for kind in [
             RingKind::Fill,

@@ -164,14 +164,14 @@ pub(super) fn rx_full<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     const SLOTS: u32 = 512;
     let plan = Plan {
         packets: SLOTS + SLOTS / 2,
-        window: u32::MAX / 2,
         batch: SLOTS,
         change: |config| config.rx = slots(SLOTS),
         ..Plan::default()
     };
     exchange(lab, &plan, |socket, stream, pace| {
         pace.open();
-        until_counted(socket, |counted| counted.rx_ring_full);
+        let pace_by_ring = |socket: &mut Socket<'_, B>| pace.advance(socket.accounting().rx);
+        until_counted(socket, |counted| counted.rx_ring_full, pace_by_ring);
         let mut came_first = stream.clone();
         came_first.packets = SLOTS;
         receive(socket, &came_first, &plan, pace);
@@ -207,7 +207,7 @@ pub(super) fn fill_empty<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
             held.len() as u32 == LENT
         });
         pace.advance(plan.packets);
-        until_counted(socket, |counted| counted.rx_fill_ring_empty_descs);
+        until_counted(socket, |counted| counted.rx_fill_ring_empty_descs, |_| ());
     });
     Outcome::Passes
 }
@@ -217,10 +217,15 @@ fn statistics<B: RealBackend>(socket: &Socket<'_, B>) -> Statistics {
 }
 
 /// Wakes the kernel until it has counted something, and leaves packets on the RX ring.
-fn until_counted<B: RealBackend>(socket: &mut Socket<'_, B>, of: fn(&Statistics) -> u64) {
+fn until_counted<'u, B: RealBackend>(
+    socket: &mut Socket<'u, B>,
+    of: fn(&Statistics) -> u64,
+    mut turn: impl FnMut(&mut Socket<'u, B>),
+) {
     let deadline = Instant::now() + PATIENCE;
     while of(&statistics(socket)) == 0 {
         assert!(Instant::now() < deadline, "{:?}", statistics(socket));
+        turn(socket);
         socket.flush().expect("a wake");
         thread::sleep(Duration::from_millis(1));
     }
