@@ -175,6 +175,7 @@ pub(super) fn rx_full<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
         let mut came_first = stream.clone();
         came_first.packets = SLOTS;
         receive(socket, &came_first, &plan, pace);
+        pace.advance(plan.packets);
     });
     Outcome::Passes
 }
