@@ -184,7 +184,8 @@ pub(super) fn headroom<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     })
 }
 
-/// Half of the packets lie across two chunks.
+/// Half of the packets lie across two chunks: the odd ones, so that none lies across two huge pages,
+/// which need not be side by side.
 pub(super) fn send_unaligned<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     let umem = RawUmem {
         unaligned: true,
@@ -192,7 +193,7 @@ pub(super) fn send_unaligned<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     };
     let piece = |number: u32| {
         let before = u64::from(number % 2 * SHORT / 2);
-        good(umem.address(number + 1) - before)
+        good(umem.address(number) - before)
     };
     let pieces: Vec<Piece> = (0..512).map(piece).collect();
     with(lab, umem, |wire| wire.carry_and_count(&pieces))
