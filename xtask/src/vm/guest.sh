@@ -48,6 +48,8 @@ for mac in $CARDS; do
 done
 XSKIT_CARDS=$(printf '%s' "$CARDS" | tr ' ' ',')
 export XSKIT_CARDS
+# For frames that lie across two pages, which a device must find side by side.
+echo 16 > /proc/sys/vm/nr_hugepages
 # Where tests put their files: in memory.
 mount -t tmpfs tmpfs "$SCRATCH" || give_up "no file system for $SCRATCH"
 uname -r > "$RESULTS/ready"

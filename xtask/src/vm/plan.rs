@@ -26,6 +26,9 @@ struct Suite {
 const CARD_STAYS: &str = "a card does not go with its peer, as a veth does";
 const TOO_MUCH: &str = "a million packets take an emulated card too long; the test of 20,000 runs";
 
+/// All of xskxceiver's cases in one test.
+const CONFORMANCE_LIMIT_S: u32 = 480;
+
 const TOO_LONG: &str = "500 megabytes take an emulated machine too long";
 const FOUR_ENDS: &str = "needs two wires, and there are two cards";
 const COPY_MODE: &str = "counts what a kick does in copy mode";
@@ -33,7 +36,7 @@ const VETH_MTU: &str = "needs an MTU at which veth has no native mode";
 const HUB: &str = "a card on a hub keeps its carrier when its peer goes down";
 const QUEUES: &str = "needs two queues, and the cards have one active each";
 
-const SUITES: [Suite; 4] = [
+const SUITES: [Suite; 6] = [
     Suite {
         name: "rustix",
         test: "veth",
@@ -87,6 +90,24 @@ const SUITES: [Suite; 4] = [
             ("a_file_of_500_megabytes", TOO_LONG),
             ("aioquic_fetches_a_file_of_500_megabytes", TOO_LONG),
         ],
+        short: &[],
+    },
+    Suite {
+        name: "conformance-rustix",
+        test: "conformance",
+        source: "backend-rustix/tests/conformance.rs",
+        profile: Profile::Dev,
+        limit_s: CONFORMANCE_LIMIT_S,
+        left_out: &[],
+        short: &[],
+    },
+    Suite {
+        name: "conformance-uring",
+        test: "conformance",
+        source: "backend-uring/tests/conformance.rs",
+        profile: Profile::Dev,
+        limit_s: CONFORMANCE_LIMIT_S,
+        left_out: &[],
         short: &[],
     },
 ];
