@@ -399,6 +399,10 @@ fn a_driver_that_sends_nothing_without_a_program_says_so() {
     let mut socket = Socket::open(&backend, &umem, &sender(64, 64)).expect("a socket");
     send(&mut socket, &umem, 1);
     assert_eq!(socket.flush(), Err(Errno::EINVAL));
+    network.attach_program(true);
+    assert_eq!(flush(&backend, &mut socket), (1, 0), "tried again at once");
+    network.pass_time();
+    assert_eq!(socket.halves().1.waiting(), 0);
 }
 
 #[test]
@@ -412,7 +416,10 @@ fn a_socket_that_only_sends_wakes_nobody_for_its_fill_ring() {
             ..sender(64, 64)
         };
         let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
-        assert!(socket.halves().0.needs_wakeup(), "the card could do with more");
+        assert!(
+            socket.halves().0.needs_wakeup(),
+            "the card could do with more"
+        );
         for _ in 0..20_000 {
             let room = socket.halves().1.room(32);
             send(&mut socket, &umem, room);
@@ -471,7 +478,10 @@ fn a_receiver_with_few_frames_loses_no_wake_up() {
             let packets = 5_000;
             let wakes = flood(driver, lent, burst, packets).wakes;
             let turns = packets / u64::from(lent.min(burst)) + 2;
-            assert!(wakes <= turns, "{wakes} in {turns} turns: {lent} lent, {driver:?}");
+            assert!(
+                wakes <= turns,
+                "{wakes} in {turns} turns: {lent} lent, {driver:?}"
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ const ECHO_REQUEST: u8 = 8;
 const ECHO_REPLY: u8 = 0;
 
 fn bytes() -> Vec<u8> {
-    (0..LEN as u32).map(|at| (at * 31 >> 3) as u8).collect()
+    (0..LEN as u32).map(|at| ((at * 31) >> 3) as u8).collect()
 }
 
 /// Sends a file's worth over the kernel's TCP, and checks what arrives.

@@ -1,7 +1,7 @@
 //! The simulated kernel: its sockets and the wire between its two interfaces.
 
-use super::driver::SimDriver;
 use super::Rng;
+use super::driver::SimDriver;
 use super::socket::KernelSocket;
 use super::wire::{Wire, WireConfig};
 use crate::abi::{SockaddrXdp, bind_flags};

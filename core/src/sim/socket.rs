@@ -6,8 +6,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering;
 
 use crate::abi::{
-    Desc, MmapOffsets, RING_NEED_WAKEUP, RingOffset, SockaddrXdp, Statistics, UmemReg,
-    desc_options,
+    Desc, MmapOffsets, RING_NEED_WAKEUP, RingOffset, SockaddrXdp, Statistics, UmemReg, desc_options,
 };
 use crate::backend::RingKind;
 use crate::errno::Errno;

@@ -158,7 +158,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     #[inline]
     pub fn flush(&mut self) -> Result<(), Errno> {
         if self.request()? {
-            self.handle.backend().submit()
+            let submitted = self.handle.backend().submit();
+            submitted.inspect_err(|_| self.kicks.time_passed())
         } else {
             Ok(())
         }
@@ -182,7 +183,8 @@ impl<'u, B: Backend> Socket<'u, B> {
             let backlog = self.transmitter.backlog(waiting);
             let times = self.kicks.due(backlog, || self.transmitter.needs_wakeup());
             if times > 0 {
-                self.handle.kick(Kick::Transmit { times })?;
+                let kicked = self.handle.kick(Kick::Transmit { times });
+                kicked.inspect_err(|_| self.kicks.time_passed())?;
                 asked = true;
             }
         }

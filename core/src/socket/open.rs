@@ -1,10 +1,10 @@
 //! The set-up sequence. It stands here once, for every backend.
 
 use super::handle::Handle;
+use super::wakeups::{Kicks, Wakes};
 use super::{
     Obtained, OpenError, Receiver, Socket, SocketConfig, Step, Transmitter, ZeroCopy, tuning,
 };
-use super::wakeups::{Kicks, Wakes};
 use crate::abi::{self, MmapOffsets, SockaddrXdp, UmemReg};
 use crate::backend::{Backend, RingKind, SetOption};
 use crate::errno::Errno;

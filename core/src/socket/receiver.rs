@@ -162,7 +162,9 @@ impl<'u> Received<'_, 'u> {
                 *self.lent -= 1;
                 return Some(Some(frame));
             }
-            Err(NotReceived::NotTaken) if !self.doubt.is_over(self.descriptors.last_position(), shown) => {
+            Err(NotReceived::NotTaken)
+                if !self.doubt.is_over(self.descriptors.last_position(), shown) =>
+            {
                 self.descriptors.put_back();
                 return None;
             }

@@ -153,7 +153,8 @@ impl Kicks {
     /// to find out.
     #[inline]
     fn copying(&mut self, backlog: Backlog, budget: NonZeroU32) -> u32 {
-        let less = |more: u64, less: u64| u32::try_from(more.saturating_sub(less)).unwrap_or(u32::MAX);
+        let less =
+            |more: u64, less: u64| u32::try_from(more.saturating_sub(less)).unwrap_or(u32::MAX);
         let hoped = less(backlog.reach, backlog.taken);
         if hoped == 0 {
             // It can take none before the completion ring is reaped.
@@ -205,7 +206,7 @@ impl Kicks {
         }
     }
 
-    /// A sleep is over in which nothing came.
+    /// The next look is to kick again: a kick has failed, or a sleep is over in which nothing came.
     pub(super) fn time_passed(&mut self) {
         self.paused = self.pause;
         self.overdue.time_passed();

@@ -80,7 +80,10 @@ impl OnFillRing {
     const fn distance(self, entry: Entry) -> u32 {
         // The owner's bits are equal, and their difference nothing, only for a loan. Whatever else
         // they leave goes to the top.
-        entry.0.wrapping_sub(self.first.0).rotate_right(Entry::OWNER_BITS)
+        entry
+            .0
+            .wrapping_sub(self.first.0)
+            .rotate_right(Entry::OWNER_BITS)
     }
 }
 
@@ -198,9 +201,8 @@ impl<'s> Ledger<'s> {
 
     /// Every frame and its owner, in order.
     pub(super) fn frames(&self) -> impl DoubleEndedIterator<Item = (FrameIndex, Owner)> + use<'s> {
-        let owner = |(index, entry): (usize, &Cell<Entry>)| {
-            (FrameIndex(index as u32), entry.get().owner())
-        };
+        let owner =
+            |(index, entry): (usize, &Cell<Entry>)| (FrameIndex(index as u32), entry.get().owner());
         self.entries.iter().enumerate().map(owner)
     }
 }

@@ -96,12 +96,7 @@ impl<'s> Pool<'s> {
     /// Stash to the kernel, to receive into: up to `wanted` addresses for the fill ring, as many
     /// of them as `push` takes, which must put them there from place `at` on. Returns how many.
     #[inline]
-    pub(crate) fn lend(
-        &self,
-        wanted: u32,
-        at: Cursor,
-        push: impl FnOnce(&mut Lending<'_>),
-    ) -> u32 {
+    pub(crate) fn lend(&self, wanted: u32, at: Cursor, push: impl FnOnce(&mut Lending<'_>)) -> u32 {
         let taken = self.stash.pop_many(wanted, |indexes| {
             let mut lending = Lending {
                 indexes: indexes.iter().rev(),
@@ -124,11 +119,7 @@ impl<'s> Pool<'s> {
     /// From the RX ring to the application, if the descriptor names a packet inside one frame
     /// that the kernel had to receive into, and has taken off the fill ring.
     #[inline]
-    pub(crate) fn accept(
-        &self,
-        desc: Desc,
-        on_ring: OnFillRing,
-    ) -> Result<Frame<'_>, NotReceived> {
+    pub(crate) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Result<Frame<'_>, NotReceived> {
         let size = self.frames.size();
         // One comparison for both words: no option may be set, so they are never above a length.
         let len_options = u64::from(desc.options) << 32 | u64::from(desc.len);
@@ -146,9 +137,8 @@ impl<'s> Pool<'s> {
     #[inline]
     pub(crate) fn reclaim(&self, addresses: impl Iterator<Item = u64>) -> u32 {
         let (ledger, size) = (self.ledger, self.frames.size());
-        self.stash.push_many(
-            addresses.filter_map(|address| ledger.take_back_sent(size.number(address))),
-        )
+        self.stash
+            .push_many(addresses.filter_map(|address| ledger.take_back_sent(size.number(address))))
     }
 
     /// Marks the UMEM as used by a socket; false when it is already.
