@@ -24,7 +24,8 @@ struct Suite {
 }
 
 const CARD_STAYS: &str = "a card does not go with its peer, as a veth does";
-const TOO_MUCH: &str = "a million packets take an emulated card too long; the test of 20,000 runs";
+const TOO_MUCH: &str =
+    "a million packets take an emulated card too long; the test of a few thousand runs";
 
 const TOO_LONG: &str = "500 megabytes take an emulated machine too long";
 const FOUR_ENDS: &str = "needs two wires, and there are two cards";
