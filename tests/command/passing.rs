@@ -11,6 +11,7 @@ use xskit_net::Host;
 use crate::bench::{bench, report, start};
 use crate::process::PATIENCE;
 use crate::scene::Scene;
+use crate::traces::await_packets;
 
 const LEN: usize = 200_000;
 /// RFC 792.
@@ -77,9 +78,12 @@ fn pings_and_tcp_pass_beside_a_flood() {
         &["tx", "--seconds", "0", "--to", "10.77.0.2"],
     )
     .start();
+    await_packets(scene.server());
     ping(scene.client(), scene.server());
     transfer_by_tcp(scene.client(), scene.server());
     transfer_by_tcp(scene.server(), scene.client());
+    // It has not ended meanwhile.
+    await_packets(scene.server());
     let sent = report(&flood.interrupt());
     let received = report(&receiver.interrupt());
     assert!(received["packets"].as_u64() <= sent["packets"].as_u64());

@@ -5,7 +5,7 @@ use std::fs;
 use crate::bench::{bench, report, start};
 use crate::downloads::assert_partial;
 use crate::scene::Scene;
-use crate::traces::{has_program, received_packets, wait_until};
+use crate::traces::{await_packets, has_program};
 
 #[test]
 fn a_killed_client_is_in_nobodys_way() {
@@ -90,21 +90,16 @@ fn queues_of_killed_benchmarks_are_free_under_a_flood() {
     };
     let receiver = start(scene.server(), "rx");
     let sender = flood();
-    let wait_for_packets = || {
-        let before = received_packets(scene.server());
-        let many = || received_packets(scene.server()) > before + 1_000;
-        wait_until("a flood", many);
-    };
-    wait_for_packets();
+    await_packets(scene.server());
     receiver.kill();
     assert!(!has_program(scene.server()));
     // At once, while the flood goes on.
     let receiver = start(scene.server(), "rx");
-    wait_for_packets();
+    await_packets(scene.server());
     sender.kill();
     assert!(!has_program(scene.client()));
     let sender = flood();
-    wait_for_packets();
+    await_packets(scene.server());
     report(&sender.interrupt());
     let received = report(&receiver.interrupt());
     assert!(received["packets"].as_u64() > Some(1_000), "{received:#}");

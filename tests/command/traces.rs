@@ -20,7 +20,7 @@ pub(crate) fn await_program(host: &Host) {
 }
 
 /// Packets that the host's interface has received since it was made.
-pub(crate) fn received_packets(host: &Host) -> u64 {
+fn received_packets(host: &Host) -> u64 {
     let table = host.run(|| fs::read_to_string("/proc/thread-self/net/dev"));
     let table = table.unwrap().unwrap();
     let name = format!("{}:", host.link.name);
@@ -30,6 +30,12 @@ pub(crate) fn received_packets(host: &Host) -> u64 {
     // Bytes, then packets. Source: net/core/net-procfs.c.
     let packets = columns.and_then(|columns| columns.split_whitespace().nth(1));
     packets.and_then(|packets| packets.parse().ok()).unwrap()
+}
+
+/// Returns when a thousand packets more have come to the host's interface.
+pub(crate) fn await_packets(host: &Host) {
+    let before = received_packets(host);
+    wait_until("a flood", || received_packets(host) > before + 1_000);
 }
 
 /// Returns when this is so.

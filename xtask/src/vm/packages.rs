@@ -25,6 +25,8 @@ const OLDEST_KERNEL: (u32, u32) = (6, 14);
 /// The kernel's image and its drivers. The package `linux-image-*` of these kernels is empty.
 const KERNEL_PARTS: [&str; 3] = ["linux-binary-", "linux-modules-", "linux-base-"];
 
+const QEMU: &str = "qemu-system-x86";
+
 /// Programs that booting takes, and their packages in Debian.
 const PROGRAMS: [(&str, &str); 5] = [
     ("busybox", "busybox-static"),
@@ -60,7 +62,8 @@ impl Bed {
             apt.unpack_kernel(&root)?;
         }
         let kernel = unpacked.or_else(|| kernel_in(&root));
-        install_programs(&apt)?;
+        install_programs()?;
+        install_qemu(&apt)?;
         VIRTME_NG
             .ensure()
             .map_err(|problem| format!("virtme-ng ({problem})"))?;
@@ -104,7 +107,7 @@ fn program(name: &str) -> Option<PathBuf> {
     probe::on_path(name).or_else(administrators)
 }
 
-fn install_programs(apt: &Apt) -> Result<(), String> {
+fn install_programs() -> Result<(), String> {
     let mut missing: Vec<&str> = PROGRAMS
         .iter()
         .filter(|(name, _)| program(name).is_none())
@@ -113,29 +116,40 @@ fn install_programs(apt: &Apt) -> Result<(), String> {
     if python::python().is_none() {
         missing.push("python3-venv");
     }
-    if !has_qemu() {
-        missing.push("qemu-system-x86");
-    }
     if missing.is_empty() {
         return Ok(());
     }
-    let names = missing.join(" ");
-    eprintln!("Missing for the emulated machine: {names}");
-    let authority = Authority::detect()
-        .ok_or_else(|| format!("{names}: installing them needs root, or sudo"))?;
+    let authority = authority(&missing)?;
+    install::by_apt(authority, &[], &missing)
+        .map_err(|problem| format!("{} ({problem})", missing.join(" ")))
+}
+
+/// QEMU, from backports: bookworm's own has no igb.
+fn install_qemu(apt: &Apt) -> Result<(), String> {
+    if has_qemu() {
+        return Ok(());
+    }
+    let authority = authority(&[QEMU])?;
     let sources = apt.configure()?;
     let configuration = apt.configuration();
     let from = backports(&sources.release);
     let options = ["-c", &configuration, "-t", &from];
-    // A release without backports, or one that is past them, has a QEMU that is new enough.
-    install::by_apt(authority, &options, &missing)
-        .or_else(|_| install::by_apt(authority, &options[..2], &missing))
-        .map_err(|problem| format!("{names} ({problem})"))?;
+    // A release without backports has a QEMU that is new enough.
+    install::by_apt(authority, &options, &[QEMU])
+        .or_else(|_| install::by_apt(authority, &options[..2], &[QEMU]))
+        .map_err(|problem| format!("{QEMU} ({problem})"))?;
     if has_qemu() {
         Ok(())
     } else {
         Err("QEMU 8 or later, with the card igb".to_owned())
     }
+}
+
+/// By whose right these packages are installed.
+fn authority(missing: &[&str]) -> Result<Authority, String> {
+    let names = missing.join(" ");
+    eprintln!("Missing for the emulated machine: {names}");
+    Authority::detect().ok_or_else(|| format!("{names}: installing them needs root, or sudo"))
 }
 
 /// apt with a configuration, lists and a cache of its own, so that the machine's stay as they are.

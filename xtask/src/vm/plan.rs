@@ -24,7 +24,8 @@ struct Suite {
 }
 
 const CARD_STAYS: &str = "a card does not go with its peer, as a veth does";
-const TOO_MUCH: &str = "a million packets take an emulated card too long; the test of 20,000 runs";
+const TOO_MUCH: &str =
+    "a million packets take an emulated card too long; the test of a few thousand runs";
 
 /// All of xskxceiver's cases in one test.
 const CONFORMANCE_LIMIT_S: u32 = 480;
