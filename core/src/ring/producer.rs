@@ -161,11 +161,18 @@ impl<'m, S: Slot> Producer<'m, S> {
         self.next
     }
 
-    /// The values that the peer has not taken, as far as is known: where the first stands, and how
-    /// many there are. With a look it is known as of now.
+    /// The values that the peer has not taken, by a fresh look: where the first stands, and how many
+    /// there are.
+    #[inline]
+    pub fn not_taken(&mut self) -> (Cursor, u32) {
+        self.look();
+        self.known_not_taken()
+    }
+
+    /// The same as far as is known without a look.
     #[must_use]
     #[inline]
-    pub fn not_taken(&self) -> (Cursor, u32) {
+    pub fn known_not_taken(&self) -> (Cursor, u32) {
         let consumer = Cursor::new(self.limit.word().wrapping_sub(self.size()));
         (consumer, self.next.since(consumer))
     }
@@ -204,6 +211,12 @@ impl<'m, S: Slot> Producer<'m, S> {
     /// impossible leaves what was known.
     #[cold]
     fn refresh(&mut self) -> u32 {
+        self.look();
+        self.limit.since(self.next)
+    }
+
+    #[inline]
+    fn look(&mut self) {
         // Pairs with the peer's release store of the consumer word: without it we could
         // overwrite a slot that the peer is still reading.
         let consumer = Cursor::new(self.memory.consumer().load(Ordering::Acquire));
@@ -212,6 +225,5 @@ impl<'m, S: Slot> Producer<'m, S> {
         if self.committed.since(consumer) <= size - self.uncommitted() {
             self.limit = consumer.plus(size);
         }
-        self.limit.since(self.next)
     }
 }

@@ -41,7 +41,7 @@ impl Accounting {
         // Where frames arrive is read before where they leave from: one that the kernel moves in
         // between is then seen on neither ring, and counts as in its hands, but never twice.
         let rx = receiver.rx.available();
-        let fill = receiver.fill.outstanding();
+        let fill = receiver.loans.fill.outstanding();
         let completion = transmitter.completion.available();
         let tx = transmitter.tx.outstanding() + transmitter.tx.uncommitted();
         Self {

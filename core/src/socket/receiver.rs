@@ -2,20 +2,26 @@
 
 use crate::abi::Desc;
 use crate::ring::{Cursor, DescSlot, Drain, FillRing, RingSize, RxRing};
-use crate::umem::{Frame, NotReceived, OnFillRing, Pool};
+use crate::umem::{Frame, OnFillRing, Pool};
 
 /// Lends frames to the kernel and takes the packets that come back in them.
 #[derive(Debug)]
 pub(super) struct Receiver<'u> {
     pub(super) pool: &'u Pool<'u>,
-    pub(super) fill: FillRing<'u>,
     pub(super) rx: RxRing<'u>,
-    /// How many frames the kernel has to receive into.
-    lent: u32,
-    /// How many it was lent so far.
-    ever_lent: u64,
-    /// How many it is to have.
+    pub(super) loans: Loans<'u>,
+    /// How many frames the kernel is to have.
     target: u32,
+}
+
+/// The fill ring, and what became of the frames that it brought to the kernel.
+#[derive(Debug)]
+pub(super) struct Loans<'u> {
+    pub(super) fill: FillRing<'u>,
+    /// How many frames the kernel has to receive into.
+    count: u32,
+    /// How many it was lent so far.
+    ever: u64,
     doubt: Doubt,
     bad_descriptors: u64,
 }
@@ -29,16 +35,18 @@ impl<'u> Receiver<'u> {
     ) -> Self {
         let target = target.unwrap_or(pool.frame_count().div_ceil(2));
         let target = target.min(fill.size()).min(pool.frame_count());
-        let doubt = Doubt::new(rx.position());
+        let loans = Loans {
+            fill,
+            count: 0,
+            ever: 0,
+            doubt: Doubt::new(rx.position()),
+            bad_descriptors: 0,
+        };
         Self {
             pool,
-            fill,
             rx,
-            lent: 0,
-            ever_lent: 0,
+            loans,
             target,
-            doubt,
-            bad_descriptors: 0,
         }
     }
 
@@ -47,34 +55,34 @@ impl<'u> Receiver<'u> {
     /// Slots go back to the kernel when the iterator is dropped; packets not taken stay queued.
     #[inline]
     pub(super) fn receive(&mut self, max: u32) -> Received<'_, 'u> {
+        let known = self.loans.fill.known_not_taken();
         Received {
             pool: self.pool,
             descriptors: self.rx.drain(max),
-            on_ring: on_ring(&self.fill),
-            fill: &mut self.fill,
-            lent: &mut self.lent,
-            doubt: &mut self.doubt,
-            bad_descriptors: &mut self.bad_descriptors,
+            on_ring: OnFillRing::new(known.0, known.1),
+            is_fresh: false,
+            loans: &mut self.loans,
         }
     }
 
     /// Lends free frames to the kernel until it has as many as it is to have. Returns how many.
     #[inline]
     pub(super) fn refill(&mut self) -> u32 {
-        let wanted = self.target.saturating_sub(self.lent);
+        let loans = &mut self.loans;
+        let wanted = self.target.saturating_sub(loans.count);
         if wanted == 0 {
             return 0;
         }
-        let room = self.fill.reserve(wanted);
-        let fill = &mut self.fill;
-        let filled = self.pool.lend(room, fill.position(), |addresses| {
+        let fill = &mut loans.fill;
+        let (room, at) = (fill.reserve(wanted), fill.position());
+        let filled = self.pool.lend(room, at, |addresses| {
             // There is room for as many as were asked for.
             let _ = fill.push_all(addresses);
         });
         if filled > 0 {
-            self.fill.commit();
-            self.lent += filled;
-            self.ever_lent += u64::from(filled);
+            fill.commit();
+            loans.count += filled;
+            loans.ever += u64::from(filled);
         }
         filled
     }
@@ -82,28 +90,72 @@ impl<'u> Receiver<'u> {
     /// Whether the kernel asks to be woken to look at the fill ring.
     #[inline]
     pub(super) fn needs_wakeup(&self) -> bool {
-        self.fill.needs_wakeup()
+        self.loans.fill.needs_wakeup()
     }
 
     /// How many frames the kernel was lent so far.
     #[inline]
     pub(super) fn ever_lent(&self) -> u64 {
-        self.ever_lent
+        self.loans.ever
     }
 
     /// How many frames to receive into the driver has in its hands: neither on the fill ring, nor
     /// filled and on the RX ring. It may have more, since it shows what it takes off the fill ring
     /// with the next packets.
     pub(super) fn left(&mut self) -> u32 {
-        let on_rings = self.fill.outstanding().saturating_add(self.rx.available());
-        self.lent.saturating_sub(on_rings)
+        let fill = self.loans.fill.outstanding();
+        let on_rings = fill.saturating_add(self.rx.available());
+        self.loans.count.saturating_sub(on_rings)
     }
 
     /// Descriptors from the kernel that named no frame it had; each was dropped.
     #[must_use]
     pub(super) fn bad_descriptors(&self) -> u64 {
-        self.bad_descriptors
+        self.loans.bad_descriptors
     }
+}
+
+impl<'u> Loans<'u> {
+    /// The entries of the fill ring that the kernel has not taken, by a fresh look.
+    #[inline]
+    fn look(&mut self) -> OnFillRing {
+        let (first, count) = self.fill.not_taken();
+        OnFillRing::new(first, count)
+    }
+
+    /// Looks once more at a descriptor that did not count, by what the kernel has taken off the fill
+    /// ring now. Taken apart, so that the caller doesn't keep each descriptor in memory.
+    #[cold]
+    #[inline(never)]
+    fn judge(
+        &mut self,
+        pool: &'u Pool<'u>,
+        addr: u64,
+        (len, options): (u32, u32),
+        at: Cursor,
+        shown: Cursor,
+    ) -> Seen<'u> {
+        let desc = Desc { addr, len, options };
+        if let Some(frame) = pool.accept(desc, self.look()) {
+            self.count -= 1;
+            return Seen::Packet(frame);
+        }
+        if pool.is_lent(desc) && !self.doubt.is_over(at, shown) {
+            return Seen::Doubtful;
+        }
+        self.bad_descriptors += 1;
+        Seen::Bad
+    }
+}
+
+/// What a descriptor turned out to be.
+enum Seen<'u> {
+    /// A packet.
+    Packet(Frame<'u>),
+    /// It names no packet in a frame that the kernel had.
+    Bad,
+    /// Its frame still lies on the fill ring.
+    Doubtful,
 }
 
 /// Packets off the RX ring, in order. See [`RxHalf::receive`](super::RxHalf::receive).
@@ -113,29 +165,38 @@ pub struct Received<'r, 'u> {
     descriptors: Drain<'r, 'u, DescSlot>,
     /// What the kernel has not taken off the fill ring, as far as we know.
     on_ring: OnFillRing,
-    fill: &'r mut FillRing<'u>,
-    lent: &'r mut u32,
-    doubt: &'r mut Doubt,
-    bad_descriptors: &'r mut u64,
+    /// Whether that was looked up since the packets were shown.
+    is_fresh: bool,
+    loans: &'r mut Loans<'u>,
 }
 
 impl<'u> Iterator for Received<'_, 'u> {
     type Item = Frame<'u>;
 
-    #[inline]
+    // Always: a call would put the iterator, and a whole Drain in it, into memory.
+    #[inline(always)]
     fn next(&mut self) -> Option<Frame<'u>> {
         loop {
             let desc = self.descriptors.next()?;
-            match self.pool.accept(desc, self.on_ring) {
-                Ok(frame) => {
-                    *self.lent -= 1;
-                    return Some(frame);
-                }
-                Err(NotReceived::Bad) => *self.bad_descriptors += 1,
-                Err(NotReceived::NotTaken) => {
-                    if let Some(frame) = self.look_again(desc)? {
-                        return Some(frame);
-                    }
+            let mut frame = self.pool.accept(desc, self.on_ring);
+            if frame.is_none() && !self.is_fresh {
+                // What the kernel took for this batch.
+                (self.on_ring, self.is_fresh) = (self.loans.look(), true);
+                frame = self.pool.accept(desc, self.on_ring);
+            }
+            if let Some(frame) = frame {
+                self.loans.count -= 1;
+                return Some(frame);
+            }
+            // In this order: see `Doubt`.
+            let (at, shown) = (self.descriptors.last_position(), self.descriptors.shown());
+            let rest = (desc.len, desc.options);
+            match self.loans.judge(self.pool, desc.addr, rest, at, shown) {
+                Seen::Packet(frame) => return Some(frame),
+                Seen::Bad => {}
+                Seen::Doubtful => {
+                    self.descriptors.put_back();
+                    return None;
                 }
             }
         }
@@ -145,46 +206,6 @@ impl<'u> Iterator for Received<'_, 'u> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(self.descriptors.len()))
     }
-}
-
-impl<'u> Received<'_, 'u> {
-    /// Reads anew what the kernel has taken off the fill ring, on account of a descriptor for a
-    /// frame that it had not taken before. The frame, if it has been taken; `Some(None)` if the
-    /// descriptor is bad; `None` if it has to stay on the ring until more is known.
-    #[cold]
-    #[inline(never)]
-    fn look_again(&mut self, desc: Desc) -> Option<Option<Frame<'u>>> {
-        // In this order: see `Doubt`.
-        let shown = self.descriptors.shown();
-        self.on_ring = look_at_fill(self.fill);
-        match self.pool.accept(desc, self.on_ring) {
-            Ok(frame) => {
-                *self.lent -= 1;
-                return Some(Some(frame));
-            }
-            Err(NotReceived::NotTaken)
-                if !self.doubt.is_over(self.descriptors.last_position(), shown) =>
-            {
-                self.descriptors.put_back();
-                return None;
-            }
-            Err(_) => *self.bad_descriptors += 1,
-        }
-        Some(None)
-    }
-}
-
-/// The entries of the fill ring that the kernel has not taken, by a fresh look.
-fn look_at_fill(fill: &mut FillRing<'_>) -> OnFillRing {
-    fill.outstanding();
-    on_ring(fill)
-}
-
-/// The entries of the fill ring that the kernel has not taken, as far as we know.
-#[inline]
-fn on_ring(fill: &FillRing<'_>) -> OnFillRing {
-    let (first, count) = fill.not_taken();
-    OnFillRing::new(first, count)
 }
 
 /// Whether a packet came in a frame that the kernel never took off the fill ring.

@@ -166,12 +166,16 @@ impl Kicks {
         } else if self.is_too_soon(progress) {
             return 0;
         }
-        let mut times = hoped.div_ceil(budget.get());
-        if progress < self.hoped {
-            times = times.min(progress.div_ceil(budget.get()) + 1);
+        let mut times = 1;
+        self.asked = hoped;
+        if hoped > budget.get() {
+            times = hoped.div_ceil(budget.get());
+            if progress < self.hoped {
+                times = times.min(progress.div_ceil(budget.get()) + 1);
+            }
+            self.asked = hoped.min(times.saturating_mul(budget.get()));
         }
         (self.hoped, self.taken) = (hoped, backlog.taken);
-        self.asked = hoped.min(times.saturating_mul(budget.get()));
         self.overdue = Overdue::NEW;
         times
     }

@@ -60,9 +60,10 @@ impl Entry {
 /// place is held against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OnFillRing {
-    /// The entry of a loan at the first of them.
-    first: Entry,
-    count: u32,
+    /// The entry of a loan just after the last of them.
+    end: Entry,
+    /// How many places there are from there on, up to the first of them.
+    others: u32,
 }
 
 impl OnFillRing {
@@ -70,32 +71,19 @@ impl OnFillRing {
     #[inline]
     pub(crate) const fn new(first: Cursor, count: u32) -> Self {
         Self {
-            first: Entry::loan(first),
-            count,
+            end: Entry::loan(first.plus(count)),
+            others: PLACES - count,
         }
     }
 
-    /// Where an entry stands, from the first of these on; 2^30 or more if it is no loan.
+    /// Whether an entry is a loan at another place than these.
     #[inline]
-    const fn distance(self, entry: Entry) -> u32 {
+    const fn is_past(self, entry: Entry) -> bool {
         // The owner's bits are equal, and their difference nothing, only for a loan. Whatever else
-        // they leave goes to the top.
-        entry
-            .0
-            .wrapping_sub(self.first.0)
-            .rotate_right(Entry::OWNER_BITS)
+        // they leave goes to the top, and is more than there are places.
+        let ahead = entry.0.wrapping_sub(self.end.0);
+        ahead.rotate_right(Entry::OWNER_BITS) < self.others
     }
-}
-
-/// Why a descriptor does not bring a frame back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotReceived {
-    /// It names no packet inside one frame, or a frame that the kernel did not have to receive
-    /// into.
-    Bad,
-    /// The frame's address still stands on the fill ring: the kernel has shown the packet before
-    /// it showed that it took the frame, or it never took it.
-    NotTaken,
 }
 
 /// The number of a frame that there is.
@@ -169,25 +157,21 @@ impl<'s> Ledger<'s> {
     /// Takes a frame that was lent to receive into back from the kernel, if there is one of this
     /// number and it is off the fill ring.
     #[inline]
-    pub(super) fn take_back_lent(
-        &self,
-        number: u64,
-        on_ring: OnFillRing,
-    ) -> Result<FrameIndex, NotReceived> {
-        let entry = self.entry(number).ok_or(NotReceived::Bad)?;
+    pub(super) fn take_back_lent(&self, number: u64, on_ring: OnFillRing) -> Option<FrameIndex> {
+        let entry = self.entry(number)?;
         if !TRUST_KERNEL {
-            let distance = on_ring.distance(entry.get());
-            // Past the last of the ring's entries, and a loan.
-            if distance.wrapping_sub(on_ring.count) >= LOANS - on_ring.count {
-                return Err(if distance < on_ring.count {
-                    NotReceived::NotTaken
-                } else {
-                    NotReceived::Bad
-                });
+            if !on_ring.is_past(entry.get()) {
+                return None;
             }
             entry.set(Entry::OURS);
         }
-        Ok(FrameIndex(number as u32))
+        Some(FrameIndex(number as u32))
+    }
+
+    /// Whether there is a frame of this number that was lent to receive into.
+    pub(super) fn is_lent(&self, number: u64) -> bool {
+        self.entry(number)
+            .is_some_and(|entry| entry.get().owner() == Owner::Receive)
     }
 
     #[inline]
@@ -208,7 +192,7 @@ impl<'s> Ledger<'s> {
 }
 
 /// How many places of the fill ring an [`Entry`] tells apart.
-const LOANS: u32 = 1 << (u32::BITS - Entry::OWNER_BITS);
+const PLACES: u32 = 1 << (u32::BITS - Entry::OWNER_BITS);
 
 /// Whether the kernel's word goes for whose a frame is, once it is one: only to measure what the
 /// ledger costs (`--cfg xskit_trust_kernel`). A frame may then have two owners, and no census is
@@ -217,31 +201,29 @@ const TRUST_KERNEL: bool = cfg!(xskit_trust_kernel);
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, FrameIndex, Ledger, NotReceived, OnFillRing, Owner};
+    use super::{Entry, Ledger, OnFillRing, Owner};
     use crate::ring::Cursor;
     use core::cell::Cell;
 
-    /// What comes of a descriptor for a frame with this entry, with 4 entries on the fill ring from
-    /// `first` on.
-    fn taken(entry: Entry, first: u32) -> Result<FrameIndex, NotReceived> {
+    /// Whether a frame with this entry comes back, with 4 entries on the fill ring from `first` on.
+    fn comes_back(entry: Entry, first: u32) -> bool {
         let entries = [const { Cell::new(Entry::OURS) }];
         let ledger = Ledger::new(&entries);
         entries[0].set(entry);
-        ledger.take_back_lent(0, OnFillRing::new(Cursor::new(first), 4))
+        let on_ring = OnFillRing::new(Cursor::new(first), 4);
+        ledger.take_back_lent(0, on_ring).is_some()
     }
 
     #[test]
     fn a_loan_comes_back_once_its_place_is_passed() {
         for first in [0, 7, (1 << 30) - 2, 1 << 30, u32::MAX - 1] {
             let at = |ahead: u32| Entry::loan(Cursor::new(first).plus(ahead));
-            for ahead in 0..4 {
-                assert_eq!(taken(at(ahead), first), Err(NotReceived::NotTaken));
-            }
+            assert!((0..4).all(|ahead| !comes_back(at(ahead), first)));
             for behind in [1, 2, 1000, 1 << 29] {
-                assert!(taken(at(0u32.wrapping_sub(behind)), first).is_ok());
+                assert!(comes_back(at(0u32.wrapping_sub(behind)), first));
             }
             for owner in [Owner::Ours, Owner::Transmit, Owner::Retired] {
-                assert_eq!(taken(Entry::of(owner), first), Err(NotReceived::Bad));
+                assert!(!comes_back(Entry::of(owner), first));
             }
         }
     }

@@ -16,7 +16,7 @@ mod store;
 
 pub use census::Census;
 pub use frame::{Frame, RangeError};
-pub(crate) use ledger::{NotReceived, OnFillRing};
+pub(crate) use ledger::OnFillRing;
 pub use memory::Memory;
 pub(crate) use pool::Pool;
 pub use region::{Umem, UmemError};

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::iter::Rev;
 use core::slice;
 
-use super::ledger::{FrameIndex, Ledger, NotReceived, OnFillRing, Owner};
+use super::ledger::{FrameIndex, Ledger, OnFillRing, Owner};
 use super::memory::Frames;
 use super::stash::Stash;
 use super::{Census, Frame, FrameSize};
@@ -119,17 +119,20 @@ impl<'s> Pool<'s> {
     /// From the RX ring to the application, if the descriptor names a packet inside one frame
     /// that the kernel had to receive into, and has taken off the fill ring.
     #[inline]
-    pub(crate) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Result<Frame<'_>, NotReceived> {
+    pub(crate) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Option<Frame<'_>> {
         let size = self.frames.size();
-        // One comparison for both words: no option may be set, so they are never above a length.
-        let len_options = u64::from(desc.options) << 32 | u64::from(desc.len);
-        if len_options > u64::from(size.left(desc.addr)) {
-            return Err(NotReceived::Bad);
+        if !is_in_frame(desc, size) {
+            return None;
         }
-        let index = self
-            .ledger
-            .take_back_lent(size.number(desc.addr), on_ring)?;
-        Ok(Frame::new(self, index, desc.addr, desc.len))
+        let number = size.number(desc.addr);
+        let index = self.ledger.take_back_lent(number, on_ring)?;
+        Some(Frame::new(self, index, desc.addr, desc.len))
+    }
+
+    /// Whether a descriptor names a packet inside one frame that the kernel had to receive into.
+    pub(crate) fn is_lent(&self, desc: Desc) -> bool {
+        let size = self.frames.size();
+        is_in_frame(desc, size) && self.ledger.is_lent(size.number(desc.addr))
     }
 
     /// From the completion ring to the stash, those of the addresses that name a frame the kernel
@@ -169,6 +172,15 @@ impl<'s> Pool<'s> {
         }
         self.claimed.set(false);
     }
+}
+
+/// Whether a descriptor's packet lies inside one frame, be there such a frame or not, and it has no
+/// options.
+#[inline]
+fn is_in_frame(desc: Desc, size: FrameSize) -> bool {
+    // One comparison for both words: no option may be set, so they are never above a length.
+    let len_options = u64::from(desc.options) << 32 | u64::from(desc.len);
+    len_options <= u64::from(size.left(desc.addr))
 }
 
 /// Addresses for the fill ring, from the stash: the kernel has each as soon as it is yielded.
