@@ -120,8 +120,10 @@ impl World<'_> {
                 self.oracle.passed()[kind as usize],
             )?;
             let should_be = self.oracle.at(place_of(kind));
+            // Before those that the place lists: what is off the ring, and its slots not given back.
             let left = match kind {
                 RingKind::Rx => self.oracle.unreleased(),
+                RingKind::Fill => self.oracle.early().len() as u32,
                 _ => 0,
             };
             agree(
