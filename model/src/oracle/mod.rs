@@ -6,6 +6,7 @@
 mod kernel;
 mod place;
 mod program;
+mod tally;
 mod wakeups;
 
 use std::collections::VecDeque;

@@ -6,10 +6,11 @@
 
 use xskit_core::backend::{Kick, RingKind};
 
+use super::tally::Tally;
 use super::{Oracle, Place};
 
 /// Flushes without progress after which a wake-up may be taken for lost.
-const OVERDUE: u32 = 4096;
+pub(super) const OVERDUE: u32 = 4096;
 
 /// The most flushes that a full device is left alone for.
 const LONGEST_PAUSE: u32 = 1024;
@@ -21,7 +22,7 @@ const GRAIN: u32 = 32;
 const FEW: u32 = 64;
 
 /// What was broken.
-type Rule = &'static str;
+pub(super) type Rule = &'static str;
 
 /// How many kicks, wakes and calls a cause allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,41 +88,25 @@ struct Filling {
     looks: u32,
 }
 
-/// What was seen since the socket was opened: causes and calls.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    flushes: u64,
-    sleeps: u64,
-    /// Flushes that showed packets, or found more room on the completion ring.
-    shown: u64,
-    reach: u32,
-    /// Flushes that found that the kernel had taken packets.
-    moved: u64,
-    taken: u32,
-    /// Flushes and waits that found frames lent.
-    lent: u64,
-    loans: u32,
-    /// Requests to kick, and the calls that these took.
-    kicks: u64,
-    calls: u64,
-    wakes: u64,
-}
-
 /// Everything that says whether a call has a cause.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wakeups {
     sending: Sending,
     filling: Filling,
-    tally: Tally,
+    pub(super) tally: Tally,
 }
 
 impl Wakeups {
     /// A socket is opened, whose driver is given a fill ring with so many frames on it.
     pub(super) fn new(filled: u32) -> Self {
-        let mut wakeups = Self::default();
-        wakeups.filling.told = filled;
-        wakeups.tally.loans = filled;
-        wakeups
+        Self {
+            sending: Sending::default(),
+            filling: Filling {
+                told: filled,
+                ..Filling::default()
+            },
+            tally: Tally::new(filled),
+        }
     }
 }
 
@@ -211,36 +196,22 @@ impl Oracle {
         ]
     }
 
-    fn taken(&self) -> u32 {
+    pub(super) fn taken(&self) -> u32 {
         self.passed[RingKind::Tx as usize].consumed
     }
 
-    fn lent_so_far(&self) -> u32 {
+    pub(super) fn lent_so_far(&self) -> u32 {
         self.passed[RingKind::Fill as usize].produced
     }
 
     /// Up to which packet the kernel can take: what it was shown, as far as there will be a slot
     /// for the completion.
-    fn reach(&self) -> u32 {
+    pub(super) fn reach(&self) -> u32 {
         let slots = self.config.slots_of(RingKind::Completion);
         let reaped = self.passed[RingKind::Completion as usize].consumed;
         self.passed[RingKind::Tx as usize]
             .produced
             .min(reaped + slots)
-    }
-
-    /// Counts causes and calls.
-    fn note(&mut self, times: u32, wakes: u32) {
-        let (reach, taken, loans) = (self.reach(), self.taken(), self.lent_so_far());
-        let tally = &mut self.wakeups.tally;
-        tally.flushes += 1;
-        tally.shown += u64::from(reach != tally.reach);
-        tally.moved += u64::from(taken != tally.taken);
-        tally.lent += u64::from(loans != tally.loans);
-        (tally.reach, tally.taken, tally.loans) = (reach, taken, loans);
-        tally.kicks += u64::from(times > 0);
-        tally.calls += u64::from(times);
-        tally.wakes += u64::from(wakes);
     }
 
     /// So many calls to send were asked for.
@@ -376,31 +347,6 @@ impl Oracle {
             "a driver that asks for it is woken for new frames",
             "no driver is woken twice for the same frames without a cause",
         )
-    }
-
-    /// Over the whole run, no more calls than causes.
-    fn bound_calls(&self) -> Result<(), Rule> {
-        let tally = &self.wakeups.tally;
-        let overdue = tally.flushes / u64::from(OVERDUE);
-        let events = tally.shown + tally.moved + 2 * tally.sleeps;
-        let (kicks, calls) = match self.config.kick_budget() {
-            None => {
-                let kicks = tally.shown + tally.sleeps + overdue;
-                (kicks, kicks)
-            }
-            Some(budget) => {
-                let packets = u64::from(tally.reach) + u64::from(tally.taken);
-                let kicks = 2 * events + tally.flushes / 2;
-                (kicks, 2 * tally.kicks + packets / u64::from(budget))
-            }
-        };
-        if tally.kicks > kicks || tally.calls > calls {
-            return Err("no more kicks than causes, over a whole run");
-        }
-        if tally.wakes > tally.lent + tally.sleeps + overdue {
-            return Err("no more wakes than causes, over a whole run");
-        }
-        Ok(())
     }
 }
 
