@@ -56,6 +56,25 @@ fn hostile_kernel() {
     each_file("hostile_kernel", xskit_fuzz::rings::hostile_kernel);
 }
 
+/// What is written out as bytes still means what its name says.
+#[test]
+fn the_lists_of_operations_do_what_they_are_named_after() {
+    let seed = |name: &str| {
+        let mut seeds = seeds::all().into_iter();
+        seeds.find(|seed| seed.name == name).expect("a seed").bytes
+    };
+    let seen = xskit_model::hostile_kernel(&seed("returned-again"));
+    assert_eq!(
+        (seen.bad, seen.received),
+        (3, 2),
+        "a frame comes five times"
+    );
+    let passed = xskit_model::ring_ops(&seed("shown-before-taken"));
+    assert_eq!(passed.received, 4, "two of six are lost with an iterator");
+    let passed = xskit_model::ring_ops(&seed("kicked-and-slept"));
+    assert_eq!((passed.sent, passed.received), (4, 2));
+}
+
 #[test]
 fn wire_parse() {
     each_file("wire_parse", xskit_fuzz::wire_parse::attack);

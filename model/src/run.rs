@@ -44,6 +44,8 @@ pub struct Passed {
     pub completed: u64,
     /// Received.
     pub received: u64,
+    /// Calls that asked the kernel to send or to look at the fill ring.
+    pub calls: u64,
 }
 
 /// Opens a socket, takes the steps, and compares after each.
@@ -69,10 +71,12 @@ pub fn run(config: &Config, ops: &[Op]) -> Result<Passed, Box<Failure>> {
                 .map_err(|difference| failed(step + 1, difference))?;
         }
         let (sent, completed, received) = world.oracle().counts();
+        let (kicks, wakes) = world.oracle().calls();
         Ok(Passed {
             sent,
             completed,
             received,
+            calls: kicks + wakes,
         })
     })
 }

@@ -4,7 +4,7 @@
 
 use xskit_core::backend::RingKind;
 use xskit_core::ring::RingSize;
-use xskit_model::op::{Answer, Op, Transient};
+use xskit_model::op::{Answer, Doze, Op, Transient};
 use xskit_model::oracle::Place;
 use xskit_model::{Config, World};
 
@@ -27,6 +27,13 @@ fn reach(config: &Config, ops: &[Op], check: impl FnOnce(&mut World<'_>)) {
 
 fn apply(world: &mut World<'_>, op: Op) {
     if let Err(difference) = world.apply(op) {
+        panic!("{op:?}: {difference}");
+    }
+}
+
+/// Takes a step and compares what it returned, and not everything else, for steps in their thousands.
+fn step(world: &mut World<'_>, op: Op) {
+    if let Err(difference) = world.step(op) {
         panic!("{op:?}: {difference}");
     }
 }
@@ -56,6 +63,13 @@ const DELIVER: [Op; 2] = [
 ];
 
 const FLUSH_TAKEN: Op = Op::Flush(Answer::Takes(32));
+
+/// A wait in which nothing comes, on a backend that does nothing for the rings meanwhile.
+const SLEEP: Op = Op::Wait {
+    sleep: Doze::Silent,
+    is_woken: false,
+    answer: Answer::Busy(Transient::Again),
+};
 
 const RECEIVE: Op = Op::Receive {
     max: 64,
@@ -197,7 +211,13 @@ fn a_kick_refused_for_ever_fills_the_ring_and_loses_nothing() {
             assert_eq!(places(world), [16, 8, 0, 0, 8, 0, 0], "{refusal:?}");
         }
         assert_eq!(world.oracle().counts(), (8, 0, 0));
-        // It gives in at last.
+        assert_eq!(
+            world.oracle().calls(),
+            (8, 0),
+            "after 0, 1, 2, 4, … 32 flushes"
+        );
+        // It gives in at last, after a sleep.
+        apply(world, SLEEP);
         apply(world, FLUSH_TAKEN);
         apply(world, Op::KernelCompletes { pick: 0, count: 8 });
         apply(world, Op::Reap);
@@ -206,7 +226,7 @@ fn a_kick_refused_for_ever_fills_the_ring_and_loses_nothing() {
 }
 
 #[test]
-fn a_kick_that_comes_to_nothing_is_not_repeated_until_one_comes_to_something() {
+fn a_kick_that_leaves_packets_behind_is_repeated_ever_more_seldom() {
     let mut config = Config::even(64, 64, START);
     config.fill_frames = Some(0);
     // Two kicks' worth. How many kicks there are shows in what they leave.
@@ -215,21 +235,116 @@ fn a_kick_that_comes_to_nothing_is_not_repeated_until_one_comes_to_something() {
         let ops = [&[Op::Burst { count: 64 }], &refuse[..]].concat();
         let mut left = Vec::new();
         reach(&config, &ops, |world| {
-            for _ in 0..3 {
+            for _ in 0..5 {
                 apply(world, Op::Flush(Answer::Takes(8)));
                 left.push(world.oracle().count(Place::TxRing));
             }
         });
         left
     };
-    assert_eq!(left_by(0), [48, 32, 24], "two, two, and one that is enough");
-    assert_eq!(left_by(1), [56, 40, 24], "one, two, two");
-    assert_eq!(left_by(5), left_by(1));
+    assert_eq!(left_by(0), [48, 32, 32, 24, 24], "two, two, and one");
+    assert_eq!(left_by(1), [56, 56, 40, 40, 40], "one, two");
+    assert_eq!(left_by(5), [64, 56, 56, 56, 56], "one");
+}
+
+#[test]
+fn a_full_device_is_left_alone_for_a_thousand_flushes_and_no_more() {
+    let mut config = Config::even(8, 8, START);
+    config.fill_frames = Some(0);
+    reach(&config, &[Op::Burst { count: 8 }], |world| {
+        for _ in 0..20_000 {
+            step(world, Op::Flush(Answer::Busy(Transient::Again)));
+        }
+        // 12 until the pause is that long, and then one every 1,025 flushes.
+        assert_eq!(world.oracle().calls(), (12 + 18, 0));
+        apply(world, SLEEP);
+        apply(world, FLUSH_TAKEN);
+        assert_eq!(
+            places(world),
+            [0, 0, 0, 0, 0, 8, 0],
+            "after a sleep, at once"
+        );
+    });
+}
+
+#[test]
+fn in_zero_copy_mode_what_seems_lost_is_asked_for_again_after_4096_flushes_or_a_sleep() {
+    let mut config = Config::even(8, 8, START);
+    config.zero_copy = true;
+    let begin = [Op::KernelWantsWake(true), Op::Burst { count: 1 }];
+    reach(&config, &begin, |world| {
+        let calls = |world: &mut World<'_>, flushes| {
+            let before = world.oracle().calls();
+            (0..flushes).for_each(|_| step(world, Op::Flush(Answer::Later)));
+            let after = world.oracle().calls();
+            (after.0 - before.0, after.1 - before.1)
+        };
+        assert_eq!(
+            calls(world, 1),
+            (1, 0),
+            "the fill ring was there before it asked"
+        );
+        for op in [DELIVER[0], DELIVER[1], RECEIVE, Op::Refill] {
+            apply(world, op);
+        }
+        assert_eq!(calls(world, 1), (0, 1));
+        assert_eq!(calls(world, 4094), (0, 0));
+        assert_eq!(calls(world, 2), (1, 1), "one each");
+        assert_eq!(calls(world, 4096), (0, 0), "twice as many");
+        apply(world, SLEEP);
+        assert_eq!(calls(world, 3), (1, 1));
+    });
+}
+
+#[test]
+fn a_driver_with_enough_frames_left_is_woken_once_it_has_fewer() {
+    let mut config = Config::even(64, 64, START);
+    (config.zero_copy, config.fill_frames) = (true, Some(64));
+    let lend_one_more = [
+        Op::KernelWantsWake(true),
+        Op::KernelTakesFill { count: 64 },
+        DELIVER[1],
+        RECEIVE,
+        Op::Refill,
+        Op::KernelTakesFill { count: 1 },
+        Op::Flush(Answer::Later),
+    ];
+    reach(&config, &lend_one_more, |world| {
+        assert_eq!(world.oracle().calls(), (0, 0), "it has all 64");
+        apply(world, DELIVER[1]);
+        apply(world, Op::Flush(Answer::Later));
+        assert_eq!(world.oracle().calls(), (0, 1));
+    });
+}
+
+#[test]
+fn packets_that_are_shown_before_their_frames_are_taken_wait_for_that() {
+    let mut config = Config::even(4, 4, START);
+    config.fill_frames = Some(4);
+    let early = Op::KernelDeliversEarly {
+        count: 3,
+        start: 256,
+        len: LEN,
+    };
+    reach(&config, &[early, RECEIVE, Op::Accounting], |world| {
+        assert_eq!(places(world), [0, 1, 0, 3, 0, 0, 0]);
+        assert_eq!(
+            world.oracle().accounting().excess,
+            3,
+            "on two rings at once"
+        );
+        assert_eq!(world.oracle().counts(), (0, 0, 0));
+        apply(world, Op::KernelSettles);
+        apply(world, RECEIVE);
+        assert_eq!(places(world), [3, 1, 0, 0, 0, 0, 0]);
+        assert_eq!(world.oracle().counts(), (0, 0, 3));
+    });
 }
 
 #[test]
 fn a_kernel_that_never_completes_gets_every_free_frame_and_no_more() {
-    let config = Config::even(32, 8, START);
+    let mut config = Config::even(32, 8, START);
+    config.slots[RingKind::Completion as usize] = 32;
     reach(&config, &[], |world| {
         for _ in 0..100 {
             apply(world, Op::Burst { count: 16 });

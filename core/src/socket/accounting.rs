@@ -29,9 +29,12 @@ pub struct Accounting {
     pub retired: u32,
     /// All frames of the UMEM.
     pub frames: u32,
-    /// More entries on rings than the ledger has frames there: always zero on a sound kernel, unless
-    /// it is sending meanwhile, on a thread of its own (SQPOLL): it completes frames before it shows
-    /// that it took them off the TX ring.
+    /// More entries on rings than the ledger has frames there: zero on a sound kernel that is idle.
+    /// While it works on another core it may be more, and the next look finds none:
+    /// - it shows the packets of a batch before it shows that it took their frames off the fill ring
+    ///   (`xsk_flush`, net/xdp/xsk.c);
+    /// - when it sends on a thread of its own (SQPOLL), it completes frames before it shows that it
+    ///   took them off the TX ring.
     pub excess: u32,
 }
 

@@ -21,21 +21,25 @@ pub struct Seed {
 
 /// The seeds of every target.
 pub fn all() -> Vec<Seed> {
-    let mut seeds = operations("ring_ops", 0x9e37_79b9_7f4a_7c15);
-    seeds.extend(operations("hostile_kernel", 0xd1b5_4a32_d192_ed03));
+    let mut ring_ops = operations::random(0x9e37_79b9_7f4a_7c15);
+    ring_ops.extend(operations::honest());
+    let mut hostile_kernel = operations::random(0xd1b5_4a32_d192_ed03);
+    hostile_kernel.extend(operations::igb());
+    let mut seeds = operations("ring_ops", ring_ops);
+    seeds.extend(operations("hostile_kernel", hostile_kernel));
     seeds.extend(wire_parse());
     seeds.extend(bpf_vs_user());
     seeds.extend(udp_datagram());
     seeds
 }
 
-fn operations(target: &'static str, first: u64) -> Vec<Seed> {
+fn operations(target: &'static str, lists: Vec<(String, Vec<u8>)>) -> Vec<Seed> {
     let seed = |(name, bytes)| Seed {
         target,
         name,
         bytes,
     };
-    operations::all(first).into_iter().map(seed).collect()
+    lists.into_iter().map(seed).collect()
 }
 
 fn wire_parse() -> Vec<Seed> {

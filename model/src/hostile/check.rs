@@ -155,5 +155,6 @@ impl Mirror {
         }
         (self.bad_descriptors, self.bad_completions) = (0, 0);
         self.is_stalled = false;
+        self.forget_doubts();
     }
 }

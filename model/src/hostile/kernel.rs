@@ -30,6 +30,15 @@ impl Siege<'_> {
             true => ring.set_producer(word),
             false => ring.set_consumer(word),
         }
+        drop(kernel);
+        self.note_taken();
+    }
+
+    /// Looks at what the fill ring's consumer word says now.
+    pub(super) fn note_taken(&mut self) {
+        if let Some(fill) = self.kernel.state().ring(RingKind::Fill) {
+            self.mirror.note_taken(fill.consumer(), fill.slots());
+        }
     }
 
     pub(super) fn write_flags(&mut self, kind: RingKind, value: u32) {
@@ -64,6 +73,9 @@ impl Siege<'_> {
         };
         ring.set_entry(at, entry);
         ring.set_producer(at.wrapping_add(1));
+        if kind == RingKind::Rx {
+            self.mirror.note_shown(entry.addr);
+        }
     }
 
     pub(super) fn claim_taken(&mut self, is_transmit: bool, count: u8) {
@@ -76,6 +88,7 @@ impl Siege<'_> {
         if let Some(ring) = self.kernel.state().ring(kind) {
             ring.set_consumer(ring.consumer().wrapping_add(count.into()));
         }
+        self.note_taken();
     }
 
     /// The kernel comes to its senses, and gives everything back: whatever it did before, all
@@ -88,6 +101,7 @@ impl Siege<'_> {
                 ring.set_consumer(self.mirror.stand[kind as usize]);
             }
         }
+        self.note_taken();
         let rounds = self.mirror.of(Owner::Receive).len() + self.mirror.of(Owner::Transmit).len();
         for _ in 0..rounds {
             self.fill_ring(RingKind::Rx, Owner::Receive);

@@ -1,6 +1,7 @@
 //! Who owns each frame, as far as the program's own steps say. The kernel has no say in it.
 
 use xskit_core::abi::Desc;
+use xskit_core::backend::RingKind;
 use xskit_core::umem::Census;
 
 use super::step::{Address, Entry};
@@ -24,10 +25,28 @@ pub(super) enum Owner {
     Retired,
 }
 
+/// A frame's address on the fill ring.
+#[derive(Clone, Copy, Debug, Default)]
+struct Loan {
+    /// Where it stands.
+    at: u32,
+    /// Whether the kernel has shown, at any moment since, that it took it.
+    was_taken: bool,
+}
+
 /// Each frame's owner and contents, and where the program stands on each ring.
 #[derive(Debug)]
 pub(super) struct Mirror {
     owners: Vec<Owner>,
+    /// The last loan of each frame.
+    loans: Vec<Loan>,
+    /// The addresses on the RX ring, the newest first.
+    recent: [u64; 8],
+    /// Where a packet was left on the RX ring, since its frame still stood on the fill ring, and up
+    /// to where packets were shown then.
+    pub(super) left: Option<(u32, u32)>,
+    /// Up to where packets were shown when one was left, or was bad, for that.
+    doubted: Option<u32>,
     /// The last write to each frame, all of them the program's.
     pub(super) stamps: Vec<Stamp>,
     writes: u32,
@@ -43,6 +62,10 @@ impl Mirror {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             owners: vec![Owner::Stash; config.frames as usize],
+            loans: vec![Loan::default(); config.frames as usize],
+            recent: [0; 8],
+            left: None,
+            doubted: None,
             stamps: vec![Stamp::default(); config.frames as usize],
             writes: 0,
             stand: [0; 4],
@@ -72,6 +95,12 @@ impl Mirror {
             .collect()
     }
 
+    /// The lent frames that were taken off the fill ring, and the others.
+    fn lent(&self) -> (Vec<u32>, Vec<u32>) {
+        let lent = self.of(Owner::Receive).into_iter();
+        lent.partition(|frame| self.was_taken(*frame))
+    }
+
     /// How many frames each owner has.
     pub(super) fn census(&self) -> Census {
         let count = |owner| self.of(owner).len() as u32;
@@ -91,6 +120,62 @@ impl Mirror {
                 *owner = Owner::Retired;
             }
         }
+    }
+
+    /// A free frame is lent: its address stands at this place of the fill ring.
+    pub(super) fn lend(&mut self, frame: u32, at: u32) -> bool {
+        if let Some(loan) = self.loans.get_mut(frame as usize) {
+            *loan = Loan {
+                at,
+                was_taken: false,
+            };
+        }
+        self.pass(frame, Owner::Stash, Owner::Receive)
+    }
+
+    /// The fill ring's consumer word says this now. One that is impossible says nothing.
+    pub(super) fn note_taken(&mut self, consumer: u32, slots: u32) {
+        for frame in self.of(Owner::Receive) {
+            let is_taken = self.is_taken(frame, consumer, slots);
+            self.loans[frame as usize].was_taken |= is_taken;
+        }
+    }
+
+    /// Whether that word says that a lent frame was taken.
+    pub(super) fn is_taken(&self, frame: u32, consumer: u32, slots: u32) -> bool {
+        let stand = self.stand[RingKind::Fill as usize];
+        let left = stand.wrapping_sub(consumer);
+        left <= slots && stand.wrapping_sub(self.loans[frame as usize].at) > left
+    }
+
+    /// Whether some word since the frame was lent said so.
+    pub(super) fn was_taken(&self, frame: u32) -> bool {
+        self.loans[frame as usize].was_taken
+    }
+
+    /// A packet in a frame that is not taken was come across while packets were shown up to here.
+    pub(super) fn doubt(&mut self, shown: u32) {
+        let further = |before: u32| shown.wrapping_sub(before).cast_signed() > 0;
+        if self.doubted.is_none_or(further) {
+            self.doubted = Some(shown);
+        }
+    }
+
+    /// Whether such a packet at this place was shown already when one was come across before.
+    pub(super) fn was_doubted(&self, at: u32) -> bool {
+        self.doubted
+            .is_some_and(|shown| shown.wrapping_sub(at).cast_signed() > 0)
+    }
+
+    /// A new socket knows of no packets.
+    pub(super) fn forget_doubts(&mut self) {
+        (self.left, self.doubted) = (None, None);
+    }
+
+    /// A descriptor is shown on the RX ring.
+    pub(super) fn note_shown(&mut self, addr: u64) {
+        self.recent.rotate_right(1);
+        self.recent[0] = addr;
     }
 
     /// The frame of a descriptor that names a packet in a frame which was lent.
@@ -126,6 +211,21 @@ impl Mirror {
             }
             Address::InLent(number, offset) => {
                 among(self.of(Owner::Receive), number) * FRAME + u64::from(offset)
+            }
+            Address::InTaken(number, offset) => {
+                let (taken, _) = self.lent();
+                among(taken, number) * FRAME + u64::from(offset)
+            }
+            Address::OnFillRing(number, offset) => {
+                let (_, on_ring) = self.lent();
+                among(on_ring, number) * FRAME + u64::from(offset)
+            }
+            Address::Again(back) => self.recent[usize::from(back) % self.recent.len()],
+            Address::BeyondNumbers(more, number, offset) => {
+                let mut frames = self.of(Owner::Receive);
+                frames.extend(self.of(Owner::Transmit));
+                let frame = among(frames, number) | (u64::from(more) + 1) << u32::BITS;
+                frame * FRAME + u64::from(offset)
             }
             Address::InSent(number, offset) => {
                 among(self.of(Owner::Transmit), number) * FRAME + u64::from(offset)

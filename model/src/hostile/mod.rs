@@ -2,12 +2,14 @@
 //!
 //! Words, flags and slots take any value at any step. Whatever they are: nothing panics, a frame
 //! has one owner, every token's bytes lie inside its frame and stay as the program wrote them,
-//! exactly the descriptors that make sense become frames, and all others are counted.
+//! exactly the descriptors that make sense become frames, and all others are counted. One for a frame
+//! that still stands on the fill ring makes no sense, and waits until that is certain.
 
 mod check;
 mod kernel;
 mod mirror;
 mod program;
+mod receive;
 pub mod step;
 
 use std::fmt;
@@ -164,6 +166,11 @@ impl Siege<'_> {
             Op::Waiting => self.look(0),
             Op::Flush(answer) => self.flush(answer, true),
             Op::Request(answer) => self.flush(answer, false),
+            Op::Wait {
+                sleep,
+                is_woken,
+                answer,
+            } => self.wait(sleep, is_woken, answer),
             Op::Accounting => self.accounting(),
             Op::Open { .. } => self.open(),
             Op::Drop { held } => {
@@ -178,6 +185,8 @@ impl Siege<'_> {
             | Op::KernelCompletes { .. }
             | Op::KernelTakesFill { .. }
             | Op::KernelDelivers { .. }
+            | Op::KernelDeliversEarly { .. }
+            | Op::KernelSettles
             | Op::KernelWantsKick(_)
             | Op::KernelWantsWake(_)
             | Op::Forget { .. }

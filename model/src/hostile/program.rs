@@ -1,13 +1,13 @@
 //! The program's steps, and what must hold after each, whatever the kernel wrote.
 
-use xskit_core::Socket;
-use xskit_core::backend::{Interest, Kick, RingKind};
+use xskit_core::backend::{Interest, Kick, RingKind, Sleep};
 use xskit_core::socket::SendErrorKind;
+use xskit_core::{Errno, Socket};
 
 use super::mirror::Owner;
 use super::{Broken, Siege, holds};
 use crate::config::FRAME_BYTES;
-use crate::op::Answer;
+use crate::op::{Answer, Doze};
 
 impl Siege<'_> {
     pub(super) fn alloc(&mut self, len: u16) -> Broken {
@@ -99,46 +99,6 @@ impl Siege<'_> {
         }
     }
 
-    /// What comes off the RX ring must be just the good ones of the descriptors on it, in order.
-    pub(super) fn receive(&mut self, max: u8, take: u8, keep: bool) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
-            return Ok(());
-        };
-        let before = self.held.len();
-        let (mut receiver, _) = socket.halves();
-        self.held
-            .extend(receiver.receive(max.into()).take(take.into()));
-        let bad = receiver.bad_descriptors() - self.mirror.bad_descriptors;
-        self.mirror.bad_descriptors += bad;
-        let passed = bad as u32 + (self.held.len() - before) as u32;
-        holds(passed <= max.into(), "no more than was asked for", passed)?;
-        let stand = self.passes(RingKind::Rx, passed)?;
-        let mut good = Vec::new();
-        for ahead in 0..passed {
-            let desc = self.entry(RingKind::Rx, stand.wrapping_add(ahead));
-            if let Some(frame) = self.mirror.packet(desc) {
-                self.mirror.pass(frame, Owner::Receive, Owner::Application);
-                let start = (desc.addr % u64::from(FRAME_BYTES)) as usize;
-                good.push((frame, start..start + desc.len as usize));
-            }
-        }
-        let new = self.held[before..].iter();
-        let new: Vec<_> = new.map(|frame| (frame.index(), frame.range())).collect();
-        holds(
-            new == good,
-            "only packets in lent frames are received",
-            (new, good),
-        )?;
-        self.seen.received += (self.held.len() - before) as u64;
-        if !keep {
-            self.check_held()?;
-            while self.held.len() > before {
-                self.drop_frame(before as u8);
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn refill(&mut self) -> Broken {
         let Some(socket) = self.socket.as_mut() else {
             return Ok(());
@@ -151,12 +111,14 @@ impl Siege<'_> {
     fn lend(&mut self, lent: u32) -> Broken {
         let stand = self.passes(RingKind::Fill, lent)?;
         for ahead in 0..lent {
-            let addr = self.entry(RingKind::Fill, stand.wrapping_add(ahead)).addr;
+            let at = stand.wrapping_add(ahead);
+            let addr = self.entry(RingKind::Fill, at).addr;
             let frame = self.mirror.frame_of(addr, Owner::Stash);
-            let is_lent =
-                frame.is_some_and(|frame| self.mirror.pass(frame, Owner::Stash, Owner::Receive));
+            let is_lent = frame.is_some_and(|frame| self.mirror.lend(frame, at));
             holds(is_lent, "what is lent was free", addr)?;
         }
+        // A word that was impossible so far may come true by it.
+        self.note_taken();
         Ok(())
     }
 
@@ -245,8 +207,40 @@ impl Siege<'_> {
         } else {
             socket.request()
         };
+        self.asked(asked.map(drop), answer)
+    }
+
+    /// Waits for packets. Whatever the kernel wrote, it wakes up as often as the kernel says.
+    pub(super) fn wait(&mut self, sleep: Doze, is_woken: bool, answer: Answer) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        {
+            let mut kernel = self.kernel.state();
+            kernel.sleep = sleep.of_backend();
+            (kernel.wakes_up, kernel.answer) = (is_woken, answer);
+        }
+        let waited = socket.wait(Interest::RECEIVE, None);
+        let mut kernel = self.kernel.state();
+        kernel.sleep = Sleep::Never;
+        let waits = std::mem::take(&mut kernel.waits).len();
+        drop(kernel);
+        // Without a wait there were packets, or a kick failed.
+        let is_right = match waits {
+            0 => waited != Ok(false),
+            1 => waited == Ok(is_woken),
+            _ => false,
+        };
+        holds(is_right, "a wait is one call at most", (waits, waited))?;
+        // A kernel that is told by the wait may have sent.
+        self.mirror.is_stalled &= sleep == Doze::Silent;
+        self.asked(waited.map(drop), answer)
+    }
+
+    /// The kicks and wakes that a step asked for.
+    fn asked(&mut self, asked: Result<(), Errno>, answer: Answer) -> Broken {
         let is_due = asked.is_ok() || answer == Answer::Fails;
-        holds(is_due, "a flush fails only when a kick does", asked)?;
+        holds(is_due, "it fails only when a kick does", asked)?;
         let slots = self.config.slots_of(RingKind::Tx);
         let most = match self.config.kick_budget() {
             Some(budget) if !self.mirror.is_stalled => slots.div_ceil(budget),

@@ -83,6 +83,16 @@ pub enum Address {
     InFrame(u8, u16),
     /// In a frame that was lent, by its place among them.
     InLent(u8, u16),
+    /// In a frame that was lent and taken off the fill ring, by its place among them.
+    InTaken(u8, u16),
+    /// In a frame that was lent and still stands on the fill ring, by its place among them.
+    OnFillRing(u8, u16),
+    /// Once more that of a descriptor on the RX ring, so many before the last: what igb's zero-copy
+    /// driver does when its fill ring ran dry.
+    Again(u8),
+    /// In a frame that was lent or sent, with so much added as is lost when the frame's number is
+    /// cut to 32 bits.
+    BeyondNumbers(u8, u8, u16),
     /// In a frame that was sent, by its place among them.
     InSent(u8, u16),
 }
@@ -153,9 +163,11 @@ impl<'a> Arbitrary<'a> for Entry {
 
 impl<'a> Arbitrary<'a> for Address {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
-        let kind = bytes.int_in_range(0..=7u8)?;
-        if kind == 0 {
-            return Ok(Self::Any(bytes.arbitrary()?));
+        let kind = bytes.int_in_range(0..=15u8)?;
+        match kind {
+            0 => return Ok(Self::Any(bytes.arbitrary()?)),
+            1 => return Ok(Self::Again(bytes.int_in_range(0..=7u8)?)),
+            _ => {}
         }
         let offset = match bytes.int_in_range(0..=7u8)? {
             0 => bytes.arbitrary()?,
@@ -164,8 +176,11 @@ impl<'a> Arbitrary<'a> for Address {
         };
         let frame = bytes.arbitrary()?;
         Ok(match kind {
-            1 => Self::InFrame(frame, offset),
-            2..=5 => Self::InLent(frame, offset),
+            2 => Self::InFrame(frame, offset),
+            3 => Self::BeyondNumbers(bytes.arbitrary()?, frame, offset),
+            4..=5 => Self::OnFillRing(frame, offset),
+            6..=7 => Self::InLent(frame, offset),
+            8..=11 => Self::InTaken(frame, offset),
             _ => Self::InSent(frame, offset),
         })
     }

@@ -5,10 +5,10 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use xskit_core::abi::{MmapOffsets, OPTIONS_ZEROCOPY, Options, SockaddrXdp, Statistics};
-use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 use xskit_core::{Errno, abi};
 
-use super::{Kernel, KernelSocket, Ring, State};
+use super::{AtWait, Kernel, KernelSocket, Ring, State};
 use crate::config::IFINDEX;
 use crate::op::{Answer, OpenStep};
 
@@ -60,6 +60,25 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// How many sockets are ready after a wait.
+    fn wait(&mut self) -> usize {
+        self.calls.waits += 1;
+        if self.sleep == Sleep::Never {
+            return 0;
+        }
+        let producer = |kind| self.ring(kind).map_or(0, Ring::producer);
+        self.waits.push(AtWait {
+            shown: (producer(RingKind::Tx), producer(RingKind::Fill)),
+            kicks: self.kicks.len(),
+        });
+        let is_kicked =
+            self.sleep == Sleep::Kicks && self.ring(RingKind::Tx).is_some_and(Ring::needs_wakeup);
+        if let (true, Answer::Takes(count)) = (is_kicked, self.answer) {
+            self.take(count.into());
+        }
+        self.wakes_up.into()
     }
 }
 
@@ -167,6 +186,7 @@ unsafe impl Backend for Kernel {
         let mut state = self.state();
         state.is_open = false;
         state.is_bound = false;
+        state.unsettled = 0;
         state.receiving.clear();
         state.sending.clear();
     }
@@ -181,8 +201,11 @@ unsafe impl Backend for Kernel {
     }
 
     fn wait(&self, _: &[(&KernelSocket, Interest)], _: Option<Duration>) -> Result<usize, Errno> {
-        self.state().calls.waits += 1;
-        Ok(0)
+        Ok(self.state().wait())
+    }
+
+    fn sleep(&self) -> Sleep {
+        self.state().sleep
     }
 
     fn calls(&self) -> Calls {

@@ -7,7 +7,7 @@ use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
 
 use xskit_core::abi::{Desc, RING_NEED_WAKEUP, UmemReg};
-use xskit_core::backend::{Calls, Kick, RingKind};
+use xskit_core::backend::{Calls, Kick, RingKind, Sleep};
 
 use crate::config::{Config, FRAME_BYTES};
 use crate::op::{Answer, OpenStep};
@@ -38,6 +38,8 @@ pub(crate) struct State {
     rings: [Option<Ring>; 4],
     is_open: bool,
     pub(crate) is_bound: bool,
+    /// Frames off the fill ring whose packets were shown, and which still stand there.
+    unsettled: u32,
     /// Frames off the fill ring, by address, in the driver's hands.
     pub(crate) receiving: VecDeque<u64>,
     /// Packets off the TX ring, under way.
@@ -50,7 +52,22 @@ pub(crate) struct State {
     pub(crate) kicks: Vec<Kick>,
     /// The submissions since somebody looked.
     pub(crate) submits: u32,
+    /// What a wait does for the rings. One that sleeps is asked for by a step; the others are looks.
+    pub(crate) sleep: Sleep,
+    /// Whether something comes during a wait.
+    pub(crate) wakes_up: bool,
+    /// What the waits since somebody looked found when they began.
+    pub(crate) waits: Vec<AtWait>,
     calls: Calls,
+}
+
+/// What the program has done when a wait begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AtWait {
+    /// The producer words of the TX and the fill ring.
+    pub(crate) shown: (u32, u32),
+    /// Kicks and wakes that were asked for.
+    pub(crate) kicks: usize,
 }
 
 impl Kernel {
@@ -65,12 +82,16 @@ impl Kernel {
                 rings: [const { None }; 4],
                 is_open: false,
                 is_bound: false,
+                unsettled: 0,
                 receiving: VecDeque::new(),
                 sending: VecDeque::new(),
                 refused: None,
                 answer: Answer::Later,
                 kicks: Vec::new(),
                 submits: 0,
+                sleep: Sleep::Never,
+                wakes_up: false,
+                waits: Vec::new(),
                 calls: Calls::default(),
             }),
         }
@@ -116,6 +137,7 @@ impl State {
 
     /// Takes up to `count` frames off the fill ring.
     pub(crate) fn take_fill(&mut self, count: u32) {
+        self.settle();
         let Some(fill) = self.rings[RingKind::Fill as usize].as_ref() else {
             return;
         };
@@ -126,6 +148,7 @@ impl State {
     /// Puts a packet in a frame at hand on the RX ring. False when the ring is full, or there is
     /// no frame.
     pub(crate) fn deliver(&mut self, pick: usize, start: u32, len: u32) -> bool {
+        self.settle();
         let (Some(&frame), Some(ring)) = (self.receiving.get(pick), self.ring(RingKind::Rx)) else {
             return false;
         };
@@ -139,6 +162,33 @@ impl State {
             self.receiving.remove(pick);
         }
         done
+    }
+
+    /// Takes the next frame off the fill ring, puts a packet in it on the RX ring, and shows that
+    /// only. False when the ring is full, or there is no frame.
+    pub(crate) fn deliver_early(&mut self, start: u32, len: u32) -> bool {
+        let (Some(fill), Some(rx)) = (self.ring(RingKind::Fill), self.ring(RingKind::Rx)) else {
+            return false;
+        };
+        if self.unsettled >= fill.filled() {
+            return false;
+        }
+        let frame = fill.entry(fill.consumer().wrapping_add(self.unsettled));
+        let done = rx.put(Desc {
+            addr: frame.addr + u64::from(start),
+            len,
+            options: 0,
+        });
+        self.unsettled += u32::from(done);
+        done
+    }
+
+    /// Shows which frames were taken off the fill ring.
+    pub(crate) fn settle(&mut self) {
+        let taken = std::mem::take(&mut self.unsettled);
+        if let Some(fill) = self.ring(RingKind::Fill).filter(|_| taken > 0) {
+            fill.set_consumer(fill.consumer().wrapping_add(taken));
+        }
     }
 
     /// Sets or clears NEED_WAKEUP of a ring.

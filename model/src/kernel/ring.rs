@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use xskit_core::abi::{Desc, RingOffset};
+use xskit_core::abi::{Desc, RING_NEED_WAKEUP, RingOffset};
 use xskit_core::backend::RingKind;
 
 /// Sixteen bytes: the three words and a hole, one descriptor, or two addresses.
@@ -86,6 +86,10 @@ impl Ring {
 
     pub(crate) fn set_flags(&self, word: u32) {
         self.store(0, FLAGS, word);
+    }
+
+    pub(crate) fn needs_wakeup(&self) -> bool {
+        self.load(0, FLAGS) & RING_NEED_WAKEUP != 0
     }
 
     /// What lies between the two words: count of entries, and zero when they make no sense.

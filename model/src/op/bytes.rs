@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use super::{Answer, Op, OpenStep, RINGS, RingOp, Transient};
+use super::{Answer, Doze, Op, OpenStep, RINGS, RingOp, Transient};
 
 impl<'a> Arbitrary<'a> for Op {
     /// Weighted, so that most steps of a random input do something.
@@ -61,6 +61,17 @@ impl<'a> Arbitrary<'a> for Op {
             },
             90 => Self::KernelWantsKick(bytes.arbitrary()?),
             91 => Self::KernelWantsWake(bytes.arbitrary()?),
+            92..=93 => Self::Wait {
+                sleep: *bytes.choose(&[Doze::Kicks, Doze::Silent])?,
+                is_woken: bytes.arbitrary()?,
+                answer: bytes.arbitrary()?,
+            },
+            94..=95 => Self::KernelDeliversEarly {
+                count: few(bytes)?,
+                start: length(bytes)?,
+                len: length(bytes)?,
+            },
+            96 => Self::KernelSettles,
             _ => Self::Ring(bytes.arbitrary()?),
         };
         Ok(op)

@@ -3,7 +3,7 @@
 mod bytes;
 
 use xskit_core::Errno;
-use xskit_core::backend::RingKind;
+use xskit_core::backend::{RingKind, Sleep};
 
 /// A step of the program or of the kernel. One that can't happen (there is no such frame, the
 /// socket is closed, …) does nothing, by definition, on the real thing as on the oracle.
@@ -74,6 +74,15 @@ pub enum Op {
     Flush(Answer),
     /// The same without submitting.
     Request(Answer),
+    /// Wait for packets, with none there, on a backend of either kind.
+    Wait {
+        /// Whether the wait has the kernel look at the rings.
+        sleep: Doze,
+        /// Whether something comes before the time is over.
+        is_woken: bool,
+        /// What the kernel does when it is kicked before or by the wait.
+        answer: Answer,
+    },
     /// Have the socket say where every frame is.
     Accounting,
     /// Drop the socket.
@@ -109,6 +118,18 @@ pub enum Op {
         /// How long, in bytes; cut off to lie inside.
         len: u16,
     },
+    /// The kernel takes frames off the fill ring and puts packets in them on the RX ring, which it
+    /// shows before it shows what it took (`xsk_flush`, net/xdp/xsk.c).
+    KernelDeliversEarly {
+        /// How many.
+        count: u8,
+        /// Where in each frame, in bytes; cut off to lie inside.
+        start: u16,
+        /// How long, in bytes; cut off to lie inside.
+        len: u16,
+    },
+    /// The kernel shows what it took for those.
+    KernelSettles,
     /// The kernel sets or clears NEED_WAKEUP of the TX ring.
     KernelWantsKick(bool),
     /// The kernel sets or clears NEED_WAKEUP of the fill ring.
@@ -147,6 +168,26 @@ pub enum RingOp {
     Release,
     /// Ask how many are there to be taken.
     Available,
+}
+
+/// What a wait does for the rings; as `xskit_core::backend::Sleep`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doze {
+    /// It has the kernel look at both, as `poll(2)` does.
+    Kicks,
+    /// Nothing: what is owed is asked for before.
+    Silent,
+}
+
+impl Doze {
+    /// As a backend has it.
+    #[must_use]
+    pub const fn of_backend(self) -> Sleep {
+        match self {
+            Self::Kicks => Sleep::Kicks,
+            Self::Silent => Sleep::Silent,
+        }
+    }
 }
 
 /// What the kernel does when it is kicked to send.

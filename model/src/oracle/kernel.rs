@@ -35,6 +35,7 @@ impl Oracle {
 
     /// The kernel takes up to `count` frames off the fill ring.
     pub fn kernel_takes_fill(&mut self, count: u32) {
+        self.kernel_settles();
         for _ in 0..count {
             if self
                 .pass(Place::FillRing, 0, Place::KernelReceive)
@@ -49,8 +50,7 @@ impl Oracle {
     /// Which frame at hand a number means, if a packet can be delivered.
     #[must_use]
     pub fn deliverable(&self, number: u8) -> Option<usize> {
-        let in_use = self.count(Place::RxRing) + self.unreleased;
-        let has_room = in_use < self.config.slots_of(RingKind::Rx);
+        let has_room = self.has_room_on_rx();
         usize::from(number)
             .checked_rem(self.at(Place::KernelReceive).len())
             .filter(|_| has_room)
@@ -58,14 +58,40 @@ impl Oracle {
 
     /// The kernel receives a packet into a frame at hand, and puts it on the RX ring. Which frame?
     pub fn kernel_delivers(&mut self, pick: usize, start: u16, len: u16) -> Option<u32> {
-        let stamp = self.next_stamp();
+        self.kernel_settles();
         let frame = self.pass(Place::KernelReceive, pick, Place::RxRing)?;
+        Some(self.received_into(frame, start, len))
+    }
+
+    /// The kernel receives a packet into the next frame of the fill ring, and shows that only.
+    /// Which frame, if there is one and room on the RX ring?
+    pub fn kernel_delivers_early(&mut self, start: u16, len: u16) -> Option<u32> {
+        if !self.has_room_on_rx() {
+            return None;
+        }
+        let frame = self.pass(Place::FillRing, 0, Place::RxRing)?;
+        self.early.push_back(frame);
+        Some(self.received_into(frame, start, len))
+    }
+
+    /// The kernel shows which frames it took off the fill ring.
+    pub fn kernel_settles(&mut self) {
+        self.passed[RingKind::Fill as usize].consumed += self.early.len() as u32;
+        self.early.clear();
+    }
+
+    fn has_room_on_rx(&self) -> bool {
+        self.count(Place::RxRing) + self.unreleased < self.config.slots_of(RingKind::Rx)
+    }
+
+    fn received_into(&mut self, frame: u32, start: u16, len: u16) -> u32 {
+        let stamp = self.next_stamp();
         self.passed[RingKind::Rx as usize].produced += 1;
         let packet = &mut self.packets[frame as usize];
         packet.start = u32::from(start).min(FRAME_BYTES - 1);
         packet.len = u32::from(len).min(FRAME_BYTES - packet.start);
         packet.stamp = stamp;
-        Some(frame)
+        frame
     }
 
     /// The kernel sets or clears NEED_WAKEUP of the TX ring.

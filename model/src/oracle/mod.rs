@@ -6,11 +6,14 @@
 mod kernel;
 mod place;
 mod program;
+mod tally;
+mod wakeups;
 
 use std::collections::VecDeque;
 
 pub use place::Place;
-pub use program::{Opened, Sending};
+pub use program::Opened;
+use wakeups::Wakeups;
 
 use crate::config::Config;
 use crate::stamp::Stamp;
@@ -35,15 +38,6 @@ pub struct Passed {
     pub consumed: u32,
 }
 
-/// How things stood when the kernel was kicked to send.
-#[derive(Clone, Copy, Debug, Default)]
-struct Kicked {
-    /// Packets that it had taken before.
-    taken: u32,
-    /// Packets that it could take.
-    takeable: u32,
-}
-
 /// What should be.
 #[derive(Clone, Debug)]
 pub struct Oracle {
@@ -61,7 +55,10 @@ pub struct Oracle {
     is_open: bool,
     wants_kick: bool,
     wants_wake: bool,
-    last_kicks: Kicked,
+    wakeups: Wakeups,
+    /// Frames of packets on the RX ring, or lost off it, that still stand on the fill ring: those
+    /// that came last.
+    early: VecDeque<u32>,
     /// How often anything was written to any frame.
     writes: u32,
     sent: u64,
@@ -85,7 +82,8 @@ impl Oracle {
             is_open: false,
             wants_kick: false,
             wants_wake: false,
-            last_kicks: Kicked::default(),
+            wakeups: Wakeups::default(),
+            early: VecDeque::new(),
             writes: 0,
             sent: 0,
             completed: 0,
@@ -127,6 +125,18 @@ impl Oracle {
     #[must_use]
     pub fn unreleased(&self) -> u32 {
         self.unreleased
+    }
+
+    /// The frames of packets that were shown, and which the fill ring still has, the oldest first.
+    #[must_use]
+    pub fn early(&self) -> &VecDeque<u32> {
+        &self.early
+    }
+
+    /// Entries of the fill ring, as its words say.
+    #[must_use]
+    pub fn on_fill_ring(&self) -> u32 {
+        self.early.len() as u32 + self.count(Place::FillRing)
     }
 
     /// Whether a socket is open.

@@ -1,21 +1,12 @@
 //! The program's steps.
 
-use xskit_core::backend::{Kick, RingKind};
+use xskit_core::backend::RingKind;
 use xskit_core::socket::{Accounting, SendErrorKind};
 use xskit_core::umem::Census;
 
-use super::{Kicked, Oracle, Packet, Passed, Place};
+use super::{Oracle, Packet, Passed, Place, Wakeups};
 use crate::config::FRAME_BYTES;
-use crate::op::{Answer, OpenStep};
-
-/// What a flush should do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sending {
-    /// The kicks that the kernel should see.
-    pub kicks: Vec<Kick>,
-    /// What `request` should return; none when it should fail.
-    pub asked: Option<bool>,
-}
+use crate::op::OpenStep;
 
 /// What opening a socket should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +79,20 @@ impl Oracle {
         self.pass(Place::Application, held, Place::Stash);
     }
 
-    /// A packet should come off the RX ring, if any is there.
+    /// Packets on the RX ring that the program can have: those of frames that the kernel has shown
+    /// to be off the fill ring. The others came last.
+    #[must_use]
+    pub fn receivable(&self) -> usize {
+        let early = |frame: &&u32| self.early.contains(frame);
+        let on_ring = self.at(Place::RxRing);
+        on_ring.len() - on_ring.iter().filter(early).count()
+    }
+
+    /// A packet should come off the RX ring, if there is one to be had.
     pub fn receive(&mut self) -> Option<u32> {
+        if self.receivable() == 0 {
+            return None;
+        }
         let frame = self.pass(Place::RxRing, 0, Place::Application)?;
         self.unreleased += 1;
         self.received += 1;
@@ -132,7 +135,7 @@ impl Oracle {
         let target = self.config.fill_frames.unwrap_or(half);
         let target = target.min(fill_slots).min(self.config.frames);
         let mut lent = 0;
-        while self.lent() < target && self.count(Place::FillRing) < fill_slots {
+        while self.lent() < target && self.on_fill_ring() < fill_slots {
             let Some(newest) = self.at(Place::Stash).len().checked_sub(1) else {
                 break;
             };
@@ -151,64 +154,14 @@ impl Oracle {
         reaped
     }
 
-    /// What was sent is shown to the kernel, which is kicked if it asked for that.
-    pub fn flush(&mut self, answer: Answer) -> Sending {
+    /// What was sent is shown to the kernel.
+    pub fn publish(&mut self) {
         let shown = self.pass_all(Place::Sent, Place::TxRing);
         self.passed[RingKind::Tx as usize].produced += shown;
-        let mut sending = Sending {
-            kicks: Vec::new(),
-            asked: Some(false),
-        };
-        let waiting = self.count(Place::TxRing);
-        if waiting > 0 && self.wants_kick {
-            let times = self.kicks(waiting);
-            sending.kicks.push(Kick::Transmit { times });
-            sending.asked = Some(true);
-            match answer {
-                Answer::Fails => {
-                    sending.asked = None;
-                    return sending;
-                }
-                Answer::Takes(count) => self.kernel_takes(u32::from(count) * times),
-                Answer::Later | Answer::Busy(_) => {}
-            }
-        }
-        if self.wants_wake {
-            sending.kicks.push(Kick::Receive);
-            sending.asked = Some(true);
-        }
-        sending
-    }
-
-    /// How often the kernel should be kicked to send what is waiting.
-    fn kicks(&mut self, waiting: u32) -> u32 {
-        let reserved = self.count(Place::KernelSend) + self.count(Place::CompletionRing);
-        // The kernel takes a packet only if there will be a slot for its completion. A world may
-        // have it take more.
-        let room = self
-            .config
-            .slots_of(RingKind::Completion)
-            .saturating_sub(reserved);
-        let before = self.last_kicks;
-        let now = Kicked {
-            taken: self.passed[RingKind::Tx as usize].consumed,
-            takeable: waiting.min(room),
-        };
-        self.last_kicks = now;
-        let Some(budget) = self.config.kick_budget() else {
-            return 1;
-        };
-        let needed = now.takeable.div_ceil(budget).max(1);
-        let progress = now.taken - before.taken;
-        match progress < before.takeable {
-            // Some packets were left by the last kicks: no more than were of use, and another.
-            true => needed.min(progress.div_ceil(budget) + 1),
-            false => needed,
-        }
     }
 
     /// Frames of the kernel's to receive into.
-    fn lent(&self) -> u32 {
+    pub(super) fn lent(&self) -> u32 {
         self.count(Place::FillRing)
             + self.count(Place::KernelReceive)
             + self.count(Place::RxRing)
@@ -233,24 +186,28 @@ impl Oracle {
     /// Where the socket should say that every frame is.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
+        // A frame whose packet was shown early stands on two rings at once.
+        let on_rings = self.on_fill_ring() + self.count(Place::RxRing);
+        let lent = self.lent();
         Accounting {
             stash: self.count(Place::Stash),
             application: self.count(Place::Application),
-            fill: self.count(Place::FillRing),
+            fill: self.on_fill_ring(),
             rx: self.count(Place::RxRing),
-            receiving: self.count(Place::KernelReceive) + self.count(Place::Lost),
+            receiving: lent.saturating_sub(on_rings),
             tx: self.count(Place::Sent) + self.count(Place::TxRing),
             completion: self.count(Place::CompletionRing),
             sending: self.count(Place::KernelSend),
             retired: self.count(Place::Retired),
             frames: self.config.frames,
-            excess: 0,
+            excess: on_rings.saturating_sub(lent),
         }
     }
 
     /// The socket is dropped: what the kernel has stays with it.
     pub fn close(&mut self) {
         self.is_open = false;
+        self.early.clear();
         for place in Place::OF_KERNEL {
             self.pass_all(place, Place::Retired);
         }
@@ -266,10 +223,11 @@ impl Oracle {
                 self.passed = [Passed::default(); 4];
                 (self.sent, self.completed, self.received) = (0, 0, 0);
                 self.unreleased = 0;
-                self.last_kicks = Kicked::default();
                 (self.wants_kick, self.wants_wake) = (true, false);
                 self.is_open = true;
-                Opened::With(self.refill())
+                let filled = self.refill();
+                self.wakeups = Wakeups::new(filled);
+                Opened::With(filled)
             }
             Some(step) => {
                 match step {

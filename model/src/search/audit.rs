@@ -16,6 +16,12 @@ pub(super) fn audit(world: &mut World<'_>) -> Result<(), Difference> {
             take: ALL,
             keep: true,
         },
+        Op::KernelSettles,
+        Op::Receive {
+            max: ALL,
+            take: ALL,
+            keep: true,
+        },
         Op::Reap,
         Op::KernelTakesFill { count: ALL },
         Op::Flush(Answer::Takes(ALL)),

@@ -4,8 +4,11 @@ use std::fmt;
 
 use crate::op::RINGS;
 
-/// The names of the rings' types, by [`RINGS`].
-const ROLES: [&str; 4] = ["FillRing", "CompletionRing", "RxRing", "TxRing"];
+/// The names of the rings' types, by [`RINGS`], and of what the receiver remembers of a doubt.
+const ROLES: [&str; RINGS.len() + 1] = ["FillRing", "CompletionRing", "RxRing", "TxRing", "Doubt"];
+
+/// The cursors of a doubt.
+pub(super) const DOUBT: usize = RINGS.len();
 
 /// Listens to what `Debug` says of rings, and remembers the numbers that stand as `Cursor(n)`.
 ///
@@ -14,7 +17,7 @@ const ROLES: [&str; 4] = ["FillRing", "CompletionRing", "RxRing", "TxRing"];
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
     /// By ring; a bare ring, that of no role, counts as the first.
-    found: [Vec<u32>; RINGS.len()],
+    found: [Vec<u32>; ROLES.len()],
     ring: usize,
     /// How much of `Cursor(` was said just now.
     heard: u8,

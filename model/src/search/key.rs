@@ -12,10 +12,15 @@
 //!   them: a cached word that is stale is a state of its own. Only differences between a ring's
 //!   cursors, the slot that one stands on, and the wrap at 2^32 can matter: before the wrap the
 //!   place is kept exactly, after it as the slot.
+//! - **What was shown before what was taken for it**: how many packets, and up to where the core
+//!   remembers to have seen them.
 //! - The two NEED_WAKEUP flags, and whether a socket is open.
+//! - **Which wake-ups are owed**: what the kernel was told of, whether a device is left alone, whether
+//!   a sleep went by, as the oracle has it. For how many flushes a full device is left alone is left
+//!   out, and so are flushes without progress: they count to a thousand and more, only say when a call
+//!   comes, and no search would end. Of two such states the one on the shorter way is searched.
 //!
-//! What the core remembers of its last kicks only decides how many the next ones are, and that is
-//! one in worlds of up to 32 frames.
+//! How many calls a kick takes is one in worlds of up to 32 frames.
 //!
 //! What is in the stash, how many frames the core believes to have lent, and the counters are
 //! compared with the oracle in every state that the search comes to (the audit), so they can't
@@ -23,7 +28,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::cursors::Cursors;
+use xskit_core::backend::RingKind;
+
+use super::cursors::{Cursors, DOUBT};
 use crate::oracle::Place;
 use crate::world::RingWords;
 use crate::{Oracle, World};
@@ -70,6 +77,7 @@ impl KeyMaker {
         let (wants_kick, wants_wake) = world.oracle().wakeups();
         let flags = [world.oracle().is_open(), wants_kick, wants_wake];
         self.parts.extend(flags.map(u32::from));
+        self.parts.extend(world.oracle().owed());
         self.rings(world);
         if self.has_bare_ring {
             self.bare_ring(world);
@@ -99,6 +107,14 @@ impl KeyMaker {
         let _ = world.write_socket(&mut self.cursors);
         for (ring, words) in words.iter().enumerate() {
             add_ring(&mut self.parts, words, self.cursors.of(ring));
+        }
+        self.parts.push(world.oracle().early().len() as u32);
+        let rx = &words[RingKind::Rx as usize];
+        let next = rx.consumer.wrapping_add(world.oracle().unreleased());
+        for seen in self.cursors.of(DOUBT) {
+            // What is behind the next packet was decided: it is all one where that stands.
+            let ahead = seen.wrapping_sub(next);
+            self.parts.push(if ahead <= rx.slots { ahead } else { 0 });
         }
     }
 

@@ -119,16 +119,17 @@ impl World<'_> {
                 words,
                 self.oracle.passed()[kind as usize],
             )?;
-            let should_be = self.oracle.at(place_of(kind));
-            let left = match kind {
-                RingKind::Rx => self.oracle.unreleased(),
-                _ => 0,
+            let listed = self.oracle.at(place_of(kind));
+            // Before those: slots of the RX ring that were taken and not given back, and entries of
+            // the fill ring whose packets were shown early.
+            let (left, early) = match kind {
+                RingKind::Rx => (self.oracle.unreleased(), None),
+                RingKind::Fill => (0, Some(self.oracle.early())),
+                _ => (0, None),
             };
-            agree(
-                "entries of a ring",
-                ring.filled(),
-                should_be.len() as u32 + left,
-            )?;
+            let should_be = early.into_iter().flatten().chain(listed);
+            let count = left + should_be.clone().count() as u32;
+            agree("entries of a ring", ring.filled(), count)?;
             let mut cursor = ring.consumer().wrapping_add(left);
             for &frame in should_be {
                 agree(what, ring.entry(cursor), self.entry_of(kind, frame))?;

@@ -22,6 +22,17 @@ impl fmt::Display for Difference {
 
 impl std::error::Error for Difference {}
 
+impl Difference {
+    /// A rule that is broken, and by what.
+    pub(crate) fn broken(rule: &'static str, seen: impl fmt::Debug) -> Self {
+        Self {
+            what: rule,
+            is: format!("{seen:?}"),
+            should_be: "otherwise".to_owned(),
+        }
+    }
+}
+
 /// Compares.
 pub(crate) fn agree<T: PartialEq + fmt::Debug>(
     what: &'static str,

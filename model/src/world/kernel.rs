@@ -51,6 +51,35 @@ impl World<'_> {
         agree("room on the RX ring", done, true)
     }
 
+    pub(super) fn kernel_delivers_early(
+        &mut self,
+        count: u8,
+        start: u16,
+        len: u16,
+    ) -> Result<(), Difference> {
+        if self.socket.is_none() {
+            return Ok(());
+        }
+        // It shows what it took for one batch before it shows the next.
+        self.kernel_settles()?;
+        for _ in 0..count {
+            let Some(frame) = self.oracle.kernel_delivers_early(start, len) else {
+                break;
+            };
+            let packet = self.oracle.packet(frame);
+            self.umem.memory().write(frame, packet.stamp);
+            let done = self.kernel.state().deliver_early(packet.start, packet.len);
+            agree("room on the RX ring", done, true)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn kernel_settles(&mut self) -> Result<(), Difference> {
+        self.kernel.state().settle();
+        self.oracle.kernel_settles();
+        Ok(())
+    }
+
     pub(super) fn kernel_wants_kick(&mut self, wanted: bool) -> Result<(), Difference> {
         self.kernel.state().want_wakeup(RingKind::Tx, wanted);
         self.oracle.kernel_wants_kick(wanted);

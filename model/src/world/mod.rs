@@ -5,6 +5,7 @@ mod difference;
 mod kernel;
 mod opening;
 mod program;
+mod wakeups;
 mod words;
 
 use xskit_core::Socket;
@@ -90,6 +91,11 @@ impl World<'_> {
             Op::Waiting => self.waiting(),
             Op::Flush(answer) => self.flush(answer, true),
             Op::Request(answer) => self.flush(answer, false),
+            Op::Wait {
+                sleep,
+                is_woken,
+                answer,
+            } => self.wait(sleep, is_woken, answer),
             Op::Accounting => self.accounting(),
             Op::Close => self.close(),
             Op::Open { refused } => self.open(refused),
@@ -97,6 +103,10 @@ impl World<'_> {
             Op::KernelCompletes { pick, count } => self.kernel_completes(pick, count),
             Op::KernelTakesFill { count } => self.kernel_takes_fill(count),
             Op::KernelDelivers { pick, start, len } => self.kernel_delivers(pick, start, len),
+            Op::KernelDeliversEarly { count, start, len } => {
+                self.kernel_delivers_early(count, start, len)
+            }
+            Op::KernelSettles => self.kernel_settles(),
             Op::KernelWantsKick(wanted) => self.kernel_wants_kick(wanted),
             Op::KernelWantsWake(wanted) => self.kernel_wants_wake(wanted),
             Op::Ring(op) => self.bare.step(op),

@@ -1,7 +1,7 @@
 //! The steps that searches choose from.
 
 use xskit_model::Op;
-use xskit_model::op::{Answer, OpenStep, RingOp, Transient};
+use xskit_model::op::{Answer, Doze, OpenStep, RingOp, Transient};
 
 const fn receive(max: u8, take: u8, keep: bool) -> Op {
     Op::Receive { max, take, keep }
@@ -39,9 +39,79 @@ pub(crate) const CYCLE: &[Op] = &[
     deliver(1, 0),
 ];
 
-/// That, and packets of another place, empty ones, wake-ups, kicks that fail, sockets closed and
-/// opened again.
-pub(crate) fn everything() -> Vec<Op> {
+/// What a kernel shows before it shows what it took for it, and a program that looks in between.
+pub(crate) const EARLY: &[Op] = &[
+    receive(1, 1, false),
+    receive(4, 4, false),
+    receive(4, 1, true),
+    Op::Forget { max: 1, take: 0 },
+    Op::Forget { max: 4, take: 2 },
+    Op::Drop { held: 0 },
+    Op::Refill,
+    Op::Accounting,
+    early(1),
+    early(4),
+    Op::KernelSettles,
+    Op::KernelTakesFill { count: 1 },
+    deliver(0, 0),
+    deliver(1, 0),
+    Op::Close,
+    Op::Open { refused: None },
+];
+
+const fn early(count: u8) -> Op {
+    Op::KernelDeliversEarly {
+        count,
+        start: 0,
+        len: 60,
+    }
+}
+
+/// What makes calls to the kernel, and what gives them a cause.
+pub(crate) const CALLS: &[Op] = &[
+    Op::Burst { count: 1 },
+    receive(4, 4, false),
+    Op::Refill,
+    Op::Reap,
+    Op::Flush(Answer::Later),
+    Op::Flush(Answer::Takes(1)),
+    Op::Request(Answer::Busy(Transient::Busy)),
+    Op::Flush(Answer::Fails),
+    wait(Doze::Kicks, false),
+    wait(Doze::Kicks, true),
+    wait(Doze::Silent, false),
+    wait(Doze::Silent, true),
+    Op::KernelTakes { count: 1 },
+    Op::KernelCompletes { pick: 0, count: 1 },
+    Op::KernelTakesFill { count: 1 },
+    deliver(0, 0),
+    early(1),
+];
+
+/// A kernel that sets and clears its flags.
+const FLAGS: [Op; 4] = [
+    Op::KernelWantsKick(false),
+    Op::KernelWantsKick(true),
+    Op::KernelWantsWake(false),
+    Op::KernelWantsWake(true),
+];
+
+/// What makes calls to a kernel that sets and clears its flags.
+pub(crate) fn calls_and_flags() -> Vec<Op> {
+    [CALLS, &FLAGS].concat()
+}
+
+const fn wait(sleep: Doze, is_woken: bool) -> Op {
+    Op::Wait {
+        sleep,
+        is_woken,
+        answer: Answer::Takes(1),
+    }
+}
+
+/// A cycle with packets of another place, empty ones, kicks that fail, sockets closed and opened
+/// again.
+pub(crate) fn mishaps() -> Vec<Op> {
     let mut ops = CYCLE.to_vec();
     ops.extend([
         Op::Alloc { len: 0 },
@@ -54,10 +124,6 @@ pub(crate) fn everything() -> Vec<Op> {
         receive(4, 0, true),
         Op::Forget { max: 1, take: 0 },
         Op::Forget { max: 4, take: 1 },
-        Op::KernelWantsKick(false),
-        Op::KernelWantsKick(true),
-        Op::KernelWantsWake(false),
-        Op::KernelWantsWake(true),
         Op::Request(Answer::Later),
         Op::Flush(Answer::Fails),
         Op::Close,
@@ -69,6 +135,17 @@ pub(crate) fn everything() -> Vec<Op> {
             refused: Some(step),
         }),
     );
+    ops
+}
+
+/// Every step that is searched.
+pub(crate) fn everything() -> Vec<Op> {
+    let mut ops = mishaps();
+    for op in calls_and_flags().iter().chain(EARLY) {
+        if !ops.contains(op) {
+            ops.push(*op);
+        }
+    }
     ops
 }
 

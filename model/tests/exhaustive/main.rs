@@ -82,8 +82,9 @@ fn search(spaces: Vec<Space>, deadline: Option<Instant>) -> Vec<Explored> {
 fn report(space: &Space, explored: &Explored) {
     let config = &space.config;
     println!(
-        "{:<10} frames {}, slots {:?}, starts {:?}: depth {}, {} states, {}",
+        "{:<10} {}frames {}, slots {:?}, starts {:?}: depth {}, {} states, {}",
         space.steps,
+        if config.zero_copy { "zero-copy, " } else { "" },
         config.frames,
         config.slots,
         config.starts.map(u32::cast_signed),

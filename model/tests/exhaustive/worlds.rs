@@ -2,7 +2,7 @@
 
 use xskit_model::{Config, Op};
 
-use crate::alphabet::{BARE_RING, CYCLE, everything};
+use crate::alphabet::{BARE_RING, CALLS, CYCLE, EARLY, calls_and_flags, everything, mishaps};
 
 /// A search to do.
 pub(crate) struct Space {
@@ -44,16 +44,28 @@ pub(crate) fn closing() -> Vec<Space> {
         (1, 2, 2),
         (2, 2, 1),
         (2, 2, 2),
-        (3, 2, 0),
         (1, 4, 2),
+        (3, 2, 0),
     ];
-    for (frames, slots, before) in cycles {
-        let config = Config::even(frames, slots, before_wrap(before));
-        spaces.push(Space::new(config, "cycle", CYCLE));
-    }
+    spaces.extend(in_both_modes(&cycles));
     for (frames, slots, before) in [(1, 1, 1), (2, 1, 1)] {
         let config = Config::even(frames, slots, before_wrap(before));
-        spaces.push(Space::new(config, "everything", &everything()));
+        spaces.push(Space::new(config, "mishaps", &mishaps()));
+    }
+    for (frames, slots, before) in [(1, 1, 1), (2, 2, 1), (3, 2, 2)] {
+        let mut config = Config::even(frames, slots, before_wrap(before));
+        config.fill_frames = Some(frames);
+        spaces.push(Space::new(config, "early", EARLY));
+    }
+    for (frames, zero_copy, steps) in [
+        (1, false, &calls_and_flags()[..]),
+        (1, true, &calls_and_flags()),
+        (2, false, CALLS),
+        (2, true, CALLS),
+    ] {
+        let mut config = Config::even(frames, 1, before_wrap(1));
+        config.zero_copy = zero_copy;
+        spaces.push(Space::new(config, "calls", steps));
     }
     // Every frame lent, none lent, and rings of different sizes that wrap at different times.
     for (fill_frames, slots, before) in [
@@ -76,9 +88,12 @@ pub(crate) fn closing() -> Vec<Space> {
 /// Worlds that are searched as deep as the time allows, the smallest first.
 pub(crate) fn open_ended() -> Vec<Space> {
     let mut spaces = Vec::new();
-    for (frames, slots, before) in [(2, 2, 1), (6, 4, 5)] {
+    for (frames, slots, before, steps, alphabet) in [
+        (2, 2, 1, "everything", everything()),
+        (6, 4, 5, "mishaps", mishaps()),
+    ] {
         let config = Config::even(frames, slots, before_wrap(before));
-        spaces.push(Space::new(config, "everything", &everything()));
+        spaces.push(Space::new(config, steps, &alphabet));
     }
     let cycles = [
         (3, 2, 2),
@@ -90,9 +105,19 @@ pub(crate) fn open_ended() -> Vec<Space> {
         (4, 4, 2),
         (6, 4, 5),
     ];
-    for (frames, slots, before) in cycles {
-        let config = Config::even(frames, slots, before_wrap(before));
-        spaces.push(Space::new(config, "cycle", CYCLE));
-    }
+    spaces.extend(in_both_modes(&cycles));
     spaces
+}
+
+/// Cycles, by turns in copy and in zero-copy mode.
+fn in_both_modes(cycles: &[(u32, u32, u32)]) -> impl Iterator<Item = Space> {
+    let modes = [false, true].into_iter().cycle();
+    cycles
+        .iter()
+        .zip(modes)
+        .map(|(&(frames, slots, before), zero_copy)| {
+            let mut config = Config::even(frames, slots, before_wrap(before));
+            config.zero_copy = zero_copy;
+            Space::new(config, "cycle", CYCLE)
+        })
 }

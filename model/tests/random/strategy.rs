@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use xskit_model::config::MAX_FRAMES;
-use xskit_model::op::{Answer, OpenStep, RINGS, RingOp, Transient};
+use xskit_model::op::{Answer, Doze, OpenStep, RINGS, RingOp, Transient};
 use xskit_model::{Config, Op};
 
 /// Rings of 1 to 64 slots, 1 to 64 frames, and counters that start anywhere, mostly just under 2^32.
@@ -63,6 +63,8 @@ fn program() -> impl Strategy<Value = Op> {
         1 => Just(Op::Waiting),
         6 => answer().prop_map(Op::Flush),
         1 => answer().prop_map(Op::Request),
+        3 => (select(&[Doze::Kicks, Doze::Silent][..]), any::<bool>(), answer())
+            .prop_map(|(sleep, is_woken, answer)| Op::Wait { sleep, is_woken, answer }),
         1 => Just(Op::Accounting),
     ]
 }
@@ -74,6 +76,9 @@ fn kernel() -> impl Strategy<Value = Op> {
         4 => few().prop_map(|count| Op::KernelTakesFill { count }),
         8 => (any::<u8>(), length(), length())
             .prop_map(|(pick, start, len)| Op::KernelDelivers { pick, start, len }),
+        3 => (few(), length(), length())
+            .prop_map(|(count, start, len)| Op::KernelDeliversEarly { count, start, len }),
+        2 => Just(Op::KernelSettles),
         1 => any::<bool>().prop_map(Op::KernelWantsKick),
         1 => any::<bool>().prop_map(Op::KernelWantsWake),
     ]

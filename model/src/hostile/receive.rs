@@ -1,0 +1,123 @@
+//! What comes off the RX ring: the packets in lent frames that the kernel took off the fill ring, in
+//! order, and nothing else.
+
+use xskit_core::backend::RingKind;
+
+use super::mirror::Owner;
+use super::{Broken, Siege, holds};
+use crate::config::FRAME_BYTES;
+
+impl Siege<'_> {
+    pub(super) fn receive(&mut self, max: u8, take: u8, keep: bool) -> Broken {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        let before = self.held.len();
+        let (mut receiver, _) = socket.halves();
+        self.held
+            .extend(receiver.receive(max.into()).take(take.into()));
+        let bad = receiver.bad_descriptors() - self.mirror.bad_descriptors;
+        self.mirror.bad_descriptors += bad;
+        let received = (self.held.len() - before) as u32;
+        let passed = bad as u32 + received;
+        holds(passed <= max.into(), "no more than was asked for", passed)?;
+        let stand = self.passes(RingKind::Rx, passed)?;
+        let is_any_doubtful = self.passed_rightly(before, stand, passed)?;
+        let is_left = received < take.into()
+            && self.left_rightly(stand.wrapping_add(passed), u32::from(max) - passed)?;
+        if is_any_doubtful || is_left {
+            let (shown, slots) = self.words_of_rx();
+            let is_possible = shown.wrapping_sub(stand) <= slots;
+            // A word that is impossible doesn't say what the core took it for.
+            let shown = if is_possible {
+                shown
+            } else {
+                stand.wrapping_add(slots)
+            };
+            self.mirror.doubt(shown);
+        }
+        self.seen.received += u64::from(received);
+        if !keep {
+            self.check_held()?;
+            while self.held.len() > before {
+                self.drop_frame(before as u8);
+            }
+        }
+        Ok(())
+    }
+
+    /// The descriptors that were passed: the frames held since then are those of the good ones. Says
+    /// whether any was for a frame that stood on the fill ring.
+    fn passed_rightly(&mut self, before: usize, stand: u32, passed: u32) -> Result<bool, String> {
+        let new = self.held[before..].iter();
+        let new: Vec<_> = new.map(|frame| (frame.index(), frame.range())).collect();
+        let mut left = new.iter().peekable();
+        let mut is_any_doubtful = false;
+        for ahead in 0..passed {
+            let at = stand.wrapping_add(ahead);
+            let desc = self.entry(RingKind::Rx, at);
+            let Some(frame) = self.mirror.packet(desc) else {
+                continue;
+            };
+            let start = (desc.addr % u64::from(FRAME_BYTES)) as usize;
+            let packet = (frame, start..start + desc.len as usize);
+            if self.mirror.was_taken(frame) && left.next_if_eq(&&packet).is_some() {
+                self.mirror.pass(frame, Owner::Receive, Owner::Application);
+                continue;
+            }
+            let is_taken = self.is_taken(frame);
+            holds(!is_taken, "a packet in a frame that was taken counts", desc)?;
+            let is_certain = self.mirror.was_doubted(at);
+            let rule = "no packet is bad before the kernel showed more than when it was doubted";
+            holds(is_certain, rule, desc)?;
+            is_any_doubtful = true;
+        }
+        let is_done = left.next().is_none();
+        let rule = "only packets in lent frames that were taken are received";
+        holds(is_done, rule, new)?;
+        Ok(is_any_doubtful)
+    }
+
+    /// If packets are left though more were wanted, the next is one that has to wait. Says whether
+    /// there is one.
+    fn left_rightly(&mut self, at: u32, wanted: u32) -> Result<bool, String> {
+        let (shown, slots) = self.words_of_rx();
+        let there = shown.wrapping_sub(at);
+        if there > slots {
+            // The core goes by what was there before, which nobody else knows: one may be left.
+            return Ok(wanted > 0);
+        }
+        if wanted == 0 || there == 0 {
+            return Ok(false);
+        }
+        let desc = self.entry(RingKind::Rx, at);
+        let frame = self.mirror.packet(desc);
+        let is_doubtful = frame.is_some_and(|frame| !self.is_taken(frame));
+        let rule = "only a packet in a frame on the fill ring has to wait";
+        holds(is_doubtful, rule, desc)?;
+        let is_more_shown = self
+            .mirror
+            .left
+            .is_some_and(|(place, before)| place == at && before != shown);
+        let rule = "no packet has to wait once more were shown";
+        holds(!is_more_shown, rule, desc)?;
+        self.mirror.left = Some((at, shown));
+        Ok(true)
+    }
+
+    /// Whether the fill ring's consumer word says now that a frame was taken.
+    fn is_taken(&self, frame: u32) -> bool {
+        let kernel = self.kernel.state();
+        kernel
+            .ring(RingKind::Fill)
+            .is_some_and(|fill| self.mirror.is_taken(frame, fill.consumer(), fill.slots()))
+    }
+
+    /// The RX ring's producer word, and its slots.
+    fn words_of_rx(&self) -> (u32, u32) {
+        let kernel = self.kernel.state();
+        kernel
+            .ring(RingKind::Rx)
+            .map_or((0, 0), |rx| (rx.producer(), rx.slots()))
+    }
+}

@@ -1,0 +1,383 @@
+//! When the kernel is owed a kick or a wake, and when it must be left alone.
+//!
+//! Not how the core counts, but what a call must have for a cause: the calls that were seen are held
+//! against what the kernel was told before, what it did since, and how much time it was given. A
+//! call that is due and does not come is a wake-up that is lost; one without a cause is repeated.
+
+use xskit_core::backend::{Kick, RingKind};
+
+use super::tally::Tally;
+use super::{Oracle, Place};
+
+/// Flushes without progress after which a wake-up may be taken for lost.
+pub(super) const OVERDUE: u32 = 4096;
+
+/// The most flushes that a full device is left alone for.
+const LONGEST_PAUSE: u32 = 1024;
+
+/// Packets for which a kick was worth it.
+const GRAIN: u32 = 32;
+
+/// A driver that has so many frames left is not about to run dry.
+const FEW: u32 = 64;
+
+/// What was broken.
+pub(super) type Rule = &'static str;
+
+/// How many kicks, wakes and calls a cause allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounds {
+    least: u32,
+    most: u32,
+}
+
+impl Bounds {
+    const NONE: Self = Self::exactly(0);
+
+    const fn exactly(count: u32) -> Self {
+        Self {
+            least: count,
+            most: count,
+        }
+    }
+
+    const fn up_to(most: u32) -> Self {
+        Self { least: 0, most }
+    }
+
+    fn hold(self, count: u32, lost: Rule, repeated: Rule) -> Result<(), Rule> {
+        match count {
+            count if count < self.least => Err(lost),
+            count if count > self.most => Err(repeated),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What the kernel was told of the TX ring, and what it was given time for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sending {
+    /// Zero-copy mode: up to which packet it was told.
+    told: u32,
+    /// Packets that it had taken: in copy mode at the last kick, else at the last flush.
+    taken: u32,
+    /// Copy mode: packets that it could take at the last kick, and how many the kicks could send.
+    hoped: u32,
+    asked: u32,
+    /// Flushes that left a full device alone since the last kick, and how many there may be.
+    skipped: u32,
+    pause: (u32, u32),
+    /// A flush found the flag clear, and nobody can see whether it counts as a kick.
+    is_vague: bool,
+    /// A sleep since the last kick gave a full device time.
+    has_rested: bool,
+    /// A sleep since the last kick or progress in which nothing came.
+    has_slept: bool,
+    /// Flushes since the last kick or progress.
+    looks: u32,
+}
+
+/// What the kernel was told of the fill ring.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filling {
+    /// Frames lent by the time when it was told, or did not ask.
+    told: u32,
+    /// Whether it was told by a call.
+    is_called: bool,
+    has_slept: bool,
+    looks: u32,
+}
+
+/// Everything that says whether a call has a cause.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wakeups {
+    sending: Sending,
+    filling: Filling,
+    pub(super) tally: Tally,
+}
+
+impl Wakeups {
+    /// A socket is opened, whose driver is given a fill ring with so many frames on it.
+    pub(super) fn new(filled: u32) -> Self {
+        Self {
+            sending: Sending::default(),
+            filling: Filling {
+                told: filled,
+                ..Filling::default()
+            },
+            tally: Tally::new(filled),
+        }
+    }
+}
+
+impl Oracle {
+    /// Holds what a flush asked the kernel for against what is owed. `has_failed` if the kick to
+    /// send failed for good, after which no wake is asked for.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub fn flushed(&mut self, kicks: &[Kick], has_failed: bool) -> Result<(), Rule> {
+        let (times, wakes) = match *kicks {
+            [] => (0, 0),
+            [Kick::Transmit { times: 0 }, ..] => return Err("no kick is for nothing"),
+            [Kick::Transmit { times }] => (times, 0),
+            [Kick::Receive] => (0, 1),
+            [Kick::Transmit { times }, Kick::Receive] => (times, 1),
+            _ => return Err("one kick and one wake at most, in this order"),
+        };
+        self.note(times, wakes);
+        self.kicked(times)?;
+        if !has_failed {
+            self.woken(wakes)?;
+        }
+        self.bound_calls()
+    }
+
+    /// A wait that has the kernel look at both rings where their flags ask for it.
+    pub fn tells_by_wait(&mut self) {
+        self.note(0, 0);
+        let reach = self.reach();
+        let sending = &mut self.wakeups.sending;
+        sending.told = sending.told.max(reach);
+        self.wakeups.filling.told = self.lent_so_far();
+    }
+
+    /// A wait that does not. A full device had time enough.
+    pub fn sleeps_silently(&mut self) {
+        self.wakeups.tally.sleeps += 1;
+        self.wakeups.sending.has_rested = true;
+    }
+
+    /// A sleep is over in which nothing came.
+    pub fn slept_in_vain(&mut self) {
+        self.wakeups.tally.sleeps += 1;
+        self.wakeups.sending.has_rested = true;
+        self.wakeups.sending.has_slept = true;
+        self.wakeups.filling.has_slept = true;
+    }
+
+    /// Calls that asked the kernel to send, and to look at the fill ring.
+    #[must_use]
+    pub fn calls(&self) -> (u64, u64) {
+        (self.wakeups.tally.calls, self.wakeups.tally.wakes)
+    }
+
+    /// What of this decides whether calls are due from now on. How long a full device is left alone
+    /// for, and flushes without progress, are left out: they only say when, and searches don't come
+    /// to an end of them.
+    pub(crate) fn owed(&self) -> [u32; 7] {
+        let Wakeups {
+            sending, filling, ..
+        } = self.wakeups;
+        let taken = self.taken();
+        let is_alone = sending.skipped < sending.pause.0 && !sending.has_rested;
+        let sent = match self.config.kick_budget() {
+            None => [
+                u32::from(self.reach() > sending.told),
+                u32::from(taken != sending.taken),
+                0,
+            ],
+            Some(_) => [
+                (sending.asked + sending.taken).saturating_sub(taken),
+                u32::from(is_alone),
+                u32::from(sending.is_vague),
+            ],
+        };
+        let is_told = self.lent_so_far() == filling.told;
+        let slept = u32::from(sending.has_slept) | u32::from(sending.has_rested) << 1;
+        [
+            sent[0],
+            sent[1],
+            sent[2],
+            slept,
+            is_told.into(),
+            filling.is_called.into(),
+            filling.has_slept.into(),
+        ]
+    }
+
+    pub(super) fn taken(&self) -> u32 {
+        self.passed[RingKind::Tx as usize].consumed
+    }
+
+    pub(super) fn lent_so_far(&self) -> u32 {
+        self.passed[RingKind::Fill as usize].produced
+    }
+
+    /// Up to which packet the kernel can take: what it was shown, as far as there will be a slot
+    /// for the completion.
+    pub(super) fn reach(&self) -> u32 {
+        let slots = self.config.slots_of(RingKind::Completion);
+        let reaped = self.passed[RingKind::Completion as usize].consumed;
+        self.passed[RingKind::Tx as usize]
+            .produced
+            .min(reaped + slots)
+    }
+
+    /// So many calls to send were asked for.
+    fn kicked(&mut self, times: u32) -> Result<(), Rule> {
+        if self.count(Place::TxRing) == 0 {
+            let rule = "nobody is kicked for an empty ring";
+            return Bounds::NONE.hold(times, rule, rule);
+        }
+        if times > 0 && !self.wants_kick {
+            return Err("nobody is kicked who does not ask for it");
+        }
+        let hoped = self.reach().saturating_sub(self.taken());
+        match self.config.kick_budget() {
+            None => self.started(times),
+            Some(_) if hoped == 0 => self.kicked_in_vain(times),
+            Some(budget) => self.copied(times, hoped, budget),
+        }
+    }
+
+    /// Zero-copy mode, where a kick only starts work.
+    fn started(&mut self, times: u32) -> Result<(), Rule> {
+        let (reach, taken) = (self.reach(), self.taken());
+        let is_asked = self.wants_kick;
+        let sending = &mut self.wakeups.sending;
+        let is_new = reach > sending.told;
+        let has_moved = taken != sending.taken;
+        let due = match is_new {
+            _ if !is_asked => Bounds::NONE,
+            true => Bounds::exactly(1),
+            false if has_moved => Bounds::NONE,
+            false => sending.lost(),
+        };
+        let is_over = is_new || has_moved;
+        sending.told = sending.told.max(reach);
+        sending.taken = taken;
+        sending.look(is_over || times > 0);
+        due.hold(
+            times,
+            "zero-copy: packets that the kernel was not told of are kicked for",
+            "zero-copy: no packet is kicked for twice without a cause",
+        )
+    }
+
+    /// Copy mode, when the completion ring has no room.
+    fn kicked_in_vain(&mut self, times: u32) -> Result<(), Rule> {
+        let due = match self.wants_kick {
+            true => self.wakeups.sending.lost(),
+            false => Bounds::NONE,
+        };
+        self.wakeups.sending.look(times > 0);
+        due.hold(
+            times,
+            "copy: after a sleep a full completion ring is kicked for",
+            "copy: a full completion ring is not kicked for",
+        )
+    }
+
+    /// Copy mode, where a call sends what it can, up to a budget.
+    fn copied(&mut self, times: u32, hoped: u32, budget: u32) -> Result<(), Rule> {
+        let (taken, is_asked) = (self.taken(), self.wants_kick);
+        let sending = &mut self.wakeups.sending;
+        let progress = taken - sending.taken;
+        let needed = hoped.div_ceil(budget);
+        // Some packets were left by the last kicks: no more than were of use, and another.
+        let of_use = match progress < sending.hoped {
+            true => needed.min(progress.div_ceil(budget) + 1),
+            false => needed,
+        };
+        let is_used_up = progress >= sending.asked;
+        let is_due = is_used_up || sending.has_rested || sending.skipped >= sending.pause.1;
+        let due = match sending.is_vague {
+            _ if !is_asked => Bounds::NONE,
+            true => Bounds::up_to(needed),
+            false if is_due => Bounds::exactly(of_use),
+            false if sending.skipped < sending.pause.0 => Bounds::NONE,
+            false => Bounds::up_to(of_use),
+        };
+        let is_whole = sending.is_vague || times == 0 || times == of_use;
+        if times > 0 {
+            sending.pause = match (is_used_up, sending.is_vague) {
+                (_, true) => (0, LONGEST_PAUSE),
+                (true, false) => (0, 0),
+                (false, false) => sending.next_pause(progress),
+            };
+            (sending.taken, sending.hoped) = (taken, hoped);
+            sending.asked = hoped.min(times * budget);
+            (sending.skipped, sending.is_vague) = (0, false);
+        } else {
+            sending.skipped += 1;
+            sending.is_vague |= !is_asked;
+        }
+        sending.has_rested = false;
+        sending.look(times > 0 || !is_asked);
+        due.hold(
+            times,
+            "copy: packets are kicked for as often as they need, once a full device had time",
+            "copy: no more kicks than packets need and progress warrants, none too soon",
+        )?;
+        match is_whole {
+            true => Ok(()),
+            false => Err("copy: if packets are kicked for, as often as they need"),
+        }
+    }
+
+    /// The driver was woken so often for the fill ring.
+    fn woken(&mut self, wakes: u32) -> Result<(), Rule> {
+        let lent = self.lent_so_far();
+        let on_rings = self.count(Place::FillRing) + self.count(Place::RxRing);
+        let left = self.lent().saturating_sub(on_rings);
+        let is_asked = self.wants_wake;
+        let filling = &mut self.wakeups.filling;
+        let is_new = lent != filling.told;
+        let due = match (is_new, filling.is_called) {
+            _ if !is_asked => Bounds::NONE,
+            (true, _) if left < FEW => Bounds::exactly(1),
+            (false, false) => Bounds::NONE,
+            _ if filling.looks + 1 >= OVERDUE => Bounds::up_to(1),
+            _ => Bounds::exactly(filling.has_slept.into()),
+        };
+        let has_slept = filling.has_slept && (is_new || filling.is_called);
+        if wakes > 0 {
+            (filling.told, filling.is_called) = (lent, true);
+        } else if !is_asked && (is_new || has_slept) {
+            (filling.told, filling.is_called) = (lent, false);
+        }
+        if wakes > 0 || has_slept || is_new && !is_asked {
+            (filling.looks, filling.has_slept) = (0, false);
+        } else {
+            filling.looks += 1;
+        }
+        due.hold(
+            wakes,
+            "a driver that asks for it is woken for new frames",
+            "no driver is woken twice for the same frames without a cause",
+        )
+    }
+}
+
+impl Sending {
+    /// What may be asked for again because the last kick seems lost.
+    fn lost(&self) -> Bounds {
+        match self.has_slept {
+            true => Bounds::exactly(1),
+            false if self.looks + 1 >= OVERDUE => Bounds::up_to(1),
+            false => Bounds::NONE,
+        }
+    }
+
+    /// A flush looked at the ring; whether the kernel was told, or did anything.
+    fn look(&mut self, is_over: bool) {
+        let is_over = is_over || self.has_slept;
+        self.looks = if is_over { 0 } else { self.looks + 1 };
+        self.has_slept = false;
+    }
+
+    /// How many flushes a device that stays full is left alone for, after a kick that sent so much.
+    fn next_pause(&self, progress: u32) -> (u32, u32) {
+        let (least, most) = match self.has_rested {
+            true => self.pause,
+            false => (self.skipped, self.skipped),
+        };
+        match progress {
+            // Never fewer, while kicks aren't worth it.
+            0..GRAIN => (least.max(1), (2 * most).clamp(1, LONGEST_PAUSE)),
+            GRAIN..=63 => (least, most),
+            _ => (least / 2, most),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What asks the kernel for something: flushes and waits, on the real socket and on the oracle.
+
+use std::mem;
+
+use xskit_core::Errno;
+use xskit_core::backend::{Interest, Kick, RingKind, Sleep};
+
+use super::{Difference, World, agree};
+use crate::kernel::AtWait;
+use crate::op::{Answer, Doze};
+
+type Agreed = Result<(), Difference>;
+
+impl World<'_> {
+    pub(super) fn flush(&mut self, answer: Answer, submits: bool) -> Agreed {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        self.kernel.state().answer = answer;
+        let asked = match submits {
+            true => socket.flush().map(|()| None),
+            false => socket.request().map(Some),
+        };
+        self.oracle.publish();
+        let kicks = self.asked_for(answer)?;
+        let expected = match submits {
+            _ if is_fatal(&kicks, answer) => Err(Errno::EPERM),
+            true => Ok(None),
+            false => Ok(Some(!kicks.is_empty())),
+        };
+        agree("flush", asked, expected)?;
+        let is_submitted = submits && asked.is_ok() && !kicks.is_empty();
+        self.submitted(is_submitted)
+    }
+
+    pub(super) fn wait(&mut self, sleep: Doze, is_woken: bool, answer: Answer) -> Agreed {
+        let Some(socket) = self.socket.as_mut() else {
+            return Ok(());
+        };
+        {
+            let mut kernel = self.kernel.state();
+            kernel.sleep = sleep.of_backend();
+            (kernel.wakes_up, kernel.answer) = (is_woken, answer);
+        }
+        let ready = socket.wait(Interest::RECEIVE, None);
+        self.kernel.state().sleep = Sleep::Never;
+        if self.oracle.has_received() {
+            agree("packets that are there", ready, Ok(true))?;
+            return self.waited(None);
+        }
+        self.oracle.publish();
+        let kicks = match sleep {
+            Doze::Kicks => {
+                self.oracle.tells_by_wait();
+                Vec::new()
+            }
+            Doze::Silent => {
+                self.oracle.sleeps_silently();
+                self.asked_for(answer)?
+            }
+        };
+        if is_fatal(&kicks, answer) {
+            agree("wait", ready, Err(Errno::EPERM))?;
+            return self.waited(None);
+        }
+        agree("wait", ready, Ok(is_woken))?;
+        // What is owed is published, and asked for, before it sleeps.
+        let shown = [RingKind::Tx, RingKind::Fill].map(|kind| {
+            let produced = self.oracle.passed()[kind as usize].produced;
+            self.config.start_of(kind).wrapping_add(produced)
+        });
+        self.waited(Some(AtWait {
+            shown: (shown[0], shown[1]),
+            kicks: kicks.len(),
+        }))?;
+        if let (Doze::Kicks, true, Answer::Takes(count)) = (sleep, self.oracle.wakeups().0, answer)
+        {
+            self.oracle.kernel_takes(count.into());
+        }
+        if !is_woken {
+            self.oracle.slept_in_vain();
+        }
+        Ok(())
+    }
+
+    /// The kicks and wakes that were asked for: held against what is owed, and then done.
+    fn asked_for(&mut self, answer: Answer) -> Result<Vec<Kick>, Difference> {
+        let kicks = mem::take(&mut self.kernel.state().kicks);
+        let has_failed = is_fatal(&kicks, answer);
+        if let Err(rule) = self.oracle.flushed(&kicks, has_failed) {
+            return Err(Difference::broken(rule, &kicks));
+        }
+        if let (Some(Kick::Transmit { times }), Answer::Takes(count)) = (kicks.first(), answer) {
+            self.oracle.kernel_takes(u32::from(count) * times);
+        }
+        Ok(kicks)
+    }
+
+    /// The waits that the kernel saw, and nothing else.
+    fn waited(&mut self, should_be: Option<AtWait>) -> Agreed {
+        let waits = mem::take(&mut self.kernel.state().waits);
+        agree("waits", waits, should_be.into_iter().collect())?;
+        let kicks = mem::take(&mut self.kernel.state().kicks);
+        agree("kicks by a wait", kicks, Vec::new())?;
+        // A wait that sleeps silently submits what was asked for by itself.
+        self.submitted(false)
+    }
+
+    fn submitted(&mut self, should_be: bool) -> Agreed {
+        let submits = mem::take(&mut self.kernel.state().submits);
+        agree("submissions", submits, should_be.into())
+    }
+}
+
+/// Whether a kick to send was made that fails for good.
+fn is_fatal(kicks: &[Kick], answer: Answer) -> bool {
+    answer == Answer::Fails && matches!(kicks.first(), Some(Kick::Transmit { .. }))
+}
