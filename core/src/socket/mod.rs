@@ -16,7 +16,6 @@ mod transmitter;
 mod tuning;
 mod wakeups;
 
-use core::cell::RefCell;
 use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
@@ -189,22 +188,11 @@ impl<'u, B: Backend> Socket<'u, B> {
             }
         }
         let polls = self.obtained.busy_poll.is_on() && self.receiver.rx.is_empty();
-        if polls || self.is_wake_due() {
+        if polls || self.wakes.is_due(&mut self.receiver) {
             self.handle.kick(Kick::Receive)?;
             asked = true;
         }
         Ok(asked)
-    }
-
-    #[inline]
-    fn is_wake_due(&mut self) -> bool {
-        let lent = self.receiver.ever_lent();
-        let receiver = RefCell::new(&mut self.receiver);
-        self.wakes.is_due(
-            lent,
-            || receiver.borrow().needs_wakeup(),
-            || receiver.borrow_mut().left(),
-        )
     }
 
     /// Waits until packets are there, or room to send, for at most `timeout` (for ever without

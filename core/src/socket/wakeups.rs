@@ -18,6 +18,8 @@
 
 use core::num::NonZeroU32;
 
+use super::Receiver;
+
 /// Descriptors that one kick sends in copy mode, unless the socket was given another budget
 /// (`TX_BATCH_SIZE`, net/xdp/xsk.c).
 pub(super) const COPY_BUDGET: NonZeroU32 = NonZeroU32::new(32).unwrap();
@@ -205,7 +207,7 @@ impl Kicks {
     /// a driver may have set the flag after it was found clear.
     pub(super) fn before_sleep(&mut self) {
         self.paused = self.pause;
-        if !self.is_called {
+        if self.budget.is_none() && !self.is_called {
             self.overdue.time_passed();
         }
     }
@@ -238,15 +240,11 @@ impl Wakes {
         }
     }
 
-    /// Whether to wake the kernel now that `lent` frames were lent so far. Whether the flag is set,
-    /// and how many frames the driver has left, are asked only if they matter.
+    /// Whether to wake the kernel now. Whether the flag is set, and how many frames the driver has
+    /// left, is looked up only if it matters.
     #[inline]
-    pub(super) fn is_due(
-        &mut self,
-        lent: u64,
-        is_wanted: impl FnOnce() -> bool,
-        left: impl FnOnce() -> u32,
-    ) -> bool {
+    pub(super) fn is_due(&mut self, receiver: &mut Receiver<'_>) -> bool {
+        let lent = receiver.ever_lent();
         if lent == self.filled {
             return false;
         }
@@ -257,8 +255,8 @@ impl Wakes {
         if !is_new && !is_late {
             return false;
         }
-        let is_wanted = is_wanted();
-        let is_due = is_wanted && (is_new && is_late || left() < FEW);
+        let is_wanted = receiver.needs_wakeup();
+        let is_due = is_wanted && (is_new && is_late || receiver.left() < FEW);
         if is_new && (is_due || !is_wanted) {
             self.told = lent;
             self.overdue = Overdue::NEW;

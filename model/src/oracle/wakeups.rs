@@ -59,6 +59,8 @@ impl Bounds {
 struct Sending {
     /// Zero-copy mode: up to which packet it was told.
     told: u32,
+    /// Whether it was told by a call, rather than that it did not ask for one.
+    is_called: bool,
     /// Packets that it had taken: in copy mode at the last kick, else at the last flush.
     taken: u32,
     /// Copy mode: packets that it could take at the last kick, and how many the kicks could send.
@@ -80,10 +82,11 @@ struct Sending {
 /// What the kernel was told of the fill ring.
 #[derive(Clone, Copy, Debug, Default)]
 struct Filling {
+    /// Frames lent when the driver was given the ring.
+    first: u32,
     /// Frames lent by the time when it was told, or did not ask.
     told: u32,
-    /// Whether it was told by a call.
-    is_called: bool,
+    /// A sleep since then in which nothing came, or that did not look at the ring.
     has_slept: bool,
     looks: u32,
 }
@@ -102,6 +105,7 @@ impl Wakeups {
         Self {
             sending: Sending::default(),
             filling: Filling {
+                first: filled,
                 told: filled,
                 ..Filling::default()
             },
@@ -127,7 +131,12 @@ impl Oracle {
         };
         self.note(times, wakes);
         self.kicked(times)?;
-        if !has_failed {
+        if has_failed {
+            // Nobody was told.
+            self.wakeups.tally.sleeps += 1;
+            self.wakeups.sending.has_rested = true;
+            self.wakeups.sending.has_slept = true;
+        } else {
             self.woken(wakes)?;
         }
         self.bound_calls()
@@ -142,10 +151,14 @@ impl Oracle {
         self.wakeups.filling.told = self.lent_so_far();
     }
 
-    /// A wait that does not. A full device had time enough.
+    /// A wait that does not. A full device had time enough, and a flag may have been set after it was
+    /// found clear.
     pub fn sleeps_silently(&mut self) {
         self.wakeups.tally.sleeps += 1;
         self.wakeups.sending.has_rested = true;
+        let is_zero_copy = self.config.kick_budget().is_none();
+        self.wakeups.sending.has_slept |= is_zero_copy && !self.wakeups.sending.is_called;
+        self.wakeups.filling.has_slept = true;
     }
 
     /// A sleep is over in which nothing came.
@@ -175,7 +188,7 @@ impl Oracle {
             None => [
                 u32::from(self.reach() > sending.told),
                 u32::from(taken != sending.taken),
-                0,
+                u32::from(sending.is_called),
             ],
             Some(_) => [
                 (sending.asked + sending.taken).saturating_sub(taken),
@@ -191,7 +204,7 @@ impl Oracle {
             sent[2],
             slept,
             is_told.into(),
-            filling.is_called.into(),
+            u32::from(self.lent_so_far() == filling.first),
             filling.has_slept.into(),
         ]
     }
@@ -245,6 +258,9 @@ impl Oracle {
             false => sending.lost(),
         };
         let is_over = is_new || has_moved;
+        if is_new || sending.has_slept && !has_moved {
+            sending.is_called = is_asked;
+        }
         sending.told = sending.told.max(reach);
         sending.taken = taken;
         sending.look(is_over || times > 0);
@@ -324,23 +340,22 @@ impl Oracle {
         let is_asked = self.wants_wake;
         let filling = &mut self.wakeups.filling;
         let is_new = lent != filling.told;
-        let due = match (is_new, filling.is_called) {
-            _ if !is_asked => Bounds::NONE,
-            (true, _) if left < FEW => Bounds::exactly(1),
-            (false, false) => Bounds::NONE,
+        let due = match is_new {
+            // Who lends no more has nothing to say.
+            _ if !is_asked || lent == filling.first => Bounds::NONE,
+            true if left < FEW => Bounds::exactly(1),
+            false if left >= FEW => Bounds::NONE,
+            // The flag may have been set after it was found clear, and a call may be lost.
             _ if filling.looks + 1 >= OVERDUE => Bounds::up_to(1),
             _ => Bounds::exactly(filling.has_slept.into()),
         };
-        let has_slept = filling.has_slept && (is_new || filling.is_called);
-        if wakes > 0 {
-            (filling.told, filling.is_called) = (lent, true);
-        } else if !is_asked && (is_new || has_slept) {
-            (filling.told, filling.is_called) = (lent, false);
+        if wakes > 0 || is_new && !is_asked {
+            filling.told = lent;
         }
-        if wakes > 0 || has_slept || is_new && !is_asked {
-            (filling.looks, filling.has_slept) = (0, false);
-        } else {
-            filling.looks += 1;
+        if lent != filling.first {
+            let is_over = wakes > 0 || filling.has_slept || is_new && !is_asked;
+            filling.looks = if is_over { 0 } else { filling.looks + 1 };
+            filling.has_slept = false;
         }
         due.hold(
             wakes,
