@@ -236,7 +236,9 @@ impl Kernel {
                 socket.deliver(&packet);
                 continue;
             };
-            socket.deliver_zero_copy(&packet);
+            if !socket.deliver_zero_copy(&packet) {
+                continue;
+            }
             in_round += 1;
             if in_round % driver.weight == 0 {
                 self.refill(id, driver);

@@ -151,17 +151,18 @@ impl KernelSocket {
     }
 
     /// A packet arrives in a frame that the zero-copy driver has; [`show`](Self::show) shows it.
-    pub(super) fn deliver_zero_copy(&mut self, packet: &[u8]) {
+    /// False if it has none: the card drops the packet, and raises no interrupt.
+    pub(super) fn deliver_zero_copy(&mut self, packet: &[u8]) -> bool {
         let (Some(umem), Some(rx)) = (self.umem, self.rx.as_mut()) else {
-            return;
+            return false;
         };
         let Some(address) = self.card.front() else {
             self.statistics.rx_dropped += 1;
-            return;
+            return false;
         };
         if rx.reserve(1) == 0 {
             self.statistics.rx_ring_full += 1;
-            return;
+            return true;
         }
         let desc = Desc {
             addr: (address & !(u64::from(umem.chunk_size) - 1)) + HEADROOM,
@@ -170,11 +171,12 @@ impl KernelSocket {
         };
         if !is_valid(&umem, &desc) {
             self.statistics.rx_invalid_descs += 1;
-            return;
+            return true;
         }
         write(&umem, &desc, packet);
         self.card.pop_front();
         let _ = rx.push(desc);
+        true
     }
 
     /// Takes one packet off the TX ring: `Ok(None)` when there is none, EAGAIN when the

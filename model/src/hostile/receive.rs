@@ -23,8 +23,7 @@ impl Siege<'_> {
         holds(passed <= max.into(), "no more than was asked for", passed)?;
         let stand = self.passes(RingKind::Rx, passed)?;
         let is_any_doubtful = self.passed_rightly(before, stand, passed)?;
-        let is_left = received < take.into()
-            && self.left_rightly(stand.wrapping_add(passed), u32::from(max) - passed)?;
+        let is_left = received < take.into() && self.left_rightly(stand, passed, max.into())?;
         if is_any_doubtful || is_left {
             let (shown, slots) = self.words_of_rx();
             let is_possible = shown.wrapping_sub(stand) <= slots;
@@ -80,16 +79,17 @@ impl Siege<'_> {
 
     /// If packets are left though more were wanted, the next is one that has to wait. Says whether
     /// there is one.
-    fn left_rightly(&mut self, at: u32, wanted: u32) -> Result<bool, String> {
+    fn left_rightly(&mut self, stand: u32, passed: u32, wanted: u32) -> Result<bool, String> {
         let (shown, slots) = self.words_of_rx();
-        let there = shown.wrapping_sub(at);
+        let there = shown.wrapping_sub(stand);
         if there > slots {
             // The core goes by what was there before, which nobody else knows: one may be left.
-            return Ok(wanted > 0);
+            return Ok(passed < wanted);
         }
-        if wanted == 0 || there == 0 {
+        if passed >= wanted.min(there) {
             return Ok(false);
         }
+        let at = stand.wrapping_add(passed);
         let desc = self.entry(RingKind::Rx, at);
         let frame = self.mirror.packet(desc);
         let is_doubtful = frame.is_some_and(|frame| !self.is_taken(frame));
