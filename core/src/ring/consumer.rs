@@ -1,6 +1,6 @@
 //! The consuming end of a ring.
 
-use super::{Cursor, RingMemory, Slot};
+use super::{Cursor, RingMemory, RingSize, Slot};
 use crate::sync::Ordering;
 
 /// The consuming end: `peek`, `pop`, `release`, or all three by `drain` and `drain_into`.
@@ -38,6 +38,12 @@ impl<'m, S: Slot> Consumer<'m, S> {
     #[must_use]
     pub fn size(&self) -> u32 {
         self.memory.size().slots()
+    }
+
+    /// The same, as a size.
+    #[must_use]
+    pub fn ring_size(&self) -> RingSize {
+        self.memory.size()
     }
 
     /// The slot that the next value is taken from.

@@ -39,7 +39,7 @@ impl<'u> Receiver<'u> {
             fill,
             count: 0,
             ever: 0,
-            doubt: Doubt::new(rx.position()),
+            doubt: Doubt::new(rx.position(), rx.ring_size()),
             bad_descriptors: 0,
         };
         Self {
@@ -223,6 +223,7 @@ struct Doubt {
     settled: Cursor,
     /// Looks since more was shown.
     looks: u32,
+    ring: RingSize,
 }
 
 /// Looks at a descriptor that stays in doubt, before it is bad. Each is a turn of the program's
@@ -230,11 +231,12 @@ struct Doubt {
 const LOOKS: u32 = 1 << 16;
 
 impl Doubt {
-    fn new(start: Cursor) -> Self {
+    fn new(start: Cursor, ring: RingSize) -> Self {
         Self {
             shown: start,
             settled: start,
             looks: 0,
+            ring,
         }
     }
 
@@ -248,20 +250,21 @@ impl Doubt {
         } else {
             self.settled = shown;
         }
-        // Whether it stands before `settled`, which lies at most a ring behind or ahead of it.
-        (1..=RingSize::MAX.slots()).contains(&self.settled.since(at))
+        // Whether it stands before `settled`, which is a ring ahead at most, or lies behind.
+        (1..=self.ring.slots()).contains(&self.settled.since(at))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Doubt, LOOKS};
-    use crate::ring::Cursor;
+    use crate::ring::{Cursor, RingSize};
 
     #[test]
     fn a_doubt_is_over_once_more_is_shown_or_patience_is() {
         let at = |ahead: u32| Cursor::new(u32::MAX - 2).plus(ahead);
-        let mut doubt = Doubt::new(at(0));
+        let ring = RingSize::new(8).expect("a power of two");
+        let mut doubt = Doubt::new(at(0), ring);
         // Shown just now, with another one after it.
         assert!(!doubt.is_over(at(1), at(3)));
         assert!(!doubt.is_over(at(1), at(3)));

@@ -16,6 +16,7 @@
 //! | fill, zero-copy | the driver, later | if the driver has few frames left; otherwise the next packet has it look | the same, if it still has few |
 //! | fill, copy | nobody asks | | |
 
+use core::mem;
 use core::num::NonZeroU32;
 
 use super::Receiver;
@@ -92,6 +93,8 @@ pub(super) struct Kicks {
     /// Looks between two kicks of a full device, and how many were made.
     pause: u32,
     paused: u32,
+    /// The next look comes right after a kick, with no time for a full device in between.
+    is_early: bool,
     overdue: Overdue,
 }
 
@@ -117,6 +120,7 @@ impl Kicks {
             asked: 0,
             pause: 0,
             paused: 0,
+            is_early: false,
             overdue: Overdue::NEW,
         }
     }
@@ -164,7 +168,7 @@ impl Kicks {
         }
         let progress = less(backlog.taken, self.taken);
         if progress >= self.asked {
-            self.pause = 0;
+            (self.pause, self.paused, self.is_early) = (0, 0, false);
         } else if self.is_too_soon(progress) {
             return 0;
         }
@@ -185,6 +189,9 @@ impl Kicks {
     /// Whether a full device is to have more time before the next kick.
     #[cold]
     fn is_too_soon(&mut self, progress: u32) -> bool {
+        if mem::take(&mut self.is_early) {
+            return true;
+        }
         self.paused += 1;
         if self.paused <= self.pause {
             return true;
@@ -203,10 +210,15 @@ impl Kicks {
         self.told = backlog.reach.max(self.told);
     }
 
-    /// A sleep comes now that does not look at the TX ring. A full device was given enough time, and
-    /// a driver may have set the flag after it was found clear.
+    /// A sleep comes now that does not look at the TX ring. A full device was given enough time, unless
+    /// the last kick has only just been made: it may still be on its way. A driver may have set the
+    /// flag after it was found clear.
     pub(super) fn before_sleep(&mut self) {
-        self.paused = self.pause;
+        if self.paused == 0 {
+            self.is_early = true;
+        } else {
+            self.paused = self.pause;
+        }
         if self.budget.is_none() && !self.is_called {
             self.overdue.time_passed();
         }
@@ -214,7 +226,8 @@ impl Kicks {
 
     /// The next look is to kick again: a kick has failed, or a sleep is over in which nothing came.
     pub(super) fn time_passed(&mut self) {
-        self.paused = self.pause;
+        self.is_early = false;
+        self.paused = self.pause.max(1);
         self.overdue.time_passed();
     }
 }

@@ -4,6 +4,8 @@
 //! against what the kernel was told before, what it did since, and how much time it was given. A
 //! call that is due and does not come is a wake-up that is lost; one without a cause is repeated.
 
+use std::mem;
+
 use xskit_core::backend::{Kick, RingKind};
 
 use super::tally::Tally;
@@ -73,6 +75,8 @@ struct Sending {
     is_vague: bool,
     /// A sleep since the last kick gave a full device time.
     has_rested: bool,
+    /// A sleep comes right after a kick, which may still be on its way.
+    is_early: bool,
     /// A sleep since the last kick or progress in which nothing came.
     has_slept: bool,
     /// Flushes since the last kick or progress.
@@ -134,6 +138,7 @@ impl Oracle {
         if has_failed {
             // Nobody was told.
             self.wakeups.tally.sleeps += 1;
+            self.wakeups.sending.is_early = false;
             self.wakeups.sending.has_rested = true;
             self.wakeups.sending.has_slept = true;
         } else {
@@ -155,7 +160,9 @@ impl Oracle {
     /// found clear.
     pub fn sleeps_silently(&mut self) {
         self.wakeups.tally.sleeps += 1;
-        self.wakeups.sending.has_rested = true;
+        let sending = &mut self.wakeups.sending;
+        sending.has_rested |= sending.skipped > 0;
+        sending.is_early = !sending.has_rested;
         let is_zero_copy = self.config.kick_budget().is_none();
         self.wakeups.sending.has_slept |= is_zero_copy && !self.wakeups.sending.is_called;
         self.wakeups.filling.has_slept = true;
@@ -164,6 +171,7 @@ impl Oracle {
     /// A sleep is over in which nothing came.
     pub fn slept_in_vain(&mut self) {
         self.wakeups.tally.sleeps += 1;
+        self.wakeups.sending.is_early = false;
         self.wakeups.sending.has_rested = true;
         self.wakeups.sending.has_slept = true;
         self.wakeups.filling.has_slept = true;
@@ -298,9 +306,11 @@ impl Oracle {
         };
         let is_used_up = progress >= sending.asked;
         let is_due = is_used_up || sending.has_rested || sending.skipped >= sending.pause.1;
+        let is_early = mem::take(&mut sending.is_early) && !is_used_up;
         let due = match sending.is_vague {
             _ if !is_asked => Bounds::NONE,
             true => Bounds::up_to(needed),
+            false if is_early => Bounds::NONE,
             false if is_due => Bounds::exactly(of_use),
             false if sending.skipped < sending.pause.0 => Bounds::NONE,
             false => Bounds::up_to(of_use),
@@ -316,7 +326,7 @@ impl Oracle {
             sending.asked = hoped.min(times * budget);
             (sending.skipped, sending.is_vague) = (0, false);
         } else {
-            sending.skipped += 1;
+            sending.skipped += u32::from(!is_early);
             sending.is_vague |= !is_asked;
         }
         sending.has_rested = false;
