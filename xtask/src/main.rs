@@ -47,6 +47,9 @@ Commands:
   vm [--json] [--short] [igb|virtio_net] [TEST…]
                    Run the tests on two emulated cards, in zero-copy mode: on both drivers and all of them, or those
                    with a TEST in their names; --short runs what `xtask test` runs
+  vm --count [--update] [igb|virtio_net] [PART…]
+                   Count instructions for each packet there, beside xdpsock, nginx and kernel sockets; --update writes the
+                   tables of benches/ANSWERS.md as well
   vm --shell [igb|virtio_net]
                    A shell in the emulated machine, with the xskit command in its PATH
   orderings        Weaken each memory ordering of the rings in turn: does a loom test notice?

@@ -55,6 +55,15 @@ impl Figures {
         }
     }
 
+    /// With those of another, which count where both have one.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        let others = other.values.iter();
+        self.values
+            .extend(others.map(|(name, value)| (name.clone(), *value)));
+        self
+    }
+
     /// A figure by its name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<f64> {

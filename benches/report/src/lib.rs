@@ -11,6 +11,7 @@
 //! | [`arena`], [`program`], [`core`] | two hosts and a wire; a program in one of them; on which processor |
 //! | [`sockets`], [`profile`] | many sockets served by one thread; where the processor's time goes |
 //! | [`figures`], [`results`], [`criterion`], [`machine`] | what was measured, and where |
+//! | [`counted`] | instructions for each packet, on real drivers in an emulated machine |
 //! | [`table`], [`plot`], [`goals`], [`questions`] | how it is shown |
 //! | [`answers`], [`claims`], [`page`] | the answers file with fresh tables, and what it claims; the page and the summary |
 
@@ -18,6 +19,7 @@ pub mod answers;
 pub mod arena;
 pub mod claims;
 pub mod core;
+pub mod counted;
 pub mod criterion;
 pub mod figures;
 pub mod goals;

@@ -8,7 +8,9 @@
 //! | [`machine`] | the machine, and `guest.sh`, which it runs |
 //! | [`plan`] | what to run on the cards |
 //! | [`outcome`] | what came of it |
+//! | [`count`] | instructions for each packet, in the place of tests |
 
+mod count;
 mod machine;
 mod outcome;
 mod packages;
@@ -45,6 +47,8 @@ struct Request {
     json: bool,
     shell: bool,
     short: bool,
+    count: bool,
+    update: bool,
 }
 
 impl Request {
@@ -57,14 +61,24 @@ impl Request {
                 ("--json", _) => request.json = true,
                 ("--shell", _) => request.shell = true,
                 ("--short", _) => request.short = true,
+                ("--count", _) => request.count = true,
+                ("--update", _) => request.update = true,
                 (flag, _) if flag.starts_with('-') => {
-                    return Err(format!("vm takes --json, --short or --shell, not {flag}"));
+                    return Err(format!(
+                        "vm takes --json, --short, --shell, --count or --update, not {flag}"
+                    ));
                 }
                 (test, _) => request.tests.push(test.to_owned()),
             }
         }
         if (request.short || request.shell) && !request.tests.is_empty() {
             return Err("--short and --shell take no TEST".to_owned());
+        }
+        if request.count && (request.json || request.short || request.shell) {
+            return Err("--count takes no flag but --update".to_owned());
+        }
+        if request.update && !request.count {
+            return Err("--update is of --count".to_owned());
         }
         if request.drivers.is_empty() {
             request.drivers = Driver::ALL.to_vec();
@@ -77,6 +91,9 @@ impl Request {
 pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     let request = Request::of(args)?;
     let bed = Bed::ensure().map_err(|what| format!("the emulated machine needs {what}"))?;
+    if request.count {
+        return count::command(&bed, &request.drivers, &request.tests, request.update);
+    }
     let plan = if request.short || request.shell {
         Plan::short()?
     } else {
@@ -246,6 +263,14 @@ mod tests {
             (request.json, request.tests),
             (true, vec!["block::".to_owned()])
         );
+        let request = of(&["--count", "tx", "--update"]).unwrap();
+        assert_eq!(
+            (request.count, request.update, request.tests),
+            (true, true, vec!["tx".to_owned()])
+        );
+        for wrong in [["--update", "igb"], ["--count", "--json"]] {
+            assert!(of(&wrong).is_err(), "{wrong:?}");
+        }
         assert!(of(&["--fast"]).is_err());
         assert!(of(&["--short", "block::"]).is_err());
     }

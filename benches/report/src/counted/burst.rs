@@ -1,0 +1,100 @@
+//! The sender that all receivers have: short bursts, so that no ring overflows and every packet counts once.
+
+use std::net::Ipv4Addr;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use xskit_benches::stop::Stop;
+use xskit_benches::veth;
+use xskit_core::socket::ZeroCopy;
+use xskit_core::umem::{FrameStore, Umem};
+use xskit_core::wire::{Link, MacAddr, UdpHeaders};
+use xskit_core::{Socket, SocketConfig};
+use xskit_net::Host;
+use xskit_rustix::{MmapMemory, RustixBackend};
+
+use crate::job::PORT;
+
+/// Nobody has it, so no card takes what is sent to it: that costs no instruction.
+pub const NOBODY_MAC: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0x99]);
+/// An address in the hosts' network that nobody has.
+pub const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 99);
+
+/// Packets of a burst: fewer than any ring or socket buffer on their way holds.
+const BURST: u32 = 256;
+/// Between two bursts: long enough for every receiver to be done with one.
+const PAUSE: Duration = Duration::from_millis(1);
+/// While packets wait on the TX ring.
+const BACKLOG: Duration = Duration::from_micros(50);
+
+/// Sends bursts from `from` to the MAC address until it is to stop, in copy mode, which every driver has.
+///
+/// # Errors
+/// Where the socket can't be opened, or a kick fails.
+pub fn send(from: &Host, to: MacAddr, address: Ipv4Addr, stop: &Stop) -> anyhow::Result<()> {
+    from.namespace.enter()?;
+    let link = Link::new(NOBODY_MAC, to);
+    let headers = UdpHeaders::new(link, (NOBODY, 9).into(), (address, PORT).into());
+    let backend = RustixBackend::new();
+    let mut store = FrameStore::new();
+    let umem = veth::umem(&mut store);
+    veth::write_all(&umem, &headers);
+    let config = SocketConfig {
+        fill_frames: Some(0),
+        zero_copy: ZeroCopy::Refuse,
+        ..SocketConfig::new(from.link.index, 0)
+    };
+    let opened = Socket::open(&backend, &umem, &config);
+    let mut socket = opened.map_err(|error| anyhow!("the sender: {error}"))?;
+    while !stop.is_set() {
+        burst(&umem, &mut socket)?;
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+fn burst<'u>(
+    umem: &'u Umem<'u, MmapMemory>,
+    socket: &mut Socket<'u, RustixBackend>,
+) -> anyhow::Result<()> {
+    let (_, mut transmitter) = socket.halves();
+    for _ in 0..BURST {
+        let Some(mut frame) = umem.alloc() else { break };
+        frame.set_range(0..veth::PACKET_LEN)?;
+        if transmitter.send(frame).is_err() {
+            break;
+        }
+    }
+    loop {
+        socket.flush().context("the sender's kick")?;
+        socket.recycle();
+        if socket.halves().1.waiting() == 0 {
+            return Ok(());
+        }
+        thread::sleep(BACKLOG);
+    }
+}
+
+/// Has both hosts know where nobody is, so that kernel sockets can send there.
+///
+/// # Errors
+/// Where ip(8) fails.
+pub fn introduce_nobody(hosts: [&Host; 2]) -> anyhow::Result<()> {
+    for host in hosts {
+        let mut ip = std::process::Command::new("ip");
+        ip.args(["neighbour", "replace", &NOBODY.to_string(), "lladdr"]);
+        ip.args([
+            &NOBODY_MAC.to_string(),
+            "dev",
+            &host.link.name,
+            "nud",
+            "permanent",
+        ]);
+        let namespace = &host.namespace;
+        namespace.enter_command(&mut ip, xskit_net::WhenParentDies::Kill)?;
+        let status = ip.status().context("ip neighbour")?;
+        anyhow::ensure!(status.success(), "ip neighbour failed");
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Who does which job, in which mode.
+
+use crate::job::Task;
+
+/// The transfer, beside the jobs of `xskit bench`.
+pub const TRANSFER: &str = "transfer";
+
+/// The jobs, in the table's order.
+pub const JOBS: [&str; 5] = ["tx", "rx", "fwd", "ping", TRANSFER];
+
+/// How packets come and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The card reads and writes the UMEM.
+    ZeroCopy,
+    /// The kernel copies; the XDP program is the driver's.
+    Copy,
+    /// The kernel copies; the XDP program is the stack's.
+    Generic,
+}
+
+/// A backend of `xskit`, by its name on the command line.
+pub type Backend = &'static str;
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// `xskit bench`.
+    Xskit(Mode, Backend),
+    /// The kernel's sample program.
+    Xdpsock(Mode),
+    /// Kernel UDP sockets.
+    Sockets,
+    /// The sender of the bursts that receivers get, sending to nobody.
+    Sender,
+    /// `xskit serve`, fetched from by `xskit get`.
+    Both(Mode, Backend),
+    /// `xskit serve`, fetched from by curl.
+    ToCurl(Mode, Backend),
+    /// nginx with GSO, fetched from by curl.
+    Nginx,
+}
+
+/// One count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// One of [`JOBS`].
+    pub job: &'static str,
+    /// Who does it.
+    pub who: Who,
+}
+
+const BACKENDS: [Backend; 2] = ["rustix", "uring"];
+
+impl Mode {
+    const ALL: [Self; 3] = [Self::ZeroCopy, Self::Copy, Self::Generic];
+
+    /// In tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ZeroCopy => "zero-copy",
+            Self::Copy => "copy",
+            Self::Generic => "generic",
+        }
+    }
+
+    /// As options of `xskit`.
+    #[must_use]
+    pub const fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::ZeroCopy => ["--mode=native", "--zero-copy=force"],
+            Self::Copy => ["--mode=native", "--zero-copy=refuse"],
+            Self::Generic => ["--mode=generic", "--zero-copy=refuse"],
+        }
+    }
+}
+
+impl Who {
+    /// In tables.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Xskit(mode, backend) => format!("xskit, {}, {backend}", mode.name()),
+            Self::Xdpsock(mode) => format!("xdpsock, {}", mode.name()),
+            Self::Sockets => "kernel UDP sockets".to_owned(),
+            Self::Sender => "the sender alone".to_owned(),
+            Self::Both(mode, backend) => format!("xskit to xskit, {}, {backend}", mode.name()),
+            Self::ToCurl(mode, backend) => format!("xskit to curl, {}, {backend}", mode.name()),
+            Self::Nginx => "nginx to curl".to_owned(),
+        }
+    }
+
+    /// Whose figure this one is divided by.
+    #[must_use]
+    pub const fn rival(self) -> Option<Self> {
+        match self {
+            Self::Xskit(mode, _) => Some(Self::Xdpsock(mode)),
+            Self::ToCurl(..) => Some(Self::Nginx),
+            _ => None,
+        }
+    }
+}
+
+impl Entry {
+    /// The job, if it is one of `xskit bench`.
+    #[must_use]
+    pub fn task(&self) -> Option<Task> {
+        let all = [Task::Tx, Task::Rx, Task::Fwd, Task::Ping];
+        all.into_iter().find(|task| task.word() == self.job)
+    }
+}
+
+/// Every count, in the table's order.
+#[must_use]
+pub fn entries() -> Vec<Entry> {
+    JOBS.into_iter().flat_map(of_job).collect()
+}
+
+fn of_job(job: &'static str) -> Vec<Entry> {
+    // A sender's packets pass no XDP program, so generic mode is copy mode to it.
+    let modes: &[Mode] = if job == "tx" {
+        &Mode::ALL[..2]
+    } else {
+        &Mode::ALL
+    };
+    let ways = |who: fn(Mode, Backend) -> Who| {
+        let with = move |mode: &Mode| BACKENDS.map(|backend| who(*mode, backend));
+        modes.iter().flat_map(with)
+    };
+    let all: Vec<Who> = match job {
+        TRANSFER => {
+            let curl = ways(Who::ToCurl);
+            ways(Who::Both).chain(curl).chain([Who::Nginx]).collect()
+        }
+        "ping" => ways(Who::Xskit).chain([Who::Sockets]).collect(),
+        _ => {
+            let xdpsock = modes.iter().map(|mode| Who::Xdpsock(*mode));
+            let sender = (job == "rx").then_some(Who::Sender);
+            let rest = xdpsock.chain([Who::Sockets]).chain(sender);
+            ways(Who::Xskit).chain(rest).collect()
+        }
+    };
+    all.into_iter().map(|who| Entry { job, who }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_count_has_a_name_of_its_own_and_its_rival_is_counted_too() {
+        let entries = entries();
+        let names: BTreeSet<_> = entries.iter().map(|it| (it.job, it.who.name())).collect();
+        assert_eq!(names.len(), entries.len());
+        for entry in &entries {
+            let rival = entry.who.rival().filter(|_| entry.job != "ping");
+            let is_there = |rival| {
+                entries.contains(&Entry {
+                    who: rival,
+                    ..entry.clone()
+                })
+            };
+            assert!(rival.is_none_or(is_there), "{entry:?}");
+            assert_eq!(entry.task().is_none(), entry.job == TRANSFER);
+        }
+    }
+}

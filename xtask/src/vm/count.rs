@@ -1,0 +1,124 @@
+//! `cargo xtask vm --count`: instructions of the whole machine for each packet, in a machine whose clock counts them.
+//! What is counted, and how, is the program `counted`'s business (`benches/report/src/counted`); here it is built, run
+//! in each boot, and its tables are made.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use super::machine::{Driver, Machine, quoted};
+use super::packages::{Bed, folder};
+use super::{BOOT_LIMIT, read, wait_for};
+use crate::boringssl;
+use crate::cargo;
+use crate::setup;
+
+/// One nanosecond of the guest is one instruction, and the clock leaps to the next timer where there is nothing to do.
+const COUNTING: &str = "-accel tcg,thread=single -icount shift=0,sleep=off";
+
+/// Else virtio_net's card sends when QEMU's other thread comes to it, so that a sender's instructions would depend on the
+/// load of this machine. So it sends two microseconds of the guest's time after it is told to.
+const PROMPT: &str = "-global virtio-net-pci.ioeventfd=off -global virtio-net-pci.tx=timer \
+                      -global virtio-net-pci.x-txtimer=2000";
+
+/// So that the table can say by how much two differ.
+const BOOTS: usize = 2;
+
+/// How long counting everything may take in one boot, on a slow machine.
+const LIMIT: Duration = Duration::from_secs(7200);
+
+/// The guest's clock leaps, so its own limit is far off.
+const GUEST_LIMIT_S: u32 = 1_000_000;
+
+const GUEST: &str = include_str!("count.sh");
+
+/// Counts what has one of these parts in its name, or all, on each driver. Prints the tables; with `is_update` they go
+/// into the answers too.
+pub(super) fn command(
+    bed: &Bed,
+    drivers: &[Driver],
+    parts: &[String],
+    is_update: bool,
+) -> Result<ExitCode, String> {
+    if is_update && !parts.is_empty() {
+        return Err("--update takes no PART: its tables are of all".to_owned());
+    }
+    let programs = build()?;
+    let kind = if parts.is_empty() { "counted" } else { "part" };
+    let of = |driver: Driver, boot| folder().join(format!("{kind}-{}-{boot}.json", driver.name()));
+    for &driver in drivers {
+        for boot in 1..=BOOTS {
+            eprintln!("==> {}: counting, boot {boot} of {BOOTS}", driver.name());
+            count(bed, driver, &programs, parts, &of(driver, boot))?;
+        }
+    }
+    // Where one driver was counted, the other's column is of the run before.
+    let runs = Driver::ALL
+        .into_iter()
+        .flat_map(|driver| (1..=BOOTS).map(move |boot| of(driver, boot)));
+    let is_meant = |run: &PathBuf| run.exists();
+    let mut tables = Command::new(programs.join("counted"));
+    tables.arg("tables");
+    if is_update {
+        tables.arg("--update");
+    }
+    tables.arg(cargo::workspace().join("benches/ANSWERS.md"));
+    tables.args(runs.filter(is_meant));
+    match tables.status() {
+        Ok(status) if status.success() => Ok(ExitCode::SUCCESS),
+        Ok(_) => Ok(ExitCode::FAILURE),
+        Err(error) => Err(format!("counted can't be run: {error}")),
+    }
+}
+
+/// One boot, whose results go to `to`.
+fn count(
+    bed: &Bed,
+    driver: Driver,
+    programs: &Path,
+    parts: &[String],
+    to: &Path,
+) -> Result<(), String> {
+    let machine = Machine {
+        cpus: 1,
+        qemu: vec![COUNTING.to_owned(), PROMPT.to_owned()],
+        ..Machine::new(bed, driver)
+    };
+    let parts: Vec<_> = parts.iter().map(quoted).collect();
+    let script = format!(
+        "RIVALS={}\n{GUEST}\njob 0 {GUEST_LIMIT_S} counted measure \"$SCRATCH/xskit\" \"$DRIVER\" \"$RESULTS/run.json\" {}\n",
+        quoted(folder().join("rivals")),
+        parts.join(" ")
+    );
+    let mut running = machine.start(&script, programs)?;
+    wait_for(&mut running, "ready", BOOT_LIMIT)?;
+    let end = wait_for(&mut running, "0.end", LIMIT)?;
+    eprint!("{}", read(&running.results.join("0.out")));
+    let run = running.results.join("run.json");
+    running.finish();
+    if !end.starts_with("0 ") {
+        return Err(format!(
+            "counting on {} failed, as said above",
+            driver.name()
+        ));
+    }
+    fs::copy(&run, to).map_err(|error| format!("copying {} failed: {error}", run.display()))?;
+    Ok(())
+}
+
+/// Builds what runs in the machine, as `xtask bench` does. Returns its folder.
+fn build() -> Result<PathBuf, String> {
+    setup::ensure()?;
+    let release = cargo::target().join("release");
+    let mut build = cargo::command("build");
+    build.args(["--release", "--all-features"]);
+    build.args(["--package", "xskit", "--bin", "xskit"]);
+    build.args(["--package", "xskit-report", "--bin", "counted"]);
+    build.envs(boringssl::for_linking(&release));
+    match build.status() {
+        Ok(status) if status.success() => Ok(release),
+        Ok(_) => Err("what is to be counted was not built".to_owned()),
+        Err(error) => Err(format!("cargo can't be run: {error}")),
+    }
+}
