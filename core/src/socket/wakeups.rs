@@ -1,10 +1,10 @@
 //! When the kernel is owed a wake-up, and how many calls it takes.
 //!
-//! A ring's NEED_WAKEUP flag says that a wake-up is of use, not that one is due. A driver in
-//! zero-copy mode clears it only once its work has run, which a call merely starts; virtio_net leaves
-//! the fill ring's set for as long as its queue has room; in copy mode the TX ring's is always set.
-//! Whoever calls whenever the flag is set calls a thousand times for one batch. So a wake-up is due
-//! if the flag is set, and
+//! A ring's NEED_WAKEUP flag says that a wake-up is of use, not that one is due. In copy mode the TX
+//! ring's is always set. In zero-copy mode igb and virtio_net never clear it, and other drivers only
+//! once their work has run, which a call merely starts; the fill ring's is set whenever a refill came
+//! short, however many frames the driver has left. Whoever calls whenever the flag is set calls a
+//! thousand times for one batch. So a wake-up is due if the flag is set, and
 //! - something was published that the kernel was not told of; or
 //! - a bounded number of looks, or a sleep, went by without progress: what the kernel was told may
 //!   have been lost on a device that was busy, full or resetting.
