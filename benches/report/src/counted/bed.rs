@@ -166,8 +166,12 @@ impl Bed {
                     Task::Ping => words.push(format!("--to={}", pair.second.ipv4)),
                     Task::Rx | Task::Fwd => words.push("--lend=4000".to_owned()),
                 }
+                // On one CPU, whoever looks again and again takes the time of those whom it waits for.
                 if task != Task::Tx {
                     words.push("--spin=0".to_owned());
+                }
+                if task == Task::Rx {
+                    words.push("--pause=0".to_owned());
                 }
                 words
             }
