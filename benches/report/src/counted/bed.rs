@@ -8,14 +8,15 @@
 //! ```
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use xskit_benches::stop::Stop;
 use xskit_benches::veth;
 use xskit_core::wire::MacAddr;
-use xskit_net::{Host, HostPair, HostPairConfig};
+use xskit_net::{Host, HostPair, HostPairConfig, Link, WhenParentDies};
 
 use super::meter::{Direction, Meter, Packets};
 use super::plan::{Entry, Mode, Who};
@@ -104,7 +105,9 @@ impl Bed {
         }
         transfer::require(entry.who)?;
         let pair = HostPair::new(HostPairConfig::default())?;
-        burst::introduce_nobody([&pair.first, &pair.second])?;
+        let hosts = [&pair.first, &pair.second];
+        take_programs_off(hosts)?;
+        burst::introduce_nobody(hosts)?;
         let Some(task) = entry.task() else {
             return transfer::count(self, &pair, entry.who);
         };
@@ -138,10 +141,11 @@ impl Bed {
         // What it says of its end is better than that no packets went.
         ensure!(program.is_running()?, "{}", program.complaint());
         program.interrupt();
-        let printed = program.finish(Duration::ZERO)?;
+        let printed = program.finish(Duration::ZERO);
         let counted = counted?;
         match who {
-            Who::Xskit(..) => Ok(Figures::of_xskit(&printed)?.and(&counted)),
+            Who::Xskit(..) => Ok(Figures::of_xskit(&printed?)?.and(&counted)),
+            // How a rival ends is its own affair: what it leaves behind is taken off.
             _ => Ok(counted),
         }
     }
@@ -166,8 +170,12 @@ impl Bed {
                     Task::Ping => words.push(format!("--to={}", pair.second.ipv4)),
                     Task::Rx | Task::Fwd => words.push("--lend=4000".to_owned()),
                 }
+                // On one CPU, whoever looks again and again takes the time of those whom it waits for.
                 if task != Task::Tx {
                     words.push("--spin=0".to_owned());
+                }
+                if task == Task::Rx {
+                    words.push("--pause=0".to_owned());
                 }
                 words
             }
@@ -255,6 +263,29 @@ impl Bed {
         ensure!(passed > UNDER_WAY, "{passed} packets went in {WINDOW:?}");
         Ok(Figures::of([(PER_PACKET, instructions / passed as f64)]))
     }
+}
+
+/// Takes off the XDP programs that a rival left behind: a card does not go with its host, and they stay with it.
+fn take_programs_off(hosts: [&Host; 2]) -> anyhow::Result<()> {
+    for host in hosts {
+        let link = host.run(|| Link::by_name(&host.link.name))??;
+        for mode in link.xdp.iter().flat_map(|_| ["xdpdrv", "xdpgeneric"]) {
+            // One of the two is not what is there.
+            let _ = in_host(host, &["ip", "link", "set", "dev", &link.name, mode, "off"]);
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command in a host.
+pub(super) fn in_host(host: &Host, words: &[&str]) -> anyhow::Result<()> {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).stderr(Stdio::null());
+    host.namespace
+        .enter_command(&mut command, WhenParentDies::Kill)?;
+    let status = command.status().with_context(|| words.join(" "))?;
+    ensure!(status.success(), "{} failed", words.join(" "));
+    Ok(())
 }
 
 const fn host(pair: &HostPair, task: Task) -> &Host {

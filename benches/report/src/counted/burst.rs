@@ -14,6 +14,7 @@ use xskit_core::{Socket, SocketConfig};
 use xskit_net::Host;
 use xskit_rustix::{MmapMemory, RustixBackend};
 
+use super::bed::in_host;
 use crate::job::PORT;
 
 /// Nobody has it, so no card takes what is sent to it: that costs no instruction.
@@ -81,20 +82,20 @@ fn burst<'u>(
 /// # Errors
 /// Where ip(8) fails.
 pub fn introduce_nobody(hosts: [&Host; 2]) -> anyhow::Result<()> {
+    let (address, mac) = (NOBODY.to_string(), NOBODY_MAC.to_string());
     for host in hosts {
-        let mut ip = std::process::Command::new("ip");
-        ip.args(["neighbour", "replace", &NOBODY.to_string(), "lladdr"]);
-        ip.args([
-            &NOBODY_MAC.to_string(),
+        let device = host.link.name.as_str();
+        let words = [
+            "ip",
+            "neighbour",
+            "replace",
+            &address,
+            "lladdr",
+            &mac,
             "dev",
-            &host.link.name,
-            "nud",
-            "permanent",
-        ]);
-        let namespace = &host.namespace;
-        namespace.enter_command(&mut ip, xskit_net::WhenParentDies::Kill)?;
-        let status = ip.status().context("ip neighbour")?;
-        anyhow::ensure!(status.success(), "ip neighbour failed");
+            device,
+        ];
+        in_host(host, &[&words[..], &["nud", "permanent"]].concat())?;
     }
     Ok(())
 }

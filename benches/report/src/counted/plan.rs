@@ -130,7 +130,9 @@ fn of_job(job: &'static str) -> Vec<Entry> {
     };
     let all: Vec<Who> = match job {
         TRANSFER => {
-            let curl = ways(Who::ToCurl);
+            // curl receives by kernel sockets, whatever the server's mode.
+            let curl =
+                ways(Who::ToCurl).filter(|who| !matches!(who, Who::ToCurl(Mode::Generic, _)));
             ways(Who::Both).chain(curl).chain([Who::Nginx]).collect()
         }
         "ping" => ways(Who::Xskit).chain([Who::Sockets]).collect(),
