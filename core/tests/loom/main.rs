@@ -15,6 +15,7 @@
 
 mod batch;
 mod beside;
+mod early;
 mod forwarding;
 mod publication;
 mod reuse;
