@@ -91,7 +91,7 @@ pub fn flush(socket: &mut Socket<'_, Loopback>) -> Result<(), Errno> {
 /// Waiting, as far as it is the core's.
 #[unsafe(no_mangle)]
 pub fn wait(
-    socket: &Socket<'_, Loopback>,
+    socket: &mut Socket<'_, Loopback>,
     interest: Interest,
     timeout: Duration,
 ) -> Result<bool, Errno> {
