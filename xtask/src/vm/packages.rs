@@ -55,6 +55,7 @@ impl Bed {
         if !cfg!(target_arch = "x86_64") {
             return Err("x86_64: igb is a card of that architecture".to_owned());
         }
+        install_programs()?;
         let apt = Apt::new();
         let root = folder().join("root");
         let unpacked = kernel_in(&root);
@@ -62,7 +63,6 @@ impl Bed {
             apt.unpack_kernel(&root)?;
         }
         let kernel = unpacked.or_else(|| kernel_in(&root));
-        install_programs()?;
         install_qemu(&apt)?;
         VIRTME_NG
             .ensure()
