@@ -1,6 +1,7 @@
 //! The driver and its turn.
 
 use std::net::IpAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use xskit_core::Socket;
@@ -26,16 +27,19 @@ pub struct DriverConfig {
     pub receive_batch: u32,
     /// Packets put on the TX ring a turn, at most. A kick sends 32 in copy mode.
     pub transmit_batch: u32,
-    /// Empty looks at the rings before [`Driver::rest`] waits in the kernel.
+    /// Empty looks at the rings before [`Driver::rest`] waits in the kernel. By default none where there is one
+    /// processor: there, looking keeps it from whoever would bring a packet.
     pub patience: u32,
 }
 
 impl Default for DriverConfig {
     fn default() -> Self {
+        let is_alone =
+            thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
         Self {
             receive_batch: 64,
             transmit_batch: 128,
-            patience: 2000,
+            patience: if is_alone { 0 } else { 2000 },
         }
     }
 }
