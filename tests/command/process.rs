@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use xskit_net::{Host, WhenParentDies};
+use xskit_net::{Host, WhenParentDies, cards};
 
 /// Far above what anything here takes; a test that runs into it fails, it does not measure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,11 +35,19 @@ const NOTES: [&str; 4] = [
 /// A command line to be.
 pub(crate) struct Xskit(Command);
 
+/// On cards, zero-copy mode is what is tested: also where a command by itself keeps off a driver's. So it is forced
+/// where the words leave the choice.
+fn forced_on_cards(words: &[&str]) -> Option<&'static str> {
+    let opens_a_socket = matches!(words, ["demo" | "serve" | "get", ..] | ["bench", _, ..]);
+    let chooses = words.contains(&"--zero-copy") || words.contains(&"generic");
+    (cards::are_named() && opens_a_socket && !chooses).then_some("--zero-copy=force")
+}
+
 impl Xskit {
     /// `xskit` with these words.
     pub(crate) fn new(words: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
-        command.args(words);
+        command.args(words).args(forced_on_cards(words));
         Self::piped(command)
     }
 
@@ -49,6 +57,7 @@ impl Xskit {
         let (program, arguments) = wrapper.split_first().unwrap();
         let mut command = Command::new(program);
         command.args(arguments).arg(PROGRAM).args(words);
+        command.args(forced_on_cards(words));
         Self::piped(command)
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use xskit_net::{Host, WhenParentDies};
+use xskit_net::{Host, WhenParentDies, cards};
 
 use crate::authority::Identity;
 
@@ -68,6 +68,10 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if cards::are_named() {
+            // By itself it keeps off igb's.
+            command.arg("--zero-copy=force");
+        }
         host.namespace
             .enter_command(&mut command, WhenParentDies::Kill)
             .unwrap();
