@@ -195,11 +195,9 @@ impl<L: Copy> Client<L> {
             return 0;
         };
         let read = self.requests.read_body(h3, &mut self.quic, request, buf);
-        if read > 0 {
-            self.counters.body_bytes += read as u64;
-            // The end may have been read.
-            self.dirty = true;
-        }
+        self.counters.body_bytes += read as u64;
+        // The end may have been read, or an empty frame with more behind it.
+        self.dirty = true;
         read
     }
 

@@ -30,6 +30,10 @@ struct Active {
     stream: u64,
     /// From the response's header fields, once they have come.
     head: Option<Expected>,
+    /// Header fields came after the body: nothing may follow them.
+    has_trailers: bool,
+    /// The application was told of body bytes, and has not read them to the end since.
+    is_announced: bool,
     received: u64,
 }
 
@@ -85,6 +89,8 @@ impl Requests {
                         id,
                         stream,
                         head: None,
+                        has_trailers: false,
+                        is_announced: false,
                         received: 0,
                     });
                 }
@@ -109,12 +115,47 @@ impl Requests {
         quic: &mut Quic,
         events: &mut VecDeque<ClientEvent>,
     ) {
-        // An error has closed the connection, which is told about when it ends.
-        while let Ok((stream, event)) = h3.poll(quic) {
-            match event {
-                h3::Event::GoAway => self.going_away(stream, events),
-                h3::Event::PriorityUpdate => {}
-                event => self.stream_event(stream, event, quic, events),
+        loop {
+            match h3.poll(quic) {
+                Ok((stream, h3::Event::GoAway)) => self.going_away(stream, events),
+                Ok((_, h3::Event::PriorityUpdate)) => {}
+                Ok((stream, event)) => {
+                    self.stream_event(stream, event, quic, events);
+                    self.take_end(stream, quic, events);
+                }
+                Err(h3::Error::Done) => break self.announce(h3, quic, events),
+                // It has closed the connection, which is told about when it ends.
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Takes the end of a stream that came by itself behind a DATA frame's header. Left to quiche's
+    /// HTTP/3, the stream would be forgotten but stay among the readable ones, and polling fail.
+    fn take_end(&mut self, stream: u64, quic: &mut Quic, events: &mut VecDeque<ClientEvent>) {
+        if !(quic.stream_finished(stream) && quic.stream_readable(stream)) {
+            return;
+        }
+        if let Err(quiche::Error::StreamReset(code)) = quic.stream_recv(stream, &mut [0]) {
+            self.stream_event(stream, h3::Event::Reset(code), quic, events);
+        }
+    }
+
+    /// Announces body bytes that can be read. quiche does so once, and again only after a read that
+    /// found nothing more: but a read also ends at an empty DATA frame, with more behind it.
+    fn announce(
+        &mut self,
+        h3: &mut h3::Connection,
+        quic: &mut Quic,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        for active in self.active.iter_mut().filter(|it| it.head.is_some()) {
+            if !quic.stream_readable(active.stream) {
+                // The read that finds nothing.
+                let _ = h3.recv_body(quic, active.stream, &mut [0]);
+            } else if !active.is_announced {
+                active.is_announced = true;
+                events.push_back(ClientEvent::Body(active.id));
             }
         }
     }
@@ -141,14 +182,13 @@ impl Requests {
                 Ok(Some(head)) => events.push_back(ClientEvent::Response(active.id, head)),
                 // Interim responses and trailers say nothing that is needed.
                 Ok(None) => {}
-                Err(error) => {
-                    events.push_back(ClientEvent::Failed(active.id, error));
-                    let code = h3::WireErrorCode::MessageError as u64;
-                    let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code);
-                    self.active.remove(at);
-                }
+                Err(error) => self.give_up(at, error, quic, events),
             },
-            h3::Event::Data => events.push_back(ClientEvent::Body(active.id)),
+            h3::Event::Data if active.head.is_none() || active.has_trailers => {
+                self.give_up(at, RequestError::Malformed, quic, events);
+            }
+            // Announced once all is polled.
+            h3::Event::Data => {}
             h3::Event::Finished => {
                 events.push_back(active.finish());
                 self.active.remove(at);
@@ -161,6 +201,20 @@ impl Requests {
             }
             h3::Event::GoAway | h3::Event::PriorityUpdate => {}
         }
+    }
+
+    /// Fails a request and has the server stop answering it.
+    fn give_up(
+        &mut self,
+        at: usize,
+        error: RequestError,
+        quic: &mut Quic,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        let active = self.active.swap_remove(at);
+        events.push_back(ClientEvent::Failed(active.id, error));
+        let code = h3::WireErrorCode::MessageError as u64;
+        let _ = quic.stream_shutdown(active.stream, quiche::Shutdown::Read, code);
     }
 
     /// Requests from `first_refused` on are not answered on this connection any more.
@@ -188,6 +242,7 @@ impl Requests {
         };
         // Errors come as events.
         let read = h3.recv_body(quic, active.stream, buf).unwrap_or(0);
+        active.is_announced = read > 0;
         active.received += read as u64;
         read
     }
@@ -197,6 +252,7 @@ impl Active {
     /// `None` for header fields that are not the response's own.
     fn head(&mut self, list: &[Header]) -> Result<Option<ResponseHead>, RequestError> {
         if self.head.is_some() {
+            self.has_trailers = true;
             return Ok(None);
         }
         let head = ResponseHead::parse(list).ok_or(RequestError::Malformed)?;
