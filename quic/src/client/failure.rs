@@ -111,6 +111,17 @@ pub enum RequestError {
     /// The response's header fields make no sense.
     #[error("the server's response header is malformed")]
     Malformed,
+    /// Nothing of the response came for too long, while the connection lived.
+    #[error(
+        "no progress for {after:?}, after {received} bytes of the response: the server is there, but does \
+         not go on; ask again, or allow it more time"
+    )]
+    Stalled {
+        /// How long was waited.
+        after: Duration,
+        /// Body bytes read before that.
+        received: u64,
+    },
     /// The server is going away, and did not process the request.
     #[error("the server is shutting down and did not answer; ask again on a new connection")]
     GoingAway,

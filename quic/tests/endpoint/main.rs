@@ -10,5 +10,6 @@ mod memory;
 mod methods;
 mod odd;
 mod raw;
+mod stalls;
 mod transfers;
 mod world;

@@ -109,6 +109,20 @@ impl Odd {
         self.exchange();
     }
 
+    /// Lets timers run, the server alive but with nothing more to say, until the condition holds.
+    pub(crate) fn wait(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        while !done(self) {
+            assert!(self.end.is_none(), "waiting for {what}: {:?}", self.end);
+            self.quic.send_ack_eliciting().unwrap();
+            self.exchange();
+            let due = self.client.poll_timeout().expect("a timer");
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            self.client.handle_timeout(Instant::now());
+            self.quic.on_timeout();
+            self.exchange();
+        }
+    }
+
     /// Each sends what it has, and takes what the other sent, until nothing moves.
     pub(crate) fn exchange(&mut self) {
         let mut buf = [0; 2000];

@@ -160,7 +160,8 @@ pub(crate) struct GetArgs {
     /// Use this address for a host and port.
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(crate) resolve: Vec<Resolve>,
-    /// How long the handshake may take, and how long the server may then be silent.
+    /// How long the handshake may take, and how long the server may then be silent, or the download
+    /// stand still.
     #[arg(
         long,
         value_name = "S",
