@@ -44,7 +44,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Socket")]
 pub(crate) struct SocketArgs {
-    /// The interface.
+    /// The interface, by its name or an alternative one.
     #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) iface: String,
     /// The queue of the interface.
