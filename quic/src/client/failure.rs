@@ -52,10 +52,15 @@ pub enum ConnectionEnd {
         after: Duration,
     },
     /// Nothing came for the idle timeout.
-    #[error("nothing came from the server for {after:?}: it, or the path to it, is gone")]
+    #[error(
+        "nothing came from the server for {after:?}, {} idle timeout: it, or the path to it, is gone",
+        if *.is_servers { "the server's" } else { "this side's" }
+    )]
     IdleTimeout {
-        /// The idle timeout.
+        /// The idle timeout: the shorter of both sides'.
         after: Duration,
+        /// The server's is the shorter.
+        is_servers: bool,
     },
     /// The server takes no more connections.
     #[error("the server refused the connection{}; try again later", quoted(.reason))]

@@ -401,16 +401,30 @@ impl<L: Copy> Client<L> {
             return ended_by_server(error);
         }
         if self.quic.is_timed_out() {
-            let after = self.idle_timeout;
             return match established {
-                true => ConnectionEnd::IdleTimeout { after },
-                false => ConnectionEnd::Unreachable { after },
+                true => self.idle_end(),
+                false => ConnectionEnd::Unreachable {
+                    after: self.idle_timeout,
+                },
             };
         }
         match self.quic.local_error().map(|e| (e.is_app, e.error_code)) {
             Some((false, code)) if TLS_ALERTS.contains(&code) => self.tls_failure(code),
             Some((http, code)) => ConnectionEnd::Protocol { http, code },
             None => ConnectionEnd::Reset,
+        }
+    }
+
+    fn idle_end(&self) -> ConnectionEnd {
+        let ours = self.idle_timeout;
+        let parameters = self.quic.peer_transport_params();
+        // 0: none (RFC 9000, section 18.2); likewise ours.
+        let theirs = parameters.map_or(0, |it| it.max_idle_timeout);
+        let theirs = Duration::from_millis(theirs);
+        let is_servers = !theirs.is_zero() && (theirs < ours || ours.is_zero());
+        ConnectionEnd::IdleTimeout {
+            after: if is_servers { theirs } else { ours },
+            is_servers,
         }
     }
 
