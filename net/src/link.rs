@@ -2,6 +2,7 @@
 //!
 //! References: rtnetlink(7) RTM_GETLINK, linux/if_link.h.
 
+use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage, LinkXdp};
 use rustix::io::Errno;
@@ -12,6 +13,10 @@ use crate::netlink::Netlink;
 
 /// `IFNAMSIZ` of linux/if.h, less its closing zero.
 const NAME_MAX_LEN_BYTES: usize = 15;
+/// `ALTIFNAMSIZ` of linux/if.h (Linux 5.5), less its closing zero.
+const ALTERNATIVE_NAME_MAX_LEN_BYTES: usize = 127;
+/// `IFLA_ALT_IFNAME` of linux/if_link.h (Linux 5.5).
+const ALTERNATIVE_NAME: u16 = 53;
 
 /// An interface as it was when it was asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +71,8 @@ impl std::fmt::Display for XdpMode {
 }
 
 impl Link {
-    /// The interface of that name.
+    /// The interface of that name, or alternative name (`ip link property add dev IF altname NAME`).
+    /// Its [`name`](Self::name) is the proper one either way.
     ///
     /// # Errors
     /// [`Error::NoSuchInterface`], which lists those that exist.
@@ -160,18 +166,31 @@ impl Link {
         let request = format!("RTM_GETLINK {name}");
         // The kernel says EINVAL or ERANGE to names that cannot be; to whoever typed one it is just
         // no interface.
-        if name.is_empty() || name.len() > NAME_MAX_LEN_BYTES || name.contains('\0') {
-            return Err(Error::Refused {
-                request,
-                errno: Errno::NODEV,
-                reason: None,
-            });
+        let no_interface = |request| Error::Refused {
+            request,
+            errno: Errno::NODEV,
+            reason: None,
+        };
+        let len = name.len();
+        if name.is_empty() || len > ALTERNATIVE_NAME_MAX_LEN_BYTES || name.contains('\0') {
+            return Err(no_interface(request));
         }
         let mut message = LinkMessage::default();
-        message
-            .attributes
-            .push(LinkAttribute::IfName(name.to_owned()));
-        Self::ask(netlink, &request, message)
+        // The kernel looks for either among names of both kinds; only their lengths differ.
+        message.attributes.push(if len <= NAME_MAX_LEN_BYTES {
+            LinkAttribute::IfName(name.to_owned())
+        } else {
+            let value = [name.as_bytes(), &[0]].concat();
+            LinkAttribute::Other(DefaultNla::new(ALTERNATIVE_NAME, value))
+        });
+        match Self::ask(netlink, &request, message) {
+            // Kernels before 5.5 know no alternative names, and see a request without a name.
+            Err(Error::Refused {
+                errno: Errno::INVAL,
+                ..
+            }) if len > NAME_MAX_LEN_BYTES => Err(no_interface(request)),
+            answer => answer,
+        }
     }
 
     fn ask(netlink: &mut Netlink, request: &str, message: LinkMessage) -> Result<Self> {
@@ -253,7 +272,14 @@ mod tests {
 
     #[test]
     fn a_missing_name_lists_those_that_exist() {
-        for name in ["xsk-none", "", "a-name-of-more-than-fifteen-bytes", "a\0b"] {
+        let long = "n".repeat(128);
+        for name in [
+            "xsk-none",
+            "",
+            "a-name-of-more-than-fifteen-bytes",
+            "a\0b",
+            &long,
+        ] {
             let Err(Error::NoSuchInterface {
                 name: asked,
                 present,

@@ -1,10 +1,11 @@
 //! A pair of hosts comes up as asked, carries packets, and leaves nothing behind.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use xskit_net::{Error, Host, HostPair, HostPairConfig, Link, privilege, route_to};
+use xskit_net::{Error, Host, HostPair, HostPairConfig, Link, WhenParentDies, privilege, route_to};
 
 /// Far above what anything here takes; a test that runs into it fails, it does not measure.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,6 +68,32 @@ fn a_pair_comes_up_as_configured() {
         assert!(addresses.iter().all(|own| own.is_usable), "{addresses:?}");
     }
     assert_ne!(pair.first.mac, pair.second.mac);
+}
+
+#[test]
+fn an_alternative_name_finds_the_interface() {
+    if !privilege::require_net_admin("an_alternative_name_finds_the_interface") {
+        return;
+    }
+    let pair = HostPair::new(HostPairConfig::default()).unwrap();
+    let host = &pair.first;
+    let longest = "n".repeat(127);
+    for name in ["alt0", "enxaabbccddeeff00longer", &longest] {
+        let words = ["link", "property", "add", "dev", &host.link.name, "altname"];
+        let mut command = Command::new("ip");
+        command.args(words).arg(name).stdin(Stdio::null());
+        host.namespace
+            .enter_command(&mut command, WhenParentDies::Kill)
+            .unwrap();
+        assert!(command.status().unwrap().success(), "{name}");
+        let found = host.run(|| Link::by_name(name)).unwrap();
+        assert_eq!(found.as_ref(), Ok(&host.link), "{name}");
+        let missing = host.run(|| Link::by_name(&format!("{name}x"))).unwrap();
+        assert!(
+            matches!(missing, Err(Error::NoSuchInterface { .. })),
+            "{missing:?}"
+        );
+    }
 }
 
 /// The kernel lists an IPv6 address before it receives for it, in about every second pair.

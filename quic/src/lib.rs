@@ -61,6 +61,7 @@
 //! Paths are opened by `openat2` with `RESOLVE_BENEATH` (Linux 5.6) under the root directory's
 //! descriptor: the kernel itself refuses `..` and symlinks that lead outside. See [`Root`].
 
+mod black_hole;
 pub mod cert;
 pub mod client;
 pub mod driver;

@@ -44,8 +44,9 @@ pub struct TransportConfig {
     /// Largest UDP payload sent, and the largest that the peer is told it may send, in bytes.
     /// See [`udp_payload_for_mtu`].
     pub max_udp_payload_bytes: usize,
-    /// Probe for a path MTU up to `max_udp_payload_bytes`, starting at 1200. Off by default:
-    /// then the path is taken to carry `max_udp_payload_bytes`.
+    /// Probe for a path MTU up to `max_udp_payload_bytes`, starting at 1200 (the default).
+    /// Otherwise the path is taken to carry `max_udp_payload_bytes`. Either way datagrams shrink
+    /// to 1200 bytes when larger ones cease to arrive.
     pub discover_path_mtu: bool,
     /// The connection is given up when nothing arrives for this long.
     pub idle_timeout: Duration,
@@ -76,7 +77,7 @@ impl TransportConfig {
     pub fn sender() -> Self {
         Self {
             max_udp_payload_bytes: 1350,
-            discover_path_mtu: false,
+            discover_path_mtu: true,
             idle_timeout: Duration::from_secs(30),
             connection_window_bytes: 256 << 10,
             stream_window_bytes: 64 << 10,

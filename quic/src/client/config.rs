@@ -39,6 +39,9 @@ pub struct ClientConfig {
     pub transport: TransportConfig,
     /// How long to wait for the server to finish the handshake.
     pub handshake_timeout: Duration,
+    /// How long a request may make no progress: nothing of its response comes, though the
+    /// connection lives. While the application leaves unread what came, that doesn't count.
+    pub progress_timeout: Duration,
     /// How many datagrams one acknowledgement may stand for.
     pub acks: AckPolicy,
 }
@@ -66,6 +69,7 @@ impl ClientConfig {
             trust,
             transport: TransportConfig::receiver(),
             handshake_timeout: Duration::from_secs(10),
+            progress_timeout: Duration::from_secs(30),
             acks: AckPolicy::default(),
         }
     }

@@ -52,10 +52,15 @@ pub enum ConnectionEnd {
         after: Duration,
     },
     /// Nothing came for the idle timeout.
-    #[error("nothing came from the server for {after:?}: it, or the path to it, is gone")]
+    #[error(
+        "nothing came from the server for {after:?}, {} idle timeout: it, or the path to it, is gone",
+        if *.is_servers { "the server's" } else { "this side's" }
+    )]
     IdleTimeout {
-        /// The idle timeout.
+        /// The idle timeout: the shorter of both sides'.
         after: Duration,
+        /// The server's is the shorter.
+        is_servers: bool,
     },
     /// The server takes no more connections.
     #[error("the server refused the connection{}; try again later", quoted(.reason))]
@@ -111,6 +116,17 @@ pub enum RequestError {
     /// The response's header fields make no sense.
     #[error("the server's response header is malformed")]
     Malformed,
+    /// Nothing of the response came for too long, while the connection lived.
+    #[error(
+        "no progress for {after:?}, after {received} bytes of the response: the server is there, but does \
+         not go on; ask again, or allow it more time"
+    )]
+    Stalled {
+        /// How long was waited.
+        after: Duration,
+        /// Body bytes read before that.
+        received: u64,
+    },
     /// The server is going away, and did not process the request.
     #[error("the server is shutting down and did not answer; ask again on a new connection")]
     GoingAway,

@@ -27,6 +27,7 @@ pub use event::{ClientEvent, RequestId, ResponseHead};
 pub use failure::{ConnectionEnd, RequestError};
 pub use stats::ClientStats;
 
+use crate::black_hole::BlackHole;
 use crate::error::SetupError;
 use crate::http::ByteRange;
 use crate::quic::{Quic, packets_received};
@@ -59,6 +60,7 @@ pub struct Client<L> {
     requests: Requests,
     events: VecDeque<ClientEvent>,
     acks: AckClock,
+    black_hole: BlackHole,
     link: L,
     server_name: String,
     handshake_timeout: Duration,
@@ -115,9 +117,10 @@ impl<L: Copy> Client<L> {
             quic: Box::new(connect(config, local, peer)?),
             h3: None,
             h3_config,
-            requests: Requests::new(config.authority.clone()),
+            requests: Requests::new(config.authority.clone(), config.progress_timeout, now),
             events: VecDeque::new(),
             acks: AckClock::new(config.acks),
+            black_hole: BlackHole::default(),
             link,
             server_name: config.server_name.clone(),
             handshake_timeout: config.handshake_timeout,
@@ -195,11 +198,9 @@ impl<L: Copy> Client<L> {
             return 0;
         };
         let read = self.requests.read_body(h3, &mut self.quic, request, buf);
-        if read > 0 {
-            self.counters.body_bytes += read as u64;
-            // The end may have been read.
-            self.dirty = true;
-        }
+        self.counters.body_bytes += read as u64;
+        // The end may have been read, or an empty frame with more behind it.
+        self.dirty = true;
         read
     }
 
@@ -211,6 +212,7 @@ impl<L: Copy> Client<L> {
     /// datagrams costs little; `poll_timeout` then names the time by which to call again.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
         self.service();
+        self.requests.note_progress(now);
         if !self.flushing && !self.acks.is_due(now) {
             return None;
         }
@@ -231,6 +233,7 @@ impl<L: Copy> Client<L> {
     }
 
     fn send(&mut self, out: &mut [u8]) -> Option<(usize, quiche::SendInfo)> {
+        let out = self.black_hole.room(out);
         match self.quic.send(out) {
             Ok(sent) => Some(sent),
             Err(quiche::Error::Done) => None,
@@ -255,6 +258,7 @@ impl<L: Copy> Client<L> {
             self.quic.timeout_instant(),
             self.handshake_deadline,
             self.acks.deadline(),
+            self.h3.as_ref().and_then(|_| self.requests.deadline()),
         ];
         timers.into_iter().flatten().min()
     }
@@ -270,13 +274,19 @@ impl<L: Copy> Client<L> {
     /// Does what is due at `now`. Then look for events and transmits.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.quic.timeout_instant().is_some_and(|due| due <= now) {
-            self.quic.on_timeout();
+            self.black_hole.on_timeout(&mut self.quic);
             self.acks.urge();
             self.dirty = true;
         }
         if self.handshake_deadline.is_some_and(|due| due <= now) {
             self.handshake_deadline = None;
             self.end(Verdict::HandshakeExpired);
+        }
+        self.service();
+        self.requests.note_progress(now);
+        if self.h3.is_some() && self.requests.deadline().is_some_and(|due| due <= now) {
+            self.requests.expire(now, &mut self.quic, &mut self.events);
+            self.acks.urge();
         }
     }
 
@@ -323,7 +333,7 @@ impl<L: Copy> Client<L> {
             stats.rtt = path.rtt;
             stats.min_rtt = path.min_rtt.unwrap_or_default();
             stats.congestion_window_bytes = path.cwnd;
-            stats.udp_payload_bytes = path.pmtu;
+            stats.udp_payload_bytes = self.black_hole.payload_bytes(path.pmtu);
         }
         stats
     }
@@ -338,6 +348,7 @@ impl<L: Copy> Client<L> {
             match h3::Connection::with_transport(&mut self.quic, &self.h3_config) {
                 Ok(h3) => {
                     self.h3 = Some(h3);
+                    self.requests.begin();
                     self.events.push_back(ClientEvent::Connected);
                     self.acks.urge();
                 }
@@ -390,16 +401,30 @@ impl<L: Copy> Client<L> {
             return ended_by_server(error);
         }
         if self.quic.is_timed_out() {
-            let after = self.idle_timeout;
             return match established {
-                true => ConnectionEnd::IdleTimeout { after },
-                false => ConnectionEnd::Unreachable { after },
+                true => self.idle_end(),
+                false => ConnectionEnd::Unreachable {
+                    after: self.idle_timeout,
+                },
             };
         }
         match self.quic.local_error().map(|e| (e.is_app, e.error_code)) {
             Some((false, code)) if TLS_ALERTS.contains(&code) => self.tls_failure(code),
             Some((http, code)) => ConnectionEnd::Protocol { http, code },
             None => ConnectionEnd::Reset,
+        }
+    }
+
+    fn idle_end(&self) -> ConnectionEnd {
+        let ours = self.idle_timeout;
+        let parameters = self.quic.peer_transport_params();
+        // 0: none (RFC 9000, section 18.2); likewise ours.
+        let theirs = parameters.map_or(0, |it| it.max_idle_timeout);
+        let theirs = Duration::from_millis(theirs);
+        let is_servers = !theirs.is_zero() && (theirs < ours || ours.is_zero());
+        ConnectionEnd::IdleTimeout {
+            after: if is_servers { theirs } else { ours },
+            is_servers,
         }
     }
 

@@ -1,6 +1,7 @@
 //! `Requests`: a client's requests, from waiting to finished.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use quiche::h3::{self, Header};
 
@@ -16,6 +17,11 @@ pub(super) struct Requests {
     next: u64,
     waiting: VecDeque<Waiting>,
     active: Vec<Active>,
+    /// How long a request may make no progress.
+    patience: Duration,
+    /// When any request last made progress; and whether one has since.
+    since: Instant,
+    has_moved: bool,
 }
 
 #[derive(Debug)]
@@ -30,7 +36,14 @@ struct Active {
     stream: u64,
     /// From the response's header fields, once they have come.
     head: Option<Expected>,
+    /// Header fields came after the body: nothing may follow them.
+    has_trailers: bool,
+    /// The application was told of body bytes, and has not read them to the end since.
+    is_announced: bool,
     received: u64,
+    /// When it last made progress; and whether it has since.
+    since: Instant,
+    has_moved: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +52,77 @@ struct Expected {
 }
 
 impl Requests {
-    pub(super) fn new(authority: String) -> Self {
+    pub(super) fn new(authority: String, patience: Duration, now: Instant) -> Self {
         Self {
             authority,
             next: 0,
             waiting: VecDeque::new(),
             active: Vec::new(),
+            patience,
+            since: now,
+            has_moved: false,
         }
+    }
+
+    /// From now on requests can be sent, so that they can also make no progress.
+    pub(super) fn begin(&mut self) {
+        self.has_moved = true;
+    }
+
+    /// Notes that it is `now` that requests made progress, if any did since it was called last.
+    pub(super) fn note_progress(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.has_moved) {
+            return;
+        }
+        self.since = now;
+        for active in &mut self.active {
+            if std::mem::take(&mut active.has_moved) {
+                active.since = now;
+            }
+        }
+    }
+
+    /// When the first request has made no progress for too long. Those that wait for others count
+    /// only once there are no others.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let first = match self.active.iter().map(|active| active.since).min() {
+            None if self.waiting.is_empty() => return None,
+            None => self.since,
+            Some(first) => first,
+        };
+        first.checked_add(self.patience)
+    }
+
+    /// Fails the requests that have made no progress for too long.
+    pub(super) fn expire(
+        &mut self,
+        now: Instant,
+        quic: &mut Quic,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        let after = self.patience;
+        let is_late = |since: Instant| now.saturating_duration_since(since) >= after;
+        let received = 0;
+        if self.active.is_empty() && is_late(self.since) {
+            let fail =
+                |it: Waiting| ClientEvent::Failed(it.id, RequestError::Stalled { after, received });
+            events.extend(self.waiting.drain(..).map(fail));
+        }
+        for at in (0..self.active.len()).rev() {
+            let Some(active) = self.active.get_mut(at).filter(|it| is_late(it.since)) else {
+                continue;
+            };
+            if quic.stream_readable(active.stream) {
+                // It is the application that doesn't go on.
+                active.since = now;
+                continue;
+            }
+            let received = active.received;
+            let error = RequestError::Stalled { after, received };
+            self.give_up(at, error, h3::WireErrorCode::RequestCancelled, quic, events);
+        }
+        // Those that waited behind them have their turn, and their time.
+        self.has_moved = true;
     }
 
     pub(super) fn add(&mut self, path: &str, range: Option<ByteRange>) -> RequestId {
@@ -65,6 +142,7 @@ impl Requests {
             headers.push(Header::new(b"range", range.to_string().as_bytes()));
         }
         self.waiting.push_back(Waiting { id, headers });
+        self.has_moved |= self.active.is_empty();
         id
     }
 
@@ -85,8 +163,13 @@ impl Requests {
                         id,
                         stream,
                         head: None,
+                        has_trailers: false,
+                        is_announced: false,
                         received: 0,
+                        since: self.since,
+                        has_moved: true,
                     });
+                    self.has_moved = true;
                 }
                 Err(
                     h3::Error::StreamBlocked
@@ -109,12 +192,47 @@ impl Requests {
         quic: &mut Quic,
         events: &mut VecDeque<ClientEvent>,
     ) {
-        // An error has closed the connection, which is told about when it ends.
-        while let Ok((stream, event)) = h3.poll(quic) {
-            match event {
-                h3::Event::GoAway => self.going_away(stream, events),
-                h3::Event::PriorityUpdate => {}
-                event => self.stream_event(stream, event, quic, events),
+        loop {
+            match h3.poll(quic) {
+                Ok((stream, h3::Event::GoAway)) => self.going_away(stream, events),
+                Ok((_, h3::Event::PriorityUpdate)) => {}
+                Ok((stream, event)) => {
+                    self.stream_event(stream, event, quic, events);
+                    self.take_end(stream, quic, events);
+                }
+                Err(h3::Error::Done) => break self.announce(h3, quic, events),
+                // It has closed the connection, which is told about when it ends.
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Takes the end of a stream that came by itself behind a DATA frame's header. Left to quiche's
+    /// HTTP/3, the stream would be forgotten but stay among the readable ones, and polling fail.
+    fn take_end(&mut self, stream: u64, quic: &mut Quic, events: &mut VecDeque<ClientEvent>) {
+        if !(quic.stream_finished(stream) && quic.stream_readable(stream)) {
+            return;
+        }
+        if let Err(quiche::Error::StreamReset(code)) = quic.stream_recv(stream, &mut [0]) {
+            self.stream_event(stream, h3::Event::Reset(code), quic, events);
+        }
+    }
+
+    /// Announces body bytes that can be read. quiche does so once, and again only after a read that
+    /// found nothing more: but a read also ends at an empty DATA frame, with more behind it.
+    fn announce(
+        &mut self,
+        h3: &mut h3::Connection,
+        quic: &mut Quic,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        for active in self.active.iter_mut().filter(|it| it.head.is_some()) {
+            if !quic.stream_readable(active.stream) {
+                // The read that finds nothing.
+                let _ = h3.recv_body(quic, active.stream, &mut [0]);
+            } else if !active.is_announced {
+                active.is_announced = true;
+                events.push_back(ClientEvent::Body(active.id));
             }
         }
     }
@@ -136,19 +254,23 @@ impl Requests {
         let Some(active) = self.active.get_mut(at) else {
             return;
         };
+        // Body bytes count when they are read: a frame may have none.
+        let is_progress = matches!(event, h3::Event::Headers { .. });
+        active.has_moved |= is_progress;
+        self.has_moved |= is_progress;
+        let code = h3::WireErrorCode::MessageError;
         match event {
             h3::Event::Headers { list, .. } => match active.head(&list) {
                 Ok(Some(head)) => events.push_back(ClientEvent::Response(active.id, head)),
                 // Interim responses and trailers say nothing that is needed.
                 Ok(None) => {}
-                Err(error) => {
-                    events.push_back(ClientEvent::Failed(active.id, error));
-                    let code = h3::WireErrorCode::MessageError as u64;
-                    let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code);
-                    self.active.remove(at);
-                }
+                Err(error) => self.give_up(at, error, code, quic, events),
             },
-            h3::Event::Data => events.push_back(ClientEvent::Body(active.id)),
+            h3::Event::Data if active.head.is_none() || active.has_trailers => {
+                self.give_up(at, RequestError::Malformed, code, quic, events);
+            }
+            // Announced once all is polled.
+            h3::Event::Data => {}
             h3::Event::Finished => {
                 events.push_back(active.finish());
                 self.active.remove(at);
@@ -160,6 +282,23 @@ impl Requests {
                 self.active.remove(at);
             }
             h3::Event::GoAway | h3::Event::PriorityUpdate => {}
+        }
+    }
+
+    /// Fails a request and has the server stop answering it.
+    fn give_up(
+        &mut self,
+        at: usize,
+        error: RequestError,
+        code: h3::WireErrorCode,
+        quic: &mut Quic,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        let active = self.active.swap_remove(at);
+        events.push_back(ClientEvent::Failed(active.id, error));
+        // Refused where that direction has ended.
+        for direction in [quiche::Shutdown::Read, quiche::Shutdown::Write] {
+            let _ = quic.stream_shutdown(active.stream, direction, code as u64);
         }
     }
 
@@ -188,7 +327,10 @@ impl Requests {
         };
         // Errors come as events.
         let read = h3.recv_body(quic, active.stream, buf).unwrap_or(0);
+        active.is_announced = read > 0;
         active.received += read as u64;
+        active.has_moved |= read > 0;
+        self.has_moved |= read > 0;
         read
     }
 }
@@ -197,6 +339,7 @@ impl Active {
     /// `None` for header fields that are not the response's own.
     fn head(&mut self, list: &[Header]) -> Result<Option<ResponseHead>, RequestError> {
         if self.head.is_some() {
+            self.has_trailers = true;
             return Ok(None);
         }
         let head = ResponseHead::parse(list).ok_or(RequestError::Malformed)?;

@@ -7,6 +7,7 @@ use quiche::{RecvInfo, SendInfo};
 
 use super::cid::{Cid, CidTable};
 use super::links::Links;
+use crate::black_hole::BlackHole;
 use crate::http::{Files, HttpCounters, Session};
 use crate::quic::{Quic, packets_received};
 
@@ -17,6 +18,7 @@ pub(super) const BURST_DATAGRAMS: u32 = 16;
 pub(super) struct Connection<L> {
     pub(super) quic: Quic,
     session: Option<Session>,
+    black_hole: BlackHole,
     pub(super) links: Links<L>,
     /// Every id it is known by in the table.
     pub(super) ids: Vec<Cid>,
@@ -49,6 +51,7 @@ impl<L: Copy + PartialEq> Connection<L> {
         Self {
             quic,
             session: None,
+            black_hole: BlackHole::default(),
             links: Links::new(peer, link),
             ids: Vec::with_capacity(9),
             queued: false,
@@ -159,6 +162,7 @@ impl<L: Copy + PartialEq> Connection<L> {
 
     /// Writes the next datagram. A connection that can't send fails, and says so to its peer.
     pub(super) fn transmit(&mut self, out: &mut [u8]) -> Option<(usize, SendInfo)> {
+        let out = self.black_hole.room(out);
         match self.quic.send(out) {
             Ok(sent) => Some(sent),
             Err(quiche::Error::Done) => None,
@@ -170,6 +174,12 @@ impl<L: Copy + PartialEq> Connection<L> {
                 self.quic.send(out).ok()
             }
         }
+    }
+
+    /// Does what quiche has to do by now.
+    pub(super) fn on_timeout(&mut self) {
+        self.black_hole.on_timeout(&mut self.quic);
+        self.dirty = true;
     }
 
     /// When it next needs attention.

@@ -277,8 +277,7 @@ impl<L: Copy + PartialEq> Server<L> {
                     connection.armed = self.timers.arm(slot, None, Some(deadline));
                 }
                 _ => {
-                    connection.quic.on_timeout();
-                    connection.dirty = true;
+                    connection.on_timeout();
                     self.mark_ready(slot);
                 }
             }

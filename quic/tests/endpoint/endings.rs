@@ -159,20 +159,30 @@ fn a_goodbye_is_not_worth_more_than_an_address_was_proven_for() {
 #[test]
 fn the_server_dies_in_the_middle() {
     let (pki, dir) = (Pki::new(), files(&[4 << 20]));
-    let mut world = World::serve(&pki, dir.path());
-    let mut client = pki.client();
-    client.transport.idle_timeout = SHORT;
-    let at = world.connect(&client);
-    let id = world.peers[at].client.get(&format!("/{}", 4 << 20), None);
-    world.run("the beginning", |world| {
-        world.peers[at].bodies.contains_key(&id)
-    });
-    world.server_lives = false;
-    world.run("the end", |world| world.peers[at].end.is_some());
-    assert_eq!(
-        *end(&world, at),
-        ConnectionEnd::IdleTimeout { after: SHORT }
-    );
+    for is_servers in [false, true] {
+        let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+        let mut client = pki.client();
+        match is_servers {
+            true => config.transport.idle_timeout = SHORT,
+            false => client.transport.idle_timeout = SHORT,
+        }
+        let mut world = World::new(&config);
+        let at = world.connect(&client);
+        let id = world.peers[at].client.get(&format!("/{}", 4 << 20), None);
+        world.run("the beginning", |world| {
+            world.peers[at].bodies.contains_key(&id)
+        });
+        world.server_lives = false;
+        world.run("the end", |world| world.peers[at].end.is_some());
+        let after = SHORT;
+        assert_eq!(
+            *end(&world, at),
+            ConnectionEnd::IdleTimeout { after, is_servers }
+        );
+        let whose = ["this side's idle timeout", "the server's idle timeout"];
+        let told = end(&world, at).to_string();
+        assert!(told.contains(whose[usize::from(is_servers)]), "{told}");
+    }
 }
 
 #[test]

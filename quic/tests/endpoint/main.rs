@@ -2,11 +2,14 @@
 //! One binary, so that the cryptography is linked once.
 
 mod endings;
+mod frames;
 mod given_up;
 mod hostile;
 mod identity;
 mod memory;
 mod methods;
+mod odd;
 mod raw;
+mod stalls;
 mod transfers;
 mod world;

@@ -86,15 +86,64 @@ fn a_smaller_path_is_found_when_probing() {
     let (pki, dir) = (Pki::new(), files(&[MIB]));
     let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
     config.transport.max_udp_payload_bytes = 1472;
-    config.transport.discover_path_mtu = true;
     let mut world = World::new(&config);
     world.mtu = 1380;
     let mut client = pki.client();
     client.transport.max_udp_payload_bytes = 1472;
-    client.transport.discover_path_mtu = true;
     let (_, body) = world.fetch(&client, &format!("/{MIB}"));
     assert!(body == content(MIB));
     world.close();
+}
+
+#[test]
+fn a_long_request_passes_a_smaller_path() {
+    let (pki, dir) = (Pki::new(), files(&[1000]));
+    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    config.transport.max_udp_payload_bytes = 1472;
+    let mut world = World::new(&config);
+    world.mtu = 1380;
+    let mut client = pki.client();
+    client.transport.max_udp_payload_bytes = 1472;
+    for len in [10, 1200, 1600, 5000] {
+        let (status, _) = world.fetch(&client, &format!("/1000?{}", "x".repeat(len)));
+        assert_eq!(status, 200, "a query of {len} bytes");
+    }
+    world.close();
+}
+
+/// The path's MTU shrinks; with and without discovery, on a server and on a client.
+#[test]
+fn a_path_that_shrinks_in_the_middle_is_noticed_on_both_ends() {
+    let (pki, dir) = (Pki::new(), files(&[1000, MIB]));
+    for discover in [true, false] {
+        let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+        config.transport.max_udp_payload_bytes = 1472;
+        config.transport.discover_path_mtu = discover;
+        let mut client = pki.client();
+        client.transport.max_udp_payload_bytes = 1472;
+        client.transport.discover_path_mtu = discover;
+        let mut world = World::new(&config);
+        let at = world.connect(&client);
+        let id = world.peers[at].client.get(&format!("/{MIB}"), None);
+        world.run("large datagrams", |world| {
+            world.peers[at].client.stats().udp_payload_bytes == 1472
+                && world.peers[at].bodies.contains_key(&id)
+        });
+        world.mtu = 1300;
+        world.run("the rest", |world| world.peers[at].is_done());
+        let (_, body) = world.peers[at].take(id);
+        assert!(body == content(MIB), "discovery: {discover}");
+        let long = format!("/1000?{}", "x".repeat(5000));
+        let id = world.peers[at].client.get(&long, None);
+        world.run("the answer", |world| {
+            let peer = &world.peers[at];
+            peer.end.is_some() || peer.finished.contains(&id)
+        });
+        assert_eq!(world.peers[at].take(id).0, 200, "discovery: {discover}");
+        let payload = world.peers[at].client.stats().udp_payload_bytes;
+        assert!((1200..=1300).contains(&payload), "{payload}");
+        world.close();
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Socket")]
 pub(crate) struct SocketArgs {
-    /// The interface.
+    /// The interface, by its name or an alternative one.
     #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) iface: String,
     /// The queue of the interface.
@@ -160,7 +160,8 @@ pub(crate) struct GetArgs {
     /// Use this address for a host and port.
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(crate) resolve: Vec<Resolve>,
-    /// How long the handshake may take, and how long the server may then be silent.
+    /// How long the handshake may take, and how long the server may then be silent, or the download
+    /// stand still.
     #[arg(
         long,
         value_name = "S",

@@ -9,7 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
 use xskit::core::{Backend, Socket, wire};
-use xskit::quic::client::{ClientEvent, ConnectionEnd, RequestId, ResponseHead, Trust};
+use xskit::quic::client::{
+    ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
+};
 use xskit::quic::driver::{Driver, DriverConfig};
 use xskit::quic::{Client, ClientConfig, udp_payload_for_mtu};
 use xskit::rustix::MmapMemory;
@@ -69,6 +71,7 @@ fn client(
     };
     let mut config = ClientConfig::new(&target.host, target.port, trust);
     config.handshake_timeout = args.timeout;
+    config.progress_timeout = args.timeout;
     config.transport.idle_timeout = args.timeout;
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
@@ -169,6 +172,9 @@ impl Get<'_> {
                 ClientEvent::Response(_, head) => self.check(&head, bar)?,
                 ClientEvent::Body(_) => self.take_body(request, chunk, bar)?,
                 ClientEvent::Finished(_) => return Ok(true),
+                ClientEvent::Failed(_, error @ RequestError::Stalled { .. }) => {
+                    return Err(anyhow!("{error} (--timeout)"));
+                }
                 ClientEvent::Failed(_, error) => return Err(anyhow!(error)),
                 ClientEvent::Closed(end) => return Err(self.ended(end)),
             }

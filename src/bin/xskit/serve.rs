@@ -37,8 +37,6 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
-    // The interface's MTU is the most; a client behind a tunnel takes less, and nobody tells us.
-    config.transport.discover_path_mtu = true;
     let server = Server::new(&config, Instant::now())?;
     let task = Serve {
         args,
