@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use quiche::{RecvInfo, SendInfo};
 
+use super::allowance::Allowance;
 use super::cid::{Cid, CidTable};
+use super::coalesced::Coalesced;
 use super::links::Links;
 use crate::http::{Files, HttpCounters, Session};
 use crate::quic::{Quic, packets_received};
@@ -31,6 +33,8 @@ pub(super) struct Connection<L> {
     pub(super) handshake_deadline: Option<Instant>,
     /// The handshake took too long.
     pub(super) is_given_up: bool,
+    /// Until the client has proven that it receives at its address.
+    pub(super) unproven: Option<Allowance>,
 }
 
 /// What a datagram did.
@@ -57,6 +61,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             armed: None,
             handshake_deadline: Some(handshake_deadline),
             is_given_up: false,
+            unproven: Some(Allowance::new(peer)),
         }
     }
 
@@ -69,9 +74,18 @@ impl<L: Copy + PartialEq> Connection<L> {
         link: L,
     ) -> Received {
         let before = packets_received(&self.quic, to, from);
+        let coalesced = self.unproven.as_mut().map(|unproven| {
+            unproven.received(from, datagram.len());
+            Coalesced::read(datagram)
+        });
         let result = self.quic.recv(datagram, RecvInfo { from, to });
         self.dirty = true;
-        let authentic = packets_received(&self.quic, to, from) > before;
+        let taken = packets_received(&self.quic, to, from).saturating_sub(before);
+        let authentic = taken > 0;
+        if coalesced.is_some_and(|it| it.is_whole && taken > it.initials) {
+            // One of the packets was under keys that only who receives our answers can have.
+            self.unproven = None;
+        }
         if authentic && !self.links.knows(from, link) {
             self.links.learn(from, link);
         }
@@ -159,6 +173,15 @@ impl<L: Copy + PartialEq> Connection<L> {
 
     /// Writes the next datagram. A connection that can't send fails, and says so to its peer.
     pub(super) fn transmit(&mut self, out: &mut [u8]) -> Option<(usize, SendInfo)> {
+        let Some(unproven) = self.unproven else {
+            return self.write(out);
+        };
+        let sent = self.write(unproven.within(out)?)?;
+        self.unproven.as_mut()?.sent(sent.0);
+        Some(sent)
+    }
+
+    fn write(&mut self, out: &mut [u8]) -> Option<(usize, SendInfo)> {
         match self.quic.send(out) {
             Ok(sent) => Some(sent),
             Err(quiche::Error::Done) => None,

@@ -11,7 +11,9 @@
 //! has something to send; nothing ever walks over all of them except `stats` and `close_all`.
 
 mod admission;
+mod allowance;
 mod cid;
+mod coalesced;
 mod config;
 mod connection;
 mod header;
@@ -34,7 +36,9 @@ pub use stats::{Answered, ConnectionCounters, Dropped, HttpCounters, PacketCount
 use crate::error::SetupError;
 use crate::http::{Bounds, ChunkPool, Files, MIN_READ_BYTES, Root};
 use crate::transmit::Transmit;
+use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 use cid::{Cid, CidTable};
+use coalesced::Coalesced;
 use connection::{BURST_DATAGRAMS, Connection, Received};
 use header::Header;
 use stateless::Stateless;
@@ -155,6 +159,11 @@ impl<L: Copy + PartialEq> Server<L> {
             self.counters.dropped.malformed += 1;
             return;
         };
+        // Also for a known connection, and wherever in the datagram it stands (RFC 9000, 14.1).
+        if datagram.len() < MIN_UDP_PAYLOAD_BYTES && Coalesced::has_initial(datagram) {
+            self.counters.dropped.short_initial += 1;
+            return;
+        }
         match self.ids.get(header.dcid()) {
             Some(slot) => self.deliver(slot, datagram, Origin { from, to, link }),
             None => self.admit(now, datagram, Origin { from, to, link }),
@@ -173,6 +182,7 @@ impl<L: Copy + PartialEq> Server<L> {
         }
         if connection.handshake_deadline.is_some() && connection.quic.is_established() {
             connection.handshake_deadline = None;
+            connection.unproven = None;
             self.half_open -= 1;
             self.counters.connections.established += 1;
         }

@@ -1,6 +1,7 @@
 //! Servers and clients against each other, and against the worst that a network can send.
 //! One binary, so that the cryptography is linked once.
 
+mod amplification;
 mod endings;
 mod given_up;
 mod hostile;
