@@ -1,6 +1,6 @@
 //! `Connection`: one client, from its first packet to its last.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use quiche::{RecvInfo, SendInfo};
@@ -9,6 +9,8 @@ use super::allowance::Allowance;
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
 use super::links::Links;
+use super::progress::{Lapse, Limits, Progress};
+use super::sources::Seat;
 use crate::http::{Files, HttpCounters, Session};
 use crate::quic::{Quic, packets_received};
 
@@ -35,6 +37,13 @@ pub(super) struct Connection<L> {
     pub(super) is_given_up: bool,
     /// Until the client has proven that it receives at its address.
     pub(super) unproven: Option<Allowance>,
+    /// Where it began.
+    pub(super) host: IpAddr,
+    /// Once the address is proven.
+    pub(super) seat: Option<Seat>,
+    limits: Limits,
+    /// Once HTTP/3 has begun, until the connection ends.
+    progress: Option<Progress>,
 }
 
 /// What a datagram did.
@@ -49,7 +58,13 @@ pub(super) enum Received {
 }
 
 impl<L: Copy + PartialEq> Connection<L> {
-    pub(super) fn new(quic: Quic, peer: SocketAddr, link: L, handshake_deadline: Instant) -> Self {
+    pub(super) fn new(
+        quic: Quic,
+        peer: SocketAddr,
+        link: L,
+        handshake_deadline: Instant,
+        limits: Limits,
+    ) -> Self {
         Self {
             quic,
             session: None,
@@ -62,6 +77,10 @@ impl<L: Copy + PartialEq> Connection<L> {
             handshake_deadline: Some(handshake_deadline),
             is_given_up: false,
             unproven: Some(Allowance::new(peer)),
+            host: peer.ip(),
+            seat: None,
+            limits,
+            progress: None,
         }
     }
 
@@ -111,14 +130,20 @@ impl<L: Copy + PartialEq> Connection<L> {
         if self.is_ending() {
             // Files and their bytes are of no more use.
             self.session = None;
+            self.progress = None;
             return;
         }
         if !self.quic.is_established() {
             return;
         }
         if self.session.is_none() {
-            match Session::start(&mut self.quic, h3_config, files.credit, now) {
-                Ok(session) => self.session = Some(session),
+            let account = self.seat.as_ref().map(|seat| seat.account.clone());
+            let account = account.unwrap_or_default();
+            match Session::start(&mut self.quic, h3_config, files.credit, account, now) {
+                Ok(session) => {
+                    self.session = Some(session);
+                    self.progress = Some(Progress::new(self.limits, now));
+                }
                 Err(error) => {
                     tracing::debug!(%error, "HTTP/3 can't start");
                     counters.protocol_errors += 1;
@@ -128,9 +153,26 @@ impl<L: Copy + PartialEq> Connection<L> {
                 }
             }
         }
-        if let Some(session) = &mut self.session {
+        if let (Some(session), Some(progress)) = (&mut self.session, &mut self.progress) {
+            let before = (counters.requests, counters.body_bytes);
             session.service(&mut self.quic, files, counters, now);
+            let advanced = before != (counters.requests, counters.body_bytes);
+            let held = session.held_bytes();
+            progress.note(now, advanced, held, held > 0 || session.is_answering());
         }
+    }
+
+    /// What the client should have done by now.
+    pub(super) fn lapse(&self, now: Instant) -> Option<Lapse> {
+        self.progress.as_ref()?.lapse(now)
+    }
+
+    /// Ends it, and says why.
+    pub(super) fn close(&mut self, app: bool, code: u64, reason: &[u8]) {
+        // Refused when it is closing already.
+        let _ = self.quic.close(app, code, reason);
+        self.progress = None;
+        self.dirty = true;
     }
 
     /// Drops ids that the client has retired, and gives it fresh ones up to the agreed number.
@@ -197,10 +239,13 @@ impl<L: Copy + PartialEq> Connection<L> {
 
     /// When it next needs attention.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match (self.quic.timeout_instant(), self.handshake_deadline) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let progress = self.progress.as_ref().and_then(Progress::deadline);
+        let all = [
+            self.quic.timeout_instant(),
+            self.handshake_deadline,
+            progress,
+        ];
+        all.into_iter().flatten().min()
     }
 
     /// Whether it can be forgotten, now that it has nothing to send. Once its goodbye is out, quiche
@@ -212,7 +257,7 @@ impl<L: Copy + PartialEq> Connection<L> {
     }
 
     /// Closed, or about to be: no more requests are answered.
-    fn is_ending(&self) -> bool {
+    pub(super) fn is_ending(&self) -> bool {
         self.quic.local_error().is_some() || self.quic.is_draining() || self.quic.is_closed()
     }
 }

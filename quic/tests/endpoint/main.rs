@@ -2,6 +2,7 @@
 //! One binary, so that the cryptography is linked once.
 
 mod amplification;
+mod crowding;
 mod endings;
 mod given_up;
 mod hostile;
