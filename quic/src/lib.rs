@@ -49,6 +49,7 @@
 //! | connections of one host, of one network | [`ServerConfig::max_connections_per_host`] and [`ServerConfig::max_connections_per_network`], counted once the address is proven |
 //! | connections that come to nothing | [`ServerConfig::request_timeout`] without a request, [`ServerConfig::response_timeout`] without the client taking more of a response |
 //! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
+//! | log lines that peers cause | 10, and another one each second; the others are counted |
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
 //! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |
 //! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each |
@@ -69,6 +70,7 @@ pub mod driver;
 mod error;
 mod http;
 mod identity;
+mod notices;
 mod quic;
 pub mod server;
 mod transmit;

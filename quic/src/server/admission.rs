@@ -9,7 +9,7 @@ use super::cid::{Cid, LOCAL_CID_BYTES};
 use super::connection::{Connection, Received};
 use super::header::{Header, is_initial};
 use super::sources::Full;
-use super::{Origin, Server};
+use super::{Origin, Server, log};
 use crate::quic::Quic;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
@@ -209,6 +209,9 @@ impl<L: Copy + PartialEq> Server<L> {
         let has_answer = received == Received::Failed && !connection.quic.is_closed();
         if received != Received::Taken && !has_answer {
             self.counters.dropped.rejected_initial += 1;
+            if let Some(failure) = connection.failure {
+                log(&mut self.notices, now, origin.from.ip(), failure);
+            }
             return;
         }
         self.counters.delivered += 1;

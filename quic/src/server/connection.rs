@@ -8,6 +8,7 @@ use quiche::{RecvInfo, SendInfo};
 use super::allowance::Allowance;
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
+use super::failure::Failure;
 use super::links::Links;
 use super::progress::{Lapse, Limits, Progress};
 use super::sources::Seat;
@@ -41,6 +42,8 @@ pub(super) struct Connection<L> {
     pub(super) host: IpAddr,
     /// Once the address is proven.
     pub(super) seat: Option<Seat>,
+    /// Not logged yet.
+    pub(super) failure: Option<Failure>,
     limits: Limits,
     /// Once HTTP/3 has begun, until the connection ends.
     progress: Option<Progress>,
@@ -79,6 +82,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             unproven: Some(Allowance::new(peer)),
             host: peer.ip(),
             seat: None,
+            failure: None,
             limits,
             progress: None,
         }
@@ -110,7 +114,7 @@ impl<L: Copy + PartialEq> Connection<L> {
         }
         match result {
             Err(error) => {
-                tracing::debug!(%from, %error, "the client broke the protocol");
+                self.failure = Some(Failure::Violation(error));
                 Received::Failed
             }
             Ok(_) if authentic => Received::Taken,
@@ -145,7 +149,7 @@ impl<L: Copy + PartialEq> Connection<L> {
                     self.progress = Some(Progress::new(self.limits, now));
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "HTTP/3 can't start");
+                    self.failure = Some(Failure::Http(error));
                     counters.protocol_errors += 1;
                     let code = quiche::h3::WireErrorCode::GeneralProtocolError as u64;
                     let _ = self.quic.close(true, code, b"HTTP/3 can't start");
@@ -228,7 +232,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             Ok(sent) => Some(sent),
             Err(quiche::Error::Done) => None,
             Err(error) => {
-                tracing::debug!(%error, "a connection can't send");
+                self.failure = Some(Failure::Send(error));
                 let code = quiche::WireErrorCode::InternalError as u64;
                 // Refused when it is closing already, for example after a failed handshake.
                 let _ = self.quic.close(false, code, b"");

@@ -16,6 +16,7 @@ mod cid;
 mod coalesced;
 mod config;
 mod connection;
+mod failure;
 mod header;
 mod links;
 mod progress;
@@ -26,7 +27,7 @@ mod timers;
 mod token;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,11 +40,13 @@ pub use stats::{
 
 use crate::error::SetupError;
 use crate::http::{Bounds, ChunkPool, Files, MIN_READ_BYTES, OpenFiles, Root};
+use crate::notices::Notices;
 use crate::transmit::Transmit;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 use cid::{Cid, CidTable};
 use coalesced::Coalesced;
 use connection::{BURST_DATAGRAMS, Connection, Received};
+use failure::Failure;
 use header::Header;
 use progress::{Lapse, Limits};
 use sources::Sources;
@@ -91,6 +94,7 @@ pub struct Server<L> {
     half_open: usize,
     closing: bool,
     counters: ServerStats,
+    notices: Notices,
 }
 
 /// Where a datagram came from.
@@ -156,6 +160,7 @@ impl<L: Copy + PartialEq> Server<L> {
             half_open: 0,
             closing: false,
             counters: ServerStats::default(),
+            notices: Notices::default(),
         })
     }
 
@@ -275,6 +280,9 @@ impl<L: Copy + PartialEq> Server<L> {
         };
         connection.queued = false;
         connection.burst_left = BURST_DATAGRAMS;
+        if let Some(failure) = connection.failure.take() {
+            log(&mut self.notices, now, connection.host, failure);
+        }
         if connection.is_over(self.closing) {
             self.remove(slot);
             return;
@@ -421,6 +429,12 @@ impl<L: Copy + PartialEq> Server<L> {
         }
         self.counters.packets.add(&connection.quic.stats());
         self.counters.connections.idle_timeouts += u64::from(connection.quic.is_timed_out());
+    }
+}
+
+fn log(notices: &mut Notices, now: Instant, host: IpAddr, failure: Failure) {
+    if let Some(left_out) = notices.admit(now) {
+        tracing::debug!(%host, left_out, "{failure}");
     }
 }
 
