@@ -46,15 +46,18 @@
 //! | resource | bound |
 //! | --- | --- |
 //! | connections | [`ServerConfig::max_connections`]; beyond, CONNECTION_REFUSED to proven addresses |
+//! | connections of one host, of one network | [`ServerConfig::max_connections_per_host`] and [`ServerConfig::max_connections_per_network`], counted once the address is proven |
+//! | connections that come to nothing | [`ServerConfig::request_timeout`] without a request, [`ServerConfig::response_timeout`] without the client taking more of a response |
 //! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
+//! | log lines that peers cause | 10, and another one each second; the others are counted |
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
-//! | bytes sent to an unproven address | three times what it sent (quiche) |
+//! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |
 //! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each |
 //! | requests given up | [`ServerConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
 //! | unidirectional streams of a connection | 16 at once, 1,000 in all; then H3_EXCESSIVE_LOAD |
 //! | request bodies | [`TransportConfig::connection_window_bytes`]; they are refused unread |
 //! | file bytes in memory | [`ServerConfig::max_body_bytes_held`] a connection and [`ServerConfig::max_total_body_bytes_held`] a server, counted from when they are read until they are acknowledged; besides, 8 MiB of buffers for reuse |
-//! | files open | one a request under way |
+//! | files open | one a response under way, and [`ServerConfig::max_open_files`], of which a host may have a quarter and a network half of what is left; beyond, 503 |
 //!
 //! # Files
 //!
@@ -68,6 +71,7 @@ pub mod driver;
 mod error;
 mod http;
 mod identity;
+mod notices;
 mod quic;
 pub mod server;
 mod transmit;

@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, KeyPair};
 use xskit_net::cards;
 
 use crate::process::Xskit;
-use crate::scene::{SHORT, Scene};
+use crate::scene::{SHORT, Scene, as_strs};
 
 #[test]
 fn numbers_out_of_range_are_refused_with_what_is_possible() {
@@ -229,4 +229,30 @@ fn make_fifo(path: &std::path::Path) {
         .status()
         .unwrap();
     assert!(status.success());
+}
+
+#[test]
+fn serve_raises_its_limit_of_descriptors_and_keeps_some_for_itself() {
+    let Some(scene) = Scene::new("serve_raises_its_limit_of_descriptors_and_keeps_some_for_itself")
+    else {
+        return;
+    };
+    for backend in ["rustix", "uring"] {
+        let words = scene.serve_words(&["--backend", backend]);
+        let serve = Xskit::through(&["prlimit", "--nofile=70:300"], &as_strs(&words));
+        let server = serve.on(scene.server()).start().ready();
+        let limits = fs::read_to_string(server.proc("limits")).unwrap();
+        let files = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let limits: Vec<_> = files.unwrap().split_whitespace().skip(3).collect();
+        assert_eq!(limits[..2], ["300", "300"]);
+        // What it reserves is more than it needs.
+        let open = fs::read_dir(server.proc("fd")).unwrap().count();
+        assert!(open < 64 - 16, "{backend}: {open}");
+        scene.assert_works();
+        let report = server.interrupt().json();
+        assert_eq!(report["refused"], serde_json::json!({}), "{report:#}");
+    }
+    scene.assert_left(&[]);
 }

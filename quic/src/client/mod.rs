@@ -30,6 +30,7 @@ pub use stats::ClientStats;
 use crate::black_hole::BlackHole;
 use crate::error::SetupError;
 use crate::http::ByteRange;
+use crate::notices::Notices;
 use crate::quic::{Quic, packets_received};
 use crate::transmit::Transmit;
 use acks::AckClock;
@@ -73,6 +74,7 @@ pub struct Client<L> {
     flushing: bool,
     verdict: Verdict,
     counters: ClientStats,
+    notices: Notices,
 }
 
 /// What is known about the connection's end besides what quiche knows.
@@ -130,6 +132,7 @@ impl<L: Copy> Client<L> {
             flushing: false,
             verdict: Verdict::Open,
             counters: ClientStats::default(),
+            notices: Notices::default(),
         })
     }
 
@@ -164,7 +167,9 @@ impl<L: Copy> Client<L> {
         match self.quic.recv(datagram, RecvInfo { from, to }) {
             Ok(_) => {}
             Err(error) => {
-                tracing::debug!(%error, "the connection to the server failed");
+                if let Some(left_out) = self.notices.admit(now) {
+                    tracing::debug!(%error, left_out, "the connection to the server failed");
+                }
                 if error == quiche::Error::UnknownVersion && self.verdict == Verdict::Open {
                     self.verdict = Verdict::WrongVersion;
                 }

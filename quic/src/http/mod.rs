@@ -6,6 +6,7 @@
 //!   response  request + root -> status, header fields, and perhaps a span of a file
 //!     root    the only place that opens files; the kernel keeps it inside the directory
 //!     range   "bytes=..." -> a span
+//!   open_files  how many files the client may have open
 //!   credit    how many requests the client may still give up
 //!   transfer  one response on its way, chunk by chunk as the stream has room
 //!     memory  how many file bytes the connection may hold now
@@ -15,6 +16,7 @@
 mod chunk;
 mod credit;
 mod memory;
+mod open_files;
 mod range;
 mod request;
 mod response;
@@ -27,5 +29,6 @@ pub use root::{Root, RootError};
 
 pub(crate) use chunk::{ChunkPool, MIN_READ_BYTES};
 pub(crate) use memory::Bounds;
+pub(crate) use open_files::{Account, FileCount, OpenFiles};
 pub use session::HttpCounters;
 pub(crate) use session::{Files, Session};

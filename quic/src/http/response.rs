@@ -53,6 +53,15 @@ impl Response {
         }
     }
 
+    /// The answer while the client may open no more files.
+    pub(crate) fn busy(headers: &[Header]) -> Self {
+        let method = Request::parse(headers).map_or(Method::Get, |request| request.method);
+        let (status, why) = explain(Missing::Busy);
+        let mut response = Self::words(status, why, method);
+        response.field("retry-after", "1");
+        response
+    }
+
     fn document(request: &Request<'_>, document: Document) -> Self {
         if unchanged(request, &document) {
             let mut response = Self::new(304);

@@ -9,6 +9,7 @@ use quiche::h3;
 use super::chunk::{ChunkPool, Ledger};
 use super::credit::Credit;
 use super::memory::{Bounds, Memory};
+use super::open_files::{Account, OpenFiles};
 use super::response::Response;
 use super::root::Root;
 use super::transfer::{Progress, Transfer, Turn};
@@ -36,6 +37,8 @@ pub struct HttpCounters {
     pub protocol_errors: u64,
     /// Connections closed because the client gave up too many requests.
     pub excessive_load: u64,
+    /// Requests answered with 503, because the client had its share of the open files.
+    pub too_many_files: u64,
 }
 
 /// What all sessions of a server share.
@@ -44,6 +47,7 @@ pub(crate) struct Files<'a> {
     pub(crate) root: &'a Root,
     pub(crate) pool: &'a Arc<ChunkPool>,
     pub(crate) bounds: Bounds,
+    pub(crate) open: &'a OpenFiles,
     /// Requests that a client may give up.
     pub(crate) credit: u32,
 }
@@ -62,6 +66,7 @@ pub(crate) struct Session {
     progress: Progress,
     ledger: Ledger,
     credit: Credit,
+    account: Account,
 }
 
 impl Session {
@@ -70,6 +75,7 @@ impl Session {
         quic: &mut Quic,
         config: &h3::Config,
         credit: u32,
+        account: Account,
         now: Instant,
     ) -> Result<Self, h3::Error> {
         Ok(Self {
@@ -80,7 +86,18 @@ impl Session {
             progress: Progress::default(),
             ledger: Ledger::default(),
             credit: Credit::new(credit, now),
+            account,
         })
+    }
+
+    /// File bytes in memory: read, and not yet acknowledged.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.ledger.bytes()
+    }
+
+    /// Whether a response is on its way to the transport.
+    pub(crate) fn is_answering(&self) -> bool {
+        !self.transfers.is_empty()
     }
 
     /// Answers new requests, and writes as much of the responses as the transport takes.
@@ -169,10 +186,15 @@ impl Session {
         files: &Files<'_>,
         counters: &mut HttpCounters,
     ) {
-        let response = Response::to(headers, files.root);
+        let lease = files.open.lease(&self.account);
+        let response = match lease {
+            Some(_) => Response::to(headers, files.root),
+            None => Response::busy(headers),
+        };
         counters.requests += 1;
         counters.error_statuses += u64::from(response.status >= 400);
-        self.transfers.push(Transfer::new(stream, response));
+        counters.too_many_files += u64::from(lease.is_none());
+        self.transfers.push(Transfer::new(stream, response, lease));
     }
 
     /// Nobody waits for the answer any more. False when there is none under way.

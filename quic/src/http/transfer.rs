@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 use quiche::h3;
 
 use super::memory::Memory;
+use super::open_files::Lease;
 use super::response::{Body, Response};
 use crate::quic::Quic;
 
@@ -34,6 +35,8 @@ struct Source {
     fd: OwnedFd,
     offset: u64,
     left: u64,
+    /// Given back with the file.
+    _lease: Option<Lease>,
 }
 
 /// How a turn ended.
@@ -61,7 +64,7 @@ pub(super) struct Progress {
 }
 
 impl Transfer {
-    pub(super) fn new(stream: u64, response: Response) -> Self {
+    pub(super) fn new(stream: u64, response: Response, lease: Option<Lease>) -> Self {
         let (ready, file) = match response.body {
             Body::Empty => (Bytes::new(), None),
             Body::Text(words) => (Bytes::from_static(words.as_bytes()), None),
@@ -70,6 +73,7 @@ impl Transfer {
                     fd,
                     offset: span.start,
                     left: span.len,
+                    _lease: lease,
                 };
                 (Bytes::new(), Some(source))
             }

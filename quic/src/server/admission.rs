@@ -8,7 +8,8 @@ use quiche::{ConnectionId, RetryConnectionIds};
 use super::cid::{Cid, LOCAL_CID_BYTES};
 use super::connection::{Connection, Received};
 use super::header::{Header, is_initial};
-use super::{Origin, Server};
+use super::sources::Full;
+use super::{Origin, Server, log};
 use crate::quic::Quic;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
@@ -30,7 +31,7 @@ enum Verdict {
     /// Ask for proof of the address.
     Retry,
     /// Say that there is no room.
-    Refuse(Option<Cid>),
+    Refuse(Cid, Full),
 }
 
 impl<L: Copy + PartialEq> Server<L> {
@@ -94,7 +95,9 @@ impl<L: Copy + PartialEq> Server<L> {
         match self.verdict(now, first, datagram, origin.from) {
             None => self.counters.dropped.malformed += 1,
             Some(Verdict::Retry) => self.retry(now, first, origin),
-            Some(Verdict::Refuse(original)) => self.refuse(first, original, datagram, origin),
+            Some(Verdict::Refuse(original, full)) => {
+                self.refuse(first, original, full, datagram, origin);
+            }
             Some(Verdict::Accept(original)) => self.accept(now, first, original, datagram, origin),
         }
     }
@@ -110,12 +113,15 @@ impl<L: Copy + PartialEq> Server<L> {
         let header = quiche::Header::from_slice(datagram, LOCAL_CID_BYTES).ok()?;
         let token = header.token.unwrap_or_default();
         let original = self.tokens.open(now, peer, &token, first.dcid);
-        let full = self.connections.len() >= self.max_connections;
-        let crowded = full || self.half_open >= self.retry_above_half_open;
+        let full = match self.connections.len() < self.max_connections {
+            true => self.sources.full(peer.ip()),
+            false => Some(Full::Server),
+        };
+        let crowded = full.is_some() || self.half_open >= self.retry_above_half_open;
         Some(match (original, crowded, full) {
             (None, true, _) => Verdict::Retry,
-            (original, _, true) => Verdict::Refuse(original),
-            (original, _, false) => Verdict::Accept(original),
+            (Some(original), _, Some(full)) => Verdict::Refuse(original, full),
+            (original, _, _) => Verdict::Accept(original),
         })
     }
 
@@ -148,7 +154,8 @@ impl<L: Copy + PartialEq> Server<L> {
     fn refuse(
         &mut self,
         first: FirstPacket,
-        original: Option<Cid>,
+        original: Cid,
+        full: Full,
         datagram: &mut [u8],
         origin: Origin<L>,
     ) {
@@ -156,7 +163,7 @@ impl<L: Copy + PartialEq> Server<L> {
             self.counters.dropped.answer_overflow += 1;
             return;
         }
-        let Some((_, mut quic)) = self.new_quic(first, original, origin) else {
+        let Some((_, mut quic)) = self.new_quic(first, Some(original), origin) else {
             self.counters.dropped.internal += 1;
             return;
         };
@@ -168,12 +175,11 @@ impl<L: Copy + PartialEq> Server<L> {
             return;
         }
         let code = quiche::WireErrorCode::ConnectionRefused as u64;
-        let _ = quic.close(
-            false,
-            code,
-            b"the server has no room for another connection",
-        );
+        let _ = quic.close(false, code, full.reason());
         let written = quic.send(&mut answer).ok();
+        if written.is_some() {
+            self.counters.refused.count(full);
+        }
         self.answer(
             written.and_then(|(len, _)| answer.get(..len)),
             origin,
@@ -194,12 +200,18 @@ impl<L: Copy + PartialEq> Server<L> {
             return;
         };
         let deadline = now + self.handshake_timeout;
-        let mut connection = Connection::new(quic, origin.from, origin.link, deadline);
+        let mut connection = Connection::new(quic, origin.from, origin.link, deadline, self.limits);
+        if original.is_some() {
+            connection.unproven = None;
+        }
         let received = connection.receive(datagram, origin.from, origin.to, origin.link);
         // A handshake that failed, for want of a common protocol say, still has that to tell.
         let has_answer = received == Received::Failed && !connection.quic.is_closed();
         if received != Received::Taken && !has_answer {
             self.counters.dropped.rejected_initial += 1;
+            if let Some(failure) = connection.failure {
+                log(&mut self.notices, now, origin.from.ip(), failure);
+            }
             return;
         }
         self.counters.delivered += 1;
@@ -209,7 +221,27 @@ impl<L: Copy + PartialEq> Server<L> {
         for id in [first.dcid, scid] {
             self.register(slot, id);
         }
+        self.seat(slot);
         self.mark_ready(slot);
+    }
+
+    /// Gives a connection its place among those of its host, once its address is proven. Where
+    /// there is none by then, the connection is refused.
+    pub(super) fn seat(&mut self, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        if connection.unproven.is_some() || connection.seat.is_some() || connection.is_ending() {
+            return;
+        }
+        match self.sources.enter(connection.host) {
+            Ok(seat) => connection.seat = Some(seat),
+            Err(full) => {
+                self.counters.refused.count(full);
+                let code = quiche::WireErrorCode::ConnectionRefused as u64;
+                connection.close(false, code, full.reason());
+            }
+        }
     }
 
     /// A connection that has not read its first packet yet, and the id it goes by.

@@ -17,11 +17,24 @@ pub struct ServerConfig {
     pub transport: TransportConfig,
     /// Connections at once; further ones are refused.
     pub max_connections: usize,
+    /// Of these, from one host: an IPv4 address, or an IPv6 /64.
+    pub max_connections_per_host: usize,
+    /// Of these, from one network: an IPv4 /24, or an IPv6 /48.
+    pub max_connections_per_network: usize,
     /// With this many handshakes under way, a new client must first prove its address by a
     /// Retry. 0 asks it of all.
     pub retry_above_half_open: usize,
     /// A handshake that takes longer is given up.
     pub handshake_timeout: Duration,
+    /// A connection on which nothing is asked for this long is closed.
+    pub request_timeout: Duration,
+    /// A connection with responses under way of which the client takes nothing for this long is
+    /// closed. What is sent counts as taken when it is acknowledged, in steps of up to 128 KiB.
+    pub response_timeout: Duration,
+    /// Files open at once, one for each response under way. One host may have a quarter of those
+    /// that are left, one network half of them; beyond, requests are answered with 503. It should
+    /// be less than RLIMIT_NOFILE by what else the process has open, and a few.
+    pub max_open_files: usize,
     /// File bytes that one connection may hold in memory, in steps of up to 128 KiB: those
     /// read, and not yet acknowledged. It bounds the connection's rate to this much a round
     /// trip. Never less than 32 KiB for each of `transport.max_streams`.
@@ -48,8 +61,13 @@ impl ServerConfig {
             identity,
             transport: TransportConfig::sender(),
             max_connections: 4096,
+            max_connections_per_host: 256,
+            max_connections_per_network: 1024,
             retry_above_half_open: 256,
             handshake_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(60),
+            response_timeout: Duration::from_secs(120),
+            max_open_files: 512,
             max_body_bytes_held: 4 << 20,
             max_total_body_bytes_held: 256 << 20,
             max_requests_given_up: 1000,

@@ -1,13 +1,18 @@
 //! `Connection`: one client, from its first packet to its last.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use quiche::{RecvInfo, SendInfo};
 
+use super::allowance::Allowance;
 use super::cid::{Cid, CidTable};
+use super::coalesced::Coalesced;
+use super::failure::Failure;
 use super::links::Links;
 use crate::black_hole::BlackHole;
+use super::progress::{Lapse, Limits, Progress};
+use super::sources::Seat;
 use crate::http::{Files, HttpCounters, Session};
 use crate::quic::{Quic, packets_received};
 
@@ -33,6 +38,17 @@ pub(super) struct Connection<L> {
     pub(super) handshake_deadline: Option<Instant>,
     /// The handshake took too long.
     pub(super) is_given_up: bool,
+    /// Until the client has proven that it receives at its address.
+    pub(super) unproven: Option<Allowance>,
+    /// Where it began.
+    pub(super) host: IpAddr,
+    /// Once the address is proven.
+    pub(super) seat: Option<Seat>,
+    /// Not logged yet.
+    pub(super) failure: Option<Failure>,
+    limits: Limits,
+    /// Once HTTP/3 has begun, until the connection ends.
+    progress: Option<Progress>,
 }
 
 /// What a datagram did.
@@ -47,7 +63,13 @@ pub(super) enum Received {
 }
 
 impl<L: Copy + PartialEq> Connection<L> {
-    pub(super) fn new(quic: Quic, peer: SocketAddr, link: L, handshake_deadline: Instant) -> Self {
+    pub(super) fn new(
+        quic: Quic,
+        peer: SocketAddr,
+        link: L,
+        handshake_deadline: Instant,
+        limits: Limits,
+    ) -> Self {
         Self {
             quic,
             session: None,
@@ -60,6 +82,12 @@ impl<L: Copy + PartialEq> Connection<L> {
             armed: None,
             handshake_deadline: Some(handshake_deadline),
             is_given_up: false,
+            unproven: Some(Allowance::new(peer)),
+            host: peer.ip(),
+            seat: None,
+            failure: None,
+            limits,
+            progress: None,
         }
     }
 
@@ -72,15 +100,24 @@ impl<L: Copy + PartialEq> Connection<L> {
         link: L,
     ) -> Received {
         let before = packets_received(&self.quic, to, from);
+        let coalesced = self.unproven.as_mut().map(|unproven| {
+            unproven.received(from, datagram.len());
+            Coalesced::read(datagram)
+        });
         let result = self.quic.recv(datagram, RecvInfo { from, to });
         self.dirty = true;
-        let authentic = packets_received(&self.quic, to, from) > before;
+        let taken = packets_received(&self.quic, to, from).saturating_sub(before);
+        let authentic = taken > 0;
+        if coalesced.is_some_and(|it| it.is_whole && taken > it.initials) {
+            // One of the packets was under keys that only who receives our answers can have.
+            self.unproven = None;
+        }
         if authentic && !self.links.knows(from, link) {
             self.links.learn(from, link);
         }
         match result {
             Err(error) => {
-                tracing::debug!(%from, %error, "the client broke the protocol");
+                self.failure = Some(Failure::Violation(error));
                 Received::Failed
             }
             Ok(_) if authentic => Received::Taken,
@@ -100,16 +137,22 @@ impl<L: Copy + PartialEq> Connection<L> {
         if self.is_ending() {
             // Files and their bytes are of no more use.
             self.session = None;
+            self.progress = None;
             return;
         }
         if !self.quic.is_established() {
             return;
         }
         if self.session.is_none() {
-            match Session::start(&mut self.quic, h3_config, files.credit, now) {
-                Ok(session) => self.session = Some(session),
+            let account = self.seat.as_ref().map(|seat| seat.account.clone());
+            let account = account.unwrap_or_default();
+            match Session::start(&mut self.quic, h3_config, files.credit, account, now) {
+                Ok(session) => {
+                    self.session = Some(session);
+                    self.progress = Some(Progress::new(self.limits, now));
+                }
                 Err(error) => {
-                    tracing::debug!(%error, "HTTP/3 can't start");
+                    self.failure = Some(Failure::Http(error));
                     counters.protocol_errors += 1;
                     let code = quiche::h3::WireErrorCode::GeneralProtocolError as u64;
                     let _ = self.quic.close(true, code, b"HTTP/3 can't start");
@@ -117,9 +160,26 @@ impl<L: Copy + PartialEq> Connection<L> {
                 }
             }
         }
-        if let Some(session) = &mut self.session {
+        if let (Some(session), Some(progress)) = (&mut self.session, &mut self.progress) {
+            let before = (counters.requests, counters.body_bytes);
             session.service(&mut self.quic, files, counters, now);
+            let advanced = before != (counters.requests, counters.body_bytes);
+            let held = session.held_bytes();
+            progress.note(now, advanced, held, held > 0 || session.is_answering());
         }
+    }
+
+    /// What the client should have done by now.
+    pub(super) fn lapse(&self, now: Instant) -> Option<Lapse> {
+        self.progress.as_ref()?.lapse(now)
+    }
+
+    /// Ends it, and says why.
+    pub(super) fn close(&mut self, app: bool, code: u64, reason: &[u8]) {
+        // Refused when it is closing already.
+        let _ = self.quic.close(app, code, reason);
+        self.progress = None;
+        self.dirty = true;
     }
 
     /// Drops ids that the client has retired, and gives it fresh ones up to the agreed number.
@@ -162,12 +222,21 @@ impl<L: Copy + PartialEq> Connection<L> {
 
     /// Writes the next datagram. A connection that can't send fails, and says so to its peer.
     pub(super) fn transmit(&mut self, out: &mut [u8]) -> Option<(usize, SendInfo)> {
+        let Some(unproven) = self.unproven else {
+            return self.write(out);
+        };
+        let sent = self.write(unproven.within(out)?)?;
+        self.unproven.as_mut()?.sent(sent.0);
+        Some(sent)
+    }
+
+    fn write(&mut self, out: &mut [u8]) -> Option<(usize, SendInfo)> {
         let out = self.black_hole.room(out);
         match self.quic.send(out) {
             Ok(sent) => Some(sent),
             Err(quiche::Error::Done) => None,
             Err(error) => {
-                tracing::debug!(%error, "a connection can't send");
+                self.failure = Some(Failure::Send(error));
                 let code = quiche::WireErrorCode::InternalError as u64;
                 // Refused when it is closing already, for example after a failed handshake.
                 let _ = self.quic.close(false, code, b"");
@@ -184,10 +253,13 @@ impl<L: Copy + PartialEq> Connection<L> {
 
     /// When it next needs attention.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match (self.quic.timeout_instant(), self.handshake_deadline) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let progress = self.progress.as_ref().and_then(Progress::deadline);
+        let all = [
+            self.quic.timeout_instant(),
+            self.handshake_deadline,
+            progress,
+        ];
+        all.into_iter().flatten().min()
     }
 
     /// Whether it can be forgotten, now that it has nothing to send. Once its goodbye is out, quiche
@@ -199,7 +271,7 @@ impl<L: Copy + PartialEq> Connection<L> {
     }
 
     /// Closed, or about to be: no more requests are answered.
-    fn is_ending(&self) -> bool {
+    pub(super) fn is_ending(&self) -> bool {
         self.quic.local_error().is_some() || self.quic.is_draining() || self.quic.is_closed()
     }
 }

@@ -11,32 +11,45 @@
 //! has something to send; nothing ever walks over all of them except `stats` and `close_all`.
 
 mod admission;
+mod allowance;
 mod cid;
+mod coalesced;
 mod config;
 mod connection;
+mod failure;
 mod header;
 mod links;
+mod progress;
+mod sources;
 mod stateless;
 mod stats;
 mod timers;
 mod token;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 pub use config::ServerConfig;
-pub use stats::{Answered, ConnectionCounters, Dropped, HttpCounters, PacketCounters, ServerStats};
+pub use stats::{
+    Answered, ConnectionCounters, Dropped, HttpCounters, PacketCounters, Refused, ServerStats,
+};
 
 use crate::error::SetupError;
-use crate::http::{Bounds, ChunkPool, Files, MIN_READ_BYTES, Root};
+use crate::http::{Bounds, ChunkPool, Files, MIN_READ_BYTES, OpenFiles, Root};
+use crate::notices::Notices;
 use crate::transmit::Transmit;
+use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 use cid::{Cid, CidTable};
+use coalesced::Coalesced;
 use connection::{BURST_DATAGRAMS, Connection, Received};
+use failure::Failure;
 use header::Header;
+use progress::{Lapse, Limits};
+use sources::Sources;
 use stateless::Stateless;
 use timers::Timers;
 use token::Tokens;
@@ -66,6 +79,9 @@ pub struct Server<L> {
     max_connections: usize,
     retry_above_half_open: usize,
     handshake_timeout: Duration,
+    limits: Limits,
+    sources: Sources,
+    open_files: OpenFiles,
     memory: Bounds,
     max_requests_given_up: u32,
 
@@ -78,6 +94,7 @@ pub struct Server<L> {
     half_open: usize,
     closing: bool,
     counters: ServerStats,
+    notices: Notices,
 }
 
 /// Where a datagram came from.
@@ -120,6 +137,15 @@ impl<L: Copy + PartialEq> Server<L> {
             max_connections: config.max_connections,
             retry_above_half_open: config.retry_above_half_open,
             handshake_timeout: config.handshake_timeout,
+            limits: Limits {
+                request: config.request_timeout,
+                response: config.response_timeout,
+            },
+            sources: Sources::new(
+                config.max_connections_per_host,
+                config.max_connections_per_network,
+            ),
+            open_files: OpenFiles::new(config.max_open_files),
             memory: Bounds::new(
                 config.max_body_bytes_held.max(least_allowance(config)),
                 config.max_total_body_bytes_held,
@@ -134,6 +160,7 @@ impl<L: Copy + PartialEq> Server<L> {
             half_open: 0,
             closing: false,
             counters: ServerStats::default(),
+            notices: Notices::default(),
         })
     }
 
@@ -155,6 +182,11 @@ impl<L: Copy + PartialEq> Server<L> {
             self.counters.dropped.malformed += 1;
             return;
         };
+        // Also for a known connection, and wherever in the datagram it stands (RFC 9000, 14.1).
+        if datagram.len() < MIN_UDP_PAYLOAD_BYTES && Coalesced::has_initial(datagram) {
+            self.counters.dropped.short_initial += 1;
+            return;
+        }
         match self.ids.get(header.dcid()) {
             Some(slot) => self.deliver(slot, datagram, Origin { from, to, link }),
             None => self.admit(now, datagram, Origin { from, to, link }),
@@ -173,8 +205,12 @@ impl<L: Copy + PartialEq> Server<L> {
         }
         if connection.handshake_deadline.is_some() && connection.quic.is_established() {
             connection.handshake_deadline = None;
+            connection.unproven = None;
             self.half_open -= 1;
             self.counters.connections.established += 1;
+        }
+        if connection.seat.is_none() {
+            self.seat(slot);
         }
         self.mark_ready(slot);
     }
@@ -215,6 +251,7 @@ impl<L: Copy + PartialEq> Server<L> {
                 root: &self.root,
                 pool: &self.pool,
                 bounds: self.memory,
+                open: &self.open_files,
                 credit: self.max_requests_given_up,
             };
             connection.service(&self.h3_config, &files, &mut self.counters.http, now);
@@ -243,6 +280,9 @@ impl<L: Copy + PartialEq> Server<L> {
         };
         connection.queued = false;
         connection.burst_left = BURST_DATAGRAMS;
+        if let Some(failure) = connection.failure.take() {
+            log(&mut self.notices, now, connection.host, failure);
+        }
         if connection.is_over(self.closing) {
             self.remove(slot);
             return;
@@ -272,6 +312,10 @@ impl<L: Copy + PartialEq> Server<L> {
                 self.give_up_handshake(slot);
                 continue;
             }
+            if let Some(lapse) = connection.lapse(now) {
+                self.end_lapsed(slot, lapse);
+                continue;
+            }
             match connection.deadline() {
                 Some(deadline) if deadline > now => {
                     connection.armed = self.timers.arm(slot, None, Some(deadline));
@@ -292,13 +336,25 @@ impl<L: Copy + PartialEq> Server<L> {
         };
         connection.handshake_deadline = None;
         connection.is_given_up = true;
-        connection.dirty = true;
         let code = quiche::WireErrorCode::ConnectionRefused as u64;
-        let _ = connection
-            .quic
-            .close(false, code, b"the handshake took too long");
+        connection.close(false, code, b"the handshake took too long");
         self.half_open -= 1;
         self.counters.connections.handshake_timeouts += 1;
+        self.mark_ready(slot);
+    }
+
+    /// Closes a connection that its client makes no use of.
+    fn end_lapsed(&mut self, slot: usize, lapse: Lapse) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let code = quiche::h3::WireErrorCode::NoError as u64;
+        connection.close(true, code, lapse.reason());
+        let counters = &mut self.counters.connections;
+        *match lapse {
+            Lapse::NoRequest => &mut counters.request_timeouts,
+            Lapse::Unread => &mut counters.response_timeouts,
+        } += 1;
         self.mark_ready(slot);
     }
 
@@ -310,10 +366,7 @@ impl<L: Copy + PartialEq> Server<L> {
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             if let Some(connection) = self.connections.get_mut(slot) {
-                let _ = connection
-                    .quic
-                    .close(true, code, b"the server is shutting down");
-                connection.dirty = true;
+                connection.close(true, code, b"the server is shutting down");
             }
             self.mark_ready(slot);
         }
@@ -333,6 +386,7 @@ impl<L: Copy + PartialEq> Server<L> {
         stats.connections.half_open = self.half_open;
         stats.connections.ids = self.ids.len();
         stats.body_bytes_held = self.pool.held_bytes();
+        stats.open_files = self.open_files.count();
         for (_, connection) in &self.connections {
             stats.packets.add(&connection.quic.stats());
         }
@@ -369,8 +423,17 @@ impl<L: Copy + PartialEq> Server<L> {
         for id in &connection.ids {
             self.ids.remove(*id);
         }
+        if let Some(seat) = &connection.seat {
+            self.sources.leave(seat);
+        }
         self.counters.packets.add(&connection.quic.stats());
         self.counters.connections.idle_timeouts += u64::from(connection.quic.is_timed_out());
+    }
+}
+
+fn log(notices: &mut Notices, now: Instant, host: IpAddr, failure: Failure) {
+    if let Some(left_out) = notices.admit(now) {
+        tracing::debug!(%host, left_out, "{failure}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! `ServerStats`: what a server has done, and what became of every datagram.
 
+use super::sources::Full;
 pub use crate::http::HttpCounters;
 
 /// A snapshot of a server's counters.
@@ -22,6 +23,8 @@ pub struct ServerStats {
     pub answered: Answered,
     /// Datagrams that came to nothing.
     pub dropped: Dropped,
+    /// Connections refused, by cause.
+    pub refused: Refused,
     /// Connections, by what happened to them.
     pub connections: ConnectionCounters,
     /// QUIC packets of all connections, ended ones included.
@@ -30,6 +33,8 @@ pub struct ServerStats {
     pub http: HttpCounters,
     /// File bytes in memory now: read, and not yet acknowledged by the clients.
     pub body_bytes_held: usize,
+    /// Files open now.
+    pub open_files: usize,
 }
 
 /// Answers that need no connection.
@@ -39,7 +44,7 @@ pub struct Answered {
     pub version_negotiation: u64,
     /// Retry, to make sure of the client's address while many handshakes are under way.
     pub retry: u64,
-    /// Refusals, because there are as many connections as are allowed.
+    /// Refusals, because there are as many connections as are allowed; [`Refused`] has the causes.
     pub refused: u64,
 }
 
@@ -48,6 +53,28 @@ impl Answered {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.version_negotiation + self.retry + self.refused
+    }
+}
+
+/// Connections refused to clients whose address was proven, by the bound that they would have
+/// exceeded. One counts once for each datagram of its first flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// `max_connections`.
+    pub server_full: u64,
+    /// `max_connections_per_host`.
+    pub host_full: u64,
+    /// `max_connections_per_network`.
+    pub network_full: u64,
+}
+
+impl Refused {
+    pub(super) fn count(&mut self, full: Full) {
+        *match full {
+            Full::Server => &mut self.server_full,
+            Full::Host => &mut self.host_full,
+            Full::Network => &mut self.network_full,
+        } += 1;
     }
 }
 
@@ -108,6 +135,10 @@ pub struct ConnectionCounters {
     pub handshake_timeouts: u64,
     /// Ended because nothing arrived for the idle timeout.
     pub idle_timeouts: u64,
+    /// Closed because nothing was asked for too long.
+    pub request_timeouts: u64,
+    /// Closed because responses were not read for too long.
+    pub response_timeouts: u64,
     /// Times that a client went on from another address.
     pub migrations: u64,
 }

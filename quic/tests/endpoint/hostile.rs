@@ -1,6 +1,8 @@
 //! Datagrams from people who mean no good: counted, and nothing else happens.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use xskit_quic::{Client, ServerConfig};
@@ -232,4 +234,56 @@ fn a_forged_path_is_not_learnt() {
     world.run("the end", |world| world.peers[at].is_done());
     assert!(world.peers[at].take(id).1 == content(SIZE));
     world.close();
+}
+
+/// Counts log lines of every level.
+#[derive(Clone, Default)]
+struct Lines(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn log_lines_are_bounded_whatever_comes() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut server = xskit_quic::Server::<()>::new(&config, Instant::now()).unwrap();
+    let here = server_addr();
+    let now = Instant::now();
+    let mut client = Client::new(&pki.client(), here, here, (), now).unwrap();
+    let mut dice = Dice::new(9);
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.clone(), || {
+        for _ in 0..500 {
+            // A first packet that can't be decrypted, to the server; no bytes at all, to the client.
+            let mut bytes = dice.bytes(1200);
+            bytes[..6].copy_from_slice(&[0xc0, 0, 0, 0, 1, 8]);
+            bytes[14] = 0;
+            bytes[15..18].copy_from_slice(&[0, 0x44, 0x9e]);
+            server.handle_datagram(now, &mut bytes, attacker(&mut dice), here, ());
+            client.handle_datagram(now, &mut [], here, here);
+        }
+    });
+    assert_eq!(server.stats().dropped.rejected_initial, 500);
+    let lines = lines.0.load(Ordering::Relaxed);
+    assert!((2..=20).contains(&lines), "{lines}");
 }

@@ -1,6 +1,8 @@
 //! Servers and clients against each other, and against the worst that a network can send.
 //! One binary, so that the cryptography is linked once.
 
+mod amplification;
+mod crowding;
 mod endings;
 mod frames;
 mod given_up;

@@ -14,7 +14,7 @@ pub(crate) struct Raw {
     pub(crate) quic: quiche::Connection,
     pub(crate) h3: h3::Connection,
     /// The server's own clock, which stands still.
-    now: Instant,
+    pub(crate) now: Instant,
 }
 
 #[derive(Debug, Default)]

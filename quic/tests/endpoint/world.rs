@@ -145,8 +145,12 @@ impl World {
     }
 
     pub(crate) fn connect(&mut self, config: &ClientConfig) -> usize {
+        self.connect_from([198, 51, 100, 7], config)
+    }
+
+    pub(crate) fn connect_from(&mut self, host: [u8; 4], config: &ClientConfig) -> usize {
         let port = 10_000 + u16::try_from(self.peers.len()).unwrap();
-        let address = SocketAddr::from(([198, 51, 100, 7], port));
+        let address = SocketAddr::from((host, port));
         let client = Client::new(config, address, server_addr(), (), Instant::now()).unwrap();
         self.peers.push(Peer {
             client,
@@ -321,7 +325,16 @@ impl World {
 
     /// Gets a path with a fresh client; its status and body.
     pub(crate) fn fetch(&mut self, config: &ClientConfig, path: &str) -> (u16, Vec<u8>) {
-        let at = self.connect(config);
+        self.fetch_from([198, 51, 100, 7], config, path)
+    }
+
+    pub(crate) fn fetch_from(
+        &mut self,
+        host: [u8; 4],
+        config: &ClientConfig,
+        path: &str,
+    ) -> (u16, Vec<u8>) {
+        let at = self.connect_from(host, config);
         let id = self.peers[at].client.get(path, None);
         self.run(path, |world| world.peers[at].is_done());
         self.peers[at].take(id)

@@ -11,6 +11,7 @@ use xskit::core::socket::ZeroCopy;
 use xskit::core::wire::MacAddr;
 
 use crate::bench::RxArgs;
+use crate::bounds::BoundArgs;
 use crate::driving::{DrivingArgs, value_name};
 use crate::nic::MAX_FRAMES;
 use crate::seconds;
@@ -142,6 +143,8 @@ pub(crate) struct ServeArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) socket: SocketArgs,
+    #[command(flatten)]
+    pub(crate) bounds: BoundArgs,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 mod args;
 mod attached;
 mod bench;
+mod bounds;
 mod carrier;
 mod demo;
 mod driving;

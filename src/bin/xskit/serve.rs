@@ -37,6 +37,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
+    args.bounds.configure(&mut config);
     let server = Server::new(&config, Instant::now())?;
     let task = Serve {
         args,
@@ -169,6 +170,8 @@ pub(crate) struct ServeSummary {
     #[serde(flatten)]
     pub(crate) usage: Usage,
     pub(crate) drops: Drops,
+    /// Connections and requests that were one too many, or came to nothing in time, by cause.
+    refused: Drops,
     connections: u64,
     requests: u64,
     packets_lost: u64,
@@ -203,6 +206,7 @@ impl ServeSummary {
             packets,
             usage: Usage::take(socket, nic, packets),
             drops,
+            refused: refused(stats),
             connections: stats.connections.established,
             requests: stats.http.requests,
             packets_lost: stats.packets.lost,
@@ -234,7 +238,43 @@ impl Report for ServeSummary {
             ),
         ];
         rows.extend(self.usage.rows());
+        rows.push(("refused", self.refused.describe()));
         rows.push(("dropped", self.drops.describe()));
         rows
+    }
+}
+
+fn refused(stats: &ServerStats) -> Drops {
+    let (refused, ended) = (&stats.refused, &stats.connections);
+    let mut causes = Drops::default();
+    causes.count("beyond --max-connections", refused.server_full);
+    causes.count("beyond --max-connections-per-host", refused.host_full);
+    causes.count("beyond --max-connections-per-network", refused.network_full);
+    causes.count(
+        "beyond a share of --max-open-files",
+        stats.http.too_many_files,
+    );
+    causes.count("past --request-timeout", ended.request_timeouts);
+    causes.count("past --response-timeout", ended.response_timeouts);
+    causes.count("handshakes too slow", ended.handshake_timeouts);
+    causes
+}
+
+#[cfg(test)]
+mod tests {
+    use xskit::quic::server::ServerStats;
+
+    use super::refused;
+
+    #[test]
+    fn refusals_are_listed_by_cause() {
+        let mut stats = ServerStats::default();
+        assert_eq!(refused(&stats).describe(), "none");
+        stats.refused.host_full = 3;
+        stats.connections.response_timeouts = 2;
+        assert_eq!(
+            refused(&stats).describe(),
+            "3 beyond --max-connections-per-host, 2 past --response-timeout"
+        );
     }
 }

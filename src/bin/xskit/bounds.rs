@@ -1,0 +1,109 @@
+//! What a server's clients may have of it, and of the process's file descriptors.
+
+use std::time::Duration;
+
+use clap::value_parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use xskit::quic::ServerConfig;
+
+use crate::seconds;
+
+/// Descriptors that are not for clients' files: sockets, rings, the XDP program and its maps, and a
+/// few for the moment in which a file is looked for. Of a small limit no more than half.
+const RESERVED_DESCRIPTORS: u64 = 64;
+
+/// A host is an IPv4 address or an IPv6 /64, a network an IPv4 /24 or an IPv6 /48.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Bounds")]
+pub(crate) struct BoundArgs {
+    /// Connections at once; further ones are refused.
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = value_parser!(u32).range(1..=1 << 20))]
+    max_connections: u32,
+    /// Of these, from one host: an IPv4 address, or an IPv6 /64.
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = value_parser!(u32).range(1..))]
+    max_connections_per_host: u32,
+    /// Of these, from one network: an IPv4 /24, or an IPv6 /48.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = value_parser!(u32).range(1..))]
+    max_connections_per_network: u32,
+    /// Files open at once, of which a host may have a quarter of what is left, and a network half;
+    /// by default what the hard limit of descriptors (`ulimit -Hn`) leaves.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    max_open_files: Option<u32>,
+    /// Close a connection on which nothing is asked for so long.
+    #[arg(
+        long,
+        value_name = "S",
+        default_value = "60",
+        value_parser = seconds::some,
+        allow_negative_numbers = true
+    )]
+    request_timeout: Duration,
+    /// Close a connection that takes nothing more of its responses for so long.
+    #[arg(
+        long,
+        value_name = "S",
+        default_value = "120",
+        value_parser = seconds::some,
+        allow_negative_numbers = true
+    )]
+    response_timeout: Duration,
+}
+
+impl BoundArgs {
+    /// Writes the bounds, and raises the limit of descriptors as far as this process may.
+    pub(crate) fn configure(&self, config: &mut ServerConfig) {
+        config.max_connections = self.max_connections as usize;
+        config.max_connections_per_host = self.max_connections_per_host as usize;
+        config.max_connections_per_network = self.max_connections_per_network as usize;
+        config.request_timeout = self.request_timeout;
+        config.response_timeout = self.response_timeout;
+        let left = left_for_files(raise_descriptor_limit());
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        config.max_open_files = match self.max_open_files {
+            Some(asked) => left.min(asked as usize),
+            None => left,
+        };
+    }
+}
+
+/// Sets the soft limit to the hard one, and returns what it is then.
+fn raise_descriptor_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Refused where the hard limit is above fs.nr_open by now; the old one will do.
+    let obtained = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    obtained.unwrap_or(u64::MAX)
+}
+
+/// How many of a limit's descriptors are for clients' files.
+fn left_for_files(limit: u64) -> u64 {
+    limit - RESERVED_DESCRIPTORS.min(limit / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Resource, getrlimit};
+
+    use super::{left_for_files, raise_descriptor_limit};
+
+    #[test]
+    fn some_descriptors_are_always_left() {
+        for (limit, left) in [(0, 0), (24, 12), (128, 64), (1024, 960)] {
+            assert_eq!(left_for_files(limit), left);
+        }
+    }
+
+    #[test]
+    fn the_soft_limit_is_raised_to_the_hard_one() {
+        let raised = raise_descriptor_limit();
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+        assert_eq!(limit.maximum.unwrap_or(u64::MAX), raised);
+    }
+}
