@@ -67,6 +67,7 @@ pub mod driver;
 mod error;
 mod http;
 mod identity;
+mod printable;
 mod quic;
 pub mod server;
 mod transmit;
@@ -76,6 +77,7 @@ pub use client::{Client, ClientConfig};
 pub use error::SetupError;
 pub use http::{ByteRange, Root, RootError};
 pub use identity::{Identity, IdentityError};
+pub use printable::Printable;
 pub use server::{Server, ServerConfig};
 pub use transmit::Transmit;
 pub use transport::{
