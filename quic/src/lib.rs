@@ -72,6 +72,7 @@ mod error;
 mod http;
 mod identity;
 mod notices;
+mod printable;
 mod quic;
 pub mod server;
 mod transmit;
@@ -81,6 +82,7 @@ pub use client::{Client, ClientConfig};
 pub use error::SetupError;
 pub use http::{ByteRange, Root, RootError};
 pub use identity::{Identity, IdentityError};
+pub use printable::Printable;
 pub use server::{Server, ServerConfig};
 pub use transmit::Transmit;
 pub use transport::{

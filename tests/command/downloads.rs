@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rcgen::{CertificateParams, KeyPair, SanType};
+
 use crate::disk::Disk;
 use crate::process::{Outcome, Xskit};
 use crate::scene::{LONG, SHORT, Scene, as_strs};
@@ -70,6 +72,51 @@ fn answers_other_than_the_file_leave_no_file() {
     checked.refused(&["certificate of 10.77.0.2", "refused", "--ca", "--insecure"]);
     let report = server.interrupt().json();
     assert_eq!(report["requests"], 1, "{report:#}");
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn what_a_server_or_a_name_says_moves_no_terminal() {
+    let Some(scene) = Scene::new("what_a_server_or_a_name_says_moves_no_terminal") else {
+        return;
+    };
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new([]).unwrap();
+    let name = "\x1b]0;title\x07\nxskit: done".try_into().unwrap();
+    params.subject_alt_names = vec![SanType::DnsName(name)];
+    let certificate = params.self_signed(&key).unwrap().pem();
+    let file = |name: &str, text: &str| {
+        let path = scene.dir().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (certificate, key) = (
+        file("cert.pem", &certificate),
+        file("key.pem", &key.serialize_pem()),
+    );
+    let server = scene.start_server(&["--cert", &certificate, "--key", &key]);
+    let outcome = scene.get(SHORT.0, &["--ca", &certificate]).run();
+    outcome.refused(&[r"\u{1b}]0;title\u{7}\u{a}xskit: done"]);
+    assert!(!outcome.stderr.contains(['\x1b', '\x07']), "{outcome:#?}");
+    let words = scene.get_words_into(&scene.out().join("\x1b[2J/x"), SHORT.0, &[]);
+    let outcome = Xskit::new(&as_strs(&words)).on(scene.client()).run();
+    outcome.refused(&[r"\u{1b}[2J/x.part", "No such file"]);
+    assert!(!outcome.stderr.contains('\x1b'), "{outcome:#?}");
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_log_in_a_file_has_no_colours() {
+    let Some(scene) = Scene::new("a_log_in_a_file_has_no_colours") else {
+        return;
+    };
+    let words = scene.serve_words(&[]);
+    let server = Xskit::new(&as_strs(&words)).on(scene.server());
+    let server = server.env("XSKIT_LOG", "debug").start().ready();
+    let outcome = server.interrupt();
+    assert!(outcome.stderr.contains("DEBUG"), "{outcome:#?}");
+    assert!(!outcome.stderr.contains('\x1b'), "{outcome:#?}");
     scene.assert_left(&[]);
 }
 

@@ -6,6 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use boring::ssl::SslRef;
 use boring::x509::{GeneralNameRef, X509, X509Ref, X509VerifyError};
 
+use crate::Printable;
+
+/// Names of a certificate that are told; a hostile one can have thousands.
+const NAMES_TOLD: usize = 10;
+
 /// Why a server's certificate was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateProblem {
@@ -24,7 +29,7 @@ pub enum CertificateProblemKind {
     Untrusted,
     /// It is for other names.
     Name {
-        /// The names it is for.
+        /// The names it is for, as the certificate has them: [`Printable`] shows them safely.
         names: Vec<String>,
     },
     /// It is past its time.
@@ -94,6 +99,16 @@ fn name(name: &GeneralNameRef) -> Option<String> {
     v4.or(v6).ok().map(|address| address.to_string())
 }
 
+/// `a.test, b.test`; of many names the first, and how many more there are.
+fn listing(names: &[String]) -> String {
+    let told = names.len().min(NAMES_TOLD);
+    let (told, more) = names.split_at(told);
+    match more.len() {
+        0 => told.join(", "),
+        more => format!("{} and {more} more", told.join(", ")),
+    }
+}
+
 impl std::error::Error for CertificateProblem {}
 
 impl fmt::Display for CertificateProblem {
@@ -113,12 +128,14 @@ impl fmt::Display for CertificateProblem {
             ),
             Kind::Name { names } if names.is_empty() => write!(
                 f,
-                "it is for no name at all ({detail}). Only --insecure would accept it"
+                "it has no host name or address among its subject alternative names ({detail}), and \
+                 its common name does not count (RFC 9525). Have it issued with \
+                 subjectAltName=DNS:{server_name} (IP: for an address), or use --insecure"
             ),
             Kind::Name { names } => write!(
                 f,
                 "it is for {} ({detail}). Use one of those names in the URL, or --insecure",
-                names.join(", ")
+                Printable(&listing(names))
             ),
             Kind::Expired { until } => write!(
                 f,
@@ -131,5 +148,32 @@ impl fmt::Display for CertificateProblem {
             ),
             Kind::Other => write!(f, "{detail}. --insecure would accept it all the same"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CertificateProblem, CertificateProblemKind as Kind};
+
+    fn told(names: &[&str]) -> String {
+        let names = names.iter().map(ToString::to_string).collect();
+        let problem = CertificateProblem {
+            server_name: "a.test".to_owned(),
+            kind: Kind::Name { names },
+            detail: "hostname mismatch".to_owned(),
+        };
+        problem.to_string()
+    }
+
+    #[test]
+    fn names_are_told_without_harm_and_without_end() {
+        let text = told(&["b.test", "\x1b]0;gotcha\x07\r\nxskit: all is well"]);
+        assert!(
+            text.contains("b.test, \\u{1b}]0;gotcha\\u{7}\\u{d}\\u{a}xskit"),
+            "{text}"
+        );
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+        let text = told(&["n.test"; 5000]);
+        assert!(text.len() < 500 && text.contains("and 4990 more"), "{text}");
     }
 }

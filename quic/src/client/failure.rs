@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::certificate::CertificateProblem;
+use crate::Printable;
 
 /// Why a connection is over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -142,7 +143,7 @@ fn layer(http: bool) -> &'static str {
 fn quoted(reason: &str) -> String {
     match reason {
         "" => String::new(),
-        reason => format!(": {reason:?}"),
+        reason => format!(": \"{}\"", Printable(reason)),
     }
 }
 

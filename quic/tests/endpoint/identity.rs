@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+};
 use xskit_quic::cert::{self, Authority, Validity};
 use xskit_quic::client::{CertificateProblemKind as Kind, ConnectionEnd, Trust};
 use xskit_quic::{ClientConfig, Identity, ServerConfig};
@@ -38,6 +41,25 @@ fn refused(identity: &Identity, client: &ClientConfig) -> Kind {
 
 fn client(name: &str, ca: &str) -> ClientConfig {
     ClientConfig::new(name, 443, Trust::Pem(ca.to_owned()))
+}
+
+/// An authority's certificate, and an identity by it with this common name and these other names:
+/// [`cert`] makes none like that.
+fn with_common_name(common_name: &str, names: &[&str]) -> (String, Identity) {
+    let authority_key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = authority.self_signed(&authority_key).unwrap().pem();
+    let issuer = Issuer::new(authority, authority_key);
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut leaf = CertificateParams::new(names).unwrap();
+    leaf.distinguished_name = DistinguishedName::new();
+    leaf.distinguished_name
+        .push(DnType::CommonName, common_name);
+    let key = KeyPair::generate().unwrap();
+    let certificate = leaf.signed_by(&key, &issuer).unwrap().pem();
+    let pem = Identity::from_pem(certificate.as_bytes(), key.serialize_pem().as_bytes());
+    (ca, pem.unwrap())
 }
 
 #[test]
@@ -79,6 +101,30 @@ fn an_address_in_a_dns_name_is_no_address() {
     // "192.0.2.1" as a common name or DNS name must not stand for the address.
     let pki = Pki::with_names(&["192.0.2.1.test"]);
     let kind = refused(&pki.identity, &client("192.0.2.1", &pki.ca));
+    assert!(matches!(kind, Kind::Name { .. }), "{kind:?}");
+}
+
+#[test]
+fn a_common_name_is_no_name() {
+    // Without a subject alternative name, and beside one that is an address alone.
+    for names in [&[][..], &["192.0.2.9"]] {
+        let (ca, identity) = with_common_name(NAME, names);
+        let client = client(NAME, &ca);
+        let names = names.iter().map(ToString::to_string).collect();
+        assert_eq!(refused(&identity, &client), Kind::Name { names });
+    }
+    let (ca, identity) = with_common_name(NAME, &[]);
+    let text = end(&identity, &client(NAME, &ca)).map(|end| end.to_string());
+    let text = text.unwrap_or_default();
+    for word in ["common name", "RFC 9525", "subjectAltName=DNS:server.test"] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+}
+
+#[test]
+fn a_star_stands_for_a_whole_label() {
+    let pki = Pki::with_names(&["s*.test"]);
+    let kind = refused(&pki.identity, &client(NAME, &pki.ca));
     assert!(matches!(kind, Kind::Name { .. }), "{kind:?}");
 }
 

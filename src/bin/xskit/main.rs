@@ -26,6 +26,7 @@ mod target;
 mod usage;
 
 use std::env;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt()
         .with_env_filter(log_filter())
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
+        .with_ansi(is_colourful())
         .without_time()
         .init();
     let outcome = match args.command {
@@ -56,6 +58,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the log may have colours: not in a file or a pipe, nor where NO_COLOR (no-color.org) is set.
+fn is_colourful() -> bool {
+    let is_refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !is_refused
 }
 
 /// What the environment asks to be told. What can't be read is said, and no reason to stop.

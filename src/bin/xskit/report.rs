@@ -6,13 +6,14 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use serde::Serialize;
+use xskit::quic::Printable;
 
 /// Says something on stderr, by one write, so that lines of several processes don't mix. If that is
-/// closed or full, the work goes on all the same.
+/// closed or full, the work goes on all the same. Whatever peers or file names put into the line, a
+/// terminal obeys none of it, and it stays one line.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
-    let _ = io::stderr()
-        .lock()
-        .write_all(format!("{line}\n").as_bytes());
+    let line = format!("{}\n", Printable(&line.to_string()));
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Prints `report` as one line of JSON, or as the rows that it makes for people.
@@ -36,7 +37,7 @@ fn table<R: Report>(report: &R) -> String {
         .max()
         .unwrap_or(0);
     rows.iter()
-        .map(|(name, value)| format!("  {name:width$}  {value}\n"))
+        .map(|(name, value)| format!("  {name:width$}  {}\n", Printable(value)))
         .collect()
 }
 
@@ -70,7 +71,23 @@ pub(crate) fn per_thousand(part: u64, whole: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, per_thousand};
+    use serde::Serialize;
+
+    use super::{Report, grouped, per_thousand, table};
+
+    #[derive(Serialize)]
+    struct Hostile;
+
+    impl Report for Hostile {
+        fn rows(&self) -> Vec<(&'static str, String)> {
+            vec![("file", "a\x1b[2J\nb".to_owned())]
+        }
+    }
+
+    #[test]
+    fn a_table_holds_nothing_that_a_terminal_obeys() {
+        assert_eq!(table(&Hostile), "  file  a\\u{1b}[2J\\u{a}b\n");
+    }
 
     #[test]
     fn groups_thousands() {

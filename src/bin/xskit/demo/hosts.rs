@@ -92,7 +92,7 @@ fn wait_until_ready(mut stderr: BufReader<ChildStderr>) -> anyhow::Result<JoinHa
             len > 0,
             "the server ended before it was ready; it says why above"
         );
-        eprint!("{line}");
+        report::say(format_args!("{}", line.trim_end()));
         if line.starts_with(READY) {
             break;
         }
