@@ -5,6 +5,7 @@
 //!   request   header fields -> a checked request, or 400
 //!   response  request + root -> status, header fields, and perhaps a span of a file
 //!     root    the only place that opens files; the kernel keeps it inside the directory
+//!     condition  If-Match and its kin -> go on, 304 or 412
 //!     range   "bytes=..." -> a span
 //!   credit    how many requests the client may still give up
 //!   transfer  one response on its way, chunk by chunk as the stream has room
@@ -13,6 +14,7 @@
 //! ```
 
 mod chunk;
+mod condition;
 mod credit;
 mod memory;
 mod range;

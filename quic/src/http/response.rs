@@ -1,10 +1,9 @@
 //! `Response`: what a request is answered with.
 
-use std::os::fd::OwnedFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use quiche::h3::Header;
+use std::os::fd::OwnedFd;
 
+use super::condition::{Validators, Verdict};
 use super::range::{ByteRange, Span};
 use super::request::{BadRequest, Method, Request};
 use super::root::{Document, Missing, Root};
@@ -54,16 +53,24 @@ impl Response {
     }
 
     fn document(request: &Request<'_>, document: Document) -> Self {
-        if unchanged(request, &document) {
-            let mut response = Self::new(304);
-            response.validators(&document);
-            return response;
-        }
+        let validators = Validators {
+            etag: &document.etag,
+            modified: document.modified,
+        };
+        let range = match request.conditions.judge(request.method, validators) {
+            Verdict::Failed => return Self::failed(request.method, &document),
+            Verdict::NotModified => {
+                let mut response = Self::new(304);
+                response.validators(&document);
+                return response;
+            }
+            Verdict::Proceed { range } => request.range.filter(|_| range),
+        };
         let whole = Span {
             start: 0,
             len: document.size,
         };
-        let (status, span) = match wanted_range(request, &document) {
+        let (status, span) = match range.and_then(ByteRange::parse) {
             None => (200, whole),
             Some(range) => match range.within(document.size) {
                 Some(span) => (206, span),
@@ -86,6 +93,12 @@ impl Response {
                 span,
             };
         }
+        response
+    }
+
+    fn failed(method: Method, document: &Document) -> Self {
+        let mut response = Self::words(412, "the file is of another version", method);
+        response.validators(document);
         response
     }
 
@@ -135,41 +148,6 @@ fn explain(missing: Missing) -> (u16, &'static str) {
         Missing::Busy => (503, "the server has too many files open; try again"),
         Missing::Failed => (500, "the file can't be read"),
     }
-}
-
-/// RFC 9110, section 13.2.2: a tag condition decides; a date condition only in its absence.
-fn unchanged(request: &Request<'_>, document: &Document) -> bool {
-    if let Some(tags) = request.if_none_match {
-        let weak = |tag: &str| tag.trim().trim_start_matches("W/") == document.etag;
-        return tags.trim() == "*" || tags.split(',').any(weak);
-    }
-    request
-        .if_modified_since
-        .and_then(|date| httpdate::parse_http_date(date).ok())
-        .is_some_and(|date| whole_seconds(document.modified) <= date)
-}
-
-/// The range, unless `If-Range` says that the client's copy is of another version.
-/// A range on HEAD means nothing (RFC 9110, section 14.2).
-fn wanted_range(request: &Request<'_>, document: &Document) -> Option<ByteRange> {
-    if request.method != Method::Get {
-        return None;
-    }
-    let range = ByteRange::parse(request.range?)?;
-    match request.if_range {
-        None => Some(range),
-        Some(tag) if tag == document.etag => Some(range),
-        Some(date) => {
-            let date = httpdate::parse_http_date(date).ok()?;
-            (date == whole_seconds(document.modified)).then_some(range)
-        }
-    }
-}
-
-/// An HTTP date has no fractions.
-fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
 #[cfg(test)]
@@ -296,6 +274,20 @@ mod tests {
             status(&[("if-modified-since", &date), ("if-none-match", "\"x\"")]),
             200
         );
+    }
+
+    #[test]
+    fn another_version_is_refused_before_its_range_is_looked_at() {
+        let (_dir, root) = root();
+        let etag = field(&ask(&root, "GET", "/f.bin", &[]), "etag").unwrap();
+        let ask = |path, tag: &str| {
+            let fields = [("range", "bytes=0-1"), ("if-match", tag)];
+            ask(&root, "GET", path, &fields)
+        };
+        assert_eq!(ask("/f.bin", &etag).status, 206);
+        let other = ask("/f.bin", "\"another\"");
+        assert_eq!((other.status, field(&other, "etag")), (412, Some(etag)));
+        assert_eq!(ask("/nothing", "\"another\"").status, 404);
     }
 
     #[test]
