@@ -1,12 +1,14 @@
 //! `Response`: what a request is answered with.
 
-use quiche::h3::Header;
 use std::os::fd::OwnedFd;
+use std::time::SystemTime;
+
+use quiche::h3::Header;
 
 use super::condition::{Validators, Verdict};
 use super::range::{ByteRange, Span};
 use super::request::{BadRequest, Method, Request};
-use super::root::{Document, Missing, Root};
+use super::root::{Document, Found, Missing, Root};
 
 /// Status, header fields, and the body.
 #[derive(Debug)]
@@ -33,8 +35,14 @@ pub(crate) enum Body {
 }
 
 impl Response {
-    /// Answers a request's header fields.
-    pub(crate) fn to(headers: &[Header], root: &Root) -> Self {
+    /// Answers a request's header fields. `now` is its date.
+    pub(crate) fn to(headers: &[Header], root: &Root, now: SystemTime) -> Self {
+        let mut response = Self::undated(headers, root, now);
+        response.field("date", &httpdate::fmt_http_date(now));
+        response
+    }
+
+    fn undated(headers: &[Header], root: &Root, now: SystemTime) -> Self {
         match Request::parse(headers) {
             Err(BadRequest(why)) => Self::words(400, why, Method::Get),
             Ok(request) if request.method == Method::Other => {
@@ -42,8 +50,13 @@ impl Response {
                 response.field("allow", "GET, HEAD");
                 response
             }
-            Ok(request) => match root.document(request.path) {
-                Ok(document) => Self::document(&request, document),
+            Ok(request) => match root.find(request.path) {
+                Ok(Found::Document(mut document)) => {
+                    // A date to come would be no date (RFC 9110, section 8.8.2.1).
+                    document.modified = document.modified.min(now);
+                    Self::document(&request, document)
+                }
+                Ok(Found::Directory(location)) => Self::moved(&location, request.method),
                 Err(missing) => {
                     let (status, why) = explain(missing);
                     Self::words(status, why, request.method)
@@ -93,6 +106,13 @@ impl Response {
                 span,
             };
         }
+        response
+    }
+
+    /// 301: links in a directory's index are relative to its name with a slash.
+    fn moved(location: &str, method: Method) -> Self {
+        let mut response = Self::words(301, "a directory: its name ends in a slash", method);
+        response.field("location", location);
         response
     }
 
@@ -153,6 +173,8 @@ fn explain(missing: Missing) -> (u16, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
     use quiche::h3::NameValue;
 
     const SIZE: u64 = 1000;
@@ -175,7 +197,11 @@ mod tests {
         fields.extend_from_slice(extra);
         let header = |(n, v): &(&str, &str)| Header::new(n.as_bytes(), v.as_bytes());
         let headers: Vec<Header> = fields.iter().map(header).collect();
-        Response::to(&headers, root)
+        Response::to(&headers, root, now())
+    }
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(4_000_000_000)
     }
 
     fn field(response: &Response, name: &str) -> Option<String> {
@@ -291,12 +317,55 @@ mod tests {
     }
 
     #[test]
+    fn every_response_has_a_date_and_none_names_a_later_one() {
+        let (dir, root) = root();
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        std::fs::write(dir.path().join("sub/index.html"), "").unwrap();
+        let etag = field(&ask(&root, "GET", "/f.bin", &[]), "etag").unwrap();
+        for (status, path, extra) in [
+            (200, "/f.bin", ("accept", "*/*")),
+            (206, "/f.bin", ("range", "bytes=0-0")),
+            (301, "/sub", ("accept", "*/*")),
+            (304, "/f.bin", ("if-none-match", etag.as_str())),
+            (400, "/%00", ("accept", "*/*")),
+            (404, "/nothing", ("accept", "*/*")),
+            (412, "/f.bin", ("if-match", "\"x\"")),
+            (416, "/f.bin", ("range", "bytes=1000-")),
+        ] {
+            let response = ask(&root, "GET", path, &[extra]);
+            assert_eq!(response.status, status);
+            let dates = response.headers.iter().filter(|h| h.name() == b"date");
+            assert_eq!(dates.count(), 1, "{status}");
+            let date = field(&response, "date").unwrap();
+            assert_eq!(date, httpdate::fmt_http_date(now()), "{status}");
+        }
+        let file = std::fs::File::open(dir.path().join("f.bin")).unwrap();
+        file.set_modified(now() + Duration::from_secs(60)).unwrap();
+        let response = ask(&root, "GET", "/f.bin", &[]);
+        assert_eq!(field(&response, "last-modified"), field(&response, "date"));
+    }
+
+    #[test]
+    fn a_directory_s_name_is_completed() {
+        let (dir, root) = root();
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        std::fs::write(dir.path().join("sub/index.html"), "<p>").unwrap();
+        for method in ["GET", "HEAD"] {
+            let moved = ask(&root, method, "//sub?q=1", &[("range", "bytes=0-0")]);
+            assert_eq!(moved.status, 301);
+            assert_eq!(field(&moved, "location").unwrap(), "/sub/?q=1");
+            assert_eq!(matches!(moved.body, Body::Empty), method == "HEAD");
+        }
+        assert_eq!(ask(&root, "GET", "/sub/?q=1", &[]).status, 200);
+    }
+
+    #[test]
     fn errors_have_statuses() {
         let (_dir, root) = root();
         assert_eq!(ask(&root, "GET", "/nothing", &[]).status, 404);
         assert_eq!(ask(&root, "GET", "/../x", &[]).status, 403);
         assert_eq!(ask(&root, "GET", "/%00", &[]).status, 400);
-        assert_eq!(Response::to(&[], &root).status, 400);
+        assert_eq!(Response::to(&[], &root, now()).status, 400);
         assert!(matches!(
             ask(&root, "HEAD", "/nothing", &[]).body,
             Body::Empty

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use quiche::h3;
 
@@ -169,7 +169,7 @@ impl Session {
         files: &Files<'_>,
         counters: &mut HttpCounters,
     ) {
-        let response = Response::to(headers, files.root);
+        let response = Response::to(headers, files.root, SystemTime::now());
         counters.requests += 1;
         counters.error_statuses += u64::from(response.status >= 400);
         self.transfers.push(Transfer::new(stream, response));
