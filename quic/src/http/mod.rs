@@ -5,6 +5,9 @@
 //!   request   header fields -> a checked request, or 400
 //!   response  request + root -> status, header fields, and perhaps a span of a file
 //!     root    the only place that opens files; the kernel keeps it inside the directory
+//!       name  a path, decoded: hidden or not, and where a directory is
+//!       tag   entity tags
+//!     condition  If-Match and its kin -> go on, 304 or 412
 //!     range   "bytes=..." -> a span
 //!   open_files  how many files the client may have open
 //!   credit    how many requests the client may still give up
@@ -14,14 +17,17 @@
 //! ```
 
 mod chunk;
+mod condition;
 mod credit;
 mod memory;
 mod open_files;
+mod name;
 mod range;
 mod request;
 mod response;
 mod root;
 mod session;
+mod tag;
 mod transfer;
 
 pub use range::ByteRange;

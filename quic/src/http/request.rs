@@ -2,6 +2,8 @@
 
 use quiche::h3::{Header, NameValue};
 
+use super::condition::Conditions;
+
 /// What is asked for. Anything but GET and HEAD is `Other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
@@ -11,22 +13,20 @@ pub(crate) enum Method {
 }
 
 /// A well-formed request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) method: Method,
     /// Still percent-encoded; empty for methods that carry none.
     pub(crate) path: &'a str,
     pub(crate) range: Option<&'a str>,
-    pub(crate) if_range: Option<&'a str>,
-    pub(crate) if_none_match: Option<&'a str>,
-    pub(crate) if_modified_since: Option<&'a str>,
+    pub(super) conditions: Conditions<'a>,
 }
 
 /// Why a request is malformed (status 400), in words for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadRequest(pub(crate) &'static str);
 
-/// The fields that matter, each at most once.
+/// The fields that matter, each at most once, but for lists.
 #[derive(Default)]
 struct Fields<'a> {
     method: Option<&'a str>,
@@ -35,9 +35,7 @@ struct Fields<'a> {
     path: Option<&'a str>,
     host: Option<&'a str>,
     range: Option<&'a str>,
-    if_range: Option<&'a str>,
-    if_none_match: Option<&'a str>,
-    if_modified_since: Option<&'a str>,
+    conditions: Conditions<'a>,
 }
 
 impl<'a> Request<'a> {
@@ -58,9 +56,7 @@ impl<'a> Request<'a> {
             method,
             path: fields.path.unwrap_or_default(),
             range: fields.range,
-            if_range: fields.if_range,
-            if_none_match: fields.if_none_match,
-            if_modified_since: fields.if_modified_since,
+            conditions: fields.conditions,
         })
     }
 }
@@ -87,6 +83,7 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), BadRequest> {
+        let conditions = &mut self.conditions;
         let (slot, repeated) = match name {
             b":method" => (&mut self.method, "more than one :method"),
             b":scheme" => (&mut self.scheme, "more than one :scheme"),
@@ -94,12 +91,16 @@ impl<'a> Fields<'a> {
             b":path" => (&mut self.path, "more than one :path"),
             b"host" => (&mut self.host, "more than one host"),
             b"range" => (&mut self.range, "more than one range"),
-            b"if-range" => (&mut self.if_range, "more than one if-range"),
-            // A list field may be split; one part of it can only miss a match, never invent one.
-            b"if-none-match" => return utf8(value).map(|v| self.if_none_match = Some(v)),
+            b"if-range" => (&mut conditions.if_range, "more than one if-range"),
+            b"if-match" => return utf8(value).map(|v| conditions.if_match.push(v)),
+            b"if-none-match" => return utf8(value).map(|v| conditions.if_none_match.push(v)),
             b"if-modified-since" => (
-                &mut self.if_modified_since,
+                &mut conditions.if_modified_since,
                 "more than one if-modified-since",
+            ),
+            b"if-unmodified-since" => (
+                &mut conditions.if_unmodified_since,
+                "more than one if-unmodified-since",
             ),
             // RFC 9220's :protocol belongs to CONNECT, which nobody offered here.
             [b':', ..] => return Err(BadRequest("an unknown pseudo-header field")),
@@ -153,6 +154,8 @@ mod tests {
         fields.extend([
             ("range", "bytes=0-1"),
             ("if-range", "\"x\""),
+            ("if-match", "\"x\""),
+            ("if-match", "\"y\""),
             ("accept", "*/*"),
         ]);
         let list = headers(&fields);
@@ -160,7 +163,8 @@ mod tests {
         assert_eq!(request.method, Method::Get);
         assert_eq!(request.path, "/a?b");
         assert_eq!(request.range, Some("bytes=0-1"));
-        assert_eq!(request.if_range, Some("\"x\""));
+        assert_eq!(request.conditions.if_range, Some("\"x\""));
+        assert_eq!(request.conditions.if_match, ["\"x\"", "\"y\""]);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! `Response`: what a request is answered with.
 
 use std::os::fd::OwnedFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use quiche::h3::Header;
 
+use super::condition::{Validators, Verdict};
 use super::range::{ByteRange, Span};
 use super::request::{BadRequest, Method, Request};
-use super::root::{Document, Missing, Root};
+use super::root::{Document, Found, Missing, Root};
 
 /// Status, header fields, and the body.
 #[derive(Debug)]
@@ -34,8 +35,17 @@ pub(crate) enum Body {
 }
 
 impl Response {
-    /// Answers a request's header fields.
-    pub(crate) fn to(headers: &[Header], root: &Root) -> Self {
+    /// Answers a request's header fields. `now` is its date.
+    pub(crate) fn to(headers: &[Header], root: &Root, now: SystemTime) -> Self {
+        Self::undated(headers, root, now).dated(now)
+    }
+
+    fn dated(mut self, now: SystemTime) -> Self {
+        self.field("date", &httpdate::fmt_http_date(now));
+        self
+    }
+
+    fn undated(headers: &[Header], root: &Root, now: SystemTime) -> Self {
         match Request::parse(headers) {
             Err(BadRequest(why)) => Self::words(400, why, Method::Get),
             Ok(request) if request.method == Method::Other => {
@@ -43,8 +53,13 @@ impl Response {
                 response.field("allow", "GET, HEAD");
                 response
             }
-            Ok(request) => match root.document(request.path) {
-                Ok(document) => Self::document(&request, document),
+            Ok(request) => match root.find(request.path) {
+                Ok(Found::Document(mut document)) => {
+                    // A date to come would be no date (RFC 9110, section 8.8.2.1).
+                    document.modified = document.modified.min(now);
+                    Self::document(&request, document)
+                }
+                Ok(Found::Directory(location)) => Self::moved(&location, request.method),
                 Err(missing) => {
                     let (status, why) = explain(missing);
                     Self::words(status, why, request.method)
@@ -54,25 +69,33 @@ impl Response {
     }
 
     /// The answer while the client may open no more files.
-    pub(crate) fn busy(headers: &[Header]) -> Self {
+    pub(crate) fn busy(headers: &[Header], now: SystemTime) -> Self {
         let method = Request::parse(headers).map_or(Method::Get, |request| request.method);
         let (status, why) = explain(Missing::Busy);
         let mut response = Self::words(status, why, method);
         response.field("retry-after", "1");
-        response
+        response.dated(now)
     }
 
     fn document(request: &Request<'_>, document: Document) -> Self {
-        if unchanged(request, &document) {
-            let mut response = Self::new(304);
-            response.validators(&document);
-            return response;
-        }
+        let validators = Validators {
+            etag: &document.etag,
+            modified: document.modified,
+        };
+        let range = match request.conditions.judge(request.method, validators) {
+            Verdict::Failed => return Self::failed(request.method, &document),
+            Verdict::NotModified => {
+                let mut response = Self::new(304);
+                response.validators(&document);
+                return response;
+            }
+            Verdict::Proceed { range } => request.range.filter(|_| range),
+        };
         let whole = Span {
             start: 0,
             len: document.size,
         };
-        let (status, span) = match wanted_range(request, &document) {
+        let (status, span) = match range.and_then(ByteRange::parse) {
             None => (200, whole),
             Some(range) => match range.within(document.size) {
                 Some(span) => (206, span),
@@ -95,6 +118,19 @@ impl Response {
                 span,
             };
         }
+        response
+    }
+
+    /// 301: links in a directory's index are relative to its name with a slash.
+    fn moved(location: &str, method: Method) -> Self {
+        let mut response = Self::words(301, "a directory: its name ends in a slash", method);
+        response.field("location", location);
+        response
+    }
+
+    fn failed(method: Method, document: &Document) -> Self {
+        let mut response = Self::words(412, "the file is of another version", method);
+        response.validators(document);
         response
     }
 
@@ -146,44 +182,11 @@ fn explain(missing: Missing) -> (u16, &'static str) {
     }
 }
 
-/// RFC 9110, section 13.2.2: a tag condition decides; a date condition only in its absence.
-fn unchanged(request: &Request<'_>, document: &Document) -> bool {
-    if let Some(tags) = request.if_none_match {
-        let weak = |tag: &str| tag.trim().trim_start_matches("W/") == document.etag;
-        return tags.trim() == "*" || tags.split(',').any(weak);
-    }
-    request
-        .if_modified_since
-        .and_then(|date| httpdate::parse_http_date(date).ok())
-        .is_some_and(|date| whole_seconds(document.modified) <= date)
-}
-
-/// The range, unless `If-Range` says that the client's copy is of another version.
-/// A range on HEAD means nothing (RFC 9110, section 14.2).
-fn wanted_range(request: &Request<'_>, document: &Document) -> Option<ByteRange> {
-    if request.method != Method::Get {
-        return None;
-    }
-    let range = ByteRange::parse(request.range?)?;
-    match request.if_range {
-        None => Some(range),
-        Some(tag) if tag == document.etag => Some(range),
-        Some(date) => {
-            let date = httpdate::parse_http_date(date).ok()?;
-            (date == whole_seconds(document.modified)).then_some(range)
-        }
-    }
-}
-
-/// An HTTP date has no fractions.
-fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    UNIX_EPOCH + Duration::from_secs(since.as_secs())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
     use quiche::h3::NameValue;
 
     const SIZE: u64 = 1000;
@@ -206,7 +209,11 @@ mod tests {
         fields.extend_from_slice(extra);
         let header = |(n, v): &(&str, &str)| Header::new(n.as_bytes(), v.as_bytes());
         let headers: Vec<Header> = fields.iter().map(header).collect();
-        Response::to(&headers, root)
+        Response::to(&headers, root, now())
+    }
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(4_000_000_000)
     }
 
     fn field(response: &Response, name: &str) -> Option<String> {
@@ -308,12 +315,69 @@ mod tests {
     }
 
     #[test]
+    fn another_version_is_refused_before_its_range_is_looked_at() {
+        let (_dir, root) = root();
+        let etag = field(&ask(&root, "GET", "/f.bin", &[]), "etag").unwrap();
+        let ask = |path, tag: &str| {
+            let fields = [("range", "bytes=0-1"), ("if-match", tag)];
+            ask(&root, "GET", path, &fields)
+        };
+        assert_eq!(ask("/f.bin", &etag).status, 206);
+        let other = ask("/f.bin", "\"another\"");
+        assert_eq!((other.status, field(&other, "etag")), (412, Some(etag)));
+        assert_eq!(ask("/nothing", "\"another\"").status, 404);
+    }
+
+    #[test]
+    fn every_response_has_a_date_and_none_names_a_later_one() {
+        let (dir, root) = root();
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        std::fs::write(dir.path().join("sub/index.html"), "").unwrap();
+        let etag = field(&ask(&root, "GET", "/f.bin", &[]), "etag").unwrap();
+        for (status, path, extra) in [
+            (200, "/f.bin", ("accept", "*/*")),
+            (206, "/f.bin", ("range", "bytes=0-0")),
+            (301, "/sub", ("accept", "*/*")),
+            (304, "/f.bin", ("if-none-match", etag.as_str())),
+            (400, "/%00", ("accept", "*/*")),
+            (404, "/nothing", ("accept", "*/*")),
+            (412, "/f.bin", ("if-match", "\"x\"")),
+            (416, "/f.bin", ("range", "bytes=1000-")),
+        ] {
+            let response = ask(&root, "GET", path, &[extra]);
+            assert_eq!(response.status, status);
+            let dates = response.headers.iter().filter(|h| h.name() == b"date");
+            assert_eq!(dates.count(), 1, "{status}");
+            let date = field(&response, "date").unwrap();
+            assert_eq!(date, httpdate::fmt_http_date(now()), "{status}");
+        }
+        let file = std::fs::File::open(dir.path().join("f.bin")).unwrap();
+        file.set_modified(now() + Duration::from_secs(60)).unwrap();
+        let response = ask(&root, "GET", "/f.bin", &[]);
+        assert_eq!(field(&response, "last-modified"), field(&response, "date"));
+    }
+
+    #[test]
+    fn a_directory_s_name_is_completed() {
+        let (dir, root) = root();
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        std::fs::write(dir.path().join("sub/index.html"), "<p>").unwrap();
+        for method in ["GET", "HEAD"] {
+            let moved = ask(&root, method, "//sub?q=1", &[("range", "bytes=0-0")]);
+            assert_eq!(moved.status, 301);
+            assert_eq!(field(&moved, "location").unwrap(), "/sub/?q=1");
+            assert_eq!(matches!(moved.body, Body::Empty), method == "HEAD");
+        }
+        assert_eq!(ask(&root, "GET", "/sub/?q=1", &[]).status, 200);
+    }
+
+    #[test]
     fn errors_have_statuses() {
         let (_dir, root) = root();
         assert_eq!(ask(&root, "GET", "/nothing", &[]).status, 404);
         assert_eq!(ask(&root, "GET", "/../x", &[]).status, 403);
         assert_eq!(ask(&root, "GET", "/%00", &[]).status, 400);
-        assert_eq!(Response::to(&[], &root).status, 400);
+        assert_eq!(Response::to(&[], &root, now()).status, 400);
         assert!(matches!(
             ask(&root, "HEAD", "/nothing", &[]).body,
             Body::Empty

@@ -1,14 +1,15 @@
 //! `Root`: the directory that is served. Nothing outside of it can be opened through it.
 
-use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use percent_encoding::percent_decode_str;
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
+
+use super::name::Name;
+use super::tag::TagKey;
 
 /// The last second that an HTTP date can name: the end of the year 9999 (RFC 9110, section 5.6.7).
 const LAST_HTTP_SECOND: u64 = 253_402_300_799;
@@ -40,10 +41,39 @@ pub enum RootError {
     },
 }
 
-/// An open directory whose files are served.
+/// A directory whose files are served.
+///
+/// Its path is looked up for each request, so that a symlink which is switched to another
+/// directory, as deployments do, takes effect at once.
 #[derive(Debug)]
 pub struct Root {
-    dir: OwnedFd,
+    /// Absolute, so that it stays right wherever the process goes.
+    path: PathBuf,
+    current: Mutex<Directory>,
+    tags: TagKey,
+    dotfiles: bool,
+}
+
+/// What the root's path named when it was last looked up.
+#[derive(Debug)]
+struct Directory {
+    fd: OwnedFd,
+    identity: Identity,
+    /// What it named later, and could not be opened.
+    refused: Option<Identity>,
+}
+
+/// Device and inode: what tells one file from all others while it is open.
+type Identity = (u64, u64);
+
+/// What a request's path leads to.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A file.
+    Document(Document),
+    /// A directory that has an index, and was named without a slash at the end. This is the path
+    /// with one.
+    Directory(String),
 }
 
 /// A regular file under the root, and what was known of it when it was opened.
@@ -51,7 +81,7 @@ pub struct Root {
 pub(crate) struct Document {
     pub(crate) fd: OwnedFd,
     pub(crate) size: u64,
-    /// Changes whenever size, modification time or inode do.
+    /// A strong entity tag, with its quotes.
     pub(crate) etag: String,
     pub(crate) modified: SystemTime,
     pub(crate) content_type: String,
@@ -78,6 +108,9 @@ const INDEX: &str = "index.html";
 /// Tries when a rename elsewhere keeps the kernel from being sure that a `..` stays inside.
 const RENAME_RETRIES: usize = 8;
 
+/// Looks at a name whose file is replaced between two of them.
+const REPLACED_RETRIES: usize = 8;
+
 impl Root {
     /// Opens the directory, and makes sure that the kernel can confine paths to it.
     ///
@@ -85,75 +118,148 @@ impl Root {
     ///
     /// [`RootError`]: not a readable directory, or no `openat2` (Linux 5.6).
     pub fn open(path: &Path) -> Result<Self, RootError> {
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| RootError::Open {
+        let open = |source: std::io::Error| RootError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let absolute = std::path::absolute(path).map_err(open)?;
+        let directory = Directory::open(&absolute).map_err(|e| open(e.into()))?;
+        directory.is_confining().map_err(|e| RootError::Beneath {
             path: path.to_owned(),
             source: e.into(),
         })?;
-        let root = Self { dir };
-        root.open_beneath(Path::new("."))
-            .map_err(|e| RootError::Beneath {
-                path: path.to_owned(),
-                source: e.into(),
-            })?;
-        Ok(root)
+        Ok(Self {
+            path: absolute,
+            current: Mutex::new(directory),
+            tags: TagKey::of_this_machine(),
+            dotfiles: false,
+        })
     }
 
-    /// Opens the document that a request's `:path` names. The query is dropped, percent-encoding
-    /// undone once, and a directory stands for its `index.html`.
-    pub(crate) fn document(&self, request_path: &str) -> Result<Document, Missing> {
-        let path = request_path.split(['?', '#']).next().unwrap_or_default();
-        let decoded: Vec<u8> = percent_decode_str(path.trim_start_matches('/')).collect();
-        // A decoded slash in front would make the path absolute.
-        let skip = decoded.iter().take_while(|b| **b == b'/').count();
-        let relative = match decoded.get(skip..) {
-            None | Some([]) => Path::new("."),
-            Some(name) if name.contains(&0) => return Err(Missing::Malformed),
-            Some(name) => Path::new(OsStr::from_bytes(name)),
-        };
-        match self.regular(relative)? {
-            Some(document) => Ok(document),
-            None => self
-                .regular(&relative.join(INDEX))?
-                .ok_or(Missing::NotFound),
+    /// Whether names that begin with a dot are served. Without, only those below `/.well-known`
+    /// are (RFC 8615).
+    #[must_use]
+    pub fn with_dotfiles(mut self, dotfiles: bool) -> Self {
+        self.dotfiles = dotfiles;
+        self
+    }
+
+    /// Finds what a request's `:path` names. The query is dropped, percent-encoding undone once,
+    /// and a directory stands for its `index.html`.
+    pub(crate) fn find(&self, request_path: &str) -> Result<Found, Missing> {
+        let name = Name::parse(request_path).ok_or(Missing::Malformed)?;
+        if name.is_hidden() && !self.dotfiles {
+            return Err(Missing::NotFound);
+        }
+        let mut directory = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        directory.follow(&self.path);
+        if let Some((fd, stat)) = directory.file(name.path())? {
+            return Ok(Found::Document(self.describe(name.path(), fd, &stat)));
+        }
+        let index = name.path().join(INDEX);
+        let (fd, stat) = directory.file(&index)?.ok_or(Missing::NotFound)?;
+        if name.ends_as_directory() {
+            Ok(Found::Document(self.describe(&index, fd, &stat)))
+        } else {
+            Ok(Found::Directory(name.with_slash()))
         }
     }
 
-    /// `None` for a directory.
-    fn regular(&self, relative: &Path) -> Result<Option<Document>, Missing> {
-        let fd = self.open_beneath(relative).map_err(missing)?;
-        let stat = rustix::fs::fstat(&fd).map_err(missing)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => return Ok(None),
-            FileType::RegularFile => {}
-            // A FIFO or a device has no bytes at an offset.
-            _ => return Err(Missing::NotFound),
-        }
+    fn describe(&self, name: &Path, fd: OwnedFd, stat: &Stat) -> Document {
         let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
         let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        Ok(Some(Document {
+        Document {
             fd,
-            size,
-            etag: format!("\"{:x}-{seconds:x}.{nanos:x}-{size:x}\"", stat.st_ino),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            etag: self.tags.tag(stat),
             modified: UNIX_EPOCH + Duration::new(seconds.min(LAST_HTTP_SECOND), nanos),
-            content_type: content_type(relative),
-        }))
+            content_type: content_type(name),
+        }
+    }
+}
+
+impl Directory {
+    fn open(path: &Path) -> Result<Self, Errno> {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty())?;
+        let identity = identity(&rustix::fs::fstat(&fd)?);
+        Ok(Self {
+            fd,
+            identity,
+            refused: None,
+        })
+    }
+
+    /// Whether the kernel confines paths to it.
+    fn is_confining(&self) -> Result<(), Errno> {
+        self.open_beneath(Path::new("."), OFlags::PATH).map(drop)
+    }
+
+    /// Goes where the path leads now. Where that is nowhere, as for a moment when a symlink is
+    /// removed and made again, or can't be opened, the old directory stays.
+    fn follow(&mut self, path: &Path) {
+        let Ok(now) = rustix::fs::stat(path).map(|stat| identity(&stat)) else {
+            return;
+        };
+        if now == self.identity || Some(now) == self.refused {
+            return;
+        }
+        match Self::open(path) {
+            Ok(directory) => {
+                tracing::info!(path = %path.display(), "the root is another directory now");
+                *self = directory;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    path = %path.display(),
+                    error = %std::io::Error::from(error),
+                    "open(2) of what the root is now; the old directory is still served"
+                );
+                self.refused = Some(now);
+            }
+        }
+    }
+
+    /// A regular file, open for reading; `None` for a directory.
+    ///
+    /// What it is, is found out before it is opened: opening a FIFO lets whoever waits to write to
+    /// it go on, and opening a device may do anything.
+    fn file(&self, relative: &Path) -> Result<Option<(OwnedFd, Stat)>, Missing> {
+        for _ in 0..REPLACED_RETRIES {
+            let there = self.open_beneath(relative, OFlags::PATH).map_err(missing)?;
+            let stat = rustix::fs::fstat(&there).map_err(missing)?;
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => return Ok(None),
+                FileType::RegularFile => {}
+                // Nothing else has bytes at an offset.
+                _ => return Err(Missing::NotFound),
+            }
+            let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+            let fd = self.open_beneath(relative, flags).map_err(missing)?;
+            let opened = rustix::fs::fstat(&fd).map_err(missing)?;
+            if identity(&opened) == identity(&stat) {
+                return Ok(Some((fd, opened)));
+            }
+        }
+        Err(Missing::Busy)
     }
 
     /// One `openat2`: the kernel refuses `..` and symlinks that lead out of the root (EXDEV).
-    /// Non-blocking, so that opening a FIFO doesn't wait for a writer.
-    fn open_beneath(&self, relative: &Path) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    fn open_beneath(&self, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let mut tries = RENAME_RETRIES;
         loop {
-            match rustix::fs::openat2(&self.dir, relative, flags, Mode::empty(), resolve) {
+            match rustix::fs::openat2(self.fd.as_fd(), relative, flags, Mode::empty(), resolve) {
                 Err(Errno::AGAIN | Errno::INTR) if tries > 0 => tries -= 1,
                 result => return result,
             }
         }
     }
+}
+
+fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
 }
 
 fn missing(errno: Errno) -> Missing {
@@ -181,7 +287,10 @@ fn content_type(path: &Path) -> String {
 mod tests {
     use super::*;
     use std::fs;
+    use std::io::Read;
     use std::os::unix::fs::symlink;
+
+    use rustix::fs::inotify;
 
     fn tree() -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
@@ -200,6 +309,15 @@ mod tests {
         (dir, opened)
     }
 
+    impl Root {
+        fn document(&self, request_path: &str) -> Result<Document, Missing> {
+            match self.find(request_path)? {
+                Found::Document(document) => Ok(document),
+                Found::Directory(to) => panic!("{request_path}: sent to {to}"),
+            }
+        }
+    }
+
     #[test]
     fn documents_are_found() {
         let (_dir, root) = tree();
@@ -211,13 +329,100 @@ mod tests {
         assert_eq!(root.document("//a b.txt").unwrap().size, 5);
         assert_eq!(root.document("/inside").unwrap().size, 5);
         assert_eq!(root.document("/sub/../a b.txt").unwrap().size, 5);
-        for directory in ["/sub", "/sub/", "/sub/empty/.."] {
+        for directory in ["/sub/", "/sub/empty/../"] {
             let index = root.document(directory).unwrap();
             assert_eq!(
                 index.content_type, "text/html; charset=utf-8",
                 "{directory}"
             );
         }
+    }
+
+    #[test]
+    fn a_directory_without_its_slash_is_elsewhere() {
+        let (_dir, root) = tree();
+        let to = |path| match root.find(path) {
+            Ok(Found::Directory(to)) => to,
+            other => panic!("{path}: {other:?}"),
+        };
+        assert_eq!(to("/sub?x=/y"), "/sub/?x=/y");
+        assert_eq!(to("//sub"), "/sub/");
+        assert_eq!(to("/sub/empty/.."), "/sub/empty/../");
+        for (path, why) in [
+            ("/../root/sub", Missing::Forbidden),
+            ("//evil.test/..", Missing::NotFound),
+            ("/sub/empty", Missing::NotFound),
+        ] {
+            assert_eq!(root.find(path).unwrap_err(), why, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_root_that_is_switched_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        for release in ["one", "two"] {
+            fs::create_dir(dir.path().join(release)).unwrap();
+            fs::write(dir.path().join(release).join("v"), release).unwrap();
+        }
+        let switch = |to: &str| {
+            symlink(to, dir.path().join("next")).unwrap();
+            fs::rename(dir.path().join("next"), dir.path().join("current")).unwrap();
+        };
+        switch("one");
+        let root = Root::open(&dir.path().join("current")).unwrap();
+        let read = || {
+            let mut text = String::new();
+            let document = root.document("/v").unwrap();
+            fs::File::from(document.fd)
+                .read_to_string(&mut text)
+                .unwrap();
+            (text, document.etag)
+        };
+        let (text, tag) = read();
+        assert_eq!(text, "one");
+        switch("two");
+        let (text, other) = read();
+        assert_eq!(text, "two");
+        assert_ne!(tag, other, "of the same size and date, perhaps");
+        switch("nowhere");
+        assert_eq!(read().0, "two", "the old one, rather than none");
+        switch("one");
+        assert_eq!(read(), ("one".to_owned(), tag));
+    }
+
+    #[test]
+    fn names_with_a_dot_are_served_on_request() {
+        let (dir, root) = tree();
+        let at = dir.path().join("root");
+        fs::create_dir(at.join(".well-known")).unwrap();
+        for name in [".env", ".well-known/x", ".well-known/.y"] {
+            fs::write(at.join(name), "x").unwrap();
+        }
+        assert_eq!(root.document("/.env").unwrap_err(), Missing::NotFound);
+        assert_eq!(root.document("/%2Eenv").unwrap_err(), Missing::NotFound);
+        assert_eq!(
+            root.document("/.well-known/.y").unwrap_err(),
+            Missing::NotFound
+        );
+        assert!(root.document("/.well-known/x").is_ok());
+        let root = root.with_dotfiles(true);
+        assert!(root.document("/.env").is_ok() && root.document("/.well-known/.y").is_ok());
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_opened() {
+        let (dir, root) = tree();
+        let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+        let fifo = dir.path().join("root/fifo");
+        inotify::add_watch(&watch, &fifo, inotify::WatchFlags::OPEN).unwrap();
+        let mut events = [0; 4096];
+        assert_eq!(root.document("/fifo").unwrap_err(), Missing::NotFound);
+        let opened = rustix::io::read(&watch, &mut events);
+        assert_eq!(opened, Err(Errno::AGAIN), "the FIFO was opened");
+        // The watch works.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        rustix::fs::open(&fifo, flags, Mode::empty()).unwrap();
+        assert!(rustix::io::read(&watch, &mut events).unwrap() > 0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use quiche::h3;
 
@@ -186,10 +186,11 @@ impl Session {
         files: &Files<'_>,
         counters: &mut HttpCounters,
     ) {
+        let now = SystemTime::now();
         let lease = files.open.lease(&self.account);
         let response = match lease {
-            Some(_) => Response::to(headers, files.root),
-            None => Response::busy(headers),
+            Some(_) => Response::to(headers, files.root, now),
+            None => Response::busy(headers, now),
         };
         counters.requests += 1;
         counters.error_statuses += u64::from(response.status >= 400);

@@ -11,6 +11,8 @@ use crate::transport::TransportConfig;
 pub struct ServerConfig {
     /// Directory whose files are served.
     pub root: PathBuf,
+    /// Serve names that begin with a dot, too, and not only those below `/.well-known`.
+    pub dotfiles: bool,
     /// Certificate and key.
     pub identity: Identity,
     /// QUIC settings. `max_streams` bounds the requests under way on a connection.
@@ -58,6 +60,7 @@ impl ServerConfig {
     pub fn new(root: impl Into<PathBuf>, identity: Identity) -> Self {
         Self {
             root: root.into(),
+            dotfiles: false,
             identity,
             transport: TransportConfig::sender(),
             max_connections: 4096,

@@ -121,7 +121,7 @@ impl<L: Copy + PartialEq> Server<L> {
     ///
     /// [`SetupError`]: the directory, the certificate or a setting can't be used.
     pub fn new(config: &ServerConfig, now: Instant) -> Result<Self, SetupError> {
-        let root = Root::open(&config.root)?;
+        let root = Root::open(&config.root)?.with_dotfiles(config.dotfiles);
         let tls = config.identity.tls_context()?;
         let version = quiche::PROTOCOL_VERSION;
         let mut quic_config = quiche::Config::with_boring_ssl_ctx_builder(version, tls)?;

@@ -1,0 +1,252 @@
+//! `Conditions`: whether a request's preconditions hold (RFC 9110, section 13).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::request::Method;
+
+/// The precondition fields of a request, as they came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Conditions<'a> {
+    /// A list, one entry per field line.
+    pub(super) if_match: Vec<&'a str>,
+    pub(super) if_unmodified_since: Option<&'a str>,
+    /// A list, one entry per field line.
+    pub(super) if_none_match: Vec<&'a str>,
+    pub(super) if_modified_since: Option<&'a str>,
+    pub(super) if_range: Option<&'a str>,
+}
+
+/// What tells one version of a file from another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Validators<'a> {
+    /// A strong entity tag, with its quotes.
+    pub(super) etag: &'a str,
+    pub(super) modified: SystemTime,
+}
+
+/// What the preconditions make of a GET or HEAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Answer as if there were none, but honour `Range` only if this says so.
+    Proceed { range: bool },
+    /// The client has this version: 304.
+    NotModified,
+    /// The client wants another version: 412.
+    Failed,
+}
+
+impl Conditions<'_> {
+    /// Evaluates all of them against a file that exists, in the order of section 13.2.2.
+    /// A date that can't be read counts as no field at all.
+    pub(super) fn judge(&self, method: Method, file: Validators<'_>) -> Verdict {
+        let modified = whole_seconds(file.modified);
+        if !self.if_match.is_empty() {
+            if !lists(&self.if_match, file.etag, Comparison::Strong) {
+                return Verdict::Failed;
+            }
+        } else if date(self.if_unmodified_since).is_some_and(|date| modified > date) {
+            return Verdict::Failed;
+        }
+        if !self.if_none_match.is_empty() {
+            if lists(&self.if_none_match, file.etag, Comparison::Weak) {
+                return Verdict::NotModified;
+            }
+        } else if date(self.if_modified_since).is_some_and(|date| modified <= date) {
+            return Verdict::NotModified;
+        }
+        Verdict::Proceed {
+            range: method == Method::Get && self.range_holds(file),
+        }
+    }
+
+    /// Section 13.1.5: the tag by strong comparison, or exactly the date.
+    fn range_holds(&self, file: Validators<'_>) -> bool {
+        let Some(validator) = self.if_range.map(str::trim) else {
+            return true;
+        };
+        if validator.starts_with('"') || validator.starts_with("W/") {
+            return validator == file.etag;
+        }
+        date(Some(validator)) == Some(whole_seconds(file.modified))
+    }
+}
+
+/// How two tags are compared (RFC 9110, section 8.8.3.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// A weak tag equals none.
+    Strong,
+    /// Whether a tag is weak makes no difference.
+    Weak,
+}
+
+/// Whether a list of tags, or `*`, names `etag`, which is strong.
+fn lists(lines: &[&str], etag: &str, comparison: Comparison) -> bool {
+    if let [line] = lines
+        && line.trim() == "*"
+    {
+        return true;
+    }
+    lines.iter().any(|line| {
+        Tags(line).any(|tag| match tag.strip_prefix("W/") {
+            None => tag == etag,
+            Some(opaque) => comparison == Comparison::Weak && opaque == etag,
+        })
+    })
+}
+
+/// The tags of one field line. Ends where the line is malformed.
+struct Tags<'a>(&'a str);
+
+impl<'a> Iterator for Tags<'a> {
+    type Item = &'a str;
+
+    /// A comma may stand inside of a tag, so quotes are what counts.
+    fn next(&mut self) -> Option<&'a str> {
+        let line = self.0.trim_start_matches([' ', '\t', ',']);
+        let opaque = line.strip_prefix("W/").unwrap_or(line);
+        let inside = opaque.strip_prefix('"')?;
+        let (value, rest) = inside.split_once('"')?;
+        let after = rest.trim_start_matches([' ', '\t']);
+        if !after.is_empty() && !after.starts_with(',') {
+            return None;
+        }
+        self.0 = after;
+        let quotes = 2;
+        line.get(..line.len() - opaque.len() + value.len() + quotes)
+    }
+}
+
+fn date(field: Option<&str>) -> Option<SystemTime> {
+    httpdate::parse_http_date(field?.trim()).ok()
+}
+
+/// An HTTP date has no fractions.
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = "\"a,b\"";
+    const SAME: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
+    const EARLIER: &str = "Sun, 09 Sep 2001 01:46:39 GMT";
+    const LATER: &str = "Sun, 09 Sep 2001 01:46:41 GMT";
+    const YES: Verdict = Verdict::Proceed { range: true };
+    const WHOLE: Verdict = Verdict::Proceed { range: false };
+
+    /// The verdict on a GET with these fields.
+    fn judge(fields: &[(&str, &'static str)]) -> Verdict {
+        let mut conditions = Conditions::default();
+        for (name, value) in fields {
+            match *name {
+                "if-match" => conditions.if_match.push(value),
+                "if-unmodified-since" => conditions.if_unmodified_since = Some(value),
+                "if-none-match" => conditions.if_none_match.push(value),
+                "if-modified-since" => conditions.if_modified_since = Some(value),
+                "if-range" => conditions.if_range = Some(value),
+                other => panic!("{other}"),
+            }
+        }
+        conditions.judge(Method::Get, file())
+    }
+
+    fn file() -> Validators<'static> {
+        Validators {
+            etag: OWN,
+            modified: UNIX_EPOCH + Duration::new(1_000_000_000, 7),
+        }
+    }
+
+    #[test]
+    fn one_field_alone() {
+        use Verdict::{Failed, NotModified};
+        for (name, value, verdict) in [
+            ("if-match", OWN, YES),
+            ("if-match", "*", YES),
+            ("if-match", "\"x\" , \"a,b\"", YES),
+            ("if-match", ", ,\"a,b\",", YES),
+            ("if-match", "W/\"a,b\"", Failed),
+            ("if-match", "\"x\"", Failed),
+            ("if-match", "\"x\", *", Failed),
+            ("if-match", "a,b", Failed),
+            ("if-match", "\"a,b\"x", Failed),
+            ("if-match", "\"a", Failed),
+            ("if-match", "", Failed),
+            ("if-unmodified-since", SAME, YES),
+            ("if-unmodified-since", LATER, YES),
+            ("if-unmodified-since", EARLIER, Failed),
+            ("if-unmodified-since", "yesterday", YES),
+            ("if-none-match", OWN, NotModified),
+            ("if-none-match", "W/\"a,b\"", NotModified),
+            ("if-none-match", "\"x\",W/\"a,b\"", NotModified),
+            ("if-none-match", "*", NotModified),
+            ("if-none-match", "w/\"a,b\"", YES),
+            ("if-none-match", "W/W/\"a,b\"", YES),
+            ("if-none-match", "\"x\"", YES),
+            ("if-none-match", "", YES),
+            ("if-modified-since", SAME, NotModified),
+            ("if-modified-since", LATER, NotModified),
+            ("if-modified-since", EARLIER, YES),
+            ("if-modified-since", "yesterday", YES),
+            ("if-range", OWN, YES),
+            ("if-range", SAME, YES),
+            ("if-range", "W/\"a,b\"", WHOLE),
+            ("if-range", "\"x\"", WHOLE),
+            ("if-range", EARLIER, WHOLE),
+            ("if-range", LATER, WHOLE),
+            ("if-range", "yesterday", WHOLE),
+        ] {
+            assert_eq!(judge(&[(name, value)]), verdict, "{name}: {value}");
+        }
+        assert_eq!(judge(&[]), YES);
+    }
+
+    #[test]
+    fn fields_in_their_order() {
+        use Verdict::{Failed, NotModified};
+        for (fields, verdict) in [
+            // A tag decides, and the date beside it is not looked at.
+            ([("if-match", OWN), ("if-unmodified-since", EARLIER)], YES),
+            (
+                [("if-match", "\"x\""), ("if-unmodified-since", LATER)],
+                Failed,
+            ),
+            (
+                [("if-none-match", "\"x\""), ("if-modified-since", SAME)],
+                YES,
+            ),
+            (
+                [("if-none-match", OWN), ("if-modified-since", EARLIER)],
+                NotModified,
+            ),
+            // 412 comes before 304, and both before a range.
+            ([("if-match", "\"x\""), ("if-none-match", OWN)], Failed),
+            (
+                [("if-unmodified-since", EARLIER), ("if-none-match", OWN)],
+                Failed,
+            ),
+            ([("if-match", OWN), ("if-none-match", OWN)], NotModified),
+            ([("if-match", "\"x\""), ("if-range", OWN)], Failed),
+            ([("if-none-match", OWN), ("if-range", OWN)], NotModified),
+            ([("if-match", OWN), ("if-range", "\"x\"")], WHOLE),
+            // A list may come in parts.
+            ([("if-match", OWN), ("if-match", "\"x\"")], YES),
+            (
+                [("if-none-match", OWN), ("if-none-match", "\"x\"")],
+                NotModified,
+            ),
+        ] {
+            assert_eq!(judge(&fields), verdict, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_for_get_alone() {
+        let conditions = Conditions::default();
+        assert_eq!(conditions.judge(Method::Head, file()), WHOLE);
+    }
+}

@@ -1,0 +1,99 @@
+//! `TagKey`: entity tags that change with a file's content and tell nothing else of it.
+
+use std::fmt::Write;
+
+use rustix::fs::Stat;
+
+/// What tells this machine's tags from those of others, so that tags outlive the process.
+const MACHINE: &str = "/etc/machine-id";
+
+/// What entity tags are made with.
+///
+/// A tag is a keyed hash of the inode's number, its size, and when it was last modified and
+/// changed. Dates and size alone don't do: archives are unpacked with one date for all files, and
+/// two trees that are written at once have the same dates to the tick. Without a key, who knows
+/// the rest could find the inode's number by trying.
+pub(super) struct TagKey([u8; 32]);
+
+impl std::fmt::Debug for TagKey {
+    /// Never shows the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TagKey")
+    }
+}
+
+impl TagKey {
+    /// The machine's own; a random one, which holds as long as the process, where it has none.
+    pub(super) fn of_this_machine() -> Self {
+        let mut secret = std::fs::read(MACHINE).unwrap_or_default();
+        if secret.is_empty() {
+            secret = vec![0; 32];
+            // Without random numbers there are no connections either.
+            let _ = boring::rand::rand_bytes(&mut secret);
+        }
+        secret.extend_from_slice(b"xskit entity tags");
+        Self(boring::sha::sha256(&secret))
+    }
+
+    /// The tag of what `stat` describes, with its quotes.
+    pub(super) fn tag(&self, stat: &Stat) -> String {
+        let mut input = self.0.to_vec();
+        for value in [
+            i128::from(stat.st_ino),
+            i128::from(stat.st_size),
+            i128::from(stat.st_mtime),
+            i128::from(stat.st_mtime_nsec),
+            i128::from(stat.st_ctime),
+            i128::from(stat.st_ctime_nsec),
+        ] {
+            input.extend_from_slice(&value.to_le_bytes());
+        }
+        let mut tag = String::with_capacity(34);
+        tag.push('"');
+        for byte in boring::sha::sha256(&input).iter().take(16) {
+            // Writing to a string can't fail.
+            let _ = write!(tag, "{byte:02x}");
+        }
+        tag.push('"');
+        tag
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn a_tag_tells_versions_apart_whose_size_and_date_are_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let date = UNIX_EPOCH + Duration::from_secs(1);
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            File::open(&path).unwrap().set_modified(date).unwrap();
+            path
+        };
+        let key = TagKey::of_this_machine();
+        let tag = |path| key.tag(&rustix::fs::stat(path).unwrap());
+        let (one, two) = (file("1", "one"), file("2", "two"));
+        let before = tag(&one);
+        assert_eq!(before, tag(&one));
+        assert_ne!(before, tag(&two));
+        fs::rename(&two, &one).unwrap();
+        assert_ne!(before, tag(&one));
+    }
+
+    #[test]
+    fn a_tag_holds_no_number_of_the_inode() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let stat = rustix::fs::stat(file.path()).unwrap();
+        let tag = TagKey::of_this_machine().tag(&stat);
+        assert_eq!(tag.len(), 34);
+        assert!(!tag.contains(&format!("{:x}", stat.st_ino)), "{tag}");
+        let other = TagKey([7; 32]).tag(&stat);
+        assert_ne!(tag, other, "it depends on the key");
+    }
+}
