@@ -28,7 +28,8 @@ const TYPE_AT: usize = 4;
 /// `ifa_index` and `ndm_ifindex` all lie four bytes behind the header.
 const INTERFACE_AT: usize = HEADER_LEN_BYTES + 4;
 
-/// A netlink socket that listens to what the kernel announces about one interface, and about routes.
+/// A netlink socket that listens to what the kernel announces about one interface, and about addresses
+/// and routes.
 pub struct Watch {
     socket: Socket,
     interface_index: u32,
@@ -41,7 +42,7 @@ pub struct Watch {
 pub struct Changes {
     /// The interface itself: its MAC address, its MTU, its state.
     pub link: bool,
-    /// The addresses of the interface.
+    /// The addresses of any interface.
     pub addresses: bool,
     /// Any route.
     pub routes: bool,
@@ -152,7 +153,7 @@ fn note(mut datagram: &[u8], interface_index: u32, changes: &mut Changes) {
         let is_ours = u32_at(message, INTERFACE_AT) == Some(interface_index);
         match u16_at(message, TYPE_AT).unwrap_or_default() {
             libc::RTM_NEWLINK | libc::RTM_DELLINK => changes.link |= is_ours,
-            libc::RTM_NEWADDR | libc::RTM_DELADDR => changes.addresses |= is_ours,
+            libc::RTM_NEWADDR | libc::RTM_DELADDR => changes.addresses = true,
             libc::RTM_NEWNEIGH | libc::RTM_DELNEIGH => changes.neighbours |= is_ours,
             libc::RTM_NEWROUTE | libc::RTM_DELROUTE => changes.routes = true,
             _ => {}
@@ -190,13 +191,17 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_about_the_interface_counts_and_any_route() {
-        assert_eq!(noted(&message(libc::RTM_NEWADDR, 8)), Changes::default());
-        assert!(noted(&message(libc::RTM_DELADDR, 7)).addresses);
+    fn only_what_is_about_the_interface_counts_and_any_address_or_route() {
+        assert_eq!(noted(&message(libc::RTM_NEWNEIGH, 8)), Changes::default());
+        assert!(noted(&message(libc::RTM_DELADDR, 8)).addresses);
         assert!(noted(&message(libc::RTM_NEWNEIGH, 7)).neighbours);
         assert!(noted(&message(libc::RTM_NEWLINK, 7)).link);
         assert!(noted(&message(libc::RTM_DELROUTE, 0)).routes);
-        let both = [message(libc::RTM_NEWADDR, 8), message(libc::RTM_NEWLINK, 7)].concat();
+        let both = [
+            message(libc::RTM_NEWNEIGH, 8),
+            message(libc::RTM_NEWLINK, 7),
+        ]
+        .concat();
         let link = Changes {
             link: true,
             ..Changes::default()
