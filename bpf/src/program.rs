@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, sockopt};
 
 use crate::rules::Rules;
 use crate::skeleton::XskitSkelBuilder;
-use crate::{AttachMode, Attachment, Counters, Error, Strays, messages, privilege};
+use crate::{AttachMode, Attachment, Counters, Error, Only, Strays, messages, privilege};
 
 /// The XDP program in the kernel, with its maps.
 ///
@@ -26,6 +26,7 @@ pub struct XdpProgram {
     program: OwnedFd,
     sockets: MapHandle,
     rules: Rules,
+    only: MapHandle,
     counters: MapHandle,
     strays: MapHandle,
 }
@@ -60,6 +61,7 @@ impl XdpProgram {
                 MapHandle::try_from(&skeleton.maps.xskit_ports)?,
                 MapHandle::try_from(&skeleton.maps.xskit_addresses)?,
             ),
+            only: MapHandle::try_from(&skeleton.maps.xskit_only)?,
             counters: MapHandle::try_from(&skeleton.maps.xskit_counters)?,
             strays: MapHandle::try_from(&skeleton.maps.xskit_strays)?,
         })
@@ -98,6 +100,19 @@ impl XdpProgram {
     /// [`Error::Map`].
     pub fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
         self.rules.release(port, address)
+    }
+
+    /// Limits the program to certain frames from now on; all others go to the kernel.
+    ///
+    /// A program that is attached to several interfaces has one such limit for all.
+    ///
+    /// # Errors
+    /// [`Error::Map`].
+    pub fn limit(&self, only: &Only) -> Result<(), Error> {
+        let changed = self
+            .only
+            .update(&0u32.to_ne_bytes(), &only.to_bytes(), MapFlags::ANY);
+        changed.map_err(|error| Error::map("limiting frames: bpf(BPF_MAP_UPDATE_ELEM)", error))
     }
 
     /// Gives the datagrams taken on `queue` to this AF_XDP socket.

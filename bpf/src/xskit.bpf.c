@@ -25,8 +25,10 @@
 //               next header not UDP, that is, also any extension header: passed
 //   UDP         fewer than 8 bytes up to the end, length under 8, or length beyond the end: malformed
 //   rules       no rule for (port, any address of this family) nor for (port, address): passed
+//   only        where frames are limited to one destination MAC address: any other, or to certain VLANs: any tag but one of
+//               these, or of no VLAN (identifier 0): passed
 //
-// Not looked at: MAC addresses, VLAN identifiers, IPv4 options and header checksum, UDP checksum, source address and port.
+// Not looked at: source MAC address, IPv4 options and header checksum, UDP checksum, source address and port.
 // A tag that the network card took off (rxvlan offload) isn't in the frame and can't be seen here.
 //
 // The lengths that IP headers give are added to packet pointers, which the verifier allows only with CAP_PERFMON.
@@ -43,6 +45,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define VLAN_TAGS_MAX 2
+#define VLAN_ID 0x0fff /* of a tag's control information; 0 is no VLAN, only a priority */
 #define QUEUES_COUNTED 64 /* mirrored in strays.rs */
 #define IPV4_FRAGMENT 0x3fff /* "more fragments" and the 13 bits of the offset */
 
@@ -56,6 +59,14 @@ struct destination {
 	__u16 family; /* 4 or 6, host byte order */
 	__be16 port;
 	__u8 address[16]; /* IPv4: the first 4 bytes, the rest zero */
+};
+
+// Which frames are taken at all, whatever they carry; all, while it is zero. Mirrored in only.rs.
+struct only {
+	__u16 mac[3];
+	__u8 has_mac; /* only frames to this address */
+	__u8 has_vlans; /* only frames without a tag, or with one of these VLANs */
+	__u64 vlans[4096 / 64]; /* a bit each */
 };
 
 // Mirrored in counters.rs, in this order.
@@ -89,6 +100,13 @@ struct {
 	__type(key, struct destination);
 	__type(value, __u8);
 } xskit_addresses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct only);
+} xskit_only SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -182,17 +200,35 @@ static __always_inline enum verdict read_ipv6(struct ipv6hdr *ip, void *frame_en
 	return udp ? match(udp->dest, ANY_IPV6, 6, &ip->daddr, sizeof(ip->daddr)) : MALFORMED;
 }
 
+// Whether frames like this one are taken: asked last, since most frames have been passed by then.
+static __always_inline int is_allowed(const struct ethhdr *eth, __u32 tags, __u32 vlan)
+{
+	__u32 first = 0;
+	const struct only *only = bpf_map_lookup_elem(&xskit_only, &first);
+	const __u16 *mac = (const __u16 *)eth->h_dest;
+
+	if (!only) /* can't happen; the verifier doesn't know */
+		return 0;
+	if (only->has_mac && ((mac[0] ^ only->mac[0]) | (mac[1] ^ only->mac[1]) | (mac[2] ^ only->mac[2])))
+		return 0;
+	if (!tags || !only->has_vlans)
+		return 1;
+	return tags == 1 && (!vlan || only->vlans[vlan / 64] & 1ULL << vlan % 64);
+}
+
 static __always_inline enum verdict read_frame(void *frame, void *frame_end)
 {
 	struct ethhdr *eth = frame;
 	void *next = eth + 1;
+	enum verdict verdict;
+	__u32 tags, vlan = 0;
 	__be16 ethertype;
 
 	if (next > frame_end)
 		return MALFORMED;
 	ethertype = eth->h_proto;
 
-	for (int tags = 0; tags < VLAN_TAGS_MAX; tags++) {
+	for (tags = 0; tags < VLAN_TAGS_MAX; tags++) {
 		struct vlan_tag *tag = next;
 
 		if (!is_vlan(ethertype))
@@ -200,14 +236,17 @@ static __always_inline enum verdict read_frame(void *frame, void *frame_end)
 		if ((void *)(tag + 1) > frame_end)
 			return MALFORMED;
 		ethertype = tag->ethertype;
+		vlan = bpf_ntohs(tag->control) & VLAN_ID;
 		next = tag + 1;
 	}
 
 	if (ethertype == bpf_htons(ETH_P_IP))
-		return read_ipv4(next, frame_end);
-	if (ethertype == bpf_htons(ETH_P_IPV6))
-		return read_ipv6(next, frame_end);
-	return PASSED;
+		verdict = read_ipv4(next, frame_end);
+	else if (ethertype == bpf_htons(ETH_P_IPV6))
+		verdict = read_ipv6(next, frame_end);
+	else
+		return PASSED;
+	return verdict == MATCHED && !is_allowed(eth, tags, vlan) ? PASSED : verdict;
 }
 
 static __always_inline void count_stray(__u32 queue)

@@ -11,6 +11,7 @@
 //! | [`address`] | which addresses does an interface have |
 //! | [`route`] | through which interface, gateway and source address does a packet to X leave |
 //! | [`neighbour`] | which MAC address has the next hop (the kernel does the ARP or neighbour discovery) |
+//! | [`watch`] | has any of that changed |
 //! | [`namespace`] | a network namespace without a name, and how threads and child processes get into it |
 //! | [`cards`] | which two cards, if any, stand in for a veth pair |
 //! | [`pair`] | two hosts joined by a wire, for the demo, tests and benches |
@@ -32,6 +33,7 @@ pub mod pair;
 pub mod privilege;
 mod queues;
 pub mod route;
+pub mod watch;
 
 pub use address::InterfaceAddress;
 pub use error::{Error, Result};
@@ -41,3 +43,4 @@ pub use pair::{Host, HostConfig, HostPair, HostPairConfig};
 pub use privilege::Capability;
 pub use queues::Queues;
 pub use route::{Route, route_to};
+pub use watch::{Changes, Watch};

@@ -52,17 +52,8 @@ pub fn resolve(link: &Link, address: IpAddr, timeout: Duration) -> Result<[u8; 6
     let mut netlink = Netlink::open()?;
     let mut pause = FIRST_PAUSE;
     loop {
-        let entry = look_up(&mut netlink, &link, address)?;
-        if let Some(mac) = entry.usable_mac() {
-            if entry.state == NeighbourState::Stale {
-                // The address is there; whoever may not have it confirmed goes on with it
-                // unconfirmed.
-                let _ = request_use(&mut netlink, &link, address);
-            }
+        if let Some(mac) = look_at(&mut netlink, &link, address)? {
             return Ok(mac);
-        }
-        if entry.needs_asking() {
-            request_use(&mut netlink, &link, address)?;
         }
         let left = deadline.map_or(LONGEST_PAUSE, |deadline| {
             deadline.saturating_duration_since(Instant::now())
@@ -78,6 +69,31 @@ pub fn resolve(link: &Link, address: IpAddr, timeout: Duration) -> Result<[u8; 6
         std::thread::sleep(pause.min(left));
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// The MAC address of `address` as the table has it now; `None` where it has none, and then the
+/// kernel is asked to find it. Never waits.
+///
+/// # Errors
+/// Those of netlink itself; [`Error::MissingCapability`] (CAP_NET_ADMIN) if the kernel has to be
+/// asked.
+pub fn known(link: &Link, address: IpAddr) -> Result<Option<[u8; 6]>> {
+    look_at(&mut Netlink::open()?, link, address)
+}
+
+/// One look at the table. The kernel is asked to find the address, or to confirm it, where it is not
+/// about to do so.
+fn look_at(netlink: &mut Netlink, link: &Link, address: IpAddr) -> Result<Option<[u8; 6]>> {
+    let entry = look_up(netlink, link, address)?;
+    let mac = entry.usable_mac();
+    if mac.is_some() && entry.state == NeighbourState::Stale {
+        // The address is there; whoever may not have it confirmed goes on with it unconfirmed.
+        let _ = request_use(netlink, link, address);
+    }
+    if mac.is_none() && entry.needs_asking() {
+        request_use(netlink, link, address)?;
+    }
+    Ok(mac)
 }
 
 impl Entry {

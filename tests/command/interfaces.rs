@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 use xskit_net::{Host, HostPairConfig, WhenParentDies};
 
-use crate::process::{Running, Xskit};
-use crate::scene::{SHORT, Scene, megabytes};
+use crate::process::{Outcome, Running, Xskit, ip};
+use crate::scene::{PORT, SHORT, Scene, megabytes};
 use crate::traces::{await_program, has_program, wait_until};
 
 /// Changes the host's interface as an administrator would.
@@ -38,6 +38,46 @@ fn occupy(scene: &Scene, queue: &str) -> Running {
     let occupant = Xskit::new(&words).on(scene.server()).start();
     await_program(scene.server());
     occupant
+}
+
+/// Fetches from the server's port at this address.
+fn get_from(scene: &Scene, host: &str, more: &[&str]) -> Outcome {
+    let url = format!("https://{host}:{PORT}/{}", SHORT.0);
+    let out = scene.out().join(SHORT.0);
+    let iface = &scene.client().link.name;
+    let words = ["get", "--json", "--insecure", "--iface", iface, &url, "-o"];
+    let words = [&words[..], &[out.to_str().unwrap()], more].concat();
+    let outcome = Xskit::new(&words).on(scene.client()).run();
+    let _ = fs::remove_file(out);
+    outcome
+}
+
+#[test]
+fn all_addresses_are_those_of_the_interface_as_they_come_and_go() {
+    let Some(scene) = Scene::new("all_addresses_are_those_of_the_interface_as_they_come_and_go")
+    else {
+        return;
+    };
+    let server = scene.start_server(&["--listen", &format!("0.0.0.0:{PORT}")]);
+    let (here, there) = (&scene.client().namespace, &scene.server().namespace);
+    ip(here, "route add 10.99.0.0/24 via 10.77.0.2 dev xsk0");
+    let fails = || {
+        !get_from(&scene, "10.99.0.9", &["--timeout", "1"])
+            .status
+            .success()
+    };
+    // Packets to another host, which this one would have to forward.
+    assert!(fails());
+    ip(there, "address add 10.99.0.9/32 dev xsk1");
+    get_from(&scene, "10.99.0.9", &[]).json();
+    ip(there, "address delete 10.99.0.9/32 dev xsk1");
+    wait_until(
+        "packets to the address that went to go to the kernel",
+        fails,
+    );
+    scene.assert_works();
+    server.interrupt().json();
+    scene.assert_left(&[]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use xskit_net::{Host, WhenParentDies, cards};
+use xskit_net::{Host, Namespace, WhenParentDies, cards};
 
 /// Far above what anything here takes; a test that runs into it fails, it does not measure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,6 +32,16 @@ const NOTES: [&str; 4] = [
     "xskit: warning:",
     "xskit: 10.77.0.1 ── ",
 ];
+
+/// Runs `ip` on a host, as an administrator would.
+pub(crate) fn ip(namespace: &Namespace, words: &str) {
+    let mut command = Command::new("ip");
+    command.args(words.split(' ')).stdin(Stdio::null());
+    namespace
+        .enter_command(&mut command, WhenParentDies::Kill)
+        .unwrap();
+    assert!(command.status().unwrap().success(), "ip {words}");
+}
 
 /// A command line to be.
 pub(crate) struct Xskit(Command);

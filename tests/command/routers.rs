@@ -10,23 +10,15 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd};
-use std::process::{Command, Stdio};
 
-use xskit_net::{HostConfig, HostPair, HostPairConfig, Namespace, WhenParentDies};
+use xskit_net::{HostConfig, HostPair, HostPairConfig, Namespace};
 
-use crate::scene::{Scene, may_run};
+use crate::process::ip;
+use crate::scene::{LONG, Scene, may_run};
+use crate::traces::wait_until;
 
 /// Some megabytes: many packets of any size.
 const LEN: usize = 3_000_000;
-
-fn ip(namespace: &Namespace, words: &str) {
-    let mut command = Command::new("ip");
-    command.args(words.split(' ')).stdin(Stdio::null());
-    namespace
-        .enter_command(&mut command, WhenParentDies::Kill)
-        .unwrap();
-    assert!(command.status().unwrap().success(), "ip {words}");
-}
 
 /// Two hosts, and the router between them, which goes when it is dropped.
 fn routed() -> (HostPair, Namespace) {
@@ -97,4 +89,36 @@ fn a_file_gets_through_where_the_path_takes_less_than_either_interface() {
     );
     server.interrupt().json();
     scene.assert_left(&["mixed"]);
+}
+
+/// The bytes of [`LONG`] that have come.
+fn fetched(scene: &Scene) -> u64 {
+    let partial = scene.out().join(format!("{}.part", LONG.0));
+    fs::metadata(partial).map_or(0, |partial| partial.len())
+}
+
+#[test]
+fn a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses() {
+    if !may_run("a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses") {
+        return;
+    }
+    let (hosts, router) = routed();
+    let scene = Scene::on(hosts);
+    let server = scene.start_server(&[]);
+    let mut download = scene.start_download(&[]);
+    for (number, interface) in ["xsk1", "xsk2"].into_iter().enumerate() {
+        ip(
+            &router,
+            &format!("link set {interface} address 02:00:00:00:be:0{number}"),
+        );
+        // More than was on the way before.
+        let enough = fetched(&scene) + 8_000_000;
+        wait_until("the download to go on", || {
+            !download.is_running() || fetched(&scene) >= enough
+        });
+    }
+    download.interrupt().refused(&["interrupted"]);
+    fs::remove_file(scene.out().join("long.part")).unwrap();
+    server.interrupt().json();
+    scene.assert_left(&[]);
 }

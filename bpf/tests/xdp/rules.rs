@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use xskit_bpf::{Error, XdpProgram};
+use xskit_bpf::{Error, Only, XdpProgram};
 
 use crate::dry_run::{Verdict, verdict};
 use crate::packet::*;
@@ -170,4 +170,46 @@ fn rules_of_one_port_change_from_two_threads() {
         change("::");
     });
     assert_eq!(takes(&program), [false, false]);
+}
+
+/// Of the kernel's own stack: no frame to another host's MAC address, and of a VLAN only if it is set up.
+#[test]
+fn frames_are_limited_to_a_mac_address_and_vlans() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    program.take(PORT, None).unwrap();
+    let vlan = |id| with_u16(tagged(TAG_C, &udp4()), 14, id);
+    let frames = [
+        udp4(),
+        with_u8(udp6(), 0, 4),
+        with_u8(udp4(), 5, 3),
+        vlan(0x2a),
+        vlan(0xf02a),
+        vlan(0x2b),
+        vlan(0xe000),
+        tagged(TAG_S, &tagged(TAG_C, &udp4())),
+    ];
+    let taken = |mac: Option<[u8; 6]>, vlans: Option<&[u16]>| {
+        let vlans = vlans.map(<[u16]>::to_vec);
+        program.limit(&Only { mac, vlans }).unwrap();
+        frames
+            .each_ref()
+            .map(|frame| match verdict(&program, frame) {
+                Verdict::NoSocket => 1,
+                Verdict::Passed => 0,
+                other => panic!("{other:?}"),
+            })
+    };
+    let ours = Some([2, 0, 0, 0, 0, 2]);
+    assert_eq!(taken(None, None), [1; 8]);
+    assert_eq!(taken(ours, None), [1, 0, 0, 1, 1, 1, 1, 1]);
+    assert_eq!(taken(None, Some(&[])), [1, 1, 1, 0, 0, 0, 1, 0]);
+    assert_eq!(
+        taken(ours, Some(&[7, 0x2a, 4095, 4096])),
+        [1, 0, 0, 1, 1, 0, 1, 0]
+    );
+    assert_eq!(taken(None, Some(&[0x2b])), [1, 1, 1, 0, 0, 1, 1, 0]);
+    assert_eq!(taken(None, None), [1; 8]);
 }

@@ -97,7 +97,7 @@ impl<'u, B: Backend> Driver<'u, B> {
 
     /// After a turn: once enough turns moved nothing, waits for a packet, for the endpoint's
     /// timeout, or for `longest`, whichever is first. Say that something `moved` also when the
-    /// endpoint was given something new to send since the turn.
+    /// endpoint was given something new to send since the turn. Says whether it waited.
     ///
     /// # Errors
     /// [`DriverError`] when the wait fails.
@@ -106,9 +106,9 @@ impl<'u, B: Backend> Driver<'u, B> {
         endpoint: &mut impl Endpoint,
         moved: bool,
         longest: Duration,
-    ) -> Result<(), DriverError> {
+    ) -> Result<bool, DriverError> {
         if !self.patience.is_over(moved) {
-            return Ok(());
+            return Ok(false);
         }
         let until_timeout = endpoint
             .poll_timeout()
@@ -125,7 +125,7 @@ impl<'u, B: Backend> Driver<'u, B> {
         self.socket
             .wait(interest, Some(timeout))
             .map_err(DriverError::Wait)?;
-        Ok(())
+        Ok(true)
     }
 
     /// The socket, for its statistics and calls.

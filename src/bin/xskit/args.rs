@@ -123,7 +123,7 @@ pub(crate) struct DemoArgs {
 #[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
     /// The address of the interface, and the UDP port, to listen on; 0.0.0.0 or [::] for all
-    /// addresses of one kind.
+    /// its addresses of one kind, as they come and go.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: SocketAddr,
     /// The directory to serve.

@@ -1,19 +1,27 @@
 //! The XDP program on the interface.
 
-use std::net::IpAddr;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use xskit::bpf::{AttachMode, Attachment, Error, Strays, XdpProgram};
 use xskit::core::Socket;
 use xskit::core::backend::Backend;
-use xskit::net::Link;
+use xskit::net::{Changes, Link};
 
 use crate::carrier;
 use crate::nic::{Nic, copy_mode};
+use crate::own::{Own, Taking};
+use crate::pace::Pace;
 use crate::report;
 use crate::stop::Stop;
-use crate::strays::{self, Taken, Watch};
+use crate::strays::{self, Taken};
+
+/// How often to ask whether the kernel has announced a change.
+const CHANGES_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often to look for strays.
+const STRAYS_PAUSE: Duration = Duration::from_secs(1);
 
 /// The XDP program on the interface, which takes a port; dropping this takes it off.
 pub(crate) struct Attached {
@@ -21,7 +29,9 @@ pub(crate) struct Attached {
     attachment: Attachment,
     link: Link,
     taken: Taken,
-    watch: Watch,
+    own: Option<Own>,
+    changes_pace: Pace,
+    strays_pace: Pace,
     is_said: bool,
 }
 
@@ -29,14 +39,13 @@ pub(crate) struct Attached {
 pub(crate) struct Passing(#[expect(dead_code, reason = "held, not used")] Attachment);
 
 impl Nic {
-    /// Loads the XDP program, has it take a port, at an address or at any, attaches it with `socket`
-    /// behind it, and waits for the carrier.
+    /// Loads the XDP program, has it take what is asked for, attaches it with `socket` behind it, and
+    /// waits for the carrier.
     pub(crate) fn attach<B: Backend>(
         &self,
         socket: &Socket<'_, B>,
         stop: &Stop,
-        port: u16,
-        address: Option<IpAddr>,
+        taking: &Taking,
     ) -> anyhow::Result<Attached>
     where
         B::Socket: AsFd,
@@ -44,7 +53,13 @@ impl Nic {
         let queue = self.config.queue;
         let program = XdpProgram::load(queue + 1)?;
         program.register_socket(queue, socket.handle().as_fd())?;
-        program.take(port, address)?;
+        let own = match taking {
+            Taking::Own(wanted) => Some(Own::take(&program, &self.link, wanted)?),
+            Taking::Any(port) => {
+                program.take(*port, None)?;
+                None
+            }
+        };
         let attachment = self.put_on(&program, self.mode)?;
         if let Some(refusal) = attachment.native_refusal() {
             report::say(format_args!(
@@ -57,12 +72,14 @@ impl Nic {
             attachment,
             link: self.link.clone(),
             taken: Taken {
-                port,
-                is_ipv6: address.is_some_and(|address| address.is_ipv6()),
+                port: taking.port(),
+                is_ipv6: taking.is_ipv6(),
                 queue,
                 is_chosen: true,
             },
-            watch: Watch::start(),
+            own,
+            changes_pace: Pace::every(CHANGES_PAUSE),
+            strays_pace: Pace::every(STRAYS_PAUSE),
             is_said: false,
         };
         carrier::wait(&self.link, Some(stop))?;
@@ -113,11 +130,25 @@ impl Attached {
         }
     }
 
-    /// After a turn, which rested or not: warns of strays, once.
+    /// After a turn, which rested or not: now and then, follows what has changed about the interface,
+    /// and warns of strays. Returns what has changed.
     #[inline]
-    pub(crate) fn watch(&mut self, rested: bool) {
-        if self.watch.is_due(rested) {
+    pub(crate) fn watch(&mut self, rested: bool) -> Changes {
+        if self.changes_pace.is_due(rested) {
+            self.look()
+        } else {
+            Changes::default()
+        }
+    }
+
+    #[cold]
+    fn look(&mut self) -> Changes {
+        if self.strays_pace.is_due(true) {
             self.warn();
+        }
+        match &mut self.own {
+            Some(own) => own.look(&self.program, &self.link),
+            None => Changes::default(),
         }
     }
 

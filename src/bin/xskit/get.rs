@@ -21,7 +21,8 @@ use crate::attached::Attached;
 use crate::drops::Drops;
 use crate::nic::Nic;
 use crate::output::Output;
-use crate::path::{self, Path};
+use crate::own::{Taking, Wanted};
+use crate::path::{self, Path, Way};
 use crate::report::{self, Report, grouped};
 use crate::serve::hold_port;
 use crate::session::{self, Task};
@@ -43,8 +44,10 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
     let path = path::find(&nic.link, peer.ip())?;
     let port_holder = hold_port(SocketAddr::new(path.source, 0))?;
     let output = Output::create(&args.output)?;
+    let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
     let task = Get {
-        client: client(args, &target, peer, &path, &port_holder, &nic)?,
+        client: client(args, &target, peer, &path, &port_holder, link)?,
+        way: Way::new(peer.ip(), link),
         local: port_holder.local_addr().context("getsockname")?,
         stop: Stop::on_signals()?,
         args,
@@ -62,7 +65,7 @@ fn client(
     peer: SocketAddr,
     path: &Path,
     port_holder: &UdpSocket,
-    nic: &Nic,
+    link: wire::Link,
 ) -> anyhow::Result<Client<wire::Link>> {
     let trust = match &args.ca {
         Some(file) => Trust::File(file.clone()),
@@ -75,7 +78,6 @@ fn client(
     config.transport.idle_timeout = args.timeout;
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
-    let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
     let local = port_holder.local_addr().context("getsockname")?;
     Ok(Client::new(&config, local, peer, link, Instant::now())?)
 }
@@ -85,6 +87,7 @@ struct Get<'a> {
     nic: &'a Nic,
     target: &'a Target,
     client: Client<wire::Link>,
+    way: Way,
     local: SocketAddr,
     output: Output,
     stop: Stop,
@@ -103,9 +106,8 @@ impl Task for Get<'_> {
         B::Socket: AsFd,
     {
         let local = self.local;
-        let attached = self
-            .nic
-            .attach(&socket, &self.stop, local.port(), Some(local.ip()))?;
+        let taking = Taking::Own(Wanted::new(local.port(), local.ip()));
+        let attached = self.nic.attach(&socket, &self.stop, &taking)?;
         let mut attached = attached.by_chance();
         let mode = attached.mode(&socket);
         let mut driver = Driver::new(socket, DriverConfig::default());
@@ -152,10 +154,13 @@ impl Get<'_> {
                 return Ok(());
             }
             ensure!(!self.stop.is_asked(), "interrupted");
-            driver
+            let rested = driver
                 .rest(&mut self.client, moved, LONGEST_WAIT)
                 .map_err(failed)?;
-            attached.watch(false);
+            let changes = attached.watch(rested);
+            if let Some(link) = self.way.follow(&nic.link, changes) {
+                self.client.set_link(link);
+            }
         }
     }
 

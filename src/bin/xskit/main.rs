@@ -13,6 +13,8 @@ mod fault;
 mod get;
 mod nic;
 mod output;
+mod own;
+mod pace;
 mod path;
 mod redelivery;
 mod report;

@@ -1,10 +1,10 @@
-//! The way to a host, as the kernel knows it.
+//! The way to a host, as the kernel knows it, and as it changes.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use xskit::core::wire::MacAddr;
-use xskit::net::{Link, neighbour, route_to};
+use xskit::core::wire::{self, MacAddr};
+use xskit::net::{Changes, Link, neighbour, route_to};
 
 /// How long the kernel may take to find a neighbour's MAC address.
 const RESOLUTION_PATIENCE: Duration = Duration::from_secs(3);
@@ -31,4 +31,46 @@ pub(crate) fn find(link: &Link, destination: IpAddr) -> anyhow::Result<Path> {
         next_hop: MacAddr::new(next_hop),
         mtu_bytes,
     })
+}
+
+/// The way to `destination` through `link` as the kernel knows it now; none where it knows none, or
+/// is still to find the neighbour. Never waits.
+pub(crate) fn known(link: &Link, destination: IpAddr) -> Option<wire::Link> {
+    let link = Link::by_index(link.index).ok()?;
+    let route = route_to(destination, Some(&link)).ok()?;
+    let next_hop = neighbour::known(&link, route.next_hop()).ok()??;
+    let own = MacAddr::new(link.mac?);
+    Some(wire::Link::new(own, MacAddr::new(next_hop)))
+}
+
+/// The way to a host that packets take, followed as it changes.
+pub(crate) struct Way {
+    destination: IpAddr,
+    current: wire::Link,
+    /// It changed, and the kernel does not know the new one yet.
+    is_pending: bool,
+}
+
+impl Way {
+    pub(crate) fn new(destination: IpAddr, current: wire::Link) -> Self {
+        Self {
+            destination,
+            current,
+            is_pending: false,
+        }
+    }
+
+    /// Given what has changed: the way, where it is another now. While the kernel knows none, the old
+    /// one stays.
+    pub(crate) fn follow(&mut self, link: &Link, changes: Changes) -> Option<wire::Link> {
+        if !self.is_pending && !(changes.link || changes.routes || changes.neighbours) {
+            return None;
+        }
+        let known = known(link, self.destination);
+        self.is_pending = known.is_none();
+        let new = known.filter(|known| *known != self.current)?;
+        tracing::info!("the way to {} is another now: {new:?}", self.destination);
+        self.current = new;
+        Some(new)
+    }
 }

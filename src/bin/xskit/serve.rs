@@ -18,6 +18,7 @@ use crate::args::ServeArgs;
 use crate::attached::Attached;
 use crate::drops::Drops;
 use crate::nic::Nic;
+use crate::own::{Taking, Wanted};
 use crate::report::{self, Report, grouped};
 use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
@@ -116,9 +117,8 @@ impl Task for Serve<'_> {
         B::Socket: AsFd,
     {
         let listen = self.args.listen;
-        let mut attached =
-            self.nic
-                .attach(&socket, &self.stop, listen.port(), Some(listen.ip()))?;
+        let taking = Taking::Own(Wanted::new(listen.port(), listen.ip()));
+        let mut attached = self.nic.attach(&socket, &self.stop, &taking)?;
         let mode = attached.mode(&socket);
         report::say(format_args!(
             "{READY} {} at https://{listen}/ on {} queue {} ({mode})",
@@ -143,8 +143,8 @@ impl Serve<'_> {
     ) -> Result<(), DriverError> {
         while !self.stop.is_asked() {
             let moved = driver.turn(&mut self.server)?;
-            driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
-            attached.watch(false);
+            let rested = driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
+            attached.watch(rested);
         }
         self.say_farewell(driver)
     }

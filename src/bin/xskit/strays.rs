@@ -1,47 +1,9 @@
 //! Packets of a port that is taken which come in on a queue without a socket: noticed, and said once.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use xskit::bpf::Strays;
 use xskit::net::Link;
-
-/// How long to wait before the next look.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// While no turn rests, one in so many looks at the clock.
-const TURNS_PER_LOOK: u32 = 256;
-
-/// When to look for strays.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    next: Instant,
-    turns: u32,
-}
-
-impl Watch {
-    pub(crate) fn start() -> Self {
-        Self {
-            next: Instant::now() + PAUSE,
-            turns: 0,
-        }
-    }
-
-    /// Takes note of a turn, and whether it rested. True when it is time to look.
-    #[inline]
-    pub(crate) fn is_due(&mut self, rested: bool) -> bool {
-        self.turns = self.turns.wrapping_add(1);
-        if !rested && !self.turns.is_multiple_of(TURNS_PER_LOOK) {
-            return false;
-        }
-        let now = Instant::now();
-        let is_due = now >= self.next;
-        if is_due {
-            self.next = now + PAUSE;
-        }
-        is_due
-    }
-}
 
 /// What is taken, and where the socket is that is to get it.
 #[derive(Clone, Copy, Debug)]
@@ -101,23 +63,4 @@ fn remedy(link: &Link, taken: &Taken) -> String {
         ));
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{TURNS_PER_LOOK, Watch};
-
-    #[test]
-    fn is_due_at_a_rest_or_after_many_turns_and_then_not_at_once() {
-        let due = || Watch {
-            next: std::time::Instant::now(),
-            turns: 0,
-        };
-        let mut watch = due();
-        assert!(watch.is_due(true));
-        assert!(!watch.is_due(true));
-        let mut watch = due();
-        let looks = (0..TURNS_PER_LOOK).filter(|_| watch.is_due(false));
-        assert_eq!(looks.count(), 1);
-    }
 }

@@ -67,6 +67,10 @@ const SUITES: [Suite; 6] = [
                 "a_file_gets_through_where_the_path_takes_less_than_either_interface",
                 FOUR_ENDS,
             ),
+            (
+                "a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses",
+                FOUR_ENDS,
+            ),
             ("calls_and_submissions_are_counted_by_kind", COPY_MODE),
             ("interfaces_that_are_down_are_refused", HUB),
             (

@@ -10,6 +10,7 @@ use xskit::rustix::MmapMemory;
 use super::tally::{Clock, Tally};
 use crate::args::RunArgs;
 use crate::nic::Nic;
+use crate::own::Taking;
 use crate::report;
 use crate::session::{self, Task};
 use crate::stop::Stop;
@@ -40,7 +41,9 @@ impl Task for Fwd<'_> {
         B::Socket: AsFd,
     {
         let stop = Stop::on_signals()?;
-        let mut attached = self.nic.attach(&socket, &stop, self.args.port, None)?;
+        let mut attached = self
+            .nic
+            .attach(&socket, &stop, &Taking::Any(self.args.port))?;
         let mut clock = Clock::start(self.args, stop);
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {

@@ -16,6 +16,7 @@ use super::packet;
 use super::tally::Clock;
 use crate::args::FlowArgs;
 use crate::nic::Nic;
+use crate::own::Taking;
 use crate::report::{self, Report, grouped};
 use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
@@ -73,7 +74,7 @@ impl Task for Ping<'_> {
     {
         let run = &self.args.run;
         let stop = Stop::on_signals()?;
-        let mut attached = self.nic.attach(&socket, &stop, run.port, None)?;
+        let mut attached = self.nic.attach(&socket, &stop, &Taking::Any(run.port))?;
         let clock = Clock::start(run, stop);
         let mut histogram = Histogram::<u64>::new_with_max(LONGEST_NS, 3).context("histogram")?;
         let (mut sequence, mut lost) = (0, 0);

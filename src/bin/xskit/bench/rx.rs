@@ -10,6 +10,7 @@ use xskit::rustix::MmapMemory;
 use super::tally::{Clock, Tally};
 use crate::args::RunArgs;
 use crate::nic::Nic;
+use crate::own::Taking;
 use crate::report;
 use crate::session::{self, Task};
 use crate::stop::Stop;
@@ -52,7 +53,7 @@ impl Task for Rx<'_> {
     {
         let run = &self.args.run;
         let stop = Stop::on_signals()?;
-        let mut attached = self.nic.attach(&socket, &stop, run.port, None)?;
+        let mut attached = self.nic.attach(&socket, &stop, &Taking::Any(run.port))?;
         let mut clock = Clock::start(run, stop);
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {

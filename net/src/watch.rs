@@ -1,0 +1,244 @@
+//! What the kernel announces: interfaces, addresses, routes and neighbours that changed.
+//!
+//! A [`Watch`] says only what kind of thing changed, not how: whoever cares asks again, by the same
+//! calls as the first time. So an announcement that was lost costs one question more, and no harm.
+//!
+//! References: rtnetlink(7); netlink(7), ENOBUFS.
+
+use std::fmt;
+use std::io::ErrorKind;
+
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use rustix::io::Errno;
+
+use crate::error::{Error, Result, errno_of};
+use crate::link::Link;
+
+/// `RTNLGRP_*` of linux/rtnetlink.h: link, neighbour, and for IPv4 and IPv6 address and route.
+const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
+/// The kernel announces nothing in pieces larger than this (`NLMSG_GOODSIZE`).
+const RECEIVE_LEN_BYTES: usize = 32 * 1024;
+/// Announcements taken in by one look, at most.
+const ANNOUNCEMENTS_PER_LOOK: u32 = 256;
+
+const HEADER_LEN_BYTES: usize = 16;
+/// Where a message has its type: `nlmsg_type` of `struct nlmsghdr`.
+const TYPE_AT: usize = 4;
+/// Where a message about a link, an address or a neighbour names the interface: `ifi_index`,
+/// `ifa_index` and `ndm_ifindex` all lie four bytes behind the header.
+const INTERFACE_AT: usize = HEADER_LEN_BYTES + 4;
+
+/// A netlink socket that listens to what the kernel announces about one interface, and about addresses
+/// and routes.
+pub struct Watch {
+    socket: Socket,
+    interface_index: u32,
+    received: Vec<u8>,
+}
+
+/// What has changed since the last look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changes {
+    /// The interface itself: its MAC address, its MTU, its state.
+    pub link: bool,
+    /// The addresses of any interface.
+    pub addresses: bool,
+    /// Any route.
+    pub routes: bool,
+    /// The neighbours on the interface.
+    pub neighbours: bool,
+}
+
+impl Changes {
+    /// Everything may have changed.
+    pub const ALL: Self = Self {
+        link: true,
+        addresses: true,
+        routes: true,
+        neighbours: true,
+    };
+
+    /// Whether anything has.
+    #[must_use]
+    pub const fn any(self) -> bool {
+        self.link || self.addresses || self.routes || self.neighbours
+    }
+}
+
+impl Watch {
+    /// Listens from now on, in the network namespace of the calling thread.
+    ///
+    /// What is read afterwards is covered: a change after this call is announced.
+    ///
+    /// # Errors
+    /// [`Error::Call`] where the kernel gives no such socket.
+    pub fn start(link: &Link) -> Result<Self> {
+        let failed = |call, error: std::io::Error| {
+            let purpose = "hear of changed addresses, routes and neighbours";
+            Error::call(call, "CAP_NET_ADMIN", purpose, errno_of(&error))
+        };
+        let mut socket = Socket::new(NETLINK_ROUTE).map_err(|e| failed("socket(AF_NETLINK)", e))?;
+        socket
+            .bind_auto()
+            .map_err(|e| failed("bind(AF_NETLINK)", e))?;
+        // No other process can slip an announcement in.
+        socket
+            .connect(&SocketAddr::new(0, 0))
+            .map_err(|e| failed("connect(AF_NETLINK)", e))?;
+        for group in GROUPS {
+            let added = socket.add_membership(group);
+            added.map_err(|e| failed("setsockopt(NETLINK_ADD_MEMBERSHIP)", e))?;
+        }
+        socket
+            .set_non_blocking(true)
+            .map_err(|e| failed("fcntl(O_NONBLOCK)", e))?;
+        Ok(Self {
+            socket,
+            interface_index: link.index,
+            received: Vec::with_capacity(RECEIVE_LEN_BYTES),
+        })
+    }
+
+    /// What was announced since the last look. Never waits; one system call where there was nothing.
+    ///
+    /// More announcements than the kernel keeps are [`Changes::ALL`].
+    ///
+    /// # Errors
+    /// [`Error::Call`], for any other failure of the socket.
+    pub fn look(&mut self) -> Result<Changes> {
+        let mut changes = Changes::default();
+        for _ in 0..ANNOUNCEMENTS_PER_LOOK {
+            self.received.clear();
+            match self.socket.recv(&mut self.received, libc::MSG_TRUNC) {
+                Ok(len) if len == self.received.len() => {
+                    note(&self.received, self.interface_index, &mut changes);
+                }
+                Ok(_) => return Ok(Changes::ALL),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => match errno_of(&error) {
+                    Errno::NOBUFS => changes = Changes::ALL,
+                    errno => {
+                        let purpose = "hear of changed addresses, routes and neighbours";
+                        return Err(Error::call(
+                            "recv(AF_NETLINK)",
+                            "CAP_NET_ADMIN",
+                            purpose,
+                            errno,
+                        ));
+                    }
+                },
+            }
+        }
+        Ok(changes)
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("interface_index", &self.interface_index)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes note of each message in a datagram. Bytes that are no message end it.
+fn note(mut datagram: &[u8], interface_index: u32, changes: &mut Changes) {
+    while datagram.len() >= HEADER_LEN_BYTES {
+        let len = u32_at(datagram, 0).unwrap_or_default() as usize;
+        let Some(message) = datagram.get(..len).filter(|_| len >= HEADER_LEN_BYTES) else {
+            return;
+        };
+        let is_ours = u32_at(message, INTERFACE_AT) == Some(interface_index);
+        match u16_at(message, TYPE_AT).unwrap_or_default() {
+            libc::RTM_NEWLINK | libc::RTM_DELLINK => changes.link |= is_ours,
+            libc::RTM_NEWADDR | libc::RTM_DELADDR => changes.addresses = true,
+            libc::RTM_NEWNEIGH | libc::RTM_DELNEIGH => changes.neighbours |= is_ours,
+            libc::RTM_NEWROUTE | libc::RTM_DELROUTE => changes.routes = true,
+            _ => {}
+        }
+        datagram = datagram.get(len.next_multiple_of(4)..).unwrap_or_default();
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let field = bytes.get(at..)?.first_chunk()?;
+    Some(u32::from_ne_bytes(*field))
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    let field = bytes.get(at..)?.first_chunk()?;
+    Some(u16::from_ne_bytes(*field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, interface: u32) -> Vec<u8> {
+        let mut bytes = 24u32.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.resize(INTERFACE_AT, 0);
+        bytes.extend(interface.to_ne_bytes());
+        bytes
+    }
+
+    fn noted(datagram: &[u8]) -> Changes {
+        let mut changes = Changes::default();
+        note(datagram, 7, &mut changes);
+        changes
+    }
+
+    #[test]
+    fn only_what_is_about_the_interface_counts_and_any_address_or_route() {
+        assert_eq!(noted(&message(libc::RTM_NEWNEIGH, 8)), Changes::default());
+        assert!(noted(&message(libc::RTM_DELADDR, 8)).addresses);
+        assert!(noted(&message(libc::RTM_NEWNEIGH, 7)).neighbours);
+        assert!(noted(&message(libc::RTM_NEWLINK, 7)).link);
+        assert!(noted(&message(libc::RTM_DELROUTE, 0)).routes);
+        let both = [
+            message(libc::RTM_NEWNEIGH, 8),
+            message(libc::RTM_NEWLINK, 7),
+        ]
+        .concat();
+        let link = Changes {
+            link: true,
+            ..Changes::default()
+        };
+        assert_eq!(noted(&both), link);
+    }
+
+    #[test]
+    fn bytes_that_are_no_message_change_nothing() {
+        let whole = message(libc::RTM_NEWLINK, 7);
+        for len in 0..whole.len() {
+            assert_eq!(noted(&whole[..len]), Changes::default(), "{len}");
+        }
+        assert_eq!(noted(&[0; 64]), Changes::default());
+        assert_eq!(noted(&[0xff; 64]), Changes::default());
+    }
+
+    #[test]
+    fn an_address_that_comes_and_a_link_that_changes_are_noticed() {
+        if !crate::privilege::require_net_admin(
+            "an_address_that_comes_and_a_link_that_changes_are_noticed",
+        ) {
+            return;
+        }
+        let pair = crate::HostPair::new(crate::HostPairConfig::default()).unwrap();
+        let link = &pair.first.link;
+        let seen = pair.first.run(|| {
+            let mut netlink = crate::netlink::Netlink::open().unwrap();
+            let mut watch = Watch::start(link).unwrap();
+            let before = watch.look().unwrap();
+            let address = std::net::IpAddr::from([10, 77, 0, 9]);
+            crate::configure::add_address(&mut netlink, link, address, 24).unwrap();
+            // The kernel has announced it by the time that it has acknowledged it.
+            (before, watch.look().unwrap(), watch.look().unwrap())
+        });
+        let (before, after, later) = seen.unwrap();
+        assert!(!before.any() && !later.any(), "{before:?} {later:?}");
+        assert!(after.addresses && after.routes && !after.link, "{after:?}");
+    }
+}

@@ -1,0 +1,160 @@
+//! What the kernel's own stack would take at this interface: packets to its addresses, in frames to
+//! its MAC address. The XDP program is told, and told again whenever that changes.
+
+use std::net::IpAddr;
+
+use xskit::bpf::{Only, XdpProgram};
+use xskit::net::{Changes, Link, Watch};
+
+use crate::report;
+
+/// What is to be taken off an interface.
+#[derive(Clone, Debug)]
+pub(crate) enum Taking {
+    /// Whatever comes in for this port, whoever it is for.
+    Any(u16),
+    /// What is for the interface itself.
+    Own(Wanted),
+}
+
+impl Taking {
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Any(port) => *port,
+            Self::Own(wanted) => wanted.port,
+        }
+    }
+
+    pub(crate) fn is_ipv6(&self) -> bool {
+        matches!(self, Self::Own(wanted) if wanted.address.is_ipv6())
+    }
+}
+
+/// What is to be taken of what is for an interface itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) port: u16,
+    /// One of its addresses, or the unspecified one for all of its version.
+    pub(crate) address: IpAddr,
+    /// Frames with a tag of these VLANs are taken, too.
+    pub(crate) vlans: Vec<u16>,
+    /// So are frames to any MAC address.
+    pub(crate) any_mac: bool,
+}
+
+impl Wanted {
+    /// The same as the kernel would take, without exceptions.
+    pub(crate) fn new(port: u16, address: IpAddr) -> Self {
+        Self {
+            port,
+            address,
+            vlans: Vec::new(),
+            any_mac: false,
+        }
+    }
+
+    fn includes(&self, address: IpAddr) -> bool {
+        if self.address.is_unspecified() {
+            self.address.is_ipv4() == address.is_ipv4()
+        } else {
+            self.address == address
+        }
+    }
+}
+
+/// What is taken, and what the kernel announces about it.
+#[derive(Debug)]
+pub(crate) struct Own {
+    watch: Watch,
+    wanted: Wanted,
+    /// The addresses for which the program has a rule.
+    taken: Vec<IpAddr>,
+    /// What was announced and not yet followed.
+    pending: Changes,
+    is_failing: bool,
+}
+
+impl Own {
+    /// Has the program take what is wanted.
+    pub(crate) fn take(program: &XdpProgram, link: &Link, wanted: &Wanted) -> anyhow::Result<Self> {
+        let mut own = Self {
+            // First, so that no change is missed.
+            watch: Watch::start(link)?,
+            wanted: wanted.clone(),
+            taken: Vec::new(),
+            pending: Changes::ALL,
+            is_failing: false,
+        };
+        own.follow(program, link)?;
+        Ok(own)
+    }
+
+    /// Looks at what has changed, and tells the program. What can't be followed is said once, and
+    /// tried again at the next look.
+    pub(crate) fn look(&mut self, program: &XdpProgram, link: &Link) -> Changes {
+        let announced = match self.watch.look() {
+            Ok(changes) => changes,
+            Err(error) => {
+                self.fail(&error.into());
+                Changes::ALL
+            }
+        };
+        self.pending.link |= announced.link;
+        self.pending.addresses |= announced.addresses;
+        if let Err(error) = self.follow(program, link) {
+            self.fail(&error);
+        }
+        announced
+    }
+
+    fn fail(&mut self, error: &anyhow::Error) {
+        if !self.is_failing {
+            self.is_failing = true;
+            report::say(format_args!(
+                "xskit: warning: what the interface takes may have changed, and could not be followed: {}",
+                crate::failure::describe(error)
+            ));
+        }
+    }
+
+    fn follow(&mut self, program: &XdpProgram, link: &Link) -> anyhow::Result<()> {
+        if self.pending.link {
+            let mac = Link::by_index(link.index)?.require_mac()?;
+            program.limit(&Only {
+                mac: (!self.wanted.any_mac).then_some(mac),
+                vlans: Some(self.wanted.vlans.clone()),
+            })?;
+            self.pending.link = false;
+        }
+        if self.pending.addresses {
+            self.follow_addresses(program, link)?;
+            self.pending.addresses = false;
+            self.is_failing = false;
+        }
+        Ok(())
+    }
+
+    fn follow_addresses(&mut self, program: &XdpProgram, link: &Link) -> anyhow::Result<()> {
+        let all = link.addresses()?;
+        let usable = all.iter().filter(|own| own.is_usable);
+        let wanted: Vec<_> = usable
+            .map(|own| own.address)
+            .filter(|address| self.wanted.includes(*address))
+            .collect();
+        let port = self.wanted.port;
+        // Those that went make room for those that came.
+        while let Some(at) = self.taken.iter().position(|it| !wanted.contains(it)) {
+            program.release(port, Some(self.taken[at]))?;
+            tracing::info!("no longer taken: packets to {}", self.taken[at]);
+            self.taken.swap_remove(at);
+        }
+        for address in wanted {
+            if !self.taken.contains(&address) {
+                program.take(port, Some(address))?;
+                tracing::info!("taken: packets to {address}");
+                self.taken.push(address);
+            }
+        }
+        Ok(())
+    }
+}
