@@ -63,7 +63,7 @@ impl Way {
     /// Given what has changed: the way, where it is another now. While the kernel knows none, the old
     /// one stays.
     pub(crate) fn follow(&mut self, link: &Link, changes: Changes) -> Option<wire::Link> {
-        if !self.is_pending && !(changes.link || changes.routes || changes.neighbours) {
+        if !(self.is_pending || changes.link || changes.routes || changes.neighbours) {
             return None;
         }
         let known = known(link, self.destination);
