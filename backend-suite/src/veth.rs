@@ -223,10 +223,12 @@ fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, pack
     let at = socket.accounting();
     assert!(at.is_whole() && at.application == 0, "{at:?}");
     let (receiver, transmitter) = socket.halves();
-    assert_eq!(
-        (receiver.bad_descriptors(), transmitter.bad_completions()),
-        (0, 0)
-    );
+    // igb returns frames twice when its fill ring runs dry: docs/igb-zero-copy.md.
+    let driver = pair.second.link.driver().expect("its driver");
+    if driver.as_deref() != Some("igb") {
+        assert_eq!(receiver.bad_descriptors(), 0);
+    }
+    assert_eq!(transmitter.bad_completions(), 0);
     assert_eq!(transmitter.in_flight(), 0);
     drop(socket);
     let census = umem.census();

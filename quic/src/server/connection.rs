@@ -10,9 +10,9 @@ use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
 use super::failure::Failure;
 use super::links::Links;
-use crate::black_hole::BlackHole;
 use super::progress::{Lapse, Limits, Progress};
 use super::sources::Seat;
+use crate::black_hole::BlackHole;
 use crate::http::{Files, HttpCounters, Session};
 use crate::quic::{Quic, packets_received};
 

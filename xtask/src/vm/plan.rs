@@ -35,6 +35,7 @@ const FOUR_ENDS: &str = "needs two wires, and there are two cards";
 const COPY_MODE: &str = "counts what a kick does in copy mode";
 const VETH_MTU: &str = "needs an MTU at which veth has no native mode";
 const HUB: &str = "a card on a hub keeps its carrier when its peer goes down";
+const HASH: &str = "a card's own hash chooses the queue";
 const QUEUES: &str = "needs two queues, and the cards have one active each";
 
 const SUITES: [Suite; 6] = [
@@ -71,6 +72,7 @@ const SUITES: [Suite; 6] = [
                 "a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses",
                 FOUR_ENDS,
             ),
+            ("a_carrier_that_is_late_is_waited_for", HUB),
             ("calls_and_submissions_are_counted_by_kind", COPY_MODE),
             ("interfaces_that_are_down_are_refused", HUB),
             (
@@ -78,6 +80,18 @@ const SUITES: [Suite; 6] = [
                 VETH_MTU,
             ),
             ("packets_larger_than_frames_are_refused", VETH_MTU),
+            (
+                "packets_on_a_queue_without_a_socket_are_told_by_benchmarks",
+                HASH,
+            ),
+            (
+                "packets_on_a_queue_without_a_socket_are_told_by_the_client",
+                HASH,
+            ),
+            (
+                "packets_on_a_queue_without_a_socket_are_told_by_the_server",
+                HASH,
+            ),
             (
                 "what_is_taken_is_refused_and_its_owner_not_disturbed",
                 QUEUES,
