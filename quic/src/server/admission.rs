@@ -7,9 +7,10 @@ use quiche::{ConnectionId, RetryConnectionIds};
 
 use super::cid::{Cid, LOCAL_CID_BYTES};
 use super::connection::{Connection, Received};
+use super::ending::log;
 use super::header::{Header, is_initial};
 use super::sources::Full;
-use super::{Origin, Server, log};
+use super::{Origin, Server};
 use crate::quic::Quic;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 

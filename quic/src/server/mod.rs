@@ -16,6 +16,7 @@ mod cid;
 mod coalesced;
 mod config;
 mod connection;
+mod ending;
 mod failure;
 mod header;
 mod links;
@@ -27,7 +28,7 @@ mod timers;
 mod token;
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,9 +47,9 @@ use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 use cid::{Cid, CidTable};
 use coalesced::Coalesced;
 use connection::{BURST_DATAGRAMS, Connection, Received};
-use failure::Failure;
+use ending::log;
 use header::Header;
-use progress::{Lapse, Limits};
+use progress::Limits;
 use sources::Sources;
 use stateless::Stateless;
 use timers::Timers;
@@ -328,56 +329,6 @@ impl<L: Copy + PartialEq> Server<L> {
         }
     }
 
-    /// Tells the client, unless that would be more than an address that isn't proven may be sent
-    /// (RFC 9000, section 8.1).
-    fn give_up_handshake(&mut self, slot: usize) {
-        let Some(connection) = self.connections.get_mut(slot) else {
-            return;
-        };
-        connection.handshake_deadline = None;
-        connection.is_given_up = true;
-        let code = quiche::WireErrorCode::ConnectionRefused as u64;
-        connection.close(false, code, b"the handshake took too long");
-        self.half_open -= 1;
-        self.counters.connections.handshake_timeouts += 1;
-        self.mark_ready(slot);
-    }
-
-    /// Closes a connection that its client makes no use of.
-    fn end_lapsed(&mut self, slot: usize, lapse: Lapse) {
-        let Some(connection) = self.connections.get_mut(slot) else {
-            return;
-        };
-        let code = quiche::h3::WireErrorCode::NoError as u64;
-        connection.close(true, code, lapse.reason());
-        let counters = &mut self.counters.connections;
-        *match lapse {
-            Lapse::NoRequest => &mut counters.request_timeouts,
-            Lapse::Unread => &mut counters.response_timeouts,
-        } += 1;
-        self.mark_ready(slot);
-    }
-
-    /// Says goodbye to every client, and accepts no more. Then call
-    /// [`poll_transmit`](Self::poll_transmit) until [`is_drained`](Self::is_drained).
-    pub fn close_all(&mut self, _now: Instant) {
-        self.closing = true;
-        let code = quiche::h3::WireErrorCode::NoError as u64;
-        let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            if let Some(connection) = self.connections.get_mut(slot) {
-                connection.close(true, code, b"the server is shutting down");
-            }
-            self.mark_ready(slot);
-        }
-    }
-
-    /// After [`close_all`](Self::close_all): every goodbye has been written.
-    #[must_use]
-    pub fn is_drained(&self) -> bool {
-        self.closing && self.connections.is_empty() && self.stateless.is_empty()
-    }
-
     /// The counters so far. Walks over the connections; not for every packet.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
@@ -408,32 +359,6 @@ impl<L: Copy + PartialEq> Server<L> {
         if self.ids.insert(id, slot) {
             connection.ids.push(id);
         }
-    }
-
-    fn remove(&mut self, slot: usize) {
-        let Some(connection) = self.connections.try_remove(slot) else {
-            return;
-        };
-        if let Some(armed) = connection.armed {
-            self.timers.disarm(slot, armed);
-        }
-        if connection.handshake_deadline.is_some() {
-            self.half_open -= 1;
-        }
-        for id in &connection.ids {
-            self.ids.remove(*id);
-        }
-        if let Some(seat) = &connection.seat {
-            self.sources.leave(seat);
-        }
-        self.counters.packets.add(&connection.quic.stats());
-        self.counters.connections.idle_timeouts += u64::from(connection.quic.is_timed_out());
-    }
-}
-
-fn log(notices: &mut Notices, now: Instant, host: IpAddr, failure: Failure) {
-    if let Some(left_out) = notices.admit(now) {
-        tracing::debug!(%host, left_out, "{failure}");
     }
 }
 

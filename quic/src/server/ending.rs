@@ -1,0 +1,89 @@
+//! How connections end from this side: given up, closed for want of use, or with the server.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::Server;
+use super::failure::Failure;
+use super::progress::Lapse;
+use crate::notices::Notices;
+
+impl<L: Copy + PartialEq> Server<L> {
+    /// Tells the client, unless that would be more than an address that isn't proven may be sent
+    /// (RFC 9000, section 8.1).
+    pub(super) fn give_up_handshake(&mut self, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        connection.handshake_deadline = None;
+        connection.is_given_up = true;
+        let code = quiche::WireErrorCode::ConnectionRefused as u64;
+        connection.close(false, code, b"the handshake took too long");
+        self.half_open -= 1;
+        self.counters.connections.handshake_timeouts += 1;
+        self.mark_ready(slot);
+    }
+
+    /// Closes a connection that its client makes no use of.
+    pub(super) fn end_lapsed(&mut self, slot: usize, lapse: Lapse) {
+        let Some(connection) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let code = quiche::h3::WireErrorCode::NoError as u64;
+        connection.close(true, code, lapse.reason());
+        let counters = &mut self.counters.connections;
+        *match lapse {
+            Lapse::NoRequest => &mut counters.request_timeouts,
+            Lapse::Unread => &mut counters.response_timeouts,
+        } += 1;
+        self.mark_ready(slot);
+    }
+
+    /// Says goodbye to every client, and accepts no more. Then call
+    /// [`poll_transmit`](Self::poll_transmit) until [`is_drained`](Self::is_drained).
+    pub fn close_all(&mut self, _now: Instant) {
+        self.closing = true;
+        let code = quiche::h3::WireErrorCode::NoError as u64;
+        let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if let Some(connection) = self.connections.get_mut(slot) {
+                connection.close(true, code, b"the server is shutting down");
+            }
+            self.mark_ready(slot);
+        }
+    }
+
+    /// After [`close_all`](Self::close_all): every goodbye has been written.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.closing && self.connections.is_empty() && self.stateless.is_empty()
+    }
+
+    /// Forgets it, and gives back all that it had.
+    pub(super) fn remove(&mut self, slot: usize) {
+        let Some(connection) = self.connections.try_remove(slot) else {
+            return;
+        };
+        if let Some(armed) = connection.armed {
+            self.timers.disarm(slot, armed);
+        }
+        if connection.handshake_deadline.is_some() {
+            self.half_open -= 1;
+        }
+        for id in &connection.ids {
+            self.ids.remove(*id);
+        }
+        if let Some(seat) = &connection.seat {
+            self.sources.leave(seat);
+        }
+        self.counters.packets.add(&connection.quic.stats());
+        self.counters.connections.idle_timeouts += u64::from(connection.quic.is_timed_out());
+    }
+}
+
+/// As far as [`Notices`] allow.
+pub(super) fn log(notices: &mut Notices, now: Instant, host: IpAddr, failure: Failure) {
+    if let Some(left_out) = notices.admit(now) {
+        tracing::debug!(%host, left_out, "{failure}");
+    }
+}
