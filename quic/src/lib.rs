@@ -58,6 +58,7 @@
 //! | request bodies | [`TransportConfig::connection_window_bytes`]; they are refused unread |
 //! | file bytes in memory | [`ServerConfig::max_body_bytes_held`] a connection and [`ServerConfig::max_total_body_bytes_held`] a server, counted from when they are read until they are acknowledged; besides, 8 MiB of buffers for reuse |
 //! | files open | one a response under way, and [`ServerConfig::max_open_files`], of which a host may have a quarter and a network half of what is left; beyond, 503 |
+//! | a client's request without progress | [`ClientConfig::progress_timeout`] |
 //!
 //! # Files
 //!

@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, KeyPair, SanType};
 
 use crate::disk::Disk;
 use crate::process::{Outcome, Xskit};
-use crate::scene::{LONG, SHORT, Scene, as_strs};
+use crate::scene::{LONG, PORT, SHORT, Scene, as_strs};
 use crate::traces::{await_program, names_in};
 
 /// Checks that a download that broke off says under which name its beginning is kept, and how much
@@ -26,7 +26,9 @@ fn nobody_there_is_found_out_in_bounded_time() {
     let Some(scene) = Scene::new("nobody_there_is_found_out_in_bounded_time") else {
         return;
     };
+    let mute = scene.start_mute();
     let outcome = scene.get(SHORT.0, &["--timeout", "0.5"]).run();
+    drop(mute);
     outcome.refused(&[
         "10.77.0.2",
         "no answer",
@@ -46,6 +48,72 @@ fn nobody_there_is_found_out_in_bounded_time() {
     let words = [&words[..], &[output.to_str().unwrap()]].concat();
     let outcome = Xskit::new(&words).on(scene.client()).run();
     outcome.refused(&["no answer to ARP from 10.77.0.99 on xsk0"]);
+    scene.assert_left(&[]);
+}
+
+/// Ends long before the time limit: the test would not wait for it.
+#[test]
+fn a_closed_port_is_told_by_icmp() {
+    let Some(scene) = Scene::new("a_closed_port_is_told_by_icmp") else {
+        return;
+    };
+    let output = scene.out().join(SHORT.0);
+    let ipv6 = scene.server().ipv6.unwrap();
+    for host in [scene.server().ipv4.to_string(), format!("[{ipv6}]")] {
+        let url = format!("https://{host}:{PORT}/x");
+        let words = ["get", "--iface", "xsk0", "--insecure", "--timeout", "600"];
+        let words = [&words[..], &["-o", output.to_str().unwrap(), &url]].concat();
+        let outcome = Xskit::new(&words).on(scene.client()).run();
+        outcome.refused(&[&host, "nothing listens", "4433", "is the server running"]);
+    }
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_names_further_addresses_are_tried() {
+    let Some(scene) = Scene::new("a_names_further_addresses_are_tried") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    let output = scene.out().join(SHORT.0);
+    let ipv6 = scene.server().ipv6.unwrap().to_string();
+    // One whose port is closed, one that no route leads to, one that nobody has. Packets to the first
+    // have another source than those to the server.
+    let bad = [ipv6.as_str(), "192.0.2.1", "10.77.0.99"];
+    let fetch = |addresses: &[&str]| {
+        let url = format!("https://many.test:{PORT}/{}", SHORT.0);
+        let resolve: Vec<_> = addresses
+            .iter()
+            .map(|address| format!("--resolve=many.test:{PORT}:{address}"))
+            .collect();
+        let usual = [
+            "get",
+            "--json",
+            "--iface",
+            "xsk0",
+            "--insecure",
+            "--timeout",
+            "6",
+        ];
+        let words = [
+            &usual[..],
+            &["-o", output.to_str().unwrap(), &url],
+            &as_strs(&resolve),
+        ]
+        .concat();
+        Xskit::new(&words).on(scene.client()).run()
+    };
+    let good = scene.server().ipv4.to_string();
+    let report = fetch(&[&bad[..], &[&good]].concat()).json();
+    assert_eq!(report["bytes"], SHORT.1, "{report:#}");
+    fs::remove_file(&output).unwrap();
+    fetch(&bad).refused(&[
+        "none of the 3 addresses of many.test answers",
+        &format!("{ipv6}: nothing listens"),
+        "no route to 192.0.2.1",
+        "no answer to ARP from 10.77.0.99",
+    ]);
+    server.interrupt().json();
     scene.assert_left(&[]);
 }
 

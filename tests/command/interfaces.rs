@@ -293,7 +293,8 @@ fn packets_on_a_queue_without_a_socket_are_told_by_the_client() {
     else {
         return;
     };
-    // Nobody serves; what comes for the client comes from another queue than its own.
+    // Nobody answers; what comes for the client comes from another queue than its own.
+    let _mute = scene.start_mute();
     let download = scene.get(SHORT.0, &["--timeout", "3"]).start();
     await_program(scene.client());
     let port = held_port(scene.client()).to_string();

@@ -10,6 +10,7 @@
 //! ```
 
 use std::fs::{self, File};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -145,6 +146,13 @@ impl Scene {
             .on(self.server())
             .start()
             .ready()
+    }
+
+    /// A server that never answers: without it the kernel would say that the port is closed.
+    pub(crate) fn start_mute(&self) -> UdpSocket {
+        let address = (self.server().ipv4, PORT);
+        let socket = self.server().run(|| UdpSocket::bind(address));
+        socket.unwrap().unwrap()
     }
 
     /// `xskit get` of a file into a file of the same name, with `more` options.

@@ -68,6 +68,8 @@ pub struct Client<L> {
     idle_timeout: Duration,
     /// Until the handshake is done: when to give it up.
     handshake_deadline: Option<Instant>,
+    /// When the last authentic packet came.
+    heard: Instant,
     /// Something happened that was not looked at yet.
     dirty: bool,
     /// In the middle of writing what is due.
@@ -128,6 +130,7 @@ impl<L: Copy> Client<L> {
             handshake_timeout: config.handshake_timeout,
             idle_timeout: config.transport.idle_timeout,
             handshake_deadline: Some(now + config.handshake_timeout),
+            heard: now,
             dirty: false,
             flushing: false,
             verdict: Verdict::Open,
@@ -178,6 +181,7 @@ impl<L: Copy> Client<L> {
         }
         if packets_received(&self.quic, to, from) > before {
             self.acks.received(now);
+            self.heard = now;
         } else {
             self.counters.datagrams_ignored += 1;
         }
@@ -290,8 +294,12 @@ impl<L: Copy> Client<L> {
         self.service();
         self.requests.note_progress(now);
         if self.h3.is_some() && self.requests.deadline().is_some_and(|due| due <= now) {
-            self.requests.expire(now, &mut self.quic, &mut self.events);
-            self.acks.urge();
+            // A server that is silent is more than a request without progress.
+            let silence = now.saturating_duration_since(self.heard);
+            if !self.requests.may_wait(now, silence, self.idle_timeout) {
+                self.requests.expire(now, &mut self.quic, &mut self.events);
+                self.acks.urge();
+            }
         }
     }
 

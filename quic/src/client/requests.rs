@@ -22,6 +22,8 @@ pub(super) struct Requests {
     /// When any request last made progress; and whether one has since.
     since: Instant,
     has_moved: bool,
+    /// Has waited for the idle timeout once since then.
+    has_waited: bool,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,7 @@ impl Requests {
             patience,
             since: now,
             has_moved: false,
+            has_waited: false,
         }
     }
 
@@ -75,6 +78,7 @@ impl Requests {
             return;
         }
         self.since = now;
+        self.has_waited = false;
         for active in &mut self.active {
             if std::mem::take(&mut active.has_moved) {
                 active.since = now;
@@ -91,6 +95,23 @@ impl Requests {
             Some(first) => first,
         };
         first.checked_add(self.patience)
+    }
+
+    /// Whether the idle timeout is about to end the connection, so that requests need not; they wait
+    /// for that once. After `silence` the server hardly speaks again before it.
+    pub(super) fn may_wait(&mut self, now: Instant, silence: Duration, idle: Duration) -> bool {
+        let half = self.patience / 2;
+        let is_near = !idle.is_zero() && idle <= self.patience && silence >= half;
+        if self.has_waited || !is_near {
+            return false;
+        }
+        self.has_waited = true;
+        let since = now.checked_sub(half).unwrap_or(now);
+        self.since = self.since.max(since);
+        for active in &mut self.active {
+            active.since = active.since.max(since);
+        }
+        true
     }
 
     /// Fails the requests that have made no progress for too long.

@@ -160,11 +160,11 @@ pub(crate) struct GetArgs {
     /// Accept any certificate: whoever is on the way can read and change everything.
     #[arg(long)]
     pub(crate) insecure: bool,
-    /// Use this address for a host and port.
+    /// Use this address for a host and port; given several times, try each.
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(crate) resolve: Vec<Resolve>,
-    /// How long the handshake may take, and how long the server may then be silent, or the download
-    /// stand still.
+    /// How long finding the server, with all its addresses and the handshake, may take; and how long it
+    /// may then be silent, or the download stand still.
     #[arg(
         long,
         value_name = "S",

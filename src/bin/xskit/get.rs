@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
 use xskit::core::{Backend, Socket, wire};
+use xskit::net::Changes;
 use xskit::quic::client::{
     ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
 };
@@ -18,6 +19,7 @@ use xskit::rustix::MmapMemory;
 
 use crate::args::GetArgs;
 use crate::attached::Attached;
+use crate::attempts::{self, Attempts};
 use crate::drops::Drops;
 use crate::nic::Nic;
 use crate::output::Output;
@@ -37,18 +39,23 @@ const CHUNK_BYTES: usize = 256 << 10;
 const FAREWELL: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
+    let begun = Instant::now();
     let target: Target = args.url.parse()?;
-    let peer = target.resolve(&args.resolve)?;
+    let addresses = target.resolve(&args.resolve, args.timeout)?;
+    let left = args.timeout.saturating_sub(begun.elapsed());
     let mut nic = Nic::find(&args.socket)?;
     nic.avoid_redelivery();
-    let path = path::find(&nic.link, peer.ip())?;
-    let port_holder = hold_port(SocketAddr::new(path.source, 0))?;
+    let mut attempts = Attempts::new(&target.host, addresses, left);
+    let attempt = Attempt::next(args, &target, &nic, &mut attempts, None)?;
     let output = Output::create(&args.output)?;
-    let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
     let task = Get {
-        client: client(args, &target, peer, &path, &port_holder, link)?,
-        way: Way::new(peer.ip(), link),
-        local: port_holder.local_addr().context("getsockname")?,
+        client: attempt.client,
+        way: attempt.way,
+        peer: attempt.peer,
+        local: attempt.local,
+        port_holder: attempt.port_holder,
+        attempts,
+        prepared: Instant::now(),
         stop: Stop::on_signals()?,
         args,
         nic: &nic,
@@ -59,6 +66,54 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
     report::print(&summary, args.json)
 }
 
+/// An address to try: the client, and the socket that holds its port.
+struct Attempt {
+    client: Client<wire::Link>,
+    way: Way,
+    peer: SocketAddr,
+    local: SocketAddr,
+    port_holder: UdpSocket,
+}
+
+impl Attempt {
+    /// The next address that there is a way to. The port `held` stays, if the way begins at its address.
+    fn next(
+        args: &GetArgs,
+        target: &Target,
+        nic: &Nic,
+        attempts: &mut Attempts,
+        held: Option<&UdpSocket>,
+    ) -> anyhow::Result<Self> {
+        while let Some(peer) = attempts.next() {
+            let path = match path::find(&nic.link, peer.ip(), attempts.share()) {
+                Ok(path) => path,
+                Err(error) => {
+                    attempts.failed(peer, error);
+                    continue;
+                }
+            };
+            let is_same =
+                |held: &&UdpSocket| held.local_addr().is_ok_and(|it| it.ip() == path.source);
+            let port_holder = match held.filter(is_same) {
+                Some(held) => held.try_clone().context("fcntl(F_DUPFD_CLOEXEC)")?,
+                None => hold_port(SocketAddr::new(path.source, 0))?,
+            };
+            // So that the kernel tells it of ICMP messages; where it can't, the time limit has to do.
+            let _ = port_holder.connect(peer);
+            let remaining = attempts.remaining();
+            let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
+            return Ok(Self {
+                client: client(args, target, peer, &path, &port_holder, link, remaining)?,
+                way: Way::new(peer.ip(), link),
+                peer,
+                local: port_holder.local_addr().context("getsockname")?,
+                port_holder,
+            });
+        }
+        Err(attempts.error().context(format!("fetching {}", args.url)))
+    }
+}
+
 fn client(
     args: &GetArgs,
     target: &Target,
@@ -66,6 +121,7 @@ fn client(
     path: &Path,
     port_holder: &UdpSocket,
     link: wire::Link,
+    remaining: Duration,
 ) -> anyhow::Result<Client<wire::Link>> {
     let trust = match &args.ca {
         Some(file) => Trust::File(file.clone()),
@@ -73,7 +129,7 @@ fn client(
         None => Trust::System,
     };
     let mut config = ClientConfig::new(&target.host, target.port, trust);
-    config.handshake_timeout = args.timeout;
+    config.handshake_timeout = remaining;
     config.progress_timeout = args.timeout;
     config.transport.idle_timeout = args.timeout;
     config.transport.max_udp_payload_bytes =
@@ -88,7 +144,12 @@ struct Get<'a> {
     target: &'a Target,
     client: Client<wire::Link>,
     way: Way,
+    peer: SocketAddr,
     local: SocketAddr,
+    port_holder: UdpSocket,
+    attempts: Attempts,
+    /// Since when the address that is next waits for a socket and the XDP program.
+    prepared: Instant,
     output: Output,
     stop: Stop,
 }
@@ -105,15 +166,9 @@ impl Task for Get<'_> {
         B: Backend,
         B::Socket: AsFd,
     {
-        let local = self.local;
-        let taking = Taking::Own(Wanted::new(local.port(), local.ip()));
-        let attached = self.nic.attach(&socket, &self.stop, &taking)?;
-        let mut attached = attached.by_chance();
-        let mode = attached.mode(&socket);
         let mut driver = Driver::new(socket, DriverConfig::default());
-        let started = Instant::now();
-        self.client.restart_handshake_timeout(started);
-        let outcome = self.transfer(&mut driver, &mut attached);
+        let (mut attached, started, outcome) = self.fetch(&mut driver)?;
+        let mode = attached.mode(driver.socket());
         let seconds = started.elapsed().as_secs_f64();
         self.say_farewell(&mut driver);
         if let Err(error) = outcome {
@@ -125,6 +180,96 @@ impl Task for Get<'_> {
 }
 
 impl Get<'_> {
+    /// Attaches the XDP program for the address that packets go out from, and again where the next of
+    /// the server's addresses is reached from another; then runs the request to its end. Also returns
+    /// since when packets could leave.
+    fn fetch<B: Backend>(
+        &mut self,
+        driver: &mut Driver<'_, B>,
+    ) -> anyhow::Result<(Attached, Instant, anyhow::Result<()>)>
+    where
+        B::Socket: AsFd,
+    {
+        loop {
+            let local = self.local;
+            let taking = Taking::Own(Wanted::new(local.port(), local.ip()));
+            let attached = self.nic.attach(driver.socket(), &self.stop, &taking)?;
+            let mut attached = attached.by_chance();
+            let started = Instant::now();
+            self.attempts
+                .postpone(started.duration_since(self.prepared));
+            self.client.restart_handshake_timeout(started);
+            let outcome = match self.connect(driver, &mut attached) {
+                Ok(()) if self.local != local => continue,
+                Ok(()) => self.transfer(driver, &mut attached),
+                Err(error) => Err(error),
+            };
+            return Ok((attached, started, outcome));
+        }
+    }
+
+    /// Tries the server's addresses until one answers, or is to be reached from another address of
+    /// this host.
+    fn connect<B: Backend>(
+        &mut self,
+        driver: &mut Driver<'_, B>,
+        attached: &mut Attached,
+    ) -> anyhow::Result<()> {
+        let local = self.local;
+        while local == self.local {
+            let Some(error) = self.shake_hands(driver, attached)? else {
+                return Ok(());
+            };
+            self.attempts.failed(self.peer, error);
+            let (args, held) = (self.args, &self.port_holder);
+            let attempts = &mut self.attempts;
+            let attempt = Attempt::next(args, self.target, self.nic, attempts, Some(held))?;
+            self.client = attempt.client;
+            self.way = attempt.way;
+            self.peer = attempt.peer;
+            self.local = attempt.local;
+            self.port_holder = attempt.port_holder;
+            self.prepared = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Runs the handshake to its end. Returns why the address does not answer, if it doesn't.
+    fn shake_hands<B: Backend>(
+        &mut self,
+        driver: &mut Driver<'_, B>,
+        attached: &mut Attached,
+    ) -> anyhow::Result<Option<anyhow::Error>> {
+        let nic = self.nic;
+        let failed = |error| nic.socket_failed(error);
+        let (begun, share) = (Instant::now(), self.attempts.share());
+        while !self.client.is_connected() {
+            let moved = driver.turn(&mut self.client).map_err(failed)?;
+            match self.client.poll_event() {
+                Some(ClientEvent::Closed(end @ ConnectionEnd::Unreachable { .. })) => {
+                    return Ok(Some(anyhow!(end)));
+                }
+                Some(ClientEvent::Closed(end)) => return Err(self.ended(end)),
+                _ => {}
+            }
+            if self.client.stats().packets_received == 0 {
+                // Once the server has answered, nobody else is believed.
+                let refusal = attempts::refusal(&self.port_holder, self.peer);
+                let is_late = !self.attempts.is_last() && begun.elapsed() >= share;
+                let silence = || anyhow!(ConnectionEnd::Unreachable { after: share });
+                if let Some(error) = refusal.or_else(|| is_late.then(silence)) {
+                    return Ok(Some(error));
+                }
+            }
+            ensure!(!self.stop.is_asked(), "interrupted");
+            let rested = driver
+                .rest(&mut self.client, moved, LONGEST_WAIT)
+                .map_err(failed)?;
+            self.follow_way(attached.watch(rested));
+        }
+        Ok(None)
+    }
+
     /// Runs the request to its end.
     fn transfer<B: Backend>(
         &mut self,
@@ -157,10 +302,13 @@ impl Get<'_> {
             let rested = driver
                 .rest(&mut self.client, moved, LONGEST_WAIT)
                 .map_err(failed)?;
-            let changes = attached.watch(rested);
-            if let Some(link) = self.way.follow(&nic.link, changes) {
-                self.client.set_link(link);
-            }
+            self.follow_way(attached.watch(rested));
+        }
+    }
+
+    fn follow_way(&mut self, changes: Changes) {
+        if let Some(link) = self.way.follow(&self.nic.link, changes) {
+            self.client.set_link(link);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod attached;
+mod attempts;
 mod bench;
 mod bounds;
 mod carrier;

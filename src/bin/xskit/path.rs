@@ -7,7 +7,7 @@ use xskit::core::wire::{self, MacAddr};
 use xskit::net::{Changes, Link, neighbour, route_to};
 
 /// How long the kernel may take to find a neighbour's MAC address.
-const RESOLUTION_PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const RESOLUTION_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How packets get to a host.
 pub(crate) struct Path {
@@ -19,10 +19,12 @@ pub(crate) struct Path {
     pub(crate) mtu_bytes: u32,
 }
 
-/// Asks the kernel for the way to `destination` through `link`, neighbour resolution included.
-pub(crate) fn find(link: &Link, destination: IpAddr) -> anyhow::Result<Path> {
+/// Asks the kernel for the way to `destination` through `link`, neighbour resolution included, which
+/// takes `patience` at most.
+pub(crate) fn find(link: &Link, destination: IpAddr, patience: Duration) -> anyhow::Result<Path> {
     let route = route_to(destination, Some(link))?;
-    let next_hop = neighbour::resolve(link, route.next_hop(), RESOLUTION_PATIENCE)?;
+    let patience = patience.min(RESOLUTION_PATIENCE);
+    let next_hop = neighbour::resolve(link, route.next_hop(), patience)?;
     let mtu_bytes = route
         .mtu_bytes
         .map_or(link.mtu_bytes, |mtu| mtu.min(link.mtu_bytes));

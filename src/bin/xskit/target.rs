@@ -1,9 +1,12 @@
-//! The URL of `get`, and the address behind it.
+//! The URL of `get`, and the addresses behind it.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use http::Uri;
 
 /// An `https` URL, taken apart.
@@ -79,25 +82,66 @@ fn port(uri: &Uri) -> Option<u16> {
 }
 
 impl Target {
-    /// The server's address: given by `overrides`, written in the URL, or found by the system.
-    pub(crate) fn resolve(&self, overrides: &[Resolve]) -> anyhow::Result<SocketAddr> {
+    /// The server's addresses, in the order to try them: given by `overrides`, written in the URL, or
+    /// found by the system within `timeout`.
+    pub(crate) fn resolve(
+        &self,
+        overrides: &[Resolve],
+        timeout: Duration,
+    ) -> anyhow::Result<Vec<SocketAddr>> {
         let is_meant = |entry: &&Resolve| {
             entry.host.eq_ignore_ascii_case(&self.host) && entry.port == self.port
         };
-        if let Some(entry) = overrides.iter().find(is_meant) {
-            return Ok(SocketAddr::new(entry.address, self.port));
+        let given: Vec<SocketAddr> = overrides
+            .iter()
+            .filter(is_meant)
+            .map(|entry| SocketAddr::new(entry.address, self.port))
+            .collect();
+        if !given.is_empty() {
+            return Ok(given);
         }
         if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(SocketAddr::new(address, self.port));
+            return Ok(vec![SocketAddr::new(address, self.port)]);
         }
-        let mut addresses = (self.host.as_str(), self.port)
-            .to_socket_addrs()
-            .with_context(|| format!("finding the address of {}; try --resolve", self.host))?;
-        match addresses.next() {
-            Some(address) => Ok(address),
-            None => bail!("{} has no address; try --resolve", self.host),
-        }
+        let addresses = self.look_up(timeout)?;
+        ensure!(
+            !addresses.is_empty(),
+            "{} has no address; try --resolve",
+            self.host
+        );
+        Ok(alternate(addresses))
     }
+
+    /// Asks the system, on a thread: its own time limits are nobody's business here.
+    fn look_up(&self, timeout: Duration) -> anyhow::Result<Vec<SocketAddr>> {
+        let host = &self.host;
+        let name = (host.clone(), self.port);
+        let (answer, answered) = mpsc::channel();
+        thread::spawn(move || {
+            // Once the time is over nobody listens any more.
+            let _ = answer.send(name.to_socket_addrs().map(Iterator::collect));
+        });
+        let found = answered.recv_timeout(timeout).map_err(|_| {
+            anyhow!("finding the address of {host} took {timeout:?} (--timeout); try --resolve")
+        })?;
+        found.with_context(|| format!("finding the address of {host}; try --resolve"))
+    }
+}
+
+/// Addresses of both families in turns, each family in its order (RFC 8305, section 4).
+fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let is_first = |it: &SocketAddr| {
+        addresses
+            .first()
+            .is_some_and(|a| a.is_ipv6() == it.is_ipv6())
+    };
+    let (first, second): (Vec<_>, Vec<_>) = addresses.iter().copied().partition(is_first);
+    let longer = first.len().max(second.len());
+    (0..longer)
+        .flat_map(|at| [first.get(at), second.get(at)])
+        .flatten()
+        .copied()
+        .collect()
 }
 
 /// `HOST:PORT:ADDRESS`: where to find a host, as curl's option of the same name.
@@ -129,7 +173,10 @@ impl FromStr for Resolve {
 
 #[cfg(test)]
 mod tests {
-    use super::{Resolve, Target};
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use super::{Resolve, Target, alternate};
 
     fn target(text: &str) -> (String, u16, String) {
         let target: Target = text.parse().expect("a target");
@@ -179,17 +226,42 @@ mod tests {
 
     #[test]
     fn an_override_wins_for_its_host_and_port_only() {
-        let overrides: Vec<Resolve> = ["a.test:443:10.0.0.1", "a.test:444:[fd00::1]"]
-            .map(|t| t.parse().expect("valid"))
-            .into();
+        let overrides: Vec<Resolve> = [
+            "a.test:443:10.0.0.1",
+            "a.test:444:[fd00::1]",
+            "a.test:443:10.0.0.2",
+        ]
+        .map(|t| t.parse().expect("valid"))
+        .into();
         let address = |url: &str| {
             let target: Target = url.parse().expect("a target");
-            target.resolve(&overrides).expect("an address").to_string()
+            let found = target
+                .resolve(&overrides, Duration::MAX)
+                .expect("addresses");
+            let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+            found.join(" ")
         };
-        assert_eq!(address("https://a.test/"), "10.0.0.1:443");
-        assert_eq!(address("https://A.Test/"), "10.0.0.1:443");
+        assert_eq!(address("https://a.test/"), "10.0.0.1:443 10.0.0.2:443");
+        assert_eq!(address("https://A.Test/"), "10.0.0.1:443 10.0.0.2:443");
         assert_eq!(address("https://a.test:444/"), "[fd00::1]:444");
         assert_eq!(address("https://10.9.9.9/"), "10.9.9.9:443");
         assert!("a.test:443".parse::<Resolve>().is_err());
+    }
+
+    #[test]
+    fn families_take_turns_beginning_with_the_first() {
+        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts
+                .iter()
+                .map(|text| text.parse().expect("valid"))
+                .collect()
+        };
+        let given = ["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.2:1"];
+        let turns = ["[::1]:1", "10.0.0.1:1", "[::2]:1", "10.0.0.2:1", "[::3]:1"];
+        assert_eq!(alternate(addresses(&given)), addresses(&turns));
+        let given = ["10.0.0.1:1", "10.0.0.2:1", "[::1]:1"];
+        let turns = ["10.0.0.1:1", "[::1]:1", "10.0.0.2:1"];
+        assert_eq!(alternate(addresses(&given)), addresses(&turns));
+        assert_eq!(alternate(Vec::new()), Vec::new());
     }
 }

@@ -44,7 +44,7 @@ fn headers(args: &FlowArgs, link: &Link) -> anyhow::Result<UdpHeaders> {
             SocketAddr::new(BENCH_DESTINATION, port),
         ));
     };
-    let path = path::find(link, to)?;
+    let path = path::find(link, to, path::RESOLUTION_PATIENCE)?;
     let to_peer = wire::Link::new(own_mac, path.next_hop);
     let source = SocketAddr::new(path.source, port);
     Ok(UdpHeaders::new(to_peer, source, SocketAddr::new(to, port)))
