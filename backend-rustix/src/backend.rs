@@ -27,6 +27,8 @@ use crate::wait::Wait;
 
 /// How many looks that don't wait go by before one asks whether the interface is still there.
 const LOOKS_PER_CHECK: u16 = u16::MAX;
+/// How many waits that were ended by some of the sockets go by before one asks for the others' errors.
+const WAITS_PER_CHECK: u16 = 1024;
 
 /// A backend of direct, non-blocking system calls. One per thread.
 ///
@@ -36,6 +38,8 @@ pub struct RustixBackend {
     calls: Cell<Calls>,
     wait: Wait,
     looks: Cell<u16>,
+    /// Waits since all sockets were asked for their errors.
+    unasked: Cell<u16>,
 }
 
 impl RustixBackend {
@@ -82,7 +86,8 @@ impl RustixBackend {
         Ok(0)
     }
 
-    /// `ppoll(2)`, and a look at the errors of the sockets that have no packet.
+    /// `ppoll(2)`, and a look at the errors of the sockets that report one; of all sockets if none
+    /// reports anything, and now and then.
     fn poll(&self, fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, Errno> {
         self.count(|calls| calls.waits += 1);
         // A time too far off for the kernel is as good as for ever.
@@ -92,14 +97,22 @@ impl RustixBackend {
             Err(error) => return Err(error),
             Ok(_) => {}
         }
-        // poll(2) doesn't say that an interface was removed; the socket's error does (ENETDOWN).
+        let ready = fds.iter().filter(|fd| !fd.revents().is_empty()).count();
+        // poll(2) doesn't say that an AF_XDP socket's interface was removed; the socket's error does
+        // (ENETDOWN). So silence is a reason to ask, and so are many waits that others ended.
+        self.unasked.set(self.unasked.get() + 1);
+        let asks_all = ready == 0 || self.unasked.get() >= WAITS_PER_CHECK;
+        if asks_all {
+            self.unasked.set(0);
+        }
+        let errors = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         for fd in fds
             .iter()
-            .filter(|fd| !fd.revents().contains(PollFlags::IN))
+            .filter(|fd| asks_all || fd.revents().intersects(errors))
         {
             self.socket_error(fd)?;
         }
-        Ok(fds.iter().filter(|fd| !fd.revents().is_empty()).count())
+        Ok(ready)
     }
 
     /// Counts a call of the set-up and translates its error.

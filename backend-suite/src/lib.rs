@@ -9,6 +9,7 @@
 //! Each test makes its hosts itself; where it can't, it prints `skipped: needs CAP_…`.
 
 pub mod conformance;
+pub mod duplicate;
 pub mod fixture;
 pub mod leaks;
 pub mod options;
@@ -90,14 +91,15 @@ macro_rules! options {
     };
 }
 
-/// The test that nothing is left behind, for backends made by `$make`. It counts what its process
-/// has, so it is to be alone in it.
+/// The test that nothing is left behind, and that a duplicate of a socket's descriptor does no harm,
+/// for backends made by `$make`. It counts what its process has, so it is to be alone in it.
 #[macro_export]
 macro_rules! leaks {
     (if $there:expr => $make:expr) => {
         #[test]
         fn a_thousand_openings_leave_nothing_behind() {
             if $there {
+                $crate::duplicate::a_duplicate_finds_no_free_frame($make);
                 $crate::leaks::a_thousand_openings_leave_nothing_behind($make);
             }
         }

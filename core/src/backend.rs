@@ -20,7 +20,8 @@ use crate::errno::Errno;
 /// word. An implementation must pass every call on as it is documented, in particular:
 /// - [`map`](Self::map) returns a mapping of the asked-for length that stays valid until
 ///   [`unmap`](Self::unmap), shared with nothing but the kernel's side of that ring;
-/// - [`offsets`](Self::offsets) and [`options`](Self::options) return what the kernel said;
+/// - [`offsets`](Self::offsets) and [`options`](Self::options) return what the kernel said, and
+///   [`set_option`](Self::set_option) returns EINVAL only if the kernel did;
 /// - after [`close`](Self::close) the kernel writes to UMEM memory only as far as it has pinned it
 ///   itself.
 pub unsafe trait Backend {

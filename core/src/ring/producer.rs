@@ -148,6 +148,16 @@ impl<'m, S: Slot> Producer<'m, S> {
             .store(self.next.word(), Ordering::Release);
     }
 
+    /// Empties the ring: takes back what the peer has not taken. Returns how many values that were.
+    ///
+    /// Only for a ring that the peer does not use: one that does may have read the word before.
+    pub(crate) fn withdraw(&mut self) -> u32 {
+        let (first, count) = self.not_taken();
+        self.next = first;
+        self.commit();
+        count
+    }
+
     /// How many committed values the peer has not taken yet, by a fresh look.
     #[inline]
     pub fn outstanding(&mut self) -> u32 {

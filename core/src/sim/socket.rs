@@ -59,8 +59,11 @@ pub(super) struct KernelSocket {
 }
 
 impl KernelSocket {
-    /// `setsockopt` of a ring's size: once, a power of two.
+    /// `setsockopt` of a ring's size: once, before `bind`, a power of two.
     pub(super) fn set_size(&mut self, ring: RingKind, slots: u32) -> Result<(), Errno> {
+        if self.bound.is_some() {
+            return Err(Errno::EBUSY);
+        }
         let size = RingSize::new(slots).map_err(|_| Errno::EINVAL)?;
         let known = &mut self.sizes[ring as usize];
         if known.is_some() {

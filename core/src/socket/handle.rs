@@ -8,20 +8,21 @@ use crate::abi::{RingOffset, SockaddrXdp};
 use crate::backend::{Backend, Kick, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{RingMemory, RingSize, Slot};
-use crate::socket::Step;
+use crate::socket::{Receiver, Step};
 use crate::umem::Pool;
 
 /// An open socket handle with its mappings, and the claim on its UMEM.
 ///
-/// Dropping it unmaps the rings, closes the socket, retires the frames that the kernel had
-/// (takes them back, if it never came to bind), and only then lets go of the UMEM: in that order, also halfway through the set-up and in a panic.
+/// Dropping it unmaps the rings, closes the socket, retires the frames that the kernel had (takes
+/// them back, if they were [disowned](Self::disown)), and only then lets go of the UMEM: in that
+/// order, also halfway through the set-up and in a panic.
 pub(super) struct Handle<'u, B: Backend> {
     backend: &'u B,
     pool: &'u Pool<'u>,
     socket: ManuallyDrop<B::Socket>,
     maps: [Option<(NonNull<u8>, usize)>; 4],
-    /// Whether the kernel may have begun to use the frames that it was lent.
-    is_bound: bool,
+    /// Whether the kernel uses none of the frames that it was lent, and never will.
+    is_disowned: bool,
 }
 
 impl<'u, B: Backend> Handle<'u, B> {
@@ -36,10 +37,10 @@ impl<'u, B: Backend> Handle<'u, B> {
                 pool,
                 socket: ManuallyDrop::new(socket),
                 maps: [None; 4],
-                is_bound: false,
+                is_disowned: false,
             }),
             Err(errno) => {
-                pool.unclaim(false);
+                pool.unclaim(true);
                 Err((Step::Create, errno))
             }
         }
@@ -71,11 +72,24 @@ impl<'u, B: Backend> Handle<'u, B> {
             .map_err(|error| (Step::Layout(ring, error), Errno(0)))
     }
 
-    /// `bind(2)`: from here on the kernel uses the frames.
-    pub(super) fn bind(&mut self, address: &SockaddrXdp) -> Result<(), Errno> {
-        self.backend.bind(&self.socket, address)?;
-        self.is_bound = true;
-        Ok(())
+    /// `bind(2)`.
+    pub(super) fn bind(&self, address: &SockaddrXdp) -> Result<(), Errno> {
+        self.backend.bind(&self.socket, address)
+    }
+
+    /// After a bind that failed: the frames go back to the stash when the socket is closed, if it is
+    /// certain that the kernel will never find them.
+    ///
+    /// The failure says nothing about that. A duplicate of the descriptor may have bound the socket
+    /// meanwhile, or may bind it later, and a bind that was submitted may still end. So the fill ring
+    /// is emptied first, and the kernel asked second whether the socket is unbound. If it is, every
+    /// later bind finds an empty ring: the kernel orders both by the socket's mutex.
+    pub(super) fn disown(&mut self, receiver: &mut Receiver<'_>, rx: RingSize) {
+        // A size that was set can't be set again: EINVAL while the socket is unbound, and EBUSY as
+        // soon as it is bound (`xsk_setsockopt`, net/xdp/xsk.c).
+        let sized_again = SetOption::RingSize(RingKind::Rx, rx.slots());
+        self.is_disowned =
+            receiver.withdraw() && self.set_option(sized_again) == Err(Errno::EINVAL);
     }
 
     /// `setsockopt(2)`.
@@ -109,6 +123,6 @@ impl<B: Backend> Drop for Handle<'_, B> {
         // SAFETY: taken here only, in the drop, and not used afterwards.
         let socket = unsafe { ManuallyDrop::take(&mut self.socket) };
         self.backend.close(socket);
-        self.pool.unclaim(self.is_bound);
+        self.pool.unclaim(self.is_disowned);
     }
 }

@@ -41,7 +41,10 @@ fn try_open<'u, B: Backend>(
     let mut receiver = map_receiver(&mut handle, pool, &offsets, config)?;
     let transmitter = map_transmitter(&mut handle, pool, &offsets, config)?;
     let filled = receiver.refill();
-    bind(&mut handle, config)?;
+    if let Err(failure) = bind(&handle, config) {
+        handle.disown(&mut receiver, config.rx);
+        return Err(failure);
+    }
     let zero_copy = confirm(&handle)?;
     let kick_budget = (!zero_copy).then(|| tuning::kick_budget(&handle, config));
     let busy_poll = tuning::busy_poll(&handle, config);
@@ -114,7 +117,7 @@ fn map_transmitter<'u, B: Backend>(
     Ok(Transmitter::new(pool, tx, completion))
 }
 
-fn bind<B: Backend>(handle: &mut Handle<'_, B>, config: &SocketConfig) -> StepResult<()> {
+fn bind<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> StepResult<()> {
     let address = SockaddrXdp {
         family: abi::AF_XDP,
         flags: config.bind_flags(),

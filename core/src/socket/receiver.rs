@@ -87,6 +87,11 @@ impl<'u> Receiver<'u> {
         filled
     }
 
+    /// Takes every frame off the fill ring again. False if the kernel has taken one already.
+    pub(super) fn withdraw(&mut self) -> bool {
+        self.loans.fill.withdraw() == self.loans.count
+    }
+
     /// Whether the kernel asks to be woken to look at the fill ring.
     #[inline]
     pub(super) fn needs_wakeup(&self) -> bool {

@@ -153,21 +153,21 @@ impl<'s> Pool<'s> {
         self.claimed.get()
     }
 
-    /// The socket is closed. What the kernel had is retired if the socket was bound, and goes back
-    /// to the stash if it never was.
+    /// The socket is closed. What the kernel had is retired, or goes back to the stash if the kernel
+    /// will never use it.
     ///
     /// Nothing says when the kernel, or a device in zero-copy mode, is done with a frame: a second
     /// descriptor of the socket, or a poll armed on it, keeps it receiving.
-    pub(crate) fn unclaim(&self, was_bound: bool) {
+    pub(crate) fn unclaim(&self, is_disowned: bool) {
         for (index, owner) in self.ledger.frames() {
             if !matches!(owner, Owner::Receive | Owner::Transmit) {
                 continue;
             }
-            if was_bound {
-                self.ledger.give(index, Owner::Retired);
-            } else {
+            if is_disowned {
                 self.ledger.give(index, Owner::Ours);
                 self.give_back(index);
+            } else {
+                self.ledger.give(index, Owner::Retired);
             }
         }
         self.claimed.set(false);

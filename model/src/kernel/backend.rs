@@ -116,8 +116,12 @@ unsafe impl Backend for Kernel {
                 state.step(OpenStep::Register)?;
                 state.umem = Some(reg);
             }
+            SetOption::RingSize(..) if state.is_bound => return Err(Errno::EBUSY),
             SetOption::RingSize(kind, slots) => {
                 state.step(OpenStep::Size(kind))?;
+                if state.sizes[kind as usize].is_some() {
+                    return Err(Errno::EINVAL);
+                }
                 state.sizes[kind as usize] = Some(slots);
             }
             SetOption::TransmitBudget(budget) if state.raises_budget => {
@@ -173,6 +177,8 @@ unsafe impl Backend for Kernel {
 
     fn bind(&self, _: &KernelSocket, address: &SockaddrXdp) -> Result<(), Errno> {
         let mut state = self.state();
+        state.is_bound = state.refused == Some(OpenStep::BoundElsewhere);
+        state.step(OpenStep::BoundElsewhere)?;
         state.step(OpenStep::Bind)?;
         let is_whole = state.umem.is_some() && state.rings.iter().all(Option::is_some);
         if !is_whole || address.family != abi::AF_XDP || address.ifindex != IFINDEX {

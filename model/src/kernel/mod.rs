@@ -108,6 +108,14 @@ impl State {
         self.rings[kind as usize].as_ref().filter(|_| self.is_bound)
     }
 
+    /// How many frames a bind would find on the fill ring that was mapped last, though it comes only
+    /// after the socket was given up: a duplicate of the descriptor still has it.
+    pub(crate) fn found_by_late_bind(&self) -> u32 {
+        self.rings[RingKind::Fill as usize]
+            .as_ref()
+            .map_or(0, Ring::filled)
+    }
+
     /// Takes up to `count` packets off the TX ring. How many are left?
     pub(crate) fn take(&mut self, count: u32) -> u32 {
         let Some(tx) = self.rings[RingKind::Tx as usize].as_ref() else {

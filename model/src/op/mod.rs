@@ -247,6 +247,8 @@ pub enum OpenStep {
     Offsets,
     Map(RingKind),
     Bind,
+    /// The same, since a duplicate of the descriptor has bound the socket.
+    BoundElsewhere,
     Confirm,
 }
 

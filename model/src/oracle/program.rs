@@ -231,10 +231,10 @@ impl Oracle {
             }
             Some(step) => {
                 match step {
-                    // Frames were lent before, and the kernel never looked at them.
+                    // Frames were lent before, and are taken off the fill ring again.
                     OpenStep::Bind => self.lend_and_take_back(),
-                    // It may have begun to use them.
-                    OpenStep::Confirm => {
+                    // The kernel may have begun to use them.
+                    OpenStep::BoundElsewhere | OpenStep::Confirm => {
                         self.refill();
                         self.pass_all(Place::FillRing, Place::Retired);
                     }

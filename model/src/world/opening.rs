@@ -60,6 +60,10 @@ impl World<'_> {
             }
             (Err(error), Opened::Failed(step)) => {
                 self.scribble();
+                if step == OpenStep::Bind {
+                    let found = self.kernel.state().found_by_late_bind();
+                    agree("free frames that a late bind finds", found, 0)?;
+                }
                 return agree("failed step", error, refusal(step_of(step), REFUSAL));
             }
             (opened, should_be) => {
@@ -90,7 +94,7 @@ fn step_of(step: OpenStep) -> Step {
         OpenStep::Size(ring) => Step::Size(ring),
         OpenStep::Offsets => Step::Offsets,
         OpenStep::Map(ring) => Step::Map(ring),
-        OpenStep::Bind => Step::Bind {
+        OpenStep::Bind | OpenStep::BoundElsewhere => Step::Bind {
             zero_copy_forced: false,
         },
         OpenStep::Confirm => Step::Confirm,

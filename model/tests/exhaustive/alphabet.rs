@@ -130,11 +130,15 @@ pub(crate) fn mishaps() -> Vec<Op> {
         Op::Open { refused: None },
     ]);
     ops.extend(Transient::ALL.map(|transient| Op::Flush(Answer::Busy(transient))));
-    ops.extend(
-        [OpenStep::Create, OpenStep::Bind, OpenStep::Confirm].map(|step| Op::Open {
-            refused: Some(step),
-        }),
-    );
+    let steps = [
+        OpenStep::Create,
+        OpenStep::Bind,
+        OpenStep::BoundElsewhere,
+        OpenStep::Confirm,
+    ];
+    ops.extend(steps.map(|step| Op::Open {
+        refused: Some(step),
+    }));
     ops
 }
 

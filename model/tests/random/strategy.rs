@@ -124,6 +124,7 @@ fn open_step() -> impl Strategy<Value = OpenStep> {
         Just(OpenStep::Offsets),
         select(&RINGS[..]).prop_map(OpenStep::Map),
         Just(OpenStep::Bind),
+        Just(OpenStep::BoundElsewhere),
         Just(OpenStep::Confirm),
     ]
 }
