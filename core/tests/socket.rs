@@ -278,6 +278,56 @@ fn closing_retires_what_the_kernel_had_and_frees_the_queue() {
 }
 
 #[test]
+fn a_umem_that_is_used_up_is_an_error_until_its_memory_is_replaced() {
+    let network = SimNetwork::new(WireConfig::perfect(), 13);
+    let backend = network.backend();
+    let mut store = FrameStore::<8>::new();
+    let mut umem = umem(&mut store);
+    for left in [4, 0] {
+        drop(Socket::open(&backend, &umem, &config(1, 8, 4)).expect("frames are left"));
+        assert_eq!((umem.free(), umem.census().retired), (left, 8 - left));
+    }
+    let error = Socket::open(&backend, &umem, &config(1, 8, 4)).expect_err("none is left");
+    assert_eq!(error.step, Step::Frames { retired: 8 });
+    assert!(error.to_string().contains("had 8 when"), "{error}");
+    assert_eq!(network.open_sockets(), 0);
+
+    let error = umem.replace_memory(HeapMemory::new(7 * FRAME));
+    let (frames, present) = (7, 8);
+    assert_eq!(error, Err(UmemError::OtherFrames { frames, present }));
+    assert_eq!(umem.census().retired, 8);
+    umem.replace_memory(HeapMemory::new(8 * FRAME))
+        .expect("as much");
+    let mut socket = Socket::open(&backend, &umem, &config(1, 8, 4)).expect("all are free");
+    assert_eq!(socket.obtained().filled, 4);
+    assert!(send_number(&mut socket, &umem, 1));
+    socket.flush().expect("a kick");
+    assert!(socket.accounting().is_whole());
+    assert_eq!(socket.accounting().retired, 0);
+}
+
+#[test]
+fn replaced_memory_stays_if_a_leaked_socket_has_it() {
+    let network = SimNetwork::new(WireConfig::perfect(), 14);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
+    let (mut umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    std::mem::forget(Socket::open(&backend, &umem_a, &config(1, 8, 8)).expect("socket a"));
+    umem_a
+        .replace_memory(HeapMemory::new(8 * FRAME))
+        .expect("as much");
+    let before: Vec<_> = std::iter::from_fn(|| umem_a.alloc()).collect();
+    assert_eq!(before.len(), 8);
+    // The kernel delivers into the leaked socket's frames, and none of these.
+    let mut b = Socket::open(&backend, &umem_b, &config(2, 8, 0)).expect("socket b");
+    assert!(send_number(&mut b, &umem_b, 1));
+    b.flush().expect("a kick");
+    for mut frame in before {
+        assert!(frame.buffer_mut().iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
 fn a_leaked_socket_leaks_its_memory_rather_than_handing_it_out() {
     let network = SimNetwork::new(WireConfig::perfect(), 11);
     let backend = network.backend();

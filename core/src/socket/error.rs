@@ -24,6 +24,11 @@ pub struct OpenError {
 pub enum Step {
     /// Another socket is open over the same UMEM.
     Claim,
+    /// No frame of the UMEM is free, and some are out of use.
+    Frames {
+        /// How many the kernel had when earlier sockets were closed.
+        retired: u32,
+    },
     /// `socket(2)`.
     Create,
     /// `setsockopt(XDP_UMEM_REG)`.
@@ -50,6 +55,11 @@ impl fmt::Display for OpenError {
         match self.step {
             Step::Claim => f.write_str(
                 "another socket is open over this UMEM: drop it first, or use a UMEM of its own",
+            ),
+            Step::Frames { retired } => write!(
+                f,
+                "no frame of this UMEM is free: the kernel had {retired} when earlier sockets were closed, \
+                 and may still write to them; use Umem::replace_memory, or a UMEM of its own"
             ),
             Step::Create => write!(f, "socket(AF_XDP): {}{}", self.errno, self.create_hint()),
             Step::Register => {

@@ -32,6 +32,7 @@ fn try_open<'u, B: Backend>(
     pool: &'u Pool<'u>,
     config: &SocketConfig,
 ) -> StepResult<Socket<'u, B>> {
+    require_frames(pool)?;
     let mut handle = Handle::create(backend, pool)?;
     register(&handle, pool)?;
     size_rings(&handle, config)?;
@@ -61,6 +62,17 @@ fn try_open<'u, B: Backend>(
         kicks: Kicks::new(kick_budget),
         wakes: Wakes::new(filled),
     })
+}
+
+/// A socket over a UMEM that is used up would neither receive nor send.
+fn require_frames(pool: &Pool<'_>) -> StepResult<()> {
+    if pool.free() > 0 || pool.is_claimed() {
+        return Ok(());
+    }
+    match pool.census().retired {
+        0 => Ok(()),
+        retired => Err((Step::Frames { retired }, Errno(0))),
+    }
 }
 
 fn register<B: Backend>(handle: &Handle<'_, B>, pool: &Pool<'_>) -> StepResult<()> {

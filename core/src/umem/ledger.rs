@@ -112,8 +112,14 @@ pub(super) struct Ledger<'s> {
 impl<'s> Ledger<'s> {
     /// A ledger by which all frames are ours. There are at most 2^32.
     pub(super) fn new(entries: &'s [Cell<Entry>]) -> Self {
-        entries.iter().for_each(|entry| entry.set(Entry::OURS));
-        Self { entries }
+        let ledger = Self { entries };
+        ledger.restart();
+        ledger
+    }
+
+    /// All frames are ours.
+    pub(super) fn restart(&self) {
+        self.entries.iter().for_each(|entry| entry.set(Entry::OURS));
     }
 
     /// Says who has a frame from now on. It must be ours to say, and of this UMEM.

@@ -43,6 +43,14 @@ impl<'s> Pool<'s> {
         }
     }
 
+    /// Starts anew over other memory of as many frames: all of them are free.
+    pub(super) fn restart(&mut self, frames: Frames) {
+        self.ledger.restart();
+        self.stash.hold_all(self.ledger);
+        self.frames = frames;
+        self.claimed.set(false);
+    }
+
     pub(super) fn frames(&self) -> &Frames {
         &self.frames
     }

@@ -1,7 +1,7 @@
 //! A UMEM: the region with its book-keeping.
 
 use core::fmt;
-use core::mem::ManuallyDrop;
+use core::mem::{self, ManuallyDrop};
 
 use super::memory::Frames;
 use super::{Census, Frame, FrameSize, FrameStore, Memory, Pool};
@@ -12,7 +12,8 @@ use super::{Census, Frame, FrameSize, FrameStore, Memory, Pool};
 /// (`mem::forget`), the kernel may still write to the region, which is then leaked too.
 ///
 /// One socket at a time. Frames that the kernel had when a socket was closed are out of use from
-/// then on, so the next socket over the same UMEM has fewer: better give each socket its own.
+/// then on, so the next socket over the same UMEM has fewer, until
+/// [`replace_memory`](Self::replace_memory) brings others: better give each socket its own.
 #[derive(Debug)]
 pub struct Umem<'s, M: Memory> {
     memory: ManuallyDrop<M>,
@@ -78,6 +79,38 @@ impl<'s, M: Memory> Umem<'s, M> {
         &self.memory
     }
 
+    /// Puts other memory in the place of the present one: every frame is free again, those that were
+    /// out of use among them.
+    ///
+    /// The bytes of retired frames can't be used again: a duplicate of a closed socket's descriptor
+    /// keeps the kernel writing to them, and nothing says whether there is one, nor when a device in
+    /// zero-copy mode is done. Fresh memory is the kernel's by nothing. The present memory is dropped,
+    /// as with the UMEM; what the kernel has pinned of it stays pinned, and counts against
+    /// RLIMIT_MEMLOCK, until the last descriptor of the last socket is closed.
+    ///
+    /// Sockets and frames borrow the UMEM, so there are none.
+    ///
+    /// # Errors
+    /// [`UmemError::OtherFrames`] when the memory doesn't hold as many frames as the present one, which
+    /// then stays.
+    pub fn replace_memory(&mut self, memory: M) -> Result<(), UmemError> {
+        let frames = Frames::new(memory.region(), self.frame_size());
+        if frames.count() != self.frame_count() {
+            return Err(UmemError::OtherFrames {
+                frames: frames.count(),
+                present: self.frame_count(),
+            });
+        }
+        // A socket that was leaked may still receive into the present memory, which then stays.
+        let is_leaked = self.pool.is_claimed();
+        self.pool.restart(frames);
+        let present = mem::replace(&mut self.memory, ManuallyDrop::new(memory));
+        if !is_leaked {
+            drop(ManuallyDrop::into_inner(present));
+        }
+        Ok(())
+    }
+
     #[inline]
     pub(crate) fn pool(&self) -> &Pool<'s> {
         &self.pool
@@ -111,6 +144,13 @@ pub enum UmemError {
         /// The store's capacity.
         capacity: usize,
     },
+    /// The memory that is to replace the present one holds another number of frames.
+    OtherFrames {
+        /// How many frames it holds.
+        frames: u32,
+        /// How many the present memory holds.
+        present: u32,
+    },
 }
 
 impl fmt::Display for UmemError {
@@ -127,6 +167,10 @@ impl fmt::Display for UmemError {
                 f,
                 "the memory holds {frames} frames, but the store keeps track of {capacity}: \
                  use a larger FrameStore or less memory"
+            ),
+            Self::OtherFrames { frames, present } => write!(
+                f,
+                "the memory holds {frames} frames, and is to replace one of {present}: allocate as much"
             ),
         }
     }

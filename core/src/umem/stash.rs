@@ -6,7 +6,7 @@ use core::fmt;
 
 use heapless::vec::VecView;
 
-use super::ledger::FrameIndex;
+use super::ledger::{FrameIndex, Ledger};
 
 /// A stack of frame numbers in memory that a [`FrameStore`](super::FrameStore) holds.
 ///
@@ -19,6 +19,12 @@ pub(super) struct Stash<'s> {
 impl<'s> Stash<'s> {
     pub(super) fn new(free: &'s UnsafeCell<VecView<FrameIndex>>) -> Self {
         Self { free }
+    }
+
+    /// Every frame of a ledger is free, the first on top.
+    pub(super) fn hold_all(&self, ledger: Ledger<'_>) {
+        self.with(VecView::clear);
+        self.push_many(ledger.frames().rev().map(|(index, _)| index));
     }
 
     #[inline]

@@ -39,13 +39,9 @@ impl<const N: usize> FrameStore<N> {
             capacity: N,
         };
         let ledger = Ledger::new(self.entries.get(..frames as usize).ok_or(too_many)?);
-        let free = self.free.get_mut();
-        free.clear();
-        // The first frame on top.
-        for (index, _) in ledger.frames().rev() {
-            free.push(index).map_err(|_| too_many)?;
-        }
-        Ok((Stash::new(&self.free), ledger))
+        let stash = Stash::new(&self.free);
+        stash.hold_all(ledger);
+        Ok((stash, ledger))
     }
 }
 

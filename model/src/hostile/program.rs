@@ -302,7 +302,11 @@ impl Siege<'_> {
                 self.mirror.take_up(&self.kernel.state().starts);
                 self.lend(filled)
             }
-            Err(error) => holds(false, "a socket opens", error),
+            Err(error) => {
+                let census = self.mirror.census();
+                let is_used_up = census.stash == 0 && census.retired > 0;
+                holds(is_used_up, "a socket opens while frames are free", error)
+            }
         }
     }
 }

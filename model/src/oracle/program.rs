@@ -15,6 +15,8 @@ pub enum Opened {
     With(u32),
     /// It is refused, since one is open.
     Claimed,
+    /// It is refused, since no frame is free and so many are retired.
+    UsedUp(u32),
     /// It fails at this step.
     Failed(OpenStep),
 }
@@ -217,6 +219,10 @@ impl Oracle {
     pub fn open(&mut self, refused: Option<OpenStep>) -> Opened {
         if self.is_open {
             return Opened::Claimed;
+        }
+        let retired = self.count(Place::Retired);
+        if self.count(Place::Stash) == 0 && retired > 0 {
+            return Opened::UsedUp(retired);
         }
         match refused {
             None => {

@@ -58,6 +58,10 @@ impl World<'_> {
             (Err(error), Opened::Claimed) => {
                 return agree("second socket", error, refusal(Step::Claim, Errno(0)));
             }
+            (Err(error), Opened::UsedUp(retired)) => {
+                let should_be = refusal(Step::Frames { retired }, Errno(0));
+                return agree("used-up UMEM", error, should_be);
+            }
             (Err(error), Opened::Failed(step)) => {
                 self.scribble();
                 if step == OpenStep::Bind {
