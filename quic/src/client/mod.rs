@@ -12,6 +12,7 @@ mod connect;
 mod event;
 mod failure;
 mod requests;
+mod silence;
 mod stats;
 
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ use crate::transmit::Transmit;
 use acks::AckClock;
 use connect::connect;
 use requests::Requests;
+use silence::Silence;
 
 /// Header fields of a response may be this large together, uncompressed.
 const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
@@ -59,6 +61,7 @@ pub struct Client<L> {
     requests: Requests,
     events: VecDeque<ClientEvent>,
     acks: AckClock,
+    silence: Silence,
     link: L,
     server_name: String,
     handshake_timeout: Duration,
@@ -118,6 +121,7 @@ impl<L: Copy> Client<L> {
             requests: Requests::new(config.authority.clone()),
             events: VecDeque::new(),
             acks: AckClock::new(config.acks),
+            silence: Silence::default(),
             link,
             server_name: config.server_name.clone(),
             handshake_timeout: config.handshake_timeout,
@@ -170,6 +174,7 @@ impl<L: Copy> Client<L> {
         }
         if packets_received(&self.quic, to, from) > before {
             self.acks.received(now);
+            self.silence.heard(now);
         } else {
             self.counters.datagrams_ignored += 1;
         }
@@ -255,6 +260,7 @@ impl<L: Copy> Client<L> {
             self.quic.timeout_instant(),
             self.handshake_deadline,
             self.acks.deadline(),
+            self.silence.deadline().filter(|_| self.is_waiting()),
         ];
         timers.into_iter().flatten().min()
     }
@@ -274,10 +280,20 @@ impl<L: Copy> Client<L> {
             self.acks.urge();
             self.dirty = true;
         }
+        if self.is_waiting() && self.silence.is_over(now) {
+            // Fails only for a connection that is over.
+            let _ = self.quic.send_ack_eliciting();
+            self.acks.urge();
+        }
         if self.handshake_deadline.is_some_and(|due| due <= now) {
             self.handshake_deadline = None;
             self.end(Verdict::HandshakeExpired);
         }
+    }
+
+    /// Whether a response is due.
+    fn is_waiting(&self) -> bool {
+        self.requests.are_active() && !self.is_over()
     }
 
     /// Ends the connection, telling the server. Call [`poll_transmit`](Self::poll_transmit)

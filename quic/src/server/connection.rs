@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use quiche::{RecvInfo, SendInfo};
-
 use super::cid::{Cid, CidTable};
 use super::links::Links;
+use super::whereabouts::{Outgoing, Taken, Whereabouts};
 use crate::http::{Files, HttpCounters, Session};
-use crate::quic::{Quic, packets_received};
+use crate::quic::Quic;
 
 /// Datagrams a connection sends before the next one has its turn.
 pub(super) const BURST_DATAGRAMS: u32 = 16;
@@ -17,6 +16,7 @@ pub(super) const BURST_DATAGRAMS: u32 = 16;
 pub(super) struct Connection<L> {
     pub(super) quic: Quic,
     session: Option<Session>,
+    whereabouts: Whereabouts,
     pub(super) links: Links<L>,
     /// Every id it is known by in the table.
     pub(super) ids: Vec<Cid>,
@@ -45,10 +45,16 @@ pub(super) enum Received {
 }
 
 impl<L: Copy + PartialEq> Connection<L> {
-    pub(super) fn new(quic: Quic, peer: SocketAddr, link: L, handshake_deadline: Instant) -> Self {
+    pub(super) fn new(
+        quic: Quic,
+        (local, peer): (SocketAddr, SocketAddr),
+        link: L,
+        handshake_deadline: Instant,
+    ) -> Self {
         Self {
             quic,
             session: None,
+            whereabouts: Whereabouts::new(local, peer),
             links: Links::new(peer, link),
             ids: Vec::with_capacity(9),
             queued: false,
@@ -68,10 +74,9 @@ impl<L: Copy + PartialEq> Connection<L> {
         to: SocketAddr,
         link: L,
     ) -> Received {
-        let before = packets_received(&self.quic, to, from);
-        let result = self.quic.recv(datagram, RecvInfo { from, to });
+        let quic = &mut self.quic;
+        let Taken { result, authentic } = self.whereabouts.receive(quic, datagram, from, to);
         self.dirty = true;
-        let authentic = packets_received(&self.quic, to, from) > before;
         if authentic && !self.links.knows(from, link) {
             self.links.learn(from, link);
         }
@@ -122,10 +127,7 @@ impl<L: Copy + PartialEq> Connection<L> {
     /// Drops ids that the client has retired, and gives it fresh ones up to the agreed number.
     /// Returns how often it has moved to another address since.
     pub(super) fn keep_ids(&mut self, slot: usize, table: &mut CidTable) -> u64 {
-        let mut migrations = 0;
-        while let Some(event) = self.quic.path_event_next() {
-            migrations += u64::from(matches!(event, quiche::PathEvent::PeerMigrated(..)));
-        }
+        while self.quic.path_event_next().is_some() {}
         while let Some(retired) = self.quic.retired_scid_next() {
             if let Some(id) = Cid::new(&retired) {
                 table.remove(id);
@@ -137,7 +139,7 @@ impl<L: Copy + PartialEq> Connection<L> {
                 break;
             }
         }
-        migrations
+        self.whereabouts.take_moves()
     }
 
     fn offer_id(&mut self, slot: usize, table: &mut CidTable) -> bool {
@@ -157,9 +159,15 @@ impl<L: Copy + PartialEq> Connection<L> {
         true
     }
 
+    /// Call when quiche's timer is due.
+    pub(super) fn handle_timeout(&mut self) {
+        self.whereabouts.handle_timeout(&mut self.quic);
+        self.dirty = true;
+    }
+
     /// Writes the next datagram. A connection that can't send fails, and says so to its peer.
-    pub(super) fn transmit(&mut self, out: &mut [u8]) -> Option<(usize, SendInfo)> {
-        match self.quic.send(out) {
+    pub(super) fn transmit(&mut self, out: &mut [u8]) -> Option<Outgoing> {
+        match self.whereabouts.transmit(&mut self.quic, out) {
             Ok(sent) => Some(sent),
             Err(quiche::Error::Done) => None,
             Err(error) => {
@@ -167,7 +175,7 @@ impl<L: Copy + PartialEq> Connection<L> {
                 let code = quiche::WireErrorCode::InternalError as u64;
                 // Refused when it is closing already, for example after a failed handshake.
                 let _ = self.quic.close(false, code, b"");
-                self.quic.send(out).ok()
+                self.whereabouts.transmit(&mut self.quic, out).ok()
             }
         }
     }

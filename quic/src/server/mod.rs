@@ -20,6 +20,7 @@ mod stateless;
 mod stats;
 mod timers;
 mod token;
+mod whereabouts;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -221,12 +222,12 @@ impl<L: Copy + PartialEq> Server<L> {
             let migrations = connection.keep_ids(slot, &mut self.ids);
             self.counters.connections.migrations += migrations;
         }
-        let (len, info) = connection.transmit(out)?;
+        let sent = connection.transmit(out)?;
         let transmit = Transmit {
-            len,
-            from: info.from,
-            to: info.to,
-            link: connection.links.to(info.to),
+            len: sent.len,
+            from: sent.from,
+            to: sent.to,
+            link: connection.links.to(sent.to),
         };
         connection.burst_left = connection.burst_left.saturating_sub(1);
         if connection.burst_left == 0 {
@@ -277,8 +278,7 @@ impl<L: Copy + PartialEq> Server<L> {
                     connection.armed = self.timers.arm(slot, None, Some(deadline));
                 }
                 _ => {
-                    connection.quic.on_timeout();
-                    connection.dirty = true;
+                    connection.handle_timeout();
                     self.mark_ready(slot);
                 }
             }

@@ -8,5 +8,6 @@ mod identity;
 mod memory;
 mod methods;
 mod raw;
+mod rebinding;
 mod transfers;
 mod world;

@@ -1,0 +1,403 @@
+//! `Whereabouts`: where a client is now, which quiche is not told.
+//!
+//! quiche keeps loss recovery for each path, and follows a client that is heard from a new address at
+//! once: what was in flight on the old path is then never found lost, because nothing is sent there any
+//! more whose acknowledgement would show it. It also forgets no path, so only a few moves are followed.
+//! So quiche sees the client's first address, the *home*, for the life of the connection, and this
+//! translates. An address is moved to once the client proved that it is there (RFC 9000, section 9):
+//!
+//! ```text
+//! datagram from elsewhere -> probe: a second path of quiche's, used for PATH_CHALLENGE alone
+//!          PATH_RESPONSE  -> this is where the client is; the probe is made to fail, so that it can
+//!                            be used for the next address
+//! ```
+//!
+//! Until then data goes where it went before, so a forged source address turns nothing away; the new
+//! address gets challenges, three times the bytes that came from it at most.
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use quiche::{PathStats, RecvInfo};
+
+use crate::quic::{Quic, packets_received};
+
+/// Bytes that may be sent to an address for each that came from there, until it is proven.
+const AMPLIFICATION: usize = 3;
+
+/// Room for a packet that holds a PATH_CHALLENGE or a PING and little else.
+const SMALL_PACKET_BYTES: usize = 64;
+
+/// Packets of a probe's own that may wait; more are of no use.
+const MAX_SEALED: usize = 8;
+
+/// Where a client is, and where it may have gone.
+#[derive(Debug)]
+pub(super) struct Whereabouts {
+    /// The server's address and the client's first, as quiche knows them.
+    local: SocketAddr,
+    home: SocketAddr,
+    /// Where the client is.
+    current: SocketAddr,
+    /// The client's last datagram came from another address.
+    heard: Option<Heard>,
+    probe: Probe,
+    /// quiche has seen an answer to a challenge, so what the probe sends has no bounds but ours.
+    is_tried: bool,
+    /// quiche holds the probe for the client's path: nothing is sent until it knows better.
+    astray: bool,
+    /// Packets of the probe's, and where they go.
+    sealed: VecDeque<(Vec<u8>, SocketAddr)>,
+    moves: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    from: SocketAddr,
+    /// Bytes that may be sent there.
+    credit: usize,
+}
+
+/// What the path that carries the challenges is up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    /// It can be used: it is new, or failed.
+    Ready,
+    /// This address, and no other, was sent challenges.
+    Asked(SocketAddr),
+    /// It was answered. quiche tells of an answer only if the path had failed before, so the next
+    /// challenge is for nobody; true once that is written.
+    Failing(bool),
+}
+
+/// How far quiche is with a path. Its own type has no public name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Failed,
+    Unknown,
+    Validating,
+    /// An answer came; whether the path carries large datagrams may be open.
+    Proven,
+}
+
+impl State {
+    fn of(path: &PathStats) -> Self {
+        match path.validation_state as u8 {
+            0 => Self::Failed,
+            1 => Self::Unknown,
+            2 => Self::Validating,
+            _ => Self::Proven,
+        }
+    }
+}
+
+/// What came of a datagram.
+pub(super) struct Taken {
+    pub(super) result: quiche::Result<usize>,
+    /// Something new and authentic was in it.
+    pub(super) authentic: bool,
+}
+
+/// A datagram was written, and goes there.
+pub(super) struct Outgoing {
+    pub(super) len: usize,
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+}
+
+impl Whereabouts {
+    pub(super) fn new(local: SocketAddr, peer: SocketAddr) -> Self {
+        Self {
+            local,
+            home: peer,
+            current: peer,
+            heard: None,
+            probe: Probe::Ready,
+            is_tried: false,
+            astray: false,
+            sealed: VecDeque::new(),
+            moves: 0,
+        }
+    }
+
+    /// Hands a datagram to quiche.
+    pub(super) fn receive(
+        &mut self,
+        quic: &mut Quic,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        to: SocketAddr,
+    ) -> Taken {
+        if !quic.is_established() {
+            // Clients don't move before (RFC 9000, section 9), and quiche knows that.
+            let taken = deliver(quic, datagram, from, to);
+            self.begin(quic);
+            return taken;
+        }
+        if from != self.current || to != self.local {
+            return self.receive_elsewhere(quic, datagram, from, to);
+        }
+        let taken = deliver(quic, datagram, self.home, self.local);
+        if taken.authentic {
+            self.heard = None;
+        }
+        self.look(quic);
+        taken
+    }
+
+    /// The handshake is done: home is where quiche sees the client now.
+    fn begin(&mut self, quic: &Quic) {
+        if !quic.is_established() {
+            return;
+        }
+        if let Some(path) = quic.path_stats().find(|path| path.active) {
+            (self.local, self.home, self.current) =
+                (path.local_addr, path.peer_addr, path.peer_addr);
+        }
+    }
+
+    fn receive_elsewhere(
+        &mut self,
+        quic: &mut Quic,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        to: SocketAddr,
+    ) -> Taken {
+        if to != self.local {
+            // The server has one address for a connection.
+            let nothing = Ok(datagram.len());
+            return Taken {
+                result: nothing,
+                authentic: false,
+            };
+        }
+        let credit = datagram.len() * AMPLIFICATION;
+        let taken = match self.needs_datagram(quic, datagram) {
+            true => self.show_probe(quic, datagram, from, credit),
+            false => self.show_home(quic, datagram, from, credit),
+        };
+        self.look(quic);
+        taken
+    }
+
+    fn show_home(
+        &mut self,
+        quic: &mut Quic,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        credit: usize,
+    ) -> Taken {
+        let before = quic.stats().path_challenge_rx_count;
+        let taken = deliver(quic, datagram, self.home, self.local);
+        if !taken.authentic {
+            return taken;
+        }
+        // A client that only tries an address hasn't moved there. Its answer must go there, though.
+        if quic.stats().path_challenge_rx_count == before {
+            self.hear(from, credit);
+        } else if let Some(answer) = self.seal(quic, self.home, credit) {
+            self.put(answer, from);
+        }
+        taken
+    }
+
+    /// Whether quiche must see this datagram as the probe's: a server's paths begin so, and what they
+    /// may send before they were answered is counted so. Long headers belong to the handshake. And the
+    /// challenge should use up what it may, since only then a lost one counts for failure.
+    fn needs_datagram(&self, quic: &Quic, datagram: &[u8]) -> bool {
+        let is_short = datagram.first().is_some_and(|first| first & 0x80 == 0);
+        let fits = datagram.len() * AMPLIFICATION <= quic.max_send_udp_payload_size();
+        !self.is_tried && self.probe == Probe::Ready && is_short && fits
+    }
+
+    fn show_probe(
+        &mut self,
+        quic: &mut Quic,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        credit: usize,
+    ) -> Taken {
+        let taken = deliver(quic, datagram, self.probe_address(), self.local);
+        if !taken.authentic {
+            return taken;
+        }
+        let is_working = |path: PathStats| path.active && State::of(&path) != State::Failed;
+        let has_moved = self.is_active(quic, self.probe_address());
+        if !quic.path_stats().any(is_working) {
+            // The probe had failed, and can't be the client's path: quiche goes back home.
+            quic.on_timeout();
+        }
+        self.astray = !self.is_active(quic, self.home);
+        if has_moved {
+            self.hear(from, credit);
+        } else if let Some(answer) = self.seal(quic, self.probe_address(), credit) {
+            self.put(answer, from);
+            if self.state(quic) == Some(State::Validating) {
+                self.probe = Probe::Asked(from);
+            }
+        }
+        taken
+    }
+
+    fn hear(&mut self, from: SocketAddr, credit: usize) {
+        let before = self.heard.filter(|heard| heard.from == from);
+        let left = before.map_or(0, |heard| heard.credit);
+        let credit = left.saturating_add(credit);
+        self.heard = Some(Heard { from, credit });
+    }
+
+    /// Sees what became of the probe, and goes on from there. Nothing to do for a client that is
+    /// where it always was.
+    fn look(&mut self, quic: &mut Quic) {
+        if self.heard.is_none() && self.probe == Probe::Ready && !self.astray {
+            return;
+        }
+        if self.astray {
+            self.astray = !self.is_active(quic, self.home);
+        }
+        let state = self.state(quic);
+        match (self.probe, state) {
+            (Probe::Asked(asked), Some(state)) if state > State::Validating => {
+                self.probe = Probe::Failing(false);
+                self.is_tried = true;
+                self.moved(asked);
+            }
+            (_, None | Some(State::Failed)) => self.probe = Probe::Ready,
+            (Probe::Ready, Some(state)) if state > State::Unknown => {
+                self.probe = Probe::Failing(false);
+            }
+            _ => {}
+        }
+        match self.probe {
+            Probe::Ready => self.challenge(quic),
+            Probe::Failing(false) => {
+                let _ = quic.probe_path(self.local, self.probe_address());
+                let thrown_away = self.seal(quic, self.probe_address(), SMALL_PACKET_BYTES);
+                self.probe = Probe::Failing(thrown_away.is_some());
+            }
+            Probe::Failing(true) | Probe::Asked(_) => {}
+        }
+    }
+
+    /// An address is proven. If the client has been heard from another since, that one counts.
+    fn moved(&mut self, proven: SocketAddr) {
+        if self.heard.is_some_and(|heard| heard.from == proven) {
+            tracing::debug!(from = %self.current, to = %proven, "a client has moved");
+            self.heard = None;
+            self.current = proven;
+            self.moves += 1;
+        }
+    }
+
+    /// Asks the address that was heard last to prove itself.
+    fn challenge(&mut self, quic: &mut Quic) {
+        let Some(heard) = self.heard.filter(|heard| heard.credit > 0) else {
+            return;
+        };
+        // Fails before quiche has seen a datagram as the probe's.
+        if quic.probe_path(self.local, self.probe_address()).is_err() {
+            return;
+        }
+        let Some(challenge) = self.seal(quic, self.probe_address(), heard.credit) else {
+            return;
+        };
+        let credit = heard.credit.saturating_sub(challenge.len());
+        self.heard = Some(Heard { credit, ..heard });
+        self.probe = Probe::Asked(heard.from);
+        self.put(challenge, heard.from);
+    }
+
+    /// Call when quiche's timer is due.
+    pub(super) fn handle_timeout(&mut self, quic: &mut Quic) {
+        quic.on_timeout();
+        if self.state(quic).is_none() {
+            return;
+        }
+        self.look(quic);
+        // What quiche sends to find out what was lost on the probe's path, so that its timers come to rest.
+        if !matches!(self.probe, Probe::Asked(_))
+            && let Some(ping) = self.seal(quic, self.probe_address(), SMALL_PACKET_BYTES)
+        {
+            self.put(ping, self.current);
+        }
+    }
+
+    /// Writes the next datagram, and says where it goes.
+    pub(super) fn transmit(&mut self, quic: &mut Quic, out: &mut [u8]) -> quiche::Result<Outgoing> {
+        if let Some((packet, to)) = self.sealed.pop_front() {
+            let room = out.get_mut(..packet.len());
+            room.ok_or(quiche::Error::BufferTooShort)?
+                .copy_from_slice(&packet);
+            return Ok(Outgoing {
+                len: packet.len(),
+                from: self.local,
+                to,
+            });
+        }
+        if !quic.is_established() || quic.local_error().is_some() {
+            let (len, info) = quic.send(out)?;
+            let is_ours = info.to == self.home || info.to == self.probe_address();
+            let to = if is_ours { self.current } else { info.to };
+            let from = info.from;
+            return Ok(Outgoing { len, from, to });
+        }
+        if self.astray {
+            return Err(quiche::Error::Done);
+        }
+        let (len, info) = quic.send_on_path(out, Some(self.local), Some(self.home))?;
+        Ok(Outgoing {
+            len,
+            from: info.from,
+            to: self.current,
+        })
+    }
+
+    /// How often the client has moved since this was asked last.
+    pub(super) fn take_moves(&mut self) -> u64 {
+        std::mem::take(&mut self.moves)
+    }
+
+    /// A packet of that path, if it has anything to say.
+    fn seal(&self, quic: &mut Quic, path: SocketAddr, bytes: usize) -> Option<Vec<u8>> {
+        let mut packet = vec![0; bytes.min(quic.max_send_udp_payload_size())];
+        let (len, _) = quic
+            .send_on_path(&mut packet, Some(self.local), Some(path))
+            .ok()?;
+        packet.truncate(len);
+        Some(packet)
+    }
+
+    fn put(&mut self, packet: Vec<u8>, to: SocketAddr) {
+        if self.sealed.len() < MAX_SEALED {
+            self.sealed.push_back((packet, to));
+        }
+    }
+
+    /// The probe's address in quiche: one that no datagram comes from.
+    fn probe_address(&self) -> SocketAddr {
+        match self.home {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        }
+    }
+
+    fn state(&self, quic: &Quic) -> Option<State> {
+        let probe = self.probe_address();
+        let mut paths = quic.path_stats();
+        paths
+            .find(|path| path.peer_addr == probe)
+            .map(|path| State::of(&path))
+    }
+
+    fn is_active(&self, quic: &Quic, address: SocketAddr) -> bool {
+        quic.path_stats()
+            .any(|path| path.active && path.peer_addr == address)
+    }
+}
+
+fn deliver(quic: &mut Quic, datagram: &mut [u8], from: SocketAddr, to: SocketAddr) -> Taken {
+    let before = packets_received(quic, to, from);
+    let result = quic.recv(datagram, RecvInfo { from, to });
+    let authentic = packets_received(quic, to, from) > before;
+    Taken { result, authentic }
+}
