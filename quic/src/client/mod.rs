@@ -11,6 +11,7 @@ mod config;
 mod connect;
 mod event;
 mod failure;
+mod own_address;
 mod requests;
 mod silence;
 mod stats;
@@ -34,6 +35,7 @@ use crate::quic::{Quic, packets_received};
 use crate::transmit::Transmit;
 use acks::AckClock;
 use connect::connect;
+use own_address::OwnAddress;
 use requests::Requests;
 use silence::Silence;
 
@@ -62,6 +64,7 @@ pub struct Client<L> {
     events: VecDeque<ClientEvent>,
     acks: AckClock,
     silence: Silence,
+    own: OwnAddress,
     link: L,
     server_name: String,
     handshake_timeout: Duration,
@@ -122,6 +125,7 @@ impl<L: Copy> Client<L> {
             events: VecDeque::new(),
             acks: AckClock::new(config.acks),
             silence: Silence::default(),
+            own: OwnAddress::new(local),
             link,
             server_name: config.server_name.clone(),
             handshake_timeout: config.handshake_timeout,
@@ -137,6 +141,16 @@ impl<L: Copy> Client<L> {
     /// Changes the link-layer way to the server, when routes or neighbours have changed.
     pub fn set_link(&mut self, link: L) {
         self.link = link;
+    }
+
+    /// Goes on from another local address or port, when the one so far is gone. The server learns of it
+    /// by a packet that [`poll_transmit`](Self::poll_transmit) then has; its answers are addressed to
+    /// `local`, and `handle_datagram` takes them. Before the handshake is done a server goes on
+    /// sending to the first address (RFC 9000, section 9).
+    pub fn set_local(&mut self, local: SocketAddr) {
+        if self.own.change(&mut self.quic, local) {
+            self.acks.urge();
+        }
     }
 
     /// Asks for a path (percent-encoded, beginning with a slash), or a part of it. It goes
@@ -161,6 +175,7 @@ impl<L: Copy> Client<L> {
             // Each step of the handshake wants its answer at once.
             self.acks.urge();
         }
+        let to = self.own.to_quiche(to);
         let before = packets_received(&self.quic, to, from);
         match self.quic.recv(datagram, RecvInfo { from, to }) {
             Ok(_) => {}
@@ -229,7 +244,7 @@ impl<L: Copy> Client<L> {
         self.counters.bytes_out += len as u64;
         Some(Transmit {
             len,
-            from: info.from,
+            from: self.own.current(),
             to: info.to,
             link: self.link,
         })

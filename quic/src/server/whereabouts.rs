@@ -25,6 +25,12 @@ use crate::quic::{Quic, packets_received};
 /// Bytes that may be sent to an address for each that came from there, until it is proven.
 const AMPLIFICATION: usize = 3;
 
+/// Set in the first byte of a packet with a long header.
+const LONG_FORM: u8 = 0x80;
+
+/// The first byte of a packet with a short header.
+const SHORT_HEADER: u8 = 0x40;
+
 /// Room for a packet that holds a PATH_CHALLENGE or a PING and little else.
 const SMALL_PACKET_BYTES: usize = 64;
 
@@ -44,6 +50,9 @@ pub(super) struct Whereabouts {
     probe: Probe,
     /// quiche has seen an answer to a challenge, so what the probe sends has no bounds but ours.
     is_tried: bool,
+    /// quiche can't write the probe's packets before it has seen a datagram as the probe's: there was
+    /// none yet, or the client has retired the id that the last one came with.
+    is_stale: bool,
     /// quiche holds the probe for the client's path: nothing is sent until it knows better.
     astray: bool,
     /// Packets of the probe's, and where they go.
@@ -61,7 +70,7 @@ struct Heard {
 /// What the path that carries the challenges is up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Probe {
-    /// It can be used: it is new, or failed.
+    /// It can be used: it is not there yet, or failed.
     Ready,
     /// This address, and no other, was sent challenges.
     Asked(SocketAddr),
@@ -114,6 +123,7 @@ impl Whereabouts {
             heard: None,
             probe: Probe::Ready,
             is_tried: false,
+            is_stale: true,
             astray: false,
             sealed: VecDeque::new(),
             moves: 0,
@@ -137,7 +147,11 @@ impl Whereabouts {
         if from != self.current || to != self.local {
             return self.receive_elsewhere(quic, datagram, from, to);
         }
-        let taken = deliver(quic, datagram, self.home, self.local);
+        let for_probe = self.probe == Probe::Failing(false) && self.needs_datagram(quic, datagram);
+        let taken = match for_probe {
+            true => self.show_probe(quic, datagram),
+            false => deliver(quic, datagram, self.home, self.local),
+        };
         if taken.authentic {
             self.heard = None;
         }
@@ -172,8 +186,9 @@ impl Whereabouts {
             };
         }
         let credit = datagram.len() * AMPLIFICATION;
-        let taken = match self.needs_datagram(quic, datagram) {
-            true => self.show_probe(quic, datagram, from, credit),
+        let for_probe = self.probe == Probe::Ready && self.needs_datagram(quic, datagram);
+        let taken = match for_probe {
+            true => self.begin_probe(quic, datagram, from, credit),
             false => self.show_home(quic, datagram, from, credit),
         };
         self.look(quic);
@@ -201,36 +216,41 @@ impl Whereabouts {
         taken
     }
 
-    /// Whether quiche must see this datagram as the probe's: a server's paths begin so, and what they
-    /// may send before they were answered is counted so. Long headers belong to the handshake. And the
-    /// challenge should use up what it may, since only then a lost one counts for failure.
+    /// Whether quiche should see this datagram as the probe's. Long headers belong to the handshake.
+    /// And the first challenge should use up what quiche allows for the datagram, since only then a
+    /// lost one counts for failure.
     fn needs_datagram(&self, quic: &Quic, datagram: &[u8]) -> bool {
-        let is_short = datagram.first().is_some_and(|first| first & 0x80 == 0);
+        let is_short = datagram.first().is_some_and(|first| first & LONG_FORM == 0);
         let fits = datagram.len() * AMPLIFICATION <= quic.max_send_udp_payload_size();
-        !self.is_tried && self.probe == Probe::Ready && is_short && fits
+        self.is_stale && is_short && (self.is_tried || fits)
     }
 
-    fn show_probe(
+    /// Hands quiche a datagram as the probe's. quiche follows the client there, until the next one is
+    /// home's or a challenge was in vain.
+    fn show_probe(&mut self, quic: &mut Quic, datagram: &mut [u8]) -> Taken {
+        let taken = deliver(quic, datagram, self.probe_address(), self.local);
+        if taken.authentic {
+            self.is_stale = false;
+            self.astray = !self.is_active(quic, self.home);
+        }
+        taken
+    }
+
+    fn begin_probe(
         &mut self,
         quic: &mut Quic,
         datagram: &mut [u8],
         from: SocketAddr,
         credit: usize,
     ) -> Taken {
-        let taken = deliver(quic, datagram, self.probe_address(), self.local);
+        let taken = self.show_probe(quic, datagram);
         if !taken.authentic {
             return taken;
         }
-        let is_working = |path: PathStats| path.active && State::of(&path) != State::Failed;
-        let has_moved = self.is_active(quic, self.probe_address());
-        if !quic.path_stats().any(is_working) {
-            // The probe had failed, and can't be the client's path: quiche goes back home.
-            quic.on_timeout();
-        }
-        self.astray = !self.is_active(quic, self.home);
-        if has_moved {
+        if self.astray {
             self.hear(from, credit);
         } else if let Some(answer) = self.seal(quic, self.probe_address(), credit) {
+            // The client only tries the address, and wants an answer; quiche asks for one, too.
             self.put(answer, from);
             if self.state(quic) == Some(State::Validating) {
                 self.probe = Probe::Asked(from);
@@ -277,6 +297,12 @@ impl Whereabouts {
             }
             Probe::Failing(true) | Probe::Asked(_) => {}
         }
+        let is_working = |path: PathStats| path.active && State::of(&path) != State::Failed;
+        if self.astray && !quic.path_stats().any(is_working) {
+            // quiche has followed the client to a path that had failed: it goes back home.
+            quic.on_timeout();
+            self.astray = !self.is_active(quic, self.home);
+        }
     }
 
     /// An address is proven. If the client has been heard from another since, that one counts.
@@ -294,8 +320,11 @@ impl Whereabouts {
         let Some(heard) = self.heard.filter(|heard| heard.credit > 0) else {
             return;
         };
-        // Fails before quiche has seen a datagram as the probe's.
+        if !self.is_tried && self.state(quic) == Some(State::Failed) {
+            self.allow(quic, heard.credit);
+        }
         if quic.probe_path(self.local, self.probe_address()).is_err() {
+            self.is_stale = true;
             return;
         }
         let Some(challenge) = self.seal(quic, self.probe_address(), heard.credit) else {
@@ -307,6 +336,14 @@ impl Whereabouts {
         self.put(challenge, heard.from);
     }
 
+    /// Has quiche send so many bytes to the probe's address, although it was never proven: it counts
+    /// what comes from there, authentic or not.
+    fn allow(&self, quic: &mut Quic, bytes: usize) {
+        let bytes = bytes.min(quic.max_send_udp_payload_size());
+        let mut nothing = vec![SHORT_HEADER; bytes / AMPLIFICATION];
+        deliver(quic, &mut nothing, self.probe_address(), self.local);
+    }
+
     /// Call when quiche's timer is due.
     pub(super) fn handle_timeout(&mut self, quic: &mut Quic) {
         quic.on_timeout();
@@ -314,11 +351,13 @@ impl Whereabouts {
             return;
         }
         self.look(quic);
-        // What quiche sends to find out what was lost on the probe's path, so that its timers come to rest.
-        if !matches!(self.probe, Probe::Asked(_))
-            && let Some(ping) = self.seal(quic, self.probe_address(), SMALL_PACKET_BYTES)
-        {
-            self.put(ping, self.current);
+        let Some(packet) = self.seal(quic, self.probe_address(), SMALL_PACKET_BYTES) else {
+            return;
+        };
+        // Not while it may be another challenge. Else it asks what was lost on the probe's path, whose
+        // timers rest once that is answered.
+        if !matches!(self.probe, Probe::Asked(_)) {
+            self.put(packet, self.current);
         }
     }
 
@@ -358,13 +397,19 @@ impl Whereabouts {
     }
 
     /// A packet of that path, if it has anything to say.
-    fn seal(&self, quic: &mut Quic, path: SocketAddr, bytes: usize) -> Option<Vec<u8>> {
+    fn seal(&mut self, quic: &mut Quic, path: SocketAddr, bytes: usize) -> Option<Vec<u8>> {
         let mut packet = vec![0; bytes.min(quic.max_send_udp_payload_size())];
-        let (len, _) = quic
-            .send_on_path(&mut packet, Some(self.local), Some(path))
-            .ok()?;
-        packet.truncate(len);
-        Some(packet)
+        match quic.send_on_path(&mut packet, Some(self.local), Some(path)) {
+            Ok((len, _)) => {
+                packet.truncate(len);
+                Some(packet)
+            }
+            Err(error) => {
+                let is_probe = path == self.probe_address();
+                self.is_stale |= is_probe && error == quiche::Error::InvalidState;
+                None
+            }
+        }
     }
 
     fn put(&mut self, packet: Vec<u8>, to: SocketAddr) {

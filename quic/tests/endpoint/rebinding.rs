@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::world::{Pki, World, content, files};
+use super::world::{Peer, Pki, World, content, files, server_addr};
 
 const MIB: usize = 1 << 20;
 
@@ -14,12 +14,20 @@ fn elsewhere(nth: u16) -> SocketAddr {
 
 #[test]
 fn a_download_outlives_any_number_of_rebindings() {
-    const MOVES: u16 = 10;
+    outlives(9, Peer::rebind);
+}
+
+#[test]
+fn a_download_outlives_changes_of_the_clients_own_address() {
+    outlives(9, Peer::relocate);
+}
+
+fn outlives(moves: u16, r#move: impl Fn(&mut Peer, SocketAddr)) {
     let (pki, dir) = (Pki::new(), files(&[12 * MIB]));
     let mut world = World::serve(&pki, dir.path());
     let at = world.connect(&pki.client());
     let id = world.peers[at].client.get(&format!("/{}", 12 * MIB), None);
-    for nth in 1..=MOVES {
+    for nth in 1..=moves {
         let before = world.peers[at].bodies.get(&id).map_or(0, Vec::len);
         world.run("some more", |world| {
             let body = world.peers[at].bodies.get(&id);
@@ -27,12 +35,73 @@ fn a_download_outlives_any_number_of_rebindings() {
         });
         // A window of data is on the wire, and goes nowhere.
         world.send_all();
-        world.peers[at].rebind(elsewhere(nth));
+        r#move(&mut world.peers[at], elsewhere(nth));
         world.run("the move is noticed", |world| {
             world.server.stats().connections.migrations == u64::from(nth)
         });
     }
     world.run("the rest", |world| world.peers[at].is_done());
     assert!(world.peers[at].take(id).1 == content(12 * MIB));
+    world.close();
+}
+
+#[test]
+fn rebindings_that_come_faster_than_they_are_noticed_are_followed_in_the_end() {
+    let (pki, dir) = (Pki::new(), files(&[2 * MIB]));
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    let id = world.peers[at].client.get(&format!("/{}", 2 * MIB), None);
+    world.run("some of it", |world| {
+        world.peers[at].bodies.contains_key(&id)
+    });
+    for nth in 1..=40 {
+        world.advance("the rest");
+        world.send_all();
+        world.peers[at].rebind(elsewhere(nth));
+    }
+    world.run("the rest", |world| world.peers[at].is_done());
+    assert!(world.peers[at].take(id).1 == content(2 * MIB));
+    world.close();
+}
+
+/// Somebody sees the client's datagrams, and their copies, from another address, arrive before them.
+#[test]
+fn copies_from_a_forged_address_turn_nothing_away() {
+    let forged = |nth: usize| SocketAddr::from(([203, 0, 113, 66], 30_000 + (nth % 50) as u16));
+    let (pki, dir) = (Pki::new(), files(&[8 * MIB]));
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    world.run("connected", |world| world.peers[at].connected);
+    let id = world.peers[at].client.get(&format!("/{}", 8 * MIB), None);
+    let (mut heard, mut sent) = ([0; 50], [0; 50]);
+    let mut copies = 0;
+    while !world.peers[at].is_done() {
+        world.send_all();
+        let client = world.peers[at].address;
+        let theirs = world.tap().filter(|packet| packet.from == client);
+        let theirs: Vec<_> = theirs.map(|packet| packet.bytes.clone()).collect();
+        for bytes in theirs {
+            heard[copies % 50] += bytes.len();
+            world.inject(bytes, forged(copies), server_addr());
+            copies += 1;
+        }
+        world.send_all();
+        for packet in world.tap() {
+            if let Some(nth) = (0..50).find(|nth| packet.to == forged(*nth)) {
+                sent[nth] += packet.bytes.len();
+            }
+        }
+        world.advance("the rest");
+    }
+    assert!(world.peers[at].take(id).1 == content(8 * MIB));
+    assert!(copies > 10, "{copies} copies");
+    assert!(
+        sent.iter().sum::<usize>() > 0,
+        "nobody was asked to prove anything"
+    );
+    for (heard, sent) in heard.iter().zip(sent) {
+        assert!(sent <= 3 * heard, "{sent} bytes for {heard}");
+    }
+    assert_eq!(world.server.stats().connections.migrations, 0);
     world.close();
 }

@@ -363,6 +363,12 @@ impl Peer {
         self.address = address;
     }
 
+    /// The client's own address changes, and it knows.
+    pub(crate) fn relocate(&mut self, address: SocketAddr) {
+        (self.local, self.address) = (address, address);
+        self.client.set_local(address);
+    }
+
     fn is_at(&self, address: SocketAddr) -> bool {
         self.address == address || self.formerly.contains(&address)
     }
