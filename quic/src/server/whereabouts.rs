@@ -147,7 +147,7 @@ impl Whereabouts {
         if from != self.current || to != self.local {
             return self.receive_elsewhere(quic, datagram, from, to);
         }
-        let for_probe = self.probe == Probe::Failing(false) && self.needs_datagram(quic, datagram);
+        let for_probe = self.probe == Probe::Failing(false) && self.needs_datagram(datagram);
         let taken = match for_probe {
             true => self.show_probe(quic, datagram),
             false => deliver(quic, datagram, self.home, self.local),
@@ -186,7 +186,7 @@ impl Whereabouts {
             };
         }
         let credit = datagram.len() * AMPLIFICATION;
-        let for_probe = self.probe == Probe::Ready && self.needs_datagram(quic, datagram);
+        let for_probe = self.probe == Probe::Ready && self.needs_datagram(datagram);
         let taken = match for_probe {
             true => self.begin_probe(quic, datagram, from, credit),
             false => self.show_home(quic, datagram, from, credit),
@@ -207,22 +207,21 @@ impl Whereabouts {
         if !taken.authentic {
             return taken;
         }
-        // A client that only tries an address hasn't moved there. Its answer must go there, though.
-        if quic.stats().path_challenge_rx_count == before {
-            self.hear(from, credit);
-        } else if let Some(answer) = self.seal(quic, self.home, credit) {
+        // The answer to a PATH_CHALLENGE belongs where that came from.
+        let asks = quic.stats().path_challenge_rx_count > before;
+        let answer = asks.then(|| self.seal(quic, self.home, credit)).flatten();
+        let spent = answer.as_ref().map_or(0, Vec::len);
+        self.hear(from, credit.saturating_sub(spent));
+        if let Some(answer) = answer {
             self.put(answer, from);
         }
         taken
     }
 
     /// Whether quiche should see this datagram as the probe's. Long headers belong to the handshake.
-    /// And the first challenge should use up what quiche allows for the datagram, since only then a
-    /// lost one counts for failure.
-    fn needs_datagram(&self, quic: &Quic, datagram: &[u8]) -> bool {
+    fn needs_datagram(&self, datagram: &[u8]) -> bool {
         let is_short = datagram.first().is_some_and(|first| first & LONG_FORM == 0);
-        let fits = datagram.len() * AMPLIFICATION <= quic.max_send_udp_payload_size();
-        self.is_stale && is_short && (self.is_tried || fits)
+        self.is_stale && is_short
     }
 
     /// Hands quiche a datagram as the probe's. quiche follows the client there, until the next one is
@@ -354,7 +353,7 @@ impl Whereabouts {
         let Some(packet) = self.seal(quic, self.probe_address(), SMALL_PACKET_BYTES) else {
             return;
         };
-        // Not while it may be another challenge. Else it asks what was lost on the probe's path, whose
+        // Not while it may be another challenge: for nobody, so that the path fails. Else it asks what was lost on the probe's path, whose
         // timers rest once that is answered.
         if !matches!(self.probe, Probe::Asked(_)) {
             self.put(packet, self.current);

@@ -1,7 +1,11 @@
 //! A NAT moves a client's binding: what is on the way to the old address is lost.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
+use xskit_quic::ServerConfig;
+
+use super::raw::{Raw, request};
 use super::world::{Peer, Pki, World, content, files, server_addr};
 
 const MIB: usize = 1 << 20;
@@ -104,4 +108,59 @@ fn copies_from_a_forged_address_turn_nothing_away() {
     }
     assert_eq!(world.server.stats().connections.migrations, 0);
     world.close();
+}
+
+/// A client that tries its new address before it uses it, and has an id for it: quiche's own.
+#[test]
+fn a_client_that_migrates_as_the_book_says_is_followed() {
+    const SIZE: usize = MIB;
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut raw = Raw::connect(&ServerConfig::new(dir.path(), pki.identity.clone()));
+    let id = quiche::ConnectionId::from_ref(&[8; 16]);
+    raw.quic.new_scid(&id, 1, false).unwrap();
+    raw.exchange();
+    let mut moved: SocketAddr = "198.51.100.7:9".parse().unwrap();
+    let stream = raw.send(&request("GET", &format!("/{SIZE}")), true);
+    let (mut body, mut buf) = (Vec::new(), [0; 2000]);
+    while body.len() < SIZE {
+        while let Ok((len, info)) = raw.quic.send(&mut buf) {
+            let from = info.from;
+            raw.server
+                .handle_datagram(Instant::now(), &mut buf[..len], from, server_addr(), ());
+        }
+        if body.len() > SIZE / 2 && moved.port() == 9 {
+            // What the server sends now still goes to the old address.
+            moved.set_port(10);
+            raw.quic.probe_path(moved, server_addr()).unwrap();
+            raw.quic.migrate_source(moved).unwrap();
+        }
+        let mut is_idle = true;
+        while let Some(sent) = raw.server.poll_transmit(Instant::now(), &mut buf) {
+            let info = quiche::RecvInfo {
+                from: sent.from,
+                to: sent.to,
+            };
+            if sent.to == moved {
+                raw.quic.recv(&mut buf[..sent.len], info).unwrap();
+                is_idle = false;
+            }
+        }
+        while raw.h3.poll(&mut raw.quic).is_ok() {}
+        while let Ok(len) = raw.h3.recv_body(&mut raw.quic, stream, &mut buf) {
+            body.extend_from_slice(&buf[..len]);
+        }
+        if is_idle {
+            let timers = [raw.quic.timeout_instant(), raw.server.poll_timeout()];
+            let due = timers.into_iter().flatten().min().unwrap();
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            raw.quic.on_timeout();
+            raw.server.handle_timeout(Instant::now());
+        }
+        assert!(!raw.quic.is_closed(), "{} bytes", body.len());
+    }
+    assert!(body == content(SIZE));
+    assert_eq!(raw.server.stats().connections.migrations, 1);
+    let mut paths = raw.quic.path_stats();
+    let path = paths.find(|path| path.local_addr == moved).unwrap();
+    assert_eq!(format!("{:?}", path.validation_state), "Validated");
 }
