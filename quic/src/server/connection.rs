@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::cid::{Cid, CidTable};
 use super::links::Links;
-use super::whereabouts::{Outgoing, Taken, Whereabouts};
+use super::paths::Taken;
+use super::whereabouts::{Outgoing, Whereabouts};
 use crate::http::{Files, HttpCounters, Session};
 use crate::quic::Quic;
 

@@ -16,6 +16,7 @@ mod config;
 mod connection;
 mod header;
 mod links;
+mod paths;
 mod stateless;
 mod stats;
 mod timers;

@@ -18,9 +18,8 @@
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use quiche::{PathStats, RecvInfo};
-
-use crate::quic::{Quic, packets_received};
+use super::paths::{self, State, Taken, deliver};
+use crate::quic::Quic;
 
 /// Bytes that may be sent to an address for each that came from there, until it is proven.
 const AMPLIFICATION: usize = 3;
@@ -77,34 +76,6 @@ enum Probe {
     /// It was answered. quiche tells of an answer only if the path had failed before, so the next
     /// challenge is for nobody; true once that is written.
     Failing(bool),
-}
-
-/// How far quiche is with a path. Its own type has no public name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
-    Failed,
-    Unknown,
-    Validating,
-    /// An answer came; whether the path carries large datagrams may be open.
-    Proven,
-}
-
-impl State {
-    fn of(path: &PathStats) -> Self {
-        match path.validation_state as u8 {
-            0 => Self::Failed,
-            1 => Self::Unknown,
-            2 => Self::Validating,
-            _ => Self::Proven,
-        }
-    }
-}
-
-/// What came of a datagram.
-pub(super) struct Taken {
-    pub(super) result: quiche::Result<usize>,
-    /// Something new and authentic was in it.
-    pub(super) authentic: bool,
 }
 
 /// A datagram was written, and goes there.
@@ -230,7 +201,7 @@ impl Whereabouts {
         let taken = deliver(quic, datagram, self.probe_address(), self.local);
         if taken.authentic {
             self.is_stale = false;
-            self.astray = !self.is_active(quic, self.home);
+            self.astray = !paths::is_active(quic, self.home);
         }
         taken
     }
@@ -272,7 +243,7 @@ impl Whereabouts {
             return;
         }
         if self.astray {
-            self.astray = !self.is_active(quic, self.home);
+            self.astray = !paths::is_active(quic, self.home);
         }
         let state = self.state(quic);
         match (self.probe, state) {
@@ -296,11 +267,10 @@ impl Whereabouts {
             }
             Probe::Failing(true) | Probe::Asked(_) => {}
         }
-        let is_working = |path: PathStats| path.active && State::of(&path) != State::Failed;
-        if self.astray && !quic.path_stats().any(is_working) {
+        if self.astray && !paths::works(quic) {
             // quiche has followed the client to a path that had failed: it goes back home.
             quic.on_timeout();
-            self.astray = !self.is_active(quic, self.home);
+            self.astray = !paths::is_active(quic, self.home);
         }
     }
 
@@ -426,22 +396,6 @@ impl Whereabouts {
     }
 
     fn state(&self, quic: &Quic) -> Option<State> {
-        let probe = self.probe_address();
-        let mut paths = quic.path_stats();
-        paths
-            .find(|path| path.peer_addr == probe)
-            .map(|path| State::of(&path))
+        State::of(quic, self.probe_address())
     }
-
-    fn is_active(&self, quic: &Quic, address: SocketAddr) -> bool {
-        quic.path_stats()
-            .any(|path| path.active && path.peer_addr == address)
-    }
-}
-
-fn deliver(quic: &mut Quic, datagram: &mut [u8], from: SocketAddr, to: SocketAddr) -> Taken {
-    let before = packets_received(quic, to, from);
-    let result = quic.recv(datagram, RecvInfo { from, to });
-    let authentic = packets_received(quic, to, from) > before;
-    Taken { result, authentic }
 }
