@@ -137,10 +137,9 @@ impl TransportConfig {
     }
 }
 
-/// Connection ids each side keeps for the other: one in use and spare ones, so that a client
-/// that changes networks finds a fresh one. quiche remembers as many paths of a connection,
-/// and forgets none while its id is in use: so a client behind a NAT that moves its binding
-/// can be followed seven times.
+/// Connection ids each side keeps for the other: one in use and spare ones, so that a client that
+/// changes networks finds a fresh one. quiche has as many paths of a connection at most, and a
+/// server's need two (`server/whereabouts.rs`).
 const ACTIVE_CONNECTION_IDS: u64 = 8;
 
 fn millis(duration: Duration) -> u64 {

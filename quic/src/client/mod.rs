@@ -11,7 +11,9 @@ mod config;
 mod connect;
 mod event;
 mod failure;
+mod own_address;
 mod requests;
+mod silence;
 mod stats;
 
 use std::collections::VecDeque;
@@ -35,7 +37,9 @@ use crate::quic::{Quic, packets_received};
 use crate::transmit::Transmit;
 use acks::AckClock;
 use connect::connect;
+use own_address::OwnAddress;
 use requests::Requests;
+use silence::Silence;
 
 /// Header fields of a response may be this large together, uncompressed.
 const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
@@ -62,6 +66,8 @@ pub struct Client<L> {
     events: VecDeque<ClientEvent>,
     acks: AckClock,
     black_hole: BlackHole,
+    silence: Silence,
+    own: OwnAddress,
     link: L,
     server_name: String,
     handshake_timeout: Duration,
@@ -125,6 +131,8 @@ impl<L: Copy> Client<L> {
             events: VecDeque::new(),
             acks: AckClock::new(config.acks),
             black_hole: BlackHole::default(),
+            silence: Silence::default(),
+            own: OwnAddress::new(local),
             link,
             server_name: config.server_name.clone(),
             handshake_timeout: config.handshake_timeout,
@@ -142,6 +150,16 @@ impl<L: Copy> Client<L> {
     /// Changes the link-layer way to the server, when routes or neighbours have changed.
     pub fn set_link(&mut self, link: L) {
         self.link = link;
+    }
+
+    /// Goes on from another local address or port, when the one so far is gone. The server learns of it
+    /// by a packet that [`poll_transmit`](Self::poll_transmit) then has; its answers are addressed to
+    /// `local`, and `handle_datagram` takes them. Before the handshake is done a server goes on
+    /// sending to the first address (RFC 9000, section 9).
+    pub fn set_local(&mut self, local: SocketAddr) {
+        if self.own.change(&mut self.quic, local) {
+            self.acks.urge();
+        }
     }
 
     /// Asks for a path (percent-encoded, beginning with a slash), or a part of it. It goes
@@ -166,6 +184,7 @@ impl<L: Copy> Client<L> {
             // Each step of the handshake wants its answer at once.
             self.acks.urge();
         }
+        let to = self.own.to_quiche(to);
         let before = packets_received(&self.quic, to, from);
         match self.quic.recv(datagram, RecvInfo { from, to }) {
             Ok(_) => {}
@@ -182,6 +201,7 @@ impl<L: Copy> Client<L> {
         if packets_received(&self.quic, to, from) > before {
             self.acks.received(now);
             self.heard = now;
+            self.silence.heard(now);
         } else {
             self.counters.datagrams_ignored += 1;
         }
@@ -235,7 +255,7 @@ impl<L: Copy> Client<L> {
         self.counters.bytes_out += len as u64;
         Some(Transmit {
             len,
-            from: info.from,
+            from: self.own.current(),
             to: info.to,
             link: self.link,
         })
@@ -268,6 +288,7 @@ impl<L: Copy> Client<L> {
             self.handshake_deadline,
             self.acks.deadline(),
             self.h3.as_ref().and_then(|_| self.requests.deadline()),
+            self.silence.deadline().filter(|_| self.is_waiting()),
         ];
         timers.into_iter().flatten().min()
     }
@@ -287,6 +308,11 @@ impl<L: Copy> Client<L> {
             self.acks.urge();
             self.dirty = true;
         }
+        if self.is_waiting() && self.silence.is_over(now) {
+            // Fails only for a connection that is over.
+            let _ = self.quic.send_ack_eliciting();
+            self.acks.urge();
+        }
         if self.handshake_deadline.is_some_and(|due| due <= now) {
             self.handshake_deadline = None;
             self.end(Verdict::HandshakeExpired);
@@ -301,6 +327,11 @@ impl<L: Copy> Client<L> {
                 self.acks.urge();
             }
         }
+    }
+
+    /// Whether a response is due.
+    fn is_waiting(&self) -> bool {
+        self.requests.are_active() && !self.is_over()
     }
 
     /// Ends the connection, telling the server. Call [`poll_transmit`](Self::poll_transmit)

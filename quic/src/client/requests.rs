@@ -167,6 +167,11 @@ impl Requests {
         id
     }
 
+    /// Whether any was sent that is not answered in full.
+    pub(super) fn are_active(&self) -> bool {
+        !self.active.is_empty()
+    }
+
     /// Sends what waits, in order, as far as the server allows streams. True if any was sent.
     pub(super) fn send(
         &mut self,

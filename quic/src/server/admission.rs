@@ -201,7 +201,8 @@ impl<L: Copy + PartialEq> Server<L> {
             return;
         };
         let deadline = now + self.handshake_timeout;
-        let mut connection = Connection::new(quic, origin.from, origin.link, deadline, self.limits);
+        let ends = (origin.to, origin.from);
+        let mut connection = Connection::new(quic, ends, origin.link, deadline, self.limits);
         if original.is_some() {
             connection.unproven = None;
         }

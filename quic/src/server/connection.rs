@@ -3,8 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use quiche::{RecvInfo, SendInfo};
-
 use super::allowance::Allowance;
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
@@ -12,9 +10,10 @@ use super::failure::Failure;
 use super::links::Links;
 use super::progress::{Lapse, Limits, Progress};
 use super::sources::Seat;
+use super::whereabouts::{Outgoing, Whereabouts};
 use crate::black_hole::BlackHole;
 use crate::http::{Files, HttpCounters, Session};
-use crate::quic::{Quic, packets_received};
+use crate::quic::Quic;
 
 /// Datagrams a connection sends before the next one has its turn.
 pub(super) const BURST_DATAGRAMS: u32 = 16;
@@ -24,6 +23,7 @@ pub(super) struct Connection<L> {
     pub(super) quic: Quic,
     session: Option<Session>,
     black_hole: BlackHole,
+    whereabouts: Whereabouts,
     pub(super) links: Links<L>,
     /// Every id it is known by in the table.
     pub(super) ids: Vec<Cid>,
@@ -65,7 +65,7 @@ pub(super) enum Received {
 impl<L: Copy + PartialEq> Connection<L> {
     pub(super) fn new(
         quic: Quic,
-        peer: SocketAddr,
+        (local, peer): (SocketAddr, SocketAddr),
         link: L,
         handshake_deadline: Instant,
         limits: Limits,
@@ -74,6 +74,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             quic,
             session: None,
             black_hole: BlackHole::default(),
+            whereabouts: Whereabouts::new(local, peer),
             links: Links::new(peer, link),
             ids: Vec::with_capacity(9),
             queued: false,
@@ -99,23 +100,21 @@ impl<L: Copy + PartialEq> Connection<L> {
         to: SocketAddr,
         link: L,
     ) -> Received {
-        let before = packets_received(&self.quic, to, from);
         let coalesced = self.unproven.as_mut().map(|unproven| {
             unproven.received(from, datagram.len());
             Coalesced::read(datagram)
         });
-        let result = self.quic.recv(datagram, RecvInfo { from, to });
+        let taken = self.whereabouts.receive(&mut self.quic, datagram, from, to);
         self.dirty = true;
-        let taken = packets_received(&self.quic, to, from).saturating_sub(before);
-        let authentic = taken > 0;
-        if coalesced.is_some_and(|it| it.is_whole && taken > it.initials) {
+        let authentic = taken.is_authentic();
+        if coalesced.is_some_and(|it| it.is_whole && taken.packets > it.initials) {
             // One of the packets was under keys that only who receives our answers can have.
             self.unproven = None;
         }
         if authentic && !self.links.knows(from, link) {
             self.links.learn(from, link);
         }
-        match result {
+        match taken.result {
             Err(error) => {
                 self.failure = Some(Failure::Violation(error));
                 Received::Failed
@@ -185,10 +184,7 @@ impl<L: Copy + PartialEq> Connection<L> {
     /// Drops ids that the client has retired, and gives it fresh ones up to the agreed number.
     /// Returns how often it has moved to another address since.
     pub(super) fn keep_ids(&mut self, slot: usize, table: &mut CidTable) -> u64 {
-        let mut migrations = 0;
-        while let Some(event) = self.quic.path_event_next() {
-            migrations += u64::from(matches!(event, quiche::PathEvent::PeerMigrated(..)));
-        }
+        while self.quic.path_event_next().is_some() {}
         while let Some(retired) = self.quic.retired_scid_next() {
             if let Some(id) = Cid::new(&retired) {
                 table.remove(id);
@@ -200,7 +196,7 @@ impl<L: Copy + PartialEq> Connection<L> {
                 break;
             }
         }
-        migrations
+        self.whereabouts.take_moves()
     }
 
     fn offer_id(&mut self, slot: usize, table: &mut CidTable) -> bool {
@@ -221,18 +217,18 @@ impl<L: Copy + PartialEq> Connection<L> {
     }
 
     /// Writes the next datagram. A connection that can't send fails, and says so to its peer.
-    pub(super) fn transmit(&mut self, out: &mut [u8]) -> Option<(usize, SendInfo)> {
+    pub(super) fn transmit(&mut self, out: &mut [u8]) -> Option<Outgoing> {
         let Some(unproven) = self.unproven else {
             return self.write(out);
         };
         let sent = self.write(unproven.within(out)?)?;
-        self.unproven.as_mut()?.sent(sent.0);
+        self.unproven.as_mut()?.sent(sent.len);
         Some(sent)
     }
 
-    fn write(&mut self, out: &mut [u8]) -> Option<(usize, SendInfo)> {
+    fn write(&mut self, out: &mut [u8]) -> Option<Outgoing> {
         let out = self.black_hole.room(out);
-        match self.quic.send(out) {
+        match self.whereabouts.transmit(&mut self.quic, out) {
             Ok(sent) => Some(sent),
             Err(quiche::Error::Done) => None,
             Err(error) => {
@@ -240,7 +236,7 @@ impl<L: Copy + PartialEq> Connection<L> {
                 let code = quiche::WireErrorCode::InternalError as u64;
                 // Refused when it is closing already, for example after a failed handshake.
                 let _ = self.quic.close(false, code, b"");
-                self.quic.send(out).ok()
+                self.whereabouts.transmit(&mut self.quic, out).ok()
             }
         }
     }
@@ -248,6 +244,7 @@ impl<L: Copy + PartialEq> Connection<L> {
     /// Does what quiche has to do by now.
     pub(super) fn on_timeout(&mut self) {
         self.black_hole.on_timeout(&mut self.quic);
+        self.whereabouts.after_timeout(&mut self.quic);
         self.dirty = true;
     }
 

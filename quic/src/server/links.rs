@@ -2,8 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// Paths remembered at once, as many as quiche does; a client has one, or two for a moment
-/// while it moves.
+/// Paths remembered at once; a client has one, or two for a moment while it moves.
 const MAX_PATHS: usize = 8;
 
 /// Link-layer return paths by remote address, the one learnt last at the end.

@@ -20,12 +20,14 @@ mod ending;
 mod failure;
 mod header;
 mod links;
+mod paths;
 mod progress;
 mod sources;
 mod stateless;
 mod stats;
 mod timers;
 mod token;
+mod whereabouts;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -259,12 +261,12 @@ impl<L: Copy + PartialEq> Server<L> {
             let migrations = connection.keep_ids(slot, &mut self.ids);
             self.counters.connections.migrations += migrations;
         }
-        let (len, info) = connection.transmit(out)?;
+        let sent = connection.transmit(out)?;
         let transmit = Transmit {
-            len,
-            from: info.from,
-            to: info.to,
-            link: connection.links.to(info.to),
+            len: sent.len,
+            from: sent.from,
+            to: sent.to,
+            link: connection.links.to(sent.to),
         };
         connection.burst_left = connection.burst_left.saturating_sub(1);
         if connection.burst_left == 0 {

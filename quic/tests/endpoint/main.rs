@@ -12,6 +12,7 @@ mod memory;
 mod methods;
 mod odd;
 mod raw;
+mod rebinding;
 mod stalls;
 mod transfers;
 mod world;

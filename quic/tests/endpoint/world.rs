@@ -371,6 +371,17 @@ impl Peer {
         self.address.set_port(port);
     }
 
+    /// As [`move_to`](Self::move_to), but the old binding is gone, and with it what is on the way there.
+    pub(crate) fn rebind(&mut self, address: SocketAddr) {
+        self.address = address;
+    }
+
+    /// The client's own address changes, and it knows.
+    pub(crate) fn relocate(&mut self, address: SocketAddr) {
+        (self.local, self.address) = (address, address);
+        self.client.set_local(address);
+    }
+
     fn is_at(&self, address: SocketAddr) -> bool {
         self.address == address || self.formerly.contains(&address)
     }

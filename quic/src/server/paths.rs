@@ -1,0 +1,72 @@
+//! quiche's paths of a connection, looked at from outside.
+
+use std::net::SocketAddr;
+
+use quiche::{PathStats, RecvInfo};
+
+use crate::quic::{Quic, packets_received};
+
+/// How far quiche is with a path. Its own type has no public name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    Failed,
+    Unknown,
+    Validating,
+    /// An answer came; whether the path carries large datagrams may be open.
+    Proven,
+}
+
+impl State {
+    /// `None`: there is no path to that address.
+    pub(super) fn of(quic: &Quic, peer: SocketAddr) -> Option<Self> {
+        let path = quic.path_stats().find(|path| path.peer_addr == peer)?;
+        Some(Self::in_stats(&path))
+    }
+
+    fn in_stats(path: &PathStats) -> Self {
+        match path.validation_state as u8 {
+            0 => Self::Failed,
+            1 => Self::Unknown,
+            2 => Self::Validating,
+            _ => Self::Proven,
+        }
+    }
+}
+
+/// What came of a datagram.
+pub(super) struct Taken {
+    pub(super) result: quiche::Result<usize>,
+    /// Packets in it that were new and authentic.
+    pub(super) packets: usize,
+}
+
+impl Taken {
+    pub(super) fn is_authentic(&self) -> bool {
+        self.packets > 0
+    }
+}
+
+/// Whether quiche holds the path to that address for the client's.
+pub(super) fn is_active(quic: &Quic, peer: SocketAddr) -> bool {
+    quic.path_stats()
+        .any(|path| path.active && path.peer_addr == peer)
+}
+
+/// Whether quiche has a path to send on.
+pub(super) fn works(quic: &Quic) -> bool {
+    quic.path_stats()
+        .any(|path| path.active && State::in_stats(&path) != State::Failed)
+}
+
+/// Hands a datagram to quiche, as from and to these addresses.
+pub(super) fn deliver(
+    quic: &mut Quic,
+    datagram: &mut [u8],
+    from: SocketAddr,
+    to: SocketAddr,
+) -> Taken {
+    let before = packets_received(quic, to, from);
+    let result = quic.recv(datagram, RecvInfo { from, to });
+    let packets = packets_received(quic, to, from).saturating_sub(before);
+    Taken { result, packets }
+}
