@@ -354,6 +354,26 @@ fn replaced_memory_stays_if_a_leaked_socket_has_it() {
 }
 
 #[test]
+fn a_live_backend_and_its_socket_print_little() {
+    let network = SimNetwork::new(WireConfig::perfect(), 15);
+    let backend = network.backend();
+    let mut store = FrameStore::<64>::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &config(1, 64, 32)).expect("a socket");
+    assert!(send_number(&mut socket, &umem, 1));
+    let printed = [
+        format!("{network:?}"),
+        format!("{backend:?}"),
+        format!("{:?}", socket.handle()),
+        format!("{socket:?}"),
+        format!("{umem:?}"),
+    ];
+    for text in printed {
+        assert!(text.len() < 4096, "{} bytes: {text}", text.len());
+    }
+}
+
+#[test]
 fn a_leaked_socket_leaks_its_memory_rather_than_handing_it_out() {
     let network = SimNetwork::new(WireConfig::perfect(), 11);
     let backend = network.backend();
