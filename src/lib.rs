@@ -16,6 +16,7 @@
 //! ```no_run
 //! # #[cfg(all(feature = "backend-rustix", feature = "bpf"))] {
 //! use std::os::fd::AsFd;
+//! use std::time::Duration;
 //! use xskit::core::backend::Interest;
 //! use xskit::core::umem::{FrameSize, FrameStore, Umem};
 //! use xskit::core::{Socket, SocketConfig};
@@ -39,7 +40,8 @@
 //!     }
 //!     socket.recycle();
 //!     socket.flush()?;
-//!     socket.wait(Interest::RECEIVE, None)?;
+//!     // Bounded: only a wait that ends says that the interface is gone (ENETDOWN).
+//!     socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
 //! }
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -179,7 +179,9 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Packets dropped for a reason that no other counter names.
+    /// Packets dropped for a reason that no other counter names: they don't fit into a frame
+    /// ([`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu)), or the socket was not
+    /// bound to the queue that they came from.
     #[must_use]
     pub const fn rx_dropped_otherwise(&self) -> u64 {
         self.rx_dropped

@@ -254,6 +254,32 @@ fn a_starved_fill_ring_drops_at_the_kernel_and_recovers() {
 }
 
 #[test]
+fn a_packet_of_the_largest_mtu_fits_and_a_longer_one_is_counted() {
+    let network = SimNetwork::new(WireConfig::perfect(), 9);
+    let backend = network.backend();
+    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
+    let small = FrameSize::new(2048).expect("a frame size");
+    let umem_a = umem(&mut store_a);
+    let umem_b = Umem::new(HeapMemory::new(8 * 2048), &mut store_b, small).expect("a UMEM");
+    let mut a = Socket::open(&backend, &umem_a, &config(1, 8, 0)).expect("socket a");
+    let mut b = Socket::open(&backend, &umem_b, &config(2, 8, 4)).expect("socket b");
+    // With an Ethernet header and two VLAN tags.
+    let longest = small.largest_mtu() as usize + 22;
+    for len in [longest, longest + 1] {
+        let mut frame = umem_a.alloc().expect("a frame");
+        frame.set_range(0..len).expect("inside the frame");
+        a.send(frame).expect("room");
+    }
+    a.flush().expect("a kick");
+    let received: Vec<_> = b.receive(8).map(|frame| frame.len()).collect();
+    let counted = b.statistics().expect("statistics");
+    assert_eq!(
+        (received, counted.rx_dropped_otherwise()),
+        (vec![longest], 1)
+    );
+}
+
+#[test]
 fn closing_retires_what_the_kernel_had_and_frees_the_queue() {
     let network = SimNetwork::new(WireConfig::perfect(), 10);
     let backend = network.backend();
@@ -324,6 +350,26 @@ fn replaced_memory_stays_if_a_leaked_socket_has_it() {
     b.flush().expect("a kick");
     for mut frame in before {
         assert!(frame.buffer_mut().iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn a_live_backend_and_its_socket_print_little() {
+    let network = SimNetwork::new(WireConfig::perfect(), 15);
+    let backend = network.backend();
+    let mut store = FrameStore::<64>::new();
+    let umem = umem(&mut store);
+    let mut socket = Socket::open(&backend, &umem, &config(1, 64, 32)).expect("a socket");
+    assert!(send_number(&mut socket, &umem, 1));
+    let printed = [
+        format!("{network:?}"),
+        format!("{backend:?}"),
+        format!("{:?}", socket.handle()),
+        format!("{socket:?}"),
+        format!("{umem:?}"),
+    ];
+    for text in printed {
+        assert!(text.len() < 4096, "{} bytes: {text}", text.len());
     }
 }
 

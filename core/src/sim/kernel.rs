@@ -1,5 +1,7 @@
 //! The simulated kernel: its sockets and the wire between its two interfaces.
 
+use std::fmt;
+
 use super::Rng;
 use super::driver::SimDriver;
 use super::socket::KernelSocket;
@@ -15,7 +17,6 @@ const IFINDEXES: [u32; 2] = [1, 2];
 const QUEUES: u32 = 1;
 
 /// All of the simulated kernel's state.
-#[derive(Debug)]
 pub(super) struct Kernel {
     sockets: Vec<Option<KernelSocket>>,
     /// The wire into each interface.
@@ -32,6 +33,18 @@ pub(super) struct Kernel {
     pub(super) has_program: bool,
     /// What kicks are answered with, and nothing done.
     pub(super) kick_error: Option<Errno>,
+}
+
+/// Short, however much memory the rings have and however many packets are under way: whoever prints a
+/// backend or a socket prints this.
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel")
+            .field("open_sockets", &self.open_sockets())
+            .field("driver", &self.driver)
+            .field("calls", &self.calls)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Kernel {

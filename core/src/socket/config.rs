@@ -4,7 +4,8 @@ use super::BusyPoll;
 use crate::abi::bind_flags;
 use crate::ring::RingSize;
 
-/// What a socket is asked to be. Every field holds a value that the kernel can accept.
+/// What a socket is asked to be. The interface's MTU is the caller's to check against
+/// [`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu). Every field holds a value that the kernel can accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketConfig {
     /// Index of the interface.

@@ -198,13 +198,16 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// Waits until packets are there, or room to send, for at most `timeout` (for ever without
     /// one). False after the timeout, or when a signal came.
     ///
+    /// A loop gives a timeout: `poll(2)` doesn't wake up when the interface is removed, and only a wait
+    /// that ends reports it. A wait without one may then last for ever.
+    ///
     /// Makes no system call when the RX ring has packets, or the TX ring is at most half full:
     /// what `poll(2)` would call ready (`xsk_poll`, net/xdp/xsk.c). Otherwise it publishes what was
     /// sent, and has the kernel look at what it is owed: by the wait itself, where that does
     /// ([`Sleep`]).
     ///
     /// # Errors
-    /// What the call returned.
+    /// What the call returned; ENETDOWN when the interface is gone.
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         let has_packets = interest.receive && !self.receiver.rx.is_empty();
         if has_packets || interest.transmit && self.transmitter.is_ready() {

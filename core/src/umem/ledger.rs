@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
+use core::fmt;
 
 use crate::ring::Cursor;
 
@@ -104,7 +105,7 @@ impl FrameIndex {
 ///
 /// What is ours is given away without a look: a token, or a place in the stash, is the proof. What
 /// the kernel gives back is looked up first.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Ledger<'s> {
     entries: &'s [Cell<Entry>],
 }
@@ -194,6 +195,15 @@ impl<'s> Ledger<'s> {
         let owner =
             |(index, entry): (usize, &Cell<Entry>)| (FrameIndex(index as u32), entry.get().owner());
         self.entries.iter().enumerate().map(owner)
+    }
+}
+
+/// Short, however many frames there are: whoever prints a frame's UMEM or socket prints this.
+impl fmt::Debug for Ledger<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("frames", &self.entries.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -42,6 +42,18 @@ impl FrameSize {
         self.mask + 1
     }
 
+    /// The largest MTU of an interface whose packets all fit into a frame, in bytes: what remains
+    /// besides the kernel's own part (XDP_PACKET_HEADROOM, 256 bytes) and an Ethernet header with two
+    /// VLAN tags (22).
+    ///
+    /// Compare it with the interface's MTU before a socket is opened: the kernel opens one in copy mode
+    /// whatever the MTU, and drops what doesn't fit, which
+    /// [`Statistics::rx_dropped_otherwise`](crate::abi::Statistics::rx_dropped_otherwise) counts.
+    #[must_use]
+    pub const fn largest_mtu(self) -> u32 {
+        self.bytes() - (256 + 22)
+    }
+
     /// Where frame `number` starts, in bytes from the start of the UMEM.
     #[inline]
     pub(super) const fn address(self, number: u32) -> u64 {

@@ -23,10 +23,6 @@ pub(crate) const MAX_FRAMES: usize = 65536;
 /// Frames that the kernel may have at a time to receive into in copy mode.
 const LENT_IN_COPY_MODE: u32 = 512;
 
-/// What the kernel's own part of a frame and the headers take, so that the packet still fits:
-/// XDP_PACKET_HEADROOM, and an Ethernet header with two VLAN tags.
-const FRAME_OVERHEAD_BYTES: u32 = 256 + 22;
-
 /// An interface and the queue asked for, both known to be there.
 pub(crate) struct Nic {
     pub(crate) link: Link,
@@ -173,7 +169,7 @@ fn frame_size(bytes: u32) -> anyhow::Result<FrameSize> {
 
 /// Checks that the interface's largest packet fits a frame.
 fn require_fit(link: &Link, frame_size: FrameSize) -> anyhow::Result<()> {
-    let most = frame_size.bytes() - FRAME_OVERHEAD_BYTES;
+    let most = frame_size.largest_mtu();
     if link.mtu_bytes <= most {
         return Ok(());
     }
@@ -183,11 +179,12 @@ fn require_fit(link: &Link, frame_size: FrameSize) -> anyhow::Result<()> {
         String::new()
     };
     bail!(
-        "packets of {0} don't fit frames of {1} bytes: its MTU is {2}, and {FRAME_OVERHEAD_BYTES} \
+        "packets of {0} don't fit frames of {1} bytes: its MTU is {2}, and {3} \
          bytes go to headers; use {larger_frames}an MTU of {most} at most: ip link set {0} mtu 1500",
         link.name,
         frame_size.bytes(),
-        link.mtu_bytes
+        link.mtu_bytes,
+        frame_size.bytes() - most
     )
 }
 

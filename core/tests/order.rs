@@ -1,0 +1,188 @@
+//! In which order a socket is set up and undone: a backend that notes each call, with what the UMEM's books
+//! say at that moment.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
+use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
+use xskit_core::ring::RingSize;
+use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, SimSocket, WireConfig};
+use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::{Errno, Socket, SocketConfig};
+
+const FRAMES: u32 = 8;
+const LENT: u32 = 4;
+
+/// A call, and how many frames the kernel had then.
+type Noted = (&'static str, u32);
+
+/// Notes each call, and refuses the one of a number.
+struct Recorder<'a> {
+    inner: SimBackend,
+    umem: &'a Umem<'a, HeapMemory>,
+    calls: RefCell<Vec<Noted>>,
+    /// Mappings that were made and not undone.
+    mapped: RefCell<Vec<NonNull<u8>>>,
+    refused: usize,
+}
+
+impl Recorder<'_> {
+    fn note(&self, call: &'static str) -> Result<(), Errno> {
+        let mut calls = self.calls.borrow_mut();
+        calls.push((call, self.umem.census().receive));
+        if calls.len() == self.refused {
+            return Err(Errno::ENOMEM);
+        }
+        Ok(())
+    }
+}
+
+// SAFETY: each call is passed on as it is, or refused.
+unsafe impl Backend for Recorder<'_> {
+    type Socket = SimSocket;
+
+    const IS_SIMULATED: bool = true;
+
+    fn name(&self) -> &'static str {
+        "recorder"
+    }
+
+    fn open(&self) -> Result<SimSocket, Errno> {
+        self.note("open")?;
+        self.inner.open()
+    }
+
+    fn set_option(&self, socket: &SimSocket, option: SetOption) -> Result<(), Errno> {
+        self.note(option.name())?;
+        self.inner.set_option(socket, option)
+    }
+
+    fn offsets(&self, socket: &SimSocket) -> Result<MmapOffsets, Errno> {
+        self.note("offsets")?;
+        self.inner.offsets(socket)
+    }
+
+    fn statistics(&self, socket: &SimSocket) -> Result<Statistics, Errno> {
+        self.inner.statistics(socket)
+    }
+
+    fn options(&self, socket: &SimSocket) -> Result<Options, Errno> {
+        self.note("options")?;
+        self.inner.options(socket)
+    }
+
+    fn map(&self, socket: &SimSocket, ring: RingKind, len: usize) -> Result<NonNull<u8>, Errno> {
+        self.note("map")?;
+        let base = self.inner.map(socket, ring, len)?;
+        self.mapped.borrow_mut().push(base);
+        Ok(base)
+    }
+
+    unsafe fn unmap(&self, base: NonNull<u8>, len_bytes: usize) {
+        let _ = self.note("unmap");
+        let mut mapped = self.mapped.borrow_mut();
+        let known = mapped.iter().position(|other| *other == base);
+        mapped.remove(known.expect("mapped, and not unmapped yet"));
+        // SAFETY: as the caller promises.
+        unsafe { self.inner.unmap(base, len_bytes) }
+    }
+
+    fn bind(&self, socket: &SimSocket, address: &SockaddrXdp) -> Result<(), Errno> {
+        self.note("bind")?;
+        self.inner.bind(socket, address)
+    }
+
+    fn close(&self, socket: SimSocket) {
+        let _ = self.note("close");
+        assert!(self.mapped.borrow().is_empty(), "closed before unmapped");
+        self.inner.close(socket);
+    }
+
+    fn kick(&self, socket: &SimSocket, kick: Kick) -> Result<(), Errno> {
+        self.inner.kick(socket, kick)
+    }
+
+    fn submit(&self) -> Result<(), Errno> {
+        self.inner.submit()
+    }
+
+    fn wait(&self, _: &[(&SimSocket, Interest)], _: Option<Duration>) -> Result<usize, Errno> {
+        Ok(0)
+    }
+
+    fn calls(&self) -> Calls {
+        self.inner.calls()
+    }
+}
+
+/// Opens a socket and closes it, with the call of a number refused. What was called, and how many frames
+/// are retired and free afterwards.
+fn open_and_close(refused: usize) -> (Vec<Noted>, (u32, u32)) {
+    let mut store = FrameStore::<8>::new();
+    let memory = HeapMemory::new(FRAMES as usize * 4096);
+    let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT).expect("a UMEM");
+    let backend = Recorder {
+        inner: SimNetwork::new(WireConfig::perfect(), 1).backend(),
+        umem: &umem,
+        calls: RefCell::default(),
+        mapped: RefCell::default(),
+        refused,
+    };
+    let size = RingSize::new(8).expect("a power of two");
+    let config = SocketConfig {
+        fill: size,
+        completion: size,
+        rx: size,
+        tx: size,
+        fill_frames: Some(LENT),
+        ..SocketConfig::new(1, 0)
+    };
+    drop(Socket::open(&backend, &umem, &config));
+    let left = (umem.census().retired, umem.free());
+    (backend.calls.into_inner(), left)
+}
+
+#[test]
+fn a_socket_is_set_up_and_undone_in_order() {
+    let setup = [
+        "open",
+        "XDP_UMEM_REG",
+        "XDP_UMEM_FILL_RING",
+        "XDP_UMEM_COMPLETION_RING",
+        "XDP_RX_RING",
+        "XDP_TX_RING",
+        "offsets",
+        "map",
+        "map",
+        "map",
+        "map",
+        "bind",
+        "options",
+    ];
+    for refused in 0..=setup.len() {
+        let (calls, left) = open_and_close(refused);
+        let names: Vec<_> = calls.iter().map(|(name, _)| *name).collect();
+        let made = if refused == 0 { setup.len() } else { refused };
+        let (is_bound, is_lent) = (refused == 0 || made > 12, made > 11);
+        let mut expected = setup[..made].to_vec();
+        if setup[made - 1] == "bind" {
+            // Whether the socket is unbound.
+            expected.push("XDP_RX_RING");
+        }
+        let maps = expected.iter().filter(|name| **name == "map").count();
+        let failed_map = usize::from(refused != 0 && setup[made - 1] == "map");
+        expected.extend(["unmap"].repeat(maps - failed_map));
+        if made > 1 {
+            expected.push("close");
+        }
+        assert_eq!(names, expected, "call {refused} refused");
+        // The books change hands only when the kernel can't look any more.
+        let lent = calls.last().expect("some call").1;
+        assert_eq!(lent, if is_lent { LENT } else { 0 }, "{calls:?}");
+        let retired = if is_bound { LENT } else { 0 };
+        assert_eq!(left, (retired, FRAMES - retired), "call {refused} refused");
+    }
+}
