@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use super::machine::quoted;
 use crate::boringssl;
 use crate::cargo;
+use crate::python::AIOQUIC;
 use crate::setup;
 
 /// A program of tests.
@@ -200,6 +201,10 @@ impl Plan {
             .iter()
             .filter(|suite| may_have(suite.name, parts))
             .collect();
+        if suites.iter().any(|suite| suite.name == "interop") {
+            // If this fails, the tests that need it say so.
+            let _ = AIOQUIC.ensure();
+        }
         let mut executables = Vec::new();
         for profile in [Profile::Dev, Profile::Release] {
             let mut tests: Vec<_> = suites
