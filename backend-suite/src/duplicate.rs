@@ -43,9 +43,11 @@ fn open_and_bind_the_duplicate<B: RealBackend>(make: &impl Fn() -> B, pair: &Hos
     let config = SocketConfig::new(ifindex, 0);
     let holder = Socket::open(&backend, &other, &config).expect("a free queue");
 
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).expect("this process");
+    // The number that the kernel gives to the next descriptor.
     let next = File::open("/dev/null").expect("a descriptor").as_raw_fd();
     let duplicate = thread::scope(|scope| {
-        let duplicate = scope.spawn(move || take_duplicate(next));
+        let duplicate = scope.spawn(|| take_duplicate(&own, next));
         let refused = Socket::open(&backend, &umem, &config).map(drop);
         let refused = refused.expect_err("the queue is taken");
         assert!(matches!(refused.step, Step::Bind { .. }), "{refused}");
@@ -71,12 +73,11 @@ fn open_and_bind_the_duplicate<B: RealBackend>(make: &impl Fn() -> B, pair: &Hos
     receive_nothing(pair, &direct, &duplicate, &umem);
 }
 
-/// The descriptor of this number, once there is one.
-fn take_duplicate(number: i32) -> OwnedFd {
+/// A duplicate of this process's descriptor of that number, once there is one.
+fn take_duplicate(own: &OwnedFd, number: i32) -> OwnedFd {
     let deadline = Instant::now() + PATIENCE;
-    let own = pidfd_open(getpid(), PidfdFlags::empty()).expect("this process");
     loop {
-        match pidfd_getfd(&own, number, PidfdGetfdFlags::empty()) {
+        match pidfd_getfd(own, number, PidfdGetfdFlags::empty()) {
             Ok(duplicate) => return duplicate,
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
