@@ -195,7 +195,7 @@ impl<L: Copy + PartialEq> Server<L> {
         };
         let deadline = now + self.handshake_timeout;
         let mut connection = Connection::new(quic, origin.from, origin.link, deadline);
-        let received = connection.receive(datagram, origin.from, origin.to, origin.link);
+        let received = connection.receive(datagram, origin.from, origin.to, origin.link, None);
         // A handshake that failed, for want of a common protocol say, still has that to tell.
         let has_answer = received == Received::Failed && !connection.quic.is_closed();
         if received != Received::Taken && !has_answer {

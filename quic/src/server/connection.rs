@@ -1,6 +1,6 @@
 //! `Connection`: one client, from its first packet to its last.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use quiche::{RecvInfo, SendInfo};
@@ -32,6 +32,9 @@ pub(super) struct Connection<L> {
     /// The handshake took too long.
     pub(super) is_given_up: bool,
 }
+
+/// Whether the second way leads to this host, where the first did until now.
+pub type LinkJudge<L> = Box<dyn FnMut(IpAddr, L, L) -> bool + Send>;
 
 /// What a datagram did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +70,14 @@ impl<L: Copy + PartialEq> Connection<L> {
         from: SocketAddr,
         to: SocketAddr,
         link: L,
+        judge: Option<&mut LinkJudge<L>>,
     ) -> Received {
         let before = packets_received(&self.quic, to, from);
         let result = self.quic.recv(datagram, RecvInfo { from, to });
         self.dirty = true;
         let authentic = packets_received(&self.quic, to, from) > before;
         if authentic && !self.links.knows(from, link) {
-            self.links.learn(from, link);
+            self.learn_link(from, link, judge);
         }
         match result {
             Err(error) => {
@@ -82,6 +86,25 @@ impl<L: Copy + PartialEq> Connection<L> {
             }
             Ok(_) if authentic => Received::Taken,
             Ok(_) => Received::Ignored,
+        }
+    }
+
+    /// Whoever is on the same wire can send a copy of a genuine datagram from a MAC address of its
+    /// own, and be first: another way to a host that is known already is taken only if the judge says
+    /// that it is one.
+    fn learn_link(&mut self, from: SocketAddr, link: L, judge: Option<&mut LinkJudge<L>>) {
+        let link = match (self.links.to_host(from.ip()), judge) {
+            (Some(known), Some(judge)) if known != link => {
+                if judge(from.ip(), known, link) {
+                    link
+                } else {
+                    known
+                }
+            }
+            _ => link,
+        };
+        if !self.links.knows(from, link) {
+            self.links.learn(from, link);
         }
     }
 

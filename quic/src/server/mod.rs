@@ -35,6 +35,7 @@ use crate::error::SetupError;
 use crate::http::{Bounds, ChunkPool, Files, MIN_READ_BYTES, Root};
 use crate::transmit::Transmit;
 use cid::{Cid, CidTable};
+pub use connection::LinkJudge;
 use connection::{BURST_DATAGRAMS, Connection, Received};
 use header::Header;
 use stateless::Stateless;
@@ -78,6 +79,7 @@ pub struct Server<L> {
     half_open: usize,
     closing: bool,
     counters: ServerStats,
+    link_judge: Option<LinkJudge<L>>,
 }
 
 /// Where a datagram came from.
@@ -134,7 +136,14 @@ impl<L: Copy + PartialEq> Server<L> {
             half_open: 0,
             closing: false,
             counters: ServerStats::default(),
+            link_judge: None,
         })
+    }
+
+    /// Has `judge` say whether a way back that is new for a client's address is one. Without a judge, the
+    /// latest genuine datagram says it.
+    pub fn judge_links(&mut self, judge: LinkJudge<L>) {
+        self.link_judge = Some(judge);
     }
 
     /// Takes in a UDP payload, decrypting it where it lies.
@@ -166,7 +175,8 @@ impl<L: Copy + PartialEq> Server<L> {
             self.counters.dropped.unknown_connection += 1;
             return;
         };
-        match connection.receive(datagram, origin.from, origin.to, origin.link) {
+        let judge = self.link_judge.as_mut();
+        match connection.receive(datagram, origin.from, origin.to, origin.link, judge) {
             Received::Taken => self.counters.delivered += 1,
             Received::Ignored => self.counters.dropped.unauthentic += 1,
             Received::Failed => self.counters.dropped.violation += 1,

@@ -134,6 +134,13 @@ pub(crate) struct ServeArgs {
     /// The certificate's private key, PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// Take packets of these VLANs, too, whose tags then go onto the answers. By default packets with a
+    /// tag go to the kernel.
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = value_parser!(u16).range(1..4095))]
+    pub(crate) vlan: Vec<u16>,
+    /// Take frames to any MAC address, not only those to the interface's own.
+    #[arg(long)]
+    pub(crate) any_mac: bool,
     /// Make a certificate for the address that only a client which checks nothing accepts.
     #[arg(long)]
     pub(crate) self_signed: bool,

@@ -24,6 +24,7 @@ mod size;
 mod stop;
 mod strays;
 mod target;
+mod trust;
 mod usage;
 
 use std::env;

@@ -35,6 +35,7 @@ const FOUR_ENDS: &str = "needs two wires, and there are two cards";
 const COPY_MODE: &str = "counts what a kick does in copy mode";
 const VETH_MTU: &str = "needs an MTU at which veth has no native mode";
 const HUB: &str = "a card on a hub keeps its carrier when its peer goes down";
+const FILTERS: &str = "a card keeps frames to other hosts from the program, and may take tags off";
 const QUEUES: &str = "needs two queues, and the cards have one active each";
 
 const SUITES: [Suite; 6] = [
@@ -78,6 +79,7 @@ const SUITES: [Suite; 6] = [
                 VETH_MTU,
             ),
             ("packets_larger_than_frames_are_refused", VETH_MTU),
+            ("what_the_kernel_would_not_take_is_not_answered", FILTERS),
             (
                 "what_is_taken_is_refused_and_its_owner_not_disturbed",
                 QUEUES,
