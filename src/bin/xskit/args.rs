@@ -16,6 +16,7 @@ use crate::nic::MAX_FRAMES;
 use crate::seconds;
 use crate::size::Size;
 use crate::target::Resolve;
+use crate::zone;
 
 /// With fewer frames QUIC hardly gets a packet through: the fill ring holds half of them.
 const MIN_FRAMES: i64 = 16;
@@ -122,8 +123,8 @@ pub(crate) struct DemoArgs {
 #[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
     /// The address of the interface, and the UDP port, to listen on; 0.0.0.0 or [::] for all
-    /// its addresses of one kind, as they come and go.
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// its addresses of one kind, as they come and go. A link-local address may have its zone.
+    #[arg(long, value_name = "ADDR:PORT", value_parser = zone::socket_address)]
     pub(crate) listen: SocketAddr,
     /// The directory to serve.
     #[arg(long, value_name = "DIR")]

@@ -27,6 +27,7 @@ use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
 use crate::target::Target;
 use crate::usage::Usage;
+use crate::zone;
 
 /// Bytes taken from the connection at a time.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -36,17 +37,17 @@ const FAREWELL: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
     let target: Target = args.url.parse()?;
-    let peer = target.resolve(&args.resolve)?;
     let mut nic = Nic::find(&args.socket)?;
+    let peer = zone::bare(zone::on(target.resolve(&args.resolve)?, &nic.link)?);
     nic.avoid_redelivery();
     let path = path::find(&nic.link, peer.ip())?;
-    let port_holder = hold_port(SocketAddr::new(path.source, 0))?;
+    let port_holder = hold_port(zone::on(SocketAddr::new(path.source, 0), &nic.link)?)?;
     let output = Output::create(&args.output)?;
     let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
     let task = Get {
         client: client(args, &target, peer, &path, &port_holder, link)?,
         way: Way::new(peer.ip(), link),
-        local: port_holder.local_addr().context("getsockname")?,
+        local: zone::bare(port_holder.local_addr().context("getsockname")?),
         stop: Stop::on_signals()?,
         args,
         nic: &nic,
@@ -75,7 +76,7 @@ fn client(
     config.transport.idle_timeout = args.timeout;
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
-    let local = port_holder.local_addr().context("getsockname")?;
+    let local = zone::bare(port_holder.local_addr().context("getsockname")?);
     Ok(Client::new(&config, local, peer, link, Instant::now())?)
 }
 

@@ -26,6 +26,7 @@ mod strays;
 mod target;
 mod trust;
 mod usage;
+mod zone;
 
 use std::env;
 use std::process::ExitCode;

@@ -25,6 +25,7 @@ use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
 use crate::trust;
 use crate::usage::Usage;
+use crate::zone;
 
 /// How long connections may take to end once a signal came.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -36,7 +37,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.socket)?;
     nic.avoid_redelivery();
     nic.link.require_address(args.listen.ip())?;
-    let port_holder = hold_port(args.listen)?;
+    let port_holder = hold_port(zone::on(args.listen, &nic.link)?)?;
     let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
@@ -119,7 +120,7 @@ impl Task for Serve<'_> {
         B: Backend,
         B::Socket: AsFd,
     {
-        let listen = self.args.listen;
+        let listen = zone::bare(self.args.listen);
         let taking = Taking::Own(Wanted {
             vlans: self.args.vlan.clone(),
             any_mac: self.args.any_mac,
