@@ -23,6 +23,48 @@ pub struct InterfaceAddress {
     pub is_usable: bool,
 }
 
+/// The addresses of this host, whichever interface has them.
+///
+/// # Errors
+/// Those of netlink itself.
+pub fn of_host() -> Result<Vec<IpAddr>> {
+    Ok(dump("RTM_GETADDR (all)")?
+        .iter()
+        .filter_map(read)
+        .map(|(_, own)| own.address)
+        .collect())
+}
+
+fn dump(request: &str) -> Result<Vec<RouteNetlinkMessage>> {
+    let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    Netlink::open()?.dump(request, message)
+}
+
+/// The address in an answer, and the index of its interface.
+fn read(answer: &RouteNetlinkMessage) -> Option<(u32, InterfaceAddress)> {
+    let RouteNetlinkMessage::NewAddress(message) = answer else {
+        return None;
+    };
+    // With a point-to-point peer, IFA_ADDRESS is the peer's and IFA_LOCAL is ours; without, either
+    // may be missing.
+    let local = message.attributes.iter().find_map(|it| match it {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    let address = local.or_else(|| {
+        message.attributes.iter().find_map(|it| match it {
+            AddressAttribute::Address(address) => Some(*address),
+            _ => None,
+        })
+    })?;
+    let own = InterfaceAddress {
+        address,
+        prefix_len: message.header.prefix_len,
+        is_usable: is_usable(message),
+    };
+    Some((message.header.index, own))
+}
+
 impl Link {
     /// The addresses of this interface, IPv4 and IPv6, link-local ones included.
     ///
@@ -30,10 +72,7 @@ impl Link {
     /// Those of netlink itself. An interface that has gone has no addresses.
     pub fn addresses(&self) -> Result<Vec<InterfaceAddress>> {
         let request = format!("RTM_GETADDR {}", self.name);
-        let answers = Netlink::open()?.dump(
-            &request,
-            RouteNetlinkMessage::GetAddress(AddressMessage::default()),
-        )?;
+        let answers = dump(&request)?;
         Ok(answers
             .iter()
             .filter_map(|answer| self.own_address(answer))
@@ -69,35 +108,9 @@ impl Link {
 
     /// The address in an answer, if it is this interface's: the kernel sends those of all.
     fn own_address(&self, answer: &RouteNetlinkMessage) -> Option<InterfaceAddress> {
-        let RouteNetlinkMessage::NewAddress(message) = answer else {
-            return None;
-        };
-        if message.header.index != self.index {
-            return None;
-        }
-        // With a point-to-point peer, IFA_ADDRESS is the peer's and IFA_LOCAL is ours; without,
-        // either may be missing.
-        let local = message
-            .attributes
-            .iter()
-            .find_map(|attribute| match attribute {
-                AddressAttribute::Local(address) => Some(*address),
-                _ => None,
-            });
-        let address = local.or_else(|| {
-            message
-                .attributes
-                .iter()
-                .find_map(|attribute| match attribute {
-                    AddressAttribute::Address(address) => Some(*address),
-                    _ => None,
-                })
-        })?;
-        Some(InterfaceAddress {
-            address,
-            prefix_len: message.header.prefix_len,
-            is_usable: is_usable(message),
-        })
+        read(answer)
+            .filter(|(index, _)| *index == self.index)
+            .map(|(_, own)| own)
     }
 }
 

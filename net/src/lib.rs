@@ -10,6 +10,7 @@
 //! | [`link`] | which interface is that, is it up, how many of its queues are active, does an XDP program sit on it |
 //! | [`address`] | which addresses does an interface have |
 //! | [`route`] | through which interface, gateway and source address does a packet to X leave |
+//! | [`reverse_path`] | would the kernel take a packet from X |
 //! | [`neighbour`] | which MAC address has the next hop (the kernel does the ARP or neighbour discovery) |
 //! | [`watch`] | has any of that changed |
 //! | [`namespace`] | a network namespace without a name, and how threads and child processes get into it |
@@ -32,6 +33,7 @@ mod netlink;
 pub mod pair;
 pub mod privilege;
 mod queues;
+pub mod reverse_path;
 pub mod route;
 pub mod watch;
 
@@ -42,5 +44,6 @@ pub use namespace::{Namespace, WhenParentDies};
 pub use pair::{Host, HostConfig, HostPair, HostPairConfig};
 pub use privilege::Capability;
 pub use queues::Queues;
+pub use reverse_path::ReversePath;
 pub use route::{Route, route_to};
 pub use watch::{Changes, Watch};

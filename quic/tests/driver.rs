@@ -1,7 +1,7 @@
 //! A server and a client, each with its driver on a socket of the simulated kernel: the whole way
 //! of a packet but the system calls, on a wire with accidents.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use xskit_core::sim::{HeapMemory, Rng, SimBackend, SimNetwork, WireConfig};
@@ -170,6 +170,21 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
         source: SocketAddr::from(([192, 0, 2, 1], 0)),
         ..good
     };
+    let from = |address: [u8; 4]| UdpHeaders {
+        source: SocketAddr::from((address, 9)),
+        ..good
+    };
+    let from_mac = |mac| UdpHeaders {
+        link: Link::new(mac, SERVER_MAC),
+        ..good
+    };
+    let (loopback, nowhere) = (from([127, 0, 0, 1]), from([0, 1, 2, 3]));
+    let (own, other_own) = (from([192, 0, 2, 2]), from([198, 51, 100, 7]));
+    let elsewhere = from([203, 0, 113, 1]);
+    let [no_mac, own_mac] = [MacAddr::new([0; 6]), SERVER_MAC].map(from_mac);
+    let owned = vec![[192, 0, 2, 2].into(), [198, 51, 100, 7].into()];
+    let check = |source: IpAddr, _| source != IpAddr::from([203, 0, 113, 1]);
+    at_server.distrust(owned, Some(Box::new(check)));
     let mut send = |headers: UdpHeaders, cut: usize| {
         let mut frame = umem_a.alloc().expect("a frame");
         let len = headers.header_len() + 100;
@@ -182,14 +197,27 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
     for headers in [good, to_all, from_group, from_port_0] {
         send(headers, 0);
     }
+    for headers in [
+        loopback, nowhere, own, other_own, elsewhere, no_mac, own_mac,
+    ] {
+        send(headers, 0);
+    }
     for cut in [1, 100, 101, 120, 140] {
         send(good, cut);
     }
     at_server.turn(&mut server).expect("a turn");
     let counters = at_server.counters();
+    assert_eq!((counters.received, counters.sent), (16, 0));
+    let causes = &counters.unanswerable;
     assert_eq!(
-        (counters.received, counters.sent, counters.unanswerable),
-        (9, 0, 3)
+        [
+            causes.group,
+            causes.martian,
+            causes.own_source,
+            causes.mac,
+            causes.reverse_path
+        ],
+        [3, 2, 2, 2, 1]
     );
     assert_eq!(counters.refused.total(), 5, "{:?}", counters.refused);
     assert_eq!(

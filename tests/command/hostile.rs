@@ -1,6 +1,6 @@
 //! Packets at the server that are none: each is counted, and none does harm.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -72,10 +72,15 @@ fn first_datagram(scene: &Scene) -> Vec<u8> {
 
 /// A whole frame from the client to the server's port.
 fn frame(scene: &Scene, payload: &[u8]) -> Vec<u8> {
+    frame_from(scene, scene.client().ipv4, payload)
+}
+
+/// The same, from this address.
+fn frame_from(scene: &Scene, source: Ipv4Addr, payload: &[u8]) -> Vec<u8> {
     let (client, server) = (scene.client(), scene.server());
     let headers = UdpHeaders::new(
         wire::Link::new(MacAddr::new(client.mac), MacAddr::new(server.mac)),
-        SocketAddr::new(client.ipv4.into(), 9999),
+        SocketAddr::new(source.into(), 9999),
         SocketAddr::new(server.ipv4.into(), PORT),
     );
     let start = headers.header_len();
@@ -208,5 +213,55 @@ fn frames_with_malformed_headers_are_counted() {
         dropped(&report, "of no connection") >= ROUNDS as u64 / 2,
         "{report:#}"
     );
+    scene.assert_left(&[]);
+}
+
+/// The frame with these bytes at `at`.
+fn with(frame: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    frame[at..at + bytes.len()].copy_from_slice(bytes);
+    frame
+}
+
+#[test]
+fn what_the_kernel_would_not_take_is_not_answered() {
+    let Some(scene) = Scene::new("what_the_kernel_would_not_take_is_not_answered") else {
+        return;
+    };
+    let whole = frame(&scene, &[0x40; 100]);
+    let (macs, rest) = whole.split_at(12);
+    let tagged = |id: u8| [macs, &[0x81, 0, 0, id], rest].concat();
+    let foreign = with(&whole, 0, &[2, 0, 0, 0, 0, 0x99]);
+    let source = |address: [u8; 4]| frame_from(&scene, address.into(), &[0x40; 100]);
+    let kinds = [
+        whole.clone(),
+        tagged(7),
+        tagged(8),
+        tagged(0),
+        foreign,
+        with(&whole, 6, &[0; 6]),
+        source([127, 0, 0, 1]),
+        source(scene.server().ipv4.octets()),
+        source([198, 51, 100, 1]),
+    ];
+    let strict = || std::fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", "1");
+    scene.server().run(strict).unwrap().unwrap();
+    let causes = [
+        "of no connection",
+        "from an impossible MAC address",
+        "from an address of no wire",
+        "from an address of this host",
+        "from where the way back is another",
+    ];
+    let counted = |more: &[&str]| {
+        let server = scene.start_server(more);
+        put_on_wire(&scene, &kinds);
+        scene.assert_works();
+        let report = server.interrupt().json();
+        causes.map(|cause| dropped(&report, cause))
+    };
+    assert_eq!(counted(&[]), [2, 1, 1, 1, 1]);
+    assert_eq!(counted(&["--vlan", "7,9"]), [3, 1, 1, 1, 1]);
+    assert_eq!(counted(&["--any-mac"]), [3, 1, 1, 1, 1]);
     scene.assert_left(&[]);
 }

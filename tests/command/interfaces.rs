@@ -81,6 +81,33 @@ fn all_addresses_are_those_of_the_interface_as_they_come_and_go() {
 }
 
 #[test]
+fn link_local_addresses_work_at_both_ends_with_and_without_a_zone() {
+    let Some(scene) = Scene::new("link_local_addresses_work_at_both_ends_with_and_without_a_zone")
+    else {
+        return;
+    };
+    let number = scene.server().link.index;
+    let listens = [
+        "[::]",
+        "[fe80::2]",
+        "[fe80::2%xsk1]",
+        &format!("[fe80::2%{number}]"),
+    ];
+    for listen in listens {
+        let server = scene.start_server(&["--listen", &format!("{listen}:{PORT}")]);
+        for host in ["[fe80::2]", "[fe80::2%25xsk0]", "[fe80::2%xsk0]"] {
+            get_from(&scene, host, &[]).json();
+        }
+        server.interrupt().json();
+    }
+    get_from(&scene, "[fe80::2%25lo]", &[]).refused(&["zone", "--iface is xsk0"]);
+    scene
+        .serve(&["--listen", "[fe80::2%lo]:1"])
+        .refused(&["zone", "--iface is xsk1"]);
+    scene.assert_left(&[]);
+}
+
+#[test]
 fn names_of_no_interface_are_refused_with_those_that_are_there() {
     let Some(scene) = Scene::new("names_of_no_interface_are_refused_with_those_that_are_there")
     else {

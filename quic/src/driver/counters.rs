@@ -4,6 +4,8 @@ use std::mem::discriminant;
 
 use xskit_core::wire::Refusal;
 
+use super::Unanswerable;
+
 /// Packets that passed through a driver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DriverCounters {
@@ -13,11 +15,39 @@ pub struct DriverCounters {
     pub sent: u64,
     /// Packets that are no UDP datagram in one piece, by cause; each was dropped.
     pub refused: RefusalCounts,
-    /// Datagrams to or from a multicast or broadcast address, or from nowhere; each was dropped.
-    pub unanswerable: u64,
+    /// Datagrams that are not answered, by cause; each was dropped.
+    pub unanswerable: UnanswerableCounts,
     /// Datagrams of the endpoint that could not be sent, because their headers could not be
     /// written (mixed address families) or the frame is of another UMEM; each was dropped.
     pub unsendable: u64,
+}
+
+/// How many datagrams were not answered, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnanswerableCounts {
+    /// [`Unanswerable::Group`].
+    pub group: u64,
+    /// [`Unanswerable::Martian`].
+    pub martian: u64,
+    /// [`Unanswerable::OwnSource`].
+    pub own_source: u64,
+    /// [`Unanswerable::Mac`].
+    pub mac: u64,
+    /// [`Unanswerable::ReversePath`].
+    pub reverse_path: u64,
+}
+
+impl UnanswerableCounts {
+    pub(super) fn count(&mut self, cause: Unanswerable) {
+        *match cause {
+            Unanswerable::Group => &mut self.group,
+            Unanswerable::Martian => &mut self.martian,
+            Unanswerable::OwnSource => &mut self.own_source,
+            Unanswerable::Mac => &mut self.mac,
+            Unanswerable::ReversePath => &mut self.reverse_path,
+        } += 1;
+    }
 }
 
 /// How many packets were refused, by cause.

@@ -13,6 +13,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `endpoint.rs` | what the driver asks of an endpoint |
+//! | `sources.rs` | whose datagrams are answered |
 //! | `turn.rs` | the driver and its turn |
 //! | `counters.rs` | what it counts |
 //! | `error.rs` | why it can't go on |
@@ -20,9 +21,11 @@
 mod counters;
 mod endpoint;
 mod error;
+mod sources;
 mod turn;
 
-pub use counters::{DriverCounters, RefusalCounts};
+pub use counters::{DriverCounters, RefusalCounts, UnanswerableCounts};
 pub use endpoint::Endpoint;
 pub use error::DriverError;
+pub use sources::{ReversePathCheck, Unanswerable};
 pub use turn::{Driver, DriverConfig};

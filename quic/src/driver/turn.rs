@@ -10,6 +10,7 @@ use xskit_core::socket::Patience;
 use xskit_core::umem::Frame;
 use xskit_core::wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 
+use super::sources::{ReversePathCheck, Sources};
 use super::{DriverCounters, DriverError, Endpoint};
 use crate::Transmit;
 
@@ -61,6 +62,7 @@ pub struct Driver<'u, B: Backend> {
     config: DriverConfig,
     patience: Patience,
     counters: DriverCounters,
+    sources: Sources,
     /// What the last turn left unsent, if anything.
     shortage: Shortage,
 }
@@ -74,6 +76,7 @@ impl<'u, B: Backend> Driver<'u, B> {
             config,
             patience: Patience::new(config.patience),
             counters: DriverCounters::default(),
+            sources: Sources::default(),
             shortage: Shortage::None,
         }
     }
@@ -133,6 +136,13 @@ impl<'u, B: Backend> Driver<'u, B> {
         &mut self.socket
     }
 
+    /// From now on, drops what comes from `own` addresses of this host, and what the kernel would not
+    /// take by the way that it came, where there is a `check`. Its answers are remembered until this
+    /// is called again, so call it when addresses or routes have changed.
+    pub fn distrust(&mut self, own: Vec<IpAddr>, check: Option<ReversePathCheck>) {
+        self.sources.set(own, check);
+    }
+
     /// What passed through so far.
     #[must_use]
     pub fn counters(&self) -> &DriverCounters {
@@ -146,8 +156,11 @@ impl<'u, B: Backend> Driver<'u, B> {
             // QUIC authenticates every packet, and a local peer over veth leaves only a partial
             // checksum in the bytes: so the UDP checksum is not looked at.
             match Datagram::parse(&frame, UdpChecksum::Ignore) {
-                Ok(packet) if !is_answerable(&packet) => self.counters.unanswerable += 1,
                 Ok(packet) => {
+                    if let Some(cause) = self.sources.unanswerable(&packet) {
+                        self.counters.unanswerable.count(cause);
+                        continue;
+                    }
                     if let Some(payload) = packet.payload_mut(&mut frame) {
                         let (from, to) = (packet.source, packet.destination);
                         endpoint.handle_datagram(now, payload, from, to, packet.link.reply());
@@ -192,20 +205,6 @@ impl<'u, B: Backend> Driver<'u, B> {
         self.counters.sent += u64::from(sent);
         sent
     }
-}
-
-/// Whether there is one host to answer, and an address to answer from: XDP takes packets before the
-/// kernel has thrown out those that lie about that.
-fn is_answerable(packet: &Datagram) -> bool {
-    let is_host = |address: IpAddr| match address {
-        IpAddr::V4(ip) => !(ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified()),
-        IpAddr::V6(ip) => !(ip.is_multicast() || ip.is_unspecified()),
-    };
-    is_host(packet.source.ip())
-        && is_host(packet.destination.ip())
-        && packet.source.port() != 0
-        && !packet.link.destination.is_group()
-        && !packet.link.source.is_group()
 }
 
 /// Writes the headers before the payload and sets the frame's range over both.

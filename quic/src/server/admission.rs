@@ -206,7 +206,7 @@ impl<L: Copy + PartialEq> Server<L> {
         if original.is_some() {
             connection.unproven = None;
         }
-        let received = connection.receive(datagram, origin.from, origin.to, origin.link);
+        let received = connection.receive(datagram, origin.from, origin.to, origin.link, None);
         // A handshake that failed, for want of a common protocol say, still has that to tell.
         let has_answer = received == Received::Failed && !connection.quic.is_closed();
         if received != Received::Taken && !has_answer {

@@ -51,6 +51,9 @@ pub(super) struct Connection<L> {
     progress: Option<Progress>,
 }
 
+/// Whether the second way leads to this host, where the first did until now.
+pub type LinkJudge<L> = Box<dyn FnMut(IpAddr, L, L) -> bool + Send>;
+
 /// What a datagram did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
@@ -99,6 +102,7 @@ impl<L: Copy + PartialEq> Connection<L> {
         from: SocketAddr,
         to: SocketAddr,
         link: L,
+        judge: Option<&mut LinkJudge<L>>,
     ) -> Received {
         let coalesced = self.unproven.as_mut().map(|unproven| {
             unproven.received(from, datagram.len());
@@ -112,7 +116,7 @@ impl<L: Copy + PartialEq> Connection<L> {
             self.unproven = None;
         }
         if authentic && !self.links.knows(from, link) {
-            self.links.learn(from, link);
+            self.learn_link(from, link, judge);
         }
         match taken.result {
             Err(error) => {
@@ -121,6 +125,25 @@ impl<L: Copy + PartialEq> Connection<L> {
             }
             Ok(_) if authentic => Received::Taken,
             Ok(_) => Received::Ignored,
+        }
+    }
+
+    /// Whoever is on the same wire can send a copy of a genuine datagram from a MAC address of its
+    /// own, and be first: another way to a host that is known already is taken only if the judge says
+    /// that it is one.
+    fn learn_link(&mut self, from: SocketAddr, link: L, judge: Option<&mut LinkJudge<L>>) {
+        let link = match (self.links.to_host(from.ip()), judge) {
+            (Some(known), Some(judge)) if known != link => {
+                if judge(from.ip(), known, link) {
+                    link
+                } else {
+                    known
+                }
+            }
+            _ => link,
+        };
+        if !self.links.knows(from, link) {
+            self.links.learn(from, link);
         }
     }
 

@@ -1,6 +1,6 @@
 //! `Links`: the way back to each address a connection was heard from.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Paths remembered at once; a client has one, or two for a moment while it moves.
 const MAX_PATHS: usize = 8;
@@ -34,6 +34,13 @@ impl<L: Copy + PartialEq> Links<L> {
             self.paths.remove(0);
         }
         self.paths.push((peer, link));
+    }
+
+    /// The way to this host, at whatever port, that is known already.
+    pub(super) fn to_host(&self, host: IpAddr) -> Option<L> {
+        let mut paths = self.paths.iter().rev();
+        let found = paths.find(|(known, _)| known.ip() == host);
+        found.map(|(_, link)| *link)
     }
 
     pub(super) fn to(&self, peer: SocketAddr) -> L {

@@ -37,6 +37,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 pub use config::ServerConfig;
+pub use connection::LinkJudge;
 pub use stats::{
     Answered, ConnectionCounters, Dropped, HttpCounters, PacketCounters, Refused, ServerStats,
 };
@@ -98,6 +99,7 @@ pub struct Server<L> {
     closing: bool,
     counters: ServerStats,
     notices: Notices,
+    link_judge: Option<LinkJudge<L>>,
 }
 
 /// Where a datagram came from.
@@ -164,7 +166,14 @@ impl<L: Copy + PartialEq> Server<L> {
             closing: false,
             counters: ServerStats::default(),
             notices: Notices::default(),
+            link_judge: None,
         })
+    }
+
+    /// Has `judge` say whether a way back that is new for a client's address is one. Without a judge, the
+    /// latest genuine datagram says it.
+    pub fn judge_links(&mut self, judge: LinkJudge<L>) {
+        self.link_judge = Some(judge);
     }
 
     /// Takes in a UDP payload, decrypting it where it lies.
@@ -201,7 +210,8 @@ impl<L: Copy + PartialEq> Server<L> {
             self.counters.dropped.unknown_connection += 1;
             return;
         };
-        match connection.receive(datagram, origin.from, origin.to, origin.link) {
+        let judge = self.link_judge.as_mut();
+        match connection.receive(datagram, origin.from, origin.to, origin.link, judge) {
             Received::Taken => self.counters.delivered += 1,
             Received::Ignored => self.counters.dropped.unauthentic += 1,
             Received::Failed => self.counters.dropped.violation += 1,

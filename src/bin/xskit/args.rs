@@ -17,6 +17,7 @@ use crate::nic::MAX_FRAMES;
 use crate::seconds;
 use crate::size::Size;
 use crate::target::Resolve;
+use crate::zone;
 
 /// With fewer frames QUIC hardly gets a packet through: the fill ring holds half of them.
 const MIN_FRAMES: i64 = 16;
@@ -123,8 +124,8 @@ pub(crate) struct DemoArgs {
 #[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
     /// The address of the interface, and the UDP port, to listen on; 0.0.0.0 or [::] for all
-    /// its addresses of one kind, as they come and go.
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// its addresses of one kind, as they come and go. A link-local address may have its zone.
+    #[arg(long, value_name = "ADDR:PORT", value_parser = zone::socket_address)]
     pub(crate) listen: SocketAddr,
     /// The directory to serve.
     #[arg(long, value_name = "DIR")]
@@ -135,6 +136,13 @@ pub(crate) struct ServeArgs {
     /// The certificate's private key, PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// Take packets of these VLANs, too, whose tags then go onto the answers. By default packets with a
+    /// tag go to the kernel.
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = value_parser!(u16).range(1..4095))]
+    pub(crate) vlan: Vec<u16>,
+    /// Take frames to any MAC address, not only those to the interface's own.
+    #[arg(long)]
+    pub(crate) any_mac: bool,
     /// Make a certificate for the address that only a client which checks nothing accepts.
     #[arg(long)]
     pub(crate) self_signed: bool,

@@ -32,7 +32,15 @@ impl Drops {
             "malformed headers, left to the kernel",
             attached.malformed()?,
         );
-        drops.count("not answerable", driver.unanswerable);
+        let unanswerable = &driver.unanswerable;
+        drops.count("not answerable", unanswerable.group);
+        drops.count("from an address of no wire", unanswerable.martian);
+        drops.count("from an address of this host", unanswerable.own_source);
+        drops.count("from an impossible MAC address", unanswerable.mac);
+        drops.count(
+            "from where the way back is another",
+            unanswerable.reverse_path,
+        );
         drops.count("headers not writable", driver.unsendable);
         for (refusal, packets) in driver.refused.iter() {
             drops.count(&refusal.to_string(), packets);

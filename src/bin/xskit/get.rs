@@ -31,6 +31,7 @@ use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
 use crate::target::Target;
 use crate::usage::Usage;
+use crate::zone;
 
 /// Bytes taken from the connection at a time.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -44,6 +45,10 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
     let addresses = target.resolve(&args.resolve, args.timeout)?;
     let left = args.timeout.saturating_sub(begun.elapsed());
     let mut nic = Nic::find(&args.socket)?;
+    let addresses = addresses
+        .into_iter()
+        .map(|address| zone::on(address, &nic.link))
+        .collect::<anyhow::Result<_>>()?;
     nic.avoid_redelivery();
     let mut attempts = Attempts::new(&target.host, addresses, left);
     let attempt = Attempt::next(args, &target, &nic, &mut attempts, None)?;
@@ -96,17 +101,18 @@ impl Attempt {
                 |held: &&UdpSocket| held.local_addr().is_ok_and(|it| it.ip() == path.source);
             let port_holder = match held.filter(is_same) {
                 Some(held) => held.try_clone().context("fcntl(F_DUPFD_CLOEXEC)")?,
-                None => hold_port(SocketAddr::new(path.source, 0))?,
+                None => hold_port(zone::on(SocketAddr::new(path.source, 0), &nic.link)?)?,
             };
             // So that the kernel tells it of ICMP messages; where it can't, the time limit has to do.
             let _ = port_holder.connect(peer);
+            let peer = zone::bare(peer);
             let remaining = attempts.remaining();
             let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
             return Ok(Self {
                 client: client(args, target, peer, &path, &port_holder, link, remaining)?,
                 way: Way::new(peer.ip(), link),
                 peer,
-                local: port_holder.local_addr().context("getsockname")?,
+                local: zone::bare(port_holder.local_addr().context("getsockname")?),
                 port_holder,
             });
         }
@@ -134,7 +140,7 @@ fn client(
     config.transport.idle_timeout = args.timeout;
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
-    let local = port_holder.local_addr().context("getsockname")?;
+    let local = zone::bare(port_holder.local_addr().context("getsockname")?);
     Ok(Client::new(&config, local, peer, link, Instant::now())?)
 }
 

@@ -26,7 +26,9 @@ mod size;
 mod stop;
 mod strays;
 mod target;
+mod trust;
 mod usage;
+mod zone;
 
 use std::env;
 use std::io::{self, IsTerminal};

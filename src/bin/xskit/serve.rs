@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
 use xskit::core::{Backend, Socket, wire};
+use xskit::net::Changes;
 use xskit::quic::driver::{Driver, DriverConfig, DriverError};
 use xskit::quic::server::ServerStats;
 use xskit::quic::{Identity, Server, ServerConfig, cert, udp_payload_for_mtu};
@@ -22,7 +23,9 @@ use crate::own::{Taking, Wanted};
 use crate::report::{self, Report, grouped};
 use crate::session::{self, Task};
 use crate::stop::{LONGEST_WAIT, Stop};
+use crate::trust;
 use crate::usage::Usage;
+use crate::zone;
 
 /// How long connections may take to end once a signal came.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -34,7 +37,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.socket)?;
     nic.avoid_redelivery();
     nic.link.require_address(args.listen.ip())?;
-    let port_holder = hold_port(args.listen)?;
+    let port_holder = hold_port(zone::on(args.listen, &nic.link)?)?;
     let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
@@ -116,8 +119,12 @@ impl Task for Serve<'_> {
         B: Backend,
         B::Socket: AsFd,
     {
-        let listen = self.args.listen;
-        let taking = Taking::Own(Wanted::new(listen.port(), listen.ip()));
+        let listen = zone::bare(self.args.listen);
+        let taking = Taking::Own(Wanted {
+            vlans: self.args.vlan.clone(),
+            any_mac: self.args.any_mac,
+            ..Wanted::new(listen.port(), listen.ip())
+        });
         let mut attached = self.nic.attach(&socket, &self.stop, &taking)?;
         let mode = attached.mode(&socket);
         report::say(format_args!(
@@ -127,6 +134,8 @@ impl Task for Serve<'_> {
             self.args.socket.queue
         ));
         let mut driver = Driver::new(socket, DriverConfig::default());
+        trust::follow(&mut driver, &self.nic.link, Changes::ALL)?;
+        self.server.judge_links(trust::link_judge(&self.nic.link));
         self.serve(&mut driver, &mut attached)
             .map_err(|error| self.nic.socket_failed(error))?;
         attached.warn();
@@ -144,7 +153,11 @@ impl Serve<'_> {
         while !self.stop.is_asked() {
             let moved = driver.turn(&mut self.server)?;
             let rested = driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
-            attached.watch(rested);
+            let changes = attached.watch(rested);
+            if let Err(error) = trust::follow(driver, &self.nic.link, changes) {
+                // What was believed before is believed until the next change.
+                tracing::warn!("whose packets to believe could not be asked: {error}");
+            }
         }
         self.say_farewell(driver)
     }

@@ -9,11 +9,15 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, ensure};
 use http::Uri;
 
+use crate::zone;
+
 /// An `https` URL, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Host name or address, IPv6 without brackets.
     pub(crate) host: String,
+    /// The zone of a link-local address, as it was given.
+    pub(crate) zone: Option<String>,
     pub(crate) port: u16,
     /// Path and query, as they go into the request.
     pub(crate) path: String,
@@ -23,7 +27,8 @@ impl FromStr for Target {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let uri: Uri = text
+        let (plain, zone) = without_zone(text);
+        let uri: Uri = plain
             .parse()
             .with_context(|| format!("{text:?} is not a URL; use https://HOST[:PORT]/PATH"))?;
         ensure!(
@@ -44,20 +49,32 @@ impl FromStr for Target {
             !authority.contains('@'),
             "{text:?} names a user: xskit logs in nowhere; use https://HOST[:PORT]/PATH"
         );
-        ensure!(
-            !host.contains('%'),
-            "{text:?} names a zone: leave it out, for --iface says through which interface"
-        );
         let port = port(&uri).with_context(|| {
             format!("{text:?} has no valid port: use https://HOST[:PORT]/PATH, PORT 1 to 65535")
         })?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             host: host.to_owned(),
+            zone: zone.map(str::to_owned),
             port,
             path: in_ascii(path),
         })
     }
+}
+
+/// The URL without the zone of its address, and the zone: `[fe80::1%25eth1]` (RFC 6874), or as people
+/// write it, `[fe80::1%eth1]`.
+fn without_zone(text: &str) -> (String, Option<&str>) {
+    let zoned = text.split_once("://[").and_then(|(_, rest)| {
+        let (address, _) = rest.split_once(']')?;
+        address.split_once('%')
+    });
+    let Some((_, written)) = zoned else {
+        return (text.to_owned(), None);
+    };
+    let zone = written.strip_prefix("25").filter(|zone| !zone.is_empty());
+    let plain = text.replacen(&format!("%{written}]"), "]", 1);
+    (plain, Some(zone.unwrap_or(written)))
 }
 
 /// What is not ASCII, percent-encoded (RFC 3986, section 2.5).
@@ -95,13 +112,18 @@ impl Target {
         let given: Vec<SocketAddr> = overrides
             .iter()
             .filter(is_meant)
-            .map(|entry| SocketAddr::new(entry.address, self.port))
+            .map(|entry| zone::with(SocketAddr::new(entry.address, self.port), entry.zone))
             .collect();
         if !given.is_empty() {
             return Ok(given);
         }
-        if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, self.port)]);
+        let host = match &self.zone {
+            Some(zone) => format!("{}%{zone}", self.host),
+            None => self.host.clone(),
+        };
+        if self.zone.is_some() || self.host.parse::<IpAddr>().is_ok() {
+            let (address, zone) = zone::address(&host)?;
+            return Ok(vec![zone::with(SocketAddr::new(address, self.port), zone)]);
         }
         let addresses = self.look_up(timeout)?;
         ensure!(
@@ -150,6 +172,7 @@ pub(crate) struct Resolve {
     host: String,
     port: u16,
     address: IpAddr,
+    zone: u32,
 }
 
 impl FromStr for Resolve {
@@ -163,10 +186,12 @@ impl FromStr for Resolve {
             .strip_prefix('[')
             .and_then(|address| address.strip_suffix(']'))
             .unwrap_or(address);
+        let (address, zone) = zone::address(address).with_context(form)?;
         Ok(Self {
             host: host.to_owned(),
             port: port.parse().with_context(form)?,
-            address: address.parse().with_context(form)?,
+            address,
+            zone,
         })
     }
 }
@@ -198,6 +223,7 @@ mod tests {
             "/a/b?c=d",
         );
         is("https://[fd00::1]:1/x%20y", "fd00::1", 1, "/x%20y");
+        is("https://[fe80::1%25eth1]:4433/x", "fe80::1", 4433, "/x");
         is("https://a.test/ä?ö#x", "a.test", 443, "/%C3%A4?%C3%B6");
     }
 
@@ -214,7 +240,6 @@ mod tests {
             "https://[fd00::1]:99999/",
             "https://user@example.net/",
             "https://user:4433@example.net/",
-            "https://[fe80::1%25eth1]/",
         ] {
             let error = text.parse::<Target>().expect_err("refused");
             assert!(
@@ -245,6 +270,8 @@ mod tests {
         assert_eq!(address("https://A.Test/"), "10.0.0.1:443 10.0.0.2:443");
         assert_eq!(address("https://a.test:444/"), "[fd00::1]:444");
         assert_eq!(address("https://10.9.9.9/"), "10.9.9.9:443");
+        assert_eq!(address("https://[fe80::1%257]/"), "[fe80::1%7]:443");
+        assert_eq!(address("https://[fe80::1%7]/"), "[fe80::1%7]:443");
         assert!("a.test:443".parse::<Resolve>().is_err());
     }
 

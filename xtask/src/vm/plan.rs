@@ -37,6 +37,7 @@ const COPY_MODE: &str = "counts what a kick does in copy mode";
 const VETH_MTU: &str = "needs an MTU at which veth has no native mode";
 const HUB: &str = "a card on a hub keeps its carrier when its peer goes down";
 const HASH: &str = "a card's own hash chooses the queue";
+const FILTERS: &str = "a card keeps frames to other hosts from the program, and may take tags off";
 const QUEUES: &str = "needs two queues, and the cards have one active each";
 
 const SUITES: [Suite; 6] = [
@@ -81,6 +82,7 @@ const SUITES: [Suite; 6] = [
                 VETH_MTU,
             ),
             ("packets_larger_than_frames_are_refused", VETH_MTU),
+            ("what_the_kernel_would_not_take_is_not_answered", FILTERS),
             (
                 "packets_on_a_queue_without_a_socket_are_told_by_benchmarks",
                 HASH,

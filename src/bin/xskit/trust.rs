@@ -1,0 +1,64 @@
+//! Whose packets are believed, as the kernel would: its addresses, its check of the way back, and its
+//! neighbours.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use xskit::core::backend::Backend;
+use xskit::core::wire;
+use xskit::net::{Changes, Link, ReversePath, address};
+use xskit::quic::driver::{Driver, ReversePathCheck};
+use xskit::quic::server::LinkJudge;
+
+use crate::path;
+
+/// How long a neighbour's verdict holds: whoever races for packets must not have the kernel asked for
+/// each.
+const VERDICT_HOLDS: Duration = Duration::from_millis(100);
+
+/// Has the driver drop what the kernel would, as far as that may have changed.
+pub(crate) fn follow<B: Backend>(
+    driver: &mut Driver<'_, B>,
+    link: &Link,
+    changes: Changes,
+) -> anyhow::Result<()> {
+    if changes.addresses || changes.routes {
+        driver.distrust(address::of_host()?, reverse_path(link)?);
+    }
+    Ok(())
+}
+
+fn reverse_path(link: &Link) -> anyhow::Result<Option<ReversePathCheck>> {
+    let Some(mut check) = ReversePath::of(link)? else {
+        return Ok(None);
+    };
+    Ok(Some(Box::new(move |source, destination| {
+        match (source, destination) {
+            // If the kernel can't be asked, QUIC's own proof of the address has to do.
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                check.accepts(source, destination).unwrap_or(true)
+            }
+            _ => true,
+        }
+    })))
+}
+
+/// Says of another way to a known client whether it is the one that the kernel would take.
+pub(crate) fn link_judge(link: &Link) -> LinkJudge<wire::Link> {
+    let link = link.clone();
+    let mut last: Option<(IpAddr, wire::Link, Instant, bool)> = None;
+    Box::new(move |client, known, new| {
+        let now = Instant::now();
+        if let Some((about, way, at, verdict)) = last
+            && (about, way) == (client, new)
+            && now.duration_since(at) < VERDICT_HOLDS
+        {
+            return verdict;
+        }
+        let kernels = path::known(&link, client);
+        let verdict =
+            kernels.is_some_and(|it| it.destination == new.destination) && known.tags == new.tags;
+        last = Some((client, new, now, verdict));
+        verdict
+    })
+}
