@@ -4,6 +4,7 @@ mod args;
 mod attached;
 mod bench;
 mod carrier;
+mod confine;
 mod demo;
 mod driving;
 mod drops;

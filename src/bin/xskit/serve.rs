@@ -16,6 +16,7 @@ use xskit::rustix::MmapMemory;
 
 use crate::args::ServeArgs;
 use crate::attached::Attached;
+use crate::confine::{Confinement, Reading};
 use crate::drops::Drops;
 use crate::nic::Nic;
 use crate::report::{self, Report, grouped};
@@ -30,6 +31,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(crate) const READY: &str = "xskit: serving";
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    let confinement = Confinement::plan(&args.confinement)?;
     let mut nic = Nic::find(&args.socket)?;
     nic.avoid_redelivery();
     nic.link.require_address(args.listen.ip())?;
@@ -44,6 +46,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         args,
         nic: &nic,
         server,
+        confinement,
         stop: Stop::on_signals()?,
     };
     let summary = session::run(&nic, task)?;
@@ -101,6 +104,7 @@ struct Serve<'a> {
     args: &'a ServeArgs,
     nic: &'a Nic,
     server: Server<wire::Link>,
+    confinement: Confinement,
     stop: Stop,
 }
 
@@ -121,6 +125,7 @@ impl Task for Serve<'_> {
             self.nic
                 .attach(&socket, &self.stop, listen.port(), Some(listen.ip()))?;
         let mode = attached.mode(&socket);
+        self.confine(&attached)?;
         report::say(format_args!(
             "{READY} {} at https://{listen}/ on {} queue {} ({mode})",
             self.args.root.display(),
@@ -136,6 +141,16 @@ impl Task for Serve<'_> {
 }
 
 impl Serve<'_> {
+    /// Gives up what only the set-up took.
+    fn confine(&self, attached: &Attached) -> anyhow::Result<()> {
+        let reading = Reading {
+            root: &self.args.root,
+            again: Vec::new(),
+        };
+        self.confinement
+            .enter(&reading, || attached.malformed().is_ok())
+    }
+
     /// Serves until a signal comes.
     fn serve<B: Backend>(
         &mut self,
