@@ -6,12 +6,13 @@ use std::os::fd::RawFd;
 use std::ptr;
 use std::time::Duration;
 
+use io_uring::register::Restriction;
 use io_uring::squeue::{self, Flags};
 use io_uring::types::{Fd, Napi, SubmitArgs, Timespec};
 use io_uring::{Builder, EnterFlags, IoUring, Probe, cqueue, opcode};
 use xskit_core::Errno;
 
-use crate::config::UringConfig;
+use crate::config::{UringConfig, Wait};
 use crate::tag::Tag;
 
 /// An io_uring with its two queues. It belongs to the thread that made it.
@@ -49,7 +50,7 @@ pub(crate) struct Completion {
 pub(crate) struct Full;
 
 impl Ring {
-    /// Makes a ring, with what this kernel has of the ways to run completions: on the next wait
+    /// Makes a ring that does what sockets take and no more, with what this kernel has of the ways to run completions: on the next wait
     /// only (DEFER_TASKRUN, Linux 6.1), without interrupting the thread (COOP_TASKRUN, 5.19), or as
     /// the kernel likes.
     pub(crate) fn new(config: &UringConfig) -> Result<Self, Errno> {
@@ -81,7 +82,7 @@ impl Ring {
             if let Some(sqpoll) = config.sqpoll {
                 builder.setup_sqpoll(sqpoll.idle_ms);
             }
-            match builder.build(config.entries) {
+            match restricted(&builder, config).or_else(|_| builder.build(config.entries)) {
                 Ok(uring) => {
                     let is_polled = config.sqpoll.is_some();
                     return Ok(Self { uring, is_polled });
@@ -232,6 +233,44 @@ impl Ring {
     }
 }
 
+/// What sockets take: set-up, traffic, and the end of both.
+const OPERATIONS: [u8; 8] = [
+    opcode::Socket::CODE,
+    opcode::SetSockOpt::CODE,
+    opcode::Bind::CODE,
+    opcode::Send::CODE,
+    opcode::Recv::CODE,
+    opcode::PollAdd::CODE,
+    opcode::AsyncCancel::CODE,
+    opcode::Nop::CODE,
+];
+
+/// `IORING_REGISTER_PROBE` and `IORING_REGISTER_NAPI` of linux/io_uring.h.
+const REGISTER_PROBE: u8 = 8;
+const REGISTER_NAPI: u8 = 27;
+
+/// A ring that opens no file and makes no connection, whoever gets to write to it
+/// (`IORING_REGISTER_RESTRICTIONS`, Linux 5.10): submissions go round a seccomp filter, and under
+/// SQPOLL they are carried out with what the process was allowed when it made the ring, even if it
+/// has given that up since.
+fn restricted(builder: &Builder, config: &UringConfig) -> std::io::Result<IoUring> {
+    let uring = builder.clone().setup_r_disabled().build(config.entries)?;
+    let submitter = uring.submitter();
+    let mut probe = Probe::new();
+    submitter.register_probe(&mut probe)?;
+    // One that the kernel doesn't know is an error (EINVAL).
+    let known = OPERATIONS.into_iter().filter(|op| probe.is_supported(*op));
+    let mut allowed: Vec<_> = known.map(Restriction::sqe_op).collect();
+    allowed.push(Restriction::register_op(REGISTER_PROBE));
+    if config.wait == Wait::Napi {
+        allowed.push(Restriction::register_op(REGISTER_NAPI));
+    }
+    allowed.push(Restriction::sqe_flags_allowed(Flags::SKIP_SUCCESS.bits()));
+    submitter.register_restrictions(&mut allowed)?;
+    submitter.register_enable_rings()?;
+    Ok(uring)
+}
+
 #[inline]
 fn entry_of(request: Request) -> squeue::Entry {
     match request {
@@ -259,5 +298,40 @@ impl fmt::Debug for Ring {
             .field("is_polled", &self.is_polled)
             .field("entries", &self.uring.params().sq_entries())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use io_uring::opcode;
+    use io_uring::types::Fd;
+
+    use super::Ring;
+    use crate::config::{SqPoll, UringConfig};
+    use crate::tag::Tag;
+
+    #[test]
+    fn a_ring_opens_no_file() {
+        for sqpoll in [None, Some(SqPoll::default())] {
+            let config = UringConfig {
+                sqpoll,
+                ..UringConfig::default()
+            };
+            let mut ring = Ring::new(&config).expect("a ring");
+            let path = c"/dev/null".as_ptr();
+            let open = opcode::OpenAt::new(Fd(libc::AT_FDCWD), path).build();
+            let write = opcode::Write::new(Fd(2), ptr::null(), 0).build();
+            for entry in [open, write] {
+                // SAFETY: the path is static, and nothing is written.
+                let pushed = unsafe { ring.push_entry(&entry.user_data(Tag::TRIAL.number())) };
+                assert!(pushed.is_ok());
+                ring.enter(1, None).expect("entered");
+                let mut results = Vec::new();
+                ring.reap(|completion| results.push(completion.result));
+                assert_eq!(results, [-libc::EACCES]);
+            }
+        }
     }
 }

@@ -17,6 +17,7 @@ mod scene;
 mod traces;
 
 mod bench;
+mod confined;
 mod demo;
 mod downloads;
 mod hostile;

@@ -1,6 +1,7 @@
-//! cargo-deny, which checks licences, duplicate crates and sources against `deny.toml`.
+//! cargo-deny, which checks licences, duplicate crates and sources against `deny.toml`, and advisories where their
+//! database can be had.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use crate::cargo;
@@ -12,19 +13,32 @@ pub(crate) const CARGO_DENY: Tool = Tool {
     version: "0.20.2",
 };
 
-/// The check itself. Advisories are left out: their database is another download.
-pub(crate) fn check(cargo_deny: PathBuf) -> Command {
-    let mut check = Command::new(cargo_deny);
+/// The check of what `deny.toml` alone can tell.
+pub(crate) fn check(cargo_deny: &Path) -> Command {
+    let mut check = command(cargo_deny);
+    check.args(["check", "bans", "licenses", "sources"]);
     check
+}
+
+/// Fetches the database of advisories, which is another download.
+pub(crate) fn fetch(cargo_deny: &Path) -> Command {
+    let mut fetch = command(cargo_deny);
+    fetch.args(["fetch", "db"]);
+    fetch
+}
+
+/// The check of every package against that database.
+pub(crate) fn advisories(cargo_deny: &Path) -> Command {
+    let mut check = command(cargo_deny);
+    check.args(["check", "advisories"]);
+    check
+}
+
+fn command(cargo_deny: &Path) -> Command {
+    let mut command = Command::new(cargo_deny);
+    command
         .arg("--manifest-path")
-        .arg(cargo::workspace().join("Cargo.toml"));
-    check.args([
-        "--workspace",
-        "--all-features",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]);
-    check
+        .arg(cargo::workspace().join("Cargo.toml"))
+        .args(["--workspace", "--all-features"]);
+    command
 }

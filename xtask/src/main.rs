@@ -1,5 +1,6 @@
 //! The project's own chores, as `cargo xtask`. Built with nothing but Rust, so that it can put the rest in place.
 
+mod advisories;
 mod bench;
 mod boringssl;
 mod callgrind;
@@ -43,7 +44,7 @@ Commands:
   setup --interop  Install aioquic into the target folder, for the interoperability tests
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
   test             Formatting, lints, features, documentation, tests, emulated cards, loom, fuzzing for seconds,
-                   licences
+                   licences, advisories
   vm [--json] [--short] [igb|virtio_net] [TEST…]
                    Run the tests on two emulated cards, in zero-copy mode: on both drivers and all of them, or those
                    with a TEST in their names; --short runs what `xtask test` runs
@@ -52,6 +53,7 @@ Commands:
                    tables of benches/ANSWERS.md as well
   vm --shell [igb|virtio_net]
                    A shell in the emulated machine, with the xskit command in its PATH
+  advisories       List the packages that strangers or the kernel reach: were their advisories read?
   orderings        Weaken each memory ordering of the rings in turn: does a loom test notice?
   fuzz [--seconds N] [TARGET…]
                    Fuzz each target for N seconds (60), under AddressSanitizer
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Some("setup") => setup::command(&rest),
         Some("demo") => demo::command(&rest),
         Some("test") => test::command(&rest),
+        Some("advisories") => advisories::command(&rest),
         Some("orderings") => orderings::command(&rest),
         Some("fuzz") => fuzz::command(&rest),
         Some("bench") => bench::command(&rest),

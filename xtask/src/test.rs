@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change lands.
 
 use std::env;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::boringssl;
@@ -60,7 +61,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     steps.push(fuzz::short_round());
     steps.extend(freestanding::steps());
     steps.extend(sanitizers::steps());
-    steps.push(deny_step());
+    steps.extend(deny_steps()?);
     Ok(close(&steps))
 }
 
@@ -155,20 +156,41 @@ fn ordering_steps() -> Result<[Step; 2], String> {
     ])
 }
 
-/// The check of the dependencies, with a cargo-deny that is built here if there is none. It is somebody else's program:
+/// The checks of the dependencies, with a cargo-deny that is built here if there is none. It is somebody else's program:
 /// one that can't be built says nothing about this workspace.
-fn deny_step() -> Step {
-    let name = "licences, duplicates, sources";
+fn deny_steps() -> Result<[Step; 3], String> {
     for _ in 0..TRIES_TO_INSTALL {
         if CARGO_DENY.installed().is_none() {
             // Whether it worked is asked of the program itself, below.
             Step::run("cargo-deny, built once", &mut CARGO_DENY.install());
         }
     }
-    match CARGO_DENY.installed() {
-        Some(cargo_deny) => Step::run(name, &mut deny::check(cargo_deny)),
+    let cargo_deny = CARGO_DENY.installed();
+    let run_or_skip = |name, check: fn(&Path) -> Command| match &cargo_deny {
+        Some(cargo_deny) => Step::run(name, &mut check(cargo_deny)),
         None => Step::skip(name, "cargo-deny, which can't be built here (see above)"),
-    }
+    };
+    let this = env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+    let name = "advisories";
+    let has_database = cargo_deny.as_deref().is_none_or(has_database);
+    Ok([
+        run_or_skip("licences, duplicates, sources", deny::check),
+        Step::run(
+            "versions whose advisories were read",
+            Command::new(this).arg(name),
+        ),
+        match has_database {
+            true => run_or_skip(name, deny::advisories),
+            false => Step::skip(name, "RustSec's database, which can't be fetched here"),
+        },
+    ])
+}
+
+/// Whether the database of advisories could be fetched: somebody else's server, too.
+fn has_database(cargo_deny: &Path) -> bool {
+    deny::fetch(cargo_deny)
+        .output()
+        .is_ok_and(|fetched| fetched.status.success())
 }
 
 fn close(steps: &[Step]) -> ExitCode {

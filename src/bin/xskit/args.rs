@@ -130,6 +130,10 @@ pub(crate) struct ServeArgs {
     /// The directory to serve.
     #[arg(long, value_name = "DIR")]
     pub(crate) root: PathBuf,
+    /// Also serve files whose names, or directories', begin with a dot; else only `.well-known` is
+    /// (RFC 8615).
+    #[arg(long)]
+    pub(crate) dotfiles: bool,
     /// The certificate chain, PEM, leaf first.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
@@ -153,6 +157,21 @@ pub(crate) struct ServeArgs {
     pub(crate) socket: SocketArgs,
     #[command(flatten)]
     pub(crate) bounds: BoundArgs,
+    #[command(flatten)]
+    pub(crate) confinement: ConfinementArgs,
+}
+
+/// What a process keeps once it is set up.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Confinement")]
+pub(crate) struct ConfinementArgs {
+    /// Whom to become once the socket is open and the files are read, by name or number. By default
+    /// nobody, if started by root; `root` stays root, who reads every file.
+    #[arg(long, value_name = "USER[:GROUP]", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) user: Option<String>,
+    /// Don't bound which files can be opened (Landlock) and which system calls made (seccomp).
+    #[arg(long)]
+    pub(crate) no_sandbox: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ mod attempts;
 mod bench;
 mod bounds;
 mod carrier;
+mod confine;
 mod demo;
 mod driving;
 mod drops;

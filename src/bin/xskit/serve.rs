@@ -17,6 +17,7 @@ use xskit::rustix::MmapMemory;
 
 use crate::args::ServeArgs;
 use crate::attached::Attached;
+use crate::confine::{Confinement, Reading};
 use crate::drops::Drops;
 use crate::nic::Nic;
 use crate::own::{Taking, Wanted};
@@ -34,6 +35,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(crate) const READY: &str = "xskit: serving";
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    let confinement = Confinement::plan(&args.confinement)?;
     let mut nic = Nic::find(&args.socket)?;
     nic.avoid_redelivery();
     nic.link.require_address(args.listen.ip())?;
@@ -41,12 +43,14 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
+    config.dotfiles = args.dotfiles;
     args.bounds.configure(&mut config);
     let server = Server::new(&config, Instant::now())?;
     let task = Serve {
         args,
         nic: &nic,
         server,
+        confinement,
         stop: Stop::on_signals()?,
     };
     let summary = session::run(&nic, task)?;
@@ -104,6 +108,7 @@ struct Serve<'a> {
     args: &'a ServeArgs,
     nic: &'a Nic,
     server: Server<wire::Link>,
+    confinement: Confinement,
     stop: Stop,
 }
 
@@ -127,6 +132,7 @@ impl Task for Serve<'_> {
         });
         let mut attached = self.nic.attach(&socket, &self.stop, &taking)?;
         let mode = attached.mode(&socket);
+        self.confine(&attached)?;
         report::say(format_args!(
             "{READY} {} at https://{listen}/ on {} queue {} ({mode})",
             self.args.root.display(),
@@ -144,6 +150,16 @@ impl Task for Serve<'_> {
 }
 
 impl Serve<'_> {
+    /// Gives up what only the set-up took.
+    fn confine(&self, attached: &Attached) -> anyhow::Result<()> {
+        let reading = Reading {
+            root: &self.args.root,
+            again: Vec::new(),
+        };
+        self.confinement
+            .enter(&reading, || attached.malformed().is_ok())
+    }
+
     /// Serves until a signal comes.
     fn serve<B: Backend>(
         &mut self,

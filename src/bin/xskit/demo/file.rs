@@ -1,7 +1,8 @@
 //! The file that the demo sends.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -18,6 +19,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(super) struct DemoFile {
     /// The directory to serve.
     pub(super) root: PathBuf,
+    /// It is the user's, so it may be one that only root reads.
+    pub(super) is_given: bool,
     /// The file's path in a URL.
     pub(super) url_path: String,
     pub(super) bytes: u64,
@@ -54,6 +57,7 @@ impl DemoFile {
         let (bytes, sha256) = digest(file, stop, |_| Ok(())).with_context(reading)?;
         Ok(Self {
             root,
+            is_given: true,
             url_path: url_path(name.as_encoded_bytes()),
             bytes,
             sha256,
@@ -65,6 +69,8 @@ impl DemoFile {
         space::require(scratch, bytes.saturating_mul(2))?;
         let root = scratch.join("root");
         std::fs::create_dir(&root).context("creating a directory")?;
+        // Whatever the umask: the server reads them as nobody.
+        std::fs::set_permissions(&root, Permissions::from_mode(0o755)).context("chmod(2)")?;
         let path = root.join("random.bin");
         let writing = || {
             format!(
@@ -73,12 +79,15 @@ impl DemoFile {
             )
         };
         let mut file = File::create(&path).with_context(writing)?;
+        file.set_permissions(Permissions::from_mode(0o644))
+            .context("fchmod(2)")?;
         let random = File::open("/dev/urandom").context("opening /dev/urandom")?;
         let (bytes, sha256) = digest(random.take(bytes), stop, |read| {
             file.write_all(read).with_context(writing)
         })?;
         Ok(Self {
             root,
+            is_given: false,
             url_path: "/random.bin".to_owned(),
             bytes,
             sha256,

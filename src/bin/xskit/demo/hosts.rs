@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde::de::DeserializeOwned;
 use xskit::net::{Host, HostPair, WhenParentDies};
 use xskit::quic::cert::{Authority, Validity};
@@ -55,6 +55,12 @@ impl Server {
         command.arg("--listen").arg(format!("{}:{PORT}", host.ipv4));
         command.arg("--root").arg(&file.root);
         command.arg("--cert").arg(certificate).arg("--key").arg(key);
+        if file.is_given {
+            command.arg("--dotfiles");
+            if geteuid().is_root() {
+                command.args(["--user", "root"]);
+            }
+        }
         command.stderr(Stdio::piped());
         let mut child = Running::start(command, host)?;
         let stderr = child.0.stderr.take().context("the server's stderr")?;

@@ -1,0 +1,142 @@
+//! Files, bounded by Landlock: a few directories may be read, and nothing may be written, made,
+//! removed or run; no TCP port may be taken or reached, no process outside signalled.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, Scope, path_beneath_rules,
+};
+
+use super::Reading;
+
+/// What is known of Landlock here. Older kernels do what they know of it.
+const KNOWN: ABI = ABI::V7;
+
+/// What is read besides: about processors, by the C library and libbpf; and the interface's rp_filter.
+const ABOUT_THE_SYSTEM: [&str; 2] = ["/sys/devices/system/cpu", "/proc/sys/net/ipv4/conf"];
+
+/// Bounds the calling thread. The error is the words to say about it.
+pub(super) fn bound(root: &OwnedFd, reading: &Reading<'_>) -> Result<(), String> {
+    match restrict(root, reading) {
+        Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => Ok(()),
+        Ok(RulesetStatus::NotEnforced) => Err(
+            "files are not bounded: this kernel has no Landlock (5.13, and `landlock` in its lsm= list)"
+                .to_owned(),
+        ),
+        Err(error) => Err(format!("files are not bounded by Landlock: {error}")),
+    }
+}
+
+fn restrict(root: &OwnedFd, reading: &Reading<'_>) -> Result<RulesetStatus, RulesetError> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let paths = [reading.root]
+        .into_iter()
+        .chain(reading.again.iter().copied());
+    let places = paths
+        .flat_map(places)
+        .chain(ABOUT_THE_SYSTEM.map(PathBuf::from));
+    let status = Ruleset::default()
+        .handle_access(AccessFs::from_all(KNOWN))?
+        .handle_access(AccessNet::from_all(KNOWN))?
+        .scope(Scope::from_all(KNOWN))?
+        .create()?
+        .add_rule(PathBeneath::new(root, read))?
+        .add_rules(path_beneath_rules(places, read))?
+        .restrict_self()?;
+    Ok(status.ruleset)
+}
+
+/// The directories in which whatever may come to stand at `path` is looked for: the one that holds
+/// what is there now, and the same for each link on the way, since those get switched.
+fn places(path: &Path) -> Vec<PathBuf> {
+    let steps = path
+        .ancestors()
+        .filter(|step| *step == path || step.is_symlink());
+    let targets = steps.filter_map(|step| step.canonicalize().ok());
+    targets.map(holder).collect()
+}
+
+/// The directory that holds `target`; of one at the very top only itself.
+fn holder(target: PathBuf) -> PathBuf {
+    match target.parent() {
+        Some(parent) if parent.parent().is_some() => parent.to_owned(),
+        _ => target,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, create_dir_all};
+    use std::io::ErrorKind;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::thread;
+
+    use landlock::RulesetStatus;
+
+    use super::{Reading, places, restrict};
+
+    #[test]
+    fn what_is_served_can_be_read_and_nothing_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        for release in ["releases/1", "releases/2", "elsewhere"] {
+            create_dir_all(dir.join(release)).unwrap();
+            fs::write(dir.join(release).join("file"), release).unwrap();
+        }
+        let current = dir.join("current");
+        symlink("releases/1", &current).unwrap();
+        let root = OwnedFd::from(File::open(&current).unwrap());
+        let bounded = || {
+            let reading = Reading {
+                root: &current,
+                again: Vec::new(),
+            };
+            let status = restrict(&root, &reading).unwrap();
+            let file = |path: &str| fs::read_to_string(dir.join(path));
+            (
+                status,
+                file("current/file").ok(),
+                file("releases/2/file").ok(),
+                [
+                    file("elsewhere/file").err(),
+                    fs::write(dir.join("releases/1/file"), "").err(),
+                    fs::write(dir.join("releases/1/more"), "").err(),
+                    fs::remove_file(dir.join("releases/1/file")).err(),
+                    fs::create_dir(dir.join("releases/3")).err(),
+                ],
+            )
+        };
+        // Of a thread only, which so bounds nothing else of this process.
+        let (status, now, next, refused) =
+            thread::scope(|scope| scope.spawn(bounded).join()).unwrap();
+        if status == RulesetStatus::NotEnforced {
+            println!(
+                "skipped: needs Landlock (test what_is_served_can_be_read_and_nothing_written)"
+            );
+            return;
+        }
+        assert_eq!(now.as_deref(), Some("releases/1"));
+        assert_eq!(next.as_deref(), Some("releases/2"));
+        let kinds = refused.map(|error| error.map(|error| error.kind()));
+        assert_eq!(kinds, [Some(ErrorKind::PermissionDenied); 5]);
+    }
+
+    #[test]
+    fn what_may_be_switched_to_is_within() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().canonicalize().unwrap();
+        create_dir_all(dir.join("releases/1/public")).unwrap();
+        symlink("releases/1", dir.join("current")).unwrap();
+        let holders = places(&dir.join("current/public"));
+        assert_eq!(holders, [dir.join("releases/1"), dir.join("releases")]);
+        assert_eq!(places(&dir.join("releases")), [dir.as_path()]);
+        assert!(places(&dir.join("nothing")).is_empty());
+        // Not everything, for the sake of one directory.
+        assert_eq!(places(Path::new("/proc")), [Path::new("/proc")]);
+        assert_eq!(places(Path::new("/")), [Path::new("/")]);
+    }
+}

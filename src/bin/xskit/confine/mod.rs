@@ -1,0 +1,156 @@
+//! What a process that faces strangers does without once it is set up: root, capabilities, and the
+//! files and system calls that it will not need.
+//!
+//! | file | takes away |
+//! | --- | --- |
+//! | `account.rs` | the user, for another |
+//! | `capabilities.rs` | capabilities, in every set |
+//! | `files.rs` | files, by Landlock |
+//! | `calls.rs` | system calls, by seccomp |
+//! | `parent.rs` | nothing: it keeps what a change of user would undo |
+//!
+//! All of this holds for the calling thread and those that it starts, so it is done while there is
+//! one. The thread of the kernel that takes submissions (`--sqpoll`) keeps what the process had when
+//! its ring was made; the ring does no more than sending, receiving and polling
+//! (`backend-uring/src/ring.rs`).
+
+mod account;
+mod calls;
+mod capabilities;
+mod files;
+mod parent;
+
+use std::fmt::Display;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::process::geteuid;
+use rustix::thread::{CapabilitySet, set_no_new_privs};
+
+use crate::args::ConfinementArgs;
+use crate::{failure, report};
+use account::Account;
+
+/// What is going to be given up, and for whom.
+pub(crate) struct Confinement {
+    user: User,
+    is_bounded: bool,
+}
+
+/// Whom the process becomes.
+enum User {
+    /// Whoever the user named.
+    Chosen(Account),
+    /// Nobody, where that can be: it was started by root, who named no one.
+    Nobody(Account),
+    /// Root, by the user's will: it may go on reading every file.
+    Root,
+    /// Whoever it is.
+    Same,
+}
+
+/// The files that a process goes on reading.
+pub(crate) struct Reading<'a> {
+    /// The directory that is served.
+    pub(crate) root: &'a Path,
+    /// Files that are read again, if there are any.
+    pub(crate) again: Vec<&'a Path>,
+}
+
+impl Confinement {
+    /// Turns the options into what they mean here.
+    pub(crate) fn plan(args: &ConfinementArgs) -> anyhow::Result<Self> {
+        let is_root = geteuid().is_root();
+        let user = match &args.user {
+            Some(name) => match Account::find(name)? {
+                account if !account.uid.is_root() => User::Chosen(account),
+                _ if is_root => User::Root,
+                _ => bail!("--user {name}: only root can stay root; leave it out"),
+            },
+            None if is_root => User::Nobody(Account::nobody()),
+            None => User::Same,
+        };
+        Ok(Self {
+            user,
+            is_bounded: !args.no_sandbox,
+        })
+    }
+
+    /// Gives up everything but `reading`, for good. `works` says whether the rest of what the process
+    /// does works: on some kernels (before 5.19) it takes CAP_BPF.
+    ///
+    /// What this machine can't take away is said, and no reason to stop.
+    ///
+    /// # Errors
+    /// The user that was asked for can't be become, or may not read what is to be served.
+    pub(crate) fn enter(
+        &self,
+        reading: &Reading<'_>,
+        works: impl Fn() -> bool,
+    ) -> anyhow::Result<()> {
+        let whole = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(CWD, reading.root, whole, Mode::empty())
+            .with_context(|| format!("--root {}: open(2)", reading.root.display()))?;
+        let parent = parent::Signal::read()?;
+        capabilities::drop_bounding_set();
+        self.become_user()?;
+        let kept = match self.user {
+            User::Root => CapabilitySet::DAC_READ_SEARCH,
+            _ => CapabilitySet::empty(),
+        };
+        match capabilities::drop_all_but(kept, works) {
+            Ok(needed) if needed.is_empty() => {}
+            Ok(_) => {
+                note("CAP_BPF is kept: this kernel lets no one else read the counters (5.19 does)")
+            }
+            Err(errno) => note(format_args!("capabilities are kept: capset(2): {errno}")),
+        }
+        parent.ask_again()?;
+        openat(&root, ".", whole, Mode::empty()).with_context(|| {
+            format!(
+                "--root {}: {} may not enter it; let everybody (chmod o+x), choose another --user, or \
+                 stay root by --user root",
+                reading.root.display(),
+                self.name()
+            )
+        })?;
+        set_no_new_privs(true).context("prctl(PR_SET_NO_NEW_PRIVS)")?;
+        if self.is_bounded {
+            files::bound(&root, reading).unwrap_or_else(note);
+            calls::bound().unwrap_or_else(note);
+        }
+        tracing::info!(user = %self.name(), bounded = self.is_bounded, "confined");
+        Ok(())
+    }
+
+    /// Becomes the user; nobody is become only if that can be.
+    fn become_user(&self) -> anyhow::Result<()> {
+        match &self.user {
+            User::Chosen(account) => account
+                .become_it()
+                .with_context(|| format!("--user {}: run as root, or leave it out", account.name)),
+            User::Nobody(account) => {
+                account.become_it().unwrap_or_else(|error| {
+                    let why = failure::describe(&error);
+                    note(format_args!("it stays root, without capabilities: {why}"));
+                });
+                Ok(())
+            }
+            User::Root | User::Same => Ok(()),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match &self.user {
+            User::Chosen(account) | User::Nobody(account) => &account.name,
+            User::Root => "root",
+            User::Same => "this user",
+        }
+    }
+}
+
+/// Says what could not be taken away.
+fn note(what: impl Display) {
+    report::say(format_args!("xskit: note: {what}"));
+}
