@@ -157,7 +157,7 @@ fn urls_and_times_that_cannot_be_are_refused() {
         ),
         ("https://224.0.0.1/", &[], &["224.0.0.1", "multicast"]),
         ("https://user:pw@10.77.0.2/", &[], &["names a user"]),
-        ("https://[fe80::1%25xsk0]/", &[], &["zone", "--iface"]),
+        ("https://[fe80::9%25lo]/", &[], &["zone", "--iface"]),
         (
             "https://192.0.2.1/",
             &[],
