@@ -21,9 +21,10 @@ mod files;
 mod parent;
 
 use std::fmt::Display;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, set_no_new_privs};
@@ -94,7 +95,7 @@ impl Confinement {
             .with_context(|| format!("--root {}: open(2)", reading.root.display()))?;
         let parent = parent::Signal::read()?;
         capabilities::drop_bounding_set();
-        self.become_user()?;
+        self.become_user(reading.root)?;
         let kept = match self.user {
             User::Root => CapabilitySet::DAC_READ_SEARCH,
             _ => CapabilitySet::empty(),
@@ -124,14 +125,23 @@ impl Confinement {
         Ok(())
     }
 
-    /// Becomes the user; nobody is become only if that can be.
-    fn become_user(&self) -> anyhow::Result<()> {
+    /// Becomes the user; nobody is become only if that can be, and leaves a way to what is served.
+    fn become_user(&self, root: &Path) -> anyhow::Result<()> {
         match &self.user {
             User::Chosen(account) => account
                 .become_it()
                 .with_context(|| format!("--user {}: run as root, or leave it out", account.name)),
             User::Nobody(account) => {
-                account.become_it().unwrap_or_else(|error| {
+                let outcome = match is_switched_behind_doors(root) {
+                    true => Err(anyhow!(
+                        "--root {} is reached by a link, and {} could not follow it to another place: chmod o+x \
+                         the directories above, or choose a --user",
+                        root.display(),
+                        account.name
+                    )),
+                    false => account.become_it(),
+                };
+                outcome.unwrap_or_else(|error| {
                     let why = failure::describe(&error);
                     note(format_args!("it stays root, without capabilities: {why}"));
                 });
@@ -148,6 +158,18 @@ impl Confinement {
             User::Same => "this user",
         }
     }
+}
+
+/// Whether a link is on the way to `root`, which may be switched, and not everybody may go that way.
+fn is_switched_behind_doors(root: &Path) -> bool {
+    let Ok(path) = std::path::absolute(root) else {
+        return false;
+    };
+    let is_open = |step: &Path| {
+        let mode = step.metadata().map(|it| it.permissions().mode());
+        mode.is_ok_and(|mode| mode & 0o001 != 0)
+    };
+    path.ancestors().any(Path::is_symlink) && !path.ancestors().all(is_open)
 }
 
 /// Says what could not be taken away.
