@@ -138,7 +138,7 @@ mod tests {
         };
         let mut sources = Sources::default();
         let own = IpAddr::from([192, 0, 2, 9]);
-        let mut has_way = |sources: &mut Sources, last| {
+        let has_way = |sources: &mut Sources, last| {
             sources.has_way_back(IpAddr::from([192, 0, 2, last]), own)
         };
         assert!(has_way(&mut sources, 2));
