@@ -121,7 +121,16 @@ fn certificates_that_are_missing_or_wrong_are_told_apart() {
     serve(&certificate, "/nonesuch").refused(&["key", "/nonesuch", "No such file", "--key"]);
     serve(&junk, &key).refused(&["junk.pem", "no certificate", "PEM"]);
     serve(&certificate, &junk).refused(&["junk.pem", "no usable private key", "PEM"]);
-    serve(&certificate, &other).refused(&["other.pem", "does not belong", "cert.pem"]);
+    let mismatch = serve(&certificate, &other);
+    mismatch.refused(&["other.pem", "does not belong", "cert.pem"]);
+    assert!(
+        mismatch.stderr.contains("can be read by every user"),
+        "{mismatch:#?}"
+    );
+    let served = scene.root().join("key.pem");
+    fs::copy(&key, &served).unwrap();
+    serve(&certificate, served.to_str().unwrap()).refused(&["key.pem", "under --root"]);
+    fs::remove_file(&served).unwrap();
     scene
         .serve(&["--cert", &certificate])
         .refused(&["--key <FILE>"]);

@@ -2,27 +2,35 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
+use rustix::fs::{CWD, Mode, OFlags, XattrFlags, fgetxattr, fremovexattr, fsetxattr, openat};
 use sha2::{Digest, Sha256};
 
 use crate::failure;
 use crate::report;
 
 /// A download on its way to disk, hashed as it comes.
+#[derive(Debug)]
 pub(crate) struct Output {
     file: File,
     partial: PathBuf,
     whole: PathBuf,
     hash: Sha256,
     bytes: u64,
+    /// It holds what an earlier download left, which stays until there is something in its place.
+    is_inherited: bool,
     /// Nothing is left to do with the file.
     is_settled: bool,
 }
 
+/// An extended attribute by which a partial file is known to be a download's, and not the user's own.
+const MARK: &str = "user.xskit.partial";
+
 impl Output {
-    /// Creates `PATH.part`.
+    /// Creates `PATH.part`, or takes the one that an earlier download left.
     pub(crate) fn create(whole: &Path) -> anyhow::Result<Self> {
         ensure!(
             !whole.is_dir(),
@@ -37,19 +45,34 @@ impl Output {
         let mut name = whole.as_os_str().to_owned();
         name.push(".part");
         let partial = PathBuf::from(name);
-        let file =
-            create_anew(&partial).with_context(|| format!("-o: creating {}", partial.display()))?;
+        let (file, is_inherited) = match File::create_new(&partial) {
+            // Where there are no such attributes, the next download leaves the file alone.
+            Ok(file) => {
+                let _ = fsetxattr(&file, MARK, b"", XattrFlags::empty());
+                (file, false)
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => (inherit(&partial)?, true),
+            Err(error) => {
+                let doing = format!("-o: creating {}", partial.display());
+                return Err(anyhow!(error).context(doing));
+            }
+        };
         Ok(Self {
             file,
             partial,
             whole: whole.to_owned(),
             hash: Sha256::new(),
             bytes: 0,
+            is_inherited,
             is_settled: false,
         })
     }
 
     pub(crate) fn write(&mut self, mut bytes: &[u8]) -> anyhow::Result<()> {
+        if std::mem::take(&mut self.is_inherited) {
+            let emptied = self.file.set_len(0);
+            emptied.map_err(|error| self.cannot_write(&error))?;
+        }
         // Not `write_all`: how much of it a full disk took is to be known.
         while !bytes.is_empty() {
             let (taken, left) = match self.file.write(bytes) {
@@ -81,6 +104,12 @@ impl Output {
 
     /// Gives the file its name, and says the SHA-256 of its bytes.
     pub(crate) fn finish(mut self) -> anyhow::Result<String> {
+        if self.is_inherited {
+            // The file has no bytes.
+            self.file.set_len(0).context("ftruncate(2)")?;
+        }
+        // Only of partial files.
+        let _ = fremovexattr(&self.file, MARK);
         fs::rename(&self.partial, &self.whole).with_context(|| {
             format!(
                 "renaming {} to {}",
@@ -112,6 +141,9 @@ impl Drop for Output {
         if self.is_settled {
             return;
         }
+        if self.is_inherited {
+            return;
+        }
         if self.bytes == 0 {
             // Nothing is lost with an empty file; that it can't be removed is no news by then.
             let _ = fs::remove_file(&self.partial);
@@ -125,13 +157,18 @@ impl Drop for Output {
     }
 }
 
-/// A new file. One that an earlier download left is removed; whatever else is there (a link, a pipe)
-/// is not followed.
-fn create_anew(path: &Path) -> io::Result<File> {
-    if path.symlink_metadata().is_ok_and(|there| there.is_file()) {
-        fs::remove_file(path)?;
-    }
-    File::create_new(path)
+/// The partial file that is there, if a download made it. A link or a pipe is not followed.
+fn inherit(partial: &Path) -> anyhow::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(CWD, partial, flags, Mode::empty()).ok();
+    let is_ours = |file: &OwnedFd| fgetxattr(file, MARK, &mut [0; 0]).is_ok();
+    let file = file.filter(is_ours).with_context(|| {
+        format!(
+            "-o: {} is there already, and may be yours: remove or rename it, or name another file",
+            partial.display()
+        )
+    })?;
+    Ok(file.into())
 }
 
 /// Lower-case hexadecimal.
@@ -177,6 +214,30 @@ mod tests {
             )
         );
         assert_eq!(std::fs::read(&partial).expect("kept"), b"abc");
+    }
+
+    #[test]
+    fn a_partial_file_stays_until_something_takes_its_place() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (whole, partial) = (dir.path().join("f"), dir.path().join("f.part"));
+        let content = || std::fs::read(&partial).expect("a file");
+        std::fs::write(&partial, "the user's own").expect("written");
+        let refusal = Output::create(&whole).expect_err("refused").to_string();
+        assert!(refusal.contains("f.part is there already"), "{refusal}");
+        assert_eq!(content(), b"the user's own");
+        std::fs::remove_file(&partial).expect("removed");
+
+        let mut output = Output::create(&whole).expect("created");
+        output.write(b"a longer beginning").expect("written");
+        output.break_off(&anyhow!("no more"));
+        drop(Output::create(&whole).expect("taken"));
+        assert_eq!(content(), b"a longer beginning");
+        let mut output = Output::create(&whole).expect("taken");
+        output.write(b"short").expect("written");
+        assert_eq!(content(), b"short");
+        output.finish().expect("renamed");
+        assert_eq!(std::fs::read(&whole).expect("whole"), b"short");
+        assert!(!partial.exists());
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
 use xskit::core::{Backend, Socket, wire};
@@ -79,7 +81,10 @@ pub(crate) fn hold_port(address: SocketAddr) -> anyhow::Result<UdpSocket> {
 
 fn identity(args: &ServeArgs, nic: &Nic) -> anyhow::Result<Identity> {
     match (&args.cert, &args.key) {
-        (Some(certificate), Some(key)) => Ok(Identity::from_pem_files(certificate, key)?),
+        (Some(certificate), Some(key)) => {
+            guard_key(key, &args.root)?;
+            Ok(Identity::from_pem_files(certificate, key)?)
+        }
         _ if args.self_signed => {
             let pem = cert::self_signed(&own_names(args.listen.ip(), nic)?)?;
             Ok(Identity::from_pem(
@@ -89,6 +94,27 @@ fn identity(args: &ServeArgs, nic: &Nic) -> anyhow::Result<Identity> {
         }
         _ => bail!("a certificate is needed: give --cert and --key, or --self-signed"),
     }
+}
+
+/// Refuses a key that would be served, and warns of one that every user can read.
+fn guard_key(key: &Path, root: &Path) -> anyhow::Result<()> {
+    let (Ok(key), Ok(root)) = (key.canonicalize(), root.canonicalize()) else {
+        // Opening them says why.
+        return Ok(());
+    };
+    ensure!(
+        !key.starts_with(&root),
+        "--key {}: is under --root {}, so everybody could fetch it; move it elsewhere",
+        key.display(),
+        root.display()
+    );
+    if key.metadata()?.permissions().mode() & 0o004 != 0 {
+        report::say(format_args!(
+            "xskit: warning: --key {} can be read by every user of this machine: chmod o-r it",
+            key.display()
+        ));
+    }
+    Ok(())
 }
 
 /// What a self-signed certificate is for: the address listened on, or all of the interface's.
