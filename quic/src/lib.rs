@@ -52,7 +52,7 @@
 //! | log lines that peers cause | 10, and another one each second; the others are counted |
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
 //! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |
-//! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each |
+//! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each, then status 431; beyond 128 KiB, H3_EXCESSIVE_LOAD |
 //! | requests given up | [`ServerConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
 //! | unidirectional streams of a connection | 16 at once, 1,000 in all; then H3_EXCESSIVE_LOAD |
 //! | request bodies | [`TransportConfig::connection_window_bytes`]; they are refused unread |

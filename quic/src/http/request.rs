@@ -26,6 +26,20 @@ pub(crate) struct Request<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadRequest(pub(crate) &'static str);
 
+/// Header fields that are read, in bytes as `field_section_bytes` counts them.
+const MAX_FIELD_BYTES: usize = 16 << 10;
+
+/// Whether these are more header fields than are read (status 431).
+pub(super) fn is_too_large(headers: &[Header]) -> bool {
+    field_section_bytes(headers) > MAX_FIELD_BYTES
+}
+
+/// Names, values, and 32 bytes for each field (RFC 9114, section 4.2.2).
+fn field_section_bytes(headers: &[Header]) -> usize {
+    let field = |header: &Header| header.name().len() + header.value().len() + 32;
+    headers.iter().map(field).sum()
+}
+
 /// The fields that matter, each at most once, but for lists.
 #[derive(Default)]
 struct Fields<'a> {

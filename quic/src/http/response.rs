@@ -7,7 +7,7 @@ use quiche::h3::Header;
 
 use super::condition::{Validators, Verdict};
 use super::range::{ByteRange, Span};
-use super::request::{BadRequest, Method, Request};
+use super::request::{self, BadRequest, Method, Request};
 use super::root::{Document, Found, Missing, Root};
 
 /// Status, header fields, and the body.
@@ -46,6 +46,9 @@ impl Response {
     }
 
     fn undated(headers: &[Header], root: &Root, now: SystemTime) -> Self {
+        if request::is_too_large(headers) {
+            return Self::words(431, "too many or too long header fields", Method::Get);
+        }
         match Request::parse(headers) {
             Err(BadRequest(why)) => Self::words(400, why, Method::Get),
             Ok(request) if request.method == Method::Other => {

@@ -58,8 +58,9 @@ use stateless::Stateless;
 use timers::Timers;
 use token::Tokens;
 
-/// Header fields of a request may be this large together, uncompressed.
-const MAX_FIELD_SECTION_BYTES: u64 = 16 << 10;
+/// Header fields of a request may be this large together, uncompressed. Beyond, quiche closes the
+/// connection; so this is far more than what is answered (see `Request`).
+const MAX_FIELD_SECTION_BYTES: u64 = 128 << 10;
 
 /// An HTTP/3 file server over datagrams that the caller moves.
 ///

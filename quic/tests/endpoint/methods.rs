@@ -82,11 +82,28 @@ fn malformed_requests_are_400_and_the_connection_goes_on() {
 }
 
 #[test]
-fn too_large_a_header_ends_the_connection_not_the_server() {
+fn too_large_a_header_is_431_and_the_connection_goes_on() {
     let (_dir, mut raw) = raw(&[1]);
-    let large = "x".repeat(20_000);
+    let mut with = |count: usize, len: usize| {
+        let value = "x".repeat(len);
+        let mut fields = request("GET", "/1");
+        fields.extend(vec![("x-more", value.as_str()); count]);
+        raw.ask(&fields, None).field(":status").to_owned()
+    };
+    assert_eq!(with(1, 15_000), "200");
+    assert_eq!(with(1, 17_000), "431");
+    assert_eq!(with(1000, 1), "431");
+    assert_eq!(with(0, 0), "200");
+    let http = raw.server.stats().http;
+    assert_eq!((http.requests, http.protocol_errors), (4, 0));
+}
+
+#[test]
+fn a_flood_of_header_fields_ends_the_connection_not_the_server() {
+    let (_dir, mut raw) = raw(&[1]);
     let mut fields = request("GET", "/1");
-    fields.push(("x-large", &large));
+    // One byte each on the wire, 41 as they count.
+    fields.extend(vec![("accept", "*/*"); 4000]);
     raw.send(&fields, true);
     for _ in 0..50 {
         raw.exchange();
