@@ -2,10 +2,13 @@
 
 use std::fs;
 
+use rustix::process::Signal;
+use xskit::quic::cert::{Authority, Validity};
+
 use crate::bench::{bench, report, start};
 use crate::downloads::assert_partial;
-use crate::scene::Scene;
-use crate::traces::{await_packets, has_program};
+use crate::scene::{SHORT, Scene};
+use crate::traces::{await_packets, has_program, wait_until};
 
 #[test]
 fn a_killed_client_is_in_nobodys_way() {
@@ -41,6 +44,46 @@ fn a_killed_server_is_in_nobodys_way() {
     assert_partial(&scene, &download.finish());
     scene.assert_works();
     server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn certificates_are_read_again_on_sighup() {
+    let Some(scene) = Scene::new("certificates_are_read_again_on_sighup") else {
+        return;
+    };
+    let path = |name: &str| scene.dir().join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (path("cert.pem"), path("key.pem"));
+    // Writes a certificate of a new authority, whose own is the file returned.
+    let renew = |name: &str| {
+        let authority = Authority::new().unwrap();
+        let names = [scene.server().ipv4.to_string()];
+        let pem = authority.issue(&names, Validity::days(1)).unwrap();
+        fs::write(&certificate, pem.certificate.as_bytes()).unwrap();
+        fs::write(&key, pem.key.as_bytes()).unwrap();
+        fs::write(path(name), authority.pem()).unwrap();
+        path(name)
+    };
+    let believes = |ca: &str| scene.get(SHORT.0, &["--ca", ca]).run().status.success();
+    let first = renew("first.pem");
+    // The scene's directory is closed to everybody else.
+    let words = ["--cert", &certificate, "--key", &key, "--user", "root"];
+    let server = scene.start_server(&words);
+    assert!(believes(&first));
+    let second = renew("second.pem");
+    server.signal(Signal::HUP);
+    wait_until("the new certificate", || believes(&second));
+    assert!(!believes(&first));
+    fs::write(&key, "no key").unwrap();
+    server.signal(Signal::HUP);
+    assert!(believes(&second));
+    let outcome = server.interrupt();
+    outcome.json();
+    assert!(
+        outcome.stderr.contains("the certificate stays as it was"),
+        "{outcome:#?}"
+    );
+    fs::remove_file(scene.out().join(SHORT.0)).unwrap();
     scene.assert_left(&[]);
 }
 

@@ -44,9 +44,10 @@ pub use stats::{
 
 use crate::error::SetupError;
 use crate::http::{Bounds, ChunkPool, Files, MIN_READ_BYTES, OpenFiles, Root};
+use crate::identity::Identity;
 use crate::notices::Notices;
 use crate::transmit::Transmit;
-use crate::transport::MIN_UDP_PAYLOAD_BYTES;
+use crate::transport::{MIN_UDP_PAYLOAD_BYTES, TransportConfig};
 use cid::{Cid, CidTable};
 use coalesced::Coalesced;
 use connection::{BURST_DATAGRAMS, Connection, Received};
@@ -76,6 +77,7 @@ const MAX_FIELD_SECTION_BYTES: u64 = 128 << 10;
 /// quiche's own loss detection reads the clock itself, so `now` must be the real time.
 pub struct Server<L> {
     quic_config: quiche::Config,
+    transport: TransportConfig,
     h3_config: quiche::h3::Config,
     root: Root,
     pool: Arc<ChunkPool>,
@@ -128,14 +130,12 @@ impl<L: Copy + PartialEq> Server<L> {
     /// [`SetupError`]: the directory, the certificate or a setting can't be used.
     pub fn new(config: &ServerConfig, now: Instant) -> Result<Self, SetupError> {
         let root = Root::open(&config.root)?.with_dotfiles(config.dotfiles);
-        let tls = config.identity.tls_context()?;
-        let version = quiche::PROTOCOL_VERSION;
-        let mut quic_config = quiche::Config::with_boring_ssl_ctx_builder(version, tls)?;
-        config.transport.apply(&mut quic_config)?;
+        let quic_config = quic_config(&config.identity, &config.transport)?;
         let mut h3_config = quiche::h3::Config::new()?;
         h3_config.set_max_field_section_size(MAX_FIELD_SECTION_BYTES);
         Ok(Self {
             quic_config,
+            transport: config.transport.clone(),
             h3_config,
             root,
             pool: Arc::default(),
@@ -169,6 +169,17 @@ impl<L: Copy + PartialEq> Server<L> {
             notices: Notices::default(),
             link_judge: None,
         })
+    }
+
+    /// Proves itself with another certificate to clients that come from now on. Those that are there keep
+    /// their connections.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`]: it can't be used, and the one so far is.
+    pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
+        self.quic_config = quic_config(identity, &self.transport)?;
+        Ok(())
     }
 
     /// Has `judge` say whether a way back that is new for a client's address is one. Without a judge, the
@@ -373,6 +384,17 @@ impl<L: Copy + PartialEq> Server<L> {
             connection.ids.push(id);
         }
     }
+}
+
+/// What new connections are made with.
+fn quic_config(
+    identity: &Identity,
+    transport: &TransportConfig,
+) -> Result<quiche::Config, SetupError> {
+    let tls = identity.tls_context()?;
+    let mut config = quiche::Config::with_boring_ssl_ctx_builder(quiche::PROTOCOL_VERSION, tls)?;
+    transport.apply(&mut config)?;
+    Ok(config)
 }
 
 /// With less, streams that a client doesn't read could keep those that it does from going on.

@@ -77,6 +77,26 @@ fn the_right_authority_is_believed_for_every_name() {
 }
 
 #[test]
+fn a_new_certificate_is_for_new_clients_and_costs_no_connection() {
+    let (first, second) = (Pki::new(), Pki::new());
+    let dir = files(&[1]);
+    let mut world = World::new(&ServerConfig::new(dir.path(), first.identity.clone()));
+    let stays = world.connect(&first.client());
+    world.run("connected", move |world| world.peers[stays].connected);
+    world.server.set_identity(&second.identity).unwrap();
+    let comes = world.connect(&second.client());
+    world.run("connected", move |world| world.peers[comes].connected);
+    for at in [stays, comes] {
+        let id = world.peers[at].client.get("/1", None);
+        world.run("an answer", move |world| {
+            world.peers[at].finished.contains(&id)
+        });
+        assert_eq!(world.peers[at].end, None);
+    }
+    world.check_accounts();
+}
+
+#[test]
 fn another_name_is_refused_and_the_right_ones_are_told() {
     let pki = Pki::with_names(&[NAME, "192.0.2.1", "2001:db8::1"]);
     let names = vec![

@@ -134,7 +134,7 @@ pub(crate) struct ServeArgs {
     /// (RFC 8615).
     #[arg(long)]
     pub(crate) dotfiles: bool,
-    /// The certificate chain, PEM, leaf first.
+    /// The certificate chain, PEM, leaf first. On SIGHUP it is read again, and so is the key.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// The certificate's private key, PEM.

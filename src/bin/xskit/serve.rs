@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -21,11 +21,12 @@ use crate::args::ServeArgs;
 use crate::attached::Attached;
 use crate::confine::{Confinement, Reading};
 use crate::drops::Drops;
+use crate::failure;
 use crate::nic::Nic;
 use crate::own::{Taking, Wanted};
 use crate::report::{self, Report, grouped};
 use crate::session::{self, Task};
-use crate::stop::{LONGEST_WAIT, Stop};
+use crate::stop::{LONGEST_WAIT, Reload, Stop};
 use crate::trust;
 use crate::usage::Usage;
 use crate::zone;
@@ -54,6 +55,10 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         server,
         confinement,
         stop: Stop::on_signals()?,
+        reload: match args.self_signed {
+            true => Reload::default(),
+            false => Reload::on_signal()?,
+        },
     };
     let summary = session::run(&nic, task)?;
     drop(port_holder);
@@ -136,6 +141,7 @@ struct Serve<'a> {
     server: Server<wire::Link>,
     confinement: Confinement,
     stop: Stop,
+    reload: Reload,
 }
 
 impl Task for Serve<'_> {
@@ -180,7 +186,11 @@ impl Serve<'_> {
     fn confine(&self, attached: &Attached) -> anyhow::Result<()> {
         let reading = Reading {
             root: &self.args.root,
-            again: Vec::new(),
+            again: [&self.args.cert, &self.args.key]
+                .into_iter()
+                .flatten()
+                .map(PathBuf::as_path)
+                .collect(),
         };
         self.confinement
             .enter(&reading, || attached.malformed().is_ok())
@@ -200,8 +210,24 @@ impl Serve<'_> {
                 // What was believed before is believed until the next change.
                 tracing::warn!("whose packets to believe could not be asked: {error}");
             }
+            if self.reload.take() {
+                self.reload_identity();
+            }
         }
         self.say_farewell(driver)
+    }
+
+    /// On SIGHUP: reads the certificate again, for clients that come from now on.
+    fn reload_identity(&mut self) {
+        let identity = identity(self.args, self.nic);
+        let outcome = identity.and_then(|identity| Ok(self.server.set_identity(&identity)?));
+        match outcome {
+            Ok(()) => report::say(format_args!("xskit: note: the certificate was read again")),
+            Err(error) => report::say(format_args!(
+                "xskit: warning: SIGHUP: {}; the certificate stays as it was",
+                failure::describe(&error)
+            )),
+        }
     }
 
     /// Closes every connection and lets the last packets out.

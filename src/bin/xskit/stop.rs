@@ -1,11 +1,11 @@
-//! SIGINT and SIGTERM, as a flag that loops look at.
+//! Signals, as flags that loops look at: SIGINT and SIGTERM, and SIGHUP.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// How long a loop may wait before it looks at the flag again: a signal that comes just before
 /// `poll(2)` doesn't interrupt it.
@@ -29,5 +29,23 @@ impl Stop {
 
     pub(crate) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether the user asked to read files again.
+#[derive(Debug, Default)]
+pub(crate) struct Reload(Arc<AtomicBool>);
+
+impl Reload {
+    /// From now on SIGHUP sets the flag; before, and without this, it ends the process.
+    pub(crate) fn on_signal() -> anyhow::Result<Self> {
+        let flag = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGHUP, Arc::clone(&flag)).context("sigaction")?;
+        Ok(Self(flag))
+    }
+
+    /// Takes the flag down.
+    pub(crate) fn take(&self) -> bool {
+        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
     }
 }
