@@ -1,9 +1,11 @@
 //! Interfaces that are not there, not up, or somebody else's.
 
 use std::fs::{self, File};
+use std::net::UdpSocket;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
+use quinn_udp::{Transmit, UdpSocketState};
 use sha2::{Digest, Sha256};
 use xskit_net::{Host, HostPairConfig, WhenParentDies};
 
@@ -273,6 +275,35 @@ fn native_mode_is_refused_or_given_up_where_the_driver_cannot() {
     );
     let report = outcome.json();
     assert_eq!(report["mode"], "generic, copy", "{report:#}");
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn what_a_local_sender_has_not_cut_into_segments_is_warned_of() {
+    let Some(scene) = Scene::new("what_a_local_sender_has_not_cut_into_segments_is_warned_of")
+    else {
+        return;
+    };
+    let server = scene.start_server(&["--mode", "generic"]);
+    let send = || {
+        let socket = UdpSocket::bind((scene.client().ipv4, 0)).unwrap();
+        let state = UdpSocketState::new((&socket).into()).unwrap();
+        let offloaded = Transmit {
+            destination: (scene.server().ipv4, PORT).into(),
+            ecn: None,
+            contents: &[0; 12_000],
+            segment_size: Some(1200),
+            src_ip: None,
+        };
+        state.send((&socket).into(), &offloaded).unwrap();
+    };
+    scene.client().run(send).unwrap();
+    let outcome = server.interrupt();
+    outcome.json();
+    let why = ["warning", "fit no frame", "1 so far", "tx-udp-segmentation"];
+    for word in why {
+        assert!(outcome.stderr.contains(word), "no {word:?} in {outcome:#?}");
+    }
     scene.assert_left(&[]);
 }
 

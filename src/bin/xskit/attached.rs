@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use xskit::bpf::{AttachMode, Attachment, Error, Strays, XdpProgram};
+use xskit::bpf::{AttachMode, Attached as Mode, Attachment, Error, Strays, XdpProgram};
 use xskit::core::Socket;
 use xskit::core::backend::Backend;
 use xskit::net::{Changes, Link};
@@ -20,7 +20,7 @@ use crate::strays::{self, Taken};
 /// How often to ask whether the kernel has announced a change.
 const CHANGES_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often to look for strays.
+/// How often to look for strays, and for what was too long.
 const STRAYS_PAUSE: Duration = Duration::from_secs(1);
 
 /// The XDP program on the interface, which takes a port; dropping this takes it off.
@@ -32,7 +32,9 @@ pub(crate) struct Attached {
     own: Option<Own>,
     changes_pace: Pace,
     strays_pace: Pace,
+    length_pace: Pace,
     is_said: bool,
+    is_length_said: bool,
 }
 
 /// A program that passes every packet, on the interface; dropping this takes it off.
@@ -80,7 +82,9 @@ impl Nic {
             own,
             changes_pace: Pace::every(CHANGES_PAUSE),
             strays_pace: Pace::every(STRAYS_PAUSE),
+            length_pace: Pace::every(STRAYS_PAUSE),
             is_said: false,
+            is_length_said: false,
         };
         carrier::wait(&self.link, Some(stop))?;
         Ok(attached)
@@ -161,6 +165,32 @@ impl Attached {
         if let Some(text) = self.describe_strays() {
             self.is_said = true;
             report::say(format_args!("xskit: warning: {text}"));
+        }
+    }
+
+    /// The same for packets that no frame held.
+    pub(crate) fn watch_length<B: Backend>(&mut self, rested: bool, socket: &Socket<'_, B>) {
+        if self.length_pace.is_due(rested) {
+            self.warn_of_length(socket);
+        }
+    }
+
+    /// Warns, once, of packets that no frame held: in generic mode, what a program on this machine sends
+    /// with segmentation offload comes before it is cut into segments.
+    #[cold]
+    pub(crate) fn warn_of_length<B: Backend>(&mut self, socket: &Socket<'_, B>) {
+        if self.attachment.mode() != Mode::Generic || self.is_length_said {
+            return;
+        }
+        let statistics = socket.statistics();
+        let dropped = statistics.map_or(0, |statistics| statistics.rx_dropped_otherwise());
+        if dropped > 0 {
+            self.is_length_said = true;
+            report::say(format_args!(
+                "xskit: warning: packets that fit no frame were dropped, {dropped} so far: in generic mode, what a sender on \
+                 this machine leaves to segmentation offload comes in one piece; use --mode native, or `ethtool -K IF \
+                 tx-udp-segmentation off` on the sender's interface"
+            ));
         }
     }
 

@@ -272,6 +272,7 @@ impl Get<'_> {
                 .rest(&mut self.client, moved, LONGEST_WAIT)
                 .map_err(failed)?;
             self.follow_way(attached.watch(rested));
+            attached.watch_length(rested, driver.socket());
         }
         Ok(None)
     }
@@ -309,6 +310,7 @@ impl Get<'_> {
                 .rest(&mut self.client, moved, LONGEST_WAIT)
                 .map_err(failed)?;
             self.follow_way(attached.watch(rested));
+            attached.watch_length(rested, driver.socket());
         }
     }
 

@@ -177,6 +177,7 @@ impl Task for Serve<'_> {
         self.serve(&mut driver, &mut attached)
             .map_err(|error| self.nic.socket_failed(error))?;
         attached.warn();
+        attached.warn_of_length(driver.socket());
         ServeSummary::take(mode, self.nic, &mut driver, &attached, &self.server.stats())
     }
 }
@@ -206,6 +207,7 @@ impl Serve<'_> {
             let moved = driver.turn(&mut self.server)?;
             let rested = driver.rest(&mut self.server, moved, LONGEST_WAIT)?;
             let changes = attached.watch(rested);
+            attached.watch_length(rested, driver.socket());
             if let Err(error) = trust::follow(driver, &self.nic.link, changes) {
                 // What was believed before is believed until the next change.
                 tracing::warn!("whose packets to believe could not be asked: {error}");

@@ -36,6 +36,7 @@ const FOUR_ENDS: &str = "needs two wires, and there are two cards";
 const COPY_MODE: &str = "counts what a kick does in copy mode";
 const VETH_MTU: &str = "needs an MTU at which veth has no native mode";
 const HUB: &str = "a card on a hub keeps its carrier when its peer goes down";
+const NOT_LOCAL: &str = "a card cuts into segments what it sends";
 const HASH: &str = "a card's own hash chooses the queue";
 const FILTERS: &str = "a card keeps frames to other hosts from the program, and may take tags off";
 const QUEUES: &str = "needs two queues, and the cards have one active each";
@@ -94,6 +95,10 @@ const SUITES: [Suite; 6] = [
             (
                 "packets_on_a_queue_without_a_socket_are_told_by_the_server",
                 HASH,
+            ),
+            (
+                "what_a_local_sender_has_not_cut_into_segments_is_warned_of",
+                NOT_LOCAL,
             ),
             (
                 "what_is_taken_is_refused_and_its_owner_not_disturbed",
