@@ -287,3 +287,39 @@ fn log_lines_are_bounded_whatever_comes() {
     let lines = lines.0.load(Ordering::Relaxed);
     assert!((2..=20).contains(&lines), "{lines}");
 }
+
+/// Whoever is on the wire copies each of a client's datagrams from a MAC address of its own, and is first. The world
+/// checks the way of every answer.
+#[test]
+fn copies_from_another_mac_address_turn_no_download() {
+    const FORGED: u16 = 999;
+    let pki = Pki::new();
+    let dir = files(&[200_000]);
+    let mut world = World::serve(&pki, dir.path());
+    world
+        .server
+        .judge_links(Box::new(|_host, _known, new| new != FORGED));
+    let at = world.connect(&pki.client());
+    world.run("connected", |world| world.peers[at].connected);
+    let id = world.peers[at].client.get("/200000", None);
+    let mut copies = 0;
+    while !world.peers[at].finished.contains(&id) {
+        world.send_all();
+        let sent = world.tap().filter(|packet| packet.to == server_addr());
+        let sent: Vec<_> = sent
+            .map(|packet| (packet.bytes.clone(), packet.from))
+            .collect();
+        for (mut bytes, from) in sent {
+            let now = Instant::now();
+            world
+                .server
+                .handle_datagram(now, &mut bytes, from, server_addr(), FORGED);
+            copies += 1;
+        }
+        if !world.step() {
+            world.advance("the download");
+        }
+    }
+    assert!(copies > 0);
+    world.check_accounts();
+}
