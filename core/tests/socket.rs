@@ -333,7 +333,7 @@ fn a_umem_that_is_used_up_is_an_error_until_its_memory_is_replaced() {
 }
 
 #[test]
-fn replaced_memory_stays_if_a_leaked_socket_has_it() {
+fn a_leaked_socket_keeps_the_memory_that_was_replaced() {
     let network = SimNetwork::new(WireConfig::perfect(), 14);
     let backend = network.backend();
     let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
