@@ -226,8 +226,10 @@ impl Serve<'_> {
         match outcome {
             Ok(()) => report::say(format_args!("xskit: note: the certificate was read again")),
             Err(error) => report::say(format_args!(
-                "xskit: warning: SIGHUP: {}; the certificate stays as it was",
-                failure::describe(&error)
+                "xskit: warning: SIGHUP: {}; the certificate stays as it was (serve is {} now: if that may not read \
+                 the files, let it, or choose another --user)",
+                failure::describe(&error),
+                self.confinement.name()
             )),
         }
     }

@@ -151,7 +151,8 @@ impl Confinement {
         }
     }
 
-    fn name(&self) -> &str {
+    /// Whom it becomes, or stays.
+    pub(crate) fn name(&self) -> &str {
         match &self.user {
             User::Chosen(account) | User::Nobody(account) => &account.name,
             User::Root => "root",
