@@ -1,6 +1,8 @@
 //! The two commands that the demo runs, each on its host.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -51,6 +53,7 @@ impl Server {
             write("cert.pem", &pem.certificate)?,
             write("key.pem", &pem.key)?,
         );
+        std::fs::set_permissions(&key, Permissions::from_mode(0o600)).context("chmod(2)")?;
         let mut command = xskit("serve", args, &host.link.name)?;
         command.arg("--listen").arg(format!("{}:{PORT}", host.ipv4));
         command.arg("--root").arg(&file.root);
