@@ -18,7 +18,7 @@
 //! use std::os::fd::AsFd;
 //! use std::time::Duration;
 //! use xskit::core::backend::Interest;
-//! use xskit::core::umem::{FrameSize, FrameStore, Umem};
+//! use xskit::core::umem::{FrameSize, FrameSlot, Umem};
 //! use xskit::core::{Socket, SocketConfig};
 //! use xskit::bpf::{AttachMode, XdpProgram};
 //! use xskit::rustix::{MmapMemory, RustixBackend};
@@ -26,9 +26,9 @@
 //! let ifindex = 2; // as `ip link` numbers it
 //! let program = XdpProgram::load(1)?;
 //! let backend = RustixBackend::new();
-//! let mut store = FrameStore::<4096>::new();
+//! let mut slots = vec![FrameSlot::new(); 4096];
 //! let memory = MmapMemory::allocate(4096 * 4096, false)?;
-//! let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT)?;
+//! let umem = Umem::new(memory, &mut slots, FrameSize::DEFAULT)?;
 //! let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(ifindex, 0))?;
 //! program.register_socket(0, socket.handle().as_fd())?;
 //! program.take(4433, None)?;

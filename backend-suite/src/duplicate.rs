@@ -12,7 +12,7 @@ use xskit_bpf::{AttachMode, XdpProgram};
 use xskit_core::abi::{AF_XDP, SockaddrXdp};
 use xskit_core::backend::{Backend, RingKind, SetOption};
 use xskit_core::socket::Step;
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_net::HostPair;
 use xskit_rustix::{MmapMemory, RustixBackend};
@@ -37,8 +37,11 @@ pub fn a_duplicate_finds_no_free_frame<B: RealBackend>(make: impl Fn() -> B + Sy
 fn open_and_bind_the_duplicate<B: RealBackend>(make: &impl Fn() -> B, pair: &HostPair) {
     let ifindex = pair.first.link.index;
     let backend = make();
-    let (mut store, mut other) = (FrameStore::<FRAMES>::new(), FrameStore::<FRAMES>::new());
-    let (umem, other) = (umem(&mut store), umem(&mut other));
+    let (mut slots, mut other) = (
+        vec![FrameSlot::new(); FRAMES],
+        vec![FrameSlot::new(); FRAMES],
+    );
+    let (umem, other) = (umem(&mut slots), umem(&mut other));
     stamp_all(&umem);
     let config = SocketConfig::new(ifindex, 0);
     let holder = Socket::open(&backend, &other, &config).expect("a free queue");
@@ -116,9 +119,9 @@ fn receive_nothing(
     }
 }
 
-fn umem(store: &mut FrameStore<FRAMES>) -> SmallUmem<'_> {
+fn umem(slots: &mut [FrameSlot]) -> SmallUmem<'_> {
     let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
-    Umem::new(memory, store, FrameSize::DEFAULT).expect("a UMEM")
+    Umem::new(memory, slots, FrameSize::DEFAULT).expect("a UMEM")
 }
 
 /// Writes every frame, and sees to it that all are free.

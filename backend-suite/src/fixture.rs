@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use xskit_bpf::{AttachMode, Attachment, XdpProgram};
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::ZeroCopy;
-use xskit_core::umem::{Frame, FrameSize, FrameStore, Umem};
+use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::wire::{Link, UdpHeaders};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_net::{HostPair, HostPairConfig, Link as Interface, cards, privilege};
@@ -64,9 +64,9 @@ pub fn open<'u, 's: 'u, B: Backend>(
 }
 
 /// A UMEM over `store`.
-pub fn umem(store: &mut FrameStore<FRAMES>) -> MmapUmem<'_> {
+pub fn umem(slots: &mut [FrameSlot]) -> MmapUmem<'_> {
     let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
-    Umem::new(memory, store, FrameSize::DEFAULT).expect("a UMEM")
+    Umem::new(memory, slots, FrameSize::DEFAULT).expect("a UMEM")
 }
 
 /// Takes turns until one says that it is done, and waits in between.

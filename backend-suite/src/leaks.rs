@@ -13,7 +13,7 @@ use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use xskit_bpf::{AttachMode, XdpProgram};
 use xskit_core::backend::Interest;
 use xskit_core::socket::Step;
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_net::{HostPair, HostPairConfig, privilege};
 use xskit_rustix::MmapMemory;
@@ -78,8 +78,8 @@ fn open_and_close<B: RealBackend>(
     let queue = (cycle - u32::from(cycle % 10 == 9)) % QUEUES;
     let config = SocketConfig::new(ifindex, queue);
     let backend = make();
-    let mut store = FrameStore::<FRAMES>::new();
-    let umem = Umem::new(memory(), &mut store, FrameSize::DEFAULT).expect("a UMEM");
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = Umem::new(memory(), &mut slots, FrameSize::DEFAULT).expect("a UMEM");
     let mut socket = Socket::open(&backend, &umem, &config).expect("bound");
     let program = XdpProgram::load(QUEUES).expect("the program");
     let registered = program.register_socket(queue, socket.handle().as_fd());
@@ -113,8 +113,8 @@ fn open_and_close<B: RealBackend>(
 /// An opening that fails at its last step, after a UMEM was registered and all rings were mapped.
 fn refuse<B: RealBackend>(make: &impl Fn() -> B, config: &SocketConfig, errno: Errno) {
     let backend = make();
-    let mut store = FrameStore::<FRAMES>::new();
-    let umem = Umem::new(memory(), &mut store, FrameSize::DEFAULT).expect("a UMEM");
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = Umem::new(memory(), &mut slots, FrameSize::DEFAULT).expect("a UMEM");
     let refused = Socket::open(&backend, &umem, config).map(drop);
     let refused = refused.expect_err("not to be had");
     assert!(matches!(refused.step, Step::Bind { .. }), "{refused}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use xskit_core::backend::{Calls, Interest, SetOption};
 use xskit_core::socket::{BusyPoll, BusyPolling, ZeroCopy};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_net::{HostPair, HostPairConfig, privilege};
 use xskit_rustix::MmapMemory;
@@ -33,9 +33,9 @@ fn open<B: RealBackend + 'static>(
     let pair = HostPair::new(HostPairConfig::default()).expect("two hosts joined by veth");
     let open = || {
         let backend = make();
-        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        let mut slots = vec![FrameSlot::new(); FRAMES];
         let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
-        let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT).expect("a UMEM");
+        let umem = Umem::new(memory, &mut slots, FrameSize::DEFAULT).expect("a UMEM");
         let mut config = SocketConfig {
             fill_frames: Some(0),
             zero_copy: ZeroCopy::Refuse,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use xskit_bpf::{AttachMode, Attached};
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::{Step, ZeroCopy};
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_core::wire::swap_addresses;
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_net::{HostPair, cards};
@@ -58,8 +58,8 @@ fn take_one<B: RealBackend>(
     let kernel = UdpSocket::bind(passed).expect("a kernel socket");
     kernel.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let backend = make();
-    let mut store = Box::new(FrameStore::new());
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = fixture::open(&backend, &umem, config);
     let (program, attachment) = take_port(&socket, pair.second.link.index, mode);
     let native = attachment.mode() == Attached::Native;
@@ -113,8 +113,8 @@ pub fn the_kernel_accepts_what_is_sent_checksums_and_all<B: RealBackend>(
 
 fn send_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, target: SocketAddr) {
     let backend = make();
-    let mut store = Box::new(FrameStore::new());
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let ifindex = pair.first.link.index;
     let mut socket = fixture::open(&backend, &umem, &fixture::config(ifindex));
     let _passes = fixture::pass_all(ifindex);
@@ -179,8 +179,8 @@ impl Drop for SetOnDrop<'_> {
 /// Sends packets until told to stop.
 fn flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, done: &AtomicBool) {
     let backend = make();
-    let mut store = Box::new(FrameStore::new());
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let ifindex = pair.first.link.index;
     let config = SocketConfig {
         // What comes back is passed on. An emulated card that can't receive holds up who sends to it.
@@ -203,8 +203,8 @@ fn flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, done: 
 /// Sends `packets` packets back, and looks where every frame is on the way.
 fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, packets: u64) {
     let backend = make();
-    let mut store = Box::new(FrameStore::new());
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let config = fixture::config(pair.second.link.index);
     let mut socket = fixture::open(&backend, &umem, &config);
     // Attached to the end: without a program, igb refuses the kick for what is still to be sent.
@@ -267,8 +267,11 @@ pub fn what_the_kernel_refuses_is_named<B: RealBackend>(make: impl Fn() -> B + S
 
 fn refusals<B: RealBackend>(make: &(impl Fn() -> B + Sync), ifindex: u32) {
     let backend = make();
-    let (mut store_a, mut store_b) = (Box::new(FrameStore::new()), Box::new(FrameStore::new()));
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (
+        vec![FrameSlot::new(); FRAMES],
+        vec![FrameSlot::new(); FRAMES],
+    );
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let good = fixture::config(ifindex);
     let held = Socket::open(&backend, &umem_a, &good).expect("a socket");
     let refuse = |config: SocketConfig, errno, text| {
@@ -318,8 +321,8 @@ pub fn a_queue_is_free_again_after_a_wait<B: RealBackend>(make: impl Fn() -> B +
         for round in 0..6 {
             let own = make();
             let backend = if round % 2 == 0 { &shared } else { &own };
-            let mut store = Box::new(FrameStore::new());
-            let umem = umem(&mut store);
+            let mut slots = vec![FrameSlot::new(); FRAMES];
+            let umem = umem(&mut slots);
             let mut socket = Socket::open(backend, &umem, &config).expect("a free queue");
             let ready = socket.wait(Interest::RECEIVE, Some(Duration::from_millis(1)));
             assert_eq!(ready, Ok(false));
@@ -343,8 +346,8 @@ pub fn a_wait_says_that_the_interface_is_gone<B: RealBackend>(make: impl Fn() ->
     let second = std::sync::Mutex::new(Some(second));
     let wait = || {
         let backend = make();
-        let mut store = Box::new(FrameStore::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let config = SocketConfig::new(first.link.index, 0);
         let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
         let mut look = || socket.wait(Interest::RECEIVE, Some(Duration::from_millis(10)));

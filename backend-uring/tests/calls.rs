@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use xskit_backend_suite::fixture::{self, FRAMES, drain, headers_to_port, send_datagrams, umem};
 use xskit_core::ring::RingSize;
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_core::{Backend, Socket, SocketConfig};
 use xskit_net::HostPair;
 use xskit_uring::{SqPoll, UringBackend, UringConfig, Wait};
@@ -37,8 +37,8 @@ fn the_kicks_of_several_sockets_take_one_system_call() {
     };
     let send = || {
         let backend = UringBackend::new(UringConfig::default()).expect("a ring");
-        let mut stores: Vec<_> = (0..4).map(|_| Box::new(FrameStore::new())).collect();
-        let umems: Vec<_> = stores.iter_mut().map(|store| umem(store)).collect();
+        let mut stores: Vec<_> = (0..4).map(|_| vec![FrameSlot::new(); FRAMES]).collect();
+        let umems: Vec<_> = stores.iter_mut().map(|slots| umem(slots)).collect();
         let headers = headers_to_port(&pair);
         let mut sockets = Vec::new();
         for (queue, umem) in (0..).zip(&umems) {
@@ -76,8 +76,8 @@ fn a_full_queue_is_handed_over_and_filled_again() {
     };
     let send = || {
         let backend = UringBackend::new(config).expect("a ring");
-        let mut store = Box::new(FrameStore::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let mut socket = Socket::open(&backend, &umem, &sender(&pair, 0)).expect("a socket");
         let headers = headers_to_port(&pair);
         assert_eq!(send_datagrams(&mut socket, &umem, &headers, 300), 300);
@@ -107,8 +107,8 @@ fn a_polled_ring_at_saturation_takes_hardly_a_system_call() {
     };
     let send = || {
         let backend = UringBackend::new(config).expect("a ring");
-        let mut store = Box::new(FrameStore::<FRAMES>::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let mut socket = Socket::open(&backend, &umem, &sender(&pair, 0)).expect("a socket");
         let headers = headers_to_port(&pair);
         while socket.halves().1.sent() < PACKETS {
@@ -140,8 +140,8 @@ fn a_kick_wakes_the_kernels_thread() {
     };
     let send = || {
         let backend = UringBackend::new(config).expect("a ring");
-        let mut store = Box::new(FrameStore::<FRAMES>::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let mut socket = Socket::open(&backend, &umem, &sender(&pair, 0)).expect("a socket");
         let headers = headers_to_port(&pair);
         for _ in 0..3 {

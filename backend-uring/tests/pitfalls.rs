@@ -20,7 +20,7 @@ use xskit_bpf::AttachMode;
 use xskit_core::abi::{self, SOL_XDP, SockaddrXdp, UmemReg};
 use xskit_core::backend::{Interest, Kick, RingKind, SetOption};
 use xskit_core::ring::RingSize;
-use xskit_core::umem::{FrameStore, Memory};
+use xskit_core::umem::{FrameSlot, Memory};
 use xskit_core::{Backend, Errno, Socket, SocketConfig};
 use xskit_net::HostPair;
 use xskit_rustix::RustixBackend;
@@ -103,8 +103,8 @@ fn send(fd: i32, flags: i32) -> Entry {
 fn one_send_takes_32_packets_and_says_eagain() {
     in_first_host("one_send_takes_32_packets_and_says_eagain", |pair| {
         let backend = backend(Wait::Block);
-        let mut store = Box::new(FrameStore::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let mut socket = Socket::open(&backend, &umem, &sender(pair, 512)).expect("a socket");
         let headers = headers_to_port(pair);
         let fd = socket.handle().as_raw_fd();
@@ -130,8 +130,8 @@ fn one_send_takes_32_packets_and_says_eagain() {
 fn a_full_completion_ring_leaves_no_kick_pending() {
     in_first_host("a_full_completion_ring_leaves_no_kick_pending", |pair| {
         let backend = backend(Wait::Poll);
-        let mut store = Box::new(FrameStore::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
         let headers = headers_to_port(pair);
         assert_eq!(send_datagrams(&mut socket, &umem, &headers, 200), 200);
@@ -169,8 +169,8 @@ fn a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring() {
 /// Takes the completions, and returns what had come of the send by then.
 fn send_waiting(pair: &HostPair, packets: u32) -> Option<i32> {
     let backend = backend(Wait::Block);
-    let mut store = Box::new(FrameStore::new());
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
     let headers = headers_to_port(pair);
     let fd = socket.handle().as_raw_fd();
@@ -194,9 +194,9 @@ fn an_armed_poll_keeps_a_closed_sockets_queue() {
         let direct = RustixBackend::new();
         let config = sender(pair, 64);
         let mut bare = Bare::new();
-        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        let mut slots = vec![FrameSlot::new(); FRAMES];
         {
-            let umem = umem(&mut store);
+            let umem = umem(&mut slots);
             let socket = Socket::open(&direct, &umem, &config).expect("a socket");
             let events = libc::POLLIN as u32;
             let poll = opcode::PollAdd::new(Fd(socket.handle().as_raw_fd()), events)
@@ -205,8 +205,8 @@ fn an_armed_poll_keeps_a_closed_sockets_queue() {
                 .user_data(1);
             bare.submit(&poll);
         }
-        let mut store = Box::new(FrameStore::<FRAMES>::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let taken = Socket::open(&direct, &umem, &config).expect_err("the poll keeps it");
         assert_eq!(taken.errno, Errno::EBUSY);
         bare.submit(&opcode::AsyncCancel::new(1).build());
@@ -220,8 +220,8 @@ fn closing_a_socket_ends_its_polls_first() {
         let config = sender(pair, 64);
         for wait in [Wait::Poll, Wait::Multishot] {
             let backend = backend(wait);
-            let mut store = Box::new(FrameStore::<FRAMES>::new());
-            let umem = umem(&mut store);
+            let mut slots = vec![FrameSlot::new(); FRAMES];
+            let umem = umem(&mut slots);
             let mut socket = Socket::open(&backend, &umem, &config).expect("a free queue");
             let waited = socket.wait(Interest::RECEIVE, Some(Duration::ZERO));
             assert_eq!(waited, Ok(false));
@@ -251,8 +251,8 @@ fn polls_of_a_socket_that_was_not_closed_end_with_the_backend() {
         // nothing of it: the wait handed over everything.
         drop(unsafe { OwnedFd::from_raw_fd(fd) });
         let direct = RustixBackend::new();
-        let mut store = Box::new(FrameStore::<FRAMES>::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let open = || Socket::open(&direct, &umem, &config).map(drop);
         assert_eq!(open().expect_err("kept").errno, Errno::EBUSY);
         drop(backend);
@@ -272,8 +272,8 @@ fn a_wait_without_end_ends_when_the_interface_is_removed() {
         thread::spawn(move || {
             let task = || {
                 let backend = backend(wait);
-                let mut store = Box::new(FrameStore::<FRAMES>::new());
-                let umem = umem(&mut store);
+                let mut slots = vec![FrameSlot::new(); FRAMES];
+                let umem = umem(&mut slots);
                 let config = SocketConfig::new(first.link.index, 0);
                 let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
                 says.send(None).expect("somebody listens");
@@ -340,8 +340,8 @@ fn options_are_set_through_the_ring_and_read_beside_it() {
         "options_are_set_through_the_ring_and_read_beside_it",
         |pair| {
             let backend = backend(Wait::Block);
-            let mut store = Box::new(FrameStore::<FRAMES>::new());
-            let umem = umem(&mut store);
+            let mut slots = vec![FrameSlot::new(); FRAMES];
+            let umem = umem(&mut slots);
             let socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
             assert!(!socket.obtained().zero_copy);
             static VALUE: AtomicU32 = AtomicU32::new(0);
@@ -377,8 +377,8 @@ fn a_multishot_poll_is_armed_once_for_many_bursts() {
     };
     let receive = || {
         let backend = backend(Wait::Multishot);
-        let mut store = Box::new(FrameStore::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let ifindex = pair.second.link.index;
         let config = SocketConfig::new(ifindex, 0);
         let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
@@ -418,8 +418,8 @@ fn a_multishot_poll_is_armed_once_for_many_bursts() {
 
 fn send_burst(pair: &HostPair, packets: u32) {
     let backend = RustixBackend::new();
-    let mut store = Box::new(FrameStore::new());
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
     let headers = headers_to_port(pair);
     assert_eq!(

@@ -7,7 +7,7 @@ mod availability;
 use std::thread;
 
 use xskit_backend_suite::fixture::{self, FRAMES, umem};
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_uring::{Reason, Route, UringBackend, UringConfig, UringError};
 
@@ -87,8 +87,8 @@ fn what_can_not_be_probed_is_done_directly() {
     let open = || {
         refuse(libc::SYS_io_uring_register, libc::EPERM);
         let backend = UringBackend::new(UringConfig::default()).expect("a ring all the same");
-        let mut store = Box::new(FrameStore::<FRAMES>::new());
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let config = SocketConfig::new(pair.first.link.index, 0);
         Socket::open(&backend, &umem, &config).expect("a socket");
         let direct = Route::Direct(Reason::Unprobed(Errno::EPERM));

@@ -15,7 +15,7 @@ use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_
 use xskit_benches::stop::Stop;
 use xskit_benches::veth;
 use xskit_benches::worker::{Orders, Worker};
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_core::wire::Link;
 use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_quic::cert::{Authority, Validity};
@@ -79,8 +79,8 @@ fn identity(authority: &Authority, server: &Host) -> Identity {
 
 fn serve(host: &Host, root: &Path, identity: Identity, stop: &Stop, ready: Sender<()>) {
     host.namespace.enter().expect("in the host");
-    let (mut store, backend) = (Box::new(FrameStore::new()), RustixBackend::new());
-    let umem = veth::umem(&mut store);
+    let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
+    let umem = veth::umem(&mut slots);
     let socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
     let _attached = veth::attach(host, &socket);
     let mut config = ServerConfig::new(root, identity);
@@ -97,8 +97,8 @@ fn serve(host: &Host, root: &Path, identity: Identity, stop: &Stop, ready: Sende
 }
 
 fn fetch(host: &Host, server: &Host, trusted_pem: String, orders: &Orders) {
-    let (mut store, backend) = (Box::new(FrameStore::new()), RustixBackend::new());
-    let umem = veth::umem(&mut store);
+    let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
+    let umem = veth::umem(&mut slots);
     let socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
     let _attached = veth::attach(host, &socket);
     let mut driver = Driver::new(socket, DriverConfig::default());

@@ -13,11 +13,14 @@ use xskit_benches::loopback::Loopback;
 use xskit_benches::peer::{Peer, Rings};
 use xskit_benches::round_trip::{self, BareRings, RING_SIZE};
 use xskit_benches::shared_ring::SharedRing;
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 
 fn socket(criterion: &mut Criterion) {
-    let (mut store, backend) = (FrameStore::new(), Loopback::default());
-    let umem = round_trip::umem(&mut store).expect("memory");
+    let (mut slots, backend) = (
+        vec![FrameSlot::new(); round_trip::FRAMES],
+        Loopback::default(),
+    );
+    let umem = round_trip::umem(&mut slots).expect("memory");
     let mut socket = round_trip::socket(&backend, &umem);
     let mut group = group::open(criterion, "socket/round trip");
     for batch in BATCHES {

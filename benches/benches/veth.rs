@@ -13,7 +13,7 @@ use xskit_benches::{turns, veth};
 use xskit_core::Socket;
 use xskit_core::backend::Interest;
 use xskit_core::socket::Patience;
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_rustix::RustixBackend;
 
@@ -58,8 +58,8 @@ fn measure(criterion: &mut Criterion, name: &str, host: &Host, task: impl FnOnce
 
 /// Sends packets that the other host drops at once; a packet counts when its frame is back.
 fn transmit(host: &Host, to: &Host, orders: &Orders) {
-    let (mut store, backend) = (Box::new(FrameStore::new()), RustixBackend::new());
-    let umem = veth::umem(&mut store);
+    let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
+    let umem = veth::umem(&mut slots);
     veth::write_all(&umem, &veth::headers_to_nobody(host, to));
     let mut socket = veth::socket(host, &backend, &umem, 0);
     orders.answer(|packets| {
@@ -74,8 +74,8 @@ fn transmit(host: &Host, to: &Host, orders: &Orders) {
 
 /// Receives packets and drops them.
 fn receive(host: &Host, orders: &Orders) {
-    let (mut store, backend) = (Box::new(FrameStore::new()), RustixBackend::new());
-    let umem = veth::umem(&mut store);
+    let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
+    let umem = veth::umem(&mut slots);
     let mut socket = veth::socket(host, &backend, &umem, veth::FRAMES as u32);
     let _attached = veth::attach(host, &socket);
     orders.answer(|packets| {
@@ -86,8 +86,8 @@ fn receive(host: &Host, orders: &Orders) {
 
 /// Sends packets back, in the frames that they came in.
 fn forward(host: &Host, orders: &Orders) {
-    let (mut store, backend) = (Box::new(FrameStore::new()), RustixBackend::new());
-    let umem = veth::umem(&mut store);
+    let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
+    let umem = veth::umem(&mut slots);
     let mut socket = veth::socket(host, &backend, &umem, veth::FRAMES as u32 / 2);
     let _attached = veth::attach(host, &socket);
     orders.answer(|packets| {
@@ -126,8 +126,8 @@ fn until(
 /// Sends packets for [`veth::PORT`] of a host, as fast as they go, until told to stop.
 fn flood(from: &Host, to: &Host, stop: &Stop) {
     from.namespace.enter().expect("in the host");
-    let (mut store, backend) = (Box::new(FrameStore::new()), RustixBackend::new());
-    let umem = veth::umem(&mut store);
+    let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
+    let umem = veth::umem(&mut slots);
     veth::write_all(&umem, &veth::headers_from_nobody(from, to));
     let mut socket = veth::socket(from, &backend, &umem, 0);
     while !stop.is_set() {

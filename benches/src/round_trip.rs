@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use xskit_core::abi::Desc;
 use xskit_core::ring::{CompletionRing, FillRing, RingSize, RxRing, TxRing};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_rustix::MmapMemory;
 
@@ -26,17 +26,17 @@ pub const RING_SIZE: RingSize = match RingSize::new(256) {
     Err(_) => RingSize::DEFAULT,
 };
 
-/// A UMEM of [`FRAMES`] frames.
+/// A UMEM of a frame for each slot.
 ///
 /// # Errors
 /// What `mmap(2)` returned.
 ///
 /// # Panics
 /// Never: the memory is of that many frames.
-pub fn umem(store: &mut FrameStore<FRAMES>) -> Result<Umem<'_, MmapMemory>, Errno> {
+pub fn umem(slots: &mut [FrameSlot]) -> Result<Umem<'_, MmapMemory>, Errno> {
     let size = FrameSize::DEFAULT;
-    let memory = MmapMemory::allocate(FRAMES * size.bytes() as usize, false)?;
-    Ok(Umem::new(memory, store, size).expect("as many frames as the store has"))
+    let memory = MmapMemory::allocate(slots.len() * size.bytes() as usize, false)?;
+    Ok(Umem::new(memory, slots, size).expect("a slot for each frame"))
 }
 
 /// A socket over the loopback backend, with rings of [`RING_SIZE`].
@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn every_packet_comes_back_and_every_frame_stays_accounted_for() {
-        let (mut store, backend) = (FrameStore::new(), Loopback::default());
-        let umem = umem(&mut store).expect("memory");
+        let (mut slots, backend) = (vec![FrameSlot::new(); FRAMES], Loopback::default());
+        let umem = umem(&mut slots).expect("memory");
         let mut socket = socket(&backend, &umem);
         for batch in [1, 16, 64] {
             for _ in 0..100 {

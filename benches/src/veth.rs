@@ -1,7 +1,7 @@
 //! Sockets and packets for benchmarks over a veth pair.
 
 use xskit_bpf::{AttachMode, Attachment, XdpProgram};
-use xskit_core::umem::{Frame, FrameSize, FrameStore, Umem};
+use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::wire::{Link, MacAddr, UdpHeaders};
 use xskit_core::{Socket, SocketConfig};
 use xskit_net::Host;
@@ -19,15 +19,15 @@ pub const PACKET_LEN: usize = 60;
 /// A MAC address that nobody has: the kernel drops what is sent there first thing.
 const NOBODY: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xff]);
 
-/// A UMEM of [`FRAMES`] frames.
+/// A UMEM of a frame for each slot.
 ///
 /// # Panics
 /// When there is no memory.
 #[must_use]
-pub fn umem(store: &mut FrameStore<FRAMES>) -> Umem<'_, MmapMemory> {
+pub fn umem(slots: &mut [FrameSlot]) -> Umem<'_, MmapMemory> {
     let size = FrameSize::DEFAULT;
-    let memory = MmapMemory::allocate(FRAMES * size.bytes() as usize, false).expect("memory");
-    Umem::new(memory, store, size).expect("as many frames as the store has")
+    let memory = MmapMemory::allocate(slots.len() * size.bytes() as usize, false).expect("memory");
+    Umem::new(memory, slots, size).expect("a slot for each frame")
 }
 
 /// A socket on the host's one queue. The kernel gets `fill_frames` frames to receive into.

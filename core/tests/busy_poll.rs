@@ -3,7 +3,7 @@
 use xskit_core::backend::{Backend, SetOption};
 use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
 use xskit_core::socket::{BusyPoll, BusyPolling};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 
 const FRAMES: usize = 16;
@@ -17,9 +17,9 @@ fn open(
     check: impl FnOnce(&mut Socket<'_, xskit_core::sim::SimBackend>),
 ) {
     let backend = network.backend();
-    let mut store = FrameStore::<FRAMES>::new();
+    let mut slots = vec![FrameSlot::new(); FRAMES];
     let memory = HeapMemory::new(FRAMES * 4096);
-    let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT).expect("a UMEM");
+    let umem = Umem::new(memory, &mut slots, FrameSize::DEFAULT).expect("a UMEM");
     let config = SocketConfig {
         busy_poll,
         ..SocketConfig::new(1, 0)
@@ -119,8 +119,8 @@ fn the_device_is_polled_by_flushes_that_find_nothing() {
 /// Has the other interface send a packet.
 fn deliver_one(network: &SimNetwork) {
     let backend = network.backend();
-    let mut store = FrameStore::<1>::new();
-    let umem = Umem::new(HeapMemory::new(4096), &mut store, FrameSize::DEFAULT).expect("a UMEM");
+    let mut slots = vec![FrameSlot::new(); 1];
+    let umem = Umem::new(HeapMemory::new(4096), &mut slots, FrameSize::DEFAULT).expect("a UMEM");
     let config = SocketConfig {
         fill_frames: Some(0),
         ..SocketConfig::new(2, 0)

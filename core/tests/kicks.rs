@@ -6,7 +6,7 @@ use std::time::Duration;
 use xskit_core::backend::{Backend, Calls, Interest};
 use xskit_core::ring::RingSize;
 use xskit_core::sim::{HeapMemory, SimBackend, SimDriver, SimNetwork, WireConfig};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 
 const FRAMES: usize = 512;
@@ -14,8 +14,8 @@ const FRAME: usize = 4096;
 
 type SimUmem<'s> = Umem<'s, HeapMemory>;
 
-fn umem(store: &mut FrameStore<FRAMES>) -> SimUmem<'_> {
-    Umem::new(HeapMemory::new(FRAMES * FRAME), store, FrameSize::DEFAULT).expect("a UMEM")
+fn umem(slots: &mut [FrameSlot]) -> SimUmem<'_> {
+    Umem::new(HeapMemory::new(FRAMES * FRAME), slots, FrameSize::DEFAULT).expect("a UMEM")
 }
 
 fn size(slots: u32) -> RingSize {
@@ -68,8 +68,8 @@ fn flush(backend: &SimBackend, socket: &mut Socket<'_, SimBackend>) -> (u64, u64
 fn a_batch_is_kicked_as_often_as_the_kernel_needs_and_no_more() {
     let network = SimNetwork::new(WireConfig::perfect(), 1);
     let backend = network.backend();
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &sender(128, 128)).expect("a socket");
     for (packets, kicks) in [(1, 1), (32, 1), (33, 2), (100, 4), (0, 0)] {
         send(&mut socket, &umem, packets);
@@ -87,8 +87,8 @@ fn a_batch_is_kicked_as_often_as_the_kernel_needs_and_no_more() {
 fn one_kick_sends_the_whole_tx_ring_where_the_kernel_lets_it() {
     let network = SimNetwork::new(WireConfig::perfect(), 2);
     let backend = network.backend();
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     // Wanted, TX ring, obtained.
     let cases = [
         (None, 256, 256),
@@ -117,8 +117,8 @@ fn a_kernel_without_the_option_sends_32_a_kick() {
     let network = SimNetwork::new(WireConfig::perfect(), 3);
     network.refuse("XDP_MAX_TX_SKB_BUDGET", Errno::ENOPROTOOPT);
     let backend = network.backend();
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let config = SocketConfig {
         kick_budget: None,
         ..sender(128, 128)
@@ -133,8 +133,8 @@ fn a_kernel_without_the_option_sends_32_a_kick() {
 fn a_full_completion_ring_says_eagain_once_and_loses_nothing() {
     let network = SimNetwork::new(WireConfig::perfect(), 4);
     let backend = network.backend();
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &sender(256, 64)).expect("a socket");
     send(&mut socket, &umem, 256);
     // Two kicks fill the completion ring. Before it is reaped none can do more.
@@ -161,8 +161,8 @@ fn a_full_completion_ring_says_eagain_once_and_loses_nothing() {
 fn a_full_device_is_kicked_ever_more_seldom() {
     let network = SimNetwork::new(WireConfig::perfect(), 5);
     let backend = network.backend();
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &sender(256, 256)).expect("a socket");
     network.stall(true);
     send(&mut socket, &umem, 256);
@@ -192,8 +192,8 @@ fn a_full_device_is_kicked_ever_more_seldom() {
 fn a_device_that_drains_slowly_gets_many_packets_a_kick() {
     let network = SimNetwork::new(WireConfig::perfect(), 9);
     let backend = network.backend();
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let config = SocketConfig {
         kick_budget: None,
         ..sender(256, 256)
@@ -221,8 +221,11 @@ fn waiting_says_whether_packets_are_there() {
     };
     let network = SimNetwork::new(held_back, 6);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::new(), FrameStore::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (
+        vec![FrameSlot::new(); FRAMES],
+        vec![FrameSlot::new(); FRAMES],
+    );
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let mut a = Socket::open(&backend, &umem_a, &sender(4, 4)).expect("socket a");
     let mut b = Socket::open(&backend, &umem_b, &SocketConfig::new(2, 0)).expect("socket b");
     assert_eq!(b.wait(Interest::RECEIVE, None), Ok(false));
@@ -237,8 +240,11 @@ fn waiting_says_whether_packets_are_there() {
 fn packets_that_are_there_are_not_waited_for() {
     let network = SimNetwork::new(WireConfig::perfect(), 7);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::new(), FrameStore::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (
+        vec![FrameSlot::new(); FRAMES],
+        vec![FrameSlot::new(); FRAMES],
+    );
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let mut a = Socket::open(&backend, &umem_a, &sender(4, 4)).expect("socket a");
     let mut b = Socket::open(&backend, &umem_b, &SocketConfig::new(2, 0)).expect("socket b");
     send(&mut a, &umem_a, 2);
@@ -272,8 +278,8 @@ fn packets_that_are_there_are_not_waited_for() {
 fn room_to_send_is_waited_for_until_the_ring_is_half_empty() {
     let network = SimNetwork::new(WireConfig::perfect(), 8);
     let backend = network.backend();
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &sender(64, 64)).expect("a socket");
     let room = Interest {
         receive: false,
@@ -316,8 +322,8 @@ const DRIVERS: [SimDriver; 2] = [SimDriver::IGB, SimDriver::VIRTIO_NET];
 fn in_zero_copy_mode_a_batch_is_kicked_once_however_long_the_driver_takes() {
     for driver in DRIVERS {
         let (network, backend) = zero_copy(driver, 10);
-        let mut store = FrameStore::new();
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let mut socket = Socket::open(&backend, &umem, &sender(256, 256)).expect("a socket");
         assert!(socket.obtained().zero_copy);
         for _ in 0..100 {
@@ -341,8 +347,8 @@ fn in_zero_copy_mode_a_batch_is_kicked_once_however_long_the_driver_takes() {
 fn in_zero_copy_mode_a_kick_that_was_lost_is_made_again() {
     for errno in [Errno::EAGAIN, Errno::EBUSY, Errno::ENETDOWN] {
         let (network, backend) = zero_copy(SimDriver::IGB, 11);
-        let mut store = FrameStore::new();
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let mut socket = Socket::open(&backend, &umem, &sender(64, 64)).expect("a socket");
         let kicks = |socket: &mut Socket<'_, SimBackend>, flushes| {
             calls(&backend, || {
@@ -376,8 +382,8 @@ fn in_zero_copy_mode_a_kick_that_was_lost_is_made_again() {
 #[test]
 fn in_zero_copy_mode_a_full_completion_ring_is_told_once_it_is_reaped() {
     let (network, backend) = zero_copy(SimDriver::IGB, 12);
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &sender(64, 32)).expect("a socket");
     send(&mut socket, &umem, 64);
     assert_eq!(flush(&backend, &mut socket), (1, 0));
@@ -394,8 +400,8 @@ fn in_zero_copy_mode_a_full_completion_ring_is_told_once_it_is_reaped() {
 fn a_driver_that_sends_nothing_without_a_program_says_so() {
     let (network, backend) = zero_copy(SimDriver::IGB, 13);
     network.attach_program(false);
-    let mut store = FrameStore::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &sender(64, 64)).expect("a socket");
     send(&mut socket, &umem, 1);
     assert_eq!(socket.flush(), Err(Errno::EINVAL));
@@ -409,8 +415,8 @@ fn a_driver_that_sends_nothing_without_a_program_says_so() {
 fn a_socket_that_only_sends_wakes_nobody_for_its_fill_ring() {
     for driver in DRIVERS {
         let (network, backend) = zero_copy(driver, 14);
-        let mut store = FrameStore::new();
-        let umem = umem(&mut store);
+        let mut slots = vec![FrameSlot::new(); FRAMES];
+        let umem = umem(&mut slots);
         let config = SocketConfig {
             fill_frames: Some(16),
             ..sender(64, 64)
@@ -435,8 +441,11 @@ fn a_socket_that_only_sends_wakes_nobody_for_its_fill_ring() {
 /// The calls of the receiver, which never waits.
 fn flood(driver: SimDriver, lent: u32, burst: u32, packets: u64) -> Calls {
     let (network, backend) = zero_copy(driver, 15);
-    let (mut store_a, mut store_b) = (FrameStore::new(), FrameStore::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (
+        vec![FrameSlot::new(); FRAMES],
+        vec![FrameSlot::new(); FRAMES],
+    );
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let mut sender = Socket::open(&backend, &umem_a, &sender(256, 256)).expect("a sender");
     let config = SocketConfig {
         fill_frames: Some(lent),
@@ -491,8 +500,11 @@ fn a_flag_that_is_set_after_it_was_found_clear_is_found_all_the_same() {
     for driver in DRIVERS {
         for waits in [false, true] {
             let (network, backend) = zero_copy(driver, 16);
-            let (mut store_a, mut store_b) = (FrameStore::new(), FrameStore::new());
-            let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+            let (mut slots_a, mut slots_b) = (
+                vec![FrameSlot::new(); FRAMES],
+                vec![FrameSlot::new(); FRAMES],
+            );
+            let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
             let mut from = Socket::open(&backend, &umem_a, &sender(256, 256)).expect("a sender");
             let config = SocketConfig {
                 fill_frames: Some(8),

@@ -10,7 +10,7 @@ use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 use xskit_core::ring::RingSize;
 use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, SimSocket, WireConfig};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 
 const FRAMES: u32 = 8;
@@ -121,9 +121,9 @@ unsafe impl Backend for Recorder<'_> {
 /// Opens a socket and closes it, with the call of a number refused. What was called, and how many frames
 /// are retired and free afterwards.
 fn open_and_close(refused: usize) -> (Vec<Noted>, (u32, u32)) {
-    let mut store = FrameStore::<8>::new();
+    let mut slots = vec![FrameSlot::new(); 8];
     let memory = HeapMemory::new(FRAMES as usize * 4096);
-    let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT).expect("a UMEM");
+    let umem = Umem::new(memory, &mut slots, FrameSize::DEFAULT).expect("a UMEM");
     let backend = Recorder {
         inner: SimNetwork::new(WireConfig::perfect(), 1).backend(),
         umem: &umem,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xskit_core::ring::RingSize;
 use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, WireConfig};
 use xskit_core::socket::{SendErrorKind, Step, ZeroCopy};
-use xskit_core::umem::{FrameSize, FrameStore, Umem, UmemError};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem, UmemError};
 use xskit_core::{Errno, Socket, SocketConfig};
 
 const FRAME: usize = 4096;
@@ -25,8 +25,9 @@ fn config(ifindex: u32, slots: u32, fill_frames: u32) -> SocketConfig {
     }
 }
 
-fn umem<const N: usize>(store: &mut FrameStore<N>) -> SimUmem<'_> {
-    Umem::new(HeapMemory::new(N * FRAME), store, FrameSize::DEFAULT).expect("a UMEM")
+fn umem(slots: &mut [FrameSlot]) -> SimUmem<'_> {
+    let memory = HeapMemory::new(slots.len() * FRAME);
+    Umem::new(memory, slots, FrameSize::DEFAULT).expect("a UMEM")
 }
 
 /// Puts a packet that carries `number` on the TX ring, if there is a frame and a slot.
@@ -57,8 +58,8 @@ fn number_of(packet: &[u8]) -> u64 {
 fn a_packet_crosses_the_wire_and_every_frame_is_accounted_for() {
     let network = SimNetwork::new(WireConfig::perfect(), 1);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 8], vec![FrameSlot::new(); 8]);
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let mut a = Socket::open(&backend, &umem_a, &config(1, 8, 4)).expect("socket a");
     let mut b = Socket::open(&backend, &umem_b, &config(2, 8, 4)).expect("socket b");
     assert!(!a.obtained().zero_copy);
@@ -99,8 +100,8 @@ fn a_million_forwarded_frames_stay_accounted_for() {
     const PACKETS: u64 = 1_000_000;
     let network = SimNetwork::new(WireConfig::perfect(), 2);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<256>::new(), FrameStore::<256>::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 256], vec![FrameSlot::new(); 256]);
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let mut source = Socket::open(&backend, &umem_a, &config(1, 128, 128)).expect("source");
     let mut forwarder = Socket::open(&backend, &umem_b, &config(2, 128, 128)).expect("forwarder");
     let (mut sent, mut back) = (0, 0);
@@ -156,8 +157,8 @@ fn loss_reordering_and_duplication_lose_no_frame() {
     };
     let network = SimNetwork::new(accidents, 3);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<64>::new(), FrameStore::<64>::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 64], vec![FrameSlot::new(); 64]);
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let mut a = Socket::open(&backend, &umem_a, &config(1, 32, 16)).expect("socket a");
     let mut b = Socket::open(&backend, &umem_b, &config(2, 32, 32)).expect("socket b");
     let (mut seen, mut arrived, mut in_order) = (BTreeSet::new(), 0, true);
@@ -194,8 +195,8 @@ fn loss_reordering_and_duplication_lose_no_frame() {
 fn a_frame_of_another_umem_is_refused_and_given_back() {
     let network = SimNetwork::new(WireConfig::perfect(), 4);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<4>::new(), FrameStore::<4>::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 4], vec![FrameSlot::new(); 4]);
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let mut a = Socket::open(&backend, &umem_a, &config(1, 4, 0)).expect("socket a");
     let mut foreign = umem_b.alloc().expect("a frame");
     foreign.set_range(0..60).expect("inside the frame");
@@ -209,8 +210,8 @@ fn a_frame_of_another_umem_is_refused_and_given_back() {
 fn full_rings_and_empty_packets_give_the_frame_back() {
     let network = SimNetwork::new(WireConfig::perfect(), 5);
     let backend = network.backend();
-    let mut store = FrameStore::<8>::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); 8];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &config(1, 2, 0)).expect("a socket");
     let empty = umem.alloc().expect("a frame");
     assert_eq!(
@@ -233,8 +234,8 @@ fn full_rings_and_empty_packets_give_the_frame_back() {
 fn a_starved_fill_ring_drops_at_the_kernel_and_recovers() {
     let network = SimNetwork::new(WireConfig::perfect(), 8);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<16>::new(), FrameStore::<16>::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 16], vec![FrameSlot::new(); 16]);
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let mut a = Socket::open(&backend, &umem_a, &config(1, 16, 0)).expect("socket a");
     let mut b = Socket::open(&backend, &umem_b, &config(2, 16, 2)).expect("socket b");
     for number in 0..5 {
@@ -257,10 +258,10 @@ fn a_starved_fill_ring_drops_at_the_kernel_and_recovers() {
 fn a_packet_of_the_largest_mtu_fits_and_a_longer_one_is_counted() {
     let network = SimNetwork::new(WireConfig::perfect(), 9);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 8], vec![FrameSlot::new(); 8]);
     let small = FrameSize::new(2048).expect("a frame size");
-    let umem_a = umem(&mut store_a);
-    let umem_b = Umem::new(HeapMemory::new(8 * 2048), &mut store_b, small).expect("a UMEM");
+    let umem_a = umem(&mut slots_a);
+    let umem_b = Umem::new(HeapMemory::new(8 * 2048), &mut slots_b, small).expect("a UMEM");
     let mut a = Socket::open(&backend, &umem_a, &config(1, 8, 0)).expect("socket a");
     let mut b = Socket::open(&backend, &umem_b, &config(2, 8, 4)).expect("socket b");
     // With an Ethernet header and two VLAN tags.
@@ -283,8 +284,8 @@ fn a_packet_of_the_largest_mtu_fits_and_a_longer_one_is_counted() {
 fn closing_retires_what_the_kernel_had_and_frees_the_queue() {
     let network = SimNetwork::new(WireConfig::perfect(), 10);
     let backend = network.backend();
-    let mut store = FrameStore::<32>::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); 32];
+    let umem = umem(&mut slots);
     for round in 1..=3 {
         let mut socket = Socket::open(&backend, &umem, &config(1, 8, 8)).expect("a socket");
         assert!(send_number(&mut socket, &umem, 1));
@@ -307,8 +308,8 @@ fn closing_retires_what_the_kernel_had_and_frees_the_queue() {
 fn a_umem_that_is_used_up_is_an_error_until_its_memory_is_replaced() {
     let network = SimNetwork::new(WireConfig::perfect(), 13);
     let backend = network.backend();
-    let mut store = FrameStore::<8>::new();
-    let mut umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); 8];
+    let mut umem = umem(&mut slots);
     for left in [4, 0] {
         drop(Socket::open(&backend, &umem, &config(1, 8, 4)).expect("frames are left"));
         assert_eq!((umem.free(), umem.census().retired), (left, 8 - left));
@@ -336,8 +337,8 @@ fn a_umem_that_is_used_up_is_an_error_until_its_memory_is_replaced() {
 fn a_leaked_socket_keeps_the_memory_that_was_replaced() {
     let network = SimNetwork::new(WireConfig::perfect(), 14);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
-    let (mut umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 8], vec![FrameSlot::new(); 8]);
+    let (mut umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     std::mem::forget(Socket::open(&backend, &umem_a, &config(1, 8, 8)).expect("socket a"));
     umem_a
         .replace_memory(HeapMemory::new(8 * FRAME))
@@ -357,8 +358,8 @@ fn a_leaked_socket_keeps_the_memory_that_was_replaced() {
 fn a_live_backend_and_its_socket_print_little() {
     let network = SimNetwork::new(WireConfig::perfect(), 15);
     let backend = network.backend();
-    let mut store = FrameStore::<64>::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); 64];
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &config(1, 64, 32)).expect("a socket");
     assert!(send_number(&mut socket, &umem, 1));
     let printed = [
@@ -377,10 +378,10 @@ fn a_live_backend_and_its_socket_print_little() {
 fn a_leaked_socket_leaks_its_memory_rather_than_handing_it_out() {
     let network = SimNetwork::new(WireConfig::perfect(), 11);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
-    let umem_b = umem(&mut store_b);
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 8], vec![FrameSlot::new(); 8]);
+    let umem_b = umem(&mut slots_b);
     {
-        let umem_a = umem(&mut store_a);
+        let umem_a = umem(&mut slots_a);
         std::mem::forget(Socket::open(&backend, &umem_a, &config(1, 8, 8)).expect("socket a"));
     }
     // The kernel still delivers into the leaked socket's frames: that memory must still be there.
@@ -393,8 +394,8 @@ fn a_leaked_socket_leaks_its_memory_rather_than_handing_it_out() {
 fn failing_steps_are_named_and_undone() {
     let network = SimNetwork::new(WireConfig::perfect(), 12);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (FrameStore::<8>::new(), FrameStore::<8>::new());
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (vec![FrameSlot::new(); 8], vec![FrameSlot::new(); 8]);
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let held = Socket::open(&backend, &umem_b, &config(2, 4, 4)).expect("socket b");
     let forced = SocketConfig {
         zero_copy: ZeroCopy::Force,
@@ -436,16 +437,16 @@ fn failing_steps_are_named_and_undone() {
 
 #[test]
 fn a_umem_needs_a_frame_and_a_store_large_enough() {
-    let mut store = FrameStore::<2>::new();
+    let mut slots = vec![FrameSlot::new(); 2];
     let size = FrameSize::new(65536).expect("a page of some machine");
-    let error = Umem::new(HeapMemory::new(4096), &mut store, size).expect_err("too small");
+    let error = Umem::new(HeapMemory::new(4096), &mut slots, size).expect_err("too small");
     assert_eq!(error, UmemError::NoFrame { size });
-    let error = Umem::new(HeapMemory::new(3 * FRAME), &mut store, FrameSize::DEFAULT);
+    let error = Umem::new(HeapMemory::new(3 * FRAME), &mut slots, FrameSize::DEFAULT);
     assert_eq!(
         error.err(),
         Some(UmemError::TooManyFrames {
             frames: 3,
-            capacity: 2
+            slots: 2
         })
     );
     for wrong in [0, 1024, 3000, 1 << 17] {
@@ -455,8 +456,8 @@ fn a_umem_needs_a_frame_and_a_store_large_enough() {
 
 #[test]
 fn ranges_stay_inside_the_frame() {
-    let mut store = FrameStore::<1>::new();
-    let umem = umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); 1];
+    let umem = umem(&mut slots);
     let mut frame = umem.alloc().expect("a frame");
     assert!(umem.alloc().is_none());
     assert!(frame.is_empty());

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use xskit_core::sim::{HeapMemory, Rng, SimBackend, SimNetwork, WireConfig};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::wire::{Link, MacAddr, UdpHeaders};
 use xskit_core::{Backend, Socket, SocketConfig};
 use xskit_quic::cert::{Authority, Validity};
@@ -31,8 +31,8 @@ fn client_address() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 50_000))
 }
 
-fn umem(store: &mut FrameStore<FRAMES>) -> SimUmem<'_> {
-    Umem::new(HeapMemory::new(FRAMES * 4096), store, FrameSize::DEFAULT).expect("a UMEM")
+fn umem(slots: &mut [FrameSlot]) -> SimUmem<'_> {
+    Umem::new(HeapMemory::new(FRAMES * 4096), slots, FrameSize::DEFAULT).expect("a UMEM")
 }
 
 fn driver<'u>(backend: &'u SimBackend, umem: &'u SimUmem<'u>, ifindex: u32) -> SimDriver<'u> {
@@ -68,8 +68,11 @@ fn endpoints(root: &std::path::Path, file: &[u8]) -> (Server<Link>, Client<Link>
 fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_>)) {
     let network = SimNetwork::new(wire, 7);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (Box::new(FrameStore::new()), Box::new(FrameStore::new()));
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (
+        vec![FrameSlot::new(); FRAMES],
+        vec![FrameSlot::new(); FRAMES],
+    );
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let (mut at_client, mut at_server) =
         (driver(&backend, &umem_a, 1), driver(&backend, &umem_b, 2));
     let root = tempfile::tempdir().expect("a directory");
@@ -145,8 +148,11 @@ fn a_file_crosses_a_wire_with_accidents() {
 fn what_is_no_answerable_datagram_is_counted_by_cause() {
     let network = SimNetwork::new(WireConfig::perfect(), 8);
     let backend = network.backend();
-    let (mut store_a, mut store_b) = (Box::new(FrameStore::new()), Box::new(FrameStore::new()));
-    let (umem_a, umem_b) = (umem(&mut store_a), umem(&mut store_b));
+    let (mut slots_a, mut slots_b) = (
+        vec![FrameSlot::new(); FRAMES],
+        vec![FrameSlot::new(); FRAMES],
+    );
+    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
     let config = SocketConfig::new(1, 0);
     let mut sender = Socket::open(&backend, &umem_a, &config).expect("a socket");
     let mut at_server = driver(&backend, &umem_b, 2);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use xskit::core::socket::ZeroCopy;
-use xskit::core::umem::{FrameSize, FrameStore, Umem};
+use xskit::core::umem::{FrameSize, FrameSlot, Umem};
 use xskit::core::wire::{self, MacAddr, UdpHeaders};
 use xskit::core::{Socket, SocketConfig};
 use xskit::rustix::{MmapMemory, RustixBackend};
@@ -94,9 +94,9 @@ fn frame_from(scene: &Scene, source: Ipv4Addr, payload: &[u8]) -> Vec<u8> {
 fn put_on_wire(scene: &Scene, frames: &[Vec<u8>]) {
     let client = scene.client();
     let send = || {
-        let mut store = Box::new(FrameStore::<FRAMES>::new());
+        let mut slots = vec![FrameSlot::new(); FRAMES];
         let memory = MmapMemory::allocate(FRAMES * 4096, false).unwrap();
-        let umem = Umem::new(memory, &mut store, FrameSize::DEFAULT).unwrap();
+        let umem = Umem::new(memory, &mut slots, FrameSize::DEFAULT).unwrap();
         let mut config = SocketConfig::new(client.link.index, 0);
         config.fill_frames = Some(1);
         // Without an XDP program, some cards send nothing in zero-copy mode.

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::wire::{Link, UdpHeaders};
 use xskit_core::{Socket, SocketConfig};
 use xskit_net::{Host, HostPair, HostPairConfig, WhenParentDies, cards};
@@ -175,10 +175,10 @@ impl<'m, B: RealBackend> Lab<'m, B> {
         task: impl for<'u> FnOnce(&mut Socket<'u, B>, &'u MmapUmem<'_>) -> T,
     ) -> T {
         let backend = (self.make)();
-        let mut store = Box::new(FrameStore::<STORE>::new());
+        let mut slots = vec![FrameSlot::new(); STORE];
         let len_bytes = buffers.frames as usize * buffers.size.bytes() as usize;
         let memory = MmapMemory::allocate(len_bytes, false).expect("memory");
-        let umem = Umem::new(memory, &mut store, buffers.size).expect("a UMEM");
+        let umem = Umem::new(memory, &mut slots, buffers.size).expect("a UMEM");
         let mut config = fixture::config(self.ifindex(side));
         change(&mut config);
         let mut socket = fixture::open(&backend, &umem, &config);

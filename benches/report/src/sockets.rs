@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use xskit_benches::loopback::Loopback;
 use xskit_benches::{round_trip, turns, veth};
-use xskit_core::umem::{FrameStore, Umem};
+use xskit_core::umem::{FrameSlot, Umem};
 use xskit_core::{Backend, Errno, Socket, SocketConfig};
 use xskit_net::{HostPair, HostPairConfig};
 use xskit_rustix::MmapMemory;
@@ -18,7 +18,8 @@ pub const COUNTS: [usize; 4] = [1, 4, 16, 64];
 
 const MOST: usize = COUNTS[COUNTS.len() - 1];
 
-type Store = FrameStore<{ round_trip::FRAMES }>;
+/// The book-keeping of a UMEM.
+type Slots = Vec<FrameSlot>;
 
 /// Nanoseconds a packet for each of [`COUNTS`]: sent, received back, and its frame recycled, over rings whose other
 /// side only moves descriptors.
@@ -27,8 +28,8 @@ type Store = FrameStore<{ round_trip::FRAMES }>;
 /// Where there is no memory.
 pub fn in_memory(length: Duration) -> anyhow::Result<Vec<Figures>> {
     let backends: Vec<_> = (0..MOST).map(|_| Loopback::default()).collect();
-    let mut stores = stores();
-    let umems = umems(&mut stores)?;
+    let mut slots = slots();
+    let umems = umems(&mut slots)?;
     let sockets = backends
         .iter()
         .zip(&umems)
@@ -67,8 +68,8 @@ where
     })?;
     pair.first.run(|| {
         let backend = make()?;
-        let mut stores = stores();
-        let umems = umems(&mut stores)?;
+        let mut slots = slots();
+        let umems = umems(&mut slots)?;
         let mut sockets = open(&backend, &umems, &pair)?;
         COUNTS
             .map(|count| {
@@ -125,12 +126,17 @@ fn send_all<'u, B: Backend>(
     Ok(())
 }
 
-fn stores() -> Vec<Store> {
-    (0..MOST).map(|_| Store::new()).collect()
+fn slots() -> Vec<Slots> {
+    (0..MOST)
+        .map(|_| vec![FrameSlot::new(); round_trip::FRAMES])
+        .collect()
 }
 
-fn umems(stores: &mut [Store]) -> Result<Vec<Umem<'_, MmapMemory>>, Errno> {
-    stores.iter_mut().map(round_trip::umem).collect()
+fn umems(slots: &mut [Slots]) -> Result<Vec<Umem<'_, MmapMemory>>, Errno> {
+    slots
+        .iter_mut()
+        .map(|slots| round_trip::umem(slots))
+        .collect()
 }
 
 /// Serves all, a batch each, for a while.

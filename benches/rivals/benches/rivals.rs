@@ -13,7 +13,7 @@ use xskit_benches::ring_view::{RingViews, advance};
 use xskit_benches::shared_ring::SharedRings;
 use xskit_core::abi::Desc;
 use xskit_core::ring::RingSize;
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_rivals::bare::BareRings;
 use xskit_rivals::idle::Idle;
 use xskit_rivals::kernel::{Kernel, packet};
@@ -56,8 +56,11 @@ fn main() {
     let [memory, idle_memory] = [(); 2].map(|()| SharedRings::new(RingSize::DEFAULT));
     let (rings, idle_rings) = (memory.views(), idle_memory.views());
     Kernel::new(rings).start(STRETCH);
-    let (mut store, backend) = (Box::new(FrameStore::new()), Loopback::never_kicked());
-    let umem = socket::umem(&mut store).expect("memory");
+    let (mut slots, backend) = (
+        vec![FrameSlot::new(); socket::FRAMES],
+        Loopback::never_kicked(),
+    );
+    let umem = socket::umem(&mut slots).expect("memory");
     let mut forwarder = Forwarder::open(&backend, &umem, STRETCH);
     let kernel = Kernel::new(backend.views().expect("a socket is open"));
 

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use xskit_core::umem::{Frame, FrameSize, FrameStore, Umem};
+use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_rustix::MmapMemory;
 
@@ -13,17 +13,17 @@ use xskit_benches::round_trip::PACKET_LEN;
 /// Frames of the UMEM.
 pub const FRAMES: usize = 4096;
 
-/// A UMEM of [`FRAMES`] frames.
+/// A UMEM of a frame for each slot.
 ///
 /// # Errors
 /// What `mmap(2)` returned.
 ///
 /// # Panics
 /// Never: the memory is of that many frames.
-pub fn umem(store: &mut FrameStore<FRAMES>) -> Result<Umem<'_, MmapMemory>, Errno> {
+pub fn umem(slots: &mut [FrameSlot]) -> Result<Umem<'_, MmapMemory>, Errno> {
     let size = FrameSize::DEFAULT;
-    let memory = MmapMemory::allocate(FRAMES * size.bytes() as usize, false)?;
-    Ok(Umem::new(memory, store, size).expect("as many frames as the store has"))
+    let memory = MmapMemory::allocate(slots.len() * size.bytes() as usize, false)?;
+    Ok(Umem::new(memory, slots, size).expect("a slot for each frame"))
 }
 
 /// A socket that sends back what it receives.

@@ -7,7 +7,7 @@ use xskit_benches::ring_view::{RingView, RingViews};
 use xskit_benches::shared_ring::SharedRings;
 use xskit_core::abi::Desc;
 use xskit_core::ring::{RingSize, Slot};
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_rivals::Ends;
 use xskit_rivals::bare::BareRings;
 use xskit_rivals::kernel::Kernel;
@@ -83,8 +83,11 @@ fn libxdp_leaves_the_same_behind_as_our_rings() {
 
 #[test]
 fn a_socket_passes_as_many_and_loses_no_frame() {
-    let (mut store, backend) = (Box::new(FrameStore::new()), Loopback::never_kicked());
-    let umem = socket::umem(&mut store).expect("memory");
+    let (mut slots, backend) = (
+        vec![FrameSlot::new(); socket::FRAMES],
+        Loopback::never_kicked(),
+    );
+    let umem = socket::umem(&mut slots).expect("memory");
     let mut forwarder = Forwarder::open(&backend, &umem, UNDER_WAY);
     let kernel = Kernel::new(backend.views().expect("a socket is open"));
     for batch in [1, 16, 64, 3] {

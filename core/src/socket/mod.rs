@@ -42,12 +42,12 @@ use wakeups::{Kicks, Wakes};
 ///
 /// ```
 /// use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
-/// use xskit_core::umem::{FrameSize, FrameStore, Umem};
+/// use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 /// use xskit_core::{Socket, SocketConfig};
 ///
 /// let network = SimNetwork::new(WireConfig::perfect(), 1);
-/// let mut store = FrameStore::<64>::new();
-/// let umem = Umem::new(HeapMemory::new(64 * 4096), &mut store, FrameSize::DEFAULT)?;
+/// let mut slots = vec![FrameSlot::new(); 64];
+/// let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
 /// let backend = network.backend();
 /// let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
 ///

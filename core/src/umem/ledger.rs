@@ -4,6 +4,7 @@
 use core::cell::Cell;
 use core::fmt;
 
+use super::FrameSlot;
 use crate::ring::Cursor;
 
 /// Who has a frame, as far as the kernel's word is checked against it.
@@ -89,38 +90,43 @@ impl OnFillRing {
 
 /// The number of a frame that there is.
 ///
-/// Made in this file only, for the ledger of one UMEM; it stays in that UMEM's stash and tokens.
+/// Made in this file only, for the ledger of one UMEM (and the first, which each has, for slots that are
+/// still to be filled in); it stays in that UMEM's stash and tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct FrameIndex(u32);
 
 impl FrameIndex {
+    pub(super) const FIRST: Self = Self(0);
+
     #[inline]
     pub(super) fn get(self) -> u32 {
         self.0
     }
 }
 
-/// One [`Entry`] per frame.
+/// One [`Entry`] per frame, in the second halves of the [`FrameSlot`]s.
 ///
 /// What is ours is given away without a look: a token, or a place in the stash, is the proof. What
 /// the kernel gives back is looked up first.
 #[derive(Clone, Copy)]
 pub(super) struct Ledger<'s> {
-    entries: &'s [Cell<Entry>],
+    slots: &'s [FrameSlot],
 }
 
 impl<'s> Ledger<'s> {
     /// A ledger by which all frames are ours. There are at most 2^32.
-    pub(super) fn new(entries: &'s [Cell<Entry>]) -> Self {
-        let ledger = Self { entries };
+    pub(super) fn new(slots: &'s [FrameSlot]) -> Self {
+        let ledger = Self { slots };
         ledger.restart();
         ledger
     }
 
     /// All frames are ours.
     pub(super) fn restart(&self) {
-        self.entries.iter().for_each(|entry| entry.set(Entry::OURS));
+        self.slots
+            .iter()
+            .for_each(|slot| slot.entry.set(Entry::OURS));
     }
 
     /// Says who has a frame from now on. It must be ours to say, and of this UMEM.
@@ -141,11 +147,13 @@ impl<'s> Ledger<'s> {
         if TRUST_KERNEL {
             return;
         }
-        debug_assert!((frame.0 as usize) < self.entries.len());
-        // SAFETY: bounds: a frame's index is less than the number of entries: both functions that
+        debug_assert!((frame.0 as usize) < self.slots.len());
+        // SAFETY: bounds: a frame's index is less than the number of slots: both functions that
         // make one see to it, and it doesn't leave the UMEM whose ledger this is; alignment and
         // lifetime are the slice's; aliasing: a cell, on one thread.
-        unsafe { self.entries.get_unchecked(frame.0 as usize) }.set(entry);
+        unsafe { self.slots.get_unchecked(frame.0 as usize) }
+            .entry
+            .set(entry);
     }
 
     /// Takes a frame that was sent back from the kernel, if there is one of this number.
@@ -184,17 +192,18 @@ impl<'s> Ledger<'s> {
     #[inline]
     fn entry(&self, number: u64) -> Option<&'s Cell<Entry>> {
         // In 64 bits, as addresses are: one far out of bounds must not wrap into them.
-        if number >= self.entries.len() as u64 {
+        if number >= self.slots.len() as u64 {
             return None;
         }
-        self.entries.get(number as usize)
+        Some(&self.slots.get(number as usize)?.entry)
     }
 
     /// Every frame and its owner, in order.
     pub(super) fn frames(&self) -> impl DoubleEndedIterator<Item = (FrameIndex, Owner)> + use<'s> {
-        let owner =
-            |(index, entry): (usize, &Cell<Entry>)| (FrameIndex(index as u32), entry.get().owner());
-        self.entries.iter().enumerate().map(owner)
+        let owner = |(index, slot): (usize, &FrameSlot)| {
+            (FrameIndex(index as u32), slot.entry.get().owner())
+        };
+        self.slots.iter().enumerate().map(owner)
     }
 }
 
@@ -202,7 +211,7 @@ impl<'s> Ledger<'s> {
 impl fmt::Debug for Ledger<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
-            .field("frames", &self.entries.len())
+            .field("frames", &self.slots.len())
             .finish_non_exhaustive()
     }
 }
@@ -219,13 +228,13 @@ const TRUST_KERNEL: bool = cfg!(xskit_trust_kernel);
 mod tests {
     use super::{Entry, Ledger, OnFillRing, Owner};
     use crate::ring::Cursor;
-    use core::cell::Cell;
+    use crate::umem::FrameSlot;
 
     /// Whether a frame with this entry comes back, with 4 entries on the fill ring from `first` on.
     fn comes_back(entry: Entry, first: u32) -> bool {
-        let entries = [const { Cell::new(Entry::OURS) }];
-        let ledger = Ledger::new(&entries);
-        entries[0].set(entry);
+        let slots = [FrameSlot::new()];
+        let ledger = Ledger::new(&slots);
+        slots[0].entry.set(entry);
         let on_ring = OnFillRing::new(Cursor::new(first), 4);
         ledger.take_back_lent(0, on_ring).is_some()
     }

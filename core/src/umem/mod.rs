@@ -1,6 +1,6 @@
 //! UMEM: one region cut into frames, each with exactly one owner.
 //!
-//! [`Umem`] is the region with its book-keeping, [`FrameStore`] the memory of that book-keeping,
+//! [`Umem`] is the region with its book-keeping, [`FrameSlot`]s the memory of that book-keeping,
 //! [`Frame`] the token that *is* the ownership of a frame by the program. What the kernel has is
 //! kept in a ledger, one byte a frame; every frame that the kernel returns is looked up there first, so a descriptor that is out of bounds, stale or doubled never becomes a token.
 
@@ -11,8 +11,8 @@ mod memory;
 mod pool;
 mod region;
 mod size;
+mod slot;
 mod stash;
-mod store;
 
 pub use census::Census;
 pub use frame::{Frame, RangeError};
@@ -21,4 +21,4 @@ pub use memory::Memory;
 pub(crate) use pool::Pool;
 pub use region::{Umem, UmemError};
 pub use size::{FrameSize, FrameSizeError};
-pub use store::FrameStore;
+pub use slot::FrameSlot;

@@ -7,7 +7,7 @@ use core::slice;
 use super::ledger::{FrameIndex, Ledger, OnFillRing, Owner};
 use super::memory::Frames;
 use super::stash::Stash;
-use super::{Census, Frame, FrameSize};
+use super::{Census, Frame, FrameSize, FrameSlot};
 use crate::abi::Desc;
 use crate::ring::Cursor;
 
@@ -34,7 +34,10 @@ pub(crate) struct Pool<'s> {
 }
 
 impl<'s> Pool<'s> {
-    pub(super) fn new(frames: Frames, stash: Stash<'s>, ledger: Ledger<'s>) -> Self {
+    /// All of the frames are free. There are as many slots.
+    pub(super) fn new(frames: Frames, slots: &'s [FrameSlot]) -> Self {
+        let (stash, ledger) = (Stash::new(slots), Ledger::new(slots));
+        stash.hold_all(ledger);
         Self {
             frames,
             stash,
@@ -105,15 +108,15 @@ impl<'s> Pool<'s> {
     /// of them as `push` takes, which must put them there from place `at` on. Returns how many.
     #[inline]
     pub(crate) fn lend(&self, wanted: u32, at: Cursor, push: impl FnOnce(&mut Lending<'_>)) -> u32 {
-        let taken = self.stash.pop_many(wanted, |indexes| {
+        let taken = self.stash.pop_many(wanted, |slots| {
             let mut lending = Lending {
-                indexes: indexes.iter().rev(),
+                slots: slots.iter().rev(),
                 ledger: self.ledger,
                 at,
                 size: self.frames.size(),
             };
             push(&mut lending);
-            indexes.len() - lending.len()
+            slots.len() - lending.len()
         });
         taken as u32
     }
@@ -194,7 +197,7 @@ fn is_in_frame(desc: Desc, size: FrameSize) -> bool {
 /// Addresses for the fill ring, from the stash: the kernel has each as soon as it is yielded.
 pub(crate) struct Lending<'p> {
     /// The top of the stash is the last.
-    indexes: Rev<slice::Iter<'p, FrameIndex>>,
+    slots: Rev<slice::Iter<'p, FrameSlot>>,
     ledger: Ledger<'p>,
     /// The place of the next one on the fill ring.
     at: Cursor,
@@ -206,7 +209,7 @@ impl Iterator for Lending<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<u64> {
-        let index = *self.indexes.next()?;
+        let index = self.slots.next()?.free.get();
         self.ledger.lend(index, self.at);
         self.at = self.at.plus(1);
         Some(self.size.address(index.get()))
@@ -214,7 +217,7 @@ impl Iterator for Lending<'_> {
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.indexes.size_hint()
+        self.slots.size_hint()
     }
 }
 

@@ -4,7 +4,7 @@ use core::fmt;
 use core::mem::{self, ManuallyDrop};
 
 use super::memory::Frames;
-use super::{Census, Frame, FrameSize, FrameStore, Memory, Pool};
+use super::{Census, Frame, FrameSize, FrameSlot, Memory, Pool};
 
 /// A region cut into frames, all of which start in the stash.
 ///
@@ -21,25 +21,25 @@ pub struct Umem<'s, M: Memory> {
 }
 
 impl<'s, M: Memory> Umem<'s, M> {
-    /// Cuts `memory` into frames of `size`, kept track of in `store`.
+    /// Cuts `memory` into frames of `size`, kept track of in `slots`.
     ///
-    /// Bytes after the last whole frame stay unused.
+    /// Bytes after the last whole frame, and slots after the last frame's, stay unused.
     ///
     /// # Errors
-    /// [`UmemError`] when the memory holds no frame, or more than the store can keep track of.
-    pub fn new<const N: usize>(
-        memory: M,
-        store: &'s mut FrameStore<N>,
-        size: FrameSize,
-    ) -> Result<Self, UmemError> {
+    /// [`UmemError`] when the memory holds no frame, or more than there are slots.
+    pub fn new(memory: M, slots: &'s mut [FrameSlot], size: FrameSize) -> Result<Self, UmemError> {
         let frames = Frames::new(memory.region(), size);
         if frames.count() == 0 {
             return Err(UmemError::NoFrame { size });
         }
-        let (stash, ledger) = store.start(frames.count())?;
+        let too_many = UmemError::TooManyFrames {
+            frames: frames.count(),
+            slots: slots.len(),
+        };
+        let slots = slots.get(..frames.count() as usize).ok_or(too_many)?;
         Ok(Self {
             memory: ManuallyDrop::new(memory),
-            pool: Pool::new(frames, stash, ledger),
+            pool: Pool::new(frames, slots),
         })
     }
 
@@ -137,12 +137,12 @@ pub enum UmemError {
         /// The size of a frame.
         size: FrameSize,
     },
-    /// The store keeps track of fewer frames than the memory holds.
+    /// There are fewer slots than the memory holds frames.
     TooManyFrames {
         /// How many frames the memory holds.
         frames: u32,
-        /// The store's capacity.
-        capacity: usize,
+        /// How many slots there are.
+        slots: usize,
     },
     /// The memory that is to replace the present one holds another number of frames.
     OtherFrames {
@@ -163,10 +163,10 @@ impl fmt::Display for UmemError {
                     size.bytes()
                 )
             }
-            Self::TooManyFrames { frames, capacity } => write!(
+            Self::TooManyFrames { frames, slots } => write!(
                 f,
-                "the memory holds {frames} frames, but the store keeps track of {capacity}: \
-                 use a larger FrameStore or less memory"
+                "the memory holds {frames} frames, but there are {slots} slots to keep track of \
+                 them: use one for each frame, or less memory"
             ),
             Self::OtherFrames { frames, present } => write!(
                 f,

@@ -1,85 +1,86 @@
 //! The free frames, last in first out, so that the warm ones go out again first.
-#![allow(unsafe_code)]
 
-use core::cell::UnsafeCell;
+use core::cell::Cell;
 use core::fmt;
 
-use heapless::vec::VecView;
-
+use super::FrameSlot;
 use super::ledger::{FrameIndex, Ledger};
 
-/// A stack of frame numbers in memory that a [`FrameStore`](super::FrameStore) holds.
+/// A stack of frame numbers in the first halves of a UMEM's [`FrameSlot`]s.
 ///
-/// `UnsafeCell` makes it `!Sync`: all of a UMEM's tokens stay on one thread.
-#[derive(Clone, Copy)]
+/// Its cells make it `!Sync`: all of a UMEM's tokens stay on one thread.
 pub(super) struct Stash<'s> {
-    free: &'s UnsafeCell<VecView<FrameIndex>>,
+    slots: &'s [FrameSlot],
+    len: Cell<u32>,
 }
 
 impl<'s> Stash<'s> {
-    pub(super) fn new(free: &'s UnsafeCell<VecView<FrameIndex>>) -> Self {
-        Self { free }
+    pub(super) fn new(slots: &'s [FrameSlot]) -> Self {
+        Self {
+            slots,
+            len: Cell::new(0),
+        }
     }
 
     /// Every frame of a ledger is free, the first on top.
     pub(super) fn hold_all(&self, ledger: Ledger<'_>) {
-        self.with(VecView::clear);
+        self.len.set(0);
         self.push_many(ledger.frames().rev().map(|(index, _)| index));
     }
 
     #[inline]
     pub(super) fn pop(&self) -> Option<FrameIndex> {
-        self.with(VecView::pop)
+        let below = self.len.get().checked_sub(1)?;
+        let top = self.slots.get(below as usize)?;
+        self.len.set(below);
+        Some(top.free.get())
     }
 
     /// Puts a frame back. The stash has room for all frames of its UMEM; one too many is refused.
     #[inline]
     pub(super) fn push(&self, index: FrameIndex) -> bool {
-        self.with(|free| free.push(index).is_ok())
+        let len = self.len.get();
+        let Some(slot) = self.slots.get(len as usize) else {
+            return false;
+        };
+        slot.free.set(index);
+        self.len.set(len + 1);
+        true
     }
 
     /// Shows the uppermost frames, at most `wanted`, the top one last, to `take`, which says how
     /// many of them, from the top, it takes.
-    ///
-    /// `take` must not come back to this stash.
     #[inline]
-    pub(super) fn pop_many(&self, wanted: u32, take: impl FnOnce(&[FrameIndex]) -> usize) -> usize {
-        self.with(|free| {
-            let below = free.len().saturating_sub(wanted as usize);
-            let taken = take(free.get(below..).unwrap_or_default());
-            free.truncate(free.len().saturating_sub(taken));
-            taken
-        })
+    pub(super) fn pop_many(&self, wanted: u32, take: impl FnOnce(&[FrameSlot]) -> usize) -> usize {
+        let len = self.len.get();
+        let below = len.saturating_sub(wanted);
+        let top = self.slots.get(below as usize..len as usize);
+        let taken = take(top.unwrap_or_default());
+        self.len.set(len.saturating_sub(taken as u32));
+        taken
     }
 
     /// Puts the frames back that `frames` yields, at most as many as there is room for, which is
     /// all of a UMEM's. Returns how many.
-    ///
-    /// `frames` must not come back to this stash.
     #[inline]
     pub(super) fn push_many(&self, frames: impl Iterator<Item = FrameIndex>) -> u32 {
-        self.with(|free| {
-            let before = free.len();
-            frames.for_each(|index| {
-                // There is room for every frame; were there none, this one would stay out of use.
-                let _ = free.push(index);
-            });
-            (free.len() - before) as u32
-        })
+        let before = self.len.get();
+        // There is room for every frame; were there none, some would stay out of use.
+        let mut room = self.slots.get(before as usize..).unwrap_or_default().iter();
+        let mut len = before;
+        frames.for_each(|index| {
+            if let Some(slot) = room.next() {
+                slot.free.set(index);
+                len += 1;
+            }
+        });
+        self.len.set(len);
+        len - before
     }
 
     #[inline]
     pub(super) fn len(&self) -> u32 {
-        self.with(|free| free.len() as u32)
-    }
-
-    /// The one access to the stack. Private, and no `action` above calls out of this crate.
-    #[inline]
-    fn with<R>(&self, action: impl FnOnce(&mut VecView<FrameIndex>) -> R) -> R {
-        // SAFETY: aliasing: the reference lives for one call of `action`, which never comes back
-        // to this stash, and `UnsafeCell` keeps every copy of `self` on one thread; bounds,
-        // alignment and lifetime are those of the reference that `new` was given.
-        action(unsafe { &mut *self.free.get() })
+        self.len.get()
     }
 }
 

@@ -2,17 +2,17 @@
 #![forbid(unsafe_code)]
 
 use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::wire::swap_addresses;
 use xskit_core::{Socket, SocketConfig};
 
 fn main() {
     let network = SimNetwork::new(WireConfig::perfect(), 1);
     let backend = network.backend();
-    let (mut near_store, mut far_store) = (FrameStore::<16>::new(), FrameStore::<16>::new());
+    let (mut near_slots, mut far_slots) = (vec![FrameSlot::new(); 16], vec![FrameSlot::new(); 16]);
     let memory = || HeapMemory::new(16 * 4096);
-    let near_umem = Umem::new(memory(), &mut near_store, FrameSize::DEFAULT).unwrap();
-    let far_umem = Umem::new(memory(), &mut far_store, FrameSize::DEFAULT).unwrap();
+    let near_umem = Umem::new(memory(), &mut near_slots, FrameSize::DEFAULT).unwrap();
+    let far_umem = Umem::new(memory(), &mut far_slots, FrameSize::DEFAULT).unwrap();
     let mut near = Socket::open(&backend, &near_umem, &SocketConfig::new(1, 0)).unwrap();
     let mut far = Socket::open(&backend, &far_umem, &SocketConfig::new(2, 0)).unwrap();
 

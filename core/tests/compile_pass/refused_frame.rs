@@ -2,14 +2,14 @@
 #![forbid(unsafe_code)]
 
 use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
 
 fn main() {
     let network = SimNetwork::new(WireConfig::perfect(), 1);
     let backend = network.backend();
-    let mut store = FrameStore::<2>::new();
-    let umem = Umem::new(HeapMemory::new(2 * 4096), &mut store, FrameSize::DEFAULT).unwrap();
+    let mut slots = vec![FrameSlot::new(); 2];
+    let umem = Umem::new(HeapMemory::new(2 * 4096), &mut slots, FrameSize::DEFAULT).unwrap();
     let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0)).unwrap();
     let frame = umem.alloc().unwrap();
     let refused = socket.send(frame).unwrap_err();

@@ -16,7 +16,7 @@ use std::fmt;
 
 use arbitrary::{Arbitrary, Unstructured};
 use xskit_core::Socket;
-use xskit_core::umem::{Frame, FrameStore, Umem};
+use xskit_core::umem::{Frame, FrameSlot, Umem};
 
 use crate::config::{Config, MAX_FRAMES};
 use crate::kernel::Kernel;
@@ -97,9 +97,9 @@ impl Siege<'_> {
         for ((_, consumer), ahead) in kernel.state().starts.iter_mut().zip(consumers) {
             *consumer = consumer.wrapping_add_signed(ahead.into());
         }
-        let mut store = FrameStore::<{ MAX_FRAMES as usize }>::new();
+        let mut slots = vec![FrameSlot::new(); MAX_FRAMES as usize];
         let region = Region::new(config.frames);
-        let umem = Umem::new(region, &mut store, Config::frame_size()).expect("a UMEM");
+        let umem = Umem::new(region, &mut slots, Config::frame_size()).expect("a UMEM");
         act(&mut Siege {
             config: *config,
             umem: &umem,

@@ -9,7 +9,7 @@ mod wakeups;
 mod words;
 
 use xskit_core::Socket;
-use xskit_core::umem::{Frame, FrameStore, Umem};
+use xskit_core::umem::{Frame, FrameSlot, Umem};
 
 pub use difference::Difference;
 pub(crate) use difference::agree;
@@ -41,9 +41,9 @@ impl World<'_> {
     /// When `config` is out of its bounds.
     pub fn with<R>(config: &Config, act: impl FnOnce(&mut World<'_>) -> R) -> R {
         let kernel = Kernel::new(config);
-        let mut store = FrameStore::<{ MAX_FRAMES as usize }>::new();
+        let mut slots = vec![FrameSlot::new(); MAX_FRAMES as usize];
         let region = Region::new(config.frames);
-        let umem = Umem::new(region, &mut store, Config::frame_size()).expect("a UMEM");
+        let umem = Umem::new(region, &mut slots, Config::frame_size()).expect("a UMEM");
         let bare = BareMemory::new(config);
         act(&mut World {
             config: *config,

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use anyhow::anyhow;
 use xskit::core::socket::{OpenError, Step};
-use xskit::core::umem::{FrameStore, Umem};
+use xskit::core::umem::{FrameSlot, Umem};
 use xskit::core::{Backend, Errno, Socket};
 use xskit::net::{Capability, privilege};
 use xskit::rustix::{MmapMemory, RustixBackend};
@@ -55,8 +55,8 @@ where
     B::Socket: AsFd,
     T: Task,
 {
-    let mut store = Box::new(FrameStore::<MAX_FRAMES>::new());
-    let umem = Umem::new(nic.memory()?, &mut store, nic.frame_size)?;
+    let mut slots = vec![FrameSlot::new(); MAX_FRAMES];
+    let umem = Umem::new(nic.memory()?, &mut slots, nic.frame_size)?;
     task.prepare(&umem)?;
     let socket = Socket::open(backend, &umem, &nic.config).map_err(|error| refusal(nic, &error))?;
     task.run(&umem, socket)

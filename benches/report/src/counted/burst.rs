@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use xskit_benches::stop::Stop;
 use xskit_benches::veth;
 use xskit_core::socket::ZeroCopy;
-use xskit_core::umem::{FrameStore, Umem};
+use xskit_core::umem::{FrameSlot, Umem};
 use xskit_core::wire::{Link, MacAddr, UdpHeaders};
 use xskit_core::{Socket, SocketConfig};
 use xskit_net::Host;
@@ -38,8 +38,8 @@ pub fn send(from: &Host, to: MacAddr, address: Ipv4Addr, stop: &Stop) -> anyhow:
     let link = Link::new(NOBODY_MAC, to);
     let headers = UdpHeaders::new(link, (NOBODY, 9).into(), (address, PORT).into());
     let backend = RustixBackend::new();
-    let mut store = FrameStore::new();
-    let umem = veth::umem(&mut store);
+    let mut slots = vec![FrameSlot::new(); veth::FRAMES];
+    let umem = veth::umem(&mut slots);
     veth::write_all(&umem, &headers);
     let config = SocketConfig {
         fill_frames: Some(0),

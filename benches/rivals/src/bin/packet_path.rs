@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use xskit_benches::descriptors::STRETCH;
 use xskit_benches::loopback::Loopback;
 use xskit_benches::{turns, veth};
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_rivals::kernel::Kernel;
 use xskit_rivals::socket::{self, Forwarder};
@@ -46,8 +46,11 @@ fn main() -> ExitCode {
 
 /// A forwarder whose kernel only moves descriptors, which is in the time as well.
 fn in_memory() {
-    let (mut store, backend) = (Box::new(FrameStore::new()), Loopback::never_kicked());
-    let umem = socket::umem(&mut store).expect("memory");
+    let (mut slots, backend) = (
+        vec![FrameSlot::new(); socket::FRAMES],
+        Loopback::never_kicked(),
+    );
+    let umem = socket::umem(&mut slots).expect("memory");
     let mut forwarder = Forwarder::open(&backend, &umem, STRETCH);
     let kernel = Kernel::new(backend.views().expect("a socket is open"));
     answer(|| {
@@ -62,8 +65,8 @@ fn in_memory() {
 
 /// Sends packets that the other host drops at once; a packet counts when its frame is back.
 fn transmit(here: &Host, there: &Host) {
-    let (mut store, backend) = (Box::new(FrameStore::new()), RustixBackend::new());
-    let umem = veth::umem(&mut store);
+    let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
+    let umem = veth::umem(&mut slots);
     veth::write_all(&umem, &veth::headers_to_nobody(here, there));
     here.namespace.enter().expect("in the host");
     let mut socket = veth::socket(here, &backend, &umem, 0);
@@ -83,9 +86,9 @@ fn deliver(
     fill_frames: u32,
     turn: impl Fn(&mut xskit_core::Socket<'_, RustixBackend>) -> u64,
 ) {
-    let [mut store, mut their_store] = [(); 2].map(|()| Box::new(FrameStore::new()));
+    let [mut slots, mut their_slots] = [(); 2].map(|()| vec![FrameSlot::new(); veth::FRAMES]);
     let [backend, their_backend] = [(); 2].map(|()| RustixBackend::new());
-    let (umem, their_umem) = (veth::umem(&mut store), veth::umem(&mut their_store));
+    let (umem, their_umem) = (veth::umem(&mut slots), veth::umem(&mut their_slots));
     veth::write_all(&umem, &veth::headers_from_nobody(here, there));
     there.namespace.enter().expect("in the host");
     let mut their_socket = veth::socket(there, &their_backend, &their_umem, fill_frames);

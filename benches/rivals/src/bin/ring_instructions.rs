@@ -14,7 +14,7 @@ use xskit_benches::loopback::Loopback;
 use xskit_benches::ring_view::RingViews;
 use xskit_benches::shared_ring::SharedRings;
 use xskit_core::ring::RingSize;
-use xskit_core::umem::FrameStore;
+use xskit_core::umem::FrameSlot;
 use xskit_rivals::bare::BareRings;
 use xskit_rivals::kernel::Kernel;
 use xskit_rivals::socket::{self, Forwarder};
@@ -54,8 +54,11 @@ fn with_ends<'m, E: Ends<'m>>(rings: &RingViews<'m>, batch: u32, turns: u32) {
 }
 
 fn with_socket(batch: u32, turns: u32) {
-    let (mut store, backend) = (Box::new(FrameStore::new()), Loopback::never_kicked());
-    let umem = socket::umem(&mut store).expect("memory");
+    let (mut slots, backend) = (
+        vec![FrameSlot::new(); socket::FRAMES],
+        Loopback::never_kicked(),
+    );
+    let umem = socket::umem(&mut slots).expect("memory");
     let mut forwarder = Forwarder::open(&backend, &umem, UNDER_WAY);
     let kernel = Kernel::new(backend.views().expect("a socket is open"));
     repeat(&kernel, batch, turns, || forwarder.by_parts(batch));

@@ -3,7 +3,7 @@
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::ring::RingSize;
 use xskit_core::socket::{Patience, SendErrorKind, ZeroCopy};
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
 
 use crate::area::{Area, StaticMemory};
@@ -24,9 +24,9 @@ pub fn run() -> Option<()> {
         ..SocketConfig::new(1, 0)
     };
     let backend = Loopback::default();
-    let mut store = FrameStore::<FRAMES>::new();
+    let mut slots = [const { FrameSlot::new() }; FRAMES];
     let memory = StaticMemory::new(&REGION)?;
-    let umem = Umem::new(memory, &mut store, FrameSize::new(2048).ok()?).ok()?;
+    let umem = Umem::new(memory, &mut slots, FrameSize::new(2048).ok()?).ok()?;
     let mut socket = Socket::open(&backend, &umem, &config).ok()?;
     let obtained = socket.obtained();
     if obtained.zero_copy || obtained.filled != 4 || umem.free() != 4 {

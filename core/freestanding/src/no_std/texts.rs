@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use xskit_core::ring::RingSize;
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::wire::{Datagram, UdpChecksum};
 use xskit_core::{Errno, SocketConfig};
 
@@ -32,8 +32,8 @@ pub fn run() -> Option<()> {
         Datagram::parse(&[], UdpChecksum::Ignore).err()?
     )
     .ok()?;
-    let mut store = FrameStore::<1>::new();
-    let too_much = Umem::new(StaticMemory::new(&REGION)?, &mut store, FrameSize::DEFAULT).err()?;
+    let mut slots = vec![FrameSlot::new(); 1];
+    let too_much = Umem::new(StaticMemory::new(&REGION)?, &mut slots, FrameSize::DEFAULT).err()?;
     write!(length, "{too_much}").ok()?;
     write!(length, "{:?}", SocketConfig::new(1, 0)).ok()?;
     (length.0 > 200).then_some(())

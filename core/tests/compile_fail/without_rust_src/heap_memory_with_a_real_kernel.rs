@@ -7,7 +7,7 @@ use std::time::Duration;
 use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 use xskit_core::sim::HeapMemory;
-use xskit_core::umem::{FrameSize, FrameStore, Umem};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 
 struct Real;
@@ -58,7 +58,7 @@ unsafe impl Backend for Real {
 }
 
 fn main() {
-    let mut store = FrameStore::<1>::new();
-    let umem = Umem::new(HeapMemory::new(4096), &mut store, FrameSize::DEFAULT).unwrap();
+    let mut slots = vec![FrameSlot::new(); 1];
+    let umem = Umem::new(HeapMemory::new(4096), &mut slots, FrameSize::DEFAULT).unwrap();
     let _ = Socket::open(&Real, &umem, &SocketConfig::new(1, 0));
 }
