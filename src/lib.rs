@@ -1,6 +1,7 @@
 //! AF_XDP sockets whose frames have one owner by type, and QUIC and HTTP/3 over them.
 //!
-//! This crate gathers the parts; each is a crate of its own and can be used alone:
+//! [`Socket`] is an AF_XDP socket that a program keeps: stored, moved, sent to a thread. Below it are crates that
+//! can be used alone:
 //!
 //! | module | feature | what it is |
 //! | --- | --- | --- |
@@ -17,35 +18,46 @@
 //! # #[cfg(all(feature = "backend-rustix", feature = "bpf"))] {
 //! use std::os::fd::AsFd;
 //! use std::time::Duration;
-//! use xskit::core::backend::Interest;
-//! use xskit::core::umem::{FrameSize, FrameSlot, Umem};
-//! use xskit::core::{Socket, SocketConfig};
+//! use xskit::Socket;
 //! use xskit::bpf::{AttachMode, XdpProgram};
-//! use xskit::rustix::{MmapMemory, RustixBackend};
+//! use xskit::core::backend::Interest;
 //!
-//! let ifindex = 2; // as `ip link` numbers it
+//! let ifindex = 2; // as `ip link` numbers it; a name does as well
+//! let mut socket = Socket::builder(ifindex).open()?;
 //! let program = XdpProgram::load(1)?;
-//! let backend = RustixBackend::new();
-//! let mut slots = vec![FrameSlot::new(); 4096];
-//! let memory = MmapMemory::allocate(4096 * 4096, false)?;
-//! let umem = Umem::new(memory, &mut slots, FrameSize::DEFAULT)?;
-//! let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(ifindex, 0))?;
-//! program.register_socket(0, socket.handle().as_fd())?;
+//! program.register_socket(0, socket.as_fd())?;
 //! program.take(4433, None)?;
 //! let attachment = program.attach(ifindex, AttachMode::Auto)?;
 //! println!("{} mode, zero-copy: {}", attachment.mode(), socket.obtained().zero_copy);
 //! loop {
-//!     for packet in socket.receive(64) {
-//!         println!("{} bytes", packet.len()); // dropping it gives the frame back
-//!     }
-//!     socket.recycle();
-//!     socket.flush()?;
+//!     socket.with(|socket| {
+//!         for packet in socket.receive(64) {
+//!             println!("{} bytes", packet.len()); // dropping it gives the frame back
+//!         }
+//!         socket.recycle();
+//!         socket.flush()
+//!     })?;
 //!     // Bounded: only a wait that ends says that the interface is gone (ENETDOWN).
 //!     socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
 //! }
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+mod backend;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+mod socket;
+
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+pub use backend::{AnyBackend, AnyHandle, Driving};
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+pub use socket::{Interface, OpenError, Socket, SocketBuilder};
+
+#[cfg(feature = "backend-rustix")]
+use xskit_rustix as memory;
+#[cfg(all(feature = "backend-uring", not(feature = "backend-rustix")))]
+use xskit_uring as memory;
 
 #[cfg(feature = "bpf")]
 pub use xskit_bpf as bpf;

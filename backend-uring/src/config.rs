@@ -23,6 +23,9 @@ pub struct UringConfig {
     pub entries: u32,
     /// How long a wait polls the device before it sleeps, in microseconds, with [`Wait::Napi`].
     pub napi_us: u32,
+    /// Whether other threads than the one that made the backend may use it, in turns. The kernel then
+    /// runs completions as they come, where it would leave them to the next wait (DEFER_TASKRUN).
+    pub any_thread: bool,
 }
 
 impl Default for UringConfig {
@@ -32,6 +35,7 @@ impl Default for UringConfig {
             sqpoll: None,
             entries: 256,
             napi_us: 50,
+            any_thread: false,
         }
     }
 }

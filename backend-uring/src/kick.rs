@@ -158,7 +158,6 @@ mod tests {
     use crate::traffic::Traffic;
     use crate::wire::{pair, wire, wire_by};
 
-    const EBADF: Errno = Errno(libc::EBADF);
     const ONCE: Kick = Kick::Transmit { times: 1 };
 
     #[test]
@@ -181,9 +180,9 @@ mod tests {
         let (Some((mut traffic, ..)), Some((_other, socket, peer))) = (wire(), wire()) else {
             return;
         };
-        assert_eq!(traffic.kick(&socket, ONCE), Err(EBADF));
+        assert_eq!(traffic.kick(&socket, ONCE), Err(Errno::EBADF));
         let interests = [(&socket, Interest::RECEIVE)];
-        assert_eq!(traffic.wait(&interests, None, false), Err(EBADF));
+        assert_eq!(traffic.wait(&interests, None, false), Err(Errno::EBADF));
         traffic.submit().expect("nothing to do");
         assert!(peer.recv(&mut [0; 8]).is_err(), "nothing was sent");
     }

@@ -50,11 +50,11 @@ pub(crate) struct Completion {
 pub(crate) struct Full;
 
 impl Ring {
-    /// Makes a ring that does what sockets take and no more, with what this kernel has of the ways to run completions: on the next wait
-    /// only (DEFER_TASKRUN, Linux 6.1), without interrupting the thread (COOP_TASKRUN, 5.19), or as
-    /// the kernel likes.
+    /// Makes a ring that does what sockets take and no more, with what this kernel has of the ways to run
+    /// completions: on the next wait only (DEFER_TASKRUN, Linux 6.1), without interrupting the thread
+    /// (COOP_TASKRUN, 5.19), or as the kernel likes.
     pub(crate) fn new(config: &UringConfig) -> Result<Self, Errno> {
-        let ways: &[fn(&mut Builder) -> &mut Builder] = if config.sqpoll.is_some() {
+        let mut ways: &[fn(&mut Builder) -> &mut Builder] = if config.sqpoll.is_some() {
             &[
                 |b| b.setup_single_issuer().setup_submit_all(),
                 |builder| builder,
@@ -75,6 +75,10 @@ impl Ring {
                 |builder| builder,
             ]
         };
+        if config.any_thread {
+            // The first of either is for one thread (SINGLE_ISSUER).
+            ways = ways.get(1..).unwrap_or_default();
+        }
         let mut refused = Errno::EINVAL;
         for way in ways {
             let mut builder = IoUring::builder();

@@ -97,7 +97,7 @@ impl Accounts {
         if socket.home == self.home {
             Ok(&socket.fd)
         } else {
-            Err(Errno(libc::EBADF))
+            Err(Errno::EBADF)
         }
     }
 

@@ -36,7 +36,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// Bytes taken from the connection at a time.
 const CHUNK_LEN: usize = 256 << 10;
 
-type VethDriver<'u> = Driver<'u, RustixBackend>;
+type VethDriver<'s, 'u> = Driver<'s, 'u, RustixBackend>;
 
 fn goodput(criterion: &mut Criterion) {
     use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
@@ -81,12 +81,12 @@ fn serve(host: &Host, root: &Path, identity: Identity, stop: &Stop, ready: Sende
     host.namespace.enter().expect("in the host");
     let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
     let umem = veth::umem(&mut slots);
-    let socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
+    let mut socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
     let _attached = veth::attach(host, &socket);
     let mut config = ServerConfig::new(root, identity);
     config.transport.max_udp_payload_bytes = max_payload(host);
     let mut server = Server::new(&config, Instant::now()).expect("a server");
-    let mut driver = Driver::new(socket, DriverConfig::default());
+    let mut driver = Driver::new(&mut socket, DriverConfig::default());
     ready.send(()).expect("someone waits");
     while !stop.is_set() {
         let moved = driver.turn(&mut server).expect("a turn");
@@ -99,9 +99,9 @@ fn serve(host: &Host, root: &Path, identity: Identity, stop: &Stop, ready: Sende
 fn fetch(host: &Host, server: &Host, trusted_pem: String, orders: &Orders) {
     let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
     let umem = veth::umem(&mut slots);
-    let socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
+    let mut socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
     let _attached = veth::attach(host, &socket);
-    let mut driver = Driver::new(socket, DriverConfig::default());
+    let mut driver = Driver::new(&mut socket, DriverConfig::default());
     let trust = Trust::Pem(trusted_pem);
     let mut config = ClientConfig::new(&server.ipv4.to_string(), veth::PORT, trust);
     config.transport.max_udp_payload_bytes = max_payload(host);
@@ -124,7 +124,7 @@ fn fetch(host: &Host, server: &Host, trusted_pem: String, orders: &Orders) {
 }
 
 fn transfer(
-    driver: &mut VethDriver<'_>,
+    driver: &mut VethDriver<'_, '_>,
     client: &mut Client<Link>,
     request: RequestId,
     chunk: &mut [u8],
@@ -160,7 +160,7 @@ fn read(client: &mut Client<Link>, request: RequestId, chunk: &mut [u8]) -> u64 
 }
 
 /// Tells the server that the connection is done; the next one comes from the same port.
-fn say_farewell(driver: &mut VethDriver<'_>, client: &mut Client<Link>) {
+fn say_farewell(driver: &mut VethDriver<'_, '_>, client: &mut Client<Link>) {
     client.close(Instant::now());
     while driver.turn(client).expect("a turn") {}
 }

@@ -30,6 +30,7 @@ errnos! {
     EPERM = 1, "Operation not permitted.";
     EINTR = 4, "Interrupted by a signal.";
     ENXIO = 6, "No such device or address.";
+    EBADF = 9, "No open descriptor, or one of another backend.";
     EAGAIN = 11, "Try again: more is left to do.";
     ENOMEM = 12, "Out of memory.";
     EACCES = 13, "Permission denied, or a value out of the allowed range.";

@@ -21,7 +21,7 @@ const CLIENT_MAC: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 1]);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 type SimUmem<'s> = Umem<'s, HeapMemory>;
-type SimDriver<'u> = Driver<'u, SimBackend>;
+type SimDriver<'s, 'u> = Driver<'s, 'u, SimBackend>;
 
 fn server_address() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 2], 4433))
@@ -35,9 +35,15 @@ fn umem(slots: &mut [FrameSlot]) -> SimUmem<'_> {
     Umem::new(HeapMemory::new(FRAMES * 4096), slots, FrameSize::DEFAULT).expect("a UMEM")
 }
 
-fn driver<'u>(backend: &'u SimBackend, umem: &'u SimUmem<'u>, ifindex: u32) -> SimDriver<'u> {
-    let config = SocketConfig::new(ifindex, 0);
-    let socket = Socket::open(backend, umem, &config).expect("a socket");
+fn socket<'u>(
+    backend: &'u SimBackend,
+    umem: &'u SimUmem<'u>,
+    ifindex: u32,
+) -> Socket<'u, SimBackend> {
+    Socket::open(backend, umem, &SocketConfig::new(ifindex, 0)).expect("a socket")
+}
+
+fn driver<'s, 'u>(socket: &'s mut Socket<'u, SimBackend>) -> SimDriver<'s, 'u> {
     Driver::new(
         socket,
         DriverConfig {
@@ -65,7 +71,7 @@ fn endpoints(root: &std::path::Path, file: &[u8]) -> (Server<Link>, Client<Link>
 }
 
 /// Fetches the file over this wire; `between` is called after every turn.
-fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_>)) {
+fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_, '_>)) {
     let network = SimNetwork::new(wire, 7);
     let backend = network.backend();
     let (mut slots_a, mut slots_b) = (
@@ -73,8 +79,9 @@ fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_>)) {
         vec![FrameSlot::new(); FRAMES],
     );
     let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
-    let (mut at_client, mut at_server) =
-        (driver(&backend, &umem_a, 1), driver(&backend, &umem_b, 2));
+    let mut client_socket = socket(&backend, &umem_a, 1);
+    let mut server_socket = socket(&backend, &umem_b, 2);
+    let (mut at_client, mut at_server) = (driver(&mut client_socket), driver(&mut server_socket));
     let root = tempfile::tempdir().expect("a directory");
     let mut rng = Rng::new(1);
     let file: Vec<u8> = (0..FILE_BYTES).map(|_| rng.next_u64() as u8).collect();
@@ -153,9 +160,9 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
         vec![FrameSlot::new(); FRAMES],
     );
     let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
-    let config = SocketConfig::new(1, 0);
-    let mut sender = Socket::open(&backend, &umem_a, &config).expect("a socket");
-    let mut at_server = driver(&backend, &umem_b, 2);
+    let mut sender = socket(&backend, &umem_a, 1);
+    let mut server_socket = socket(&backend, &umem_b, 2);
+    let mut at_server = driver(&mut server_socket);
     let root = tempfile::tempdir().expect("a directory");
     let (mut server, _) = endpoints(root.path(), b"");
 

@@ -258,7 +258,7 @@ impl<'u, B: Backend> Socket<'u, B> {
 
     /// The backend that the socket was opened with.
     #[must_use]
-    pub fn backend(&self) -> &'u B {
+    pub fn backend(&self) -> &B {
         self.handle.backend()
     }
 

@@ -57,8 +57,8 @@ enum Shortage {
 
 /// Runs endpoints over one AF_XDP socket.
 #[derive(Debug)]
-pub struct Driver<'u, B: Backend> {
-    socket: Socket<'u, B>,
+pub struct Driver<'s, 'u, B: Backend> {
+    socket: &'s mut Socket<'u, B>,
     config: DriverConfig,
     patience: Patience,
     counters: DriverCounters,
@@ -67,10 +67,10 @@ pub struct Driver<'u, B: Backend> {
     shortage: Shortage,
 }
 
-impl<'u, B: Backend> Driver<'u, B> {
+impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
     /// A driver over this socket, which also gives it the frames to send from.
     #[must_use]
-    pub fn new(socket: Socket<'u, B>, config: DriverConfig) -> Self {
+    pub fn new(socket: &'s mut Socket<'u, B>, config: DriverConfig) -> Self {
         Self {
             socket,
             config,
@@ -133,7 +133,7 @@ impl<'u, B: Backend> Driver<'u, B> {
 
     /// The socket, for its statistics and calls.
     pub fn socket(&mut self) -> &mut Socket<'u, B> {
-        &mut self.socket
+        self.socket
     }
 
     /// From now on, drops what comes from `own` addresses of this host, and what the kernel would not

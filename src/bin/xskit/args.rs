@@ -13,7 +13,6 @@ use xskit::core::wire::MacAddr;
 use crate::bench::RxArgs;
 use crate::bounds::BoundArgs;
 use crate::driving::{DrivingArgs, value_name};
-use crate::nic::MAX_FRAMES;
 use crate::seconds;
 use crate::size::Size;
 use crate::target::Resolve;
@@ -71,7 +70,7 @@ pub(crate) struct TuningArgs {
         long,
         value_name = "N",
         default_value_t = 8192,
-        value_parser = value_parser!(u32).range(MIN_FRAMES..=MAX_FRAMES as i64)
+        value_parser = value_parser!(u32).range(MIN_FRAMES..)
     )]
     pub(crate) frames: u32,
     /// Bytes a frame: 2048 or 4096 (a power of two, at most a page).

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use xskit::bpf::{AttachMode, Attached as Mode, Attachment, Error, Strays, XdpProgram};
-use xskit::core::Socket;
-use xskit::core::backend::Backend;
 use xskit::net::{Changes, Link};
 
 use crate::carrier;
@@ -14,6 +12,7 @@ use crate::nic::{Nic, copy_mode};
 use crate::own::{Own, Taking};
 use crate::pace::Pace;
 use crate::report;
+use crate::session::Socket;
 use crate::stop::Stop;
 use crate::strays::{self, Taken};
 
@@ -43,15 +42,12 @@ pub(crate) struct Passing(#[expect(dead_code, reason = "held, not used")] Attach
 impl Nic {
     /// Loads the XDP program, has it take what is asked for, attaches it with `socket` behind it, and
     /// waits for the carrier.
-    pub(crate) fn attach<B: Backend>(
+    pub(crate) fn attach(
         &self,
-        socket: &Socket<'_, B>,
+        socket: &Socket<'_>,
         stop: &Stop,
         taking: &Taking,
-    ) -> anyhow::Result<Attached>
-    where
-        B::Socket: AsFd,
-    {
+    ) -> anyhow::Result<Attached> {
         let queue = self.config.queue;
         let program = XdpProgram::load(queue + 1)?;
         program.register_socket(queue, socket.handle().as_fd())?;
@@ -116,7 +112,7 @@ impl Attached {
     }
 
     /// The modes obtained, as reports name them: `native, copy` and the like.
-    pub(crate) fn mode<B: Backend>(&self, socket: &Socket<'_, B>) -> String {
+    pub(crate) fn mode(&self, socket: &Socket<'_>) -> String {
         format!("{}, {}", self.attachment.mode(), copy_mode(socket))
     }
 
@@ -169,7 +165,7 @@ impl Attached {
     }
 
     /// The same for packets that no frame held.
-    pub(crate) fn watch_length<B: Backend>(&mut self, rested: bool, socket: &Socket<'_, B>) {
+    pub(crate) fn watch_length(&mut self, rested: bool, socket: &Socket<'_>) {
         if self.length_pace.is_due(rested) {
             self.warn_of_length(socket);
         }
@@ -178,7 +174,7 @@ impl Attached {
     /// Warns, once, of packets that no frame held: in generic mode, what a program on this machine sends
     /// with segmentation offload comes before it is cut into segments.
     #[cold]
-    pub(crate) fn warn_of_length<B: Backend>(&mut self, socket: &Socket<'_, B>) {
+    pub(crate) fn warn_of_length(&mut self, socket: &Socket<'_>) {
         if self.attachment.mode() != Mode::Generic || self.is_length_said {
             return;
         }

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use clap::{ValueEnum, value_parser};
+use xskit::Driving;
 use xskit::core::SocketConfig;
 use xskit::core::socket::BusyPoll;
 #[cfg(feature = "backend-uring")]
@@ -56,14 +57,6 @@ pub(crate) enum WaitName {
     Busy,
     /// Sleep in the ring, which polls the device before (uring).
     Napi,
-}
-
-/// A backend and its own options, which fit each other.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Driving {
-    Rustix(xskit::rustix::Wait),
-    #[cfg(feature = "backend-uring")]
-    Uring(UringConfig),
 }
 
 impl DrivingArgs {

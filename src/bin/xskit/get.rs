@@ -1,21 +1,18 @@
 //! `xskit get`: one file over HTTP/3.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
-use xskit::core::umem::Umem;
-use xskit::core::{Backend, Socket, wire};
+use xskit::core::wire;
 use xskit::net::Changes;
 use xskit::quic::client::{
     ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
 };
-use xskit::quic::driver::{Driver, DriverConfig};
+use xskit::quic::driver::DriverConfig;
 use xskit::quic::{Client, ClientConfig, udp_payload_for_mtu};
-use xskit::rustix::MmapMemory;
 
 use crate::args::GetArgs;
 use crate::attached::Attached;
@@ -27,7 +24,7 @@ use crate::own::{Taking, Wanted};
 use crate::path::{self, Path, Way};
 use crate::report::{self, Report, grouped};
 use crate::serve::hold_port;
-use crate::session::{self, Task};
+use crate::session::{self, Driver, Socket};
 use crate::stop::{LONGEST_WAIT, Stop};
 use crate::target::Target;
 use crate::usage::Usage;
@@ -67,7 +64,7 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
         target: &target,
         output,
     };
-    let summary = session::run(&nic, task)?;
+    let summary = session::run(&nic, |socket| task.run(socket))?;
     report::print(&summary, args.json)
 }
 
@@ -160,18 +157,8 @@ struct Get<'a> {
     stop: Stop,
 }
 
-impl Task for Get<'_> {
-    type Output = GetSummary;
-
-    fn run<'u, B>(
-        mut self,
-        _umem: &'u Umem<'u, MmapMemory>,
-        socket: Socket<'u, B>,
-    ) -> anyhow::Result<GetSummary>
-    where
-        B: Backend,
-        B::Socket: AsFd,
-    {
+impl Get<'_> {
+    fn run(mut self, socket: &mut Socket<'_>) -> anyhow::Result<GetSummary> {
         let mut driver = Driver::new(socket, DriverConfig::default());
         let (mut attached, started, outcome) = self.fetch(&mut driver)?;
         let mode = attached.mode(driver.socket());
@@ -189,13 +176,10 @@ impl Get<'_> {
     /// Attaches the XDP program for the address that packets go out from, and again where the next of
     /// the server's addresses is reached from another; then runs the request to its end. Also returns
     /// since when packets could leave.
-    fn fetch<B: Backend>(
+    fn fetch(
         &mut self,
-        driver: &mut Driver<'_, B>,
-    ) -> anyhow::Result<(Attached, Instant, anyhow::Result<()>)>
-    where
-        B::Socket: AsFd,
-    {
+        driver: &mut Driver<'_, '_>,
+    ) -> anyhow::Result<(Attached, Instant, anyhow::Result<()>)> {
         loop {
             let local = self.local;
             let taking = Taking::Own(Wanted::new(local.port(), local.ip()));
@@ -216,9 +200,9 @@ impl Get<'_> {
 
     /// Tries the server's addresses until one answers, or is to be reached from another address of
     /// this host.
-    fn connect<B: Backend>(
+    fn connect(
         &mut self,
-        driver: &mut Driver<'_, B>,
+        driver: &mut Driver<'_, '_>,
         attached: &mut Attached,
     ) -> anyhow::Result<()> {
         let local = self.local;
@@ -241,9 +225,9 @@ impl Get<'_> {
     }
 
     /// Runs the handshake to its end. Returns why the address does not answer, if it doesn't.
-    fn shake_hands<B: Backend>(
+    fn shake_hands(
         &mut self,
-        driver: &mut Driver<'_, B>,
+        driver: &mut Driver<'_, '_>,
         attached: &mut Attached,
     ) -> anyhow::Result<Option<anyhow::Error>> {
         let nic = self.nic;
@@ -278,9 +262,9 @@ impl Get<'_> {
     }
 
     /// Runs the request to its end.
-    fn transfer<B: Backend>(
+    fn transfer(
         &mut self,
-        driver: &mut Driver<'_, B>,
+        driver: &mut Driver<'_, '_>,
         attached: &mut Attached,
     ) -> anyhow::Result<()> {
         let bar = ProgressBar::no_length();
@@ -290,9 +274,9 @@ impl Get<'_> {
         outcome
     }
 
-    fn follow<B: Backend>(
+    fn follow(
         &mut self,
-        driver: &mut Driver<'_, B>,
+        driver: &mut Driver<'_, '_>,
         attached: &mut Attached,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
@@ -385,7 +369,7 @@ impl Get<'_> {
     }
 
     /// Tells the server that we are done. Whether it hears it makes no difference to the file.
-    fn say_farewell<B: Backend>(&mut self, driver: &mut Driver<'_, B>) {
+    fn say_farewell(&mut self, driver: &mut Driver<'_, '_>) {
         if self.client.is_over() {
             return;
         }
@@ -423,11 +407,11 @@ pub(crate) struct GetSummary {
 }
 
 impl GetSummary {
-    fn take<B: Backend>(
+    fn take(
         get: Get<'_>,
         mode: String,
         seconds: f64,
-        driver: &mut Driver<'_, B>,
+        driver: &mut Driver<'_, '_>,
         attached: &Attached,
     ) -> anyhow::Result<Self> {
         let counters = driver.counters().clone();

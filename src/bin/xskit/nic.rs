@@ -5,20 +5,17 @@ use std::fmt;
 use anyhow::{Context, bail, ensure};
 use rustix::param::page_size;
 use xskit::bpf::{AttachMode, device_features};
-use xskit::core::backend::Backend;
+use xskit::core::SocketConfig;
 use xskit::core::ring::RingSize;
 use xskit::core::socket::ZeroCopy;
 use xskit::core::umem::FrameSize;
-use xskit::core::{Socket, SocketConfig};
 use xskit::net::Link;
-use xskit::rustix::{MmapMemory, PageSize};
+use xskit::rustix::PageSize;
+use xskit::{Driving, OpenError};
 
 use crate::args::SocketArgs;
-use crate::driving::Driving;
+use crate::session::Socket;
 use crate::{carrier, redelivery, report};
-
-/// The most frames that a command's UMEM may have.
-pub(crate) const MAX_FRAMES: usize = 65536;
 
 /// Frames that the kernel may have at a time to receive into in copy mode.
 const LENT_IN_COPY_MODE: u32 = 512;
@@ -131,18 +128,21 @@ impl Nic {
         }
     }
 
-    /// Memory for the UMEM.
-    pub(crate) fn memory(&self) -> anyhow::Result<MmapMemory> {
-        let len_bytes = self.frames as usize * self.frame_size.bytes() as usize;
-        let memory = MmapMemory::allocate(len_bytes, self.huge_pages).with_context(|| {
-            format!("mmap of {len_bytes} bytes for the UMEM; use fewer --frames")
-        })?;
-        if let PageSize::FellBack(errno) = memory.pages() {
+    /// Opens a socket on the queue.
+    pub(crate) fn open(&self) -> Result<xskit::Socket, OpenError> {
+        let socket = xskit::Socket::builder(self.link.index)
+            .config(self.config)
+            .frames(self.frames)
+            .frame_size(self.frame_size.bytes())
+            .huge_pages(self.huge_pages)
+            .driving(self.driving)
+            .open()?;
+        if let PageSize::FellBack(errno) = socket.memory().pages() {
             report::say(format_args!(
                 "xskit: note: no huge pages ({errno}): none are reserved (vm.nr_hugepages); usual ones are used"
             ));
         }
-        Ok(memory)
+        Ok(socket)
     }
 }
 
@@ -189,7 +189,7 @@ fn require_fit(link: &Link, frame_size: FrameSize) -> anyhow::Result<()> {
 }
 
 /// Whether the socket copies packets.
-pub(crate) fn copy_mode<B: Backend>(socket: &Socket<'_, B>) -> &'static str {
+pub(crate) fn copy_mode(socket: &Socket<'_>) -> &'static str {
     if socket.obtained().zero_copy {
         "zero-copy"
     } else {

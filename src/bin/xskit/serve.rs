@@ -2,20 +2,17 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
-use xskit::core::umem::Umem;
-use xskit::core::{Backend, Socket, wire};
+use xskit::core::wire;
 use xskit::net::Changes;
-use xskit::quic::driver::{Driver, DriverConfig, DriverError};
+use xskit::quic::driver::{DriverConfig, DriverError};
 use xskit::quic::server::ServerStats;
 use xskit::quic::{Identity, Server, ServerConfig, cert, udp_payload_for_mtu};
-use xskit::rustix::MmapMemory;
 
 use crate::args::ServeArgs;
 use crate::attached::Attached;
@@ -25,7 +22,7 @@ use crate::failure;
 use crate::nic::Nic;
 use crate::own::{Taking, Wanted};
 use crate::report::{self, Report, grouped};
-use crate::session::{self, Task};
+use crate::session::{self, Driver, Socket};
 use crate::stop::{LONGEST_WAIT, Reload, Stop};
 use crate::trust;
 use crate::usage::Usage;
@@ -60,7 +57,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
             false => Reload::on_signal()?,
         },
     };
-    let summary = session::run(&nic, task)?;
+    let summary = session::run(&nic, |socket| task.run(socket))?;
     drop(port_holder);
     report::print(&summary, args.json)
 }
@@ -144,26 +141,16 @@ struct Serve<'a> {
     reload: Reload,
 }
 
-impl Task for Serve<'_> {
-    type Output = ServeSummary;
-
-    fn run<'u, B>(
-        mut self,
-        _umem: &'u Umem<'u, MmapMemory>,
-        socket: Socket<'u, B>,
-    ) -> anyhow::Result<ServeSummary>
-    where
-        B: Backend,
-        B::Socket: AsFd,
-    {
+impl Serve<'_> {
+    fn run(mut self, socket: &mut Socket<'_>) -> anyhow::Result<ServeSummary> {
         let listen = zone::bare(self.args.listen);
         let taking = Taking::Own(Wanted {
             vlans: self.args.vlan.clone(),
             any_mac: self.args.any_mac,
             ..Wanted::new(listen.port(), listen.ip())
         });
-        let mut attached = self.nic.attach(&socket, &self.stop, &taking)?;
-        let mode = attached.mode(&socket);
+        let mut attached = self.nic.attach(socket, &self.stop, &taking)?;
+        let mode = attached.mode(socket);
         self.confine(&attached)?;
         report::say(format_args!(
             "{READY} {} at https://{listen}/ on {} queue {} ({mode})",
@@ -198,9 +185,9 @@ impl Serve<'_> {
     }
 
     /// Serves until a signal comes.
-    fn serve<B: Backend>(
+    fn serve(
         &mut self,
-        driver: &mut Driver<'_, B>,
+        driver: &mut Driver<'_, '_>,
         attached: &mut Attached,
     ) -> Result<(), DriverError> {
         while !self.stop.is_asked() {
@@ -235,7 +222,7 @@ impl Serve<'_> {
     }
 
     /// Closes every connection and lets the last packets out.
-    fn say_farewell<B: Backend>(&mut self, driver: &mut Driver<'_, B>) -> Result<(), DriverError> {
+    fn say_farewell(&mut self, driver: &mut Driver<'_, '_>) -> Result<(), DriverError> {
         self.server.close_all(Instant::now());
         let deadline = Instant::now() + FAREWELL;
         while !self.server.is_drained() && Instant::now() < deadline {
@@ -264,10 +251,10 @@ pub(crate) struct ServeSummary {
 }
 
 impl ServeSummary {
-    fn take<B: Backend>(
+    fn take(
         mode: String,
         nic: &Nic,
-        driver: &mut Driver<'_, B>,
+        driver: &mut Driver<'_, '_>,
         attached: &Attached,
         stats: &ServerStats,
     ) -> anyhow::Result<Self> {

@@ -1,70 +1,52 @@
-//! A socket over a UMEM for the length of a task.
-
-use std::os::fd::AsFd;
+//! The socket that a command works with.
 
 use anyhow::anyhow;
-use xskit::core::socket::{OpenError, Step};
-use xskit::core::umem::{FrameSlot, Umem};
-use xskit::core::{Backend, Errno, Socket};
+use xskit::core::Errno;
+use xskit::core::socket::Step;
 use xskit::net::{Capability, privilege};
-use xskit::rustix::{MmapMemory, RustixBackend};
+use xskit::{AnyBackend, OpenError};
 
-use crate::driving::Driving;
-use crate::nic::{MAX_FRAMES, Nic};
+use crate::nic::Nic;
 
-/// What a command does with its socket, whatever the backend.
-pub(crate) trait Task {
-    /// What comes of it.
-    type Output;
+/// The socket, whatever drives it.
+pub(crate) type Socket<'u> = xskit::core::Socket<'u, AnyBackend>;
 
-    /// Called before the socket is open, while every frame is free.
-    fn prepare(&mut self, umem: &Umem<'_, MmapMemory>) -> anyhow::Result<()> {
-        let _ = umem;
-        Ok(())
-    }
+/// What runs endpoints over it.
+pub(crate) type Driver<'s, 'u> = xskit::quic::driver::Driver<'s, 'u, AnyBackend>;
 
-    /// Called with the open socket.
-    fn run<'u, B>(
-        self,
-        umem: &'u Umem<'u, MmapMemory>,
-        socket: Socket<'u, B>,
-    ) -> anyhow::Result<Self::Output>
-    where
-        B: Backend,
-        B::Socket: AsFd;
-}
-
-/// Opens a socket on the backend asked for and runs `task` with it. Socket and UMEM are gone,
-/// in that order, when this returns.
-pub(crate) fn run<T: Task>(nic: &Nic, task: T) -> anyhow::Result<T::Output> {
-    match nic.driving {
-        Driving::Rustix(wait) => run_on(nic, &RustixBackend::with_wait(wait), task),
+/// Opens a socket and does `task` with it. Socket and frames are gone, in that order, when this
+/// returns.
+pub(crate) fn run<T>(
+    nic: &Nic,
+    task: impl FnOnce(&mut Socket<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut socket = nic.open().map_err(|error| refusal(nic, &error))?;
+    socket.with(|socket| {
+        let output = task(socket)?;
         #[cfg(feature = "backend-uring")]
-        Driving::Uring(config) => {
-            let backend = xskit::uring::UringBackend::new(config)?;
-            let output = run_on(nic, &backend, task)?;
+        if let Some(backend) = socket.backend().as_uring() {
             tracing::info!("{}", backend.setup_report());
-            Ok(output)
         }
-    }
-}
-
-fn run_on<B, T>(nic: &Nic, backend: &B, mut task: T) -> anyhow::Result<T::Output>
-where
-    B: Backend,
-    B::Socket: AsFd,
-    T: Task,
-{
-    let mut slots = vec![FrameSlot::new(); MAX_FRAMES];
-    let umem = Umem::new(nic.memory()?, &mut slots, nic.frame_size)?;
-    task.prepare(&umem)?;
-    let socket = Socket::open(backend, &umem, &nic.config).map_err(|error| refusal(nic, &error))?;
-    task.run(&umem, socket)
+        Ok(output)
+    })
 }
 
 /// Why there is no socket, and which option or privilege would help.
 fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
-    let remedy = match (error.step, error.errno) {
+    let remedy = match error {
+        OpenError::Memory { .. } => " (--frames)".to_owned(),
+        OpenError::Socket(error) => remedy(error.step, error.errno),
+        _ => return anyhow!("{error}"),
+    };
+    anyhow!(
+        "opening an AF_XDP socket on {}: {error}{remedy}",
+        nic.link.name
+    )
+}
+
+/// The option or the privilege that would help where a step failed.
+fn remedy(step: Step, errno: Errno) -> String {
+    match (step, errno) {
         (Step::Create, Errno::EPERM) => missing_capabilities(),
         (Step::Register, Errno::EINVAL) => " (--frame-size)".to_owned(),
         (Step::Register, _) | (Step::Bind { .. }, Errno::ENOBUFS) => " (--frames)".to_owned(),
@@ -77,11 +59,7 @@ fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
         ) => " (--zero-copy auto, or refuse)".to_owned(),
         (Step::Bind { .. }, Errno::EBUSY | Errno::EINVAL) => " (--queue)".to_owned(),
         _ => String::new(),
-    };
-    anyhow!(
-        "opening an AF_XDP socket on {}: {error}{remedy}",
-        nic.link.name
-    )
+    }
 }
 
 /// All that a command on an interface needs, so that nobody is told one capability a time.

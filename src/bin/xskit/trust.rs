@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use xskit::core::backend::Backend;
 use xskit::core::wire;
 use xskit::net::{Changes, Link, ReversePath, address};
-use xskit::quic::driver::{Driver, ReversePathCheck};
+use xskit::quic::driver::ReversePathCheck;
+
+use crate::session::Driver;
 use xskit::quic::server::LinkJudge;
 
 use crate::path;
@@ -17,8 +18,8 @@ use crate::path;
 const VERDICT_HOLDS: Duration = Duration::from_millis(100);
 
 /// Has the driver drop what the kernel would, as far as that may have changed.
-pub(crate) fn follow<B: Backend>(
-    driver: &mut Driver<'_, B>,
+pub(crate) fn follow(
+    driver: &mut Driver<'_, '_>,
     link: &Link,
     changes: Changes,
 ) -> anyhow::Result<()> {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use xskit::core::Socket;
 use xskit::core::backend::{Backend, Calls};
 use xskit::core::socket::BusyPolling;
 
 use crate::nic::Nic;
 use crate::report::{grouped, per_thousand};
+use crate::session::Socket;
 
 /// How a socket was driven, and what that took, as every report has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub(crate) struct Usage {
 
 impl Usage {
     /// Takes stock of a socket that `packets` went through.
-    pub(crate) fn take<B: Backend>(socket: &Socket<'_, B>, nic: &Nic, packets: u64) -> Self {
+    pub(crate) fn take(socket: &Socket<'_>, nic: &Nic, packets: u64) -> Self {
         let obtained = socket.obtained();
         let busy_poll = match obtained.busy_poll {
             BusyPolling::Off => None,

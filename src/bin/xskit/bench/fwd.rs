@@ -1,25 +1,20 @@
 //! `bench fwd`: sends the packets of a port back where they came from, in the frames they came in.
 
-use std::os::fd::AsFd;
-
-use xskit::core::umem::Umem;
 use xskit::core::wire::swap_addresses;
-use xskit::core::{Backend, Socket};
-use xskit::rustix::MmapMemory;
 
 use super::tally::{Clock, Tally};
 use crate::args::RunArgs;
 use crate::nic::Nic;
 use crate::own::Taking;
 use crate::report;
-use crate::session::{self, Task};
+use crate::session::{self, Socket};
 use crate::stop::Stop;
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.socket)?;
     nic.avoid_redelivery();
     nic.lend_frames(args.lend, true);
-    let tally = session::run(&nic, Fwd { args, nic: &nic })?;
+    let tally = session::run(&nic, |socket| Fwd { args, nic: &nic }.run(socket))?;
     report::print(&tally, args.json)
 }
 
@@ -28,22 +23,12 @@ struct Fwd<'a> {
     nic: &'a Nic,
 }
 
-impl Task for Fwd<'_> {
-    type Output = Tally;
-
-    fn run<'u, B>(
-        self,
-        _umem: &'u Umem<'u, MmapMemory>,
-        mut socket: Socket<'u, B>,
-    ) -> anyhow::Result<Tally>
-    where
-        B: Backend,
-        B::Socket: AsFd,
-    {
+impl Fwd<'_> {
+    fn run(self, socket: &mut Socket<'_>) -> anyhow::Result<Tally> {
         let stop = Stop::on_signals()?;
         let mut attached = self
             .nic
-            .attach(&socket, &stop, &Taking::Any(self.args.port))?;
+            .attach(socket, &stop, &Taking::Any(self.args.port))?;
         let mut clock = Clock::start(self.args, stop);
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {
@@ -62,10 +47,10 @@ impl Task for Fwd<'_> {
                 .flush()
                 .map_err(|errno| self.nic.kick_failed(errno))?;
             socket.recycle();
-            let rested = clock.rest(self.nic, &mut socket, packets > before)?;
+            let rested = clock.rest(self.nic, socket, packets > before)?;
             attached.watch(rested);
         }
-        let tally = Tally::take("fwd", self.nic, &mut socket, &clock, (packets, bytes))?;
-        tally.under(&mut attached, &socket)
+        let tally = Tally::take("fwd", self.nic, socket, &clock, (packets, bytes))?;
+        tally.under(&mut attached, socket)
     }
 }

@@ -1,6 +1,5 @@
 //! `bench ping`: times packets to a `bench fwd` and back, one at a time.
 
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
@@ -8,9 +7,6 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use xskit::core::backend::Interest;
 use xskit::core::socket::Patience;
-use xskit::core::umem::Umem;
-use xskit::core::{Backend, Socket};
-use xskit::rustix::MmapMemory;
 
 use super::packet;
 use super::tally::Clock;
@@ -18,7 +14,7 @@ use crate::args::FlowArgs;
 use crate::nic::Nic;
 use crate::own::Taking;
 use crate::report::{self, Report, grouped};
-use crate::session::{self, Task};
+use crate::session::{self, Socket};
 use crate::stop::{LONGEST_WAIT, Stop};
 use crate::usage::Usage;
 
@@ -43,14 +39,12 @@ pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
     nic.avoid_redelivery();
     nic.lend_frames(args.run.lend, true);
     let packet = packet::build(args, &nic.link)?;
-    let times = session::run(
-        &nic,
-        Ping {
-            args,
-            nic: &nic,
-            packet,
-        },
-    )?;
+    let ping = Ping {
+        args,
+        nic: &nic,
+        packet,
+    };
+    let times = session::run(&nic, |socket| ping.run(socket))?;
     report::print(&times, args.run.json)
 }
 
@@ -60,29 +54,19 @@ struct Ping<'a> {
     packet: Vec<u8>,
 }
 
-impl Task for Ping<'_> {
-    type Output = Times;
-
-    fn run<'u, B>(
-        self,
-        umem: &'u Umem<'u, MmapMemory>,
-        mut socket: Socket<'u, B>,
-    ) -> anyhow::Result<Times>
-    where
-        B: Backend,
-        B::Socket: AsFd,
-    {
+impl Ping<'_> {
+    fn run(self, socket: &mut Socket<'_>) -> anyhow::Result<Times> {
         let run = &self.args.run;
         let stop = Stop::on_signals()?;
-        let mut attached = self.nic.attach(&socket, &stop, &Taking::Any(run.port))?;
+        let mut attached = self.nic.attach(socket, &stop, &Taking::Any(run.port))?;
         let clock = Clock::start(run, stop);
         let mut histogram = Histogram::<u64>::new_with_max(LONGEST_NS, 3).context("histogram")?;
         let (mut sequence, mut lost) = (0, 0);
         while !clock.is_over() {
             sequence += 1;
             let sent_at = Instant::now();
-            self.send(umem, &mut socket, sequence)?;
-            match self.await_echo(&mut socket, sequence, sent_at, &clock)? {
+            self.send(socket, sequence)?;
+            match self.await_echo(socket, sequence, sent_at, &clock)? {
                 Some(time) => histogram
                     .record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
                     .context("histogram")?,
@@ -102,23 +86,18 @@ impl Task for Ping<'_> {
         }
         attached.warn();
         Ok(Times::new(
-            attached.mode(&socket),
+            attached.mode(socket),
             &histogram,
             lost,
             clock.seconds(),
-            clock.usage(&socket, self.nic, histogram.len()),
+            clock.usage(socket, self.nic, histogram.len()),
         ))
     }
 }
 
 impl Ping<'_> {
-    fn send<'u, B: Backend>(
-        &self,
-        umem: &'u Umem<'u, MmapMemory>,
-        socket: &mut Socket<'u, B>,
-        sequence: u64,
-    ) -> anyhow::Result<()> {
-        let mut frame = umem.alloc().context("no free frame: use more --frames")?;
+    fn send(&self, socket: &mut Socket<'_>, sequence: u64) -> anyhow::Result<()> {
+        let mut frame = socket.alloc().context("no free frame: use more --frames")?;
         frame.set_range(0..self.packet.len())?;
         frame.copy_from_slice(&self.packet);
         let start = self.packet.len() - SEQUENCE_BYTES;
@@ -131,9 +110,9 @@ impl Ping<'_> {
     }
 
     /// Waits for the packet with this number; earlier ones that come late are passed over.
-    fn await_echo<B: Backend>(
+    fn await_echo(
         &self,
-        socket: &mut Socket<'_, B>,
+        socket: &mut Socket<'_>,
         sequence: u64,
         sent_at: Instant,
         clock: &Clock,

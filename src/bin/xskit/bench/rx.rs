@@ -1,18 +1,13 @@
 //! `bench rx`: receives the packets of a port and drops them.
 
 use std::hint::spin_loop;
-use std::os::fd::AsFd;
-
-use xskit::core::umem::Umem;
-use xskit::core::{Backend, Socket};
-use xskit::rustix::MmapMemory;
 
 use super::tally::{Clock, Tally};
 use crate::args::RunArgs;
 use crate::nic::Nic;
 use crate::own::Taking;
 use crate::report;
-use crate::session::{self, Task};
+use crate::session::{self, Socket};
 use crate::stop::Stop;
 
 /// Options of `bench rx`.
@@ -30,7 +25,7 @@ pub(crate) fn run(args: &RxArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
     nic.avoid_redelivery();
     nic.lend_frames(args.run.lend, false);
-    let tally = session::run(&nic, Rx { args, nic: &nic })?;
+    let tally = session::run(&nic, |socket| Rx { args, nic: &nic }.run(socket))?;
     report::print(&tally, args.run.json)
 }
 
@@ -39,21 +34,11 @@ struct Rx<'a> {
     nic: &'a Nic,
 }
 
-impl Task for Rx<'_> {
-    type Output = Tally;
-
-    fn run<'u, B>(
-        self,
-        _umem: &'u Umem<'u, MmapMemory>,
-        mut socket: Socket<'u, B>,
-    ) -> anyhow::Result<Tally>
-    where
-        B: Backend,
-        B::Socket: AsFd,
-    {
+impl Rx<'_> {
+    fn run(self, socket: &mut Socket<'_>) -> anyhow::Result<Tally> {
         let run = &self.args.run;
         let stop = Stop::on_signals()?;
-        let mut attached = self.nic.attach(&socket, &stop, &Taking::Any(run.port))?;
+        let mut attached = self.nic.attach(socket, &stop, &Taking::Any(run.port))?;
         let mut clock = Clock::start(run, stop);
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {
@@ -70,10 +55,10 @@ impl Task for Rx<'_> {
             if (1..u64::from(run.batch)).contains(&found) {
                 (0..self.args.pause).for_each(|_| spin_loop());
             }
-            let rested = clock.rest(self.nic, &mut socket, found > 0)?;
+            let rested = clock.rest(self.nic, socket, found > 0)?;
             attached.watch(rested);
         }
-        let tally = Tally::take("rx", self.nic, &mut socket, &clock, (packets, bytes))?;
-        tally.under(&mut attached, &socket)
+        let tally = Tally::take("rx", self.nic, socket, &clock, (packets, bytes))?;
+        tally.under(&mut attached, socket)
     }
 }

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::Serialize;
-use xskit::core::backend::{Backend, Interest};
+use xskit::core::abi;
+use xskit::core::backend::Interest;
 use xskit::core::socket::{Accounting, Patience};
-use xskit::core::{Socket, abi};
 
 use crate::args::RunArgs;
 use crate::attached::Attached;
 use crate::nic::{Nic, copy_mode};
 use crate::report::{self, Report, grouped};
+use crate::session::Socket;
 use crate::stop::{LONGEST_WAIT, Stop};
 use crate::strays;
 use crate::usage::{Usage, cpu_seconds};
@@ -57,20 +58,15 @@ impl Clock {
     }
 
     /// What the socket took since the clock was started.
-    pub(crate) fn usage<B: Backend>(
-        &self,
-        socket: &Socket<'_, B>,
-        nic: &Nic,
-        packets: u64,
-    ) -> Usage {
+    pub(crate) fn usage(&self, socket: &Socket<'_>, nic: &Nic, packets: u64) -> Usage {
         Usage::take(socket, nic, packets).since(self.cpu_seconds_before)
     }
 
     /// After a turn: waits for packets once enough turns found nothing. Says whether it waited.
-    pub(crate) fn rest<B: Backend>(
+    pub(crate) fn rest(
         &mut self,
         nic: &Nic,
-        socket: &mut Socket<'_, B>,
+        socket: &mut Socket<'_>,
         found_something: bool,
     ) -> anyhow::Result<bool> {
         if !self.patience.is_over(found_something) {
@@ -137,10 +133,10 @@ struct Frames {
 
 impl Tally {
     /// Takes stock at the end of a run.
-    pub(crate) fn take<B: Backend>(
+    pub(crate) fn take(
         bench: &'static str,
         nic: &Nic,
-        socket: &mut Socket<'_, B>,
+        socket: &mut Socket<'_>,
         clock: &Clock,
         (packets, bytes): (u64, u64),
     ) -> anyhow::Result<Self> {
@@ -173,10 +169,10 @@ impl Tally {
     }
 
     /// The same of a socket behind an XDP program.
-    pub(crate) fn under<B: Backend>(
+    pub(crate) fn under(
         mut self,
         attached: &mut Attached,
-        socket: &Socket<'_, B>,
+        socket: &Socket<'_>,
     ) -> anyhow::Result<Self> {
         attached.warn();
         self.mode = attached.mode(socket);
@@ -187,7 +183,7 @@ impl Tally {
 
 /// Where every frame is, once the kernel is at rest: while a thread of its sends (SQPOLL), a frame can be
 /// completed before it is seen to have left the TX ring.
-fn settled<B: Backend>(socket: &mut Socket<'_, B>) -> Accounting {
+fn settled(socket: &mut Socket<'_>) -> Accounting {
     let deadline = Instant::now() + SETTLES_WITHIN;
     loop {
         let at = socket.accounting();

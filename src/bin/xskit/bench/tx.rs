@@ -1,20 +1,17 @@
 //! `bench tx`: sends packets as fast as they go.
 
 use std::fmt;
-use std::os::fd::AsFd;
 
 use anyhow::Context;
+use xskit::core::Errno;
 use xskit::core::socket::ZeroCopy;
-use xskit::core::umem::Umem;
-use xskit::core::{Backend, Errno, Socket};
-use xskit::rustix::MmapMemory;
 
 use super::packet;
 use super::tally::{Clock, Tally};
 use crate::args::FlowArgs;
 use crate::attached::Passing;
 use crate::nic::Nic;
-use crate::session::{self, Task};
+use crate::session::{self, Socket};
 use crate::stop::Stop;
 use crate::{carrier, failure, report};
 
@@ -31,7 +28,7 @@ pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
             stop,
             nic,
         };
-        session::run(nic, task)
+        session::run(nic, |socket| task.run(socket))
     };
     let tally = match send(&nic) {
         Err(error) if nic.config.zero_copy == ZeroCopy::Auto && error.is::<WithoutProgram>() => {
@@ -67,29 +64,9 @@ struct Tx<'a> {
     nic: &'a Nic,
 }
 
-impl Task for Tx<'_> {
-    type Output = Tally;
-
-    /// Writes the packet into every frame, once: sending doesn't change it.
-    fn prepare(&mut self, umem: &Umem<'_, MmapMemory>) -> anyhow::Result<()> {
-        let mut frames = Vec::with_capacity(umem.frame_count() as usize);
-        while let Some(mut frame) = umem.alloc() {
-            frame.set_range(0..self.packet.len())?;
-            frame.copy_from_slice(&self.packet);
-            frames.push(frame);
-        }
-        Ok(())
-    }
-
-    fn run<'u, B>(
-        self,
-        umem: &'u Umem<'u, MmapMemory>,
-        mut socket: Socket<'u, B>,
-    ) -> anyhow::Result<Tally>
-    where
-        B: Backend,
-        B::Socket: AsFd,
-    {
+impl Tx<'_> {
+    fn run(self, socket: &mut Socket<'_>) -> anyhow::Result<Tally> {
+        self.prepare(socket)?;
         let start = || Clock::start(&self.args.run, self.stop.clone());
         let mut clock = start();
         let mut passing = None;
@@ -97,7 +74,9 @@ impl Task for Tx<'_> {
         while !clock.is_over() {
             let (_, mut transmitter) = socket.halves();
             for _ in 0..transmitter.room(self.args.run.batch) {
-                let Some(mut frame) = umem.alloc() else { break };
+                let Some(mut frame) = transmitter.alloc() else {
+                    break;
+                };
                 frame.set_range(range.clone())?;
                 if transmitter.send(frame).is_err() {
                     break;
@@ -118,11 +97,20 @@ impl Task for Tx<'_> {
         let unsent = u64::from(socket.accounting().tx);
         let packets = socket.halves().1.sent() - unsent;
         let bytes = packets * self.packet.len() as u64;
-        Tally::take("tx", self.nic, &mut socket, &clock, (packets, bytes))
+        Tally::take("tx", self.nic, socket, &clock, (packets, bytes))
     }
-}
 
-impl Tx<'_> {
+    /// Writes the packet into every frame that is free, once: sending doesn't change it.
+    fn prepare(&self, socket: &Socket<'_>) -> anyhow::Result<()> {
+        let mut frames = Vec::new();
+        while let Some(mut frame) = socket.alloc() {
+            frame.set_range(0..self.packet.len())?;
+            frame.copy_from_slice(&self.packet);
+            frames.push(frame);
+        }
+        Ok(())
+    }
+
     /// Attaches a program that passes every packet, for drivers that refuse to send by zero-copy
     /// without one: igb, ixgbe, stmmac and gve say EINVAL, igc ENXIO.
     fn attach_passing(&self) -> anyhow::Result<Passing> {

@@ -1,0 +1,187 @@
+//! What a socket is to be.
+
+use rustix::net::netdevice::name_to_index;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use xskit_core::ring::RingSize;
+use xskit_core::socket::{BusyPoll, ZeroCopy};
+use xskit_core::umem::FrameSize;
+use xskit_core::{Errno, SocketConfig};
+
+use super::{OpenError, Socket};
+use crate::memory::MmapMemory;
+use crate::{AnyBackend, Driving};
+
+/// The name or the index of an interface, of the network namespace that the thread is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// As `ip link` names it.
+    Name(String),
+    /// As `ip link` numbers it, from 1.
+    Index(u32),
+}
+
+impl From<&str> for Interface {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+impl From<String> for Interface {
+    fn from(name: String) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<u32> for Interface {
+    fn from(index: u32) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// What a [`Socket`] is to be: for what is not said, the defaults of [`SocketConfig::new`], 4096 frames
+/// of 4096 bytes, and direct system calls.
+///
+/// ```no_run
+/// use xskit::Socket;
+/// use xskit::core::socket::ZeroCopy;
+///
+/// let socket = Socket::builder("eth1")
+///     .queue(3)
+///     .frames(1 << 16)
+///     .ring_size(4096)
+///     .lend(1 << 12)
+///     .zero_copy(ZeroCopy::Force)
+///     .open()?;
+/// assert!(socket.obtained().zero_copy);
+/// # Ok::<(), xskit::OpenError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it opens a socket"]
+pub struct SocketBuilder {
+    interface: Interface,
+    /// All but the index of the interface.
+    config: SocketConfig,
+    ring_size: Option<u32>,
+    frames: u32,
+    frame_size_bytes: u32,
+    huge_pages: bool,
+    driving: Driving,
+}
+
+impl SocketBuilder {
+    pub(super) fn new(interface: Interface) -> Self {
+        Self {
+            interface,
+            config: SocketConfig::new(0, 0),
+            ring_size: None,
+            frames: 4096,
+            frame_size_bytes: FrameSize::DEFAULT.bytes(),
+            huge_pages: false,
+            driving: Driving::default(),
+        }
+    }
+
+    /// The number of the queue, from 0.
+    pub fn queue(mut self, queue: u32) -> Self {
+        self.config.queue = queue;
+        self
+    }
+
+    /// How many frames there are, to receive and to send.
+    pub fn frames(mut self, frames: u32) -> Self {
+        self.frames = frames;
+        self
+    }
+
+    /// How large a frame is: a power of two, from 2048 bytes up to a page.
+    pub fn frame_size(mut self, bytes: u32) -> Self {
+        self.frame_size_bytes = bytes;
+        self
+    }
+
+    /// Whether the frames are to lie on pages of 2 MiB; [`Socket::memory`] says what was obtained.
+    pub fn huge_pages(mut self, huge_pages: bool) -> Self {
+        self.huge_pages = huge_pages;
+        self
+    }
+
+    /// How many slots each of the four rings has: a power of two.
+    pub fn ring_size(mut self, slots: u32) -> Self {
+        self.ring_size = Some(slots);
+        self
+    }
+
+    /// How many frames the kernel is to hold to receive into; see [`SocketConfig::fill_frames`].
+    pub fn lend(mut self, frames: u32) -> Self {
+        self.config.fill_frames = Some(frames);
+        self
+    }
+
+    /// Whether packets may be, must be, or must not be passed without a copy.
+    pub fn zero_copy(mut self, zero_copy: ZeroCopy) -> Self {
+        self.config.zero_copy = zero_copy;
+        self
+    }
+
+    /// How many packets one kick may send in copy mode; see [`SocketConfig::kick_budget`].
+    pub fn kick_budget(mut self, packets: u32) -> Self {
+        self.config.kick_budget = Some(packets);
+        self
+    }
+
+    /// Has the program's own calls poll the device; [`Socket::obtained`] says what became of it.
+    pub fn busy_poll(mut self, busy_poll: BusyPoll) -> Self {
+        self.config.busy_poll = Some(busy_poll);
+        self
+    }
+
+    /// Which backend drives the socket, and how it waits.
+    pub fn driving(mut self, driving: Driving) -> Self {
+        self.driving = driving;
+        self
+    }
+
+    /// Everything that the kernel is told about the socket, at once; the index of the interface stays the
+    /// builder's.
+    pub fn config(mut self, config: SocketConfig) -> Self {
+        self.config = config;
+        self.ring_size = None;
+        self
+    }
+
+    /// Maps the memory, makes the backend, and opens the socket.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what failed, and what to try.
+    pub fn open(&self) -> Result<Socket, OpenError> {
+        let mut config = self.config;
+        config.ifindex = self.interface.index()?;
+        if let Some(slots) = self.ring_size {
+            let size = RingSize::new(slots).map_err(OpenError::RingSize)?;
+            (config.fill, config.completion) = (size, size);
+            (config.rx, config.tx) = (size, size);
+        }
+        let size = FrameSize::new(self.frame_size_bytes).map_err(OpenError::FrameSize)?;
+        let len_bytes = u64::from(self.frames) * u64::from(size.bytes());
+        let len_bytes = usize::try_from(len_bytes).unwrap_or(usize::MAX);
+        let memory = MmapMemory::allocate(len_bytes, self.huge_pages)
+            .map_err(|errno| OpenError::Memory { len_bytes, errno })?;
+        Socket::open(AnyBackend::new(self.driving)?, memory, size, &config)
+    }
+}
+
+impl Interface {
+    fn index(&self) -> Result<u32, OpenError> {
+        let name = match self {
+            Self::Index(index) => return Ok(*index),
+            Self::Name(name) => name,
+        };
+        let flags = SocketFlags::CLOEXEC;
+        socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)
+            .and_then(|any| name_to_index(any, name))
+            .map_err(|errno| OpenError::Interface {
+                name: name.clone(),
+                errno: Errno(errno.raw_os_error()),
+            })
+    }
+}

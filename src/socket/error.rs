@@ -1,0 +1,73 @@
+//! Why there is no socket.
+
+use std::fmt;
+
+use xskit_core::Errno;
+use xskit_core::ring::RingSizeError;
+use xskit_core::umem::{FrameSizeError, UmemError};
+
+/// Why a socket could not be opened. Each says what to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no interface of this name.
+    Interface {
+        /// The name.
+        name: String,
+        /// What the look-up returned.
+        errno: Errno,
+    },
+    /// The size of the rings.
+    RingSize(RingSizeError),
+    /// The size of the frames.
+    FrameSize(FrameSizeError),
+    /// The memory of the frames could not be mapped.
+    Memory {
+        /// How much was asked for.
+        len_bytes: usize,
+        /// What `mmap(2)` returned.
+        errno: Errno,
+    },
+    /// The memory can't be cut into frames.
+    Umem(UmemError),
+    /// There is no io_uring.
+    #[cfg(feature = "backend-uring")]
+    Uring(xskit_uring::UringError),
+    /// A step of the set-up failed.
+    Socket(xskit_core::socket::OpenError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface { name, errno } => write!(
+                f,
+                "there is no interface {name:?} ({errno}): `ip link` lists those of this network namespace"
+            ),
+            Self::RingSize(error) => error.fmt(f),
+            Self::FrameSize(error) => error.fmt(f),
+            Self::Memory { len_bytes, errno } => write!(
+                f,
+                "mmap of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames"
+            ),
+            Self::Umem(error) => error.fmt(f),
+            #[cfg(feature = "backend-uring")]
+            Self::Uring(error) => error.fmt(f),
+            Self::Socket(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Interface { .. } | Self::Memory { .. } => None,
+            Self::RingSize(error) => Some(error),
+            Self::FrameSize(error) => Some(error),
+            Self::Umem(error) => Some(error),
+            #[cfg(feature = "backend-uring")]
+            Self::Uring(error) => Some(error),
+            Self::Socket(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The socket that one keeps.
+//!
+//! The core's [`Socket`](xskit_core::Socket) borrows its UMEM, which borrows its book-keeping; that is
+//! the proof that no frame outlives them. Here the three are put together on the heap, sized when they
+//! are made, so that a program stores them, moves them and sends them to a thread as one value.
+
+mod builder;
+mod error;
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use self_cell::{MutBorrow, self_cell};
+use xskit_core::abi::Statistics;
+use xskit_core::backend::{Backend, Calls, Interest};
+use xskit_core::socket::{Accounting, Obtained};
+use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+use xskit_core::{Errno, SocketConfig};
+
+pub use builder::{Interface, SocketBuilder};
+pub use error::OpenError;
+
+use crate::AnyBackend;
+use crate::memory::MmapMemory;
+
+type CoreUmem<'s> = Umem<'s, MmapMemory>;
+type CoreSocket<'u> = xskit_core::Socket<'u, AnyBackend>;
+
+self_cell!(
+    /// A UMEM with its book-keeping.
+    struct Frames {
+        owner: MutBorrow<Vec<FrameSlot>>,
+        #[covariant]
+        dependent: CoreUmem,
+    }
+);
+
+/// What a socket stands on.
+struct Ground {
+    backend: AnyBackend,
+    frames: Frames,
+}
+
+self_cell!(
+    /// A socket with all that it borrows.
+    struct Kept {
+        owner: Ground,
+        #[not_covariant]
+        dependent: CoreSocket,
+    }
+);
+
+/// An AF_XDP socket bound to one queue of one interface, with its frames and its backend.
+///
+/// It can be stored, moved, and sent to another thread between calls; dropping it closes the socket
+/// and then lets go of the frames. Packets and frames are handled inside [`with`](Self::with).
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use xskit::Socket;
+/// use xskit::core::backend::Interest;
+///
+/// let mut socket = Socket::builder("eth1").queue(0).frames(8192).open()?;
+/// loop {
+///     socket.with(|socket| {
+///         for packet in socket.receive(64) {
+///             println!("{} bytes", packet.len()); // dropping it gives the frame back
+///         }
+///         socket.recycle();
+///         socket.flush()
+///     })?;
+///     socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Socket(Kept);
+
+/// What is inside is full of cells and pointers that no two threads may use at a time.
+// SAFETY: they don't. A socket's UMEM, book-keeping, backend and handle are made by `Socket::open` and
+// belong to it alone; the references between them are inside it, and go where it goes. What is lent out
+// of it to `with` is of a lifetime that the caller can't name: no frame, ring or borrowed socket is kept
+// past the call. Nor can another socket be put in the place of the one that is lent: it would have to
+// borrow an `AnyBackend` for that lifetime, and nothing but `Socket::open` makes one, nor does anything lend
+// one for longer than a call.
+// Other methods lend for as long as the socket itself is borrowed. The backends' own state is plain
+// data and descriptors; the kernel takes the ring's submissions from any thread, since `AnyBackend`
+// makes it with `any_thread`.
+#[allow(unsafe_code)]
+unsafe impl Send for Socket {}
+
+impl Socket {
+    /// Says what a socket is to be, to be opened then. The interface is named (`"eth1"`) or given by its
+    /// index.
+    pub fn builder(interface: impl Into<Interface>) -> SocketBuilder {
+        SocketBuilder::new(interface.into())
+    }
+
+    fn open(
+        backend: AnyBackend,
+        memory: MmapMemory,
+        size: FrameSize,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        let frames = memory.len_bytes() / size.bytes() as usize;
+        let slots = MutBorrow::new(vec![FrameSlot::new(); frames]);
+        let frames = Frames::try_new(slots, |slots| {
+            Umem::new(memory, slots.borrow_mut(), size).map_err(OpenError::Umem)
+        })?;
+        let kept = Kept::try_new(Ground { backend, frames }, |ground| {
+            let umem = ground.frames.borrow_dependent();
+            xskit_core::Socket::open(&ground.backend, umem, config).map_err(OpenError::Socket)
+        })?;
+        Ok(Self(kept))
+    }
+
+    /// Works with packets and frames, by the core's [`Socket`](xskit_core::Socket): receives, sends,
+    /// publishes. What is taken off the rings, and not sent, goes back when it is dropped; nothing of it
+    /// leaves the call:
+    ///
+    /// ```compile_fail
+    /// fn keep(socket: &mut xskit::Socket) -> Option<xskit::core::umem::Frame<'_>> {
+    ///     socket.with(|socket| socket.alloc())
+    /// }
+    /// ```
+    #[inline]
+    pub fn with<R>(
+        &mut self,
+        work: impl for<'u> FnOnce(&mut xskit_core::Socket<'u, AnyBackend>) -> R,
+    ) -> R {
+        self.0.with_dependent_mut(|_, socket| work(socket))
+    }
+
+    /// Waits until packets are there, or room to send, for at most `timeout`, as
+    /// [the core's socket](xskit_core::Socket::wait) does.
+    ///
+    /// # Errors
+    /// What the call returned; ENETDOWN when the interface is gone.
+    pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
+        self.with(|socket| socket.wait(interest, timeout))
+    }
+
+    /// What the kernel granted.
+    #[must_use]
+    pub fn obtained(&self) -> Obtained {
+        self.0.with_dependent(|_, socket| socket.obtained())
+    }
+
+    /// What the kernel counted.
+    ///
+    /// # Errors
+    /// What the call returned.
+    pub fn statistics(&self) -> Result<Statistics, Errno> {
+        self.0.with_dependent(|_, socket| socket.statistics())
+    }
+
+    /// Where every frame is.
+    pub fn accounting(&mut self) -> Accounting {
+        self.with(|socket| socket.accounting())
+    }
+
+    /// How many calls of each kind were made for the socket so far.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.0.borrow_owner().backend.calls()
+    }
+
+    /// The memory of the frames, which says what pages it is made of.
+    #[must_use]
+    pub fn memory(&self) -> &MmapMemory {
+        self.0.borrow_owner().frames.borrow_dependent().memory()
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.with_dependent(|_, socket| socket.handle().as_fd())
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.with_dependent(|_, socket| socket.fmt(f))
+    }
+}

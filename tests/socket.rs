@@ -1,0 +1,166 @@
+//! The socket that one keeps, on a real kernel.
+
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use xskit::bpf::{AttachMode, XdpProgram};
+use xskit::core::Errno;
+use xskit::core::backend::Interest;
+use xskit::uring::{SqPoll, UringConfig};
+use xskit::{Driving, OpenError, Socket, rustix, uring};
+use xskit_net::{Host, HostPair, HostPairConfig, privilege};
+
+const PORT: u16 = 4433;
+/// Only to fail rather than hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn pair(test: &str) -> Option<HostPair> {
+    privilege::require_net_admin(test)
+        .then(|| HostPair::new(HostPairConfig::default()).expect("two hosts joined by a wire"))
+}
+
+/// Every way to drive a socket, but those that need a device of a certain kind.
+fn ways() -> impl Iterator<Item = Driving> {
+    let direct = [rustix::Wait::Block, rustix::Wait::Busy].map(Driving::Rustix);
+    let waits = [
+        uring::Wait::Block,
+        uring::Wait::Poll,
+        uring::Wait::Multishot,
+        uring::Wait::Busy,
+    ];
+    let submitted = waits.into_iter().flat_map(|wait| {
+        [None, Some(SqPoll::default())].map(|sqpoll| {
+            Driving::Uring(UringConfig {
+                wait,
+                sqpoll,
+                ..UringConfig::default()
+            })
+        })
+    });
+    direct.into_iter().chain(submitted)
+}
+
+/// Sends so many packets back where they came from.
+fn echo(socket: &mut Socket, packets: u32) -> Result<(), Errno> {
+    let mut left = packets;
+    while left > 0 {
+        socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
+        socket.with(|socket| {
+            let (mut receiver, mut transmitter) = socket.halves();
+            for mut packet in receiver.receive(left) {
+                // Ethernet and IPv4 addresses, and ports.
+                packet[..12].rotate_left(6);
+                packet[26..34].rotate_left(4);
+                packet[34..38].rotate_left(2);
+                // The sender left the checksum to its card; none is as good (RFC 768).
+                packet[40..42].fill(0);
+                transmitter.send(packet).expect("room");
+                left -= 1;
+            }
+            socket.recycle();
+            socket.flush()
+        })?;
+    }
+    Ok(())
+}
+
+/// Sends datagrams one by one, and waits for each to come back.
+fn ping(client: &UdpSocket, numbers: std::ops::Range<u8>) {
+    let mut answer = [0; 8];
+    for number in numbers {
+        client.send(&[number; 8]).expect("sent");
+        assert_eq!(client.recv(&mut answer).expect("an answer"), 8);
+        assert_eq!(answer, [number; 8]);
+    }
+}
+
+fn client(from: &Host, to: &Host) -> UdpSocket {
+    let socket = from.run(|| UdpSocket::bind((from.ipv4, 0)));
+    let socket = socket.expect("in the host").expect("a socket");
+    socket.connect((to.ipv4, PORT)).expect("a route");
+    socket
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a time limit");
+    socket
+}
+
+#[test]
+fn a_socket_goes_from_thread_to_thread_and_outlives_them() {
+    let Some(pair) = pair("a_socket_goes_from_thread_to_thread_and_outlives_them") else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let client = client(near, far);
+    for way in ways() {
+        // Opened by a thread that ends at once.
+        let open = || {
+            Socket::builder(far.link.name.as_str())
+                .frames(64)
+                .driving(way)
+                .open()
+        };
+        let socket = far.run(open).expect("in the host").expect("a socket");
+        let program = XdpProgram::load(1).expect("the program");
+        program
+            .register_socket(0, socket.as_fd())
+            .expect("the socket");
+        program.take(PORT, None).expect("the port");
+        let attach = || program.attach(far.link.index, AttachMode::Auto);
+        let _attached = far.run(attach).expect("in the host").expect("attached");
+        let mut kept = socket;
+        for round in 0..3 {
+            let worker = thread::spawn(move || {
+                echo(&mut kept, 5).expect("echoes");
+                kept
+            });
+            ping(&client, round * 5..round * 5 + 5);
+            kept = worker.join().expect("a worker that ends well");
+        }
+        let at = kept.accounting();
+        assert!(at.is_whole() && at.application == 0, "{way:?}: {at:?}");
+        assert_eq!((at.frames, at.retired), (64, 0), "{way:?}");
+    }
+}
+
+#[test]
+fn as_many_frames_as_memory_holds() {
+    let Some(pair) = pair("as_many_frames_as_memory_holds") else {
+        return;
+    };
+    let index = pair.second.link.index;
+    let builder = Socket::builder(index).frames(1 << 18).frame_size(2048);
+    let open = || builder.open().map(|mut socket| socket.accounting());
+    let at = pair.second.run(open).expect("in the host").expect("a socket");
+    assert_eq!((at.frames, at.fill), (1 << 18, 2048));
+    assert!(at.is_whole(), "{at:?}");
+}
+
+#[test]
+fn what_can_not_be_opened_says_why() {
+    let Some(pair) = pair("what_can_not_be_opened_says_why") else {
+        return;
+    };
+    let open = |builder: xskit::SocketBuilder| {
+        let opened = pair.second.run(|| builder.open()).expect("in the host");
+        opened.map(drop).expect_err("a refusal")
+    };
+    let name = pair.second.link.name.as_str();
+    let cases = [
+        (Socket::builder("none0"), "there is no interface \"none0\""),
+        (Socket::builder(name).ring_size(100), "128"),
+        (Socket::builder(name).frame_size(100), "2048"),
+        (Socket::builder(name).frames(0), "use"),
+        (Socket::builder(name).frames(u32::MAX), "fewer"),
+        (Socket::builder(name).queue(9), "queue 9"),
+    ];
+    for (builder, words) in cases {
+        let error = open(builder.clone()).to_string();
+        assert!(error.contains(words), "{builder:?}: {error}");
+    }
+    let taken = pair.second.run(|| Socket::builder(name).open());
+    let _taken = taken.expect("in the host").expect("a socket");
+    let error = open(Socket::builder(name));
+    assert!(matches!(error, OpenError::Socket(error) if error.errno == Errno::EBUSY));
+}
