@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use xskit_core::sim::{HeapMemory, Rng, SimBackend, SimNetwork, WireConfig};
 use xskit_core::umem::{FrameSize, FrameStore, Umem};
-use xskit_core::wire::{Link, MacAddr, UdpHeaders};
 use xskit_core::{Backend, Socket, SocketConfig};
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, Trust};
 use xskit_quic::driver::{Driver, DriverConfig};
 use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig};
+use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 const FRAMES: usize = 1024;
 const FILE_BYTES: usize = 2 << 20;

@@ -8,7 +8,7 @@ use xskit_core::Socket;
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::Patience;
 use xskit_core::umem::Frame;
-use xskit_core::wire::{Datagram, Link, UdpChecksum, UdpHeaders};
+use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 
 use super::sources::{ReversePathCheck, Sources};
 use super::{DriverCounters, DriverError, Endpoint};

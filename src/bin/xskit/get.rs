@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
-use xskit::core::{Backend, Socket, wire};
+use xskit::core::{Backend, Socket};
 use xskit::net::Changes;
 use xskit::quic::client::{
     ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
@@ -16,6 +16,7 @@ use xskit::quic::client::{
 use xskit::quic::driver::{Driver, DriverConfig};
 use xskit::quic::{Client, ClientConfig, udp_payload_for_mtu};
 use xskit::rustix::MmapMemory;
+use xskit::wire;
 
 use crate::args::GetArgs;
 use crate::attached::Attached;

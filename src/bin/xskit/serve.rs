@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use xskit::core::umem::Umem;
-use xskit::core::{Backend, Socket, wire};
+use xskit::core::{Backend, Socket};
 use xskit::net::Changes;
 use xskit::quic::driver::{Driver, DriverConfig, DriverError};
 use xskit::quic::server::ServerStats;
 use xskit::quic::{Identity, Server, ServerConfig, cert, udp_payload_for_mtu};
 use xskit::rustix::MmapMemory;
+use xskit::wire;
 
 use crate::args::ServeArgs;
 use crate::attached::Attached;

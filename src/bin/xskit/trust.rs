@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use xskit::core::backend::Backend;
-use xskit::core::wire;
 use xskit::net::{Changes, Link, ReversePath, address};
 use xskit::quic::driver::{Driver, ReversePathCheck};
 use xskit::quic::server::LinkJudge;
+use xskit::wire;
 
 use crate::path;
 

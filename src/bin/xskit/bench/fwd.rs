@@ -3,9 +3,9 @@
 use std::os::fd::AsFd;
 
 use xskit::core::umem::Umem;
-use xskit::core::wire::swap_addresses;
 use xskit::core::{Backend, Socket};
 use xskit::rustix::MmapMemory;
+use xskit::wire::swap_addresses;
 
 use super::tally::{Clock, Tally};
 use crate::args::RunArgs;
