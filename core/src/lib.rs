@@ -28,7 +28,7 @@
 //! Modules, from the bottom up: [`abi`] mirrors the kernel's header, [`ring`] moves numbers,
 //! [`umem`] knows whose a frame is, [`socket`] joins them and runs the sequence over a
 //! [`backend`].
-#![cfg_attr(not(any(feature = "sim", test)), no_std)]
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 
 pub mod abi;
 pub mod backend;
