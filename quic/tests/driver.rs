@@ -190,7 +190,7 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
         let len = headers.header_len() + 100;
         frame.set_range(0..len).expect("inside the frame");
         headers.emit(&mut frame, 100).expect("room");
-        frame.set_range(0..len - cut).expect("inside the frame");
+        frame.shrink_back(cut).expect("less than the packet");
         sender.send(frame).expect("room");
         sender.flush().expect("a kick");
     };
