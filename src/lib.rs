@@ -5,7 +5,8 @@
 //!
 //! | module | feature | what it is |
 //! | --- | --- | --- |
-//! | [`core`] | always | frames, rings, sockets as safe state machines; packet headers |
+//! | [`core`] | always | frames, rings, sockets as safe state machines |
+//! | [`wire`] | always | packet headers, read and written in place |
 //! | `rustix` | `backend-rustix` (default) | the backend of direct system calls |
 //! | `uring` | `backend-uring` (default) | the backend of io_uring submissions |
 //! | `bpf` | `bpf` | the XDP program that takes chosen UDP ports |
@@ -70,3 +71,4 @@ pub use xskit_quic as quic;
 pub use xskit_rustix as rustix;
 #[cfg(feature = "backend-uring")]
 pub use xskit_uring as uring;
+pub use xskit_wire as wire;

@@ -132,7 +132,11 @@ fn as_many_frames_as_memory_holds() {
     let index = pair.second.link.index;
     let builder = Socket::builder(index).frames(1 << 18).frame_size(2048);
     let open = || builder.open().map(|mut socket| socket.accounting());
-    let at = pair.second.run(open).expect("in the host").expect("a socket");
+    let at = pair
+        .second
+        .run(open)
+        .expect("in the host")
+        .expect("a socket");
     assert_eq!((at.frames, at.fill), (1 << 18, 2048));
     assert!(at.is_whole(), "{at:?}");
 }

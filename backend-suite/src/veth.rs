@@ -9,9 +9,9 @@ use xskit_bpf::{AttachMode, Attached};
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::{Step, ZeroCopy};
 use xskit_core::umem::FrameSlot;
-use xskit_core::wire::swap_addresses;
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_net::{HostPair, cards};
+use xskit_wire::swap_addresses;
 
 use crate::RealBackend;
 use crate::fixture::{

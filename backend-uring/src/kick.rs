@@ -241,6 +241,7 @@ mod tests {
         sqpoll: Some(SqPoll { idle_ms: 10 }),
         wait: crate::config::Wait::Poll,
         napi_us: 0,
+        any_thread: false,
     };
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use xskit_core::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
+use xskit_wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
 
 /// Whole packets, from the Ethernet header on, in bytes.
 const LENGTHS: [usize; 2] = [64, 1400];

@@ -2,8 +2,8 @@
 
 use xskit_core::Socket;
 use xskit_core::umem::Umem;
-use xskit_core::wire::swap_addresses;
 use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_wire::swap_addresses;
 
 use crate::veth::PACKET_LEN;
 

@@ -2,10 +2,10 @@
 
 use xskit_bpf::{AttachMode, Attachment, XdpProgram};
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
-use xskit_core::wire::{Link, MacAddr, UdpHeaders};
 use xskit_core::{Socket, SocketConfig};
 use xskit_net::Host;
 use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 /// Frames of a UMEM.
 pub const FRAMES: usize = 4096;

@@ -108,3 +108,48 @@ impl fmt::Debug for Errno {
 }
 
 impl core::error::Error for Errno {}
+
+/// The standard library's error of the same number (feature `std`), for functions that return
+/// [`std::io::Result`].
+///
+/// ```
+/// use std::io;
+/// use std::time::Duration;
+/// use xskit_core::backend::{Backend, Interest};
+/// use xskit_core::Socket;
+///
+/// fn has_packets<B: Backend>(socket: &mut Socket<'_, B>) -> io::Result<bool> {
+///     // Once the interface is gone: ENETDOWN, which is `io::ErrorKind::NetworkDown`.
+///     Ok(socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?)
+/// }
+/// ```
+#[cfg(feature = "std")]
+impl From<Errno> for std::io::Error {
+    fn from(errno: Errno) -> Self {
+        Self::from_raw_os_error(errno.0)
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::Errno;
+
+    #[test]
+    fn an_io_error_has_the_number_and_its_kind() {
+        for (errno, kind) in [
+            (Errno::EPERM, ErrorKind::PermissionDenied),
+            (Errno::EINTR, ErrorKind::Interrupted),
+            (Errno::EAGAIN, ErrorKind::WouldBlock),
+            (Errno::ENOMEM, ErrorKind::OutOfMemory),
+            (Errno::EBUSY, ErrorKind::ResourceBusy),
+            (Errno::EINVAL, ErrorKind::InvalidInput),
+            (Errno::EOPNOTSUPP, ErrorKind::Unsupported),
+            (Errno::ENETDOWN, ErrorKind::NetworkDown),
+        ] {
+            let error = Error::from(errno);
+            assert_eq!((error.raw_os_error(), error.kind()), (Some(errno.0), kind));
+        }
+    }
+}

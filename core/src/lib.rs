@@ -27,8 +27,8 @@
 //!
 //! Modules, from the bottom up: [`abi`] mirrors the kernel's header, [`ring`] moves numbers,
 //! [`umem`] knows whose a frame is, [`socket`] joins them and runs the sequence over a
-//! [`backend`]; [`wire`] reads and writes packet headers.
-#![cfg_attr(not(any(feature = "sim", test)), no_std)]
+//! [`backend`].
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 
 pub mod abi;
 pub mod backend;
@@ -39,7 +39,6 @@ pub mod sim;
 pub mod socket;
 mod sync;
 pub mod umem;
-pub mod wire;
 
 pub use backend::Backend;
 pub use errno::Errno;

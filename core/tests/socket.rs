@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use xskit_core::ring::RingSize;
 use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, WireConfig};
 use xskit_core::socket::{SendErrorKind, Step, ZeroCopy};
-use xskit_core::umem::{FrameSize, FrameSlot, Umem, UmemError};
+use xskit_core::umem::{Frame, FrameSize, FrameSlot, RangeError, Umem, UmemError};
 use xskit_core::{Errno, Socket, SocketConfig};
 
 const FRAME: usize = 4096;
 
 type SimUmem<'s> = Umem<'s, HeapMemory>;
+/// Moves one end of a frame's range.
+type Move<'u> = fn(&mut Frame<'u>, usize) -> Result<(), RangeError>;
 
 fn config(ifindex: u32, slots: u32, fill_frames: u32) -> SocketConfig {
     let size = RingSize::new(slots).expect("a power of two");
@@ -468,4 +470,54 @@ fn ranges_stay_inside_the_frame() {
     assert!(frame.set_range(backwards).is_err());
     assert_eq!(frame.range(), 4000..4096);
     assert_eq!(frame.buffer_mut().len(), FRAME);
+}
+
+#[test]
+fn both_ends_of_a_frame_move_as_far_as_the_frame_and_the_packet_go() {
+    let mut slots = vec![FrameSlot::new(); 2];
+    let umem = umem(&mut slots);
+    let _first = umem
+        .alloc()
+        .expect("a frame before it, whose bytes are not its own");
+    let mut frame = umem.alloc().expect("a frame");
+    for (cut, grow) in [
+        (
+            Frame::shrink_front as Move<'_>,
+            Frame::grow_front as Move<'_>,
+        ),
+        (Frame::shrink_back, Frame::grow_back),
+    ] {
+        for range in [
+            0..0,
+            0..FRAME,
+            0..10,
+            100..160,
+            FRAME - 7..FRAME,
+            FRAME..FRAME,
+        ] {
+            frame.set_range(range.clone()).expect("inside the frame");
+            for too_many in [range.len() + 1, FRAME + 1, u32::MAX as usize, usize::MAX] {
+                assert!(cut(&mut frame, too_many).is_err(), "{range:?} {too_many}");
+            }
+            assert_eq!(frame.range(), range, "left alone");
+            cut(&mut frame, range.len()).expect("all of it");
+            assert!(frame.is_empty());
+            grow(&mut frame, range.len()).expect("back again");
+            assert_eq!(frame.range(), range);
+        }
+        frame.set_range(100..FRAME - 100).expect("inside the frame");
+        for too_many in [101, FRAME, u32::MAX as usize, usize::MAX] {
+            assert!(grow(&mut frame, too_many).is_err(), "{too_many}");
+        }
+        assert_eq!(frame.range(), 100..FRAME - 100);
+        grow(&mut frame, 100).expect("to the end of the frame");
+        cut(&mut frame, FRAME - 200).expect("to the last 100 bytes");
+    }
+    assert_eq!(frame.range(), 100..200);
+    for len in [usize::MAX, FRAME, 101, 100] {
+        frame.truncate(len);
+        assert_eq!(frame.range(), 100..200, "{len}");
+    }
+    frame.truncate(7);
+    assert_eq!(frame.range(), 100..107);
 }

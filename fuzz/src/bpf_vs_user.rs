@@ -8,7 +8,7 @@ mod rules;
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use xskit_core::wire::{Datagram, Refusal, UdpChecksum};
+use xskit_wire::{Datagram, Refusal, UdpChecksum};
 
 use crate::frame::Layers;
 use kernel::Kernel;

@@ -1,6 +1,6 @@
 //! Arbitrary frames into the header parser, and what it read out through the writer again.
 
-use xskit_core::wire::{
+use xskit_wire::{
     Datagram, EmitError, IpVersion, Refusal, UdpChecksum, UdpHeaders, swap_addresses,
 };
 

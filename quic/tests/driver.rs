@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use xskit_core::sim::{HeapMemory, Rng, SimBackend, SimNetwork, WireConfig};
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
-use xskit_core::wire::{Link, MacAddr, UdpHeaders};
 use xskit_core::{Backend, Socket, SocketConfig};
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, Trust};
 use xskit_quic::driver::{Driver, DriverConfig};
 use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig};
+use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 const FRAMES: usize = 1024;
 const FILE_BYTES: usize = 2 << 20;
@@ -203,7 +203,7 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
         let len = headers.header_len() + 100;
         frame.set_range(0..len).expect("inside the frame");
         headers.emit(&mut frame, 100).expect("room");
-        frame.set_range(0..len - cut).expect("inside the frame");
+        frame.shrink_back(cut).expect("less than the packet");
         sender.send(frame).expect("room");
         sender.flush().expect("a kick");
     };

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 use xskit::core::socket::ZeroCopy;
 use xskit::core::umem::{FrameSize, FrameSlot, Umem};
-use xskit::core::wire::{self, MacAddr, UdpHeaders};
 use xskit::core::{Socket, SocketConfig};
 use xskit::rustix::{MmapMemory, RustixBackend};
+use xskit::wire::{self, MacAddr, UdpHeaders};
 
 use crate::scene::{PORT, SHORT, Scene};
 

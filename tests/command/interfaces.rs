@@ -182,7 +182,7 @@ fn a_carrier_that_is_late_is_waited_for() {
         "--seconds",
         "0.1",
     ];
-    let start = || Xskit::new(&words).on(scene.client()).start().ready();
+    let start = || Xskit::new(&words).on(scene.client()).start().waiting();
     set(scene.server(), &["down"]);
     let waiting = start();
     let impatient = start();

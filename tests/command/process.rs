@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::iter;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -95,13 +96,13 @@ impl Xskit {
 
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.0.spawn().unwrap();
-        let (ready, is_ready) = mpsc::channel();
+        let (began, has_begun) = mpsc::channel();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         Running {
             child,
-            is_ready,
+            has_begun,
             stdout: Some(thread::spawn(|| read_all(stdout))),
-            stderr: Some(thread::spawn(move || listen(stderr, &ready))),
+            stderr: Some(thread::spawn(move || listen(stderr, &began))),
         }
     }
 
@@ -114,15 +115,26 @@ impl Xskit {
 /// One that was started.
 pub(crate) struct Running {
     child: Child,
-    is_ready: Receiver<()>,
+    /// Whether it serves, or only waits for the carrier.
+    has_begun: Receiver<bool>,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
 }
 
 impl Running {
-    /// Returns once the server serves, or whatever it is waits for the carrier.
-    pub(crate) fn ready(mut self) -> Self {
-        if self.is_ready.recv_timeout(PATIENCE).is_err() {
+    /// Returns once the server serves.
+    pub(crate) fn ready(self) -> Self {
+        self.until(|serves| serves)
+    }
+
+    /// Returns once whatever it is waits for the carrier.
+    pub(crate) fn waiting(self) -> Self {
+        self.until(|serves| !serves)
+    }
+
+    fn until(mut self, is_meant: impl Fn(bool) -> bool) -> Self {
+        let begun = || self.has_begun.recv_timeout(PATIENCE);
+        if !iter::from_fn(|| begun().ok()).any(is_meant) {
             let _ = self.child.kill();
             panic!(
                 "xskit neither serves nor waits; it said:\n{}",
@@ -257,12 +269,13 @@ fn read_all(mut from: impl Read) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn listen(stderr: impl Read, ready: &Sender<()>) -> String {
+fn listen(stderr: impl Read, began: &Sender<bool>) -> String {
     let mut said = String::new();
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        if line.starts_with(READY) || line.starts_with(WAITING) {
+        let serves = line.starts_with(READY);
+        if serves || line.starts_with(WAITING) {
             // Nobody listens any more where the test has given up.
-            let _ = ready.send(());
+            let _ = began.send(serves);
         }
         said.push_str(&line);
         said.push('\n');

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
-use xskit_core::wire::{Link, UdpHeaders};
 use xskit_core::{Socket, SocketConfig};
 use xskit_net::{Host, HostPair, HostPairConfig, WhenParentDies, cards};
 use xskit_rustix::MmapMemory;
+use xskit_wire::{Link, UdpHeaders};
 
 use crate::RealBackend;
 use crate::fixture::{self, MmapUmem, PORT, wait_for_carrier};

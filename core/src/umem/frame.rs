@@ -17,6 +17,33 @@ use crate::abi::Desc;
 /// [`set_range`](Self::set_range) says where the packet goes. It can't be copied; sending it or
 /// giving it to the kernel consumes it; dropping it puts it back into the stash.
 ///
+/// The range is cut and grown at both ends without moving a byte, so headers are taken off where a
+/// packet lies, and written before it:
+///
+/// ```
+/// # use xskit_core::sim::HeapMemory;
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # let mut slots = vec![FrameSlot::new(); 1];
+/// # let umem = Umem::new(HeapMemory::new(4096), &mut slots, FrameSize::DEFAULT)?;
+/// let mut frame = umem.alloc().expect("a free frame");
+/// frame.set_range(256..256 + 9)?;
+/// frame.copy_from_slice(b"old hello");
+///
+/// frame.shrink_front(4)?;
+/// frame.grow_front(2)?;
+/// frame[..2].copy_from_slice(b"> ");
+/// assert_eq!(&frame[..], b"> hello");
+///
+/// frame.grow_back(1)?;
+/// frame[7] = b'!';
+/// assert_eq!((&frame[..], frame.range()), (&b"> hello!"[..], 258..266));
+///
+/// frame.truncate(6);
+/// assert_eq!(&frame[..], b"> hell");
+/// assert!(frame.shrink_back(7).is_err(), "longer than the packet");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// ```compile_fail,E0382
 /// fn twice<'u, B: xskit_core::Backend>(
 ///     socket: &mut xskit_core::Socket<'u, B>,
@@ -73,17 +100,86 @@ impl<'u> Frame<'u> {
     /// Says where the packet lies in the frame.
     ///
     /// # Errors
-    /// [`RangeError`] when the range leads out of the frame; the old range stays.
+    /// [`RangeError`] when the range leads out of the frame, or ends before it begins; the old range
+    /// stays.
     #[inline]
     pub fn set_range(&mut self, range: Range<usize>) -> Result<(), RangeError> {
         if range.start > range.end || range.end > self.capacity() {
-            return Err(RangeError {
-                capacity: self.capacity(),
-            });
+            return Err(self.out_of_range());
         }
         self.address = self.start() + range.start as u64;
         self.len = (range.end - range.start) as u32;
         Ok(())
+    }
+
+    /// Takes `len_bytes` off the packet's front: a header that was read, say. The bytes stay in the
+    /// frame, before the range.
+    ///
+    /// # Errors
+    /// [`RangeError`] when the packet is shorter; the old range stays.
+    #[doc(alias = "skb_pull")]
+    #[doc(alias = "bpf_xdp_adjust_head")]
+    #[inline]
+    pub fn shrink_front(&mut self, len_bytes: usize) -> Result<(), RangeError> {
+        let Range { start, end } = self.range();
+        self.set_range(start.saturating_add(len_bytes)..end)
+    }
+
+    /// Takes `len_bytes` off the packet's back: a checksum or padding, say.
+    ///
+    /// # Errors
+    /// [`RangeError`] when the packet is shorter; the old range stays.
+    #[doc(alias = "bpf_xdp_adjust_tail")]
+    #[inline]
+    pub fn shrink_back(&mut self, len_bytes: usize) -> Result<(), RangeError> {
+        let Range { start, end } = self.range();
+        let end = end.checked_sub(len_bytes);
+        self.set_range(start..end.ok_or(self.out_of_range())?)
+    }
+
+    /// Puts the `len_bytes` that lie before the packet in front of it: room for a header, with
+    /// whatever the frame has there.
+    ///
+    /// A received packet has 256 bytes before it (the kernel's XDP_PACKET_HEADROOM), unless an XDP
+    /// program moved its start.
+    ///
+    /// # Errors
+    /// [`RangeError`] when the frame has less room before the packet; the old range stays.
+    #[doc(alias = "skb_push")]
+    #[doc(alias = "bpf_xdp_adjust_head")]
+    #[inline]
+    pub fn grow_front(&mut self, len_bytes: usize) -> Result<(), RangeError> {
+        let Range { start, end } = self.range();
+        let start = start.checked_sub(len_bytes);
+        self.set_range(start.ok_or(self.out_of_range())?..end)
+    }
+
+    /// Appends the `len_bytes` that lie after the packet to it, with whatever the frame has there.
+    ///
+    /// # Errors
+    /// [`RangeError`] when the frame has less room after the packet; the old range stays.
+    #[doc(alias = "skb_put")]
+    #[doc(alias = "bpf_xdp_adjust_tail")]
+    #[inline]
+    pub fn grow_back(&mut self, len_bytes: usize) -> Result<(), RangeError> {
+        let Range { start, end } = self.range();
+        self.set_range(start..end.saturating_add(len_bytes))
+    }
+
+    /// Shortens the packet to its first `len_bytes`. No effect on one that is no longer than that, as
+    /// with [`Vec::truncate`](https://doc.rust-lang.org/std/vec/struct.Vec.html#method.truncate).
+    #[doc(alias = "skb_trim")]
+    #[inline]
+    pub fn truncate(&mut self, len_bytes: usize) {
+        if len_bytes < self.len() {
+            self.len = len_bytes as u32;
+        }
+    }
+
+    fn out_of_range(&self) -> RangeError {
+        RangeError {
+            capacity: self.capacity(),
+        }
     }
 
     /// The size of the whole frame in bytes.
@@ -172,7 +268,7 @@ impl fmt::Debug for Frame<'_> {
     }
 }
 
-/// A range that leads out of its frame.
+/// A range that leads out of its frame, or ends before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangeError {
     /// The size of the frame in bytes.
@@ -183,7 +279,7 @@ impl fmt::Display for RangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the range leads out of the frame of {} bytes",
+            "the range leads out of the frame of {} bytes, or ends before it begins",
             self.capacity
         )
     }

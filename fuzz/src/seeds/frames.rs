@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use xskit_core::wire::{Ecn, Link, MacAddr, Tpid, UdpHeaders, VlanTag};
+use xskit_wire::{Ecn, Link, MacAddr, Tpid, UdpHeaders, VlanTag};
 
 use crate::frame::put_u16;
 

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use xskit_core::wire::Link;
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::{Client, ClientConfig};
+use xskit_wire::Link;
 
 use super::clock::Clock;
 use super::party::{FILE, LINK, MAX_DATAGRAMS, NAME, Sent, content, pki, server_addr};

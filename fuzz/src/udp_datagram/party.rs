@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use xskit_core::wire::{Link, MacAddr, UdpHeaders};
 use xskit_quic::cert::{Authority, Pem, Validity};
+use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 pub(super) const NAME: &str = "server.test";
 /// The file that an honest client asks for, below the folder that is served.

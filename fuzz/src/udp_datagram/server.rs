@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use xskit_core::wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 use xskit_quic::{Identity, Server, ServerConfig};
+use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 
 use super::client::ClientParty;
 use super::clock::Clock;

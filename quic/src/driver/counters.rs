@@ -2,7 +2,7 @@
 
 use std::mem::discriminant;
 
-use xskit_core::wire::Refusal;
+use xskit_wire::Refusal;
 
 use super::Unanswerable;
 
@@ -82,7 +82,7 @@ impl RefusalCounts {
 #[cfg(test)]
 mod tests {
     use super::RefusalCounts;
-    use xskit_core::wire::Refusal;
+    use xskit_wire::Refusal;
 
     #[test]
     fn a_cause_is_counted_once_whatever_number_it_carries() {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use xskit_core::wire::Link;
+use xskit_wire::Link;
 
 use crate::{Client, Server, Transmit};
 

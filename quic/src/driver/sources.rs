@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use xskit_core::wire::{Datagram, MacAddr};
+use xskit_wire::{Datagram, MacAddr};
 
 /// Verdicts on sources remembered at once.
 const REMEMBERED: usize = 256;

@@ -8,7 +8,7 @@ use xskit_core::Socket;
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::Patience;
 use xskit_core::umem::Frame;
-use xskit_core::wire::{Datagram, Link, UdpChecksum, UdpHeaders};
+use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 
 use super::sources::{ReversePathCheck, Sources};
 use super::{DriverCounters, DriverError, Endpoint};
@@ -210,9 +210,8 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
 /// Writes the headers before the payload and sets the frame's range over both.
 fn write_headers(frame: &mut Frame<'_>, transmit: &Transmit<Link>) -> bool {
     let headers = UdpHeaders::new(transmit.link, transmit.from, transmit.to);
-    let Some(start) = PAYLOAD_START.checked_sub(headers.header_len()) else {
-        return false;
-    };
-    frame.set_range(start..PAYLOAD_START + transmit.len).is_ok()
+    let payload = PAYLOAD_START..PAYLOAD_START + transmit.len;
+    frame.set_range(payload).is_ok()
+        && frame.grow_front(headers.header_len()).is_ok()
         && headers.emit(frame, transmit.len).is_ok()
 }

@@ -8,7 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use xskit::bpf::AttachMode;
 use xskit::core::socket::ZeroCopy;
-use xskit::core::wire::MacAddr;
+use xskit::wire::MacAddr;
 
 use crate::bench::RxArgs;
 use crate::bounds::BoundArgs;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
-use xskit::core::wire;
 use xskit::net::Changes;
 use xskit::quic::client::{
     ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
 };
 use xskit::quic::driver::DriverConfig;
 use xskit::quic::{Client, ClientConfig, udp_payload_for_mtu};
+use xskit::wire;
 
 use crate::args::GetArgs;
 use crate::attached::Attached;

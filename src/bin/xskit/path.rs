@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use xskit::core::wire::{self, MacAddr};
 use xskit::net::{Changes, Link, neighbour, route_to};
+use xskit::wire::{self, MacAddr};
 
 /// How long the kernel may take to find a neighbour's MAC address.
 pub(crate) const RESOLUTION_PATIENCE: Duration = Duration::from_secs(3);

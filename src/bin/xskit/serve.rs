@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
-use xskit::core::wire;
 use xskit::net::Changes;
 use xskit::quic::driver::{DriverConfig, DriverError};
 use xskit::quic::server::ServerStats;
 use xskit::quic::{Identity, Server, ServerConfig, cert, udp_payload_for_mtu};
+use xskit::wire;
 
 use crate::args::ServeArgs;
 use crate::attached::Attached;

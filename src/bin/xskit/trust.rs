@@ -4,12 +4,12 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use xskit::core::wire;
 use xskit::net::{Changes, Link, ReversePath, address};
 use xskit::quic::driver::ReversePathCheck;
 
 use crate::session::Driver;
 use xskit::quic::server::LinkJudge;
+use xskit::wire;
 
 use crate::path;
 

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use xskit_benches::stop::Stop;
 use xskit_benches::veth;
-use xskit_core::wire::MacAddr;
 use xskit_net::{Host, HostPair, HostPairConfig, Link, WhenParentDies};
+use xskit_wire::MacAddr;
 
 use super::meter::{Direction, Meter, Packets};
 use super::plan::{Entry, Mode, Who};

@@ -9,10 +9,10 @@ use xskit_benches::stop::Stop;
 use xskit_benches::veth;
 use xskit_core::socket::ZeroCopy;
 use xskit_core::umem::{FrameSlot, Umem};
-use xskit_core::wire::{Link, MacAddr, UdpHeaders};
 use xskit_core::{Socket, SocketConfig};
 use xskit_net::Host;
 use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 use super::bed::in_host;
 use crate::job::PORT;

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use xskit_core::backend::Interest;
 use xskit_core::socket::Accounting;
-use xskit_core::umem::{Frame, Umem};
+use xskit_core::umem::{Frame, RangeError, Umem};
 use xskit_core::{Errno, Socket};
 
 use crate::area::StaticMemory;
@@ -56,6 +56,18 @@ pub fn send<'u>(
 pub fn buffer(frame: &mut Frame<'_>) -> usize {
     frame.buffer_mut().fill(0);
     frame.range().len() + frame.len() + frame.capacity()
+}
+
+/// Both ends of a packet moved, by whatever number.
+#[unsafe(no_mangle)]
+pub fn cut_and_grow(frame: &mut Frame<'_>, len_bytes: [usize; 5]) -> Result<(), RangeError> {
+    let [front, back, before, after, kept] = len_bytes;
+    frame.shrink_front(front)?;
+    frame.shrink_back(back)?;
+    frame.grow_front(before)?;
+    frame.grow_back(after)?;
+    frame.truncate(kept);
+    Ok(())
 }
 
 /// The fill ring, topped up.

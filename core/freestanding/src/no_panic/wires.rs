@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use xskit_core::wire::{
+use xskit_wire::{
     Checksum, Datagram, EmitError, Link, Refusal, UdpChecksum, UdpHeaders, VlanTag, swap_addresses,
 };
 

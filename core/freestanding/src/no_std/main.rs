@@ -1,5 +1,5 @@
-//! The core with nothing under it: no std, no allocator, no libc. It runs a socket over a kernel of
-//! a few lines, and exits with the number of the part that went wrong.
+//! Core and wire with nothing under them: no std, no allocator, no libc. It runs a socket over a kernel
+//! of a few lines, and exits with the number of the part that went wrong.
 #![no_std]
 #![no_main]
 

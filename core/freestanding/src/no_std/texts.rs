@@ -4,8 +4,8 @@ use core::fmt::{self, Write};
 
 use xskit_core::ring::RingSize;
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
-use xskit_core::wire::{Datagram, UdpChecksum};
 use xskit_core::{Errno, SocketConfig};
+use xskit_wire::{Datagram, UdpChecksum};
 
 use crate::area::{Area, StaticMemory};
 

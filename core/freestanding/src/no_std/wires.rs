@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use xskit_core::wire::{
+use xskit_wire::{
     Datagram, Ecn, Link, MacAddr, Tpid, UdpChecksum, UdpHeaders, VlanTag, max_udp_payload,
     swap_addresses,
 };

@@ -1,6 +1,6 @@
 //! `bench fwd`: sends the packets of a port back where they came from, in the frames they came in.
 
-use xskit::core::wire::swap_addresses;
+use xskit::wire::swap_addresses;
 
 use super::tally::{Clock, Tally};
 use crate::args::RunArgs;

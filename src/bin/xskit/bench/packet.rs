@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::ensure;
-use xskit::core::wire::{self, MacAddr, UdpHeaders};
 use xskit::net::Link;
+use xskit::wire::{self, MacAddr, UdpHeaders};
 
 use crate::args::FlowArgs;
 use crate::path;

@@ -15,8 +15,8 @@ use rustix::net::{
     socket_with,
 };
 use serde::Serialize;
-use xskit::core::wire::Checksum;
 use xskit::net::Host;
+use xskit::wire::Checksum;
 
 /// From ping to ping, and how long one may take.
 const INTERVAL: Duration = Duration::from_millis(50);

@@ -3,8 +3,8 @@
 use core::net::SocketAddr;
 use core::ops::Range;
 
-use super::udp::{self, UdpHeader};
-use super::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, ipv4, ipv6};
+use crate::udp::{self, UdpHeader};
+use crate::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, ipv4, ipv6};
 
 /// What a frame's headers say. It doesn't borrow the frame, so the payload can be taken out of
 /// it as `&mut` and opened in place.

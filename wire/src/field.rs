@@ -3,19 +3,19 @@
 /// `LEN` bytes at offset `AT`. Each header names its fields once, in its `field` module, as
 /// constants of this type; a field that reaches beyond its header doesn't compile.
 #[derive(Clone, Copy)]
-pub(super) struct Field<const AT: usize, const LEN: usize>;
+pub(crate) struct Field<const AT: usize, const LEN: usize>;
 
 impl<const AT: usize, const LEN: usize> Field<AT, LEN> {
     /// The field's bytes, in wire order.
     #[inline(always)]
-    pub(super) fn read<const N: usize>(self, header: &[u8; N]) -> [u8; LEN] {
+    pub(crate) fn read<const N: usize>(self, header: &[u8; N]) -> [u8; LEN] {
         const { assert!(AT + LEN <= N, "field reaches beyond its header") };
         core::array::from_fn(|at| header[AT + at])
     }
 
     /// Puts `value` in the field's place, in wire order.
     #[inline(always)]
-    pub(super) fn write<const N: usize>(self, header: &mut [u8; N], value: [u8; LEN]) {
+    pub(crate) fn write<const N: usize>(self, header: &mut [u8; N], value: [u8; LEN]) {
         const { assert!(AT + LEN <= N, "field reaches beyond its header") };
         header[AT..AT + LEN].copy_from_slice(&value);
     }
@@ -24,7 +24,7 @@ impl<const AT: usize, const LEN: usize> Field<AT, LEN> {
 impl<const AT: usize> Field<AT, 1> {
     /// A field of one byte, as a number.
     #[inline(always)]
-    pub(super) fn read_u8<const N: usize>(self, header: &[u8; N]) -> u8 {
+    pub(crate) fn read_u8<const N: usize>(self, header: &[u8; N]) -> u8 {
         u8::from_be_bytes(self.read(header))
     }
 }
@@ -32,13 +32,13 @@ impl<const AT: usize> Field<AT, 1> {
 impl<const AT: usize> Field<AT, 2> {
     /// A field of two bytes, as a number.
     #[inline(always)]
-    pub(super) fn read_u16<const N: usize>(self, header: &[u8; N]) -> u16 {
+    pub(crate) fn read_u16<const N: usize>(self, header: &[u8; N]) -> u16 {
         u16::from_be_bytes(self.read(header))
     }
 
     /// Puts a number in a field of two bytes.
     #[inline(always)]
-    pub(super) fn write_u16<const N: usize>(self, header: &mut [u8; N], value: u16) {
+    pub(crate) fn write_u16<const N: usize>(self, header: &mut [u8; N], value: u16) {
         self.write(header, value.to_be_bytes());
     }
 }

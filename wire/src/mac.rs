@@ -91,7 +91,6 @@ impl core::error::Error for ParseMacAddrError {}
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
     use super::*;
     use std::string::ToString;
 

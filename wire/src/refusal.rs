@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use super::EtherType;
+use crate::EtherType;
 
-/// One variant a cause, in the order in which [`Datagram::parse`](super::Datagram::parse) looks.
+/// One variant a cause, in the order in which [`Datagram::parse`](crate::Datagram::parse) looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -1,7 +1,5 @@
 //! Whole frames: from the kernel, round trips, refusals, arbitrary bytes.
 
-extern crate std;
-
 mod arbitrary;
 mod kernel_frames;
 mod refusals;

@@ -2,14 +2,14 @@
 
 use core::net::Ipv6Addr;
 
-use super::ip::{IpPacket, PROTOCOL_UDP};
-use super::{Ecn, Refusal};
+use crate::ip::{IpPacket, PROTOCOL_UDP};
+use crate::{Ecn, Refusal};
 
 /// Bytes of the header without extensions.
-pub(super) const HEADER_LEN: usize = 40;
+pub(crate) const HEADER_LEN: usize = 40;
 
 mod field {
-    use crate::wire::field::Field;
+    use crate::field::Field;
 
     /// Version (4 bits), traffic class (8 bits) and the flow label's upper 4 bits.
     pub(super) const VERSION_CLASS: Field<0, 2> = Field;
@@ -24,7 +24,7 @@ mod field {
 const VERSION: u16 = 6 << 12;
 
 /// Checks a packet that may be followed by padding.
-pub(super) fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Refusal> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Refusal> {
     let (header, rest) = bytes
         .split_first_chunk::<HEADER_LEN>()
         .ok_or(Refusal::TruncatedIpv6)?;
@@ -64,18 +64,18 @@ const fn is_extension(next_header: u8) -> bool {
 }
 
 /// A header without extensions, in front of UDP.
-pub(super) struct Ipv6Header {
-    pub(super) source: Ipv6Addr,
-    pub(super) destination: Ipv6Addr,
-    pub(super) ecn: Ecn,
-    pub(super) hop_limit: u8,
+pub(crate) struct Ipv6Header {
+    pub(crate) source: Ipv6Addr,
+    pub(crate) destination: Ipv6Addr,
+    pub(crate) ecn: Ecn,
+    pub(crate) hop_limit: u8,
     /// Bytes after this header.
-    pub(super) payload_len: u16,
+    pub(crate) payload_len: u16,
 }
 
 impl Ipv6Header {
     /// Writes all 40 bytes. The flow label is zero: "not labelled" (RFC 6437 section 2).
-    pub(super) fn write(&self, header: &mut [u8; HEADER_LEN]) {
+    pub(crate) fn write(&self, header: &mut [u8; HEADER_LEN]) {
         *header = [0; HEADER_LEN];
         field::VERSION_CLASS.write_u16(header, VERSION | u16::from(self.ecn.bits()) << 4);
         field::PAYLOAD_LEN.write_u16(header, self.payload_len);

@@ -2,10 +2,10 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use super::{Ecn, ipv4, ipv6};
+use crate::{Ecn, ipv4, ipv6};
 
 /// The number of UDP among IP protocols (RFC 768).
-pub(super) const PROTOCOL_UDP: u8 = 17;
+pub(crate) const PROTOCOL_UDP: u8 = 17;
 
 /// Which Internet protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl IpVersion {
 
     /// The most bytes that fit behind that header: the total length of IPv4 counts the header
     /// in its 16 bits (RFC 791 section 3.1), the payload length of IPv6 doesn't (RFC 8200 section 3).
-    pub(super) const fn max_payload_len(self) -> usize {
+    pub(crate) const fn max_payload_len(self) -> usize {
         match self {
             Self::V4 => u16::MAX as usize - ipv4::HEADER_LEN,
             Self::V6 => u16::MAX as usize,
@@ -44,13 +44,13 @@ impl IpVersion {
 }
 
 /// A checked IP packet that carries UDP.
-pub(super) struct IpPacket<'a> {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-    pub(super) ecn: Ecn,
-    pub(super) hop_limit: u8,
+pub(crate) struct IpPacket<'a> {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) ecn: Ecn,
+    pub(crate) hop_limit: u8,
     /// Bytes of the header, options included.
-    pub(super) header_len: usize,
+    pub(crate) header_len: usize,
     /// Without the padding after the packet.
-    pub(super) payload: &'a [u8],
+    pub(crate) payload: &'a [u8],
 }

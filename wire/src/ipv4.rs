@@ -2,14 +2,14 @@
 
 use core::net::Ipv4Addr;
 
-use super::ip::{IpPacket, PROTOCOL_UDP};
-use super::{Checksum, Ecn, Refusal};
+use crate::ip::{IpPacket, PROTOCOL_UDP};
+use crate::{Checksum, Ecn, Refusal};
 
 /// Bytes of the header without options.
-pub(super) const HEADER_LEN: usize = 20;
+pub(crate) const HEADER_LEN: usize = 20;
 
 mod field {
-    use crate::wire::field::Field;
+    use crate::field::Field;
 
     /// Version (4 bits) and header length in units of 4 bytes (4 bits).
     pub(super) const VERSION_IHL: Field<0, 1> = Field;
@@ -33,7 +33,7 @@ const DONT_FRAGMENT: u16 = 0x4000;
 const FRAGMENT_MASK: u16 = 0x3fff;
 
 /// Checks a packet that may be followed by padding.
-pub(super) fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Refusal> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Refusal> {
     let header: &[u8; HEADER_LEN] = bytes.first_chunk().ok_or(Refusal::TruncatedIpv4)?;
     let version_ihl = field::VERSION_IHL.read_u8(header);
     let (version, ihl) = (version_ihl >> 4, version_ihl & 0x0f);
@@ -73,19 +73,19 @@ pub(super) fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Refusal> {
 }
 
 /// A header without options, in front of UDP.
-pub(super) struct Ipv4Header {
-    pub(super) source: Ipv4Addr,
-    pub(super) destination: Ipv4Addr,
-    pub(super) ecn: Ecn,
-    pub(super) ttl: u8,
+pub(crate) struct Ipv4Header {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) ecn: Ecn,
+    pub(crate) ttl: u8,
     /// Bytes of the whole packet, this header included.
-    pub(super) total_len: u16,
+    pub(crate) total_len: u16,
 }
 
 impl Ipv4Header {
     /// Writes all 20 bytes. The packet may not be fragmented, so it needs no
     /// identification (RFC 6864 section 4.1).
-    pub(super) fn write(&self, header: &mut [u8; HEADER_LEN]) {
+    pub(crate) fn write(&self, header: &mut [u8; HEADER_LEN]) {
         *header = [0; HEADER_LEN];
         field::VERSION_IHL.write(header, [VERSION_IHL]);
         field::TOS.write(header, [self.ecn.bits()]);

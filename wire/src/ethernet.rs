@@ -2,15 +2,15 @@
 
 use core::fmt;
 
-use super::{MacAddr, Refusal};
+use crate::{MacAddr, Refusal};
 
 /// Bytes of the two addresses. VLAN tags go between them and the type.
-pub(super) const ADDRESSES_LEN: usize = 12;
+pub(crate) const ADDRESSES_LEN: usize = 12;
 /// Bytes of the type.
-pub(super) const TYPE_LEN: usize = 2;
+pub(crate) const TYPE_LEN: usize = 2;
 
 mod field {
-    use crate::wire::field::Field;
+    use crate::field::Field;
 
     pub(super) const DESTINATION: Field<0, 6> = Field;
     pub(super) const SOURCE: Field<6, 6> = Field;
@@ -18,20 +18,20 @@ mod field {
 
 /// The header's first 12 bytes. Destination comes first on the wire.
 #[derive(Clone, Copy)]
-pub(super) struct Addresses {
-    pub(super) destination: MacAddr,
-    pub(super) source: MacAddr,
+pub(crate) struct Addresses {
+    pub(crate) destination: MacAddr,
+    pub(crate) source: MacAddr,
 }
 
 impl Addresses {
-    pub(super) fn read(bytes: &[u8; ADDRESSES_LEN]) -> Self {
+    pub(crate) fn read(bytes: &[u8; ADDRESSES_LEN]) -> Self {
         Self {
             destination: MacAddr::new(field::DESTINATION.read(bytes)),
             source: MacAddr::new(field::SOURCE.read(bytes)),
         }
     }
 
-    pub(super) fn write(self, bytes: &mut [u8; ADDRESSES_LEN]) {
+    pub(crate) fn write(self, bytes: &mut [u8; ADDRESSES_LEN]) {
         field::DESTINATION.write(bytes, self.destination.octets());
         field::SOURCE.write(bytes, self.source.octets());
     }

@@ -1,7 +1,7 @@
 //! The path of a frame over its link: two MAC addresses and the VLAN tags between them and the type.
 
-use super::ethernet::{ADDRESSES_LEN, Addresses, TYPE_LEN};
-use super::{EtherType, MacAddr, Refusal, Tpid, VlanTag, VlanTags};
+use crate::ethernet::{ADDRESSES_LEN, Addresses, TYPE_LEN};
+use crate::{EtherType, MacAddr, Refusal, Tpid, VlanTag, VlanTags};
 
 /// All of the link header but the type of what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Link {
     }
 
     /// The path, the type of what follows, and what follows.
-    pub(super) fn parse(frame: &[u8]) -> Result<(Self, EtherType, &[u8]), Refusal> {
+    pub(crate) fn parse(frame: &[u8]) -> Result<(Self, EtherType, &[u8]), Refusal> {
         let (addresses, mut rest) = frame
             .split_first_chunk()
             .ok_or(Refusal::TruncatedEthernet)?;
@@ -68,7 +68,7 @@ impl Link {
     }
 
     /// Writes the header at the start of `frame` and returns the rest, or `None` if it doesn't fit.
-    pub(super) fn emit<'a>(
+    pub(crate) fn emit<'a>(
         &self,
         frame: &'a mut [u8],
         ether_type: EtherType,

@@ -2,14 +2,14 @@
 
 use core::net::IpAddr;
 
-use super::ip::{IpPacket, PROTOCOL_UDP};
-use super::{Checksum, IpVersion, Refusal};
+use crate::ip::{IpPacket, PROTOCOL_UDP};
+use crate::{Checksum, IpVersion, Refusal};
 
 /// Bytes of the header.
-pub(super) const HEADER_LEN: usize = 8;
+pub(crate) const HEADER_LEN: usize = 8;
 
 mod field {
-    use crate::wire::field::Field;
+    use crate::field::Field;
 
     pub(super) const SOURCE_PORT: Field<0, 2> = Field;
     pub(super) const DESTINATION_PORT: Field<2, 2> = Field;
@@ -45,17 +45,17 @@ pub const fn max_udp_payload(mtu_len_bytes: usize, version: IpVersion) -> usize 
 }
 
 /// What a received UDP header says.
-pub(super) struct UdpHeader {
-    pub(super) source_port: u16,
-    pub(super) destination_port: u16,
+pub(crate) struct UdpHeader {
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
     /// Bytes after the header.
-    pub(super) payload_len: u16,
+    pub(crate) payload_len: u16,
 }
 
 impl UdpHeader {
     /// Checks the datagram that `packet` carries. It may be shorter than the IP payload
     /// (RFC 9868 puts options into the surplus); the rest is ignored.
-    pub(super) fn parse(packet: &IpPacket<'_>, checksum: UdpChecksum) -> Result<Self, Refusal> {
+    pub(crate) fn parse(packet: &IpPacket<'_>, checksum: UdpChecksum) -> Result<Self, Refusal> {
         let header: &[u8; HEADER_LEN] =
             packet.payload.first_chunk().ok_or(Refusal::TruncatedUdp)?;
         let len = field::LEN.read_u16(header);
@@ -94,7 +94,7 @@ fn verify(packet: &IpPacket<'_>, len: u16, checksum: u16, datagram: &[u8]) -> Re
 
 /// Writes a UDP header at the start of `datagram`, whose payload is in place behind it.
 /// `len` is the length of both; `None` if `datagram` is shorter than the header.
-pub(super) fn emit(
+pub(crate) fn emit(
     datagram: &mut [u8],
     ports: (u16, u16),
     len: u16,
@@ -117,7 +117,7 @@ pub(super) fn emit(
 
 /// The sum over what a UDP checksum covers besides the datagram: addresses, protocol, length
 /// (RFC 768; RFC 8200 section 8.1, whose wider fields add only zeros).
-pub(super) fn pseudo_header(source: IpAddr, destination: IpAddr, len: u16) -> Checksum {
+pub(crate) fn pseudo_header(source: IpAddr, destination: IpAddr, len: u16) -> Checksum {
     let sum = add_address(add_address(Checksum::new(), source), destination);
     sum.word(u16::from(PROTOCOL_UDP)).word(len)
 }

@@ -3,7 +3,7 @@
 /// A sum in progress, over any number of parts in the order in which they lie.
 ///
 /// ```
-/// # use xskit_core::wire::Checksum;
+/// # use xskit_wire::Checksum;
 /// // RFC 1071 section 3: the sum is 0xddf2.
 /// let sum = Checksum::new().bytes(&[0x00, 0x01, 0xf2, 0x03]).bytes(&[0xf4, 0xf5, 0xf6, 0xf7]);
 /// assert_eq!(sum.finish(), !0xddf2);
@@ -97,9 +97,8 @@ const fn fold(sum: u64) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
     use super::*;
-    use crate::wire::tests::Random;
+    use crate::tests::Random;
     use std::{vec, vec::Vec};
 
     /// Word by word, as RFC 1071 section 1 says it.

@@ -3,10 +3,10 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
-use super::ipv4::Ipv4Header;
-use super::ipv6::Ipv6Header;
-use super::udp::{self, pseudo_header};
-use super::{Ecn, EtherType, IpVersion, Link};
+use crate::ipv4::Ipv4Header;
+use crate::ipv6::Ipv6Header;
+use crate::udp::{self, pseudo_header};
+use crate::{Ecn, EtherType, IpVersion, Link};
 
 /// What to write in front of a payload.
 ///

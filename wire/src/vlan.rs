@@ -2,13 +2,13 @@
 
 use core::fmt;
 
-use super::{EtherType, Refusal};
+use crate::{EtherType, Refusal};
 
 /// Bytes of one tag.
-pub(super) const TAG_LEN: usize = 4;
+pub(crate) const TAG_LEN: usize = 4;
 
 mod field {
-    use crate::wire::field::Field;
+    use crate::field::Field;
 
     pub(super) const TPID: Field<0, 2> = Field;
     pub(super) const TCI: Field<2, 2> = Field;
@@ -26,7 +26,7 @@ pub enum Tpid {
 
 impl Tpid {
     /// `None` if this type announces no tag.
-    pub(super) const fn from_ether_type(ether_type: EtherType) -> Option<Self> {
+    pub(crate) const fn from_ether_type(ether_type: EtherType) -> Option<Self> {
         match ether_type.0 {
             0x8100 => Some(Self::Customer),
             0x88a8 => Some(Self::Service),
@@ -50,7 +50,7 @@ impl VlanTag {
         self.tci & 0x0fff
     }
 
-    pub(super) fn write(self, bytes: &mut [u8; TAG_LEN]) {
+    pub(crate) fn write(self, bytes: &mut [u8; TAG_LEN]) {
         field::TPID.write_u16(bytes, self.tpid as u16);
         field::TCI.write_u16(bytes, self.tci);
     }
@@ -119,7 +119,6 @@ impl VlanTags {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
     use super::*;
     use std::{string::ToString, vec::Vec};
 
