@@ -92,10 +92,18 @@ fn every_mode_transfers() {
         return;
     }
     let of = |mode: &str| report(&["--size", "4M", "--json", "--mode", mode]);
-    for (mode, obtained) in [("native", usual_mode()), ("generic", "generic, copy")] {
+    // Of the drivers with zero-copy mode, some have it beside a program in generic mode, which copies.
+    let generic: &[&str] = if cards::are_named() {
+        &["generic, copy", "generic, zero-copy"]
+    } else {
+        &["generic, copy"]
+    };
+    for (mode, obtained) in [("native", &[usual_mode()][..]), ("generic", generic)] {
         let report = of(mode);
-        assert_eq!(report["mode"], obtained, "{report:#}");
-        assert_eq!(report["server"]["mode"], obtained, "{report:#}");
+        for end in [&report, &report["server"]] {
+            let mode = end["mode"].as_str().unwrap();
+            assert!(obtained.contains(&mode), "{report:#}");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
 use xskit_net::Host;
 
-use crate::bench::{bench, report, start};
+use crate::bench::{bench, most_sent, report, start};
 use crate::process::PATIENCE;
 use crate::scene::Scene;
 use crate::traces::await_packets;
@@ -93,7 +93,7 @@ fn pings_and_tcp_pass_beside_a_flood() {
     await_packets(scene.server());
     let sent = report(&flood.interrupt());
     let received = report(&receiver.interrupt());
-    assert!(received["packets"].as_u64() <= sent["packets"].as_u64());
+    assert!(received["packets"].as_u64().unwrap() <= most_sent(&sent));
     scene.assert_left(&[]);
 }
 
