@@ -25,7 +25,8 @@ pub enum Driving {
     /// Direct system calls.
     #[cfg(feature = "backend-rustix")]
     Rustix(xskit_rustix::Wait),
-    /// Submissions to an io_uring.
+    /// Submissions to an io_uring. Which threads may use it is the builder's to say, not
+    /// [`UringConfig::any_thread`]'s.
     #[cfg(feature = "backend-uring")]
     Uring(UringConfig),
 }
@@ -67,14 +68,17 @@ enum Handle {
 }
 
 impl AnyBackend {
-    pub(crate) fn new(driving: Driving) -> Result<Self, OpenError> {
+    /// One that any thread may use, or the one that makes it.
+    pub(crate) fn new(driving: Driving, any_thread: bool) -> Result<Self, OpenError> {
+        #[cfg(not(feature = "backend-uring"))]
+        let _ = any_thread;
         match driving {
             #[cfg(feature = "backend-rustix")]
             Driving::Rustix(wait) => Ok(Self(Inner::Rustix(RustixBackend::with_wait(wait)))),
             #[cfg(feature = "backend-uring")]
             Driving::Uring(config) => {
                 let config = UringConfig {
-                    any_thread: true,
+                    any_thread,
                     ..config
                 };
                 let backend = UringBackend::new(config).map_err(OpenError::Uring)?;

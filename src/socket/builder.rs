@@ -66,6 +66,7 @@ pub struct SocketBuilder {
     frame_size_bytes: u32,
     huge_pages: bool,
     driving: Driving,
+    one_thread: bool,
 }
 
 impl SocketBuilder {
@@ -78,6 +79,7 @@ impl SocketBuilder {
             frame_size_bytes: FrameSize::DEFAULT.bytes(),
             huge_pages: false,
             driving: Driving::default(),
+            one_thread: false,
         }
     }
 
@@ -141,6 +143,14 @@ impl SocketBuilder {
         self
     }
 
+    /// Promises that the socket stays on the thread that opens it. An io_uring then leaves completions to
+    /// the next wait (DEFER_TASKRUN, Linux 6.1), where they come as they like otherwise; calls from other
+    /// threads fail with EEXIST.
+    pub fn one_thread(mut self) -> Self {
+        self.one_thread = true;
+        self
+    }
+
     /// Everything that the kernel is told about the socket, at once; the index of the interface stays the
     /// builder's.
     pub fn config(mut self, config: SocketConfig) -> Self {
@@ -166,7 +176,12 @@ impl SocketBuilder {
         let len_bytes = usize::try_from(len_bytes).unwrap_or(usize::MAX);
         let memory = MmapMemory::allocate(len_bytes, self.huge_pages)
             .map_err(|errno| OpenError::Memory { len_bytes, errno })?;
-        Socket::open(AnyBackend::new(self.driving)?, memory, size, &config)
+        Socket::open(
+            AnyBackend::new(self.driving, !self.one_thread)?,
+            memory,
+            size,
+            &config,
+        )
     }
 }
 

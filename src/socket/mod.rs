@@ -84,8 +84,8 @@ pub struct Socket(Kept);
 // borrow an `AnyBackend` for that lifetime, and nothing but `Socket::open` makes one, nor does anything lend
 // one for longer than a call.
 // Other methods lend for as long as the socket itself is borrowed. The backends' own state is plain
-// data and descriptors; the kernel takes the ring's submissions from any thread, since `AnyBackend`
-// makes it with `any_thread`.
+// data and descriptors; the kernel takes a ring's submissions from any thread, or, if it was promised that
+// there is but one, refuses the others'.
 #[allow(unsafe_code)]
 unsafe impl Send for Socket {}
 
@@ -120,7 +120,15 @@ impl Socket {
     ///
     /// ```compile_fail
     /// fn keep(socket: &mut xskit::Socket) -> Option<xskit::core::umem::Frame<'_>> {
-    ///     socket.with(|socket| socket.alloc())
+    ///     socket.with(|socket| socket.alloc()) // lifetime may not live long enough
+    /// }
+    /// ```
+    ///
+    /// Nor does what is lent change places with another socket's:
+    ///
+    /// ```compile_fail
+    /// fn swap(one: &mut xskit::Socket, other: &mut xskit::Socket) {
+    ///     one.with(|one| other.with(|other| std::mem::swap(one, other))); // each of its own lifetime
     /// }
     /// ```
     #[inline]

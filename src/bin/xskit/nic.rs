@@ -136,6 +136,7 @@ impl Nic {
             .frame_size(self.frame_size.bytes())
             .huge_pages(self.huge_pages)
             .driving(self.driving)
+            .one_thread()
             .open()?;
         if let PageSize::FellBack(errno) = socket.memory().pages() {
             report::say(format_args!(
