@@ -17,11 +17,12 @@ use super::ledger::{Entry, FrameIndex};
 /// # let _ = (many.as_mut_slice(), few.as_mut_slice());
 /// ```
 #[derive(Clone)]
+#[repr(C)]
 pub struct FrameSlot {
-    /// A place in the stash.
-    pub(super) free: Cell<FrameIndex>,
     /// The frame's entry in the ledger.
     pub(super) entry: Cell<Entry>,
+    /// A place in the stash.
+    pub(super) free: Cell<FrameIndex>,
 }
 
 impl FrameSlot {
