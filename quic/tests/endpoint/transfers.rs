@@ -92,6 +92,10 @@ fn a_smaller_path_is_found_when_probing() {
     client.transport.max_udp_payload_bytes = 1472;
     let (_, body) = world.fetch(&client, &format!("/{MIB}"));
     assert!(body == content(MIB));
+    assert!(
+        world.largest > 1200,
+        "nothing larger than what every path takes"
+    );
     world.close();
 }
 
