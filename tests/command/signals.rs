@@ -1,7 +1,7 @@
 //! SIGINT ends everything cleanly, and SIGKILL leaves nothing that is in anybody's way.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -150,18 +150,28 @@ fn certificates_are_read_again_as_far_as_nobody_may() {
     files.renew("third.pem", 0);
     server.signal(Signal::HUP);
     goes_on();
+    // Readable by nobody again, but outside of the directories that the server may look into.
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::set_permissions(elsewhere.path(), Permissions::from_mode(0o755)).unwrap();
+    let (key, moved) = (files.path("key.pem"), elsewhere.path().join("key.pem"));
+    fs::copy(&key, &moved).unwrap();
+    chown(&moved, Some(NOBODY), Some(NOBODY)).unwrap();
+    fs::remove_file(&key).unwrap();
+    symlink(&moved, &key).unwrap();
+    server.signal(Signal::HUP);
+    goes_on();
     download.interrupt().refused(&["interrupted"]);
     assert!(files.is_believed(&second) && !files.is_believed(&first));
     let outcome = server.interrupt();
     outcome.json();
-    let key = files.path("key.pem");
-    for words in [
-        "the certificate was read again",
-        &format!("SIGHUP: can't read the private key {key}: Permission denied"),
-        "the certificate stays as it was (serve is nobody now",
+    let refusal = format!("SIGHUP: can't read the private key {key}: Permission denied");
+    for (words, count) in [
+        ("the certificate was read again", 1),
+        (refusal.as_str(), 2),
+        ("the certificate stays as it was (serve is nobody now", 2),
     ] {
-        let count = outcome.stderr.matches(words).count();
-        assert_eq!(count, 1, "{words:?} in {outcome:#?}");
+        let found = outcome.stderr.matches(words).count();
+        assert_eq!(found, count, "{words:?} in {outcome:#?}");
     }
     for name in [SHORT.0, "long.part"] {
         fs::remove_file(scene.out().join(name)).unwrap();

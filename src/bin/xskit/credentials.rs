@@ -119,8 +119,8 @@ fn own_names(listen: IpAddr, nic: &Nic) -> anyhow::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::guard_keys;
 
@@ -136,6 +136,7 @@ mod tests {
         let certificate = "-----BEGIN CERTIFICATE-----\n";
         let file = |name: &str, text: &str| {
             fs::write(path(name), text).expect("written");
+            fs::set_permissions(path(name), Permissions::from_mode(0o600)).expect("its owner's");
         };
         file("root/sub/key.pem", key);
         file("root/cert.pem", certificate);
