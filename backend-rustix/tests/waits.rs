@@ -1,11 +1,13 @@
 //! How many system calls a wait takes: one, and now and then one for each socket's error. The looks of a
 //! backend that never waits take none but the latter.
 
+use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
 
 use xskit_core::Backend;
+use xskit_core::Errno;
 use xskit_core::backend::{Interest, SetOption};
 use xskit_rustix::{RustixBackend, Wait};
 
@@ -51,4 +53,17 @@ fn a_wait_on_many_sockets_is_one_call_while_some_are_ready() {
     (0..1023).for_each(|_| assert_eq!(wait(), (1, 1)));
     assert_eq!(wait(), (1, 1 + SOCKETS), "the others may be gone");
     assert_eq!(wait(), (1, 1));
+}
+
+#[test]
+fn a_socket_that_reports_an_error_is_asked_at_once() {
+    let backend = RustixBackend::new();
+    let (mut socket, peer) = UnixStream::pair().expect("two sockets that need no privilege");
+    socket.write_all(&[1]).expect("room");
+    // With what was sent unread: ECONNRESET.
+    drop(peer);
+    let socket = OwnedFd::from(socket);
+    let waited = backend.wait(&[(&socket, Interest::RECEIVE)], Some(Duration::ZERO));
+    assert_eq!(waited, Err(Errno(104)));
+    assert_eq!(backend.calls().waits, 2);
 }

@@ -66,10 +66,12 @@ impl BlackHole {
         let Some(path) = quic.path_stats().find(|path| path.active) else {
             return;
         };
-        let acked_bytes = quic.stats().acked_bytes;
+        let stats = quic.stats();
+        let acked_bytes = stats.acked_bytes;
+        // The connection's: with CUBIC quiche leaves the path's at 0.
         let now = Totals {
             acked_bytes,
-            lost_bytes: path.lost_bytes,
+            lost_bytes: stats.lost_bytes,
         };
         if self.peer.replace(path.peer_addr) != Some(path.peer_addr) {
             *self = Self {

@@ -9,7 +9,7 @@ use crate::process::{Outcome, Running, Xskit};
 use crate::scene::{SHORT, Scene, as_strs};
 
 /// Nobody's number.
-const NOBODY: u64 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// Each thread's `/proc/PID/task/TID/status`, as names and values; but those of the kernel's own.
 fn threads(server: &Running) -> Vec<BTreeMap<String, String>> {
@@ -28,7 +28,7 @@ fn threads(server: &Running) -> Vec<BTreeMap<String, String>> {
 
 /// Checks the four numbers each of user and group, and the capabilities of every thread.
 #[track_caller]
-fn assert_is(server: &Running, uid: u64, capabilities: u64) {
+fn assert_is(server: &Running, uid: u32, capabilities: u64) {
     let threads = threads(server);
     assert!(!threads.is_empty());
     for status in threads {

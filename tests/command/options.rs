@@ -124,13 +124,29 @@ fn certificates_that_are_missing_or_wrong_are_told_apart() {
     let mismatch = serve(&certificate, &other);
     mismatch.refused(&["other.pem", "does not belong", "cert.pem"]);
     assert!(
-        mismatch.stderr.contains("can be read by every user"),
+        mismatch
+            .stderr
+            .contains("every user of this machine can read it"),
         "{mismatch:#?}"
     );
     let served = scene.root().join("key.pem");
     fs::copy(&key, &served).unwrap();
-    serve(&certificate, served.to_str().unwrap()).refused(&["key.pem", "under --root"]);
+    serve(&certificate, served.to_str().unwrap()).refused(&["--key", "key.pem", "under --root"]);
+    // The file of the certificate may hold a key as well.
+    let pem = [&certificate, &key].map(|file| fs::read_to_string(file).unwrap());
+    fs::write(&served, pem.concat()).unwrap();
+    serve(served.to_str().unwrap(), &key).refused(&["--cert", "key.pem", "under --root"]);
     fs::remove_file(&served).unwrap();
+    scene
+        .serve(&[
+            "--cert",
+            &certificate,
+            "--cert",
+            &certificate,
+            "--key",
+            &key,
+        ])
+        .refused(&["--cert <FILE>", "multiple times"]);
     scene
         .serve(&["--cert", &certificate])
         .refused(&["--key <FILE>"]);

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use xskit_net::{HostConfig, HostPair, HostPairConfig, Namespace};
 
 use crate::process::ip;
-use crate::scene::{LONG, Scene, may_run};
+use crate::scene::{Scene, may_run};
 use crate::traces::wait_until;
 
 /// Some megabytes: many packets of any size.
@@ -91,12 +91,6 @@ fn a_file_gets_through_where_the_path_takes_less_than_either_interface() {
     scene.assert_left(&["mixed"]);
 }
 
-/// The bytes of [`LONG`] that have come.
-fn fetched(scene: &Scene) -> u64 {
-    let partial = scene.out().join(format!("{}.part", LONG.0));
-    fs::metadata(partial).map_or(0, |partial| partial.len())
-}
-
 #[test]
 fn a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses() {
     if !may_run("a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses") {
@@ -112,9 +106,9 @@ fn a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses(
             &format!("link set {interface} address 02:00:00:00:be:0{number}"),
         );
         // More than was on the way before.
-        let enough = fetched(&scene) + 8_000_000;
+        let enough = scene.fetched() + 8_000_000;
         wait_until("the download to go on", || {
-            !download.is_running() || fetched(&scene) >= enough
+            !download.is_running() || scene.fetched() >= enough
         });
     }
     download.interrupt().refused(&["interrupted"]);

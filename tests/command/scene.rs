@@ -188,11 +188,14 @@ impl Scene {
     /// Starts a download of [`LONG`], and returns when a good part of it has come.
     pub(crate) fn start_download(&self, more: &[&str]) -> Running {
         let download = self.get(LONG.0, more).start();
-        let partial = self.out().join(format!("{}.part", LONG.0));
-        crate::traces::wait_until("the download", || {
-            fs::metadata(&partial).is_ok_and(|partial| partial.len() > 1_000_000)
-        });
+        crate::traces::wait_until("the download", || self.fetched() > 1_000_000);
         download
+    }
+
+    /// The bytes of [`LONG`] that have come.
+    pub(crate) fn fetched(&self) -> u64 {
+        let partial = self.out().join(format!("{}.part", LONG.0));
+        fs::metadata(partial).map_or(0, |partial| partial.len())
     }
 
     /// Checks that a download works from beginning to end.

@@ -1,13 +1,16 @@
 //! SIGINT ends everything cleanly, and SIGKILL leaves nothing that is in anybody's way.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
 
 use rustix::process::Signal;
 use xskit::quic::cert::{Authority, Validity};
 
 use crate::bench::{bench, report, start};
+use crate::confined::NOBODY;
 use crate::downloads::assert_partial;
-use crate::scene::{SHORT, Scene};
+use crate::scene::{SHORT, Scene, as_strs};
 use crate::traces::{await_packets, has_program, wait_until};
 
 #[test]
@@ -47,36 +50,70 @@ fn a_killed_server_is_in_nobodys_way() {
     scene.assert_left(&[]);
 }
 
+/// A certificate and its key in files, which get another content.
+struct Renewed<'a> {
+    scene: &'a Scene,
+    dir: &'a Path,
+}
+
+impl Renewed<'_> {
+    fn path(&self, name: &str) -> String {
+        self.dir.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// The options of `serve` that name the files.
+    fn words(&self) -> [String; 4] {
+        let words = [
+            "--cert",
+            &self.path("cert.pem"),
+            "--key",
+            &self.path("key.pem"),
+        ];
+        words.map(str::to_owned)
+    }
+
+    /// Has a new authority make a certificate, which every user can read, and a key, which only `owner`
+    /// can. Returns the file of the authority's own certificate.
+    fn renew(&self, authority_file: &str, owner: u32) -> String {
+        let authority = Authority::new().unwrap();
+        let names = [self.scene.server().ipv4.to_string()];
+        let pem = authority.issue(&names, Validity::days(1)).unwrap();
+        let key = self.path("key.pem");
+        fs::write(self.path("cert.pem"), pem.certificate.as_bytes()).unwrap();
+        fs::write(&key, pem.key.as_bytes()).unwrap();
+        fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+        chown(&key, Some(owner), Some(owner)).unwrap();
+        fs::write(self.path(authority_file), authority.pem()).unwrap();
+        self.path(authority_file)
+    }
+
+    /// Whether a client that trusts this authority alone is served.
+    fn is_believed(&self, authority: &str) -> bool {
+        let get = self.scene.get(SHORT.0, &["--ca", authority]);
+        get.run().status.success()
+    }
+}
+
 #[test]
 fn certificates_are_read_again_on_sighup() {
     let Some(scene) = Scene::new("certificates_are_read_again_on_sighup") else {
         return;
     };
-    let path = |name: &str| scene.dir().join(name).to_str().unwrap().to_owned();
-    let (certificate, key) = (path("cert.pem"), path("key.pem"));
-    // Writes a certificate of a new authority, whose own is the file returned.
-    let renew = |name: &str| {
-        let authority = Authority::new().unwrap();
-        let names = [scene.server().ipv4.to_string()];
-        let pem = authority.issue(&names, Validity::days(1)).unwrap();
-        fs::write(&certificate, pem.certificate.as_bytes()).unwrap();
-        fs::write(&key, pem.key.as_bytes()).unwrap();
-        fs::write(path(name), authority.pem()).unwrap();
-        path(name)
-    };
-    let believes = |ca: &str| scene.get(SHORT.0, &["--ca", ca]).run().status.success();
-    let first = renew("first.pem");
-    // The scene's directory is closed to everybody else.
-    let words = ["--cert", &certificate, "--key", &key, "--user", "root"];
+    // The scene's directory is closed to everybody else, and root may read every file.
+    let dir = scene.dir();
+    let files = Renewed { scene: &scene, dir };
+    let first = files.renew("first.pem", NOBODY);
+    let words = files.words();
+    let words = [&as_strs(&words)[..], &["--user", "root"]].concat();
     let server = scene.start_server(&words);
-    assert!(believes(&first));
-    let second = renew("second.pem");
+    assert!(files.is_believed(&first));
+    let second = files.renew("second.pem", NOBODY);
     server.signal(Signal::HUP);
-    wait_until("the new certificate", || believes(&second));
-    assert!(!believes(&first));
-    fs::write(&key, "no key").unwrap();
+    wait_until("the new certificate", || files.is_believed(&second));
+    assert!(!files.is_believed(&first));
+    fs::write(files.path("key.pem"), "no key").unwrap();
     server.signal(Signal::HUP);
-    assert!(believes(&second));
+    assert!(files.is_believed(&second));
     let outcome = server.interrupt();
     outcome.json();
     assert!(
@@ -84,6 +121,61 @@ fn certificates_are_read_again_on_sighup() {
         "{outcome:#?}"
     );
     fs::remove_file(scene.out().join(SHORT.0)).unwrap();
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn certificates_are_read_again_as_far_as_nobody_may() {
+    let Some(scene) = Scene::new("certificates_are_read_again_as_far_as_nobody_may") else {
+        return;
+    };
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    let dir = place.path();
+    let files = Renewed { scene: &scene, dir };
+    let first = files.renew("first.pem", NOBODY);
+    let server = scene.start_server(&as_strs(&files.words()));
+    let mut download = scene.start_download(&["--ca", &first]);
+    let mut goes_on = || {
+        // More than was on the way before.
+        let enough = scene.fetched() + 8_000_000;
+        wait_until("the download to go on", || {
+            !download.is_running() || scene.fetched() >= enough
+        });
+    };
+    let second = files.renew("second.pem", NOBODY);
+    server.signal(Signal::HUP);
+    goes_on();
+    // As whoever renews certificates, and knows nothing of this program's user, leaves it.
+    files.renew("third.pem", 0);
+    server.signal(Signal::HUP);
+    goes_on();
+    // Readable by nobody again, but outside of the directories that the server may look into.
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::set_permissions(elsewhere.path(), Permissions::from_mode(0o755)).unwrap();
+    let (key, moved) = (files.path("key.pem"), elsewhere.path().join("key.pem"));
+    fs::copy(&key, &moved).unwrap();
+    chown(&moved, Some(NOBODY), Some(NOBODY)).unwrap();
+    fs::remove_file(&key).unwrap();
+    symlink(&moved, &key).unwrap();
+    server.signal(Signal::HUP);
+    goes_on();
+    download.interrupt().refused(&["interrupted"]);
+    assert!(files.is_believed(&second) && !files.is_believed(&first));
+    let outcome = server.interrupt();
+    outcome.json();
+    let refusal = format!("SIGHUP: can't read the private key {key}: Permission denied");
+    for (words, count) in [
+        ("the certificate was read again", 1),
+        (refusal.as_str(), 2),
+        ("the certificate stays as it was (serve is nobody now", 2),
+    ] {
+        let found = outcome.stderr.matches(words).count();
+        assert_eq!(found, count, "{words:?} in {outcome:#?}");
+    }
+    for name in [SHORT.0, "long.part"] {
+        fs::remove_file(scene.out().join(name)).unwrap();
+    }
     scene.assert_left(&[]);
 }
 

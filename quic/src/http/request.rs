@@ -170,6 +170,9 @@ mod tests {
             ("if-range", "\"x\""),
             ("if-match", "\"x\""),
             ("if-match", "\"y\""),
+            ("if-none-match", "\"z\""),
+            ("if-modified-since", "then"),
+            ("if-unmodified-since", "now"),
             ("accept", "*/*"),
         ]);
         let list = headers(&fields);
@@ -177,8 +180,12 @@ mod tests {
         assert_eq!(request.method, Method::Get);
         assert_eq!(request.path, "/a?b");
         assert_eq!(request.range, Some("bytes=0-1"));
-        assert_eq!(request.conditions.if_range, Some("\"x\""));
-        assert_eq!(request.conditions.if_match, ["\"x\"", "\"y\""]);
+        let conditions = request.conditions;
+        assert_eq!(conditions.if_range, Some("\"x\""));
+        assert_eq!(conditions.if_match, ["\"x\"", "\"y\""]);
+        assert_eq!(conditions.if_none_match, ["\"z\""]);
+        assert_eq!(conditions.if_modified_since, Some("then"));
+        assert_eq!(conditions.if_unmodified_since, Some("now"));
     }
 
     #[test]

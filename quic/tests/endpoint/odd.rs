@@ -9,7 +9,7 @@ use xskit_quic::cert::{self, Validity};
 use xskit_quic::client::{ClientEvent, ConnectionEnd, RequestError, RequestId, Trust};
 use xskit_quic::{Client, ClientConfig};
 
-use super::world::{NAME, server_addr};
+use super::world::{NAME, PATIENCE, server_addr};
 
 /// What a client was told about one request.
 #[derive(Debug, Default)]
@@ -111,8 +111,10 @@ impl Odd {
 
     /// Lets timers run, the server alive but with nothing more to say, until the condition holds.
     pub(crate) fn wait(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
         while !done(self) {
             assert!(self.end.is_none(), "waiting for {what}: {:?}", self.end);
+            assert!(begun.elapsed() < PATIENCE, "still waiting for: {what}");
             self.quic.send_ack_eliciting().unwrap();
             self.exchange();
             let due = self.client.poll_timeout().expect("a timer");

@@ -117,13 +117,15 @@ pub(crate) struct World {
     pub(crate) mtu: usize,
     pub(crate) dice: Dice,
     wire: VecDeque<Packet>,
+    /// The largest datagram that went over the wire.
+    pub(crate) largest: usize,
     /// The largest `body_bytes_held` after any step.
     pub(crate) most_held: usize,
     pub(crate) watch_memory: bool,
 }
 
 /// Far longer than any test takes; only there so that a hang has a message.
-const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 impl World {
     pub(crate) fn new(config: &ServerConfig) -> Self {
@@ -135,6 +137,7 @@ impl World {
             mtu: 65_535,
             dice: Dice::new(1),
             wire: VecDeque::new(),
+            largest: 0,
             most_held: 0,
             watch_memory: false,
         }
@@ -284,6 +287,7 @@ impl World {
         if bytes.len() > self.mtu || self.dice.below(1000) < self.faults.lost {
             return;
         }
+        self.largest = self.largest.max(bytes.len());
         let packet = || Packet {
             bytes: bytes.to_vec(),
             from,

@@ -136,7 +136,7 @@ pub(crate) struct ServeArgs {
     /// The certificate chain, PEM, leaf first. On SIGHUP it is read again, and so is the key.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
-    /// The certificate's private key, PEM; not under --root.
+    /// The certificate's private key, PEM; it may be in the same file, but not under --root.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
     /// Take packets of these VLANs, too, whose tags then go onto the answers. By default packets with a

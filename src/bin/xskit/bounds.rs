@@ -88,9 +88,47 @@ fn left_for_files(limit: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::{Resource, getrlimit};
+    use std::path::Path;
+    use std::time::Duration;
 
-    use super::{left_for_files, raise_descriptor_limit};
+    use clap::Parser;
+    use rustix::process::{Resource, getrlimit};
+    use xskit::quic::{Identity, ServerConfig, cert};
+
+    use super::{BoundArgs, left_for_files, raise_descriptor_limit};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bounds: BoundArgs,
+    }
+
+    #[test]
+    fn each_option_sets_its_bound() {
+        let options = [
+            "max-connections=1",
+            "max-connections-per-host=2",
+            "max-connections-per-network=3",
+            "max-open-files=4",
+            "request-timeout=5",
+            "response-timeout=6",
+        ];
+        let words = options.map(|option| format!("--{option}"));
+        let line = Line::parse_from(["serve".to_owned()].into_iter().chain(words));
+        let pem = cert::self_signed(&[]).expect("a certificate");
+        let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
+        let mut config = ServerConfig::new(Path::new("/"), identity.expect("a pair"));
+        line.bounds.configure(&mut config);
+        let counts = [
+            config.max_connections,
+            config.max_connections_per_host,
+            config.max_connections_per_network,
+            config.max_open_files,
+        ];
+        assert_eq!(counts, [1, 2, 3, 4]);
+        let times = [config.request_timeout, config.response_timeout];
+        assert_eq!(times, [5, 6].map(Duration::from_secs));
+    }
 
     #[test]
     fn some_descriptors_are_always_left() {

@@ -7,6 +7,7 @@ mod bench;
 mod bounds;
 mod carrier;
 mod confine;
+mod credentials;
 mod demo;
 mod driving;
 mod drops;

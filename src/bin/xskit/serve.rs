@@ -1,22 +1,21 @@
 //! `xskit serve`: static files over HTTP/3.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use xskit::net::Changes;
 use xskit::quic::driver::{DriverConfig, DriverError};
 use xskit::quic::server::ServerStats;
-use xskit::quic::{Identity, Server, ServerConfig, cert, udp_payload_for_mtu};
+use xskit::quic::{Server, ServerConfig, udp_payload_for_mtu};
 use xskit::wire;
 
 use crate::args::ServeArgs;
 use crate::attached::Attached;
 use crate::confine::{Confinement, Reading};
+use crate::credentials::Credentials;
 use crate::drops::Drops;
 use crate::failure;
 use crate::nic::Nic;
@@ -40,7 +39,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     nic.avoid_redelivery();
     nic.link.require_address(args.listen.ip())?;
     let port_holder = hold_port(zone::on(args.listen, &nic.link)?)?;
-    let mut config = ServerConfig::new(&args.root, identity(args, &nic)?);
+    let credentials = Credentials::new(args, &nic);
+    let mut config = ServerConfig::new(&args.root, credentials.read()?);
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
     config.dotfiles = args.dotfiles;
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let task = Serve {
         args,
         nic: &nic,
+        credentials,
         server,
         confinement,
         stop: Stop::on_signals()?,
@@ -81,60 +82,10 @@ pub(crate) fn hold_port(address: SocketAddr) -> anyhow::Result<UdpSocket> {
     })
 }
 
-fn identity(args: &ServeArgs, nic: &Nic) -> anyhow::Result<Identity> {
-    match (&args.cert, &args.key) {
-        (Some(certificate), Some(key)) => {
-            guard_key(key, &args.root)?;
-            Ok(Identity::from_pem_files(certificate, key)?)
-        }
-        _ if args.self_signed => {
-            let pem = cert::self_signed(&own_names(args.listen.ip(), nic)?)?;
-            Ok(Identity::from_pem(
-                pem.certificate.as_bytes(),
-                pem.key.as_bytes(),
-            )?)
-        }
-        _ => bail!("a certificate is needed: give --cert and --key, or --self-signed"),
-    }
-}
-
-/// Refuses a key that would be served, and warns of one that every user can read.
-fn guard_key(key: &Path, root: &Path) -> anyhow::Result<()> {
-    let (Ok(key), Ok(root)) = (key.canonicalize(), root.canonicalize()) else {
-        // Opening them says why.
-        return Ok(());
-    };
-    ensure!(
-        !key.starts_with(&root),
-        "--key {}: is under --root {}, so everybody could fetch it; move it elsewhere",
-        key.display(),
-        root.display()
-    );
-    if key.metadata()?.permissions().mode() & 0o004 != 0 {
-        report::say(format_args!(
-            "xskit: warning: --key {} can be read by every user of this machine: chmod o-r it",
-            key.display()
-        ));
-    }
-    Ok(())
-}
-
-/// What a self-signed certificate is for: the address listened on, or all of the interface's.
-fn own_names(listen: IpAddr, nic: &Nic) -> anyhow::Result<Vec<String>> {
-    if !listen.is_unspecified() {
-        return Ok(vec![listen.to_string()]);
-    }
-    Ok(nic
-        .link
-        .addresses()?
-        .iter()
-        .map(|own| own.address.to_string())
-        .collect())
-}
-
 struct Serve<'a> {
     args: &'a ServeArgs,
     nic: &'a Nic,
+    credentials: Credentials<'a>,
     server: Server<wire::Link>,
     confinement: Confinement,
     stop: Stop,
@@ -174,11 +125,7 @@ impl Serve<'_> {
     fn confine(&self, attached: &Attached) -> anyhow::Result<()> {
         let reading = Reading {
             root: &self.args.root,
-            again: [&self.args.cert, &self.args.key]
-                .into_iter()
-                .flatten()
-                .map(PathBuf::as_path)
-                .collect(),
+            again: self.credentials.files(),
         };
         self.confinement
             .enter(&reading, || attached.malformed().is_ok())
@@ -200,15 +147,15 @@ impl Serve<'_> {
                 tracing::warn!("whose packets to believe could not be asked: {error}");
             }
             if self.reload.take() {
-                self.reload_identity();
+                self.reload_credentials();
             }
         }
         self.say_farewell(driver)
     }
 
     /// On SIGHUP: reads the certificate again, for clients that come from now on.
-    fn reload_identity(&mut self) {
-        let identity = identity(self.args, self.nic);
+    fn reload_credentials(&mut self) {
+        let identity = self.credentials.read();
         let outcome = identity.and_then(|identity| Ok(self.server.set_identity(&identity)?));
         match outcome {
             Ok(()) => report::say(format_args!("xskit: note: the certificate was read again")),

@@ -1,0 +1,171 @@
+//! What `xskit serve` proves itself with: a certificate and its key, out of files that may change, or
+//! made at the start.
+
+use std::fs::{self, Metadata};
+use std::net::IpAddr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, ensure};
+use xskit::quic::{Identity, cert};
+
+use crate::args::ServeArgs;
+use crate::nic::Nic;
+use crate::report;
+
+/// How the first line of a private key in PEM ends, of whatever kind.
+const KEY_LINE: &[u8] = b"PRIVATE KEY-----";
+
+/// The options that name a certificate and its key, or ask for a certificate to be made.
+pub(crate) struct Credentials<'a> {
+    args: &'a ServeArgs,
+    nic: &'a Nic,
+}
+
+impl<'a> Credentials<'a> {
+    pub(crate) fn new(args: &'a ServeArgs, nic: &'a Nic) -> Self {
+        Self { args, nic }
+    }
+
+    /// Reads the files as they are now, or makes a certificate.
+    ///
+    /// # Errors
+    /// They can't be used, or would be served.
+    pub(crate) fn read(&self) -> anyhow::Result<Identity> {
+        match (&self.args.cert, &self.args.key) {
+            (Some(certificate), Some(key)) => {
+                guard_keys(certificate, key, &self.args.root)?;
+                Ok(Identity::from_pem_files(certificate, key)?)
+            }
+            _ if self.args.self_signed => {
+                let pem = cert::self_signed(&own_names(self.args.listen.ip(), self.nic)?)?;
+                let (certificate, key) = (pem.certificate.as_bytes(), pem.key.as_bytes());
+                Ok(Identity::from_pem(certificate, key)?)
+            }
+            _ => bail!("a certificate is needed: give --cert and --key, or --self-signed"),
+        }
+    }
+
+    /// The files that may change; none for a certificate that is made.
+    pub(crate) fn files(&self) -> Vec<&'a Path> {
+        let files = [&self.args.cert, &self.args.key].into_iter().flatten();
+        files.map(PathBuf::as_path).collect()
+    }
+}
+
+/// Refuses a private key that would be served, in whichever of the files, and warns of one that every
+/// user can read.
+fn guard_keys(certificate: &Path, key: &Path, root: &Path) -> anyhow::Result<()> {
+    guard("--key", key, root)?;
+    match holds_another_key(certificate, key) {
+        true => guard("--cert", certificate, root),
+        false => Ok(()),
+    }
+}
+
+/// Whether there is a private key in the certificate's file, and that is not the key's own.
+fn holds_another_key(certificate: &Path, key: &Path) -> bool {
+    let Ok(metadata) = certificate.metadata() else {
+        // Reading it says why.
+        return false;
+    };
+    let is_the_same = key.metadata().is_ok_and(|key| is_same(&key, &metadata));
+    // A pipe can be read only once.
+    !is_the_same && metadata.is_file() && fs::read(certificate).is_ok_and(|pem| holds_key(&pem))
+}
+
+fn holds_key(pem: &[u8]) -> bool {
+    pem.windows(KEY_LINE.len()).any(|part| part == KEY_LINE)
+}
+
+fn guard(option: &str, file: &Path, root: &Path) -> anyhow::Result<()> {
+    let (Ok(found), Ok(served)) = (file.canonicalize(), root.metadata()) else {
+        // Opening them says why.
+        return Ok(());
+    };
+    // By what the directories are, not by their names: one may be mounted in several places.
+    let is_served = |above: &Path| above.metadata().is_ok_and(|it| is_same(&it, &served));
+    ensure!(
+        !found.ancestors().any(is_served),
+        "{option} {}: holds a private key and is under --root {}, so everybody could fetch it; move it elsewhere",
+        file.display(),
+        root.display()
+    );
+    if found.metadata()?.permissions().mode() & 0o004 != 0 {
+        report::say(format_args!(
+            "xskit: warning: {option} {} holds a private key, and every user of this machine can read it: chmod o-r it",
+            file.display()
+        ));
+    }
+    Ok(())
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// What a self-signed certificate is for: the address listened on, or all of the interface's.
+fn own_names(listen: IpAddr, nic: &Nic) -> anyhow::Result<Vec<String>> {
+    if !listen.is_unspecified() {
+        return Ok(vec![listen.to_string()]);
+    }
+    Ok(nic
+        .link
+        .addresses()?
+        .iter()
+        .map(|own| own.address.to_string())
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::guard_keys;
+
+    #[test]
+    fn no_key_is_served_whatever_file_it_is_in_and_however_that_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| dir.path().join(name);
+        for directory in ["root", "root/sub", "outside"] {
+            fs::create_dir(path(directory)).expect("made");
+        }
+        symlink("root", path("current")).expect("a link");
+        let key = "-----BEGIN EC PRIVATE KEY-----\n";
+        let certificate = "-----BEGIN CERTIFICATE-----\n";
+        let file = |name: &str, text: &str| {
+            fs::write(path(name), text).expect("written");
+            fs::set_permissions(path(name), Permissions::from_mode(0o600)).expect("its owner's");
+        };
+        file("root/sub/key.pem", key);
+        file("root/cert.pem", certificate);
+        file("root/both.pem", &format!("{certificate}{key}"));
+        file("outside/key.pem", key);
+        file("outside/both.pem", &format!("{certificate}{key}"));
+        symlink("../root/sub/key.pem", path("outside/link.pem")).expect("a link");
+        symlink("../outside/key.pem", path("root/link.pem")).expect("a link");
+        for root in ["root", "current"] {
+            for (certificate, key, refused) in [
+                ("root/cert.pem", "outside/key.pem", None),
+                ("outside/both.pem", "outside/both.pem", None),
+                // Nothing that leads out of the root is served.
+                ("root/cert.pem", "root/link.pem", None),
+                ("root/cert.pem", "root/sub/key.pem", Some("--key")),
+                ("root/cert.pem", "current/sub/key.pem", Some("--key")),
+                ("root/cert.pem", "outside/link.pem", Some("--key")),
+                ("root/both.pem", "outside/key.pem", Some("--cert")),
+                ("current/both.pem", "outside/key.pem", Some("--cert")),
+                ("root/both.pem", "current/both.pem", Some("--key")),
+            ] {
+                let outcome = guard_keys(&path(certificate), &path(key), &path(root));
+                let told = outcome.map_err(|error| error.to_string());
+                let is_right = match refused {
+                    None => told.is_ok(),
+                    Some(option) => told.as_ref().is_err_and(|it| it.starts_with(option)),
+                };
+                assert!(is_right, "{certificate}, {key} under {root}: {told:?}");
+            }
+        }
+    }
+}
