@@ -7,7 +7,7 @@ use xskit::quic::cert::{Authority, Validity};
 
 use crate::bench::{bench, report, start};
 use crate::downloads::assert_partial;
-use crate::scene::{SHORT, Scene};
+use crate::scene::{LONG, SHORT, Scene};
 use crate::traces::{await_packets, has_program, wait_until};
 
 #[test]
@@ -93,7 +93,10 @@ fn an_interrupted_client_keeps_what_it_has() {
         return;
     };
     let server = scene.start_server(&[]);
-    let outcome = scene.start_download(&[]).interrupt();
+    let download = scene.start_download(&[]);
+    let second = scene.get(LONG.0, &["-C"]).run();
+    second.refused(&["another download is writing", "long.part", "wait for it"]);
+    let outcome = download.interrupt();
     outcome.refused(&["interrupted"]);
     assert_eq!(outcome.stdout, "");
     assert!(!has_program(scene.client()));
