@@ -12,6 +12,12 @@ use crate::process::{Outcome, Xskit};
 use crate::scene::{SHORT, Scene, as_strs};
 use crate::traces::names_in;
 
+/// SHA-256, as reports have it.
+pub(crate) fn hash(file: &[u8]) -> String {
+    let hash = Sha256::digest(file);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A download that broke off in the middle, for want of room that there is now.
 struct BrokenOff<'a> {
     scene: &'a Scene,
@@ -61,11 +67,7 @@ impl<'a> BrokenOff<'a> {
     fn go_on(&self, file: &[u8]) -> (String, Value) {
         let outcome = self.get(&["-C"]);
         let report = outcome.json();
-        let hash: String = Sha256::digest(file)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        assert_eq!(report["sha256"], hash, "{report:#}");
+        assert_eq!(report["sha256"], hash(file), "{report:#}");
         assert_eq!(report["bytes"], file.len(), "{report:#}");
         assert!(fs::read(self.output()).unwrap() == file);
         assert_eq!(names_in(&self.disk.path()), [Self::NAME]);

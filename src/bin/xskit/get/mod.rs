@@ -104,7 +104,8 @@ impl Task for Get<'_> {
         let seconds = started.elapsed().as_secs_f64();
         self.say_farewell(&mut driver);
         if let Err(error) = outcome {
-            return Err(self.output.break_off(&attached.explain(error)));
+            let error = attached.explain(self.attempt.explain(error, self.nic));
+            return Err(self.output.break_off(&error));
         }
         attached.warn();
         GetSummary::take(self, mode, seconds, &mut driver, &attached)
@@ -190,6 +191,11 @@ impl Get<'_> {
                 }
             }
             self.rest(driver, attached, moved)?;
+            if let Some(loss) = self.attempt.loss(nic) {
+                return Ok(Some(anyhow!(
+                    "{loss} before the server answered; try again"
+                )));
+            }
         }
         Ok(None)
     }
@@ -208,9 +214,7 @@ impl Get<'_> {
         let rested = rested.map_err(|error| nic.socket_failed(error))?;
         let changes = attached.watch(rested);
         attached.watch_length(rested, driver.socket());
-        if let Some(link) = attempt.way.follow(&nic.link, changes) {
-            attempt.client.set_link(link);
-        }
+        attempt.follow(nic, attached, changes);
         Ok(())
     }
 
