@@ -1,10 +1,11 @@
 //! The file that `get` writes: under a name that says it is partial until it is whole.
 
+mod beginning;
 mod mark;
 mod partial;
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
@@ -16,10 +17,9 @@ use crate::report;
 use crate::stop::Stop;
 use crate::target::Target;
 
-pub(crate) use mark::Origin;
+use beginning::Beginning;
 
-/// Bytes of an earlier download read at a time.
-const CHUNK_BYTES: usize = 256 << 10;
+pub(crate) use mark::Origin;
 
 /// A download on its way to disk, hashed as it comes.
 #[derive(Debug)]
@@ -41,13 +41,6 @@ pub(crate) struct Output {
     is_resumable: bool,
     /// Nothing is left to do with the file.
     is_settled: bool,
-}
-
-/// What an earlier download left.
-#[derive(Debug)]
-struct Beginning {
-    bytes: u64,
-    hash: Sha256,
 }
 
 impl Output {
@@ -105,7 +98,7 @@ impl Output {
             }
             Some(origin) => origin,
         };
-        let beginning = self.read_beginning(stop)?;
+        let beginning = Beginning::read(&mut self.file, &self.partial, stop)?;
         let offset = beginning.bytes;
         self.beginning = Some(beginning);
         Ok((offset > 0).then_some(Continuation {
@@ -117,28 +110,6 @@ impl Output {
     fn note(&self, text: &str) {
         let name = self.partial.display();
         report::say(format_args!("xskit: note: -C: {name}: {text}"));
-    }
-
-    fn read_beginning(&mut self, stop: &Stop) -> anyhow::Result<Beginning> {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        let (mut bytes, mut hash) = (0, Sha256::new());
-        loop {
-            ensure!(!stop.is_asked(), "interrupted");
-            match self.file.read(&mut chunk) {
-                Ok(0) => return Ok(Beginning { bytes, hash }),
-                Ok(len) => {
-                    hash.update(chunk.get(..len).unwrap_or_default());
-                    bytes += len as u64;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let name = self.partial.display();
-                    return Err(anyhow!(
-                        "-C: read(2) of {name}: {error}; without -C it begins anew"
-                    ));
-                }
-            }
-        }
     }
 
     /// The bytes to come follow on those of the continuation.
