@@ -81,7 +81,7 @@ mod transport;
 
 pub use client::{Client, ClientConfig};
 pub use error::SetupError;
-pub use http::{ByteRange, Root, RootError};
+pub use http::{ByteRange, ContentRange, Root, RootError};
 pub use identity::{Identity, IdentityError};
 pub use printable::Printable;
 pub use server::{Server, ServerConfig};

@@ -17,7 +17,10 @@ pub(crate) fn assert_partial(scene: &Scene, outcome: &Outcome) {
     let partial = scene.out().join(format!("{}.part", LONG.0));
     let len = fs::metadata(&partial).unwrap().len();
     assert!(len > 0 && len < LONG.1, "{len}");
-    let kept = format!("the first {len} bytes are kept in {}", partial.display());
+    let kept = format!(
+        "the first {len} bytes are kept in {}; -C goes on from there",
+        partial.display()
+    );
     outcome.refused(&[&kept]);
     fs::remove_file(&partial).unwrap();
 }

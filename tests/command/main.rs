@@ -25,5 +25,6 @@ mod interfaces;
 mod options;
 mod passing;
 mod privileges;
+mod resumption;
 mod routers;
 mod signals;

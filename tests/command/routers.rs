@@ -11,11 +11,13 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd};
 
+use rustix::process::Signal;
 use xskit_net::{HostConfig, HostPair, HostPairConfig, Namespace};
 
 use crate::process::ip;
-use crate::scene::{Scene, may_run};
-use crate::traces::wait_until;
+use crate::resumption::hash;
+use crate::scene::{LONG, Scene, may_run};
+use crate::traces::{await_program, wait_until};
 
 /// Some megabytes: many packets of any size.
 const LEN: usize = 3_000_000;
@@ -106,13 +108,81 @@ fn a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses(
             &format!("link set {interface} address 02:00:00:00:be:0{number}"),
         );
         // More than was on the way before.
-        let enough = scene.fetched() + 8_000_000;
+        let enough = scene.fetched(LONG.0) + 8_000_000;
         wait_until("the download to go on", || {
-            !download.is_running() || scene.fetched() >= enough
+            !download.is_running() || scene.fetched(LONG.0) >= enough
         });
     }
     download.interrupt().refused(&["interrupted"]);
     fs::remove_file(scene.out().join("long.part")).unwrap();
     server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+/// A file that is large enough for something to happen in the middle of it.
+fn large(scene: &Scene, name: &str) -> Vec<u8> {
+    let mut bytes = vec![0; 32 << 20];
+    for (number, at) in (0..bytes.len()).step_by(1 << 20).enumerate() {
+        bytes[at] = number as u8;
+    }
+    fs::write(scene.root().join(name), &bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_download_goes_on_from_another_address_when_its_own_is_lost() {
+    if !may_run("a_download_goes_on_from_another_address_when_its_own_is_lost") {
+        return;
+    }
+    let (hosts, _router) = routed();
+    let scene = Scene::on(hosts);
+    let client = &scene.client().namespace;
+    let file = large(&scene, "large");
+    let server = scene.start_server(&[]);
+    let download = scene.get("large", &["--timeout", "30"]).start();
+    wait_until("the download", || scene.fetched("large") > 1_000_000);
+    // So that it is in the middle still when the address is gone.
+    download.signal(Signal::STOP);
+    ip(client, "address del 10.77.0.1/24 dev xsk0");
+    ip(client, "address add 10.77.0.9/24 dev xsk0");
+    ip(client, "route add 10.78.0.0/24 via 10.77.0.2 dev xsk0");
+    let before = scene.fetched("large");
+    assert!(before > 0 && before < file.len() as u64, "{before}");
+    download.signal(Signal::CONT);
+    let report = download.finish().json();
+    assert_eq!(report["bytes"], file.len(), "{report:#}");
+    assert_eq!(report["sha256"], hash(&file), "{report:#}");
+    assert!(fs::read(scene.out().join("large")).unwrap() == file);
+    server.interrupt().json();
+    scene.assert_left(&["large"]);
+}
+
+#[test]
+fn an_address_that_is_lost_for_good_is_why_nothing_comes() {
+    if !may_run("an_address_that_is_lost_for_good_is_why_nothing_comes") {
+        return;
+    }
+    let (hosts, _router) = routed();
+    let scene = Scene::on(hosts);
+    let client = &scene.client().namespace;
+    let server = scene.start_server(&[]);
+    let download = scene.start_download(&["--timeout", "1"]);
+    ip(client, "address del 10.77.0.1/24 dev xsk0");
+    let lost = "xsk0 has lost the address 10.77.0.1";
+    download
+        .finish()
+        .refused(&[lost, "no other that leads to 10.78.0.2"]);
+    fs::remove_file(scene.out().join("long.part")).unwrap();
+    server.interrupt().json();
+
+    // Before the server has answered: at once, and not when the time is over.
+    ip(client, "address add 10.77.0.1/24 dev xsk0");
+    ip(client, "route add 10.78.0.0/24 via 10.77.0.2 dev xsk0");
+    let mute = scene.start_mute();
+    let download = scene.get(LONG.0, &["--timeout", "600"]).start();
+    await_program(scene.client());
+    ip(client, "address del 10.77.0.1/24 dev xsk0");
+    download.finish().refused(&[lost]);
+    drop(mute);
     scene.assert_left(&[]);
 }

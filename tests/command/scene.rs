@@ -188,13 +188,13 @@ impl Scene {
     /// Starts a download of [`LONG`], and returns when a good part of it has come.
     pub(crate) fn start_download(&self, more: &[&str]) -> Running {
         let download = self.get(LONG.0, more).start();
-        crate::traces::wait_until("the download", || self.fetched() > 1_000_000);
+        crate::traces::wait_until("the download", || self.fetched(LONG.0) > 1_000_000);
         download
     }
 
-    /// The bytes of [`LONG`] that have come.
-    pub(crate) fn fetched(&self) -> u64 {
-        let partial = self.out().join(format!("{}.part", LONG.0));
+    /// The bytes of a file that have come.
+    pub(crate) fn fetched(&self, name: &str) -> u64 {
+        let partial = self.out().join(format!("{name}.part"));
         fs::metadata(partial).map_or(0, |partial| partial.len())
     }
 

@@ -10,7 +10,7 @@ use xskit::quic::cert::{Authority, Validity};
 use crate::bench::{bench, report, start};
 use crate::confined::NOBODY;
 use crate::downloads::assert_partial;
-use crate::scene::{SHORT, Scene, as_strs};
+use crate::scene::{LONG, SHORT, Scene, as_strs};
 use crate::traces::{await_packets, has_program, wait_until};
 
 #[test]
@@ -138,9 +138,9 @@ fn certificates_are_read_again_as_far_as_nobody_may() {
     let mut download = scene.start_download(&["--ca", &first]);
     let mut goes_on = || {
         // More than was on the way before.
-        let enough = scene.fetched() + 8_000_000;
+        let enough = scene.fetched(LONG.0) + 8_000_000;
         wait_until("the download to go on", || {
-            !download.is_running() || scene.fetched() >= enough
+            !download.is_running() || scene.fetched(LONG.0) >= enough
         });
     };
     let second = files.renew("second.pem", NOBODY);
@@ -185,7 +185,10 @@ fn an_interrupted_client_keeps_what_it_has() {
         return;
     };
     let server = scene.start_server(&[]);
-    let outcome = scene.start_download(&[]).interrupt();
+    let download = scene.start_download(&[]);
+    let second = scene.get(LONG.0, &["-C"]).run();
+    second.refused(&["another download is writing", "long.part", "wait for it"]);
+    let outcome = download.interrupt();
     outcome.refused(&["interrupted"]);
     assert_eq!(outcome.stdout, "");
     assert!(!has_program(scene.client()));

@@ -3,6 +3,7 @@
 use quiche::h3::{Header, NameValue};
 
 use super::failure::{ConnectionEnd, RequestError};
+use crate::http::ContentRange;
 
 /// A request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +43,13 @@ impl ResponseHead {
     pub fn field(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|(known, _)| known == name);
         field.map(|(_, value)| value.as_str())
+    }
+
+    /// Which part of the file the response has, or that it has none; `None` where the field is missing,
+    /// malformed, or in another unit than bytes.
+    #[must_use]
+    pub fn content_range(&self) -> Option<ContentRange> {
+        self.field("content-range").and_then(ContentRange::parse)
     }
 
     /// `None` when the fields are malformed (RFC 9114, section 4.1.2).

@@ -15,6 +15,7 @@ mod own_address;
 mod requests;
 mod silence;
 mod stats;
+mod validator;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use config::{ClientConfig, Trust};
 pub use event::{ClientEvent, RequestId, ResponseHead};
 pub use failure::{ConnectionEnd, RequestError};
 pub use stats::ClientStats;
+pub use validator::{NoValidator, Validator};
 
 use crate::black_hole::BlackHole;
 use crate::error::SetupError;
@@ -166,7 +168,20 @@ impl<L: Copy> Client<L> {
     /// out as soon as the handshake is done and the server allows another stream.
     pub fn get(&mut self, path: &str, range: Option<ByteRange>) -> RequestId {
         self.dirty = true;
-        self.requests.add(path, range)
+        self.requests.add(path, range, None)
+    }
+
+    /// Asks for a part of a path if the file is still of the version that `validator` tells, and for
+    /// all of it if not: status 206 or 200 says which (`If-Range`: RFC 9110, section 13.1.5). A server
+    /// may also answer with all of it, or with status 416, whatever the version.
+    pub fn get_if_range(
+        &mut self,
+        path: &str,
+        range: ByteRange,
+        validator: &Validator,
+    ) -> RequestId {
+        self.dirty = true;
+        self.requests.add(path, Some(range), Some(validator))
     }
 
     /// Takes in a UDP payload, decrypting it where it lies. `from` is the server, `to` the

@@ -7,6 +7,7 @@ use quiche::h3::{self, Header};
 
 use super::event::{ClientEvent, RequestId, ResponseHead};
 use super::failure::RequestError;
+use super::validator::Validator;
 use crate::http::ByteRange;
 use crate::quic::Quic;
 
@@ -146,7 +147,12 @@ impl Requests {
         self.has_moved = true;
     }
 
-    pub(super) fn add(&mut self, path: &str, range: Option<ByteRange>) -> RequestId {
+    pub(super) fn add(
+        &mut self,
+        path: &str,
+        range: Option<ByteRange>,
+        if_range: Option<&Validator>,
+    ) -> RequestId {
         let id = RequestId(self.next);
         self.next += 1;
         let mut headers = vec![
@@ -161,6 +167,9 @@ impl Requests {
         ];
         if let Some(range) = range {
             headers.push(Header::new(b"range", range.to_string().as_bytes()));
+        }
+        if let Some(validator) = if_range {
+            headers.push(Header::new(b"if-range", validator.as_str().as_bytes()));
         }
         self.waiting.push_back(Waiting { id, headers });
         self.has_moved |= self.active.is_empty();

@@ -9,6 +9,7 @@
 //!       tag   entity tags
 //!     condition  If-Match and its kin -> go on, 304 or 412
 //!     range   "bytes=..." -> a span
+//!     content_range  a span -> "bytes ...", and back for a client
 //!   open_files  how many files the client may have open
 //!   credit    how many requests the client may still give up
 //!   transfer  one response on its way, chunk by chunk as the stream has room
@@ -18,6 +19,7 @@
 
 mod chunk;
 mod condition;
+mod content_range;
 mod credit;
 mod memory;
 mod name;
@@ -30,6 +32,7 @@ mod session;
 mod tag;
 mod transfer;
 
+pub use content_range::ContentRange;
 pub use range::ByteRange;
 pub use root::{Root, RootError};
 

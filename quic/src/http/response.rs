@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use quiche::h3::Header;
 
 use super::condition::{Validators, Verdict};
+use super::content_range::ContentRange;
 use super::range::{ByteRange, Span};
 use super::request::{self, BadRequest, Method, Request};
 use super::root::{Document, Found, Missing, Root};
@@ -111,9 +112,12 @@ impl Response {
         response.field("accept-ranges", "bytes");
         response.validators(&document);
         if status == 206 {
-            let last = span.start + span.len - 1;
-            let range = format!("bytes {}-{last}/{}", span.start, document.size);
-            response.field("content-range", &range);
+            let range = ContentRange::Part {
+                first: span.start,
+                last: span.start + span.len - 1,
+                complete: Some(document.size),
+            };
+            response.field("content-range", &range.to_string());
         }
         if request.method == Method::Get && span.len > 0 {
             response.body = Body::File {
@@ -139,7 +143,12 @@ impl Response {
 
     fn unsatisfiable(document: &Document) -> Self {
         let mut response = Self::words(416, "the range lies outside of the file", Method::Get);
-        response.field("content-range", &format!("bytes */{}", document.size));
+        let range = ContentRange::Unsatisfied {
+            complete: document.size,
+        };
+        response.field("content-range", &range.to_string());
+        // So that whoever has all of it knows that it is of this version.
+        response.validators(document);
         response
     }
 
@@ -264,6 +273,7 @@ mod tests {
         let outside = get("bytes=1000-");
         assert_eq!(outside.status, 416);
         assert_eq!(field(&outside, "content-range").unwrap(), "bytes */1000");
+        assert_eq!(field(&outside, "etag"), field(&part, "etag"));
         for ignored in ["bytes=1-2,5-6", "lines=1-2", "bytes=9-1"] {
             assert_eq!(get(ignored).status, 200, "{ignored}");
         }

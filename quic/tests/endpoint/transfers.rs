@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use xskit_quic::{ByteRange, Congestion, ServerConfig};
+use xskit_quic::client::Validator;
+use xskit_quic::{ByteRange, Congestion, ContentRange, ServerConfig};
 
 use super::world::{self, Faults, Pki, World, content, files};
 
@@ -274,6 +275,45 @@ fn parts_of_a_file() {
             "{range}: {got}, {} bytes",
             body.len()
         );
+    }
+    world.close();
+}
+
+#[test]
+fn a_part_is_sent_only_of_the_version_that_the_client_has() {
+    let (pki, dir) = (Pki::new(), files(&[1199]));
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    let whole = world.peers[at].client.get("/1199", None);
+    world.run("all of it", |world| world.peers[at].is_done());
+    let validator = Validator::of(&world.peers[at].heads[&whole]).unwrap();
+    let (want, new) = (content(1199), vec![7; 1300]);
+    for (file, first, status, body) in [
+        (None, 199, 206, &want[199..]),
+        (None, 1199, 416, b"the range lies outside of the file"),
+        (Some(&new), 199, 200, &new[..]),
+        (Some(&new), 1300, 200, &new[..]),
+    ] {
+        if let Some(file) = file {
+            std::fs::write(dir.path().join("1199"), file).unwrap();
+        }
+        let range = ByteRange::From(first);
+        let client = &mut world.peers[at].client;
+        let id = client.get_if_range("/1199", range, &validator);
+        world.run("a part", |world| world.peers[at].finished.contains(&id));
+        let head = world.peers[at].heads[&id].clone();
+        let expected = match status {
+            206 => Some(ContentRange::Part {
+                first,
+                last: 1198,
+                complete: Some(1199),
+            }),
+            416 => Some(ContentRange::Unsatisfied { complete: 1199 }),
+            _ => None,
+        };
+        assert_eq!(head.content_range(), expected);
+        assert_eq!(validator.matches(&head), Some(status != 200), "{head:?}");
+        assert!(world.peers[at].take(id) == (status, body.to_vec()));
     }
     world.close();
 }

@@ -180,6 +180,10 @@ pub(crate) struct GetArgs {
     /// The file to write. While it is incomplete its name ends in `.part`.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Go on from what a download that broke off left in FILE.part, if the server still has that
+    /// version of the file; else begin anew.
+    #[arg(short = 'C', long = "continue")]
+    pub(crate) resume: bool,
     /// Trust the authorities in this PEM file, and no others.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub(crate) ca: Option<PathBuf>,

@@ -9,7 +9,7 @@ use xskit::net::{Changes, Link};
 
 use crate::carrier;
 use crate::nic::{Nic, copy_mode};
-use crate::own::{Own, Taking};
+use crate::own::{Own, Taking, Wanted};
 use crate::pace::Pace;
 use crate::report;
 use crate::session::Socket;
@@ -109,6 +109,15 @@ impl Attached {
     pub(crate) fn by_chance(mut self) -> Self {
         self.taken.is_chosen = false;
         self
+    }
+
+    /// From now on takes this of what is for the interface itself, and no longer what it took.
+    pub(crate) fn take_instead(&mut self, wanted: Wanted) {
+        self.taken.port = wanted.port;
+        self.taken.is_ipv6 = wanted.address.is_ipv6();
+        if let Some(own) = &mut self.own {
+            own.want(&self.program, &self.link, wanted);
+        }
     }
 
     /// The modes obtained, as reports name them: `native, copy` and the like.

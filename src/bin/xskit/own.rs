@@ -67,8 +67,8 @@ impl Wanted {
 pub(crate) struct Own {
     watch: Watch,
     wanted: Wanted,
-    /// The addresses for which the program has a rule.
-    taken: Vec<IpAddr>,
+    /// The ports and addresses for which the program has a rule.
+    taken: Vec<(u16, IpAddr)>,
     /// What was announced and not yet followed.
     pending: Changes,
     is_failing: bool,
@@ -107,6 +107,15 @@ impl Own {
         announced
     }
 
+    /// From now on this is wanted instead.
+    pub(crate) fn want(&mut self, program: &XdpProgram, link: &Link, wanted: Wanted) {
+        self.wanted = wanted;
+        self.pending = Changes::ALL;
+        if let Err(error) = self.follow(program, link) {
+            self.fail(&error);
+        }
+    }
+
     fn fail(&mut self, error: &anyhow::Error) {
         if !self.is_failing {
             self.is_failing = true;
@@ -140,19 +149,20 @@ impl Own {
         let wanted: Vec<_> = usable
             .map(|own| own.address)
             .filter(|address| self.wanted.includes(*address))
+            .map(|address| (self.wanted.port, address))
             .collect();
-        let port = self.wanted.port;
         // Those that went make room for those that came.
         while let Some(at) = self.taken.iter().position(|it| !wanted.contains(it)) {
-            program.release(port, Some(self.taken[at]))?;
-            tracing::info!("no longer taken: packets to {}", self.taken[at]);
+            let (port, address) = self.taken[at];
+            program.release(port, Some(address))?;
+            tracing::info!("no longer taken: packets to {address}, port {port}");
             self.taken.swap_remove(at);
         }
-        for address in wanted {
-            if !self.taken.contains(&address) {
+        for (port, address) in wanted {
+            if !self.taken.contains(&(port, address)) {
                 program.take(port, Some(address))?;
-                tracing::info!("taken: packets to {address}");
-                self.taken.push(address);
+                tracing::info!("taken: packets to {address}, port {port}");
+                self.taken.push((port, address));
             }
         }
         Ok(())

@@ -38,11 +38,17 @@ pub(crate) fn find(link: &Link, destination: IpAddr, patience: Duration) -> anyh
 /// The way to `destination` through `link` as the kernel knows it now; none where it knows none, or
 /// is still to find the neighbour. Never waits.
 pub(crate) fn known(link: &Link, destination: IpAddr) -> Option<wire::Link> {
+    known_from(link, destination).map(|(link, _)| link)
+}
+
+/// The same, with our address on that way.
+pub(crate) fn known_from(link: &Link, destination: IpAddr) -> Option<(wire::Link, IpAddr)> {
     let link = Link::by_index(link.index).ok()?;
     let route = route_to(destination, Some(&link)).ok()?;
     let next_hop = neighbour::known(&link, route.next_hop()).ok()??;
     let own = MacAddr::new(link.mac?);
-    Some(wire::Link::new(own, MacAddr::new(next_hop)))
+    let way = wire::Link::new(own, MacAddr::new(next_hop));
+    Some((way, route.source))
 }
 
 /// The way to a host that packets take, followed as it changes.

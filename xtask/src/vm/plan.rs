@@ -75,6 +75,14 @@ const SUITES: [Suite; 6] = [
                 "a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses",
                 FOUR_ENDS,
             ),
+            (
+                "a_download_goes_on_from_another_address_when_its_own_is_lost",
+                FOUR_ENDS,
+            ),
+            (
+                "an_address_that_is_lost_for_good_is_why_nothing_comes",
+                FOUR_ENDS,
+            ),
             ("a_carrier_that_is_late_is_waited_for", HUB),
             ("calls_and_submissions_are_counted_by_kind", COPY_MODE),
             ("interfaces_that_are_down_are_refused", HUB),

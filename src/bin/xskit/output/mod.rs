@@ -1,16 +1,25 @@
 //! The file that `get` writes: under a name that says it is partial until it is whole.
 
+mod beginning;
+mod mark;
+mod partial;
+
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
-use rustix::fs::{CWD, Mode, OFlags, XattrFlags, fgetxattr, fremovexattr, fsetxattr, openat};
 use sha2::{Digest, Sha256};
 
 use crate::failure;
+use crate::get::Continuation;
 use crate::report;
+use crate::stop::Stop;
+use crate::target::Target;
+
+use beginning::Beginning;
+
+pub(crate) use mark::Origin;
 
 /// A download on its way to disk, hashed as it comes.
 #[derive(Debug)]
@@ -20,14 +29,19 @@ pub(crate) struct Output {
     whole: PathBuf,
     hash: Sha256,
     bytes: u64,
+    /// Of these, those that an earlier download left.
+    kept_bytes: u64,
     /// It holds what an earlier download left, which stays until there is something in its place.
     is_inherited: bool,
+    /// Of that, what can be gone on from.
+    beginning: Option<Beginning>,
+    /// Where the bytes to come are from, if a later download can go on from them.
+    origin: Option<Origin>,
+    /// A later download can go on from what the file holds.
+    is_resumable: bool,
     /// Nothing is left to do with the file.
     is_settled: bool,
 }
-
-/// An extended attribute by which a partial file is known to be a download's, and not the user's own.
-const MARK: &str = "user.xskit.partial";
 
 impl Output {
     /// Creates `PATH.part`, or takes the one that an earlier download left.
@@ -45,34 +59,78 @@ impl Output {
         let mut name = whole.as_os_str().to_owned();
         name.push(".part");
         let partial = PathBuf::from(name);
-        let (file, is_inherited) = match File::create_new(&partial) {
-            // Where there are no such attributes, the next download leaves the file alone.
-            Ok(file) => {
-                let _ = fsetxattr(&file, MARK, b"", XattrFlags::empty());
-                (file, false)
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => (inherit(&partial)?, true),
-            Err(error) => {
-                let doing = format!("-o: creating {}", partial.display());
-                return Err(anyhow!(error).context(doing));
-            }
-        };
+        let (file, is_inherited) = partial::open(&partial)?;
         Ok(Self {
             file,
             partial,
             whole: whole.to_owned(),
             hash: Sha256::new(),
             bytes: 0,
+            kept_bytes: 0,
             is_inherited,
+            beginning: None,
+            origin: None,
+            is_resumable: false,
             is_settled: false,
         })
     }
 
-    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> anyhow::Result<()> {
-        if std::mem::take(&mut self.is_inherited) {
-            let emptied = self.file.set_len(0);
-            emptied.map_err(|error| self.cannot_write(&error))?;
+    /// What there is of `target`, to go on from, read and hashed. Where there is nothing, says why.
+    pub(crate) fn continuation(
+        &mut self,
+        target: &Target,
+        stop: &Stop,
+    ) -> anyhow::Result<Option<Continuation>> {
+        if !self.is_inherited {
+            if mark::read(&self.file).is_err() {
+                self.note("its file system keeps no attributes (user.*): if the download breaks off, -C can't go on");
+            }
+            return Ok(None);
         }
+        let origin = match mark::read(&self.file).ok().flatten() {
+            None => {
+                self.note("begins anew: of which version its bytes are is not known");
+                return Ok(None);
+            }
+            Some(origin) if !origin.is_of(target) => {
+                self.note("begins anew: its bytes are of another URL");
+                return Ok(None);
+            }
+            Some(origin) => origin,
+        };
+        let beginning = Beginning::read(&mut self.file, &self.partial, stop)?;
+        let offset = beginning.bytes;
+        self.beginning = Some(beginning);
+        Ok((offset > 0).then_some(Continuation {
+            offset,
+            validator: origin.validator,
+        }))
+    }
+
+    fn note(&self, text: &str) {
+        let name = self.partial.display();
+        report::say(format_args!("xskit: note: -C: {name}: {text}"));
+    }
+
+    /// The bytes to come follow on those of the continuation.
+    pub(crate) fn go_on(&mut self) {
+        if let Some(beginning) = self.beginning.take() {
+            self.hash = beginning.hash;
+            self.bytes = beginning.bytes;
+            self.kept_bytes = beginning.bytes;
+            self.is_inherited = false;
+            self.is_resumable = true;
+        }
+    }
+
+    /// The bytes to come are the file from its beginning.
+    pub(crate) fn begin(&mut self, origin: Option<Origin>) {
+        self.beginning = None;
+        self.origin = origin;
+    }
+
+    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> anyhow::Result<()> {
+        self.make_room()?;
         // Not `write_all`: how much of it a full disk took is to be known.
         while !bytes.is_empty() {
             let (taken, left) = match self.file.write(bytes) {
@@ -88,6 +146,25 @@ impl Output {
         Ok(())
     }
 
+    /// Before the first bytes: those of an earlier download go, and where the new ones are from is
+    /// noted. In this order, so that no bytes ever stand under another origin than theirs.
+    fn make_room(&mut self) -> anyhow::Result<()> {
+        if std::mem::take(&mut self.is_inherited) {
+            let emptied = self.empty();
+            emptied.map_err(|error| self.cannot_write(&error))?;
+        }
+        if let Some(origin) = self.origin.take() {
+            self.is_resumable = mark::write(&self.file, Some(&origin)).is_ok();
+        }
+        Ok(())
+    }
+
+    fn empty(&mut self) -> io::Result<()> {
+        mark::write(&self.file, None)?;
+        self.file.set_len(0)?;
+        self.file.rewind()
+    }
+
     fn cannot_write(&self, error: &io::Error) -> anyhow::Error {
         let hint = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -98,8 +175,14 @@ impl Output {
         anyhow!("write(2) to {}: {error}{hint}", self.partial.display())
     }
 
+    /// Bytes of the file so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Of these, those that an earlier download left.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.kept_bytes
     }
 
     /// Gives the file its name, and says the SHA-256 of its bytes.
@@ -109,7 +192,7 @@ impl Output {
             self.file.set_len(0).context("ftruncate(2)")?;
         }
         // Only of partial files.
-        let _ = fremovexattr(&self.file, MARK);
+        let _ = mark::remove(&self.file);
         fs::rename(&self.partial, &self.whole).with_context(|| {
             format!(
                 "renaming {} to {}",
@@ -124,13 +207,18 @@ impl Output {
     /// Leaves it at what has come so far; `error`, and where that is.
     pub(crate) fn break_off(mut self, error: &anyhow::Error) -> anyhow::Error {
         let error = failure::describe(error);
-        if self.bytes == 0 {
+        let beginning = self.beginning.as_ref().filter(|_| self.is_inherited);
+        let bytes = beginning.map_or(self.bytes, |beginning| beginning.bytes);
+        if bytes == 0 {
             return anyhow!("{error}");
         }
+        let resumption = match self.is_resumable || beginning.is_some() {
+            true => "; -C goes on from there",
+            false => "",
+        };
         self.is_settled = true;
         anyhow!(
-            "{error}; the first {} bytes are kept in {}",
-            self.bytes,
+            "{error}; the first {bytes} bytes are kept in {}{resumption}",
             self.partial.display()
         )
     }
@@ -157,20 +245,6 @@ impl Drop for Output {
     }
 }
 
-/// The partial file that is there, if a download made it. A link or a pipe is not followed.
-fn inherit(partial: &Path) -> anyhow::Result<File> {
-    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = openat(CWD, partial, flags, Mode::empty()).ok();
-    let is_ours = |file: &OwnedFd| fgetxattr(file, MARK, &mut [0; 0]).is_ok();
-    let file = file.filter(is_ours).with_context(|| {
-        format!(
-            "-o: {} is there already, and may be yours: remove or rename it, or name another file",
-            partial.display()
-        )
-    })?;
-    Ok(file.into())
-}
-
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -180,7 +254,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 mod tests {
     use anyhow::anyhow;
 
-    use super::Output;
+    use super::{Origin, Output};
+    use crate::stop::Stop;
+    use crate::target::Target;
 
     #[test]
     fn a_file_has_its_name_only_when_it_is_whole() {
@@ -238,6 +314,63 @@ mod tests {
         output.finish().expect("renamed");
         assert_eq!(std::fs::read(&whole).expect("whole"), b"short");
         assert!(!partial.exists());
+    }
+
+    #[test]
+    fn a_download_goes_on_with_bytes_of_the_same_url_whose_version_is_known() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let whole = dir.path().join("f");
+        let create = || Output::create(&whole).expect("taken");
+        let target = |url: &str| url.parse::<Target>().expect("a URL");
+        let (asked, other) = (target("https://a.test/f"), target("https://a.test/g"));
+        let stop = Stop::on_signals().expect("a flag");
+        let left = |target| {
+            let found = create().continuation(target, &stop).expect("read");
+            found.map(|it| (it.offset, it.validator.as_str().to_owned()))
+        };
+        let break_off = |origin: Option<Origin>, bytes: &[u8]| {
+            let mut output = create();
+            output.begin(origin);
+            output.write(bytes).expect("written");
+            output.break_off(&anyhow!("no more")).to_string()
+        };
+        let origin = Origin::new(&asked, "\"v1\"".parse().expect("a tag"));
+        let told = break_off(Some(origin.clone()), b"ab");
+        assert!(told.ends_with("f.part; -C goes on from there"), "{told}");
+        assert_eq!(left(&other), None);
+        assert_eq!(left(&asked), Some((2, "\"v1\"".to_owned())));
+        // Whoever begins anew, and learns of no version.
+        let told = break_off(None, b"x");
+        assert!(told.ends_with("f.part"), "{told}");
+        assert_eq!(left(&asked), None);
+        break_off(Some(origin), b"ab");
+
+        let mut output = create();
+        output.continuation(&asked, &stop).expect("read");
+        let told = output.break_off(&anyhow!("nobody there")).to_string();
+        assert!(
+            told.starts_with("nobody there; the first 2 bytes are kept"),
+            "{told}"
+        );
+        let mut output = create();
+        output.continuation(&asked, &stop).expect("read");
+        output.go_on();
+        output.write(b"c").expect("written");
+        assert_eq!((output.bytes(), output.kept_bytes()), (3, 2));
+        let hash = output.finish().expect("renamed");
+        assert!(hash.starts_with("ba7816bf8f01cfea"), "{hash}");
+        assert_eq!(std::fs::read(&whole).expect("whole"), b"abc");
+    }
+
+    #[test]
+    fn one_download_at_a_time_writes_a_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let whole = dir.path().join("f");
+        let output = Output::create(&whole).expect("created");
+        let error = Output::create(&whole).expect_err("refused").to_string();
+        assert!(error.contains("another download is writing"), "{error}");
+        drop(output);
+        Output::create(&whole).expect("created");
     }
 
     #[test]

@@ -1,0 +1,158 @@
+//! An address of the server to try, and the way to it.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use xskit::net::{Changes, InterfaceAddress};
+use xskit::quic::client::Trust;
+use xskit::quic::{Client, ClientConfig, udp_payload_for_mtu};
+use xskit::wire;
+
+use crate::args::GetArgs;
+use crate::attached::Attached;
+use crate::attempts::Attempts;
+use crate::failure;
+use crate::nic::Nic;
+use crate::own::Wanted;
+use crate::path::{self, Path, Way};
+use crate::serve::hold_port;
+use crate::target::Target;
+use crate::zone;
+
+/// An address to try: the client, and the socket that holds its port.
+pub(super) struct Attempt {
+    pub(super) client: Client<wire::Link>,
+    pub(super) way: Way,
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+    pub(super) port_holder: UdpSocket,
+    /// The interface has lost `local`, and no other address that leads to the server was found yet.
+    is_homeless: bool,
+}
+
+impl Attempt {
+    /// The next address that there is a way to. The port `held` stays, if the way begins at its address.
+    pub(super) fn next(
+        args: &GetArgs,
+        target: &Target,
+        nic: &Nic,
+        attempts: &mut Attempts,
+        held: Option<&UdpSocket>,
+    ) -> anyhow::Result<Self> {
+        while let Some(peer) = attempts.next() {
+            let path = match path::find(&nic.link, peer.ip(), attempts.share()) {
+                Ok(path) => path,
+                Err(error) => {
+                    attempts.failed(peer, error);
+                    continue;
+                }
+            };
+            let is_same =
+                |held: &&UdpSocket| held.local_addr().is_ok_and(|it| it.ip() == path.source);
+            let port_holder = match held.filter(is_same) {
+                Some(held) => held.try_clone().context("fcntl(F_DUPFD_CLOEXEC)")?,
+                None => hold_port(zone::on(SocketAddr::new(path.source, 0), &nic.link)?)?,
+            };
+            // So that the kernel tells it of ICMP messages; where it can't, the time limit has to do.
+            let _ = port_holder.connect(peer);
+            let peer = zone::bare(peer);
+            let remaining = attempts.remaining();
+            let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
+            return Ok(Self {
+                client: client(args, target, peer, &path, &port_holder, link, remaining)?,
+                way: Way::new(peer.ip(), link),
+                peer,
+                local: zone::bare(port_holder.local_addr().context("getsockname")?),
+                port_holder,
+                is_homeless: false,
+            });
+        }
+        Err(attempts.error().context(format!("fetching {}", args.url)))
+    }
+
+    /// Given what has changed: goes on by the way that the kernel knows now, and from another address
+    /// where the interface has lost its own.
+    pub(super) fn follow(&mut self, nic: &Nic, attached: &mut Attached, changes: Changes) {
+        if let Some(link) = self.way.follow(&nic.link, changes) {
+            self.client.set_link(link);
+        }
+        if changes.addresses || self.is_homeless {
+            self.is_homeless = own(nic, self.local.ip()).is_none();
+            // Before that a server knows nothing of moves (RFC 9000, section 9).
+            if self.is_homeless && self.client.is_connected() {
+                self.is_homeless = self.move_out(nic, attached).is_none();
+            }
+        }
+    }
+
+    /// Goes on from the address from which the kernel would send. `None` where there is none yet: the
+    /// next look may find one.
+    fn move_out(&mut self, nic: &Nic, attached: &mut Attached) -> Option<()> {
+        let (link, source) = path::known_from(&nic.link, self.peer.ip())?;
+        let hold = |port| hold_port(zone::on(SocketAddr::new(source, port), &nic.link)?);
+        let is_usable = own(nic, source).is_some_and(|own| own.is_usable);
+        let is_another = is_usable && source != self.local.ip();
+        let held = is_another.then(|| hold(self.local.port()).or_else(|_| hold(0)))?;
+        let held = held.inspect_err(|error| tracing::info!("no port there: {error:#}"));
+        let port_holder = held.ok()?;
+        self.local = zone::bare(port_holder.local_addr().ok()?);
+        self.port_holder = port_holder;
+        tracing::info!("the download goes on from {}", self.local);
+        attached.take_instead(Wanted::new(self.local.port(), self.local.ip()));
+        self.way = Way::new(self.peer.ip(), link);
+        self.client.set_link(link);
+        self.client.set_local(self.local);
+        Some(())
+    }
+
+    /// A failure, and what the interface has lost, which may be why.
+    pub(super) fn explain(&self, error: anyhow::Error, nic: &Nic) -> anyhow::Error {
+        match self.loss(nic) {
+            Some(loss) => anyhow!(
+                "{}; {loss}, and has no other that leads to {}",
+                failure::describe(&error),
+                self.peer.ip()
+            ),
+            None => error,
+        }
+    }
+
+    /// What the interface has lost, if it has no other instead.
+    pub(super) fn loss(&self, nic: &Nic) -> Option<String> {
+        self.is_homeless.then(|| {
+            let (name, own) = (&nic.link.name, self.local.ip());
+            format!("{name} has lost the address {own}")
+        })
+    }
+}
+
+/// The address, if the interface has it.
+fn own(nic: &Nic, address: IpAddr) -> Option<InterfaceAddress> {
+    let all = nic.link.addresses().ok()?;
+    all.into_iter().find(|own| own.address == address)
+}
+
+fn client(
+    args: &GetArgs,
+    target: &Target,
+    peer: SocketAddr,
+    path: &Path,
+    port_holder: &UdpSocket,
+    link: wire::Link,
+    remaining: Duration,
+) -> anyhow::Result<Client<wire::Link>> {
+    let trust = match &args.ca {
+        Some(file) => Trust::File(file.clone()),
+        None if args.insecure => Trust::Anyone,
+        None => Trust::System,
+    };
+    let mut config = ClientConfig::new(&target.host, target.port, trust);
+    config.handshake_timeout = remaining;
+    config.progress_timeout = args.timeout;
+    config.transport.idle_timeout = args.timeout;
+    config.transport.max_udp_payload_bytes =
+        udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
+    let local = zone::bare(port_holder.local_addr().context("getsockname")?);
+    Ok(Client::new(&config, local, peer, link, Instant::now())?)
+}

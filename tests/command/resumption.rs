@@ -1,0 +1,173 @@
+//! Downloads that broke off, and go on.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::disk::Disk;
+use crate::process::{Outcome, Xskit};
+use crate::scene::{SHORT, Scene, as_strs};
+use crate::traces::names_in;
+
+/// SHA-256, as reports have it.
+pub(crate) fn hash(file: &[u8]) -> String {
+    let hash = Sha256::digest(file);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A download that broke off in the middle, for want of room that there is now.
+struct BrokenOff<'a> {
+    scene: &'a Scene,
+    disk: Disk,
+    file: Vec<u8>,
+}
+
+impl<'a> BrokenOff<'a> {
+    const NAME: &'static str = "mixed";
+    const KEPT: usize = 4 << 20;
+
+    fn new(scene: &'a Scene) -> Self {
+        let disk = Disk::new(Self::KEPT as u64);
+        let file = Self::version(1);
+        fs::write(scene.root().join(Self::NAME), &file).unwrap();
+        let broken_off = Self { scene, disk, file };
+        broken_off.get(&[]).refused(&[
+            "No space left on device",
+            &format!("the first {} bytes are kept in", Self::KEPT),
+            "-C goes on from there",
+        ]);
+        broken_off.disk.resize(16 << 20);
+        broken_off
+    }
+
+    /// A file's content, and another for another number.
+    fn version(number: u64) -> Vec<u8> {
+        let byte = |at: u64| ((at + number).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8;
+        (0..Self::KEPT as u64 + 500_000).map(byte).collect()
+    }
+
+    fn output(&self) -> PathBuf {
+        self.disk.path().join(Self::NAME)
+    }
+
+    fn partial(&self) -> PathBuf {
+        self.disk.path().join(format!("{}.part", Self::NAME))
+    }
+
+    fn get(&self, more: &[&str]) -> Outcome {
+        let words = self.scene.get_words_into(&self.output(), Self::NAME, more);
+        Xskit::new(&as_strs(&words)).on(self.scene.client()).run()
+    }
+
+    /// Goes on, which has to end with `file`. What is said, and the report.
+    #[track_caller]
+    fn go_on(&self, file: &[u8]) -> (String, Value) {
+        let outcome = self.get(&["-C"]);
+        let report = outcome.json();
+        assert_eq!(report["sha256"], hash(file), "{report:#}");
+        assert_eq!(report["bytes"], file.len(), "{report:#}");
+        assert!(fs::read(self.output()).unwrap() == file);
+        assert_eq!(names_in(&self.disk.path()), [Self::NAME]);
+        (outcome.stderr, report)
+    }
+}
+
+#[test]
+fn a_download_goes_on_where_it_broke_off() {
+    let Some(scene) = Scene::new("a_download_goes_on_where_it_broke_off") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    let download = BrokenOff::new(&scene);
+    let (said, report) = download.go_on(&download.file);
+    assert_eq!(said, "");
+    assert_eq!(report["kept_bytes"], BrokenOff::KEPT, "{report:#}");
+    // Of all of it there would be more, in both directions together.
+    let least = download.file.len() / 1_500;
+    assert!(
+        report["packets"].as_u64() < Some(least as u64),
+        "{report:#}"
+    );
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_download_of_another_version_begins_anew() {
+    let Some(scene) = Scene::new("a_download_of_another_version_begins_anew") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    let download = BrokenOff::new(&scene);
+    let new = BrokenOff::version(2);
+    fs::write(scene.root().join(BrokenOff::NAME), &new).unwrap();
+    let (said, report) = download.go_on(&new);
+    assert!(
+        said.contains("begins anew: the server has another version"),
+        "{said}"
+    );
+    assert_eq!(report["kept_bytes"], 0, "{report:#}");
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn a_download_that_lacks_no_byte_is_found_to_be_whole() {
+    let Some(scene) = Scene::new("a_download_that_lacks_no_byte_is_found_to_be_whole") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    let download = BrokenOff::new(&scene);
+    let mut partial = File::options()
+        .append(true)
+        .open(download.partial())
+        .unwrap();
+    partial
+        .write_all(&download.file[BrokenOff::KEPT..])
+        .unwrap();
+    let (_, report) = download.go_on(&download.file);
+    assert_eq!(report["kept_bytes"], download.file.len(), "{report:#}");
+    // One byte too many: no rest of this version goes with that.
+    let download = BrokenOff::new(&scene);
+    let mut partial = File::options()
+        .append(true)
+        .open(download.partial())
+        .unwrap();
+    partial
+        .write_all(&download.file[BrokenOff::KEPT - 1..])
+        .unwrap();
+    let (said, report) = download.go_on(&download.file);
+    assert!(said.contains("begins anew"), "{said}");
+    assert_eq!(report["kept_bytes"], 0, "{report:#}");
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn what_no_download_left_is_not_gone_on_with() {
+    let Some(scene) = Scene::new("what_no_download_left_is_not_gone_on_with") else {
+        return;
+    };
+    let server = scene.start_server(&[]);
+    let partial = scene.out().join("short.part");
+    fs::write(&partial, "the user's own").unwrap();
+    let outcome = scene.get(SHORT.0, &["-C"]).run();
+    outcome.refused(&["short.part is there already, and may be yours", "rename"]);
+    assert_eq!(fs::read(&partial).unwrap(), b"the user's own");
+    fs::remove_file(&partial).unwrap();
+
+    let disk = Disk::without_attributes();
+    let words = scene.get_words_into(&disk.path().join("x"), SHORT.0, &["-C"]);
+    let get = || Xskit::new(&as_strs(&words)).on(scene.client()).run();
+    let outcome = get();
+    assert_eq!(outcome.json()["bytes"], SHORT.1);
+    assert!(outcome.stderr.contains("-C can't go on"), "{outcome:#?}");
+    fs::write(disk.path().join("x.part"), "whoever's").unwrap();
+    get().refused(&["may be yours", "its file system keeps no attributes"]);
+    assert_eq!(fs::read(disk.path().join("x.part")).unwrap(), b"whoever's");
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}
