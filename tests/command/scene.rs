@@ -192,8 +192,16 @@ impl Scene {
         download
     }
 
+    /// Returns when the download has more than was on the way before, or has ended.
+    pub(crate) fn await_more(&self, download: &mut Running) {
+        let enough = self.fetched() + megabytes(8) * 1_000_000;
+        crate::traces::wait_until("the download to go on", || {
+            !download.is_running() || self.fetched() >= enough
+        });
+    }
+
     /// The bytes of [`LONG`] that have come.
-    pub(crate) fn fetched(&self) -> u64 {
+    fn fetched(&self) -> u64 {
         let partial = self.out().join(format!("{}.part", LONG.0));
         fs::metadata(partial).map_or(0, |partial| partial.len())
     }
