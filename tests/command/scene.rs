@@ -192,6 +192,14 @@ impl Scene {
         download
     }
 
+    /// Returns when the download has more than was on the way before, or has ended.
+    pub(crate) fn await_more(&self, download: &mut Running) {
+        let enough = self.fetched(LONG.0) + megabytes(8) * 1_000_000;
+        crate::traces::wait_until("the download to go on", || {
+            !download.is_running() || self.fetched(LONG.0) >= enough
+        });
+    }
+
     /// The bytes of a file that have come.
     pub(crate) fn fetched(&self, name: &str) -> u64 {
         let partial = self.out().join(format!("{name}.part"));

@@ -136,20 +136,13 @@ fn certificates_are_read_again_as_far_as_nobody_may() {
     let first = files.renew("first.pem", NOBODY);
     let server = scene.start_server(&as_strs(&files.words()));
     let mut download = scene.start_download(&["--ca", &first]);
-    let mut goes_on = || {
-        // More than was on the way before.
-        let enough = scene.fetched(LONG.0) + 8_000_000;
-        wait_until("the download to go on", || {
-            !download.is_running() || scene.fetched(LONG.0) >= enough
-        });
-    };
     let second = files.renew("second.pem", NOBODY);
     server.signal(Signal::HUP);
-    goes_on();
+    scene.await_more(&mut download);
     // As whoever renews certificates, and knows nothing of this program's user, leaves it.
     files.renew("third.pem", 0);
     server.signal(Signal::HUP);
-    goes_on();
+    scene.await_more(&mut download);
     // Readable by nobody again, but outside of the directories that the server may look into.
     let elsewhere = tempfile::tempdir().unwrap();
     fs::set_permissions(elsewhere.path(), Permissions::from_mode(0o755)).unwrap();
@@ -159,7 +152,7 @@ fn certificates_are_read_again_as_far_as_nobody_may() {
     fs::remove_file(&key).unwrap();
     symlink(&moved, &key).unwrap();
     server.signal(Signal::HUP);
-    goes_on();
+    scene.await_more(&mut download);
     download.interrupt().refused(&["interrupted"]);
     assert!(files.is_believed(&second) && !files.is_believed(&first));
     let outcome = server.interrupt();

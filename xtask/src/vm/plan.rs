@@ -83,6 +83,10 @@ const SUITES: [Suite; 6] = [
                 "an_address_that_is_lost_for_good_is_why_nothing_comes",
                 FOUR_ENDS,
             ),
+            (
+                "a_download_goes_on_when_both_ends_change_their_own_mac_addresses",
+                FOUR_ENDS,
+            ),
             ("a_carrier_that_is_late_is_waited_for", HUB),
             ("calls_and_submissions_are_counted_by_kind", COPY_MODE),
             ("interfaces_that_are_down_are_refused", HUB),
