@@ -144,7 +144,7 @@ fn a_download_goes_on_when_both_ends_change_their_own_mac_addresses() {
 
 /// A file that is large enough for something to happen in the middle of it.
 fn large(scene: &Scene, name: &str) -> Vec<u8> {
-    let mut bytes = vec![0; 32 << 20];
+    let mut bytes = vec![0; 64 << 20];
     for (number, at) in (0..bytes.len()).step_by(1 << 20).enumerate() {
         bytes[at] = number as u8;
     }
