@@ -135,6 +135,23 @@ fn nothing_to_drain_is_nothing_to_release() {
 }
 
 #[test]
+fn a_batch_is_as_large_as_a_fresh_look_makes_it() {
+    let shared = Shared::new(8, 6);
+    let mut producer = Producer::new(shared.memory());
+    let mut consumer = Consumer::new(shared.memory());
+    let mut places = [0; 4];
+    // Nothing is known, then too little for all places, then as much as they hold.
+    for (values, taken) in [(&[1, 2][..], 2), (&[3, 4, 5, 6, 7, 8], 4)] {
+        assert_eq!(producer.push_from(values), values.len() as u32);
+        assert_eq!(consumer.drain_into(&mut places), taken);
+        assert_eq!(places[..taken as usize], values[..taken as usize]);
+    }
+    producer.push_from(&[9, 10]);
+    assert_eq!(consumer.drain_into(&mut places), 4, "two known, two new");
+    assert_eq!(places, [7, 8, 9, 10]);
+}
+
+#[test]
 fn a_loop_that_breaks_off_leaves_the_rest() {
     for start in [0, 2] {
         let shared = Shared::new(4, start);
