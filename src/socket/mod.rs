@@ -74,6 +74,13 @@ self_cell!(
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Two threads don't use it at a time:
+///
+/// ```compile_fail
+/// fn share<T: Sync>() {}
+/// share::<xskit::Socket>(); // `Cell`s cannot be shared between threads safely
+/// ```
 pub struct Socket(Kept);
 
 /// What is inside is full of cells and pointers that no two threads may use at a time.
