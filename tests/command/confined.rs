@@ -63,7 +63,7 @@ fn assert_filtered(server: &Running, mode: &str) {
 fn assert_ends_well(scene: &Scene, server: Running) -> Outcome {
     let outcome = server.interrupt();
     assert_eq!(outcome.json()["requests"], 1, "{outcome:#?}");
-    assert!(!outcome.stderr.contains("note"), "{outcome:#?}");
+    assert!(!outcome.said().contains("note"), "{outcome:#?}");
     scene.assert_left(&[]);
     outcome
 }

@@ -71,7 +71,7 @@ impl<'a> BrokenOff<'a> {
         assert_eq!(report["bytes"], file.len(), "{report:#}");
         assert!(fs::read(self.output()).unwrap() == file);
         assert_eq!(names_in(&self.disk.path()), [Self::NAME]);
-        (outcome.stderr, report)
+        (outcome.said(), report)
     }
 }
 
