@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use xskit_net::{WhenParentDies, privilege};
+use xskit_net::{WhenParentDies, cards, privilege};
 
 use crate::scene::{Family, Scene};
 use crate::site::Content;
@@ -92,15 +92,17 @@ fn aioquic_fetches_files_of_every_size() {
     for family in [Family::Ipv4, Family::Ipv6] {
         let mut scene = Scene::new(family);
         let sizes = [0, 1, 1_199, 1_200, 1_201, 131_072, 1_000_000, 10_000_000];
-        let files = sizes.map(|len| scene.site.add(len));
+        // The last would take Python on an emulated processor minutes.
+        let sizes = &sizes[..sizes.len() - usize::from(cards::are_named())];
+        let files: Vec<_> = sizes.iter().map(|len| scene.site.add(*len)).collect();
         fetch(&python, &scene, 1, &files);
         finish(&mut scene, 1, &files);
     }
 }
 
 #[test]
-fn aioquic_fetches_over_fifty_connections_at_once() {
-    let name = "aioquic_fetches_over_fifty_connections_at_once";
+fn aioquic_fetches_over_many_connections_at_once() {
+    let name = "aioquic_fetches_over_many_connections_at_once";
     if !privilege::require_net_admin(name) {
         return;
     }
@@ -108,8 +110,9 @@ fn aioquic_fetches_over_fifty_connections_at_once() {
     for family in [Family::Ipv4, Family::Ipv6] {
         let mut scene = Scene::new(family);
         let files = [0, 1, 1_200, 100_000].map(|len| scene.site.add(len));
-        fetch(&python, &scene, 50, &files);
-        finish(&mut scene, 50, &files);
+        let connections = if cards::are_named() { 10 } else { 50 };
+        fetch(&python, &scene, connections, &files);
+        finish(&mut scene, connections, &files);
     }
 }
 
