@@ -5,10 +5,10 @@
 //!
 //! | module | feature | what it is |
 //! | --- | --- | --- |
-//! | [`core`] | always | frames, rings, sockets as safe state machines |
+//! | [`af_xdp`] | always | frames, rings, sockets as safe state machines |
 //! | [`wire`] | always | packet headers, read and written in place |
-//! | `rustix` | `backend-rustix` (default) | the backend of direct system calls |
-//! | `uring` | `backend-uring` (default) | the backend of io_uring submissions |
+//! | `backend_rustix` | `backend-rustix` (default) | the backend of direct system calls |
+//! | `backend_uring` | `backend-uring` (default) | the backend of io_uring submissions |
 //! | `bpf` | `bpf` | the XDP program that takes chosen UDP ports |
 //! | `net` | `net` | links, routes, neighbours, namespaces with veth pairs |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
@@ -21,7 +21,7 @@
 //! use std::time::Duration;
 //! use xskit::Socket;
 //! use xskit::bpf::{AttachMode, XdpProgram};
-//! use xskit::core::backend::Interest;
+//! use xskit::af_xdp::backend::Interest;
 //!
 //! let ifindex = 2; // as `ip link` numbers it; a name does as well
 //! let mut socket = Socket::builder(ifindex).open()?;
@@ -62,13 +62,13 @@ use xskit_uring as memory;
 
 #[cfg(feature = "bpf")]
 pub use xskit_bpf as bpf;
-pub use xskit_core as core;
+pub use xskit_core as af_xdp;
 #[cfg(feature = "net")]
 pub use xskit_net as net;
 #[cfg(feature = "quic")]
 pub use xskit_quic as quic;
 #[cfg(feature = "backend-rustix")]
-pub use xskit_rustix as rustix;
+pub use xskit_rustix as backend_rustix;
 #[cfg(feature = "backend-uring")]
-pub use xskit_uring as uring;
+pub use xskit_uring as backend_uring;
 pub use xskit_wire as wire;

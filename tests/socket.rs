@@ -5,11 +5,11 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
+use xskit::af_xdp::Errno;
+use xskit::af_xdp::backend::Interest;
+use xskit::backend_uring::{SqPoll, UringConfig};
 use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::core::Errno;
-use xskit::core::backend::Interest;
-use xskit::uring::{SqPoll, UringConfig};
-use xskit::{Driving, OpenError, Socket, rustix, uring};
+use xskit::{Driving, OpenError, Socket, backend_rustix, backend_uring};
 use xskit_net::{Host, HostPair, HostPairConfig, privilege};
 
 const PORT: u16 = 4433;
@@ -23,12 +23,12 @@ fn pair(test: &str) -> Option<HostPair> {
 
 /// Every way to drive a socket, but those that need a device of a certain kind.
 fn ways() -> impl Iterator<Item = Driving> {
-    let direct = [rustix::Wait::Block, rustix::Wait::Busy].map(Driving::Rustix);
+    let direct = [backend_rustix::Wait::Block, backend_rustix::Wait::Busy].map(Driving::Rustix);
     let waits = [
-        uring::Wait::Block,
-        uring::Wait::Poll,
-        uring::Wait::Multishot,
-        uring::Wait::Busy,
+        backend_uring::Wait::Block,
+        backend_uring::Wait::Poll,
+        backend_uring::Wait::Multishot,
+        backend_uring::Wait::Busy,
     ];
     let submitted = waits.into_iter().flat_map(|wait| {
         [None, Some(SqPoll::default())].map(|sqpoll| {

@@ -43,7 +43,7 @@ impl From<u32> for Interface {
 ///
 /// ```no_run
 /// use xskit::Socket;
-/// use xskit::core::socket::ZeroCopy;
+/// use xskit::af_xdp::socket::ZeroCopy;
 ///
 /// let socket = Socket::builder("eth1")
 ///     .queue(3)

@@ -59,7 +59,7 @@ self_cell!(
 /// ```no_run
 /// use std::time::Duration;
 /// use xskit::Socket;
-/// use xskit::core::backend::Interest;
+/// use xskit::af_xdp::backend::Interest;
 ///
 /// let mut socket = Socket::builder("eth1").queue(0).frames(8192).open()?;
 /// loop {
@@ -126,7 +126,7 @@ impl Socket {
     /// leaves the call:
     ///
     /// ```compile_fail
-    /// fn keep(socket: &mut xskit::Socket) -> Option<xskit::core::umem::Frame<'_>> {
+    /// fn keep(socket: &mut xskit::Socket) -> Option<xskit::af_xdp::umem::Frame<'_>> {
     ///     socket.with(|socket| socket.alloc()) // lifetime may not live long enough
     /// }
     /// ```

@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use serde_json::Value;
-use xskit::core::socket::ZeroCopy;
-use xskit::core::umem::{FrameSize, FrameSlot, Umem};
-use xskit::core::{Socket, SocketConfig};
-use xskit::rustix::{MmapMemory, RustixBackend};
+use xskit::af_xdp::socket::ZeroCopy;
+use xskit::af_xdp::umem::{FrameSize, FrameSlot, Umem};
+use xskit::af_xdp::{Socket, SocketConfig};
+use xskit::backend_rustix::{MmapMemory, RustixBackend};
 use xskit::wire::{self, MacAddr, UdpHeaders};
 
 use crate::scene::{PORT, SHORT, Scene};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use xskit::af_xdp::socket::ZeroCopy;
 use xskit::bpf::AttachMode;
-use xskit::core::socket::ZeroCopy;
 use xskit::wire::MacAddr;
 
 use crate::bench::RxArgs;

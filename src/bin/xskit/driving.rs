@@ -3,10 +3,10 @@
 use anyhow::bail;
 use clap::{ValueEnum, value_parser};
 use xskit::Driving;
-use xskit::core::SocketConfig;
-use xskit::core::socket::BusyPoll;
+use xskit::af_xdp::SocketConfig;
+use xskit::af_xdp::socket::BusyPoll;
 #[cfg(feature = "backend-uring")]
-use xskit::uring::{SqPoll, UringConfig};
+use xskit::backend_uring::{SqPoll, UringConfig};
 
 /// Packets that one call may process with `--busy-poll-us`: what a device's interrupt may
 /// (NAPI_POLL_WEIGHT).
@@ -76,8 +76,8 @@ impl DrivingArgs {
         }
     }
 
-    fn rustix_wait(&self) -> anyhow::Result<xskit::rustix::Wait> {
-        use xskit::rustix::Wait;
+    fn rustix_wait(&self) -> anyhow::Result<xskit::backend_rustix::Wait> {
+        use xskit::backend_rustix::Wait;
         match self.wait {
             WaitName::Block => Ok(Wait::Block),
             WaitName::Busy => Ok(Wait::Busy),
@@ -90,8 +90,8 @@ impl DrivingArgs {
     }
 
     #[cfg(feature = "backend-uring")]
-    fn uring_wait(&self) -> xskit::uring::Wait {
-        use xskit::uring::Wait;
+    fn uring_wait(&self) -> xskit::backend_uring::Wait {
+        use xskit::backend_uring::Wait;
         match self.wait {
             WaitName::Block => Wait::Block,
             WaitName::Poll => Wait::Poll,

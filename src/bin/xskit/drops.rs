@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use xskit::core::abi::Statistics;
+use xskit::af_xdp::abi::Statistics;
 use xskit::quic::driver::DriverCounters;
 
 use crate::attached::Attached;

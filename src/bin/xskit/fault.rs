@@ -2,7 +2,7 @@
 //! means, and what to try.
 
 use anyhow::anyhow;
-use xskit::core::Errno;
+use xskit::af_xdp::Errno;
 use xskit::quic::driver::DriverError;
 
 use crate::nic::Nic;

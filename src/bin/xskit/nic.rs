@@ -4,13 +4,13 @@ use std::fmt;
 
 use anyhow::{Context, bail, ensure};
 use rustix::param::page_size;
+use xskit::af_xdp::SocketConfig;
+use xskit::af_xdp::ring::RingSize;
+use xskit::af_xdp::socket::ZeroCopy;
+use xskit::af_xdp::umem::FrameSize;
+use xskit::backend_rustix::PageSize;
 use xskit::bpf::{AttachMode, device_features};
-use xskit::core::SocketConfig;
-use xskit::core::ring::RingSize;
-use xskit::core::socket::ZeroCopy;
-use xskit::core::umem::FrameSize;
 use xskit::net::Link;
-use xskit::rustix::PageSize;
 use xskit::{Driving, OpenError};
 
 use crate::args::SocketArgs;

@@ -1,15 +1,15 @@
 //! The socket that a command works with.
 
 use anyhow::anyhow;
-use xskit::core::Errno;
-use xskit::core::socket::Step;
+use xskit::af_xdp::Errno;
+use xskit::af_xdp::socket::Step;
 use xskit::net::{Capability, privilege};
 use xskit::{AnyBackend, OpenError};
 
 use crate::nic::Nic;
 
 /// The socket, whatever drives it.
-pub(crate) type Socket<'u> = xskit::core::Socket<'u, AnyBackend>;
+pub(crate) type Socket<'u> = xskit::af_xdp::Socket<'u, AnyBackend>;
 
 /// What runs endpoints over it.
 pub(crate) type Driver<'s, 'u> = xskit::quic::driver::Driver<'s, 'u, AnyBackend>;

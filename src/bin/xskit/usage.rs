@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use xskit::core::backend::{Backend, Calls};
-use xskit::core::socket::BusyPolling;
+use xskit::af_xdp::backend::{Backend, Calls};
+use xskit::af_xdp::socket::BusyPolling;
 
 use crate::nic::Nic;
 use crate::report::{grouped, per_thousand};
@@ -139,7 +139,7 @@ fn listing(kinds: &BTreeMap<String, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::CallCounts;
-    use xskit::core::backend::{Calls, Submissions};
+    use xskit::af_xdp::backend::{Calls, Submissions};
 
     #[test]
     fn kinds_that_were_used_are_listed() {

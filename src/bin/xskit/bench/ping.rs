@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use xskit::core::backend::Interest;
-use xskit::core::socket::Patience;
+use xskit::af_xdp::backend::Interest;
+use xskit::af_xdp::socket::Patience;
 
 use super::packet;
 use super::tally::Clock;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::Serialize;
-use xskit::core::abi;
-use xskit::core::backend::Interest;
-use xskit::core::socket::{Accounting, Patience};
+use xskit::af_xdp::abi;
+use xskit::af_xdp::backend::Interest;
+use xskit::af_xdp::socket::{Accounting, Patience};
 
 use crate::args::RunArgs;
 use crate::attached::Attached;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use anyhow::Context;
-use xskit::core::Errno;
-use xskit::core::socket::ZeroCopy;
+use xskit::af_xdp::Errno;
+use xskit::af_xdp::socket::ZeroCopy;
 
 use super::packet;
 use super::tally::{Clock, Tally};
