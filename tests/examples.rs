@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use xskit::wire::{Datagram, UdpChecksum};
+use xskit::Socket;
+use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
 use xskit_net::{Host, HostPair, HostPairConfig, WhenParentDies, privilege};
 
 const PORT: u16 = 4433;
@@ -123,6 +124,45 @@ fn echo() {
             assert_eq!(ask(&client, &payload), payload);
         }
     }
+}
+
+/// What no kernel's socket sends: options, a word of no operations (RFC 791), and padding.
+#[test]
+fn echo_takes_options_and_padding_off() {
+    let Some(pair) = pair("echo_takes_options_and_padding_off", 1) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let _echo = Example::start("echo", far, &[&PORT.to_string()]);
+    let client = client(near, far.ipv4);
+    let link = Link::new(MacAddr::new(near.mac), MacAddr::new(far.mac));
+    let (from, to) = (client.local_addr(), client.peer_addr());
+    let headers = UdpHeaders::new(link, from.expect("bound"), to.expect("connected"));
+    let mut packet = vec![0; headers.header_len()];
+    packet.extend(b"hello");
+    headers.emit(&mut packet, 5).expect("headers");
+    // The length of the header in words, that of the packet in bytes, and the checksum.
+    packet[14] += 1;
+    packet[17] += 4;
+    packet[24..26].fill(0);
+    packet.splice(34..34, [1; 4]);
+    let checksum = Checksum::new().bytes(&packet[14..38]).finish();
+    packet[24..26].copy_from_slice(&checksum.to_be_bytes());
+    packet.extend([0xff; 20]);
+
+    let open = || Socket::builder(near.link.index).frames(64).open();
+    let mut socket = near.run(open).expect("in the host").expect("a socket");
+    let sent = socket.with(|socket| {
+        let mut frame = socket.alloc().expect("a free frame");
+        frame.set_range(0..packet.len()).expect("a short packet");
+        frame.copy_from_slice(&packet);
+        socket.send(frame).expect("room");
+        socket.flush()
+    });
+    sent.expect("a kick");
+    let mut answer = [0; 64];
+    let len = client.recv(&mut answer).expect("an answer");
+    assert_eq!(&answer[..len], b"hello");
 }
 
 #[test]
