@@ -4,10 +4,12 @@
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
+use std::iter;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,7 +34,7 @@ fn pair(test: &str, queues: u32) -> Option<HostPair> {
 /// An example that runs, and ends with the test.
 struct Example {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Example {
@@ -49,25 +51,30 @@ impl Example {
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}: see the head of this file"));
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let mut example = Self { child, stdout };
-        let line = example.line();
+        let (says, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let lines = stdout.lines().map_while(Result::ok);
+            lines.map(|line| says.send(line)).all(|heard| heard.is_ok())
+        });
+        let example = Self { child, lines };
+        let line = example.line().expect("a line");
         assert!(line.contains("native mode"), "{name}: {line:?}");
         example
     }
 
     /// What it says next; nothing once it has ended.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("text");
-        line
+    fn line(&self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Timeout) => panic!("it says nothing, and goes on"),
+            heard => heard.ok(),
+        }
     }
 
     /// Waits until it ends by itself, as it should. Returns what it still said.
-    fn finish(mut self) -> String {
-        let mut said = String::new();
-        self.stdout.read_to_string(&mut said).expect("text");
+    fn finish(mut self) -> Vec<String> {
+        let said = iter::from_fn(|| self.line()).collect();
         let status = self.child.wait().expect("a child");
-        assert!(status.success(), "{status}: {said}");
+        assert!(status.success(), "{status}: {said:?}");
         said
     }
 }
@@ -181,7 +188,7 @@ fn worker_per_queue() {
     kill_process(Pid::from_child(&workers.child), Signal::INT).expect("a child that runs");
     let said = workers.finish();
     let counts: Vec<u64> = said
-        .lines()
+        .iter()
         .enumerate()
         .map(|(queue, line)| {
             let count = line.strip_prefix(&format!("queue {queue}: "));
@@ -189,9 +196,9 @@ fn worker_per_queue() {
             count.and_then(|count| count.parse().ok()).expect("a count")
         })
         .collect();
-    assert_eq!(counts.len(), 2, "{said}");
-    assert_eq!(counts.iter().sum::<u64>(), CLIENTS, "{said}");
-    assert!(counts.iter().all(|count| *count > 0), "{said}");
+    assert_eq!(counts.len(), 2, "{said:?}");
+    assert_eq!(counts.iter().sum::<u64>(), CLIENTS, "{said:?}");
+    assert!(counts.iter().all(|count| *count > 0), "{said:?}");
 }
 
 #[test]
@@ -207,7 +214,7 @@ fn pcap() {
     for number in 0..10 {
         client.send(&payload(number)).expect("sent");
     }
-    assert_eq!(capture.finish(), "");
+    assert!(capture.finish().is_empty());
 
     let file = fs::read(file).expect("a file");
     let (header, mut records) = file.split_at(24);
