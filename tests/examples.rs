@@ -276,3 +276,22 @@ fn statistics() {
         value.parse::<u64>().expect("a number");
     }
 }
+
+#[test]
+fn tokio() {
+    let Some(pair) = pair("tokio", 1) else { return };
+    let (near, far) = (&pair.first, &pair.second);
+    let receiver = Example::start("tokio", far, &[&PORT.to_string()]);
+    let client = client(near, far.ipv4);
+    let from = client.local_addr().expect("bound");
+    // One by one, so that each has to wake a task that waits; then in bursts, more than it takes at once.
+    for burst in [1; 20].into_iter().chain([200; 5]) {
+        for number in 0..burst {
+            client.send(&vec![0; number]).expect("sent");
+        }
+        for number in 0..burst {
+            let line = receiver.line().expect("a line");
+            assert_eq!(line, format!("{number} bytes from {from}"));
+        }
+    }
+}
