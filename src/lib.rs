@@ -11,6 +11,7 @@
 //! | `backend_uring` | `backend-uring` (default) | the backend of io_uring submissions |
 //! | `bpf` | `bpf` | the XDP program that takes chosen UDP ports |
 //! | `net` | `net` | links, routes, neighbours, namespaces with veth pairs |
+//! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
 //!
 //! A socket that takes UDP port 4433 off queue 0 of an interface, and counts what comes:
@@ -45,11 +46,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(all(
+    feature = "tokio",
+    any(feature = "backend-rustix", feature = "backend-uring")
+))]
+mod async_socket;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod backend;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod socket;
 
+#[cfg(all(
+    feature = "tokio",
+    any(feature = "backend-rustix", feature = "backend-uring")
+))]
+pub use async_socket::AsyncSocket;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 pub use backend::{AnyBackend, AnyHandle, Driving};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]

@@ -1,0 +1,68 @@
+//! Sends the UDP datagrams to one port back to their senders, over IPv4 and IPv6.
+//!
+//! Headers are parsed and written by `xskit::wire`, in the frame that the datagram came in: no byte of
+//! the payload is copied. All other packets go on to the kernel.
+//!
+//! ```sh
+//! cargo build --example echo && sudo target/debug/examples/echo eth1 7777
+//! ```
+
+use std::env;
+use std::error::Error;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use xskit::Socket;
+use xskit::bpf::{AttachMode, XdpProgram};
+use xskit::core::backend::Interest;
+use xskit::core::umem::Frame;
+use xskit::net::Link;
+use xskit::wire::{Datagram, UdpChecksum};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [interface, port] = arguments.as_slice() else {
+        return Err("usage: echo INTERFACE PORT".into());
+    };
+    let link = Link::by_name(interface)?;
+    let mut socket = Socket::builder(link.index).open()?;
+    let program = XdpProgram::load(1)?;
+    program.register_socket(0, socket.as_fd())?;
+    program.take(port.parse()?, None)?;
+    let attachment = program.attach(link.index, AttachMode::Auto)?;
+    let (mode, zero_copy) = (attachment.mode(), socket.obtained().zero_copy);
+    println!("{interface}: {mode} mode, zero-copy: {zero_copy}");
+
+    loop {
+        socket.with(|socket| {
+            let (mut receiver, mut transmitter) = socket.halves();
+            // No more than can be sent back.
+            for mut packet in receiver.receive(transmitter.room(64)) {
+                if answer(&mut packet).is_some() {
+                    transmitter.send(packet).map_err(|refused| refused.kind)?;
+                }
+            }
+            socket.recycle();
+            socket.flush()?;
+            Ok::<_, Box<dyn Error>>(())
+        })?;
+        // Bounded: only a wait that ends reports that the interface is gone (ENETDOWN).
+        socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
+    }
+}
+
+/// Makes the datagram its own answer, unless it was for a group of hosts.
+fn answer(packet: &mut Frame<'_>) -> Option<()> {
+    // A local sender leaves the checksum to its card. The answer gets a right one either way.
+    let datagram = Datagram::parse(packet, UdpChecksum::Ignore).ok()?;
+    if datagram.link.destination.is_group() {
+        return None;
+    }
+    let (reply, payload) = (datagram.reply(), datagram.payload_range());
+    // Padding goes, and so do IPv4 options: the new headers end where the payload starts.
+    packet.truncate(payload.end);
+    let surplus = payload.start.checked_sub(reply.header_len())?;
+    packet.shrink_front(surplus).ok()?;
+    reply.emit(packet, payload.len()).ok()?;
+    Some(())
+}

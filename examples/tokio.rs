@@ -1,0 +1,51 @@
+//! Receives on tokio's multi-threaded runtime: a task that goes from thread to thread with its socket, and
+//! prints where each UDP datagram to one port came from.
+//!
+//! ```sh
+//! cargo build --features tokio --example tokio && sudo target/debug/examples/tokio eth1 7777
+//! ```
+
+use std::env;
+use std::error::Error;
+use std::io;
+use std::os::fd::AsFd;
+
+use tokio::runtime::Builder;
+use xskit::bpf::{AttachMode, XdpProgram};
+use xskit::net::Link;
+use xskit::wire::{Datagram, UdpChecksum};
+use xskit::{AsyncSocket, Socket};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [interface, port] = arguments.as_slice() else {
+        return Err("usage: tokio INTERFACE PORT".into());
+    };
+    let link = Link::by_name(interface)?;
+    let socket = Socket::builder(link.index).open()?;
+    let program = XdpProgram::load(1)?;
+    program.register_socket(0, socket.as_fd())?;
+    program.take(port.parse()?, None)?;
+    let attachment = program.attach(link.index, AttachMode::Auto)?;
+    println!("{interface}: {} mode", attachment.mode());
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(receive(socket)).await })??;
+    Ok(())
+}
+
+async fn receive(socket: Socket) -> io::Result<()> {
+    let mut socket = AsyncSocket::new(socket)?;
+    loop {
+        socket.readable().await?;
+        socket.with(|socket| {
+            for packet in socket.receive(64) {
+                if let Ok(datagram) = Datagram::parse(&packet, UdpChecksum::Ignore) {
+                    let len_bytes = datagram.payload_range().len();
+                    println!("{len_bytes} bytes from {}", datagram.source);
+                }
+            }
+            socket.recycle();
+            socket.flush()
+        })?;
+    }
+}

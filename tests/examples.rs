@@ -1,0 +1,297 @@
+//! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
+//!
+//! `cargo test` builds them, but not where it is told which test: `cargo build --all-features --examples` does.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::iter;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use xskit::Socket;
+use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
+use xskit_net::{Host, HostPair, HostPairConfig, WhenParentDies, privilege};
+
+const PORT: u16 = 4433;
+/// Only to fail rather than hang.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn pair(test: &str, queues: u32) -> Option<HostPair> {
+    let config = HostPairConfig {
+        queues,
+        ..HostPairConfig::default()
+    };
+    privilege::require_net_admin(test)
+        .then(|| HostPair::new(config).expect("two hosts joined by a wire"))
+}
+
+/// An example that runs, and ends with the test.
+struct Example {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Example {
+    /// Starts it, and returns once it has said how its program is attached.
+    fn start(name: &str, host: &Host, arguments: &[&str]) -> Self {
+        let mut command = Command::new(path(name));
+        command.arg(&host.link.name).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let entered = host
+            .namespace
+            .enter_command(&mut command, WhenParentDies::Kill);
+        entered.expect("a host to start on");
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}: see the head of this file"));
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let (says, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let lines = stdout.lines().map_while(Result::ok);
+            lines.map(|line| says.send(line)).all(|heard| heard.is_ok())
+        });
+        let example = Self { child, lines };
+        let line = example.line().expect("a line");
+        assert!(line.contains("native mode"), "{name}: {line:?}");
+        example
+    }
+
+    /// What it says next; nothing once it has ended.
+    fn line(&self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Timeout) => panic!("it says nothing, and goes on"),
+            heard => heard.ok(),
+        }
+    }
+
+    /// Waits until it ends by itself, as it should. Returns what it still said.
+    fn finish(mut self) -> Vec<String> {
+        let said = iter::from_fn(|| self.line()).collect();
+        let status = self.child.wait().expect("a child");
+        assert!(status.success(), "{status}: {said:?}");
+        said
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Beside the folder that this program lies in.
+fn path(name: &str) -> PathBuf {
+    let this = env::current_exe().expect("a path");
+    let target = this.ancestors().nth(2).expect("target/PROFILE");
+    target.join("examples").join(name)
+}
+
+/// A kernel's socket on a host, connected to an address of another.
+fn client(on: &Host, to: impl Into<IpAddr>) -> UdpSocket {
+    let to = SocketAddr::new(to.into(), PORT);
+    let any: IpAddr = match to {
+        SocketAddr::V4(_) => [0; 4].into(),
+        SocketAddr::V6(_) => [0_u16; 8].into(),
+    };
+    let socket = on.run(|| {
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect(to).map(|()| socket)
+    });
+    let socket = socket.expect("in the host").expect("a route");
+    let limited = socket.set_read_timeout(Some(PATIENCE));
+    limited.map(|()| socket).expect("a time limit")
+}
+
+/// Sends a datagram. Returns the payload of the answer, of which the kernel has looked at the checksums.
+fn ask(client: &UdpSocket, payload: &[u8]) -> Vec<u8> {
+    client.send(payload).expect("sent");
+    let mut answer = vec![0; 2048];
+    let len = client.recv(&mut answer).expect("an answer");
+    answer.truncate(len);
+    answer
+}
+
+#[test]
+fn echo() {
+    let Some(pair) = pair("echo", 1) else { return };
+    let (near, far) = (&pair.first, &pair.second);
+    let _echo = Example::start("echo", far, &[&PORT.to_string()]);
+    let v6 = far.ipv6.expect("an IPv6 address");
+    for client in [client(near, far.ipv4), client(near, v6)] {
+        // Padded by a card, odd, and the largest that a packet holds over IPv6.
+        for len in [0, 1, 17, 18, 999, 1452] {
+            let payload: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+            assert_eq!(ask(&client, &payload), payload);
+        }
+    }
+}
+
+/// What no kernel's socket sends: options, a word of no operations (RFC 791), and padding.
+#[test]
+fn echo_takes_options_and_padding_off() {
+    let Some(pair) = pair("echo_takes_options_and_padding_off", 1) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let _echo = Example::start("echo", far, &[&PORT.to_string()]);
+    let client = client(near, far.ipv4);
+    let link = Link::new(MacAddr::new(near.mac), MacAddr::new(far.mac));
+    let (from, to) = (client.local_addr(), client.peer_addr());
+    let headers = UdpHeaders::new(link, from.expect("bound"), to.expect("connected"));
+    let mut packet = vec![0; headers.header_len()];
+    packet.extend(b"hello");
+    headers.emit(&mut packet, 5).expect("headers");
+    // The length of the header in words, that of the packet in bytes, and the checksum.
+    packet[14] += 1;
+    packet[17] += 4;
+    packet[24..26].fill(0);
+    packet.splice(34..34, [1; 4]);
+    let checksum = Checksum::new().bytes(&packet[14..38]).finish();
+    packet[24..26].copy_from_slice(&checksum.to_be_bytes());
+    packet.extend([0xff; 20]);
+
+    let open = || Socket::builder(near.link.index).frames(64).open();
+    let mut socket = near.run(open).expect("in the host").expect("a socket");
+    let sent = socket.with(|socket| {
+        let mut frame = socket.alloc().expect("a free frame");
+        frame.set_range(0..packet.len()).expect("a short packet");
+        frame.copy_from_slice(&packet);
+        socket.send(frame).expect("room");
+        socket.flush()
+    });
+    sent.expect("a kick");
+    let mut answer = [0; 64];
+    let len = client.recv(&mut answer).expect("an answer");
+    assert_eq!(&answer[..len], b"hello");
+}
+
+#[test]
+fn worker_per_queue() {
+    const CLIENTS: u64 = 64;
+    let Some(pair) = pair("worker_per_queue", 2) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let workers = Example::start("worker_per_queue", far, &[&PORT.to_string()]);
+    // A flow each, of which the kernel chooses the queue: none gets nothing but once in 2^63 runs.
+    for number in 0..CLIENTS {
+        let answer = ask(&client(near, far.ipv4), &number.to_be_bytes());
+        assert_eq!(answer, []);
+    }
+    kill_process(Pid::from_child(&workers.child), Signal::INT).expect("a child that runs");
+    let said = workers.finish();
+    let counts: Vec<u64> = said
+        .iter()
+        .enumerate()
+        .map(|(queue, line)| {
+            let count = line.strip_prefix(&format!("queue {queue}: "));
+            let count = count.and_then(|count| count.strip_suffix(" packets"));
+            count.and_then(|count| count.parse().ok()).expect("a count")
+        })
+        .collect();
+    assert_eq!(counts.len(), 2, "{said:?}");
+    assert_eq!(counts.iter().sum::<u64>(), CLIENTS, "{said:?}");
+    assert!(counts.iter().all(|count| *count > 0), "{said:?}");
+}
+
+#[test]
+fn pcap() {
+    let Some(pair) = pair("pcap", 1) else { return };
+    let (near, far) = (&pair.first, &pair.second);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("taken.pcap");
+    let path = file.to_str().expect("text");
+    let capture = Example::start("pcap", far, &[&PORT.to_string(), "10", path]);
+    let client = client(near, far.ipv4);
+    let payload = |number: usize| vec![number as u8; 100 * number];
+    for number in 0..10 {
+        client.send(&payload(number)).expect("sent");
+    }
+    assert!(capture.finish().is_empty());
+
+    let file = fs::read(file).expect("a file");
+    let (header, mut records) = file.split_at(24);
+    assert_eq!(
+        words(header)[..2],
+        [0xa1b2_3c4d, u32::from_ne_bytes([2, 0, 4, 0])]
+    );
+    assert_eq!(words(header)[2..], [0, 0, 65_535, 1]);
+    for number in 0..10 {
+        let (header, rest) = records.split_at(16);
+        let [seconds, nanoseconds, written, len] = words(header)[..] else {
+            panic!("four words");
+        };
+        assert!(seconds > 1_700_000_000 && nanoseconds < 1_000_000_000);
+        assert_eq!(written, len);
+        let (packet, rest) = rest.split_at(written as usize);
+        let datagram = Datagram::parse(packet, UdpChecksum::Ignore).expect("a datagram");
+        assert_eq!(datagram.destination, (far.ipv4, PORT).into());
+        assert_eq!(datagram.payload(packet), Some(&payload(number)[..]));
+        records = rest;
+    }
+    assert_eq!(records, []);
+}
+
+fn words(bytes: &[u8]) -> Vec<u32> {
+    let (words, rest) = bytes.as_chunks::<4>();
+    assert_eq!(rest, []);
+    words.iter().copied().map(u32::from_ne_bytes).collect()
+}
+
+#[test]
+fn statistics() {
+    let Some(pair) = pair("statistics", 1) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("xskit.prom");
+    let path = file.to_str().expect("text");
+    let _statistics = Example::start("statistics", far, &[&PORT.to_string(), path]);
+    let client = client(near, far.ipv4);
+    for number in 0..10 {
+        client.send(&[number]).expect("sent");
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let text = loop {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        if text.contains("\nxskit_received_total 10\n") {
+            break text;
+        }
+        assert!(Instant::now() < deadline, "{text}");
+        // It is written once a second.
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert!(text.contains("\nxskit_program_taken_total 10\n"), "{text}");
+    for sample in text.lines().collect::<Vec<_>>().chunks(2) {
+        let (name, value) = sample[1].split_once(' ').expect("a sample");
+        assert_eq!(sample[0], format!("# TYPE {name} counter"));
+        value.parse::<u64>().expect("a number");
+    }
+}
+
+#[test]
+fn tokio() {
+    let Some(pair) = pair("tokio", 1) else { return };
+    let (near, far) = (&pair.first, &pair.second);
+    let receiver = Example::start("tokio", far, &[&PORT.to_string()]);
+    let client = client(near, far.ipv4);
+    let from = client.local_addr().expect("bound");
+    // One by one, so that each has to wake a task that waits; then in bursts, more than it takes at once.
+    for burst in [1; 20].into_iter().chain([200; 5]) {
+        for number in 0..burst {
+            client.send(&vec![0; number]).expect("sent");
+        }
+        for number in 0..burst {
+            let line = receiver.line().expect("a line");
+            assert_eq!(line, format!("{number} bytes from {from}"));
+        }
+    }
+}
