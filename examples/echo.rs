@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use xskit::Socket;
 use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::core::backend::Interest;
-use xskit::core::umem::Frame;
+use xskit::af_xdp::backend::Interest;
+use xskit::af_xdp::umem::Frame;
 use xskit::net::Link;
 use xskit::wire::{Datagram, UdpChecksum};
 

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use xskit::Socket;
 use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::core::backend::Interest;
+use xskit::af_xdp::backend::Interest;
 use xskit::net::Link;
 
 /// The longest packet that is written: longer than any frame.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use xskit::Socket;
 use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::core::backend::Interest;
+use xskit::af_xdp::backend::Interest;
 use xskit::net::Link;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use std::{env, io, thread};
 
 use xskit::Socket;
 use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::core::backend::Interest;
+use xskit::af_xdp::backend::Interest;
 use xskit::net::Link;
 use xskit::wire::{Datagram, UdpChecksum};
 
