@@ -243,11 +243,11 @@ fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, pack
 /// One turn of forwarding; says whether there was anything to forward.
 fn turn<B: Backend>(socket: &mut Socket<'_, B>) -> bool {
     let (mut receiver, mut transmitter) = socket.halves();
-    let room = transmitter.room(256);
     let before = transmitter.sent();
-    for mut packet in receiver.receive(room) {
+    let mut reservation = transmitter.reserve(256);
+    for mut packet in receiver.receive(reservation.len()) {
         swap_addresses(&mut packet).expect("an Ethernet frame");
-        transmitter.send(packet).expect("room was asked for");
+        reservation.send(packet).expect("a slot");
     }
     let forwarded = transmitter.sent() > before;
     socket.flush().expect("a kick");

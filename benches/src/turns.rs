@@ -16,10 +16,11 @@ pub const BATCH: u32 = 64;
 /// When a kick fails.
 pub fn send<'u>(umem: &'u Umem<'u, MmapMemory>, socket: &mut Socket<'u, RustixBackend>) {
     let (_, mut transmitter) = socket.halves();
-    for _ in 0..transmitter.room(BATCH) {
+    let mut reservation = transmitter.reserve(BATCH);
+    while !reservation.is_empty() {
         let Some(mut frame) = umem.alloc() else { break };
         frame.set_range(0..PACKET_LEN).expect("inside the frame");
-        transmitter.send(frame).expect("room was asked for");
+        reservation.send(frame).expect("a slot");
     }
     socket.flush().expect("a kick");
     socket.recycle();
@@ -43,9 +44,10 @@ pub fn receive(socket: &mut Socket<'_, RustixBackend>) -> u64 {
 pub fn send_back(socket: &mut Socket<'_, RustixBackend>) -> u64 {
     let (mut receiver, mut transmitter) = socket.halves();
     let before = transmitter.sent();
-    for mut packet in receiver.receive(transmitter.room(BATCH)) {
+    let mut reservation = transmitter.reserve(BATCH);
+    for mut packet in receiver.receive(reservation.len()) {
         swap_addresses(&mut packet).expect("an Ethernet header");
-        transmitter.send(packet).expect("room was asked for");
+        reservation.send(packet).expect("a slot");
     }
     let sent = transmitter.sent() - before;
     socket.flush().expect("a kick");

@@ -112,10 +112,11 @@ fn send_all<'u, B: Backend>(
 ) -> Result<(), Errno> {
     for (umem, socket) in served.iter_mut() {
         let (_, mut transmitter) = socket.halves();
-        for _ in 0..transmitter.room(turns::BATCH) {
+        let mut reservation = transmitter.reserve(turns::BATCH);
+        while !reservation.is_empty() {
             let Some(mut frame) = umem.alloc() else { break };
-            // Both fit: frames are longer, and room was asked for.
-            if frame.set_range(0..veth::PACKET_LEN).is_err() || transmitter.send(frame).is_err() {
+            // Both fit: frames are longer, and there is a slot.
+            if frame.set_range(0..veth::PACKET_LEN).is_err() || reservation.send(frame).is_err() {
                 break;
             }
         }

@@ -89,9 +89,9 @@ impl<'u> Forwarder<'u> {
 fn socket_forward(socket: &mut Socket<'_, Loopback>, batch: u32) -> u32 {
     let (mut receiver, mut transmitter) = socket.halves();
     let mut count = 0;
-    let room = transmitter.room(batch);
-    for packet in receiver.receive(room) {
-        if transmitter.send(packet).is_err() {
+    let mut reservation = transmitter.reserve(batch);
+    for packet in receiver.receive(reservation.len()) {
+        if reservation.send(packet).is_err() {
             break;
         }
         count += 1;
@@ -118,9 +118,11 @@ fn socket_receive<'u>(socket: &mut Socket<'u, Loopback>, held: &mut [Option<Fram
 #[inline(never)]
 fn socket_send<'u>(socket: &mut Socket<'u, Loopback>, held: &mut [Option<Frame<'u>>]) -> u32 {
     let mut count = 0;
+    let (_, mut transmitter) = socket.halves();
+    let mut reservation = transmitter.reserve(held.len() as u32);
     for place in held {
         let Some(packet) = place.take() else { break };
-        if socket.send(packet).is_err() {
+        if reservation.send(packet).is_err() {
             break;
         }
         count += 1;

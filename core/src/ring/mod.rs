@@ -17,6 +17,7 @@
 
 mod consumer;
 mod cursor;
+mod free_slots;
 mod memory;
 mod producer;
 mod role;
@@ -25,6 +26,7 @@ mod slot;
 
 pub use consumer::{Consumer, Drain};
 pub use cursor::Cursor;
+pub use free_slots::FreeSlots;
 pub use memory::{LayoutError, RingMemory};
 pub use producer::{Full, Producer};
 pub use role::{CompletionRing, FillRing, RxRing, TxRing};

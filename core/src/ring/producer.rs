@@ -1,10 +1,11 @@
 //! The producing end of a ring.
 
-use super::{Cursor, RingMemory, Slot};
+use super::{Cursor, FreeSlots, RingMemory, Slot};
 use crate::abi::RING_NEED_WAKEUP;
 use crate::sync::{Ordering, fence};
 
-/// The producing end: `reserve`, `push`, `commit`, or all three by `push_from`.
+/// The producing end: `reserve`, `push`, `commit`, or all three by `push_from`; the first two for a
+/// batch by `free_slots`.
 ///
 /// ```text
 ///   consumer word      committed         next             limit
@@ -76,6 +77,13 @@ impl<'m, S: Slot> Producer<'m, S> {
         self.memory.slot(self.next).store(value);
         self.next = self.next.plus(1);
         Ok(())
+    }
+
+    /// Up to `wanted` free slots, to push into one at a time without looking at the ring again.
+    #[inline]
+    pub fn free_slots(&mut self, wanted: u32) -> FreeSlots<'_, 'm, S> {
+        let count = self.reserve(wanted);
+        FreeSlots::new(self.memory, &mut self.next, count)
     }
 
     /// Pushes all of `values`, or none when there is not room for so many.

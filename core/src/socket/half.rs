@@ -2,7 +2,7 @@
 
 use super::receiver::Receiver;
 use super::transmitter::Transmitter;
-use super::{Received, SendError};
+use super::{Received, Reservation, SendError};
 use crate::umem::Frame;
 
 /// The receiving half of a socket: lends frames to the kernel and takes the packets that come back
@@ -32,6 +32,12 @@ impl<'u> RxHalf<'_, 'u> {
         self.0.needs_wakeup()
     }
 
+    /// Packets taken off the RX ring so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.0.received()
+    }
+
     /// Descriptors from the kernel that named no frame it had; each was dropped.
     #[must_use]
     pub fn bad_descriptors(&self) -> u64 {
@@ -44,7 +50,33 @@ impl<'u> RxHalf<'_, 'u> {
 pub struct TxHalf<'a, 'u>(pub(super) &'a mut Transmitter<'u>);
 
 impl<'u> TxHalf<'_, 'u> {
-    /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
+    /// Up to `wanted` slots of the TX ring, fewer if it has not so many: a batch sent from them asks
+    /// for room once, and none of its packets lacks any.
+    ///
+    /// ```
+    /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+    /// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+    /// # use xskit_core::{Socket, SocketConfig};
+    /// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+    /// # let mut slots = vec![FrameSlot::new(); 64];
+    /// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+    /// # let backend = network.backend();
+    /// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+    /// let (mut receiver, mut transmitter) = socket.halves();
+    /// let mut reservation = transmitter.reserve(64);
+    /// for packet in receiver.receive(reservation.len()) {
+    ///     reservation.send(packet).map_err(|refused| refused.kind)?; // never for want of room
+    /// }
+    /// socket.flush()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn reserve(&mut self, wanted: u32) -> Reservation<'_, 'u> {
+        self.0.reserve(wanted)
+    }
+
+    /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush. For several,
+    /// [`reserve`](Self::reserve) costs less.
     ///
     /// # Errors
     /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is

@@ -12,6 +12,7 @@ mod handle;
 mod open;
 mod patience;
 mod receiver;
+mod reservation;
 mod transmitter;
 mod tuning;
 mod wakeups;
@@ -26,6 +27,7 @@ pub use error::{OpenError, Step};
 pub use half::{RxHalf, TxHalf};
 pub use patience::Patience;
 pub use receiver::Received;
+pub use reservation::Reservation;
 pub use transmitter::{SendError, SendErrorKind};
 pub use tuning::{BusyPoll, BusyPolling};
 

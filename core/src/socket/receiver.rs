@@ -104,6 +104,12 @@ impl<'u> Receiver<'u> {
         self.loans.ever
     }
 
+    /// Packets received so far: those of the frames that the kernel was lent and no longer has.
+    #[must_use]
+    pub(super) fn received(&self) -> u64 {
+        self.loans.ever - u64::from(self.loans.count)
+    }
+
     /// How many frames to receive into the driver has in its hands: neither on the fill ring, nor
     /// filled and on the RX ring. It may have more, since it shows what it takes off the fill ring
     /// with the next packets.

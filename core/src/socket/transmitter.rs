@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::reservation::Reservation;
 use super::wakeups::Backlog;
 use crate::ring::{CompletionRing, TxRing};
 use crate::umem::{Frame, Pool};
@@ -32,22 +33,15 @@ impl<'u> Transmitter<'u> {
 
     /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
     ///
+    /// By itself rather than by a reservation of one, which takes more instructions.
+    ///
     /// # Errors
     /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is
     /// of another UMEM.
     #[inline]
     pub(super) fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
-        if !frame.is_of(self.pool) {
-            return Err(SendError {
-                kind: SendErrorKind::ForeignFrame,
-                frame,
-            });
-        }
-        if frame.is_empty() {
-            return Err(SendError {
-                kind: SendErrorKind::Empty,
-                frame,
-            });
+        if let Some(kind) = SendErrorKind::of(&frame, self.pool) {
+            return Err(SendError { kind, frame });
         }
         if self.tx.reserve(1) == 0 {
             return Err(SendError {
@@ -59,6 +53,12 @@ impl<'u> Transmitter<'u> {
         // use in the ledger, which is sound.
         let _ = self.tx.push(frame.into_transmit());
         Ok(())
+    }
+
+    /// Up to `wanted` slots of the TX ring.
+    #[inline]
+    pub(super) fn reserve(&mut self, wanted: u32) -> Reservation<'_, 'u> {
+        Reservation::new(self.pool, self.tx.free_slots(wanted))
     }
 
     /// How many more packets, up to `wanted`, the TX ring takes now.
@@ -152,6 +152,20 @@ pub enum SendErrorKind {
     Empty,
     /// The frame is of another UMEM than the socket: copy the packet into one of its own.
     ForeignFrame,
+}
+
+impl SendErrorKind {
+    /// Why a frame can't be sent by the UMEM's socket at any time, if so.
+    #[inline]
+    pub(super) fn of(frame: &Frame<'_>, pool: &Pool<'_>) -> Option<Self> {
+        if !frame.is_of(pool) {
+            Some(Self::ForeignFrame)
+        } else if frame.is_empty() {
+            Some(Self::Empty)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Display for SendErrorKind {

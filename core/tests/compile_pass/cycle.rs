@@ -23,9 +23,10 @@ fn main() {
     network.pass_time();
 
     let (mut receiver, mut transmitter) = far.halves();
-    for mut packet in receiver.receive(8) {
+    let mut reservation = transmitter.reserve(8);
+    for mut packet in receiver.receive(reservation.len()) {
         packet[..12].rotate_left(6); // back where it came from
-        transmitter.send(packet).unwrap();
+        reservation.send(packet).unwrap();
     }
     far.flush().unwrap();
     network.pass_time();

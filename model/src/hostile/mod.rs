@@ -154,10 +154,7 @@ impl Siege<'_> {
             Op::Alloc { len } => self.alloc(len),
             Op::Write { held, start, len } => self.write(held, start, len),
             Op::Send { held } => self.send(held),
-            Op::Burst { count } => (0..count).try_for_each(|_| {
-                self.alloc(60)?;
-                self.send(u8::MAX)
-            }),
+            Op::Burst { count } => self.burst(count),
             Op::Receive { max, take, keep } => self.receive(max, take, keep),
             Op::Refill => self.refill(),
             Op::Reap => self.reap(),

@@ -1,7 +1,8 @@
 //! The program's steps, and what must hold after each, whatever the kernel wrote.
 
 use xskit_core::backend::{Interest, Kick, RingKind, Sleep};
-use xskit_core::socket::SendErrorKind;
+use xskit_core::socket::{SendError, SendErrorKind};
+use xskit_core::umem::Frame;
 use xskit_core::{Errno, Socket};
 
 use super::mirror::Owner;
@@ -9,7 +10,7 @@ use super::{Broken, Siege, holds};
 use crate::config::FRAME_BYTES;
 use crate::op::{Answer, Doze};
 
-impl Siege<'_> {
+impl<'u> Siege<'u> {
     pub(super) fn alloc(&mut self, len: u16) -> Broken {
         let is_any = self.mirror.census().stash > 0;
         let Some(mut frame) = self.umem.alloc() else {
@@ -56,15 +57,40 @@ impl Siege<'_> {
     }
 
     pub(super) fn send(&mut self, held: u8) -> Broken {
-        let (Some(held), true) = (self.held(held), self.socket.is_some()) else {
+        let Some(mut socket) = self.socket.take() else {
+            return Ok(());
+        };
+        let sent = self.send_by(held, |frame| socket.send(frame));
+        self.socket = Some(socket);
+        sent
+    }
+
+    pub(super) fn burst(&mut self, count: u8) -> Broken {
+        let Some(mut socket) = self.socket.take() else {
+            return (0..count).try_for_each(|_| self.alloc(60));
+        };
+        let (_, mut transmitter) = socket.halves();
+        let mut reservation = transmitter.reserve(count.into());
+        let burst = (0..count).try_for_each(|_| {
+            self.alloc(60)?;
+            self.send_by(u8::MAX, |frame| reservation.send(frame))
+        });
+        self.socket = Some(socket);
+        burst
+    }
+
+    /// Sends a held frame by the socket, which is taken out meanwhile.
+    fn send_by(
+        &mut self,
+        held: u8,
+        send: impl FnOnce(Frame<'u>) -> Result<(), SendError<'u>>,
+    ) -> Broken {
+        let Some(held) = self.held(held) else {
             return Ok(());
         };
         let frame = self.held.remove(held);
         let (index, range) = (frame.index(), frame.range());
-        let Some(socket) = self.socket.as_mut() else {
-            return Ok(());
-        };
-        if let Err(refused) = socket.send(frame) {
+        if let Err(refused) = send(frame) {
             let is_same = refused.frame.index() == index;
             holds(is_same, "a refused frame comes back", &refused)?;
             let should_be = range.is_empty();

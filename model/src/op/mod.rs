@@ -31,7 +31,8 @@ pub enum Op {
         /// Which frame.
         held: u8,
     },
-    /// Take frames out of the stash and send a packet in each, until one can't be had or sent.
+    /// Reserve slots of the TX ring, take frames out of the stash and send a packet in each, until one
+    /// can't be had or sent.
     Burst {
         /// How many at most.
         count: u8,

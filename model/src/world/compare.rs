@@ -85,9 +85,10 @@ impl World<'_> {
         let should_be = [self.oracle.has_received(), self.oracle.is_half_empty()];
         agree("what is not waited for", ready, should_be.map(Ok))?;
         let (receiver, transmitter) = socket.halves();
-        let (sent, completed, _) = self.oracle.counts();
+        let (sent, completed, received) = self.oracle.counts();
         let counts = (transmitter.sent(), transmitter.completed());
         agree("packets sent and completed", counts, (sent, completed))?;
+        agree("packets received", receiver.received(), received)?;
         agree(
             "packets in flight",
             transmitter.in_flight(),

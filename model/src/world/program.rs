@@ -2,13 +2,15 @@
 
 use std::mem;
 
+use xskit_core::socket::{Reservation, SendError};
+
 use super::{Difference, World, agree};
 use crate::config::FRAME_BYTES;
 use crate::oracle::{Packet, Place};
 
 type Agreed = Result<(), Difference>;
 
-impl World<'_> {
+impl<'u> World<'u> {
     pub(super) fn alloc(&mut self, len: u16) -> Agreed {
         let frame = self.umem.alloc();
         let should_be = self.oracle.alloc();
@@ -59,33 +61,51 @@ impl World<'_> {
     }
 
     pub(super) fn send(&mut self, number: u8) -> Agreed {
-        match self.oracle.held(number) {
-            Some(held) => self.send_held(held),
-            None => Ok(()),
-        }
-    }
-
-    fn send_held(&mut self, held: usize) -> Agreed {
-        let Some(socket) = self.socket.as_mut() else {
+        let (Some(held), Some(socket)) = (self.oracle.held(number), self.socket.as_mut()) else {
             return Ok(());
         };
-        let frame = self.held.remove(held);
-        let sent = match socket.send(frame) {
-            Ok(()) => Ok(()),
-            Err(refused) => {
-                self.held.insert(held, refused.frame);
-                Err(refused.kind)
-            }
-        };
+        let sent = socket.send(self.held.remove(held));
+        self.sent(held, sent)
+    }
+
+    /// What became of a frame that was taken out of the held ones there, to be sent.
+    fn sent(&mut self, held: usize, sent: Result<(), SendError<'u>>) -> Agreed {
+        let sent = sent.map_err(|refused| {
+            self.held.insert(held, refused.frame);
+            refused.kind
+        });
         agree("send", sent, self.oracle.send(held))
     }
 
     pub(super) fn burst(&mut self, count: u8) -> Agreed {
+        // Taken out, so that slots of it are reserved while the rest of the world is used.
+        let Some(mut socket) = self.socket.take() else {
+            return self.burst_from(None, count);
+        };
+        let (_, mut transmitter) = socket.halves();
+        let mut reservation = transmitter.reserve(count.into());
+        let (slots, (sent, ..)) = (self.oracle.room().min(count.into()), self.oracle.counts());
+        agree("slots reserved", reservation.len(), slots)?;
+        self.burst_from(Some(&mut reservation), count)?;
+        let used = self.oracle.counts().0 - sent;
+        agree("slots left", reservation.len(), slots - used as u32)?;
+        self.socket = Some(socket);
+        Ok(())
+    }
+
+    fn burst_from(
+        &mut self,
+        mut reservation: Option<&mut Reservation<'_, 'u>>,
+        count: u8,
+    ) -> Agreed {
         let held = self.held.len();
         for _ in 0..count {
             self.alloc(60)?;
-            if self.held.len() > held {
-                self.send_held(held)?;
+            if self.held.len() > held
+                && let Some(reservation) = &mut reservation
+            {
+                let sent = reservation.send(self.held.remove(held));
+                self.sent(held, sent)?;
             }
             if self.held.len() > held {
                 // Full, or closed: the frame came back.

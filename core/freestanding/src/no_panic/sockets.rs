@@ -26,9 +26,9 @@ fn sum(packet: &[u8]) -> u64 {
 #[unsafe(no_mangle)]
 pub fn forward(socket: &mut Socket<'_, Loopback>) {
     let (mut receiver, mut transmitter) = socket.halves();
-    let room = transmitter.room(64);
-    for packet in receiver.receive(room) {
-        if transmitter.send(packet).is_err() {
+    let mut reservation = transmitter.reserve(64);
+    for packet in receiver.receive(reservation.len()) {
+        if reservation.send(packet).is_err() {
             break;
         }
     }
@@ -116,6 +116,7 @@ pub fn counts(socket: &mut Socket<'_, Loopback>) -> u64 {
     let (receiver, mut transmitter) = socket.halves();
     let flags = receiver.needs_wakeup() ^ transmitter.needs_wakeup();
     receiver.bad_descriptors()
+        ^ receiver.received()
         ^ transmitter.bad_completions()
         ^ transmitter.in_flight()
         ^ u64::from(transmitter.waiting())

@@ -32,7 +32,7 @@ pub fn run() -> Option<()> {
         Datagram::parse(&[], UdpChecksum::Ignore).err()?
     )
     .ok()?;
-    let mut slots = vec![FrameSlot::new(); 1];
+    let mut slots = [FrameSlot::new()];
     let too_much = Umem::new(StaticMemory::new(&REGION)?, &mut slots, FrameSize::DEFAULT).err()?;
     write!(length, "{too_much}").ok()?;
     write!(length, "{:?}", SocketConfig::new(1, 0)).ok()?;

@@ -1,0 +1,66 @@
+//! Slots of the TX ring, kept for a batch.
+
+use super::transmitter::{SendError, SendErrorKind};
+use crate::ring::{DescSlot, FreeSlots};
+use crate::umem::{Frame, Pool};
+
+/// Slots of the TX ring to send a batch from, counted once. See
+/// [`TxHalf::reserve`](super::TxHalf::reserve).
+///
+/// While it is there the sending half is in use. What was sent stays sent when it is dropped, and
+/// the other slots stay free.
+#[must_use = "slots that nothing is sent from stay free"]
+#[derive(Debug)]
+pub struct Reservation<'r, 'u> {
+    pool: &'u Pool<'u>,
+    slots: FreeSlots<'r, 'u, DescSlot>,
+}
+
+impl<'r, 'u> Reservation<'r, 'u> {
+    #[inline]
+    pub(super) fn new(pool: &'u Pool<'u>, slots: FreeSlots<'r, 'u, DescSlot>) -> Self {
+        Self { pool, slots }
+    }
+
+    /// How many packets can still be sent.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> u32 {
+        self.slots.left()
+    }
+
+    /// Whether no packet can be sent any more: the slots are used up, or the TX ring was full.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes a free frame of the UMEM, as [`Umem::alloc`](crate::umem::Umem::alloc) does.
+    #[inline]
+    pub fn alloc(&self) -> Option<Frame<'u>> {
+        self.pool.alloc()
+    }
+
+    /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
+    ///
+    /// # Errors
+    /// [`SendError`] gives the frame back, and leaves the slot free: the packet is empty, the frame
+    /// is of another UMEM, or ([`SendErrorKind::Full`]) all slots are used.
+    #[inline]
+    pub fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
+        if let Some(kind) = SendErrorKind::of(&frame, self.pool) {
+            return Err(SendError { kind, frame });
+        }
+        if self.is_empty() {
+            return Err(SendError {
+                kind: SendErrorKind::Full,
+                frame,
+            });
+        }
+        // There is a slot, so this can't be full; were it, the frame would stay out of use in the
+        // ledger, which is sound.
+        let _ = self.slots.push(frame.into_transmit());
+        Ok(())
+    }
+}
