@@ -175,18 +175,15 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
 
     fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint) -> u32 {
         let mut sent = 0;
-        let room = self
-            .socket
-            .halves()
-            .1
-            .room(self.config.transmit_batch.max(1));
-        self.shortage = if room == 0 {
+        let (_, mut transmitter) = self.socket.halves();
+        let mut reservation = transmitter.reserve(self.config.transmit_batch.max(1));
+        self.shortage = if reservation.is_empty() {
             Shortage::Slot
         } else {
             Shortage::None
         };
-        while sent < room {
-            let Some(mut frame) = self.socket.alloc() else {
+        while !reservation.is_empty() {
+            let Some(mut frame) = reservation.alloc() else {
                 self.shortage = Shortage::Frame;
                 break;
             };
@@ -196,7 +193,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
             let Some(transmit) = endpoint.poll_transmit(now, out) else {
                 break;
             };
-            if write_headers(&mut frame, &transmit) && self.socket.send(frame).is_ok() {
+            if write_headers(&mut frame, &transmit) && reservation.send(frame).is_ok() {
                 sent += 1;
             } else {
                 self.counters.unsendable += 1;

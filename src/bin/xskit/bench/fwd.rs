@@ -34,14 +34,14 @@ impl Fwd<'_> {
         while !clock.is_over() {
             let before = packets;
             let (mut receiver, mut transmitter) = socket.halves();
-            let room = transmitter.room(self.args.batch);
-            for mut packet in receiver.receive(room) {
+            let mut reservation = transmitter.reserve(self.args.batch);
+            for mut packet in receiver.receive(reservation.len()) {
                 if swap_addresses(&mut packet).is_err() {
                     continue;
                 }
                 bytes += packet.len() as u64;
-                // There is room; a packet that is refused all the same is dropped with its frame.
-                packets += u64::from(transmitter.send(packet).is_ok());
+                // There is a slot; a packet that is refused all the same is dropped with its frame.
+                packets += u64::from(reservation.send(packet).is_ok());
             }
             socket
                 .flush()

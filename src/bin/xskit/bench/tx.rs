@@ -73,12 +73,13 @@ impl Tx<'_> {
         let range = 0..self.packet.len();
         while !clock.is_over() {
             let (_, mut transmitter) = socket.halves();
-            for _ in 0..transmitter.room(self.args.run.batch) {
-                let Some(mut frame) = transmitter.alloc() else {
+            let mut reservation = transmitter.reserve(self.args.run.batch);
+            while !reservation.is_empty() {
+                let Some(mut frame) = reservation.alloc() else {
                     break;
                 };
                 frame.set_range(range.clone())?;
-                if transmitter.send(frame).is_err() {
+                if reservation.send(frame).is_err() {
                     break;
                 }
             }
