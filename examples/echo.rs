@@ -13,9 +13,9 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use xskit::Socket;
-use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::af_xdp::backend::Interest;
 use xskit::af_xdp::umem::Frame;
+use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::net::Link;
 use xskit::wire::{Datagram, UdpChecksum};
 

@@ -14,8 +14,8 @@ use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime};
 
 use xskit::Socket;
-use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::af_xdp::backend::Interest;
+use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::net::Link;
 
 /// The longest packet that is written: longer than any frame.

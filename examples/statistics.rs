@@ -13,8 +13,8 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use xskit::Socket;
-use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::af_xdp::backend::Interest;
+use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::net::Link;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -13,8 +13,8 @@ use std::time::Duration;
 use std::{env, io, thread};
 
 use xskit::Socket;
-use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::af_xdp::backend::Interest;
+use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::net::Link;
 use xskit::wire::{Datagram, UdpChecksum};
 
