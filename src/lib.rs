@@ -21,8 +21,8 @@
 //! use std::os::fd::AsFd;
 //! use std::time::Duration;
 //! use xskit::Socket;
-//! use xskit::bpf::{AttachMode, XdpProgram};
 //! use xskit::af_xdp::backend::Interest;
+//! use xskit::bpf::{AttachMode, XdpProgram};
 //!
 //! let ifindex = 2; // as `ip link` numbers it; a name does as well
 //! let mut socket = Socket::builder(ifindex).open()?;
