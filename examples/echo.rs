@@ -37,9 +37,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         socket.with(|socket| {
             let (mut receiver, mut transmitter) = socket.halves();
             // No more than can be sent back.
-            for mut packet in receiver.receive(transmitter.room(64)) {
+            let mut reservation = transmitter.reserve(64);
+            for mut packet in receiver.receive(reservation.len()) {
                 if answer(&mut packet).is_some() {
-                    transmitter.send(packet).map_err(|refused| refused.kind)?;
+                    reservation.send(packet).map_err(|refused| refused.kind)?;
                 }
             }
             socket.recycle();

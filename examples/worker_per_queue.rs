@@ -54,14 +54,15 @@ fn work(mut socket: Socket, stop: &AtomicBool) -> io::Result<u64> {
     while !stop.load(Relaxed) {
         socket.with(|socket| {
             let (mut receiver, mut transmitter) = socket.halves();
-            for mut packet in receiver.receive(transmitter.room(64)) {
+            let mut reservation = transmitter.reserve(64);
+            for mut packet in receiver.receive(reservation.len()) {
                 count += 1;
                 if let Ok(datagram) = Datagram::parse(&packet, UdpChecksum::Ignore)
                     && let Ok(len_bytes) = datagram.reply().emit(&mut packet, 0)
                 {
                     packet.truncate(len_bytes);
                     // There is room: were there none, the frame would be free again.
-                    let _ = transmitter.send(packet);
+                    let _ = reservation.send(packet);
                 }
             }
             socket.recycle();

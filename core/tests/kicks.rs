@@ -204,7 +204,7 @@ fn a_device_that_drains_slowly_gets_many_packets_a_kick() {
     // Room for one more packet with each turn.
     while sent < 20_000 {
         network.drain(1);
-        let room = socket.halves().1.room(64);
+        let room = socket.halves().1.reserve(64).len();
         send(&mut socket, &umem, room);
         sent += u64::from(room);
         kicks += calls(&backend, || socket.flush().expect("a kick")).kicks;
@@ -427,7 +427,7 @@ fn a_socket_that_only_sends_wakes_nobody_for_its_fill_ring() {
             "the card could do with more"
         );
         for _ in 0..20_000 {
-            let room = socket.halves().1.room(32);
+            let room = socket.halves().1.reserve(32).len();
             send(&mut socket, &umem, room);
             flush(&backend, &mut socket);
             network.pass_time();

@@ -276,7 +276,7 @@ fn a_reservation_is_as_long_as_the_ring_has_room() {
     assert_eq!(reservation.len(), 2);
     reservation.send(packet()).expect("a slot");
     assert_eq!(
-        transmitter.room(64),
+        transmitter.reserve(64).len(),
         1,
         "the slot that was not used is free"
     );

@@ -86,18 +86,6 @@ impl<'u> TxHalf<'_, 'u> {
         self.0.send(frame)
     }
 
-    /// Takes a free frame of the UMEM, as [`Umem::alloc`](crate::umem::Umem::alloc) does.
-    #[inline]
-    pub fn alloc(&self) -> Option<Frame<'u>> {
-        self.0.pool.alloc()
-    }
-
-    /// How many more packets, up to `wanted`, the TX ring takes now.
-    #[inline]
-    pub fn room(&mut self, wanted: u32) -> u32 {
-        self.0.room(wanted)
-    }
-
     /// Takes every frame off the completion ring into the stash. Returns how many.
     #[inline]
     pub fn reap(&mut self) -> u32 {

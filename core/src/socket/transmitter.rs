@@ -61,12 +61,6 @@ impl<'u> Transmitter<'u> {
         Reservation::new(self.pool, self.tx.free_slots(wanted))
     }
 
-    /// How many more packets, up to `wanted`, the TX ring takes now.
-    #[inline]
-    pub(super) fn room(&mut self, wanted: u32) -> u32 {
-        self.tx.reserve(wanted)
-    }
-
     /// Takes every frame off the completion ring into the stash. Returns how many.
     #[inline]
     pub(super) fn reap(&mut self) -> u32 {

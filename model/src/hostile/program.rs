@@ -209,7 +209,7 @@ impl<'u> Siege<'u> {
             (ready, available),
         )?;
         let (_, mut transmitter) = socket.halves();
-        let room = transmitter.room(wanted.into());
+        let room = transmitter.reserve(wanted.into()).len();
         holds(
             room <= slots.min(wanted.into()),
             "room inside the ring",

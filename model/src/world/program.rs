@@ -216,7 +216,7 @@ impl<'u> World<'u> {
         let wanted = u32::from(wanted);
         agree(
             "room",
-            socket.halves().1.room(wanted),
+            socket.halves().1.reserve(wanted).len(),
             self.oracle.room().min(wanted),
         )
     }
