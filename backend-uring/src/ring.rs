@@ -57,6 +57,7 @@ impl Ring {
         let mut ways: &[fn(&mut Builder) -> &mut Builder] = if config.sqpoll.is_some() {
             &[
                 |b| b.setup_single_issuer().setup_submit_all(),
+                |b| b.setup_submit_all(),
                 |builder| builder,
             ]
         } else {
