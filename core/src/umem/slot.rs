@@ -3,6 +3,8 @@
 use core::cell::Cell;
 use core::fmt;
 
+use static_assertions::assert_eq_size;
+
 use super::ledger::{Entry, FrameIndex};
 
 /// Eight bytes of book-keeping, of which a UMEM takes one for each frame.
@@ -24,6 +26,8 @@ pub struct FrameSlot {
     /// A place in the stash.
     pub(super) free: Cell<FrameIndex>,
 }
+
+assert_eq_size!(FrameSlot, [u8; 8]);
 
 impl FrameSlot {
     /// A slot of no frame yet.
