@@ -138,6 +138,20 @@ impl Socket {
     ///     one.with(|one| other.with(|other| std::mem::swap(one, other))); // each of its own lifetime
     /// }
     /// ```
+    ///
+    /// Nor with one of the same backend, over frames that another thread may have:
+    ///
+    /// ```compile_fail
+    /// use xskit::af_xdp::umem::{Memory, Umem};
+    /// use xskit::af_xdp::{Socket, SocketConfig};
+    ///
+    /// fn replace<M: Memory>(kept: &mut xskit::Socket, umem: &'static Umem<'static, M>) {
+    ///     kept.with(|socket| {
+    ///         let other = Socket::open(socket.backend(), umem, &SocketConfig::new(1, 0));
+    ///         *socket = other.unwrap(); // `*socket` is borrowed by its backend
+    ///     });
+    /// }
+    /// ```
     #[inline]
     pub fn with<R>(
         &mut self,
