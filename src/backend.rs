@@ -209,6 +209,26 @@ unsafe impl Backend for AnyBackend {
         with!(self, socket, |backend, own| backend.bind(own, address))
     }
 
+    fn bind_shared(
+        &self,
+        socket: &AnyHandle,
+        address: &SockaddrXdp,
+        with: &AnyHandle,
+    ) -> Result<(), Errno> {
+        match (&self.0, &socket.0, &with.0) {
+            #[cfg(feature = "backend-rustix")]
+            (Inner::Rustix(backend), Handle::Rustix(own), Handle::Rustix(with)) => {
+                backend.bind_shared(own, address, with)
+            }
+            #[cfg(feature = "backend-uring")]
+            (Inner::Uring(backend), Handle::Uring(own), Handle::Uring(with)) => {
+                backend.bind_shared(own, address, with)
+            }
+            #[cfg(all(feature = "backend-rustix", feature = "backend-uring"))]
+            _ => Err(Errno::EBADF),
+        }
+    }
+
     fn close(&self, socket: AnyHandle) {
         match (&self.0, socket.0) {
             #[cfg(feature = "backend-rustix")]

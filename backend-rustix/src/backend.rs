@@ -9,7 +9,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::net::xdp::{
-    SocketAddrXdp, SocketAddrXdpFlags, XdpRingOffset, XdpUmemReg, XdpUmemRegFlags,
+    SocketAddrXdp, SocketAddrXdpFlags, SocketAddrXdpWithSharedUmem, XdpRingOffset, XdpUmemReg,
+    XdpUmemRegFlags,
 };
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
@@ -266,10 +267,25 @@ unsafe impl Backend for RustixBackend {
 
     fn bind(&self, socket: &OwnedFd, address: &SockaddrXdp) -> Result<(), Errno> {
         if address.flags & bind_flags::SHARED_UMEM != 0 {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(Errno::EINVAL);
         }
-        let flags = SocketAddrXdpFlags::from_bits_retain(address.flags);
-        let address = SocketAddrXdp::new(flags, address.ifindex, address.queue_id);
+        let address = xdp_address(address);
+        until_released(|| self.setup(bind(socket, &address)))
+    }
+
+    fn bind_shared(
+        &self,
+        socket: &OwnedFd,
+        address: &SockaddrXdp,
+        with: &OwnedFd,
+    ) -> Result<(), Errno> {
+        if address.flags & bind_flags::SHARED_UMEM == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let address = SocketAddrXdpWithSharedUmem {
+            addr: xdp_address(address),
+            shared_umem_fd: with.as_fd(),
+        };
         until_released(|| self.setup(bind(socket, &address)))
     }
 
@@ -324,6 +340,11 @@ unsafe impl Backend for RustixBackend {
     fn calls(&self) -> Calls {
         self.calls.get()
     }
+}
+
+fn xdp_address(address: &SockaddrXdp) -> SocketAddrXdp {
+    let flags = SocketAddrXdpFlags::from_bits_retain(address.flags);
+    SocketAddrXdp::new(flags, address.ifindex, address.queue_id)
 }
 
 fn umem_reg(reg: &UmemReg) -> XdpUmemReg {

@@ -158,7 +158,19 @@ unsafe impl Backend for UringBackend {
     fn bind(&self, socket: &UringSocket, address: &SockaddrXdp) -> Result<(), Errno> {
         self.by_route(
             |report| &mut report.bind,
-            |traffic, route| traffic.bind(route, socket, address),
+            |traffic, route| traffic.bind(route, socket, address, None),
+        )
+    }
+
+    fn bind_shared(
+        &self,
+        socket: &UringSocket,
+        address: &SockaddrXdp,
+        with: &UringSocket,
+    ) -> Result<(), Errno> {
+        self.by_route(
+            |report| &mut report.bind,
+            |traffic, route| traffic.bind(route, socket, address, Some(with)),
         )
     }
 

@@ -131,23 +131,33 @@ impl Traffic {
             .map(drop)
     }
 
-    /// `bind(2)`, tried again while the queue is being released.
+    /// `bind(2)`, over the UMEM of another socket if one is given; tried again while the queue is being
+    /// released.
     pub(crate) fn bind(
         &mut self,
         route: &mut Route,
         socket: &UringSocket,
         address: &SockaddrXdp,
+        shared: Option<&UringSocket>,
     ) -> Result<(), Errno> {
-        if address.flags & abi::bind_flags::SHARED_UMEM != 0 {
-            return Err(Errno::EOPNOTSUPP);
+        if (address.flags & abi::bind_flags::SHARED_UMEM != 0) != shared.is_some() {
+            return Err(Errno::EINVAL);
         }
         let own = self.accounts.own(socket)?;
+        let shared = shared.map(|with| self.accounts.own(with)).transpose()?;
+        let address = SockaddrXdp {
+            shared_umem_fd: shared.map_or(0, |with| with.as_raw_fd() as u32),
+            ..*address
+        };
         let asked = Asked::Of(socket.number);
         until_released(|| {
-            let operand = Operand::of_address(*address);
+            let operand = Operand::of_address(address);
             let (at, len_bytes) = (operand.as_ptr(), operand.len_bytes());
             let entry = opcode::Bind::new(Fd(own.as_raw_fd()), at, len_bytes).build();
-            let bind = |direct: &xskit_rustix::RustixBackend| direct.bind(own, address);
+            let bind = |direct: &xskit_rustix::RustixBackend| match shared {
+                None => direct.bind(own, &address),
+                Some(with) => direct.bind_shared(own, &address, with),
+            };
             self.by_either(route, asked, entry, Some(operand), bind)
                 .map(drop)
         })

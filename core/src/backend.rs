@@ -22,6 +22,7 @@ use crate::errno::Errno;
 ///   [`unmap`](Self::unmap), shared with nothing but the kernel's side of that ring;
 /// - [`offsets`](Self::offsets) and [`options`](Self::options) return what the kernel said, and
 ///   [`set_option`](Self::set_option) returns EINVAL only if the kernel did;
+/// - [`bind_shared`](Self::bind_shared) binds over the UMEM of the socket that it is given;
 /// - after [`close`](Self::close) the kernel writes to UMEM memory only as far as it has pinned it
 ///   itself.
 pub unsafe trait Backend {
@@ -88,6 +89,24 @@ pub unsafe trait Backend {
     /// # Errors
     /// What the call returned, in the end.
     fn bind(&self, socket: &Self::Socket, address: &SockaddrXdp) -> Result<(), Errno>;
+
+    /// `bind(2)` over the UMEM of another socket `with`, which is bound: as [`bind`](Self::bind), with
+    /// [`shared_umem_fd`](SockaddrXdp::shared_umem_fd) naming that socket. The address has
+    /// [`SHARED_UMEM`](crate::abi::bind_flags::SHARED_UMEM) among its flags. Linux 5.10, for another queue or interface.
+    ///
+    /// A backend that can't leaves this out.
+    ///
+    /// # Errors
+    /// What the call returned, in the end; EOPNOTSUPP from a backend that can't.
+    fn bind_shared(
+        &self,
+        socket: &Self::Socket,
+        address: &SockaddrXdp,
+        with: &Self::Socket,
+    ) -> Result<(), Errno> {
+        let _ = (socket, address, with);
+        Err(Errno::EOPNOTSUPP)
+    }
 
     /// `close(2)`, after which the socket's queue is free again, or soon will be.
     fn close(&self, socket: Self::Socket);

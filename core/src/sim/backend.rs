@@ -140,6 +140,18 @@ unsafe impl Backend for SimBackend {
         socket.setup().bind(socket.id, address)
     }
 
+    fn bind_shared(
+        &self,
+        socket: &SimSocket,
+        address: &SockaddrXdp,
+        with: &SimSocket,
+    ) -> Result<(), Errno> {
+        if !Rc::ptr_eq(&socket.kernel, &with.kernel) {
+            return Err(Errno::EBADF);
+        }
+        socket.setup().bind_shared(socket.id, address, with.id)
+    }
+
     fn close(&self, socket: SimSocket) {
         socket.setup().close(socket.id);
     }

@@ -81,7 +81,7 @@ impl Kernel {
         self.sockets
             .get_mut(id)
             .and_then(Option::as_mut)
-            .ok_or(Errno(9))
+            .ok_or(Errno::EBADF)
     }
 
     /// `bind(2)`, with the errors of `xsk_bind`.
@@ -102,11 +102,49 @@ impl Kernel {
         if socket.umem.is_none() {
             return Err(Errno::EINVAL);
         }
-        socket.bound = Some(*address);
+        self.start(id, *address);
+        Ok(())
+    }
+
+    /// `bind(2)` with XDP_SHARED_UMEM, of a socket with rings of its own: over the UMEM of the socket
+    /// `with`, in its mode, on another queue or interface.
+    pub(super) fn bind_shared(
+        &mut self,
+        id: usize,
+        address: &SockaddrXdp,
+        with: usize,
+    ) -> Result<(), Errno> {
+        if !IFINDEXES.contains(&address.ifindex) {
+            return Err(Errno::ENODEV);
+        }
+        let other = self.socket(with)?;
+        let (umem, bound) = (other.umem, other.bound.ok_or(Errno::EBADF)?);
+        let place = (address.ifindex, address.queue_id);
+        let is_alone = address.flags == bind_flags::SHARED_UMEM;
+        if !is_alone || address.queue_id >= QUEUES || place == (bound.ifindex, bound.queue_id) {
+            return Err(Errno::EINVAL);
+        }
+        if self.bound_to(place.0, place.1).is_some() {
+            return Err(Errno::EBUSY);
+        }
+        let socket = self.socket(id)?;
+        if socket.umem.is_some() {
+            return Err(Errno::EINVAL);
+        }
+        socket.umem = umem;
+        let flags = bound.flags;
+        self.start(id, SockaddrXdp { flags, ..*address });
+        Ok(())
+    }
+
+    /// A socket is bound: what its driver does at once.
+    fn start(&mut self, id: usize, bound: SockaddrXdp) {
+        if let Ok(socket) = self.socket(id) {
+            socket.bound = Some(bound);
+        }
         if let Some(driver) = self.zero_copy_driver(id) {
             self.refill(id, driver);
         }
-        Ok(())
     }
 
     /// The driver of a socket's interface, if it serves the socket in zero-copy mode.

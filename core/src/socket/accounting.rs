@@ -25,6 +25,8 @@ pub struct Accounting {
     pub completion: u32,
     /// With the kernel to send, on neither ring.
     pub sending: u32,
+    /// With the kernel, by other sockets that are open over the UMEM.
+    pub elsewhere: u32,
     /// Out of use.
     pub retired: u32,
     /// All frames of the UMEM.
@@ -41,6 +43,7 @@ pub struct Accounting {
 impl Accounting {
     pub(super) fn take(receiver: &mut Receiver<'_>, transmitter: &mut Transmitter<'_>) -> Self {
         let census = receiver.pool.census();
+        let (receive, transmit) = receiver.pool.count_with(receiver.socket());
         // Where frames arrive is read before where they leave from: one that the kernel moves in
         // between is then seen on neither ring, and counts as in its hands, but never twice.
         let rx = receiver.rx.available();
@@ -52,14 +55,15 @@ impl Accounting {
             application: census.application,
             fill,
             rx,
-            receiving: census.receive.saturating_sub(fill + rx),
+            receiving: receive.saturating_sub(fill + rx),
             tx,
             completion,
-            sending: census.transmit.saturating_sub(tx + completion),
+            sending: transmit.saturating_sub(tx + completion),
+            elsewhere: (census.receive + census.transmit).saturating_sub(receive + transmit),
             retired: census.retired,
             frames: receiver.pool.frame_count(),
-            excess: (fill + rx).saturating_sub(census.receive)
-                + (tx + completion).saturating_sub(census.transmit),
+            excess: (fill + rx).saturating_sub(receive)
+                + (tx + completion).saturating_sub(transmit),
         }
     }
 
@@ -76,6 +80,7 @@ impl Accounting {
                     + self.tx
                     + self.completion
                     + self.sending
+                    + self.elsewhere
                     + self.retired
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::backend::RingKind;
 use crate::errno::Errno;
 use crate::ring::LayoutError;
+use crate::umem::SocketNumber;
 
 /// A socket that could not be opened: the step that failed, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct OpenError {
 pub enum Step {
     /// Another socket is open over the same UMEM.
     Claim,
+    /// As many sockets are open over the UMEM as may be.
+    TooMany,
     /// No frame of the UMEM is free, and some are out of use.
     Frames {
         /// How many the kernel had when earlier sockets were closed.
@@ -46,6 +49,8 @@ pub enum Step {
         /// Whether zero-copy was insisted on.
         zero_copy_forced: bool,
     },
+    /// `bind(2)` of a socket that shares the UMEM of another.
+    BindShared,
     /// `getsockopt(XDP_OPTIONS)`.
     Confirm,
 }
@@ -54,7 +59,13 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.step {
             Step::Claim => f.write_str(
-                "another socket is open over this UMEM: drop it first, or use a UMEM of its own",
+                "another socket is open over this UMEM: open this one with Socket::open_shared of that one, \
+                 or over a UMEM of its own",
+            ),
+            Step::TooMany => write!(
+                f,
+                "{} sockets are open over this UMEM, and no more can be: use another UMEM",
+                SocketNumber::COUNT
             ),
             Step::Frames { retired } => write!(
                 f,
@@ -97,6 +108,7 @@ impl fmt::Display for OpenError {
                 )
             }
             Step::Bind { zero_copy_forced } => self.write_bind(f, zero_copy_forced),
+            Step::BindShared => self.write_bind_shared(f),
             Step::Confirm => write!(
                 f,
                 "getsockopt(XDP_OPTIONS): {}; Linux 5.4 or later is needed",
@@ -128,6 +140,26 @@ impl OpenError {
             }
             Errno::ENOMEM => "; out of memory: use fewer frames",
             _ => "",
+        }
+    }
+
+    fn write_bind_shared(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.errno {
+            Errno::EINVAL => write!(
+                f,
+                "bind to queue {} of interface {}, sharing a UMEM: {}; the socket whose UMEM it is has this \
+                 queue, or the queue is not active on this interface: choose another one, or activate more \
+                 (ethtool -L); Linux 5.10 or later is needed",
+                self.queue, self.ifindex, self.errno
+            ),
+            Errno::EOPNOTSUPP => write!(
+                f,
+                "bind to queue {} of interface {}, sharing a UMEM: {}; the UMEM's first socket is in zero-copy \
+                 mode, and this driver has none: open the first in copy mode (ZeroCopy::Refuse). Or the \
+                 backend can't share a UMEM",
+                self.queue, self.ifindex, self.errno
+            ),
+            _ => self.write_bind(f, false),
         }
     }
 

@@ -9,9 +9,9 @@ use crate::backend::{Backend, Kick, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{RingMemory, RingSize, Slot};
 use crate::socket::{Receiver, Step};
-use crate::umem::Pool;
+use crate::umem::{Pool, SocketNumber};
 
-/// An open socket handle with its mappings, and the claim on its UMEM.
+/// An open socket handle with its mappings, and its place among the sockets of its UMEM.
 ///
 /// Dropping it unmaps the rings, closes the socket, retires the frames that the kernel had (takes
 /// them back, if they were [disowned](Self::disown)), and only then lets go of the UMEM: in that
@@ -19,6 +19,7 @@ use crate::umem::Pool;
 pub(super) struct Handle<'u, B: Backend> {
     backend: &'u B,
     pool: &'u Pool<'u>,
+    number: SocketNumber,
     socket: ManuallyDrop<B::Socket>,
     maps: [Option<(NonNull<u8>, usize)>; 4],
     /// Whether the kernel uses none of the frames that it was lent, and never will.
@@ -26,21 +27,20 @@ pub(super) struct Handle<'u, B: Backend> {
 }
 
 impl<'u, B: Backend> Handle<'u, B> {
-    /// Claims the UMEM and creates the socket.
+    /// Claims a place among the UMEM's sockets and creates this one.
     pub(super) fn create(backend: &'u B, pool: &'u Pool<'u>) -> Result<Self, (Step, Errno)> {
-        if !pool.claim() {
-            return Err((Step::Claim, Errno(0)));
-        }
+        let number = pool.claim().ok_or((Step::TooMany, Errno(0)))?;
         match backend.open() {
             Ok(socket) => Ok(Self {
                 backend,
                 pool,
+                number,
                 socket: ManuallyDrop::new(socket),
                 maps: [None; 4],
                 is_disowned: false,
             }),
             Err(errno) => {
-                pool.unclaim(true);
+                pool.unclaim(number, true);
                 Err((Step::Create, errno))
             }
         }
@@ -72,9 +72,16 @@ impl<'u, B: Backend> Handle<'u, B> {
             .map_err(|error| (Step::Layout(ring, error), Errno(0)))
     }
 
-    /// `bind(2)`.
-    pub(super) fn bind(&self, address: &SockaddrXdp) -> Result<(), Errno> {
-        self.backend.bind(&self.socket, address)
+    /// `bind(2)`; over the UMEM of a bound socket, if one is given.
+    pub(super) fn bind(
+        &self,
+        address: &SockaddrXdp,
+        shared: Option<&B::Socket>,
+    ) -> Result<(), Errno> {
+        match shared {
+            None => self.backend.bind(&self.socket, address),
+            Some(with) => self.backend.bind_shared(&self.socket, address, with),
+        }
     }
 
     /// After a bind that failed: the frames go back to the stash when the socket is closed, if it is
@@ -102,6 +109,11 @@ impl<'u, B: Backend> Handle<'u, B> {
         self.backend
     }
 
+    /// Which of its UMEM's sockets this is.
+    pub(super) fn number(&self) -> SocketNumber {
+        self.number
+    }
+
     #[inline]
     pub(super) fn socket(&self) -> &B::Socket {
         &self.socket
@@ -123,6 +135,6 @@ impl<B: Backend> Drop for Handle<'_, B> {
         // SAFETY: taken here only, in the drop, and not used afterwards.
         let socket = unsafe { ManuallyDrop::take(&mut self.socket) };
         self.backend.close(socket);
-        self.pool.unclaim(self.is_disowned);
+        self.pool.unclaim(self.number, self.is_disowned);
     }
 }

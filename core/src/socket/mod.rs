@@ -15,11 +15,11 @@ mod receiver;
 mod reservation;
 mod transmitter;
 mod tuning;
+mod wait;
 mod wakeups;
 
 use core::fmt;
 use core::num::NonZeroU32;
-use core::time::Duration;
 
 pub use accounting::Accounting;
 pub use config::{SocketConfig, ZeroCopy};
@@ -32,7 +32,7 @@ pub use transmitter::{SendError, SendErrorKind};
 pub use tuning::{BusyPoll, BusyPolling};
 
 use crate::abi::Statistics;
-use crate::backend::{Backend, Interest, Kick, Sleep};
+use crate::backend::{Backend, Kick};
 use crate::errno::Errno;
 use crate::umem::{Frame, Memory, Umem};
 use handle::Handle;
@@ -40,7 +40,8 @@ use receiver::Receiver;
 use transmitter::Transmitter;
 use wakeups::{Kicks, Wakes};
 
-/// An AF_XDP socket bound to one queue of one interface.
+/// An AF_XDP socket bound to one queue of one interface, over a UMEM of its own or that of
+/// [other sockets](Self::open_shared).
 ///
 /// ```
 /// use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
@@ -99,7 +100,45 @@ impl<'u, B: Backend> Socket<'u, B> {
                 "memory that is not unmapped when dropped is for simulated kernels only"
             );
         }
-        open::open(backend, umem.pool(), config)
+        open::open(backend, umem.pool(), None, config)
+    }
+
+    /// Opens another socket over the UMEM of this one: on another queue, or on another interface of
+    /// the same network namespace. Linux 5.10.
+    ///
+    /// Each has its own four rings. The frames are of both: one that was received on either goes out on the
+    /// other as it is, and comes back into the one stash. Frames that the kernel has by one socket
+    /// don't count when the other's rings name them. Up to 64 sockets are open over a UMEM at a time;
+    /// closing one, this one too, leaves the others open.
+    ///
+    /// The mode is this socket's: in zero-copy mode the other device must have it as well, in copy mode
+    /// neither uses it. [`SocketConfig::zero_copy`] is not looked at.
+    /// Without [`SocketConfig::fill_frames`], half of the frames that are free by now go to receive into.
+    ///
+    /// ```
+    /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+    /// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+    /// # use xskit_core::{Socket, SocketConfig};
+    /// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+    /// # let mut slots = vec![FrameSlot::new(); 64];
+    /// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+    /// # let backend = network.backend();
+    /// let mut left = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+    /// let mut right = left.open_shared(&SocketConfig::new(2, 0))?;
+    /// for packet in left.receive(64) {
+    ///     right.send(packet).map_err(|refused| refused.kind)?;
+    /// }
+    /// right.flush()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OpenError`] names the step, the errno, and what to try.
+    #[doc(alias = "xsk_socket__create_shared")]
+    #[doc(alias = "XDP_SHARED_UMEM")]
+    pub fn open_shared(&self, config: &SocketConfig) -> Result<Self, OpenError> {
+        let (backend, pool) = (self.handle.backend(), self.transmitter.pool);
+        open::open(backend, pool, Some(self.handle.socket()), config)
     }
 
     /// Takes a free frame of the UMEM that the socket is open over, as [`Umem::alloc`] does.
@@ -195,47 +234,6 @@ impl<'u, B: Backend> Socket<'u, B> {
             asked = true;
         }
         Ok(asked)
-    }
-
-    /// Waits until packets are there, or room to send, for at most `timeout` (for ever without
-    /// one). False after the timeout, or when a signal came.
-    ///
-    /// A loop gives a timeout: `poll(2)` doesn't wake up when the interface is removed, and only a wait
-    /// that ends reports it. A wait without one may then last for ever.
-    ///
-    /// Makes no system call when the RX ring has packets, or the TX ring is at most half full:
-    /// what `poll(2)` would call ready (`xsk_poll`, net/xdp/xsk.c). Otherwise it publishes what was
-    /// sent, and has the kernel look at what it is owed: by the wait itself, where that does
-    /// ([`Sleep`]).
-    ///
-    /// # Errors
-    /// What the call returned; ENETDOWN when the interface is gone.
-    pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
-        let has_packets = interest.receive && !self.receiver.rx.is_empty();
-        if has_packets || interest.transmit && self.transmitter.is_ready() {
-            return Ok(true);
-        }
-        let backend = self.handle.backend();
-        let sleep = backend.sleep();
-        match sleep {
-            Sleep::Never => {}
-            Sleep::Kicks => {
-                let waiting = self.transmitter.publish();
-                self.kicks.told_by_wait(self.transmitter.backlog(waiting));
-                self.wakes.told_by_wait(self.receiver.ever_lent());
-            }
-            Sleep::Silent => {
-                self.kicks.before_sleep();
-                self.wakes.time_passed();
-                self.request()?;
-            }
-        }
-        let ready = backend.wait(&[(self.handle.socket(), interest)], timeout)?;
-        if ready == 0 && sleep != Sleep::Never {
-            self.kicks.time_passed();
-            self.wakes.time_passed();
-        }
-        Ok(ready > 0)
     }
 
     /// What the kernel granted.

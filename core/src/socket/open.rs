@@ -5,7 +5,7 @@ use super::wakeups::{Kicks, Wakes};
 use super::{
     Obtained, OpenError, Receiver, Socket, SocketConfig, Step, Transmitter, ZeroCopy, tuning,
 };
-use crate::abi::{self, MmapOffsets, SockaddrXdp, UmemReg};
+use crate::abi::{self, MmapOffsets, SockaddrXdp, UmemReg, bind_flags};
 use crate::backend::{Backend, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
@@ -14,12 +14,15 @@ use crate::umem::Pool;
 type StepResult<T> = Result<T, (Step, Errno)>;
 
 /// Opens a socket, step by step; the handle undoes what was done when a step fails.
+///
+/// Over a UMEM that a socket is open over, it takes that socket: the kernel knows the UMEM by it.
 pub(super) fn open<'u, B: Backend>(
     backend: &'u B,
     pool: &'u Pool<'u>,
+    shared: Option<&B::Socket>,
     config: &SocketConfig,
 ) -> Result<Socket<'u, B>, OpenError> {
-    try_open(backend, pool, config).map_err(|(step, errno)| OpenError {
+    try_open(backend, pool, shared, config).map_err(|(step, errno)| OpenError {
         step,
         errno,
         ifindex: config.ifindex,
@@ -30,19 +33,31 @@ pub(super) fn open<'u, B: Backend>(
 fn try_open<'u, B: Backend>(
     backend: &'u B,
     pool: &'u Pool<'u>,
+    shared: Option<&B::Socket>,
     config: &SocketConfig,
 ) -> StepResult<Socket<'u, B>> {
-    require_frames(pool)?;
+    if shared.is_none() {
+        require_unused(pool)?;
+    }
     let mut handle = Handle::create(backend, pool)?;
-    register(&handle, pool)?;
+    if shared.is_none() {
+        register(&handle, pool)?;
+    }
     size_rings(&handle, config)?;
     let offsets = backend
         .offsets(handle.socket())
         .map_err(|errno| (Step::Offsets, errno))?;
-    let mut receiver = map_receiver(&mut handle, pool, &offsets, config)?;
+    let target = config.fill_frames.unwrap_or_else(|| {
+        let frames = match shared {
+            None => pool.frame_count(),
+            Some(_) => pool.free(),
+        };
+        frames.div_ceil(2)
+    });
+    let mut receiver = map_receiver(&mut handle, pool, &offsets, config, target)?;
     let transmitter = map_transmitter(&mut handle, pool, &offsets, config)?;
     let filled = receiver.refill();
-    if let Err(failure) = bind(&handle, config) {
+    if let Err(failure) = bind(&handle, shared, config) {
         handle.disown(&mut receiver, config.rx);
         return Err(failure);
     }
@@ -64,9 +79,12 @@ fn try_open<'u, B: Backend>(
     })
 }
 
-/// A socket over a UMEM that is used up would neither receive nor send.
-fn require_frames(pool: &Pool<'_>) -> StepResult<()> {
-    if pool.free() > 0 || pool.is_claimed() {
+/// A UMEM is registered once. A socket over one that is used up would neither receive nor send.
+fn require_unused(pool: &Pool<'_>) -> StepResult<()> {
+    if pool.is_claimed() {
+        return Err((Step::Claim, Errno(0)));
+    }
+    if pool.free() > 0 {
         return Ok(());
     }
     match pool.census().retired {
@@ -111,10 +129,11 @@ fn map_receiver<'u, B: Backend>(
     pool: &'u Pool<'u>,
     offsets: &MmapOffsets,
     config: &SocketConfig,
+    target: u32,
 ) -> StepResult<Receiver<'u>> {
     let fill = FillRing::new(handle.map(RingKind::Fill, &offsets.fr, config.fill)?);
     let rx = RxRing::new(handle.map(RingKind::Rx, &offsets.rx, config.rx)?);
-    Ok(Receiver::new(pool, fill, rx, config.fill_frames))
+    Ok(Receiver::new(pool, handle.number(), fill, rx, target))
 }
 
 fn map_transmitter<'u, B: Backend>(
@@ -126,20 +145,34 @@ fn map_transmitter<'u, B: Backend>(
     let tx = TxRing::new(handle.map(RingKind::Tx, &offsets.tx, config.tx)?);
     let completion =
         CompletionRing::new(handle.map(RingKind::Completion, &offsets.cr, config.completion)?);
-    Ok(Transmitter::new(pool, tx, completion))
+    Ok(Transmitter::new(pool, handle.number(), tx, completion))
 }
 
-fn bind<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> StepResult<()> {
+fn bind<B: Backend>(
+    handle: &Handle<'_, B>,
+    shared: Option<&B::Socket>,
+    config: &SocketConfig,
+) -> StepResult<()> {
+    // The mode is that of the socket that is bound already, and the kernel refuses to be told any.
+    let flags = match shared {
+        None => config.bind_flags(),
+        Some(_) => bind_flags::SHARED_UMEM,
+    };
     let address = SockaddrXdp {
         family: abi::AF_XDP,
-        flags: config.bind_flags(),
+        flags,
         ifindex: config.ifindex,
         queue_id: config.queue,
         shared_umem_fd: 0,
     };
-    let bound = handle.bind(&address);
-    let zero_copy_forced = config.zero_copy == ZeroCopy::Force;
-    bound.map_err(|errno| (Step::Bind { zero_copy_forced }, errno))
+    let bound = handle.bind(&address, shared);
+    let step = match shared {
+        None => Step::Bind {
+            zero_copy_forced: config.zero_copy == ZeroCopy::Force,
+        },
+        Some(_) => Step::BindShared,
+    };
+    bound.map_err(|errno| (step, errno))
 }
 
 /// Reads back whether the socket is in zero-copy mode.

@@ -2,7 +2,7 @@
 
 use crate::abi::Desc;
 use crate::ring::{Cursor, DescSlot, Drain, FillRing, RingSize, RxRing};
-use crate::umem::{Frame, OnFillRing, Pool};
+use crate::umem::{Frame, OnFillRing, Pool, SocketNumber};
 
 /// Lends frames to the kernel and takes the packets that come back in them.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Receiver<'u> {
 /// The fill ring, and what became of the frames that it brought to the kernel.
 #[derive(Debug)]
 pub(super) struct Loans<'u> {
+    /// Whose loans they are.
+    socket: SocketNumber,
     pub(super) fill: FillRing<'u>,
     /// How many frames the kernel has to receive into.
     count: u32,
@@ -29,13 +31,14 @@ pub(super) struct Loans<'u> {
 impl<'u> Receiver<'u> {
     pub(super) fn new(
         pool: &'u Pool<'u>,
+        socket: SocketNumber,
         fill: FillRing<'u>,
         rx: RxRing<'u>,
-        target: Option<u32>,
+        target: u32,
     ) -> Self {
-        let target = target.unwrap_or(pool.frame_count().div_ceil(2));
         let target = target.min(fill.size()).min(pool.frame_count());
         let loans = Loans {
+            socket,
             fill,
             count: 0,
             ever: 0,
@@ -59,7 +62,7 @@ impl<'u> Receiver<'u> {
         Received {
             pool: self.pool,
             descriptors: self.rx.drain(max),
-            on_ring: OnFillRing::new(known.0, known.1),
+            on_ring: OnFillRing::new(self.loans.socket, known.0, known.1),
             is_fresh: false,
             loans: &mut self.loans,
         }
@@ -75,7 +78,7 @@ impl<'u> Receiver<'u> {
         }
         let fill = &mut loans.fill;
         let (room, at) = (fill.reserve(wanted), fill.position());
-        let filled = self.pool.lend(room, at, |addresses| {
+        let filled = self.pool.lend(loans.socket, room, at, |addresses| {
             // There is room for as many as were asked for.
             let _ = fill.push_all(addresses);
         });
@@ -96,6 +99,11 @@ impl<'u> Receiver<'u> {
     #[inline]
     pub(super) fn needs_wakeup(&self) -> bool {
         self.loans.fill.needs_wakeup()
+    }
+
+    /// Which of the UMEM's sockets this is.
+    pub(super) fn socket(&self) -> SocketNumber {
+        self.loans.socket
     }
 
     /// How many frames the kernel was lent so far.
@@ -131,7 +139,7 @@ impl<'u> Loans<'u> {
     #[inline]
     fn look(&mut self) -> OnFillRing {
         let (first, count) = self.fill.not_taken();
-        OnFillRing::new(first, count)
+        OnFillRing::new(self.socket, first, count)
     }
 
     /// Looks once more at a descriptor that did not count, by what the kernel has taken off the fill
@@ -151,7 +159,7 @@ impl<'u> Loans<'u> {
             self.count -= 1;
             return Seen::Packet(frame);
         }
-        if pool.is_lent(desc) && !self.doubt.is_over(at, shown) {
+        if pool.is_lent(self.socket, desc) && !self.doubt.is_over(at, shown) {
             return Seen::Doubtful;
         }
         self.bad_descriptors += 1;

@@ -2,7 +2,7 @@
 
 use super::transmitter::{SendError, SendErrorKind};
 use crate::ring::{DescSlot, FreeSlots};
-use crate::umem::{Frame, Pool};
+use crate::umem::{Frame, Pool, SocketNumber};
 
 /// Slots of the TX ring to send a batch from, counted once. See
 /// [`TxHalf::reserve`](super::TxHalf::reserve).
@@ -13,13 +13,23 @@ use crate::umem::{Frame, Pool};
 #[derive(Debug)]
 pub struct Reservation<'r, 'u> {
     pool: &'u Pool<'u>,
+    /// By which of the UMEM's sockets.
+    socket: SocketNumber,
     slots: FreeSlots<'r, 'u, DescSlot>,
 }
 
 impl<'r, 'u> Reservation<'r, 'u> {
     #[inline]
-    pub(super) fn new(pool: &'u Pool<'u>, slots: FreeSlots<'r, 'u, DescSlot>) -> Self {
-        Self { pool, slots }
+    pub(super) fn new(
+        pool: &'u Pool<'u>,
+        socket: SocketNumber,
+        slots: FreeSlots<'r, 'u, DescSlot>,
+    ) -> Self {
+        Self {
+            pool,
+            socket,
+            slots,
+        }
     }
 
     /// How many packets can still be sent.
@@ -60,7 +70,7 @@ impl<'r, 'u> Reservation<'r, 'u> {
         }
         // There is a slot, so this can't be full; were it, the frame would stay out of use in the
         // ledger, which is sound.
-        let _ = self.slots.push(frame.into_transmit());
+        let _ = self.slots.push(frame.into_transmit(self.socket));
         Ok(())
     }
 }

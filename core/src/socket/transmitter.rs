@@ -5,12 +5,14 @@ use core::fmt;
 use super::reservation::Reservation;
 use super::wakeups::Backlog;
 use crate::ring::{CompletionRing, TxRing};
-use crate::umem::{Frame, Pool};
+use crate::umem::{Frame, Pool, SocketNumber};
 
 /// Hands packets to the kernel and takes their frames back.
 #[derive(Debug)]
 pub(super) struct Transmitter<'u> {
     pub(super) pool: &'u Pool<'u>,
+    /// Which of the UMEM's sockets this is.
+    socket: SocketNumber,
     pub(super) tx: TxRing<'u>,
     pub(super) completion: CompletionRing<'u>,
     bad_completions: u64,
@@ -20,9 +22,15 @@ pub(super) struct Transmitter<'u> {
 }
 
 impl<'u> Transmitter<'u> {
-    pub(super) fn new(pool: &'u Pool<'u>, tx: TxRing<'u>, completion: CompletionRing<'u>) -> Self {
+    pub(super) fn new(
+        pool: &'u Pool<'u>,
+        socket: SocketNumber,
+        tx: TxRing<'u>,
+        completion: CompletionRing<'u>,
+    ) -> Self {
         Self {
             pool,
+            socket,
             tx,
             completion,
             bad_completions: 0,
@@ -51,14 +59,14 @@ impl<'u> Transmitter<'u> {
         }
         // A slot was just reserved, so this can't be full; were it, the frame would stay out of
         // use in the ledger, which is sound.
-        let _ = self.tx.push(frame.into_transmit());
+        let _ = self.tx.push(frame.into_transmit(self.socket));
         Ok(())
     }
 
     /// Up to `wanted` slots of the TX ring.
     #[inline]
     pub(super) fn reserve(&mut self, wanted: u32) -> Reservation<'_, 'u> {
-        Reservation::new(self.pool, self.tx.free_slots(wanted))
+        Reservation::new(self.pool, self.socket, self.tx.free_slots(wanted))
     }
 
     /// Takes every frame off the completion ring into the stash. Returns how many.
@@ -66,7 +74,7 @@ impl<'u> Transmitter<'u> {
     pub(super) fn reap(&mut self) -> u32 {
         let addresses = self.completion.drain(u32::MAX);
         let taken = addresses.len() as u64;
-        let reaped = self.pool.reclaim(addresses);
+        let reaped = self.pool.reclaim(self.socket, addresses);
         self.bad_completions += taken - u64::from(reaped);
         self.completed += u64::from(reaped);
         reaped

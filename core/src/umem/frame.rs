@@ -7,7 +7,7 @@ use core::ops::{Deref, DerefMut, Range};
 use core::ptr;
 
 use super::Pool;
-use super::ledger::FrameIndex;
+use super::ledger::{FrameIndex, SocketNumber};
 use crate::abi::Desc;
 
 /// One frame of a UMEM, owned by the program: the packet in it is a `&mut [u8]` away.
@@ -220,11 +220,11 @@ impl<'u> Frame<'u> {
         ptr::addr_eq(self.pool, pool)
     }
 
-    /// Ends the token: the kernel owns the frame, to send what is in its range.
+    /// Ends the token: the kernel owns the frame, to send what is in its range by this socket.
     #[inline]
-    pub(crate) fn into_transmit(self) -> Desc {
+    pub(crate) fn into_transmit(self, socket: SocketNumber) -> Desc {
         let frame = ManuallyDrop::new(self);
-        frame.pool.send(frame.index);
+        frame.pool.send(socket, frame.index);
         Desc {
             addr: frame.address,
             len: frame.len,

@@ -5,7 +5,7 @@ use core::cell::Cell;
 use core::fmt;
 
 use super::FrameSlot;
-use crate::ring::Cursor;
+use crate::ring::{Cursor, RingSize};
 
 /// Who has a frame, as far as the kernel's word is checked against it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,12 +22,13 @@ pub(super) enum Owner {
     Retired,
 }
 
-/// An [`Owner`] in the two lowest bits; above them, for a frame that was lent to receive into, the
-/// fill ring's cursor at which its address stands, less the two highest bits.
+/// An [`Owner`] in the two lowest bits, and above them, for a frame that the kernel has, whose
+/// socket's side of the kernel it is ([`SocketNumber`]). The other 24 bits are, for a frame that was
+/// lent to receive into, the lowest of the fill ring's cursor at which its address stands.
 ///
-/// A ring has far fewer than 2^30 slots, so a cursor among its entries is told apart from all
-/// others. The cursor of a loan that outlives 2^30 later ones may look like one of theirs: its
-/// packet is then refused, at worst.
+/// A ring has at most 2^20 slots, so a cursor among its entries is told apart from all others. The
+/// cursor of a loan that outlives 2^24 later ones may look like one of theirs: its packet is then
+/// refused, at worst.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct Entry(u32);
@@ -35,17 +36,33 @@ pub(super) struct Entry(u32);
 impl Entry {
     pub(super) const OURS: Self = Self::of(Owner::Ours);
 
+    const RETIRED: Self = Self::of(Owner::Retired);
+
     const OWNER_BITS: u32 = 2;
+    /// What says whose a frame is, without its place.
+    const HOLDER_BITS: u32 = Self::OWNER_BITS + SocketNumber::BITS;
 
     #[inline]
     const fn of(owner: Owner) -> Self {
         Self(owner as u32)
     }
 
-    /// Lent to receive into, at this place of the fill ring.
+    /// With the kernel's side of a socket.
     #[inline]
-    const fn loan(at: Cursor) -> Self {
-        Self(at.word() << Self::OWNER_BITS | Owner::Receive as u32)
+    const fn with(socket: SocketNumber, owner: Owner) -> Self {
+        Self((socket.0 as u32) << Self::OWNER_BITS | owner as u32)
+    }
+
+    /// To send, by this socket.
+    #[inline]
+    const fn sending(socket: SocketNumber) -> Self {
+        Self::with(socket, Owner::Transmit)
+    }
+
+    /// Lent to receive into, at this place of this socket's fill ring.
+    #[inline]
+    const fn loan(socket: SocketNumber, at: Cursor) -> Self {
+        Self(at.word() << Self::HOLDER_BITS | Self::with(socket, Owner::Receive).0)
     }
 
     const fn owner(self) -> Owner {
@@ -56,10 +73,44 @@ impl Entry {
             _ => Owner::Retired,
         }
     }
+
+    /// Whether the kernel has the frame, by this socket.
+    fn is_with(self, socket: SocketNumber) -> bool {
+        let holder = self.0 & ((1 << Self::HOLDER_BITS) - 1);
+        [Owner::Receive, Owner::Transmit]
+            .map(|owner| Self::with(socket, owner).0)
+            .contains(&holder)
+    }
 }
 
-/// The entries of the fill ring that the kernel has not taken, as far as we know: what a loan's
-/// place is held against.
+/// Which of a UMEM's open sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketNumber(u8);
+
+impl SocketNumber {
+    const BITS: u32 = 6;
+
+    /// How many sockets may be open over one UMEM at a time.
+    pub(crate) const COUNT: u32 = 1 << Self::BITS;
+
+    /// The lowest number that is not in a set, which has a bit for each.
+    pub(super) const fn lowest_free(set: u64) -> Option<Self> {
+        let number = set.trailing_ones();
+        if number < Self::COUNT {
+            Some(Self(number as u8))
+        } else {
+            None
+        }
+    }
+
+    /// The set of this number alone.
+    pub(super) const fn bit(self) -> u64 {
+        1 << self.0
+    }
+}
+
+/// The entries of a socket's fill ring that the kernel has not taken, as far as we know: what a
+/// loan's place is held against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OnFillRing {
     /// The entry of a loan just after the last of them.
@@ -71,20 +122,20 @@ pub(crate) struct OnFillRing {
 impl OnFillRing {
     /// The `count` entries from `first` on.
     #[inline]
-    pub(crate) const fn new(first: Cursor, count: u32) -> Self {
+    pub(crate) const fn new(socket: SocketNumber, first: Cursor, count: u32) -> Self {
         Self {
-            end: Entry::loan(first.plus(count)),
+            end: Entry::loan(socket, first.plus(count)),
             others: PLACES - count,
         }
     }
 
-    /// Whether an entry is a loan at another place than these.
+    /// Whether an entry is a loan by this socket, at another place than these.
     #[inline]
     const fn is_past(self, entry: Entry) -> bool {
-        // The owner's bits are equal, and their difference nothing, only for a loan. Whatever else
-        // they leave goes to the top, and is more than there are places.
+        // The holder's bits are equal, and their difference nothing, only for a loan by this
+        // socket. Whatever else they leave goes to the top, and is more than there are places.
         let ahead = entry.0.wrapping_sub(self.end.0);
-        ahead.rotate_right(Entry::OWNER_BITS) < self.others
+        ahead.rotate_right(Entry::HOLDER_BITS) < self.others
     }
 }
 
@@ -129,17 +180,29 @@ impl<'s> Ledger<'s> {
             .for_each(|slot| slot.entry.set(Entry::OURS));
     }
 
-    /// Says who has a frame from now on. It must be ours to say, and of this UMEM.
+    /// The frame is ours again, without the kernel's word. It must be of this UMEM, and not in the
+    /// kernel's hands.
+    pub(super) fn take_back(&self, frame: FrameIndex) {
+        self.write(frame, Entry::OURS);
+    }
+
+    /// The frame is out of use from now on.
+    pub(super) fn retire(&self, frame: FrameIndex) {
+        self.write(frame, Entry::RETIRED);
+    }
+
+    /// The kernel has a frame from now on, to send by this socket. It must be ours to give, and of
+    /// this UMEM.
     #[inline]
-    pub(super) fn give(&self, frame: FrameIndex, to: Owner) {
-        self.write(frame, Entry::of(to));
+    pub(super) fn send(&self, socket: SocketNumber, frame: FrameIndex) {
+        self.write(frame, Entry::sending(socket));
     }
 
     /// The kernel has a frame from now on, to receive into: its address goes to this place of the
-    /// fill ring. It must be ours to lend, and of this UMEM.
+    /// socket's fill ring. It must be ours to lend, and of this UMEM.
     #[inline]
-    pub(super) fn lend(&self, frame: FrameIndex, at: Cursor) {
-        self.write(frame, Entry::loan(at));
+    pub(super) fn lend(&self, socket: SocketNumber, frame: FrameIndex, at: Cursor) {
+        self.write(frame, Entry::loan(socket, at));
     }
 
     #[inline]
@@ -156,12 +219,12 @@ impl<'s> Ledger<'s> {
             .set(entry);
     }
 
-    /// Takes a frame that was sent back from the kernel, if there is one of this number.
+    /// Takes a frame back that was sent by this socket, if there is one of this number.
     #[inline]
-    pub(super) fn take_back_sent(&self, number: u64) -> Option<FrameIndex> {
+    pub(super) fn take_back_sent(&self, socket: SocketNumber, number: u64) -> Option<FrameIndex> {
         let entry = self.entry(number)?;
         if !TRUST_KERNEL {
-            if entry.get() != Entry::of(Owner::Transmit) {
+            if entry.get() != Entry::sending(socket) {
                 return None;
             }
             entry.set(Entry::OURS);
@@ -183,10 +246,12 @@ impl<'s> Ledger<'s> {
         Some(FrameIndex(number as u32))
     }
 
-    /// Whether there is a frame of this number that was lent to receive into.
-    pub(super) fn is_lent(&self, number: u64) -> bool {
-        self.entry(number)
-            .is_some_and(|entry| entry.get().owner() == Owner::Receive)
+    /// Whether there is a frame of this number that was lent to receive into, by this socket.
+    pub(super) fn is_lent(&self, socket: SocketNumber, number: u64) -> bool {
+        self.entry(number).is_some_and(|entry| {
+            let entry = entry.get();
+            entry.is_with(socket) && entry.owner() == Owner::Receive
+        })
     }
 
     #[inline]
@@ -198,12 +263,25 @@ impl<'s> Ledger<'s> {
         Some(&self.slots.get(number as usize)?.entry)
     }
 
-    /// Every frame and its owner, in order.
-    pub(super) fn frames(&self) -> impl DoubleEndedIterator<Item = (FrameIndex, Owner)> + use<'s> {
-        let owner = |(index, slot): (usize, &FrameSlot)| {
-            (FrameIndex(index as u32), slot.entry.get().owner())
-        };
-        self.slots.iter().enumerate().map(owner)
+    /// Every frame, in order.
+    pub(super) fn frames(&self) -> impl DoubleEndedIterator<Item = FrameIndex> + use<> {
+        (0..self.slots.len() as u32).map(FrameIndex)
+    }
+
+    /// The owner of every frame, in order.
+    pub(super) fn owners(&self) -> impl Iterator<Item = Owner> + use<'s> {
+        self.slots.iter().map(|slot| slot.entry.get().owner())
+    }
+
+    /// The frames that the kernel has by this socket, and what for, in order.
+    pub(super) fn with(
+        &self,
+        socket: SocketNumber,
+    ) -> impl Iterator<Item = (FrameIndex, Owner)> + use<'s> {
+        let entries = self.slots.iter().map(|slot| slot.entry.get()).enumerate();
+        entries
+            .filter(move |(_, entry)| entry.is_with(socket))
+            .map(|(index, entry)| (FrameIndex(index as u32), entry.owner()))
     }
 }
 
@@ -217,7 +295,9 @@ impl fmt::Debug for Ledger<'_> {
 }
 
 /// How many places of the fill ring an [`Entry`] tells apart.
-const PLACES: u32 = 1 << (u32::BITS - Entry::OWNER_BITS);
+const PLACES: u32 = 1 << (u32::BITS - Entry::HOLDER_BITS);
+
+const _: () = assert!(RingSize::MAX.slots() < PLACES / 2);
 
 /// Whether the kernel's word goes for whose a frame is, once it is one: only to measure what the
 /// ledger costs (`--cfg xskit_trust_kernel`). A frame may then have two owners, and no census is
@@ -226,30 +306,62 @@ const TRUST_KERNEL: bool = cfg!(xskit_trust_kernel);
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Ledger, OnFillRing, Owner};
+    use super::{Entry, Ledger, OnFillRing, Owner, SocketNumber};
     use crate::ring::Cursor;
     use crate::umem::FrameSlot;
+
+    const SOCKET: SocketNumber = SocketNumber(5);
+    const OTHER: SocketNumber = SocketNumber(4);
+
+    fn ledger_of(slots: &[FrameSlot; 1], entry: Entry) -> Ledger<'_> {
+        let ledger = Ledger::new(slots);
+        slots[0].entry.set(entry);
+        ledger
+    }
 
     /// Whether a frame with this entry comes back, with 4 entries on the fill ring from `first` on.
     fn comes_back(entry: Entry, first: u32) -> bool {
         let slots = [FrameSlot::new()];
-        let ledger = Ledger::new(&slots);
-        slots[0].entry.set(entry);
-        let on_ring = OnFillRing::new(Cursor::new(first), 4);
-        ledger.take_back_lent(0, on_ring).is_some()
+        let on_ring = OnFillRing::new(SOCKET, Cursor::new(first), 4);
+        ledger_of(&slots, entry)
+            .take_back_lent(0, on_ring)
+            .is_some()
     }
 
     #[test]
     fn a_loan_comes_back_once_its_place_is_passed() {
-        for first in [0, 7, (1 << 30) - 2, 1 << 30, u32::MAX - 1] {
-            let at = |ahead: u32| Entry::loan(Cursor::new(first).plus(ahead));
-            assert!((0..4).all(|ahead| !comes_back(at(ahead), first)));
-            for behind in [1, 2, 1000, 1 << 29] {
-                assert!(comes_back(at(0u32.wrapping_sub(behind)), first));
+        for first in [0, 7, (1 << 24) - 2, 1 << 24, (1 << 30) - 2, u32::MAX - 1] {
+            let at = |ahead: u32| Cursor::new(first).plus(ahead);
+            assert!((0..4).all(|ahead| !comes_back(Entry::loan(SOCKET, at(ahead)), first)));
+            for behind in [1, 2, 1000, 1 << 23] {
+                let place = at(0u32.wrapping_sub(behind));
+                assert!(comes_back(Entry::loan(SOCKET, place), first));
+                assert!(!comes_back(Entry::loan(OTHER, place), first));
             }
             for owner in [Owner::Ours, Owner::Transmit, Owner::Retired] {
                 assert!(!comes_back(Entry::of(owner), first));
+                assert!(!comes_back(Entry::with(SOCKET, owner), first));
             }
         }
+    }
+
+    #[test]
+    fn a_frame_comes_back_by_the_socket_that_has_it() {
+        let slots = [FrameSlot::new()];
+        let ledger = ledger_of(&slots, Entry::sending(SOCKET));
+        assert!(ledger.take_back_sent(OTHER, 0).is_none());
+        assert!(ledger.take_back_sent(SOCKET, 0).is_some());
+        assert!(ledger.take_back_sent(SOCKET, 0).is_none(), "once");
+
+        ledger_of(&slots, Entry::loan(SOCKET, Cursor::new(9)));
+        assert!(ledger.is_lent(SOCKET, 0) && !ledger.is_lent(OTHER, 0));
+    }
+
+    #[test]
+    fn sockets_are_numbered_from_the_lowest_free_on() {
+        let numbers = [0, 0b101, u64::MAX >> 1, u64::MAX].map(SocketNumber::lowest_free);
+        let [first, second, last] = [0, 1, 63].map(|number| Some(SocketNumber(number)));
+        assert_eq!(numbers, [first, second, last, None]);
+        assert_eq!(SocketNumber(63).bit(), 1 << 63);
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! [`Umem`] is the region with its book-keeping, [`FrameSlot`]s the memory of that book-keeping,
 //! [`Frame`] the token that *is* the ownership of a frame by the program. What the kernel has is
-//! kept in a ledger, one byte a frame; every frame that the kernel returns is looked up there first, so a descriptor that is out of bounds, stale or doubled never becomes a token.
+//! kept in a ledger, with the socket by which it has it; every frame that the kernel returns is
+//! looked up there first, so a descriptor that is out of bounds, stale, doubled or another socket's
+//! never becomes a token.
 
 mod census;
 mod frame;
@@ -16,7 +18,7 @@ mod stash;
 
 pub use census::Census;
 pub use frame::{Frame, RangeError};
-pub(crate) use ledger::OnFillRing;
+pub(crate) use ledger::{OnFillRing, SocketNumber};
 pub use memory::Memory;
 pub(crate) use pool::Pool;
 pub use region::{Umem, UmemError};

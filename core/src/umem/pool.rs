@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::iter::Rev;
 use core::slice;
 
-use super::ledger::{FrameIndex, Ledger, OnFillRing, Owner};
+use super::ledger::{FrameIndex, Ledger, OnFillRing, Owner, SocketNumber};
 use super::memory::Frames;
 use super::stash::Stash;
 use super::{Census, Frame, FrameSize, FrameSlot};
@@ -29,8 +29,8 @@ pub(crate) struct Pool<'s> {
     frames: Frames,
     stash: Stash<'s>,
     ledger: Ledger<'s>,
-    /// Whether a socket is open over this UMEM.
-    claimed: Cell<bool>,
+    /// Which sockets are open over this UMEM: a bit for each number.
+    sockets: Cell<u64>,
 }
 
 impl<'s> Pool<'s> {
@@ -42,7 +42,7 @@ impl<'s> Pool<'s> {
             frames,
             stash,
             ledger,
-            claimed: Cell::new(false),
+            sockets: Cell::new(0),
         }
     }
 
@@ -51,7 +51,7 @@ impl<'s> Pool<'s> {
         self.ledger.restart();
         self.stash.hold_all(self.ledger);
         self.frames = frames;
-        self.claimed.set(false);
+        self.sockets.set(0);
     }
 
     pub(super) fn frames(&self) -> &Frames {
@@ -79,10 +79,19 @@ impl<'s> Pool<'s> {
     }
 
     pub(crate) fn census(&self) -> Census {
-        Census::of(
-            self.ledger.frames().map(|(_, owner)| owner),
-            self.stash.len(),
-        )
+        Census::of(self.ledger.owners(), self.stash.len())
+    }
+
+    /// How many frames the kernel has by this socket, to receive into and to send.
+    pub(crate) fn count_with(&self, socket: SocketNumber) -> (u32, u32) {
+        let held = self.ledger.with(socket);
+        held.fold((0, 0), |(receive, transmit), (_, owner)| {
+            if owner == Owner::Receive {
+                (receive + 1, transmit)
+            } else {
+                (receive, transmit + 1)
+            }
+        })
     }
 
     /// Stash to application.
@@ -107,11 +116,18 @@ impl<'s> Pool<'s> {
     /// Stash to the kernel, to receive into: up to `wanted` addresses for the fill ring, as many
     /// of them as `push` takes, which must put them there from place `at` on. Returns how many.
     #[inline]
-    pub(crate) fn lend(&self, wanted: u32, at: Cursor, push: impl FnOnce(&mut Lending<'_>)) -> u32 {
+    pub(crate) fn lend(
+        &self,
+        socket: SocketNumber,
+        wanted: u32,
+        at: Cursor,
+        push: impl FnOnce(&mut Lending<'_>),
+    ) -> u32 {
         let taken = self.stash.pop_many(wanted, |slots| {
             let mut lending = Lending {
                 slots: slots.iter().rev(),
                 ledger: self.ledger,
+                socket,
                 at,
                 size: self.frames.size(),
             };
@@ -123,12 +139,12 @@ impl<'s> Pool<'s> {
 
     /// Application to the kernel, to send.
     #[inline]
-    pub(super) fn send(&self, index: FrameIndex) {
-        self.ledger.give(index, Owner::Transmit);
+    pub(super) fn send(&self, socket: SocketNumber, index: FrameIndex) {
+        self.ledger.send(socket, index);
     }
 
     /// From the RX ring to the application, if the descriptor names a packet inside one frame
-    /// that the kernel had to receive into, and has taken off the fill ring.
+    /// that the kernel had to receive into, by the socket whose fill ring it has taken it off.
     #[inline]
     pub(crate) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Option<Frame<'_>> {
         let size = self.frames.size();
@@ -140,48 +156,55 @@ impl<'s> Pool<'s> {
         Some(Frame::new(self, index, desc.addr, desc.len))
     }
 
-    /// Whether a descriptor names a packet inside one frame that the kernel had to receive into.
-    pub(crate) fn is_lent(&self, desc: Desc) -> bool {
+    /// Whether a descriptor names a packet inside one frame that the kernel had to receive into, by
+    /// this socket.
+    pub(crate) fn is_lent(&self, socket: SocketNumber, desc: Desc) -> bool {
         let size = self.frames.size();
-        is_in_frame(desc, size) && self.ledger.is_lent(size.number(desc.addr))
+        is_in_frame(desc, size) && self.ledger.is_lent(socket, size.number(desc.addr))
     }
 
     /// From the completion ring to the stash, those of the addresses that name a frame the kernel
-    /// had to send. Returns how many did.
+    /// had to send by this socket. Returns how many did.
     #[inline]
-    pub(crate) fn reclaim(&self, addresses: impl Iterator<Item = u64>) -> u32 {
+    pub(crate) fn reclaim(
+        &self,
+        socket: SocketNumber,
+        addresses: impl Iterator<Item = u64>,
+    ) -> u32 {
         let (ledger, size) = (self.ledger, self.frames.size());
-        self.stash
-            .push_many(addresses.filter_map(|address| ledger.take_back_sent(size.number(address))))
+        self.stash.push_many(
+            addresses.filter_map(|address| ledger.take_back_sent(socket, size.number(address))),
+        )
     }
 
-    /// Marks the UMEM as used by a socket; false when it is already.
-    pub(crate) fn claim(&self) -> bool {
-        !self.claimed.replace(true)
+    /// A number for one more socket; none when there is none left.
+    pub(crate) fn claim(&self) -> Option<SocketNumber> {
+        let sockets = self.sockets.get();
+        let number = SocketNumber::lowest_free(sockets)?;
+        self.sockets.set(sockets | number.bit());
+        Some(number)
     }
 
+    /// Whether a socket is open over this UMEM.
     pub(crate) fn is_claimed(&self) -> bool {
-        self.claimed.get()
+        self.sockets.get() != 0
     }
 
-    /// The socket is closed. What the kernel had is retired, or goes back to the stash if the kernel
-    /// will never use it.
+    /// The socket is closed. What the kernel had by it is retired, or goes back to the stash if the
+    /// kernel will never use it.
     ///
     /// Nothing says when the kernel, or a device in zero-copy mode, is done with a frame: a second
     /// descriptor of the socket, or a poll armed on it, keeps it receiving.
-    pub(crate) fn unclaim(&self, is_disowned: bool) {
-        for (index, owner) in self.ledger.frames() {
-            if !matches!(owner, Owner::Receive | Owner::Transmit) {
-                continue;
-            }
+    pub(crate) fn unclaim(&self, socket: SocketNumber, is_disowned: bool) {
+        for (index, _) in self.ledger.with(socket) {
             if is_disowned {
-                self.ledger.give(index, Owner::Ours);
+                self.ledger.take_back(index);
                 self.give_back(index);
             } else {
-                self.ledger.give(index, Owner::Retired);
+                self.ledger.retire(index);
             }
         }
-        self.claimed.set(false);
+        self.sockets.set(self.sockets.get() & !socket.bit());
     }
 }
 
@@ -199,6 +222,7 @@ pub(crate) struct Lending<'p> {
     /// The top of the stash is the last.
     slots: Rev<slice::Iter<'p, FrameSlot>>,
     ledger: Ledger<'p>,
+    socket: SocketNumber,
     /// The place of the next one on the fill ring.
     at: Cursor,
     size: FrameSize,
@@ -210,7 +234,7 @@ impl Iterator for Lending<'_> {
     #[inline]
     fn next(&mut self) -> Option<u64> {
         let index = self.slots.next()?.free.get();
-        self.ledger.lend(index, self.at);
+        self.ledger.lend(self.socket, index, self.at);
         self.at = self.at.plus(1);
         Some(self.size.address(index.get()))
     }

@@ -25,7 +25,7 @@ impl<'s> Stash<'s> {
     /// Every frame of a ledger is free, the first on top.
     pub(super) fn hold_all(&self, ledger: Ledger<'_>) {
         self.len.set(0);
-        self.push_many(ledger.frames().rev().map(|(index, _)| index));
+        self.push_many(ledger.frames().rev());
     }
 
     #[inline]
