@@ -1,7 +1,7 @@
 //! AF_XDP sockets whose frames have one owner by type, and QUIC and HTTP/3 over them.
 //!
-//! [`Socket`] is an AF_XDP socket that a program keeps: stored, moved, sent to a thread. Below it are crates that
-//! can be used alone:
+//! [`Socket`] is an AF_XDP socket that a program keeps: stored, moved, sent to a thread; [`Sockets`] are several
+//! that share their frames. Below them are crates that can be used alone:
 //!
 //! | module | feature | what it is |
 //! | --- | --- | --- |
@@ -64,7 +64,7 @@ pub use async_socket::AsyncSocket;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 pub use backend::{AnyBackend, AnyHandle, Driving};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
-pub use socket::{Interface, OpenError, Socket, SocketBuilder};
+pub use socket::{Interface, OpenError, Socket, SocketBuilder, Sockets};
 
 #[cfg(feature = "backend-rustix")]
 use xskit_rustix as memory;

@@ -7,7 +7,7 @@ use xskit_core::socket::{BusyPoll, ZeroCopy};
 use xskit_core::umem::FrameSize;
 use xskit_core::{Errno, SocketConfig};
 
-use super::{OpenError, Socket};
+use super::{Ground, OpenError, Socket};
 use crate::memory::MmapMemory;
 use crate::{AnyBackend, Driving};
 
@@ -164,6 +164,11 @@ impl SocketBuilder {
     /// # Errors
     /// [`OpenError`] says what failed, and what to try.
     pub fn open(&self) -> Result<Socket, OpenError> {
+        Socket::open(self.ground()?, &self.socket_config()?)
+    }
+
+    /// What the kernel is to be told.
+    pub(super) fn socket_config(&self) -> Result<SocketConfig, OpenError> {
         let mut config = self.config;
         config.ifindex = self.interface.index()?;
         if let Some(slots) = self.ring_size {
@@ -171,17 +176,22 @@ impl SocketBuilder {
             (config.fill, config.completion) = (size, size);
             (config.rx, config.tx) = (size, size);
         }
+        Ok(config)
+    }
+
+    /// The frames, and the backend.
+    pub(super) fn ground(&self) -> Result<Ground, OpenError> {
         let size = FrameSize::new(self.frame_size_bytes).map_err(OpenError::FrameSize)?;
         let len_bytes = u64::from(self.frames) * u64::from(size.bytes());
         let len_bytes = usize::try_from(len_bytes).unwrap_or(usize::MAX);
         let memory = MmapMemory::allocate(len_bytes, self.huge_pages)
             .map_err(|errno| OpenError::Memory { len_bytes, errno })?;
-        Socket::open(
-            AnyBackend::new(self.driving, !self.one_thread)?,
-            memory,
-            size,
-            &config,
-        )
+        let backend = AnyBackend::new(self.driving, !self.one_thread)?;
+        Ground::new(backend, memory, size)
+    }
+
+    pub(super) fn frame_count(&self) -> u32 {
+        self.frames
     }
 }
 

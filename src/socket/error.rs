@@ -33,6 +33,8 @@ pub enum OpenError {
     /// There is no io_uring.
     #[cfg(feature = "backend-uring")]
     Uring(xskit_uring::UringError),
+    /// [`Sockets::open`](crate::Sockets::open) was given no builder.
+    NoSocket,
     /// A step of the set-up failed.
     Socket(xskit_core::socket::OpenError),
 }
@@ -53,6 +55,7 @@ impl fmt::Display for OpenError {
             Self::Umem(error) => error.fmt(f),
             #[cfg(feature = "backend-uring")]
             Self::Uring(error) => error.fmt(f),
+            Self::NoSocket => f.write_str("no socket to open: give at least one builder"),
             Self::Socket(error) => error.fmt(f),
         }
     }
@@ -61,7 +64,7 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Interface { .. } | Self::Memory { .. } => None,
+            Self::Interface { .. } | Self::Memory { .. } | Self::NoSocket => None,
             Self::RingSize(error) => Some(error),
             Self::FrameSize(error) => Some(error),
             Self::Umem(error) => Some(error),

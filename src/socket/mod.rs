@@ -6,6 +6,7 @@
 
 mod builder;
 mod error;
+mod shared;
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,6 +21,7 @@ use xskit_core::{Errno, SocketConfig};
 
 pub use builder::{Interface, SocketBuilder};
 pub use error::OpenError;
+pub use shared::Sockets;
 
 use crate::AnyBackend;
 use crate::memory::MmapMemory;
@@ -36,10 +38,25 @@ self_cell!(
     }
 );
 
-/// What a socket stands on.
+/// What sockets stand on.
 struct Ground {
     backend: AnyBackend,
     frames: Frames,
+}
+
+impl Ground {
+    fn new(backend: AnyBackend, memory: MmapMemory, size: FrameSize) -> Result<Self, OpenError> {
+        let frames = memory.len_bytes() / size.bytes() as usize;
+        let slots = MutBorrow::new(vec![FrameSlot::new(); frames]);
+        let frames = Frames::try_new(slots, |slots| {
+            Umem::new(memory, slots.borrow_mut(), size).map_err(OpenError::Umem)
+        })?;
+        Ok(Self { backend, frames })
+    }
+
+    fn umem(&self) -> &CoreUmem<'_> {
+        self.frames.borrow_dependent()
+    }
 }
 
 self_cell!(
@@ -103,20 +120,9 @@ impl Socket {
         SocketBuilder::new(interface.into())
     }
 
-    fn open(
-        backend: AnyBackend,
-        memory: MmapMemory,
-        size: FrameSize,
-        config: &SocketConfig,
-    ) -> Result<Self, OpenError> {
-        let frames = memory.len_bytes() / size.bytes() as usize;
-        let slots = MutBorrow::new(vec![FrameSlot::new(); frames]);
-        let frames = Frames::try_new(slots, |slots| {
-            Umem::new(memory, slots.borrow_mut(), size).map_err(OpenError::Umem)
-        })?;
-        let kept = Kept::try_new(Ground { backend, frames }, |ground| {
-            let umem = ground.frames.borrow_dependent();
-            xskit_core::Socket::open(&ground.backend, umem, config).map_err(OpenError::Socket)
+    fn open(ground: Ground, config: &SocketConfig) -> Result<Self, OpenError> {
+        let kept = Kept::try_new(ground, |ground| {
+            CoreSocket::open(&ground.backend, ground.umem(), config).map_err(OpenError::Socket)
         })?;
         Ok(Self(kept))
     }
@@ -197,7 +203,7 @@ impl Socket {
     /// The memory of the frames, which says what pages it is made of.
     #[must_use]
     pub fn memory(&self) -> &MmapMemory {
-        self.0.borrow_owner().frames.borrow_dependent().memory()
+        self.0.borrow_owner().umem().memory()
     }
 }
 

@@ -1,0 +1,157 @@
+//! Several sockets over one UMEM, kept together.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use self_cell::self_cell;
+use xskit_core::Errno;
+use xskit_core::backend::{Backend, Calls, Interest};
+
+use super::{CoreSocket, Ground, OpenError, SocketBuilder};
+use crate::AnyBackend;
+use crate::memory::MmapMemory;
+
+type CoreSockets<'u> = Vec<CoreSocket<'u>>;
+
+self_cell!(
+    /// Sockets with all that they borrow.
+    struct Kept {
+        owner: Ground,
+        #[not_covariant]
+        dependent: CoreSockets,
+    }
+);
+
+/// AF_XDP sockets on several queues or interfaces over one UMEM, which are used by one thread at a time.
+/// Linux 5.10.
+///
+/// A frame that was received on one goes out on another as it is. Like a [`Socket`](crate::Socket)
+/// they can be stored, moved and sent to another thread between calls; packets and frames are handled inside
+/// [`with`](Self::with).
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use xskit::af_xdp::backend::Interest;
+/// use xskit::{Socket, Sockets};
+///
+/// let mut pair = Sockets::open(&[Socket::builder("eth1").frames(8192), Socket::builder("eth2")])?;
+/// loop {
+///     pair.with(|sockets| {
+///         let [left, right] = &mut sockets[..] else {
+///             return Ok(());
+///         };
+///         for packet in left.receive(64) {
+///             let _ = right.send(packet); // a full ring drops it, and the frame goes back
+///         }
+///         left.recycle();
+///         right.recycle();
+///         right.flush()
+///     })?;
+///     pair.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "XDP_SHARED_UMEM")]
+#[doc(alias = "xsk_socket__create_shared")]
+pub struct Sockets(Kept);
+
+// SAFETY: as for a `Socket`: no two threads use what is inside at a time, all of it was made by
+// `Sockets::open` and belongs to it alone, and nothing of it leaves the call of `with`, whose lifetime can't
+// be named. A socket that is put among those lent was opened over the same UMEM, with the same backend.
+#[allow(unsafe_code)]
+unsafe impl Send for Sockets {}
+
+impl Sockets {
+    /// Opens a socket for each of the builders, in order.
+    ///
+    /// The first says what frames there are, which backend drives all, whether another thread may, and the mode;
+    /// each says its interface, queue and rings, and how many frames it lends. Where none is said, each
+    /// lends its share of half of the frames.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what failed, and what to try; [`OpenError::NoSocket`] without a builder.
+    pub fn open(builders: &[SocketBuilder]) -> Result<Self, OpenError> {
+        let (first, others) = builders.split_first().ok_or(OpenError::NoSocket)?;
+        let share = first.frame_count() / 2 / builders.len() as u32;
+        let config = |builder: &SocketBuilder| {
+            let mut config = builder.socket_config()?;
+            config.fill_frames.get_or_insert(share);
+            Ok(config)
+        };
+        let kept = Kept::try_new(first.ground()?, |ground| {
+            let open = CoreSocket::open(&ground.backend, ground.umem(), &config(first)?);
+            let mut sockets = vec![open.map_err(OpenError::Socket)?];
+            for other in others {
+                let config = config(other)?;
+                let shared = sockets.first().map(|first| first.open_shared(&config));
+                sockets.extend(shared.transpose().map_err(OpenError::Socket)?);
+            }
+            Ok(sockets)
+        })?;
+        Ok(Self(kept))
+    }
+
+    /// Works with packets and frames, by the core's sockets, in the order of the builders. One that is dropped
+    /// here is closed, and one that [`open_shared`](xskit_core::Socket::open_shared) of another
+    /// opens may be added.
+    ///
+    /// As with [`Socket::with`](crate::Socket::with), nothing of them leaves the call:
+    ///
+    /// ```compile_fail
+    /// fn keep(sockets: &mut xskit::Sockets) -> Option<xskit::af_xdp::umem::Frame<'_>> {
+    ///     sockets.with(|sockets| sockets[0].alloc()) // lifetime may not live long enough
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail
+    /// fn mix(one: &mut xskit::Sockets, other: &mut xskit::Sockets) {
+    ///     one.with(|one| other.with(|other| one.append(other))); // each of its own lifetime
+    /// }
+    /// ```
+    #[inline]
+    pub fn with<R>(
+        &mut self,
+        work: impl for<'u> FnOnce(&mut Vec<xskit_core::Socket<'u, AnyBackend>>) -> R,
+    ) -> R {
+        self.0.with_dependent_mut(|_, sockets| work(sockets))
+    }
+
+    /// Waits until one of the sockets has packets, or room to send, for at most `timeout`, as
+    /// [the core's sockets](xskit_core::Socket::wait_any) do.
+    ///
+    /// # Errors
+    /// What the call returned; ENETDOWN when an interface is gone; EINVAL when all were closed.
+    pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
+        self.with(|sockets| xskit_core::Socket::wait_any(sockets, interest, timeout))
+    }
+
+    /// The sockets' descriptors, in order: to put each into the map of an XDP program.
+    pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        self.0.with_dependent(|_, sockets| {
+            sockets
+                .iter()
+                .map(|socket| socket.handle().as_fd())
+                .collect()
+        })
+    }
+
+    /// How many calls of each kind were made for the sockets so far.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.0.borrow_owner().backend.calls()
+    }
+
+    /// The memory of the frames, which says what pages it is made of.
+    #[must_use]
+    pub fn memory(&self) -> &MmapMemory {
+        self.0.borrow_owner().umem().memory()
+    }
+}
+
+impl fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .with_dependent(|_, sockets| f.debug_list().entries(sockets).finish())
+    }
+}
