@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use xskit::Socket;
 use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
-use xskit_net::{Host, HostPair, HostPairConfig, WhenParentDies, privilege};
+use xskit_net::{Host, HostChain, HostPair, HostPairConfig, Namespace, WhenParentDies, privilege};
 
 const PORT: u16 = 4433;
 /// Only to fail rather than hang.
@@ -40,12 +40,15 @@ struct Example {
 impl Example {
     /// Starts it, and returns once it has said how its program is attached.
     fn start(name: &str, host: &Host, arguments: &[&str]) -> Self {
+        let arguments = [&[&*host.link.name], arguments].concat();
+        Self::start_in(name, &host.namespace, &arguments)
+    }
+
+    fn start_in(name: &str, namespace: &Namespace, arguments: &[&str]) -> Self {
         let mut command = Command::new(path(name));
-        command.arg(&host.link.name).args(arguments);
+        command.args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let entered = host
-            .namespace
-            .enter_command(&mut command, WhenParentDies::Kill);
+        let entered = namespace.enter_command(&mut command, WhenParentDies::Kill);
         entered.expect("a host to start on");
         let mut child = command
             .spawn()
@@ -170,6 +173,54 @@ fn echo_takes_options_and_padding_off() {
     let mut answer = [0; 64];
     let len = client.recv(&mut answer).expect("an answer");
     assert_eq!(&answer[..len], b"hello");
+}
+
+#[test]
+fn forward() {
+    if !privilege::require_net_admin("forward") {
+        return;
+    }
+    let HostChain {
+        first,
+        middle,
+        links: [left, right],
+        second,
+    } = HostChain::new().expect("three hosts");
+    let ends = [&*left.name, &right.name, &PORT.to_string()];
+    let forward = Example::start_in("forward", &middle, &ends);
+    assert!(forward.line().expect("a line").contains("native mode"));
+    for (from, to) in [(&first, &second), (&second, &first)] {
+        let address = SocketAddr::from((to.ipv4, PORT));
+        let receiver = to.run(|| UdpSocket::bind(address));
+        let receiver = receiver.expect("in the host").expect("a socket");
+        receiver.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let link = Link::new(MacAddr::new(from.mac), MacAddr::new(to.mac));
+        let headers = UdpHeaders::new(link, (from.ipv4, 9).into(), address);
+        for len in [0, 18, 999, 1472] {
+            let payload: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+            send_by_xdp(from, &headers, &payload);
+            let mut buffer = [0; 2048];
+            let (read, source) = receiver.recv_from(&mut buffer).expect("a datagram");
+            assert_eq!(&buffer[..read], payload);
+            assert_eq!(source, (from.ipv4, 9).into());
+        }
+    }
+}
+
+/// Sends a datagram with these headers from a host.
+fn send_by_xdp(host: &Host, headers: &UdpHeaders, payload: &[u8]) {
+    let open = || Socket::builder(host.link.index).frames(64).open();
+    let mut socket = host.run(open).expect("in the host").expect("a socket");
+    let sent = socket.with(|socket| {
+        let mut frame = socket.alloc().expect("a free frame");
+        let start = headers.header_len();
+        frame.set_range(0..start + payload.len()).expect("inside");
+        frame[start..].copy_from_slice(payload);
+        headers.emit(&mut frame, payload.len()).expect("headers");
+        socket.send(frame).expect("room");
+        socket.flush()
+    });
+    sent.expect("a kick");
 }
 
 #[test]

@@ -35,6 +35,7 @@ macro_rules! veth {
             the_kernel_accepts_what_is_sent_checksums_and_all
             frames_forwarded_stay_accounted_for
             what_the_kernel_refuses_is_named
+            a_frame_leaves_by_another_queue_than_it_came_by
             a_queue_is_free_again_after_a_wait
             a_wait_says_that_the_interface_is_gone
         }
@@ -45,6 +46,7 @@ macro_rules! veth {
             the_kernel_accepts_what_is_sent_checksums_and_all
             a_million_frames_forwarded_stay_accounted_for
             what_the_kernel_refuses_is_named
+            a_frame_leaves_by_another_queue_than_it_came_by
             a_queue_is_free_again_after_a_wait
             a_wait_says_that_the_interface_is_gone
         }

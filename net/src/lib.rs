@@ -16,6 +16,7 @@
 //! | [`namespace`] | a network namespace without a name, and how threads and child processes get into it |
 //! | [`cards`] | which two cards, if any, stand in for a veth pair |
 //! | [`pair`] | two hosts joined by a wire, for the demo, tests and benches |
+//! | [`chain`] | two hosts with a third between them |
 //! | [`privilege`] | which capabilities are missing, and how a test says so |
 //!
 //! The first kernel that has all of it is Linux 5.0 (single look-ups in the neighbour table); no
@@ -23,6 +24,7 @@
 
 pub mod address;
 pub mod cards;
+pub mod chain;
 mod configure;
 mod error;
 mod ethtool;
@@ -38,6 +40,7 @@ pub mod route;
 pub mod watch;
 
 pub use address::InterfaceAddress;
+pub use chain::HostChain;
 pub use error::{Error, Result};
 pub use link::{Link, XdpMode, XdpProgram};
 pub use namespace::{Namespace, WhenParentDies};

@@ -109,8 +109,8 @@ impl HostPair {
     /// [`Error::NoCard`].
     pub fn new(config: HostPairConfig) -> Result<Self> {
         let (first, second) = (Namespace::new()?, Namespace::new()?);
-        let here = config.end(&config.first);
-        let there = config.end(&config.second);
+        let here = config.end(&config.first.interface);
+        let there = config.end(&config.second.interface);
         match Cards::from_environment()? {
             Some(cards) => {
                 cards.move_to([(&first, &here), (&second, &there)])?;
@@ -130,9 +130,10 @@ impl HostPair {
 }
 
 impl HostPairConfig {
-    fn end<'a>(&self, host: &'a HostConfig) -> LinkEnd<'a> {
+    /// What an end of a wire of this name is to be like.
+    pub(crate) fn end<'a>(&self, interface: &'a str) -> LinkEnd<'a> {
         LinkEnd {
-            name: &host.interface,
+            name: interface,
             mtu_bytes: self.mtu_bytes,
             queues: self.queues,
         }
@@ -149,7 +150,7 @@ impl Host {
     }
 
     /// Waits for the wire, then gives the host its addresses.
-    fn settle(namespace: Namespace, config: &HostConfig, number: u16) -> Result<Self> {
+    pub(crate) fn settle(namespace: Namespace, config: &HostConfig, number: u16) -> Result<Self> {
         let link = namespace.run(|| {
             let link = wait_until_up(&config.interface)?;
             let mut netlink = Netlink::open()?;
@@ -207,7 +208,7 @@ fn wait_until_received(address: IpAddr, link: &Link) -> Result<()> {
     }
 }
 
-fn wait_until_up(interface: &str) -> Result<Link> {
+pub(crate) fn wait_until_up(interface: &str) -> Result<Link> {
     let deadline = Instant::now() + UP_TIMEOUT;
     loop {
         let link = Link::by_name(interface)?;

@@ -62,7 +62,7 @@ const DROP: &str =
 const LONG: &str =
     "packets are too long by a larger MTU, where xskxceiver's are by the UMEM's headroom";
 const UNALIGNED: &str = "unaligned chunks";
-const SHARED: &str = "several sockets over one UMEM";
+const SHARED: &str = "several sockets on one queue";
 const CHOICE: &str = "a program that chooses among the sockets of a queue";
 const METADATA: &str = "RX metadata";
 const SEVERAL: &str = "packets in several buffers";

@@ -11,9 +11,9 @@ use super::{Census, Frame, FrameSize, FrameSlot, Memory, Pool};
 /// Sockets and frames borrow it, so it can be dropped only after them. If a socket was leaked
 /// (`mem::forget`), the kernel may still write to the region, which is then leaked too.
 ///
-/// One socket at a time. Frames that the kernel had when a socket was closed are out of use from
-/// then on, so the next socket over the same UMEM has fewer, until
-/// [`replace_memory`](Self::replace_memory) brings others: better give each socket its own.
+/// One socket is opened over it, and up to 63 more that share it
+/// ([`Socket::open_shared`](crate::Socket::open_shared)). Frames that the kernel had when a socket was closed are out of use
+/// from then on, so the next one has fewer, until [`replace_memory`](Self::replace_memory) brings others.
 #[derive(Debug)]
 pub struct Umem<'s, M: Memory> {
     memory: ManuallyDrop<M>,

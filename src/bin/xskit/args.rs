@@ -262,8 +262,8 @@ pub(crate) enum Bench {
     Tx(FlowArgs),
     /// Receive and drop the UDP packets of a port (as xdpsock's rxdrop).
     Rx(RxArgs),
-    /// Send the UDP packets of a port back where they came from (as xdpsock's l2fwd).
-    Fwd(RunArgs),
+    /// Send the UDP packets of a port back where they came from (as xdpsock's l2fwd), or on to another interface.
+    Fwd(FwdArgs),
     /// Time the way to a `bench fwd` and back, one packet at a time.
     Ping(FlowArgs),
 }
@@ -309,6 +309,17 @@ pub(crate) struct RunArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Options of `fwd`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct FwdArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Another interface: what comes in on either goes out on the other as it is, in the frame it came in, which
+    /// both share (XDP_SHARED_UMEM, Linux 5.10). Without it, packets go back to their sender.
+    #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) to_iface: Option<String>,
 }
 
 /// Options of the benchmarks that make packets.

@@ -8,10 +8,10 @@ use xskit::af_xdp::SocketConfig;
 use xskit::af_xdp::ring::RingSize;
 use xskit::af_xdp::socket::ZeroCopy;
 use xskit::af_xdp::umem::FrameSize;
-use xskit::backend_rustix::PageSize;
+use xskit::backend_rustix::{MmapMemory, PageSize};
 use xskit::bpf::{AttachMode, device_features};
 use xskit::net::Link;
-use xskit::{Driving, OpenError};
+use xskit::{Driving, OpenError, SocketBuilder, Sockets};
 
 use crate::args::SocketArgs;
 use crate::session::Socket;
@@ -87,6 +87,11 @@ impl Nic {
         };
     }
 
+    /// For one of several sockets over a UMEM: no more than its share, where there is a number.
+    pub(crate) fn lend_at_most(&mut self, frames: u32) {
+        self.config.fill_frames = self.config.fill_frames.map(|lent| lent.min(frames));
+    }
+
     /// For a task that receives: keeps off zero-copy where the driver would return frames twice, unless
     /// it is forced.
     pub(crate) fn avoid_redelivery(&mut self) {
@@ -130,20 +135,35 @@ impl Nic {
 
     /// Opens a socket on the queue.
     pub(crate) fn open(&self) -> Result<xskit::Socket, OpenError> {
-        let socket = xskit::Socket::builder(self.link.index)
+        let socket = self.builder().open()?;
+        note_pages(socket.memory());
+        Ok(socket)
+    }
+
+    /// Opens a socket on the queue of each of two interfaces, over one UMEM.
+    pub(crate) fn open_pair(nics: &[Self; 2]) -> Result<Sockets, OpenError> {
+        let sockets = Sockets::open(&nics.each_ref().map(Self::builder))?;
+        note_pages(sockets.memory());
+        Ok(sockets)
+    }
+
+    fn builder(&self) -> SocketBuilder {
+        xskit::Socket::builder(self.link.index)
             .config(self.config)
             .frames(self.frames)
             .frame_size(self.frame_size.bytes())
             .huge_pages(self.huge_pages)
             .driving(self.driving)
             .one_thread()
-            .open()?;
-        if let PageSize::FellBack(errno) = socket.memory().pages() {
-            report::say(format_args!(
-                "xskit: note: no huge pages ({errno}): none are reserved (vm.nr_hugepages); usual ones are used"
-            ));
-        }
-        Ok(socket)
+    }
+}
+
+/// Says so where huge pages were asked for and not obtained.
+fn note_pages(memory: &MmapMemory) {
+    if let PageSize::FellBack(errno) = memory.pages() {
+        report::say(format_args!(
+            "xskit: note: no huge pages ({errno}): none are reserved (vm.nr_hugepages); usual ones are used"
+        ));
     }
 }
 

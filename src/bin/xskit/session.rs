@@ -31,6 +31,22 @@ pub(crate) fn run<T>(
     })
 }
 
+/// The same with a socket on each of two interfaces, over one UMEM.
+pub(crate) fn run_pair<T>(
+    nics: &[Nic; 2],
+    task: impl FnOnce(&mut [Socket<'_>]) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut sockets = Nic::open_pair(nics).map_err(|error| {
+        let of = |ifindex| nics.iter().find(move |nic| nic.link.index == ifindex);
+        let nic = match &error {
+            OpenError::Socket(error) => of(error.ifindex),
+            _ => None,
+        };
+        refusal(nic.unwrap_or(&nics[0]), &error)
+    })?;
+    sockets.with(|sockets| task(sockets))
+}
+
 /// Why there is no socket, and which option or privilege would help.
 fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
     let remedy = match error {
@@ -57,7 +73,10 @@ fn remedy(step: Step, errno: Errno) -> String {
             },
             Errno::EOPNOTSUPP,
         ) => " (--zero-copy auto, or refuse)".to_owned(),
-        (Step::Bind { .. }, Errno::EBUSY | Errno::EINVAL) => " (--queue)".to_owned(),
+        (Step::Bind { .. } | Step::BindShared, Errno::EBUSY | Errno::EINVAL) => {
+            " (--queue)".to_owned()
+        }
+        (Step::BindShared, Errno::EOPNOTSUPP) => " (--zero-copy refuse)".to_owned(),
         _ => String::new(),
     }
 }

@@ -2,15 +2,20 @@
 
 use xskit::wire::swap_addresses;
 
+use super::bridge;
 use super::tally::{Clock, Tally};
-use crate::args::RunArgs;
+use crate::args::{FwdArgs, RunArgs};
 use crate::nic::Nic;
 use crate::own::Taking;
 use crate::report;
 use crate::session::{self, Socket};
 use crate::stop::Stop;
 
-pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &FwdArgs) -> anyhow::Result<()> {
+    if let Some(to_iface) = &args.to_iface {
+        return bridge::run(args, to_iface);
+    }
+    let args = &args.run;
     let mut nic = Nic::find(&args.socket)?;
     nic.avoid_redelivery();
     nic.lend_frames(args.lend, true);
@@ -47,7 +52,7 @@ impl Fwd<'_> {
                 .flush()
                 .map_err(|errno| self.nic.kick_failed(errno))?;
             socket.recycle();
-            let rested = clock.rest(self.nic, socket, packets > before)?;
+            let rested = clock.rest(self.nic, &mut [&mut *socket], packets > before)?;
             attached.watch(rested);
         }
         let tally = Tally::take("fwd", self.nic, socket, &clock, (packets, bytes))?;

@@ -1,5 +1,6 @@
 //! `xskit bench`: raw packets through one queue.
 
+mod bridge;
 mod fwd;
 mod packet;
 mod ping;

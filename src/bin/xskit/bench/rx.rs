@@ -55,7 +55,7 @@ impl Rx<'_> {
             if (1..u64::from(run.batch)).contains(&found) {
                 (0..self.args.pause).for_each(|_| spin_loop());
             }
-            let rested = clock.rest(self.nic, socket, found > 0)?;
+            let rested = clock.rest(self.nic, &mut [&mut *socket], found > 0)?;
             attached.watch(rested);
         }
         let tally = Tally::take("rx", self.nic, socket, &clock, (packets, bytes))?;

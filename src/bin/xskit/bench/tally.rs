@@ -63,16 +63,16 @@ impl Clock {
     }
 
     /// After a turn: waits for packets once enough turns found nothing. Says whether it waited.
-    pub(crate) fn rest(
+    pub(crate) fn rest<'u>(
         &mut self,
         nic: &Nic,
-        socket: &mut Socket<'_>,
+        sockets: &mut [&mut Socket<'u>],
         found_something: bool,
     ) -> anyhow::Result<bool> {
         if !self.patience.is_over(found_something) {
             return Ok(false);
         }
-        let longest = if socket.halves().1.waiting() > 0 {
+        let longest = if sockets.iter_mut().any(|it| it.halves().1.waiting() > 0) {
             BACKLOG_WAIT
         } else {
             LONGEST_WAIT
@@ -80,8 +80,7 @@ impl Clock {
         let left = self.length.map_or(longest, |length| {
             length.saturating_sub(self.started.elapsed()).min(longest)
         });
-        socket
-            .wait(Interest::RECEIVE, Some(left))
+        Socket::wait_any(sockets, Interest::RECEIVE, Some(left))
             .map_err(|errno| nic.wait_failed(errno))?;
         Ok(true)
     }
@@ -98,9 +97,16 @@ pub(crate) struct Tally {
     pps: f64,
     #[serde(flatten)]
     usage: Usage,
-    kernel_drops: Drops,
     /// Packets of the port that came in on queues without a socket, and were left to the kernel.
     no_socket: BTreeMap<String, u64>,
+    #[serde(flatten)]
+    stock: Stock,
+}
+
+/// What became of the packets and the frames of the sockets over one UMEM.
+#[derive(Debug, Serialize)]
+struct Stock {
+    kernel_drops: Drops,
     bad_descriptors: u64,
     frames: Frames,
 }
@@ -142,17 +148,7 @@ impl Tally {
     ) -> anyhow::Result<Self> {
         let seconds = clock.seconds();
         let usage = clock.usage(socket, nic, packets);
-        let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
-        let at = settled(socket);
-        if at.excess > 0 {
-            report::say(format_args!(
-                "xskit: warning: {nic}: the kernel shows {} frames on the rings that it was not given, \
-                 which is a fault of the driver; none of them is taken for a packet",
-                at.excess
-            ));
-        }
-        let (receiver, transmitter) = socket.halves();
-        let bad_descriptors = receiver.bad_descriptors() + transmitter.bad_completions();
+        let stock = Stock::take(nic, socket)?;
         Ok(Self {
             bench,
             mode: copy_mode(socket).to_owned(),
@@ -161,11 +157,15 @@ impl Tally {
             seconds,
             pps: packets as f64 / seconds.max(f64::MIN_POSITIVE),
             usage,
-            kernel_drops: drops(&statistics),
             no_socket: BTreeMap::new(),
-            bad_descriptors,
-            frames: frames(&at),
+            stock,
         })
+    }
+
+    /// The same with what another socket over the same UMEM, driven by the same backend, counted.
+    pub(crate) fn with(mut self, nic: &Nic, socket: &mut Socket<'_>) -> anyhow::Result<Self> {
+        self.stock.add(&Stock::take(nic, socket)?);
+        Ok(self)
     }
 
     /// The same of a socket behind an XDP program.
@@ -176,8 +176,49 @@ impl Tally {
     ) -> anyhow::Result<Self> {
         attached.warn();
         self.mode = attached.mode(socket);
-        self.no_socket = strays::by_queue(&attached.strays()?);
+        for (queue, packets) in strays::by_queue(&attached.strays()?) {
+            *self.no_socket.entry(queue).or_default() += packets;
+        }
         Ok(self)
+    }
+}
+
+impl Stock {
+    fn take(nic: &Nic, socket: &mut Socket<'_>) -> anyhow::Result<Self> {
+        let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
+        let at = settled(socket);
+        if at.excess > 0 {
+            report::say(format_args!(
+                "xskit: warning: {nic}: the kernel shows {} frames on the rings that it was not given, \
+                 which is a fault of the driver; none of them is taken for a packet",
+                at.excess
+            ));
+        }
+        let (receiver, transmitter) = socket.halves();
+        Ok(Self {
+            kernel_drops: drops(&statistics),
+            bad_descriptors: receiver.bad_descriptors() + transmitter.bad_completions(),
+            frames: frames(&at),
+        })
+    }
+
+    /// Another socket over the same UMEM: what is nobody's but the UMEM's is in both.
+    fn add(&mut self, other: &Self) {
+        let (drops, more) = (&mut self.kernel_drops, &other.kernel_drops);
+        drops.other += more.other;
+        drops.rx_ring_full += more.rx_ring_full;
+        drops.rx_fill_ring_empty += more.rx_fill_ring_empty;
+        drops.rx_invalid += more.rx_invalid;
+        drops.tx_invalid += more.tx_invalid;
+        self.bad_descriptors += other.bad_descriptors;
+        let (frames, more) = (&mut self.frames, &other.frames);
+        frames.fill += more.fill;
+        frames.rx += more.rx;
+        frames.receiving += more.receiving;
+        frames.tx += more.tx;
+        frames.completion += more.completion;
+        frames.sending += more.sending;
+        frames.excess += more.excess;
     }
 }
 
@@ -221,7 +262,7 @@ fn frames(at: &Accounting) -> Frames {
 
 impl Report for Tally {
     fn rows(&self) -> Vec<(&'static str, String)> {
-        let (drops, at) = (&self.kernel_drops, &self.frames);
+        let (drops, at) = (&self.stock.kernel_drops, &self.stock.frames);
         let mut rows = vec![
             (
                 "bench",
