@@ -1,6 +1,6 @@
 //! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
 //!
-//! `cargo test` builds them, but not where it is told which test: `cargo build --all-features --examples` does.
+//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does.
 
 use std::env;
 use std::fs;

@@ -9,7 +9,6 @@
 //! | [`disk`] | a file system of a given size |
 //! | [`process`] | the program as a child process, and what came of it |
 //! | [`traces`] | what may be left behind: XDP programs, processes |
-#![cfg(feature = "cli")]
 
 mod disk;
 mod process;

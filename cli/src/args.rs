@@ -23,7 +23,7 @@ const MIN_FRAMES: i64 = 16;
 
 /// AF_XDP sockets, and QUIC and HTTP/3 over them, beside the kernel's own stack.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true)]
+#[command(name = "xskit", version, propagate_version = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

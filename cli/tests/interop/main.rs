@@ -18,7 +18,6 @@
 //! | [`site`] | the files it serves, every byte known |
 //! | [`authority`] | the certificate authority that the clients trust |
 //! | [`client`] | the quinn client |
-#![cfg(feature = "cli")]
 
 mod authority;
 mod client;
