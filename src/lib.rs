@@ -10,7 +10,7 @@
 //! | `backend_rustix` | `backend-rustix` (default) | the backend of direct system calls |
 //! | `backend_uring` | `backend-uring` | the backend of io_uring submissions |
 //! | `bpf` | `bpf` (default) | the XDP program that takes chosen UDP ports |
-//! | `net` | `net` | links, routes, neighbours, namespaces with veth pairs |
+//! | `net` | `net` | links, routes, neighbours |
 //! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
 //!

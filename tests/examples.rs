@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use xskit::Socket;
 use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
-use xskit_net::{Host, HostPair, HostPairConfig, WhenParentDies, privilege};
+use xskit_testbed::{Host, HostPair, HostPairConfig, WhenParentDies, privilege};
 
 const PORT: u16 = 4433;
 /// Only to fail rather than hang.

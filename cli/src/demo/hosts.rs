@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde::de::DeserializeOwned;
-use xskit::net::{Host, HostPair, WhenParentDies};
 use xskit::quic::cert::{Authority, Validity};
+use xskit_testbed::{Host, HostPair, WhenParentDies};
 
 use super::file::DemoFile;
 use super::{PORT, SERVER_NAME};

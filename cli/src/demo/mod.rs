@@ -11,7 +11,7 @@ mod space;
 mod summary;
 
 use anyhow::{Context, ensure};
-use xskit::net::{HostPair, HostPairConfig, cards};
+use xskit_testbed::{HostPair, HostPairConfig, cards};
 
 use crate::args::DemoArgs;
 use crate::report;

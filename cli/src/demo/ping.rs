@@ -15,8 +15,8 @@ use rustix::net::{
     socket_with,
 };
 use serde::Serialize;
-use xskit::net::Host;
 use xskit::wire::Checksum;
+use xskit_testbed::Host;
 
 /// From ping to ping, and how long one may take.
 const INTERVAL: Duration = Duration::from_millis(50);

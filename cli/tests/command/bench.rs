@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::process::{Outcome, Running, Xskit, assert_members};
 use crate::scene::Scene;
 use crate::traces::await_program;
-use xskit_net::Host;
+use xskit_testbed::Host;
 
 /// `xskit bench` on the host's interface.
 pub(crate) fn bench(host: &Host, words: &[&str]) -> Xskit {

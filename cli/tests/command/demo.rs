@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use xskit_net::cards;
+use xskit_testbed::cards;
 
 use crate::disk::Disk;
 use crate::process::{Outcome, Running, Xskit, assert_members};

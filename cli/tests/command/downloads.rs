@@ -3,7 +3,7 @@
 use std::fs;
 
 use rcgen::{CertificateParams, KeyPair, SanType};
-use xskit_net::cards;
+use xskit_testbed::cards;
 
 use crate::disk::Disk;
 use crate::process::{Outcome, Xskit};

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use quinn_udp::{Transmit, UdpSocketState};
 use sha2::{Digest, Sha256};
-use xskit_net::{Host, HostPairConfig, WhenParentDies};
+use xskit_testbed::{Host, HostPairConfig, WhenParentDies};
 
 use crate::process::{Outcome, Running, Xskit, ip};
 use crate::scene::{PORT, SHORT, Scene, megabytes};

@@ -3,7 +3,7 @@
 use std::fs;
 
 use rcgen::{CertificateParams, KeyPair};
-use xskit_net::cards;
+use xskit_testbed::cards;
 
 use crate::process::Xskit;
 use crate::scene::{SHORT, Scene, as_strs};

@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
-use xskit_net::Host;
+use xskit_testbed::Host;
 
 use crate::bench::{bench, most_sent, report, start};
 use crate::process::PATIENCE;

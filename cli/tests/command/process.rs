@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use xskit_net::{Host, Namespace, WhenParentDies, cards};
+use xskit_testbed::{Host, Namespace, WhenParentDies, cards};
 
 /// Far above what anything here takes; a test that runs into it fails, it does not measure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::process::Signal;
-use xskit_net::{HostConfig, HostPair, HostPairConfig, Namespace};
+use xskit_testbed::{HostConfig, HostPair, HostPairConfig, Namespace};
 
 use crate::process::{Running, ip};
 use crate::resumption::hash;

@@ -14,7 +14,7 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use xskit_net::{Capability, Host, HostPair, HostPairConfig, cards, privilege};
+use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, cards, privilege};
 
 use crate::process::{Outcome, Running, Xskit};
 use crate::traces::{has_program, names_in};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use xskit_net::{Host, Link};
+use xskit_testbed::{Host, Link};
 
 use crate::process::PATIENCE;
 

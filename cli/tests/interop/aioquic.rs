@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use xskit_net::{WhenParentDies, cards, privilege};
+use xskit_testbed::{WhenParentDies, cards, privilege};
 
 use crate::scene::{Family, Scene};
 use crate::site::Content;

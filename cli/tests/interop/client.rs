@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, ConnectionError, Endpoint, EndpointConfig, TokioRuntime};
 use rustls::RootCertStore;
-use xskit_net::Host;
+use xskit_testbed::Host;
 
 use crate::authority::SERVER_NAME;
 use crate::server::PATIENCE;

@@ -1,7 +1,7 @@
 //! Many at once: connections, ports, streams.
 
 use tokio::task::JoinSet;
-use xskit_net::privilege;
+use xskit_testbed::privilege;
 
 use crate::client::{Connection, run};
 use crate::scene::{Family, Scene};

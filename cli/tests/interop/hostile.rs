@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use xskit_net::privilege;
+use xskit_testbed::privilege;
 
 use crate::client::run;
 use crate::scene::{Family, Scene};

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use http::{Method, StatusCode, header};
 use quinn::ConnectionError;
-use xskit_net::privilege;
+use xskit_testbed::privilege;
 
 use crate::authority::Authority;
 use crate::client::{Connection, Reply, run};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use xskit_net::{HostPair, HostPairConfig, Link};
+use xskit_testbed::{HostPair, HostPairConfig, Link};
 
 use crate::authority::Authority;
 use crate::client::Client;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use xskit_net::{Host, WhenParentDies, cards};
+use xskit_testbed::{Host, WhenParentDies, cards};
 
 use crate::authority::Identity;
 

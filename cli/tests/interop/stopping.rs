@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use quinn::ConnectionError;
-use xskit_net::privilege;
+use xskit_testbed::privilege;
 
 use crate::client::{Connection, Reply, run};
 use crate::scene::{Family, Scene};

@@ -1,6 +1,6 @@
 //! Files of many sizes arrive byte for byte over one connection.
 
-use xskit_net::privilege;
+use xskit_testbed::privilege;
 
 use crate::client::run;
 use crate::scene::{Family, Scene};

@@ -15,10 +15,10 @@ use std::thread;
 use rustix::io::Errno;
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
+use xskit_net::netlink::Netlink;
 
 use crate::configure;
-use crate::error::{Error, Result, errno_of};
-use crate::netlink::Netlink;
+use crate::error::{Error, Result};
 
 /// A network namespace of its own: its own interfaces, addresses, routes and ports. Only `lo` is in
 /// it, and up.
@@ -43,7 +43,7 @@ impl Namespace {
     /// Makes one. The calling thread stays where it is.
     ///
     /// # Errors
-    /// [`Error::MissingCapability`] (CAP_SYS_ADMIN); [`Error::Call`] where `/proc` is missing or
+    /// [`xskit_net::Error::MissingCapability`] (CAP_SYS_ADMIN); [`xskit_net::Error::Call`] where `/proc` is missing or
     /// threads or descriptors run out.
     pub fn new() -> Result<Self> {
         on_own_thread("make a network namespace", || {
@@ -57,10 +57,12 @@ impl Namespace {
                     errno,
                 )
             })?;
-            let file = File::open("/proc/thread-self/ns/net").map_err(|error| Error::Call {
-                call: "open(/proc/thread-self/ns/net)",
-                purpose: "hold a network namespace (is /proc mounted?)".to_owned(),
-                errno: errno_of(&error),
+            let file = File::open("/proc/thread-self/ns/net").map_err(|error| {
+                Error::failed(
+                    "open(/proc/thread-self/ns/net)",
+                    "hold a network namespace (is /proc mounted?)",
+                    &error,
+                )
             })?;
             configure::set_up(&mut Netlink::open()?, "lo")?;
             Ok(Self { fd: file.into() })
@@ -71,7 +73,7 @@ impl Namespace {
     /// this namespace wherever they are taken afterwards. A panic of `task` goes on in the caller.
     ///
     /// # Errors
-    /// Those of [`Namespace::enter`], and [`Error::Call`] where no thread can be made.
+    /// Those of [`Namespace::enter`], and [`xskit_net::Error::Call`] where no thread can be made.
     pub fn run<T: Send>(&self, task: impl FnOnce() -> T + Send) -> Result<T> {
         on_own_thread("run in a network namespace", || {
             self.enter()?;
@@ -83,7 +85,7 @@ impl Namespace {
     /// those that it starts from now on start inside.
     ///
     /// # Errors
-    /// [`Error::MissingCapability`] (CAP_SYS_ADMIN), [`Error::Call`].
+    /// [`xskit_net::Error::MissingCapability`] (CAP_SYS_ADMIN), [`xskit_net::Error::Call`].
     pub fn enter(&self) -> Result<()> {
         move_into_link_name_space(self.fd.as_fd(), Some(LinkNameSpaceType::Network)).map_err(
             |errno| {
@@ -105,16 +107,18 @@ impl Namespace {
     /// starting it fails with the errno of setns(2).
     ///
     /// # Errors
-    /// [`Error::Call`] where descriptors run out.
+    /// [`xskit_net::Error::Call`] where descriptors run out.
     pub fn enter_command(
         &self,
         command: &mut Command,
         when_parent_dies: WhenParentDies,
     ) -> Result<()> {
-        let fd = self.fd.try_clone().map_err(|error| Error::Call {
-            call: "fcntl(F_DUPFD_CLOEXEC)",
-            purpose: "start a child process in a network namespace".to_owned(),
-            errno: errno_of(&error),
+        let fd = self.fd.try_clone().map_err(|error| {
+            Error::failed(
+                "fcntl(F_DUPFD_CLOEXEC)",
+                "start a child process in a network namespace",
+                &error,
+            )
         })?;
         let parent = getpid();
         let begin = move || -> std::io::Result<()> {
@@ -150,11 +154,8 @@ fn on_own_thread<T: Send>(purpose: &str, task: impl FnOnce() -> T + Send) -> Res
         let spawned = thread::Builder::new()
             .name("xskit-netns".to_owned())
             .spawn_scoped(scope, task);
-        let handle = spawned.map_err(|error| Error::Call {
-            call: "clone(CLONE_THREAD)",
-            purpose: purpose.to_owned(),
-            errno: errno_of(&error),
-        })?;
+        let handle =
+            spawned.map_err(|error| Error::failed("clone(CLONE_THREAD)", purpose, &error))?;
         Ok(handle
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))

@@ -16,10 +16,11 @@ use netlink_packet_route::link::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rustix::io::Errno;
+use xskit_net::Error::Refused;
+use xskit_net::Link;
+use xskit_net::netlink::Netlink;
 
 use crate::error::{Error, Result};
-use crate::link::Link;
-use crate::netlink::Netlink;
 
 /// What one end of a wire is to be like.
 pub(crate) struct LinkEnd<'a> {
@@ -51,11 +52,11 @@ pub(crate) fn create_veth(
         NLM_F_CREATE | NLM_F_EXCL,
     );
     made.map_err(|error| match error {
-        Error::Refused {
+        Refused {
             errno: errno @ Errno::OPNOTSUPP,
             ..
         } => Error::NoVeth { errno },
-        other => other,
+        other => other.into(),
     })
 }
 
@@ -87,20 +88,17 @@ pub(crate) fn move_link(
         LinkAttribute::Mtu(end.mtu_bytes),
     ];
     let request = format!("RTM_SETLINK {} (to another namespace)", link.name);
-    netlink.change(&request, RouteNetlinkMessage::SetLink(message), 0)
+    Ok(netlink.change(&request, RouteNetlinkMessage::SetLink(message), 0)?)
 }
 
 /// Brings the link `name` up.
 pub(crate) fn set_up(netlink: &mut Netlink, name: &str) -> Result<()> {
     let mut message = LinkMessage::default();
-    message.header.index = Link::ask_by_name(netlink, name)?.index;
+    message.header.index = Link::by_name(name)?.index;
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
-    netlink.change(
-        &format!("RTM_SETLINK {name} up"),
-        RouteNetlinkMessage::SetLink(message),
-        0,
-    )
+    let request = format!("RTM_SETLINK {name} up");
+    Ok(netlink.change(&request, RouteNetlinkMessage::SetLink(message), 0)?)
 }
 
 /// Keeps the kernel from giving `link` a link-local address when it comes up: that one would be
@@ -154,22 +152,22 @@ pub(crate) fn add_address(
         if address.is_ipv6() {
             ipv6_disabled(link, error)
         } else {
-            error
+            error.into()
         }
     })
 }
 
 /// What the kernel says where IPv6 is switched off for the device (EACCES), for good, or not built
 /// (EAFNOSUPPORT, EOPNOTSUPP).
-fn ipv6_disabled(link: &Link, error: Error) -> Error {
+fn ipv6_disabled(link: &Link, error: xskit_net::Error) -> Error {
     match error {
-        Error::Refused {
+        Refused {
             errno: errno @ (Errno::ACCESS | Errno::AFNOSUPPORT | Errno::OPNOTSUPP),
             ..
         } => Error::Ipv6Disabled {
             interface: link.name.clone(),
             errno,
         },
-        other => other,
+        other => other.into(),
     }
 }

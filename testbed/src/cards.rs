@@ -11,12 +11,12 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xskit_net::Link;
+use xskit_net::netlink::Netlink;
+
 use crate::configure::{self, LinkEnd};
 use crate::error::{Error, Result};
-use crate::ethtool;
-use crate::link::Link;
 use crate::namespace::Namespace;
-use crate::netlink::Netlink;
 
 /// The variable that names the cards.
 pub const VARIABLE: &str = "XSKIT_CARDS";
@@ -58,7 +58,7 @@ impl Cards {
         for (mac, (namespace, end)) in self.0.into_iter().zip(hosts) {
             let link = wait_for(mac)?;
             configure::move_link(&mut Netlink::open()?, &link, end, namespace.as_fd())?;
-            namespace.run(|| ethtool::set_combined(end.name, end.queues))??;
+            namespace.run(|| Link::by_name(end.name)?.set_combined(end.queues))??;
         }
         Ok(())
     }

@@ -17,13 +17,13 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xskit_net::netlink::Netlink;
+use xskit_net::{Link, route_to};
+
 use crate::cards::Cards;
 use crate::configure::{self, LinkEnd};
 use crate::error::{Error, Result};
-use crate::link::Link;
 use crate::namespace::Namespace;
-use crate::netlink::Netlink;
-use crate::route::route_to;
 
 /// How long a new pair may take to become operational: veth usually takes less than a millisecond,
 /// a card that negotiates its speed seconds.
@@ -103,8 +103,9 @@ impl HostPair {
     /// The caller's own namespace is not touched at any moment.
     ///
     /// # Errors
-    /// [`Error::MissingCapability`] (CAP_SYS_ADMIN, CAP_NET_ADMIN), [`Error::NoVeth`],
-    /// [`Error::Ipv6Disabled`], [`Error::Refused`] where a name, count, MTU or address is none that
+    /// [`Error::Network`] with [`MissingCapability`](xskit_net::Error::MissingCapability) (CAP_SYS_ADMIN,
+    /// CAP_NET_ADMIN); [`Error::NoVeth`], [`Error::Ipv6Disabled`];
+    /// [`Refused`](xskit_net::Error::Refused) where a name, count, MTU or address is none that
     /// the kernel takes, [`Error::PairNotUp`]. With cards also [`Error::CardsMalformed`] and
     /// [`Error::NoCard`].
     pub fn new(config: HostPairConfig) -> Result<Self> {
@@ -166,7 +167,7 @@ impl Host {
                 wait_until_received(link_local, &link)?;
                 wait_until_received(address.into(), &link)?;
             }
-            Ok(link)
+            Ok::<_, Error>(link)
         })??;
         let mac = link.require_mac()?;
         Ok(Self {
@@ -182,7 +183,7 @@ impl Host {
 fn bring_up(config: &HostConfig) -> Result<()> {
     let mut netlink = Netlink::open()?;
     if config.ipv6.is_some() {
-        let link = Link::ask_by_name(&mut netlink, &config.interface)?;
+        let link = Link::by_name(&config.interface)?;
         configure::no_generated_address(&mut netlink, &link)?;
     }
     configure::set_up(&mut netlink, &config.interface)
@@ -195,7 +196,7 @@ fn wait_until_received(address: IpAddr, link: &Link) -> Result<()> {
     let deadline = Instant::now() + UP_TIMEOUT;
     loop {
         match route_to(address, Some(link)) {
-            Err(Error::LocalDestination { .. }) => return Ok(()),
+            Err(xskit_net::Error::LocalDestination { .. }) => return Ok(()),
             _ if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
             _ => {
                 return Err(Error::PairNotUp {

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use xskit_net::{Error, Link, Namespace, WhenParentDies, privilege};
+use xskit_testbed::{Error, Link, Namespace, WhenParentDies, privilege};
 
 const SIGKILL: i32 = 9;
 
@@ -142,10 +142,10 @@ fn without_the_capability_the_error_names_it() {
     assert!(
         matches!(
             error,
-            Error::MissingCapability {
+            Error::Network(xskit_net::Error::MissingCapability {
                 capability: "CAP_SYS_ADMIN",
                 ..
-            }
+            })
         ),
         "{error}"
     );

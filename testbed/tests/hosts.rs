@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use xskit_net::{Error, Host, HostPair, HostPairConfig, Link, WhenParentDies, privilege, route_to};
+use xskit_net::{Error, Link, route_to};
+use xskit_testbed::{self as testbed, Host, HostPair, HostPairConfig, WhenParentDies, privilege};
 
 /// Far above what anything here takes; a test that runs into it fails, it does not measure.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -199,7 +200,8 @@ fn what_the_kernel_does_not_take_is_an_error() {
     nameless.second.interface = "a/b".into();
     for config in [no_queue, tiny, nameless] {
         let error = HostPair::new(config).unwrap_err();
-        assert!(matches!(error, Error::Refused { .. }), "{error}");
+        let refused = matches!(error, testbed::Error::Network(Error::Refused { .. }));
+        assert!(refused, "{error}");
         assert!(
             error.to_string().contains("RTM_NEWLINK (veth pair"),
             "{error}"
