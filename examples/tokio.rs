@@ -2,7 +2,7 @@
 //! prints where each UDP datagram to one port came from.
 //!
 //! ```sh
-//! cargo build --features tokio --example tokio && sudo target/debug/examples/tokio eth1 7777
+//! cargo build --example tokio && sudo target/debug/examples/tokio eth1 7777
 //! ```
 
 use std::env;

@@ -8,9 +8,9 @@
 //! | [`af_xdp`] | always | frames, rings, sockets as safe state machines |
 //! | [`wire`] | always | packet headers, read and written in place |
 //! | `backend_rustix` | `backend-rustix` (default) | the backend of direct system calls |
-//! | `backend_uring` | `backend-uring` (default) | the backend of io_uring submissions |
-//! | `bpf` | `bpf` | the XDP program that takes chosen UDP ports |
-//! | `net` | `net` | links, routes, neighbours, namespaces with veth pairs |
+//! | `backend_uring` | `backend-uring` | the backend of io_uring submissions |
+//! | `bpf` | `bpf` (default) | the XDP program that takes chosen UDP ports |
+//! | `net` | `net` | links, routes, neighbours |
 //! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
 //!

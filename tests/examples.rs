@@ -1,6 +1,6 @@
 //! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
 //!
-//! `cargo test` builds them, but not where it is told which test: `cargo build --all-features --examples` does.
+//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does.
 
 use std::env;
 use std::fs;
@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use xskit::Socket;
 use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
-use xskit_net::{Host, HostChain, HostPair, HostPairConfig, Namespace, WhenParentDies, privilege};
+use xskit_testbed::{
+    Host, HostChain, HostPair, HostPairConfig, Namespace, WhenParentDies, privilege,
+};
 
 const PORT: u16 = 4433;
 /// Only to fail rather than hang.

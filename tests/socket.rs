@@ -10,7 +10,7 @@ use xskit::af_xdp::backend::Interest;
 use xskit::backend_uring::{SqPoll, UringConfig};
 use xskit::bpf::{AttachMode, XdpProgram};
 use xskit::{Driving, OpenError, Socket, backend_rustix, backend_uring};
-use xskit_net::{Host, HostPair, HostPairConfig, privilege};
+use xskit_testbed::{Host, HostPair, HostPairConfig, privilege};
 
 const PORT: u16 = 4433;
 /// Only to fail rather than hang.

@@ -14,8 +14,8 @@ use xskit_core::backend::{Backend, RingKind, SetOption};
 use xskit_core::socket::Step;
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_net::HostPair;
 use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_testbed::HostPair;
 
 use crate::RealBackend;
 use crate::fixture::{self, PATIENCE, PORT};

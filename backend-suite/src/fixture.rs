@@ -9,8 +9,8 @@ use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::ZeroCopy;
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_net::{HostPair, HostPairConfig, Link as Interface, cards, privilege};
 use xskit_rustix::MmapMemory;
+use xskit_testbed::{HostPair, HostPairConfig, Link as Interface, cards, privilege};
 use xskit_wire::{Link, UdpHeaders};
 
 use crate::RealBackend;

@@ -15,8 +15,8 @@ use xskit_core::backend::Interest;
 use xskit_core::socket::Step;
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_net::{HostPair, HostPairConfig, privilege};
 use xskit_rustix::MmapMemory;
+use xskit_testbed::{HostPair, HostPairConfig, privilege};
 
 use crate::RealBackend;
 

@@ -11,8 +11,8 @@ use xskit_core::backend::{Calls, Interest, SetOption};
 use xskit_core::socket::{BusyPoll, BusyPolling, ZeroCopy};
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_net::{HostPair, HostPairConfig, privilege};
 use xskit_rustix::MmapMemory;
+use xskit_testbed::{HostPair, HostPairConfig, privilege};
 
 use crate::RealBackend;
 

@@ -11,7 +11,7 @@ use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::{Step, ZeroCopy};
 use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_net::{HostPair, cards};
+use xskit_testbed::{HostPair, cards};
 use xskit_wire::{Datagram, UdpChecksum, swap_addresses};
 
 use crate::RealBackend;

@@ -8,7 +8,7 @@ use xskit_backend_suite::fixture::{self, FRAMES, drain, headers_to_port, send_da
 use xskit_core::ring::RingSize;
 use xskit_core::umem::FrameSlot;
 use xskit_core::{Backend, Socket, SocketConfig};
-use xskit_net::HostPair;
+use xskit_testbed::HostPair;
 use xskit_uring::{SqPoll, UringBackend, UringConfig, Wait};
 
 fn hosts(test: &str, queues: u32, config: UringConfig) -> Option<HostPair> {

@@ -22,8 +22,8 @@ use xskit_core::backend::{Interest, Kick, RingKind, SetOption};
 use xskit_core::ring::RingSize;
 use xskit_core::umem::{FrameSlot, Memory};
 use xskit_core::{Backend, Errno, Socket, SocketConfig};
-use xskit_net::HostPair;
 use xskit_rustix::RustixBackend;
+use xskit_testbed::HostPair;
 use xskit_uring::{MmapMemory, Route, UringBackend, UringConfig, UringSocket, Wait};
 
 /// Long enough for the kernel to do what it is going to do.

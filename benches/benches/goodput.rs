@@ -16,12 +16,12 @@ use xskit_benches::stop::Stop;
 use xskit_benches::veth;
 use xskit_benches::worker::{Orders, Worker};
 use xskit_core::umem::FrameSlot;
-use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::driver::{Driver, DriverConfig};
 use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig, udp_payload_for_mtu};
 use xskit_rustix::RustixBackend;
+use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_wire::Link;
 
 /// The file's length in bytes.

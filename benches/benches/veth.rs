@@ -14,8 +14,8 @@ use xskit_core::Socket;
 use xskit_core::backend::Interest;
 use xskit_core::socket::Patience;
 use xskit_core::umem::FrameSlot;
-use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_rustix::RustixBackend;
+use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
 
 /// Looks at an empty ring before the kernel is asked to wait.
 const LOOKS: u32 = 2000;

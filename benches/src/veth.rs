@@ -3,8 +3,8 @@
 use xskit_bpf::{AttachMode, Attachment, XdpProgram};
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
-use xskit_net::Host;
 use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_testbed::Host;
 use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 /// Frames of a UMEM.

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 use std::time::Duration;
 
-use xskit_net::Host;
+use xskit_testbed::Host;
 
 /// The asking side, for criterion's `iter_custom`. The thread ends when this is dropped.
 #[derive(Debug)]

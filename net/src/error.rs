@@ -197,56 +197,6 @@ pub enum Error {
         /// How long was waited.
         timeout: Duration,
     },
-
-    /// The kernel has no veth driver.
-    #[error(
-        "this kernel cannot make veth pairs: {errno}; load the module (modprobe veth), or use a kernel with CONFIG_VETH"
-    )]
-    NoVeth {
-        /// What the kernel answered.
-        errno: Errno,
-    },
-
-    /// The kernel has no IPv6, or it is switched off.
-    #[error(
-        "IPv6 address refused on {interface}: {errno}; IPv6 is switched off here (sysctl net.ipv6.conf.*.disable_ipv6, or ipv6.disable=1 on the kernel's command line): leave out the IPv6 addresses, or switch it on"
-    )]
-    Ipv6Disabled {
-        /// The interface's name.
-        interface: String,
-        /// What the kernel answered.
-        errno: Errno,
-    },
-
-    /// `XSKIT_CARDS` does not name two cards.
-    #[error(
-        "XSKIT_CARDS is {value:?}; it takes the Ethernet addresses of two interfaces, such as 02:00:00:00:00:01,02:00:00:00:00:02"
-    )]
-    CardsMalformed {
-        /// What it is.
-        value: String,
-    },
-
-    /// A card that `XSKIT_CARDS` names is not in this network namespace.
-    #[error(
-        "no interface here has the Ethernet address {mac} that XSKIT_CARDS names, after {} s; see ip link: it may be in another network namespace",
-        timeout.as_secs_f64()
-    )]
-    NoCard {
-        /// The address that was looked for.
-        mac: String,
-        /// How long was waited.
-        timeout: Duration,
-    },
-
-    /// The two ends of a new pair of hosts did not become operational.
-    #[error("interface {interface} of a new pair of hosts did not become operational within {} s", timeout.as_secs_f64())]
-    PairNotUp {
-        /// The interface's name.
-        interface: String,
-        /// How long was waited.
-        timeout: Duration,
-    },
 }
 
 impl Error {
@@ -255,21 +205,15 @@ impl Error {
         match self {
             Self::Call { errno, .. }
             | Self::Refused { errno, .. }
-            | Self::NoRoute { errno, .. }
-            | Self::NoVeth { errno }
-            | Self::Ipv6Disabled { errno, .. } => Some(*errno),
+            | Self::NoRoute { errno, .. } => Some(*errno),
             Self::MissingCapability { .. } => Some(Errno::PERM),
             _ => None,
         }
     }
 
     /// A failed system call; EPERM becomes the name of the capability that is missing.
-    pub(crate) fn call(
-        call: &'static str,
-        capability: &'static str,
-        purpose: &str,
-        errno: Errno,
-    ) -> Self {
+    #[must_use]
+    pub fn call(call: &'static str, capability: &'static str, purpose: &str, errno: Errno) -> Self {
         match errno {
             Errno::PERM => Self::MissingCapability {
                 capability,

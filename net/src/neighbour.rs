@@ -212,29 +212,24 @@ mod tests {
 
     #[test]
     fn an_interface_that_is_down_or_without_carrier_is_not_asked() {
-        use crate::configure::{LinkEnd, create_veth, set_up};
-        use std::os::fd::AsFd;
-
-        if !crate::privilege::require_net_admin(
+        if !xskit_testbed::privilege::require_net_admin(
             "an_interface_that_is_down_or_without_carrier_is_not_asked",
         ) {
             return;
         }
-        let namespace = crate::Namespace::new().unwrap();
-        let end = |name| LinkEnd {
-            name,
-            mtu_bytes: 1500,
-            queues: 1,
+        let namespace = xskit_testbed::Namespace::new().unwrap();
+        let ip = |words: &str| {
+            let mut ip = std::process::Command::new("ip");
+            assert!(ip.args(words.split(' ')).status().unwrap().success());
         };
         let ask =
             |link: &Link| resolve(link, IpAddr::from([10, 77, 0, 2]), Duration::MAX).unwrap_err();
         let (down, without_carrier) = namespace
             .run(|| {
-                let mut netlink = Netlink::open().unwrap();
-                create_veth(&mut netlink, &end("xsk7"), &end("xsk8"), namespace.as_fd()).unwrap();
+                ip("link add xsk7 type veth peer name xsk8");
                 let link = Link::by_name("xsk7").unwrap();
                 let down = ask(&link);
-                set_up(&mut netlink, "xsk7").unwrap();
+                ip("link set xsk7 up");
                 (down, ask(&link))
             })
             .unwrap();

@@ -3,6 +3,8 @@
 //!
 //! The kernel answers a request while it is being sent, so waiting for the answers is bounded
 //! without a timer. References: netlink(7), rtnetlink(7).
+//!
+//! Public for `xskit-testbed` alone: its messages are those of netlink-packet-route, of whatever version.
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
@@ -23,7 +25,7 @@ const ERROR_ATTRIBUTE_MESSAGE: u16 = 1;
 const HEADER_LEN_BYTES: usize = 16;
 
 /// A connected `NETLINK_ROUTE` socket in the network namespace of the thread that opened it.
-pub(crate) struct Netlink {
+pub struct Netlink {
     socket: Socket,
     sequence: u32,
     received: Vec<u8>,
@@ -39,7 +41,10 @@ enum Step {
 impl Netlink {
     /// `socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_ROUTE)`, bound and connected to the kernel, so that no other
     /// process can slip an answer in.
-    pub(crate) fn open() -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::Call`] with what the kernel answered.
+    pub fn open() -> Result<Self> {
         let failed = |call, error: std::io::Error| {
             Error::call(
                 call,
@@ -97,8 +102,11 @@ impl Netlink {
         })
     }
 
-    /// Changes something. `flags` are further `NLM_F_*`.
-    pub(crate) fn change(
+    /// Changes something. `request` names message and subject in errors; `flags` are further `NLM_F_*`.
+    ///
+    /// # Errors
+    /// [`Error::MissingCapability`] (CAP_NET_ADMIN), [`Error::Refused`], [`Error::Malformed`].
+    pub fn change(
         &mut self,
         request: &str,
         message: RouteNetlinkMessage,

@@ -1,8 +1,6 @@
-//! Which capabilities this process lacks, and how a test that needs them says that it was skipped.
+//! Which capabilities this process lacks.
 //!
 //! References: capabilities(7).
-
-use std::io::Write;
 
 use rustix::thread::{CapabilitySet, capabilities};
 
@@ -66,44 +64,16 @@ fn missing_from(held: CapabilitySet, needed: &[Capability]) -> Vec<Capability> {
         .collect()
 }
 
-/// For a test's first line: `if !privilege::require("its name", &[…]) { return; }`.
-///
-/// Says `skipped: needs CAP_…` on the error stream where something is missing, past the test
-/// harness, which would swallow what a passing test prints.
-pub fn require(test: &str, needed: &[Capability]) -> bool {
-    let missing = missing(needed);
-    if missing.is_empty() {
-        return true;
-    }
-    // If even the error stream is closed there is nobody left to tell.
-    let _ = writeln!(std::io::stderr().lock(), "{}", skipped(test, &missing));
-    false
-}
-
-/// [`require`] of what a [`HostPair`](crate::HostPair) needs: CAP_NET_ADMIN and CAP_SYS_ADMIN.
-pub fn require_net_admin(test: &str) -> bool {
-    require(test, &[Capability::NetAdmin, Capability::SysAdmin])
-}
-
-fn skipped(test: &str, missing: &[Capability]) -> String {
-    let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
-    format!("skipped: needs {} (test {test})", names.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn missing_ones_are_listed_and_said() {
+    fn missing_ones_are_listed() {
         let needed = [Capability::NetAdmin, Capability::NetRaw, Capability::Bpf];
         let held = CapabilitySet::NET_RAW;
         let missing = missing_from(held, &needed);
         assert_eq!(missing, [Capability::NetAdmin, Capability::Bpf]);
-        assert_eq!(
-            skipped("t", &missing),
-            "skipped: needs CAP_NET_ADMIN, CAP_BPF (test t)"
-        );
     }
 
     #[test]

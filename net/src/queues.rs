@@ -60,6 +60,16 @@ impl Link {
         })
     }
 
+    /// Activates so many combined channels, unless as many are active or the driver has none. Some drivers
+    /// reset the device for that, and the link is down for seconds.
+    ///
+    /// # Errors
+    /// [`Error::MissingCapability`] (CAP_NET_ADMIN); [`Error::Call`] with ENODEV where the interface has gone
+    /// or was renamed, EINVAL where it can't have as many.
+    pub fn set_combined(&self, combined: u32) -> Result<()> {
+        ethtool::set_combined(&self.name, combined)
+    }
+
     /// Checks that `queue` both receives and sends.
     ///
     /// # Errors
@@ -99,7 +109,7 @@ mod tests {
     /// numbers differ.
     #[test]
     fn queues_that_could_be_are_not_taken_for_active_ones() {
-        if !crate::privilege::require_net_admin(
+        if !xskit_testbed::privilege::require_net_admin(
             "queues_that_could_be_are_not_taken_for_active_ones",
         ) {
             return;
@@ -110,7 +120,7 @@ mod tests {
             LinkAttribute::IfName("xsk9".into()),
             LinkAttribute::LinkInfo(vec![kind]),
         ];
-        let namespace = crate::Namespace::new().unwrap();
+        let namespace = xskit_testbed::Namespace::new().unwrap();
         let (link, queues, refusal) = namespace
             .run(|| {
                 let message = RouteNetlinkMessage::NewLink(message);

@@ -86,10 +86,12 @@ mod tests {
 
     #[test]
     fn the_kernel_says_whose_packets_it_would_take() {
-        if !crate::privilege::require_net_admin("the_kernel_says_whose_packets_it_would_take") {
+        if !xskit_testbed::privilege::require_net_admin(
+            "the_kernel_says_whose_packets_it_would_take",
+        ) {
             return;
         }
-        let pair = crate::HostPair::new(crate::HostPairConfig::default()).unwrap();
+        let pair = xskit_testbed::HostPair::new(xskit_testbed::HostPairConfig::default()).unwrap();
         let own = pair.first.ipv4;
         let sources = [
             pair.second.ipv4,
@@ -98,12 +100,13 @@ mod tests {
             [198, 51, 100, 1].into(),
         ];
         let verdicts = pair.first.run(|| {
+            let link = Link::by_index(pair.first.link.index).unwrap();
             let set = |value| {
-                for name in ["all", &pair.first.link.name] {
+                for name in ["all", &link.name] {
                     let path = format!("/proc/sys/net/ipv4/conf/{name}/rp_filter");
                     std::fs::write(path, value).unwrap();
                 }
-                ReversePath::of(&pair.first.link).unwrap()
+                ReversePath::of(&link).unwrap()
             };
             let off = set("0");
             let mut check = set("1").unwrap();

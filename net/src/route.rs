@@ -201,12 +201,12 @@ mod tests {
         use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
         use netlink_packet_route::route::{RouteHeader, RouteProtocol};
 
-        if !crate::privilege::require_net_admin(
+        if !xskit_testbed::privilege::require_net_admin(
             "a_gateway_and_an_mtu_are_read_from_the_kernels_answer",
         ) {
             return;
         }
-        let pair = crate::HostPair::new(crate::HostPairConfig::default()).unwrap();
+        let pair = xskit_testbed::HostPair::new(xskit_testbed::HostPairConfig::default()).unwrap();
         let gateway = IpAddr::from(pair.second.ipv4);
         let destination = IpAddr::from([192, 0, 2, 1]);
         let attributes = vec![
@@ -223,7 +223,8 @@ mod tests {
             netlink
                 .change("RTM_NEWROUTE default", message, NLM_F_CREATE | NLM_F_EXCL)
                 .unwrap();
-            route_to(destination, Some(&pair.first.link)).unwrap()
+            let link = Link::by_index(pair.first.link.index).unwrap();
+            route_to(destination, Some(&link)).unwrap()
         });
         let expected = Route {
             destination,

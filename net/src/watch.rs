@@ -221,19 +221,19 @@ mod tests {
 
     #[test]
     fn an_address_that_comes_and_a_link_that_changes_are_noticed() {
-        if !crate::privilege::require_net_admin(
+        if !xskit_testbed::privilege::require_net_admin(
             "an_address_that_comes_and_a_link_that_changes_are_noticed",
         ) {
             return;
         }
-        let pair = crate::HostPair::new(crate::HostPairConfig::default()).unwrap();
-        let link = &pair.first.link;
+        let pair = xskit_testbed::HostPair::new(xskit_testbed::HostPairConfig::default()).unwrap();
         let seen = pair.first.run(|| {
-            let mut netlink = crate::netlink::Netlink::open().unwrap();
-            let mut watch = Watch::start(link).unwrap();
+            let link = Link::by_index(pair.first.link.index).unwrap();
+            let mut watch = Watch::start(&link).unwrap();
             let before = watch.look().unwrap();
-            let address = std::net::IpAddr::from([10, 77, 0, 9]);
-            crate::configure::add_address(&mut netlink, link, address, 24).unwrap();
+            let mut ip = std::process::Command::new("ip");
+            ip.args(["address", "add", "10.77.0.9/24", "dev", &link.name]);
+            assert!(ip.status().unwrap().success());
             // The kernel has announced it by the time that it has acknowledged it.
             (before, watch.look().unwrap(), watch.look().unwrap())
         });

@@ -1,9 +1,10 @@
-//! Routes and neighbours between the two hosts of a pair.
+//! Links, routes and neighbours of the two hosts of a pair.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use xskit_net::{Error, HostPair, HostPairConfig, Link, neighbour, privilege, route_to};
+use xskit_net::{Error, Link, neighbour, route_to};
+use xskit_testbed::{HostPair, HostPairConfig, privilege};
 
 /// Far above what a neighbour on the same veth takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -114,4 +115,13 @@ fn an_interface_without_ethernet_resolves_nothing() {
         .unwrap()
         .unwrap_err();
     assert_eq!(error, Error::NotEthernet { name: "lo".into() });
+}
+
+#[test]
+fn a_veth_names_its_driver() {
+    let Some(pair) = pair("a_veth_names_its_driver") else {
+        return;
+    };
+    let name = pair.first.run(|| pair.first.link.driver()).unwrap();
+    assert_eq!(name, Ok(Some("veth".to_owned())));
 }

@@ -78,7 +78,7 @@ fn report(args: &[String]) -> Result<ExitCode, String> {
     let release = cargo::target().join("release");
     let mut build = cargo::command("build");
     build.args(["--release", "--all-features"]);
-    build.args(["--package", "xskit", "--bin", "xskit"]);
+    build.args(["--package", "xskit-cli", "--bin", "xskit"]);
     build.args(["--package", "xskit-report", "--bin", "head_to_head"]);
     build.envs(boringssl::for_linking(&release));
     run(&mut build, "what is to be measured was not built")?;

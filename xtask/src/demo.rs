@@ -37,7 +37,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         );
     }
     let mut run = cargo::command("run");
-    run.args(["--release", "--features", "cli", "--bin", "xskit"]);
+    run.args(["--release", "--package", "xskit-cli", "--bin", "xskit"]);
     // After `cargo xtask test` that is minutes less.
     run.envs(boringssl::for_linking(&cargo::target().join("release")));
     if by_sudo {

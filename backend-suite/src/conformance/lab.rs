@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
-use xskit_net::{Host, HostPair, HostPairConfig, WhenParentDies, cards};
 use xskit_rustix::MmapMemory;
+use xskit_testbed::{Host, HostPair, HostPairConfig, WhenParentDies, cards};
 use xskit_wire::{Link, UdpHeaders};
 
 use crate::RealBackend;

@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::RealBackend;
 use lab::Lab;
-use xskit_net::privilege;
+use xskit_testbed::privilege;
 
 /// What became of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use xskit_net::{Host, HostPair, HostPairConfig, Link};
+use xskit_testbed::{Host, HostPair, HostPairConfig, Link};
 
 use crate::core::{Cores, Place};
 use crate::figures::{CPU, Figures, PPS};

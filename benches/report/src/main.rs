@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
-use xskit_net::{Capability, privilege};
 use xskit_report::run::{self, Order};
 use xskit_report::{answers, claims, page, questions};
+use xskit_testbed::{Capability, privilege};
 
 const USAGE: &str = "\
 Usage: head_to_head --out FOLDER --answers FILE (--xskit PATH | --from FILE) [OPTIONS]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
-use xskit_net::{Host, WhenParentDies};
+use xskit_testbed::{Host, WhenParentDies};
 
 use crate::core::{Cores, Place};
 

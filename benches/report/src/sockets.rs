@@ -8,8 +8,8 @@ use xskit_benches::loopback::Loopback;
 use xskit_benches::{round_trip, turns, veth};
 use xskit_core::umem::{FrameSlot, Umem};
 use xskit_core::{Backend, Errno, Socket, SocketConfig};
-use xskit_net::{HostPair, HostPairConfig};
 use xskit_rustix::MmapMemory;
+use xskit_testbed::{HostPair, HostPairConfig};
 
 use crate::figures::{Figures, NS};
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use rustix::time::{ClockId, clock_gettime};
 use xskit_benches::stop::Stop;
-use xskit_net::{Host, HostPair};
+use xskit_testbed::{Host, HostPair};
 
 use crate::core::{Cores, Place};
 use crate::figures::Figures;

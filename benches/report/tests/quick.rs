@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use xskit_net::{Capability, privilege};
+use xskit_testbed::{Capability, privilege};
 
 /// The `xskit` command beside the programs of this build, if it was built, as it is for the tests of the workspace.
 fn xskit() -> Option<PathBuf> {

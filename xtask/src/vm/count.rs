@@ -129,7 +129,7 @@ fn build() -> Result<PathBuf, String> {
     let release = cargo::target().join("release");
     let mut build = cargo::command("build");
     build.args(["--release", "--all-features"]);
-    build.args(["--package", "xskit", "--bin", "xskit"]);
+    build.args(["--package", "xskit-cli", "--bin", "xskit"]);
     build.args(["--package", "xskit-report", "--bin", "counted"]);
     build.envs(boringssl::for_linking(&release));
     match build.status() {

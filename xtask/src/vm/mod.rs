@@ -1,5 +1,5 @@
 //! `cargo xtask vm`: the tests on real drivers, in zero-copy mode. A machine that QEMU emulates has two cards on one hub,
-//! each of which becomes a host's interface in the place of a veth pair (`XSKIT_CARDS`, see `xskit_net::cards`).
+//! each of which becomes a host's interface in the place of a veth pair (`XSKIT_CARDS`, see `xskit_testbed::cards`).
 //!
 //! | module | is |
 //! | --- | --- |

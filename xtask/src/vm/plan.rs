@@ -66,7 +66,7 @@ const SUITES: [Suite; 6] = [
     Suite {
         name: "command",
         test: "command",
-        source: "tests/command/main.rs",
+        source: "cli/tests/command/main.rs",
         profile: Profile::Release,
         limit_s: 240,
         left_out: &[
@@ -125,7 +125,7 @@ const SUITES: [Suite; 6] = [
     Suite {
         name: "interop",
         test: "interop",
-        source: "tests/interop/main.rs",
+        source: "cli/tests/interop/main.rs",
         profile: Profile::Release,
         limit_s: PYTHON_LIMIT_S,
         left_out: &[
@@ -372,7 +372,7 @@ fn build(profile: Profile, tests: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>, St
 /// Builds the command as `xtask demo` does, which usually follows.
 fn build_command() -> Result<(), String> {
     let mut command = cargo::command("build");
-    command.args(["--release", "--features", "cli", "--bin", "xskit"]);
+    command.args(["--release", "--package", "xskit-cli", "--bin", "xskit"]);
     succeed(&mut command, Profile::Release).map(drop)
 }
 

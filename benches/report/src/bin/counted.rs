@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use xskit_net::cards;
 use xskit_report::answers;
 use xskit_report::counted::{Run, bed, table};
+use xskit_testbed::cards;
 
 const USAGE: &str = "\
 Usage: counted measure XSKIT DRIVER OUT [PART…]

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use xskit_benches::stop::Stop;
 use xskit_benches::veth;
-use xskit_net::{Host, HostPair, HostPairConfig, Link, WhenParentDies};
+use xskit_testbed::{Host, HostPair, HostPairConfig, Link, WhenParentDies};
 use xskit_wire::MacAddr;
 
 use super::meter::{Direction, Meter, Packets};

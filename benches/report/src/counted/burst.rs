@@ -10,8 +10,8 @@ use xskit_benches::veth;
 use xskit_core::socket::ZeroCopy;
 use xskit_core::umem::{FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
-use xskit_net::Host;
 use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_testbed::Host;
 use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 use super::bed::in_host;

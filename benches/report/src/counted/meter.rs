@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use xskit_net::Host;
+use xskit_testbed::Host;
 
 use super::idle::Idle;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use xskit_benches::stop::Stop;
-use xskit_net::Host;
+use xskit_testbed::Host;
 
 use super::burst::NOBODY;
 use crate::job::{PORT, Task};

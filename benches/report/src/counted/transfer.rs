@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
-use xskit_net::HostPair;
+use xskit_testbed::HostPair;
 
 use super::MILLIONS;
 use super::bed::Bed;

@@ -15,10 +15,10 @@ use xskit_benches::descriptors::STRETCH;
 use xskit_benches::loopback::Loopback;
 use xskit_benches::{turns, veth};
 use xskit_core::umem::FrameSlot;
-use xskit_net::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_rivals::kernel::Kernel;
 use xskit_rivals::socket::{self, Forwarder};
 use xskit_rustix::RustixBackend;
+use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
 
 fn main() -> ExitCode {
     let workload = std::env::args().nth(1).unwrap_or_default();

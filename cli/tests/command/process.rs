@@ -1,0 +1,305 @@
+//! `xskit` as a child process, and what came of it.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::iter;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use xskit_testbed::{Host, Namespace, WhenParentDies, cards};
+
+/// Far above what anything here takes; a test that runs into it fails, it does not measure.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_xskit");
+
+/// What the server says on its error stream once it serves.
+const READY: &str = "xskit: serving";
+
+/// What anything says that has waited for the carrier for a moment.
+const WAITING: &str = "xskit: note: waiting for the carrier";
+
+/// How lines begin that tell of no failure.
+const NOTES: [&str; 4] = [
+    READY,
+    "xskit: note:",
+    "xskit: warning:",
+    "xskit: 10.77.0.1 ── ",
+];
+
+/// Runs `ip` on a host, as an administrator would.
+pub(crate) fn ip(namespace: &Namespace, words: &str) {
+    let mut command = Command::new("ip");
+    command.args(words.split(' ')).stdin(Stdio::null());
+    namespace
+        .enter_command(&mut command, WhenParentDies::Kill)
+        .unwrap();
+    assert!(command.status().unwrap().success(), "ip {words}");
+}
+
+/// A command line to be.
+pub(crate) struct Xskit(Command);
+
+/// On cards, zero-copy mode is what is tested: also where a command by itself keeps off a driver's. So it is forced
+/// where the words leave the choice.
+fn forced_on_cards(words: &[&str]) -> Option<&'static str> {
+    let opens_a_socket = matches!(words, ["demo" | "serve" | "get", ..] | ["bench", _, ..]);
+    let chooses = words.contains(&"--zero-copy") || words.contains(&"generic");
+    (cards::are_named() && opens_a_socket && !chooses).then_some("--zero-copy=force")
+}
+
+impl Xskit {
+    /// `xskit` with these words.
+    pub(crate) fn new(words: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).args(forced_on_cards(words));
+        Self::piped(command)
+    }
+
+    /// `xskit` with these words, started by another program: `wrapper` is the beginning of its
+    /// command line, to which that of `xskit` is added.
+    pub(crate) fn through(wrapper: &[&str], words: &[&str]) -> Self {
+        let (program, arguments) = wrapper.split_first().unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments).arg(PROGRAM).args(words);
+        command.args(forced_on_cards(words));
+        Self::piped(command)
+    }
+
+    fn piped(mut command: Command) -> Self {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self(command)
+    }
+
+    /// On this host. It dies with the calling thread, so that a failing test leaves nothing running.
+    pub(crate) fn on(self, host: &Host) -> Self {
+        self.within(&host.namespace)
+    }
+
+    /// In this namespace, as [`on`](Self::on) a host.
+    pub(crate) fn within(mut self, namespace: &Namespace) -> Self {
+        namespace
+            .enter_command(&mut self.0, WhenParentDies::Kill)
+            .unwrap();
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    pub(crate) fn start(mut self) -> Running {
+        let mut child = self.0.spawn().unwrap();
+        let (began, has_begun) = mpsc::channel();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        Running {
+            child,
+            has_begun,
+            stdout: Some(thread::spawn(|| read_all(stdout))),
+            stderr: Some(thread::spawn(move || listen(stderr, &began))),
+        }
+    }
+
+    /// Starts it and waits until it ends.
+    pub(crate) fn run(self) -> Outcome {
+        self.start().finish()
+    }
+}
+
+/// One that was started.
+pub(crate) struct Running {
+    child: Child,
+    /// Whether it serves, or only waits for the carrier.
+    has_begun: Receiver<bool>,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    /// Returns once the server serves.
+    pub(crate) fn ready(self) -> Self {
+        self.until(|serves| serves)
+    }
+
+    /// Returns once whatever it is waits for the carrier.
+    pub(crate) fn waiting(self) -> Self {
+        self.until(|serves| !serves)
+    }
+
+    fn until(mut self, is_meant: impl Fn(bool) -> bool) -> Self {
+        let begun = || self.has_begun.recv_timeout(PATIENCE);
+        if !iter::from_fn(|| begun().ok()).any(is_meant) {
+            let _ = self.child.kill();
+            panic!(
+                "xskit neither serves nor waits; it said:\n{}",
+                join(&mut self.stderr)
+            );
+        }
+        self
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// The process's files under `/proc`.
+    pub(crate) fn proc(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.child.id()))
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// SIGINT, as Ctrl-C sends it, and what came of that.
+    pub(crate) fn interrupt(self) -> Outcome {
+        self.signal(Signal::INT);
+        self.finish()
+    }
+
+    /// SIGKILL. Returns when nothing of the process is left.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(
+            status.signal(),
+            Some(Signal::KILL.as_raw()),
+            "it had ended before"
+        );
+    }
+
+    /// Waits until it ends.
+    pub(crate) fn finish(mut self) -> Outcome {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_running() {
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                panic!("xskit does not end; it said:\n{}", join(&mut self.stderr));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Outcome {
+            status: self.child.wait().unwrap(),
+            stdout: join(&mut self.stdout),
+            stderr: join(&mut self.stderr),
+        }
+    }
+}
+
+impl Drop for Running {
+    /// A test that ends early takes it along.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("xskit said:\n{}", join(&mut self.stderr));
+        }
+    }
+}
+
+/// How one ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    /// Checks that it ended by itself with a code other than 0, and said why: all of `words`, once,
+    /// and nothing of a panic.
+    #[track_caller]
+    pub(crate) fn refused(&self, words: &[&str]) {
+        let code = self.status.code();
+        assert!(code.is_some_and(|code| code == 1 || code == 2), "{self:#?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "no {word:?} in {self:#?}");
+        }
+        assert!(!self.stderr.contains("panicked"), "{self:#?}");
+        let messages = self.stderr.lines().filter(|line| {
+            let is_note = NOTES.iter().any(|note| line.starts_with(note));
+            !is_note && (line.starts_with("xskit:") || line.starts_with("error:"))
+        });
+        assert_eq!(messages.count(), 1, "one message was expected: {self:#?}");
+        assert_no_echo(&self.stderr);
+    }
+
+    /// What it said, but for what only a card has it say: that its link is down after an attach, and that
+    /// igb returns frames twice.
+    pub(crate) fn said(&self) -> String {
+        let of_cards =
+            |line: &&str| line.starts_with(WAITING) || line.contains("delivers frames twice");
+        let lines = self.stderr.lines().filter(|line| !of_cards(line));
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Checks that it ended well, and takes the object that it printed.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert!(self.status.success(), "{self:#?}");
+        let mut lines = self.stdout.lines();
+        let (line, more) = (lines.next().unwrap_or_default(), lines.next());
+        assert_eq!(more, None, "one object on one line was expected: {self:#?}");
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
+    }
+}
+
+/// A chain of causes tells each of them once.
+#[track_caller]
+fn assert_no_echo(stderr: &str) {
+    for line in stderr.lines() {
+        let errors = line.matches("(os error ").count();
+        assert!(errors <= 1, "told twice: {line}");
+    }
+}
+
+/// Checks that a report has these members, each a number above zero, or a text that is not empty.
+#[track_caller]
+pub(crate) fn assert_members(report: &Value, names: &[&str]) {
+    for name in names {
+        let is_there = match &report[name] {
+            Value::Number(number) => number.as_f64().is_some_and(|number| number > 0.0),
+            Value::String(text) => !text.is_empty(),
+            _ => false,
+        };
+        assert!(is_there, "{name} in {report:#}");
+    }
+}
+
+fn read_all(mut from: impl Read) -> String {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn listen(stderr: impl Read, began: &Sender<bool>) -> String {
+    let mut said = String::new();
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let serves = line.starts_with(READY);
+        if serves || line.starts_with(WAITING) {
+            // Nobody listens any more where the test has given up.
+            let _ = began.send(serves);
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    said
+}
+
+fn join(reader: &mut Option<JoinHandle<String>>) -> String {
+    reader
+        .take()
+        .map(|reader| reader.join().unwrap())
+        .unwrap_or_default()
+}

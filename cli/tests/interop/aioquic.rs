@@ -1,0 +1,131 @@
+//! aioquic, an HTTP/3 client in Python, where it is installed.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use xskit_testbed::{WhenParentDies, cards, privilege};
+
+use crate::scene::{Family, Scene};
+use crate::site::Content;
+
+/// A Python interpreter that has aioquic, or `None` after saying so past the test harness.
+///
+/// One that is named by the environment, or that `cargo xtask setup --interop` has made, is
+/// believed to have it: a broken one fails the test.
+fn python(test: &str) -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("XSKIT_AIOQUIC_PYTHON") {
+        return Some(named.into());
+    }
+    // Cargo's directory for tests is `tmp` in its target directory.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let made = target.join("aioquic");
+    if made.join("installed").exists() {
+        return Some(made.join("bin/python"));
+    }
+    // If even the error stream is closed there is nobody left to tell.
+    let _ = writeln!(
+        std::io::stderr().lock(),
+        "skipped: needs aioquic (cargo xtask setup --interop) (test {test})"
+    );
+    None
+}
+
+/// Has each of so many connections fetch each file, and checks what came of each.
+fn fetch(python: &Path, scene: &Scene, connections: u64, files: &[Content]) {
+    let urls = files
+        .iter()
+        .map(|file| format!("https://{}/{}", scene.address, file.name));
+    let mut command = Command::new(python);
+    command
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/interop/aioquic_get.py"
+        ))
+        .arg("--ca")
+        .arg(scene.authority.file())
+        .args(["--connections", &connections.to_string()])
+        .args(urls);
+    let client = &scene.pair.second.namespace;
+    client
+        .enter_command(&mut command, WhenParentDies::Kill)
+        .unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    // Meanwhile, for it takes a while.
+    let hashes: Vec<_> = files.iter().map(Content::sha256).collect();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{python:?} said:\n{said}");
+
+    let fetched: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let expected: Vec<_> = (0..connections)
+        .flat_map(|connection| {
+            files.iter().zip(&hashes).map(move |(file, hash)| {
+                serde_json::json!({
+                    "connection": connection,
+                    "url": format!("https://{}/{}", scene.address, file.name),
+                    "status": 200,
+                    "length": file.len,
+                    "sha256": hash,
+                })
+            })
+        })
+        .collect();
+    assert_eq!(fetched, expected);
+}
+
+fn finish(scene: &mut Scene, connections: u64, files: &[Content]) {
+    let summary = scene.server.interrupt();
+    assert_eq!(summary.connections, connections);
+    assert_eq!(summary.requests, connections * files.len() as u64);
+}
+
+#[test]
+fn aioquic_fetches_files_of_every_size() {
+    let name = "aioquic_fetches_files_of_every_size";
+    if !privilege::require_net_admin(name) {
+        return;
+    }
+    let Some(python) = python(name) else { return };
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let mut scene = Scene::new(family);
+        let sizes = [0, 1, 1_199, 1_200, 1_201, 131_072, 1_000_000, 10_000_000];
+        // The last would take Python on an emulated processor minutes.
+        let sizes = &sizes[..sizes.len() - usize::from(cards::are_named())];
+        let files: Vec<_> = sizes.iter().map(|len| scene.site.add(*len)).collect();
+        fetch(&python, &scene, 1, &files);
+        finish(&mut scene, 1, &files);
+    }
+}
+
+#[test]
+fn aioquic_fetches_over_many_connections_at_once() {
+    let name = "aioquic_fetches_over_many_connections_at_once";
+    if !privilege::require_net_admin(name) {
+        return;
+    }
+    let Some(python) = python(name) else { return };
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let mut scene = Scene::new(family);
+        let files = [0, 1, 1_200, 100_000].map(|len| scene.site.add(len));
+        // Here too Python is the one that takes long.
+        let connections = if cards::are_named() { 4 } else { 50 };
+        fetch(&python, &scene, connections, &files);
+        finish(&mut scene, connections, &files);
+    }
+}
+
+#[test]
+fn aioquic_fetches_a_file_of_500_megabytes() {
+    let name = "aioquic_fetches_a_file_of_500_megabytes";
+    if !privilege::require_net_admin(name) {
+        return;
+    }
+    let Some(python) = python(name) else { return };
+    let mut scene = Scene::new(Family::Ipv6);
+    let files = [scene.site.add(500_000_000)];
+    fetch(&python, &scene, 1, &files);
+    finish(&mut scene, 1, &files);
+}

@@ -1,0 +1,120 @@
+//! Many at once: connections, ports, streams.
+
+use tokio::task::JoinSet;
+use xskit_testbed::privilege;
+
+use crate::client::{Connection, run};
+use crate::scene::{Family, Scene};
+use crate::site::Content;
+
+const CONNECTIONS: usize = 50;
+
+/// Fewer than connections, so that some differ only by connection id, others also by port.
+const PORTS: usize = 10;
+
+fn fifty_connections(family: Family) {
+    let mut scene = Scene::new(family);
+    let files = [0, 1, 1_200, 100_000, 1_000_000].map(|len| scene.site.add(len));
+    run(async {
+        let clients: Vec<_> = (0..PORTS).map(|_| scene.client()).collect();
+        let mut opening = JoinSet::new();
+        for number in 0..CONNECTIONS {
+            let client = clients[number % PORTS].clone();
+            opening.spawn(async move { client.connect().await.unwrap() });
+        }
+        // Only when all stand does any of them ask for anything.
+        let connections = opening.join_all().await;
+        let mut fetching = JoinSet::new();
+        for (number, connection) in connections.into_iter().enumerate() {
+            let mut files = files.clone();
+            let shift = number % files.len();
+            files.rotate_left(shift);
+            fetching.spawn(async move {
+                for file in &files {
+                    connection.fetch(file).await;
+                }
+            });
+        }
+        fetching.join_all().await;
+    });
+    let summary = scene.server.interrupt();
+    assert_eq!(summary.connections, CONNECTIONS as u64);
+    assert_eq!(summary.requests, (CONNECTIONS * files.len()) as u64);
+}
+
+#[test]
+fn fifty_connections_at_once_over_ipv4() {
+    if !privilege::require_net_admin("fifty_connections_at_once_over_ipv4") {
+        return;
+    }
+    fifty_connections(Family::Ipv4);
+}
+
+#[test]
+fn fifty_connections_at_once_over_ipv6() {
+    if !privilege::require_net_admin("fifty_connections_at_once_over_ipv6") {
+        return;
+    }
+    fifty_connections(Family::Ipv6);
+}
+
+#[test]
+fn many_streams_on_one_connection() {
+    if !privilege::require_net_admin("many_streams_on_one_connection") {
+        return;
+    }
+    let mut scene = Scene::new(Family::Ipv4);
+    // More streams than the server allows at once (100), so that some must wait for others.
+    let files: Vec<_> = (0..150).map(|i| scene.site.add(1 + i * 977)).collect();
+    let long = scene.site.add(5_000_000);
+    run(async {
+        let connection = scene.client().connect().await.unwrap();
+        let mut fetching = JoinSet::new();
+        for file in files.iter().chain([&long]) {
+            let (connection, file) = (connection.clone(), file.clone());
+            fetching.spawn(async move { connection.fetch(&file).await });
+        }
+        fetching.join_all().await;
+    });
+    let summary = scene.server.interrupt();
+    assert_eq!((summary.connections, summary.requests), (1, 151));
+}
+
+/// Asks for so many files at once, and takes no more than the header of those that are not even.
+async fn ask_at_once(connection: &Connection, file: &Content, requests: usize, is_taken: bool) {
+    let mut asking = JoinSet::new();
+    for number in 0..requests {
+        let (connection, file) = (connection.clone(), file.clone());
+        asking.spawn(async move {
+            if is_taken && number % 2 == 0 {
+                connection.fetch(&file).await;
+            } else {
+                // Dropping what is left of the answer stops its stream.
+                connection.get(&format!("/{}", file.name)).await;
+            }
+        });
+    }
+    asking.join_all().await;
+}
+
+#[test]
+fn requests_given_up_among_many_do_no_harm() {
+    if !privilege::require_net_admin("requests_given_up_among_many_do_no_harm") {
+        return;
+    }
+    let mut scene = Scene::new(Family::Ipv4);
+    let file = scene.site.add(100_000);
+    run(async {
+        let connection = scene.client().connect().await.unwrap();
+        for _ in 0..8 {
+            ask_at_once(&connection, &file, 300, true).await;
+        }
+        connection.fetch(&file).await;
+        // One that gives up everything, as somebody who closes a page full of pictures does.
+        let hasty = scene.client().connect().await.unwrap();
+        ask_at_once(&hasty, &file, 900, false).await;
+        hasty.fetch(&file).await;
+    });
+    let summary = scene.server.interrupt();
+    assert_eq!((summary.connections, summary.requests), (2, 2401 + 901));
+}

@@ -1,0 +1,33 @@
+//! `xskit serve` over AF_XDP, met by HTTP/3 clients of other people's making over the kernel's UDP.
+//!
+//! ```text
+//!   host "first"                        host "second"
+//!  ┌─────────────────────┐    veth    ┌────────────────────────────────────┐
+//!  │ xskit serve, AF_XDP ├────────────┤ h3 over quinn, aioquic; kernel UDP │
+//!  └─────────────────────┘            └────────────────────────────────────┘
+//! ```
+//!
+//! Neither client shares code with quiche: quinn brings its own QUIC and takes TLS from rustls,
+//! aioquic brings both in Python. Each test makes its own pair of hosts, certificate authority,
+//! files and server, so tests run beside one another.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`scene`] | two hosts with a server on one of them: where every test begins |
+//! | [`server`] | the `xskit serve` process |
+//! | [`site`] | the files it serves, every byte known |
+//! | [`authority`] | the certificate authority that the clients trust |
+//! | [`client`] | the quinn client |
+
+mod authority;
+mod client;
+mod scene;
+mod server;
+mod site;
+
+mod aioquic;
+mod crowd;
+mod hostile;
+mod requests;
+mod stopping;
+mod transfers;

@@ -1,0 +1,78 @@
+//! Two hosts joined by a wire, one of which serves.
+
+use std::net::SocketAddr;
+
+use xskit_testbed::{HostPair, HostPairConfig, Link};
+
+use crate::authority::Authority;
+use crate::client::Client;
+use crate::server::Server;
+use crate::site::Site;
+
+/// The port that is served, and taken by the XDP program.
+const PORT: u16 = 4433;
+
+/// Over which protocol the hosts meet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+/// Where a test takes place. The server is on the first host, clients are on the second.
+pub(crate) struct Scene {
+    // In this order they go: the server before the hosts that it lives on.
+    pub(crate) server: Server,
+    pub(crate) site: Site,
+    pub(crate) authority: Authority,
+    pub(crate) address: SocketAddr,
+    pub(crate) pair: HostPair,
+}
+
+impl Scene {
+    pub(crate) fn new(family: Family) -> Self {
+        let pair = HostPair::new(HostPairConfig::default()).unwrap();
+        let address = match family {
+            Family::Ipv4 => (pair.first.ipv4, PORT).into(),
+            Family::Ipv6 => (pair.first.ipv6.unwrap(), PORT).into(),
+        };
+        let authority = Authority::new("the authority");
+        let site = Site::new();
+        let server = start(&pair, address, &site, &authority);
+        Self {
+            server,
+            site,
+            authority,
+            address,
+            pair,
+        }
+    }
+
+    /// A client on the second host, with a UDP port of its own. Only within [`client::run`].
+    ///
+    /// [`client::run`]: crate::client::run
+    pub(crate) fn client(&self) -> Client {
+        self.client_that_trusts(&self.authority)
+    }
+
+    pub(crate) fn client_that_trusts(&self, authority: &Authority) -> Client {
+        Client::new(&self.pair.second, self.address, authority.trusted())
+    }
+
+    /// Whether an XDP program sits on the server's interface.
+    pub(crate) fn has_xdp_program(&self) -> bool {
+        let name = &self.pair.first.link.name;
+        let link = self.pair.first.run(|| Link::by_name(name));
+        !link.unwrap().unwrap().xdp.is_empty()
+    }
+
+    /// Starts another server in the place of the one that has ended.
+    pub(crate) fn restart(&mut self) {
+        self.server = start(&self.pair, self.address, &self.site, &self.authority);
+    }
+}
+
+fn start(pair: &HostPair, address: SocketAddr, site: &Site, authority: &Authority) -> Server {
+    let identity = authority.issue(address.ip());
+    Server::start(&pair.first, address, &site.root(), &identity)
+}

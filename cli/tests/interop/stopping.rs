@@ -1,0 +1,73 @@
+//! The server's end, asked for or not, in the middle of a transfer.
+
+use http::StatusCode;
+use quinn::ConnectionError;
+use xskit_testbed::privilege;
+
+use crate::client::{Connection, Reply, run};
+use crate::scene::{Family, Scene};
+use crate::site::Content;
+
+/// So long that the end comes in the middle of it.
+const LEN: u64 = 300_000_000;
+
+/// Asks for a file and returns when some of it has come.
+async fn begin(connection: &Connection, file: &Content) -> Reply {
+    let mut reply = connection.get(&format!("/{}", file.name)).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    let mut received = 0;
+    while received < 2_000_000 {
+        let bytes = reply.data().await.unwrap().expect("more is to come");
+        file.check(received, &bytes);
+        received += bytes.len() as u64;
+    }
+    reply
+}
+
+#[test]
+fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
+    if !privilege::require_net_admin("sigint_ends_cleanly_in_the_middle_of_a_transfer") {
+        return;
+    }
+    let mut scene = Scene::new(Family::Ipv4);
+    let file = scene.site.add(LEN);
+    assert!(scene.has_xdp_program());
+    run(async {
+        let connection = scene.client().connect().await.unwrap();
+        let mut reply = begin(&connection, &file).await;
+        scene.server.interrupt();
+        assert!(!scene.has_xdp_program());
+        // The client does not take what it has for the whole, and is told.
+        while let Ok(more) = reply.data().await {
+            assert!(more.is_some(), "the file ended early without an error");
+        }
+        let end = connection.end();
+        let told = matches!(
+            end,
+            Some(ConnectionError::ApplicationClosed(_) | ConnectionError::ConnectionClosed(_))
+        );
+        assert!(told, "{end:?}");
+    });
+}
+
+#[test]
+fn sigkill_leaves_nothing_and_a_second_server_starts_at_once() {
+    if !privilege::require_net_admin("sigkill_leaves_nothing_and_a_second_server_starts_at_once") {
+        return;
+    }
+    let mut scene = Scene::new(Family::Ipv4);
+    let (long, short) = (scene.site.add(LEN), scene.site.add(1_000_000));
+    run(async {
+        let connection = scene.client().connect().await.unwrap();
+        let cut = begin(&connection, &long).await;
+        assert!(scene.has_xdp_program());
+        scene.server.kill();
+        assert!(!scene.has_xdp_program());
+        scene.restart();
+        // The client of the first server still sends to the second, which must not mind.
+        scene.client().connect().await.unwrap().fetch(&short).await;
+        drop(cut);
+    });
+    scene.server.interrupt();
+    assert!(!scene.has_xdp_program());
+}

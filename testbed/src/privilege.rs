@@ -1,0 +1,43 @@
+//! How a test that needs capabilities says that it was skipped.
+
+use std::io::Write;
+
+use xskit_net::Capability;
+use xskit_net::privilege::missing;
+
+/// For a test's first line: `if !privilege::require("its name", &[…]) { return; }`.
+///
+/// Says `skipped: needs CAP_…` on the error stream where something is missing, past the test
+/// harness, which would swallow what a passing test prints.
+pub fn require(test: &str, needed: &[Capability]) -> bool {
+    let missing = missing(needed);
+    if missing.is_empty() {
+        return true;
+    }
+    // If even the error stream is closed there is nobody left to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{}", skipped(test, &missing));
+    false
+}
+
+/// [`require`] of what a [`HostPair`](crate::HostPair) needs: CAP_NET_ADMIN and CAP_SYS_ADMIN.
+pub fn require_net_admin(test: &str) -> bool {
+    require(test, &[Capability::NetAdmin, Capability::SysAdmin])
+}
+
+fn skipped(test: &str, missing: &[Capability]) -> String {
+    let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
+    format!("skipped: needs {} (test {test})", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said() {
+        assert_eq!(
+            skipped("t", &[Capability::NetAdmin, Capability::Bpf]),
+            "skipped: needs CAP_NET_ADMIN, CAP_BPF (test t)"
+        );
+    }
+}
