@@ -36,6 +36,7 @@ mod error;
 mod features;
 mod interface;
 mod messages;
+mod object;
 mod occupant;
 mod only;
 mod privilege;
@@ -43,7 +44,6 @@ mod program;
 mod refusal;
 mod rule;
 mod rules;
-mod skeleton;
 mod strays;
 mod sys;
 

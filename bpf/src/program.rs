@@ -1,17 +1,15 @@
 //! The loaded program: its rules, its sockets, its counters.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, sockopt};
 
+use crate::object::Object;
 use crate::rules::Rules;
-use crate::skeleton::XskitSkelBuilder;
 use crate::{AttachMode, Attachment, Counters, Error, Only, Strays, messages, privilege};
 
 /// The XDP program in the kernel, with its maps.
@@ -45,25 +43,18 @@ impl XdpProgram {
             return Err(Error::NoQueues);
         }
         messages::route();
-        Self::load_skeleton(max_queues).map_err(explain_load)
+        Self::load_object(max_queues).map_err(explain_load)
     }
 
-    /// The skeleton borrows its storage, so it stays in here; what leaves are descriptors, which keep the kernel's objects.
-    fn load_skeleton(max_queues: u32) -> libbpf_rs::Result<Self> {
-        let mut storage = MaybeUninit::uninit();
-        let mut open = XskitSkelBuilder::default().open(&mut storage)?;
-        open.maps.xskit_sockets.set_max_entries(max_queues)?;
-        let skeleton = open.load()?;
+    fn load_object(max_queues: u32) -> libbpf_rs::Result<Self> {
+        let object = Object::load(max_queues)?;
         Ok(Self {
-            program: skeleton.progs.xskit_take_udp.as_fd().try_clone_to_owned()?,
-            sockets: MapHandle::try_from(&skeleton.maps.xskit_sockets)?,
-            rules: Rules::new(
-                MapHandle::try_from(&skeleton.maps.xskit_ports)?,
-                MapHandle::try_from(&skeleton.maps.xskit_addresses)?,
-            ),
-            only: MapHandle::try_from(&skeleton.maps.xskit_only)?,
-            counters: MapHandle::try_from(&skeleton.maps.xskit_counters)?,
-            strays: MapHandle::try_from(&skeleton.maps.xskit_strays)?,
+            program: object.program("xskit_take_udp")?,
+            sockets: object.map("xskit_sockets")?,
+            rules: Rules::new(object.map("xskit_ports")?, object.map("xskit_addresses")?),
+            only: object.map("xskit_only")?,
+            counters: object.map("xskit_counters")?,
+            strays: object.map("xskit_strays")?,
         })
     }
 
