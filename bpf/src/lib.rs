@@ -34,6 +34,7 @@ mod attach;
 mod counters;
 mod error;
 mod features;
+mod frames;
 mod interface;
 mod messages;
 mod object;
