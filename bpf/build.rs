@@ -1,89 +1,141 @@
-//! Compiles the XDP program with clang and generates the skeleton through which the loader embeds it.
+//! With the feature `build-program`: compiles the XDP program with clang, in the place of the object that ships.
 
-use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
-use std::{env, fmt};
-
-use libbpf_cargo::SkeletonBuilder;
-
-const SOURCE: &str = "src/xskit.bpf.c";
-
-fn main() -> ExitCode {
-    println!("cargo::rerun-if-changed={SOURCE}");
-    println!("cargo::rerun-if-env-changed=CLANG");
-    match build() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            println!("cargo::error={failure}");
-            ExitCode::FAILURE
-        }
+fn main() -> std::process::ExitCode {
+    #[cfg(feature = "build-program")]
+    return clang::main();
+    #[cfg(not(feature = "build-program"))]
+    {
+        println!("cargo::rerun-if-changed=build.rs");
+        std::process::ExitCode::SUCCESS
     }
 }
 
-fn build() -> Result<(), Failure> {
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(Failure::NoOutDir)?);
-    let clang = env::var_os("CLANG").unwrap_or_else(|| "clang".into());
-    let includes = system_includes(&clang)?;
-    SkeletonBuilder::new()
-        .source(SOURCE)
-        .clang(&clang)
-        .clang_args(clang_args(includes))
-        .build_and_generate(out.join("xskit.skel.rs"))
-        .map_err(|error| Failure::Compile(format!("{error:#}")))
-}
+#[cfg(feature = "build-program")]
+mod clang {
+    use std::ffi::{OsStr, OsString};
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, ExitCode, Output, Stdio};
+    use std::{env, fmt, fs, io};
 
-/// `-idirafter`, because the headers of libbpf must win over those of the system.
-fn clang_args(includes: Vec<OsString>) -> impl Iterator<Item = OsString> {
-    includes
-        .into_iter()
-        .flat_map(|dir| [OsString::from("-idirafter"), dir])
-}
+    use libbpf_rs::{Linker, libbpf_sys::API_HEADERS};
 
-/// The directories where clang looks for system headers when it compiles for this host.
-///
-/// With `-target bpf` it leaves out the one of the architecture (`/usr/include/x86_64-linux-gnu` on Debian), where
-/// `asm/types.h` lives; so it is asked, which holds on every distribution.
-fn system_includes(clang: &OsStr) -> Result<Vec<OsString>, Failure> {
-    let output = Command::new(clang)
-        .args(["-v", "-E", "-x", "c", "/dev/null", "-o", "/dev/null"])
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| Failure::NoClang(clang.into(), error))?;
-    let text = String::from_utf8_lossy(&output.stderr);
-    let listed = text
-        .lines()
-        .skip_while(|line| !line.starts_with("#include <...>"))
-        .skip(1)
-        .take_while(|line| line.starts_with(' '));
-    Ok(listed.map(|line| line.trim().into()).collect())
-}
+    const SOURCE: &str = "src/xskit.bpf.c";
 
-enum Failure {
-    NoOutDir,
-    NoClang(OsString, std::io::Error),
-    Compile(String),
-}
-
-impl fmt::Display for Failure {
-    /// One line a failure: cargo shows no more of an error than its first line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoOutDir => {
-                f.write_str("OUT_DIR is not set: run this build script through cargo")
+    pub(crate) fn main() -> ExitCode {
+        println!("cargo::rerun-if-changed={SOURCE}");
+        println!("cargo::rerun-if-env-changed=CLANG");
+        match build() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                println!("cargo::error={failure}");
+                ExitCode::FAILURE
             }
-            Self::NoClang(clang, error) => write!(
-                f,
-                "can't run `{}` ({error}): the XDP program is compiled by clang. Install it (Debian, Ubuntu: \
-                 `apt install clang libelf-dev zlib1g-dev make pkg-config`), or set CLANG to its path",
-                clang.display()
-            ),
-            Self::Compile(error) => write!(
-                f,
-                "clang can't compile {SOURCE}. If a header is missing: Debian, Ubuntu: `apt install linux-libc-dev`. {}",
-                error.replace('\n', " | ")
-            ),
+        }
+    }
+
+    fn build() -> Result<(), Failure> {
+        let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(Failure::NoOutDir)?);
+        let clang = env::var_os("CLANG").unwrap_or_else(|| "clang".into());
+        let compiled = out.join("compiled.o");
+        compile(&clang, &write_headers(&out)?, &compiled)?;
+        link(&compiled, &out.join("xskit.bpf.o")).map_err(Failure::Link)?;
+        let version = run(&clang, Command::new(&clang).arg("--version"))?;
+        let version = String::from_utf8_lossy(&version.stdout);
+        let first = version.lines().next().unwrap_or_default();
+        // For the test that compares the result with what ships.
+        println!("cargo::rustc-env=XSKIT_CLANG={first}");
+        Ok(())
+    }
+
+    /// The headers of libbpf come with its crate, so that no libbpf of the distribution is needed.
+    fn write_headers(out: &Path) -> Result<PathBuf, Failure> {
+        let include = out.join("include");
+        let folder = include.join("bpf");
+        fs::create_dir_all(&folder).map_err(Failure::Write)?;
+        for (name, text) in API_HEADERS {
+            fs::write(folder.join(name), text).map_err(Failure::Write)?;
+        }
+        Ok(include)
+    }
+
+    fn compile(clang: &OsStr, include: &Path, object: &Path) -> Result<(), Failure> {
+        let mut command = Command::new(clang);
+        command.args(["-target", "bpf", "-O2", "-fno-stack-protector"]);
+        // Type information (BTF) comes with `-g` only. It names the source's folder, which is no one's business.
+        command.args(["-g", "-fdebug-compilation-dir=."]);
+        command.arg("-I").arg(include);
+        // After all others: the headers of libbpf must win over those of the system.
+        for folder in system_includes(clang)? {
+            command.arg("-idirafter").arg(folder);
+        }
+        command.args(["-c", SOURCE, "-o"]).arg(object);
+        let output = run(clang, &mut command)?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            Err(Failure::Compile(text))
+        }
+    }
+
+    /// The directories where clang looks for system headers when it compiles for this host.
+    ///
+    /// With `-target bpf` it leaves out the one of the architecture (`/usr/include/x86_64-linux-gnu` on Debian), where
+    /// `asm/types.h` lives; so it is asked, which holds on every distribution.
+    fn system_includes(clang: &OsStr) -> Result<Vec<OsString>, Failure> {
+        let mut command = Command::new(clang);
+        command.args(["-v", "-E", "-x", "c", "/dev/null", "-o", "/dev/null"]);
+        let output = run(clang, command.env("LC_ALL", "C"))?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        let listed = text
+            .lines()
+            .skip_while(|line| !line.starts_with("#include <...>"))
+            .skip(1)
+            .take_while(|line| line.starts_with(' '));
+        Ok(listed.map(|line| line.trim().into()).collect())
+    }
+
+    fn run(clang: &OsStr, command: &mut Command) -> Result<Output, Failure> {
+        let output = command.stdin(Stdio::null()).output();
+        output.map_err(|error| Failure::NoClang(clang.into(), error))
+    }
+
+    /// Linking a single object leaves DWARF out, which is most of it, and which nobody reads.
+    fn link(compiled: &Path, object: &Path) -> libbpf_rs::Result<()> {
+        let mut linker = Linker::new(object)?;
+        linker.add_file(compiled)?;
+        linker.link()
+    }
+
+    enum Failure {
+        NoOutDir,
+        Write(io::Error),
+        NoClang(OsString, io::Error),
+        Compile(String),
+        Link(libbpf_rs::Error),
+    }
+
+    impl fmt::Display for Failure {
+        /// One line a failure: cargo shows no more of an error than its first line.
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match self {
+                Self::NoOutDir => {
+                    f.write_str("OUT_DIR is not set: run this build script through cargo")
+                }
+                Self::Write(error) => write!(f, "can't write the headers of libbpf: {error}"),
+                Self::NoClang(clang, error) => write!(
+                    f,
+                    "can't run `{}` ({error}): the feature build-program compiles the XDP program by clang. Install it \
+                     (Debian, Ubuntu: `apt install clang`), set CLANG to its path, or do without the feature",
+                    clang.display()
+                ),
+                Self::Compile(error) => write!(
+                    f,
+                    "clang can't compile {SOURCE}. If a header is missing: Debian, Ubuntu: `apt install linux-libc-dev`. {}",
+                    error.replace('\n', " | ")
+                ),
+                Self::Link(error) => write!(f, "libbpf can't link the compiled program: {error:#}"),
+            }
         }
     }
 }

@@ -9,11 +9,11 @@ pub struct Counters {
     /// Redirected to the AF_XDP socket of their queue. The socket may still drop one, when it has no free frame or is bound
     /// to another queue; its own statistics (XDP_STATISTICS) count those.
     pub taken: u64,
-    /// Not named by a rule: passed to the kernel.
+    /// Not named by a rule, or not allowed by a limit: passed to the kernel.
     pub passed: u64,
     /// Cut off, or with a length that can't be true: passed to the kernel, whose business it is to drop them.
     pub malformed: u64,
-    /// Named by a rule, but no socket is registered for the queue they came in on: passed to the kernel.
+    /// Named by a rule, or any frame where all are taken, but no socket is registered for the queue they came in on: passed to the kernel.
     /// If this grows, traffic arrives on queues without a socket: [`XdpProgram::strays`](crate::XdpProgram::strays) says
     /// which, `ethtool -L IF combined N` sets their number.
     pub no_socket: u64,

@@ -34,8 +34,10 @@ mod attach;
 mod counters;
 mod error;
 mod features;
+mod frames;
 mod interface;
 mod messages;
+mod object;
 mod occupant;
 mod only;
 mod privilege;
@@ -43,7 +45,6 @@ mod program;
 mod refusal;
 mod rule;
 mod rules;
-mod skeleton;
 mod strays;
 mod sys;
 

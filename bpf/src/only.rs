@@ -1,7 +1,7 @@
 //! Which frames the program takes at all, whatever they carry: `struct only` of `xskit.bpf.c`.
 
-/// To which frames the program is limited; by default to none, so that all are taken that a rule is
-/// for.
+/// To which frames the program is limited; by default it is not, so that all are taken that a rule is
+/// for, or all there are ([`XdpProgram::take_all`](crate::XdpProgram::take_all)).
 ///
 /// The kernel's own stack takes a frame only if it is to the interface's MAC address, and of a VLAN
 /// only if it has a device for it. A program that sits before it has to be told.
@@ -14,6 +14,11 @@ pub struct Only {
     pub vlans: Option<Vec<u16>>,
 }
 
+// Flags of `struct only`.
+const TAKE_ALL: u16 = 1;
+const HAS_MAC: u16 = 2;
+const HAS_VLANS: u16 = 4;
+
 /// Identifiers of a VLAN.
 const VLANS: usize = 4096;
 /// Bytes of `struct only`.
@@ -21,11 +26,18 @@ const LEN: usize = 8 + VLANS / 8;
 
 impl Only {
     /// The bytes of the element.
-    pub(crate) fn to_bytes(&self) -> [u8; LEN] {
+    pub(crate) fn to_bytes(&self, take_all: bool) -> [u8; LEN] {
         let mut bytes = [0; LEN];
+        let flags = [
+            (take_all, TAKE_ALL),
+            (self.mac.is_some(), HAS_MAC),
+            (self.vlans.is_some(), HAS_VLANS),
+        ];
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set);
+        let flags = flags.fold(0, |flags, (_, flag)| flags | flag);
         let mac = self.mac.unwrap_or_default();
-        let flags = [self.mac.is_some().into(), self.vlans.is_some().into()];
-        for (byte, value) in bytes.iter_mut().zip(mac.into_iter().chain(flags)) {
+        let head = flags.to_ne_bytes().into_iter().chain(mac);
+        for (byte, value) in bytes.iter_mut().zip(head) {
             *byte = value;
         }
         let mut words = [0u64; VLANS / 64];

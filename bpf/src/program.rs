@@ -1,17 +1,16 @@
 //! The loaded program: its rules, its sockets, its counters.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, sockopt};
 
+use crate::frames::Frames;
+use crate::object::Object;
 use crate::rules::Rules;
-use crate::skeleton::XskitSkelBuilder;
 use crate::{AttachMode, Attachment, Counters, Error, Only, Strays, messages, privilege};
 
 /// The XDP program in the kernel, with its maps.
@@ -26,7 +25,7 @@ pub struct XdpProgram {
     program: OwnedFd,
     sockets: MapHandle,
     rules: Rules,
-    only: MapHandle,
+    frames: Frames,
     counters: MapHandle,
     strays: MapHandle,
 }
@@ -45,25 +44,18 @@ impl XdpProgram {
             return Err(Error::NoQueues);
         }
         messages::route();
-        Self::load_skeleton(max_queues).map_err(explain_load)
+        Self::load_object(max_queues).map_err(explain_load)
     }
 
-    /// The skeleton borrows its storage, so it stays in here; what leaves are descriptors, which keep the kernel's objects.
-    fn load_skeleton(max_queues: u32) -> libbpf_rs::Result<Self> {
-        let mut storage = MaybeUninit::uninit();
-        let mut open = XskitSkelBuilder::default().open(&mut storage)?;
-        open.maps.xskit_sockets.set_max_entries(max_queues)?;
-        let skeleton = open.load()?;
+    fn load_object(max_queues: u32) -> libbpf_rs::Result<Self> {
+        let object = Object::load(max_queues)?;
         Ok(Self {
-            program: skeleton.progs.xskit_take_udp.as_fd().try_clone_to_owned()?,
-            sockets: MapHandle::try_from(&skeleton.maps.xskit_sockets)?,
-            rules: Rules::new(
-                MapHandle::try_from(&skeleton.maps.xskit_ports)?,
-                MapHandle::try_from(&skeleton.maps.xskit_addresses)?,
-            ),
-            only: MapHandle::try_from(&skeleton.maps.xskit_only)?,
-            counters: MapHandle::try_from(&skeleton.maps.xskit_counters)?,
-            strays: MapHandle::try_from(&skeleton.maps.xskit_strays)?,
+            program: object.program("xskit_take")?,
+            sockets: object.map("xskit_sockets")?,
+            rules: Rules::new(object.map("xskit_ports")?, object.map("xskit_addresses")?),
+            frames: Frames::new(object.map(".bss.only")?),
+            counters: object.map("xskit_counters")?,
+            strays: object.map("xskit_strays")?,
         })
     }
 
@@ -102,6 +94,27 @@ impl XdpProgram {
         self.rules.release(port, address)
     }
 
+    /// Takes every frame from now on, whatever it carries: ARP, TCP and what is malformed too.
+    ///
+    /// Only a [`limit`](Self::limit) still counts. Rules stay, and count again after
+    /// [`take_by_rules`](Self::take_by_rules). The kernel's stack gets nothing any more from the queues that have a socket, so
+    /// the host loses its network on this interface. What comes in on a queue without a socket goes to the kernel, and is
+    /// counted.
+    ///
+    /// # Errors
+    /// [`Error::Map`].
+    pub fn take_all(&self) -> Result<(), Error> {
+        self.frames.take_all(true)
+    }
+
+    /// Ends what [`take_all`](Self::take_all) began: what is taken is again what rules say.
+    ///
+    /// # Errors
+    /// [`Error::Map`].
+    pub fn take_by_rules(&self) -> Result<(), Error> {
+        self.frames.take_all(false)
+    }
+
     /// Limits the program to certain frames from now on; all others go to the kernel.
     ///
     /// A program that is attached to several interfaces has one such limit for all.
@@ -109,10 +122,7 @@ impl XdpProgram {
     /// # Errors
     /// [`Error::Map`].
     pub fn limit(&self, only: &Only) -> Result<(), Error> {
-        let changed = self
-            .only
-            .update(&0u32.to_ne_bytes(), &only.to_bytes(), MapFlags::ANY);
-        changed.map_err(|error| Error::map("limiting frames: bpf(BPF_MAP_UPDATE_ELEM)", error))
+        self.frames.limit(only)
     }
 
     /// Gives the datagrams taken on `queue` to this AF_XDP socket.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //
-// The XDP program: takes chosen UDP datagrams to AF_XDP sockets, and passes everything else to the kernel.
+// The XDP program: takes chosen UDP datagrams, or all frames, to AF_XDP sockets, and passes everything else to the kernel.
 //
 // Every frame gets exactly one verdict, and the counter of that verdict goes up by one:
 //
 //   verdict     returns        when
-//   taken       XDP_REDIRECT   a whole UDP datagram, a rule for its destination, and a socket at this receive queue
+//   taken       XDP_REDIRECT   a whole UDP datagram and a rule for its destination, or any frame where all are taken; and a
+//                              socket at this receive queue
 //   no_socket   XDP_PASS       as taken, but no socket is registered for this receive queue
 //   malformed   XDP_PASS       a header is cut off, or a length in it can't be true (list below)
 //   passed      XDP_PASS       everything else
@@ -27,6 +28,12 @@
 //   rules       no rule for (port, any address of this family) nor for (port, address): passed
 //   only        where frames are limited to one destination MAC address: any other, or to certain VLANs: any tag but one of
 //               these, or of no VLAN (identifier 0): passed
+//
+// Where all frames are taken, rules and everything above Ethernet don't count, and no more is read than the limit asks for:
+//
+//   only        limited to one MAC address: fewer than 14 bytes: malformed; another address: passed
+//               limited to certain VLANs: a header cut off as above: malformed; two tags, or one of another VLAN: passed
+//               else: taken, or no_socket
 //
 // Not looked at: source MAC address, IPv4 options and header checksum, UDP checksum, source address and port.
 // A tag that the network card took off (rxvlan offload) isn't in the frame and can't be seen here.
@@ -61,11 +68,15 @@ struct destination {
 	__u8 address[16]; /* IPv4: the first 4 bytes, the rest zero */
 };
 
-// Which frames are taken at all, whatever they carry; all, while it is zero. Mirrored in only.rs.
+// Flags of `struct only`. Mirrored in only.rs.
+#define TAKE_ALL 1 /* whatever a frame carries */
+#define HAS_MAC 2 /* only frames to this address */
+#define HAS_VLANS 4 /* only frames without a tag, or with one of these VLANs */
+
+// Which frames are taken at all. Mirrored in only.rs.
 struct only {
+	__u16 flags;
 	__u16 mac[3];
-	__u8 has_mac; /* only frames to this address */
-	__u8 has_vlans; /* only frames without a tag, or with one of these VLANs */
 	__u64 vlans[4096 / 64]; /* a bit each */
 };
 
@@ -101,12 +112,8 @@ struct {
 	__type(value, __u8);
 } xskit_addresses SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct only);
-} xskit_only SEC(".maps");
+// A map as well, of one element and by the name of its section; but the program has its address.
+struct only xskit_only SEC(".bss.only");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -124,6 +131,13 @@ struct {
 } xskit_strays SEC(".maps");
 
 enum verdict { PASSED, MALFORMED, MATCHED };
+
+// As in linux/if_ether.h, but for being packed there, which makes two loads of each field.
+struct ethernet {
+	__u16 to[3];
+	__u16 from[3];
+	__be16 ethertype;
+};
 
 struct vlan_tag {
 	__be16 control;
@@ -200,53 +214,90 @@ static __always_inline enum verdict read_ipv6(struct ipv6hdr *ip, void *frame_en
 	return udp ? match(udp->dest, ANY_IPV6, 6, &ip->daddr, sizeof(ip->daddr)) : MALFORMED;
 }
 
-// Whether frames like this one are taken: asked last, since most frames have been passed by then.
-static __always_inline int is_allowed(const struct ethhdr *eth, __u32 tags, __u32 vlan)
+static __always_inline int is_to_mac(const struct ethernet *eth)
 {
-	__u32 first = 0;
-	const struct only *only = bpf_map_lookup_elem(&xskit_only, &first);
-	const __u16 *mac = (const __u16 *)eth->h_dest;
+	const __u16 *mac = xskit_only.mac;
 
-	if (!only) /* can't happen; the verifier doesn't know */
-		return 0;
-	if (only->has_mac && ((mac[0] ^ only->mac[0]) | (mac[1] ^ only->mac[1]) | (mac[2] ^ only->mac[2])))
-		return 0;
-	if (!tags || !only->has_vlans)
-		return 1;
-	return tags == 1 && (!vlan || only->vlans[vlan / 64] & 1ULL << vlan % 64);
+	return !((eth->to[0] ^ mac[0]) | (eth->to[1] ^ mac[1]) | (eth->to[2] ^ mac[2]));
+}
+
+static __always_inline int is_of_vlans(__u32 tags, __u32 vlan)
+{
+	return !vlan || (tags == 1 && xskit_only.vlans[vlan / 64] & 1ULL << vlan % 64);
+}
+
+// Whether frames like this one are taken: asked last, since most frames have been passed by then.
+static __always_inline int is_allowed(const struct ethernet *eth, __u32 tags, __u32 vlan)
+{
+	__u32 flags = xskit_only.flags;
+
+	return !((flags & HAS_MAC && !is_to_mac(eth)) || (flags & HAS_VLANS && !is_of_vlans(tags, vlan)));
+}
+
+// What stands before the packet.
+struct head {
+	struct ethernet *eth;
+	void *packet;
+	__u32 tags;
+	__u32 vlan; /* of the last tag */
+	__be16 ethertype;
+};
+
+static __always_inline enum verdict read_head(void *frame, void *frame_end, struct head *head)
+{
+	struct ethernet *eth = frame;
+
+	if ((void *)(eth + 1) > frame_end)
+		return MALFORMED;
+	head->eth = eth;
+	head->packet = eth + 1;
+	head->vlan = 0;
+	head->ethertype = eth->ethertype;
+
+	for (head->tags = 0; head->tags < VLAN_TAGS_MAX; head->tags++) {
+		struct vlan_tag *tag = head->packet;
+
+		if (!is_vlan(head->ethertype))
+			break;
+		if ((void *)(tag + 1) > frame_end)
+			return MALFORMED;
+		head->ethertype = tag->ethertype;
+		head->vlan = bpf_ntohs(tag->control) & VLAN_ID;
+		head->packet = tag + 1;
+	}
+	return MATCHED;
 }
 
 static __always_inline enum verdict read_frame(void *frame, void *frame_end)
 {
-	struct ethhdr *eth = frame;
-	void *next = eth + 1;
-	enum verdict verdict;
-	__u32 tags, vlan = 0;
-	__be16 ethertype;
+	struct head head;
+	enum verdict verdict = read_head(frame, frame_end, &head);
 
-	if (next > frame_end)
-		return MALFORMED;
-	ethertype = eth->h_proto;
-
-	for (tags = 0; tags < VLAN_TAGS_MAX; tags++) {
-		struct vlan_tag *tag = next;
-
-		if (!is_vlan(ethertype))
-			break;
-		if ((void *)(tag + 1) > frame_end)
-			return MALFORMED;
-		ethertype = tag->ethertype;
-		vlan = bpf_ntohs(tag->control) & VLAN_ID;
-		next = tag + 1;
-	}
-
-	if (ethertype == bpf_htons(ETH_P_IP))
-		verdict = read_ipv4(next, frame_end);
-	else if (ethertype == bpf_htons(ETH_P_IPV6))
-		verdict = read_ipv6(next, frame_end);
+	if (verdict != MATCHED)
+		return verdict;
+	if (head.ethertype == bpf_htons(ETH_P_IP))
+		verdict = read_ipv4(head.packet, frame_end);
+	else if (head.ethertype == bpf_htons(ETH_P_IPV6))
+		verdict = read_ipv6(head.packet, frame_end);
 	else
 		return PASSED;
-	return verdict == MATCHED && !is_allowed(eth, tags, vlan) ? PASSED : verdict;
+	return verdict == MATCHED && !is_allowed(head.eth, head.tags, head.vlan) ? PASSED : verdict;
+}
+
+// Where all frames are taken, but for a limit.
+static __always_inline enum verdict read_limited(void *frame, void *frame_end)
+{
+	struct ethernet *eth = frame;
+	struct head head;
+
+	if (!(xskit_only.flags & HAS_VLANS)) {
+		if ((void *)(eth + 1) > frame_end)
+			return MALFORMED;
+		return is_to_mac(eth) ? MATCHED : PASSED;
+	}
+	if (read_head(frame, frame_end, &head) != MATCHED)
+		return MALFORMED;
+	return is_allowed(eth, head.tags, head.vlan) ? MATCHED : PASSED;
 }
 
 static __always_inline void count_stray(__u32 queue)
@@ -258,31 +309,46 @@ static __always_inline void count_stray(__u32 queue)
 		++*strays;
 }
 
-SEC("xdp")
-int xskit_take_udp(struct xdp_md *ctx)
+static __always_inline int deliver(struct xdp_md *ctx, struct counters *counters)
 {
-	enum verdict verdict = read_frame((void *)(long)ctx->data, (void *)(long)ctx->data_end);
+	// The last argument is the action for a queue without a socket.
+	int action = bpf_redirect_map(&xskit_sockets, ctx->rx_queue_index, XDP_PASS);
+
+	if (action == XDP_REDIRECT) {
+		counters->taken++;
+	} else {
+		counters->no_socket++;
+		count_stray(ctx->rx_queue_index);
+	}
+	return action;
+}
+
+static __always_inline int pass(__u64 *counter)
+{
+	++*counter;
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int xskit_take(struct xdp_md *ctx)
+{
 	__u32 first = 0;
 	struct counters *counters = bpf_map_lookup_elem(&xskit_counters, &first);
-	int action = XDP_PASS;
+	__u32 flags = xskit_only.flags;
+	void *frame, *frame_end;
+	enum verdict verdict;
 
 	if (!counters) /* can't happen; the verifier doesn't know */
 		return XDP_PASS;
-	if (verdict == MATCHED) {
-		// The last argument is the action for a queue without a socket.
-		action = bpf_redirect_map(&xskit_sockets, ctx->rx_queue_index, XDP_PASS);
-		if (action == XDP_REDIRECT) {
-			counters->taken++;
-		} else {
-			counters->no_socket++;
-			count_stray(ctx->rx_queue_index);
-		}
-	} else if (verdict == MALFORMED) {
-		counters->malformed++;
-	} else {
-		counters->passed++;
-	}
-	return action;
+	// Before anything of the frame is looked at.
+	if (flags == TAKE_ALL)
+		return deliver(ctx, counters);
+	frame = (void *)(long)ctx->data;
+	frame_end = (void *)(long)ctx->data_end;
+	verdict = flags & TAKE_ALL ? read_limited(frame, frame_end) : read_frame(frame, frame_end);
+	if (verdict == MATCHED)
+		return deliver(ctx, counters);
+	return pass(verdict == MALFORMED ? &counters->malformed : &counters->passed);
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

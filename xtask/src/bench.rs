@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use crate::boringssl;
 use crate::cargo;
-use crate::requirement::LIBXDP;
+use crate::requirement::{CLANG, LIBXDP};
 use crate::setup;
 use crate::trusting::Build;
 
@@ -31,7 +31,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         Request::Report => return report(args),
         Request::Criterion => {}
     }
-    if let Err(problem) = setup::ensure_also(&[&LIBXDP]) {
+    if let Err(problem) = setup::ensure_also(&[&LIBXDP, &CLANG]) {
         eprintln!("note: {problem}");
     }
     Err(format!(
@@ -72,7 +72,7 @@ fn criterion() -> Command {
 
 /// Builds everything first, so that nothing is built while something is measured; then criterion, then the rest.
 fn report(args: &[String]) -> Result<ExitCode, String> {
-    if let Err(problem) = setup::ensure_also(&[&LIBXDP]) {
+    if let Err(problem) = setup::ensure_also(&[&LIBXDP, &CLANG]) {
         eprintln!("note: {problem}");
     }
     let release = cargo::target().join("release");

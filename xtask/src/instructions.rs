@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use crate::callgrind::{self, Cost};
 use crate::cargo;
 use crate::probe;
-use crate::requirement::{LIBXDP, VALGRIND};
+use crate::requirement::{CLANG, LIBXDP, VALGRIND};
 use crate::setup;
 use crate::table::Table;
 use crate::trusting::Build;
@@ -103,7 +103,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         return Err("instructions takes no argument".to_owned());
     }
     setup::ensure()?;
-    if let Err(problem) = setup::ensure_also(&[&VALGRIND, &LIBXDP]) {
+    if let Err(problem) = setup::ensure_also(&[&VALGRIND, &LIBXDP, &CLANG]) {
         eprintln!("note: {problem}");
     }
     let valgrind = probe::on_path("valgrind").ok_or("valgrind counts the instructions")?;

@@ -32,7 +32,7 @@ impl Requirement {
     }
 }
 
-/// All requirements, in the order they are listed.
+/// What a build needs, in the order it is listed.
 pub(crate) const ALL: &[Requirement] = &[
     Requirement {
         name: "C compiler and headers",
@@ -90,17 +90,6 @@ pub(crate) const ALL: &[Requirement] = &[
         },
     },
     Requirement {
-        name: "clang with the bpf target",
-        purpose: "compiles the XDP program",
-        probe: Probe::ClangForBpf,
-        packages: Packages {
-            debian: "clang",
-            fedora: "clang",
-            arch: "clang",
-            suse: "clang",
-        },
-    },
-    Requirement {
         name: "libclang",
         purpose: "reads BoringSSL's headers for its bindings",
         probe: Probe::Libclang,
@@ -109,17 +98,6 @@ pub(crate) const ALL: &[Requirement] = &[
             fedora: "clang-devel",
             arch: "clang",
             suse: "clang-devel",
-        },
-    },
-    Requirement {
-        name: "kernel headers",
-        purpose: "linux/bpf.h, for the XDP program",
-        probe: Probe::Header("linux/bpf.h"),
-        packages: Packages {
-            debian: "linux-libc-dev",
-            fedora: "kernel-headers",
-            arch: "linux-api-headers",
-            suse: "linux-glibc-devel",
         },
     },
     Requirement {
@@ -156,6 +134,34 @@ pub(crate) const ALL: &[Requirement] = &[
         },
     },
 ];
+
+/// What the tests need besides: they compile the XDP program anew.
+pub(crate) const PROGRAM: &[&Requirement] = &[&CLANG, &KERNEL_HEADERS];
+
+/// Compiles the XDP program, and libxdp's inline functions where our rings are compared with them.
+pub(crate) static CLANG: Requirement = Requirement {
+    name: "clang with the bpf target",
+    purpose: "compiles the XDP program, for the tests",
+    probe: Probe::ClangForBpf,
+    packages: Packages {
+        debian: "clang",
+        fedora: "clang",
+        arch: "clang",
+        suse: "clang",
+    },
+};
+
+static KERNEL_HEADERS: Requirement = Requirement {
+    name: "kernel headers",
+    purpose: "linux/bpf.h, to compile the XDP program",
+    probe: Probe::Header("linux/bpf.h"),
+    packages: Packages {
+        debian: "linux-libc-dev",
+        fedora: "kernel-headers",
+        arch: "linux-api-headers",
+        suse: "linux-glibc-devel",
+    },
+};
 
 /// Counts instructions, for `cargo xtask instructions`.
 pub(crate) static VALGRIND: Requirement = Requirement {

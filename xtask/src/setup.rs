@@ -7,13 +7,13 @@ use crate::distribution::Family;
 use crate::install::{self, Authority};
 use crate::machine;
 use crate::python::AIOQUIC;
-use crate::requirement::{ALL, Requirement};
+use crate::requirement::{ALL, PROGRAM, Requirement};
 
 /// `setup [--check | --interop]`. With `--check` the exit code tells whether something is missing.
 pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     match args {
         [] => {
-            ensure()?;
+            ensure_for_tests()?;
             report();
             Ok(ExitCode::SUCCESS)
         }
@@ -29,7 +29,12 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
 
 /// Sees to it that everything the build needs is installed; says nothing if it is.
 pub(crate) fn ensure() -> Result<(), String> {
-    install_missing("to build xskit", &all())
+    install_missing("to build xskit", &for_builds())
+}
+
+/// The same for the tests, which need more.
+pub(crate) fn ensure_for_tests() -> Result<(), String> {
+    install_missing("to build and test xskit", &all())
 }
 
 /// Sees to it that what a single chore needs besides is installed; says nothing if it is.
@@ -67,9 +72,9 @@ fn install_missing(to_do: &str, wanted: &[&'static Requirement]) -> Result<(), S
     }
 }
 
-/// Lists every requirement with its state, then what running will lack. True if nothing is missing to build.
+/// Lists every requirement with its state, then what running will lack. True if nothing is missing to build and test.
 fn report() -> bool {
-    for requirement in ALL {
+    for requirement in all() {
         let state = if requirement.probe.is_met() {
             "found  "
         } else {
@@ -82,15 +87,19 @@ fn report() -> bool {
     }
     let missing = missing(&all());
     if missing.is_empty() {
-        eprintln!("Everything the build needs is here.");
+        eprintln!("Everything that building and testing needs is here.");
     } else {
         eprintln!("{}", advice(&missing, Family::detect()));
     }
     missing.is_empty()
 }
 
-fn all() -> Vec<&'static Requirement> {
+fn for_builds() -> Vec<&'static Requirement> {
     ALL.iter().collect()
+}
+
+fn all() -> Vec<&'static Requirement> {
+    ALL.iter().chain(PROGRAM.iter().copied()).collect()
 }
 
 fn missing(wanted: &[&'static Requirement]) -> Vec<&'static Requirement> {

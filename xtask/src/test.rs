@@ -28,7 +28,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     if !args.is_empty() {
         return Err("test takes no argument".to_owned());
     }
-    setup::ensure()?;
+    setup::ensure_for_tests()?;
     add_rust_components();
     for note in machine::notes() {
         println!("note: {note}");
@@ -56,6 +56,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     steps.extend(feature_steps());
     steps.push(Step::run("documentation", &mut documentation()));
     steps.push(Step::run("tests", &mut tests()).counting_tests());
+    steps.push(Step::run("XDP program as it ships", &mut shipped()).counting_tests());
     steps.extend(vm::steps()?);
     steps.extend(ordering_steps()?);
     steps.push(fuzz::short_round());
@@ -139,6 +140,14 @@ fn tests() -> Command {
         "--",
         "--show-output",
     ]);
+    test
+}
+
+/// All features include the one that compiles the XDP program anew: its tests once more, on the object that ships.
+fn shipped() -> Command {
+    let mut test = cargo::command("test");
+    test.args(["--package", "xskit-bpf", "--test", "xdp"]);
+    test.args(["--", "--show-output"]);
     test
 }
 

@@ -173,7 +173,7 @@ mod tests {
 [000]  ffffffff81aa0001 veth_xmit ([kernel.kallsyms])
 [000]  ffffffff81aa0002 veth_xmit ([kernel.kallsyms])
 [000]  ffffffff81aa0003 __xsk_generic_xmit ([kernel.kallsyms])
-[000]  ffffffffc0000001 bpf_prog_ca0e96a78b83c49f_xskit_take_udp (bpf_prog_ca0e96a78b83c49f_xskit_take_udp)
+[000]  ffffffffc0000001 bpf_prog_ca0e96a78b83c49f_xskit_take (bpf_prog_ca0e96a78b83c49f_xskit_take)
 [000]      55aa00000001 <a::B as c::D (e)>::f (/usr/bin/xskit)
 [000]      55aa00000002 [unknown] ([unknown])
 [001]  ffffffff821f4dab pv_native_safe_halt ([kernel.kallsyms])

@@ -134,9 +134,9 @@ fn a_second_program_is_told_of_the_first() {
                 assert!(text.contains(remedy), "{text}");
                 assert_eq!(interface, "b");
                 assert_eq!(occupant.mode, occupant_mode);
-                assert_eq!(occupant.name.as_deref(), Some("xskit_take_udp"));
+                assert_eq!(occupant.name.as_deref(), Some("xskit_take"));
                 assert!(
-                    text.contains("xskit_take_udp") && text.contains(&occupant.id.to_string()),
+                    text.contains("xskit_take") && text.contains(&occupant.id.to_string()),
                     "{text}"
                 );
             }

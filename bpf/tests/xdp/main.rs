@@ -14,5 +14,6 @@ mod oracle;
 mod packet;
 mod privilege;
 mod rules;
+mod shipped;
 mod sockets;
 mod verdicts;

@@ -213,3 +213,71 @@ fn frames_are_limited_to_a_mac_address_and_vlans() {
     assert_eq!(taken(None, Some(&[0x2b])), [1, 1, 1, 0, 0, 1, 1, 0]);
     assert_eq!(taken(None, None), [1; 8]);
 }
+
+/// Whatever a frame is or is not, and rules don't count meanwhile.
+#[test]
+fn all_frames_are_taken_until_rules_count_again() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    program.take(PORT, None).unwrap();
+    let frames = [
+        udp4(),
+        ipv4(&[], TCP, &[0; 20]),
+        ethernet(0x0806, &[0; 28]),
+        udp4()[..ETHERNET_LEN + 3].to_vec(),
+        ethernet(TAG_C, &[]),
+        tagged(TAG_S, &tagged(TAG_C, &tagged(TAG_C, &udp4()))),
+    ];
+    let verdicts = || frames.each_ref().map(|frame| verdict(&program, frame));
+    let by_rules = verdicts();
+    assert_eq!(by_rules[0], Verdict::NoSocket);
+    assert!(!by_rules[1..].contains(&Verdict::NoSocket), "{by_rules:?}");
+    program.take_all().unwrap();
+    assert_eq!(verdicts(), [Verdict::NoSocket; 6]);
+    assert!(program.release(PORT, None).unwrap());
+    assert_eq!(verdicts(), [Verdict::NoSocket; 6]);
+    program.take_by_rules().unwrap();
+    assert_eq!(verdicts()[0], Verdict::Passed);
+    assert_eq!(verdicts()[1..], by_rules[1..]);
+}
+
+/// A limit holds where all frames are taken, too, and neither setting undoes the other.
+#[test]
+fn all_frames_within_the_limit() {
+    use Verdict::{Malformed, NoSocket, Passed};
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let vlan = |id| with_u16(tagged(TAG_C, &ethernet(0x0806, &[0; 28])), 14, id);
+    let frames = [
+        ethernet(0x0806, &[0; 28]),
+        with_u8(ethernet(0x0806, &[0; 28]), 5, 3),
+        vlan(0x2a),
+        vlan(0x2b),
+        vlan(0xe000),
+        tagged(TAG_S, &tagged(TAG_C, &udp4())),
+        ethernet(TAG_C, &[0]),
+    ];
+    let verdicts = |mac: Option<[u8; 6]>, vlans: Option<&[u16]>| {
+        let vlans = vlans.map(<[u16]>::to_vec);
+        program.limit(&Only { mac, vlans }).unwrap();
+        frames.each_ref().map(|frame| verdict(&program, frame))
+    };
+    let ours = Some([2, 0, 0, 0, 0, 2]);
+    program.take_all().unwrap();
+    assert_eq!(verdicts(None, None), [NoSocket; 7]);
+    let mut to_ours = [NoSocket; 7];
+    to_ours[1] = Passed;
+    assert_eq!(verdicts(ours, None), to_ours);
+    let vlan_too = [
+        NoSocket, Passed, NoSocket, Passed, NoSocket, Passed, Malformed,
+    ];
+    assert_eq!(verdicts(ours, Some(&[0x2a])), vlan_too);
+    program.take_by_rules().unwrap();
+    program.take_all().unwrap();
+    let again = frames.each_ref().map(|frame| verdict(&program, frame));
+    assert_eq!(again, vlan_too);
+}

@@ -121,6 +121,22 @@ fn datagrams_without_a_socket_are_counted_by_queue() {
 }
 
 #[test]
+fn where_all_frames_are_taken_those_without_a_socket_pass_and_are_counted() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    program.take_all().unwrap();
+    let socket = xdp_socket();
+    let arp = ethernet(0x0806, &[0; 28]);
+    program.register_socket(0, socket.as_fd()).unwrap();
+    assert_eq!(verdict(&program, &arp), Verdict::Taken);
+    program.unregister_socket(0).unwrap();
+    assert_eq!(verdict(&program, &arp), Verdict::NoSocket);
+    assert_eq!(program.strays().unwrap().by_queue, [(0, 1)]);
+}
+
+#[test]
 fn registering_checks_queue_and_socket() {
     if !privilege::held() {
         return;

@@ -218,7 +218,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Builds what can have tests of these names, or all, and lists what there is to run.
     pub(super) fn whole(parts: &[String]) -> Result<Self, String> {
-        setup::ensure()?;
+        setup::ensure_for_tests()?;
         let suites: Vec<_> = SUITES
             .iter()
             .filter(|suite| may_have(suite.name, parts))

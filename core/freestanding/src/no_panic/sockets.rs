@@ -110,6 +110,16 @@ pub fn wait(
     socket.wait(interest, Some(timeout))
 }
 
+/// The same for several.
+#[unsafe(no_mangle)]
+pub fn wait_any(
+    sockets: &mut [Socket<'_, Loopback>],
+    interest: Interest,
+    timeout: Duration,
+) -> Result<bool, Errno> {
+    Socket::wait_any(sockets, interest, Some(timeout))
+}
+
 /// What the halves count.
 #[unsafe(no_mangle)]
 pub fn counts(socket: &mut Socket<'_, Loopback>) -> u64 {
