@@ -9,16 +9,20 @@ use xskit::af_xdp::Errno;
 use xskit::af_xdp::backend::Interest;
 use xskit::backend_uring::{SqPoll, UringConfig};
 use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::{Driving, OpenError, Socket, backend_rustix, backend_uring};
+use xskit::{Driving, OpenError, Socket, Sockets, backend_rustix, backend_uring};
 use xskit_testbed::{Host, HostPair, HostPairConfig, privilege};
 
 const PORT: u16 = 4433;
 /// Only to fail rather than hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn pair(test: &str) -> Option<HostPair> {
+fn pair(test: &str, queues: u32) -> Option<HostPair> {
+    let config = HostPairConfig {
+        queues,
+        ..HostPairConfig::default()
+    };
     privilege::require_net_admin(test)
-        .then(|| HostPair::new(HostPairConfig::default()).expect("two hosts joined by a wire"))
+        .then(|| HostPair::new(config).expect("two hosts joined by a wire"))
 }
 
 /// Every way to drive a socket, but those that need a device of a certain kind.
@@ -50,17 +54,46 @@ fn echo(socket: &mut Socket, packets: u32) -> Result<(), Errno> {
         socket.with(|socket| {
             let (mut receiver, mut transmitter) = socket.halves();
             for mut packet in receiver.receive(left) {
-                // Ethernet and IPv4 addresses, and ports.
-                packet[..12].rotate_left(6);
-                packet[26..34].rotate_left(4);
-                packet[34..38].rotate_left(2);
-                // The sender left the checksum to its card; none is as good (RFC 768).
-                packet[40..42].fill(0);
+                turn_round(&mut packet);
                 transmitter.send(packet).expect("room");
                 left -= 1;
             }
             socket.recycle();
             socket.flush()
+        })?;
+    }
+    Ok(())
+}
+
+/// Makes a UDP datagram over IPv4 go back where it came from.
+fn turn_round(packet: &mut [u8]) {
+    // Ethernet and IPv4 addresses, and ports.
+    packet[..12].rotate_left(6);
+    packet[26..34].rotate_left(4);
+    packet[34..38].rotate_left(2);
+    // The sender left the checksum to its card; none is as good (RFC 768).
+    packet[40..42].fill(0);
+}
+
+/// Sends so many packets back, each by the socket that it did not come to.
+fn echo_crosswise(sockets: &mut Sockets, packets: u32) -> Result<(), Errno> {
+    let mut left = packets;
+    while left > 0 {
+        sockets.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
+        sockets.with(|sockets| {
+            for way in [[0, 1], [1, 0]] {
+                let [from, to] = sockets.get_disjoint_mut(way).expect("two sockets");
+                for mut packet in from.receive(left) {
+                    turn_round(&mut packet);
+                    to.send(packet).expect("room");
+                    left -= 1;
+                }
+            }
+            for socket in sockets {
+                socket.flush()?;
+                socket.recycle();
+            }
+            Ok(())
         })?;
     }
     Ok(())
@@ -88,7 +121,7 @@ fn client(from: &Host, to: &Host) -> UdpSocket {
 
 #[test]
 fn a_socket_goes_from_thread_to_thread_and_outlives_them() {
-    let Some(pair) = pair("a_socket_goes_from_thread_to_thread_and_outlives_them") else {
+    let Some(pair) = pair("a_socket_goes_from_thread_to_thread_and_outlives_them", 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -125,8 +158,50 @@ fn a_socket_goes_from_thread_to_thread_and_outlives_them() {
 }
 
 #[test]
+fn sockets_that_share_frames_go_from_thread_to_thread() {
+    let Some(pair) = pair("sockets_that_share_frames_go_from_thread_to_thread", 2) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    for way in ways() {
+        let name = far.link.name.as_str();
+        let first = Socket::builder(name).frames(64).driving(way);
+        let open = || Sockets::open(&[first, Socket::builder(name).queue(1)]);
+        let mut sockets = far.run(open).expect("in the host").expect("two sockets");
+        let program = XdpProgram::load(2).expect("the program");
+        for (queue, socket) in sockets.fds().into_iter().enumerate() {
+            let registered = program.register_socket(queue as u32, socket);
+            registered.expect("the socket");
+        }
+        program.take(PORT, None).expect("the port");
+        let attach = || program.attach(far.link.index, AttachMode::Auto);
+        let _attachment = far.run(attach).expect("in the host").expect("attached");
+        // A flow each: they come in on both queues.
+        let clients = [(); 8].map(|()| client(near, far));
+        thread::scope(|scope| {
+            let echo = || echo_crosswise(&mut sockets, 16);
+            let echo = scope.spawn(echo);
+            clients.iter().for_each(|client| ping(client, 0..2));
+            echo.join().expect("no panic").expect("packets");
+        });
+        let frames = sockets.with(|sockets| {
+            // The first is closed, and what it had is out of use.
+            let at = sockets[0].accounting();
+            drop(sockets.remove(0));
+            (at, sockets[0].accounting())
+        });
+        assert!(frames.0.is_whole() && frames.1.is_whole(), "{frames:?}");
+        assert_eq!((frames.0.elsewhere, frames.1.elsewhere), (16, 0));
+        assert!(frames.1.retired >= 16, "{frames:?}");
+        thread::spawn(move || drop(sockets)).join().expect("closed");
+    }
+    let none = Sockets::open(&[]).expect_err("no builder");
+    assert_eq!(none, OpenError::NoSocket);
+}
+
+#[test]
 fn as_many_frames_as_memory_holds() {
-    let Some(pair) = pair("as_many_frames_as_memory_holds") else {
+    let Some(pair) = pair("as_many_frames_as_memory_holds", 1) else {
         return;
     };
     let index = pair.second.link.index;
@@ -143,7 +218,7 @@ fn as_many_frames_as_memory_holds() {
 
 #[test]
 fn what_can_not_be_opened_says_why() {
-    let Some(pair) = pair("what_can_not_be_opened_says_why") else {
+    let Some(pair) = pair("what_can_not_be_opened_says_why", 1) else {
         return;
     };
     let open = |builder: xskit::SocketBuilder| {
