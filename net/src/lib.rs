@@ -30,6 +30,11 @@ pub mod reverse_path;
 pub mod route;
 pub mod watch;
 
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use address::InterfaceAddress;
 pub use error::{Error, Result};
 pub use link::{Link, XdpMode, XdpProgram};
