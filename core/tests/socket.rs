@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use xskit_core::ring::RingSize;
 use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, WireConfig};
-use xskit_core::socket::{SendErrorKind, Step, ZeroCopy};
+use xskit_core::socket::{Accounting, SendErrorKind, Step, ZeroCopy};
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, RangeError, Umem, UmemError};
 use xskit_core::{Errno, Socket, SocketConfig};
 
@@ -95,6 +95,30 @@ fn a_packet_crosses_the_wire_and_every_frame_is_accounted_for() {
         let at = socket.accounting();
         assert_eq!((at.stash, at.fill, at.is_whole()), (4, 4, true));
     }
+}
+
+#[test]
+fn frames_are_whole_where_none_is_missing_and_no_ring_has_too_many() {
+    let whole = Accounting {
+        stash: 1,
+        application: 2,
+        fill: 4,
+        rx: 8,
+        receiving: 16,
+        tx: 32,
+        completion: 64,
+        sending: 128,
+        retired: 256,
+        frames: 511,
+        excess: 0,
+    };
+    assert!(whole.is_whole());
+    let missing = Accounting {
+        frames: 512,
+        ..whole
+    };
+    let doubled = Accounting { excess: 1, ..whole };
+    assert!(!missing.is_whole() && !doubled.is_whole());
 }
 
 #[test]
