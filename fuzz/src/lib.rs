@@ -6,8 +6,8 @@
 //!
 //! | target | what the bytes are | what must hold |
 //! | --- | --- | --- |
-//! | `ring_ops` | steps of a program and of the kernel, on a socket | the oracle sees the same, one owner for each frame, a cause for each call |
-//! | `hostile_kernel` | the same, and arbitrary words and descriptors in the shared memory | nothing out of bounds, no panic, one owner for each frame, no frame back that was not taken |
+//! | `ring_ops` | steps of a program and of the kernel, on one socket or on two over one UMEM | the oracle sees the same, one owner for each frame, a cause for each call |
+//! | `hostile_kernel` | the same, and arbitrary words and descriptors in the shared memory | nothing out of bounds, no panic, one owner for each frame, no frame back that was not taken, or that the kernel has by the other socket |
 //! | `wire_parse` | a frame, to the header parser | payload inside the packet; written again, the headers are the same |
 //! | `bpf_vs_user` (feature `bpf`) | a frame, to the XDP program and to the parser | both take it, or neither does |
 //! | `udp_datagram` (feature `quic`) | what strangers, people on the path and peers send to a server or a client | every datagram counted, every bound kept, nothing but the file served |

@@ -69,10 +69,18 @@ fn the_lists_of_operations_do_what_they_are_named_after() {
         (3, 2),
         "a frame comes five times"
     );
+    let seen = xskit_model::hostile_kernel(&seed("by-the-other-socket"));
+    assert_eq!(
+        (seen.bad, seen.elsewhere, seen.received, seen.completed),
+        (2, 2, 1, 1),
+        "by the socket that has them"
+    );
     let passed = xskit_model::ring_ops(&seed("shown-before-taken"));
     assert_eq!(passed.received, 4, "two of six are lost with an iterator");
     let passed = xskit_model::ring_ops(&seed("kicked-and-slept"));
     assert_eq!((passed.sent, passed.received), (4, 2));
+    let passed = xskit_model::ring_ops(&seed("forwarded"));
+    assert_eq!((passed.received, passed.sent, passed.completed), (2, 2, 2));
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub const FRAME_BYTES: u32 = 2048;
 
 const _: () = assert!(Config::frame_size().bytes() == FRAME_BYTES);
 
-/// The interface and the queue that sockets ask for.
+/// The interface that sockets ask for.
 pub const IFINDEX: u32 = 1;
 
 /// How large a world is, and where its counters start.
@@ -32,6 +32,8 @@ pub struct Config {
     pub zero_copy: bool,
     /// Whether the kernel lets a kick send the whole TX ring, rather than 32 packets.
     pub raises_budget: bool,
+    /// Whether two sockets are open at the beginning, rather than one.
+    pub has_two: bool,
 }
 
 impl Config {
@@ -45,15 +47,16 @@ impl Config {
             fill_frames: None,
             zero_copy: false,
             raises_budget: false,
+            has_two: false,
         }
     }
 
-    /// What the socket is asked to be.
+    /// What a socket is asked to be, on this queue.
     ///
     /// # Panics
     /// When a number of slots is no power of two.
     #[must_use]
-    pub fn socket(&self) -> SocketConfig {
+    pub fn socket(&self, queue: u32) -> SocketConfig {
         let size = |ring| RingSize::new(self.slots_of(ring)).expect("a power of two");
         SocketConfig {
             fill: size(RingKind::Fill),
@@ -61,7 +64,7 @@ impl Config {
             rx: size(RingKind::Rx),
             tx: size(RingKind::Tx),
             fill_frames: self.fill_frames,
-            ..SocketConfig::new(IFINDEX, 0)
+            ..SocketConfig::new(IFINDEX, queue)
         }
     }
 
@@ -111,13 +114,17 @@ impl<'a> Arbitrary<'a> for Config {
             };
         }
         let fill_frames = bytes.arbitrary::<Option<u8>>()?;
+        let frames = bytes.int_in_range(1..=MAX_FRAMES)?;
+        let zero_copy = bytes.arbitrary()?;
+        let last = bytes.arbitrary::<u8>()?;
         Ok(Self {
-            frames: bytes.int_in_range(1..=MAX_FRAMES)?,
+            frames,
             slots,
             starts,
             fill_frames: fill_frames.map(|frames| u32::from(frames % 80)),
-            zero_copy: bytes.arbitrary()?,
-            raises_budget: bytes.arbitrary()?,
+            zero_copy,
+            raises_budget: last & 1 != 0,
+            has_two: last & 2 != 0,
         })
     }
 }

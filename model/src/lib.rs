@@ -7,11 +7,12 @@
 //! ```
 //!
 //! [`Op`] is a step of the program or of the kernel. A [`World`] does each on the real socket and
-//! on the [`Oracle`], and compares all that can be seen. Three drivers use it: random sequences with
+//! on the [`Oracle`], and compares all that can be seen. It has two sockets at most, over one UMEM, and
+//! steps are about one of them until [`Op::Switch`]. Three drivers use it: random sequences with
 //! shrinking (`tests/random`), every interleaving of a small world ([`search`],
 //! `tests/exhaustive.rs`), and the bytes of a fuzzer ([`ring_ops`]).
 //!
-//! [`hostile_kernel`] is the same socket against a kernel that writes whatever it likes into the
+//! [`hostile_kernel`] is the same sockets against a kernel that writes whatever it likes into the
 //! shared words and slots.
 
 pub mod bare;

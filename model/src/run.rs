@@ -1,6 +1,7 @@
 //! A sequence of steps in one world.
 
 use std::fmt;
+use std::ops::Add;
 
 use arbitrary::{Arbitrary, Unstructured};
 
@@ -15,7 +16,7 @@ pub const MAX_STEPS: usize = 400;
 pub struct Failure {
     /// The world.
     pub config: Config,
-    /// The steps after the socket was opened; the last one went wrong.
+    /// The steps after the beginning; the last one went wrong.
     pub trace: Vec<Op>,
     /// What went wrong.
     pub difference: Difference,
@@ -25,7 +26,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.difference)?;
         writeln!(f, "in a world of {:?}", self.config)?;
-        writeln!(f, "after the socket was opened and these steps:")?;
+        writeln!(f, "after the beginning and these steps:")?;
         for op in &self.trace {
             writeln!(f, "    {op:?},")?;
         }
@@ -35,7 +36,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// How far a run came: how many packets passed the last of its sockets.
+/// How far a run came: how many packets passed the last socket in each of its two places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
     /// Sent.
@@ -48,7 +49,7 @@ pub struct Passed {
     pub calls: u64,
 }
 
-/// Opens a socket, takes the steps, and compares after each.
+/// Opens a socket, or two, takes the steps, and compares after each.
 ///
 /// # Errors
 /// [`Failure`] where real thing and oracle differ.
@@ -62,7 +63,8 @@ pub fn run(config: &Config, ops: &[Op]) -> Result<Passed, Box<Failure>> {
             })
         };
         world
-            .apply(Op::Open { refused: None })
+            .begin()
+            .and_then(|()| world.compare())
             .map_err(|difference| failed(0, difference))?;
         for (step, op) in ops.iter().enumerate() {
             let _told = ToldInPanic(config, &ops[..=step]);
@@ -70,15 +72,37 @@ pub fn run(config: &Config, ops: &[Op]) -> Result<Passed, Box<Failure>> {
                 .apply(*op)
                 .map_err(|difference| failed(step + 1, difference))?;
         }
+        let last = Passed::of(world);
+        world.switch();
+        Ok(last + Passed::of(world))
+    })
+}
+
+impl Passed {
+    /// What passed the socket that steps are about.
+    fn of(world: &World<'_>) -> Self {
         let (sent, completed, received) = world.oracle().counts();
         let (kicks, wakes) = world.oracle().calls();
-        Ok(Passed {
+        Self {
             sent,
             completed,
             received,
             calls: kicks + wakes,
-        })
-    })
+        }
+    }
+}
+
+impl Add for Passed {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            completed: self.completed + other.completed,
+            received: self.received + other.received,
+            calls: self.calls + other.calls,
+        }
+    }
 }
 
 /// Says on stderr which steps led to a panic of the core.

@@ -25,6 +25,7 @@ pub fn all() -> Vec<Seed> {
     ring_ops.extend(operations::honest());
     let mut hostile_kernel = operations::random(0xd1b5_4a32_d192_ed03);
     hostile_kernel.extend(operations::igb());
+    hostile_kernel.extend(operations::neighbours());
     let mut seeds = operations("ring_ops", ring_ops);
     seeds.extend(operations("hostile_kernel", hostile_kernel));
     seeds.extend(wire_parse());

@@ -27,6 +27,9 @@ const WORLD: &[u8] = &[3, 0, 3, 0, 3, 0, 3, 0, 1, 4, 3, 1, 0];
 /// The same with 8 frames.
 const LARGER: &[u8] = &[3, 0, 3, 0, 3, 0, 3, 0, 1, 4, 7, 1, 0];
 
+/// Two sockets over 8 frames, of which 3 are lent by each.
+const TWO: &[u8] = &[3, 0, 3, 0, 3, 0, 3, 0, 1, 3, 7, 1, 2];
+
 const RECEIVE_ALL: &[u8] = &[31, 7, 7, 0];
 const REFILL: &[u8] = &[40];
 const ACCOUNTING: &[u8] = &[62];
@@ -79,10 +82,55 @@ pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
         sleep,
         FLUSH,
     ];
+    // Two packets come by one socket, are held, and leave by the other.
+    let switch: &[u8] = &[98];
+    let receive_and_hold: &[u8] = &[31, 7, 7, 1];
+    let send: &[u8] = &[17, 0];
+    let flush_all: &[u8] = &[54, 2, 7];
+    let complete_all: &[u8] = &[70, 0, 7];
+    let reap: &[u8] = &[44];
+    let forwarded = [
+        TWO,
+        early,
+        settle,
+        receive_and_hold,
+        switch,
+        send,
+        send,
+        flush_all,
+        complete_all,
+        ACCOUNTING,
+        reap,
+        switch,
+        REFILL,
+        ACCOUNTING,
+    ];
     vec![
         ("shown-before-taken".to_owned(), shown_first.concat()),
         ("kicked-and-slept".to_owned(), calls.concat()),
+        ("forwarded".to_owned(), forwarded.concat()),
     ]
+}
+
+/// A kernel that gives back by one socket what it has by the other, and then by the right one.
+pub(super) fn neighbours() -> Vec<(String, Vec<u8>)> {
+    let together: &[u8] = &[1];
+    let switch: &[u8] = &[31];
+    let take_two: &[u8] = &[30, 0, 2];
+    let burst: &[u8] = &[0, 26, 1];
+    let flush = [&[0], FLUSH].concat();
+    let receive = [&[0], RECEIVE_ALL].concat();
+    let reap: &[u8] = &[0, 44];
+    // `Show`, 60 bytes long, in the first frame lent and in the one sent, by the other socket and by this.
+    let other_lent: &[u8] = &[19, 0, 12, 2, 0, 0, 0, 2, 0, 60, 3];
+    let other_sent: &[u8] = &[19, 1, 12, 2, 0, 0, 3, 2, 0, 60, 3];
+    let lent: &[u8] = &[19, 0, 8, 2, 0, 0, 0, 2, 0, 60, 3];
+    let sent: &[u8] = &[19, 1, 13, 2, 0, 0, 0, 2, 0, 60, 3];
+    let steps = [
+        TWO, together, take_two, switch, take_two, burst, &flush, switch, other_lent, &receive,
+        other_sent, reap, switch, lent, &receive, sent, reap,
+    ];
+    vec![("by-the-other-socket".to_owned(), steps.concat())]
 }
 
 /// What igb's zero-copy driver does when its fill ring ran dry: old frames come again, also once they were lent anew.

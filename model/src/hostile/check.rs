@@ -3,7 +3,7 @@
 use xskit_core::abi::Desc;
 use xskit_core::backend::RingKind;
 
-use super::mirror::Mirror;
+use super::mirror::Owner;
 use super::{Broken, Seen, Siege, holds};
 use crate::config::FRAME_BYTES;
 
@@ -31,7 +31,11 @@ impl Siege<'_> {
         )?;
         self.check_held()?;
         self.check_contents()?;
-        self.check_counts()
+        self.check_counts()?;
+        self.switch();
+        let other = self.check_counts();
+        self.switch();
+        other
     }
 
     /// Every token's bytes lie inside its own frame, and no frame has two tokens.
@@ -70,10 +74,13 @@ impl Siege<'_> {
         };
         let (receiver, transmitter) = socket.halves();
         let bad = (receiver.bad_descriptors(), transmitter.bad_completions());
-        let should_be = (self.mirror.bad_descriptors, self.mirror.bad_completions);
+        let should_be = (
+            self.mirror.rings.bad_descriptors,
+            self.mirror.rings.bad_completions,
+        );
         holds(bad == should_be, "bad descriptors are counted once", bad)?;
         let in_flight = transmitter.in_flight();
-        let should_be = u64::from(self.mirror.census().transmit);
+        let should_be = self.mirror.of(Owner::Transmit).len() as u64;
         holds(
             in_flight == should_be,
             "what is in flight is the kernel's",
@@ -81,25 +88,23 @@ impl Siege<'_> {
         )
     }
 
-    /// What the open socket has seen so far.
+    /// What the open sockets have seen so far.
     pub(super) fn seen(&mut self) -> Seen {
-        let bad = self.mirror.bad_descriptors + self.mirror.bad_completions;
-        let completed = match self.socket.as_mut() {
-            Some(socket) => socket.halves().1.completed(),
-            None => 0,
-        };
-        Seen {
-            bad,
-            received: self.seen.received,
-            completed,
+        let mut seen = self.seen;
+        for rings in [&self.mirror.rings, &self.mirror.other] {
+            seen.bad += rings.bad_descriptors + rings.bad_completions;
         }
+        for socket in [&mut self.socket, &mut self.other].into_iter().flatten() {
+            seen.completed += socket.halves().1.completed();
+        }
+        seen
     }
 
     /// The program passed so many slots of a ring: no more than there are, and it says so if any.
     /// Returns where it stood before.
     pub(super) fn passes(&mut self, kind: RingKind, count: u32) -> Result<u32, String> {
         let stand = self.step_on(kind, count);
-        let kernel = self.kernel.state();
+        let kernel = self.kernel.side();
         let Some(ring) = kernel.ring(kind) else {
             return Ok(stand);
         };
@@ -123,7 +128,7 @@ impl Siege<'_> {
 
     /// Goes on by so many slots, and says where the program stood before.
     pub(super) fn step_on(&mut self, kind: RingKind, count: u32) -> u32 {
-        let stand = &mut self.mirror.stand[kind as usize];
+        let stand = &mut self.mirror.rings.stand[kind as usize];
         let before = *stand;
         *stand = before.wrapping_add(count);
         before
@@ -131,7 +136,7 @@ impl Siege<'_> {
 
     /// A slot of the open socket.
     pub(super) fn entry(&self, kind: RingKind, cursor: u32) -> Desc {
-        let kernel = self.kernel.state();
+        let kernel = self.kernel.side();
         kernel
             .ring(kind)
             .map_or_else(Desc::default, |ring| ring.entry(cursor))
@@ -140,21 +145,5 @@ impl Siege<'_> {
     /// Which held frame a number means.
     pub(super) fn held(&self, number: u8) -> Option<usize> {
         usize::from(number).checked_rem(self.held.len())
-    }
-}
-
-impl Mirror {
-    /// A socket was opened over rings with these words: each end starts where its own word stands.
-    pub(super) fn take_up(&mut self, starts: &[(u32, u32); 4]) {
-        let ends = crate::op::RINGS.into_iter().zip(starts);
-        for (kind, (producer, consumer)) in ends {
-            self.stand[kind as usize] = match kind {
-                RingKind::Fill | RingKind::Tx => *producer,
-                RingKind::Rx | RingKind::Completion => *consumer,
-            };
-        }
-        (self.bad_descriptors, self.bad_completions) = (0, 0);
-        self.is_stalled = false;
-        self.forget_doubts();
     }
 }

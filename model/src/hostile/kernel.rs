@@ -9,8 +9,8 @@ use super::{Broken, Siege, holds};
 
 impl Siege<'_> {
     pub(super) fn write_word(&mut self, kind: RingKind, of_producer: bool, value: Word) {
-        self.mirror.is_stalled &= kind != RingKind::Tx;
-        let kernel = self.kernel.state();
+        self.mirror.rings.is_stalled &= kind != RingKind::Tx;
+        let kernel = self.kernel.side();
         let Some(ring) = kernel.ring(kind) else {
             return;
         };
@@ -22,7 +22,7 @@ impl Siege<'_> {
         let word = match value {
             Word::Any(word) => word,
             Word::FromProgram(ahead) => {
-                self.mirror.stand[kind as usize].wrapping_add_signed(ahead.into())
+                self.mirror.rings.stand[kind as usize].wrapping_add_signed(ahead.into())
             }
             Word::FromOther(ahead) => other.wrapping_add_signed(ahead.into()),
         };
@@ -36,20 +36,20 @@ impl Siege<'_> {
 
     /// Looks at what the fill ring's consumer word says now.
     pub(super) fn note_taken(&mut self) {
-        if let Some(fill) = self.kernel.state().ring(RingKind::Fill) {
+        if let Some(fill) = self.kernel.side().ring(RingKind::Fill) {
             self.mirror.note_taken(fill.consumer(), fill.slots());
         }
     }
 
     pub(super) fn write_flags(&mut self, kind: RingKind, value: u32) {
-        if let Some(ring) = self.kernel.state().ring(kind) {
+        if let Some(ring) = self.kernel.side().ring(kind) {
             ring.set_flags(value);
         }
     }
 
     pub(super) fn write_slot(&mut self, kind: RingKind, ahead: u8, entry: Entry) {
-        let at = self.mirror.stand[kind as usize].wrapping_add(ahead.into());
-        if let Some(ring) = self.kernel.state().ring(kind) {
+        let at = self.mirror.rings.stand[kind as usize].wrapping_add(ahead.into());
+        if let Some(ring) = self.kernel.side().ring(kind) {
             ring.set_entry(at, self.mirror.resolve(entry));
         }
     }
@@ -61,11 +61,11 @@ impl Siege<'_> {
             RingKind::Rx
         };
         let entry = self.mirror.resolve(entry);
-        let kernel = self.kernel.state();
+        let kernel = self.kernel.side();
         let Some(ring) = kernel.ring(kind) else {
             return;
         };
-        let stand = self.mirror.stand[kind as usize];
+        let stand = self.mirror.rings.stand[kind as usize];
         // After a wild word it goes on from where the program stands.
         let at = match ring.producer() {
             at if at.wrapping_sub(stand) < ring.slots() => at,
@@ -74,31 +74,31 @@ impl Siege<'_> {
         ring.set_entry(at, entry);
         ring.set_producer(at.wrapping_add(1));
         if kind == RingKind::Rx {
-            self.mirror.note_shown(entry.addr);
+            self.mirror.rings.note_shown(entry.addr);
         }
     }
 
     pub(super) fn claim_taken(&mut self, is_transmit: bool, count: u8) {
-        self.mirror.is_stalled &= !is_transmit;
+        self.mirror.rings.is_stalled &= !is_transmit;
         let kind = if is_transmit {
             RingKind::Tx
         } else {
             RingKind::Fill
         };
-        if let Some(ring) = self.kernel.state().ring(kind) {
+        if let Some(ring) = self.kernel.side().ring(kind) {
             ring.set_consumer(ring.consumer().wrapping_add(count.into()));
         }
         self.note_taken();
     }
 
-    /// The kernel comes to its senses, and gives everything back: whatever it did before, all
-    /// frames must come home.
+    /// The kernel comes to its senses, and gives everything back by the socket that had it: whatever it
+    /// did before, all frames must come home.
     pub(super) fn repent(&mut self) -> Broken {
         self.flush(crate::op::Answer::Later, true)?;
         for kind in [RingKind::Fill, RingKind::Tx] {
-            if let Some(ring) = self.kernel.state().ring(kind) {
-                ring.set_producer(self.mirror.stand[kind as usize]);
-                ring.set_consumer(self.mirror.stand[kind as usize]);
+            if let Some(ring) = self.kernel.side().ring(kind) {
+                ring.set_producer(self.mirror.rings.stand[kind as usize]);
+                ring.set_consumer(self.mirror.rings.stand[kind as usize]);
             }
         }
         self.note_taken();
@@ -122,7 +122,7 @@ impl Siege<'_> {
 
     /// Fills all of a ring, with the frames that it can bring back, and with nonsense after them.
     fn fill_ring(&self, kind: RingKind, owner: Owner) {
-        let kernel = self.kernel.state();
+        let kernel = self.kernel.side();
         let Some(ring) = kernel.ring(kind) else {
             return;
         };
@@ -137,7 +137,7 @@ impl Siege<'_> {
             len: u32::MAX,
             options: u32::MAX,
         });
-        let stand = self.mirror.stand[kind as usize];
+        let stand = self.mirror.rings.stand[kind as usize];
         for (ahead, desc) in (0..ring.slots()).zip(good.chain(nonsense)) {
             ring.set_entry(stand.wrapping_add(ahead), desc);
         }

@@ -1,9 +1,14 @@
 //! Who owns each frame, as far as the program's own steps say. The kernel has no say in it.
+//!
+//! All is seen from one of two sockets: the one that steps are about.
+
+use std::mem;
 
 use xskit_core::abi::Desc;
 use xskit_core::backend::RingKind;
 use xskit_core::umem::Census;
 
+use super::rings::Rings;
 use super::step::{Address, Entry};
 use crate::config::{Config, FRAME_BYTES};
 use crate::stamp::Stamp;
@@ -17,12 +22,29 @@ pub(super) enum Owner {
     Stash,
     /// The program, by a token.
     Application,
-    /// The kernel, to receive into.
+    /// The kernel, to receive into by this socket.
     Receive,
-    /// The kernel, to send.
+    /// The kernel, to send by this socket.
     Transmit,
+    /// The kernel, to receive into by the other socket.
+    OtherReceive,
+    /// The kernel, to send by the other socket.
+    OtherTransmit,
     /// Nobody any more.
     Retired,
+}
+
+impl Owner {
+    /// As seen from the other socket.
+    fn switched(self) -> Self {
+        match self {
+            Self::Receive => Self::OtherReceive,
+            Self::Transmit => Self::OtherTransmit,
+            Self::OtherReceive => Self::Receive,
+            Self::OtherTransmit => Self::Transmit,
+            Self::Stash | Self::Application | Self::Retired => self,
+        }
+    }
 }
 
 /// A frame's address on the fill ring.
@@ -34,28 +56,17 @@ struct Loan {
     was_taken: bool,
 }
 
-/// Each frame's owner and contents, and where the program stands on each ring.
+/// Each frame's owner and contents, and where the program stands on the rings of both sockets.
 #[derive(Debug)]
 pub(super) struct Mirror {
     owners: Vec<Owner>,
     /// The last loan of each frame.
     loans: Vec<Loan>,
-    /// The addresses on the RX ring, the newest first.
-    recent: [u64; 8],
-    /// Where a packet was left on the RX ring, since its frame still stood on the fill ring, and up
-    /// to where packets were shown then.
-    pub(super) left: Option<(u32, u32)>,
-    /// Up to where packets were shown when one was left, or was bad, for that.
-    doubted: Option<u32>,
     /// The last write to each frame, all of them the program's.
     pub(super) stamps: Vec<Stamp>,
     writes: u32,
-    /// The program's end of each ring: what it would publish next.
-    pub(super) stand: [u32; 4],
-    pub(super) bad_descriptors: u64,
-    pub(super) bad_completions: u64,
-    /// Whether the last kicks sent nothing, and nothing has happened since that could change that.
-    pub(super) is_stalled: bool,
+    pub(super) rings: Rings,
+    pub(super) other: Rings,
 }
 
 impl Mirror {
@@ -63,15 +74,18 @@ impl Mirror {
         Self {
             owners: vec![Owner::Stash; config.frames as usize],
             loans: vec![Loan::default(); config.frames as usize],
-            recent: [0; 8],
-            left: None,
-            doubted: None,
             stamps: vec![Stamp::default(); config.frames as usize],
             writes: 0,
-            stand: [0; 4],
-            bad_descriptors: 0,
-            bad_completions: 0,
-            is_stalled: false,
+            rings: Rings::default(),
+            other: Rings::default(),
+        }
+    }
+
+    /// From now on all is seen from the other socket.
+    pub(super) fn switch(&mut self) {
+        mem::swap(&mut self.rings, &mut self.other);
+        for owner in &mut self.owners {
+            *owner = owner.switched();
         }
     }
 
@@ -101,19 +115,26 @@ impl Mirror {
         lent.partition(|frame| self.was_taken(*frame))
     }
 
+    /// The frames that the kernel has by the other socket.
+    pub(super) fn elsewhere(&self) -> Vec<u32> {
+        let mut frames = self.of(Owner::OtherReceive);
+        frames.extend(self.of(Owner::OtherTransmit));
+        frames
+    }
+
     /// How many frames each owner has.
     pub(super) fn census(&self) -> Census {
         let count = |owner| self.of(owner).len() as u32;
         Census {
             stash: count(Owner::Stash),
             application: count(Owner::Application),
-            receive: count(Owner::Receive),
-            transmit: count(Owner::Transmit),
+            receive: count(Owner::Receive) + count(Owner::OtherReceive),
+            transmit: count(Owner::Transmit) + count(Owner::OtherTransmit),
             retired: count(Owner::Retired),
         }
     }
 
-    /// A socket is gone: what its kernel had is out of use.
+    /// The socket is gone: what the kernel had by it is out of use, and by the other one, as before.
     pub(super) fn retire(&mut self) {
         for owner in &mut self.owners {
             if matches!(owner, Owner::Receive | Owner::Transmit) {
@@ -143,7 +164,7 @@ impl Mirror {
 
     /// Whether that word says that a lent frame was taken.
     pub(super) fn is_taken(&self, frame: u32, consumer: u32, slots: u32) -> bool {
-        let stand = self.stand[RingKind::Fill as usize];
+        let stand = self.rings.stand[RingKind::Fill as usize];
         let left = stand.wrapping_sub(consumer);
         left <= slots && stand.wrapping_sub(self.loans[frame as usize].at) > left
     }
@@ -153,34 +174,9 @@ impl Mirror {
         self.loans[frame as usize].was_taken
     }
 
-    /// A packet in a frame that is not taken was come across while packets were shown up to here.
-    pub(super) fn doubt(&mut self, shown: u32) {
-        let further = |before: u32| shown.wrapping_sub(before).cast_signed() > 0;
-        if self.doubted.is_none_or(further) {
-            self.doubted = Some(shown);
-        }
-    }
-
-    /// Whether such a packet at this place was shown already when one was come across before.
-    pub(super) fn was_doubted(&self, at: u32) -> bool {
-        self.doubted
-            .is_some_and(|shown| shown.wrapping_sub(at).cast_signed() > 0)
-    }
-
-    /// A new socket knows of no packets.
-    pub(super) fn forget_doubts(&mut self) {
-        (self.left, self.doubted) = (None, None);
-    }
-
-    /// A descriptor is shown on the RX ring.
-    pub(super) fn note_shown(&mut self, addr: u64) {
-        self.recent.rotate_right(1);
-        self.recent[0] = addr;
-    }
-
-    /// The frame of a descriptor that names a packet in a frame which was lent.
-    pub(super) fn packet(&self, desc: Desc) -> Option<u32> {
-        let frame = self.frame_of(desc.addr, Owner::Receive)?;
+    /// The frame of a descriptor that names a packet in a frame of this owner.
+    pub(super) fn packet(&self, desc: Desc, owner: Owner) -> Option<u32> {
+        let frame = self.frame_of(desc.addr, owner)?;
         let end = desc.addr % FRAME + u64::from(desc.len);
         (end <= FRAME && desc.options == 0).then_some(frame)
     }
@@ -220,7 +216,7 @@ impl Mirror {
                 let (_, on_ring) = self.lent();
                 among(on_ring, number) * FRAME + u64::from(offset)
             }
-            Address::Again(back) => self.recent[usize::from(back) % self.recent.len()],
+            Address::Again(back) => self.rings.shown_before(back),
             Address::BeyondNumbers(more, number, offset) => {
                 let mut frames = self.of(Owner::Receive);
                 frames.extend(self.of(Owner::Transmit));
@@ -229,6 +225,9 @@ impl Mirror {
             }
             Address::InSent(number, offset) => {
                 among(self.of(Owner::Transmit), number) * FRAME + u64::from(offset)
+            }
+            Address::Elsewhere(number, offset) => {
+                among(self.elsewhere(), number) * FRAME + u64::from(offset)
             }
         };
         Desc {

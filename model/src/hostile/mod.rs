@@ -3,16 +3,18 @@
 //! Words, flags and slots take any value at any step. Whatever they are: nothing panics, a frame
 //! has one owner, every token's bytes lie inside its frame and stay as the program wrote them,
 //! exactly the descriptors that make sense become frames, and all others are counted. One for a frame
-//! that still stands on the fill ring makes no sense, and waits until that is certain.
+//! that still stands on the fill ring makes no sense, and waits until that is certain. Nor does one for
+//! a frame that the kernel has by the other of two sockets over the UMEM.
 
 mod check;
 mod kernel;
 mod mirror;
 mod program;
 mod receive;
+mod rings;
 pub mod step;
 
-use std::fmt;
+use std::{fmt, mem};
 
 use arbitrary::{Arbitrary, Unstructured};
 use xskit_core::Socket;
@@ -43,18 +45,22 @@ fn holds(is_so: bool, rule: &'static str, seen: impl fmt::Debug) -> Broken {
 pub struct Seen {
     /// Descriptors and completions that made no sense.
     pub bad: u64,
+    /// Those of them that were for frames which the kernel had by the other socket.
+    pub elsewhere: u64,
     /// Packets received before the kernel came to its senses.
     pub received: u64,
     /// Frames taken back after being sent, likewise.
     pub completed: u64,
 }
 
-/// The real socket, and what its owner knows for sure.
+/// The real sockets, and what their owner knows for sure.
 struct Siege<'u> {
     config: Config,
     umem: &'u Umem<'u, Region>,
     kernel: &'u Kernel,
+    /// The one that steps are about.
     socket: Option<Socket<'u, Kernel>>,
+    other: Option<Socket<'u, Kernel>>,
     held: Vec<Frame<'u>>,
     mirror: Mirror,
     seen: Seen,
@@ -105,6 +111,7 @@ impl Siege<'_> {
             umem: &umem,
             kernel: &kernel,
             socket: None,
+            other: None,
             held: Vec::new(),
             mirror: Mirror::new(config),
             seen: Seen::default(),
@@ -117,17 +124,42 @@ impl Siege<'_> {
             let steps = &steps[..=step.min(steps.len().saturating_sub(1))];
             format!("{rule}\nin a world of {config:?}\nafter these steps: {steps:#?}")
         };
-        self.open().map_err(|rule| failed(0, rule))?;
+        self.begin().map_err(|rule| failed(0, rule))?;
         for (number, step) in steps.iter().enumerate() {
             self.apply(*step)
                 .and_then(|()| self.check())
                 .map_err(|rule| failed(number, rule))?;
         }
         let seen = self.seen();
-        self.repent()
+        self.end()
             .and_then(|()| self.check())
             .map_err(|rule| failed(steps.len(), rule))?;
         Ok(seen)
+    }
+
+    /// Opens as many sockets as the world begins with.
+    fn begin(&mut self) -> Broken {
+        self.open()?;
+        if self.config.has_two {
+            self.switch();
+            self.open()?;
+            self.switch();
+        }
+        Ok(())
+    }
+
+    /// All frames come home, by each socket.
+    fn end(&mut self) -> Broken {
+        self.repent()?;
+        self.switch();
+        self.repent()
+    }
+
+    /// From now on steps are about the other socket.
+    fn switch(&mut self) {
+        mem::swap(&mut self.socket, &mut self.other);
+        self.kernel.state().switch();
+        self.mirror.switch();
     }
 
     fn apply(&mut self, step: Step) -> Broken {
@@ -172,6 +204,10 @@ impl Siege<'_> {
             Op::Open { .. } => self.open(),
             Op::Drop { held } => {
                 self.drop_frame(held);
+                Ok(())
+            }
+            Op::Switch => {
+                self.switch();
                 Ok(())
             }
             Op::Close => {

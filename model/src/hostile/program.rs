@@ -105,7 +105,7 @@ impl<'u> Siege<'u> {
         }
         self.mirror.pass(index, Owner::Application, Owner::Transmit);
         // Words that were impossible so far may come true by it.
-        self.mirror.is_stalled = false;
+        self.mirror.rings.is_stalled = false;
         let stand = self.step_on(RingKind::Tx, 1);
         let entry = self.entry(RingKind::Tx, stand);
         let addr = u64::from(index) * u64::from(FRAME_BYTES) + range.start as u64;
@@ -161,10 +161,10 @@ impl<'u> Siege<'u> {
         let Some(socket) = self.socket.as_mut() else {
             return Ok(());
         };
-        let bad = socket.halves().1.bad_completions() - self.mirror.bad_completions;
-        self.mirror.bad_completions += bad;
+        let bad = socket.halves().1.bad_completions() - self.mirror.rings.bad_completions;
+        self.mirror.rings.bad_completions += bad;
         let passed = bad as u32 + reaped;
-        self.mirror.is_stalled &= passed == 0;
+        self.mirror.rings.is_stalled &= passed == 0;
         let stand = self.passes(RingKind::Completion, passed)?;
         let mut good = 0;
         for ahead in 0..passed {
@@ -174,6 +174,8 @@ impl<'u> Siege<'u> {
             if let Some(frame) = self.mirror.frame_of(addr, Owner::Transmit) {
                 self.mirror.pass(frame, Owner::Transmit, Owner::Stash);
                 good += 1;
+            } else if self.mirror.frame_of(addr, Owner::OtherTransmit).is_some() {
+                self.seen.elsewhere += 1;
             }
         }
         holds(
@@ -259,7 +261,7 @@ impl<'u> Siege<'u> {
         };
         holds(is_right, "a wait is one call at most", (waits, waited))?;
         // A kernel that is told by the wait may have sent.
-        self.mirror.is_stalled &= sleep == Doze::Silent;
+        self.mirror.rings.is_stalled &= sleep == Doze::Silent;
         self.asked(waited.map(drop), answer)
     }
 
@@ -269,15 +271,15 @@ impl<'u> Siege<'u> {
         holds(is_due, "it fails only when a kick does", asked)?;
         let slots = self.config.slots_of(RingKind::Tx);
         let most = match self.config.kick_budget() {
-            Some(budget) if !self.mirror.is_stalled => slots.div_ceil(budget),
+            Some(budget) if !self.mirror.rings.is_stalled => slots.div_ceil(budget),
             _ => 1,
         };
-        let kicks = std::mem::take(&mut self.kernel.state().kicks);
+        let kicks = std::mem::take(&mut self.kernel.side().kicks);
         let is_kicked = kicks
             .iter()
             .any(|kick| matches!(kick, Kick::Transmit { .. }));
         if is_kicked {
-            self.mirror.is_stalled = !matches!(answer, Answer::Takes(_));
+            self.mirror.rings.is_stalled = !matches!(answer, Answer::Takes(_));
         }
         let is_sane = |kick: &Kick| match kick {
             Kick::Transmit { times } => (1..=most).contains(times),
@@ -297,10 +299,17 @@ impl<'u> Siege<'u> {
         };
         let at = socket.accounting();
         let census = self.mirror.census();
-        let ours = (at.stash, at.application, at.retired, at.frames);
+        let ours = (
+            at.stash,
+            at.application,
+            at.elsewhere,
+            at.retired,
+            at.frames,
+        );
         let should_be = (
             census.stash,
             census.application,
+            self.mirror.elsewhere().len() as u32,
             census.retired,
             self.config.frames,
         );
@@ -321,17 +330,23 @@ impl<'u> Siege<'u> {
         if self.socket.is_some() {
             return Ok(());
         }
-        match Socket::open(self.kernel, self.umem, &self.config.socket()) {
+        let config = self.config.socket(self.kernel.state().current() as u32);
+        let opened = match &self.other {
+            Some(other) => other.open_shared(&config),
+            None => Socket::open(self.kernel, self.umem, &config),
+        };
+        match opened {
             Ok(socket) => {
                 let filled = socket.obtained().filled;
                 self.socket = Some(socket);
-                self.mirror.take_up(&self.kernel.state().starts);
+                self.mirror.rings.take_up(&self.kernel.state().starts);
                 self.lend(filled)
             }
             Err(error) => {
                 let census = self.mirror.census();
                 let is_used_up = census.stash == 0 && census.retired > 0;
-                holds(is_used_up, "a socket opens while frames are free", error)
+                let may_fail = is_used_up && self.other.is_none();
+                holds(may_fail, "a socket opens while frames are free", error)
             }
         }
     }

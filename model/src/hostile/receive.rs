@@ -16,8 +16,8 @@ impl Siege<'_> {
         let (mut receiver, _) = socket.halves();
         self.held
             .extend(receiver.receive(max.into()).take(take.into()));
-        let bad = receiver.bad_descriptors() - self.mirror.bad_descriptors;
-        self.mirror.bad_descriptors += bad;
+        let bad = receiver.bad_descriptors() - self.mirror.rings.bad_descriptors;
+        self.mirror.rings.bad_descriptors += bad;
         let received = (self.held.len() - before) as u32;
         let passed = bad as u32 + received;
         holds(passed <= max.into(), "no more than was asked for", passed)?;
@@ -33,7 +33,7 @@ impl Siege<'_> {
             } else {
                 stand.wrapping_add(slots)
             };
-            self.mirror.doubt(shown);
+            self.mirror.rings.doubt(shown);
         }
         self.seen.received += u64::from(received);
         if !keep {
@@ -55,7 +55,9 @@ impl Siege<'_> {
         for ahead in 0..passed {
             let at = stand.wrapping_add(ahead);
             let desc = self.entry(RingKind::Rx, at);
-            let Some(frame) = self.mirror.packet(desc) else {
+            let Some(frame) = self.mirror.packet(desc, Owner::Receive) else {
+                let elsewhere = self.mirror.packet(desc, Owner::OtherReceive);
+                self.seen.elsewhere += u64::from(elsewhere.is_some());
                 continue;
             };
             let start = (desc.addr % u64::from(FRAME_BYTES)) as usize;
@@ -66,7 +68,7 @@ impl Siege<'_> {
             }
             let is_taken = self.is_taken(frame);
             holds(!is_taken, "a packet in a frame that was taken counts", desc)?;
-            let is_certain = self.mirror.was_doubted(at);
+            let is_certain = self.mirror.rings.was_doubted(at);
             let rule = "no packet is bad before the kernel showed more than when it was doubted";
             holds(is_certain, rule, desc)?;
             is_any_doubtful = true;
@@ -91,23 +93,24 @@ impl Siege<'_> {
         }
         let at = stand.wrapping_add(passed);
         let desc = self.entry(RingKind::Rx, at);
-        let frame = self.mirror.packet(desc);
+        let frame = self.mirror.packet(desc, Owner::Receive);
         let is_doubtful = frame.is_some_and(|frame| !self.is_taken(frame));
         let rule = "only a packet in a frame on the fill ring has to wait";
         holds(is_doubtful, rule, desc)?;
         let is_more_shown = self
             .mirror
+            .rings
             .left
             .is_some_and(|(place, before)| place == at && before != shown);
         let rule = "no packet has to wait once more were shown";
         holds(!is_more_shown, rule, desc)?;
-        self.mirror.left = Some((at, shown));
+        self.mirror.rings.left = Some((at, shown));
         Ok(true)
     }
 
     /// Whether the fill ring's consumer word says now that a frame was taken.
     fn is_taken(&self, frame: u32) -> bool {
-        let kernel = self.kernel.state();
+        let kernel = self.kernel.side();
         kernel
             .ring(RingKind::Fill)
             .is_some_and(|fill| self.mirror.is_taken(frame, fill.consumer(), fill.slots()))
@@ -115,7 +118,7 @@ impl Siege<'_> {
 
     /// The RX ring's producer word, and its slots.
     fn words_of_rx(&self) -> (u32, u32) {
-        let kernel = self.kernel.state();
+        let kernel = self.kernel.side();
         kernel
             .ring(RingKind::Rx)
             .map_or((0, 0), |rx| (rx.producer(), rx.slots()))

@@ -95,6 +95,9 @@ pub enum Address {
     BeyondNumbers(u8, u8, u16),
     /// In a frame that was sent, by its place among them.
     InSent(u8, u16),
+    /// In a frame that the kernel has by the other socket, by its place among those lent and then those
+    /// sent.
+    Elsewhere(u8, u16),
 }
 
 impl<'a> Arbitrary<'a> for Step {
@@ -127,6 +130,7 @@ impl<'a> Arbitrary<'a> for Step {
                 value: Word::FromProgram(bytes.int_in_range(-4..=0i8)?),
             },
             29 => Self::Program(Op::Flush(Answer::Later)),
+            31 => Self::Program(Op::Switch),
             _ => Self::Take {
                 is_transmit: bytes.arbitrary()?,
                 count: bytes.int_in_range(0..=8u8)?,
@@ -186,7 +190,8 @@ impl<'a> Arbitrary<'a> for Address {
             3 => Self::BeyondNumbers(bytes.arbitrary()?, frame, offset),
             4 => Self::OnFillRing(frame, offset),
             5 => Self::InLent(frame, offset),
-            6..=12 => Self::InTaken(frame, offset),
+            6..=11 => Self::InTaken(frame, offset),
+            12 => Self::Elsewhere(frame, offset),
             _ => Self::InSent(frame, offset),
         })
     }

@@ -4,11 +4,13 @@
 use std::ptr::NonNull;
 use std::time::Duration;
 
-use xskit_core::abi::{MmapOffsets, OPTIONS_ZEROCOPY, Options, SockaddrXdp, Statistics};
+use xskit_core::abi::{
+    MmapOffsets, OPTIONS_ZEROCOPY, Options, SockaddrXdp, Statistics, bind_flags,
+};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 use xskit_core::{Errno, abi};
 
-use super::{AtWait, Kernel, KernelSocket, Ring, State};
+use super::{AtWait, Kernel, KernelSocket, Ring, Side, State};
 use crate::config::IFINDEX;
 use crate::op::{Answer, OpenStep};
 
@@ -24,23 +26,56 @@ impl State {
         }
     }
 
-    fn map(&mut self, kind: RingKind, len_bytes: usize) -> Result<NonNull<u8>, Errno> {
-        let slots = self.sizes[kind as usize].ok_or(Errno::EINVAL)?;
-        let ring = Ring::new(kind, slots, self.starts[kind as usize]);
-        if kind == RingKind::Tx {
-            // As a kernel in copy mode does: it sends only when kicked.
-            ring.set_flags(abi::RING_NEED_WAKEUP);
+    fn set_option(&mut self, at: usize, option: SetOption) -> Result<(), Errno> {
+        match option {
+            SetOption::UmemReg(reg) => {
+                self.step(OpenStep::Register)?;
+                self.sides[at].umem = Some(reg);
+            }
+            SetOption::RingSize(..) if self.sides[at].is_bound => return Err(Errno::EBUSY),
+            SetOption::RingSize(kind, slots) => {
+                self.step(OpenStep::Size(kind))?;
+                let size = &mut self.sides[at].sizes[kind as usize];
+                if size.is_some() {
+                    return Err(Errno::EINVAL);
+                }
+                *size = Some(slots);
+            }
+            SetOption::TransmitBudget(budget) if self.raises_budget => {
+                let most = self.sides[at].sizes[RingKind::Tx as usize].unwrap_or(0);
+                if !(32..=most).contains(&budget) {
+                    return Err(Errno::EACCES);
+                }
+            }
+            _ => return Err(Errno::ENOPROTOOPT),
         }
-        if len_bytes > ring.len_bytes() || self.rings[kind as usize].is_some() {
-            return Err(Errno::EINVAL);
-        }
-        let base = ring.base();
-        self.rings[kind as usize] = Some(ring);
-        Ok(base)
+        Ok(())
     }
 
-    fn kick(&mut self, kick: Kick) -> Result<(), Errno> {
-        self.kicks.push(kick);
+    /// Binds a socket over a UMEM of its own, or over that of another.
+    fn bind(&mut self, at: usize, address: &SockaddrXdp, with: Option<usize>) -> Result<(), Errno> {
+        self.sides[at].is_bound = self.refused == Some(OpenStep::BoundElsewhere);
+        self.step(OpenStep::BoundElsewhere)?;
+        self.step(OpenStep::Bind)?;
+        let own = self.sides[at].umem;
+        let umem = match with.map(|with| &self.sides[with]) {
+            // As the kernel does, which takes no other flag then, and no UMEM besides.
+            Some(_) if own.is_some() || address.flags != bind_flags::SHARED_UMEM => None,
+            Some(with) => with.umem.filter(|_| with.is_bound),
+            None => own,
+        };
+        let side = &mut self.sides[at];
+        let is_whole = umem.is_some() && side.rings.iter().all(Option::is_some);
+        let is_known = address.ifindex == IFINDEX && address.queue_id as usize == at;
+        if !is_whole || !is_known || address.family != abi::AF_XDP {
+            return Err(Errno::EINVAL);
+        }
+        (side.umem, side.is_bound) = (umem, true);
+        Ok(())
+    }
+
+    fn kick(&mut self, at: usize, kick: Kick) -> Result<(), Errno> {
+        self.sides[at].kicks.push(kick);
         let Kick::Transmit { times } = kick else {
             self.calls.wakes += 1;
             return Ok(());
@@ -50,7 +85,7 @@ impl State {
             match self.answer {
                 Answer::Later => break,
                 Answer::Takes(count) => {
-                    if self.take(u32::from(count)) == 0 {
+                    if self.sides[at].take(u32::from(count)) == 0 {
                         break;
                     }
                     self.calls.count_transient(Errno::EAGAIN);
@@ -62,29 +97,31 @@ impl State {
         Ok(())
     }
 
-    /// How many sockets are ready after a wait.
-    fn wait(&mut self) -> usize {
+    /// Whether the socket is ready after a wait.
+    fn wait(&mut self, at: usize) -> bool {
         self.calls.waits += 1;
         if self.sleep == Sleep::Never {
-            return 0;
+            return false;
         }
-        let producer = |kind| self.ring(kind).map_or(0, Ring::producer);
+        let side = &mut self.sides[at];
+        let producer = |kind| side.ring(kind).map_or(0, Ring::producer);
         self.waits.push(AtWait {
             shown: (producer(RingKind::Tx), producer(RingKind::Fill)),
-            kicks: self.kicks.len(),
+            kicks: side.kicks.len(),
         });
         let is_kicked =
-            self.sleep == Sleep::Kicks && self.ring(RingKind::Tx).is_some_and(Ring::needs_wakeup);
+            self.sleep == Sleep::Kicks && side.ring(RingKind::Tx).is_some_and(Ring::needs_wakeup);
         if let (true, Answer::Takes(count)) = (is_kicked, self.answer) {
-            self.take(count.into());
+            side.take(count.into());
         }
-        self.wakes_up.into()
+        self.wakes_up
     }
 }
 
-// SAFETY: `map` returns memory of at least the asked-for length, kept until the next `open`, which
-// is refused before `close`, and shared with `State` only, which uses atomics; `offsets` is how it
-// is laid out. Nothing here writes to the UMEM.
+// SAFETY: `map` returns memory of at least the asked-for length, kept until the next `open` in the
+// socket's place, which is refused before `close`, and shared with `State` only, which uses atomics;
+// `offsets` is how it is laid out. `bind_shared` takes the UMEM that the other socket is bound to.
+// Nothing here writes to the UMEM.
 unsafe impl Backend for Kernel {
     type Socket = KernelSocket;
 
@@ -97,42 +134,16 @@ unsafe impl Backend for Kernel {
     fn open(&self) -> Result<KernelSocket, Errno> {
         let mut state = self.state();
         state.step(OpenStep::Create)?;
-        if state.is_open {
+        let at = state.current;
+        if state.sides[at].is_open {
             return Err(Errno::EMFILE);
         }
-        state.is_open = true;
-        state.umem = None;
-        state.sizes = [None; 4];
-        state.rings = [const { None }; 4];
-        Ok(KernelSocket {
-            _made_here_only: (),
-        })
+        state.sides[at] = Side::open();
+        Ok(KernelSocket { at })
     }
 
-    fn set_option(&self, _: &KernelSocket, option: SetOption) -> Result<(), Errno> {
-        let mut state = self.state();
-        match option {
-            SetOption::UmemReg(reg) => {
-                state.step(OpenStep::Register)?;
-                state.umem = Some(reg);
-            }
-            SetOption::RingSize(..) if state.is_bound => return Err(Errno::EBUSY),
-            SetOption::RingSize(kind, slots) => {
-                state.step(OpenStep::Size(kind))?;
-                if state.sizes[kind as usize].is_some() {
-                    return Err(Errno::EINVAL);
-                }
-                state.sizes[kind as usize] = Some(slots);
-            }
-            SetOption::TransmitBudget(budget) if state.raises_budget => {
-                let most = state.sizes[RingKind::Tx as usize].unwrap_or(0);
-                if !(32..=most).contains(&budget) {
-                    return Err(Errno::EACCES);
-                }
-            }
-            _ => return Err(Errno::ENOPROTOOPT),
-        }
-        Ok(())
+    fn set_option(&self, socket: &KernelSocket, option: SetOption) -> Result<(), Errno> {
+        self.state().set_option(socket.at, option)
     }
 
     fn offsets(&self, _: &KernelSocket) -> Result<MmapOffsets, Errno> {
@@ -162,43 +173,39 @@ unsafe impl Backend for Kernel {
 
     fn map(
         &self,
-        _: &KernelSocket,
+        socket: &KernelSocket,
         ring: RingKind,
         len_bytes: usize,
     ) -> Result<NonNull<u8>, Errno> {
         let mut state = self.state();
         state.step(OpenStep::Map(ring))?;
-        state.map(ring, len_bytes)
+        let words = state.starts[ring as usize];
+        state.sides[socket.at].map(ring, len_bytes, words)
     }
 
     unsafe fn unmap(&self, _base: NonNull<u8>, _len_bytes: usize) {
-        // The memory stays until the next `open`: the kernel's end of the ring is still there.
+        // The memory stays until the next `open` in its place: the kernel's end is still there.
     }
 
-    fn bind(&self, _: &KernelSocket, address: &SockaddrXdp) -> Result<(), Errno> {
-        let mut state = self.state();
-        state.is_bound = state.refused == Some(OpenStep::BoundElsewhere);
-        state.step(OpenStep::BoundElsewhere)?;
-        state.step(OpenStep::Bind)?;
-        let is_whole = state.umem.is_some() && state.rings.iter().all(Option::is_some);
-        if !is_whole || address.family != abi::AF_XDP || address.ifindex != IFINDEX {
-            return Err(Errno::EINVAL);
-        }
-        state.is_bound = true;
-        Ok(())
+    fn bind(&self, socket: &KernelSocket, address: &SockaddrXdp) -> Result<(), Errno> {
+        self.state().bind(socket.at, address, None)
     }
 
-    fn close(&self, _: KernelSocket) {
-        let mut state = self.state();
-        state.is_open = false;
-        state.is_bound = false;
-        state.unsettled = 0;
-        state.receiving.clear();
-        state.sending.clear();
+    fn bind_shared(
+        &self,
+        socket: &KernelSocket,
+        address: &SockaddrXdp,
+        with: &KernelSocket,
+    ) -> Result<(), Errno> {
+        self.state().bind(socket.at, address, Some(with.at))
     }
 
-    fn kick(&self, _: &KernelSocket, kick: Kick) -> Result<(), Errno> {
-        self.state().kick(kick)
+    fn close(&self, socket: KernelSocket) {
+        self.state().sides[socket.at].close();
+    }
+
+    fn kick(&self, socket: &KernelSocket, kick: Kick) -> Result<(), Errno> {
+        self.state().kick(socket.at, kick)
     }
 
     fn submit(&self) -> Result<(), Errno> {
@@ -206,8 +213,14 @@ unsafe impl Backend for Kernel {
         Ok(())
     }
 
-    fn wait(&self, _: &[(&KernelSocket, Interest)], _: Option<Duration>) -> Result<usize, Errno> {
-        Ok(self.state().wait())
+    fn wait(
+        &self,
+        interests: &[(&KernelSocket, Interest)],
+        _: Option<Duration>,
+    ) -> Result<usize, Errno> {
+        let mut state = self.state();
+        let ready = interests.iter().filter(|(socket, _)| state.wait(socket.at));
+        Ok(ready.count())
     }
 
     fn sleep(&self) -> Sleep {

@@ -72,6 +72,7 @@ impl<'a> Arbitrary<'a> for Op {
                 len: length(bytes)?,
             },
             96 => Self::KernelSettles,
+            98..=99 => Self::Switch,
             _ => Self::Ring(bytes.arbitrary()?),
         };
         Ok(op)

@@ -86,9 +86,13 @@ pub enum Op {
     },
     /// Have the socket say where every frame is.
     Accounting,
+    /// Have the steps from now on be about the other one of two sockets, the program's and the
+    /// kernel's.
+    Switch,
     /// Drop the socket.
     Close,
-    /// Open a socket, with a step that fails, perhaps. While one is open it must be refused.
+    /// Open the socket, over the UMEM of the other one if that is open, with a step that fails, perhaps.
+    /// While it is open it must be refused.
     Open {
         /// The step that the kernel refuses.
         refused: Option<OpenStep>,

@@ -13,7 +13,7 @@ impl Oracle {
             if self.pass(Place::TxRing, 0, Place::KernelSend).is_none() {
                 break;
             }
-            self.passed[RingKind::Tx as usize].consumed += 1;
+            self.socket.passed[RingKind::Tx as usize].consumed += 1;
         }
     }
 
@@ -30,7 +30,7 @@ impl Oracle {
     /// The kernel puts a packet under way on the completion ring.
     pub fn kernel_completes(&mut self, pick: usize) {
         self.pass(Place::KernelSend, pick, Place::CompletionRing);
-        self.passed[RingKind::Completion as usize].produced += 1;
+        self.socket.passed[RingKind::Completion as usize].produced += 1;
     }
 
     /// The kernel takes up to `count` frames off the fill ring.
@@ -43,7 +43,7 @@ impl Oracle {
             {
                 break;
             }
-            self.passed[RingKind::Fill as usize].consumed += 1;
+            self.socket.passed[RingKind::Fill as usize].consumed += 1;
         }
     }
 
@@ -70,23 +70,23 @@ impl Oracle {
             return None;
         }
         let frame = self.pass(Place::FillRing, 0, Place::RxRing)?;
-        self.early.push_back(frame);
+        self.socket.early.push_back(frame);
         Some(self.received_into(frame, start, len))
     }
 
     /// The kernel shows which frames it took off the fill ring.
     pub fn kernel_settles(&mut self) {
-        self.passed[RingKind::Fill as usize].consumed += self.early.len() as u32;
-        self.early.clear();
+        self.socket.passed[RingKind::Fill as usize].consumed += self.socket.early.len() as u32;
+        self.socket.early.clear();
     }
 
     fn has_room_on_rx(&self) -> bool {
-        self.count(Place::RxRing) + self.unreleased < self.config.slots_of(RingKind::Rx)
+        self.count(Place::RxRing) + self.socket.unreleased < self.config.slots_of(RingKind::Rx)
     }
 
     fn received_into(&mut self, frame: u32, start: u16, len: u16) -> u32 {
         let stamp = self.next_stamp();
-        self.passed[RingKind::Rx as usize].produced += 1;
+        self.socket.passed[RingKind::Rx as usize].produced += 1;
         let packet = &mut self.packets[frame as usize];
         packet.start = u32::from(start).min(FRAME_BYTES - 1);
         packet.len = u32::from(len).min(FRAME_BYTES - packet.start);
@@ -96,21 +96,21 @@ impl Oracle {
 
     /// The kernel sets or clears NEED_WAKEUP of the TX ring.
     pub fn kernel_wants_kick(&mut self, wanted: bool) {
-        if self.is_open {
-            self.wants_kick = wanted;
+        if self.socket.is_open {
+            self.socket.wants_kick = wanted;
         }
     }
 
     /// The kernel sets or clears NEED_WAKEUP of the fill ring.
     pub fn kernel_wants_wake(&mut self, wanted: bool) {
-        if self.is_open {
-            self.wants_wake = wanted;
+        if self.socket.is_open {
+            self.socket.wants_wake = wanted;
         }
     }
 
     /// The kernel writes into the frames that it kept when the last socket was closed.
     pub fn kernel_scribbles(&mut self) -> Vec<(u32, Stamp)> {
-        let retired = self.lists[Place::Retired as usize].clone();
+        let retired = self.at(Place::Retired).clone();
         retired
             .into_iter()
             .map(|frame| {

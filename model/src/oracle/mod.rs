@@ -2,7 +2,11 @@
 //!
 //! The oracle shares no code with the core. A frame is a number in one list; a step moves numbers
 //! from one list to another, and says what the program should see of it.
+//!
+//! Two sockets may be open over the UMEM. Steps, and all that is asked of the oracle, are about one of
+//! them, until [`switch`](Oracle::switch) has the other's turn. Stash and held frames are one.
 
+mod books;
 mod kernel;
 mod place;
 mod program;
@@ -10,10 +14,11 @@ mod tally;
 mod wakeups;
 
 use std::collections::VecDeque;
+use std::mem;
 
+use books::Books;
 pub use place::Place;
 pub use program::Opened;
-use wakeups::Wakeups;
 
 use crate::config::Config;
 use crate::stamp::Stamp;
@@ -44,57 +49,54 @@ pub struct Oracle {
     config: Config,
     /// Where each frame is.
     places: Vec<Place>,
-    /// The frames of each place, the oldest first; the stash gives out its newest first.
-    lists: [VecDeque<u32>; Place::COUNT],
+    /// The frames of each place that the sockets have in common, the oldest first; the stash gives out
+    /// its newest first.
+    lists: [VecDeque<u32>; Place::COMMON],
     /// Each frame's packet.
     packets: Vec<Packet>,
-    /// By [`RingKind`](xskit_core::backend::RingKind).
-    passed: [Passed; 4],
-    /// Slots of the RX ring that were taken and not given back.
-    unreleased: u32,
-    is_open: bool,
-    wants_kick: bool,
-    wants_wake: bool,
-    wakeups: Wakeups,
-    /// Frames of packets on the RX ring, or lost off it, that still stand on the fill ring: those
-    /// that came last.
-    early: VecDeque<u32>,
     /// How often anything was written to any frame.
     writes: u32,
-    sent: u64,
-    completed: u64,
-    received: u64,
+    /// The socket that steps are about.
+    socket: Books,
+    other: Books,
 }
 
 impl Oracle {
     /// All frames in the stash, the first to be given out first, and no socket.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let mut lists = [const { VecDeque::new() }; Place::COUNT];
+        let mut lists = [const { VecDeque::new() }; Place::COMMON];
         lists[Place::Stash as usize] = (0..config.frames).rev().collect();
         Self {
             config: *config,
             places: vec![Place::Stash; config.frames as usize],
             lists,
             packets: vec![Packet::default(); config.frames as usize],
-            passed: [Passed::default(); 4],
-            unreleased: 0,
-            is_open: false,
-            wants_kick: false,
-            wants_wake: false,
-            wakeups: Wakeups::default(),
-            early: VecDeque::new(),
             writes: 0,
-            sent: 0,
-            completed: 0,
-            received: 0,
+            socket: Books::default(),
+            other: Books::default(),
         }
+    }
+
+    /// From now on everything is about the other socket.
+    pub fn switch(&mut self) {
+        mem::swap(&mut self.socket, &mut self.other);
     }
 
     /// The frames of a place, in order.
     #[must_use]
     pub fn at(&self, place: Place) -> &VecDeque<u32> {
-        &self.lists[place as usize]
+        match place.of_socket() {
+            None => &self.lists[place as usize],
+            Some(number) => &self.socket.lists[number],
+        }
+    }
+
+    fn at_mut(&mut self, place: Place) -> &mut VecDeque<u32> {
+        match place.of_socket() {
+            None => &mut self.lists[place as usize],
+            Some(number) => &mut self.socket.lists[number],
+        }
     }
 
     /// How many frames are in a place.
@@ -118,51 +120,70 @@ impl Oracle {
     /// How many entries passed the ends of a ring, by kind.
     #[must_use]
     pub fn passed(&self) -> &[Passed; 4] {
-        &self.passed
+        &self.socket.passed
     }
 
     /// Slots of the RX ring that an iterator took with it when it was leaked.
     #[must_use]
     pub fn unreleased(&self) -> u32 {
-        self.unreleased
+        self.socket.unreleased
     }
 
     /// The frames of packets that were shown, and which the fill ring still has, the oldest first.
     #[must_use]
     pub fn early(&self) -> &VecDeque<u32> {
-        &self.early
+        &self.socket.early
     }
 
     /// Entries of the fill ring, as its words say.
     #[must_use]
     pub fn on_fill_ring(&self) -> u32 {
-        self.early.len() as u32 + self.count(Place::FillRing)
+        self.socket.early.len() as u32 + self.count(Place::FillRing)
     }
 
-    /// Whether a socket is open.
+    /// Whether the socket is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.is_open
+        self.socket.is_open
+    }
+
+    /// Whether the other one is.
+    #[must_use]
+    pub fn is_other_open(&self) -> bool {
+        self.other.is_open
+    }
+
+    /// Which of the open sockets this is, and how many frames the kernel is to have to receive into by
+    /// it; zeros while it is closed.
+    pub(crate) fn number_and_target(&self) -> (u32, u32) {
+        match self.is_open() {
+            true => (self.socket.number, self.socket.target),
+            false => (0, 0),
+        }
     }
 
     /// Whether the TX and the fill ring say NEED_WAKEUP.
     #[must_use]
     pub fn wakeups(&self) -> (bool, bool) {
-        (self.wants_kick, self.wants_wake)
+        (self.socket.wants_kick, self.socket.wants_wake)
     }
 
-    /// Packets sent, completed and received, by the open socket.
+    /// Packets sent, completed and received, by the socket.
     #[must_use]
     pub fn counts(&self) -> (u64, u64, u64) {
-        (self.sent, self.completed, self.received)
+        (
+            self.socket.sent,
+            self.socket.completed,
+            self.socket.received,
+        )
     }
 
     /// Takes the `position`th frame of a place to the end of another.
     fn pass(&mut self, from: Place, position: usize, to: Place) -> Option<u32> {
-        let frame = self.lists[from as usize].remove(position)?;
+        let frame = self.at_mut(from).remove(position)?;
         assert_eq!(self.place(frame), from, "the oracle contradicts itself");
         self.places[frame as usize] = to;
-        self.lists[to as usize].push_back(frame);
+        self.at_mut(to).push_back(frame);
         Some(frame)
     }
 

@@ -7,6 +7,8 @@ pub enum Place {
     Stash,
     /// In the program's hands.
     Application,
+    /// Out of use: the kernel had it when its socket was closed.
+    Retired,
     /// On the fill ring.
     FillRing,
     /// In the kernel's hands, to receive into.
@@ -23,15 +25,14 @@ pub enum Place {
     KernelSend,
     /// On the completion ring.
     CompletionRing,
-    /// Out of use: the kernel had it when its socket was closed.
-    Retired,
 }
 
 impl Place {
-    /// How many places there are.
-    pub const COUNT: usize = 11;
+    /// How many places the sockets of a UMEM have in common: the first.
+    pub const COMMON: usize = 3;
 
-    /// The places of what the kernel has, by the core's books, in the order of a frame's way through each half of a socket.
+    /// The places of what the kernel has, by the core's books, in the order of a frame's way through each
+    /// half of a socket. Each socket has these for itself.
     pub const OF_KERNEL: [Self; 8] = [
         Self::FillRing,
         Self::KernelReceive,
@@ -42,4 +43,10 @@ impl Place {
         Self::KernelSend,
         Self::CompletionRing,
     ];
+
+    /// Which of [`OF_KERNEL`](Self::OF_KERNEL), if it is one of those.
+    #[must_use]
+    pub const fn of_socket(self) -> Option<usize> {
+        (self as usize).checked_sub(Self::COMMON)
+    }
 }

@@ -4,7 +4,8 @@ use xskit_core::backend::RingKind;
 use xskit_core::socket::{Accounting, SendErrorKind};
 use xskit_core::umem::Census;
 
-use super::{Oracle, Packet, Passed, Place, Wakeups};
+use super::wakeups::Wakeups;
+use super::{Books, Oracle, Packet, Place};
 use crate::config::FRAME_BYTES;
 use crate::op::OpenStep;
 
@@ -13,7 +14,7 @@ use crate::op::OpenStep;
 pub enum Opened {
     /// It opens, with so many frames lent.
     With(u32),
-    /// It is refused, since one is open.
+    /// It is refused, since it is open.
     Claimed,
     /// It is refused, since no frame is free and so many are retired.
     UsedUp(u32),
@@ -65,7 +66,7 @@ impl Oracle {
             return Err(SendErrorKind::Full);
         }
         self.pass(Place::Application, held, Place::Sent);
-        self.sent += 1;
+        self.socket.sent += 1;
         Ok(())
     }
 
@@ -85,7 +86,7 @@ impl Oracle {
     /// to be off the fill ring. The others came last.
     #[must_use]
     pub fn receivable(&self) -> usize {
-        let early = |frame: &&u32| self.early.contains(frame);
+        let early = |frame: &&u32| self.socket.early.contains(frame);
         let on_ring = self.at(Place::RxRing);
         on_ring.len() - on_ring.iter().filter(early).count()
     }
@@ -96,15 +97,15 @@ impl Oracle {
             return None;
         }
         let frame = self.pass(Place::RxRing, 0, Place::Application)?;
-        self.unreleased += 1;
-        self.received += 1;
+        self.socket.unreleased += 1;
+        self.socket.received += 1;
         Some(frame)
     }
 
     /// The slots of packets that were taken go back to the kernel.
     pub fn release_rx(&mut self) {
-        self.passed[RingKind::Rx as usize].consumed += self.unreleased;
-        self.unreleased = 0;
+        self.socket.passed[RingKind::Rx as usize].consumed += self.socket.unreleased;
+        self.socket.unreleased = 0;
     }
 
     /// Up to `count` packets are lost with an iterator that was leaked.
@@ -113,7 +114,7 @@ impl Oracle {
             if self.pass(Place::RxRing, 0, Place::Lost).is_none() {
                 break;
             }
-            self.unreleased += 1;
+            self.socket.unreleased += 1;
         }
     }
 
@@ -133,41 +134,35 @@ impl Oracle {
     /// How many frames should be lent.
     pub fn refill(&mut self) -> u32 {
         let fill_slots = self.config.slots_of(RingKind::Fill);
-        let half = self.config.frames.div_ceil(2);
-        let target = self.config.fill_frames.unwrap_or(half);
-        let target = target.min(fill_slots).min(self.config.frames);
         let mut lent = 0;
-        while self.lent() < target && self.on_fill_ring() < fill_slots {
+        while self.lent() < self.socket.target && self.on_fill_ring() < fill_slots {
             let Some(newest) = self.at(Place::Stash).len().checked_sub(1) else {
                 break;
             };
             self.pass(Place::Stash, newest, Place::FillRing);
             lent += 1;
         }
-        self.passed[RingKind::Fill as usize].produced += lent;
+        self.socket.passed[RingKind::Fill as usize].produced += lent;
         lent
     }
 
     /// How many frames should be taken back.
     pub fn reap(&mut self) -> u32 {
         let reaped = self.pass_all(Place::CompletionRing, Place::Stash);
-        self.passed[RingKind::Completion as usize].consumed += reaped;
-        self.completed += u64::from(reaped);
+        self.socket.passed[RingKind::Completion as usize].consumed += reaped;
+        self.socket.completed += u64::from(reaped);
         reaped
     }
 
     /// What was sent is shown to the kernel.
     pub fn publish(&mut self) {
         let shown = self.pass_all(Place::Sent, Place::TxRing);
-        self.passed[RingKind::Tx as usize].produced += shown;
+        self.socket.passed[RingKind::Tx as usize].produced += shown;
     }
 
     /// Frames of the kernel's to receive into.
     pub(super) fn lent(&self) -> u32 {
-        self.count(Place::FillRing)
-            + self.count(Place::KernelReceive)
-            + self.count(Place::RxRing)
-            + self.count(Place::Lost)
+        self.socket.lent()
     }
 
     /// Who should own how many frames.
@@ -176,11 +171,8 @@ impl Oracle {
         Census {
             stash: self.count(Place::Stash),
             application: self.count(Place::Application),
-            receive: self.lent(),
-            transmit: self.count(Place::Sent)
-                + self.count(Place::TxRing)
-                + self.count(Place::KernelSend)
-                + self.count(Place::CompletionRing),
+            receive: self.socket.lent() + self.other.lent(),
+            transmit: self.socket.sending() + self.other.sending(),
             retired: self.count(Place::Retired),
         }
     }
@@ -200,39 +192,40 @@ impl Oracle {
             tx: self.count(Place::Sent) + self.count(Place::TxRing),
             completion: self.count(Place::CompletionRing),
             sending: self.count(Place::KernelSend),
+            elsewhere: self.other.lent() + self.other.sending(),
             retired: self.count(Place::Retired),
             frames: self.config.frames,
             excess: on_rings.saturating_sub(lent),
         }
     }
 
-    /// The socket is dropped: what the kernel has stays with it.
+    /// The socket is dropped: what the kernel has by it stays with it. The other one goes on.
     pub fn close(&mut self) {
-        self.is_open = false;
-        self.early.clear();
+        self.socket.is_open = false;
+        self.socket.early.clear();
         for place in Place::OF_KERNEL {
             self.pass_all(place, Place::Retired);
         }
     }
 
-    /// A socket is opened, or should fail to.
+    /// The socket is opened, over the UMEM of the other one if that is open, or should fail to.
     pub fn open(&mut self, refused: Option<OpenStep>) -> Opened {
-        if self.is_open {
+        if self.socket.is_open {
             return Opened::Claimed;
         }
+        let is_shared = self.other.is_open;
         let retired = self.count(Place::Retired);
-        if self.count(Place::Stash) == 0 && retired > 0 {
+        if !is_shared && self.count(Place::Stash) == 0 && retired > 0 {
             return Opened::UsedUp(retired);
         }
-        match refused {
+        self.socket.target = self.target(is_shared);
+        // What is registered already is not registered again.
+        match refused.filter(|step| !(is_shared && *step == OpenStep::Register)) {
             None => {
-                self.passed = [Passed::default(); 4];
-                (self.sent, self.completed, self.received) = (0, 0, 0);
-                self.unreleased = 0;
-                (self.wants_kick, self.wants_wake) = (true, false);
-                self.is_open = true;
+                let number = u32::from(is_shared && self.other.number == 0);
+                self.socket = Books::open(number, self.socket.target);
                 let filled = self.refill();
-                self.wakeups = Wakeups::new(filled);
+                self.socket.wakeups = Wakeups::new(filled);
                 Opened::With(filled)
             }
             Some(step) => {
@@ -251,10 +244,22 @@ impl Oracle {
         }
     }
 
+    /// How many frames the kernel of a new socket is to have to receive into: half of those that are free,
+    /// unless the program says.
+    fn target(&self, is_shared: bool) -> u32 {
+        let frames = match is_shared {
+            true => self.count(Place::Stash),
+            false => self.config.frames,
+        };
+        let target = self.config.fill_frames.unwrap_or(frames.div_ceil(2));
+        let fill_slots = self.config.slots_of(RingKind::Fill);
+        target.min(fill_slots).min(self.config.frames)
+    }
+
     /// Lent frames come back in the order of their numbers.
     fn lend_and_take_back(&mut self) {
         self.refill();
-        self.lists[Place::FillRing as usize]
+        self.at_mut(Place::FillRing)
             .make_contiguous()
             .sort_unstable();
         self.pass_all(Place::FillRing, Place::Stash);

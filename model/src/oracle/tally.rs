@@ -37,7 +37,7 @@ impl Oracle {
     /// Counts causes and calls.
     pub(super) fn note(&mut self, times: u32, wakes: u32) {
         let (reach, taken, loans) = (self.reach(), self.taken(), self.lent_so_far());
-        let tally = &mut self.wakeups.tally;
+        let tally = &mut self.socket.wakeups.tally;
         tally.flushes += 1;
         tally.shown += u64::from(reach != tally.reach);
         tally.moved += u64::from(taken != tally.taken);
@@ -50,7 +50,7 @@ impl Oracle {
 
     /// Over the whole run, no more calls than causes.
     pub(super) fn bound_calls(&self) -> Result<(), Rule> {
-        let tally = &self.wakeups.tally;
+        let tally = &self.socket.wakeups.tally;
         let overdue = tally.flushes / u64::from(OVERDUE);
         let events = tally.shown + tally.moved + 2 * tally.sleeps;
         let (kicks, calls) = match self.config.kick_budget() {

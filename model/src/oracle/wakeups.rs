@@ -137,10 +137,10 @@ impl Oracle {
         self.kicked(times)?;
         if has_failed {
             // Nobody was told.
-            self.wakeups.tally.sleeps += 1;
-            self.wakeups.sending.is_early = false;
-            self.wakeups.sending.has_rested = true;
-            self.wakeups.sending.has_slept = true;
+            self.socket.wakeups.tally.sleeps += 1;
+            self.socket.wakeups.sending.is_early = false;
+            self.socket.wakeups.sending.has_rested = true;
+            self.socket.wakeups.sending.has_slept = true;
         } else {
             self.woken(wakes)?;
         }
@@ -151,36 +151,40 @@ impl Oracle {
     pub fn tells_by_wait(&mut self) {
         self.note(0, 0);
         let reach = self.reach();
-        let sending = &mut self.wakeups.sending;
+        let sending = &mut self.socket.wakeups.sending;
         sending.told = sending.told.max(reach);
-        self.wakeups.filling.told = self.lent_so_far();
+        self.socket.wakeups.filling.told = self.lent_so_far();
     }
 
     /// A wait that does not. A full device had time enough, and a flag may have been set after it was
     /// found clear.
     pub fn sleeps_silently(&mut self) {
-        self.wakeups.tally.sleeps += 1;
-        let sending = &mut self.wakeups.sending;
+        self.socket.wakeups.tally.sleeps += 1;
+        let sending = &mut self.socket.wakeups.sending;
         sending.has_rested |= sending.skipped > 0;
         sending.is_early = !sending.has_rested;
         let is_zero_copy = self.config.kick_budget().is_none();
-        self.wakeups.sending.has_slept |= is_zero_copy && !self.wakeups.sending.is_called;
-        self.wakeups.filling.has_slept = true;
+        self.socket.wakeups.sending.has_slept |=
+            is_zero_copy && !self.socket.wakeups.sending.is_called;
+        self.socket.wakeups.filling.has_slept = true;
     }
 
     /// A sleep is over in which nothing came.
     pub fn slept_in_vain(&mut self) {
-        self.wakeups.tally.sleeps += 1;
-        self.wakeups.sending.is_early = false;
-        self.wakeups.sending.has_rested = true;
-        self.wakeups.sending.has_slept = true;
-        self.wakeups.filling.has_slept = true;
+        self.socket.wakeups.tally.sleeps += 1;
+        self.socket.wakeups.sending.is_early = false;
+        self.socket.wakeups.sending.has_rested = true;
+        self.socket.wakeups.sending.has_slept = true;
+        self.socket.wakeups.filling.has_slept = true;
     }
 
     /// Calls that asked the kernel to send, and to look at the fill ring.
     #[must_use]
     pub fn calls(&self) -> (u64, u64) {
-        (self.wakeups.tally.calls, self.wakeups.tally.wakes)
+        (
+            self.socket.wakeups.tally.calls,
+            self.socket.wakeups.tally.wakes,
+        )
     }
 
     /// What of this decides whether calls are due from now on. How long a full device is left alone
@@ -189,7 +193,7 @@ impl Oracle {
     pub(crate) fn owed(&self) -> [u32; 7] {
         let Wakeups {
             sending, filling, ..
-        } = self.wakeups;
+        } = self.socket.wakeups;
         let taken = self.taken();
         let is_alone = sending.skipped < sending.pause.0 && !sending.has_rested;
         let sent = match self.config.kick_budget() {
@@ -218,19 +222,19 @@ impl Oracle {
     }
 
     pub(super) fn taken(&self) -> u32 {
-        self.passed[RingKind::Tx as usize].consumed
+        self.socket.passed[RingKind::Tx as usize].consumed
     }
 
     pub(super) fn lent_so_far(&self) -> u32 {
-        self.passed[RingKind::Fill as usize].produced
+        self.socket.passed[RingKind::Fill as usize].produced
     }
 
     /// Up to which packet the kernel can take: what it was shown, as far as there will be a slot
     /// for the completion.
     pub(super) fn reach(&self) -> u32 {
         let slots = self.config.slots_of(RingKind::Completion);
-        let reaped = self.passed[RingKind::Completion as usize].consumed;
-        self.passed[RingKind::Tx as usize]
+        let reaped = self.socket.passed[RingKind::Completion as usize].consumed;
+        self.socket.passed[RingKind::Tx as usize]
             .produced
             .min(reaped + slots)
     }
@@ -241,7 +245,7 @@ impl Oracle {
             let rule = "nobody is kicked for an empty ring";
             return Bounds::NONE.hold(times, rule, rule);
         }
-        if times > 0 && !self.wants_kick {
+        if times > 0 && !self.socket.wants_kick {
             return Err("nobody is kicked who does not ask for it");
         }
         let hoped = self.reach().saturating_sub(self.taken());
@@ -255,8 +259,8 @@ impl Oracle {
     /// Zero-copy mode, where a kick only starts work.
     fn started(&mut self, times: u32) -> Result<(), Rule> {
         let (reach, taken) = (self.reach(), self.taken());
-        let is_asked = self.wants_kick;
-        let sending = &mut self.wakeups.sending;
+        let is_asked = self.socket.wants_kick;
+        let sending = &mut self.socket.wakeups.sending;
         let is_new = reach > sending.told;
         let has_moved = taken != sending.taken;
         let due = match is_new {
@@ -281,11 +285,11 @@ impl Oracle {
 
     /// Copy mode, when the completion ring has no room.
     fn kicked_in_vain(&mut self, times: u32) -> Result<(), Rule> {
-        let due = match self.wants_kick {
-            true => self.wakeups.sending.lost(),
+        let due = match self.socket.wants_kick {
+            true => self.socket.wakeups.sending.lost(),
             false => Bounds::NONE,
         };
-        self.wakeups.sending.look(times > 0);
+        self.socket.wakeups.sending.look(times > 0);
         due.hold(
             times,
             "copy: after a sleep a full completion ring is kicked for",
@@ -295,8 +299,8 @@ impl Oracle {
 
     /// Copy mode, where a call sends what it can, up to a budget.
     fn copied(&mut self, times: u32, hoped: u32, budget: u32) -> Result<(), Rule> {
-        let (taken, is_asked) = (self.taken(), self.wants_kick);
-        let sending = &mut self.wakeups.sending;
+        let (taken, is_asked) = (self.taken(), self.socket.wants_kick);
+        let sending = &mut self.socket.wakeups.sending;
         let progress = taken - sending.taken;
         let needed = hoped.div_ceil(budget);
         // Some packets were left by the last kicks: no more than were of use, and another.
@@ -347,8 +351,8 @@ impl Oracle {
         let lent = self.lent_so_far();
         let on_rings = self.count(Place::FillRing) + self.count(Place::RxRing);
         let left = self.lent().saturating_sub(on_rings);
-        let is_asked = self.wants_wake;
-        let filling = &mut self.wakeups.filling;
+        let is_asked = self.socket.wants_wake;
+        let filling = &mut self.socket.wakeups.filling;
         let is_new = lent != filling.told;
         let due = match is_new {
             // Who lends no more has nothing to say.

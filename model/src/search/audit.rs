@@ -27,16 +27,27 @@ pub(super) fn audit(world: &mut World<'_>) -> Result<(), Difference> {
         Op::Flush(Answer::Takes(ALL)),
         Op::Room { wanted: ALL },
     ];
-    before.into_iter().try_for_each(|op| world.step(op))?;
+    each_socket(world, &before)?;
     for _ in 0..world.oracle().at(crate::oracle::Place::Application).len() {
         world.step(Op::Drop { held: 0 })?;
     }
-    world.step(Op::Refill)?;
-    world.step(Op::Accounting)?;
+    each_socket(world, &[Op::Refill, Op::Accounting])?;
     while world.oracle().count(crate::oracle::Place::Stash) > 0 {
         world.step(Op::Alloc { len: 0 })?;
     }
     world.step(Op::Alloc { len: 0 })?;
-    world.step(Op::Close)?;
+    each_socket(world, &[Op::Close])?;
     world.compare()
+}
+
+/// Takes these steps with the socket, and with the other one if that is open.
+fn each_socket(world: &mut World<'_>, steps: &[Op]) -> Result<(), Difference> {
+    let take = |world: &mut World<'_>| steps.iter().try_for_each(|op| world.step(*op));
+    take(world)?;
+    if world.oracle().is_other_open() {
+        world.switch();
+        take(world)?;
+        world.switch();
+    }
+    Ok(())
 }

@@ -19,6 +19,8 @@
 //!   a sleep went by, as the oracle has it. For how many flushes a full device is left alone is left
 //!   out, and so are flushes without progress: they count to a thousand and more, only say when a call
 //!   comes, and no search would end. Of two such states the one on the shorter way is searched.
+//! - **Where there may be two sockets**: what is a socket's of all this for both, which of them steps are
+//!   about, which number of the core's it has, and how many frames each is to lend.
 //!
 //! How many calls a kick takes is one in worlds of up to 32 frames.
 //!
@@ -33,26 +35,14 @@ use xskit_core::backend::RingKind;
 use super::cursors::{Cursors, DOUBT};
 use crate::oracle::Place;
 use crate::world::RingWords;
-use crate::{Oracle, World};
+use crate::{Config, Op, Oracle, World};
 
 /// A state up to what can't matter. 128 bits of hash: among 2^25 states two would share one by
 /// chance once in 2^79 searches.
 pub(super) type Key = u128;
 
-/// The lists in the order of which frames are told apart.
-const PLACES: [Place; Place::COUNT] = [
-    Place::Stash,
-    Place::Application,
-    Place::FillRing,
-    Place::KernelReceive,
-    Place::RxRing,
-    Place::Lost,
-    Place::Sent,
-    Place::TxRing,
-    Place::KernelSend,
-    Place::CompletionRing,
-    Place::Retired,
-];
+/// The lists that are no socket's, in the order of which frames are told apart.
+const COMMON: [Place; Place::COMMON] = [Place::Stash, Place::Application, Place::Retired];
 
 /// Makes keys; what it holds is reused between states.
 pub(super) struct KeyMaker {
@@ -60,33 +50,53 @@ pub(super) struct KeyMaker {
     parts: Vec<u32>,
     /// Whether the bare ring takes part; otherwise it stays as it was made.
     has_bare_ring: bool,
+    /// Whether a second socket takes part.
+    has_other: bool,
 }
 
 impl KeyMaker {
-    pub(super) fn new(has_bare_ring: bool) -> Self {
+    /// Of a search in this world, with these steps to choose from.
+    pub(super) fn new(config: &Config, alphabet: &[Op]) -> Self {
         Self {
             cursors: Cursors::default(),
             parts: Vec::new(),
-            has_bare_ring,
+            has_bare_ring: alphabet.iter().any(|op| matches!(op, Op::Ring(_))),
+            has_other: config.has_two || alphabet.contains(&Op::Switch),
         }
     }
 
-    pub(super) fn key(&mut self, world: &World<'_>) -> Key {
+    /// The world is as before when it returns.
+    pub(super) fn key(&mut self, world: &mut World<'_>) -> Key {
         self.parts.clear();
-        self.lists(world.oracle());
-        let (wants_kick, wants_wake) = world.oracle().wakeups();
-        let flags = [world.oracle().is_open(), wants_kick, wants_wake];
-        self.parts.extend(flags.map(u32::from));
-        self.parts.extend(world.oracle().owed());
-        self.rings(world);
+        self.lists(world.oracle(), COMMON);
+        self.socket(world);
+        if self.has_other {
+            let (number, target) = world.oracle().number_and_target();
+            self.parts.extend([world.current(), number, target]);
+            world.switch();
+            self.socket(world);
+            let (_, target) = world.oracle().number_and_target();
+            self.parts.push(target);
+            world.switch();
+        }
         if self.has_bare_ring {
             self.bare_ring(world);
         }
         hash(&self.parts)
     }
 
-    fn lists(&mut self, oracle: &Oracle) {
-        for place in PLACES {
+    /// All of a socket.
+    fn socket(&mut self, world: &World<'_>) {
+        self.lists(world.oracle(), Place::OF_KERNEL);
+        let (wants_kick, wants_wake) = world.oracle().wakeups();
+        let flags = [world.oracle().is_open(), wants_kick, wants_wake];
+        self.parts.extend(flags.map(u32::from));
+        self.parts.extend(world.oracle().owed());
+        self.rings(world);
+    }
+
+    fn lists(&mut self, oracle: &Oracle, places: impl IntoIterator<Item = Place>) {
+        for place in places {
             self.parts.push(oracle.count(place));
             // A range that is set anew before anybody looks is no part of the state.
             if !matches!(place, Place::Stash | Place::FillRing | Place::KernelReceive) {

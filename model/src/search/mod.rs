@@ -51,7 +51,7 @@ struct Search<'a> {
     steps: u64,
 }
 
-/// Takes every sequence of steps of the alphabet, after the socket was opened, to the greatest
+/// Takes every sequence of steps of the alphabet, after the sockets were opened, to the greatest
 /// depth that `deadline` allows: a level below [`ALWAYS`] is begun only if it
 /// can be expected to end in time.
 ///
@@ -74,7 +74,7 @@ pub fn explore(
         alphabet,
         seen: HashSet::new(),
         states: Vec::new(),
-        keys: KeyMaker::new(alphabet.iter().any(|op| matches!(op, Op::Ring(_)))),
+        keys: KeyMaker::new(config, alphabet),
         steps: 0,
     };
     search.visit(&mut [], State { before: 0, step: 0 })?;
@@ -141,7 +141,7 @@ impl Search<'_> {
         let keys = &mut self.keys;
         let _told = ToldInPanic(self.config, way);
         let key = World::with(self.config, |world| -> Result<_, Difference> {
-            world.step(Op::Open { refused: None })?;
+            world.begin()?;
             for op in &*way {
                 world.step(*op)?;
             }

@@ -28,10 +28,19 @@ impl World<'_> {
         )?;
         self.compare_held()?;
         self.compare_contents()?;
+        self.compare_socket()?;
+        self.switch();
+        let other = self.compare_socket();
+        self.switch();
+        other?;
+        self.bare.compare()
+    }
+
+    /// What there is for each socket.
+    fn compare_socket(&mut self) -> Agreed {
         self.compare_halves()?;
         self.compare_rings()?;
-        self.compare_hands()?;
-        self.bare.compare()
+        self.compare_hands()
     }
 
     /// The tokens: which frames they are, where they point to, and what is there.
@@ -106,7 +115,7 @@ impl World<'_> {
             return Ok(());
         }
         for (kind, what) in RINGS.into_iter().zip(RING_ENTRIES) {
-            let kernel = self.kernel.state();
+            let kernel = self.kernel.side();
             let Some(ring) = kernel.ring(kind) else {
                 return agree("a ring is mapped", false, true);
             };
@@ -142,7 +151,7 @@ impl World<'_> {
 
     /// The frames that the kernel took off the rings.
     fn compare_hands(&self) -> Agreed {
-        let kernel = self.kernel.state();
+        let kernel = self.kernel.side();
         let receiving = self.oracle.at(Place::KernelReceive);
         let receiving = receiving
             .iter()

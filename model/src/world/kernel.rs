@@ -7,7 +7,7 @@ use super::{Difference, World, agree};
 impl World<'_> {
     pub(super) fn kernel_takes(&mut self, count: u8) -> Result<(), Difference> {
         if self.socket.is_some() {
-            self.kernel.state().take(count.into());
+            self.kernel.side().take(count.into());
             self.oracle.kernel_takes(count.into());
         }
         Ok(())
@@ -18,7 +18,7 @@ impl World<'_> {
             let Some(pick) = self.oracle.completable(pick) else {
                 break;
             };
-            let done = self.kernel.state().complete(pick);
+            let done = self.kernel.side().complete(pick);
             agree("room on the completion ring", done, true)?;
             self.oracle.kernel_completes(pick);
         }
@@ -27,7 +27,7 @@ impl World<'_> {
 
     pub(super) fn kernel_takes_fill(&mut self, count: u8) -> Result<(), Difference> {
         if self.socket.is_some() {
-            self.kernel.state().take_fill(count.into());
+            self.kernel.side().take_fill(count.into());
             self.oracle.kernel_takes_fill(count.into());
         }
         Ok(())
@@ -47,7 +47,7 @@ impl World<'_> {
         };
         let packet = self.oracle.packet(frame);
         self.umem.memory().write(frame, packet.stamp);
-        let done = self.kernel.state().deliver(pick, packet.start, packet.len);
+        let done = self.kernel.side().deliver(pick, packet.start, packet.len);
         agree("room on the RX ring", done, true)
     }
 
@@ -68,26 +68,26 @@ impl World<'_> {
             };
             let packet = self.oracle.packet(frame);
             self.umem.memory().write(frame, packet.stamp);
-            let done = self.kernel.state().deliver_early(packet.start, packet.len);
+            let done = self.kernel.side().deliver_early(packet.start, packet.len);
             agree("room on the RX ring", done, true)?;
         }
         Ok(())
     }
 
     pub(super) fn kernel_settles(&mut self) -> Result<(), Difference> {
-        self.kernel.state().settle();
+        self.kernel.side().settle();
         self.oracle.kernel_settles();
         Ok(())
     }
 
     pub(super) fn kernel_wants_kick(&mut self, wanted: bool) -> Result<(), Difference> {
-        self.kernel.state().want_wakeup(RingKind::Tx, wanted);
+        self.kernel.side().want_wakeup(RingKind::Tx, wanted);
         self.oracle.kernel_wants_kick(wanted);
         Ok(())
     }
 
     pub(super) fn kernel_wants_wake(&mut self, wanted: bool) -> Result<(), Difference> {
-        self.kernel.state().want_wakeup(RingKind::Fill, wanted);
+        self.kernel.side().want_wakeup(RingKind::Fill, wanted);
         self.oracle.kernel_wants_wake(wanted);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The real socket and the oracle, side by side.
+//! The real sockets and the oracle, side by side.
 
 mod compare;
 mod difference;
@@ -7,6 +7,8 @@ mod opening;
 mod program;
 mod wakeups;
 mod words;
+
+use std::mem;
 
 use xskit_core::Socket;
 use xskit_core::umem::{Frame, FrameSlot, Umem};
@@ -22,12 +24,14 @@ use crate::kernel::Kernel;
 use crate::op::Op;
 use crate::region::Region;
 
-/// The real socket and the oracle, side by side.
+/// The real sockets and the oracle, side by side.
 pub struct World<'u> {
     config: Config,
     umem: &'u Umem<'u, Region>,
     kernel: &'u Kernel,
+    /// The one that steps are about.
     socket: Option<Socket<'u, Kernel>>,
+    other: Option<Socket<'u, Kernel>>,
     /// As the oracle's list of [`Place::Application`](crate::oracle::Place).
     held: Vec<Frame<'u>>,
     oracle: Oracle,
@@ -50,6 +54,7 @@ impl World<'_> {
             umem: &umem,
             kernel: &kernel,
             socket: None,
+            other: None,
             held: Vec::new(),
             oracle: Oracle::new(config),
             bare: Bare::new(&bare),
@@ -60,6 +65,32 @@ impl World<'_> {
     #[must_use]
     pub fn oracle(&self) -> &Oracle {
         &self.oracle
+    }
+
+    /// Opens the sockets that are open at the beginning.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn begin(&mut self) -> Result<(), Difference> {
+        self.open(None)?;
+        if self.config.has_two {
+            self.switch();
+            self.open(None)?;
+            self.switch();
+        }
+        Ok(())
+    }
+
+    /// From now on steps are about the other socket.
+    pub fn switch(&mut self) {
+        mem::swap(&mut self.socket, &mut self.other);
+        self.kernel.state().switch();
+        self.oracle.switch();
+    }
+
+    /// Which of the two sockets steps are about, from zero on.
+    pub(crate) fn current(&self) -> u32 {
+        self.kernel.state().current() as u32
     }
 
     /// Takes a step, and compares all that can be seen.
@@ -99,6 +130,10 @@ impl World<'_> {
             Op::Accounting => self.accounting(),
             Op::Close => self.close(),
             Op::Open { refused } => self.open(refused),
+            Op::Switch => {
+                self.switch();
+                Ok(())
+            }
             Op::KernelTakes { count } => self.kernel_takes(count),
             Op::KernelCompletes { pick, count } => self.kernel_completes(pick, count),
             Op::KernelTakesFill { count } => self.kernel_takes_fill(count),

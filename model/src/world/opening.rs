@@ -30,16 +30,33 @@ impl World<'_> {
     }
 
     pub(super) fn open(&mut self, refused: Option<OpenStep>) -> Agreed {
-        self.kernel.state().refused = refused;
-        let opened = Socket::open(self.kernel, self.umem, &self.config.socket());
-        self.kernel.state().refused = None;
-        let should_be = self.oracle.open(refused);
+        let (should_be, queue) = (self.oracle.open(refused), self.current());
         let refusal = |step, errno| OpenError {
             step,
             errno,
             ifindex: IFINDEX,
-            queue: 0,
+            queue,
         };
+        let config = self.config.socket(queue);
+        let alone = || Socket::open(self.kernel, self.umem, &config);
+        if self.socket.is_some() || self.other.is_some() {
+            let opened = alone().map(|socket| socket.obtained());
+            let claimed = refusal(Step::Claim, Errno(0));
+            agree(
+                "a socket that does not share the UMEM",
+                opened,
+                Err(claimed),
+            )?;
+        }
+        if self.socket.is_some() {
+            return agree("opened again", Opened::Claimed, should_be);
+        }
+        self.kernel.state().refused = refused;
+        let opened = match &self.other {
+            Some(other) => other.open_shared(&config),
+            None => alone(),
+        };
+        self.kernel.state().refused = None;
         let socket = match (opened, should_be) {
             (Ok(socket), Opened::With(filled)) => {
                 agree("frames lent at first", socket.obtained().filled, filled)?;
@@ -55,9 +72,6 @@ impl World<'_> {
                 )?;
                 socket
             }
-            (Err(error), Opened::Claimed) => {
-                return agree("second socket", error, refusal(Step::Claim, Errno(0)));
-            }
             (Err(error), Opened::UsedUp(retired)) => {
                 let should_be = refusal(Step::Frames { retired }, Errno(0));
                 return agree("used-up UMEM", error, should_be);
@@ -65,10 +79,11 @@ impl World<'_> {
             (Err(error), Opened::Failed(step)) => {
                 self.scribble();
                 if step == OpenStep::Bind {
-                    let found = self.kernel.state().found_by_late_bind();
+                    let found = self.kernel.side().found_by_late_bind();
                     agree("free frames that a late bind finds", found, 0)?;
                 }
-                return agree("failed step", error, refusal(step_of(step), REFUSAL));
+                let step = step_of(step, self.other.is_some());
+                return agree("failed step", error, refusal(step, REFUSAL));
             }
             (opened, should_be) => {
                 let opened = opened.map(|socket| socket.obtained());
@@ -81,8 +96,7 @@ impl World<'_> {
 
     /// What the kernel was told of the UMEM.
     fn registration(&self) -> Agreed {
-        let kernel = self.kernel.state();
-        let told = kernel.umem.unwrap_or_default();
+        let told = self.kernel.side().umem.unwrap_or_default();
         let address = self.umem.memory().address() as u64;
         let len = u64::from(self.config.frames) * u64::from(FRAME_BYTES);
         agree("UMEM registered", (told.addr, told.len), (address, len))?;
@@ -90,14 +104,15 @@ impl World<'_> {
     }
 }
 
-/// How the core names a step.
-fn step_of(step: OpenStep) -> Step {
+/// How the core names a step of a socket that shares another's UMEM, or doesn't.
+fn step_of(step: OpenStep, is_shared: bool) -> Step {
     match step {
         OpenStep::Create => Step::Create,
         OpenStep::Register => Step::Register,
         OpenStep::Size(ring) => Step::Size(ring),
         OpenStep::Offsets => Step::Offsets,
         OpenStep::Map(ring) => Step::Map(ring),
+        OpenStep::Bind | OpenStep::BoundElsewhere if is_shared => Step::BindShared,
         OpenStep::Bind | OpenStep::BoundElsewhere => Step::Bind {
             zero_copy_forced: false,
         },

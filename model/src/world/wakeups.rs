@@ -85,7 +85,7 @@ impl World<'_> {
 
     /// The kicks and wakes that were asked for: held against what is owed, and then done.
     fn asked_for(&mut self, answer: Answer) -> Result<Vec<Kick>, Difference> {
-        let kicks = mem::take(&mut self.kernel.state().kicks);
+        let kicks = mem::take(&mut self.kernel.side().kicks);
         let has_failed = is_fatal(&kicks, answer);
         if let Err(rule) = self.oracle.flushed(&kicks, has_failed) {
             return Err(Difference::broken(rule, &kicks));
@@ -100,7 +100,7 @@ impl World<'_> {
     fn waited(&mut self, should_be: Option<AtWait>) -> Agreed {
         let waits = mem::take(&mut self.kernel.state().waits);
         agree("waits", waits, should_be.into_iter().collect())?;
-        let kicks = mem::take(&mut self.kernel.state().kicks);
+        let kicks = mem::take(&mut self.kernel.side().kicks);
         agree("kicks by a wait", kicks, Vec::new())?;
         // A wait that sleeps silently submits what was asked for by itself.
         self.submitted(false)

@@ -17,7 +17,7 @@ impl World<'_> {
     /// The words of the socket's rings, by kind; none without a socket.
     pub(crate) fn ring_words(&self) -> Option<[RingWords; 4]> {
         self.socket.as_ref()?;
-        let kernel = self.kernel.state();
+        let kernel = self.kernel.side();
         let words = RINGS.map(|kind| {
             kernel.ring(kind).map(|ring| RingWords {
                 producer: ring.producer(),

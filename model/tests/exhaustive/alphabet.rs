@@ -39,6 +39,26 @@ pub(crate) const CYCLE: &[Op] = &[
     deliver(1, 0),
 ];
 
+/// A cycle by two sockets, with frames that come by one and leave by the other, one of which is closed and
+/// opened again.
+pub(crate) const SHARED: &[Op] = &[
+    Op::Switch,
+    Op::Burst { count: 1 },
+    receive(1, 1, true),
+    Op::Send { held: 0 },
+    Op::Drop { held: 0 },
+    Op::Recycle,
+    Op::Flush(Answer::Takes(1)),
+    Op::KernelCompletes { pick: 0, count: 1 },
+    Op::KernelTakesFill { count: 1 },
+    deliver(0, 0),
+    Op::Close,
+    Op::Open { refused: None },
+    Op::Open {
+        refused: Some(OpenStep::Bind),
+    },
+];
+
 /// What a kernel shows before it shows what it took for it, and a program that looks in between.
 pub(crate) const EARLY: &[Op] = &[
     receive(1, 1, false),

@@ -2,7 +2,9 @@
 
 use xskit_model::{Config, Op};
 
-use crate::alphabet::{BARE_RING, CALLS, CYCLE, EARLY, calls_and_flags, everything, mishaps};
+use crate::alphabet::{
+    BARE_RING, CALLS, CYCLE, EARLY, SHARED, calls_and_flags, everything, mishaps,
+};
 
 /// A search to do.
 pub(crate) struct Space {
@@ -67,6 +69,10 @@ pub(crate) fn closing() -> Vec<Space> {
         config.zero_copy = zero_copy;
         spaces.push(Space::new(config, "calls", steps));
     }
+    // That each of eight rings wraps in its turn would be too much; others do.
+    let mut config = Config::even(2, 1, 0);
+    (config.has_two, config.fill_frames) = (true, Some(1));
+    spaces.push(Space::new(config, "shared", SHARED));
     // Every frame lent, none lent, and rings of different sizes that wrap at different times.
     for (fill_frames, slots, before) in [
         (2, [2, 1, 1, 1], [2, 0, 0, 0]),

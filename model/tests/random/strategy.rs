@@ -18,15 +18,16 @@ pub(crate) fn config() -> impl Strategy<Value = Config> {
     ];
     let starts = [(); 4].map(|()| start.clone());
     let fill_frames = option::of(0..=MAX_FRAMES + 2);
-    let modes = any::<(bool, bool)>();
+    let modes = any::<(bool, bool, bool)>();
     (1..=MAX_FRAMES, slots, starts, fill_frames, modes).prop_map(
-        |(frames, slots, starts, fill_frames, (zero_copy, raises_budget))| Config {
+        |(frames, slots, starts, fill_frames, (zero_copy, raises_budget, has_two))| Config {
             frames,
             slots,
             starts,
             fill_frames,
             zero_copy,
             raises_budget,
+            has_two,
         },
     )
 }
@@ -41,6 +42,7 @@ fn op() -> impl Strategy<Value = Op> {
         60 => program(),
         40 => kernel(),
         2 => whole_socket(),
+        8 => Just(Op::Switch),
         10 => ring().prop_map(Op::Ring),
     ]
 }

@@ -1,0 +1,64 @@
+//! Where the program stands on the rings of one socket.
+
+use xskit_core::backend::RingKind;
+
+use crate::op::RINGS;
+
+/// Where the program stands on the rings of one socket, and what it has seen there.
+#[derive(Debug, Default)]
+pub(super) struct Rings {
+    /// The program's end of each ring: what it would publish next.
+    pub(super) stand: [u32; 4],
+    /// The addresses on the RX ring, the newest first.
+    recent: [u64; 8],
+    /// Where a packet was left on the RX ring, since its frame still stood on the fill ring, and up
+    /// to where packets were shown then.
+    pub(super) left: Option<(u32, u32)>,
+    /// Up to where packets were shown when one was left, or was bad, for that.
+    doubted: Option<u32>,
+    pub(super) bad_descriptors: u64,
+    pub(super) bad_completions: u64,
+    /// Whether the last kicks sent nothing, and nothing has happened since that could change that.
+    pub(super) is_stalled: bool,
+}
+
+impl Rings {
+    /// A socket was opened over rings with these words: each end starts where its own word stands.
+    pub(super) fn take_up(&mut self, starts: &[(u32, u32); 4]) {
+        *self = Self {
+            recent: self.recent,
+            ..Self::default()
+        };
+        for (kind, (producer, consumer)) in RINGS.into_iter().zip(starts) {
+            self.stand[kind as usize] = match kind {
+                RingKind::Fill | RingKind::Tx => *producer,
+                RingKind::Rx | RingKind::Completion => *consumer,
+            };
+        }
+    }
+
+    /// A packet in a frame that is not taken was come across while packets were shown up to here.
+    pub(super) fn doubt(&mut self, shown: u32) {
+        let further = |before: u32| shown.wrapping_sub(before).cast_signed() > 0;
+        if self.doubted.is_none_or(further) {
+            self.doubted = Some(shown);
+        }
+    }
+
+    /// Whether such a packet at this place was shown already when one was come across before.
+    pub(super) fn was_doubted(&self, at: u32) -> bool {
+        self.doubted
+            .is_some_and(|shown| shown.wrapping_sub(at).cast_signed() > 0)
+    }
+
+    /// A descriptor is shown on the RX ring.
+    pub(super) fn note_shown(&mut self, addr: u64) {
+        self.recent.rotate_right(1);
+        self.recent[0] = addr;
+    }
+
+    /// The address that was shown so many before the last.
+    pub(super) fn shown_before(&self, back: u8) -> u64 {
+        self.recent[usize::from(back) % self.recent.len()]
+    }
+}
