@@ -108,13 +108,14 @@ fn frames_are_whole_where_none_is_missing_and_no_ring_has_too_many() {
         tx: 32,
         completion: 64,
         sending: 128,
-        retired: 256,
-        frames: 511,
+        elsewhere: 256,
+        retired: 512,
+        frames: 1023,
         excess: 0,
     };
     assert!(whole.is_whole());
     let missing = Accounting {
-        frames: 512,
+        frames: 1024,
         ..whole
     };
     let doubled = Accounting { excess: 1, ..whole };
