@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::{fmt, io};
 
+use crate::layout::{RULES, SHAPES};
 use crate::{NativeRefusal, Occupant};
 
 /// Why a call of this crate failed. The text says what to try.
@@ -82,8 +83,24 @@ pub enum Error {
     },
     /// Port 0 can't be taken: no datagram is sent to it.
     PortZero,
-    /// There is no room for another rule with an address.
+    /// No port is from `first` to `last`.
+    NoPorts {
+        /// The first of the range.
+        first: u16,
+        /// The last of the range, which is lower.
+        last: u16,
+    },
+    /// Identifiers of VLANs end at 4095.
+    NoSuchVlan {
+        /// The identifier asked for.
+        vlan: u16,
+    },
+    /// A rule has addresses of IPv4 and of IPv6, and no packet has both.
+    MixedVersions,
+    /// There is no room for another rule with more than ports.
     TooManyRules,
+    /// There is no room for rules of another shape.
+    TooManyShapes,
     /// A map of the program can't be read or written, for another reason than the above.
     Map {
         /// The step, and its system call.
@@ -168,11 +185,33 @@ impl fmt::Display for Error {
                     "what was to be registered for queue {queue} is no AF_XDP socket: make it with socket(AF_XDP, SOCK_RAW, 0)"
                 )
             }
-            Self::PortZero => f.write_str(
-                "UDP port 0 can't be taken: no datagram is sent to it. Choose 1 to 65535",
+            Self::PortZero => {
+                f.write_str("port 0 can't be taken: nothing is sent to it. Choose 1 to 65535")
+            }
+            Self::NoPorts { first, last } => {
+                write!(
+                    f,
+                    "no port is from {first} to {last}: write the lower one first"
+                )
+            }
+            Self::NoSuchVlan { vlan } => {
+                write!(
+                    f,
+                    "there is no VLAN {vlan}: choose 1 to 4095, or 0 for frames without a tag"
+                )
+            }
+            Self::MixedVersions => f.write_str(
+                "a rule's addresses are of IPv4 and of IPv6, and no packet has both: make it a rule for each",
             ),
-            Self::TooManyRules => f.write_str(
-                "the XDP program has no room for another rule with an address: release some, or take the port at any address",
+            Self::TooManyRules => write!(
+                f,
+                "the XDP program has no room for more than {RULES} rules of an IP version with an address, a VLAN, or without \
+                 ports: remove some, put shorter prefixes in the place of several, or take ports at any address"
+            ),
+            Self::TooManyShapes => write!(
+                f,
+                "the XDP program has no room for more than {SHAPES} shapes of rules of an IP version: have prefixes of fewer \
+                 lengths, the same range of ports in several rules, or single ports in the place of a range"
             ),
             Self::Map { call, source } => write!(f, "{call} failed: {source:#}"),
         }

@@ -10,8 +10,8 @@ use rustix::net::{AddressFamily, sockopt};
 
 use crate::frames::Frames;
 use crate::object::Object;
-use crate::rules::Rules;
-use crate::{AttachMode, Attachment, Counters, Error, Only, Strays, messages, privilege};
+use crate::rules::{Maps, Rules};
+use crate::{AttachMode, Attachment, Counters, Error, Only, Rule, Strays, messages, privilege};
 
 /// The XDP program in the kernel, with its maps.
 ///
@@ -52,7 +52,11 @@ impl XdpProgram {
         Ok(Self {
             program: object.program("xskit_take")?,
             sockets: object.map("xskit_sockets")?,
-            rules: Rules::new(object.map("xskit_ports")?, object.map("xskit_addresses")?),
+            rules: Rules::new(Maps {
+                ports: object.map("xskit_ports")?,
+                shapes: object.map(".bss.shapes")?,
+                keys: [object.map("xskit_ipv4")?, object.map("xskit_ipv6")?],
+            }),
             frames: Frames::new(object.map(".bss.only")?),
             counters: object.map("xskit_counters")?,
             strays: object.map("xskit_strays")?,
@@ -71,15 +75,14 @@ impl XdpProgram {
         Attachment::create(self.program.as_fd(), ifindex, mode)
     }
 
-    /// Takes the UDP datagrams to this destination port and address from now on.
+    /// Takes the UDP datagrams to this destination port and address from now on: the short form of a [`Rule`].
     ///
     /// No address means any, of IPv4 and of IPv6; the unspecified address (0.0.0.0, ::) means any of its version. Mind that
     /// *any* includes datagrams to other hosts, on a host that forwards packets or listens promiscuously; to broadcast; and
-    /// to multicast. Taking what is taken already changes nothing. There is room for every port at any address, and for 1,024
-    /// rules with a certain one.
+    /// to multicast. Taking what is taken already changes nothing.
     ///
     /// # Errors
-    /// [`Error::PortZero`]; [`Error::TooManyRules`], and then nothing has changed; [`Error::Map`].
+    /// As of [`add_rules`](Self::add_rules).
     pub fn take(&self, port: u16, address: Option<IpAddr>) -> Result<(), Error> {
         self.rules.take(port, address)
     }
@@ -89,9 +92,37 @@ impl XdpProgram {
     /// Says whether any were being taken. No address ends the rules for *any* address, not those for a certain one.
     ///
     /// # Errors
-    /// [`Error::Map`].
+    /// [`Error::PortZero`]; [`Error::Map`].
     pub fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
         self.rules.release(port, address)
+    }
+
+    /// Takes the packets that any of these rules names from now on, besides what is taken already.
+    ///
+    /// Few system calls tell the kernel of all of them: a range of ports is one, and so are rules with prefixes, however
+    /// many. There is room for every port, with the ranges of ports that have no other condition; and, of each IP version,
+    /// for 8,192 rules with other conditions. These may have 16 *shapes*: rules of one shape have the protocol, the lengths of
+    /// their prefixes, whether they have a VLAN, and the range of ports in common, but for rules of a single port, which have
+    /// one each. A packet costs the kernel a lookup for each shape that names its port, not for each rule.
+    ///
+    /// A rule that is there already changes nothing. A rule without addresses is one of IPv4 and one of IPv6.
+    ///
+    /// # Errors
+    /// [`Error::PortZero`], [`Error::NoPorts`], [`Error::NoSuchVlan`] and [`Error::MixedVersions`], if a rule can't name
+    /// anything; [`Error::TooManyRules`]; [`Error::TooManyShapes`]; [`Error::Map`]. Then none of them is added.
+    pub fn add_rules(&self, rules: &[Rule]) -> Result<(), Error> {
+        self.rules.add(rules)
+    }
+
+    /// Ends what [`add_rules`](Self::add_rules) began with equal rules: what they name goes to the kernel again, unless
+    /// other rules name it as well.
+    ///
+    /// Says how many of them there were.
+    ///
+    /// # Errors
+    /// As of [`add_rules`](Self::add_rules) for a rule that can't name anything; [`Error::Map`].
+    pub fn remove_rules(&self, rules: &[Rule]) -> Result<usize, Error> {
+        self.rules.remove(rules)
     }
 
     /// Takes every frame from now on, whatever it carries: ARP, TCP and what is malformed too.
