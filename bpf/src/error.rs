@@ -1,6 +1,7 @@
 //! What can go wrong, each with what to try.
 
 use std::error::Error as StdError;
+use std::path::PathBuf;
 use std::{fmt, io};
 
 use crate::layout::{RULES, SHAPES};
@@ -64,12 +65,26 @@ pub enum Error {
         /// What the kernel says.
         source: io::Error,
     },
-    /// The program was loaded for fewer queues.
+    /// The map of sockets is for fewer queues.
     QueueOutOfRange {
         /// The queue asked for.
         queue: u32,
-        /// How many queues the program was loaded for.
+        /// How many queues there is room for: as many as an [`XdpProgram`](crate::XdpProgram) was loaded for.
         queues: u32,
+    },
+    /// What should be a map of sockets is something else.
+    NotSocketMap {
+        /// What it is.
+        found: String,
+    },
+    /// A map can't be pinned, or a pinned one can't be opened.
+    Pin {
+        /// The system call.
+        call: &'static str,
+        /// Where it is pinned, or was to be.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
     },
     /// The queue has a socket already.
     QueueTaken {
@@ -169,10 +184,21 @@ impl fmt::Display for Error {
             Self::QueueOutOfRange { queue, queues } => {
                 write!(
                     f,
-                    "there is no queue {queue}: the XDP program was loaded for {queues} (0 to {})",
+                    "there is no queue {queue}: the XDP program's map of sockets is for {queues} (0 to {})",
                     queues.saturating_sub(1)
                 )
             }
+            Self::NotSocketMap { found } => write!(
+                f,
+                "a map of sockets (BPF_MAP_TYPE_XSKMAP) was expected, and this is {found}: name the map that the program \
+                 gives to bpf_redirect_map()"
+            ),
+            Self::Pin { call, path, source } => write!(
+                f,
+                "{call} of {} failed: {source}. Check that the path is in a BPF file system (`mount -t bpf bpf /sys/fs/bpf`), \
+                 and CAP_BPF",
+                path.display()
+            ),
             Self::QueueTaken { queue } => {
                 write!(
                     f,
@@ -240,6 +266,7 @@ impl StdError for Error {
             Self::Load { source } | Self::Map { source, .. } => Some(source.as_ref()),
             Self::FindInterface { source, .. }
             | Self::Attach { source, .. }
+            | Self::Pin { source, .. }
             | Self::Query { source, .. } => Some(source),
             _ => None,
         }

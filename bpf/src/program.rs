@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, sockopt};
 
 use crate::frames::Frames;
 use crate::object::Object;
 use crate::rules::{Maps, Rules};
-use crate::{AttachMode, Attachment, Counters, Error, Only, Rule, Strays, messages, privilege};
+use crate::{
+    AttachMode, Attachment, Counters, Error, Only, Rule, SocketMap, Strays, messages, privilege,
+};
 
 /// The XDP program in the kernel, with its maps.
 ///
@@ -23,7 +24,7 @@ use crate::{AttachMode, Attachment, Counters, Error, Only, Rule, Strays, message
 #[derive(Debug)]
 pub struct XdpProgram {
     program: OwnedFd,
-    sockets: MapHandle,
+    sockets: SocketMap,
     rules: Rules,
     frames: Frames,
     counters: MapHandle,
@@ -44,14 +45,15 @@ impl XdpProgram {
             return Err(Error::NoQueues);
         }
         messages::route();
-        Self::load_object(max_queues).map_err(explain_load)
+        let object = Object::load(max_queues).map_err(explain_load)?;
+        let sockets = object.map("xskit_sockets").map_err(explain_load)?;
+        Self::of(&object, SocketMap::of(&sockets)?).map_err(explain_load)
     }
 
-    fn load_object(max_queues: u32) -> libbpf_rs::Result<Self> {
-        let object = Object::load(max_queues)?;
+    fn of(object: &Object, sockets: SocketMap) -> libbpf_rs::Result<Self> {
         Ok(Self {
             program: object.program("xskit_take")?,
-            sockets: object.map("xskit_sockets")?,
+            sockets,
             rules: Rules::new(Maps {
                 ports: object.map("xskit_ports")?,
                 shapes: object.map(".bss.shapes")?,
@@ -156,50 +158,25 @@ impl XdpProgram {
         self.frames.limit(only)
     }
 
-    /// Gives the datagrams taken on `queue` to this AF_XDP socket.
-    ///
-    /// The kernel drops what it can't deliver, so the socket should be bound, to the queue and interface that the datagrams
-    /// come in on. The registration doesn't keep the socket alive: it ends when the socket is closed.
+    /// The sockets that get what is taken, by queue.
+    pub fn sockets(&self) -> &SocketMap {
+        &self.sockets
+    }
+
+    /// [`SocketMap::register`] of [`sockets`](Self::sockets).
     ///
     /// # Errors
-    /// [`Error::QueueOutOfRange`]; [`Error::QueueTaken`] if the queue has a socket; [`Error::NotXdpSocket`]; [`Error::Map`].
+    /// As there.
     pub fn register_socket(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), Error> {
-        self.check_queue(queue)?;
-        if sockopt::socket_domain(socket) != Ok(AddressFamily::XDP) {
-            return Err(Error::NotXdpSocket { queue });
-        }
-        let value = socket.as_raw_fd().to_ne_bytes();
-        let result = self
-            .sockets
-            .update(&queue.to_ne_bytes(), &value, MapFlags::NO_EXIST);
-        result.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Error::QueueTaken { queue },
-            _ => Error::map("registering a socket: bpf(BPF_MAP_UPDATE_ELEM)", error),
-        })
+        self.sockets.register(queue, socket)
     }
 
-    /// Takes the socket of `queue`, if there is one, out again: its datagrams go to the kernel.
+    /// [`SocketMap::unregister`] of [`sockets`](Self::sockets): what is taken on the queue goes to the kernel.
     ///
     /// # Errors
-    /// [`Error::QueueOutOfRange`], [`Error::Map`].
+    /// As there.
     pub fn unregister_socket(&self, queue: u32) -> Result<(), Error> {
-        self.check_queue(queue)?;
-        match self.sockets.delete(&queue.to_ne_bytes()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::map(
-                "unregistering a socket: bpf(BPF_MAP_DELETE_ELEM)",
-                error,
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_queue(&self, queue: u32) -> Result<(), Error> {
-        let queues = self.sockets.max_entries();
-        if queue < queues {
-            Ok(())
-        } else {
-            Err(Error::QueueOutOfRange { queue, queues })
-        }
+        self.sockets.unregister(queue)
     }
 
     /// What the program has counted so far, on all interfaces it is attached to.
