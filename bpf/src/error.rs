@@ -1,8 +1,10 @@
 //! What can go wrong, each with what to try.
 
 use std::error::Error as StdError;
+use std::path::PathBuf;
 use std::{fmt, io};
 
+use crate::layout::{RULES, SHAPES};
 use crate::{NativeRefusal, Occupant};
 
 /// Why a call of this crate failed. The text says what to try.
@@ -63,12 +65,26 @@ pub enum Error {
         /// What the kernel says.
         source: io::Error,
     },
-    /// The program was loaded for fewer queues.
+    /// The map of sockets is for fewer queues.
     QueueOutOfRange {
         /// The queue asked for.
         queue: u32,
-        /// How many queues the program was loaded for.
+        /// How many queues there is room for: as many as an [`XdpProgram`](crate::XdpProgram) was loaded for.
         queues: u32,
+    },
+    /// What should be a map of sockets is something else.
+    NotSocketMap {
+        /// What it is.
+        found: String,
+    },
+    /// A map can't be pinned, or a pinned one can't be opened.
+    Pin {
+        /// The system call.
+        call: &'static str,
+        /// Where it is pinned, or was to be.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
     },
     /// The queue has a socket already.
     QueueTaken {
@@ -82,8 +98,24 @@ pub enum Error {
     },
     /// Port 0 can't be taken: no datagram is sent to it.
     PortZero,
-    /// There is no room for another rule with an address.
+    /// No port is from `first` to `last`.
+    NoPorts {
+        /// The first of the range.
+        first: u16,
+        /// The last of the range, which is lower.
+        last: u16,
+    },
+    /// Identifiers of VLANs end at 4095.
+    NoSuchVlan {
+        /// The identifier asked for.
+        vlan: u16,
+    },
+    /// A rule has addresses of IPv4 and of IPv6, and no packet has both.
+    MixedVersions,
+    /// There is no room for another rule with more than ports.
     TooManyRules,
+    /// There is no room for rules of another shape.
+    TooManyShapes,
     /// A map of the program can't be read or written, for another reason than the above.
     Map {
         /// The step, and its system call.
@@ -152,10 +184,21 @@ impl fmt::Display for Error {
             Self::QueueOutOfRange { queue, queues } => {
                 write!(
                     f,
-                    "there is no queue {queue}: the XDP program was loaded for {queues} (0 to {})",
+                    "there is no queue {queue}: the XDP program's map of sockets is for {queues} (0 to {})",
                     queues.saturating_sub(1)
                 )
             }
+            Self::NotSocketMap { found } => write!(
+                f,
+                "a map of sockets (BPF_MAP_TYPE_XSKMAP) was expected, and this is {found}: name the map that the program \
+                 gives to bpf_redirect_map()"
+            ),
+            Self::Pin { call, path, source } => write!(
+                f,
+                "{call} of {} failed: {source}. Check that the path is in a BPF file system (`mount -t bpf bpf /sys/fs/bpf`), \
+                 and CAP_BPF",
+                path.display()
+            ),
             Self::QueueTaken { queue } => {
                 write!(
                     f,
@@ -168,11 +211,33 @@ impl fmt::Display for Error {
                     "what was to be registered for queue {queue} is no AF_XDP socket: make it with socket(AF_XDP, SOCK_RAW, 0)"
                 )
             }
-            Self::PortZero => f.write_str(
-                "UDP port 0 can't be taken: no datagram is sent to it. Choose 1 to 65535",
+            Self::PortZero => {
+                f.write_str("port 0 can't be taken: nothing is sent to it. Choose 1 to 65535")
+            }
+            Self::NoPorts { first, last } => {
+                write!(
+                    f,
+                    "no port is from {first} to {last}: write the lower one first"
+                )
+            }
+            Self::NoSuchVlan { vlan } => {
+                write!(
+                    f,
+                    "there is no VLAN {vlan}: choose 1 to 4095, or 0 for frames without a tag"
+                )
+            }
+            Self::MixedVersions => f.write_str(
+                "a rule's addresses are of IPv4 and of IPv6, and no packet has both: make it a rule for each",
             ),
-            Self::TooManyRules => f.write_str(
-                "the XDP program has no room for another rule with an address: release some, or take the port at any address",
+            Self::TooManyRules => write!(
+                f,
+                "the XDP program has no room for more than {RULES} rules of an IP version with an address, a VLAN, or without \
+                 ports: remove some, put shorter prefixes in the place of several, or take ports at any address"
+            ),
+            Self::TooManyShapes => write!(
+                f,
+                "the XDP program has no room for more than {SHAPES} shapes of rules of an IP version: have prefixes of fewer \
+                 lengths, the same range of ports in several rules, or single ports in the place of a range"
             ),
             Self::Map { call, source } => write!(f, "{call} failed: {source:#}"),
         }
@@ -201,6 +266,7 @@ impl StdError for Error {
             Self::Load { source } | Self::Map { source, .. } => Some(source.as_ref()),
             Self::FindInterface { source, .. }
             | Self::Attach { source, .. }
+            | Self::Pin { source, .. }
             | Self::Query { source, .. } => Some(source),
             _ => None,
         }

@@ -1,14 +1,15 @@
-//! The XDP program that takes chosen UDP ports to AF_XDP sockets, and its loader.
+//! The XDP program that takes chosen packets to AF_XDP sockets, and its loader.
 //!
 //! ```text
-//!                  attach           rule for the port, or its address?   socket at this queue?
-//!   NIC queue 3 ──▶ XDP program ──────▶ xskit_ports, xskit_addresses ──────▶ xskit_sockets[3] ──▶ AF_XDP socket
-//!                      │  every other frame          │ no                      │ no
-//!                      └─────────────────────────────┴─────────────────────────┴──▶ the kernel's stack
+//!                  attach          a rule for the port, or for more of it?     socket at this queue?
+//!   NIC queue 3 ──▶ XDP program ──────▶ xskit_ports, xskit_ipv4, xskit_ipv6 ──────▶ xskit_sockets[3] ──▶ AF_XDP socket
+//!                      │  every other frame          │ no                             │ no
+//!                      └─────────────────────────────┴────────────────────────────────┴──▶ the kernel's stack
 //! ```
 //!
-//! The program only ever *takes* whole UDP datagrams that a rule names; ARP, ICMP, TCP, fragments and all other ports go on
-//! to the kernel. What exactly it reads, and in which order, stands at the top of `xskit.bpf.c`.
+//! The program only ever *takes* what a rule names: UDP ports ([`XdpProgram::take`]), or whatever a [`Rule`] says of
+//! protocol, ports, addresses and VLAN; or all frames ([`XdpProgram::take_all`]). ARP, fragments and all else go on to the
+//! kernel. What exactly it reads, and in which order, stands at the top of `xskit.bpf.c`.
 //!
 //! ```no_run
 //! # fn socket() -> std::os::fd::OwnedFd { unimplemented!() }
@@ -36,17 +37,21 @@ mod error;
 mod features;
 mod frames;
 mod interface;
+mod layout;
 mod messages;
 mod object;
 mod occupant;
 mod only;
+mod prefix;
 mod privilege;
 mod program;
 mod refusal;
 mod rule;
 mod rules;
+mod sockets;
 mod strays;
 mod sys;
+mod table;
 
 pub use attach::{AttachMode, Attached, Attachment};
 pub use counters::Counters;
@@ -54,6 +59,9 @@ pub use error::Error;
 pub use features::{DeviceFeatures, device_features};
 pub use occupant::{Occupant, OccupantMode};
 pub use only::Only;
+pub use prefix::{InvalidPrefix, Prefix};
 pub use program::XdpProgram;
 pub use refusal::NativeRefusal;
+pub use rule::{Ports, Rule};
+pub use sockets::SocketMap;
 pub use strays::Strays;

@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, sockopt};
 
 use crate::frames::Frames;
 use crate::object::Object;
-use crate::rules::Rules;
-use crate::{AttachMode, Attachment, Counters, Error, Only, Strays, messages, privilege};
+use crate::rules::{Maps, Rules};
+use crate::{
+    AttachMode, Attachment, Counters, Error, Only, Rule, SocketMap, Strays, messages, privilege,
+};
 
 /// The XDP program in the kernel, with its maps.
 ///
@@ -23,7 +24,7 @@ use crate::{AttachMode, Attachment, Counters, Error, Only, Strays, messages, pri
 #[derive(Debug)]
 pub struct XdpProgram {
     program: OwnedFd,
-    sockets: MapHandle,
+    sockets: SocketMap,
     rules: Rules,
     frames: Frames,
     counters: MapHandle,
@@ -44,15 +45,20 @@ impl XdpProgram {
             return Err(Error::NoQueues);
         }
         messages::route();
-        Self::load_object(max_queues).map_err(explain_load)
+        let object = Object::load(max_queues).map_err(explain_load)?;
+        let sockets = object.map("xskit_sockets").map_err(explain_load)?;
+        Self::of(&object, SocketMap::of(&sockets)?).map_err(explain_load)
     }
 
-    fn load_object(max_queues: u32) -> libbpf_rs::Result<Self> {
-        let object = Object::load(max_queues)?;
+    fn of(object: &Object, sockets: SocketMap) -> libbpf_rs::Result<Self> {
         Ok(Self {
             program: object.program("xskit_take")?,
-            sockets: object.map("xskit_sockets")?,
-            rules: Rules::new(object.map("xskit_ports")?, object.map("xskit_addresses")?),
+            sockets,
+            rules: Rules::new(Maps {
+                ports: object.map("xskit_ports")?,
+                shapes: object.map(".bss.shapes")?,
+                keys: [object.map("xskit_ipv4")?, object.map("xskit_ipv6")?],
+            }),
             frames: Frames::new(object.map(".bss.only")?),
             counters: object.map("xskit_counters")?,
             strays: object.map("xskit_strays")?,
@@ -71,15 +77,14 @@ impl XdpProgram {
         Attachment::create(self.program.as_fd(), ifindex, mode)
     }
 
-    /// Takes the UDP datagrams to this destination port and address from now on.
+    /// Takes the UDP datagrams to this destination port and address from now on: the short form of a [`Rule`].
     ///
     /// No address means any, of IPv4 and of IPv6; the unspecified address (0.0.0.0, ::) means any of its version. Mind that
     /// *any* includes datagrams to other hosts, on a host that forwards packets or listens promiscuously; to broadcast; and
-    /// to multicast. Taking what is taken already changes nothing. There is room for every port at any address, and for 1,024
-    /// rules with a certain one.
+    /// to multicast. Taking what is taken already changes nothing.
     ///
     /// # Errors
-    /// [`Error::PortZero`]; [`Error::TooManyRules`], and then nothing has changed; [`Error::Map`].
+    /// As of [`add_rules`](Self::add_rules).
     pub fn take(&self, port: u16, address: Option<IpAddr>) -> Result<(), Error> {
         self.rules.take(port, address)
     }
@@ -89,9 +94,37 @@ impl XdpProgram {
     /// Says whether any were being taken. No address ends the rules for *any* address, not those for a certain one.
     ///
     /// # Errors
-    /// [`Error::Map`].
+    /// [`Error::PortZero`]; [`Error::Map`].
     pub fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
         self.rules.release(port, address)
+    }
+
+    /// Takes the packets that any of these rules names from now on, besides what is taken already.
+    ///
+    /// Few system calls tell the kernel of all of them: a range of ports is one, and so are rules with prefixes, however
+    /// many. There is room for every port, with the ranges of ports that have no other condition; and, of each IP version,
+    /// for 8,192 rules with other conditions. These may have 16 *shapes*: rules of one shape have the protocol, the lengths of
+    /// their prefixes, whether they have a VLAN, and the range of ports in common, but for rules of a single port, which have
+    /// one each. A packet costs the kernel a lookup for each shape that names its port, not for each rule.
+    ///
+    /// A rule that is there already changes nothing. A rule without addresses is one of IPv4 and one of IPv6.
+    ///
+    /// # Errors
+    /// [`Error::PortZero`], [`Error::NoPorts`], [`Error::NoSuchVlan`] and [`Error::MixedVersions`], if a rule can't name
+    /// anything; [`Error::TooManyRules`]; [`Error::TooManyShapes`]; [`Error::Map`]. Then none of them is added.
+    pub fn add_rules(&self, rules: &[Rule]) -> Result<(), Error> {
+        self.rules.add(rules)
+    }
+
+    /// Ends what [`add_rules`](Self::add_rules) began with equal rules: what they name goes to the kernel again, unless
+    /// other rules name it as well.
+    ///
+    /// Says how many of them there were.
+    ///
+    /// # Errors
+    /// As of [`add_rules`](Self::add_rules) for a rule that can't name anything; [`Error::Map`].
+    pub fn remove_rules(&self, rules: &[Rule]) -> Result<usize, Error> {
+        self.rules.remove(rules)
     }
 
     /// Takes every frame from now on, whatever it carries: ARP, TCP and what is malformed too.
@@ -125,50 +158,25 @@ impl XdpProgram {
         self.frames.limit(only)
     }
 
-    /// Gives the datagrams taken on `queue` to this AF_XDP socket.
-    ///
-    /// The kernel drops what it can't deliver, so the socket should be bound, to the queue and interface that the datagrams
-    /// come in on. The registration doesn't keep the socket alive: it ends when the socket is closed.
+    /// The sockets that get what is taken, by queue.
+    pub fn sockets(&self) -> &SocketMap {
+        &self.sockets
+    }
+
+    /// [`SocketMap::register`] of [`sockets`](Self::sockets).
     ///
     /// # Errors
-    /// [`Error::QueueOutOfRange`]; [`Error::QueueTaken`] if the queue has a socket; [`Error::NotXdpSocket`]; [`Error::Map`].
+    /// As there.
     pub fn register_socket(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), Error> {
-        self.check_queue(queue)?;
-        if sockopt::socket_domain(socket) != Ok(AddressFamily::XDP) {
-            return Err(Error::NotXdpSocket { queue });
-        }
-        let value = socket.as_raw_fd().to_ne_bytes();
-        let result = self
-            .sockets
-            .update(&queue.to_ne_bytes(), &value, MapFlags::NO_EXIST);
-        result.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Error::QueueTaken { queue },
-            _ => Error::map("registering a socket: bpf(BPF_MAP_UPDATE_ELEM)", error),
-        })
+        self.sockets.register(queue, socket)
     }
 
-    /// Takes the socket of `queue`, if there is one, out again: its datagrams go to the kernel.
+    /// [`SocketMap::unregister`] of [`sockets`](Self::sockets): what is taken on the queue goes to the kernel.
     ///
     /// # Errors
-    /// [`Error::QueueOutOfRange`], [`Error::Map`].
+    /// As there.
     pub fn unregister_socket(&self, queue: u32) -> Result<(), Error> {
-        self.check_queue(queue)?;
-        match self.sockets.delete(&queue.to_ne_bytes()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::map(
-                "unregistering a socket: bpf(BPF_MAP_DELETE_ELEM)",
-                error,
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_queue(&self, queue: u32) -> Result<(), Error> {
-        let queues = self.sockets.max_entries();
-        if queue < queues {
-            Ok(())
-        } else {
-            Err(Error::QueueOutOfRange { queue, queues })
-        }
+        self.sockets.unregister(queue)
     }
 
     /// What the program has counted so far, on all interfaces it is attached to.

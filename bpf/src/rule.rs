@@ -1,86 +1,245 @@
-//! Which datagrams the program takes: the flags of a port and the keys of addresses, as `xskit.bpf.c` has them.
+//! Which packets the program takes, as its users say it.
 
 use std::net::IpAddr;
+use std::ops::{RangeFull, RangeInclusive};
 
-/// Flag of a port: datagrams to it at any IPv4 address are taken.
-const ANY_IPV4: u8 = 1;
-/// Likewise at any IPv6 address.
-const ANY_IPV6: u8 = 2;
-/// Flag of a port: the map of addresses may have a key with it. It stays when keys go: it only says that a look is due.
-pub(crate) const SOME_ADDRESS: u8 = 4;
+use crate::{Error, Prefix};
 
-/// Bytes of a key: `struct destination`.
-const KEY_LEN: usize = 20;
-
-/// One rule for a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
-    /// These flags of the port: any address of the IP versions named.
-    Any(u8),
-    /// This key in the map of addresses.
-    At([u8; KEY_LEN]),
-}
-
-/// The rule that takes `port` at `address`, or at any address at all.
+/// Packets to take: those of a protocol, and of ports, addresses and a VLAN where it says so.
 ///
-/// The unspecified address (0.0.0.0 or ::) is, as everywhere, any address of its version. An IPv4 address in IPv6 clothes
-/// (::ffff:192.0.2.1) is what it is on the wire: IPv4.
-pub(crate) fn rule(port: u16, address: Option<IpAddr>) -> Rule {
-    match address.map(|address| address.to_canonical()) {
-        None => Rule::Any(ANY_IPV4 | ANY_IPV6),
-        Some(IpAddr::V4(address)) if address.is_unspecified() => Rule::Any(ANY_IPV4),
-        Some(IpAddr::V6(address)) if address.is_unspecified() => Rule::Any(ANY_IPV6),
-        Some(IpAddr::V4(address)) => Rule::At(key(4, port, &address.octets())),
-        Some(IpAddr::V6(address)) => Rule::At(key(6, port, &address.octets())),
+/// ```
+/// # fn main() -> Result<(), xskit_bpf::InvalidPrefix> {
+/// use xskit_bpf::Rule;
+///
+/// let dns = Rule::udp(53).to("192.0.2.0/24".parse()?);
+/// let calls = Rule::udp(16384..=32767).vlan(7);
+/// let ssh_from_within = Rule::tcp(22).from("2001:db8::/32".parse()?);
+/// let all_of_a_host = Rule::any().to("192.0.2.7".parse()?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rule {
+    protocol: Protocol,
+    to: Option<Prefix>,
+    from: Option<Prefix>,
+    vlan: Option<u16>,
+}
+
+/// What a rule is about, of what IP packets carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    Udp(Ports),
+    Tcp(Ports),
+    Icmp,
+    Any,
+}
+
+impl Rule {
+    /// Whole UDP datagrams to a port, a range of ports (`8000..=8999`), or every port (`..`).
+    pub fn udp(ports: impl Into<Ports>) -> Self {
+        Self::of(Protocol::Udp(ports.into()))
+    }
+
+    /// TCP segments to a port, a range of ports, or every port.
+    ///
+    /// No more of their header is looked at than that it is there.
+    pub fn tcp(ports: impl Into<Ports>) -> Self {
+        Self::of(Protocol::Tcp(ports.into()))
+    }
+
+    /// ICMP in IPv4 packets, ICMPv6 in IPv6 packets. Mind that neighbours are found by ICMPv6.
+    pub fn icmp() -> Self {
+        Self::of(Protocol::Icmp)
+    }
+
+    /// Whatever an IPv4 or IPv6 packet carries, fragments and IPv6 extension headers as well; but not what is malformed.
+    pub fn any() -> Self {
+        Self::of(Protocol::Any)
+    }
+
+    fn of(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            to: None,
+            from: None,
+            vlan: None,
+        }
+    }
+
+    /// Only packets to these addresses. Without it, mind that any address includes other hosts', on a host that forwards
+    /// packets or listens promiscuously; broadcast; and multicast.
+    #[must_use]
+    pub fn to(self, addresses: Prefix) -> Self {
+        let to = Some(addresses);
+        Self { to, ..self }
+    }
+
+    /// Only packets from these addresses.
+    #[must_use]
+    pub fn from(self, addresses: Prefix) -> Self {
+        let from = Some(addresses);
+        Self { from, ..self }
+    }
+
+    /// Only packets in frames whose one tag has this VLAN identifier, or, with 0, in frames without a tag.
+    ///
+    /// A tag that the card has taken off can't be seen: `ethtool -K IF rxvlan off` leaves it on.
+    #[must_use]
+    pub fn vlan(self, id: u16) -> Self {
+        let vlan = Some(id);
+        Self { vlan, ..self }
+    }
+
+    /// Whether it can name anything.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if let Protocol::Udp(ports) | Protocol::Tcp(ports) = self.protocol {
+            ports.check()?;
+        }
+        if let Some(vlan) = self.vlan.filter(|vlan| *vlan > MAX_VLAN) {
+            return Err(Error::NoSuchVlan { vlan });
+        }
+        match self.versions().next() {
+            Some(_) => Ok(()),
+            None => Err(Error::MixedVersions),
+        }
+    }
+
+    /// The rule for each IP version that it is about.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = Term> + use<> {
+        let rule = *self;
+        let versions = [Prefix::ANY_IPV4, Prefix::ANY_IPV6].into_iter();
+        versions.filter_map(move |any| rule.term(any))
+    }
+
+    /// The rule for the version of `any`, if it is about that.
+    fn term(self, any: Prefix) -> Option<Term> {
+        let of_version = |prefix: Option<Prefix>| {
+            let prefix = prefix.unwrap_or(any);
+            (prefix.address().is_ipv4() == any.address().is_ipv4()).then_some(prefix)
+        };
+        Some(Term {
+            protocol: self.protocol,
+            to: of_version(self.to)?,
+            from: of_version(self.from)?,
+            vlan: self.vlan,
+        })
     }
 }
 
-/// Lays a key out: family in host order, port in network order, address of up to 16 bytes, zeros.
-fn key(family: u16, port: u16, address: &[u8]) -> [u8; KEY_LEN] {
-    let fields = [&family.to_ne_bytes()[..], &port.to_be_bytes(), address];
-    let mut key = [0; KEY_LEN];
-    for (byte, &field) in key.iter_mut().zip(fields.into_iter().flatten()) {
-        *byte = field;
+/// The highest identifier of a VLAN.
+const MAX_VLAN: u16 = 4095;
+
+/// A rule of one IP version: that of both its prefixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Term {
+    pub(crate) protocol: Protocol,
+    pub(crate) to: Prefix,
+    pub(crate) from: Prefix,
+    pub(crate) vlan: Option<u16>,
+}
+
+/// The rule that takes a UDP port at `address`, or at any address.
+pub(crate) fn udp_at(port: u16, address: Option<IpAddr>) -> Rule {
+    let rule = Rule::udp(port);
+    address.map_or(rule, |address| rule.to(address.into()))
+}
+
+/// Ports, from the first to the last: made of one (`443`), a range (`8000..=8999`), or all (`..`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ports {
+    first: u16,
+    last: u16,
+}
+
+impl Ports {
+    pub(crate) const ALL: Self = Self {
+        first: 0,
+        last: u16::MAX,
+    };
+
+    fn check(self) -> Result<(), Error> {
+        match (self.first, self.last) {
+            (0, 0) => Err(Error::PortZero),
+            (first, last) if first > last => Err(Error::NoPorts { first, last }),
+            _ => Ok(()),
+        }
     }
-    key
+
+    /// The port, if it is a single one.
+    pub(crate) fn single(self) -> Option<u16> {
+        (self.first == self.last).then_some(self.first)
+    }
+
+    pub(crate) fn contains(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port)
+    }
+
+    /// The indices of the ports in a slice of all.
+    pub(crate) fn indices(self) -> RangeInclusive<usize> {
+        self.first.into()..=self.last.into()
+    }
+}
+
+impl From<u16> for Ports {
+    fn from(port: u16) -> Self {
+        (port..=port).into()
+    }
+}
+
+impl From<RangeInclusive<u16>> for Ports {
+    fn from(range: RangeInclusive<u16>) -> Self {
+        let (first, last) = range.into_inner();
+        Self { first, last }
+    }
+}
+
+impl From<RangeFull> for Ports {
+    fn from(_: RangeFull) -> Self {
+        Self::ALL
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(address: &str) -> Rule {
-        rule(0x01bb, Some(address.parse().unwrap()))
+    fn versions(rule: Rule) -> String {
+        match rule.check() {
+            Err(error) => format!("{error:?}"),
+            Ok(()) => rule
+                .versions()
+                .map(|term| format!("{}<{} ", term.to, term.from))
+                .collect(),
+        }
     }
 
     #[test]
-    fn lays_out_as_the_c_struct() {
-        let [a, b] = 4u16.to_ne_bytes();
+    fn a_rule_is_of_the_versions_of_its_addresses() {
+        let prefix = |text: &str| text.parse::<Prefix>().unwrap();
+        let to = |text| Rule::icmp().to(prefix(text));
+        assert_eq!(versions(Rule::any()), "0.0.0.0/0<0.0.0.0/0 ::/0<::/0 ");
+        assert_eq!(versions(to("192.0.2.0/24")), "192.0.2.0/24<0.0.0.0/0 ");
+        assert_eq!(versions(to("::")), "::/0<::/0 ");
+        let both = to("::").from(prefix("2001:db8::/32"));
+        assert_eq!(versions(both), "::/0<2001:db8::/32 ");
+        let mixed = to("192.0.2.1").from(prefix("::"));
+        assert_eq!(versions(mixed), "MixedVersions");
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused() {
+        let [first, last] = [9, 8];
+        assert_eq!(versions(Rule::udp(0)), "PortZero");
         assert_eq!(
-            of("192.0.2.1"),
-            Rule::At([
-                a, b, 1, 0xbb, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-            ])
+            versions(Rule::tcp(first..=last)),
+            "NoPorts { first: 9, last: 8 }"
         );
-        let [a, b] = 6u16.to_ne_bytes();
         assert_eq!(
-            of("2001:db8::9"),
-            Rule::At([
-                a, b, 1, 0xbb, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9
-            ])
+            versions(Rule::any().vlan(4096)),
+            "NoSuchVlan { vlan: 4096 }"
         );
-    }
-
-    #[test]
-    fn any_address_is_both_unspecified_ones() {
-        let [ipv4, ipv6] = ["0.0.0.0", "::"].map(of);
-        assert_eq!([ipv4, ipv6], [Rule::Any(ANY_IPV4), Rule::Any(ANY_IPV6)]);
-        assert_eq!(rule(443, None), Rule::Any(ANY_IPV4 | ANY_IPV6));
-        assert_eq!(of("::ffff:0.0.0.0"), ipv4);
-    }
-
-    #[test]
-    fn mapped_address_is_ipv4() {
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert!(Rule::udp(..).vlan(4095).check().is_ok());
+        assert!(Rule::udp(0..=1).vlan(0).check().is_ok());
     }
 }

@@ -2,11 +2,14 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::c_int;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ffi::{CString, c_int};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use libbpf_rs::libbpf_sys::{
-    BPF_XDP, bpf_link_create, bpf_link_create_opts, bpf_link_detach, bpf_xdp_query,
+    BPF_NOEXIST, BPF_XDP, bpf_link_create, bpf_link_create_opts, bpf_link_detach,
+    bpf_map_delete_elem, bpf_map_update_elem, bpf_obj_get, bpf_obj_pin, bpf_xdp_query,
     bpf_xdp_query_opts, size_t,
 };
 use rustix::io::Errno;
@@ -40,6 +43,39 @@ pub(crate) fn create_xdp_link(
 pub(crate) fn detach_link(link: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: takes a descriptor by value, open for the whole call, and no pointers.
     check(unsafe { bpf_link_detach(link.as_raw_fd()) }).map(|_| ())
+}
+
+/// `bpf(BPF_MAP_UPDATE_ELEM)` of a map of sockets, where the queue has none. The caller has seen to the map's type.
+pub(crate) fn insert(map: BorrowedFd<'_>, queue: u32, socket: RawFd) -> Result<(), Errno> {
+    let (key, value) = ((&raw const queue).cast(), (&raw const socket).cast());
+    // SAFETY: keys and values of such a map are 4 bytes, as those here, which are initialised and outlive the call, and
+    // which the kernel only reads.
+    let result =
+        unsafe { bpf_map_update_elem(map.as_raw_fd(), key, value, u64::from(BPF_NOEXIST)) };
+    check(result).map(|_| ())
+}
+
+/// `bpf(BPF_MAP_DELETE_ELEM)` of a map of sockets, likewise.
+pub(crate) fn remove(map: BorrowedFd<'_>, queue: u32) -> Result<(), Errno> {
+    // SAFETY: as above.
+    let result = unsafe { bpf_map_delete_elem(map.as_raw_fd(), (&raw const queue).cast()) };
+    check(result).map(|_| ())
+}
+
+/// `bpf(BPF_OBJ_GET)`. The descriptor is close-on-exec.
+pub(crate) fn open_pinned(path: &Path) -> Result<OwnedFd, Errno> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
+    // SAFETY: `path` ends with a zero and outlives the call, which only reads it.
+    let fd = check(unsafe { bpf_obj_get(path.as_ptr()) })?;
+    // SAFETY: a result of 0 or more is a new file descriptor that nobody else has seen, so it is ours to own.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `bpf(BPF_OBJ_PIN)`.
+pub(crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> Result<(), Errno> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
+    // SAFETY: `path` ends with a zero and outlives the call, which only reads it.
+    check(unsafe { bpf_obj_pin(object.as_raw_fd(), path.as_ptr()) }).map(|_| ())
 }
 
 /// What rtnetlink and the netdev family say of XDP on an interface of the calling thread's network namespace.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 //
-// The XDP program: takes chosen UDP datagrams, or all frames, to AF_XDP sockets, and passes everything else to the kernel.
+// The XDP program: takes the packets that rules name, or all frames, to AF_XDP sockets, and passes everything else to the
+// kernel.
 //
 // Every frame gets exactly one verdict, and the counter of that verdict goes up by one:
 //
 //   verdict     returns        when
-//   taken       XDP_REDIRECT   a whole UDP datagram and a rule for its destination, or any frame where all are taken; and a
-//                              socket at this receive queue
+//   taken       XDP_REDIRECT   a packet that a rule names, or any frame where all are taken, and a socket at this receive queue
 //   no_socket   XDP_PASS       as taken, but no socket is registered for this receive queue
 //   malformed   XDP_PASS       a header is cut off, or a length in it can't be true (list below)
 //   passed      XDP_PASS       everything else
@@ -20,14 +20,27 @@
 //   EtherType   neither IPv4 nor IPv6: passed
 //   IPv4        fewer than 20 bytes, version not 4, header length under 20 or beyond the frame, total length under the
 //               header length or beyond the frame: malformed
-//               a fragment (first ones too: the later ones carry no ports, so the kernel must have all): passed
-//               protocol not UDP: passed
 //   IPv6        fewer than 40 bytes, version not 6, payload length beyond the frame: malformed
-//               next header not UDP, that is, also any extension header: passed
 //   UDP         fewer than 8 bytes up to the end, length under 8, or length beyond the end: malformed
-//   rules       no rule for (port, any address of this family) nor for (port, address): passed
+//   rules       no rule names the packet: passed
 //   only        where frames are limited to one destination MAC address: any other, or to certain VLANs: any tag but one of
 //               these, or of no VLAN (identifier 0): passed
+//
+// What an IP packet carries is, for rules, one of four:
+//
+//   UDP         a whole datagram
+//   TCP         20 bytes or more up to the end
+//   ICMP        ICMP in IPv4, ICMPv6 in IPv6
+//   other       any other protocol; TCP of fewer bytes; a fragment, first ones too: the later ones carry no ports, so who takes
+//               one must have all; in IPv6 any extension header
+//
+// A rule is of one IP version. It names a packet if all of these hold; rules only ever take, so their order is of no
+// consequence:
+//
+//   protocol    the one that the packet carries, or any, which includes other
+//   ports       of UDP and TCP: the destination port is one of the rule's, from first to last
+//   to, from    the first bits of destination and source address are the rule's
+//   VLAN        the rule has none, or it is the frame's: that of its one tag; 0, without a tag. A frame with two has none.
 //
 // Where all frames are taken, rules and everything above Ethernet don't count, and no more is read than the limit asks for:
 //
@@ -35,17 +48,26 @@
 //               limited to certain VLANs: a header cut off as above: malformed; two tags, or one of another VLAN: passed
 //               else: taken, or no_socket
 //
-// Not looked at: source MAC address, IPv4 options and header checksum, UDP checksum, source address and port.
-// A tag that the network card took off (rxvlan offload) isn't in the frame and can't be seen here.
+// Not looked at: source MAC address, IPv4 options and header checksum, TCP header but for the port, ICMP header, UDP
+// checksum. A tag that the network card took off (rxvlan offload) isn't in the frame and can't be seen here.
+//
+// How rules are found. A UDP or TCP packet costs one load from an array by its port, which says three things: that rules name
+// all that carries this protocol to this port, so the packet is taken; that no rule names this port, so it isn't; or which
+// *shapes* of rules name it. Rules of one shape differ only in the bits that they compare: they have the protocol, both
+// lengths of prefixes, and whether there is a VLAN in common, and either one port each or the same range of several. So
+// one lookup in a hash decides about all rules of a shape, be they one or thousands, and a packet costs at most SHAPES
+// lookups. ICMP and other have no ports, and begin with the shapes. There are SHAPES for each IP version, and RULES
+// rules of shapes; rules for UDP or TCP ports alone are bits of the array, as many as there are ports.
 //
 // The lengths that IP headers give are added to packet pointers, which the verifier allows only with CAP_PERFMON.
-// The longest path is short and loops twice at most, so that the verifiers of all kernels that can attach by link (5.9) accept it.
+// Loops are short and bounded, so that the verifiers of all kernels that can attach by link (5.9) accept them.
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
 #include <linux/udp.h>
 
 #include <bpf/bpf_endian.h>
@@ -53,19 +75,66 @@
 
 #define VLAN_TAGS_MAX 2
 #define VLAN_ID 0x0fff /* of a tag's control information; 0 is no VLAN, only a priority */
+#define TWO_TAGS 0x1000 /* in the place of an identifier; none is this */
 #define QUEUES_COUNTED 64 /* mirrored in strays.rs */
 #define IPV4_FRAGMENT 0x3fff /* "more fragments" and the 13 bits of the offset */
+#define SHAPES 16 /* for each IP version. Mirrored in layout.rs */
+#define RULES 8192 /* likewise */
 
-// What is taken of a port. Mirrored in rule.rs.
-#define ANY_IPV4 1 /* datagrams to any IPv4 address */
-#define ANY_IPV6 2
-#define SOME_ADDRESS 4 /* xskit_addresses may have a rule for this port: it has, had, or was full when asked for one */
+// What an IP packet carries. Mirrored in layout.rs.
+enum carried { UDP, TCP, ICMP, OTHER, CARRIED };
+enum version { IPV4, IPV6, VERSIONS };
 
-// A datagram's port and address. Mirrored in rule.rs.
-struct destination {
-	__u16 family; /* 4 or 6, host byte order */
+// The bit of `whole` for all that carries this to the port, UDP or TCP. Mirrored in layout.rs.
+#define WHOLE(carried, version) (1 << ((carried) * VERSIONS + (version)))
+
+// What rules say of a port. Mirrored in layout.rs.
+struct port {
+	__u16 whole;
+	__u16 shapes[VERSIONS]; /* a bit for each shape with a rule that names it */
+	__u16 unused;
+};
+
+// What a rule compares. Mirrored in layout.rs.
+struct ipv4_key {
+	__u16 shape; /* its index, host byte order */
+	__u16 vlan; /* host byte order */
+	__be16 port; /* 0, if the shape is of one range */
+	__u16 zero;
+	__be32 to;
+	__be32 from;
+};
+
+struct ipv6_key {
+	__u16 shape;
+	__u16 vlan;
 	__be16 port;
-	__u8 address[16]; /* IPv4: the first 4 bytes, the rest zero */
+	__u16 zero;
+	__be32 to[4];
+	__be32 from[4];
+};
+
+// The bits of a packet that are compared. Mirrored in layout.rs.
+struct ipv4_mask {
+	__be32 to;
+	__be32 from;
+	__u16 vlan;
+	__u16 port;
+};
+
+struct ipv6_mask {
+	__be32 to[4];
+	__be32 from[4];
+	__u16 vlan;
+	__u16 port;
+};
+
+// Mirrored in layout.rs.
+struct shapes {
+	__u16 of[VERSIONS][CARRIED]; /* a bit for each shape of rules that name what carries this */
+	__u16 has_tcp[VERSIONS]; /* 0: no rule names TCP of any kind, so that it passes at once */
+	struct ipv4_mask ipv4[SHAPES];
+	struct ipv6_mask ipv6[SHAPES];
 };
 
 // Flags of `struct only`. Mirrored in only.rs.
@@ -96,24 +165,34 @@ struct {
 } xskit_sockets SEC(".maps");
 
 // By port, in host byte order. An array, because the verifier makes a lookup in one a few instructions without a call:
-// most datagrams, those to a port at any address and those to no port of ours, need no other. The kernel rounds its
-// values up to 8 bytes, so it takes half a MiB.
+// most packets, those to a port that is taken whole and those to no port of ours, need no other. It takes half a MiB.
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 65536);
 	__type(key, __u32);
-	__type(value, __u8);
+	__type(value, struct port);
 } xskit_ports SEC(".maps");
+
+// An element takes memory only when it is there.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, RULES);
+	__type(key, struct ipv4_key);
+	__type(value, __u8);
+} xskit_ipv4 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct destination);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, RULES);
+	__type(key, struct ipv6_key);
 	__type(value, __u8);
-} xskit_addresses SEC(".maps");
+} xskit_ipv6 SEC(".maps");
 
-// A map as well, of one element and by the name of its section; but the program has its address.
+// Maps as well, of one element each and by the names of their sections; but the program has their addresses.
 struct only xskit_only SEC(".bss.only");
+struct shapes xskit_shapes SEC(".bss.shapes");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -149,24 +228,87 @@ static __always_inline int is_vlan(__be16 ethertype)
 	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
 }
 
-// Is there a rule for this port at any address (the flag `any`), or at this one?
-static __always_inline enum verdict match(__be16 be_port, __u8 any, __u16 family, const void *address, __u32 address_len)
+// Does a rule of these shapes name the packet? A function of its own, so that it is there once, and not for each protocol.
+static __noinline int has_ipv4_rule(const struct iphdr *ip, __u32 shapes, __u32 vlan, __be16 port)
 {
-	__u32 port = bpf_ntohs(be_port);
-	const __u8 *rules = bpf_map_lookup_elem(&xskit_ports, &port);
+	__u32 i;
 
-	if (!rules) /* can't happen; the verifier doesn't know */
-		return PASSED;
-	if (*rules & any)
-		return MATCHED;
-	if (*rules & SOME_ADDRESS) {
-		struct destination destination = { .family = family, .port = be_port };
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SHAPES && shapes; i++, shapes >>= 1) {
+		const struct ipv4_mask *mask = &xskit_shapes.ipv4[i];
+		struct ipv4_key key;
 
-		__builtin_memcpy(destination.address, address, address_len);
-		if (bpf_map_lookup_elem(&xskit_addresses, &destination))
-			return MATCHED;
+		if (!(shapes & 1))
+			continue;
+		key.shape = i;
+		key.vlan = vlan & mask->vlan;
+		key.port = port & mask->port;
+		key.zero = 0;
+		key.to = ip->daddr & mask->to;
+		key.from = ip->saddr & mask->from;
+		if (bpf_map_lookup_elem(&xskit_ipv4, &key))
+			return 1;
 	}
-	return PASSED;
+	return 0;
+}
+
+static __always_inline void and_ipv6(__be32 *out, const struct in6_addr *address, const __be32 *mask)
+{
+	const __be32 *words = address->in6_u.u6_addr32;
+
+	out[0] = words[0] & mask[0];
+	out[1] = words[1] & mask[1];
+	out[2] = words[2] & mask[2];
+	out[3] = words[3] & mask[3];
+}
+
+static __noinline int has_ipv6_rule(const struct ipv6hdr *ip, __u32 shapes, __u32 vlan, __be16 port)
+{
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < SHAPES && shapes; i++, shapes >>= 1) {
+		const struct ipv6_mask *mask = &xskit_shapes.ipv6[i];
+		struct ipv6_key key;
+
+		if (!(shapes & 1))
+			continue;
+		key.shape = i;
+		key.vlan = vlan & mask->vlan;
+		key.port = port & mask->port;
+		key.zero = 0;
+		and_ipv6(key.to, &ip->daddr, mask->to);
+		and_ipv6(key.from, &ip->saddr, mask->from);
+		if (bpf_map_lookup_elem(&xskit_ipv6, &key))
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline enum verdict match(const void *ip, enum version version, __u32 shapes, __u32 vlan, __be16 port)
+{
+	int has_rule;
+
+	if (!shapes)
+		return PASSED;
+	has_rule = version == IPV4 ? has_ipv4_rule(ip, shapes, vlan, port) : has_ipv6_rule(ip, shapes, vlan, port);
+	return has_rule ? MATCHED : PASSED;
+}
+
+// The same for what has ports.
+static __always_inline enum verdict match_port(const void *ip, enum version version, enum carried carried, __u32 vlan,
+					       __be16 be_port)
+{
+	__u32 index = bpf_ntohs(be_port);
+	const struct port *port = bpf_map_lookup_elem(&xskit_ports, &index);
+
+	if (!port) /* can't happen; the verifier doesn't know */
+		return PASSED;
+	if (port->whole & WHOLE(carried, version))
+		return MATCHED;
+	if (!port->shapes[version]) /* most ports */
+		return PASSED;
+	return match(ip, version, port->shapes[version] & xskit_shapes.of[version][carried], vlan, be_port);
 }
 
 // The UDP header at `udp`, in an IP payload of `payload_len` bytes that is known to lie in the frame; null if malformed.
@@ -181,10 +323,32 @@ static __always_inline struct udphdr *read_udp(struct udphdr *udp, void *frame_e
 	return len < sizeof(*udp) || len > payload_len ? NULL : udp;
 }
 
-static __always_inline enum verdict read_ipv4(struct iphdr *ip, void *frame_end)
+// A packet at `ip` with `payload_len` bytes at `payload`, which are known to lie in the frame.
+static __always_inline enum verdict read_payload(const void *ip, enum version version, __u8 protocol, __u32 vlan,
+						 void *payload, void *frame_end, __u32 payload_len)
+{
+	if (protocol == IPPROTO_UDP) {
+		struct udphdr *udp = read_udp(payload, frame_end, payload_len);
+
+		return udp ? match_port(ip, version, UDP, vlan, udp->dest) : MALFORMED;
+	}
+	if (protocol == IPPROTO_TCP) {
+		struct tcphdr *tcp = payload;
+
+		if (!xskit_shapes.has_tcp[version])
+			return PASSED;
+		// Not beyond the frame, if not beyond the payload; the verifier doesn't know.
+		if (payload_len >= sizeof(*tcp) && (void *)(tcp + 1) <= frame_end)
+			return match_port(ip, version, TCP, vlan, tcp->dest);
+	}
+	if (protocol == (version == IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return match(ip, version, xskit_shapes.of[version][ICMP], vlan, 0);
+	return match(ip, version, xskit_shapes.of[version][OTHER], vlan, 0);
+}
+
+static __always_inline enum verdict read_ipv4(struct iphdr *ip, void *frame_end, __u32 vlan)
 {
 	__u32 header_len, total_len;
-	struct udphdr *udp;
 
 	if ((void *)(ip + 1) > frame_end || ip->version != 4)
 		return MALFORMED;
@@ -192,26 +356,21 @@ static __always_inline enum verdict read_ipv4(struct iphdr *ip, void *frame_end)
 	total_len = bpf_ntohs(ip->tot_len);
 	if (header_len < sizeof(*ip) || total_len < header_len || (void *)ip + total_len > frame_end)
 		return MALFORMED;
-	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT) || ip->protocol != IPPROTO_UDP)
-		return PASSED;
-	udp = read_udp((void *)ip + header_len, frame_end, total_len - header_len);
-	return udp ? match(udp->dest, ANY_IPV4, 4, &ip->daddr, sizeof(ip->daddr)) : MALFORMED;
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT))
+		return match(ip, IPV4, xskit_shapes.of[IPV4][OTHER], vlan, 0);
+	return read_payload(ip, IPV4, ip->protocol, vlan, (void *)ip + header_len, frame_end, total_len - header_len);
 }
 
-static __always_inline enum verdict read_ipv6(struct ipv6hdr *ip, void *frame_end)
+static __always_inline enum verdict read_ipv6(struct ipv6hdr *ip, void *frame_end, __u32 vlan)
 {
 	__u32 payload_len;
-	struct udphdr *udp;
 
 	if ((void *)(ip + 1) > frame_end || ip->version != 6)
 		return MALFORMED;
 	payload_len = bpf_ntohs(ip->payload_len);
 	if ((void *)(ip + 1) + payload_len > frame_end)
 		return MALFORMED;
-	if (ip->nexthdr != IPPROTO_UDP)
-		return PASSED;
-	udp = read_udp((void *)(ip + 1), frame_end, payload_len);
-	return udp ? match(udp->dest, ANY_IPV6, 6, &ip->daddr, sizeof(ip->daddr)) : MALFORMED;
+	return read_payload(ip, IPV6, ip->nexthdr, vlan, ip + 1, frame_end, payload_len);
 }
 
 static __always_inline int is_to_mac(const struct ethernet *eth)
@@ -221,31 +380,31 @@ static __always_inline int is_to_mac(const struct ethernet *eth)
 	return !((eth->to[0] ^ mac[0]) | (eth->to[1] ^ mac[1]) | (eth->to[2] ^ mac[2]));
 }
 
-static __always_inline int is_of_vlans(__u32 tags, __u32 vlan)
+static __always_inline int is_of_vlans(__u32 vlan)
 {
-	return !vlan || (tags == 1 && xskit_only.vlans[vlan / 64] & 1ULL << vlan % 64);
+	return !vlan || (vlan != TWO_TAGS && xskit_only.vlans[vlan / 64 % 64] & 1ULL << vlan % 64);
 }
 
 // Whether frames like this one are taken: asked last, since most frames have been passed by then.
-static __always_inline int is_allowed(const struct ethernet *eth, __u32 tags, __u32 vlan)
+static __always_inline int is_allowed(const struct ethernet *eth, __u32 vlan)
 {
 	__u32 flags = xskit_only.flags;
 
-	return !((flags & HAS_MAC && !is_to_mac(eth)) || (flags & HAS_VLANS && !is_of_vlans(tags, vlan)));
+	return !((flags & HAS_MAC && !is_to_mac(eth)) || (flags & HAS_VLANS && !is_of_vlans(vlan)));
 }
 
 // What stands before the packet.
 struct head {
 	struct ethernet *eth;
 	void *packet;
-	__u32 tags;
-	__u32 vlan; /* of the last tag */
+	__u32 vlan; /* of the only tag; 0 without one */
 	__be16 ethertype;
 };
 
 static __always_inline enum verdict read_head(void *frame, void *frame_end, struct head *head)
 {
 	struct ethernet *eth = frame;
+	__u32 tags;
 
 	if ((void *)(eth + 1) > frame_end)
 		return MALFORMED;
@@ -254,7 +413,7 @@ static __always_inline enum verdict read_head(void *frame, void *frame_end, stru
 	head->vlan = 0;
 	head->ethertype = eth->ethertype;
 
-	for (head->tags = 0; head->tags < VLAN_TAGS_MAX; head->tags++) {
+	for (tags = 0; tags < VLAN_TAGS_MAX; tags++) {
 		struct vlan_tag *tag = head->packet;
 
 		if (!is_vlan(head->ethertype))
@@ -262,7 +421,7 @@ static __always_inline enum verdict read_head(void *frame, void *frame_end, stru
 		if ((void *)(tag + 1) > frame_end)
 			return MALFORMED;
 		head->ethertype = tag->ethertype;
-		head->vlan = bpf_ntohs(tag->control) & VLAN_ID;
+		head->vlan = tags ? TWO_TAGS : bpf_ntohs(tag->control) & VLAN_ID;
 		head->packet = tag + 1;
 	}
 	return MATCHED;
@@ -276,12 +435,12 @@ static __always_inline enum verdict read_frame(void *frame, void *frame_end)
 	if (verdict != MATCHED)
 		return verdict;
 	if (head.ethertype == bpf_htons(ETH_P_IP))
-		verdict = read_ipv4(head.packet, frame_end);
+		verdict = read_ipv4(head.packet, frame_end, head.vlan);
 	else if (head.ethertype == bpf_htons(ETH_P_IPV6))
-		verdict = read_ipv6(head.packet, frame_end);
+		verdict = read_ipv6(head.packet, frame_end, head.vlan);
 	else
 		return PASSED;
-	return verdict == MATCHED && !is_allowed(head.eth, head.tags, head.vlan) ? PASSED : verdict;
+	return verdict == MATCHED && !is_allowed(head.eth, head.vlan) ? PASSED : verdict;
 }
 
 // Where all frames are taken, but for a limit.
@@ -297,7 +456,7 @@ static __always_inline enum verdict read_limited(void *frame, void *frame_end)
 	}
 	if (read_head(frame, frame_end, &head) != MATCHED)
 		return MALFORMED;
-	return is_allowed(eth, head.tags, head.vlan) ? MATCHED : PASSED;
+	return is_allowed(eth, head.vlan) ? MATCHED : PASSED;
 }
 
 static __always_inline void count_stray(__u32 queue)

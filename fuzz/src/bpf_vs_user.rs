@@ -5,7 +5,6 @@
 mod kernel;
 mod rules;
 
-use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use xskit_wire::{Datagram, Refusal, UdpChecksum};
@@ -78,7 +77,7 @@ fn kernels() -> &'static Mutex<Vec<Kernel>> {
 /// The verdict by the parser in user space.
 fn user(rules: &[Rule], frame: &[u8]) -> Verdict {
     match parse(frame) {
-        Ok(destination) if rules.iter().any(|rule| rule.names(destination)) => Verdict::Taken,
+        Ok(datagram) if rules.iter().any(|rule| rule.names(&datagram)) => Verdict::Taken,
         Ok(_) => Verdict::Passed,
         Err(refusal) => refused(refusal, frame.len()),
     }
@@ -86,12 +85,12 @@ fn user(rules: &[Rule], frame: &[u8]) -> Verdict {
 
 /// The XDP program doesn't look at the IPv4 header's checksum, so that is put right first: the one difference in what is
 /// taken, and on purpose (user space drops such a packet, the kernel would as well).
-fn parse(frame: &[u8]) -> Result<SocketAddr, Refusal> {
+fn parse(frame: &[u8]) -> Result<Datagram, Refusal> {
     let mut frame = frame.to_vec();
     if let Some(layers) = Layers::of(&frame) {
         layers.set_ipv4_checksum(&mut frame);
     }
-    Datagram::parse(&frame, UdpChecksum::Ignore).map(|datagram| datagram.destination)
+    Datagram::parse(&frame, UdpChecksum::Ignore)
 }
 
 /// What the program does where the parser refuses: one of its two ways to leave a frame to the kernel.

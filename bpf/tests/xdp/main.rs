@@ -13,6 +13,8 @@ mod namespace;
 mod oracle;
 mod packet;
 mod privilege;
+mod random;
+mod rule_sets;
 mod rules;
 mod shipped;
 mod sockets;

@@ -1,5 +1,6 @@
 //! A network namespace for one test, and `ip` in it.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
@@ -52,4 +53,19 @@ pub(crate) fn veth_pair() -> u32 {
     ip("link set dev a up");
     ip("link set dev b up");
     index_of("b")
+}
+
+/// A BPF file system in a mount namespace of the calling thread's own, which both end with it; none where it can't be
+/// mounted, which is said.
+pub(crate) fn bpf_file_system() -> Option<PathBuf> {
+    // SAFETY: only the mount namespace, and what the thread shares with it of the file system; descriptors stay shared.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.unwrap();
+    let mount = |arguments: &[&str]| Command::new("mount").args(arguments).status();
+    let mounted = mount(&["--make-rprivate", "/"])
+        .and_then(|_| mount(&["-t", "bpf", "bpf", "/mnt"]))
+        .is_ok_and(|status| status.success());
+    if !mounted {
+        eprintln!("skipped: needs mount(8) of a BPF file system");
+    }
+    mounted.then(|| PathBuf::from("/mnt"))
 }

@@ -15,6 +15,7 @@ pub(crate) const TAG_C: u16 = 0x8100;
 pub(crate) const TAG_S: u16 = 0x88a8;
 
 pub(crate) const ICMP: u8 = 1;
+pub(crate) const ICMPV6: u8 = 58;
 pub(crate) const TCP: u8 = 6;
 pub(crate) const UDP: u8 = 17;
 
@@ -83,6 +84,14 @@ pub(crate) fn udp(port: u16, data: &[u8]) -> Vec<u8> {
         data,
     ]
     .concat()
+}
+
+/// A TCP header without options.
+pub(crate) fn tcp(port: u16) -> Vec<u8> {
+    let mut header = [0; 20];
+    header[2..4].copy_from_slice(&port.to_be_bytes());
+    header[12] = 0x50;
+    header.to_vec()
 }
 
 /// UDP over IPv4 to [`IPV4`] and [`PORT`], long enough that Ethernet doesn't pad it.

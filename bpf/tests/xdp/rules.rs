@@ -8,7 +8,7 @@ use crate::dry_run::{Verdict, verdict};
 use crate::packet::*;
 use crate::privilege;
 
-const ROOM: u32 = 1024;
+const ROOM: u32 = 8192;
 
 fn address(text: &str) -> Option<IpAddr> {
     Some(text.parse().unwrap())

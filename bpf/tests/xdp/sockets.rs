@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use xskit_bpf::{AttachMode, Error, Strays, XdpProgram};
+use xskit_bpf::{AttachMode, Error, SocketMap, Strays, XdpProgram};
 
 use crate::dry_run::{Verdict, verdict, verdict_on};
 use crate::namespace::{in_namespace, index_of, ip};
@@ -192,4 +192,82 @@ fn absurdly_many_queues_are_an_error_not_a_crash() {
     }
     let refused = XdpProgram::load(u32::MAX).unwrap_err();
     assert!(matches!(refused, Error::Load { .. }), "{refused}");
+}
+
+/// The map by a descriptor, as another loader would hand it over: it is the one that the program looks at.
+#[test]
+fn a_received_map_is_the_programs_own() {
+    if !privilege::held() {
+        return;
+    }
+    let program = taking_port(2);
+    let received = program.sockets().as_fd().try_clone_to_owned().unwrap();
+    let map = SocketMap::from_fd(received).unwrap();
+    assert_eq!(map.queues(), 2);
+    let socket = xdp_socket();
+    map.register(0, socket.as_fd()).unwrap();
+    assert_eq!(verdict(&program, &udp4()), Verdict::Taken);
+    let refused = map.register(0, xdp_socket().as_fd()).unwrap_err();
+    assert!(
+        matches!(refused, Error::QueueTaken { queue: 0 }),
+        "{refused}"
+    );
+    let refused = map.register(2, socket.as_fd()).unwrap_err();
+    assert!(
+        matches!(refused, Error::QueueOutOfRange { .. }),
+        "{refused}"
+    );
+    map.unregister(0).unwrap();
+    map.unregister(0).unwrap();
+    assert_eq!(verdict(&program, &udp4()), Verdict::NoSocket);
+}
+
+#[test]
+fn what_is_no_map_of_sockets_is_refused() {
+    if !privilege::held() {
+        return;
+    }
+    let program = taking_port(1);
+    let file = File::open("/dev/null").unwrap();
+    for other in [file.as_fd(), program.as_fd(), xdp_socket().as_fd()] {
+        let refused = SocketMap::from_fd(other.try_clone_to_owned().unwrap()).unwrap_err();
+        assert!(matches!(refused, Error::NotSocketMap { .. }), "{refused}");
+    }
+    let array = libbpf_rs::MapHandle::create(
+        libbpf_rs::MapType::Array,
+        Some("other"),
+        4,
+        4,
+        1,
+        &libbpf_rs::libbpf_sys::bpf_map_create_opts {
+            sz: size_of::<libbpf_rs::libbpf_sys::bpf_map_create_opts>() as u64,
+            ..Default::default()
+        },
+    )
+    .unwrap();
+    let array = array.as_fd().try_clone_to_owned().unwrap();
+    let refused = SocketMap::from_fd(array).unwrap_err();
+    assert!(refused.to_string().contains("of type Array"), "{refused}");
+    let refused = SocketMap::open_pinned("/nowhere").unwrap_err();
+    assert!(matches!(refused, Error::Pin { .. }), "{refused}");
+    assert!(SocketMap::open_pinned("/no\0where").is_err());
+}
+
+/// In a BPF file system of the test's own, which ends with its mount namespace.
+#[test]
+fn a_pinned_map_is_opened_by_path() {
+    in_namespace(|| {
+        let Some(folder) = crate::namespace::bpf_file_system() else {
+            return;
+        };
+        let program = taking_port(1);
+        let path = folder.join("sockets");
+        program.sockets().pin(&path).unwrap();
+        let map = SocketMap::open_pinned(&path).unwrap();
+        let socket = xdp_socket();
+        map.register(0, socket.as_fd()).unwrap();
+        assert_eq!(verdict(&program, &udp4()), Verdict::Taken);
+        let refused = program.sockets().pin(&path).unwrap_err();
+        assert!(matches!(refused, Error::Pin { .. }), "{refused}");
+    });
 }

@@ -40,9 +40,11 @@ impl Kernel {
     pub(super) fn load(rules: &[Rule]) -> Self {
         let program = XdpProgram::load(1).expect("privilege was looked for");
         for rule in rules {
-            program
-                .take(rule.port, rule.address)
-                .expect("a few rules fit");
+            let told = match *rule {
+                Rule::Short { port, address } => program.take(port, address),
+                Rule::Long { rule, .. } => program.add_rules(&[rule]),
+            };
+            told.expect("a few rules fit");
         }
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::XDP, SocketType::RAW, flags, None)

@@ -2,38 +2,75 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The arguments of `XdpProgram::take`.
+use xskit_bpf::Rule as Said;
+use xskit_wire::Datagram;
+
+/// A rule of the program.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rule {
-    pub(super) port: u16,
-    pub(super) address: Option<IpAddr>,
+pub(super) enum Rule {
+    /// The arguments of `XdpProgram::take`.
+    Short { port: u16, address: Option<IpAddr> },
+    /// One of `XdpProgram::add_rules`, and what it says, once more.
+    Long {
+        rule: Said,
+        names: fn(&Datagram) -> bool,
+    },
 }
 
 impl Rule {
-    const fn new(port: u16, address: Option<IpAddr>) -> Self {
-        Self { port, address }
+    /// Whether the datagram is to be taken.
+    pub(super) fn names(&self, datagram: &Datagram) -> bool {
+        match *self {
+            Self::Short { port, address } => is_for(port, address, datagram.destination),
+            Self::Long { names, .. } => names(datagram),
+        }
     }
+}
 
-    /// Whether a datagram to this destination is to be taken. Written after the documentation of `take`: no address is any
-    /// at all, the unspecified one is any of its version, and a mapped one is the IPv4 address that it wraps. On the wire,
-    /// a mapped address is an IPv6 address like others.
-    pub(super) fn names(&self, destination: SocketAddr) -> bool {
-        if self.port != destination.port() {
-            return false;
-        }
-        let to = destination.ip();
-        match self.address.map(|address| address.to_canonical()) {
-            None => true,
-            Some(own) if own.is_unspecified() => own.is_ipv4() == to.is_ipv4(),
-            Some(own) => own == to,
-        }
+/// Written after the documentation of `take`: no address is any at all, the unspecified one is any of its version, and a
+/// mapped one is the IPv4 address that it wraps. On the wire, a mapped address is an IPv6 address like others.
+fn is_for(port: u16, address: Option<IpAddr>, destination: SocketAddr) -> bool {
+    if port != destination.port() {
+        return false;
+    }
+    let to = destination.ip();
+    match address.map(|address| address.to_canonical()) {
+        None => true,
+        Some(own) if own.is_unspecified() => own.is_ipv4() == to.is_ipv4(),
+        Some(own) => own == to,
+    }
+}
+
+/// The first 16 bits of an address of each version.
+fn begins(address: IpAddr, ipv4: [u8; 2], ipv6: [u8; 2]) -> bool {
+    match address {
+        IpAddr::V4(address) => address.octets().starts_with(&ipv4),
+        IpAddr::V6(address) => address.octets().starts_with(&ipv6),
+    }
+}
+
+/// The identifier of the only tag, or 0 without one.
+fn is_of_vlan(datagram: &Datagram, id: u16) -> bool {
+    let tags: Vec<_> = datagram.link.tags.iter().map(|tag| tag.vid()).collect();
+    match tags[..] {
+        [] => id == 0,
+        [tag] => id == tag,
+        _ => false,
     }
 }
 
 /// The sets to choose from.
 pub(super) fn sets() -> Vec<Vec<Rule>> {
-    let at = |port, address: &str| Rule::new(port, Some(address.parse().expect("an address")));
-    let any = |port| Rule::new(port, None);
+    let any = |port| Rule::Short {
+        port,
+        address: None,
+    };
+    let at = |port, address: &str| Rule::Short {
+        port,
+        address: Some(address.parse().expect("an address")),
+    };
+    let prefix = |text: &str| text.parse().expect("a prefix");
+    let long = |rule, names| Rule::Long { rule, names };
     vec![
         vec![],
         vec![any(443)],
@@ -50,20 +87,34 @@ pub(super) fn sets() -> Vec<Vec<Rule>> {
             at(444, "192.0.2.2"),
             at(443, "ff02::1"),
         ],
+        vec![
+            long(Said::udp(256..=511).to(prefix("192.0.0.0/16")), |it| {
+                it.destination.is_ipv4()
+                    && (256..=511).contains(&it.destination.port())
+                    && begins(it.destination.ip(), [192, 0], [0; 2])
+            }),
+            long(Said::udp(443).from(prefix("2001::/16")), |it| {
+                it.source.is_ipv6()
+                    && it.destination.port() == 443
+                    && begins(it.source.ip(), [0; 2], [0x20, 1])
+            }),
+            any(444),
+        ],
+        vec![
+            long(Said::udp(443).vlan(0), |it| {
+                it.destination.port() == 443 && is_of_vlan(it, 0)
+            }),
+            long(Said::udp(..).vlan(100), |it| is_of_vlan(it, 100)),
+        ],
     ]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Rule, sets};
+    use super::{is_for, sets};
 
     #[test]
     fn addresses_are_any_of_their_version_or_themselves() {
-        let rule = |address: Option<&str>| Rule {
-            port: 443,
-            address: address.map(|text| text.parse().unwrap()),
-        };
-        let names = |rule: Rule, to: &str| rule.names(to.parse().unwrap());
         for (address, four, six, mapped) in [
             (None, true, true, true),
             (Some("0.0.0.0"), true, false, false),
@@ -73,11 +124,12 @@ mod tests {
             (Some("::ffff:192.0.2.2"), true, false, false),
             (Some("192.0.2.3"), false, false, false),
         ] {
-            let rule = rule(address);
-            assert_eq!(names(rule, "192.0.2.2:443"), four, "{address:?}");
-            assert_eq!(names(rule, "[2001:db8::2]:443"), six, "{address:?}");
-            assert_eq!(names(rule, "[::ffff:192.0.2.2]:443"), mapped, "{address:?}");
-            assert!(!names(rule, "192.0.2.2:444"));
+            let own = address.map(|text| text.parse().unwrap());
+            let names = |to: &str| is_for(443, own, to.parse().unwrap());
+            assert_eq!(names("192.0.2.2:443"), four, "{address:?}");
+            assert_eq!(names("[2001:db8::2]:443"), six, "{address:?}");
+            assert_eq!(names("[::ffff:192.0.2.2]:443"), mapped, "{address:?}");
+            assert!(!names("192.0.2.2:444"));
         }
         assert!(sets().len() > 1);
     }

@@ -73,7 +73,7 @@ fn with_options() -> Vec<u8> {
     frame
 }
 
-fn whole() -> Vec<(&'static str, Vec<u8>)> {
+pub(super) fn whole() -> Vec<(&'static str, Vec<u8>)> {
     let four = ["192.0.2.1:49152", "192.0.2.2:443"];
     let six = ["[2001:db8::1]:49152", "[2001:db8::2]:443"];
     vec![

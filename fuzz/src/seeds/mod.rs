@@ -53,17 +53,22 @@ fn wire_parse() -> Vec<Seed> {
 }
 
 fn bpf_vs_user() -> Vec<Seed> {
-    // Rules for port 443 at any address, and at the frames' own.
+    // Rules for port 443 at any address, and at the frames' own; by prefix and range; by VLAN.
     let choices = [("any", 1), ("address", 4)];
-    let seed = |(at, (name, frame)): (usize, (&str, Vec<u8>))| {
-        let (rules, choice) = choices[at % choices.len()];
-        Seed {
-            target: "bpf_vs_user",
-            name: format!("{name}-{rules}"),
-            bytes: [&[choice][..], &frame].concat(),
-        }
+    let longer = [("prefix", 7), ("vlan", 8)];
+    let seed = |(name, frame): &(&str, Vec<u8>), (rules, choice): (&str, u8)| Seed {
+        target: "bpf_vs_user",
+        name: format!("{name}-{rules}"),
+        bytes: [&[choice][..], frame].concat(),
     };
-    frames::all().into_iter().enumerate().map(seed).collect()
+    let all = frames::all();
+    let all = all.iter().zip(choices.into_iter().cycle());
+    let all = all.map(|(frame, choice)| seed(frame, choice));
+    let whole = frames::whole();
+    let whole = whole
+        .iter()
+        .flat_map(|frame| longer.map(|choice| seed(frame, choice)));
+    all.chain(whole).collect()
 }
 
 fn udp_datagram() -> Vec<Seed> {

@@ -1,0 +1,166 @@
+//! A range of IP addresses.
+
+use std::error::Error;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// The IP addresses of one version that begin with the same bits: `192.0.2.0/24`, `2001:db8::/32`.
+///
+/// An IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`) is what it is on the wire: IPv4. An address by itself is all its
+/// bits; only the unspecified one (`0.0.0.0`, `::`) is, as everywhere, any address of its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    address: IpAddr,
+    len: u8,
+}
+
+impl Prefix {
+    pub(crate) const ANY_IPV4: Self = Self {
+        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        len: 0,
+    };
+    pub(crate) const ANY_IPV6: Self = Self {
+        address: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        len: 0,
+    };
+
+    /// The addresses that share their first `len` bits with `address`.
+    ///
+    /// # Errors
+    /// If an address of this version has fewer bits, or if one that is not among the first `len` is set in `address`.
+    pub fn new(address: IpAddr, len: u8) -> Result<Self, InvalidPrefix> {
+        let (address, len) = match address.to_canonical() {
+            // ::ffff:0:0/96 is where IPv4 addresses are in IPv6.
+            IpAddr::V4(inner) if address.is_ipv6() && len >= 96 => (IpAddr::V4(inner), len - 96),
+            _ => (address, len),
+        };
+        let prefix = Self { address, len };
+        let is_whole = match address {
+            IpAddr::V4(bits) => len <= 32 && prefix.mask4() & u32::from(bits) == u32::from(bits),
+            IpAddr::V6(bits) => len <= 128 && prefix.mask6() & u128::from(bits) == u128::from(bits),
+        };
+        is_whole
+            .then_some(prefix)
+            .ok_or_else(|| InvalidPrefix(format!("{address}/{len}")))
+    }
+
+    pub(crate) fn address(self) -> IpAddr {
+        self.address
+    }
+
+    /// How many bits count.
+    pub(crate) fn len(self) -> u8 {
+        self.len
+    }
+
+    /// A one for each bit that counts, of an IPv4 address.
+    pub(crate) fn mask4(self) -> u32 {
+        let rest = 32u32.saturating_sub(self.len.into());
+        u32::MAX.checked_shl(rest).unwrap_or(0)
+    }
+
+    /// Likewise of an IPv6 address.
+    pub(crate) fn mask6(self) -> u128 {
+        let rest = 128u32.saturating_sub(self.len.into());
+        u128::MAX.checked_shl(rest).unwrap_or(0)
+    }
+}
+
+impl From<IpAddr> for Prefix {
+    fn from(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let len = match address {
+            _ if address.is_unspecified() => 0,
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => 128,
+        };
+        Self { address, len }
+    }
+}
+
+impl From<Ipv4Addr> for Prefix {
+    fn from(address: Ipv4Addr) -> Self {
+        IpAddr::V4(address).into()
+    }
+}
+
+impl From<Ipv6Addr> for Prefix {
+    fn from(address: Ipv6Addr) -> Self {
+        IpAddr::V6(address).into()
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = InvalidPrefix;
+
+    /// An address, or an address, a slash, and how many bits count.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidPrefix(text.to_owned());
+        let Some((address, len)) = text.split_once('/') else {
+            return text.parse().map(IpAddr::into).map_err(|_| invalid());
+        };
+        let address = address.parse().map_err(|_| invalid())?;
+        Self::new(address, len.parse().map_err(|_| invalid())?)
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.len)
+    }
+}
+
+/// What is no [`Prefix`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidPrefix(String);
+
+impl fmt::Display for InvalidPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} is no range of addresses: write an address, a slash, and how many of its bits count, with the others zero, \
+             as in 192.0.2.0/24 and 2001:db8::/32",
+            self.0
+        )
+    }
+}
+
+impl Error for InvalidPrefix {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_is_a_range_and_refuses_the_rest() {
+        let read = |text: &str| text.parse::<Prefix>().map(|prefix| prefix.to_string());
+        for (text, expected) in [
+            ("192.0.2.0/24", "192.0.2.0/24"),
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("0.0.0.0", "0.0.0.0/0"),
+            ("0.0.0.0/32", "0.0.0.0/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("2001:db8::9", "2001:db8::9/128"),
+            ("::", "::/0"),
+            ("::ffff:192.0.2.1", "192.0.2.1/32"),
+            ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/95", "::/95"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "192.0.2.0/",
+            "192.0.2.0/33",
+            "192.0.2.1/24",
+            "2001:db8::/129",
+            "2001:db8::1/64",
+            "host/24",
+            "192.0.2.0/-1",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

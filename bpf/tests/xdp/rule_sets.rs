@@ -1,0 +1,332 @@
+//! Rules by protocol, ports, addresses and VLAN: one by one, at random against the oracle, and by the thousand.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use xskit_bpf::{Error, Only, Prefix, Rule, XdpProgram};
+
+use crate::dry_run::{Verdict, verdict};
+use crate::oracle::{Protocol, Wanted, read};
+use crate::packet::*;
+use crate::privilege;
+use crate::random::Random;
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().unwrap()
+}
+
+/// One frame of each kind that a rule can tell apart.
+fn frames() -> [(&'static str, Vec<u8>); 10] {
+    let fragment = with_u16(udp4(), ETHERNET_LEN + 6, 0x2000);
+    let extended = ipv6(
+        60,
+        &[&[17, 0, 1, 4, 0, 0, 0, 0], &udp(PORT, b"")[..]].concat(),
+    );
+    [
+        ("udp4", udp4()),
+        ("udp6", udp6()),
+        ("tcp4", ipv4(&[1; 4], TCP, &tcp(PORT))),
+        ("tcp6", ipv6(TCP, &tcp(PORT))),
+        ("icmp4", ipv4(&[], ICMP, &[8, 0, 0, 0])),
+        ("icmp6", ipv6(ICMPV6, &[135, 0, 0, 0])),
+        ("fragment4", fragment),
+        ("extended6", extended),
+        ("tagged4", tagged(TAG_C, &udp4())),
+        ("twice6", tagged(TAG_S, &tagged(TAG_C, &udp6()))),
+    ]
+}
+
+/// The names of the frames that the program takes.
+fn taken(program: &XdpProgram) -> String {
+    let frames = frames().into_iter();
+    let taken = frames.filter(|(_, frame)| match verdict(program, frame) {
+        Verdict::NoSocket => true,
+        Verdict::Passed => false,
+        other => panic!("{other:?}"),
+    });
+    taken.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_rule_names_what_it_says_and_nothing_after_it_is_removed() {
+    if !privilege::held() {
+        return;
+    }
+    let all = "udp4 udp6 tcp4 tcp6 icmp4 icmp6 fragment4 extended6 tagged4 twice6";
+    let (us, them) = (prefix("192.0.2.2"), prefix("192.0.2.1"));
+    let program = XdpProgram::load(1).unwrap();
+    let cases = [
+        (Rule::udp(PORT), "udp4 udp6 tagged4 twice6"),
+        (Rule::udp(..), "udp4 udp6 tagged4 twice6"),
+        (Rule::udp(PORT..=PORT + 9), "udp4 udp6 tagged4 twice6"),
+        (Rule::udp(PORT - 9..=PORT), "udp4 udp6 tagged4 twice6"),
+        (Rule::udp(PORT + 1..=u16::MAX), ""),
+        (Rule::udp(1..=PORT - 1), ""),
+        (Rule::tcp(PORT), "tcp4 tcp6"),
+        (Rule::tcp(..).to(us), "tcp4"),
+        (Rule::tcp(PORT).vlan(0), "tcp4 tcp6"),
+        (Rule::icmp(), "icmp4 icmp6"),
+        (Rule::icmp().from(prefix("2001:db8::/32")), "icmp6"),
+        (Rule::any(), all),
+        (Rule::any().to(us), "udp4 tcp4 icmp4 fragment4 tagged4"),
+        (Rule::any().to(them), ""),
+        (Rule::any().from(us), ""),
+        (Rule::any().vlan(0x2a), "tagged4"),
+        (Rule::any().vlan(0x2b), ""),
+        (Rule::udp(PORT).vlan(0), "udp4 udp6"),
+        (Rule::udp(PORT).to(us).from(them), "udp4 tagged4"),
+        (Rule::udp(PORT).to(us).from(us), ""),
+        (
+            Rule::udp(PORT).to(prefix("192.0.2.0/23")).vlan(0x2a),
+            "tagged4",
+        ),
+        (
+            Rule::udp(400..=500).to(prefix("192.0.2.2/31")),
+            "udp4 tagged4",
+        ),
+        (Rule::udp(444..=500).to(prefix("192.0.2.2/31")), ""),
+        (Rule::udp(PORT).to(prefix("192.0.2.0/31")), ""),
+        (Rule::udp(PORT).to(prefix("2001:db8::/127")), ""),
+        (Rule::udp(PORT).to(prefix("2001:db8::2/127")), "udp6 twice6"),
+        (Rule::udp(PORT).to(prefix("0.0.0.0/0")), "udp4 tagged4"),
+    ];
+    for (rule, expected) in cases {
+        program.add_rules(&[rule]).unwrap();
+        assert_eq!(taken(&program), expected, "{rule:?}");
+        assert_eq!(program.remove_rules(&[rule]).unwrap(), 1);
+        assert_eq!(taken(&program), "", "{rule:?} removed");
+        assert_eq!(program.remove_rules(&[rule]).unwrap(), 0);
+    }
+}
+
+/// Rules are sets of packets: they overlap, and each is there once.
+#[test]
+fn a_packet_is_taken_until_the_last_rule_that_names_it_is_removed() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let rules = [
+        Rule::udp(PORT),
+        Rule::udp(400..=500),
+        Rule::udp(PORT).from(prefix("192.0.2.0/24")),
+        Rule::any().to(prefix("192.0.2.0/24")).vlan(0),
+    ];
+    program.add_rules(&rules).unwrap();
+    program.add_rules(&rules).unwrap();
+    for rule in rules {
+        assert_eq!(verdict(&program, &udp4()), Verdict::NoSocket, "{rule:?}");
+        assert_eq!(program.remove_rules(&[rule, rule]).unwrap(), 1);
+    }
+    assert_eq!(verdict(&program, &udp4()), Verdict::Passed);
+    // The short form is a rule like others.
+    program.take(PORT, None).unwrap();
+    assert_eq!(program.remove_rules(&rules).unwrap(), 1);
+    assert_eq!(verdict(&program, &udp4()), Verdict::Passed);
+}
+
+#[test]
+fn what_cannot_be_added_leaves_nothing_behind() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let mixed = Rule::any().to(prefix("::")).from(prefix("0.0.0.0"));
+    let refused = program.add_rules(&[Rule::any(), mixed]).unwrap_err();
+    assert!(matches!(refused, Error::MixedVersions), "{refused}");
+    let refused = program.add_rules(&[Rule::any(), Rule::udp(0)]).unwrap_err();
+    assert!(matches!(refused, Error::PortZero), "{refused}");
+    let of_len = |len| Rule::udp(PORT).to(prefix(&format!("192.0.0.0/{len}")));
+    let many: Vec<_> = (2..=17).map(of_len).collect();
+    let too_many = [&many[..], &[Rule::udp(PORT), of_len(18)]].concat();
+    let refused = program.add_rules(&too_many).unwrap_err();
+    assert!(matches!(refused, Error::TooManyShapes), "{refused}");
+    assert_eq!(taken(&program), "");
+    program.add_rules(&many).unwrap();
+    assert_eq!(taken(&program), "udp4 tagged4");
+    assert!(program.add_rules(&[Rule::tcp(PORT), of_len(18)]).is_err());
+    assert_eq!(taken(&program), "udp4 tagged4");
+    assert_eq!(program.remove_rules(&many).unwrap(), 16);
+    assert_eq!(taken(&program), "");
+}
+
+/// Two tags, the inner one of no VLAN: two tags all the same.
+#[test]
+fn a_priority_tag_within_a_tag_is_a_second_tag() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let inner = with_u16(tagged(TAG_C, &udp4()), 14, 0xe000);
+    let frame = tagged(TAG_S, &inner);
+    program.add_rules(&[Rule::udp(PORT).vlan(0)]).unwrap();
+    assert_eq!(verdict(&program, &inner), Verdict::NoSocket);
+    assert_eq!(verdict(&program, &frame), Verdict::Passed);
+    program.take(PORT, None).unwrap();
+    assert_eq!(verdict(&program, &frame), Verdict::NoSocket);
+    let (mac, vlans) = (None, Some(vec![0x2a]));
+    program.limit(&Only { mac, vlans }).unwrap();
+    assert_eq!(verdict(&program, &inner), Verdict::NoSocket);
+    assert_eq!(verdict(&program, &frame), Verdict::Passed);
+}
+
+/// Thousands of rules in four shapes, each found, and none that isn't there. The program looks once for each shape that
+/// names the port, so that their number is all that a packet pays for: there is no room for a seventeenth.
+#[test]
+fn thousands_of_rules_are_a_few_shapes() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let address = |n: u32| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + 256 * n));
+    let of = |n: u32| {
+        let network = Prefix::new(address(n), 24).unwrap();
+        match n % 4 {
+            0 => Rule::udp(PORT).to(network),
+            1 => Rule::udp(1024 + n as u16).from(network),
+            2 => Rule::tcp(1024..=2047).to(network),
+            _ => Rule::any().from(network).vlan((n % 4096) as u16),
+        }
+    };
+    let rules: Vec<_> = (0..8192).map(of).collect();
+    program.add_rules(&rules).unwrap();
+    let frame = |n: u32, at: usize, mut frame: Vec<u8>| {
+        let IpAddr::V4(address) = address(n) else {
+            unreachable!()
+        };
+        frame[ETHERNET_LEN + at..][..4].copy_from_slice(&address.octets());
+        frame[ETHERNET_LEN + at + 3] = 77;
+        frame
+    };
+    let (to, from) = (16, 12);
+    for n in (0..8192).step_by(37) {
+        let (right, wrong) = match n % 4 {
+            0 => (frame(n, to, udp4()), frame(n, from, udp4())),
+            1 => {
+                let port = 1024 + n as u16;
+                let sent = |port| frame(n, from, ipv4(&[], UDP, &udp(port, b"")));
+                (sent(port), sent(port + 1))
+            }
+            2 => {
+                let sent = |port| frame(n, to, ipv4(&[], TCP, &tcp(port)));
+                (sent(2047), sent(2048))
+            }
+            _ => {
+                let sent = |vlan| with_u16(tagged(TAG_C, &frame(n, from, udp4())), 14, vlan);
+                (sent(n as u16 % 4096), sent((n + 4) as u16 % 4096))
+            }
+        };
+        assert_eq!(verdict(&program, &right), Verdict::NoSocket, "{n}");
+        assert_eq!(verdict(&program, &wrong), Verdict::Passed, "{n}");
+    }
+    let refused = program.add_rules(&[of(8192)]).unwrap_err();
+    assert!(matches!(refused, Error::TooManyRules), "{refused}");
+    assert_eq!(program.remove_rules(&rules).unwrap(), 8192);
+    assert_eq!(verdict(&program, &frame(0, to, udp4())), Verdict::Passed);
+}
+
+/// Rules that come and go, with few ports and addresses, so that they overlap and meet the frames.
+#[test]
+fn agrees_with_the_oracle_on_random_rules() {
+    if !privilege::held() {
+        return;
+    }
+    let seeds = frames().map(|(_, frame)| frame);
+    let mut random = Random(0x243f_6a88_85a3_08d3);
+    let mut seen = [0u32; 3];
+    for _ in 0..12 {
+        let program = XdpProgram::load(1).unwrap();
+        let mut rules: Vec<Wanted> = Vec::new();
+        for _ in 0..25 {
+            if random.below(3) == 0 && !rules.is_empty() {
+                let gone = rules.swap_remove(random.below(rules.len()));
+                assert_eq!(program.remove_rules(&[gone.rule()]).unwrap(), 1);
+            } else if let Some(new) = random.wanted().filter(|new| !rules.contains(new)) {
+                match program.add_rules(&[new.rule()]) {
+                    Ok(()) => rules.push(new),
+                    Err(Error::TooManyShapes) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            for _ in 0..40 {
+                let seed = random.below(seeds.len());
+                let frame = random.change(&seeds[seed]);
+                let expected = match read(&frame) {
+                    None => Verdict::Malformed,
+                    Some(Some(packet)) if rules.iter().any(|rule| rule.names(&packet)) => {
+                        Verdict::NoSocket
+                    }
+                    Some(_) => Verdict::Passed,
+                };
+                assert_eq!(
+                    verdict(&program, &frame),
+                    expected,
+                    "{rules:?}: {frame:02x?}"
+                );
+                seen[expected as usize - 1] += 1;
+            }
+        }
+    }
+    assert!(seen.iter().all(|&count| count > 1_000), "{seen:?}");
+}
+
+impl Random {
+    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())].clone()
+    }
+
+    /// A rule, unless it is of no version.
+    fn wanted(&mut self) -> Option<Wanted> {
+        let ports = [PORT..=PORT, PORT..=PORT, 256..=PORT, PORT..=512, 444..=450];
+        let ports = self.one_of(&ports);
+        let protocols = [
+            Protocol::Udp(ports.clone()),
+            Protocol::Udp(ports.clone()),
+            Protocol::Tcp(ports),
+            Protocol::Icmp,
+            // Seldom: a change at every port takes a while where nothing is optimised.
+            if self.below(2) == 0 {
+                Protocol::Any
+            } else {
+                Protocol::Icmp
+            },
+        ];
+        let wanted = Wanted {
+            protocol: self.one_of(&protocols),
+            to: self.some_prefix(["192.0.2.2", "2001:db8::2"]),
+            from: self.some_prefix(["192.0.2.1", "2001:db8::1"]),
+            vlan: self.one_of(&[None, None, None, Some(0), Some(0x2a), Some(0x2b)]),
+        };
+        // Those of ports alone would soon take everything.
+        let is_whole = wanted.to.or(wanted.from).is_none() && wanted.vlan.is_none();
+        let is_mixed = wanted
+            .to
+            .zip(wanted.from)
+            .is_some_and(|((to, _), (from, _))| to.is_ipv4() != from.is_ipv4());
+        let is_left_out = is_mixed || (is_whole && self.below(4) > 0);
+        (!is_left_out).then_some(wanted)
+    }
+
+    fn some_prefix(&mut self, near: [&str; 2]) -> Option<(IpAddr, u8)> {
+        if self.below(2) == 0 {
+            return None;
+        }
+        let address: IpAddr = self.one_of(&near).parse().unwrap();
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        let len = self.one_of(&[bits, bits, bits - 1, bits - 8, 8, 1]);
+        Some((cut(address, len), len as u8))
+    }
+}
+
+/// The address with all bits after the first `len` zero.
+fn cut(address: IpAddr, len: u32) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let rest = 32 - len;
+            IpAddr::from((u32::from(address) >> rest << rest).to_be_bytes())
+        }
+        IpAddr::V6(address) => {
+            let rest = 128 - len;
+            IpAddr::from((u128::from(address) >> rest << rest).to_be_bytes())
+        }
+    }
+}
