@@ -4,17 +4,22 @@
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, IoSlice};
 use std::iter;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Pid, Signal, kill_process};
 use xskit::Socket;
+use xskit::bpf::{AttachMode, Rule, XdpProgram};
 use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
 use xskit_testbed::{
     Host, HostChain, HostPair, HostPairConfig, Namespace, WhenParentDies, privilege,
@@ -43,9 +48,12 @@ impl Example {
     /// Starts it, and returns once it has said how its program is attached.
     fn start(name: &str, host: &Host, arguments: &[&str]) -> Self {
         let arguments = [&[&*host.link.name], arguments].concat();
-        Self::start_in(name, &host.namespace, &arguments)
+        let example = Self::start_in(name, &host.namespace, &arguments);
+        example.says("native mode");
+        example
     }
 
+    /// Starts it.
     fn start_in(name: &str, namespace: &Namespace, arguments: &[&str]) -> Self {
         let mut command = Command::new(path(name));
         command.args(arguments);
@@ -61,10 +69,13 @@ impl Example {
             let lines = stdout.lines().map_while(Result::ok);
             lines.map(|line| says.send(line)).all(|heard| heard.is_ok())
         });
-        let example = Self { child, lines };
-        let line = example.line().expect("a line");
-        assert!(line.contains("native mode"), "{name}: {line:?}");
-        example
+        Self { child, lines }
+    }
+
+    /// Waits for its next line, which has this in it.
+    fn says(&self, text: &str) {
+        let line = self.line().expect("a line");
+        assert!(line.contains(text), "{line:?}");
     }
 
     /// What it says next; nothing once it has ended.
@@ -190,7 +201,8 @@ fn forward() {
     } = HostChain::new().expect("three hosts");
     let ends = [&*left.name, &right.name, &PORT.to_string()];
     let forward = Example::start_in("forward", &middle, &ends);
-    assert!(forward.line().expect("a line").contains("native mode"));
+    forward.says("native mode");
+    forward.says("native mode");
     for (from, to) in [(&first, &second), (&second, &first)] {
         let address = SocketAddr::from((to.ipv4, PORT));
         let receiver = to.run(|| UdpSocket::bind(address));
@@ -223,6 +235,38 @@ fn send_by_xdp(host: &Host, headers: &UdpHeaders, payload: &[u8]) {
         socket.flush()
     });
     sent.expect("a kick");
+}
+
+#[test]
+fn own_program() {
+    let Some(pair) = pair("own_program", 1) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    // What somebody else has loaded and attached, and whose map it hands out.
+    let program = XdpProgram::load(1).expect("a program");
+    program.add_rules(&[Rule::udp(PORT)]).expect("a rule");
+    let attach = || program.attach(far.link.index, AttachMode::Auto);
+    let _attachment = far.run(attach).expect("in the host").expect("attached");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("loader.sock");
+    let loader = UnixListener::bind(&path).expect("a listener");
+    let arguments = [&*far.link.name, path.to_str().expect("text")];
+    let example = Example::start_in("own_program", &far.namespace, &arguments);
+    let (stream, _) = loader.accept().expect("the example");
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = [program.sockets().as_fd()];
+    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    let byte = [IoSlice::new(&[0])];
+    sendmsg(&stream, &byte, &mut control, SendFlags::empty()).expect("sent");
+    example.says("queue 0 of 1");
+    let client = client(near, far.ipv4);
+    for len in [18, 100, 1472] {
+        client.send(&vec![0; len]).expect("sent");
+        // With the headers of Ethernet, IPv4 and UDP.
+        example.says(&format!("{} bytes", 14 + 20 + 8 + len));
+    }
 }
 
 #[test]
