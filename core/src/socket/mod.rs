@@ -103,8 +103,8 @@ impl<'u, B: Backend> Socket<'u, B> {
         open::open(backend, umem.pool(), None, config)
     }
 
-    /// Opens another socket over the UMEM of this one: on another queue, or on another interface of
-    /// the same network namespace. Linux 5.10.
+    /// Opens another socket over the UMEM of this one: on another queue, or on another interface, of
+    /// the network namespace that the calling thread is in. Linux 5.10.
     ///
     /// Each has its own four rings. The frames are of both: one that was received on either goes out on the
     /// other as it is, and comes back into the one stash. Frames that the kernel has by one socket
