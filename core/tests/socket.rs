@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xskit_core::ring::RingSize;
 use xskit_core::sim::{HeapMemory, SimBackend, SimNetwork, WireConfig};
 use xskit_core::socket::{Accounting, SendErrorKind, Step, ZeroCopy};
-use xskit_core::umem::{Frame, FrameSize, FrameSlot, RangeError, Umem, UmemError};
+use xskit_core::umem::{Census, Frame, FrameSize, FrameSlot, RangeError, Umem, UmemError};
 use xskit_core::{Errno, Socket, SocketConfig};
 
 const FRAME: usize = 4096;
@@ -44,7 +44,7 @@ fn send_number<'u>(
     frame.set_range(100..160).expect("inside the frame");
     frame[..8].copy_from_slice(&number.to_be_bytes());
     frame[8..].fill(number as u8);
-    socket.send(frame).is_ok()
+    socket.halves().1.send(frame).is_ok()
 }
 
 fn number_of(packet: &[u8]) -> u64 {
@@ -120,6 +120,18 @@ fn frames_are_whole_where_none_is_missing_and_no_ring_has_too_many() {
     };
     let doubled = Accounting { excess: 1, ..whole };
     assert!(!missing.is_whole() && !doubled.is_whole());
+}
+
+#[test]
+fn a_census_counts_every_owners_frames() {
+    let census = Census {
+        stash: 1,
+        application: 2,
+        receive: 4,
+        transmit: 8,
+        retired: 16,
+    };
+    assert_eq!(census.total(), 31);
 }
 
 #[test]

@@ -288,3 +288,23 @@ impl Wakes {
         self.overdue.time_passed();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{COPY_BUDGET, GRAIN, Kicks, LONGEST_PAUSE};
+
+    #[test]
+    fn a_full_devices_pause_is_as_long_as_kicks_are_worth_it() {
+        let mut kicks = Kicks::new(Some(COPY_BUDGET));
+        // The pause after a kick that came once `pause` looks had gone by.
+        let mut after = |pause: u32, progress: u32| {
+            (kicks.pause, kicks.paused) = (pause, pause);
+            assert!(!kicks.is_too_soon(progress));
+            kicks.pause
+        };
+        assert_eq!((after(0, 0), after(8, 0), after(8, GRAIN - 1)), (1, 16, 16));
+        assert_eq!(after(LONGEST_PAUSE, 0), LONGEST_PAUSE);
+        assert_eq!((after(8, GRAIN), after(8, 2 * GRAIN - 1)), (8, 8));
+        assert_eq!((after(8, 2 * GRAIN), after(1, 2 * GRAIN)), (4, 0));
+    }
+}
