@@ -42,7 +42,7 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// ```no_run
     /// # use std::time::Duration;
     /// # use xskit_core::{Backend, Errno, Socket, backend::Interest};
-    /// # fn forward<B: Backend>(mut left: Socket<'_, B>, mut right: Socket<'_, B>) -> Result<(), Errno> {
+    /// # fn forward<'u, B: Backend>(mut left: Socket<'u, B>, mut right: Socket<'u, B>) -> Result<(), Errno> {
     /// let timeout = Some(Duration::from_millis(100));
     /// Socket::wait_any(&mut [&mut left, &mut right], Interest::RECEIVE, timeout)?;
     /// # Ok(()) }
