@@ -46,8 +46,7 @@ fn crowd(server: &mut Server<u16>, count: usize) -> usize {
 #[test]
 fn an_honest_client_gets_in_beside_a_stranger_who_takes_all_places() {
     let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
-    config.max_connections = 2 * config.max_connections_per_host;
+    let config = ServerConfig::new(dir.path(), pki.identity.clone());
     let mut world = World::new(&config);
     let taken = crowd(&mut world.server, config.max_connections);
     assert_eq!(taken, config.max_connections_per_host);
