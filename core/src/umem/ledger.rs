@@ -61,8 +61,14 @@ impl Entry {
 
     /// Lent to receive into, at this place of this socket's fill ring.
     #[inline]
-    const fn loan(socket: SocketNumber, at: Cursor) -> Self {
+    pub(super) const fn loan(socket: SocketNumber, at: Cursor) -> Self {
         Self(at.word() << Self::HOLDER_BITS | Self::with(socket, Owner::Receive).0)
+    }
+
+    /// Lent at the place after this loan's.
+    #[inline]
+    pub(super) const fn next_loan(self) -> Self {
+        Self(self.0.wrapping_add(1 << Self::HOLDER_BITS))
     }
 
     const fn owner(self) -> Owner {
@@ -182,7 +188,7 @@ impl<'s> Ledger<'s> {
 
     /// The frame is ours again, without the kernel's word. It must be of this UMEM, and not in the
     /// kernel's hands.
-    pub(super) fn take_back(&self, frame: FrameIndex) {
+    pub(super) fn reclaim(&self, frame: FrameIndex) {
         self.write(frame, Entry::OURS);
     }
 
@@ -198,11 +204,11 @@ impl<'s> Ledger<'s> {
         self.write(frame, Entry::sending(socket));
     }
 
-    /// The kernel has a frame from now on, to receive into: its address goes to this place of the
-    /// socket's fill ring. It must be ours to lend, and of this UMEM.
+    /// The kernel has a frame from now on, to receive into: its address goes to this loan's place of
+    /// its socket's fill ring. It must be ours to lend, and of this UMEM.
     #[inline]
-    pub(super) fn lend(&self, socket: SocketNumber, frame: FrameIndex, at: Cursor) {
-        self.write(frame, Entry::loan(socket, at));
+    pub(super) fn lend(&self, frame: FrameIndex, loan: Entry) {
+        self.write(frame, loan);
     }
 
     #[inline]
@@ -210,57 +216,61 @@ impl<'s> Ledger<'s> {
         if TRUST_KERNEL {
             return;
         }
-        debug_assert!((frame.0 as usize) < self.slots.len());
-        // SAFETY: bounds: a frame's index is less than the number of slots: both functions that
-        // make one see to it, and it doesn't leave the UMEM whose ledger this is; alignment and
-        // lifetime are the slice's; aliasing: a cell, on one thread.
-        unsafe { self.slots.get_unchecked(frame.0 as usize) }
-            .entry
-            .set(entry);
+        self.entry(frame).set(entry);
     }
 
     /// Takes a frame back that was sent by this socket, if there is one of this number.
     #[inline]
     pub(super) fn take_back_sent(&self, socket: SocketNumber, number: u64) -> Option<FrameIndex> {
-        let entry = self.entry(number)?;
+        let frame = self.frame(number)?;
         if !TRUST_KERNEL {
+            let entry = self.entry(frame);
             if entry.get() != Entry::sending(socket) {
                 return None;
             }
             entry.set(Entry::OURS);
         }
-        Some(FrameIndex(number as u32))
+        Some(frame)
     }
 
     /// Takes a frame that was lent to receive into back from the kernel, if there is one of this
     /// number and it is off the fill ring.
     #[inline]
     pub(super) fn take_back_lent(&self, number: u64, on_ring: OnFillRing) -> Option<FrameIndex> {
-        let entry = self.entry(number)?;
+        let frame = self.frame(number)?;
         if !TRUST_KERNEL {
+            let entry = self.entry(frame);
             if !on_ring.is_past(entry.get()) {
                 return None;
             }
             entry.set(Entry::OURS);
         }
-        Some(FrameIndex(number as u32))
+        Some(frame)
     }
 
     /// Whether there is a frame of this number that was lent to receive into, by this socket.
     pub(super) fn is_lent(&self, socket: SocketNumber, number: u64) -> bool {
-        self.entry(number).is_some_and(|entry| {
-            let entry = entry.get();
+        self.frame(number).is_some_and(|frame| {
+            let entry = self.entry(frame).get();
             entry.is_with(socket) && entry.owner() == Owner::Receive
         })
     }
 
+    /// The frame of a number that the kernel gave, if there is one.
     #[inline]
-    fn entry(&self, number: u64) -> Option<&'s Cell<Entry>> {
+    fn frame(&self, number: u64) -> Option<FrameIndex> {
         // In 64 bits, as addresses are: one far out of bounds must not wrap into them.
-        if number >= self.slots.len() as u64 {
-            return None;
-        }
-        Some(&self.slots.get(number as usize)?.entry)
+        (number < self.slots.len() as u64).then_some(FrameIndex(number as u32))
+    }
+
+    /// A frame's entry. The frame must be of this UMEM.
+    #[inline]
+    fn entry(&self, frame: FrameIndex) -> &'s Cell<Entry> {
+        debug_assert!((frame.0 as usize) < self.slots.len());
+        // SAFETY: bounds: a frame's index is less than the number of slots: the functions that make
+        // one see to it, and it doesn't leave the UMEM whose ledger this is; alignment and lifetime
+        // are the slice's; aliasing: a cell, on one thread.
+        &unsafe { self.slots.get_unchecked(frame.0 as usize) }.entry
     }
 
     /// Every frame, in order.
@@ -333,6 +343,8 @@ mod tests {
         for first in [0, 7, (1 << 24) - 2, 1 << 24, (1 << 30) - 2, u32::MAX - 1] {
             let at = |ahead: u32| Cursor::new(first).plus(ahead);
             assert!((0..4).all(|ahead| !comes_back(Entry::loan(SOCKET, at(ahead)), first)));
+            let loan = Entry::loan(SOCKET, at(0)).next_loan();
+            assert_eq!(loan, Entry::loan(SOCKET, at(1)));
             for behind in [1, 2, 1000, 1 << 23] {
                 let place = at(0u32.wrapping_sub(behind));
                 assert!(comes_back(Entry::loan(SOCKET, place), first));

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::iter::Rev;
 use core::slice;
 
-use super::ledger::{FrameIndex, Ledger, OnFillRing, Owner, SocketNumber};
+use super::ledger::{Entry, FrameIndex, Ledger, OnFillRing, Owner, SocketNumber};
 use super::memory::Frames;
 use super::stash::Stash;
 use super::{Census, Frame, FrameSize, FrameSlot};
@@ -127,8 +127,7 @@ impl<'s> Pool<'s> {
             let mut lending = Lending {
                 slots: slots.iter().rev(),
                 ledger: self.ledger,
-                socket,
-                at,
+                next: Entry::loan(socket, at),
                 size: self.frames.size(),
             };
             push(&mut lending);
@@ -198,7 +197,7 @@ impl<'s> Pool<'s> {
     pub(crate) fn unclaim(&self, socket: SocketNumber, is_disowned: bool) {
         for (index, _) in self.ledger.with(socket) {
             if is_disowned {
-                self.ledger.take_back(index);
+                self.ledger.reclaim(index);
                 self.give_back(index);
             } else {
                 self.ledger.retire(index);
@@ -222,9 +221,8 @@ pub(crate) struct Lending<'p> {
     /// The top of the stash is the last.
     slots: Rev<slice::Iter<'p, FrameSlot>>,
     ledger: Ledger<'p>,
-    socket: SocketNumber,
-    /// The place of the next one on the fill ring.
-    at: Cursor,
+    /// What becomes of the next one.
+    next: Entry,
     size: FrameSize,
 }
 
@@ -234,8 +232,8 @@ impl Iterator for Lending<'_> {
     #[inline]
     fn next(&mut self) -> Option<u64> {
         let index = self.slots.next()?.free.get();
-        self.ledger.lend(self.socket, index, self.at);
-        self.at = self.at.plus(1);
+        self.ledger.lend(index, self.next);
+        self.next = self.next.next_loan();
         Some(self.size.address(index.get()))
     }
 
