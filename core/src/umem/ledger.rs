@@ -188,7 +188,7 @@ impl<'s> Ledger<'s> {
 
     /// The frame is ours again, without the kernel's word. It must be of this UMEM, and not in the
     /// kernel's hands.
-    pub(super) fn reclaim(&self, frame: FrameIndex) {
+    pub(super) fn take_back(&self, frame: FrameIndex) {
         self.write(frame, Entry::OURS);
     }
 

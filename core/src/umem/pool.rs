@@ -197,7 +197,7 @@ impl<'s> Pool<'s> {
     pub(crate) fn unclaim(&self, socket: SocketNumber, is_disowned: bool) {
         for (index, _) in self.ledger.with(socket) {
             if is_disowned {
-                self.ledger.reclaim(index);
+                self.ledger.take_back(index);
                 self.give_back(index);
             } else {
                 self.ledger.retire(index);
