@@ -61,6 +61,8 @@ mod clang {
     fn compile(clang: &OsStr, include: &Path, object: &Path) -> Result<(), Failure> {
         let mut command = Command::new(clang);
         command.args(["-target", "bpf", "-O2", "-fno-stack-protector"]);
+        // Arithmetic and jumps of 32 bits, which all kernels that can attach by link have (since 5.1).
+        command.arg("-mcpu=v3");
         // Type information (BTF) comes with `-g` only. It names the source's folder, which is no one's business.
         command.args(["-g", "-fdebug-compilation-dir=."]);
         command.arg("-I").arg(include);

@@ -1,9 +1,13 @@
 //! The compiled program that ships is what its source compiles to.
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use sha2::{Digest, Sha256};
+use xskit_bpf::XdpProgram;
+
+use crate::privilege;
 
 /// How to compile it anew, and write it and the record.
 const COMMAND: &str =
@@ -42,6 +46,23 @@ fn the_shipped_program_is_of_this_source() {
         recorded == expected,
         "xskit.bpf.o is of another xskit.bpf.c, or not what was recorded: {COMMAND}\nnow:\n{expected}\nrecorded:\n{recorded}"
     );
+}
+
+/// The verifier follows each way through the program, at each load: a tenth of a second for ten times as many, and kernels
+/// before 5.2 gave up at fewer. Linux 5.16 says how many it followed.
+#[test]
+fn the_verifier_goes_through_ten_thousand_instructions_at_most() {
+    if !privilege::held() {
+        return;
+    }
+    let program = XdpProgram::load(1).unwrap();
+    let descriptor = program.as_fd().as_raw_fd();
+    let said = fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).unwrap();
+    let verified = said
+        .lines()
+        .find_map(|line| line.strip_prefix("verified_insns:"));
+    let verified: u32 = verified.expect("Linux 5.16").trim().parse().unwrap();
+    assert!((1000..10_000).contains(&verified), "{said}");
 }
 
 fn is_overwriting() -> bool {
