@@ -320,6 +320,9 @@ pub(crate) struct FwdArgs {
     /// both share (XDP_SHARED_UMEM, Linux 5.10). Without it, packets go back to their sender.
     #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) to_iface: Option<String>,
+    /// Pass on every frame, whatever it carries, and not only the packets of the port: a bridge.
+    #[arg(long, requires = "to_iface")]
+    pub(crate) take_all: bool,
 }
 
 /// Options of the benchmarks that make packets.

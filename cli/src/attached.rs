@@ -22,7 +22,7 @@ const CHANGES_PAUSE: Duration = Duration::from_millis(100);
 /// How often to look for strays, and for what was too long.
 const STRAYS_PAUSE: Duration = Duration::from_secs(1);
 
-/// The XDP program on the interface, which takes a port; dropping this takes it off.
+/// The XDP program on the interface, which takes a port or all; dropping this takes it off.
 pub(crate) struct Attached {
     program: XdpProgram,
     attachment: Attachment,
@@ -55,6 +55,10 @@ impl Nic {
             Taking::Own(wanted) => Some(Own::take(&program, &self.link, wanted)?),
             Taking::Any(port) => {
                 program.take(*port, None)?;
+                None
+            }
+            Taking::All => {
+                program.take_all()?;
                 None
             }
         };
@@ -113,7 +117,7 @@ impl Attached {
 
     /// From now on takes this of what is for the interface itself, and no longer what it took.
     pub(crate) fn take_instead(&mut self, wanted: Wanted) {
-        self.taken.port = wanted.port;
+        self.taken.port = Some(wanted.port);
         self.taken.is_ipv6 = wanted.address.is_ipv6();
         if let Some(own) = &mut self.own {
             own.want(&self.program, &self.link, wanted);

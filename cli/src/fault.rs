@@ -3,6 +3,7 @@
 
 use anyhow::anyhow;
 use xskit::af_xdp::Errno;
+use xskit::net::Link;
 use xskit::quic::driver::DriverError;
 
 use crate::nic::Nic;
@@ -13,9 +14,15 @@ impl Nic {
         self.socket_failed(DriverError::Kick(errno))
     }
 
-    /// A wait that failed.
-    pub(crate) fn wait_failed(&self, errno: Errno) -> anyhow::Error {
-        self.socket_failed(DriverError::Wait(errno))
+    /// A wait for sockets on all of these that failed: of the one that is gone or down, if one is.
+    pub(crate) fn wait_failed(nics: &[Self], errno: Errno) -> anyhow::Error {
+        let is_well = |nic: &&Self| {
+            Link::by_index(nic.link.index)
+                .is_ok_and(|link| link.name == nic.link.name && link.is_up)
+        };
+        let nic = nics.iter().find(|nic| !is_well(nic)).or(nics.first());
+        let error = DriverError::Wait(errno);
+        nic.map_or_else(|| anyhow!("{error}"), |nic| nic.socket_failed(error))
     }
 
     /// Either of them.

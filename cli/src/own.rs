@@ -15,13 +15,16 @@ pub(crate) enum Taking {
     Any(u16),
     /// What is for the interface itself.
     Own(Wanted),
+    /// Every frame, whatever it carries.
+    All,
 }
 
 impl Taking {
-    pub(crate) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> Option<u16> {
         match self {
-            Self::Any(port) => *port,
-            Self::Own(wanted) => wanted.port,
+            Self::Any(port) => Some(*port),
+            Self::Own(wanted) => Some(wanted.port),
+            Self::All => None,
         }
     }
 

@@ -8,7 +8,8 @@ use xskit::net::Link;
 /// What is taken, and where the socket is that is to get it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
-    pub(crate) port: u16,
+    /// UDP's; all frames are taken without.
+    pub(crate) port: Option<u16>,
     pub(crate) is_ipv6: bool,
     pub(crate) queue: u32,
     /// The user chose the port, so that a rule for it is of use the next time.
@@ -28,11 +29,11 @@ pub(crate) fn by_queue(strays: &Strays) -> BTreeMap<String, u64> {
 /// How many came in where, and the commands that mend it.
 pub(crate) fn describe(strays: &Strays, link: &Link, taken: &Taken) -> String {
     let name = &link.name;
+    let for_port = taken.port.map(|port| format!(" for UDP port {port}"));
     format!(
-        "{} packets for UDP port {} came in on {} of {name}, where no socket is, and were left to the \
-         kernel: {}",
+        "{} packets{} came in on {} of {name}, where no socket is, and were left to the kernel: {}",
         strays.total(),
-        taken.port,
+        for_port.unwrap_or_default(),
         queues(strays),
         remedy(link, taken)
     )
@@ -46,7 +47,7 @@ fn queues(strays: &Strays) -> String {
 }
 
 fn remedy(link: &Link, taken: &Taken) -> String {
-    let (name, queue, port) = (&link.name, taken.queue, taken.port);
+    let (name, queue) = (&link.name, taken.queue);
     let one = match link.queues() {
         Ok(queues) if queues.combined == 0 => "rx 1 tx 1",
         _ => "combined 1",
@@ -55,7 +56,7 @@ fn remedy(link: &Link, taken: &Taken) -> String {
     if queue != 0 {
         text.push_str(" and --queue 0");
     }
-    if taken.is_chosen {
+    if let Some(port) = taken.port.filter(|_| taken.is_chosen) {
         let family = if taken.is_ipv6 { "udp6" } else { "udp4" };
         text.push_str(&format!(
             ", or, if the device can, steer the port with `ethtool -N {name} flow-type {family} \

@@ -1,4 +1,4 @@
-//! `bench fwd --to-iface`: passes the packets of a port on between two interfaces, in the frames they came in.
+//! `bench fwd --to-iface`: passes the packets of a port, or all frames, on between two interfaces, in the frames they came in.
 
 use anyhow::{bail, ensure};
 
@@ -44,7 +44,10 @@ impl Bridge<'_> {
         let [left, right] = sockets else {
             bail!("two interfaces have {} sockets", sockets.len());
         };
-        let taking = Taking::Any(self.args.run.port);
+        let taking = match self.args.take_all {
+            true => Taking::All,
+            false => Taking::Any(self.args.run.port),
+        };
         let mut attached = [
             self.nics[0].attach(left, &stop, &taking)?,
             self.nics[1].attach(right, &stop, &taking)?,
@@ -60,7 +63,7 @@ impl Bridge<'_> {
                 socket.recycle();
             }
             let sockets = &mut [&mut *left, &mut *right];
-            let rested = clock.rest(&self.nics[0], sockets, passed.packets > before)?;
+            let rested = clock.rest(self.nics, sockets, passed.packets > before)?;
             for attached in &mut attached {
                 attached.watch(rested);
             }

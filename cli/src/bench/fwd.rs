@@ -1,5 +1,7 @@
 //! `bench fwd`: sends the packets of a port back where they came from, in the frames they came in.
 
+use std::slice;
+
 use xskit::wire::swap_addresses;
 
 use super::bridge;
@@ -52,7 +54,11 @@ impl Fwd<'_> {
                 .flush()
                 .map_err(|errno| self.nic.kick_failed(errno))?;
             socket.recycle();
-            let rested = clock.rest(self.nic, &mut [&mut *socket], packets > before)?;
+            let rested = clock.rest(
+                slice::from_ref(self.nic),
+                &mut [&mut *socket],
+                packets > before,
+            )?;
             attached.watch(rested);
         }
         let tally = Tally::take("fwd", self.nic, socket, &clock, (packets, bytes))?;

@@ -1,5 +1,6 @@
 //! `bench ping`: times packets to a `bench fwd` and back, one at a time.
 
+use std::slice;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
@@ -136,7 +137,7 @@ impl Ping<'_> {
                     .map_err(|errno| self.nic.kick_failed(errno))?;
                 socket
                     .wait(Interest::RECEIVE, Some(LONGEST_WAIT))
-                    .map_err(|errno| self.nic.wait_failed(errno))?;
+                    .map_err(|errno| Nic::wait_failed(slice::from_ref(self.nic), errno))?;
             }
         }
     }

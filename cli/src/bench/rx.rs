@@ -1,6 +1,7 @@
 //! `bench rx`: receives the packets of a port and drops them.
 
 use std::hint::spin_loop;
+use std::slice;
 
 use super::tally::{Clock, Tally};
 use crate::args::RunArgs;
@@ -15,6 +16,9 @@ use crate::stop::Stop;
 pub(crate) struct RxArgs {
     #[command(flatten)]
     run: RunArgs,
+    /// Take every frame, whatever it carries (as xdpsock does), and not only the packets of the port.
+    #[arg(long)]
+    take_all: bool,
     /// Pauses of the processor after a look at the ring that finds some packets, but less than a
     /// batch: each look takes the cache line of the kernel's cursor from the core that moves it.
     #[arg(long, value_name = "N", default_value_t = 500)]
@@ -38,7 +42,11 @@ impl Rx<'_> {
     fn run(self, socket: &mut Socket<'_>) -> anyhow::Result<Tally> {
         let run = &self.args.run;
         let stop = Stop::on_signals()?;
-        let mut attached = self.nic.attach(socket, &stop, &Taking::Any(run.port))?;
+        let taking = match self.args.take_all {
+            true => Taking::All,
+            false => Taking::Any(run.port),
+        };
+        let mut attached = self.nic.attach(socket, &stop, &taking)?;
         let mut clock = Clock::start(run, stop);
         let (mut packets, mut bytes) = (0, 0);
         while !clock.is_over() {
@@ -55,7 +63,7 @@ impl Rx<'_> {
             if (1..u64::from(run.batch)).contains(&found) {
                 (0..self.args.pause).for_each(|_| spin_loop());
             }
-            let rested = clock.rest(self.nic, &mut [&mut *socket], found > 0)?;
+            let rested = clock.rest(slice::from_ref(self.nic), &mut [&mut *socket], found > 0)?;
             attached.watch(rested);
         }
         let tally = Tally::take("rx", self.nic, socket, &clock, (packets, bytes))?;

@@ -65,7 +65,7 @@ impl Clock {
     /// After a turn: waits for packets once enough turns found nothing. Says whether it waited.
     pub(crate) fn rest<'u>(
         &mut self,
-        nic: &Nic,
+        nics: &[Nic],
         sockets: &mut [&mut Socket<'u>],
         found_something: bool,
     ) -> anyhow::Result<bool> {
@@ -81,7 +81,7 @@ impl Clock {
             length.saturating_sub(self.started.elapsed()).min(longest)
         });
         Socket::wait_any(sockets, Interest::RECEIVE, Some(left))
-            .map_err(|errno| nic.wait_failed(errno))?;
+            .map_err(|errno| Nic::wait_failed(nics, errno))?;
         Ok(true)
     }
 }

@@ -193,6 +193,7 @@ fn packets_and_times_that_cannot_be_are_refused() {
         (&["rx", "--port", "0"], &["--port", "1..=65535"]),
         (&["rx", "--seconds", "-1"], &["--seconds", "from 0"]),
         (&["fwd", "--seconds", "x"], &["--seconds", "from 0"]),
+        (&["fwd", "--take-all"], &["--to-iface"]),
         (&["ping", "--seconds", "1e30"], &["--seconds", "a year"]),
     ];
     for (options, words) in cases {
@@ -223,4 +224,32 @@ fn packets_are_passed_on_between_two_interfaces() {
     let [received, passed] = [received, passed].map(|it| it["packets"].as_u64().unwrap());
     assert!(received > 0 && received <= passed, "{received} of {passed}");
     assert!(passed <= most_sent(&sent), "{passed}: {sent:#}");
+}
+
+#[test]
+fn a_bridge_that_takes_all_passes_on_what_the_kernels_ask_each_other() {
+    if !may_run("a_bridge_that_takes_all_passes_on_what_the_kernels_ask_each_other") {
+        return;
+    }
+    let chain = HostChain::new().unwrap();
+    let [left, right] = &chain.links;
+    let to = chain.second.ipv4.to_string();
+    let echo = start(&chain.second, "fwd");
+    let ping = || bench(&chain.first, &["ping", "--seconds", "0.5", "--to", &to]).run();
+    ping().refused(&["no answer to ARP from"]);
+    let words = ["bench", "fwd", "--json", "--seconds", "0", "--take-all"];
+    let ends = ["--iface", &*left.name, "--to-iface", &right.name];
+    let bridge = Xskit::new(&[&words[..], &ends].concat()).within(&chain.middle);
+    let bridge = bridge.start();
+    await_program_on(&chain.middle, left);
+    await_program_on(&chain.middle, right);
+    let round_trips = report(&ping())["received"].as_u64().unwrap();
+    let passed = report(&bridge.interrupt());
+    assert_whole(&passed);
+    report(&echo.interrupt());
+    let passed = passed["packets"].as_u64().unwrap();
+    assert!(
+        round_trips > 0 && passed >= 2 * round_trips,
+        "{round_trips}, {passed}"
+    );
 }

@@ -147,7 +147,7 @@ impl Bed {
         let printed = program.finish(Duration::ZERO);
         let counted = counted?;
         match who {
-            Who::Xskit(..) => Ok(Figures::of_xskit(&printed?)?.and(&counted)),
+            Who::Xskit(..) | Who::TakingAll(..) => Ok(Figures::of_xskit(&printed?)?.and(&counted)),
             // How a rival ends is its own affair: what it leaves behind is taken off.
             _ => Ok(counted),
         }
@@ -161,7 +161,7 @@ impl Bed {
     fn words(&self, pair: &HostPair, task: Task, who: Who) -> anyhow::Result<Vec<String>> {
         let interface = &host(pair, task).link.name;
         Ok(match who {
-            Who::Xskit(mode, backend) => {
+            Who::Xskit(mode, backend) | Who::TakingAll(mode, backend) => {
                 let mut words = self.xskit(&["bench", task.word(), "--json"], interface);
                 words.extend(mode.words().map(str::to_owned));
                 words.push(format!("--backend={backend}"));
@@ -179,6 +179,9 @@ impl Bed {
                 }
                 if task == Task::Rx {
                     words.push("--pause=0".to_owned());
+                }
+                if matches!(who, Who::TakingAll(..)) {
+                    words.push("--take-all".to_owned());
                 }
                 words
             }

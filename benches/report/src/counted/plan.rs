@@ -27,6 +27,8 @@ pub type Backend = &'static str;
 pub enum Who {
     /// `xskit bench`.
     Xskit(Mode, Backend),
+    /// The same, where its XDP program takes every frame, as xdpsock's does.
+    TakingAll(Mode, Backend),
     /// The kernel's sample program.
     Xdpsock(Mode),
     /// Kernel UDP sockets.
@@ -82,6 +84,9 @@ impl Who {
     pub fn name(self) -> String {
         match self {
             Self::Xskit(mode, backend) => format!("xskit, {}, {backend}", mode.name()),
+            Self::TakingAll(mode, backend) => {
+                format!("xskit, {}, {backend}, all frames", mode.name())
+            }
             Self::Xdpsock(mode) => format!("xdpsock, {}", mode.name()),
             Self::Sockets => "kernel UDP sockets".to_owned(),
             Self::Sender => "the sender alone".to_owned(),
@@ -95,7 +100,7 @@ impl Who {
     #[must_use]
     pub const fn rival(self) -> Option<Self> {
         match self {
-            Self::Xskit(mode, _) => Some(Self::Xdpsock(mode)),
+            Self::Xskit(mode, _) | Self::TakingAll(mode, _) => Some(Self::Xdpsock(mode)),
             Self::ToCurl(..) => Some(Self::Nginx),
             _ => None,
         }
@@ -138,9 +143,14 @@ fn of_job(job: &'static str) -> Vec<Entry> {
         "ping" => ways(Who::Xskit).chain([Who::Sockets]).collect(),
         _ => {
             let xdpsock = modes.iter().map(|mode| Who::Xdpsock(*mode));
-            let sender = (job == "rx").then_some(Who::Sender);
+            let receives = job == "rx";
+            let all = modes.iter().map(|mode| Who::TakingAll(*mode, BACKENDS[0]));
+            let sender = receives.then_some(Who::Sender);
             let rest = xdpsock.chain([Who::Sockets]).chain(sender);
-            ways(Who::Xskit).chain(rest).collect()
+            ways(Who::Xskit)
+                .chain(all.filter(|_| receives))
+                .chain(rest)
+                .collect()
         }
     };
     all.into_iter().map(|who| Entry { job, who }).collect()
