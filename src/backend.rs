@@ -17,6 +17,7 @@ use xskit_rustix::RustixBackend;
 use xskit_uring::{UringBackend, UringConfig, UringSocket};
 
 use crate::OpenError;
+use crate::memory::Waker;
 
 /// Which backend is to drive a socket, and how it is to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,18 @@ enum Handle {
     Uring(UringSocket),
 }
 
+/// Has the backend that there is do something.
+macro_rules! by {
+    ($self:ident, |$backend:ident| $action:expr) => {
+        match &$self.0 {
+            #[cfg(feature = "backend-rustix")]
+            Inner::Rustix($backend) => $action,
+            #[cfg(feature = "backend-uring")]
+            Inner::Uring($backend) => $action,
+        }
+    };
+}
+
 impl AnyBackend {
     /// One that any thread may use, or the one that makes it.
     pub(crate) fn new(driving: Driving, any_thread: bool) -> Result<Self, OpenError> {
@@ -85,6 +98,11 @@ impl AnyBackend {
                 Ok(Self(Inner::Uring(Box::new(backend))))
             }
         }
+    }
+
+    /// What ends this backend's waits from another thread.
+    pub(crate) fn waker(&self) -> Result<Waker, Errno> {
+        by!(self, |backend| backend.waker())
     }
 
     /// The io_uring's backend, if it is that.
@@ -128,18 +146,6 @@ impl AsFd for AnyHandle {
             Handle::Uring(socket) => socket.as_fd(),
         }
     }
-}
-
-/// Has the backend that there is do something.
-macro_rules! by {
-    ($self:ident, |$backend:ident| $action:expr) => {
-        match &$self.0 {
-            #[cfg(feature = "backend-rustix")]
-            Inner::Rustix($backend) => $action,
-            #[cfg(feature = "backend-uring")]
-            Inner::Uring($backend) => $action,
-        }
-    };
 }
 
 /// The same with its socket. Each backend has sockets of its own kind only, so no other case comes.

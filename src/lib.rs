@@ -66,6 +66,9 @@ pub use backend::{AnyBackend, AnyHandle, Driving};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 pub use socket::{Interface, OpenError, Socket, SocketBuilder, Sockets};
 
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+pub use memory::Waker;
+
 #[cfg(feature = "backend-rustix")]
 use xskit_rustix as memory;
 #[cfg(all(feature = "backend-uring", not(feature = "backend-rustix")))]

@@ -203,6 +203,53 @@ fn sockets_that_share_frames_go_from_thread_to_thread() {
     assert_eq!(none, OpenError::NoSocket);
 }
 
+/// Says nothing for a backend that never sleeps.
+#[test]
+fn a_wait_ends_once_when_another_thread_calls_the_waker() {
+    let name = "a_wait_ends_once_when_another_thread_calls_the_waker";
+    let Some(pair) = pair(name, 1) else {
+        return;
+    };
+    for driving in ways() {
+        pair.second.namespace.enter().expect("the second host");
+        let builder = Socket::builder(pair.second.link.index).driving(driving);
+        let mut socket = builder.open().expect("a socket");
+        let program = XdpProgram::load(1).expect("loaded");
+        program.register_socket(0, socket.as_fd()).expect("put in");
+        program.take(PORT, None).expect("taken");
+        let attached = program.attach(pair.second.link.index, AttachMode::Auto);
+        let waker = socket.waker().expect("an eventfd");
+        // Before a wait, several times.
+        waker.wake();
+        waker.wake();
+        assert_eq!(
+            socket.wait(Interest::RECEIVE, None),
+            Ok(false),
+            "{driving:?}"
+        );
+        // Meanwhile, on another thread.
+        let waiting = thread::spawn(move || (socket.wait(Interest::RECEIVE, None), socket));
+        waker.wake();
+        let (woken, mut socket) = waiting.join().expect("no panic");
+        assert_eq!(woken, Ok(false), "{driving:?}");
+        // That is all: the next ends for a packet.
+        let is_busy = matches!(driving, Driving::Rustix(backend_rustix::Wait::Busy))
+            || matches!(driving, Driving::Uring(it) if it.wait == backend_uring::Wait::Busy);
+        thread::scope(|scope| {
+            scope.spawn(|| client(&pair.first, &pair.second).send(&[1]).expect("sent"));
+            let ready = loop {
+                match socket.wait(Interest::RECEIVE, Some(PATIENCE)) {
+                    Ok(false) if is_busy => thread::yield_now(),
+                    ready => break ready,
+                }
+            };
+            assert_eq!(ready, Ok(true), "{driving:?}");
+            assert!(socket.has_packets());
+        });
+        drop(attached);
+    }
+}
+
 #[test]
 fn as_many_frames_as_memory_holds() {
     let Some(pair) = pair("as_many_frames_as_memory_holds", 1) else {

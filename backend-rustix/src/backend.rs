@@ -1,7 +1,7 @@
 //! The calls of the `Backend` trait, one by one.
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::time::Duration;
@@ -25,6 +25,7 @@ use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, S
 use crate::option;
 use crate::release::until_released;
 use crate::wait::Wait;
+use crate::waker::Waker;
 
 /// How many looks that don't wait go by before one asks whether the interface is still there.
 const LOOKS_PER_CHECK: u16 = u16::MAX;
@@ -41,6 +42,7 @@ pub struct RustixBackend {
     looks: Cell<u16>,
     /// Waits since all sockets were asked for their errors.
     unasked: Cell<u16>,
+    waker: OnceCell<Waker>,
 }
 
 impl RustixBackend {
@@ -57,6 +59,34 @@ impl RustixBackend {
             wait,
             ..Self::default()
         }
+    }
+
+    /// What ends this backend's waits from another thread. The first call makes it (`eventfd(2)`); from then on each
+    /// wait polls one descriptor more.
+    ///
+    /// # Errors
+    /// What `eventfd(2)` returned: EMFILE or ENFILE without room for a descriptor.
+    pub fn waker(&self) -> Result<Waker, Errno> {
+        if let Some(waker) = self.waker.get() {
+            return Ok(waker.clone());
+        }
+        let waker = self.setup(Waker::new())?;
+        Ok(self.waker.get_or_init(|| waker).clone())
+    }
+
+    /// The descriptor to poll for a call of the waker, if there is one: for a backend built upon this one, which waits in
+    /// its own way.
+    #[must_use]
+    pub fn waker_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.waker.get().map(AsFd::as_fd)
+    }
+
+    /// Whether the waker was called since this was asked last. Counted as a wait.
+    pub fn take_wake(&self) -> bool {
+        self.waker.get().is_some_and(|waker| {
+            self.count(|calls| calls.waits += 1);
+            waker.take()
+        })
     }
 
     /// Counts what a backend built upon this one does besides, so that there is one account.
@@ -88,7 +118,7 @@ impl RustixBackend {
     }
 
     /// `ppoll(2)`, and a look at the errors of the sockets that report one; of all sockets if none
-    /// reports anything, and now and then.
+    /// reports anything, and now and then. The waker, where there is one, comes last.
     fn poll(&self, fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, Errno> {
         self.count(|calls| calls.waits += 1);
         // A time too far off for the kernel is as good as for ever.
@@ -98,7 +128,12 @@ impl RustixBackend {
             Err(error) => return Err(error),
             Ok(_) => {}
         }
+        let (fds, waker) = fds.split_at(fds.len() - usize::from(self.waker.get().is_some()));
+        let is_woken = waker.iter().any(|waker| !waker.revents().is_empty()) && self.take_wake();
         let ready = fds.iter().filter(|fd| !fd.revents().is_empty()).count();
+        if is_woken && ready == 0 {
+            return Ok(0);
+        }
         // poll(2) doesn't say that an AF_XDP socket's interface was removed; the socket's error does
         // (ENETDOWN). So silence is a reason to ask, and so are many waits that others ended.
         self.unasked.set(self.unasked.get() + 1);
@@ -317,14 +352,15 @@ unsafe impl Backend for RustixBackend {
         interests: &[(&OwnedFd, Interest)],
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
-        match interests {
+        let waker = self
+            .waker_fd()
+            .map(|waker| PollFd::from_borrowed_fd(waker, PollFlags::IN));
+        match (interests, waker) {
             _ if self.wait == Wait::Busy => self.look(interests),
-            [(socket, interest)] => self.poll(&mut [poll_fd(socket.as_fd(), *interest)], timeout),
-            several => {
-                let mut fds: Vec<_> = several
-                    .iter()
-                    .map(|(fd, interest)| poll_fd(fd.as_fd(), *interest))
-                    .collect();
+            ([one], None) => self.poll(&mut [poll_fd(one)], timeout),
+            ([one], Some(waker)) => self.poll(&mut [poll_fd(one), waker], timeout),
+            (several, waker) => {
+                let mut fds: Vec<_> = several.iter().map(poll_fd).chain(waker).collect();
                 self.poll(&mut fds, timeout)
             }
         }
@@ -369,9 +405,9 @@ fn ring_offset(offset: &XdpRingOffset) -> Result<RingOffset, Errno> {
     })
 }
 
-fn poll_fd(fd: BorrowedFd<'_>, interest: Interest) -> PollFd<'_> {
+fn poll_fd<'a>(&(socket, interest): &(&'a OwnedFd, Interest)) -> PollFd<'a> {
     let mut events = PollFlags::empty();
     events.set(PollFlags::IN, interest.receive);
     events.set(PollFlags::OUT, interest.transmit);
-    PollFd::from_borrowed_fd(fd, events)
+    PollFd::from_borrowed_fd(socket.as_fd(), events)
 }

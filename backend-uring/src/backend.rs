@@ -11,7 +11,7 @@ use std::time::Duration;
 use xskit_core::Errno;
 use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
-use xskit_rustix::RustixBackend;
+use xskit_rustix::{RustixBackend, Waker};
 
 use crate::config::{UringConfig, Wait};
 use crate::error::UringError;
@@ -51,6 +51,15 @@ impl UringBackend {
             wait: config.wait,
             is_of_one_thread: PhantomData,
         })
+    }
+
+    /// What ends this backend's waits from another thread. The first call makes it (`eventfd(2)`); from then on a poll for it
+    /// is armed beside those of the sockets.
+    ///
+    /// # Errors
+    /// What `eventfd(2)` returned.
+    pub fn waker(&self) -> Result<Waker, Errno> {
+        self.traffic.borrow().direct.waker()
     }
 
     /// Which way each part of the set-up took so far, and takes next.

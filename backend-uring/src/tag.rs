@@ -17,10 +17,12 @@ pub(crate) enum Purpose {
     PollTransmit,
     /// The end of a poll.
     Cancel,
+    /// A poll for a call of the waker.
+    PollWaker,
 }
 
 impl Purpose {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Setup,
         Self::Open,
         Self::Kick,
@@ -28,6 +30,7 @@ impl Purpose {
         Self::PollReceive,
         Self::PollTransmit,
         Self::Cancel,
+        Self::PollWaker,
     ];
 }
 
@@ -43,6 +46,8 @@ pub(crate) struct Tag {
 impl Tag {
     /// Of the first try of the ring.
     pub(crate) const TRIAL: Self = Self::setup(NO_SOCKET, 0);
+    /// Of the one poll for the waker.
+    pub(crate) const WAKER: Self = Self::new(NO_SOCKET, Purpose::PollWaker);
     pub(crate) const LAST_TURN: u32 = (1 << 24) - 1;
 
     pub(crate) const fn new(socket: u32, purpose: Purpose) -> Self {

@@ -8,6 +8,7 @@ use xskit_rustix::RustixBackend;
 
 use crate::answer::Answers;
 use crate::kick::Debt;
+use crate::poll::Poll;
 use crate::ring::{Completion, Full, Request, Ring};
 use crate::socket::{Accounts, UringSocket};
 use crate::tag::{Purpose, Tag};
@@ -27,6 +28,8 @@ pub(crate) struct Traffic {
     pub(crate) owed: Vec<Debt>,
     /// What set-up entries came to.
     pub(crate) answers: Answers,
+    /// The poll for a call of the waker.
+    pub(crate) waker: Poll,
     /// Leave out the completions of kicks that succeed (Linux 5.17).
     is_quiet: bool,
 }
@@ -42,6 +45,7 @@ impl Traffic {
             has_failed: false,
             owed: Vec::new(),
             answers: Answers::default(),
+            waker: Poll::default(),
             is_quiet,
         }
     }
@@ -57,7 +61,9 @@ impl Traffic {
                 Purpose::Setup | Purpose::Open => submitted.setup += 1,
                 Purpose::Kick => submitted.kicks += 1,
                 Purpose::Wake => submitted.wakes += 1,
-                Purpose::PollReceive | Purpose::PollTransmit => submitted.polls += 1,
+                Purpose::PollReceive | Purpose::PollTransmit | Purpose::PollWaker => {
+                    submitted.polls += 1;
+                }
                 Purpose::Cancel => submitted.cancels += 1,
             }
         });
@@ -134,11 +140,17 @@ impl Traffic {
             direct,
             has_failed,
             answers,
+            waker,
             ..
         } = self;
         let mut completed = 0;
         ring.reap(|completion| {
             completed += 1;
+            if completion.tag == Some(Tag::WAKER) {
+                // One that fails is armed anew with the next wait.
+                let _ = waker.complete(completion.result, completion.more);
+                return;
+            }
             match settle(completion, accounts, answers) {
                 Settled::Well => {}
                 Settled::Transient(errno) => direct.count(|calls| calls.count_transient(errno)),
@@ -202,6 +214,8 @@ fn settle(completion: Completion, accounts: &mut Accounts, answers: &mut Answers
             account.outstanding = account.outstanding.saturating_sub(1);
             (result < 0).then_some(-result)
         }
+        // It is of no socket.
+        Purpose::PollWaker => None,
         Purpose::PollReceive => account.receive.complete(result, more),
         Purpose::PollTransmit => account.transmit.complete(result, more),
         Purpose::Cancel => {

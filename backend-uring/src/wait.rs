@@ -39,10 +39,13 @@ impl Traffic {
             self.hand_over()?;
             return Ok(before);
         }
-        if !self.prepare_to_sleep()? {
+        if self.take_wake() || !self.prepare_to_sleep()? {
             return Ok(0);
         }
-        match self.arm(interests, multishot) {
+        match self
+            .arm(interests, multishot)
+            .and_then(|()| self.arm_waker())
+        {
             // No memory for requests: what is not armed would not end the sleep.
             Err(Errno::EAGAIN) => return Ok(0),
             armed => armed?,
@@ -87,6 +90,27 @@ impl Traffic {
         Ok(())
     }
 
+    /// The same for the waker, where there is one.
+    fn arm_waker(&mut self) -> Result<(), Errno> {
+        let fd = self.direct.waker_fd().map(|fd| fd.as_raw_fd());
+        let Some(fd) = fd.filter(|_| !self.waker.is_armed()) else {
+            return Ok(());
+        };
+        let request = Request::Poll {
+            fd,
+            events: RECEIVE,
+            multi: false,
+        };
+        self.push_or_submit(request, Tag::WAKER)?;
+        self.waker.arm();
+        Ok(())
+    }
+
+    /// Whether the waker was called: its poll reported, and the call was not taken by a wait before.
+    fn take_wake(&mut self) -> bool {
+        self.waker.take_ready() && self.direct.take_wake()
+    }
+
     fn arm_one(
         &mut self,
         socket: &UringSocket,
@@ -128,7 +152,7 @@ impl Traffic {
             };
             self.take_failure_of_any(interests)?;
             let ready = self.take_ready(interests)?;
-            if ready > 0 || completed == 0 {
+            if ready > 0 || completed == 0 || self.take_wake() {
                 return Ok(ready);
             }
             if let Some(timeout) = timeout {

@@ -24,7 +24,7 @@ pub use error::OpenError;
 pub use shared::Sockets;
 
 use crate::AnyBackend;
-use crate::memory::MmapMemory;
+use crate::memory::{MmapMemory, Waker};
 
 type CoreUmem<'s> = Umem<'s, MmapMemory>;
 type CoreSocket<'u> = xskit_core::Socket<'u, AnyBackend>;
@@ -173,6 +173,41 @@ impl Socket {
     /// What the call returned; ENETDOWN when the interface is gone.
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         self.with(|socket| socket.wait(interest, timeout))
+    }
+
+    /// What ends [`wait`](Self::wait) from another thread: to have it stop, say, or to hand it something. The wait then
+    /// returns false, as after its timeout.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use xskit::{Socket, af_xdp::backend::Interest};
+    /// # let mut socket = Socket::builder("eth1").open()?;
+    /// let waker = socket.waker()?;
+    /// let worker = std::thread::spawn(move || socket.wait(Interest::RECEIVE, None));
+    /// waker.wake();
+    /// assert_eq!(worker.join().unwrap(), Ok(false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What `eventfd(2)` returned: EMFILE or ENFILE without room for a descriptor.
+    pub fn waker(&self) -> Result<Waker, Errno> {
+        self.0.borrow_owner().backend.waker()
+    }
+
+    /// Whether received packets are there, by a look at the RX ring.
+    #[must_use]
+    pub fn has_packets(&self) -> bool {
+        self.0.with_dependent(|_, socket| socket.has_packets())
+    }
+
+    /// The descriptor, for a `poll(2)`, an `epoll(7)` or a runtime of one's own: readable while packets are there, writable
+    /// while the TX ring is at most half full. Before each wait of that kind, call [`wait`](Self::wait) with a
+    /// timeout of zero: it publishes what was sent, has the kernel look at what it is owed, and says whether packets
+    /// are there already. [`AsyncSocket`](crate::AsyncSocket) does so on tokio.
+    #[must_use]
+    pub fn poll_fd(&self) -> BorrowedFd<'_> {
+        self.as_fd()
     }
 
     /// What the kernel granted.

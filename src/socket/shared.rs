@@ -10,7 +10,7 @@ use xskit_core::backend::{Backend, Calls, Interest};
 
 use super::{CoreSocket, Ground, OpenError, SocketBuilder};
 use crate::AnyBackend;
-use crate::memory::MmapMemory;
+use crate::memory::{MmapMemory, Waker};
 
 type CoreSockets<'u> = Vec<CoreSocket<'u>>;
 
@@ -124,6 +124,14 @@ impl Sockets {
     /// What the call returned; ENETDOWN when an interface is gone; EINVAL when all were closed.
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         self.with(|sockets| xskit_core::Socket::wait_any(sockets, interest, timeout))
+    }
+
+    /// What ends [`wait`](Self::wait) from another thread, as [`Socket::waker`](crate::Socket::waker) does.
+    ///
+    /// # Errors
+    /// What `eventfd(2)` returned.
+    pub fn waker(&self) -> Result<Waker, Errno> {
+        self.0.borrow_owner().backend.waker()
     }
 
     /// The sockets' descriptors, in order: to put each into the map of an XDP program.

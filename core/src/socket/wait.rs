@@ -36,6 +36,12 @@ impl<'u, B: Backend> Socket<'u, B> {
         Self::wait_any(&mut [self], interest, timeout)
     }
 
+    /// Whether received packets are there, by a look at the RX ring: no system call.
+    #[must_use]
+    pub fn has_packets(&self) -> bool {
+        !self.receiver.rx.is_empty()
+    }
+
     /// Waits until one of up to 64 sockets of one backend is ready, as [`wait`](Self::wait) does for
     /// one. Which one it was, their rings say. They come as a slice of sockets, or of references.
     ///
@@ -104,8 +110,7 @@ impl<'u, B: Backend> Socket<'u, B> {
 
     /// Whether there is no need to wait.
     fn is_ready(&self, interest: Interest) -> bool {
-        let has_packets = interest.receive && !self.receiver.rx.is_empty();
-        has_packets || interest.transmit && self.transmitter.is_ready()
+        interest.receive && self.has_packets() || interest.transmit && self.transmitter.is_ready()
     }
 
     /// Publishes what was sent, and asks for what is owed, as far as the wait does not.

@@ -1,0 +1,39 @@
+//! Ending another thread's wait.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::{read, write};
+
+/// Ends the wait of the thread that waits for a backend's sockets, from any thread: an eventfd(2) that each wait
+/// polls as well.
+///
+/// A call of [`wake`](Self::wake) ends the wait that is going on, or else the next one that would sleep, once. That
+/// wait returns as after a timeout.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<OwnedFd>);
+
+impl Waker {
+    pub(crate) fn new() -> rustix::io::Result<Self> {
+        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Self(Arc::new(event)))
+    }
+
+    /// Ends the wait. A system call; calls before that wait has ended add up to one.
+    pub fn wake(&self) {
+        // It fails where the counter is full (EAGAIN): then the wait ends as well.
+        let _ = write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Whether somebody called since the last time.
+    pub(crate) fn take(&self) -> bool {
+        read(&self.0, &mut [0; 8]).is_ok()
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
