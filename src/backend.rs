@@ -20,6 +20,17 @@ use crate::OpenError;
 use crate::memory::Waker;
 
 /// Which backend is to drive a socket, and how it is to wait.
+///
+/// ```no_run
+/// # #[cfg(feature = "backend-rustix")] {
+/// use xskit::{Driving, Socket, backend_rustix};
+///
+/// let driving = Driving::Rustix(backend_rustix::Wait::Busy); // a wait never sleeps
+/// let socket = Socket::builder("eth1").driving(driving).open()?;
+/// # let _ = socket;
+/// # }
+/// # Ok::<(), xskit::OpenError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Driving {
@@ -45,6 +56,22 @@ impl Default for Driving {
 /// The backend of a [`Socket`](crate::Socket): one of those that are compiled in.
 ///
 /// Only a socket has one, for itself alone, and takes it along from thread to thread.
+///
+/// It names the socket that [`Socket::with`](crate::Socket::with) lends, where a function takes that:
+///
+/// ```
+/// use xskit::{AnyBackend, Socket, af_xdp};
+///
+/// fn drop_all(socket: &mut af_xdp::Socket<'_, AnyBackend>) -> usize {
+///     let packets = socket.receive(u32::MAX).count();
+///     socket.recycle();
+///     packets
+/// }
+///
+/// fn turn(socket: &mut Socket) -> usize {
+///     socket.with(drop_all)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct AnyBackend(Inner);
 

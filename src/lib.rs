@@ -14,6 +14,9 @@
 //! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
 //!
+//! [`glossary`] explains the words: UMEM, loan, kick and so on. The search of this documentation, and of those of
+//! `xskit-core` and `xskit-bpf`, also takes the names of libxdp, xsk-rs and the kernel's header.
+//!
 //! A socket that takes UDP port 4433 off queue 0 of an interface, and counts what comes:
 //!
 //! ```no_run
@@ -53,6 +56,9 @@
 mod async_socket;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod backend;
+// For reading only.
+#[cfg(doc)]
+pub mod glossary;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod socket;
 

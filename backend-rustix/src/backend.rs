@@ -35,6 +35,19 @@ const WAITS_PER_CHECK: u16 = 1024;
 /// A backend of direct, non-blocking system calls. One per thread.
 ///
 /// Kicks are made when they are asked for; `submit` has nothing left to do.
+///
+/// ```no_run
+/// use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// use xskit_core::{Socket, SocketConfig};
+/// use xskit_rustix::{MmapMemory, RustixBackend};
+///
+/// let mut slots = vec![FrameSlot::new(); 4096];
+/// let umem = Umem::new(MmapMemory::allocate(4096 * 4096, false)?, &mut slots, FrameSize::DEFAULT)?;
+/// let backend = RustixBackend::new();
+/// let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(2, 0))?;
+/// println!("{} packets", socket.receive(64).count());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct RustixBackend {
     calls: Cell<Calls>,

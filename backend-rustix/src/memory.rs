@@ -12,6 +12,16 @@ const HUGE_PAGE: usize = 2 << 20;
 const PAGE: usize = 4096;
 
 /// An anonymous mapping.
+///
+/// ```
+/// use xskit_rustix::{MmapMemory, PageSize};
+///
+/// let memory = MmapMemory::allocate(64 * 4096, true)?;
+/// if let PageSize::FellBack(errno) = memory.pages() {
+///     println!("no pages of 2 MiB: {errno}"); // `sysctl vm.nr_hugepages` reserves some
+/// }
+/// # Ok::<(), xskit_core::Errno>(())
+/// ```
 #[derive(Debug)]
 pub struct MmapMemory {
     start: NonNull<u8>,

@@ -25,6 +25,19 @@ use crate::traffic::Traffic;
 ///
 /// Kicks are put on the queue when they are asked for, and handed over by `submit`, all of them by
 /// one system call.
+///
+/// ```no_run
+/// use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// use xskit_core::{Socket, SocketConfig};
+/// use xskit_uring::{MmapMemory, UringBackend, UringConfig};
+///
+/// let mut slots = vec![FrameSlot::new(); 4096];
+/// let umem = Umem::new(MmapMemory::allocate(4096 * 4096, false)?, &mut slots, FrameSize::DEFAULT)?;
+/// let backend = UringBackend::new(UringConfig::default())?;
+/// let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(2, 0))?;
+/// println!("{} packets", socket.receive(64).count());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct UringBackend {
     traffic: RefCell<Traffic>,

@@ -10,14 +10,20 @@ use crate::interface::Interface;
 use crate::{Error, NativeRefusal, Occupant, privilege, sys};
 
 /// The mode to ask for.
+#[doc(alias = "xdp_attach_mode")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AttachMode {
     /// Native, and generic if the driver can't.
+    #[doc(alias = "XDP_MODE_UNSPEC")]
     #[default]
     Auto,
     /// In the driver, before the kernel has made anything of the packet.
+    #[doc(alias = "XDP_MODE_NATIVE")]
+    #[doc(alias = "XDP_FLAGS_DRV_MODE")]
     Native,
     /// In the kernel's stack: every driver can, but a packet has cost an `sk_buff` and often a copy by then.
+    #[doc(alias = "XDP_MODE_SKB")]
+    #[doc(alias = "XDP_FLAGS_SKB_MODE")]
     Generic,
 }
 
@@ -52,6 +58,21 @@ impl fmt::Display for Attached {
 ///
 /// The kernel does so too when the process ends, however it ends: the attachment is a BPF link, held by a file descriptor
 /// that is not passed to other programs (close-on-exec).
+///
+/// ```no_run
+/// use xskit_bpf::{AttachMode, XdpProgram};
+///
+/// let program = XdpProgram::load(1)?;
+/// let attachment = program.attach(2, AttachMode::Auto)?; // interface 2
+/// println!("{} mode", attachment.mode());
+/// if let Some(refusal) = attachment.native_refusal() {
+///     println!("{refusal}"); // the driver's answer, and what may change it
+/// }
+/// drop(attachment); // off the interface again
+/// # Ok::<(), xskit_bpf::Error>(())
+/// ```
+#[doc(alias = "xdp_program__detach")]
+#[doc(alias = "bpf_link")]
 #[derive(Debug)]
 #[must_use = "dropping the attachment takes the program off the interface"]
 pub struct Attachment {

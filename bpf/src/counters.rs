@@ -4,6 +4,16 @@
 ///
 /// The sum over all CPUs since the program was loaded. The CPUs go on counting while it is read, so the four belong to
 /// about the same moment, not to exactly the same; each of them never goes down.
+///
+/// ```no_run
+/// # fn report(program: &xskit_bpf::XdpProgram) -> Result<(), xskit_bpf::Error> {
+/// let counters = program.counters()?;
+/// println!("taken {}, passed {}", counters.taken, counters.passed);
+/// if counters.no_socket > 0 {
+///     println!("on queues without a socket: {:?}", program.strays()?.by_queue);
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Redirected to the AF_XDP socket of their queue. The socket may still drop one, when it has no free frame or is bound

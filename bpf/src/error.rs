@@ -8,6 +8,18 @@ use crate::layout::{RULES, SHAPES};
 use crate::{NativeRefusal, Occupant};
 
 /// Why a call of this crate failed. The text says what to try.
+///
+/// ```no_run
+/// use xskit_bpf::{AttachMode, Error, XdpProgram};
+///
+/// # let program = XdpProgram::load(1)?;
+/// match program.attach(2, AttachMode::Auto) {
+///     Err(Error::Occupied { occupant, .. }) => println!("{occupant} is there already"),
+///     Err(other) => println!("{other}"),
+///     Ok(attachment) => println!("{}", attachment.mode()),
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -32,6 +32,16 @@ pub struct DeviceFeatures {
 ///
 /// Source: Documentation/netlink/specs/netdev.yaml, command dev-get.
 ///
+/// ```no_run
+/// match xskit_bpf::device_features(2)? {
+///     Some(features) if features.zero_copy => println!("zero-copy"),
+///     Some(features) if features.native => println!("copy mode, native"),
+///     Some(_) => println!("generic mode only"),
+///     None => println!("Linux before 6.3: attach, and see"),
+/// }
+/// # Ok::<(), xskit_bpf::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::NoInterface`], [`Error::FindInterface`], and [`Error::Query`] if netlink fails.
 pub fn device_features(ifindex: u32) -> Result<Option<DeviceFeatures>, Error> {

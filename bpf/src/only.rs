@@ -5,6 +5,14 @@
 ///
 /// The kernel's own stack takes a frame only if it is to the interface's MAC address, and of a VLAN
 /// only if it has a device for it. A program that sits before it has to be told.
+///
+/// ```
+/// use xskit_bpf::Only;
+///
+/// let untagged = Only { vlans: Some(Vec::new()), ..Only::default() };
+/// let to_us_in_vlan_7 = Only { mac: Some([2, 0, 0, 0, 0, 1]), vlans: Some(vec![7]) };
+/// # let _ = (untagged, to_us_in_vlan_7);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Only {
     /// Only frames to this MAC address.

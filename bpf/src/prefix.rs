@@ -9,6 +9,17 @@ use std::str::FromStr;
 ///
 /// An IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`) is what it is on the wire: IPv4. An address by itself is all its
 /// bits; only the unspecified one (`0.0.0.0`, `::`) is, as everywhere, any address of its version.
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use xskit_bpf::Prefix;
+///
+/// let net: Prefix = "192.0.2.0/24".parse()?;
+/// assert_eq!(net.to_string(), "192.0.2.0/24");
+/// assert_eq!(Prefix::from(Ipv4Addr::LOCALHOST).to_string(), "127.0.0.1/32");
+/// assert!("192.0.2.1/24".parse::<Prefix>().is_err(), "a bit behind the 24th is set");
+/// # Ok::<(), xskit_bpf::InvalidPrefix>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix {
     address: IpAddr,

@@ -21,6 +21,21 @@ use crate::{
 ///
 /// All methods may be called from several threads at once, and take effect on the very next packet.
 /// Given as a file descriptor ([`AsFd`]) it is the program's, as `bpf(2)` knows it.
+///
+/// ```no_run
+/// use xskit_bpf::{Only, Rule, XdpProgram};
+///
+/// let program = XdpProgram::load(1)?; // one queue
+/// program.take(443, None)?;
+/// let stats = Rule::udp(8000..=8999).from("192.0.2.0/24".parse()?);
+/// program.add_rules(&[stats, Rule::icmp()])?;
+/// program.limit(&Only {
+///     mac: Some([2, 0, 0, 0, 0, 1]),
+///     vlans: Some(Vec::new()),
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "xdp_program")]
 #[derive(Debug)]
 pub struct XdpProgram {
     program: OwnedFd,
@@ -40,6 +55,7 @@ impl XdpProgram {
     /// # Errors
     /// [`Error::NoQueues`]; [`Error::Privilege`] without CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN;
     /// [`Error::Load`] for all else.
+    #[doc(alias = "xsk_setup_xdp_prog")]
     pub fn load(max_queues: u32) -> Result<Self, Error> {
         if max_queues == 0 {
             return Err(Error::NoQueues);
@@ -73,6 +89,7 @@ impl XdpProgram {
     /// [`Error::NoInterface`]; [`Error::Occupied`] if an XDP program is there already; [`Error::NativeRefused`] if native
     /// mode was asked for and the driver can't; [`Error::Privilege`]; [`Error::FindInterface`] and [`Error::Attach`] for
     /// all else.
+    #[doc(alias = "xdp_program__attach")]
     pub fn attach(&self, ifindex: u32, mode: AttachMode) -> Result<Attachment, Error> {
         Attachment::create(self.program.as_fd(), ifindex, mode)
     }
@@ -167,6 +184,7 @@ impl XdpProgram {
     ///
     /// # Errors
     /// As there.
+    #[doc(alias = "xsk_socket__update_xskmap")]
     pub fn register_socket(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), Error> {
         self.sockets.register(queue, socket)
     }

@@ -146,6 +146,14 @@ pub(crate) fn udp_at(port: u16, address: Option<IpAddr>) -> Rule {
 }
 
 /// Ports, from the first to the last: made of one (`443`), a range (`8000..=8999`), or all (`..`).
+///
+/// ```
+/// use xskit_bpf::Ports;
+///
+/// let (web, media, all): (Ports, Ports, Ports) = (443.into(), (16384..=32767).into(), (..).into());
+/// assert_eq!(all, Ports::from(0..=65535));
+/// # assert!(web < media);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ports {
     first: u16,

@@ -15,6 +15,23 @@ use crate::{Error, sys};
 /// That of an [`XdpProgram`](crate::XdpProgram) ([`sockets`](crate::XdpProgram::sockets)), or of a program that somebody
 /// else has loaded and attached: pinned in a BPF file system, or received as a descriptor. The program is the one that
 /// decides what to redirect.
+///
+/// ```no_run
+/// # fn socket() -> std::os::fd::OwnedFd { unimplemented!() }
+/// use std::os::fd::AsFd;
+/// use xskit_bpf::SocketMap;
+///
+/// let map = SocketMap::open_pinned("/sys/fs/bpf/xsks_map")?; // of a program that somebody else attached
+/// let socket = socket(); // an AF_XDP socket, bound to queue 0 of the interface
+/// map.register(0, socket.as_fd())?;
+/// # Ok::<(), xskit_bpf::Error>(())
+/// ```
+#[doc(alias = "XSKMAP")]
+#[doc(alias = "BPF_MAP_TYPE_XSKMAP")]
+#[doc(alias = "xsks_map")]
+#[doc(alias = "XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD")]
+#[doc(alias = "XSK_LIBBPF_FLAGS__INHIBIT_PROG_LOAD")]
+#[doc(alias = "XskMap")]
 #[derive(Debug)]
 pub struct SocketMap {
     map: OwnedFd,
@@ -77,6 +94,7 @@ impl SocketMap {
     ///
     /// # Errors
     /// [`Error::QueueOutOfRange`]; [`Error::QueueTaken`] if the queue has a socket; [`Error::NotXdpSocket`]; [`Error::Map`].
+    #[doc(alias = "xsk_socket__update_xskmap")]
     pub fn register(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), Error> {
         self.check_queue(queue)?;
         if sockopt::socket_domain(socket) != Ok(AddressFamily::XDP) {

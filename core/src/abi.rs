@@ -13,20 +13,26 @@ pub const SOL_XDP: i32 = 283;
 /// Flags of [`SockaddrXdp::flags`], given to `bind(2)`.
 pub mod bind_flags {
     /// Use the UMEM of the socket named in `shared_umem_fd`. Carries no other flag.
+    #[doc(alias = "XDP_SHARED_UMEM")]
     pub const SHARED_UMEM: u16 = 1 << 0;
     /// Insist on copy mode.
+    #[doc(alias = "XDP_COPY")]
     pub const COPY: u16 = 1 << 1;
     /// Insist on zero-copy mode; `bind(2)` fails where the driver has none.
+    #[doc(alias = "XDP_ZEROCOPY")]
     pub const ZEROCOPY: u16 = 1 << 2;
     /// Have the rings say when the kernel must be woken (Linux 5.4).
+    #[doc(alias = "XDP_USE_NEED_WAKEUP")]
     pub const USE_NEED_WAKEUP: u16 = 1 << 3;
     /// Packets over several frames (Linux 6.6).
+    #[doc(alias = "XDP_USE_SG")]
     pub const USE_SG: u16 = 1 << 4;
 }
 
 /// Flags of [`UmemReg::flags`].
 pub mod umem_flags {
     /// Frames may lie anywhere in the UMEM (Linux 5.4).
+    #[doc(alias = "XDP_UMEM_UNALIGNED_CHUNK_FLAG")]
     pub const UNALIGNED_CHUNK: u32 = 1 << 0;
     /// Checksums asked for in TX metadata are computed in software (Linux 6.8).
     pub const TX_SW_CSUM: u32 = 1 << 1;
@@ -35,6 +41,7 @@ pub mod umem_flags {
 }
 
 /// Set in a ring's flags word while the kernel wants to be woken (Linux 5.4).
+#[doc(alias = "XDP_RING_NEED_WAKEUP")]
 pub const RING_NEED_WAKEUP: u32 = 1 << 0;
 
 /// Names of the socket options at level [`SOL_XDP`].
@@ -95,9 +102,11 @@ pub mod desc_options {
 }
 
 /// Set in [`Options::flags`] when the socket is in zero-copy mode.
+#[doc(alias = "XDP_OPTIONS_ZEROCOPY")]
 pub const OPTIONS_ZEROCOPY: u32 = 1 << 0;
 
 /// `struct sockaddr_xdp`: what `bind(2)` takes.
+#[doc(alias = "sockaddr_xdp")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SockaddrXdp {
@@ -114,6 +123,7 @@ pub struct SockaddrXdp {
 }
 
 /// `struct xdp_ring_offset`: where a ring's words lie in its mapping, in bytes.
+#[doc(alias = "xdp_ring_offset")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RingOffset {
@@ -128,6 +138,8 @@ pub struct RingOffset {
 }
 
 /// `struct xdp_mmap_offsets`: the layout of all four rings.
+#[doc(alias = "xdp_mmap_offsets")]
+#[doc(alias = "XDP_MMAP_OFFSETS")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MmapOffsets {
@@ -142,6 +154,8 @@ pub struct MmapOffsets {
 }
 
 /// `struct xdp_umem_reg`: a UMEM to register.
+#[doc(alias = "xdp_umem_reg")]
+#[doc(alias = "XDP_UMEM_REG")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UmemReg {
@@ -160,6 +174,16 @@ pub struct UmemReg {
 }
 
 /// `struct xdp_statistics`: what the kernel counted for a socket, in packets or descriptors.
+///
+/// ```
+/// use xskit_core::abi::Statistics;
+///
+/// let counted = Statistics { rx_dropped: 12, rx_fill_ring_empty_descs: 10, ..Statistics::default() };
+/// assert_eq!(counted.rx_dropped_otherwise(), 2);
+/// ```
+#[doc(alias = "xdp_statistics")]
+#[doc(alias = "XDP_STATISTICS")]
+#[doc(alias = "XdpStatistics")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
@@ -190,6 +214,8 @@ impl Statistics {
 }
 
 /// `struct xdp_options`: what `bind(2)` obtained.
+#[doc(alias = "xdp_options")]
+#[doc(alias = "XDP_OPTIONS")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -198,6 +224,8 @@ pub struct Options {
 }
 
 /// `struct xdp_desc`: a packet on the RX or the TX ring.
+#[doc(alias = "xdp_desc")]
+#[doc(alias = "RxTxDescriptor")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Desc {
@@ -210,6 +238,7 @@ pub struct Desc {
 }
 
 /// `struct xsk_tx_metadata` as a request, before a packet on the TX ring (Linux 6.8).
+#[doc(alias = "xsk_tx_metadata")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TxMetadata {
@@ -224,6 +253,7 @@ pub struct TxMetadata {
 }
 
 /// `struct xsk_tx_metadata` as the completion fills it in (Linux 6.8).
+#[doc(alias = "xsk_tx_metadata")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TxMetadataCompletion {

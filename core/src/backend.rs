@@ -15,6 +15,28 @@ use crate::errno::Errno;
 /// ([`Calls`]) and may put kicks together: [`kick`](Self::kick) asks, [`submit`](Self::submit)
 /// does it.
 ///
+/// What is generic over the backend runs on the simulated kernel in tests:
+///
+/// ```
+/// use xskit_core::{Backend, Socket};
+///
+/// fn drop_all<B: Backend>(socket: &mut Socket<'_, B>) -> usize {
+///     let packets = socket.receive(u32::MAX).count();
+///     socket.recycle();
+///     packets
+/// }
+/// # use xskit_core::SocketConfig;
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+/// assert_eq!(drop_all(&mut socket), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Safety
 /// The core turns what a backend returns into references and hands frames to the kernel on its
 /// word. An implementation must pass every call on as it is documented, in particular:
@@ -266,6 +288,13 @@ pub enum Kick {
 /// In copy mode a wait by `poll(2)` also sends what is on the TX ring, one call's worth; one on a poll
 /// that was armed before does not. So don't wait for long with packets on the TX ring: what a kick left
 /// there goes with the next.
+///
+/// ```
+/// use xskit_core::backend::Interest;
+///
+/// let both = Interest { transmit: true, ..Interest::RECEIVE };
+/// assert!(both.receive && both.transmit);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
     /// Packets on the RX ring.
@@ -283,6 +312,25 @@ impl Interest {
 }
 
 /// How often a backend called the kernel, by kind, and what kicks ran into.
+///
+/// ```
+/// use xskit_core::Backend;
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+/// let before = backend.calls();
+/// let mut frame = socket.alloc().expect("a free frame");
+/// frame.set_range(0..60)?;
+/// socket.send(frame).map_err(|refused| refused.kind)?;
+/// socket.flush()?;
+/// assert_eq!(backend.calls().kicks - before.kicks, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
     /// Everything that opens, sizes, maps, binds, reads out or closes.

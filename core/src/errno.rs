@@ -6,6 +6,14 @@ use core::fmt;
 ///
 /// The constants are the numbers that AF_XDP set-up and kicks are known to return; every other
 /// value is carried and printed as it is.
+///
+/// ```
+/// use xskit_core::Errno;
+///
+/// assert_eq!(Errno(16).to_string(), "EBUSY (16)");
+/// assert!(Errno::EAGAIN.is_transient() && !Errno::EINVAL.is_transient());
+/// println!("{}", Errno::ENXIO.kick_hint().unwrap_or("")); // what it means there, and what to try
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(pub i32);
 

@@ -12,6 +12,15 @@ use crate::link::Link;
 use crate::netlink::Netlink;
 
 /// An address of an interface.
+///
+/// ```
+/// use xskit_net::Link;
+///
+/// for own in Link::by_name("lo")?.addresses()? {
+///     println!("{}/{}, usable: {}", own.address, own.prefix_len, own.is_usable);
+/// }
+/// # Ok::<(), xskit_net::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InterfaceAddress {

@@ -9,6 +9,15 @@ use rustix::io::Errno;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong, where, and what to try.
+///
+/// ```
+/// use xskit_net::{Error, Link};
+///
+/// match Link::by_name("eth77") {
+///     Err(Error::NoSuchInterface { present, .. }) => assert!(present.contains(&"lo".to_owned())),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

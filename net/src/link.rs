@@ -19,6 +19,15 @@ const ALTERNATIVE_NAME_MAX_LEN_BYTES: usize = 127;
 const ALTERNATIVE_NAME: u16 = 53;
 
 /// An interface as it was when it was asked about.
+///
+/// ```
+/// use xskit_net::Link;
+///
+/// let link = Link::by_name("lo")?;
+/// assert_eq!(Link::by_index(link.index)?.name, "lo");
+/// println!("MTU {}, up: {}, XDP programs: {:?}", link.mtu_bytes, link.is_up, link.xdp);
+/// # Ok::<(), xskit_net::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Link {

@@ -40,6 +40,17 @@ struct Entry {
 /// IPv6: the kernel asks from the interface's link-local address, so while that is missing or
 /// tentative it cannot ask.
 ///
+/// ```no_run
+/// use std::time::Duration;
+/// use xskit_net::{Link, neighbour, route_to};
+///
+/// let link = Link::by_name("eth1")?;
+/// let route = route_to([192, 0, 2, 1].into(), Some(&link))?;
+/// let mac = neighbour::resolve(&link, route.next_hop(), Duration::from_secs(1))?;
+/// # let _ = mac;
+/// # Ok::<(), xskit_net::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::NoAnswer`] after `timeout`; [`Error::InterfaceDown`], [`Error::NoCarrier`],
 /// [`Error::NotEthernet`]; [`Error::MissingCapability`] (CAP_NET_ADMIN) if the address is not yet

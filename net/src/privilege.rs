@@ -5,6 +5,15 @@
 use rustix::thread::{CapabilitySet, capabilities};
 
 /// A capability that something of xskit needs.
+///
+/// ```
+/// use xskit_net::Capability;
+/// use xskit_net::privilege::missing;
+///
+/// for capability in missing(&[Capability::NetRaw, Capability::Bpf]) {
+///     println!("{} is missing", capability.name());
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Capability {

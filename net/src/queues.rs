@@ -7,6 +7,15 @@ use crate::ethtool;
 use crate::link::Link;
 
 /// How many queues an interface has, and could have.
+///
+/// ```no_run
+/// # let link = xskit_net::Link::by_name("eth1")?;
+/// let queues = link.require_queue(3)?; // an error says how many are active
+/// for queue in 0..queues.both() {
+///     println!("a socket for queue {queue}");
+/// }
+/// # Ok::<(), xskit_net::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queues {
     /// Receive queues that are active.

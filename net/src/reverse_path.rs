@@ -14,6 +14,17 @@ use crate::link::Link;
 use crate::netlink::Netlink;
 
 /// The kernel's check of IPv4 sources at one interface.
+///
+/// ```no_run
+/// use xskit_net::{Link, ReversePath};
+///
+/// let link = Link::by_name("eth1")?;
+/// if let Some(mut check) = ReversePath::of(&link)? {
+///     let is_believed = check.accepts([198, 51, 100, 7].into(), [192, 0, 2, 1].into())?;
+/// #   let _ = is_believed;
+/// }
+/// # Ok::<(), xskit_net::Error>(())
+/// ```
 pub struct ReversePath {
     netlink: Netlink,
     interface_index: u32,

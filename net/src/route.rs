@@ -41,6 +41,13 @@ impl Route {
 
 /// The route to `destination`; with `interface`, only by that one.
 ///
+/// ```no_run
+/// # let destination = std::net::IpAddr::from([192, 0, 2, 1]);
+/// let route = xskit_net::route_to(destination, None)?;
+/// println!("from {}, by way of {}", route.source, route.next_hop());
+/// # Ok::<(), xskit_net::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::NoRoute`], [`Error::LocalDestination`], [`Error::NotUnicast`],
 /// [`Error::NoSourceAddress`].

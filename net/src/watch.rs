@@ -30,6 +30,18 @@ const INTERFACE_AT: usize = HEADER_LEN_BYTES + 4;
 
 /// A netlink socket that listens to what the kernel announces about one interface, and about addresses
 /// and routes.
+///
+/// ```
+/// use xskit_net::{Link, Watch};
+///
+/// let link = Link::by_name("lo")?;
+/// let mut watch = Watch::start(&link)?;
+/// // Then ask for routes and neighbours; from time to time:
+/// if watch.look()?.any() {
+///     println!("ask again");
+/// }
+/// # Ok::<(), xskit_net::Error>(())
+/// ```
 pub struct Watch {
     socket: Socket,
     interface_index: u32,

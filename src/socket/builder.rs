@@ -12,6 +12,13 @@ use crate::memory::MmapMemory;
 use crate::{AnyBackend, Driving};
 
 /// The name or the index of an interface, of the network namespace that the thread is in.
+///
+/// ```
+/// use xskit::Interface;
+///
+/// assert_eq!(Interface::from("eth1"), Interface::Name("eth1".to_owned()));
+/// assert_eq!(Interface::from(2), Interface::Index(2));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interface {
     /// As `ip link` names it.
@@ -55,6 +62,10 @@ impl From<u32> for Interface {
 /// assert!(socket.obtained().zero_copy);
 /// # Ok::<(), xskit::OpenError>(())
 /// ```
+#[doc(alias = "xsk_socket_config")]
+#[doc(alias = "xsk_socket_opts")]
+#[doc(alias = "xsk_umem_config")]
+#[doc(alias = "UmemConfig")]
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it opens a socket"]
 pub struct SocketBuilder {
@@ -84,12 +95,14 @@ impl SocketBuilder {
     }
 
     /// The number of the queue, from 0.
+    #[doc(alias = "queue_id")]
     pub fn queue(mut self, queue: u32) -> Self {
         self.config.queue = queue;
         self
     }
 
     /// How many frames there are, to receive and to send.
+    #[doc(alias = "frame_count")]
     pub fn frames(mut self, frames: u32) -> Self {
         self.frames = frames;
         self
@@ -102,12 +115,19 @@ impl SocketBuilder {
     }
 
     /// Whether the frames are to lie on pages of 2 MiB; [`Socket::memory`] says what was obtained.
+    #[doc(alias = "MAP_HUGETLB")]
+    #[doc(alias = "use_huge_pages")]
+    #[doc(alias = "hugepage")]
     pub fn huge_pages(mut self, huge_pages: bool) -> Self {
         self.huge_pages = huge_pages;
         self
     }
 
     /// How many slots each of the four rings has: a power of two.
+    #[doc(alias = "rx_size")]
+    #[doc(alias = "tx_size")]
+    #[doc(alias = "fill_size")]
+    #[doc(alias = "comp_size")]
     pub fn ring_size(mut self, slots: u32) -> Self {
         self.ring_size = Some(slots);
         self
@@ -120,6 +140,8 @@ impl SocketBuilder {
     }
 
     /// Whether packets may be, must be, or must not be passed without a copy.
+    #[doc(alias = "XDP_ZEROCOPY")]
+    #[doc(alias = "XDP_COPY")]
     pub fn zero_copy(mut self, zero_copy: ZeroCopy) -> Self {
         self.config.zero_copy = zero_copy;
         self
@@ -132,6 +154,8 @@ impl SocketBuilder {
     }
 
     /// Has the program's own calls poll the device; [`Socket::obtained`] says what became of it.
+    #[doc(alias = "SO_PREFER_BUSY_POLL")]
+    #[doc(alias = "SO_BUSY_POLL")]
     pub fn busy_poll(mut self, busy_poll: BusyPoll) -> Self {
         self.config.busy_poll = Some(busy_poll);
         self
@@ -163,6 +187,8 @@ impl SocketBuilder {
     ///
     /// # Errors
     /// [`OpenError`] says what failed, and what to try.
+    #[doc(alias = "xsk_socket__create")]
+    #[doc(alias = "xsk_umem__create")]
     pub fn open(&self) -> Result<Socket, OpenError> {
         Socket::open(self.ground()?, &self.socket_config()?)
     }

@@ -7,6 +7,14 @@ use xskit_core::ring::RingSizeError;
 use xskit_core::umem::{FrameSizeError, UmemError};
 
 /// Why a socket could not be opened. Each says what to try.
+///
+/// ```
+/// use xskit::{OpenError, Socket};
+///
+/// let refused = Socket::builder("eth77").frames(64).open().expect_err("no such interface");
+/// assert!(matches!(refused, OpenError::Interface { .. }));
+/// println!("{refused}");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -98,6 +98,9 @@ self_cell!(
 /// fn share<T: Sync>() {}
 /// share::<xskit::Socket>(); // `Cell`s cannot be shared between threads safely
 /// ```
+#[doc(alias = "xsk_socket")]
+#[doc(alias = "xsk_socket__delete")]
+#[doc(alias = "xsk_socket__fd")]
 pub struct Socket(Kept);
 
 /// What is inside is full of cells and pointers that no two threads may use at a time.
@@ -116,6 +119,9 @@ unsafe impl Send for Socket {}
 impl Socket {
     /// Says what a socket is to be, to be opened then. The interface is named (`"eth1"`) or given by its
     /// index.
+    #[doc(alias = "xsk_socket__create")]
+    #[doc(alias = "xsk_socket__create_opts")]
+    #[doc(alias = "xsk_umem__create")]
     pub fn builder(interface: impl Into<Interface>) -> SocketBuilder {
         SocketBuilder::new(interface.into())
     }
@@ -171,6 +177,8 @@ impl Socket {
     ///
     /// # Errors
     /// What the call returned; ENETDOWN when the interface is gone.
+    #[doc(alias = "poll")]
+    #[doc(alias = "poll_and_consume")]
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         self.with(|socket| socket.wait(interest, timeout))
     }
@@ -211,6 +219,7 @@ impl Socket {
     }
 
     /// What the kernel granted.
+    #[doc(alias = "XDP_OPTIONS")]
     #[must_use]
     pub fn obtained(&self) -> Obtained {
         self.0.with_dependent(|_, socket| socket.obtained())
@@ -220,6 +229,8 @@ impl Socket {
     ///
     /// # Errors
     /// What the call returned.
+    #[doc(alias = "XDP_STATISTICS")]
+    #[doc(alias = "xdp_statistics")]
     pub fn statistics(&self) -> Result<Statistics, Errno> {
         self.0.with_dependent(|_, socket| socket.statistics())
     }

@@ -122,6 +122,7 @@ impl Sockets {
     ///
     /// # Errors
     /// What the call returned; ENETDOWN when an interface is gone; EINVAL when all were closed.
+    #[doc(alias = "poll")]
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         self.with(|sockets| xskit_core::Socket::wait_any(sockets, interest, timeout))
     }
@@ -135,6 +136,7 @@ impl Sockets {
     }
 
     /// The sockets' descriptors, in order: to put each into the map of an XDP program.
+    #[doc(alias = "xsk_socket__fd")]
     pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
         self.0.with_dependent(|_, sockets| {
             sockets

@@ -10,6 +10,24 @@ use crate::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, i
 /// it as `&mut` and opened in place.
 ///
 /// The flow label and the scope of IPv6 addresses are zero: addresses compare by what they are.
+///
+/// ```
+/// # use xskit_wire::{Link, MacAddr, UdpHeaders};
+/// use xskit_wire::{Datagram, UdpChecksum};
+///
+/// # let link = Link::new(MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
+/// # let headers = UdpHeaders::new(link, "10.77.0.1:4096".parse()?, "10.77.0.2:7".parse()?);
+/// # let mut frame = [0; 64];
+/// # frame[headers.header_len()..][..5].copy_from_slice(b"hello");
+/// # headers.emit(&mut frame, 5)?;
+/// let datagram = Datagram::parse(&frame, UdpChecksum::Verify)?;
+/// assert_eq!(datagram.destination.port(), 7);
+/// if let Some(payload) = datagram.payload_mut(&mut frame) {
+///     payload.make_ascii_uppercase();
+///     assert_eq!(payload, b"HELLO");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram {
     /// The path it came over its link.
@@ -33,6 +51,7 @@ impl Datagram {
     /// # Errors
     ///
     /// The first [`Refusal`] met if it is anything but a whole, well-formed UDP datagram.
+    #[doc(alias = "decode_packet")]
     pub fn parse(frame: &[u8], checksum: UdpChecksum) -> Result<Self, Refusal> {
         let (link, ether_type, bytes) = Link::parse(frame)?;
         let packet = match ether_type {

@@ -1,6 +1,14 @@
 //! Explicit congestion notification: two bits of the IP header (RFC 3168 section 5).
 
 /// What the low two bits of the IPv4 TOS or IPv6 traffic class byte say.
+///
+/// ```
+/// use xskit_wire::Ecn;
+///
+/// let tos = 0b1011_1011;
+/// assert_eq!(Ecn::from_bits(tos), Ecn::Ce);
+/// assert_eq!(Ecn::Ect0.bits(), 0b10);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Ecn {

@@ -38,13 +38,22 @@ impl Addresses {
 }
 
 /// What an Ethernet frame carries. Below 0x0600 it is a length instead (IEEE 802.3, not Ethernet II).
+///
+/// ```
+/// use xskit_wire::EtherType;
+///
+/// assert_eq!(EtherType::IPV6.to_string(), "0x86dd");
+/// assert_ne!(EtherType(0x0806), EtherType::IPV4); // ARP
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EtherType(pub u16);
 
 impl EtherType {
     /// IPv4, 0x0800 (RFC 894).
+    #[doc(alias = "ETH_P_IP")]
     pub const IPV4: Self = Self(0x0800);
     /// IPv6, 0x86dd (RFC 2464 section 3).
+    #[doc(alias = "ETH_P_IPV6")]
     pub const IPV6: Self = Self(0x86dd);
 }
 
@@ -55,6 +64,13 @@ impl fmt::Display for EtherType {
 }
 
 /// Sends a frame back where it came from: exchanges its source and destination addresses in place.
+///
+/// ```
+/// let mut frame = *b"DDDDDDSSSSSS\x08\x00packet";
+/// xskit_wire::swap_addresses(&mut frame)?;
+/// assert_eq!(&frame, b"SSSSSSDDDDDD\x08\x00packet");
+/// # Ok::<(), xskit_wire::Refusal>(())
+/// ```
 ///
 /// # Errors
 ///

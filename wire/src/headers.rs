@@ -11,6 +11,21 @@ use crate::{Ecn, EtherType, IpVersion, Link};
 /// What to write in front of a payload.
 ///
 /// Flow label and scope of an IPv6 address are not written. IPv4 goes out as "don't fragment".
+///
+/// ```
+/// use xskit_wire::{Ecn, Link, MacAddr, UdpHeaders};
+///
+/// let link = Link::new("02:00:00:00:00:01".parse()?, MacAddr::BROADCAST);
+/// let mut headers = UdpHeaders::new(link, "[fd77::1]:4096".parse()?, "[ff02::1]:7".parse()?);
+/// headers.ecn = Ecn::Ect0;
+/// headers.hop_limit = 1;
+///
+/// let mut frame = [0; 2048];
+/// let start = headers.header_len();
+/// frame[start..start + 5].copy_from_slice(b"hello"); // the payload first, where the headers end
+/// assert_eq!(headers.emit(&mut frame, 5)?, start + 5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpHeaders {
     /// The path over the link.
@@ -53,6 +68,7 @@ impl UdpHeaders {
     /// # Errors
     ///
     /// See [`EmitError`]. `frame` is unchanged then.
+    #[doc(alias = "encode_packet")]
     pub fn emit(&self, frame: &mut [u8], payload_len: usize) -> Result<usize, EmitError> {
         let version = IpVersion::of(&self.source);
         if version != IpVersion::of(&self.destination) {

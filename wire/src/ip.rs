@@ -8,6 +8,14 @@ use crate::{Ecn, ipv4, ipv6};
 pub(crate) const PROTOCOL_UDP: u8 = 17;
 
 /// Which Internet protocol.
+///
+/// ```
+/// use xskit_wire::IpVersion;
+///
+/// let version = IpVersion::of(&"[fd77::1]:443".parse()?);
+/// assert_eq!((version, version.header_len()), (IpVersion::V6, 40));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IpVersion {
     /// RFC 791.

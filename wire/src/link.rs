@@ -4,6 +4,17 @@ use crate::ethernet::{ADDRESSES_LEN, Addresses, TYPE_LEN};
 use crate::{EtherType, MacAddr, Refusal, Tpid, VlanTag, VlanTags};
 
 /// All of the link header but the type of what follows.
+///
+/// ```
+/// use xskit_wire::{Link, MacAddr, Tpid, VlanTag};
+///
+/// let (near, far) = (MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
+/// let mut link = Link::new(near, far);
+/// link.tags.push(VlanTag { tpid: Tpid::Customer, tci: 7 })?;
+/// assert_eq!((link.reply().source, link.header_len()), (far, 18));
+/// # Ok::<(), xskit_wire::Refusal>(())
+/// ```
+#[doc(alias = "ethhdr")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Who sends the frame.

@@ -4,6 +4,16 @@ use core::fmt;
 use core::str::FromStr;
 
 /// A MAC address. Written and read as `02:00:00:00:00:01`.
+///
+/// ```
+/// use xskit_wire::MacAddr;
+///
+/// let address: MacAddr = "02:00:00:00:00:01".parse()?;
+/// assert_eq!(address, MacAddr::new([2, 0, 0, 0, 0, 1]));
+/// assert_eq!(address.to_string(), "02:00:00:00:00:01");
+/// assert!(MacAddr::BROADCAST.is_group());
+/// # Ok::<(), xskit_wire::ParseMacAddrError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MacAddr([u8; 6]);
 

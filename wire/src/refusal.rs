@@ -5,6 +5,14 @@ use core::fmt;
 use crate::EtherType;
 
 /// One variant a cause, in the order in which [`Datagram::parse`](crate::Datagram::parse) looks.
+///
+/// ```
+/// use xskit_wire::{Datagram, EtherType, Refusal, UdpChecksum};
+///
+/// let arp = b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06";
+/// let refusal = Datagram::parse(arp, UdpChecksum::Verify);
+/// assert_eq!(refusal, Err(Refusal::NotIp(EtherType(0x0806))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

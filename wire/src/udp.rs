@@ -19,6 +19,20 @@ mod field {
 }
 
 /// What to do with the checksum of a received UDP datagram.
+///
+/// ```
+/// use xskit_wire::{Datagram, Refusal, UdpChecksum};
+/// # use xskit_wire::{Link, MacAddr, UdpHeaders};
+/// # let link = Link::new(MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
+/// # let headers = UdpHeaders::new(link, "10.77.0.1:4096".parse()?, "10.77.0.2:7".parse()?);
+/// # let mut frame = [0; 64];
+/// # headers.emit(&mut frame, 5)?;
+///
+/// frame[headers.header_len()] ^= 1; // a bit of the payload
+/// assert_eq!(Datagram::parse(&frame, UdpChecksum::Verify), Err(Refusal::UdpChecksum));
+/// assert!(Datagram::parse(&frame, UdpChecksum::Ignore).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UdpChecksum {
     /// Refuse a wrong one. None at all (zero) is allowed over IPv4 (RFC 768), and refused over
@@ -33,6 +47,13 @@ pub enum UdpChecksum {
 ///
 /// Never more than the 16-bit length fields can say (65,507 over IPv4, 65,527 over IPv6);
 /// 0 if not even the headers fit. Ethernet header and VLAN tags don't count towards an MTU.
+///
+/// ```
+/// use xskit_wire::{IpVersion, max_udp_payload};
+///
+/// assert_eq!(max_udp_payload(1500, IpVersion::V4), 1472);
+/// assert_eq!(max_udp_payload(1500, IpVersion::V6), 1452);
+/// ```
 pub const fn max_udp_payload(mtu_len_bytes: usize, version: IpVersion) -> usize {
     let ip_payload_len = mtu_len_bytes.saturating_sub(version.header_len());
     let max_len = version.max_payload_len();

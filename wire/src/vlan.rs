@@ -67,6 +67,16 @@ impl fmt::Display for VlanTag {
 }
 
 /// None, one or two tags, the outer one first.
+///
+/// ```
+/// use xskit_wire::{Tpid, VlanTag, VlanTags};
+///
+/// let mut tags = VlanTags::NONE;
+/// tags.push(VlanTag { tpid: Tpid::Service, tci: 100 })?; // the outer one
+/// tags.push(VlanTag { tpid: Tpid::Customer, tci: 7 })?;
+/// assert_eq!(tags.iter().map(VlanTag::vid).collect::<Vec<_>>(), [100, 7]);
+/// # Ok::<(), xskit_wire::Refusal>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VlanTags {
     outer: Option<VlanTag>,

@@ -10,6 +10,9 @@ use crate::sync::Ordering;
 ///   ----|==================|----------------|................|----
 ///        taken, still ours    known to be there   not looked at yet
 /// ```
+///
+/// [`Producer`](super::Producer) shows both ends of a ring at work.
+#[doc(alias = "xsk_ring_cons")]
 #[derive(Debug)]
 pub struct Consumer<'m, S> {
     memory: RingMemory<'m, S>,
@@ -56,6 +59,8 @@ impl<'m, S: Slot> Consumer<'m, S> {
     /// How many values, up to `wanted`, can be popped now.
     ///
     /// The shared word is read only when the cached one promises fewer than wanted.
+    #[doc(alias = "xsk_ring_cons__peek")]
+    #[doc(alias = "xsk_cons_nb_avail")]
     #[inline]
     pub fn peek(&mut self, wanted: u32) -> u32 {
         let mut there = self.limit.since(self.next);
@@ -77,6 +82,7 @@ impl<'m, S: Slot> Consumer<'m, S> {
     }
 
     /// Gives the slots of everything popped so far back to the peer.
+    #[doc(alias = "xsk_ring_cons__release")]
     #[inline]
     pub fn release(&mut self) {
         self.release_up_to(self.next);

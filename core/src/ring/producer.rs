@@ -12,6 +12,26 @@ use crate::sync::{Ordering, fence};
 ///   ----|==================|----------------|................|----
 ///        the peer's to take  written, unseen   free to write
 /// ```
+///
+/// ```
+/// use std::sync::atomic::AtomicU32;
+/// use xskit_core::ring::{AddressSlot, Consumer, Full, Producer, RingMemory};
+///
+/// // The words and slots of a ring; of a socket's rings, the peer is the kernel.
+/// let (producer, consumer, flags) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
+/// let slots: [AddressSlot; 2] = Default::default();
+/// let memory = RingMemory::new(&producer, &consumer, &flags, &slots)?;
+/// let (mut ours, mut theirs) = (Producer::new(memory), Consumer::new(memory));
+///
+/// assert_eq!((ours.push(4096), ours.push(8192)), (Ok(()), Ok(())));
+/// assert_eq!((ours.push(0), theirs.pop()), (Err(Full), None));
+/// ours.commit();
+/// assert_eq!((theirs.pop(), theirs.pop()), (Some(4096), Some(8192)));
+/// theirs.release();
+/// assert_eq!(ours.reserve(2), 2);
+/// # Ok::<(), xskit_core::ring::LayoutError>(())
+/// ```
+#[doc(alias = "xsk_ring_prod")]
 #[derive(Debug)]
 pub struct Producer<'m, S> {
     memory: RingMemory<'m, S>,
@@ -51,6 +71,8 @@ impl<'m, S: Slot> Producer<'m, S> {
     /// How many values, up to `wanted`, can be pushed now without [`Full`].
     ///
     /// The shared word is read only when the cached one leaves less room than wanted.
+    #[doc(alias = "xsk_ring_prod__reserve")]
+    #[doc(alias = "xsk_prod_nb_free")]
     #[inline]
     pub fn reserve(&mut self, wanted: u32) -> u32 {
         self.room(wanted as usize) as u32
@@ -146,6 +168,7 @@ impl<'m, S: Slot> Producer<'m, S> {
     /// Publishes everything pushed so far. With nothing new it writes the shared word all the same,
     /// for which the peer has to fetch it: ask [`uncommitted`](Self::uncommitted) where that happens
     /// often.
+    #[doc(alias = "xsk_ring_prod__submit")]
     #[inline]
     pub fn commit(&mut self) {
         self.committed = self.next;
@@ -203,6 +226,7 @@ impl<'m, S: Slot> Producer<'m, S> {
     }
 
     /// Whether the peer asks to be woken now that something was committed.
+    #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[inline]
     pub fn needs_wakeup(&self) -> bool {
         // Pairs with the peer's barrier between setting the flag and looking at the producer word

@@ -37,17 +37,25 @@ macro_rules! role {
 
 role! {
     /// Gives empty frames to the kernel to receive into.
+    #[doc(alias = "FillQueue")]
+    #[doc(alias = "XDP_UMEM_FILL_RING")]
     FillRing: Producer<AddressSlot>
 }
 role! {
     /// Brings received packets.
+    #[doc(alias = "RxQueue")]
+    #[doc(alias = "XDP_RX_RING")]
     RxRing: Consumer<DescSlot>
 }
 role! {
     /// Gives packets to the kernel to send.
+    #[doc(alias = "TxQueue")]
+    #[doc(alias = "XDP_TX_RING")]
     TxRing: Producer<DescSlot>
 }
 role! {
     /// Brings frames back whose packets the kernel is done with, sent or not.
+    #[doc(alias = "CompQueue")]
+    #[doc(alias = "XDP_UMEM_COMPLETION_RING")]
     CompletionRing: Consumer<AddressSlot>
 }

@@ -6,6 +6,15 @@ use core::fmt;
 ///
 /// The kernel accepts more, and takes the memory at once, up to 32 GiB a ring: it runs out of it
 /// rather than refuse.
+///
+/// ```
+/// use xskit_core::ring::RingSize;
+///
+/// assert_eq!(RingSize::new(4096)?.slots(), 4096);
+/// assert!(RingSize::new(1000).is_err());
+/// # Ok::<(), xskit_core::ring::RingSizeError>(())
+/// ```
+#[doc(alias = "QueueSize")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RingSize(u32);
 

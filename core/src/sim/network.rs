@@ -8,6 +8,23 @@ use super::{SimBackend, SimDriver, WireConfig};
 use crate::errno::Errno;
 
 /// Two interfaces, index 1 and 2, with one queue each, joined by a wire.
+///
+/// ```
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// use xskit_core::Errno;
+///
+/// network.refuse("XDP_UMEM_REG", Errno::ENOBUFS); // as a kernel with a low limit of locked memory
+/// let refused = Socket::open(&backend, &umem, &SocketConfig::new(1, 0));
+/// assert_eq!(refused.map(|_| ()).map_err(|error| error.errno), Err(Errno::ENOBUFS));
+/// assert_eq!(network.open_sockets(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SimNetwork {
     kernel: Rc<RefCell<Kernel>>,

@@ -7,6 +7,23 @@ use super::{Receiver, Transmitter};
 /// The ledger says whose a frame is, the rings' cursors say which ring it is on. What the kernel
 /// has and no ring shows is in the hands of the driver or of a packet under way. While packets pass,
 /// one that changes rings between two looks counts as in the kernel's hands.
+///
+/// ```
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+/// let frame = socket.alloc().expect("a free frame");
+/// let accounting = socket.accounting();
+/// assert_eq!((accounting.application, accounting.fill, accounting.stash), (1, 32, 31));
+/// assert!(accounting.is_whole());
+/// # drop(frame);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounting {
     /// Free.

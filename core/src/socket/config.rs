@@ -6,6 +6,25 @@ use crate::ring::RingSize;
 
 /// What a socket is asked to be. The interface's MTU is the caller's to check against
 /// [`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu). Every field holds a value that the kernel can accept.
+///
+/// ```
+/// use xskit_core::SocketConfig;
+/// use xskit_core::ring::RingSize;
+/// use xskit_core::socket::ZeroCopy;
+///
+/// let config = SocketConfig {
+///     rx: RingSize::new(4096)?,
+///     fill_frames: Some(512),
+///     zero_copy: ZeroCopy::Refuse,
+///     ..SocketConfig::new(2, 0) // interface 2, queue 0
+/// };
+/// assert_eq!(config.tx, RingSize::DEFAULT);
+/// # Ok::<(), xskit_core::ring::RingSizeError>(())
+/// ```
+#[doc(alias = "xsk_socket_config")]
+#[doc(alias = "xsk_socket_opts")]
+#[doc(alias = "xsk_umem_config")]
+#[doc(alias = "sockaddr_xdp")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketConfig {
     /// Index of the interface.
@@ -13,12 +32,16 @@ pub struct SocketConfig {
     /// Number of the queue, from 0.
     pub queue: u32,
     /// Slots of the fill ring.
+    #[doc(alias = "fill_size")]
     pub fill: RingSize,
     /// Slots of the completion ring.
+    #[doc(alias = "comp_size")]
     pub completion: RingSize,
     /// Slots of the RX ring.
+    #[doc(alias = "rx_size")]
     pub rx: RingSize,
     /// Slots of the TX ring.
+    #[doc(alias = "tx_size")]
     pub tx: RingSize,
     /// How many frames the kernel is to hold to receive into; the rest stay free to send. Without
     /// a number, half of the UMEM's; in any case at most what the fill ring and the UMEM hold.
@@ -46,8 +69,10 @@ pub enum ZeroCopy {
     #[default]
     Auto,
     /// Zero-copy, or an error.
+    #[doc(alias = "XDP_ZEROCOPY")]
     Force,
     /// Copy mode.
+    #[doc(alias = "XDP_COPY")]
     Refuse,
 }
 

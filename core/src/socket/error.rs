@@ -8,6 +8,24 @@ use crate::ring::LayoutError;
 use crate::umem::SocketNumber;
 
 /// A socket that could not be opened: the step that failed, and why.
+///
+/// ```
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// use xskit_core::Errno;
+/// use xskit_core::socket::Step;
+///
+/// let refused = Socket::open(&backend, &umem, &SocketConfig::new(1, 7)).expect_err("one queue");
+/// assert_eq!((refused.queue, refused.errno), (7, Errno::EINVAL));
+/// assert!(matches!(refused.step, Step::Bind { .. }));
+/// println!("{refused}"); // … queue 7 is not active on this interface: choose a lower one, or …
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenError {
     /// What was being done.

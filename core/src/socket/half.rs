@@ -7,6 +7,26 @@ use crate::umem::Frame;
 
 /// The receiving half of a socket: lends frames to the kernel and takes the packets that come back
 /// in them.
+///
+/// ```
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+/// let (mut receiver, _) = socket.halves();
+/// for packet in receiver.receive(64) {
+///     println!("{} bytes", packet.len());
+/// }
+/// receiver.refill();
+/// assert_eq!((receiver.received(), receiver.bad_descriptors()), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "RxQueue")]
+#[doc(alias = "FillQueue")]
 #[derive(Debug)]
 pub struct RxHalf<'a, 'u>(pub(super) &'a mut Receiver<'u>);
 
@@ -14,18 +34,25 @@ impl<'u> RxHalf<'_, 'u> {
     /// Takes up to `max` packets off the RX ring, each as the [`Frame`] it came in.
     ///
     /// Slots go back to the kernel when the iterator is dropped; packets not taken stay queued.
+    #[doc(alias = "xsk_ring_cons__peek")]
+    #[doc(alias = "xsk_ring_cons__rx_desc")]
+    #[doc(alias = "consume")]
     #[inline]
     pub fn receive(&mut self, max: u32) -> Received<'_, 'u> {
         self.0.receive(max)
     }
 
     /// Lends free frames to the kernel until it has as many as it is to have. Returns how many.
+    #[doc(alias = "xsk_ring_prod__fill_addr")]
+    #[doc(alias = "produce")]
     #[inline]
     pub fn refill(&mut self) -> u32 {
         self.0.refill()
     }
 
     /// Whether the kernel asks to be woken to look at the fill ring.
+    #[doc(alias = "xsk_ring_prod__needs_wakeup")]
+    #[doc(alias = "XDP_RING_NEED_WAKEUP")]
     #[must_use]
     #[inline]
     pub fn needs_wakeup(&self) -> bool {
@@ -46,6 +73,29 @@ impl<'u> RxHalf<'_, 'u> {
 }
 
 /// The sending half of a socket: hands packets to the kernel and takes their frames back.
+///
+/// ```
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+/// let mut frame = socket.alloc().expect("a free frame");
+/// frame.set_range(0..60)?;
+/// socket.halves().1.send(frame).map_err(|refused| refused.kind)?;
+/// socket.flush()?; // sent
+///
+/// let (_, mut transmitter) = socket.halves();
+/// assert_eq!(transmitter.in_flight(), 1);
+/// assert_eq!(transmitter.reap(), 1); // the frame is back
+/// assert_eq!(transmitter.completed(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "TxQueue")]
+#[doc(alias = "CompQueue")]
 #[derive(Debug)]
 pub struct TxHalf<'a, 'u>(pub(super) &'a mut Transmitter<'u>);
 
@@ -70,6 +120,7 @@ impl<'u> TxHalf<'_, 'u> {
     /// socket.flush()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(alias = "xsk_ring_prod__reserve")]
     #[inline]
     pub fn reserve(&mut self, wanted: u32) -> Reservation<'_, 'u> {
         self.0.reserve(wanted)
@@ -81,12 +132,16 @@ impl<'u> TxHalf<'_, 'u> {
     /// # Errors
     /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is
     /// of another UMEM.
+    #[doc(alias = "xsk_ring_prod__tx_desc")]
+    #[doc(alias = "produce")]
     #[inline]
     pub fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
         self.0.send(frame)
     }
 
     /// Takes every frame off the completion ring into the stash. Returns how many.
+    #[doc(alias = "xsk_ring_cons__comp_addr")]
+    #[doc(alias = "consume")]
     #[inline]
     pub fn reap(&mut self) -> u32 {
         self.0.reap()
@@ -124,6 +179,8 @@ impl<'u> TxHalf<'_, 'u> {
     }
 
     /// Whether the kernel asks to be kicked to look at the TX ring.
+    #[doc(alias = "xsk_ring_prod__needs_wakeup")]
+    #[doc(alias = "XDP_RING_NEED_WAKEUP")]
     #[must_use]
     #[inline]
     pub fn needs_wakeup(&self) -> bool {

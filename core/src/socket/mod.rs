@@ -61,6 +61,8 @@ use wakeups::{Kicks, Wakes};
 /// socket.flush()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "xsk_socket")]
+#[doc(alias = "xsk_socket__delete")]
 pub struct Socket<'u, B: Backend> {
     receiver: Receiver<'u>,
     transmitter: Transmitter<'u>,
@@ -71,6 +73,23 @@ pub struct Socket<'u, B: Backend> {
 }
 
 /// What the kernel granted, as read back after `bind(2)`.
+///
+/// ```
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+/// let obtained = socket.obtained();
+/// assert!(!obtained.zero_copy); // as of a driver that has no zero-copy mode
+/// assert_eq!(obtained.filled, 32); // half of 64 frames
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "XDP_OPTIONS")]
+#[doc(alias = "XDP_OPTIONS_ZEROCOPY")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Obtained {
     /// Packets go between NIC and UMEM without a copy.
@@ -89,6 +108,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     ///
     /// # Errors
     /// [`OpenError`] names the step, the errno, and what to try.
+    #[doc(alias = "xsk_socket__create")]
+    #[doc(alias = "xsk_socket__create_opts")]
     pub fn open<'s: 'u, M: Memory>(
         backend: &'u B,
         umem: &'u Umem<'s, M>,
@@ -148,6 +169,31 @@ impl<'u, B: Backend> Socket<'u, B> {
     }
 
     /// Takes up to `max` packets off the RX ring.
+    ///
+    /// ```
+    /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+    /// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+    /// # use xskit_core::{Socket, SocketConfig};
+    /// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+    /// # let mut slots = vec![FrameSlot::new(); 64];
+    /// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+    /// # let backend = network.backend();
+    /// let mut left = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+    /// let mut right = left.open_shared(&SocketConfig::new(2, 0))?;
+    /// let mut frame = left.alloc().expect("a free frame");
+    /// frame.set_range(0..60)?;
+    /// left.send(frame).map_err(|refused| refused.kind)?;
+    /// left.flush()?;
+    /// for packet in right.receive(64) {
+    ///     assert_eq!(packet.len(), 60);
+    /// } // dropped: in the stash again
+    /// right.recycle(); // and on the fill ring
+    /// assert_eq!(right.halves().0.received(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "xsk_ring_cons__peek")]
+    #[doc(alias = "xsk_ring_cons__rx_desc")]
+    #[doc(alias = "consume")]
     #[inline]
     pub fn receive(&mut self, max: u32) -> Received<'_, 'u> {
         self.receiver.receive(max)
@@ -157,6 +203,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     ///
     /// # Errors
     /// [`SendError`] gives the frame back, with the reason.
+    #[doc(alias = "xsk_ring_prod__tx_desc")]
+    #[doc(alias = "produce")]
     #[inline]
     pub fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
         self.transmitter.send(frame)
@@ -195,6 +243,10 @@ impl<'u, B: Backend> Socket<'u, B> {
     ///
     /// # Errors
     /// What a kick returned, when it is not transient.
+    #[doc(alias = "xsk_ring_prod__submit")]
+    #[doc(alias = "produce_and_wakeup")]
+    #[doc(alias = "wakeup")]
+    #[doc(alias = "wake_tx")]
     #[inline]
     pub fn flush(&mut self) -> Result<(), Errno> {
         if self.request()? {
@@ -246,11 +298,14 @@ impl<'u, B: Backend> Socket<'u, B> {
     ///
     /// # Errors
     /// What the call returned.
+    #[doc(alias = "XDP_STATISTICS")]
+    #[doc(alias = "xdp_statistics")]
     pub fn statistics(&self) -> Result<Statistics, Errno> {
         self.handle.backend().statistics(self.handle.socket())
     }
 
     /// The backend's handle, to put into an XSKMAP or to wait on together with others.
+    #[doc(alias = "xsk_socket__fd")]
     #[must_use]
     pub fn handle(&self) -> &B::Socket {
         self.handle.socket()

@@ -137,6 +137,26 @@ impl<'u> Transmitter<'u> {
 }
 
 /// A frame that was not sent, given back with the reason.
+///
+/// ```
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+/// use xskit_core::socket::SendErrorKind;
+///
+/// let empty = socket.alloc().expect("a free frame");
+/// let refused = socket.send(empty).expect_err("no packet in it");
+/// assert_eq!(refused.kind, SendErrorKind::Empty);
+/// let mut frame = refused.frame; // to try again, or to drop
+/// frame.set_range(0..60)?;
+/// assert!(socket.send(frame).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SendError<'u> {
     /// Why.

@@ -15,6 +15,9 @@ use crate::errno::Errno;
 /// ring is empty: one call a flush. Devices keep interrupting beside it unless they are told to hold
 /// back (`napi_defer_hard_irqs` and `gro_flush_timeout` in `/sys/class/net`), and then nothing but
 /// these calls brings packets in time. Linux 5.11; CAP_NET_ADMIN.
+#[doc(alias = "SO_PREFER_BUSY_POLL")]
+#[doc(alias = "SO_BUSY_POLL")]
+#[doc(alias = "SO_BUSY_POLL_BUDGET")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusyPoll {
     /// SO_BUSY_POLL: how long a call that blocks may poll, in microseconds, up to 2^31 - 1.
@@ -36,6 +39,30 @@ impl BusyPoll {
 }
 
 /// What became of the wish for busy polling.
+///
+/// ```
+/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+/// # use xskit_core::{Socket, SocketConfig};
+/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+/// # let mut slots = vec![FrameSlot::new(); 64];
+/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// # let backend = network.backend();
+/// use xskit_core::Errno;
+/// use xskit_core::socket::BusyPoll;
+///
+/// # network.refuse("SO_PREFER_BUSY_POLL", Errno::EPERM);
+/// let config = SocketConfig {
+///     busy_poll: Some(BusyPoll { us: 20, budget: 64 }),
+///     ..SocketConfig::new(1, 0)
+/// };
+/// let socket = Socket::open(&backend, &umem, &config)?; // opens without CAP_NET_ADMIN too
+/// let busy_poll = socket.obtained().busy_poll;
+/// assert!(!busy_poll.is_on());
+/// let why = "refused: setsockopt(SO_PREFER_BUSY_POLL): EPERM (1); CAP_NET_ADMIN is needed";
+/// assert_eq!(busy_poll.to_string(), why);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BusyPolling {
     /// It was not asked for.

@@ -53,6 +53,9 @@ use crate::abi::Desc;
 ///     let _ = socket.send(frame); // used after it was handed to the kernel
 /// }
 /// ```
+#[doc(alias = "FrameDesc")]
+#[doc(alias = "xdp_desc")]
+#[doc(alias = "xsk_umem__get_data")]
 pub struct Frame<'u> {
     pool: &'u Pool<'u>,
     /// Ours in the pool's ledger, and not in its stash.
@@ -190,6 +193,8 @@ impl<'u> Frame<'u> {
     }
 
     /// The whole frame, whatever the range.
+    #[doc(alias = "xsk_umem__get_data")]
+    #[doc(alias = "headroom_mut")]
     #[must_use]
     #[inline]
     pub fn buffer_mut(&mut self) -> &mut [u8] {

@@ -14,6 +14,21 @@ use super::{Census, Frame, FrameSize, FrameSlot, Memory, Pool};
 /// One socket is opened over it, and up to 63 more that share it
 /// ([`Socket::open_shared`](crate::Socket::open_shared)). Frames that the kernel had when a socket was closed are out of use
 /// from then on, so the next one has fewer, until [`replace_memory`](Self::replace_memory) brings others.
+///
+/// ```
+/// use xskit_core::sim::HeapMemory; // or a backend's memory, by `mmap(2)`
+/// use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+///
+/// let mut slots = vec![FrameSlot::new(); 64];
+/// let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+/// let frame = umem.alloc().expect("a free frame");
+/// assert_eq!((umem.free(), umem.census().application), (63, 1));
+/// drop(frame);
+/// assert_eq!(umem.free(), 64);
+/// # Ok::<(), xskit_core::umem::UmemError>(())
+/// ```
+#[doc(alias = "xsk_umem")]
+#[doc(alias = "xsk_umem__delete")]
 #[derive(Debug)]
 pub struct Umem<'s, M: Memory> {
     memory: ManuallyDrop<M>,
@@ -27,6 +42,8 @@ impl<'s, M: Memory> Umem<'s, M> {
     ///
     /// # Errors
     /// [`UmemError`] when the memory holds no frame, or more than there are slots.
+    #[doc(alias = "xsk_umem__create")]
+    #[doc(alias = "xsk_umem__create_opts")]
     pub fn new(memory: M, slots: &'s mut [FrameSlot], size: FrameSize) -> Result<Self, UmemError> {
         let frames = Frames::new(memory.region(), size);
         if frames.count() == 0 {

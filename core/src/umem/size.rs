@@ -5,6 +5,17 @@ use core::fmt;
 /// A frame size that the kernel accepts in aligned mode: a power of two, 2048 up to a page.
 ///
 /// A page is 4096 bytes on x86-64; the kernel has the last word where pages are larger.
+///
+/// ```
+/// use xskit_core::umem::FrameSize;
+///
+/// let size = FrameSize::new(2048)?;
+/// assert_eq!((size.bytes(), size.largest_mtu()), (2048, 1770));
+/// assert!(FrameSize::new(1500).is_err());
+/// # Ok::<(), xskit_core::umem::FrameSizeError>(())
+/// ```
+#[doc(alias = "chunk_size")]
+#[doc(alias = "frame_size")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameSize {
     shift: u32,
