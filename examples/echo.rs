@@ -9,14 +9,11 @@
 
 use std::env;
 use std::error::Error;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use xskit::Socket;
 use xskit::af_xdp::backend::Interest;
 use xskit::af_xdp::umem::Frame;
-use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::net::Link;
 use xskit::wire::{Datagram, UdpChecksum};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,15 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [interface, port] = arguments.as_slice() else {
         return Err("usage: echo INTERFACE PORT".into());
     };
-    let link = Link::by_name(interface)?;
-    let mut socket = Socket::builder(link.index).open()?;
-    let program = XdpProgram::load(1)?;
-    program.register_socket(0, socket.as_fd())?;
-    program.take(port.parse()?, None)?;
-    let attachment = program.attach(link.index, AttachMode::Auto)?;
-    let (mode, zero_copy) = (attachment.mode(), socket.obtained().zero_copy);
+    let (mut socket, program) = Socket::builder(interface).open_and_take(port.parse()?)?;
+    let (mode, zero_copy) = (program.mode(), socket.obtained().zero_copy);
     println!("{interface}: {mode} mode, zero-copy: {zero_copy}");
-
     loop {
         socket.with(|socket| {
             let (mut receiver, mut transmitter) = socket.halves();

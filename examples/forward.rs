@@ -12,25 +12,20 @@ use std::error::Error;
 use std::time::Duration;
 
 use xskit::af_xdp::backend::Interest;
-use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::net::Link;
-use xskit::{Socket, Sockets};
+use xskit::{AttachedProgram, Socket, Sockets};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [left, right, port] = arguments.as_slice() else {
         return Err("usage: forward INTERFACE INTERFACE PORT".into());
     };
-    let links = [Link::by_name(left)?, Link::by_name(right)?];
-    let mut pair = Sockets::open(&links.each_ref().map(|link| Socket::builder(link.index)))?;
-    let mut attachments = Vec::new();
-    for (link, socket) in links.iter().zip(pair.fds()) {
-        let program = XdpProgram::load(1)?;
-        program.register_socket(0, socket)?;
-        program.take(port.parse()?, None)?;
-        let attachment = program.attach(link.index, AttachMode::Auto)?;
-        println!("{}: {} mode", link.name, attachment.mode());
-        attachments.push((program, attachment));
+    let interfaces = [left, right];
+    let mut pair = Sockets::open(&interfaces.map(Socket::builder))?;
+    let mut programs = Vec::new();
+    for (interface, socket) in interfaces.into_iter().zip(pair.fds()) {
+        let program = AttachedProgram::take(interface, port.parse()?, [(0, socket)])?;
+        println!("{interface}: {} mode", program.mode());
+        programs.push(program);
     }
 
     loop {

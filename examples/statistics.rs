@@ -6,32 +6,21 @@
 //! sudo target/debug/examples/statistics eth1 7777 /var/lib/prometheus/node-exporter/xskit.prom
 //! ```
 
-use std::env;
 use std::error::Error;
-use std::fs;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
-use xskit::Socket;
 use xskit::af_xdp::backend::Interest;
-use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::net::Link;
-
-const SECOND: Duration = Duration::from_secs(1);
+use xskit::{AttachedProgram, Socket};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [interface, port, path] = arguments.as_slice() else {
         return Err("usage: statistics INTERFACE PORT FILE.prom".into());
     };
-    let link = Link::by_name(interface)?;
-    let mut socket = Socket::builder(link.index).open()?;
-    let program = XdpProgram::load(1)?;
-    program.register_socket(0, socket.as_fd())?;
-    program.take(port.parse()?, None)?;
-    let attachment = program.attach(link.index, AttachMode::Auto)?;
-    println!("{interface}: {} mode", attachment.mode());
-
+    let (mut socket, program) = Socket::builder(interface).open_and_take(port.parse()?)?;
+    println!("{interface}: {} mode", program.mode());
+    let period = Duration::from_secs(1);
     let mut received = 0;
     let mut written = Instant::now();
     loop {
@@ -41,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             socket.flush().map(|()| count as u64)
         })?;
         // The wait is as long as is left, so that the file is written where nothing comes, too.
-        let left = SECOND.saturating_sub(written.elapsed());
+        let left = period.saturating_sub(written.elapsed());
         if left.is_zero() {
             let unfinished = format!("{path}.new");
             fs::write(&unfinished, render(received, &socket, &program)?)?;
@@ -54,8 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Two lines per counter: its type and its value.
-fn render(received: u64, socket: &Socket, program: &XdpProgram) -> Result<String, Box<dyn Error>> {
-    let (kernel, program) = (socket.statistics()?, program.counters()?);
+fn render(received: u64, socket: &Socket, xdp: &AttachedProgram) -> Result<String, Box<dyn Error>> {
+    let (kernel, program) = (socket.statistics()?, xdp.program().counters()?);
     let counters = [
         ("received", received),
         ("dropped_ring_full", kernel.rx_ring_full),
@@ -65,7 +54,7 @@ fn render(received: u64, socket: &Socket, program: &XdpProgram) -> Result<String
         ("program_passed", program.passed),
         ("program_no_socket", program.no_socket),
     ];
-    let render =
+    let lines =
         |(name, value)| format!("# TYPE xskit_{name}_total counter\nxskit_{name}_total {value}\n");
-    Ok(counters.map(render).concat())
+    Ok(counters.map(lines).concat())
 }

@@ -8,11 +8,8 @@
 use std::env;
 use std::error::Error;
 use std::io;
-use std::os::fd::AsFd;
 
 use tokio::runtime::Builder;
-use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::net::Link;
 use xskit::wire::{Datagram, UdpChecksum};
 use xskit::{AsyncSocket, Socket};
 
@@ -21,13 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [interface, port] = arguments.as_slice() else {
         return Err("usage: tokio INTERFACE PORT".into());
     };
-    let link = Link::by_name(interface)?;
-    let socket = Socket::builder(link.index).open()?;
-    let program = XdpProgram::load(1)?;
-    program.register_socket(0, socket.as_fd())?;
-    program.take(port.parse()?, None)?;
-    let attachment = program.attach(link.index, AttachMode::Auto)?;
-    println!("{interface}: {} mode", attachment.mode());
+    let (socket, program) = Socket::builder(interface).open_and_take(port.parse()?)?;
+    println!("{interface}: {} mode", program.mode());
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async { tokio::spawn(receive(socket)).await })??;
     Ok(())

@@ -54,6 +54,11 @@
     any(feature = "backend-rustix", feature = "backend-uring")
 ))]
 mod async_socket;
+#[cfg(all(
+    feature = "bpf",
+    any(feature = "backend-rustix", feature = "backend-uring")
+))]
+mod attached;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod backend;
 // For reading only.
@@ -67,6 +72,11 @@ mod socket;
     any(feature = "backend-rustix", feature = "backend-uring")
 ))]
 pub use async_socket::AsyncSocket;
+#[cfg(all(
+    feature = "bpf",
+    any(feature = "backend-rustix", feature = "backend-uring")
+))]
+pub use attached::{AttachedProgram, TakeError};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 pub use backend::{AnyBackend, AnyHandle, Driving};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]

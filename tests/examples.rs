@@ -1,8 +1,10 @@
 //! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
 //!
-//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does.
+//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does. The example `quic`,
+//! and its test, are there with `--features quic`, or `--all-features`.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, IoSlice};
 use std::iter;
@@ -10,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -20,7 +22,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use rustix::process::{Pid, Signal, kill_process};
 use xskit::Socket;
 use xskit::bpf::{AttachMode, Rule, XdpProgram};
-use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
+use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders, pcap};
 use xskit_testbed::{
     Host, HostChain, HostPair, HostPairConfig, Namespace, WhenParentDies, privilege,
 };
@@ -319,7 +321,7 @@ fn pcap() {
         words(header)[..2],
         [0xa1b2_3c4d, u32::from_ne_bytes([2, 0, 4, 0])]
     );
-    assert_eq!(words(header)[2..], [0, 0, 65_535, 1]);
+    assert_eq!(words(header)[2..], [0, 0, 262_144, 1]);
     for number in 0..10 {
         let (header, rest) = records.split_at(16);
         let [seconds, nanoseconds, written, len] = words(header)[..] else {
@@ -390,5 +392,213 @@ fn tokio() {
             let line = receiver.line().expect("a line");
             assert_eq!(line, format!("{number} bytes from {from}"));
         }
+    }
+}
+
+#[test]
+fn own_backend() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (came_in, went_out) = (
+        folder.path().join("in.pcap"),
+        folder.path().join("out.pcap"),
+    );
+    // More than it has frames, of each length that a frame holds behind its headroom.
+    let packets: Vec<Vec<u8>> = (0..3781_usize)
+        .map(|number| (0..60 + number).map(|byte| byte as u8).collect())
+        .collect();
+    let mut file = pcap::file_header().to_vec();
+    for packet in &packets {
+        file.extend(pcap::packet_header(Duration::ZERO, packet.len()));
+        file.extend(packet);
+    }
+    let run = |file: &[u8]| {
+        fs::write(&came_in, file).expect("written");
+        let mut command = Command::new(path("own_backend"));
+        let output = command.arg(&came_in).arg(&went_out).output();
+        let output = output.expect("it is built: see the head of this file");
+        let said = String::from_utf8(output.stdout).expect("text");
+        (said, output.status.success())
+    };
+    assert_eq!(run(&file), ("3781 packets sent back\n".to_owned(), true));
+    let written = fs::read(&went_out).expect("a file");
+    let (header, mut records) = written.split_at(pcap::FILE_HEADER_LEN);
+    assert_eq!(header, pcap::file_header());
+    for packet in &packets {
+        let (header, rest) = records.split_at(pcap::PACKET_HEADER_LEN);
+        let (sent, rest) = rest.split_at(words(header)[2] as usize);
+        let (addresses, others) = packet.split_at(12);
+        let (destination, source) = addresses.split_at(6);
+        assert_eq!(sent, [source, destination, others].concat());
+        records = rest;
+    }
+    assert_eq!(records, []);
+
+    // It overwrites nothing.
+    assert_eq!(run(&file), (String::new(), false));
+    assert_eq!(fs::read(&went_out).expect("a file"), written);
+    // A file that breaks off has the packets before; what no frame holds is told.
+    fs::remove_file(&went_out).expect("it was there");
+    let short = &file[..file.len() - 1];
+    assert_eq!(run(short), ("3780 packets sent back\n".to_owned(), true));
+    fs::remove_file(&went_out).expect("it was there");
+    file.extend(pcap::packet_header(Duration::ZERO, 4096));
+    file.extend([0; 4096]);
+    assert_eq!(run(&file), ("3781 packets sent back\n".to_owned(), false));
+    // No pcap file.
+    fs::remove_file(&went_out).expect("it was there");
+    file[..4].fill(0);
+    assert_eq!(run(&file), (String::new(), false));
+    assert!(!went_out.exists());
+}
+
+/// An example of `core/`, which is built into the same folder.
+#[test]
+fn core_alone() {
+    let output = Command::new(path("core_alone")).output();
+    let output = output.expect("it is built: see the head of this file");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let expected =
+        [60, 1514].map(|len| format!("1 packet of {len} bytes echoed, {len} bytes came back\n"));
+    assert_eq!(said, expected.concat());
+    assert!(output.status.success(), "{}", output.status);
+}
+
+/// A file from the server on one host, by a client over the kernel's UDP on the other.
+#[cfg(feature = "quic")]
+#[test]
+fn quic() {
+    use xskit::quic::cert::{Authority, Validity};
+    use xskit::quic::client::{ClientEvent, Trust};
+    use xskit::quic::{Client, ClientConfig};
+
+    let Some(pair) = pair("quic", 1) else { return };
+    let (near, far) = (&pair.first, &pair.second);
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("written");
+        path.to_str().expect("text").to_owned()
+    };
+    let authority = Authority::new().expect("an authority");
+    let names = [far.ipv4.to_string()];
+    let pem = authority.issue(&names, Validity::days(1));
+    let pem = pem.expect("a certificate");
+    let chain = write("chain.pem", pem.certificate.as_bytes());
+    let key = write("key.pem", pem.key.as_bytes());
+    let file: Vec<u8> = (0..1_u32 << 20).map(|word| (word % 251) as u8).collect();
+    write("file", &file);
+    let root = folder.path().to_str().expect("text");
+    let arguments = [&*PORT.to_string(), root, &chain, &key];
+    let _server = Example::start("quic", far, &arguments);
+
+    let socket = client(near, far.ipv4);
+    let limited = socket.set_read_timeout(Some(Duration::from_millis(1)));
+    limited.expect("a time limit");
+    let (from, to) = (socket.local_addr(), socket.peer_addr());
+    let (from, to) = (from.expect("bound"), to.expect("connected"));
+    let config = ClientConfig::new(&names[0], PORT, Trust::Pem(authority.pem()));
+    let mut client = Client::new(&config, from, to, (), Instant::now()).expect("a client");
+    let request = client.get("/file", None);
+    let (mut got, mut buffer) = (Vec::new(), vec![0; 65_536]);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let now = Instant::now();
+        assert!(now < deadline, "{} bytes in {PATIENCE:?}", got.len());
+        if client.poll_timeout().is_some_and(|at| at <= now) {
+            client.handle_timeout(now);
+        }
+        while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
+            // A probe may be longer than the path takes. What is lost is sent again.
+            let _ = socket.send(&buffer[..transmit.len]);
+        }
+        if let Ok(len) = socket.recv(&mut buffer) {
+            client.handle_datagram(now, &mut buffer[..len], to, from);
+        }
+        match client.poll_event() {
+            Some(ClientEvent::Finished(_)) => break,
+            Some(ClientEvent::Failed(_, error)) => panic!("{error}"),
+            Some(ClientEvent::Closed(end)) => panic!("{end}"),
+            Some(ClientEvent::Body(_)) => loop {
+                match client.read_body(request, &mut buffer) {
+                    0 => break,
+                    len => got.extend_from_slice(&buffer[..len]),
+                }
+            },
+            Some(ClientEvent::Connected | ClientEvent::Response(..)) | None => {}
+        }
+    }
+    assert!(got == file, "{} bytes, and not the file's", got.len());
+}
+
+/// What an example may be: short, and without what a user of the library should not need.
+#[test]
+fn examples_are_short_and_plain() {
+    const MOST_LINES: usize = 60;
+    /// A device, and the program above it.
+    const MOST_LINES_OF_OWN_BACKEND: usize = 150;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| fs::read_to_string(path).expect("a file of the repository");
+    let readme = read(&root.join("README.md"));
+    let tests = read(&root.join("tests/examples.rs"));
+    let mut names = Vec::new();
+    for folder in ["examples", "core/examples"] {
+        for entry in fs::read_dir(root.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().and_then(OsStr::to_str).expect("a name");
+            let text = read(&path);
+            let most = match name {
+                "own_backend" => MOST_LINES_OF_OWN_BACKEND,
+                _ => MOST_LINES,
+            };
+            let lines = text.lines().count();
+            assert!(lines <= most, "{name}: {lines} lines");
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                let plain = !line.contains("unsafe") && !line.contains("sleep(");
+                assert!(plain && !names_a_lifetime(line), "{name}: {line}");
+            }
+            let link = format!("({folder}/{name}.rs)");
+            assert!(readme.contains(&link), "README.md: no {link}");
+            let test = format!("\nfn {name}()");
+            assert!(tests.contains(&test), "no test {test:?}");
+            names.push(name.to_owned());
+        }
+    }
+    assert!(names.len() >= 10, "{names:?}");
+}
+
+/// Whether there is `'name`: no `'_`, no `'static`, no character, and no apostrophe in a text.
+fn names_a_lifetime(line: &str) -> bool {
+    line.match_indices('\'').any(|(at, _)| {
+        let after_a_word = line[..at].ends_with(char::is_alphanumeric);
+        let rest = &line[at + 1..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let (name, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        let is_name = name.starts_with(char::is_alphabetic) && !rest.starts_with('\'');
+        is_name && !after_a_word && name != "static"
+    })
+}
+
+#[test]
+fn lifetimes_with_a_name_are_found() {
+    for line in [
+        "fn f<'a>()",
+        "x: &'frame mut [u8]",
+        "Socket<'u, B>",
+        "impl<'a> X for Y",
+    ] {
+        assert!(names_a_lifetime(line), "{line}");
+    }
+    for line in [
+        "&'static str",
+        "Socket<'_, B>",
+        "'x'",
+        "b'_'",
+        "\"the machine's own\"",
+        "'\\n'",
+    ] {
+        assert!(!names_a_lifetime(line), "{line}");
     }
 }

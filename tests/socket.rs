@@ -1,15 +1,17 @@
 //! The socket that one keeps, on a real kernel.
 
 use std::net::UdpSocket;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
 use xskit::af_xdp::Errno;
 use xskit::af_xdp::backend::Interest;
 use xskit::backend_uring::{SqPoll, UringConfig};
-use xskit::bpf::{AttachMode, XdpProgram};
-use xskit::{Driving, OpenError, Socket, Sockets, backend_rustix, backend_uring};
+use xskit::bpf::{self, AttachMode, XdpProgram};
+use xskit::{
+    AttachedProgram, Driving, OpenError, Socket, Sockets, TakeError, backend_rustix, backend_uring,
+};
 use xskit_testbed::{Host, HostPair, HostPairConfig, privilege};
 
 const PORT: u16 = 4433;
@@ -293,4 +295,38 @@ fn what_can_not_be_opened_says_why() {
     let _taken = taken.expect("in the host").expect("a socket");
     let error = open(Socket::builder(name));
     assert!(matches!(error, OpenError::Socket(error) if error.errno == Errno::EBUSY));
+}
+
+#[test]
+fn a_socket_takes_a_port_in_one_call() {
+    let Some(pair) = pair("a_socket_takes_a_port_in_one_call", 2) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let builder = Socket::builder(&far.link.name).queue(1).frames(64);
+    far.run(|| {
+        let (_socket, program) = builder.open_and_take(PORT).expect("a socket and a program");
+        let other = Socket::builder(&far.link.name).frames(64);
+        let occupied = other
+            .open_and_take(PORT)
+            .expect_err("one program an interface");
+        let is_occupied = matches!(&occupied, TakeError::Program(bpf::Error::Occupied { .. }));
+        assert!(is_occupied, "{occupied:?}");
+        // Nothing is left of it: its queue is free.
+        let _other = other.open().expect("a socket");
+        assert_eq!(program.program().counters().expect("counters").taken, 0);
+    })
+    .expect("in the host");
+    // Both are gone, so the queue and the interface are free.
+    let again = far.run(|| builder.open_and_take(PORT));
+    drop(again.expect("in the host").expect("once more"));
+
+    let nowhere = Socket::builder("nowhere").open_and_take(PORT);
+    let error = nowhere.expect_err("no such interface");
+    let is_unknown = matches!(&error, TakeError::Open(OpenError::Interface { .. }));
+    assert!(is_unknown, "{error:?}");
+    let none = near.run(|| AttachedProgram::take(near.link.index, PORT, [] as [(u32, OwnedFd); 0]));
+    let error = none.expect("in the host").expect_err("no socket");
+    let has_none = matches!(&error, TakeError::Program(bpf::Error::NoQueues));
+    assert!(has_none, "{error:?}");
 }

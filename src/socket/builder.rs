@@ -33,6 +33,12 @@ impl From<&str> for Interface {
     }
 }
 
+impl From<&String> for Interface {
+    fn from(name: &String) -> Self {
+        Self::Name(name.clone())
+    }
+}
+
 impl From<String> for Interface {
     fn from(name: String) -> Self {
         Self::Name(name)
@@ -193,6 +199,31 @@ impl SocketBuilder {
         Socket::open(self.ground()?, &self.socket_config()?)
     }
 
+    /// Opens the socket, and has the XDP program take the UDP datagrams to this port to it: those of any
+    /// address that arrive on the socket's queue. All else stays the kernel's.
+    ///
+    /// ```no_run
+    /// use xskit::Socket;
+    ///
+    /// let (socket, program) = Socket::builder("eth1").open_and_take(4433)?;
+    /// println!("{} mode, zero-copy: {}", program.mode(), socket.obtained().zero_copy);
+    /// # Ok::<(), xskit::TakeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TakeError`](crate::TakeError) says what failed, and what to try. Nothing is open or attached then.
+    #[cfg(feature = "bpf")]
+    pub fn open_and_take(
+        &self,
+        port: u16,
+    ) -> Result<(Socket, crate::AttachedProgram), crate::TakeError> {
+        let config = self.socket_config()?;
+        let socket = Socket::open(self.ground()?, &config)?;
+        let sockets = [(config.queue, &socket)];
+        let program = crate::AttachedProgram::take(config.ifindex, port, sockets)?;
+        Ok((socket, program))
+    }
+
     /// What the kernel is to be told.
     pub(super) fn socket_config(&self) -> Result<SocketConfig, OpenError> {
         let mut config = self.config;
@@ -222,7 +253,7 @@ impl SocketBuilder {
 }
 
 impl Interface {
-    fn index(&self) -> Result<u32, OpenError> {
+    pub(crate) fn index(&self) -> Result<u32, OpenError> {
         let name = match self {
             Self::Index(index) => return Ok(*index),
             Self::Name(name) => name,

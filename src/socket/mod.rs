@@ -16,7 +16,7 @@ use self_cell::{MutBorrow, self_cell};
 use xskit_core::abi::Statistics;
 use xskit_core::backend::{Backend, Calls, Interest};
 use xskit_core::socket::{Accounting, Obtained};
-use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, SocketConfig};
 
 pub use builder::{Interface, SocketBuilder};
@@ -170,6 +170,47 @@ impl Socket {
         work: impl for<'u> FnOnce(&mut xskit_core::Socket<'u, AnyBackend>) -> R,
     ) -> R {
         self.0.with_dependent_mut(|_, socket| work(socket))
+    }
+
+    /// Receives up to `max` packets, no more than can be sent, and sends back those that `answer` made an answer
+    /// of, each in the frame that it came in. The others, and empty ones, are dropped. Then gives frames back to the
+    /// kernel and flushes. Returns how many packets were received.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use xskit::Socket;
+    /// use xskit::af_xdp::backend::Interest;
+    /// use xskit::wire::swap_addresses;
+    ///
+    /// let mut socket = Socket::builder("eth1").open()?;
+    /// loop {
+    ///     socket.answer(64, |packet| swap_addresses(packet).ok())?;
+    ///     socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What a kick returned, when it is not transient.
+    pub fn answer(
+        &mut self,
+        max: u32,
+        mut answer: impl FnMut(&mut Frame<'_>) -> Option<()>,
+    ) -> Result<u32, Errno> {
+        self.with(|socket| {
+            let (mut receiver, mut transmitter) = socket.halves();
+            let mut reservation = transmitter.reserve(max);
+            let mut received = 0;
+            for mut packet in receiver.receive(reservation.len()) {
+                received += 1;
+                if answer(&mut packet).is_some() {
+                    // There is room, so only an empty packet is refused. Its frame is free again.
+                    let _ = reservation.send(packet);
+                }
+            }
+            socket.recycle();
+            socket.flush().map(|()| received)
+        })
     }
 
     /// Waits until packets are there, or room to send, for at most `timeout`, as

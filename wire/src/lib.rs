@@ -66,6 +66,7 @@ mod ipv4;
 mod ipv6;
 mod link;
 mod mac;
+pub mod pcap;
 mod refusal;
 mod udp;
 mod vlan;

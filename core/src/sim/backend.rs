@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::kernel::Kernel;
 use super::socket::OFFSETS;
+use super::{Device, WireConfig};
 use crate::abi::{MmapOffsets, OPTIONS_ZEROCOPY, Options, SockaddrXdp, Statistics};
 use crate::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 use crate::errno::Errno;
@@ -46,6 +47,49 @@ impl SimSocket {
 impl SimBackend {
     pub(super) fn new(kernel: Rc<RefCell<Kernel>>) -> Self {
         Self { kernel }
+    }
+
+    /// A backend whose interface 1 is this device, with one queue, in copy mode. There is no other interface.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use xskit_core::backend::Interest;
+    /// use xskit_core::sim::{Device, HeapMemory, SimBackend};
+    /// use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+    /// use xskit_core::{Errno, Socket, SocketConfig};
+    ///
+    /// /// So many packets, and then none; what is sent is printed.
+    /// struct Countdown(u8);
+    ///
+    /// impl Device for Countdown {
+    ///     fn receive(&mut self) -> Option<Vec<u8>> {
+    ///         self.0 = self.0.checked_sub(1)?;
+    ///         Some(vec![self.0; 60])
+    ///     }
+    ///
+    ///     fn send(&mut self, packet: &[u8]) -> Result<(), Errno> {
+    ///         println!("{} bytes", packet.len());
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let backend = SimBackend::over_device(Countdown(100));
+    /// let mut slots = vec![FrameSlot::new(); 64];
+    /// let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+    /// let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+    /// let mut received = 0;
+    /// while socket.wait(Interest::RECEIVE, Some(Duration::ZERO))? {
+    ///     received += socket.receive(64).count();
+    ///     socket.recycle();
+    /// }
+    /// assert_eq!(received, 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn over_device(device: impl Device + 'static) -> Self {
+        let mut kernel = Kernel::new(WireConfig::perfect(), 0);
+        kernel.device = Some(Box::new(device));
+        Self::new(Rc::new(RefCell::new(kernel)))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::Rng;
 use super::driver::SimDriver;
 use super::socket::KernelSocket;
 use super::wire::{Wire, WireConfig};
+use super::{Device, Rng};
 use crate::abi::{SockaddrXdp, bind_flags};
 use crate::backend::{Calls, RingKind};
 use crate::errno::Errno;
@@ -33,6 +33,8 @@ pub(super) struct Kernel {
     pub(super) has_program: bool,
     /// What kicks are answered with, and nothing done.
     pub(super) kick_error: Option<Errno>,
+    /// What interface 1 is, if not an end of the wire.
+    pub(super) device: Option<Box<dyn Device>>,
 }
 
 /// Short, however much memory the rings have and however many packets are under way: whoever prints a
@@ -59,6 +61,7 @@ impl Kernel {
             driver: None,
             has_program: true,
             kick_error: None,
+            device: None,
         }
     }
 
@@ -86,7 +89,7 @@ impl Kernel {
 
     /// `bind(2)`, with the errors of `xsk_bind`.
     pub(super) fn bind(&mut self, id: usize, address: &SockaddrXdp) -> Result<(), Errno> {
-        if !IFINDEXES.contains(&address.ifindex) {
+        if !self.has_interface(address.ifindex) {
             return Err(Errno::ENODEV);
         }
         if address.queue_id >= QUEUES {
@@ -114,7 +117,7 @@ impl Kernel {
         address: &SockaddrXdp,
         with: usize,
     ) -> Result<(), Errno> {
-        if !IFINDEXES.contains(&address.ifindex) {
+        if !self.has_interface(address.ifindex) {
             return Err(Errno::ENODEV);
         }
         let other = self.socket(with)?;
@@ -135,6 +138,13 @@ impl Kernel {
         let flags = bound.flags;
         self.start(id, SockaddrXdp { flags, ..*address });
         Ok(())
+    }
+
+    fn has_interface(&self, ifindex: u32) -> bool {
+        match self.device {
+            Some(_) => ifindex == IFINDEXES[0],
+            None => IFINDEXES.contains(&ifindex),
+        }
     }
 
     /// A socket is bound: what its driver does at once.
@@ -252,7 +262,10 @@ impl Kernel {
             match self.socket(id)?.take_packet() {
                 Ok(Some(packet)) => {
                     self.room = self.room.map(|room| room - 1);
-                    self.wires[to].send(packet, &mut self.rng);
+                    match &mut self.device {
+                        Some(device) => device.send(&packet)?,
+                        None => self.wires[to].send(packet, &mut self.rng),
+                    }
                 }
                 Ok(None) => break,
                 Err(errno) => {
@@ -271,8 +284,22 @@ impl Kernel {
     /// Runs what is scheduled, and delivers everything that is under way.
     pub(super) fn pass_time(&mut self) {
         self.run_drivers();
+        self.take_in();
         self.arrive(0, true);
         self.arrive(1, true);
+    }
+
+    /// What came in at the device, as far as its socket has room.
+    fn take_in(&mut self) {
+        let receiver = self.bound_to(IFINDEXES[0], 0);
+        let socket = receiver.and_then(|id| self.sockets[id].as_mut());
+        if let (Some(device), Some(socket)) = (&mut self.device, socket) {
+            while socket.has_room()
+                && let Some(packet) = device.receive()
+            {
+                socket.deliver(&packet);
+            }
+        }
     }
 
     fn arrive(&mut self, interface: usize, time_passes: bool) {

@@ -7,9 +7,11 @@
 //! 256 bytes of headroom before a received packet, NEED_WAKEUP always set for TX and never for
 //! fill, and `bind(2)` failing as the kernel's does. With [`SimNetwork::offer_zero_copy`] the
 //! interfaces have a driver with zero-copy mode, whose kicks only schedule work. [`SimNetwork::refuse`] makes it an older kernel,
-//! or one that grants less, and [`SimNetwork::stall`] fills the devices' queues.
+//! or one that grants less, and [`SimNetwork::stall`] fills the devices' queues. [`SimBackend::over_device`] has a
+//! [`Device`] of one's own in the place of the network.
 
 mod backend;
+mod device;
 mod driver;
 mod kernel;
 mod memory;
@@ -19,6 +21,7 @@ mod socket;
 mod wire;
 
 pub use backend::{SimBackend, SimSocket};
+pub use device::Device;
 pub use driver::SimDriver;
 pub use memory::HeapMemory;
 pub use network::SimNetwork;

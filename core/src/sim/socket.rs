@@ -221,6 +221,12 @@ impl KernelSocket {
             .is_some_and(|tx| tx.available() <= tx.size() / 2)
     }
 
+    /// Whether a packet would find a frame of the fill ring and a slot of the RX ring.
+    pub(super) fn has_room(&mut self) -> bool {
+        let (fill, rx) = (self.fill.as_mut(), self.rx.as_mut());
+        fill.is_some_and(|fill| fill.peek(1) > 0) && rx.is_some_and(|rx| rx.reserve(1) > 0)
+    }
+
     /// Delivers a packet into the next frame of the fill ring, or counts why not.
     pub(super) fn deliver(&mut self, packet: &[u8]) {
         let (Some(umem), Some(fill), Some(rx)) = (self.umem, self.fill.as_mut(), self.rx.as_mut())
