@@ -14,7 +14,7 @@ use core::fmt;
 /// assert!(Errno::EAGAIN.is_transient() && !Errno::EINVAL.is_transient());
 /// println!("{}", Errno::ENXIO.kick_hint().unwrap_or("")); // what it means there, and what to try
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub struct Errno(pub i32);
 
 macro_rules! errnos {
@@ -114,8 +114,6 @@ impl fmt::Debug for Errno {
         fmt::Display::fmt(self, f)
     }
 }
-
-impl core::error::Error for Errno {}
 
 /// The standard library's error of the same number (feature `std`), for functions that return
 /// [`std::io::Result`].

@@ -1,7 +1,6 @@
 //! Where a ring lies: the one file of the rings that turns addresses into references.
 #![allow(unsafe_code)]
 
-use core::fmt;
 use core::marker::PhantomData;
 use core::mem::{align_of, size_of};
 use core::ptr::NonNull;
@@ -174,27 +173,18 @@ fn part<T>(
 }
 
 /// A ring layout that can't be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {
     /// The number of slots is zero or no power of two.
+    #[error("the number of ring slots is no power of two")]
     Slots,
     /// An offset leads out of the mapping.
+    #[error("a ring offset leads out of the mapping")]
     OutOfBounds,
     /// An offset is not aligned for what lies there.
+    #[error("a ring offset is misaligned")]
     Misaligned,
 }
-
-impl fmt::Display for LayoutError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Slots => "the number of ring slots is no power of two",
-            Self::OutOfBounds => "a ring offset leads out of the mapping",
-            Self::Misaligned => "a ring offset is misaligned",
-        })
-    }
-}
-
-impl core::error::Error for LayoutError {}
 
 #[cfg(test)]
 mod tests {

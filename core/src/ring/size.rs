@@ -1,7 +1,5 @@
 //! How many slots a ring has.
 
-use core::fmt;
-
 /// A number of ring slots that the kernel can serve: a power of two, 1 to 2^20.
 ///
 /// The kernel accepts more, and takes the memory at once, up to 32 GiB a ring: it runs out of it
@@ -53,25 +51,21 @@ impl RingSize {
 }
 
 /// A ring size that the kernel would refuse, or could not serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a ring of {0} slots is not possible: use a power of two, at most {most}, such as {nearest}",
+    most = RingSize::MAX.slots(),
+    nearest = nearest(*.0)
+)]
 pub struct RingSizeError(pub u32);
 
-impl fmt::Display for RingSizeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nearest = match self.0.checked_next_power_of_two() {
-            Some(next) if next < RingSize::MAX.0 => next,
-            _ => RingSize::MAX.0,
-        };
-        write!(
-            f,
-            "a ring of {} slots is not possible: use a power of two, at most {}, such as {nearest}",
-            self.0,
-            RingSize::MAX.0
-        )
+/// The power of two that was meant, perhaps.
+fn nearest(slots: u32) -> u32 {
+    match slots.checked_next_power_of_two() {
+        Some(next) if next < RingSize::MAX.0 => next,
+        _ => RingSize::MAX.0,
     }
 }
-
-impl core::error::Error for RingSizeError {}
 
 #[cfg(test)]
 mod tests {

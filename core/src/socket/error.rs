@@ -26,7 +26,7 @@ use crate::umem::SocketNumber;
 /// println!("{refused}"); // … queue 7 is not active on this interface: choose a lower one, or …
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct OpenError {
     /// What was being done.
     pub step: Step,
@@ -214,5 +214,3 @@ impl OpenError {
         }
     }
 }
-
-impl core::error::Error for OpenError {}

@@ -1,7 +1,5 @@
 //! The sending half of a socket: the TX and the completion ring.
 
-use core::fmt;
-
 use super::reservation::Reservation;
 use super::wakeups::Backlog;
 use crate::ring::{CompletionRing, TxRing};
@@ -157,7 +155,8 @@ impl<'u> Transmitter<'u> {
 /// assert!(socket.send(frame).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}")]
 pub struct SendError<'u> {
     /// Why.
     pub kind: SendErrorKind,
@@ -166,13 +165,16 @@ pub struct SendError<'u> {
 }
 
 /// Why a frame was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendErrorKind {
     /// The TX ring is full: flush, and try again later.
+    #[error("the TX ring is full: flush, and try again later")]
     Full,
     /// The frame's range is empty: say where the packet is with `Frame::set_range`.
+    #[error("the packet is empty: set the frame's range first")]
     Empty,
     /// The frame is of another UMEM than the socket: copy the packet into one of its own.
+    #[error("the frame is of another UMEM than the socket: copy the packet into one of its own")]
     ForeignFrame,
 }
 
@@ -189,25 +191,3 @@ impl SendErrorKind {
         }
     }
 }
-
-impl fmt::Display for SendErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "the TX ring is full: flush, and try again later",
-            Self::Empty => "the packet is empty: set the frame's range first",
-            Self::ForeignFrame => {
-                "the frame is of another UMEM than the socket: copy the packet into one of its own"
-            }
-        })
-    }
-}
-
-impl core::error::Error for SendErrorKind {}
-
-impl fmt::Display for SendError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
-    }
-}
-
-impl core::error::Error for SendError<'_> {}

@@ -274,20 +274,9 @@ impl fmt::Debug for Frame<'_> {
 }
 
 /// A range that leads out of its frame, or ends before it begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the range leads out of the frame of {capacity} bytes, or ends before it begins")]
 pub struct RangeError {
     /// The size of the frame in bytes.
     pub capacity: usize,
 }
-
-impl fmt::Display for RangeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the range leads out of the frame of {} bytes, or ends before it begins",
-            self.capacity
-        )
-    }
-}
-
-impl core::error::Error for RangeError {}

@@ -1,6 +1,5 @@
 //! A UMEM: the region with its book-keeping.
 
-use core::fmt;
 use core::mem::{self, ManuallyDrop};
 
 use super::memory::Frames;
@@ -147,14 +146,19 @@ impl<M: Memory> Drop for Umem<'_, M> {
 }
 
 /// Memory that can't be cut into frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UmemError {
     /// The memory is smaller than one frame.
+    #[error("the memory holds no frame of {} bytes: allocate more", size.bytes())]
     NoFrame {
         /// The size of a frame.
         size: FrameSize,
     },
     /// There are fewer slots than the memory holds frames.
+    #[error(
+        "the memory holds {frames} frames, but there are {slots} slots to keep track of them: use one for each \
+         frame, or less memory"
+    )]
     TooManyFrames {
         /// How many frames the memory holds.
         frames: u32,
@@ -162,6 +166,9 @@ pub enum UmemError {
         slots: usize,
     },
     /// The memory that is to replace the present one holds another number of frames.
+    #[error(
+        "the memory holds {frames} frames, and is to replace one of {present}: allocate as much"
+    )]
     OtherFrames {
         /// How many frames it holds.
         frames: u32,
@@ -169,28 +176,3 @@ pub enum UmemError {
         present: u32,
     },
 }
-
-impl fmt::Display for UmemError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoFrame { size } => {
-                write!(
-                    f,
-                    "the memory holds no frame of {} bytes: allocate more",
-                    size.bytes()
-                )
-            }
-            Self::TooManyFrames { frames, slots } => write!(
-                f,
-                "the memory holds {frames} frames, but there are {slots} slots to keep track of \
-                 them: use one for each frame, or less memory"
-            ),
-            Self::OtherFrames { frames, present } => write!(
-                f,
-                "the memory holds {frames} frames, and is to replace one of {present}: allocate as much"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for UmemError {}

@@ -1,7 +1,5 @@
 //! How large a frame is.
 
-use core::fmt;
-
 /// A frame size that the kernel accepts in aligned mode: a power of two, 2048 up to a page.
 ///
 /// A page is 4096 bytes on x86-64; the kernel has the last word where pages are larger.
@@ -92,17 +90,6 @@ impl FrameSize {
 }
 
 /// A frame size that the kernel would refuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("frames of {0} bytes are not possible: use 2048 or 4096 (a power of two, at most a page)")]
 pub struct FrameSizeError(pub u32);
-
-impl fmt::Display for FrameSizeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "frames of {} bytes are not possible: use 2048 or 4096 (a power of two, at most a page)",
-            self.0
-        )
-    }
-}
-
-impl core::error::Error for FrameSizeError {}
