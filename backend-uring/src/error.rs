@@ -1,21 +1,24 @@
 //! Why there is no ring to be had.
 
-use std::fmt;
-
 use xskit_core::Errno;
 
 use crate::host::Host;
 
 /// Why a [`UringBackend`](crate::UringBackend) can't be had here. Each says what else to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UringError {
     /// `kernel.io_uring_disabled` is set: 1 keeps io_uring for CAP_SYS_ADMIN and a group, 2 from
     /// everyone.
+    #[error("{}", disabled(*level))]
     Disabled {
         /// The setting.
         level: u8,
     },
     /// A seccomp filter refused a call, as those of most containers do.
+    #[error(
+        "{call}: {errno}: a seccomp filter refuses io_uring, as a container's does: {INSTEAD}, or allow the io_uring \
+         calls in its profile"
+    )]
     Filtered {
         /// The call.
         call: &'static str,
@@ -23,6 +26,10 @@ pub enum UringError {
         errno: Errno,
     },
     /// Something else refused a call: a security module, or a missing capability.
+    #[error(
+        "{call}: {errno}: refused, by a security module perhaps (with SQPOLL before Linux 5.13: CAP_SYS_NICE is \
+         missing): {INSTEAD}"
+    )]
     Refused {
         /// The call.
         call: &'static str,
@@ -30,8 +37,10 @@ pub enum UringError {
         errno: Errno,
     },
     /// The kernel has no io_uring at all.
+    #[error("this kernel has no io_uring (Linux 5.1, CONFIG_IO_URING): {INSTEAD}")]
     Absent,
     /// The kernel's io_uring lacks something.
+    #[error("this kernel's io_uring is too old: {missing} is there since Linux {since}: {INSTEAD}")]
     TooOld {
         /// What.
         missing: &'static str,
@@ -39,23 +48,34 @@ pub enum UringError {
         since: &'static str,
     },
     /// The ring's memory was refused: RLIMIT_MEMLOCK, before Linux 5.12, or no memory.
+    #[error(
+        "the ring's memory was refused (ENOMEM): before Linux 5.12 it counts against RLIMIT_MEMLOCK, so raise \
+         `ulimit -l`; or {INSTEAD}"
+    )]
     Memory,
     /// No descriptor is left, in the process or the system.
+    #[error("no descriptor for the ring ({errno}): close some, or raise `ulimit -n`")]
     Descriptors {
         /// EMFILE or ENFILE.
         errno: Errno,
     },
     /// A submission queue can't have that many slots.
+    #[error("a submission queue has 1 to 32768 slots, not {entries}: name another number")]
     Entries {
         /// How many were asked for.
         entries: u32,
     },
     /// The ring can't poll devices.
+    #[error(
+        "the ring can't poll devices ({errno} from IORING_REGISTER_NAPI: Linux 6.9 with CONFIG_NET_RX_BUSY_POLL): \
+         wait another way (--wait poll), or {INSTEAD}"
+    )]
     Napi {
         /// What `IORING_REGISTER_NAPI` returned.
         errno: Errno,
     },
     /// Any other failure.
+    #[error("{call}: {errno}: {INSTEAD}")]
     Call {
         /// The call.
         call: &'static str,
@@ -91,61 +111,18 @@ const ENFILE: Errno = Errno(libc::ENFILE);
 
 const INSTEAD: &str = "use the rustix backend (--backend rustix)";
 
-impl fmt::Display for UringError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disabled { level: 1 } => write!(
-                f,
-                "io_uring is kept for CAP_SYS_ADMIN and the group in kernel.io_uring_group \
-                 (kernel.io_uring_disabled is 1): join that group, or {INSTEAD}"
-            ),
-            Self::Disabled { level } => write!(
-                f,
-                "io_uring is disabled on this host (kernel.io_uring_disabled is {level}): {INSTEAD}, \
-                 or have the administrator set it to 0"
-            ),
-            Self::Filtered { call, errno } => write!(
-                f,
-                "{call}: {errno}: a seccomp filter refuses io_uring, as a container's does: \
-                 {INSTEAD}, or allow the io_uring calls in its profile"
-            ),
-            Self::Refused { call, errno } => write!(
-                f,
-                "{call}: {errno}: refused, by a security module perhaps (with SQPOLL before Linux \
-                 5.13: CAP_SYS_NICE is missing): {INSTEAD}"
-            ),
-            Self::Absent => write!(
-                f,
-                "this kernel has no io_uring (Linux 5.1, CONFIG_IO_URING): {INSTEAD}"
-            ),
-            Self::TooOld { missing, since } => write!(
-                f,
-                "this kernel's io_uring is too old: {missing} is there since Linux {since}: {INSTEAD}"
-            ),
-            Self::Memory => write!(
-                f,
-                "the ring's memory was refused (ENOMEM): before Linux 5.12 it counts against \
-                 RLIMIT_MEMLOCK, so raise `ulimit -l`; or {INSTEAD}"
-            ),
-            Self::Descriptors { errno } => write!(
-                f,
-                "no descriptor for the ring ({errno}): close some, or raise `ulimit -n`"
-            ),
-            Self::Entries { entries } => write!(
-                f,
-                "a submission queue has 1 to 32768 slots, not {entries}: name another number"
-            ),
-            Self::Napi { errno } => write!(
-                f,
-                "the ring can't poll devices ({errno} from IORING_REGISTER_NAPI: Linux 6.9 with \
-                 CONFIG_NET_RX_BUSY_POLL): wait another way (--wait poll), or {INSTEAD}"
-            ),
-            Self::Call { call, errno } => write!(f, "{call}: {errno}: {INSTEAD}"),
-        }
+fn disabled(level: u8) -> String {
+    if level == 1 {
+        return format!(
+            "io_uring is kept for CAP_SYS_ADMIN and the group in kernel.io_uring_group \
+             (kernel.io_uring_disabled is 1): join that group, or {INSTEAD}"
+        );
     }
+    format!(
+        "io_uring is disabled on this host (kernel.io_uring_disabled is {level}): {INSTEAD}, or have the \
+         administrator set it to 0"
+    )
 }
-
-impl std::error::Error for UringError {}
 
 #[cfg(test)]
 mod tests {
