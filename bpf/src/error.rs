@@ -1,8 +1,8 @@
 //! What can go wrong, each with what to try.
 
 use std::error::Error as StdError;
+use std::io;
 use std::path::PathBuf;
-use std::{fmt, io};
 
 use crate::layout::{RULES, SHAPES};
 use crate::{NativeRefusal, Occupant};
@@ -20,12 +20,14 @@ use crate::{NativeRefusal, Occupant};
 /// }
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Room for no queue at all was asked for.
+    #[error("an XDP program for 0 queues takes nothing: load it for 1 or more")]
     NoQueues,
     /// The kernel says no for want of privilege.
+    #[error("{call}: not permitted. {}", not_permitted(missing))]
     Privilege {
         /// The step, and its system call.
         call: &'static str,
@@ -33,16 +35,22 @@ pub enum Error {
         missing: Vec<&'static str>,
     },
     /// The program can't be loaded, for another reason than [`Error::Privilege`].
+    #[error(
+        "loading the XDP program failed: {source:#}. Check for Linux 5.9 or later; the log of libbpf and the verifier \
+         is at debug level"
+    )]
     Load {
         /// What libbpf or the kernel says. The log of the verifier goes to `tracing`.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// No interface of the calling thread's network namespace has this index.
+    #[error("there is no interface with index {ifindex} in this network namespace: see `ip link`")]
     NoInterface {
         /// The index asked for.
         ifindex: u32,
     },
     /// The interface can't be looked up, for another reason than [`Error::NoInterface`].
+    #[error("looking up interface {ifindex} failed: ioctl(SIOCGIFNAME): {source}")]
     FindInterface {
         /// The index asked for.
         ifindex: u32,
@@ -50,6 +58,11 @@ pub enum Error {
         source: io::Error,
     },
     /// An XDP program is on the interface already.
+    #[error(
+        "{interface} already has an XDP program, and takes only one: {occupant}. Stop the process that attached it, \
+         or, if it was left behind, `ip link set dev {interface} {} off`",
+        occupant.mode.ip_word()
+    )]
     Occupied {
         /// The interface's name.
         interface: String,
@@ -57,6 +70,10 @@ pub enum Error {
         occupant: Occupant,
     },
     /// Native mode was asked for, and the driver refuses.
+    #[error(
+        "{interface} doesn't take the XDP program in native mode: bpf(BPF_LINK_CREATE): {refusal}. Generic mode works \
+         with every driver"
+    )]
     NativeRefused {
         /// The interface's name.
         interface: String,
@@ -64,6 +81,10 @@ pub enum Error {
         refusal: NativeRefusal,
     },
     /// The program can't be attached in generic mode, for another reason than the above.
+    #[error(
+        "attaching the XDP program to {interface} failed: bpf(BPF_LINK_CREATE): {source}. Check for Linux 5.9 or \
+         later, and that {interface} is no part of a bond or team"
+    )]
     Attach {
         /// The interface's name.
         interface: String,
@@ -71,6 +92,9 @@ pub enum Error {
         source: io::Error,
     },
     /// What the device offers can't be asked.
+    #[error(
+        "asking what {interface} offers for XDP failed: netlink (RTM_GETLINK, dev-get): {source}"
+    )]
     Query {
         /// The interface's name.
         interface: String,
@@ -78,6 +102,10 @@ pub enum Error {
         source: io::Error,
     },
     /// The map of sockets is for fewer queues.
+    #[error(
+        "there is no queue {queue}: the XDP program's map of sockets is for {queues} (0 to {})",
+        queues.saturating_sub(1)
+    )]
     QueueOutOfRange {
         /// The queue asked for.
         queue: u32,
@@ -85,11 +113,20 @@ pub enum Error {
         queues: u32,
     },
     /// What should be a map of sockets is something else.
+    #[error(
+        "a map of sockets (BPF_MAP_TYPE_XSKMAP) was expected, and this is {found}: name the map that the program gives \
+         to bpf_redirect_map()"
+    )]
     NotSocketMap {
         /// What it is.
         found: String,
     },
     /// A map can't be pinned, or a pinned one can't be opened.
+    #[error(
+        "{call} of {} failed: {source}. Check that the path is in a BPF file system (`mount -t bpf bpf /sys/fs/bpf`), \
+         and CAP_BPF",
+        path.display()
+    )]
     Pin {
         /// The system call.
         call: &'static str,
@@ -99,18 +136,26 @@ pub enum Error {
         source: io::Error,
     },
     /// The queue has a socket already.
+    #[error(
+        "queue {queue} already has a socket in the XDP program: unregister or close that one first"
+    )]
     QueueTaken {
         /// The queue asked for.
         queue: u32,
     },
     /// The socket is of another kind than AF_XDP.
+    #[error(
+        "what was to be registered for queue {queue} is no AF_XDP socket: make it with socket(AF_XDP, SOCK_RAW, 0)"
+    )]
     NotXdpSocket {
         /// The queue asked for.
         queue: u32,
     },
     /// Port 0 can't be taken: no datagram is sent to it.
+    #[error("port 0 can't be taken: nothing is sent to it. Choose 1 to 65535")]
     PortZero,
     /// No port is from `first` to `last`.
+    #[error("no port is from {first} to {last}: write the lower one first")]
     NoPorts {
         /// The first of the range.
         first: u16,
@@ -118,17 +163,30 @@ pub enum Error {
         last: u16,
     },
     /// Identifiers of VLANs end at 4095.
+    #[error("there is no VLAN {vlan}: choose 1 to 4095, or 0 for frames without a tag")]
     NoSuchVlan {
         /// The identifier asked for.
         vlan: u16,
     },
     /// A rule has addresses of IPv4 and of IPv6, and no packet has both.
+    #[error(
+        "a rule's addresses are of IPv4 and of IPv6, and no packet has both: make it a rule for each"
+    )]
     MixedVersions,
     /// There is no room for another rule with more than ports.
+    #[error(
+        "the XDP program has no room for more than {RULES} rules of an IP version with an address, a VLAN, or without \
+         ports: remove some, put shorter prefixes in the place of several, or take ports at any address"
+    )]
     TooManyRules,
     /// There is no room for rules of another shape.
+    #[error(
+        "the XDP program has no room for more than {SHAPES} shapes of rules of an IP version: have prefixes of fewer \
+         lengths, the same range of ports in several rules, or single ports in the place of a range"
+    )]
     TooManyShapes,
     /// A map of the program can't be read or written, for another reason than the above.
+    #[error("{call} failed: {source:#}")]
     Map {
         /// The step, and its system call.
         call: &'static str,
@@ -144,143 +202,15 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoQueues => {
-                f.write_str("an XDP program for 0 queues takes nothing: load it for 1 or more")
-            }
-            Self::Privilege { call, missing } => write_privilege(f, call, missing),
-            Self::Load { source } => write!(
-                f,
-                "loading the XDP program failed: {source:#}. Check for Linux 5.9 or later; the log of libbpf and the verifier \
-                 is at debug level"
-            ),
-            Self::NoInterface { ifindex } => {
-                write!(
-                    f,
-                    "there is no interface with index {ifindex} in this network namespace: see `ip link`"
-                )
-            }
-            Self::FindInterface { ifindex, source } => {
-                write!(
-                    f,
-                    "looking up interface {ifindex} failed: ioctl(SIOCGIFNAME): {source}"
-                )
-            }
-            Self::Occupied {
-                interface,
-                occupant,
-            } => write!(
-                f,
-                "{interface} already has an XDP program, and takes only one: {occupant}. Stop the process that attached it, \
-                 or, if it was left behind, `ip link set dev {interface} {} off`",
-                occupant.mode.ip_word()
-            ),
-            Self::NativeRefused { interface, refusal } => write!(
-                f,
-                "{interface} doesn't take the XDP program in native mode: bpf(BPF_LINK_CREATE): {refusal}. \
-                 Generic mode works with every driver"
-            ),
-            Self::Attach { interface, source } => write!(
-                f,
-                "attaching the XDP program to {interface} failed: bpf(BPF_LINK_CREATE): {source}. \
-                 Check for Linux 5.9 or later, and that {interface} is no part of a bond or team"
-            ),
-            Self::Query { interface, source } => {
-                write!(
-                    f,
-                    "asking what {interface} offers for XDP failed: netlink (RTM_GETLINK, dev-get): {source}"
-                )
-            }
-            Self::QueueOutOfRange { queue, queues } => {
-                write!(
-                    f,
-                    "there is no queue {queue}: the XDP program's map of sockets is for {queues} (0 to {})",
-                    queues.saturating_sub(1)
-                )
-            }
-            Self::NotSocketMap { found } => write!(
-                f,
-                "a map of sockets (BPF_MAP_TYPE_XSKMAP) was expected, and this is {found}: name the map that the program \
-                 gives to bpf_redirect_map()"
-            ),
-            Self::Pin { call, path, source } => write!(
-                f,
-                "{call} of {} failed: {source}. Check that the path is in a BPF file system (`mount -t bpf bpf /sys/fs/bpf`), \
-                 and CAP_BPF",
-                path.display()
-            ),
-            Self::QueueTaken { queue } => {
-                write!(
-                    f,
-                    "queue {queue} already has a socket in the XDP program: unregister or close that one first"
-                )
-            }
-            Self::NotXdpSocket { queue } => {
-                write!(
-                    f,
-                    "what was to be registered for queue {queue} is no AF_XDP socket: make it with socket(AF_XDP, SOCK_RAW, 0)"
-                )
-            }
-            Self::PortZero => {
-                f.write_str("port 0 can't be taken: nothing is sent to it. Choose 1 to 65535")
-            }
-            Self::NoPorts { first, last } => {
-                write!(
-                    f,
-                    "no port is from {first} to {last}: write the lower one first"
-                )
-            }
-            Self::NoSuchVlan { vlan } => {
-                write!(
-                    f,
-                    "there is no VLAN {vlan}: choose 1 to 4095, or 0 for frames without a tag"
-                )
-            }
-            Self::MixedVersions => f.write_str(
-                "a rule's addresses are of IPv4 and of IPv6, and no packet has both: make it a rule for each",
-            ),
-            Self::TooManyRules => write!(
-                f,
-                "the XDP program has no room for more than {RULES} rules of an IP version with an address, a VLAN, or without \
-                 ports: remove some, put shorter prefixes in the place of several, or take ports at any address"
-            ),
-            Self::TooManyShapes => write!(
-                f,
-                "the XDP program has no room for more than {SHAPES} shapes of rules of an IP version: have prefixes of fewer \
-                 lengths, the same range of ports in several rules, or single ports in the place of a range"
-            ),
-            Self::Map { call, source } => write!(f, "{call} failed: {source:#}"),
-        }
-    }
-}
-
-fn write_privilege(f: &mut fmt::Formatter<'_>, call: &str, missing: &[&str]) -> fmt::Result {
-    write!(f, "{call}: not permitted. ")?;
+fn not_permitted(missing: &[&str]) -> String {
     if missing.is_empty() {
-        return f.write_str(
-            "The capabilities are in effect, so they hold in a user namespace only, or seccomp, lockdown or another \
-             security module forbids it, or (before Linux 5.11) the limit of locked memory is too small: `ulimit -l`",
-        );
+        return "The capabilities are in effect, so they hold in a user namespace only, or seccomp, lockdown or another \
+                security module forbids it, or (before Linux 5.11) the limit of locked memory is too small: `ulimit -l`"
+            .to_owned();
     }
-    write!(
-        f,
+    format!(
         "Capabilities missing: {}. Run as root, or give them to the binary: \
          `setcap cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw,cap_ipc_lock+ep FILE`",
         missing.join(", ")
     )
-}
-
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Load { source } | Self::Map { source, .. } => Some(source.as_ref()),
-            Self::FindInterface { source, .. }
-            | Self::Attach { source, .. }
-            | Self::Pin { source, .. }
-            | Self::Query { source, .. } => Some(source),
-            _ => None,
-        }
-    }
 }

@@ -1,6 +1,5 @@
 //! A range of IP addresses.
 
-use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -123,21 +122,12 @@ impl fmt::Display for Prefix {
 }
 
 /// What is no [`Prefix`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} is no range of addresses: write an address, a slash, and how many of its bits count, with the others zero, \
+     as in 192.0.2.0/24 and 2001:db8::/32"
+)]
 pub struct InvalidPrefix(String);
-
-impl fmt::Display for InvalidPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} is no range of addresses: write an address, a slash, and how many of its bits count, with the others zero, \
-             as in 192.0.2.0/24 and 2001:db8::/32",
-            self.0
-        )
-    }
-}
-
-impl Error for InvalidPrefix {}
 
 #[cfg(test)]
 mod tests {
