@@ -1,6 +1,5 @@
 //! `CertificateProblem`: what is wrong with a server's certificate, and what to try.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use boring::ssl::SslRef;
@@ -12,7 +11,11 @@ use crate::Printable;
 const NAMES_TOLD: usize = 10;
 
 /// Why a server's certificate was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the certificate of {server_name} is refused: {}",
+    reason(kind, server_name, detail)
+)]
 pub struct CertificateProblem {
     /// The name it was checked against.
     pub server_name: String,
@@ -109,45 +112,31 @@ fn listing(names: &[String]) -> String {
     }
 }
 
-impl std::error::Error for CertificateProblem {}
-
-impl fmt::Display for CertificateProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use CertificateProblemKind as Kind;
-        let Self {
-            server_name,
-            kind,
-            detail,
-        } = self;
-        write!(f, "the certificate of {server_name} is refused: ")?;
-        match kind {
-            Kind::Untrusted => write!(
-                f,
-                "no trusted authority has signed it ({detail}). Name its authority by --ca FILE, \
-                 or check nothing at all by --insecure"
-            ),
-            Kind::Name { names } if names.is_empty() => write!(
-                f,
-                "it has no host name or address among its subject alternative names ({detail}), and \
-                 its common name does not count (RFC 9525). Have it issued with \
-                 subjectAltName=DNS:{server_name} (IP: for an address), or use --insecure"
-            ),
-            Kind::Name { names } => write!(
-                f,
-                "it is for {} ({detail}). Use one of those names in the URL, or --insecure",
-                Printable(&listing(names))
-            ),
-            Kind::Expired { until } => write!(
-                f,
-                "it was good until {until} ({detail}). Renew it on the server; is this machine's \
-                 clock right?"
-            ),
-            Kind::NotYetValid { from } => write!(
-                f,
+fn reason(kind: &CertificateProblemKind, server_name: &str, detail: &str) -> String {
+    use CertificateProblemKind as Kind;
+    match kind {
+        Kind::Untrusted => format!(
+            "no trusted authority has signed it ({detail}). Name its authority by --ca FILE, or check nothing at all \
+             by --insecure"
+        ),
+        Kind::Name { names } if names.is_empty() => format!(
+            "it has no host name or address among its subject alternative names ({detail}), and its common name does \
+             not count (RFC 9525). Have it issued with subjectAltName=DNS:{server_name} (IP: for an address), or use \
+             --insecure"
+        ),
+        Kind::Name { names } => format!(
+            "it is for {} ({detail}). Use one of those names in the URL, or --insecure",
+            Printable(&listing(names))
+        ),
+        Kind::Expired { until } => format!(
+            "it was good until {until} ({detail}). Renew it on the server; is this machine's clock right?"
+        ),
+        Kind::NotYetValid { from } => {
+            format!(
                 "it is good only from {from} ({detail}). Are the clocks of both machines right?"
-            ),
-            Kind::Other => write!(f, "{detail}. --insecure would accept it all the same"),
+            )
         }
+        Kind::Other => format!("{detail}. --insecure would accept it all the same"),
     }
 }
 

@@ -1,15 +1,15 @@
 //! Why a driver can't go on.
 
-use std::fmt;
-
 use xskit_core::Errno;
 
 /// Why a driver can't go on. The text says what the errno means, and what to try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DriverError {
     /// A kick failed for good ([`Errno::is_transient`] is false).
+    #[error("kick (send) of the AF_XDP socket: {0}{hint}", hint = hint(*.0))]
     Kick(Errno),
     /// A wait failed.
+    #[error("wait (poll) for the AF_XDP socket: {0}{hint}", hint = hint(*.0))]
     Wait(Errno),
 }
 
@@ -23,21 +23,11 @@ impl DriverError {
     }
 }
 
-impl fmt::Display for DriverError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = match self {
-            Self::Kick(_) => "kick (send) of the AF_XDP socket",
-            Self::Wait(_) => "wait (poll) for the AF_XDP socket",
-        };
-        write!(f, "{step}: {}", self.errno())?;
-        match self.errno().kick_hint() {
-            Some(hint) => write!(f, ": {hint}"),
-            None => Ok(()),
-        }
-    }
+fn hint(errno: Errno) -> String {
+    errno
+        .kick_hint()
+        .map_or_else(String::new, |hint| format!(": {hint}"))
 }
-
-impl std::error::Error for DriverError {}
 
 #[cfg(test)]
 mod tests {
