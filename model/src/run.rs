@@ -12,7 +12,7 @@ use crate::{Config, Op, World};
 pub const MAX_STEPS: usize = 400;
 
 /// A run that went wrong: its world, its steps up to the one that differed, and what differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Failure {
     /// The world.
     pub config: Config,
@@ -33,8 +33,6 @@ impl fmt::Display for Failure {
         Ok(())
     }
 }
-
-impl std::error::Error for Failure {}
 
 /// How far a run came: how many packets passed the last socket in each of its two places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,24 +3,13 @@
 use std::fmt;
 
 /// Something that the core did otherwise than it should.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: is {is}, should be {should_be}")]
 pub struct Difference {
     what: &'static str,
     is: String,
     should_be: String,
 }
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: is {}, should be {}",
-            self.what, self.is, self.should_be
-        )
-    }
-}
-
-impl std::error::Error for Difference {}
 
 impl Difference {
     /// A rule that is broken, and by what.
