@@ -1,6 +1,5 @@
 //! The XDP program on an interface, with the ports that it takes and the sockets that get them.
 
-use std::fmt;
 use std::os::fd::AsFd;
 
 use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
@@ -78,41 +77,13 @@ impl AttachedProgram {
 }
 
 /// Why no socket gets what was to be taken. Each says what to try.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TakeError {
     /// There is no socket, or no such interface.
-    Open(OpenError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// The XDP program.
-    Program(xskit_bpf::Error),
-}
-
-impl fmt::Display for TakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open(error) => error.fmt(f),
-            Self::Program(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for TakeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Open(error) => error.source(),
-            Self::Program(error) => error.source(),
-        }
-    }
-}
-
-impl From<OpenError> for TakeError {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
-    }
-}
-
-impl From<xskit_bpf::Error> for TakeError {
-    fn from(error: xskit_bpf::Error) -> Self {
-        Self::Program(error)
-    }
+    #[error(transparent)]
+    Program(#[from] xskit_bpf::Error),
 }

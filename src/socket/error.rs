@@ -1,7 +1,5 @@
 //! Why there is no socket.
 
-use std::fmt;
-
 use xskit_core::Errno;
 use xskit_core::ring::RingSizeError;
 use xskit_core::umem::{FrameSizeError, UmemError};
@@ -15,10 +13,13 @@ use xskit_core::umem::{FrameSizeError, UmemError};
 /// assert!(matches!(refused, OpenError::Interface { .. }));
 /// println!("{refused}");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// There is no interface of this name.
+    #[error(
+        "there is no interface {name:?} ({errno}): `ip link` lists those of this network namespace"
+    )]
     Interface {
         /// The name.
         name: String,
@@ -26,10 +27,13 @@ pub enum OpenError {
         errno: Errno,
     },
     /// The size of the rings.
-    RingSize(RingSizeError),
+    #[error("{0}")]
+    RingSize(#[source] RingSizeError),
     /// The size of the frames.
-    FrameSize(FrameSizeError),
+    #[error("{0}")]
+    FrameSize(#[source] FrameSizeError),
     /// The memory of the frames could not be mapped.
+    #[error("mmap of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames")]
     Memory {
         /// How much was asked for.
         len_bytes: usize,
@@ -37,48 +41,16 @@ pub enum OpenError {
         errno: Errno,
     },
     /// The memory can't be cut into frames.
-    Umem(UmemError),
+    #[error("{0}")]
+    Umem(#[source] UmemError),
     /// There is no io_uring.
     #[cfg(feature = "backend-uring")]
-    Uring(xskit_uring::UringError),
+    #[error("{0}")]
+    Uring(#[source] xskit_uring::UringError),
     /// [`Sockets::open`](crate::Sockets::open) was given no builder.
+    #[error("no socket to open: give at least one builder")]
     NoSocket,
     /// A step of the set-up failed.
-    Socket(xskit_core::socket::OpenError),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Interface { name, errno } => write!(
-                f,
-                "there is no interface {name:?} ({errno}): `ip link` lists those of this network namespace"
-            ),
-            Self::RingSize(error) => error.fmt(f),
-            Self::FrameSize(error) => error.fmt(f),
-            Self::Memory { len_bytes, errno } => write!(
-                f,
-                "mmap of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames"
-            ),
-            Self::Umem(error) => error.fmt(f),
-            #[cfg(feature = "backend-uring")]
-            Self::Uring(error) => error.fmt(f),
-            Self::NoSocket => f.write_str("no socket to open: give at least one builder"),
-            Self::Socket(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Interface { .. } | Self::Memory { .. } | Self::NoSocket => None,
-            Self::RingSize(error) => Some(error),
-            Self::FrameSize(error) => Some(error),
-            Self::Umem(error) => Some(error),
-            #[cfg(feature = "backend-uring")]
-            Self::Uring(error) => Some(error),
-            Self::Socket(error) => Some(error),
-        }
-    }
+    #[error("{0}")]
+    Socket(#[source] xskit_core::socket::OpenError),
 }
