@@ -6,6 +6,7 @@ use crate::host::Host;
 
 /// Why a [`UringBackend`](crate::UringBackend) can't be had here. Each says what else to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UringError {
     /// `kernel.io_uring_disabled` is set: 1 keeps io_uring for CAP_SYS_ADMIN and a group, 2 from
     /// everyone.

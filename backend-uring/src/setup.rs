@@ -24,6 +24,7 @@ use crate::traffic::Traffic;
 /// Which way each part of the set-up takes. Everything that is read back, mapped or closed goes by
 /// a direct call: a ring's `getsockopt` knows the level SOL_SOCKET only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SetupReport {
     /// `socket(2)`, or IORING_OP_SOCKET.
     pub socket: Route,
@@ -44,6 +45,7 @@ pub enum Route {
 
 /// Why a direct call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reason {
     /// The kernel's io_uring has no such operation.
     Absent {

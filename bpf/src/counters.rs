@@ -15,6 +15,7 @@
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counters {
     /// Redirected to the AF_XDP socket of their queue. The socket may still drop one, when it has no free frame or is bound
     /// to another queue; its own statistics (XDP_STATISTICS) count those.

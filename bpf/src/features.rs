@@ -13,6 +13,7 @@ const ACT_RX_SG: u64 = 1 << 5;
 ///
 /// It is about the driver as configured now: some add features when a setting changes (a veth, for one, when GRO is on).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeviceFeatures {
     /// Programs run in the driver (`NETDEV_XDP_ACT_BASIC`). Without it there is generic mode only.
     pub native: bool,

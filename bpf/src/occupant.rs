@@ -9,6 +9,7 @@ use crate::sys;
 
 /// The XDP program that already is on an interface, as far as the kernel lets us know.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Occupant {
     /// The identifier under which `bpftool prog show id N` finds it.
     pub id: u32,
@@ -20,6 +21,7 @@ pub struct Occupant {
 
 /// How a program that is already there is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OccupantMode {
     /// In the driver.
     Native,

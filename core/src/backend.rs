@@ -332,6 +332,7 @@ impl Interest {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Calls {
     /// Everything that opens, sizes, maps, binds, reads out or closes.
     pub setup: u64,
@@ -359,6 +360,7 @@ pub struct Calls {
 
 /// Entries put on the submission queue of an io_uring, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Submissions {
     /// Of the set-up: socket, options, bind.
     pub setup: u64,

@@ -47,14 +47,13 @@ fn calls(backend: &SimBackend, act: impl FnOnce()) -> Calls {
     let before = backend.calls();
     act();
     let after = backend.calls();
-    Calls {
-        kicks: after.kicks - before.kicks,
-        wakes: after.wakes - before.wakes,
-        waits: after.waits - before.waits,
-        again: after.again - before.again,
-        no_buffers: after.no_buffers - before.no_buffers,
-        ..Calls::default()
-    }
+    let mut made = Calls::default();
+    made.kicks = after.kicks - before.kicks;
+    made.wakes = after.wakes - before.wakes;
+    made.waits = after.waits - before.waits;
+    made.again = after.again - before.again;
+    made.no_buffers = after.no_buffers - before.no_buffers;
+    made
 }
 
 /// The kicks of a flush, and how many of them left something to send.

@@ -99,38 +99,33 @@ fn a_packet_crosses_the_wire_and_every_frame_is_accounted_for() {
 
 #[test]
 fn frames_are_whole_where_none_is_missing_and_no_ring_has_too_many() {
-    let whole = Accounting {
-        stash: 1,
-        application: 2,
-        fill: 4,
-        rx: 8,
-        receiving: 16,
-        tx: 32,
-        completion: 64,
-        sending: 128,
-        elsewhere: 256,
-        retired: 512,
-        frames: 1023,
-        excess: 0,
-    };
+    let mut whole = Accounting::default();
+    whole.stash = 1;
+    whole.application = 2;
+    whole.fill = 4;
+    whole.rx = 8;
+    whole.receiving = 16;
+    whole.tx = 32;
+    whole.completion = 64;
+    whole.sending = 128;
+    whole.elsewhere = 256;
+    whole.retired = 512;
+    whole.frames = 1023;
     assert!(whole.is_whole());
-    let missing = Accounting {
-        frames: 1024,
-        ..whole
-    };
-    let doubled = Accounting { excess: 1, ..whole };
+    let (mut missing, mut doubled) = (whole, whole);
+    missing.frames = 1024;
+    doubled.excess = 1;
     assert!(!missing.is_whole() && !doubled.is_whole());
 }
 
 #[test]
 fn a_census_counts_every_owners_frames() {
-    let census = Census {
-        stash: 1,
-        application: 2,
-        receive: 4,
-        transmit: 8,
-        retired: 16,
-    };
+    let mut census = Census::default();
+    census.stash = 1;
+    census.application = 2;
+    census.receive = 4;
+    census.transmit = 8;
+    census.retired = 16;
     assert_eq!(census.total(), 31);
 }
 

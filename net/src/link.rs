@@ -51,6 +51,7 @@ pub struct Link {
 
 /// An XDP program that is attached to an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct XdpProgram {
     /// Where it runs.
     pub mode: XdpMode,

@@ -17,6 +17,7 @@ use crate::link::Link;
 /// # Ok::<(), xskit_net::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Queues {
     /// Receive queues that are active.
     pub rx: u32,

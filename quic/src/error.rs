@@ -5,6 +5,7 @@ use crate::identity::IdentityError;
 
 /// A server or client could not be made from its configuration.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SetupError {
     /// The UDP payload size is outside of what QUIC can use.
     #[error(

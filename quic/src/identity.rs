@@ -26,6 +26,7 @@ impl std::fmt::Debug for Identity {
 
 /// Why a certificate and key can't be used together.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// The certificate file can't be read.
     #[error(

@@ -47,37 +47,17 @@ fn judge(program: &XdpProgram, frame: &[u8], context: Option<xdp_md>) -> Verdict
 
 /// Which counter went up, and the action that belongs to it. Exactly one must, and by one.
 fn which(before: Counters, after: Counters) -> (Verdict, u32) {
-    let gone_up = Counters {
-        taken: after.taken - before.taken,
-        passed: after.passed - before.passed,
-        malformed: after.malformed - before.malformed,
-        no_socket: after.no_socket - before.no_socket,
-    };
+    let gone_up = [
+        after.taken - before.taken,
+        after.passed - before.passed,
+        after.malformed - before.malformed,
+        after.no_socket - before.no_socket,
+    ];
     match gone_up {
-        Counters {
-            taken: 1,
-            passed: 0,
-            malformed: 0,
-            no_socket: 0,
-        } => (Verdict::Taken, XDP_REDIRECT),
-        Counters {
-            taken: 0,
-            passed: 1,
-            malformed: 0,
-            no_socket: 0,
-        } => (Verdict::Passed, XDP_PASS),
-        Counters {
-            taken: 0,
-            passed: 0,
-            malformed: 1,
-            no_socket: 0,
-        } => (Verdict::Malformed, XDP_PASS),
-        Counters {
-            taken: 0,
-            passed: 0,
-            malformed: 0,
-            no_socket: 1,
-        } => (Verdict::NoSocket, XDP_PASS),
+        [1, 0, 0, 0] => (Verdict::Taken, XDP_REDIRECT),
+        [0, 1, 0, 0] => (Verdict::Passed, XDP_PASS),
+        [0, 0, 1, 0] => (Verdict::Malformed, XDP_PASS),
+        [0, 0, 0, 1] => (Verdict::NoSocket, XDP_PASS),
         other => panic!("one frame counted as {other:?}"),
     }
 }

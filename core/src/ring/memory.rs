@@ -174,6 +174,7 @@ fn part<T>(
 
 /// A ring layout that can't be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LayoutError {
     /// The number of slots is zero or no power of two.
     #[error("the number of ring slots is no power of two")]

@@ -25,6 +25,7 @@ use super::{Receiver, Transmitter};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Accounting {
     /// Free.
     pub stash: u32,

@@ -27,6 +27,7 @@ use crate::umem::SocketNumber;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub struct OpenError {
     /// What was being done.
     pub step: Step,
@@ -40,6 +41,7 @@ pub struct OpenError {
 
 /// A step of the set-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
     /// Another socket is open over the same UMEM.
     Claim,

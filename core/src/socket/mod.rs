@@ -91,6 +91,7 @@ pub struct Socket<'u, B: Backend> {
 #[doc(alias = "XDP_OPTIONS")]
 #[doc(alias = "XDP_OPTIONS_ZEROCOPY")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Obtained {
     /// Packets go between NIC and UMEM without a copy.
     pub zero_copy: bool,

@@ -157,6 +157,7 @@ impl<'u> Transmitter<'u> {
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}")]
+#[non_exhaustive]
 pub struct SendError<'u> {
     /// Why.
     pub kind: SendErrorKind,
@@ -166,6 +167,7 @@ pub struct SendError<'u> {
 
 /// Why a frame was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SendErrorKind {
     /// The TX ring is full: flush, and try again later.
     #[error("the TX ring is full: flush, and try again later")]

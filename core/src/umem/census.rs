@@ -4,6 +4,7 @@ use super::ledger::Owner;
 
 /// A count of frames by who has them; the sum is always the UMEM's number of frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Census {
     /// In the stash.
     pub stash: u32,

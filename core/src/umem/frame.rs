@@ -276,6 +276,7 @@ impl fmt::Debug for Frame<'_> {
 /// A range that leads out of its frame, or ends before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the range leads out of the frame of {capacity} bytes, or ends before it begins")]
+#[non_exhaustive]
 pub struct RangeError {
     /// The size of the frame in bytes.
     pub capacity: usize,

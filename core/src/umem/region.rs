@@ -147,6 +147,7 @@ impl<M: Memory> Drop for Umem<'_, M> {
 
 /// Memory that can't be cut into frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UmemError {
     /// The memory is smaller than one frame.
     #[error("the memory holds no frame of {} bytes: allocate more", size.bytes())]

@@ -125,13 +125,13 @@ impl Mirror {
     /// How many frames each owner has.
     pub(super) fn census(&self) -> Census {
         let count = |owner| self.of(owner).len() as u32;
-        Census {
-            stash: count(Owner::Stash),
-            application: count(Owner::Application),
-            receive: count(Owner::Receive) + count(Owner::OtherReceive),
-            transmit: count(Owner::Transmit) + count(Owner::OtherTransmit),
-            retired: count(Owner::Retired),
-        }
+        let mut census = Census::default();
+        census.stash = count(Owner::Stash);
+        census.application = count(Owner::Application);
+        census.receive = count(Owner::Receive) + count(Owner::OtherReceive);
+        census.transmit = count(Owner::Transmit) + count(Owner::OtherTransmit);
+        census.retired = count(Owner::Retired);
+        census
     }
 
     /// The socket is gone: what the kernel had by it is out of use, and by the other one, as before.

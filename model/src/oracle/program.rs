@@ -168,13 +168,13 @@ impl Oracle {
     /// Who should own how many frames.
     #[must_use]
     pub fn census(&self) -> Census {
-        Census {
-            stash: self.count(Place::Stash),
-            application: self.count(Place::Application),
-            receive: self.socket.lent() + self.other.lent(),
-            transmit: self.socket.sending() + self.other.sending(),
-            retired: self.count(Place::Retired),
-        }
+        let mut census = Census::default();
+        census.stash = self.count(Place::Stash);
+        census.application = self.count(Place::Application);
+        census.receive = self.socket.lent() + self.other.lent();
+        census.transmit = self.socket.sending() + self.other.sending();
+        census.retired = self.count(Place::Retired);
+        census
     }
 
     /// Where the socket should say that every frame is.
@@ -183,20 +183,20 @@ impl Oracle {
         // A frame whose packet was shown early stands on two rings at once.
         let on_rings = self.on_fill_ring() + self.count(Place::RxRing);
         let lent = self.lent();
-        Accounting {
-            stash: self.count(Place::Stash),
-            application: self.count(Place::Application),
-            fill: self.on_fill_ring(),
-            rx: self.count(Place::RxRing),
-            receiving: lent.saturating_sub(on_rings),
-            tx: self.count(Place::Sent) + self.count(Place::TxRing),
-            completion: self.count(Place::CompletionRing),
-            sending: self.count(Place::KernelSend),
-            elsewhere: self.other.lent() + self.other.sending(),
-            retired: self.count(Place::Retired),
-            frames: self.config.frames,
-            excess: on_rings.saturating_sub(lent),
-        }
+        let mut accounting = Accounting::default();
+        accounting.stash = self.count(Place::Stash);
+        accounting.application = self.count(Place::Application);
+        accounting.fill = self.on_fill_ring();
+        accounting.rx = self.count(Place::RxRing);
+        accounting.receiving = lent.saturating_sub(on_rings);
+        accounting.tx = self.count(Place::Sent) + self.count(Place::TxRing);
+        accounting.completion = self.count(Place::CompletionRing);
+        accounting.sending = self.count(Place::KernelSend);
+        accounting.elsewhere = self.other.lent() + self.other.sending();
+        accounting.retired = self.count(Place::Retired);
+        accounting.frames = self.config.frames;
+        accounting.excess = on_rings.saturating_sub(lent);
+        accounting
     }
 
     /// The socket is dropped: what the kernel has by it stays with it. The other one goes on.

@@ -31,16 +31,11 @@ impl World<'_> {
 
     pub(super) fn open(&mut self, refused: Option<OpenStep>) -> Agreed {
         let (should_be, queue) = (self.oracle.open(refused), self.current());
-        let refusal = |step, errno| OpenError {
-            step,
-            errno,
-            ifindex: IFINDEX,
-            queue,
-        };
+        let refusal = |step, errno| (step, errno, IFINDEX, queue);
         let config = self.config.socket(queue);
         let alone = || Socket::open(self.kernel, self.umem, &config);
         if self.socket.is_some() || self.other.is_some() {
-            let opened = alone().map(|socket| socket.obtained());
+            let opened = alone().map(|socket| socket.obtained()).map_err(told);
             let claimed = refusal(Step::Claim, Errno(0));
             agree(
                 "a socket that does not share the UMEM",
@@ -74,7 +69,7 @@ impl World<'_> {
             }
             (Err(error), Opened::UsedUp(retired)) => {
                 let should_be = refusal(Step::Frames { retired }, Errno(0));
-                return agree("used-up UMEM", error, should_be);
+                return agree("used-up UMEM", told(error), should_be);
             }
             (Err(error), Opened::Failed(step)) => {
                 self.scribble();
@@ -83,7 +78,7 @@ impl World<'_> {
                     agree("free frames that a late bind finds", found, 0)?;
                 }
                 let step = step_of(step, self.other.is_some());
-                return agree("failed step", error, refusal(step, REFUSAL));
+                return agree("failed step", told(error), refusal(step, REFUSAL));
             }
             (opened, should_be) => {
                 let opened = opened.map(|socket| socket.obtained());
@@ -102,6 +97,11 @@ impl World<'_> {
         agree("UMEM registered", (told.addr, told.len), (address, len))?;
         agree("frame size registered", told.chunk_size, FRAME_BYTES)
     }
+}
+
+/// All that an error says.
+fn told(error: OpenError) -> (Step, Errno, u32, u32) {
+    (error.step, error.errno, error.ifindex, error.queue)
 }
 
 /// How the core names a step of a socket that shares another's UMEM, or doesn't.

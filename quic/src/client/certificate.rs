@@ -16,6 +16,7 @@ const NAMES_TOLD: usize = 10;
     "the certificate of {server_name} is refused: {}",
     reason(kind, server_name, detail)
 )]
+#[non_exhaustive]
 pub struct CertificateProblem {
     /// The name it was checked against.
     pub server_name: String,
@@ -27,6 +28,7 @@ pub struct CertificateProblem {
 
 /// What can be wrong with a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CertificateProblemKind {
     /// It is signed by nobody we trust.
     Untrusted,

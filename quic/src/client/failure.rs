@@ -7,6 +7,7 @@ use crate::Printable;
 
 /// Why a connection is over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectionEnd {
     /// This side closed it.
     #[error("the connection was closed")]
@@ -94,6 +95,7 @@ pub enum ConnectionEnd {
 
 /// Why a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RequestError {
     /// The server cut the response off.
     #[error(

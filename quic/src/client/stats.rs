@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// A snapshot of a client's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientStats {
     /// UDP payloads received.
     pub datagrams_in: u64,

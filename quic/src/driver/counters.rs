@@ -8,6 +8,7 @@ use super::Unanswerable;
 
 /// Packets that passed through a driver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DriverCounters {
     /// Packets that came off the RX ring, refused ones included.
     pub received: u64,

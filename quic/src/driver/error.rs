@@ -4,6 +4,7 @@ use xskit_core::Errno;
 
 /// Why a driver can't go on. The text says what the errno means, and what to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DriverError {
     /// A kick failed for good ([`Errno::is_transient`] is false).
     #[error("kick (send) of the AF_XDP socket: {0}{hint}", hint = hint(*.0))]

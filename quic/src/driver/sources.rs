@@ -14,6 +14,7 @@ pub type ReversePathCheck = Box<dyn FnMut(IpAddr, IpAddr) -> bool>;
 
 /// Why a datagram is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unanswerable {
     /// To or from a multicast or broadcast address, or from nowhere.
     Group,

@@ -16,6 +16,7 @@ const LAST_HTTP_SECOND: u64 = 253_402_300_799;
 
 /// The directory to serve can't be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RootError {
     /// It can't be opened as a directory.
     #[error(

@@ -20,6 +20,7 @@ const MAX_UNIDIRECTIONAL_STREAMS: u64 = 1000;
 
 /// What HTTP/3 has done, over all connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HttpCounters {
     /// Requests answered, whatever the status.
     pub requests: u64,

@@ -8,6 +8,7 @@ pub use crate::http::HttpCounters;
 /// Every datagram given to the server is in exactly one of `delivered`, `answered` and
 /// `dropped`: `datagrams_in == delivered + answered.total() + dropped.total()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServerStats {
     /// UDP payloads received.
     pub datagrams_in: u64,
@@ -39,6 +40,7 @@ pub struct ServerStats {
 
 /// Answers that need no connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Answered {
     /// Version Negotiation, to a version other than 1.
     pub version_negotiation: u64,
@@ -59,6 +61,7 @@ impl Answered {
 /// Connections refused to clients whose address was proven, by the bound that they would have
 /// exceeded. One counts once for each datagram of its first flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refused {
     /// `max_connections`.
     pub server_full: u64,
@@ -80,6 +83,7 @@ impl Refused {
 
 /// Datagrams dropped, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dropped {
     /// Not QUIC, or cut off.
     pub malformed: u64,
@@ -120,6 +124,7 @@ impl Dropped {
 
 /// What became of connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConnectionCounters {
     /// Exist now, half-open and closing ones included.
     pub active: usize,
@@ -145,6 +150,7 @@ pub struct ConnectionCounters {
 
 /// QUIC packets; a datagram may hold several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PacketCounters {
     /// Sent.
     pub sent: u64,
