@@ -119,11 +119,13 @@ impl Attachment {
     }
 
     /// The mode that was obtained.
+    #[must_use]
     pub fn mode(&self) -> Attached {
         self.mode
     }
 
     /// Why the mode is generic although [`AttachMode::Auto`] tried native first.
+    #[must_use]
     pub fn native_refusal(&self) -> Option<&NativeRefusal> {
         self.refusal.as_ref()
     }

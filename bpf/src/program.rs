@@ -176,6 +176,7 @@ impl XdpProgram {
     }
 
     /// The sockets that get what is taken, by queue.
+    #[must_use]
     pub fn sockets(&self) -> &SocketMap {
         &self.sockets
     }

@@ -19,6 +19,7 @@ impl NativeRefusal {
     }
 
     /// The driver's errno, as an error of the standard library.
+    #[must_use]
     pub fn error(&self) -> io::Error {
         self.errno.into()
     }

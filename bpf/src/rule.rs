@@ -37,6 +37,7 @@ pub(crate) enum Protocol {
 
 impl Rule {
     /// Whole UDP datagrams to a port, a range of ports (`8000..=8999`), or every port (`..`).
+    #[must_use]
     pub fn udp(ports: impl Into<Ports>) -> Self {
         Self::of(Protocol::Udp(ports.into()))
     }
@@ -44,16 +45,19 @@ impl Rule {
     /// TCP segments to a port, a range of ports, or every port.
     ///
     /// No more of their header is looked at than that it is there.
+    #[must_use]
     pub fn tcp(ports: impl Into<Ports>) -> Self {
         Self::of(Protocol::Tcp(ports.into()))
     }
 
     /// ICMP in IPv4 packets, ICMPv6 in IPv6 packets. Mind that neighbours are found by ICMPv6.
+    #[must_use]
     pub fn icmp() -> Self {
         Self::of(Protocol::Icmp)
     }
 
     /// Whatever an IPv4 or IPv6 packet carries, fragments and IPv6 extension headers as well; but not what is malformed.
+    #[must_use]
     pub fn any() -> Self {
         Self::of(Protocol::Any)
     }

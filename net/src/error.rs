@@ -210,6 +210,7 @@ pub enum Error {
 
 impl Error {
     /// What the kernel answered, where the failure was its answer.
+    #[must_use]
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Call { errno, .. }

@@ -31,6 +31,7 @@ pub enum Capability {
 
 impl Capability {
     /// The name in capabilities(7).
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::NetAdmin => "CAP_NET_ADMIN",
@@ -60,6 +61,7 @@ impl std::fmt::Display for Capability {
 
 /// Those of `needed` that the calling thread does not have in effect. Where the kernel will not
 /// say, all.
+#[must_use]
 pub fn missing(needed: &[Capability]) -> Vec<Capability> {
     let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
     missing_from(held, needed)

@@ -38,6 +38,7 @@ pub struct Queues {
 impl Queues {
     /// Queues that both receive and send: an AF_XDP socket for both directions binds to queues
     /// `0..both()`.
+    #[must_use]
     pub fn both(&self) -> u32 {
         self.rx.min(self.tx)
     }

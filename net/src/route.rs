@@ -34,6 +34,7 @@ pub struct Route {
 impl Route {
     /// The host on the same wire whose MAC address the packets carry: the gateway, or the
     /// destination itself.
+    #[must_use]
     pub fn next_hop(&self) -> IpAddr {
         self.gateway.unwrap_or(self.destination)
     }

@@ -277,6 +277,7 @@ impl Socket {
     }
 
     /// Where every frame is.
+    #[must_use]
     pub fn accounting(&mut self) -> Accounting {
         self.with(|socket| socket.accounting())
     }

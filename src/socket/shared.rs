@@ -136,6 +136,7 @@ impl Sockets {
     }
 
     /// The sockets' descriptors, in order: to put each into the map of an XDP program.
+    #[must_use]
     #[doc(alias = "xsk_socket__fd")]
     pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
         self.0.with_dependent(|_, sockets| {

@@ -19,11 +19,13 @@ pub struct Checksum {
 
 impl Checksum {
     /// The sum of nothing.
+    #[must_use]
     pub const fn new() -> Self {
         Self { sum: 0, odd: false }
     }
 
     /// Adds a part (of less than 32 GiB). Any part may be of odd length, not only the last.
+    #[must_use]
     #[inline]
     pub fn bytes(self, part: &[u8]) -> Self {
         let part_sum = fold(sum_words(part));
@@ -39,18 +41,21 @@ impl Checksum {
     }
 
     /// Adds a 16-bit number as it stands on the wire, high byte first.
+    #[must_use]
     #[inline]
     pub fn word(self, number: u16) -> Self {
         self.bytes(&number.to_be_bytes())
     }
 
     /// The checksum: what to write, high byte first, into a checksum field that was zero in the sum.
+    #[must_use]
     #[inline]
     pub fn finish(self) -> u16 {
         u16::from_be(!fold(self.sum))
     }
 
     /// Was the sum taken over bytes that hold their own, right checksum?
+    #[must_use]
     #[inline]
     pub fn verifies(self) -> bool {
         fold(self.sum) == u16::MAX

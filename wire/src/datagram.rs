@@ -73,24 +73,28 @@ impl Datagram {
     }
 
     /// Where the payload lies in the frame that was parsed, in bytes from its start.
+    #[must_use]
     pub const fn payload_range(&self) -> Range<usize> {
         let start = self.payload_start as usize;
         start..start + self.payload_len as usize
     }
 
     /// The payload; `None` if `frame` is too short to be the one that was parsed.
+    #[must_use]
     #[inline]
     pub fn payload<'a>(&self, frame: &'a [u8]) -> Option<&'a [u8]> {
         frame.get(self.payload_range())
     }
 
     /// The payload, to be opened in place; `None` if `frame` is too short to be the one that was parsed.
+    #[must_use]
     #[inline]
     pub fn payload_mut<'a>(&self, frame: &'a mut [u8]) -> Option<&'a mut [u8]> {
         frame.get_mut(self.payload_range())
     }
 
     /// Which IP it came over.
+    #[must_use]
     pub const fn version(&self) -> IpVersion {
         IpVersion::of(&self.source)
     }
@@ -99,6 +103,7 @@ impl Datagram {
     /// exchanged, the same VLAN tags, no ECN, a fresh hop limit.
     ///
     /// What came to a group address needs the interface's own as source: see [`Link::reply`].
+    #[must_use]
     pub const fn reply(&self) -> UdpHeaders {
         UdpHeaders::new(self.link.reply(), self.destination, self.source)
     }

@@ -25,6 +25,7 @@ pub enum Ecn {
 
 impl Ecn {
     /// The codepoint in the low two bits of a TOS or traffic class byte; the other six are ignored.
+    #[must_use]
     pub const fn from_bits(byte: u8) -> Self {
         match byte & 0b11 {
             0b00 => Self::NotEct,
@@ -35,6 +36,7 @@ impl Ecn {
     }
 
     /// The codepoint, 0 to 3.
+    #[must_use]
     pub const fn bits(self) -> u8 {
         self as u8
     }

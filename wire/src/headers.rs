@@ -45,6 +45,7 @@ impl UdpHeaders {
     pub const DEFAULT_HOP_LIMIT: u8 = 64;
 
     /// Headers without ECN, and with [`Self::DEFAULT_HOP_LIMIT`].
+    #[must_use]
     pub const fn new(link: Link, source: SocketAddr, destination: SocketAddr) -> Self {
         Self {
             link,
@@ -56,6 +57,7 @@ impl UdpHeaders {
     }
 
     /// Bytes of all headers, which is where the payload starts: 42 to 50 for IPv4, 62 to 70 for IPv6.
+    #[must_use]
     pub const fn header_len(&self) -> usize {
         self.link.header_len() + IpVersion::of(&self.source).header_len() + udp::HEADER_LEN
     }

@@ -26,6 +26,7 @@ pub enum IpVersion {
 
 impl IpVersion {
     /// The version of an address.
+    #[must_use]
     pub const fn of(address: &SocketAddr) -> Self {
         match address {
             SocketAddr::V4(_) => Self::V4,
@@ -34,6 +35,7 @@ impl IpVersion {
     }
 
     /// Bytes of the header without options or extensions: 20 or 40.
+    #[must_use]
     pub const fn header_len(self) -> usize {
         match self {
             Self::V4 => ipv4::HEADER_LEN,

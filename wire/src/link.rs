@@ -27,6 +27,7 @@ pub struct Link {
 
 impl Link {
     /// An untagged path.
+    #[must_use]
     pub const fn new(source: MacAddr, destination: MacAddr) -> Self {
         Self {
             source,
@@ -39,6 +40,7 @@ impl Link {
     ///
     /// A frame to a group address came to one of many: replace the reply's `source` by the
     /// interface's own address ([`MacAddr::is_group`]).
+    #[must_use]
     pub const fn reply(self) -> Self {
         Self {
             source: self.destination,
@@ -48,6 +50,7 @@ impl Link {
     }
 
     /// Bytes of the link header, the type included: 14, 18 or 22.
+    #[must_use]
     pub const fn header_len(&self) -> usize {
         ADDRESSES_LEN + self.tags.len_bytes() + TYPE_LEN
     }

@@ -22,16 +22,19 @@ impl MacAddr {
     pub const BROADCAST: Self = Self([0xff; 6]);
 
     /// The address with these bytes, in wire order.
+    #[must_use]
     pub const fn new(octets: [u8; 6]) -> Self {
         Self(octets)
     }
 
     /// The six bytes, in wire order.
+    #[must_use]
     pub const fn octets(self) -> [u8; 6] {
         self.0
     }
 
     /// Is it a group address (multicast or broadcast)? Such an address is never a valid source.
+    #[must_use]
     pub const fn is_group(self) -> bool {
         self.0[0] & 1 == 1
     }

@@ -54,6 +54,7 @@ pub enum UdpChecksum {
 /// assert_eq!(max_udp_payload(1500, IpVersion::V4), 1472);
 /// assert_eq!(max_udp_payload(1500, IpVersion::V6), 1452);
 /// ```
+#[must_use]
 pub const fn max_udp_payload(mtu_len_bytes: usize, version: IpVersion) -> usize {
     let ip_payload_len = mtu_len_bytes.saturating_sub(version.header_len());
     let max_len = version.max_payload_len();

@@ -46,6 +46,7 @@ pub struct VlanTag {
 
 impl VlanTag {
     /// The VLAN id, 0 to 4095; 0 means "priority only, no VLAN".
+    #[must_use]
     pub const fn vid(self) -> u16 {
         self.tci & 0x0fff
     }
@@ -118,6 +119,7 @@ impl VlanTags {
     }
 
     /// Bytes the tags take in a frame: 0, 4 or 8.
+    #[must_use]
     pub const fn len_bytes(&self) -> usize {
         match (self.outer, self.inner) {
             (None, _) => 0,

@@ -159,6 +159,7 @@ impl<'m, S: Slot> Consumer<'m, S> {
     }
 
     /// How many values are in the ring and not yet popped, by a fresh look.
+    #[must_use]
     #[inline]
     pub fn available(&mut self) -> u32 {
         self.refresh()

@@ -190,6 +190,7 @@ impl<'m, S: Slot> Producer<'m, S> {
     }
 
     /// How many committed values the peer has not taken yet, by a fresh look.
+    #[must_use]
     #[inline]
     pub fn outstanding(&mut self) -> u32 {
         (self.size() - self.refresh()).saturating_sub(self.uncommitted())
@@ -204,6 +205,7 @@ impl<'m, S: Slot> Producer<'m, S> {
 
     /// The values that the peer has not taken, by a fresh look: where the first stands, and how many
     /// there are.
+    #[must_use]
     #[inline]
     pub fn not_taken(&mut self) -> (Cursor, u32) {
         self.look();
@@ -226,6 +228,7 @@ impl<'m, S: Slot> Producer<'m, S> {
     }
 
     /// Whether the peer asks to be woken now that something was committed.
+    #[must_use]
     #[doc(alias = "xsk_ring_prod__needs_wakeup")]
     #[inline]
     pub fn needs_wakeup(&self) -> bool {

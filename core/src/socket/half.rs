@@ -148,6 +148,7 @@ impl<'u> TxHalf<'_, 'u> {
     }
 
     /// How many packets the kernel has been shown and has not taken off the TX ring.
+    #[must_use]
     #[inline]
     pub fn waiting(&mut self) -> u32 {
         self.0.tx.outstanding()

@@ -164,6 +164,7 @@ impl<'u, B: Backend> Socket<'u, B> {
     }
 
     /// Takes a free frame of the UMEM that the socket is open over, as [`Umem::alloc`] does.
+    #[must_use]
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'u>> {
         self.transmitter.pool.alloc()
@@ -223,6 +224,7 @@ impl<'u, B: Backend> Socket<'u, B> {
     ///     std::mem::swap(a.halves().0, b.halves().0); // no references to what owns the rings
     /// }
     /// ```
+    #[must_use]
     #[inline]
     pub fn halves(&mut self) -> (RxHalf<'_, 'u>, TxHalf<'_, 'u>) {
         (RxHalf(&mut self.receiver), TxHalf(&mut self.transmitter))
@@ -319,6 +321,7 @@ impl<'u, B: Backend> Socket<'u, B> {
     }
 
     /// Where every frame of the UMEM is.
+    #[must_use]
     pub fn accounting(&mut self) -> Accounting {
         Accounting::take(&mut self.receiver, &mut self.transmitter)
     }

@@ -47,6 +47,7 @@ impl<'r, 'u> Reservation<'r, 'u> {
     }
 
     /// Takes a free frame of the UMEM, as [`Umem::alloc`](crate::umem::Umem::alloc) does.
+    #[must_use]
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'u>> {
         self.pool.alloc()

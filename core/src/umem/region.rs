@@ -60,6 +60,7 @@ impl<'s, M: Memory> Umem<'s, M> {
     }
 
     /// Takes a frame out of the stash, its range empty and at its start; none when all are in use.
+    #[must_use]
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'_>> {
         self.pool.alloc()
