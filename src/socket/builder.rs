@@ -1,5 +1,7 @@
 //! What a socket is to be.
 
+use std::os::fd::OwnedFd;
+
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use xskit_core::ring::RingSize;
@@ -196,7 +198,35 @@ impl SocketBuilder {
     #[doc(alias = "xsk_socket__create")]
     #[doc(alias = "xsk_umem__create")]
     pub fn open(&self) -> Result<Socket, OpenError> {
-        Socket::open(self.ground()?, &self.socket_config()?)
+        Socket::open(self.ground()?, None, &self.socket_config()?)
+    }
+
+    /// Opens the socket on a descriptor that [`Socket::create_descriptor`] returned, in another process most
+    /// likely: with no capability at all. An error closes it, and so does dropping the socket.
+    ///
+    /// The frames then count against RLIMIT_MEMLOCK (`ulimit -l`, often 8 MiB), where CAP_IPC_LOCK is
+    /// missing. The interface is of the network namespace that the descriptor was created in; a name is looked up where
+    /// the thread is, so give the index if that is elsewhere.
+    ///
+    /// Afterwards the XDP program's map takes the socket: by a duplicate of the descriptor, from whoever created it, or
+    /// from here by a descriptor of the map (Linux 5.19). Whoever keeps a duplicate keeps the queue taken, and could map
+    /// the rings.
+    ///
+    /// ```no_run
+    /// use xskit::Socket;
+    ///
+    /// # fn receive() -> std::os::fd::OwnedFd { unimplemented!() }
+    /// let descriptor = receive(); // by SCM_RIGHTS, or inherited
+    /// let socket = Socket::builder(2).frames(1024).open_from(descriptor)?;
+    /// # Ok::<(), xskit::OpenError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OpenError`] says what failed, and what to try; [`OpenError::Descriptor`] of what is not an AF_XDP socket, or
+    /// was used before.
+    #[doc(alias = "SCM_RIGHTS")]
+    pub fn open_from(&self, descriptor: OwnedFd) -> Result<Socket, OpenError> {
+        Socket::open(self.ground()?, Some(descriptor), &self.socket_config()?)
     }
 
     /// Opens the socket, and has the XDP program take the UDP datagrams to this port to it: those of any
@@ -218,7 +248,7 @@ impl SocketBuilder {
         port: u16,
     ) -> Result<(Socket, crate::AttachedProgram), crate::TakeError> {
         let config = self.socket_config()?;
-        let socket = Socket::open(self.ground()?, &config)?;
+        let socket = Socket::open(self.ground()?, None, &config)?;
         let sockets = [(config.queue, &socket)];
         let program = crate::AttachedProgram::take(config.ifindex, port, sockets)?;
         Ok((socket, program))

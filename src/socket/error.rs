@@ -6,6 +6,8 @@ use xskit_core::Errno;
 use xskit_core::ring::RingSizeError;
 use xskit_core::umem::{FrameSizeError, UmemError};
 
+use crate::memory::DescriptorError;
+
 /// Why a socket could not be opened. Each says what to try.
 ///
 /// ```
@@ -38,6 +40,8 @@ pub enum OpenError {
     },
     /// The memory can't be cut into frames.
     Umem(UmemError),
+    /// The descriptor that was given is not an AF_XDP socket's, or was used before.
+    Descriptor(DescriptorError),
     /// There is no io_uring.
     #[cfg(feature = "backend-uring")]
     Uring(xskit_uring::UringError),
@@ -61,6 +65,7 @@ impl fmt::Display for OpenError {
                 "mmap of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames"
             ),
             Self::Umem(error) => error.fmt(f),
+            Self::Descriptor(error) => error.fmt(f),
             #[cfg(feature = "backend-uring")]
             Self::Uring(error) => error.fmt(f),
             Self::NoSocket => f.write_str("no socket to open: give at least one builder"),
@@ -76,6 +81,7 @@ impl std::error::Error for OpenError {
             Self::RingSize(error) => Some(error),
             Self::FrameSize(error) => Some(error),
             Self::Umem(error) => Some(error),
+            Self::Descriptor(error) => Some(error),
             #[cfg(feature = "backend-uring")]
             Self::Uring(error) => Some(error),
             Self::Socket(error) => Some(error),
