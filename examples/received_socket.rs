@@ -1,5 +1,5 @@
 //! A socket opened by a process without any capability: the broker creates it, and the data plane, its child and
-//! `nobody`, inherits it as standard input. Any other process can get it by SCM_RIGHTS, as `own_program` a map.
+//! `nobody`, inherits it as standard input, and answers datagrams. To other processes it goes by SCM_RIGHTS.
 //!
 //! ```sh
 //! cargo build --example received_socket && sudo target/debug/examples/received_socket eth1 7777
@@ -12,6 +12,7 @@ use std::{env, error::Error, time::Duration};
 
 use rustix::process::{Signal, set_parent_process_death_signal};
 use xskit::bpf::{AttachMode, XdpProgram};
+use xskit::wire::{Datagram, UdpChecksum};
 use xskit::{Socket, af_xdp::backend::Interest, net::Link};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,22 +39,21 @@ fn broker(interface: &str, port: u16) -> Result<(), Box<dyn Error>> {
     program.take(port, None)?;
     let attachment = program.attach(link.index, AttachMode::Auto)?;
     println!("{interface}: {} mode, {capabilities}", attachment.mode());
-    lines.try_for_each(|line| line.map(|line| println!("{line}")))?;
+    lines.for_each(drop); // Until the data plane ends.
     Err("the data plane ended".into())
 }
 
 fn data_plane(ifindex: u32) -> Result<(), Box<dyn Error>> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let descriptor = io::stdin().as_fd().try_clone_to_owned()?;
     let builder = Socket::builder(ifindex).frames(1024); // `ulimit -l` bounds them.
-    let mut socket = builder.open_from(descriptor)?;
+    let mut socket = builder.open_from(io::stdin().as_fd().try_clone_to_owned()?)?;
     println!("{:?}", rustix::thread::capabilities(None)?.effective);
     loop {
-        socket.with(|socket| {
-            let sizes = socket.receive(64).map(|packet| packet.len());
-            sizes.for_each(|len| println!("{len} bytes"));
-            socket.recycle();
-            socket.flush()
+        socket.answer(64, |packet| {
+            let datagram = Datagram::parse(packet, UdpChecksum::Ignore).ok()?;
+            let len_bytes = datagram.reply().emit(packet, 0).ok()?;
+            packet.truncate(len_bytes);
+            Some(())
         })?;
         socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
     }

@@ -225,6 +225,7 @@ impl SocketBuilder {
     /// [`OpenError`] says what failed, and what to try; [`OpenError::Descriptor`] of what is not an AF_XDP socket, or
     /// was used before.
     #[doc(alias = "SCM_RIGHTS")]
+    #[doc(alias = "xsk_umem__create_with_fd")]
     pub fn open_from(&self, descriptor: OwnedFd) -> Result<Socket, OpenError> {
         Socket::open(self.ground()?, Some(descriptor), &self.socket_config()?)
     }
