@@ -308,7 +308,7 @@ impl Socket {
     /// The descriptor, for a `poll(2)`, an `epoll(7)` or a runtime of one's own: readable while packets are there, writable
     /// while the TX ring is at most half full. Before each wait of that kind, call [`wait`](Self::wait) with a
     /// timeout of zero: it publishes what was sent, has the kernel look at what it is owed, and says whether packets
-    /// are there already. [`AsyncSocket`](crate::AsyncSocket) does so on tokio.
+    /// are there already. `AsyncSocket` does so on tokio (feature `tokio`).
     #[must_use]
     pub fn poll_fd(&self) -> BorrowedFd<'_> {
         self.as_fd()
