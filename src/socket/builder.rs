@@ -84,6 +84,7 @@ pub struct SocketBuilder {
     frames: u32,
     frame_size_bytes: u32,
     huge_pages: bool,
+    numa_node: Option<u32>,
     driving: Driving,
     one_thread: bool,
 }
@@ -97,6 +98,7 @@ impl SocketBuilder {
             frames: 4096,
             frame_size_bytes: FrameSize::DEFAULT.bytes(),
             huge_pages: false,
+            numa_node: None,
             driving: Driving::default(),
             one_thread: false,
         }
@@ -128,6 +130,14 @@ impl SocketBuilder {
     #[doc(alias = "hugepage")]
     pub fn huge_pages(mut self, huge_pages: bool) -> Self {
         self.huge_pages = huge_pages;
+        self
+    }
+
+    /// Has the frames in the memory of this NUMA node (`mbind(2)`): best that of the device, which
+    /// `/sys/class/net/eth1/device/numa_node` names (-1: none).
+    #[doc(alias = "mbind")]
+    pub fn numa_node(mut self, node: u32) -> Self {
+        self.numa_node = Some(node);
         self
     }
 
@@ -272,8 +282,12 @@ impl SocketBuilder {
         let size = FrameSize::new(self.frame_size_bytes).map_err(OpenError::FrameSize)?;
         let len_bytes = u64::from(self.frames) * u64::from(size.bytes());
         let len_bytes = usize::try_from(len_bytes).unwrap_or(usize::MAX);
-        let memory = MmapMemory::allocate(len_bytes, self.huge_pages)
+        let mut memory = MmapMemory::allocate(len_bytes, self.huge_pages)
             .map_err(|errno| OpenError::Memory { len_bytes, errno })?;
+        if let Some(node) = self.numa_node {
+            let bound = memory.bind_to_node(node);
+            bound.map_err(|errno| OpenError::NumaNode { node, errno })?;
+        }
         let backend = AnyBackend::new(self.driving, !self.one_thread)?;
         Ground::new(backend, memory, size)
     }

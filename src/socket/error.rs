@@ -38,6 +38,13 @@ pub enum OpenError {
         /// What `mmap(2)` returned.
         errno: Errno,
     },
+    /// The memory of the frames can't be that of this NUMA node.
+    NumaNode {
+        /// The node.
+        node: u32,
+        /// What `mbind(2)` returned.
+        errno: Errno,
+    },
     /// The memory can't be cut into frames.
     Umem(UmemError),
     /// The descriptor that was given is not an AF_XDP socket's, or was used before.
@@ -64,6 +71,11 @@ impl fmt::Display for OpenError {
                 f,
                 "mmap of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames"
             ),
+            Self::NumaNode { node, errno } => write!(
+                f,
+                "mbind of the frames to NUMA node {node}: {errno}: name one that there is and that this process may use \
+                 (/sys/devices/system/node, cpuset.mems), or none"
+            ),
             Self::Umem(error) => error.fmt(f),
             Self::Descriptor(error) => error.fmt(f),
             #[cfg(feature = "backend-uring")]
@@ -77,7 +89,10 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Interface { .. } | Self::Memory { .. } | Self::NoSocket => None,
+            Self::Interface { .. }
+            | Self::Memory { .. }
+            | Self::NumaNode { .. }
+            | Self::NoSocket => None,
             Self::RingSize(error) => Some(error),
             Self::FrameSize(error) => Some(error),
             Self::Umem(error) => Some(error),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use self_cell::{MutBorrow, self_cell};
 use xskit_core::abi::Statistics;
 use xskit_core::backend::{Backend, Calls, Interest};
-use xskit_core::socket::{Accounting, Obtained, Step};
+use xskit_core::socket::{Accounting, Obtained, Step, Traffic};
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, SocketConfig};
 
@@ -329,6 +329,12 @@ impl Socket {
     #[doc(alias = "xdp_statistics")]
     pub fn statistics(&self) -> Result<Statistics, Errno> {
         self.0.with_dependent(|_, socket| socket.statistics())
+    }
+
+    /// How many packets were received and sent.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.0.with_dependent(|_, socket| socket.traffic())
     }
 
     /// Where every frame is.

@@ -102,6 +102,16 @@ pub struct Obtained {
     pub busy_poll: BusyPolling,
 }
 
+/// How many packets a socket received and sent. Nothing is counted for it: the rings' cursors are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// Taken off the RX ring.
+    pub received: u64,
+    /// Put on the TX ring.
+    pub sent: u64,
+}
+
 impl<'u, B: Backend> Socket<'u, B> {
     /// Opens a socket over `umem`: creates it, registers the UMEM, sizes and maps the rings, fills
     /// the fill ring, binds, and reads back what was obtained. An error undoes what was done.
@@ -208,6 +218,16 @@ impl<'u, B: Backend> Socket<'u, B> {
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'u>> {
         self.transmitter.pool.alloc()
+    }
+
+    /// Packets that came in frames it had lent, and packets put on the TX ring, so far. How many of these the kernel is
+    /// done with, and what it refused, say the halves ([`halves`](Self::halves)).
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            received: self.receiver.received(),
+            sent: self.transmitter.sent(),
+        }
     }
 
     /// Takes up to `max` packets off the RX ring.
