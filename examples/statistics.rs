@@ -21,19 +21,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut socket, program) = Socket::builder(interface).open_and_take(port.parse()?)?;
     println!("{interface}: {} mode", program.mode());
     let period = Duration::from_secs(1);
-    let mut received = 0;
     let mut written = Instant::now();
     loop {
-        received += socket.with(|socket| {
-            let count = socket.receive(64).count();
+        socket.with(|socket| {
+            socket.receive(64).for_each(drop);
             socket.recycle();
-            socket.flush().map(|()| count as u64)
+            socket.flush()
         })?;
         // The wait is as long as is left, so that the file is written where nothing comes, too.
         let left = period.saturating_sub(written.elapsed());
         if left.is_zero() {
             let unfinished = format!("{path}.new");
-            fs::write(&unfinished, render(received, &socket, &program)?)?;
+            fs::write(&unfinished, render(&socket, &program)?)?;
             // Whoever reads it meanwhile finds the old text or the new one, whole.
             fs::rename(unfinished, path)?;
             written = Instant::now();
@@ -43,10 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Two lines per counter: its type and its value.
-fn render(received: u64, socket: &Socket, xdp: &AttachedProgram) -> Result<String, Box<dyn Error>> {
+fn render(socket: &Socket, xdp: &AttachedProgram) -> Result<String, Box<dyn Error>> {
     let (kernel, program) = (socket.statistics()?, xdp.program().counters()?);
     let counters = [
-        ("received", received),
+        ("received", socket.traffic().received),
         ("dropped_ring_full", kernel.rx_ring_full),
         ("dropped_no_frame", kernel.rx_fill_ring_empty_descs),
         ("dropped_otherwise", kernel.rx_dropped_otherwise()),

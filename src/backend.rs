@@ -1,7 +1,7 @@
 //! One type for the backends that are compiled in, of which one is chosen at run time.
 #![allow(unsafe_code)]
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -10,14 +10,12 @@ use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 
 #[cfg(feature = "backend-rustix")]
-use std::os::fd::OwnedFd;
-#[cfg(feature = "backend-rustix")]
 use xskit_rustix::RustixBackend;
 #[cfg(feature = "backend-uring")]
 use xskit_uring::{UringBackend, UringConfig, UringSocket};
 
 use crate::OpenError;
-use crate::memory::Waker;
+use crate::memory::{DescriptorError, Waker};
 
 /// Which backend is to drive a socket, and how it is to wait.
 ///
@@ -130,6 +128,17 @@ impl AnyBackend {
     /// What ends this backend's waits from another thread.
     pub(crate) fn waker(&self) -> Result<Waker, Errno> {
         by!(self, |backend| backend.waker())
+    }
+
+    /// Takes a descriptor in as a socket of the backend's.
+    pub(crate) fn adopt(&self, descriptor: OwnedFd) -> Result<AnyHandle, DescriptorError> {
+        let handle = match &self.0 {
+            #[cfg(feature = "backend-rustix")]
+            Inner::Rustix(backend) => Handle::Rustix(backend.adopt(descriptor)?),
+            #[cfg(feature = "backend-uring")]
+            Inner::Uring(backend) => Handle::Uring(backend.adopt(descriptor)?),
+        };
+        Ok(AnyHandle(handle))
     }
 
     /// The io_uring's backend, if it is that.

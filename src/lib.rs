@@ -14,6 +14,9 @@
 //! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
 //!
+//! Only creating a socket and attaching a program take capabilities. A process that has them can do both for one that
+//! has none: `Socket::create_descriptor` here, `SocketBuilder::open_from` there.
+//!
 //! [`glossary`] explains the words: UMEM, loan, kick and so on. The search of this documentation, and of those of
 //! `xskit-core` and `xskit-bpf`, also takes the names of libxdp, xsk-rs and the kernel's header.
 //!

@@ -272,6 +272,21 @@ fn own_program() {
 }
 
 #[test]
+fn received_socket() {
+    let Some(pair) = pair("received_socket", 1) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let arguments = [&*far.link.name, &PORT.to_string()];
+    let example = Example::start_in("received_socket", &far.namespace, &arguments);
+    example.says("native mode, CapabilitySet(0x0)");
+    let client = client(near, far.ipv4);
+    for len in [0, 18, 1472] {
+        assert_eq!(ask(&client, &vec![0; len]), []);
+    }
+}
+
+#[test]
 fn worker_per_queue() {
     const CLIENTS: u64 = 64;
     let Some(pair) = pair("worker_per_queue", 2) else {

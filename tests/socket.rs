@@ -1,16 +1,20 @@
 //! The socket that one keeps, on a real kernel.
 
+use std::fs::{self, File};
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use xskit::af_xdp::Errno;
 use xskit::af_xdp::backend::Interest;
 use xskit::backend_uring::{SqPoll, UringConfig};
-use xskit::bpf::{self, AttachMode, XdpProgram};
+use xskit::bpf::{self, AttachMode, Attachment, SocketMap, XdpProgram};
 use xskit::{
-    AttachedProgram, Driving, OpenError, Socket, Sockets, TakeError, backend_rustix, backend_uring,
+    AttachedProgram, Driving, OpenError, Socket, SocketBuilder, Sockets, TakeError, backend_rustix,
+    backend_uring,
 };
 use xskit_testbed::{Host, HostPair, HostPairConfig, privilege};
 
@@ -250,6 +254,148 @@ fn a_wait_ends_once_when_another_thread_calls_the_waker() {
         });
         drop(attached);
     }
+}
+
+/// Runs a task on a thread of its own, without any capability.
+fn without_capabilities<T: Send>(task: impl FnOnce() -> T + Send) -> T {
+    let in_thread = || {
+        let none = CapabilitySet::empty();
+        let sets = CapabilitySets {
+            effective: none,
+            permitted: none,
+            inheritable: none,
+        };
+        set_capabilities(None, sets).expect("less than before");
+        let status = fs::read_to_string("/proc/thread-self/status").expect("/proc");
+        let nothing = "\nCapEff:\t0000000000000000\n";
+        assert!(status.contains(nothing), "{status}");
+        task()
+    };
+    thread::scope(|scope| scope.spawn(in_thread).join().expect("no panic"))
+}
+
+/// The program takes the port and is attached, and its map is lent, as a descriptor, to whoever has no capability.
+fn program(on: &Host, queues: u32) -> (XdpProgram, Attachment) {
+    let program = XdpProgram::load(queues).expect("the program");
+    program.take(PORT, None).expect("the port");
+    let attach = || program.attach(on.link.index, AttachMode::Auto);
+    let attachment = on.run(attach).expect("in the host").expect("attached");
+    (program, attachment)
+}
+
+fn duplicate_of_the_map(program: &XdpProgram) -> OwnedFd {
+    let duplicate = program.sockets().as_fd().try_clone_to_owned();
+    duplicate.expect("a duplicate")
+}
+
+fn descriptor(of: &Host) -> OwnedFd {
+    let created = of.run(Socket::create_descriptor).expect("in the host");
+    created.expect("a socket")
+}
+
+#[test]
+fn a_received_socket_is_opened_registered_and_used_without_any_capability() {
+    let test = "a_received_socket_is_opened_registered_and_used_without_any_capability";
+    let Some(pair) = pair(test, 1) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let client = client(near, far);
+    for way in ways() {
+        let (program, _attachment) = program(far, 1);
+        let (map, descriptor) = (duplicate_of_the_map(&program), descriptor(far));
+        let mut socket = without_capabilities(|| {
+            let builder = Socket::builder(far.link.index).frames(64).driving(way);
+            let none = builder.open().expect_err("no descriptor").to_string();
+            assert!(
+                none.contains("CAP_NET_RAW") && none.contains("open_from"),
+                "{none}"
+            );
+            let socket = builder.open_from(descriptor);
+            let socket = socket.unwrap_or_else(|error| panic!("{way:?}: {error}"));
+            let map = SocketMap::from_fd(map).expect("the map");
+            map.register(0, socket.as_fd()).expect("registered");
+            socket
+        });
+        thread::scope(|scope| {
+            let echo = scope.spawn(|| without_capabilities(|| echo(&mut socket, 5)));
+            ping(&client, 0..5);
+            echo.join().expect("no panic").expect("packets");
+        });
+        let at = socket.accounting();
+        assert!(at.is_whole() && at.application == 0, "{way:?}: {at:?}");
+    }
+}
+
+#[test]
+fn received_sockets_share_frames() {
+    let Some(pair) = pair("received_sockets_share_frames", 2) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let uring = Driving::Uring(UringConfig::default());
+    for way in [Driving::default(), uring] {
+        let (program, _attachment) = program(far, 2);
+        let map = duplicate_of_the_map(&program);
+        let builder = |queue| Socket::builder(far.link.index).queue(queue);
+        let first = builder(0).frames(64).driving(way);
+        let builders = vec![(first, descriptor(far)), (builder(1), descriptor(far))];
+        let mut sockets = without_capabilities(|| {
+            let sockets = Sockets::open_from(builders);
+            let sockets = sockets.unwrap_or_else(|error| panic!("{way:?}: {error}"));
+            let map = SocketMap::from_fd(map).expect("the map");
+            for (queue, socket) in (0..).zip(sockets.fds()) {
+                map.register(queue, socket).expect("registered");
+            }
+            sockets
+        });
+        // A flow each: they come in on both queues.
+        let clients = [(); 8].map(|()| client(near, far));
+        thread::scope(|scope| {
+            let echo = || without_capabilities(|| echo_crosswise(&mut sockets, 16));
+            let echo = scope.spawn(echo);
+            clients.iter().for_each(|client| ping(client, 0..2));
+            echo.join().expect("no panic").expect("packets");
+        });
+    }
+}
+
+#[test]
+fn a_descriptor_that_can_not_be_opened_says_why() {
+    let Some(pair) = pair("a_descriptor_that_can_not_be_opened_says_why", 2) else {
+        return;
+    };
+    let far = &pair.second;
+    let builder = |queue| Socket::builder(far.link.index).frames(64).queue(queue);
+    let refused = |builder: SocketBuilder, descriptor: OwnedFd, words: &str| {
+        let error = builder.open_from(descriptor).expect_err("refused");
+        assert!(error.to_string().contains(words), "{error}");
+        error
+    };
+    let file = File::open("/dev/null").expect("a file");
+    let error = refused(builder(0), file.into(), "not a socket");
+    assert!(matches!(error, OpenError::Descriptor(_)), "{error:?}");
+
+    let first = descriptor(far);
+    let again = || first.try_clone().expect("a duplicate");
+    let _open = builder(0).open_from(again()).expect("a socket");
+    refused(builder(1), again(), "is bound already");
+    let both = vec![(builder(1), descriptor(far)), (builder(0), again())];
+    let error = Sockets::open_from(both).expect_err("used").to_string();
+    assert!(error.contains("is bound already"), "{error}");
+    let none = Sockets::open_from(Vec::new()).expect_err("no builder");
+    assert_eq!(none, OpenError::NoSocket);
+    refused(builder(9), descriptor(far), "queue 9");
+
+    let (frames, size) = (1 << 18, 2048);
+    let limit = getrlimit(Resource::Memlock).current;
+    if limit.is_some_and(|bytes| bytes < frames * size) {
+        let large = builder(1).frames(frames as u32).frame_size(size as u32);
+        let descriptor = descriptor(far);
+        without_capabilities(|| refused(large, descriptor, "ulimit -l"));
+    }
+    let error = without_capabilities(Socket::create_descriptor).expect_err("no capability");
+    assert!(error.to_string().contains("CAP_NET_RAW"), "{error}");
 }
 
 #[test]

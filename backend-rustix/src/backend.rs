@@ -12,16 +12,14 @@ use rustix::net::xdp::{
     SocketAddrXdp, SocketAddrXdpFlags, SocketAddrXdpWithSharedUmem, XdpRingOffset, XdpUmemReg,
     XdpUmemRegFlags,
 };
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
-    sockopt,
-};
+use rustix::net::{RecvFlags, SendFlags, bind, recv, send, sockopt};
 use xskit_core::Errno;
 use xskit_core::abi::{
     self, MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg, bind_flags,
 };
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 
+use crate::descriptor::create_descriptor;
 use crate::option;
 use crate::release::until_released;
 use crate::wait::Wait;
@@ -165,7 +163,7 @@ impl RustixBackend {
     }
 
     /// Counts a call of the set-up and translates its error.
-    fn setup<T>(&self, result: rustix::io::Result<T>) -> Result<T, Errno> {
+    pub(crate) fn setup<T>(&self, result: rustix::io::Result<T>) -> Result<T, Errno> {
         self.count(|calls| calls.setup += 1);
         result.map_err(errno)
     }
@@ -193,7 +191,7 @@ impl RustixBackend {
     }
 }
 
-fn errno(error: rustix::io::Errno) -> Errno {
+pub(crate) fn errno(error: rustix::io::Errno) -> Errno {
     Errno(error.raw_os_error())
 }
 
@@ -208,13 +206,8 @@ unsafe impl Backend for RustixBackend {
     }
 
     fn open(&self) -> Result<OwnedFd, Errno> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        self.setup(socket_with(
-            AddressFamily::XDP,
-            SocketType::RAW,
-            flags,
-            None,
-        ))
+        self.count(|calls| calls.setup += 1);
+        create_descriptor()
     }
 
     fn set_option(&self, socket: &OwnedFd, option: SetOption) -> Result<(), Errno> {

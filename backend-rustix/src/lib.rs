@@ -3,9 +3,13 @@
 //! [`RustixBackend`] makes the calls of [`Backend`](xskit_core::Backend) one by one and counts
 //! them; [`MmapMemory`] is a UMEM's memory, by `mmap(2)`. System calls made here: `socket`,
 //! `setsockopt`, `getsockopt`, `mmap`, `munmap`, `bind`, `close`, `sendto`, `recvfrom`, `ppoll`,
-//! and `madvise` and `nanosleep` during set-up; with a [`Waker`], `eventfd`, `read` and `write`.
+//! and `madvise`, `nanosleep` and `fcntl` during set-up; with a [`Waker`], `eventfd`, `read` and `write`.
+//!
+//! Only `socket` needs a capability, CAP_NET_RAW. A process that has it can make the call
+//! ([`create_descriptor`]) for one that has not ([`RustixBackend::adopt`]).
 
 mod backend;
+mod descriptor;
 mod memory;
 mod option;
 mod release;
@@ -13,6 +17,7 @@ mod wait;
 mod waker;
 
 pub use backend::RustixBackend;
+pub use descriptor::{DescriptorError, create_descriptor};
 pub use memory::{MmapMemory, PageSize};
 pub use release::until_released;
 pub use wait::Wait;

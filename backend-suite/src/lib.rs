@@ -13,6 +13,7 @@ pub mod duplicate;
 pub mod fixture;
 pub mod leaks;
 pub mod options;
+pub mod received;
 pub mod veth;
 
 use std::os::fd::AsFd;
@@ -88,6 +89,29 @@ macro_rules! options {
         fn $test() {
             if $there {
                 $crate::options::$test($make);
+            }
+        })*
+    };
+}
+
+/// The tests of sockets that were created elsewhere, for backends made by `$make`, which take a descriptor in
+/// by `$adopt`.
+#[macro_export]
+macro_rules! received {
+    (if $there:expr => $make:expr, $adopt:expr) => {
+        $crate::received! { $there, $make, $adopt,
+            a_received_socket_needs_no_capability
+            a_descriptor_of_anything_else_is_refused_and_named
+        }
+    };
+    ($make:expr, $adopt:expr) => {
+        $crate::received! { if true => $make, $adopt }
+    };
+    ($there:expr, $make:expr, $adopt:expr, $($test:ident)*) => {
+        $(#[test]
+        fn $test() {
+            if $there {
+                $crate::received::$test($make, $adopt);
             }
         })*
     };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use xskit_core::Errno;
 use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
-use xskit_rustix::{RustixBackend, Waker};
+use xskit_rustix::{DescriptorError, RustixBackend, Waker};
 
 use crate::config::{UringConfig, Wait};
 use crate::error::UringError;
@@ -79,6 +79,19 @@ impl UringBackend {
     #[must_use]
     pub fn setup_report(&self) -> SetupReport {
         self.report.get()
+    }
+
+    /// Takes a socket that was created elsewhere, as [`create_descriptor`](xskit_rustix::create_descriptor)
+    /// does it, for [`Socket::open_from`](xskit_core::Socket::open_from). It is closed on exec from now on.
+    ///
+    /// No capability is needed, here or to open it.
+    ///
+    /// # Errors
+    /// [`DescriptorError`], after which the descriptor is closed.
+    pub fn adopt(&self, descriptor: OwnedFd) -> Result<UringSocket, DescriptorError> {
+        let mut traffic = self.traffic.borrow_mut();
+        let descriptor = traffic.direct.adopt(descriptor)?;
+        Ok(traffic.accounts.adopt(descriptor))
     }
 
     /// Does a part of the set-up, and keeps what was learnt of its route.

@@ -97,4 +97,4 @@ pub use config::{SqPoll, UringConfig, Wait};
 pub use error::UringError;
 pub use setup::{Reason, Route, SetupReport};
 pub use socket::UringSocket;
-pub use xskit_rustix::{MmapMemory, PageSize, Waker};
+pub use xskit_rustix::{DescriptorError, MmapMemory, PageSize, Waker, create_descriptor};

@@ -112,6 +112,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Tag::of(7), None);
+        assert_eq!(Tag::of(Purpose::ALL.len() as u64), None);
     }
 }

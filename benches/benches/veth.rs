@@ -60,13 +60,13 @@ fn measure(criterion: &mut Criterion, name: &str, host: &Host, task: impl FnOnce
 fn transmit(host: &Host, to: &Host, orders: &Orders) {
     let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
     let umem = veth::umem(&mut slots);
-    veth::write_all(&umem, &veth::headers_to_nobody(host, to));
+    veth::write_all(&umem, &veth::headers_to_nobody(host, to), veth::PACKET_LEN);
     let mut socket = veth::socket(host, &backend, &umem, 0);
     orders.answer(|packets| {
         let enough = socket.halves().1.completed() + packets;
         let started = Instant::now();
         while socket.halves().1.completed() < enough {
-            turns::send(&umem, &mut socket);
+            turns::send(&mut socket, veth::PACKET_LEN);
         }
         started.elapsed()
     });
@@ -128,10 +128,14 @@ fn flood(from: &Host, to: &Host, stop: &Stop) {
     from.namespace.enter().expect("in the host");
     let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
     let umem = veth::umem(&mut slots);
-    veth::write_all(&umem, &veth::headers_from_nobody(from, to));
+    veth::write_all(
+        &umem,
+        &veth::headers_from_nobody(from, to),
+        veth::PACKET_LEN,
+    );
     let mut socket = veth::socket(from, &backend, &umem, 0);
     while !stop.is_set() {
-        turns::send(&umem, &mut socket);
+        turns::send(&mut socket, veth::PACKET_LEN);
     }
 }
 

@@ -1,25 +1,24 @@
 //! What a program does over and over with a real socket: sends, receives, sends back.
 
-use xskit_core::Socket;
-use xskit_core::umem::Umem;
-use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_core::{Backend, Socket};
 use xskit_wire::swap_addresses;
-
-use crate::veth::PACKET_LEN;
 
 /// Packets a turn.
 pub const BATCH: u32 = 64;
 
-/// Sends a batch of what is in the frames already.
+/// Sends a batch of what is in the frames already, so many bytes of each.
 ///
 /// # Panics
-/// When a kick fails.
-pub fn send<'u>(umem: &'u Umem<'u, MmapMemory>, socket: &mut Socket<'u, RustixBackend>) {
+/// When a kick fails, or no frame is that large.
+#[inline]
+pub fn send<B: Backend>(socket: &mut Socket<'_, B>, len_bytes: usize) {
     let (_, mut transmitter) = socket.halves();
     let mut reservation = transmitter.reserve(BATCH);
     while !reservation.is_empty() {
-        let Some(mut frame) = umem.alloc() else { break };
-        frame.set_range(0..PACKET_LEN).expect("inside the frame");
+        let Some(mut frame) = reservation.alloc() else {
+            break;
+        };
+        frame.set_range(0..len_bytes).expect("inside the frame");
         reservation.send(frame).expect("a slot");
     }
     socket.flush().expect("a kick");
@@ -30,7 +29,8 @@ pub fn send<'u>(umem: &'u Umem<'u, MmapMemory>, socket: &mut Socket<'u, RustixBa
 ///
 /// # Panics
 /// When a wake fails.
-pub fn receive(socket: &mut Socket<'_, RustixBackend>) -> u64 {
+#[inline]
+pub fn receive<B: Backend>(socket: &mut Socket<'_, B>) -> u64 {
     let received = socket.receive(BATCH).count();
     socket.recycle();
     socket.flush().expect("a wake");
@@ -41,7 +41,8 @@ pub fn receive(socket: &mut Socket<'_, RustixBackend>) -> u64 {
 ///
 /// # Panics
 /// When a kick fails, or what came is no Ethernet packet.
-pub fn send_back(socket: &mut Socket<'_, RustixBackend>) -> u64 {
+#[inline]
+pub fn send_back<B: Backend>(socket: &mut Socket<'_, B>) -> u64 {
     let (mut receiver, mut transmitter) = socket.halves();
     let before = transmitter.sent();
     let mut reservation = transmitter.reserve(BATCH);

@@ -80,24 +80,27 @@ pub fn headers_to_nobody(from: &Host, to: &Host) -> UdpHeaders {
     UdpHeaders::new(link, (from.ipv4, 9).into(), (to.ipv4, PORT).into())
 }
 
-/// Writes a packet of [`PACKET_LEN`] bytes into the frame.
+/// Writes a packet of so many bytes into the frame.
 ///
 /// # Panics
-/// Never: frames and headers are of the sizes that they are.
-pub fn write(frame: &mut Frame<'_>, headers: &UdpHeaders) {
-    frame.set_range(0..PACKET_LEN).expect("inside the frame");
+/// When it does not fit a frame, or the headers don't fit it.
+pub fn write(frame: &mut Frame<'_>, headers: &UdpHeaders, len_bytes: usize) {
+    frame.set_range(0..len_bytes).expect("inside the frame");
     frame.fill(0);
     headers
-        .emit(frame, PACKET_LEN - headers.header_len())
+        .emit(frame, len_bytes - headers.header_len())
         .expect("room for the headers");
 }
 
-/// Writes the packet into every free frame. A frame keeps its bytes when it is sent, so sending
+/// Writes a packet of so many bytes into every free frame. A frame keeps its bytes when it is sent, so sending
 /// needs only to say where the packet is.
-pub fn write_all(umem: &Umem<'_, MmapMemory>, headers: &UdpHeaders) {
+///
+/// # Panics
+/// As [`write`].
+pub fn write_all(umem: &Umem<'_, MmapMemory>, headers: &UdpHeaders, len_bytes: usize) {
     let frames: Vec<_> = std::iter::from_fn(|| umem.alloc())
         .map(|mut frame| {
-            write(&mut frame, headers);
+            write(&mut frame, headers, len_bytes);
             frame
         })
         .collect();

@@ -82,6 +82,10 @@ pub(crate) struct TuningArgs {
     /// Use pages of 2 MiB for the UMEM, if any are reserved.
     #[arg(long)]
     pub(crate) huge_pages: bool,
+    /// The NUMA node whose memory the UMEM is to be in: best that of the device, which
+    /// /sys/class/net/IF/device/numa_node names.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) numa_node: Option<u32>,
     #[command(flatten)]
     pub(crate) driving: DrivingArgs,
 }
@@ -100,6 +104,7 @@ impl TuningArgs {
         if self.huge_pages {
             words.push("--huge-pages".to_owned());
         }
+        words.extend(self.numa_node.map(|node| format!("--numa-node={node}")));
         words
     }
 }

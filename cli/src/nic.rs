@@ -28,6 +28,7 @@ pub(crate) struct Nic {
     pub(crate) frame_size: FrameSize,
     frames: u32,
     huge_pages: bool,
+    numa_node: Option<u32>,
     /// The mode asked for.
     pub(crate) mode: AttachMode,
     /// The backend asked for.
@@ -63,6 +64,7 @@ impl Nic {
             frame_size,
             frames,
             huge_pages,
+            numa_node: tuning.numa_node,
             mode,
             driving,
             wait: tuning.driving.wait_name(),
@@ -148,13 +150,17 @@ impl Nic {
     }
 
     fn builder(&self) -> SocketBuilder {
-        xskit::Socket::builder(self.link.index)
+        let builder = xskit::Socket::builder(self.link.index)
             .config(self.config)
             .frames(self.frames)
             .frame_size(self.frame_size.bytes())
             .huge_pages(self.huge_pages)
             .driving(self.driving)
-            .one_thread()
+            .one_thread();
+        match self.numa_node {
+            Some(node) => builder.numa_node(node),
+            None => builder,
+        }
     }
 }
 

@@ -43,7 +43,8 @@ use crate::errno::Errno;
 /// - [`map`](Self::map) returns a mapping of the asked-for length that stays valid until
 ///   [`unmap`](Self::unmap), shared with nothing but the kernel's side of that ring;
 /// - [`offsets`](Self::offsets) and [`options`](Self::options) return what the kernel said, and
-///   [`set_option`](Self::set_option) returns EINVAL only if the kernel did;
+///   [`set_option`](Self::set_option) returns EINVAL only if the kernel did, and succeeds only if the
+///   kernel did it. That sizes each ring of a socket once: a ring that was just sized is mapped nowhere yet;
 /// - [`bind_shared`](Self::bind_shared) binds over the UMEM of the socket that it is given;
 /// - after [`close`](Self::close) the kernel writes to UMEM memory only as far as it has pinned it
 ///   itself.

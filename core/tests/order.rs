@@ -118,9 +118,9 @@ unsafe impl Backend for Recorder<'_> {
     }
 }
 
-/// Opens a socket and closes it, with the call of a number refused. What was called, and how many frames
-/// are retired and free afterwards.
-fn open_and_close(refused: usize) -> (Vec<Noted>, (u32, u32)) {
+/// Opens a socket and closes it, with the call of a number refused; on a handle that was made before, if one
+/// is `given`. What was called, and how many frames are retired and free afterwards.
+fn open_and_close(refused: usize, given: bool) -> (Vec<Noted>, (u32, u32)) {
     let mut slots = vec![FrameSlot::new(); 8];
     let memory = HeapMemory::new(FRAMES as usize * 4096);
     let umem = Umem::new(memory, &mut slots, FrameSize::DEFAULT).expect("a UMEM");
@@ -140,13 +140,27 @@ fn open_and_close(refused: usize) -> (Vec<Noted>, (u32, u32)) {
         fill_frames: Some(LENT),
         ..SocketConfig::new(1, 0)
     };
-    drop(Socket::open(&backend, &umem, &config));
+    if given {
+        let handle = backend.inner.open().expect("a handle");
+        drop(Socket::open_from(&backend, &umem, handle, &config));
+    } else {
+        drop(Socket::open(&backend, &umem, &config));
+    }
     let left = (umem.census().retired, umem.free());
     (backend.calls.into_inner(), left)
 }
 
 #[test]
 fn a_socket_is_set_up_and_undone_in_order() {
+    set_up_and_undo(false);
+}
+
+#[test]
+fn a_socket_that_was_given_is_set_up_and_undone_in_order() {
+    set_up_and_undo(true);
+}
+
+fn set_up_and_undo(given: bool) {
     let setup = [
         "open",
         "XDP_UMEM_REG",
@@ -162,11 +176,13 @@ fn a_socket_is_set_up_and_undone_in_order() {
         "bind",
         "options",
     ];
+    let setup = &setup[usize::from(given)..];
     for refused in 0..=setup.len() {
-        let (calls, left) = open_and_close(refused);
+        let (calls, left) = open_and_close(refused, given);
         let names: Vec<_> = calls.iter().map(|(name, _)| *name).collect();
         let made = if refused == 0 { setup.len() } else { refused };
-        let (is_bound, is_lent) = (refused == 0 || made > 12, made > 11);
+        let bind = setup.len() - 2;
+        let (is_bound, is_lent) = (refused == 0 || made > bind + 1, made > bind);
         let mut expected = setup[..made].to_vec();
         if setup[made - 1] == "bind" {
             // Whether the socket is unbound.
@@ -175,7 +191,7 @@ fn a_socket_is_set_up_and_undone_in_order() {
         let maps = expected.iter().filter(|name| **name == "map").count();
         let failed_map = usize::from(refused != 0 && setup[made - 1] == "map");
         expected.extend(["unmap"].repeat(maps - failed_map));
-        if made > 1 {
+        if given || made > 1 {
             expected.push("close");
         }
         assert_eq!(names, expected, "call {refused} refused");

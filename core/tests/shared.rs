@@ -1,6 +1,7 @@
 //! Several sockets over one UMEM, on the simulated kernel.
 
-use xskit_core::backend::{Backend, Interest};
+use xskit_core::abi::UmemReg;
+use xskit_core::backend::{Backend, Interest, RingKind, SetOption};
 use xskit_core::sim::{HeapMemory, SimBackend, SimDriver, SimNetwork, WireConfig};
 use xskit_core::socket::{Step, ZeroCopy};
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
@@ -147,6 +148,58 @@ fn closing_one_socket_keeps_the_others() {
         drop((again, right));
         assert_eq!(network.open_sockets(), 0);
         Socket::open(backend, umem, &config(1)).expect("nobody has the UMEM any more");
+    });
+}
+
+#[test]
+fn sockets_open_on_handles_that_were_made_before() {
+    with_umem(|network, backend, umem| {
+        let handle = || backend.open().expect("a handle");
+        let left = Socket::open_from(backend, umem, handle(), &config(1));
+        let mut left = left.expect("the first socket");
+        let right = left.open_shared_from(handle(), &config(2));
+        let mut right = right.expect("the second");
+        send(&mut left, b"by handle");
+        let packet = right.receive(1).next().expect("a packet");
+        assert_eq!(&packet[..], b"by handle");
+        drop(packet);
+        whole(&mut left, &mut right);
+
+        // One that is refused is closed.
+        let refused = Socket::open_from(backend, umem, handle(), &config(1));
+        assert_eq!(refused.expect_err("in use").step, Step::Claim);
+        let refused = left.open_shared_from(handle(), &config(2));
+        assert_eq!(
+            refused.expect_err("the queue is taken").step,
+            Step::BindShared
+        );
+        assert_eq!(network.open_sockets(), 2);
+    });
+}
+
+#[test]
+fn a_handle_that_was_used_is_refused_and_closed() {
+    with_umem(|network, backend, umem| {
+        let rx = SetOption::RingSize(RingKind::Rx, 64);
+        let registered = SetOption::UmemReg(UmemReg {
+            addr: 4096,
+            len: 4096,
+            chunk_size: 4096,
+            ..UmemReg::default()
+        });
+        let cases = [
+            (registered, Step::Register, Errno::EBUSY, "has a UMEM"),
+            (rx, Step::Size(RingKind::Rx), Errno::EINVAL, "has rings"),
+        ];
+        for (option, step, errno, says) in cases {
+            let handle = backend.open().expect("a handle");
+            backend.set_option(&handle, option).expect("set");
+            let refused = Socket::open_from(backend, umem, handle, &config(1));
+            let refused = refused.expect_err("used before");
+            assert_eq!((refused.step, refused.errno), (step, errno));
+            assert!(refused.to_string().contains(says), "{refused}");
+            assert_eq!((umem.free(), network.open_sockets()), (FRAMES, 0));
+        }
     });
 }
 

@@ -1,5 +1,7 @@
 //! What a socket is to be.
 
+use std::os::fd::OwnedFd;
+
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use xskit_core::ring::RingSize;
@@ -82,6 +84,7 @@ pub struct SocketBuilder {
     frames: u32,
     frame_size_bytes: u32,
     huge_pages: bool,
+    numa_node: Option<u32>,
     driving: Driving,
     one_thread: bool,
 }
@@ -95,6 +98,7 @@ impl SocketBuilder {
             frames: 4096,
             frame_size_bytes: FrameSize::DEFAULT.bytes(),
             huge_pages: false,
+            numa_node: None,
             driving: Driving::default(),
             one_thread: false,
         }
@@ -126,6 +130,14 @@ impl SocketBuilder {
     #[doc(alias = "hugepage")]
     pub fn huge_pages(mut self, huge_pages: bool) -> Self {
         self.huge_pages = huge_pages;
+        self
+    }
+
+    /// Has the frames in the memory of this NUMA node (`mbind(2)`): best that of the device, which
+    /// `/sys/class/net/eth1/device/numa_node` names (-1: none).
+    #[doc(alias = "mbind")]
+    pub fn numa_node(mut self, node: u32) -> Self {
+        self.numa_node = Some(node);
         self
     }
 
@@ -196,7 +208,36 @@ impl SocketBuilder {
     #[doc(alias = "xsk_socket__create")]
     #[doc(alias = "xsk_umem__create")]
     pub fn open(&self) -> Result<Socket, OpenError> {
-        Socket::open(self.ground()?, &self.socket_config()?)
+        Socket::open(self.ground()?, None, &self.socket_config()?)
+    }
+
+    /// Opens the socket on a descriptor that [`Socket::create_descriptor`] returned, in another process most
+    /// likely: with no capability at all. An error closes it, and so does dropping the socket.
+    ///
+    /// The frames then count against RLIMIT_MEMLOCK (`ulimit -l`, often 8 MiB), where CAP_IPC_LOCK is
+    /// missing. The interface is of the network namespace that the descriptor was created in; a name is looked up where
+    /// the thread is, so give the index if that is elsewhere.
+    ///
+    /// Afterwards the XDP program's map takes the socket: by a duplicate of the descriptor, from whoever created it, or
+    /// from here by a descriptor of the map (Linux 5.19). Whoever keeps a duplicate keeps the queue taken, and could map
+    /// the rings.
+    ///
+    /// ```no_run
+    /// use xskit::Socket;
+    ///
+    /// # fn receive() -> std::os::fd::OwnedFd { unimplemented!() }
+    /// let descriptor = receive(); // by SCM_RIGHTS, or inherited
+    /// let socket = Socket::builder(2).frames(1024).open_from(descriptor)?;
+    /// # Ok::<(), xskit::OpenError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OpenError`] says what failed, and what to try; [`OpenError::Descriptor`] of what is not an AF_XDP socket, or
+    /// was used before.
+    #[doc(alias = "SCM_RIGHTS")]
+    #[doc(alias = "xsk_umem__create_with_fd")]
+    pub fn open_from(&self, descriptor: OwnedFd) -> Result<Socket, OpenError> {
+        Socket::open(self.ground()?, Some(descriptor), &self.socket_config()?)
     }
 
     /// Opens the socket, and has the XDP program take the UDP datagrams to this port to it: those of any
@@ -218,7 +259,7 @@ impl SocketBuilder {
         port: u16,
     ) -> Result<(Socket, crate::AttachedProgram), crate::TakeError> {
         let config = self.socket_config()?;
-        let socket = Socket::open(self.ground()?, &config)?;
+        let socket = Socket::open(self.ground()?, None, &config)?;
         let sockets = [(config.queue, &socket)];
         let program = crate::AttachedProgram::take(config.ifindex, port, sockets)?;
         Ok((socket, program))
@@ -241,8 +282,12 @@ impl SocketBuilder {
         let size = FrameSize::new(self.frame_size_bytes).map_err(OpenError::FrameSize)?;
         let len_bytes = u64::from(self.frames) * u64::from(size.bytes());
         let len_bytes = usize::try_from(len_bytes).unwrap_or(usize::MAX);
-        let memory = MmapMemory::allocate(len_bytes, self.huge_pages)
+        let mut memory = MmapMemory::allocate(len_bytes, self.huge_pages)
             .map_err(|errno| OpenError::Memory { len_bytes, errno })?;
+        if let Some(node) = self.numa_node {
+            let bound = memory.bind_to_node(node);
+            bound.map_err(|errno| OpenError::NumaNode { node, errno })?;
+        }
         let backend = AnyBackend::new(self.driving, !self.one_thread)?;
         Ground::new(backend, memory, size)
     }

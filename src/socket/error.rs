@@ -4,6 +4,8 @@ use xskit_core::Errno;
 use xskit_core::ring::RingSizeError;
 use xskit_core::umem::{FrameSizeError, UmemError};
 
+use crate::memory::DescriptorError;
+
 /// Why a socket could not be opened. Each says what to try.
 ///
 /// ```
@@ -40,9 +42,23 @@ pub enum OpenError {
         /// What `mmap(2)` returned.
         errno: Errno,
     },
+    /// The memory of the frames can't be that of this NUMA node.
+    #[error(
+        "mbind of the frames to NUMA node {node}: {errno}: name one that there is and that this process may use \
+         (/sys/devices/system/node, cpuset.mems), or none"
+    )]
+    NumaNode {
+        /// The node.
+        node: u32,
+        /// What `mbind(2)` returned.
+        errno: Errno,
+    },
     /// The memory can't be cut into frames.
     #[error("{0}")]
     Umem(#[source] UmemError),
+    /// The descriptor that was given is not an AF_XDP socket's, or was used before.
+    #[error("{0}")]
+    Descriptor(#[source] DescriptorError),
     /// There is no io_uring.
     #[cfg(feature = "backend-uring")]
     #[error("{0}")]

@@ -9,13 +9,13 @@ mod error;
 mod shared;
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use self_cell::{MutBorrow, self_cell};
 use xskit_core::abi::Statistics;
 use xskit_core::backend::{Backend, Calls, Interest};
-use xskit_core::socket::{Accounting, Obtained};
+use xskit_core::socket::{Accounting, Obtained, Traffic};
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, SocketConfig};
 
@@ -24,7 +24,7 @@ pub use error::OpenError;
 pub use shared::Sockets;
 
 use crate::AnyBackend;
-use crate::memory::{MmapMemory, Waker};
+use crate::memory::{MmapMemory, Waker, create_descriptor};
 
 type CoreUmem<'s> = Umem<'s, MmapMemory>;
 type CoreSocket<'u> = xskit_core::Socket<'u, AnyBackend>;
@@ -56,6 +56,40 @@ impl Ground {
 
     fn umem(&self) -> &CoreUmem<'_> {
         self.frames.borrow_dependent()
+    }
+
+    /// A socket on a descriptor that was created elsewhere, or a new one.
+    fn open(
+        &self,
+        descriptor: Option<OwnedFd>,
+        config: &SocketConfig,
+    ) -> Result<CoreSocket<'_>, OpenError> {
+        let (backend, umem) = (&self.backend, self.umem());
+        match descriptor {
+            None => CoreSocket::open(backend, umem, config),
+            Some(descriptor) => {
+                let handle = backend.adopt(descriptor).map_err(OpenError::Descriptor)?;
+                CoreSocket::open_from(backend, umem, handle, config)
+            }
+        }
+        .map_err(OpenError::Socket)
+    }
+
+    /// Another beside one that this opened.
+    fn open_beside<'u>(
+        &self,
+        first: &CoreSocket<'u>,
+        descriptor: Option<OwnedFd>,
+        config: &SocketConfig,
+    ) -> Result<CoreSocket<'u>, OpenError> {
+        match descriptor {
+            None => first.open_shared(config),
+            Some(descriptor) => {
+                let handle = self.backend.adopt(descriptor);
+                first.open_shared_from(handle.map_err(OpenError::Descriptor)?, config)
+            }
+        }
+        .map_err(OpenError::Socket)
     }
 }
 
@@ -104,8 +138,9 @@ self_cell!(
 pub struct Socket(Kept);
 
 /// What is inside is full of cells and pointers that no two threads may use at a time.
-// SAFETY: they don't. A socket's UMEM, book-keeping, backend and handle are made by `Socket::open` and
-// belong to it alone; the references between them are inside it, and go where it goes. What is lent out
+// SAFETY: they don't. A socket's UMEM, book-keeping, backend and handle are made by `Socket::open`, which a
+// descriptor may be given to, and belong to it alone: of a descriptor's duplicates the kernel lets one set up the
+// socket. The references between them are inside it, and go where it goes. What is lent out
 // of it to `with` is of a lifetime that the caller can't name: no frame, ring or borrowed socket is kept
 // past the call. Nor can another socket be put in the place of the one that is lent: it would have to
 // borrow an `AnyBackend` for that lifetime, and nothing but `Socket::open` makes one, nor does anything lend
@@ -126,10 +161,23 @@ impl Socket {
         SocketBuilder::new(interface.into())
     }
 
-    fn open(ground: Ground, config: &SocketConfig) -> Result<Self, OpenError> {
-        let kept = Kept::try_new(ground, |ground| {
-            CoreSocket::open(&ground.backend, ground.umem(), config).map_err(OpenError::Socket)
-        })?;
+    /// Creates what [`SocketBuilder::open_from`] opens, in another process that has no capability:
+    /// a socket of the network namespace that the thread is in. Send the descriptor there (SCM_RIGHTS, unix(7)), or
+    /// have a child inherit it.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what failed, and what to try; without CAP_NET_RAW that is EPERM.
+    pub fn create_descriptor() -> Result<OwnedFd, OpenError> {
+        let failed = xskit_core::socket::OpenError::of_creation;
+        create_descriptor().map_err(|errno| OpenError::Socket(failed(errno)))
+    }
+
+    fn open(
+        ground: Ground,
+        descriptor: Option<OwnedFd>,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        let kept = Kept::try_new(ground, |ground| ground.open(descriptor, config))?;
         Ok(Self(kept))
     }
 
@@ -253,7 +301,7 @@ impl Socket {
     /// The descriptor, for a `poll(2)`, an `epoll(7)` or a runtime of one's own: readable while packets are there, writable
     /// while the TX ring is at most half full. Before each wait of that kind, call [`wait`](Self::wait) with a
     /// timeout of zero: it publishes what was sent, has the kernel look at what it is owed, and says whether packets
-    /// are there already. [`AsyncSocket`](crate::AsyncSocket) does so on tokio.
+    /// are there already. `AsyncSocket` does so on tokio (feature `tokio`).
     #[must_use]
     pub fn poll_fd(&self) -> BorrowedFd<'_> {
         self.as_fd()
@@ -274,6 +322,12 @@ impl Socket {
     #[doc(alias = "xdp_statistics")]
     pub fn statistics(&self) -> Result<Statistics, Errno> {
         self.0.with_dependent(|_, socket| socket.statistics())
+    }
+
+    /// How many packets were received and sent.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.0.with_dependent(|_, socket| socket.traffic())
     }
 
     /// Where every frame is.

@@ -1,7 +1,7 @@
 //! Several sockets over one UMEM, kept together.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use self_cell::self_cell;
@@ -72,20 +72,34 @@ impl Sockets {
     /// # Errors
     /// [`OpenError`] says what failed, and what to try; [`OpenError::NoSocket`] without a builder.
     pub fn open(builders: &[SocketBuilder]) -> Result<Self, OpenError> {
-        let (first, others) = builders.split_first().ok_or(OpenError::NoSocket)?;
-        let share = first.frame_count() / 2 / builders.len() as u32;
+        Self::open_each(builders.iter().map(|builder| (builder, None)).collect())
+    }
+
+    /// Opens each builder's socket on a descriptor, as [`SocketBuilder::open_from`] does.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what failed, and what to try. All descriptors are closed then.
+    pub fn open_from(builders: Vec<(SocketBuilder, OwnedFd)>) -> Result<Self, OpenError> {
+        let (builders, descriptors): (Vec<_>, Vec<_>) = builders.into_iter().unzip();
+        let descriptors = descriptors.into_iter().map(Some);
+        Self::open_each(builders.iter().zip(descriptors).collect())
+    }
+
+    fn open_each(builders: Vec<(&SocketBuilder, Option<OwnedFd>)>) -> Result<Self, OpenError> {
+        let count = builders.len() as u32;
+        let mut builders = builders.into_iter();
+        let (first, descriptor) = builders.next().ok_or(OpenError::NoSocket)?;
+        let share = first.frame_count() / 2 / count;
         let config = |builder: &SocketBuilder| {
             let mut config = builder.socket_config()?;
             config.fill_frames.get_or_insert(share);
             Ok(config)
         };
         let kept = Kept::try_new(first.ground()?, |ground| {
-            let open = CoreSocket::open(&ground.backend, ground.umem(), &config(first)?);
-            let mut sockets = vec![open.map_err(OpenError::Socket)?];
-            for other in others {
-                let config = config(other)?;
-                let shared = sockets.first().map(|first| first.open_shared(&config));
-                sockets.extend(shared.transpose().map_err(OpenError::Socket)?);
+            let mut sockets = vec![ground.open(descriptor, &config(first)?)?];
+            for (other, descriptor) in builders {
+                let shared = ground.open_beside(&sockets[0], descriptor, &config(other)?)?;
+                sockets.push(shared);
             }
             Ok(sockets)
         })?;

@@ -1,5 +1,6 @@
 //! `cargo xtask instructions`: instructions per descriptor of every job that `benches/rivals` does, by libxdp's inline
-//! functions, by our rings, and by a socket with its ledger and without; counted by callgrind.
+//! functions, by our rings, and by a socket with its ledger and without; and of a forwarder's turn by the core's socket and
+//! by the one that is kept. Counted by callgrind.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,6 +16,9 @@ use crate::table::Table;
 use crate::trusting::Build;
 
 const PROGRAM: &str = "ring_instructions";
+
+/// What has a turn by either socket, on a real kernel.
+const FACE: &str = "face_path";
 
 const BATCHES: [u64; 3] = [1, 16, 64];
 
@@ -107,14 +111,16 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         eprintln!("note: {problem}");
     }
     let valgrind = probe::on_path("valgrind").ok_or("valgrind counts the instructions")?;
-    let program = Build::WithLedger.programs(&[PROGRAM])?.join(PROGRAM);
+    let programs = Build::WithLedger.programs(&[PROGRAM, FACE])?;
+    let program = programs.join(PROGRAM);
     let trusting = Build::WithoutLedger.programs(&[PROGRAM])?.join(PROGRAM);
     let mut table = Table::new(&HEAD);
     let mut about_libxdp = String::new();
     let mut counts = Vec::new();
     for batch in BATCHES {
-        let (said, costs) = count(&valgrind, &program, batch)?;
-        let (_, without) = count(&valgrind, &trusting, batch)?;
+        let args = [batch, DESCRIPTORS / batch];
+        let (said, costs) = count(&valgrind, &program, &args)?;
+        let (_, without) = count(&valgrind, &trusting, &args)?;
         about_libxdp = said;
         counts.push((batch, costs, without));
     }
@@ -128,26 +134,45 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     println!(
         "rings - libxdp is the difference of the two; ledger that of Socket with it and without."
     );
+    match count(&valgrind, &programs.join(FACE), &[DESCRIPTORS]) {
+        Ok((_, costs)) => println!("\n{}", through_the_face(&costs)?),
+        Err(problem) => eprintln!("note: {problem}"),
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A forwarder's turn, real system calls' wrappers included, by the core's socket and by the one that is kept.
+fn through_the_face(costs: &HashMap<String, Cost>) -> Result<String, String> {
+    let of = |function| {
+        let cost = find(costs, function)?.ok_or_else(|| format!("{function} was not called"))?;
+        Ok::<_, String>(cost.instructions as f64 / DESCRIPTORS as f64)
+    };
+    let (core, face, large) = (of("core_turn")?, of("face_turn")?, of("large_turn")?);
+    Ok(format!(
+        "A forwarded packet of 60 bytes, in turns of 64 over a veth pair: {core:.2} instructions by xskit_core::Socket, \
+         {face:.2} by xskit::Socket; {large:.2} of 1,400 bytes."
+    ))
 }
 
 /// Runs the program under callgrind. Returns what it said and the cost of each of its functions.
 fn count(
     valgrind: &Path,
     program: &Path,
-    batch: u64,
+    args: &[u64],
 ) -> Result<(String, HashMap<String, Cost>), String> {
-    let out = cargo::target().join(format!("callgrind.{PROGRAM}.{batch}"));
+    let name = program.file_name().unwrap_or_default().display();
+    let args: Vec<_> = args.iter().map(u64::to_string).collect();
+    let out = cargo::target().join(format!("callgrind.{name}.{}", args.join(".")));
     let output = Command::new(valgrind)
         .args(["--quiet", "--tool=callgrind"])
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(program)
-        .args([batch.to_string(), (DESCRIPTORS / batch).to_string()])
+        .args(&args)
         .output()
         .map_err(|error| format!("valgrind can't be run: {error}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{PROGRAM} under valgrind failed:\n{said}"));
+        return Err(format!("{name} under valgrind failed:\n{said}"));
     }
     let text = fs::read_to_string(&out)
         .map_err(|error| format!("{} can't be read: {error}", out.display()))?;
@@ -185,13 +210,24 @@ fn row(
     ])
 }
 
-/// Instructions per descriptor of a function, which must have been called for each batch, and once only. Rust's names
-/// have their module before them and may have a hash behind.
+/// Instructions per descriptor of a function, which must have been called for each batch, and once only.
 fn per_descriptor(
     costs: &HashMap<String, Cost>,
     function: &str,
     batch: u64,
 ) -> Result<Option<f64>, String> {
+    let Some(cost) = find(costs, function)? else {
+        return Ok(None);
+    };
+    if cost.calls != DESCRIPTORS / batch {
+        return Err(format!("{function} was called {} times", cost.calls));
+    }
+    Ok(Some(cost.instructions as f64 / DESCRIPTORS as f64))
+}
+
+/// The cost of a function of this name, if it was called. Rust's names have their module before them and may have a
+/// hash behind.
+fn find<'c>(costs: &'c HashMap<String, Cost>, function: &str) -> Result<Option<&'c Cost>, String> {
     let is_it = |name: &str| {
         let mut path = name.rsplit("::");
         let last = path.next();
@@ -204,10 +240,7 @@ fn per_descriptor(
     if found.next().is_some() {
         return Err(format!("there are several functions {function}"));
     }
-    if cost.calls != DESCRIPTORS / batch {
-        return Err(format!("{function} was called {} times", cost.calls));
-    }
-    Ok(Some(cost.instructions as f64 / DESCRIPTORS as f64))
+    Ok(Some(cost))
 }
 
 fn is_hash(part: &str) -> bool {

@@ -90,7 +90,7 @@ fn open<'u, B: Backend>(
     let headers = veth::headers_to_nobody(&pair.first, &pair.second);
     let mut sockets = Vec::new();
     for (queue, umem) in (0..).zip(umems) {
-        veth::write_all(umem, &headers);
+        veth::write_all(umem, &headers, veth::PACKET_LEN);
         let config = SocketConfig {
             fill_frames: Some(0),
             fill: round_trip::RING_SIZE,

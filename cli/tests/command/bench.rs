@@ -190,6 +190,10 @@ fn packets_and_times_that_cannot_be_are_refused() {
             &["no answer to ARP from 10.77.0.99"],
         ),
         (&["tx", "--batch", "0"], &["--batch", "1.."]),
+        (
+            &["rx", "--numa-node", "1023"],
+            &["NUMA node 1023", "cpuset"],
+        ),
         (&["rx", "--port", "0"], &["--port", "1..=65535"]),
         (&["rx", "--seconds", "-1"], &["--seconds", "from 0"]),
         (&["fwd", "--seconds", "x"], &["--seconds", "from 0"]),

@@ -103,9 +103,10 @@ impl fmt::Display for OpenError {
             }
             Step::Size(ring) => write!(
                 f,
-                "setsockopt, size of the {} ring: {}; use a smaller power of two",
+                "setsockopt, size of the {} ring: {}{}",
                 ring.name(),
-                self.errno
+                self.errno,
+                self.size_hint()
             ),
             Step::Offsets => write!(
                 f,
@@ -139,9 +140,23 @@ impl fmt::Display for OpenError {
 }
 
 impl OpenError {
+    /// `socket(2)` returned `errno`, before it was said what interface and queue the socket is for: both are 0.
+    #[must_use]
+    pub const fn of_creation(errno: Errno) -> Self {
+        Self {
+            step: Step::Create,
+            errno,
+            ifindex: 0,
+            queue: 0,
+        }
+    }
+
     fn create_hint(&self) -> &'static str {
         match self.errno {
-            Errno::EPERM => "; CAP_NET_RAW is needed: run as root, or grant the capability",
+            Errno::EPERM => {
+                "; CAP_NET_RAW is needed: run as root, grant the capability, or have a process that has it \
+                 create the socket and send its descriptor (open_from)"
+            }
             Errno::EAFNOSUPPORT => "; this kernel is built without CONFIG_XDP_SOCKETS",
             Errno::EMFILE => "; too many files are open: raise the limit (ulimit -n)",
             _ => "",
@@ -159,7 +174,22 @@ impl OpenError {
                  larger than a page, and the memory page-aligned"
             }
             Errno::ENOMEM => "; out of memory: use fewer frames",
+            Errno::EBUSY => {
+                "; the socket that was given has a UMEM already, or is bound: give each socket a descriptor of \
+                 its own, from a socket(AF_XDP) that nothing was done with"
+            }
             _ => "",
+        }
+    }
+
+    fn size_hint(&self) -> &'static str {
+        match self.errno {
+            // Every `RingSize` is a power of two.
+            Errno::EINVAL | Errno::EBUSY => {
+                "; the socket that was given has rings already, or is bound: give each socket a descriptor of \
+                 its own, from a socket(AF_XDP) that nothing was done with"
+            }
+            _ => "; use a smaller power of two",
         }
     }
 

@@ -27,10 +27,23 @@ pub(super) struct Handle<'u, B: Backend> {
 }
 
 impl<'u, B: Backend> Handle<'u, B> {
-    /// Claims a place among the UMEM's sockets and creates this one.
-    pub(super) fn create(backend: &'u B, pool: &'u Pool<'u>) -> Result<Self, (Step, Errno)> {
-        let number = pool.claim().ok_or((Step::TooMany, Errno(0)))?;
-        match backend.open() {
+    /// Creates a socket in its place among the UMEM's, or takes the one that is given, which is closed if
+    /// there is no place.
+    pub(super) fn create(
+        backend: &'u B,
+        pool: &'u Pool<'u>,
+        place: Result<SocketNumber, (Step, Errno)>,
+        given: Option<B::Socket>,
+    ) -> Result<Self, (Step, Errno)> {
+        let (number, created) = match (place, given) {
+            (Ok(number), Some(given)) => (number, Ok(given)),
+            (Ok(number), None) => (number, backend.open()),
+            (Err(failure), given) => {
+                given.into_iter().for_each(|socket| backend.close(socket));
+                return Err(failure);
+            }
+        };
+        match created {
             Ok(socket) => Ok(Self {
                 backend,
                 pool,

@@ -103,6 +103,16 @@ pub struct Obtained {
     pub busy_poll: BusyPolling,
 }
 
+/// How many packets a socket received and sent. Nothing is counted for it: the rings' cursors are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Traffic {
+    /// Taken off the RX ring.
+    pub received: u64,
+    /// Put on the TX ring.
+    pub sent: u64,
+}
+
 impl<'u, B: Backend> Socket<'u, B> {
     /// Opens a socket over `umem`: creates it, registers the UMEM, sizes and maps the rings, fills
     /// the fill ring, binds, and reads back what was obtained. An error undoes what was done.
@@ -116,13 +126,34 @@ impl<'u, B: Backend> Socket<'u, B> {
         umem: &'u Umem<'s, M>,
         config: &SocketConfig,
     ) -> Result<Self, OpenError> {
-        const {
-            assert!(
-                M::IS_UNMAPPED || B::IS_SIMULATED,
-                "memory that is not unmapped when dropped is for simulated kernels only"
-            );
-        }
-        open::open(backend, umem.pool(), None, config)
+        const { Self::require_unmapped::<M>() }
+        open::open(backend, umem.pool(), None, None, config)
+    }
+
+    /// Opens a socket as [`open`](Self::open) does, but on a handle that the backend has already: of a socket
+    /// that was created elsewhere and that nothing was done with. An error closes it.
+    ///
+    /// Creating a socket needs a capability, and what is done here needs none. The backends of a real kernel
+    /// take a descriptor in (`adopt`), which another process may have sent.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the step, the errno, and what to try: a socket that has a UMEM, or is bound, is
+    /// refused at [`Step::Register`], one whose rings have sizes at [`Step::Size`].
+    pub fn open_from<'s: 'u, M: Memory>(
+        backend: &'u B,
+        umem: &'u Umem<'s, M>,
+        handle: B::Socket,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        const { Self::require_unmapped::<M>() }
+        open::open(backend, umem.pool(), Some(handle), None, config)
+    }
+
+    const fn require_unmapped<M: Memory>() {
+        assert!(
+            M::IS_UNMAPPED || B::IS_SIMULATED,
+            "memory that is not unmapped when dropped is for simulated kernels only"
+        );
     }
 
     /// Opens another socket over the UMEM of this one: on another queue, or on another interface, of
@@ -159,8 +190,29 @@ impl<'u, B: Backend> Socket<'u, B> {
     #[doc(alias = "xsk_socket__create_shared")]
     #[doc(alias = "XDP_SHARED_UMEM")]
     pub fn open_shared(&self, config: &SocketConfig) -> Result<Self, OpenError> {
+        self.open_beside(None, config)
+    }
+
+    /// Opens another socket over the UMEM of this one, as [`open_shared`](Self::open_shared) does, but on a
+    /// handle that the backend has already, as [`open_from`](Self::open_from) does.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the step, the errno, and what to try.
+    pub fn open_shared_from(
+        &self,
+        handle: B::Socket,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        self.open_beside(Some(handle), config)
+    }
+
+    fn open_beside(
+        &self,
+        given: Option<B::Socket>,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
         let (backend, pool) = (self.handle.backend(), self.transmitter.pool);
-        open::open(backend, pool, Some(self.handle.socket()), config)
+        open::open(backend, pool, given, Some(self.handle.socket()), config)
     }
 
     /// Takes a free frame of the UMEM that the socket is open over, as [`Umem::alloc`] does.
@@ -168,6 +220,16 @@ impl<'u, B: Backend> Socket<'u, B> {
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'u>> {
         self.transmitter.pool.alloc()
+    }
+
+    /// Packets that came in frames it had lent, and packets put on the TX ring, so far. How many of these the kernel is
+    /// done with, and what it refused, say the halves ([`halves`](Self::halves)).
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            received: self.receiver.received(),
+            sent: self.transmitter.sent(),
+        }
     }
 
     /// Takes up to `max` packets off the RX ring.

@@ -9,20 +9,22 @@ use crate::abi::{self, MmapOffsets, SockaddrXdp, UmemReg, bind_flags};
 use crate::backend::{Backend, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
-use crate::umem::Pool;
+use crate::umem::{Pool, SocketNumber};
 
 type StepResult<T> = Result<T, (Step, Errno)>;
 
 /// Opens a socket, step by step; the handle undoes what was done when a step fails.
 ///
-/// Over a UMEM that a socket is open over, it takes that socket: the kernel knows the UMEM by it.
+/// Over a UMEM that a socket is open over, it takes that socket: the kernel knows the UMEM by it. Without
+/// a handle that is `given`, it has one made.
 pub(super) fn open<'u, B: Backend>(
     backend: &'u B,
     pool: &'u Pool<'u>,
+    given: Option<B::Socket>,
     shared: Option<&B::Socket>,
     config: &SocketConfig,
 ) -> Result<Socket<'u, B>, OpenError> {
-    try_open(backend, pool, shared, config).map_err(|(step, errno)| OpenError {
+    try_open(backend, pool, given, shared, config).map_err(|(step, errno)| OpenError {
         step,
         errno,
         ifindex: config.ifindex,
@@ -33,13 +35,15 @@ pub(super) fn open<'u, B: Backend>(
 fn try_open<'u, B: Backend>(
     backend: &'u B,
     pool: &'u Pool<'u>,
+    given: Option<B::Socket>,
     shared: Option<&B::Socket>,
     config: &SocketConfig,
 ) -> StepResult<Socket<'u, B>> {
-    if shared.is_none() {
-        require_unused(pool)?;
-    }
-    let mut handle = Handle::create(backend, pool)?;
+    let place = match shared {
+        None => require_unused(pool).and_then(|()| claim(pool)),
+        Some(_) => claim(pool),
+    };
+    let mut handle = Handle::create(backend, pool, place, given)?;
     if shared.is_none() {
         register(&handle, pool)?;
     }
@@ -91,6 +95,11 @@ fn require_unused(pool: &Pool<'_>) -> StepResult<()> {
         0 => Ok(()),
         retired => Err((Step::Frames { retired }, Errno(0))),
     }
+}
+
+/// A place among the sockets of the UMEM.
+fn claim(pool: &Pool<'_>) -> StepResult<SocketNumber> {
+    pool.claim().ok_or((Step::TooMany, Errno(0)))
 }
 
 fn register<B: Backend>(handle: &Handle<'_, B>, pool: &Pool<'_>) -> StepResult<()> {

@@ -40,7 +40,7 @@ pub fn send(from: &Host, to: MacAddr, address: Ipv4Addr, stop: &Stop) -> anyhow:
     let backend = RustixBackend::new();
     let mut slots = vec![FrameSlot::new(); veth::FRAMES];
     let umem = veth::umem(&mut slots);
-    veth::write_all(&umem, &headers);
+    veth::write_all(&umem, &headers, veth::PACKET_LEN);
     let config = SocketConfig {
         fill_frames: Some(0),
         zero_copy: ZeroCopy::Refuse,

@@ -67,12 +67,16 @@ fn in_memory() {
 fn transmit(here: &Host, there: &Host) {
     let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
     let umem = veth::umem(&mut slots);
-    veth::write_all(&umem, &veth::headers_to_nobody(here, there));
+    veth::write_all(
+        &umem,
+        &veth::headers_to_nobody(here, there),
+        veth::PACKET_LEN,
+    );
     here.namespace.enter().expect("in the host");
     let mut socket = veth::socket(here, &backend, &umem, 0);
     let mut completed = 0;
     answer(|| {
-        turns::send(&umem, &mut socket);
+        turns::send(&mut socket, veth::PACKET_LEN);
         let before = completed;
         completed = socket.halves().1.completed();
         completed - before
@@ -89,14 +93,18 @@ fn deliver(
     let [mut slots, mut their_slots] = [(); 2].map(|()| vec![FrameSlot::new(); veth::FRAMES]);
     let [backend, their_backend] = [(); 2].map(|()| RustixBackend::new());
     let (umem, their_umem) = (veth::umem(&mut slots), veth::umem(&mut their_slots));
-    veth::write_all(&umem, &veth::headers_from_nobody(here, there));
+    veth::write_all(
+        &umem,
+        &veth::headers_from_nobody(here, there),
+        veth::PACKET_LEN,
+    );
     there.namespace.enter().expect("in the host");
     let mut their_socket = veth::socket(there, &their_backend, &their_umem, fill_frames);
     let _attached = veth::attach(there, &their_socket);
     here.namespace.enter().expect("in the host");
     let mut socket = veth::socket(here, &backend, &umem, 0);
     answer(|| {
-        turns::send(&umem, &mut socket);
+        turns::send(&mut socket, veth::PACKET_LEN);
         turn(&mut their_socket)
     });
 }

@@ -61,4 +61,5 @@ fn main() {
     let mut slots = vec![FrameSlot::new(); 1];
     let umem = Umem::new(HeapMemory::new(4096), &mut slots, FrameSize::DEFAULT).unwrap();
     let _ = Socket::open(&Real, &umem, &SocketConfig::new(1, 0));
+    let _ = Socket::open_from(&Real, &umem, (), &SocketConfig::new(1, 0));
 }

@@ -1,0 +1,111 @@
+//! A socket that was created elsewhere, by a process that may, and is received as a descriptor.
+
+use std::os::fd::OwnedFd;
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+use xskit_core::Errno;
+use xskit_core::abi::UmemReg;
+use xskit_core::backend::{Backend, RingKind, SetOption};
+
+use crate::RustixBackend;
+use crate::backend::errno;
+
+/// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`: a socket for a process without
+/// capabilities, of the network namespace that the calling thread is in.
+///
+/// # Errors
+/// What the call returned; EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS.
+pub fn create_descriptor() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socket_with(AddressFamily::XDP, SocketType::RAW, flags, None).map_err(errno)
+}
+
+/// Why a descriptor can't be opened as a socket. Each says what to pass instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DescriptorError {
+    /// It is not a socket.
+    #[error("getsockopt(SO_DOMAIN): {errno}: the descriptor is not a socket's: {INSTEAD}")]
+    NotSocket {
+        /// What `getsockopt(SO_DOMAIN)` returned, ENOTSOCK mostly.
+        errno: Errno,
+    },
+    /// It is a socket of another address family.
+    #[error(
+        "getsockopt(SO_DOMAIN): the descriptor is a socket's of address family {family}, not AF_XDP ({}): {INSTEAD}",
+        AddressFamily::XDP.as_raw()
+    )]
+    OtherFamily {
+        /// What SO_DOMAIN is, in place of AF_XDP (44).
+        family: u16,
+    },
+    /// The socket has a UMEM already.
+    #[error(
+        "setsockopt(XDP_UMEM_REG): {}: the descriptor's socket has a UMEM already: {ANEW}",
+        Errno::EBUSY
+    )]
+    HasUmem,
+    /// The socket is bound already.
+    #[error(
+        "setsockopt(XDP_RX_RING): {}: the descriptor's socket is bound already: {ANEW}",
+        Errno::EBUSY
+    )]
+    Bound,
+    /// Another call failed.
+    #[error("{call}, of the descriptor: {errno}")]
+    Call {
+        /// The call.
+        call: &'static str,
+        /// What it returned.
+        errno: Errno,
+    },
+}
+
+const INSTEAD: &str = "pass one that socket(AF_XDP) returned";
+const ANEW: &str =
+    "each socket needs a descriptor of its own, from a socket(AF_XDP) that nothing was done with";
+
+impl RustixBackend {
+    /// Takes a socket that was created elsewhere, as [`create_descriptor`] does it, for
+    /// [`Socket::open_from`](xskit_core::Socket::open_from). It is closed on exec from now on.
+    ///
+    /// No capability is needed, here or to open it.
+    ///
+    /// # Errors
+    /// [`DescriptorError`], after which the descriptor is closed.
+    pub fn adopt(&self, descriptor: OwnedFd) -> Result<OwnedFd, DescriptorError> {
+        let domain = self.setup(sockopt::socket_domain(&descriptor));
+        match domain.map_err(|errno| DescriptorError::NotSocket { errno })? {
+            // All of this family are of one type and protocol.
+            AddressFamily::XDP => {}
+            other => {
+                let family = other.as_raw();
+                return Err(DescriptorError::OtherFamily { family });
+            }
+        }
+        self.require_unused(&descriptor)?;
+        let call = "fcntl(FD_CLOEXEC)";
+        self.setup(fcntl_setfd(&descriptor, FdFlags::CLOEXEC))
+            .map_err(|errno| DescriptorError::Call { call, errno })?;
+        Ok(descriptor)
+    }
+
+    /// Asks for what is refused in any case, with EBUSY if that is because of what the socket has
+    /// (`xsk_setsockopt`, net/xdp/xsk.c).
+    fn require_unused(&self, socket: &OwnedFd) -> Result<(), DescriptorError> {
+        let no_umem = SetOption::UmemReg(UmemReg::default());
+        let no_ring = SetOption::RingSize(RingKind::Rx, 0);
+        match self.set_option(socket, no_umem) {
+            Err(Errno::EBUSY) => match self.set_option(socket, no_ring) {
+                Err(Errno::EBUSY) => Err(DescriptorError::Bound),
+                _ => Err(DescriptorError::HasUmem),
+            },
+            Err(Errno::EINVAL) | Ok(()) => Ok(()),
+            Err(errno) => Err(DescriptorError::Call {
+                call: "setsockopt(XDP_UMEM_REG)",
+                errno,
+            }),
+        }
+    }
+}
