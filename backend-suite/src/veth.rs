@@ -131,7 +131,11 @@ fn send_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, tar
     let calls = backend.calls();
     let kicks = calls.kicks + calls.submissions.kicks;
     let wakes = calls.wakes + calls.submissions.wakes;
-    assert_eq!(kicks, 1, "one packet, one kick: {calls:?}");
+    // One more after each sleep that brought nothing: with SQPOLL, a thread of the kernel sends when it gets a core.
+    assert!(
+        (1..=1 + calls.waits).contains(&kicks),
+        "one packet, one kick: {calls:?}"
+    );
     // In zero-copy mode a driver may ask to be told of frames to receive into.
     let asks = u64::from(socket.obtained().zero_copy);
     assert!(wakes <= asks, "{calls:?}");
