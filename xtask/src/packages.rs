@@ -1,8 +1,8 @@
-//! `cargo xtask packages`: packs what `cargo publish` would upload, and checks each package from what was packed: that no
-//! file is missing, and no feature of a dependency that another crate of the workspace asks for.
+//! `cargo xtask packages`: packs what `cargo publish` would upload, and checks each package from what was packed. A
+//! file that was left out shows, and so does a feature of a dependency that only another crate of the workspace asks for.
 //!
-//! cargo's own verification is not run: it builds all of it (BoringSSL twice), and what it unpacked and built of one
-//! package for the next it takes again as long as the version is the same, also when the sources are others.
+//! cargo's own verification is not run. It builds everything, BoringSSL too; and it takes what it unpacked and built of
+//! a package in an earlier run as long as the version is the same, even if the sources changed.
 
 use std::env;
 use std::ffi::OsStr;
@@ -88,7 +88,7 @@ fn pack() -> Result<Vec<String>, String> {
     fs::create_dir_all(&folder).map_err(failed)?;
     for archive in archives().map_err(failed)? {
         let mut tar = Command::new("tar");
-        // Files as new as this run: those in the archive are of 2006, and cargo would take one that changed for the old.
+        // The archive dates every file to 2006. cargo goes by dates, and would take a changed file for the old one.
         tar.args(["--extract", "--gzip", "--touch", "--file"]);
         tar.arg(&archive).arg("--directory").arg(&folder);
         if !succeeds(&mut tar)? {
@@ -203,8 +203,10 @@ mod tests {
 
     #[test]
     fn profiles_are_taken_over_and_nothing_else() {
-        let own = "[package]\nname = \"a\"\n\n[profile.dev]\ndebug = 0\n\n[lints]\nx = 1\n\n[profile.dev.package.b]\nc = 2\n";
-        let expected = "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n\n[patch.crates-io]\na = { path = \"a-1.0.0\" }\n\n\
+        let own = "[package]\nname = \"a\"\n\n[profile.dev]\ndebug = 0\n\n[lints]\nx = 1\n\n\
+                   [profile.dev.package.b]\nc = 2\n";
+        let expected = "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n\n\
+                        [patch.crates-io]\na = { path = \"a-1.0.0\" }\n\n\
                         [profile.dev]\ndebug = 0\n\n\n[profile.dev.package.b]\nc = 2\n\n";
         let packages = [("a".to_owned(), "a-1.0.0".to_owned())];
         assert_eq!(manifest(&packages, own), expected);
