@@ -17,6 +17,7 @@ mod loom;
 mod machine;
 mod mutant;
 mod orderings;
+mod packages;
 mod panics;
 mod probe;
 mod python;
@@ -44,7 +45,7 @@ Commands:
   setup --interop  Install aioquic into the target folder, for the interoperability tests
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
   test             Formatting, lints, features, documentation, tests, emulated cards, loom, fuzzing for seconds,
-                   licences, advisories
+                   packages, licences, advisories
   vm [--json] [--short] [igb|virtio_net] [TEST…]
                    Run the tests on two emulated cards, in zero-copy mode: on both drivers and all of them, or those
                    with a TEST in their names; --short runs what `xtask test` runs
@@ -55,6 +56,7 @@ Commands:
                    A shell in the emulated machine, with the xskit command in its PATH
   advisories       List the packages that strangers or the kernel reach: were their advisories read?
   orderings        Weaken each memory ordering of the rings in turn: does a loom test notice?
+  packages         Pack what would be published, and check each package from what was packed
   fuzz [--seconds N] [TARGET…]
                    Fuzz each target for N seconds (60), under AddressSanitizer
   fuzz --replay TARGET FILE
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         Some("test") => test::command(&rest),
         Some("advisories") => advisories::command(&rest),
         Some("orderings") => orderings::command(&rest),
+        Some("packages") => packages::command(&rest),
         Some("fuzz") => fuzz::command(&rest),
         Some("bench") => bench::command(&rest),
         Some("vm") => vm::command(&rest),

@@ -49,11 +49,14 @@ pub(crate) fn steps() -> Vec<Step> {
         "pitfalls",
     ];
     let mut uring = test(target, &what);
+    let what = ["xskit", "--test", "socket", "--features", "backend-uring"];
+    let mut kept = test(target, &what);
     let mut steps = vec![
         Step::run("AddressSanitizer: core", core.args(left_out)).counting_tests(),
         Step::run("AddressSanitizer: leaked sockets", leaking.arg(LEAKING)).counting_tests(),
         Step::run("AddressSanitizer: veth, rustix", &mut veth).counting_tests(),
         Step::run("AddressSanitizer: veth, uring", &mut uring).counting_tests(),
+        Step::run("AddressSanitizer: sockets that are kept", &mut kept).counting_tests(),
     ];
     steps.extend(controls(target));
     steps

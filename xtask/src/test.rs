@@ -12,6 +12,7 @@ use crate::freestanding;
 use crate::fuzz;
 use crate::loom;
 use crate::machine;
+use crate::packages;
 use crate::probe;
 use crate::python::AIOQUIC;
 use crate::sanitizers;
@@ -54,6 +55,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         ),
     ];
     steps.extend(feature_steps());
+    steps.extend(packages::steps()?);
     steps.push(Step::run("documentation", &mut documentation()));
     steps.push(Step::run("tests", &mut tests()).counting_tests());
     steps.push(Step::run("XDP program as it ships", &mut shipped()).counting_tests());
