@@ -48,10 +48,10 @@ fn the_shipped_program_is_of_this_source() {
     );
 }
 
-/// The verifier follows each way through the program, at each load: a tenth of a second for ten times as many, and kernels
-/// before 5.2 gave up at fewer. Linux 5.16 says how many it followed.
+/// The verifier follows each way through the program at each load, which takes 3 ms for 4,000 instructions, and took
+/// 150 ms for 101,000. Linux 5.16 says how many it followed.
 #[test]
-fn the_verifier_goes_through_ten_thousand_instructions_at_most() {
+fn the_verifier_goes_through_five_thousand_instructions_at_most() {
     if !privilege::held() {
         return;
     }
@@ -62,7 +62,7 @@ fn the_verifier_goes_through_ten_thousand_instructions_at_most() {
         .lines()
         .find_map(|line| line.strip_prefix("verified_insns:"));
     let verified: u32 = verified.expect("Linux 5.16").trim().parse().unwrap();
-    assert!((1000..10_000).contains(&verified), "{said}");
+    assert!((1000..5000).contains(&verified), "{said}");
 }
 
 fn is_overwriting() -> bool {
