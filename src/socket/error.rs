@@ -29,11 +29,11 @@ pub enum OpenError {
         errno: Errno,
     },
     /// The size of the rings.
-    #[error("{0}")]
-    RingSize(#[source] RingSizeError),
+    #[error(transparent)]
+    RingSize(RingSizeError),
     /// The size of the frames.
-    #[error("{0}")]
-    FrameSize(#[source] FrameSizeError),
+    #[error(transparent)]
+    FrameSize(FrameSizeError),
     /// The memory of the frames could not be mapped.
     #[error("mmap of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames")]
     Memory {
@@ -54,19 +54,19 @@ pub enum OpenError {
         errno: Errno,
     },
     /// The memory can't be cut into frames.
-    #[error("{0}")]
-    Umem(#[source] UmemError),
+    #[error(transparent)]
+    Umem(UmemError),
     /// The descriptor that was given is not an AF_XDP socket's, or was used before.
-    #[error("{0}")]
-    Descriptor(#[source] DescriptorError),
+    #[error(transparent)]
+    Descriptor(DescriptorError),
     /// There is no io_uring.
     #[cfg(feature = "backend-uring")]
-    #[error("{0}")]
-    Uring(#[source] xskit_uring::UringError),
+    #[error(transparent)]
+    Uring(xskit_uring::UringError),
     /// [`Sockets::open`](crate::Sockets::open) was given no builder.
     #[error("no socket to open: give at least one builder")]
     NoSocket,
     /// A step of the set-up failed.
-    #[error("{0}")]
-    Socket(#[source] xskit_core::socket::OpenError),
+    #[error(transparent)]
+    Socket(xskit_core::socket::OpenError),
 }

@@ -1,0 +1,78 @@
+//! What the examples look like: short, plain, linked in the README, and each run by a test.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+/// What an example may be: short, and without what a user of the library should not need.
+#[test]
+fn examples_are_short_and_plain() {
+    const MOST_LINES: usize = 60;
+    /// A device, and the program above it.
+    const MOST_LINES_OF_OWN_BACKEND: usize = 150;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| fs::read_to_string(path).expect("a file of the repository");
+    let readme = read(&root.join("README.md"));
+    let tests = read(&root.join("tests/examples.rs"));
+    let mut names = Vec::new();
+    for folder in ["examples", "core/examples"] {
+        for entry in fs::read_dir(root.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().and_then(OsStr::to_str).expect("a name");
+            let text = read(&path);
+            let most = match name {
+                "own_backend" => MOST_LINES_OF_OWN_BACKEND,
+                _ => MOST_LINES,
+            };
+            let lines = text.lines().count();
+            assert!(lines <= most, "{name}: {lines} lines");
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            for line in code {
+                let plain = !line.contains("unsafe") && !line.contains("sleep(");
+                assert!(plain && !names_a_lifetime(line), "{name}: {line}");
+            }
+            let link = format!("({folder}/{name}.rs)");
+            assert!(readme.contains(&link), "README.md: no {link}");
+            let test = format!("\nfn {name}()");
+            assert!(tests.contains(&test), "no test {test:?}");
+            names.push(name.to_owned());
+        }
+    }
+    assert!(names.len() >= 10, "{names:?}");
+}
+
+/// Whether there is `'name`: no `'_`, no `'static`, no character, and no apostrophe in a text.
+fn names_a_lifetime(line: &str) -> bool {
+    line.match_indices('\'').any(|(at, _)| {
+        let after_a_word = line[..at].ends_with(char::is_alphanumeric);
+        let rest = &line[at + 1..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let (name, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        let is_name = name.starts_with(char::is_alphabetic) && !rest.starts_with('\'');
+        is_name && !after_a_word && name != "static"
+    })
+}
+
+#[test]
+fn lifetimes_with_a_name_are_found() {
+    for line in [
+        "fn f<'a>()",
+        "x: &'frame mut [u8]",
+        "Socket<'u, B>",
+        "impl<'a> X for Y",
+    ] {
+        assert!(names_a_lifetime(line), "{line}");
+    }
+    for line in [
+        "&'static str",
+        "Socket<'_, B>",
+        "'x'",
+        "b'_'",
+        "\"the machine's own\"",
+        "'\\n'",
+    ] {
+        assert!(!names_a_lifetime(line), "{line}");
+    }
+}
