@@ -247,7 +247,7 @@ fn a_bridge_that_takes_all_passes_on_what_the_kernels_ask_each_other() {
     let bridge = bridge.start();
     await_program_on(&chain.middle, left);
     await_program_on(&chain.middle, right);
-    let round_trips = report(&ping())["received"].as_u64().unwrap();
+    let round_trips = report(&ping())["packets"].as_u64().unwrap();
     let passed = report(&bridge.interrupt());
     assert_whole(&passed);
     report(&echo.interrupt());
