@@ -96,7 +96,7 @@ pub fn write(frame: &mut Frame<'_>, headers: &UdpHeaders, len_bytes: usize) {
 /// needs only to say where the packet is.
 ///
 /// # Panics
-/// As [`write`].
+/// As [`write()`].
 pub fn write_all(umem: &Umem<'_, MmapMemory>, headers: &UdpHeaders, len_bytes: usize) {
     let frames: Vec<_> = std::iter::from_fn(|| umem.alloc())
         .map(|mut frame| {
