@@ -465,18 +465,6 @@ fn own_backend() {
     assert!(!went_out.exists());
 }
 
-/// An example of `core/`, which is built into the same folder.
-#[test]
-fn core_alone() {
-    let output = Command::new(path("core_alone")).output();
-    let output = output.expect("it is built: see the head of this file");
-    let said = String::from_utf8(output.stdout).expect("text");
-    let expected =
-        [60, 1514].map(|len| format!("1 packet of {len} bytes echoed, {len} bytes came back\n"));
-    assert_eq!(said, expected.concat());
-    assert!(output.status.success(), "{}", output.status);
-}
-
 /// A file from the server on one host, by a client over the kernel's UDP on the other.
 #[cfg(feature = "quic")]
 #[test]

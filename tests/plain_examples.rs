@@ -13,7 +13,8 @@ fn examples_are_short_and_plain() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &Path| fs::read_to_string(path).expect("a file of the repository");
     let readme = read(&root.join("README.md"));
-    let tests = read(&root.join("tests/examples.rs"));
+    let tests = ["tests/examples.rs", "core/tests/examples.rs"];
+    let tests = tests.map(|file| read(&root.join(file))).concat();
     let mut names = Vec::new();
     for folder in ["examples", "core/examples"] {
         for entry in fs::read_dir(root.join(folder)).expect("a folder") {
