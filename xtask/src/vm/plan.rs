@@ -71,6 +71,11 @@ const SUITES: [Suite; 6] = [
         limit_s: 240,
         left_out: &[
             (
+                "a_bridge_that_takes_all_passes_on_what_the_kernels_ask_each_other",
+                FOUR_ENDS,
+            ),
+            ("packets_are_passed_on_between_two_interfaces", FOUR_ENDS),
+            (
                 "a_file_gets_through_where_the_path_takes_less_than_either_interface",
                 FOUR_ENDS,
             ),
