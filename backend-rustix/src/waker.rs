@@ -10,7 +10,7 @@ use rustix::io::{read, write};
 /// polls as well.
 ///
 /// A call of [`wake`](Self::wake) ends the wait that is going on, or else the next one that would sleep, once. That
-/// wait returns as after a timeout.
+/// wait returns as after a timeout, unless packets came at the same time.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<OwnedFd>);
 
