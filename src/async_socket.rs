@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
@@ -100,7 +100,7 @@ impl AsyncSocket {
 
 impl AsRawFd for Registered {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+        self.0.poll_fd().as_raw_fd()
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use self_cell::{MutBorrow, self_cell};
 use xskit_core::abi::Statistics;
 use xskit_core::backend::{Backend, Calls, Interest};
-use xskit_core::socket::{Accounting, Obtained, Traffic};
+use xskit_core::socket::{Accounting, Obtained, PacketCounts};
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, SocketConfig};
 
@@ -326,7 +326,7 @@ impl Socket {
 
     /// How many packets were received and sent.
     #[must_use]
-    pub fn traffic(&self) -> Traffic {
+    pub fn traffic(&self) -> PacketCounts {
         self.0.with_dependent(|_, socket| socket.traffic())
     }
 

@@ -106,7 +106,7 @@ pub struct Obtained {
 /// How many packets a socket received and sent. Nothing is counted for it: the rings' cursors are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Traffic {
+pub struct PacketCounts {
     /// Taken off the RX ring.
     pub received: u64,
     /// Put on the TX ring.
@@ -225,8 +225,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// Packets that came in frames it had lent, and packets put on the TX ring, so far. How many of these the kernel is
     /// done with, and what it refused, say the halves ([`halves`](Self::halves)).
     #[must_use]
-    pub fn traffic(&self) -> Traffic {
-        Traffic {
+    pub fn traffic(&self) -> PacketCounts {
+        PacketCounts {
             received: self.receiver.received(),
             sent: self.transmitter.sent(),
         }
