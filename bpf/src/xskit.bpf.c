@@ -455,20 +455,18 @@ static __always_inline enum verdict read_frame(struct xdp_md *ctx, void *frame, 
 	struct head head;
 	struct question question;
 	enum verdict verdict = read_head(frame, frame_end, &head);
-	__u32 offset;
 	int has_rule = 0;
 
 	if (verdict != MATCHED)
 		return verdict;
-	offset = head.packet - frame;
 	if (head.ethertype == bpf_htons(ETH_P_IP)) {
 		verdict = read_ipv4(&question, head.packet, frame_end);
 		if (verdict == ASK)
-			has_rule = has_ipv4_rule(ctx, offset, question.shapes, head.vlan, question.port);
+			has_rule = has_ipv4_rule(ctx, head.packet - frame, question.shapes, head.vlan, question.port);
 	} else if (head.ethertype == bpf_htons(ETH_P_IPV6)) {
 		verdict = read_ipv6(&question, head.packet, frame_end);
 		if (verdict == ASK)
-			has_rule = has_ipv6_rule(ctx, offset, question.shapes, head.vlan, question.port);
+			has_rule = has_ipv6_rule(ctx, head.packet - frame, question.shapes, head.vlan, question.port);
 	} else {
 		return PASSED;
 	}
