@@ -1,13 +1,12 @@
 //! The socket that one keeps, on a real kernel.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use xskit::af_xdp::Errno;
 use xskit::af_xdp::backend::Interest;
 use xskit::backend_uring::{SqPoll, UringConfig};
@@ -259,16 +258,7 @@ fn a_wait_ends_once_when_another_thread_calls_the_waker() {
 /// Runs a task on a thread of its own, without any capability.
 fn without_capabilities<T: Send>(task: impl FnOnce() -> T + Send) -> T {
     let in_thread = || {
-        let none = CapabilitySet::empty();
-        let sets = CapabilitySets {
-            effective: none,
-            permitted: none,
-            inheritable: none,
-        };
-        set_capabilities(None, sets).expect("less than before");
-        let status = fs::read_to_string("/proc/thread-self/status").expect("/proc");
-        let nothing = "\nCapEff:\t0000000000000000\n";
-        assert!(status.contains(nothing), "{status}");
+        privilege::drop_all();
         task()
     };
     thread::scope(|scope| scope.spawn(in_thread).join().expect("no panic"))

@@ -1,19 +1,18 @@
 //! A socket that a process with the capability has created, opened by one that has none.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc;
 use std::thread;
 
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use xskit_bpf::{AttachMode, XdpProgram};
 use xskit_core::backend::{Backend, RingKind, SetOption};
 use xskit_core::socket::Step;
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_rustix::{DescriptorError, MmapMemory, RustixBackend, create_descriptor};
-use xskit_testbed::HostPair;
+use xskit_testbed::{HostPair, privilege};
 use xskit_wire::{Datagram, UdpChecksum};
 
 use crate::RealBackend;
@@ -71,7 +70,7 @@ fn answer_without_capabilities<B: RealBackend>(
     descriptor: OwnedFd,
     opened: mpsc::Sender<()>,
 ) {
-    drop_capabilities();
+    privilege::drop_all();
     let backend = make();
     let config = fixture::config(pair.second.link.index);
     let mut slots = vec![FrameSlot::new(); FRAMES];
@@ -101,22 +100,6 @@ fn answer_without_capabilities<B: RealBackend>(
     });
     drain(&mut socket).expect("kicks");
     assert!(socket.accounting().is_whole());
-}
-
-/// From now on this thread has no capability, nor a way to get one back.
-fn drop_capabilities() {
-    let none = CapabilitySet::empty();
-    let sets = CapabilitySets {
-        effective: none,
-        permitted: none,
-        inheritable: none,
-    };
-    set_capabilities(None, sets).expect("less than before");
-    let status = fs::read_to_string("/proc/thread-self/status").expect("/proc");
-    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
-        let nothing = format!("\n{set}:\t0000000000000000\n");
-        assert!(status.contains(&nothing), "{status}");
-    }
 }
 
 /// Sends datagrams one by one, and waits for each to come back.

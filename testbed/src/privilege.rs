@@ -1,7 +1,9 @@
-//! How a test that needs capabilities says that it was skipped.
+//! How a test that needs capabilities says that it was skipped, and how one goes on without any.
 
+use std::fs;
 use std::io::Write;
 
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use xskit_net::Capability;
 use xskit_net::privilege::missing;
 
@@ -22,6 +24,25 @@ pub fn require(test: &str, needed: &[Capability]) -> bool {
 /// [`require`] of what a [`HostPair`](crate::HostPair) needs: CAP_NET_ADMIN and CAP_SYS_ADMIN.
 pub fn require_net_admin(test: &str) -> bool {
     require(test, &[Capability::NetAdmin, Capability::SysAdmin])
+}
+
+/// From now on this thread has no capability, nor a way to get one back.
+///
+/// # Panics
+/// When the kernel does not say so afterwards.
+pub fn drop_all() {
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets {
+        effective: none,
+        permitted: none,
+        inheritable: none,
+    };
+    set_capabilities(None, sets).expect("less than before");
+    let status = fs::read_to_string("/proc/thread-self/status").expect("/proc");
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        let nothing = format!("\n{set}:\t0000000000000000\n");
+        assert!(status.contains(&nothing), "{status}");
+    }
 }
 
 fn skipped(test: &str, missing: &[Capability]) -> String {
