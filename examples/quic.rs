@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use xskit::Socket;
 use xskit::net::{Link, address};
 use xskit::quic::driver::{Driver, DriverConfig};
-use xskit::quic::{Identity, Server, ServerConfig, udp_payload_for_mtu};
+use xskit::quic::{FileServer, Identity, ServerConfig, udp_payload_for_mtu};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -24,11 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: quic INTERFACE PORT DIRECTORY CHAIN.pem KEY.pem".into());
     };
     let identity = Identity::from_pem_files(Path::new(chain), Path::new(key))?;
-    let mut config = ServerConfig::new(root, identity);
+    let mut config = ServerConfig::new(identity);
     // What fits a packet of IPv6 fits one of IPv4 as well.
     let mtu_bytes = Link::by_name(interface)?.mtu_bytes as usize;
     config.transport.max_udp_payload_bytes = udp_payload_for_mtu(mtu_bytes, true);
-    let mut server = Server::new(&config, Instant::now())?;
+    let mut server = FileServer::of_directory(Path::new(root), &config, Instant::now())?;
     let (mut socket, program) = Socket::builder(interface).open_and_take(port.parse()?)?;
     println!("{interface}: {} mode", program.mode());
 

@@ -19,7 +19,7 @@ use xskit_core::umem::FrameSlot;
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::driver::{Driver, DriverConfig};
-use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig, udp_payload_for_mtu};
+use xskit_quic::{Client, ClientConfig, FileServer, Identity, ServerConfig, udp_payload_for_mtu};
 use xskit_rustix::RustixBackend;
 use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_wire::Link;
@@ -83,9 +83,9 @@ fn serve(host: &Host, root: &Path, identity: Identity, stop: &Stop, ready: Sende
     let umem = veth::umem(&mut slots);
     let mut socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
     let _attached = veth::attach(host, &socket);
-    let mut config = ServerConfig::new(root, identity);
+    let mut config = ServerConfig::new(identity);
     config.transport.max_udp_payload_bytes = max_payload(host);
-    let mut server = Server::new(&config, Instant::now()).expect("a server");
+    let mut server = FileServer::of_directory(root, &config, Instant::now()).expect("a server");
     let mut driver = Driver::new(&mut socket, DriverConfig::default());
     ready.send(()).expect("someone waits");
     while !stop.is_set() {

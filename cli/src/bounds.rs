@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::value_parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use xskit::quic::ServerConfig;
+use xskit::quic::{HttpConfig, ServerConfig};
 
 use crate::seconds;
 
@@ -51,7 +51,7 @@ pub(crate) struct BoundArgs {
 
 impl BoundArgs {
     /// Writes the bounds, and raises the limit of descriptors as far as this process may.
-    pub(crate) fn configure(&self, config: &mut ServerConfig) {
+    pub(crate) fn configure(&self, config: &mut ServerConfig, http: &mut HttpConfig) {
         config.max_connections = self.max_connections as usize;
         config.max_connections_per_host = self.max_connections_per_host as usize;
         config.max_connections_per_network = self.max_connections_per_network as usize;
@@ -59,7 +59,7 @@ impl BoundArgs {
         config.response_timeout = self.response_timeout;
         let left = left_for_files(raise_descriptor_limit());
         let left = usize::try_from(left).unwrap_or(usize::MAX);
-        config.max_open_files = match self.max_open_files {
+        http.max_open_files = match self.max_open_files {
             Some(asked) => left.min(asked as usize),
             None => left,
         };
@@ -88,12 +88,11 @@ fn left_for_files(limit: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::time::Duration;
 
     use clap::Parser;
     use rustix::process::{Resource, getrlimit};
-    use xskit::quic::{Identity, ServerConfig, cert};
+    use xskit::quic::{HttpConfig, Identity, ServerConfig, cert};
 
     use super::{BoundArgs, left_for_files, raise_descriptor_limit};
 
@@ -117,13 +116,14 @@ mod tests {
         let line = Line::parse_from(["serve".to_owned()].into_iter().chain(words));
         let pem = cert::self_signed(&[]).expect("a certificate");
         let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
-        let mut config = ServerConfig::new(Path::new("/"), identity.expect("a pair"));
-        line.bounds.configure(&mut config);
+        let mut config = ServerConfig::new(identity.expect("a pair"));
+        let mut http = HttpConfig::default();
+        line.bounds.configure(&mut config, &mut http);
         let counts = [
             config.max_connections,
             config.max_connections_per_host,
             config.max_connections_per_network,
-            config.max_open_files,
+            http.max_open_files,
         ];
         assert_eq!(counts, [1, 2, 3, 4]);
         let times = [config.request_timeout, config.response_timeout];

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use xskit::net::Changes;
 use xskit::quic::driver::{DriverConfig, DriverError};
 use xskit::quic::server::ServerStats;
-use xskit::quic::{Server, ServerConfig, udp_payload_for_mtu};
+use xskit::quic::{
+    FileServer, Files, Http, HttpConfig, HttpCounters, Root, Server, ServerConfig,
+    udp_payload_for_mtu,
+};
 use xskit::wire;
 
 use crate::args::ServeArgs;
@@ -40,12 +43,15 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     nic.link.require_address(args.listen.ip())?;
     let port_holder = hold_port(zone::on(args.listen, &nic.link)?)?;
     let credentials = Credentials::new(args, &nic);
-    let mut config = ServerConfig::new(&args.root, credentials.read()?);
+    let (mut config, mut http) = (
+        ServerConfig::new(credentials.read()?),
+        HttpConfig::default(),
+    );
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
-    config.dotfiles = args.dotfiles;
-    args.bounds.configure(&mut config);
-    let server = Server::new(&config, Instant::now())?;
+    args.bounds.configure(&mut config, &mut http);
+    let root = Root::open(&args.root)?.with_dotfiles(args.dotfiles);
+    let server = Server::new(&config, Http::new(Files::new(root), &http)?, Instant::now())?;
     let task = Serve {
         args,
         nic: &nic,
@@ -86,7 +92,7 @@ struct Serve<'a> {
     args: &'a ServeArgs,
     nic: &'a Nic,
     credentials: Credentials<'a>,
-    server: Server<wire::Link>,
+    server: FileServer<wire::Link>,
     confinement: Confinement,
     stop: Stop,
     reload: Reload,
@@ -116,7 +122,9 @@ impl Serve<'_> {
             .map_err(|error| self.nic.socket_failed(error))?;
         attached.warn();
         attached.warn_of_length(driver.socket());
-        ServeSummary::take(mode, self.nic, &mut driver, &attached, &self.server.stats())
+        let http = *self.server.application().counters();
+        let stats = self.server.stats();
+        ServeSummary::take(mode, self.nic, &mut driver, &attached, (&stats, &http))
     }
 }
 
@@ -203,7 +211,7 @@ impl ServeSummary {
         nic: &Nic,
         driver: &mut Driver<'_, '_>,
         attached: &Attached,
-        stats: &ServerStats,
+        (stats, http): (&ServerStats, &HttpCounters),
     ) -> anyhow::Result<Self> {
         let counters = driver.counters().clone();
         let socket = driver.socket();
@@ -225,9 +233,9 @@ impl ServeSummary {
             packets,
             usage: Usage::take(socket, nic, packets),
             drops,
-            refused: refused(stats),
+            refused: refused(stats, http),
             connections: stats.connections.established,
-            requests: stats.http.requests,
+            requests: http.requests,
             packets_lost: stats.packets.lost,
             packets_retransmitted: stats.packets.retransmitted,
         })
@@ -263,16 +271,13 @@ impl Report for ServeSummary {
     }
 }
 
-fn refused(stats: &ServerStats) -> Drops {
+fn refused(stats: &ServerStats, http: &HttpCounters) -> Drops {
     let (refused, ended) = (&stats.refused, &stats.connections);
     let mut causes = Drops::default();
     causes.count("beyond --max-connections", refused.server_full);
     causes.count("beyond --max-connections-per-host", refused.host_full);
     causes.count("beyond --max-connections-per-network", refused.network_full);
-    causes.count(
-        "beyond a share of --max-open-files",
-        stats.http.too_many_files,
-    );
+    causes.count("beyond a share of --max-open-files", http.too_many_files);
     causes.count("past --request-timeout", ended.request_timeouts);
     causes.count("past --response-timeout", ended.response_timeouts);
     causes.count("handshakes too slow", ended.handshake_timeouts);
@@ -281,18 +286,19 @@ fn refused(stats: &ServerStats) -> Drops {
 
 #[cfg(test)]
 mod tests {
+    use xskit::quic::HttpCounters;
     use xskit::quic::server::ServerStats;
 
     use super::refused;
 
     #[test]
     fn refusals_are_listed_by_cause() {
-        let mut stats = ServerStats::default();
-        assert_eq!(refused(&stats).describe(), "none");
+        let (mut stats, http) = (ServerStats::default(), HttpCounters::default());
+        assert_eq!(refused(&stats, &http).describe(), "none");
         stats.refused.host_full = 3;
         stats.connections.response_timeouts = 2;
         assert_eq!(
-            refused(&stats).describe(),
+            refused(&stats, &http).describe(),
             "3 beyond --max-connections-per-host, 2 past --response-timeout"
         );
     }

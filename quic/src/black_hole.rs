@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::quic::Quic;
+use crate::quic::QuicConnection;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
 /// So many losses in a row (RFC 8899, section 4.3): three may be chance, but then a probe soon
@@ -61,7 +61,7 @@ impl BlackHole {
     }
 
     /// Has quiche do what is due, and looks at what is lost by then.
-    pub(crate) fn on_timeout(&mut self, quic: &mut Quic) {
+    pub(crate) fn on_timeout(&mut self, quic: &mut QuicConnection) {
         quic.on_timeout();
         let Some(path) = quic.path_stats().find(|path| path.active) else {
             return;
@@ -102,7 +102,7 @@ impl BlackHole {
         }
     }
 
-    fn fall_back(&mut self, quic: &mut Quic) {
+    fn fall_back(&mut self, quic: &mut QuicConnection) {
         match quic.pmtu() {
             // 1,200 bytes at once; then it probes, from the size that was in use downwards.
             Some(_) => quic.revalidate_pmtu(),

@@ -1,6 +1,6 @@
 //! `SetupError`: why an endpoint could not be set up.
 
-use crate::http::RootError;
+use crate::files::RootError;
 use crate::identity::IdentityError;
 
 /// A server or client could not be made from its configuration.

@@ -70,6 +70,7 @@ pub mod cert;
 pub mod client;
 pub mod driver;
 mod error;
+mod files;
 mod http;
 mod identity;
 mod notices;
@@ -81,10 +82,16 @@ mod transport;
 
 pub use client::{Client, ClientConfig};
 pub use error::SetupError;
-pub use http::{ByteRange, ContentRange, Root, RootError};
+pub use files::{ByteRange, ContentRange, FileServer, Files, Root, RootError};
+pub use http::{
+    Body, Fields, Handler, Http, HttpConfig, HttpCounters, Incoming, Reply, Request, RequestKey,
+    Response, Session,
+};
 pub use identity::{Identity, IdentityError};
 pub use printable::Printable;
-pub use server::{Server, ServerConfig};
+pub use quic::{QuicConnection, StreamBuffers};
+pub use quiche;
+pub use server::{Application, Server, ServerConfig};
 pub use transmit::Transmit;
 pub use transport::{
     Congestion, MAX_UDP_PAYLOAD_BYTES, MIN_UDP_PAYLOAD_BYTES, TransportConfig, udp_payload_for_mtu,

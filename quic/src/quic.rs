@@ -1,13 +1,13 @@
-//! `Quic`: quiche's connection as this crate uses it.
+//! `QuicConnection`: quiche's connection as this crate uses it.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-/// Tells quiche to keep stream data in [`Bytes`]: a chunk of a file is queued by reference,
-/// not copied.
+/// Has quiche keep stream data in [`Bytes`], so that a chunk of a file or of a response is queued by
+/// reference, not copied.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct StreamBuffers;
+pub struct StreamBuffers;
 
 impl quiche::BufFactory for StreamBuffers {
     type Buf = Bytes;
@@ -23,13 +23,17 @@ impl quiche::BufFactory for StreamBuffers {
 }
 
 /// A quiche connection with those buffers.
-pub(crate) type Quic = quiche::Connection<StreamBuffers>;
+pub type QuicConnection = quiche::Connection<StreamBuffers>;
 
 /// Authentic packets received on the path from `peer` to `local`.
 ///
 /// Looked at before and after each datagram: the difference tells whether there was anything
 /// in it. (`quiche::Connection::stats` has a count, too, but walks over all streams.)
-pub(crate) fn packets_received(quic: &Quic, local: SocketAddr, peer: SocketAddr) -> usize {
+pub(crate) fn packets_received(
+    quic: &QuicConnection,
+    local: SocketAddr,
+    peer: SocketAddr,
+) -> usize {
     let mut paths = quic.path_stats();
     let path = paths.find(|path| path.local_addr == local && path.peer_addr == peer);
     path.map_or(0, |path| path.recv)

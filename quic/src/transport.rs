@@ -60,6 +60,9 @@ pub struct TransportConfig {
     pub max_stream_window_bytes: u64,
     /// Streams that the peer may have open at once, in each direction.
     pub max_streams: u64,
+    /// Unreliable datagrams (RFC 9221) that may wait in each direction; 0: none are offered to the
+    /// peer.
+    pub datagrams_queued: usize,
     /// Congestion control.
     pub congestion: Congestion,
     /// Congestion window at the start, in packets.
@@ -84,6 +87,7 @@ impl TransportConfig {
             max_connection_window_bytes: 256 << 10,
             max_stream_window_bytes: 64 << 10,
             max_streams: 100,
+            datagrams_queued: 0,
             congestion: Congestion::Cubic,
             initial_window_packets: 32,
             initial_rtt: Duration::from_millis(100),
@@ -109,7 +113,6 @@ impl TransportConfig {
         if !(MIN_UDP_PAYLOAD_BYTES..=MAX_UDP_PAYLOAD_BYTES).contains(&payload) {
             return Err(SetupError::UdpPayload { bytes: payload });
         }
-        config.set_application_protos(quiche::h3::APPLICATION_PROTOCOL)?;
         config.set_max_send_udp_payload_size(payload);
         config.set_max_recv_udp_payload_size(payload);
         config.discover_pmtu(self.discover_path_mtu);
@@ -130,6 +133,8 @@ impl TransportConfig {
             Congestion::Bbr2 => quiche::CongestionControlAlgorithm::Bbr2Gcongestion,
         });
         config.enable_hystart(true);
+        let datagrams = self.datagrams_queued;
+        config.enable_dgram(datagrams > 0, datagrams, datagrams);
         // The driver bounds bursts; nobody reads the pacer's send times.
         config.enable_pacing(false);
         config.set_active_connection_id_limit(ACTIVE_CONNECTION_IDS);

@@ -10,7 +10,7 @@ use xskit_core::{Backend, Socket, SocketConfig};
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, Trust};
 use xskit_quic::driver::{Driver, DriverConfig};
-use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig};
+use xskit_quic::{Client, ClientConfig, FileServer, Identity, ServerConfig};
 use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 const FRAMES: usize = 1024;
@@ -54,16 +54,16 @@ fn driver<'s, 'u>(socket: &'s mut Socket<'u, SimBackend>) -> SimDriver<'s, 'u> {
 }
 
 /// A server with one file, and a client that asks for it.
-fn endpoints(root: &std::path::Path, file: &[u8]) -> (Server<Link>, Client<Link>) {
+fn endpoints(root: &std::path::Path, file: &[u8]) -> (FileServer<Link>, Client<Link>) {
     std::fs::write(root.join("file"), file).expect("written");
     let authority = Authority::new().expect("an authority");
     let pem = authority
         .issue(&["a.test".to_owned()], Validity::days(1))
         .expect("a certificate");
     let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
-    let config = ServerConfig::new(root, identity.expect("an identity"));
+    let config = ServerConfig::new(identity.expect("an identity"));
     let now = Instant::now();
-    let server = Server::new(&config, now).expect("a server");
+    let server = FileServer::of_directory(root, &config, now).expect("a server");
     let config = ClientConfig::new("a.test", 4433, Trust::Pem(authority.pem()));
     let link = Link::new(CLIENT_MAC, SERVER_MAC);
     let client = Client::new(&config, client_address(), server_address(), link, now);

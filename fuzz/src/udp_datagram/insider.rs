@@ -134,7 +134,7 @@ mod tests {
         let mut party = ServerParty::new();
         let mut peer = Peer::client(&mut party, local);
         blows_to_server(&mut party, &mut peer, local, &mut input);
-        let http = party.server.stats().http;
+        let http = party.server.application().counters();
         assert_eq!(
             (http.requests, http.error_statuses, http.completed),
             (1, 0, 1)
@@ -145,6 +145,6 @@ mod tests {
     fn an_honest_client_gets_its_file() {
         let mut party = ServerParty::new();
         party.serves_an_honest_client();
-        assert_eq!(party.server.stats().http.requests, 1);
+        assert_eq!(party.server.application().counters().requests, 1);
     }
 }

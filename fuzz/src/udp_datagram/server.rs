@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use xskit_quic::{Identity, Server, ServerConfig};
+use xskit_quic::{FileServer, Files, Http, HttpConfig, Identity, Root, Server, ServerConfig};
 use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 
 use super::client::ClientParty;
@@ -17,9 +17,18 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const MAX_IDS: usize = 2 + 8;
 const MAX_BODY_BYTES: usize = 512 << 10;
 
+fn files() -> Http<Files> {
+    let config = HttpConfig {
+        max_body_bytes_held: MAX_BODY_BYTES,
+        ..HttpConfig::default()
+    };
+    let root = Root::open(folder()).expect("it was just made");
+    Http::new(Files::new(root), &config).expect("the configuration is sound")
+}
+
 /// A server, the clock it is shown, and what it got from and sent to whom.
 pub(super) struct ServerParty {
-    pub(super) server: Server<Link>,
+    pub(super) server: FileServer<Link>,
     pub(super) clock: Clock,
     received: HashMap<SocketAddr, usize>,
     sent: HashMap<SocketAddr, usize>,
@@ -29,15 +38,14 @@ impl ServerParty {
     pub(super) fn new() -> Self {
         let (_, pem) = pki();
         let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
-        let mut config = ServerConfig::new(folder(), identity.expect("it was just made"));
+        let mut config = ServerConfig::new(identity.expect("it was just made"));
         config.max_connections = MAX_CONNECTIONS;
         config.retry_above_half_open = MAX_CONNECTIONS / 2;
         config.handshake_timeout = HANDSHAKE;
-        config.max_body_bytes_held = MAX_BODY_BYTES;
         config.transport.max_streams = 8;
         let clock = Clock::default();
         Self {
-            server: Server::new(&config, clock.now()).expect("the configuration is sound"),
+            server: Server::new(&config, files(), clock.now()).expect("the configuration is sound"),
             clock,
             received: HashMap::new(),
             sent: HashMap::new(),
@@ -104,7 +112,7 @@ impl ServerParty {
         assert!(connections.half_open <= connections.active, "{stats:?}");
         assert!(connections.ids <= connections.active * MAX_IDS, "{stats:?}");
         assert!(
-            stats.body_bytes_held <= connections.active * 2 * MAX_BODY_BYTES,
+            self.server.application().body_bytes_held() <= connections.active * 2 * MAX_BODY_BYTES,
             "{stats:?}"
         );
     }

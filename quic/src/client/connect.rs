@@ -7,7 +7,7 @@ use quiche::ConnectionId;
 
 use super::config::{ClientConfig, Name, Trust};
 use crate::error::SetupError;
-use crate::quic::Quic;
+use crate::quic::QuicConnection;
 
 /// Length of the id that the server puts into each packet to us, in bytes.
 const LOCAL_CID_BYTES: usize = 8;
@@ -22,12 +22,13 @@ pub(super) fn connect(
     config: &ClientConfig,
     local: SocketAddr,
     peer: SocketAddr,
-) -> Result<Quic, SetupError> {
+) -> Result<QuicConnection, SetupError> {
     let name = config.name()?;
     let tls = config.tls_context()?;
     let version = quiche::PROTOCOL_VERSION;
     let mut quic_config = quiche::Config::with_boring_ssl_ctx_builder(version, tls)?;
     quic_config.verify_peer(!matches!(config.trust, Trust::Anyone));
+    quic_config.set_application_protos(quiche::h3::APPLICATION_PROTOCOL)?;
     config.transport.apply(&mut quic_config)?;
     let mut id = [0; LOCAL_CID_BYTES];
     boring::rand::rand_bytes(&mut id).map_err(|_| quiche::Error::CryptoFail)?;
@@ -36,7 +37,7 @@ pub(super) fn connect(
         Name::Host(host) => Some(host),
         Name::Address(_) => None,
     };
-    let mut quic: Quic =
+    let mut quic: QuicConnection =
         quiche::connect_with_buffer_factory(host, &id, local, peer, &mut quic_config)?;
     let verify = quic.as_mut().verify_param_mut();
     verify.set_hostflags(X509CheckFlags::NEVER_CHECK_SUBJECT);

@@ -3,7 +3,7 @@
 use quiche::h3::{Header, NameValue};
 
 use super::failure::{ConnectionEnd, RequestError};
-use crate::http::ContentRange;
+use crate::files::ContentRange;
 
 /// A request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

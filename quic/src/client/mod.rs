@@ -33,9 +33,9 @@ pub use validator::{NoValidator, Validator};
 
 use crate::black_hole::BlackHole;
 use crate::error::SetupError;
-use crate::http::ByteRange;
+use crate::files::ByteRange;
 use crate::notices::Notices;
-use crate::quic::{Quic, packets_received};
+use crate::quic::{QuicConnection, packets_received};
 use crate::transmit::Transmit;
 use acks::AckClock;
 use connect::connect;
@@ -61,7 +61,7 @@ const TLS_ALERTS: std::ops::Range<u64> = 0x100..0x200;
 /// acknowledgements. quiche's own loss detection reads the clock itself, so `now` must be
 /// the real time.
 pub struct Client<L> {
-    quic: Box<Quic>,
+    quic: Box<QuicConnection>,
     h3: Option<h3::Connection>,
     h3_config: h3::Config,
     requests: Requests,

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::quic::Quic;
+use crate::quic::QuicConnection;
 
 /// A client's local address.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl OwnAddress {
     }
 
     /// False when that is the address already.
-    pub(super) fn change(&mut self, quic: &mut Quic, local: SocketAddr) -> bool {
+    pub(super) fn change(&mut self, quic: &mut QuicConnection, local: SocketAddr) -> bool {
         if local == self.current {
             return false;
         }

@@ -8,8 +8,8 @@ use quiche::h3::{self, Header};
 use super::event::{ClientEvent, RequestId, ResponseHead};
 use super::failure::RequestError;
 use super::validator::Validator;
-use crate::http::ByteRange;
-use crate::quic::Quic;
+use crate::files::ByteRange;
+use crate::quic::QuicConnection;
 
 /// All requests of one connection.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl Requests {
     pub(super) fn expire(
         &mut self,
         now: Instant,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) {
         let after = self.patience;
@@ -185,7 +185,7 @@ impl Requests {
     pub(super) fn send(
         &mut self,
         h3: &mut h3::Connection,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) -> bool {
         let mut any = false;
@@ -224,7 +224,7 @@ impl Requests {
     pub(super) fn poll(
         &mut self,
         h3: &mut h3::Connection,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) {
         loop {
@@ -244,7 +244,12 @@ impl Requests {
 
     /// Takes the end of a stream that came by itself behind a DATA frame's header. Left to quiche's
     /// HTTP/3, the stream would be forgotten but stay among the readable ones, and polling fail.
-    fn take_end(&mut self, stream: u64, quic: &mut Quic, events: &mut VecDeque<ClientEvent>) {
+    fn take_end(
+        &mut self,
+        stream: u64,
+        quic: &mut QuicConnection,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
         if !(quic.stream_finished(stream) && quic.stream_readable(stream)) {
             return;
         }
@@ -258,7 +263,7 @@ impl Requests {
     fn announce(
         &mut self,
         h3: &mut h3::Connection,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) {
         for active in self.active.iter_mut().filter(|it| it.head.is_some()) {
@@ -276,7 +281,7 @@ impl Requests {
         &mut self,
         stream: u64,
         event: h3::Event,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) {
         let Some(at) = self
@@ -326,7 +331,7 @@ impl Requests {
         at: usize,
         error: RequestError,
         code: h3::WireErrorCode,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) {
         let active = self.active.swap_remove(at);
@@ -353,7 +358,7 @@ impl Requests {
     pub(super) fn read_body(
         &mut self,
         h3: &mut h3::Connection,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         id: RequestId,
         buf: &mut [u8],
     ) -> usize {

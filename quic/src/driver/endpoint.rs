@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use xskit_wire::Link;
 
-use crate::{Client, Server, Transmit};
+use crate::{Application, Client, Server, Transmit};
 
 /// A sans-IO endpoint whose way back to a peer is a [`Link`]: MAC addresses and VLAN tags.
 pub trait Endpoint {
@@ -29,7 +29,7 @@ pub trait Endpoint {
     fn handle_timeout(&mut self, now: Instant);
 }
 
-impl Endpoint for Server<Link> {
+impl<A: Application> Endpoint for Server<Link, A> {
     fn handle_datagram(
         &mut self,
         now: Instant,

@@ -1,48 +1,30 @@
 //! `OpenFiles`: how many files a server has open, and who may open another one.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::server::{Account, Count};
 
 /// What of the files left one host may have, as a divisor, and what one network may: the more are
 /// open, the less each may have, so that some are left for whoever comes next.
 const HOST_SHARE: usize = 4;
 const NETWORK_SHARE: usize = 2;
 
-/// A count of open files. It orders nothing else, so relaxed loads and stores are enough.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FileCount(Arc<AtomicUsize>);
-
-impl FileCount {
-    fn get(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// On whose account files are opened.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Account {
-    pub(crate) host: FileCount,
-    pub(crate) network: FileCount,
-}
-
 /// The files of one server.
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
     most: usize,
-    open: FileCount,
+    open: Count,
 }
 
 /// The right to one open file, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    counts: [FileCount; 3],
+    counts: [Count; 3],
 }
 
 impl OpenFiles {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
-            open: FileCount::default(),
+            open: Count::default(),
         }
     }
 
@@ -58,9 +40,9 @@ impl OpenFiles {
             && account.host.get() < share(HOST_SHARE)
             && account.network.get() < share(NETWORK_SHARE);
         may.then(|| {
-            let counts = [&self.open, &account.host, &account.network].map(FileCount::clone);
+            let counts = [&self.open, &account.host, &account.network].map(Count::clone);
             for count in &counts {
-                count.0.fetch_add(1, Ordering::Relaxed);
+                count.add();
             }
             Lease { counts }
         })
@@ -70,7 +52,7 @@ impl OpenFiles {
 impl Drop for Lease {
     fn drop(&mut self) {
         for count in &self.counts {
-            count.0.fetch_sub(1, Ordering::Relaxed);
+            count.subtract();
         }
     }
 }
@@ -86,9 +68,9 @@ mod tests {
     #[test]
     fn a_host_leaves_some_for_others_and_a_network_too() {
         let files = OpenFiles::new(1000);
-        let network = FileCount::default();
+        let network = Count::default();
         let hosts = (0..4).map(|_| Account {
-            host: FileCount::default(),
+            host: Count::default(),
             network: network.clone(),
         });
         let held: Vec<_> = hosts.map(|host| hoard(&files, &host)).collect();

@@ -1,25 +1,69 @@
-//! `Request`: the header fields of a request, checked (RFC 9114, section 4.3).
+//! `Request`: the header section of a request, checked (RFC 9114, section 4.3).
+
+use std::net::SocketAddr;
 
 use quiche::h3::{Header, NameValue};
 
-use super::condition::Conditions;
+use crate::server::ConnectionKey;
 
-/// What is asked for. Anything but GET and HEAD is `Other`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    Get,
-    Head,
-    Other,
+/// A well-formed request, without its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    method: &'a str,
+    scheme: &'a str,
+    authority: &'a str,
+    path: &'a str,
+    fields: Fields<'a>,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) has_body: bool,
 }
 
-/// A well-formed request.
-#[derive(Clone, Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: Method,
-    /// Still percent-encoded; empty for methods that carry none.
-    pub(crate) path: &'a str,
-    pub(crate) range: Option<&'a str>,
-    pub(super) conditions: Conditions<'a>,
+/// Names a request of a server, and no later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestKey {
+    connection: ConnectionKey,
+    stream: u64,
+}
+
+impl RequestKey {
+    pub(super) fn new(connection: ConnectionKey, stream: u64) -> Self {
+        Self { connection, stream }
+    }
+
+    /// The connection that it came on.
+    #[must_use]
+    pub fn connection(self) -> ConnectionKey {
+        self.connection
+    }
+
+    /// Its stream (RFC 9000, section 2.1).
+    #[must_use]
+    pub fn stream(self) -> u64 {
+        self.stream
+    }
+}
+
+/// Header fields, in the order they came, pseudo-header fields left out.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a>(&'a [Header]);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(list: &'a [Header]) -> Self {
+        Self(list)
+    }
+
+    /// Names, which are in lower case, and values.
+    pub fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let fields = self.0.iter().map(|it| (it.name(), it.value()));
+        fields.filter(|(name, _)| !name.starts_with(b":"))
+    }
+
+    /// The first field of this name, given in lower case.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<&'a [u8]> {
+        let mut fields = self.iter().filter(|(known, _)| *known == name.as_bytes());
+        fields.next().map(|(_, value)| value)
+    }
 }
 
 /// Why a request is malformed (status 400), in words for the client.
@@ -40,42 +84,81 @@ fn field_section_bytes(headers: &[Header]) -> usize {
     headers.iter().map(field).sum()
 }
 
-/// The fields that matter, each at most once, but for lists.
+impl<'a> Request<'a> {
+    /// The method, as it came: `GET` and `get` differ.
+    #[must_use]
+    pub fn method(&self) -> &'a str {
+        self.method
+    }
+
+    /// `https`, or what else the client says; empty for CONNECT.
+    #[must_use]
+    pub fn scheme(&self) -> &'a str {
+        self.scheme
+    }
+
+    /// Host and port that the client asks for.
+    #[must_use]
+    pub fn authority(&self) -> &'a str {
+        self.authority
+    }
+
+    /// Path and query, still percent-encoded. It begins with a slash, but for `OPTIONS *`, and
+    /// CONNECT, where it is empty.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// The header fields.
+    #[must_use]
+    pub fn fields(&self) -> Fields<'a> {
+        self.fields
+    }
+
+    /// Where the client was when its handshake was done.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Whether more frames follow: a body, or trailers.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        self.has_body
+    }
+
+    /// Checks the fields in the order they came.
+    pub(crate) fn parse(headers: &'a [Header]) -> Result<Self, BadRequest> {
+        let target = Target::collect(headers)?;
+        let method = target.method.ok_or(BadRequest("no :method"))?;
+        // CONNECT has neither scheme nor path (RFC 9114, section 4.4).
+        if method != "CONNECT" {
+            target.check(method)?;
+        }
+        Ok(Self {
+            method,
+            scheme: target.scheme.unwrap_or_default(),
+            authority: target.authority.or(target.host).unwrap_or_default(),
+            path: target.path.unwrap_or_default(),
+            fields: Fields(headers),
+            peer: None,
+            has_body: false,
+        })
+    }
+}
+
+/// The fields that say what is asked for, each at most once.
 #[derive(Default)]
-struct Fields<'a> {
+struct Target<'a> {
     method: Option<&'a str>,
     scheme: Option<&'a str>,
     authority: Option<&'a str>,
     path: Option<&'a str>,
     host: Option<&'a str>,
-    range: Option<&'a str>,
-    conditions: Conditions<'a>,
 }
 
-impl<'a> Request<'a> {
-    /// Checks the fields in the order they came.
-    pub(crate) fn parse(headers: &'a [Header]) -> Result<Self, BadRequest> {
-        let fields = Fields::collect(headers)?;
-        let method = match fields.method {
-            None => return Err(BadRequest("no :method")),
-            Some("GET") => Method::Get,
-            Some("HEAD") => Method::Head,
-            Some(_) => Method::Other,
-        };
-        // CONNECT has neither; this server answers 405 to it all the same.
-        if method != Method::Other {
-            fields.check_target()?;
-        }
-        Ok(Self {
-            method,
-            path: fields.path.unwrap_or_default(),
-            range: fields.range,
-            conditions: fields.conditions,
-        })
-    }
-}
-
-impl<'a> Fields<'a> {
+impl<'a> Target<'a> {
     fn collect(headers: &'a [Header]) -> Result<Self, BadRequest> {
         let mut fields = Self::default();
         let mut in_pseudo = true;
@@ -97,25 +180,12 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), BadRequest> {
-        let conditions = &mut self.conditions;
         let (slot, repeated) = match name {
             b":method" => (&mut self.method, "more than one :method"),
             b":scheme" => (&mut self.scheme, "more than one :scheme"),
             b":authority" => (&mut self.authority, "more than one :authority"),
             b":path" => (&mut self.path, "more than one :path"),
             b"host" => (&mut self.host, "more than one host"),
-            b"range" => (&mut self.range, "more than one range"),
-            b"if-range" => (&mut conditions.if_range, "more than one if-range"),
-            b"if-match" => return utf8(value).map(|v| conditions.if_match.push(v)),
-            b"if-none-match" => return utf8(value).map(|v| conditions.if_none_match.push(v)),
-            b"if-modified-since" => (
-                &mut conditions.if_modified_since,
-                "more than one if-modified-since",
-            ),
-            b"if-unmodified-since" => (
-                &mut conditions.if_unmodified_since,
-                "more than one if-unmodified-since",
-            ),
             // RFC 9220's :protocol belongs to CONNECT, which nobody offered here.
             [b':', ..] => return Err(BadRequest("an unknown pseudo-header field")),
             _ => return Ok(()),
@@ -126,11 +196,12 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    fn check_target(&self) -> Result<(), BadRequest> {
+    fn check(&self, method: &str) -> Result<(), BadRequest> {
         if self.scheme.is_none_or(str::is_empty) {
             return Err(BadRequest("no :scheme"));
         }
-        if !self.path.is_some_and(|path| path.starts_with('/')) {
+        let is_path = |path: &str| path.starts_with('/') || (path == "*" && method == "OPTIONS");
+        if !self.path.is_some_and(is_path) {
             return Err(BadRequest("no :path that starts with a slash"));
         }
         match (self.authority, self.host) {
@@ -142,7 +213,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn utf8(value: &[u8]) -> Result<&str, BadRequest> {
+pub(crate) fn utf8(value: &[u8]) -> Result<&str, BadRequest> {
     std::str::from_utf8(value).map_err(|_| BadRequest("a field value that is not text"))
 }
 
@@ -165,27 +236,22 @@ mod tests {
     #[test]
     fn a_full_request_is_read() {
         let mut fields = GOOD.to_vec();
-        fields.extend([
-            ("range", "bytes=0-1"),
-            ("if-range", "\"x\""),
-            ("if-match", "\"x\""),
-            ("if-match", "\"y\""),
-            ("if-none-match", "\"z\""),
-            ("if-modified-since", "then"),
-            ("if-unmodified-since", "now"),
-            ("accept", "*/*"),
-        ]);
+        fields.extend([("accept", "a"), ("accept", "b")]);
         let list = headers(&fields);
         let request = Request::parse(&list).unwrap();
-        assert_eq!(request.method, Method::Get);
-        assert_eq!(request.path, "/a?b");
-        assert_eq!(request.range, Some("bytes=0-1"));
-        let conditions = request.conditions;
-        assert_eq!(conditions.if_range, Some("\"x\""));
-        assert_eq!(conditions.if_match, ["\"x\"", "\"y\""]);
-        assert_eq!(conditions.if_none_match, ["\"z\""]);
-        assert_eq!(conditions.if_modified_since, Some("then"));
-        assert_eq!(conditions.if_unmodified_since, Some("now"));
+        assert_eq!(request.method(), "GET");
+        assert_eq!(
+            (request.scheme(), request.authority()),
+            ("https", "example.net")
+        );
+        assert_eq!(request.path(), "/a?b");
+        assert_eq!(request.fields().get("accept"), Some(&b"a"[..]));
+        assert_eq!(
+            request.fields().iter().count(),
+            2,
+            "without the pseudo ones"
+        );
+        assert_eq!(request.fields().get(":path"), None);
     }
 
     #[test]
@@ -236,13 +302,21 @@ mod tests {
         fields[3] = (":path", "etc");
         assert!(Request::parse(&headers(&fields)).is_err());
         let mut list = headers(&GOOD);
-        list.push(Header::new(b"range", &[0xff]));
+        list.push(Header::new(b"host", &[0xff]));
         assert!(Request::parse(&list).is_err());
     }
 
     #[test]
-    fn other_methods_need_no_path() {
+    fn only_connect_needs_no_path_and_only_options_has_a_star() {
         let connect = headers(&[(":method", "CONNECT"), (":authority", "a:1")]);
-        assert_eq!(Request::parse(&connect).unwrap().method, Method::Other);
+        assert_eq!(Request::parse(&connect).unwrap().path(), "");
+        let star = |method| {
+            let mut fields = GOOD.to_vec();
+            fields[0] = (":method", method);
+            fields[3] = (":path", "*");
+            Request::parse(&headers(&fields)).map(|it| it.path().to_owned())
+        };
+        assert_eq!(star("OPTIONS").unwrap(), "*");
+        assert!(star("GET").is_err());
     }
 }

@@ -2,168 +2,214 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use quiche::h3;
 
 use super::chunk::{ChunkPool, Ledger};
+use super::counters::HttpCounters;
 use super::credit::Credit;
+use super::handler::Handler;
+use super::incoming::{BodyState, Incoming};
 use super::memory::{Bounds, Memory};
-use super::open_files::{Account, OpenFiles};
+use super::open_files::OpenFiles;
+use super::reply::Reply;
+use super::request::{self, Fields, Request, RequestKey};
 use super::response::Response;
-use super::root::Root;
 use super::transfer::{Progress, Transfer, Turn};
-use crate::quic::Quic;
+use crate::quic::QuicConnection;
+use crate::server::{Activity, Peer, WaitsFor};
 
 /// Unidirectional streams that a client may open as long as its connection lasts.
 const MAX_UNIDIRECTIONAL_STREAMS: u64 = 1000;
 
-/// What HTTP/3 has done, over all connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HttpCounters {
-    /// Requests answered, whatever the status.
-    pub requests: u64,
-    /// Of those, answered with a status of 400 or above.
-    pub error_statuses: u64,
-    /// Responses whose last byte was handed to the transport.
-    pub completed: u64,
-    /// Responses that the client gave up.
-    pub cancelled: u64,
-    /// Responses cut off because the file became shorter or could not be read.
-    pub broken: u64,
-    /// Body bytes handed to the transport.
-    pub body_bytes: u64,
-    /// Connections closed because the peer broke the rules of HTTP/3.
-    pub protocol_errors: u64,
-    /// Connections closed because the client gave up too many requests.
-    pub excessive_load: u64,
-    /// Requests answered with 503, because the client had its share of the open files.
-    pub too_many_files: u64,
-}
+/// Beyond this many, those that were delivered are sorted out: more than a client may have open.
+const MANY_HANDED_OVER: usize = 512;
 
 /// What all sessions of a server share.
-#[derive(Debug)]
-pub(crate) struct Files<'a> {
-    pub(crate) root: &'a Root,
-    pub(crate) pool: &'a Arc<ChunkPool>,
-    pub(crate) bounds: Bounds,
-    pub(crate) open: &'a OpenFiles,
-    /// Requests that a client may give up.
-    pub(crate) credit: u32,
+pub(super) struct Shared<'a, H> {
+    pub(super) handler: &'a mut H,
+    pub(super) pool: &'a Arc<ChunkPool>,
+    pub(super) bounds: Bounds,
+    pub(super) open: &'a OpenFiles,
+    pub(super) counters: &'a mut HttpCounters,
 }
 
-/// Requests and responses of one connection.
-pub(crate) struct Session {
+/// Requests and responses of one connection. `E` is what the handler keeps of a request.
+pub struct Session<E> {
     h3: h3::Connection,
+    peer: Peer,
     /// Requests that were answered, and whose end was not told yet; header fields that still come
     /// on one of them are trailers.
     open: HashSet<u64>,
     /// Streams that ended before quiche's HTTP/3 saw the end of a response on them. It keeps them
     /// in mind until it is asked for them once the transport has forgotten them.
     cut_short: Vec<u64>,
-    /// Responses on their way, the one whose turn it is first.
-    transfers: Vec<Transfer>,
+    /// Requests whose responses are under way, the one whose turn it is first.
+    exchanges: Vec<Exchange<E>>,
     progress: Progress,
     ledger: Ledger,
     credit: Credit,
-    account: Account,
+    /// Bytes of request bodies that were read.
+    received_bytes: u64,
+    /// Streams whose responses were handed to the transport, which may not have delivered them.
+    handed_over: Vec<u64>,
+    leaving: Leaving,
+    /// Above all requests so far.
+    next_stream: u64,
 }
 
-impl Session {
+/// One request and its response.
+struct Exchange<E> {
+    transfer: Transfer,
+    body: BodyState,
+    /// The handler is to be asked for more.
+    resumed: bool,
+    /// `None` for a request that the handler didn't see.
+    state: Option<E>,
+}
+
+/// How far the end of a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// The client is to be told.
+    Asked,
+    /// It was told that requests from this stream on are not answered (GOAWAY, RFC 9114,
+    /// section 5.2).
+    Told(u64),
+}
+
+impl<E> std::fmt::Debug for Session<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("exchanges", &self.exchanges.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E> Session<E> {
     /// Starts HTTP/3 on a connection whose handshake is done.
-    pub(crate) fn start(
-        quic: &mut Quic,
+    pub(super) fn start(
+        quic: &mut QuicConnection,
         config: &h3::Config,
         credit: u32,
-        account: Account,
+        peer: Peer,
         now: Instant,
     ) -> Result<Self, h3::Error> {
         Ok(Self {
             h3: h3::Connection::with_transport(quic, config)?,
+            peer,
             open: HashSet::new(),
             cut_short: Vec::new(),
-            transfers: Vec::new(),
+            exchanges: Vec::new(),
             progress: Progress::default(),
             ledger: Ledger::default(),
             credit: Credit::new(credit, now),
-            account,
+            received_bytes: 0,
+            handed_over: Vec::new(),
+            leaving: Leaving::No,
+            next_stream: 0,
         })
     }
 
-    /// File bytes in memory: read, and not yet acknowledged.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.ledger.bytes()
+    /// Has the handler asked for more of a response.
+    pub(super) fn resume(&mut self, stream: u64) {
+        if let Some(exchange) = self.exchange(stream) {
+            exchange.resumed = true;
+        }
     }
 
-    /// Whether a response is on its way to the transport.
-    pub(crate) fn is_answering(&self) -> bool {
-        !self.transfers.is_empty()
+    /// Takes no more requests, and ends once those that there are have been answered.
+    pub(super) fn drain(&mut self) {
+        if self.leaving == Leaving::No {
+            self.leaving = Leaving::Asked;
+        }
     }
 
     /// Answers new requests, and writes as much of the responses as the transport takes.
-    pub(crate) fn service(
+    pub(super) fn service<H: Handler<Exchange = E>>(
         &mut self,
-        quic: &mut Quic,
-        files: &Files<'_>,
-        counters: &mut HttpCounters,
+        quic: &mut QuicConnection,
+        shared: &mut Shared<'_, H>,
         now: Instant,
-    ) {
+    ) -> Activity {
+        let before = (shared.counters.requests, self.progress.body_bytes);
+        let received = self.received_bytes;
         let mut given_up = 0;
         // Before they are read.
         let crowded = opens_too_many(quic);
         if quic.is_readable() {
-            given_up += self.handle_events(quic, files, counters);
+            self.read_bodies(quic, shared);
+            given_up += self.handle_events(quic, shared);
         }
-        given_up += self.write(quic, files, counters);
+        given_up += self.write(quic, shared);
         self.forget_cut_short(quic);
         let affordable = (0..given_up).all(|_| self.credit.spend(now));
         if crowded || !affordable {
-            counters.excessive_load += 1;
-            self.transfers.clear();
+            shared.counters.excessive_load += 1;
+            self.exchanges.clear();
             let code = h3::WireErrorCode::ExcessiveLoad as u64;
             let _ = quic.close(true, code, b"too many streams came to nothing");
         }
+        self.leave(quic);
+        let after = (shared.counters.requests, self.progress.body_bytes);
+        self.activity(before != after || received != self.received_bytes)
+    }
+
+    fn activity(&self, advanced: bool) -> Activity {
+        let held_bytes = self.ledger.bytes();
+        let mut of_client = self.exchanges.iter();
+        let waits_for = if held_bytes > 0 || of_client.any(Exchange::is_the_clients_move) {
+            WaitsFor::Peer
+        } else if self.exchanges.is_empty() {
+            WaitsFor::Request
+        } else {
+            WaitsFor::Application
+        };
+        Activity {
+            advanced,
+            held_bytes,
+            waits_for,
+        }
+    }
+
+    fn exchange(&mut self, stream: u64) -> Option<&mut Exchange<E>> {
+        let mut exchanges = self.exchanges.iter_mut();
+        exchanges.find(|exchange| exchange.transfer.stream() == stream)
     }
 
     /// Takes in what the client said; how many requests it gave up.
-    fn handle_events(
+    fn handle_events<H: Handler<Exchange = E>>(
         &mut self,
-        quic: &mut Quic,
-        files: &Files<'_>,
-        counters: &mut HttpCounters,
+        quic: &mut QuicConnection,
+        shared: &mut Shared<'_, H>,
     ) -> u32 {
         let mut given_up = 0;
         loop {
             match self.h3.poll(quic) {
-                Ok((stream, h3::Event::Headers { list, .. })) => {
-                    if self.open.insert(stream) {
-                        self.answer(stream, &list, files, counters);
+                Ok((stream, h3::Event::Headers { list, more_frames })) => {
+                    if self.is_too_late(stream) {
+                        let code = h3::WireErrorCode::RequestRejected as u64;
+                        let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code);
+                        self.abort(stream, quic, h3::WireErrorCode::RequestRejected);
+                    } else if self.open.insert(stream) {
+                        self.answer(stream, &list, more_frames, shared);
+                    } else {
+                        self.take_trailers(stream, &list, shared);
                     }
                 }
-                Ok((stream, h3::Event::Data)) => {
-                    // A request body is of no use to a file server (RFC 9114, section 4.1.1).
-                    let code = h3::WireErrorCode::NoError as u64;
-                    let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code);
-                    // Nothing more will be told of its end, unless that has come already.
-                    if !quic.stream_finished(stream) {
-                        self.open.remove(&stream);
-                    }
-                    self.cut_short.push(stream);
-                }
+                Ok((stream, h3::Event::Data)) => self.take_body(stream, quic, shared),
                 Ok((stream, h3::Event::Finished)) => {
-                    if !self.open.remove(&stream) {
+                    if self.open.remove(&stream) {
+                        self.end_request(stream, shared);
+                    } else {
                         given_up += 1;
                         self.abort(stream, quic, h3::WireErrorCode::RequestIncomplete);
                     }
                 }
                 Ok((stream, h3::Event::Reset(_))) => {
-                    let is_answered = self.open.remove(&stream);
-                    // Otherwise the response is sent already, or was given up before.
-                    if self.cancel(stream, counters) || !is_answered {
-                        given_up += 1;
-                        self.abort(stream, quic, h3::WireErrorCode::RequestCancelled);
-                    }
+                    given_up += self.give_up(stream, quic, shared.counters);
                 }
                 Ok((stream, h3::Event::PriorityUpdate)) => {
                     let _ = self.h3.take_last_priority_update(stream);
@@ -172,56 +218,225 @@ impl Session {
                 Err(h3::Error::Done) => return given_up,
                 Err(_) => {
                     // quiche has closed the connection with the fitting code.
-                    counters.protocol_errors += 1;
-                    self.transfers.clear();
+                    shared.counters.protocol_errors += 1;
+                    self.exchanges.clear();
                     return given_up;
                 }
             }
         }
     }
 
-    fn answer(
+    fn is_too_late(&self, stream: u64) -> bool {
+        matches!(self.leaving, Leaving::Told(first) if stream >= first)
+    }
+
+    /// A new request, for the handler if it is well-formed.
+    fn answer<H: Handler<Exchange = E>>(
         &mut self,
         stream: u64,
-        headers: &[h3::Header],
-        files: &Files<'_>,
-        counters: &mut HttpCounters,
+        list: &[h3::Header],
+        more_frames: bool,
+        shared: &mut Shared<'_, H>,
     ) {
-        let now = SystemTime::now();
-        let lease = files.open.lease(&self.account);
-        let response = match lease {
-            Some(_) => Response::to(headers, files.root, now),
-            None => Response::busy(headers, now),
+        self.next_stream = self.next_stream.max(stream + 4);
+        shared.counters.requests += 1;
+        let parsed = Request::parse(list);
+        let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
+        let mut transfer = Transfer::new(stream, is_head);
+        let state = match parsed {
+            Ok(_) if request::is_too_large(list) => {
+                let words = "too many or too long header fields";
+                transfer.respond(Response::text(431, words), None);
+                None
+            }
+            Ok(mut request) => {
+                request.peer = Some(self.peer.address());
+                request.has_body = more_frames;
+                let mut reply = Reply {
+                    transfer: &mut transfer,
+                    open: shared.open,
+                    account: self.peer.account(),
+                    key: RequestKey::new(self.peer.connection(), stream),
+                };
+                Some(shared.handler.request(&request, &mut reply))
+            }
+            Err(malformed) => {
+                transfer.respond(Response::text(400, malformed.0), None);
+                None
+            }
         };
-        counters.requests += 1;
-        counters.error_statuses += u64::from(response.status >= 400);
-        counters.too_many_files += u64::from(lease.is_none());
-        self.transfers.push(Transfer::new(stream, response, lease));
+        self.exchanges.push(Exchange {
+            transfer,
+            body: BodyState::Drained,
+            resumed: false,
+            state,
+        });
+    }
+
+    /// Runs something of the handler on a request that it knows.
+    fn with_reply<H: Handler<Exchange = E>>(
+        &mut self,
+        stream: u64,
+        shared: &mut Shared<'_, H>,
+        call: impl FnOnce(&mut H, &mut E, &mut Reply<'_>),
+    ) {
+        let key = RequestKey::new(self.peer.connection(), stream);
+        let account = self.peer.account();
+        let mut exchanges = self.exchanges.iter_mut();
+        let found = exchanges.find(|exchange| exchange.transfer.stream() == stream);
+        if let Some(exchange) = found
+            && let Some(state) = &mut exchange.state
+        {
+            let mut reply = Reply {
+                transfer: &mut exchange.transfer,
+                open: shared.open,
+                account,
+                key,
+            };
+            call(shared.handler, state, &mut reply);
+        }
+    }
+
+    fn take_trailers<H: Handler<Exchange = E>>(
+        &mut self,
+        stream: u64,
+        list: &[h3::Header],
+        shared: &mut Shared<'_, H>,
+    ) {
+        if !request::is_too_large(list) {
+            self.with_reply(stream, shared, |handler, state, reply| {
+                handler.trailers(state, Fields::new(list), reply);
+            });
+        }
+    }
+
+    fn end_request<H: Handler<Exchange = E>>(&mut self, stream: u64, shared: &mut Shared<'_, H>) {
+        if let Some(exchange) = self.exchange(stream) {
+            exchange.body = BodyState::Ended;
+        }
+        self.with_reply(stream, shared, H::end);
+    }
+
+    /// Part of a request's body came.
+    fn take_body<H: Handler<Exchange = E>>(
+        &mut self,
+        stream: u64,
+        quic: &mut QuicConnection,
+        shared: &mut Shared<'_, H>,
+    ) {
+        match self.exchange(stream) {
+            Some(exchange) if exchange.state.is_some() => {
+                exchange.body = BodyState::Unread;
+                self.read_body(stream, quic, shared);
+            }
+            // Nobody is there to read it (RFC 9114, section 4.1.1).
+            _ => {
+                let code = h3::WireErrorCode::NoError as u64;
+                let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code);
+                self.refused(stream, quic);
+            }
+        }
+    }
+
+    /// Goes on with the bodies that handlers have left unread.
+    fn read_bodies<H: Handler<Exchange = E>>(
+        &mut self,
+        quic: &mut QuicConnection,
+        shared: &mut Shared<'_, H>,
+    ) {
+        let unread = |exchange: &&Exchange<E>| exchange.body == BodyState::Unread;
+        let unread = self.exchanges.iter().filter(unread);
+        let streams: Vec<u64> = unread.map(|exchange| exchange.transfer.stream()).collect();
+        for stream in streams {
+            self.read_body(stream, quic, shared);
+        }
+    }
+
+    fn read_body<H: Handler<Exchange = E>>(
+        &mut self,
+        stream: u64,
+        quic: &mut QuicConnection,
+        shared: &mut Shared<'_, H>,
+    ) {
+        let mut state = BodyState::Unread;
+        let account = self.peer.account();
+        let key = RequestKey::new(self.peer.connection(), stream);
+        let mut exchanges = self.exchanges.iter_mut();
+        let found = exchanges.find(|exchange| exchange.transfer.stream() == stream);
+        let Some(exchange) = found else { return };
+        if let Some(kept) = &mut exchange.state {
+            let mut body = Incoming {
+                h3: &mut self.h3,
+                quic,
+                stream,
+                state: &mut state,
+                read: &mut self.received_bytes,
+            };
+            let mut reply = Reply {
+                transfer: &mut exchange.transfer,
+                open: shared.open,
+                account,
+                key,
+            };
+            shared.handler.body(kept, &mut body, &mut reply);
+        }
+        exchange.body = state;
+        match state {
+            BodyState::Refused => self.refused(stream, quic),
+            BodyState::Reset => {
+                self.give_up(stream, quic, shared.counters);
+            }
+            BodyState::Drained | BodyState::Unread | BodyState::Ended => {}
+        }
+    }
+
+    /// After the rest of a request was refused.
+    fn refused(&mut self, stream: u64, quic: &QuicConnection) {
+        // Nothing more will be told of its end, unless that has come already.
+        if !quic.stream_finished(stream) {
+            self.open.remove(&stream);
+        }
+        self.cut_short.push(stream);
+    }
+
+    /// The client has reset a request: whether that counts as one given up.
+    fn give_up(
+        &mut self,
+        stream: u64,
+        quic: &mut QuicConnection,
+        counters: &mut HttpCounters,
+    ) -> u32 {
+        let is_answered = self.open.remove(&stream);
+        // Otherwise the response is sent already, or was given up before.
+        if self.cancel(stream, counters) || !is_answered {
+            self.abort(stream, quic, h3::WireErrorCode::RequestCancelled);
+            return 1;
+        }
+        0
     }
 
     /// Nobody waits for the answer any more. False when there is none under way.
     fn cancel(&mut self, stream: u64, counters: &mut HttpCounters) -> bool {
-        let before = self.transfers.len();
-        self.transfers
-            .retain(|transfer| transfer.stream() != stream);
-        let is_under_way = self.transfers.len() < before;
+        let before = self.exchanges.len();
+        self.exchanges
+            .retain(|exchange| exchange.transfer.stream() != stream);
+        let is_under_way = self.exchanges.len() < before;
         counters.cancelled += u64::from(is_under_way);
         is_under_way
     }
 
     /// Ends our side of a stream without an answer, so that its place is free for another.
-    fn abort(&mut self, stream: u64, quic: &mut Quic, code: h3::WireErrorCode) {
+    fn abort(&mut self, stream: u64, quic: &mut QuicConnection, code: h3::WireErrorCode) {
         let _ = quic.stream_shutdown(stream, quiche::Shutdown::Write, code as u64);
         self.cut_short.push(stream);
     }
 
     /// Has quiche's HTTP/3 forget streams that the transport has forgotten: it does so when it is
     /// to send something on one. Which of the two calls does it depends on how far the response was.
-    fn forget_cut_short(&mut self, quic: &mut Quic) {
+    fn forget_cut_short(&mut self, quic: &mut QuicConnection) {
         let http = &mut self.h3;
         self.cut_short.retain(|stream| {
-            let capacity = quic.stream_capacity(*stream);
-            let is_gone = matches!(capacity, Err(quiche::Error::InvalidStreamState(_)));
+            let is_gone = is_forgotten(quic, *stream);
             if is_gone {
                 let _ = http.send_body(quic, *stream, b"", true);
                 let _ = http.send_response::<h3::Header, _>(quic, *stream, &[], true);
@@ -230,29 +445,45 @@ impl Session {
         });
     }
 
-    /// Rounds over the transfers, a turn each, until none gets on. How many were given up.
-    fn write(&mut self, quic: &mut Quic, files: &Files<'_>, counters: &mut HttpCounters) -> u32 {
-        let memory = Memory {
-            pool: files.pool,
-            ledger: &self.ledger,
-            bounds: files.bounds,
-            sharers: self.transfers.len(),
-        };
+    /// Rounds over the responses, a turn each, until none gets on. How many were given up.
+    fn write<H: Handler<Exchange = E>>(
+        &mut self,
+        quic: &mut QuicConnection,
+        shared: &mut Shared<'_, H>,
+    ) -> u32 {
         let before = self.progress.body_bytes;
-        let (cut_short, credit) = (&mut self.cut_short, &mut self.credit);
         let mut given_up = 0;
         let mut advanced = true;
         while std::mem::take(&mut advanced) {
-            self.transfers.retain_mut(|transfer| {
-                match transfer.advance(&mut self.h3, quic, &memory, &mut self.progress) {
-                    Turn::Advanced => {
-                        advanced = true;
+            self.ask_for_more(shared);
+            let memory = Memory {
+                pool: shared.pool,
+                ledger: &self.ledger,
+                bounds: shared.bounds,
+                sharers: self.exchanges.len(),
+            };
+            let (h3, progress) = (&mut self.h3, &mut self.progress);
+            let (cut_short, credit) = (&mut self.cut_short, &mut self.credit);
+            let (handed_over, counters) = (&mut self.handed_over, &mut *shared.counters);
+            self.exchanges.retain_mut(|exchange| {
+                let transfer = &mut exchange.transfer;
+                let had_something = transfer.has_something();
+                let status = transfer.take_status();
+                counters.error_statuses += u64::from(status.is_some_and(|it| it >= 400));
+                counters.too_many_files += u64::from(transfer.take_file_refused());
+                let turn = transfer.advance(h3, quic, &memory, progress);
+                match turn {
+                    Turn::Advanced | Turn::Awaiting => {
+                        // Once each time.
+                        exchange.resumed |= had_something && transfer.is_dry();
+                        advanced |= turn == Turn::Advanced || exchange.resumed;
                         return true;
                     }
                     Turn::Blocked => return true,
                     Turn::Done => {
                         counters.completed += 1;
                         credit.earn();
+                        handed_over.push(transfer.stream());
                         return false;
                     }
                     Turn::Cancelled => {
@@ -265,16 +496,68 @@ impl Session {
                 false
             });
             // Who got nothing, for want of room, comes first when there is some again.
-            self.transfers.sort_by_key(Transfer::last_turn);
+            self.exchanges
+                .sort_by_key(|exchange| exchange.transfer.last_turn());
         }
-        counters.body_bytes += self.progress.body_bytes - before;
+        if self.handed_over.len() > MANY_HANDED_OVER {
+            self.forget_handed_over(quic);
+        }
+        shared.counters.body_bytes += self.progress.body_bytes - before;
         given_up
     }
+
+    /// Asks handlers for more, where there is room for it or they have something.
+    fn ask_for_more<H: Handler<Exchange = E>>(&mut self, shared: &mut Shared<'_, H>) {
+        let mut resumed = Vec::new();
+        for exchange in &mut self.exchanges {
+            if std::mem::take(&mut exchange.resumed) {
+                resumed.push(exchange.transfer.stream());
+            }
+        }
+        for stream in resumed {
+            self.with_reply(stream, shared, H::resume);
+        }
+    }
+
+    /// When the server is about to end: says so, and ends once all was answered and delivered.
+    fn leave(&mut self, quic: &mut QuicConnection) {
+        if self.leaving == Leaving::Asked {
+            match self.h3.send_goaway(quic, self.next_stream) {
+                Err(h3::Error::StreamBlocked) => return,
+                _ => self.leaving = Leaving::Told(self.next_stream),
+            }
+        }
+        if self.leaving != Leaving::No && self.exchanges.is_empty() {
+            self.forget_handed_over(quic);
+            if self.handed_over.is_empty() {
+                let code = h3::WireErrorCode::NoError as u64;
+                let _ = quic.close(true, code, b"the server is shutting down");
+            }
+        }
+    }
+
+    fn forget_handed_over(&mut self, quic: &mut QuicConnection) {
+        self.handed_over
+            .retain(|stream| !is_forgotten(quic, *stream));
+    }
+}
+
+impl<E> Exchange<E> {
+    /// Whether the client is to take something, or to send the rest of its request.
+    fn is_the_clients_move(&self) -> bool {
+        self.transfer.has_something() || self.body == BodyState::Drained
+    }
+}
+
+/// Whether the transport has delivered all of a stream, or given it up.
+fn is_forgotten(quic: &mut QuicConnection, stream: u64) -> bool {
+    let capacity = quic.stream_capacity(stream);
+    matches!(capacity, Err(quiche::Error::InvalidStreamState(_)))
 }
 
 /// Whether the client has opened more unidirectional streams than any does. HTTP/3 has a use for
 /// three; those of other kinds are read past, but quiche keeps something of each.
-fn opens_too_many(quic: &Quic) -> bool {
+fn opens_too_many(quic: &QuicConnection) -> bool {
     let mut unidirectional = quic.readable().filter(|stream| stream & 2 != 0);
     unidirectional.any(|stream| stream >> 2 >= MAX_UNIDIRECTIONAL_STREAMS)
 }

@@ -1,6 +1,8 @@
 //! `Transfer`: one response on its way to the client.
 
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::SystemTime;
 
 use bytes::{Buf, Bytes};
 use quiche::h3;
@@ -8,25 +10,50 @@ use quiche::h3;
 use super::memory::Memory;
 use super::open_files::Lease;
 use super::response::{Body, Response};
-use crate::quic::Quic;
+use crate::quic::QuicConnection;
 
 /// Written to one stream before the next one of the connection has its turn. Whoever runs out
 /// of room in the middle goes on with the rest of its turn: so turns are fair in bytes.
 const TURN_BYTES: usize = 16 << 10;
 
+/// Bytes of a streamed body that wait for the transport, before there is no more room.
+const STREAM_BYTES: usize = 64 << 10;
+
 /// A response, as far as it has not been handed to the transport yet.
 #[derive(Debug)]
 pub(super) struct Transfer {
     stream: u64,
-    headers: Option<Vec<h3::Header>>,
+    /// The answer to a HEAD request, which has no body.
+    is_head: bool,
+    /// Header sections to be sent: interim ones, and the final one.
+    sections: VecDeque<Vec<h3::Header>>,
+    /// The first section was sent.
+    is_opened: bool,
+    /// The final response's status, not counted yet.
+    status: Option<u16>,
+    is_begun: bool,
+    /// The response was to be a file, beyond the client's share.
+    is_file_refused: bool,
     /// Read from the file (or made up), and not yet handed to the transport.
     ready: Bytes,
-    /// Stays until the end, so that what is in `ready` can be given back.
-    file: Option<Source>,
+    rest: Rest,
     /// What is left of its turn.
     turn_left: usize,
     /// Turns are numbered over the connection: the last one that it finished.
     last_turn: u64,
+}
+
+/// What follows `ready`.
+#[derive(Debug)]
+enum Rest {
+    /// The handler has not answered.
+    Unknown,
+    Nothing,
+    /// Stays until the end, so that what is in `ready` can be given back.
+    File(Source),
+    Stream(Queue),
+    /// The handler has broken it off, with this code.
+    Reset(u64),
 }
 
 /// What is left to read.
@@ -39,6 +66,15 @@ struct Source {
     _lease: Option<Lease>,
 }
 
+/// What a handler has written.
+#[derive(Debug, Default)]
+struct Queue {
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
+    is_finished: bool,
+    trailers: Vec<h3::Header>,
+}
+
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -46,11 +82,14 @@ pub(super) enum Turn {
     Advanced,
     /// No room now.
     Blocked,
+    /// The handler has more to say.
+    Awaiting,
     /// All of it was handed over.
     Done,
     /// The client wants no more of it, or the stream is gone.
     Cancelled,
-    /// The file ended before its length, or can't be read: the stream was reset.
+    /// The file ended before its length, or can't be read, or the handler has broken it off: the
+    /// stream was reset.
     Broken,
 }
 
@@ -63,31 +102,97 @@ pub(super) struct Progress {
     turns: u64,
 }
 
+/// The handler's side.
 impl Transfer {
-    pub(super) fn new(stream: u64, response: Response, lease: Option<Lease>) -> Self {
-        let (ready, file) = match response.body {
-            Body::Empty => (Bytes::new(), None),
-            Body::Text(words) => (Bytes::from_static(words.as_bytes()), None),
-            Body::File { fd, span } => {
-                let source = Source {
-                    fd,
-                    offset: span.start,
-                    left: span.len,
-                    _lease: lease,
-                };
-                (Bytes::new(), Some(source))
-            }
-        };
+    pub(super) fn new(stream: u64, is_head: bool) -> Self {
         Self {
             stream,
-            headers: Some(response.headers),
-            ready,
-            file,
+            is_head,
+            sections: VecDeque::new(),
+            is_opened: false,
+            status: None,
+            is_begun: false,
+            is_file_refused: false,
+            ready: Bytes::new(),
+            rest: Rest::Unknown,
             turn_left: TURN_BYTES,
             last_turn: 0,
         }
     }
 
+    pub(super) fn inform(&mut self, section: Vec<h3::Header>) {
+        if !self.is_begun {
+            self.sections.push_back(section);
+        }
+    }
+
+    pub(super) fn respond(&mut self, response: Response, lease: Option<Lease>) {
+        self.is_begun = true;
+        self.status = Some(response.status());
+        let (section, body) = response.into_parts(self.is_head, SystemTime::now());
+        self.sections.push_back(section);
+        self.rest = match body {
+            Body::Empty => Rest::Nothing,
+            Body::Bytes(bytes) => {
+                self.ready = bytes;
+                Rest::Nothing
+            }
+            Body::File { file, span } => Rest::File(Source {
+                fd: file,
+                offset: span.start,
+                left: span.end.saturating_sub(span.start),
+                _lease: lease,
+            }),
+            Body::Stream => Rest::Stream(Queue::default()),
+        };
+    }
+
+    pub(super) fn refuse_file(&mut self) {
+        self.is_file_refused = true;
+    }
+
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
+    pub(super) fn room(&self) -> usize {
+        match &self.rest {
+            Rest::Stream(queue) if !queue.is_finished => {
+                STREAM_BYTES.saturating_sub(queue.bytes + self.ready.len())
+            }
+            _ => 0,
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: Bytes) {
+        if let Rest::Stream(queue) = &mut self.rest
+            && !queue.is_finished
+            && !bytes.is_empty()
+        {
+            queue.bytes += bytes.len();
+            queue.chunks.push_back(bytes);
+        }
+    }
+
+    pub(super) fn finish(&mut self, trailers: Vec<h3::Header>) {
+        if let Rest::Stream(queue) = &mut self.rest
+            && !queue.is_finished
+        {
+            queue.is_finished = true;
+            queue.trailers = trailers;
+        }
+    }
+
+    pub(super) fn reset(&mut self, code: u64) {
+        self.is_begun = true;
+        self.sections.clear();
+        self.ready = Bytes::new();
+        self.rest = Rest::Reset(code);
+    }
+}
+
+/// The session's side.
+impl Transfer {
     pub(super) fn stream(&self) -> u64 {
         self.stream
     }
@@ -97,37 +202,86 @@ impl Transfer {
         self.last_turn
     }
 
+    /// The status of the final response, once.
+    pub(super) fn take_status(&mut self) -> Option<u16> {
+        self.status.take()
+    }
+
+    /// Whether the answer was 503 for want of a file to open, once.
+    pub(super) fn take_file_refused(&mut self) -> bool {
+        std::mem::take(&mut self.is_file_refused)
+    }
+
+    /// Whether the handler could write more of a streamed body, and none is left to send.
+    pub(super) fn is_dry(&self) -> bool {
+        matches!(&self.rest, Rest::Stream(queue) if !queue.is_finished && queue.chunks.is_empty())
+            && self.ready.is_empty()
+            && self.sections.is_empty()
+    }
+
+    /// Whether there is something that the client could take.
+    pub(super) fn has_something(&self) -> bool {
+        !self.sections.is_empty()
+            || !self.ready.is_empty()
+            || match &self.rest {
+                Rest::Unknown => false,
+                Rest::Nothing | Rest::File(_) | Rest::Reset(_) => true,
+                Rest::Stream(queue) => queue.is_finished || !queue.chunks.is_empty(),
+            }
+    }
+
     /// Hands the transport as much as it takes, up to the end of this turn.
     pub(super) fn advance(
         &mut self,
         h3: &mut h3::Connection,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         memory: &Memory<'_>,
         progress: &mut Progress,
     ) -> Turn {
-        if let Some(headers) = &self.headers {
-            let alone = self.ready.is_empty() && self.file.is_none();
-            // Incremental: quiche then sends the streams of a connection in turn. By default
-            // it would send each to its end before the next (RFC 9218, section 4.2).
-            let in_turn = h3::Priority::new(3, true);
-            match h3.send_response_with_priority(quic, self.stream, headers, &in_turn, alone) {
-                Ok(()) if alone => return Turn::Done,
-                Ok(()) => self.headers = None,
+        while let Some(section) = self.sections.front() {
+            let is_last = self.sections.len() == 1 && self.is_begun;
+            let is_all = is_last && self.ready.is_empty() && matches!(self.rest, Rest::Nothing);
+            match send_section(h3, quic, self.stream, section, self.is_opened, is_all) {
+                Ok(()) if is_all => return Turn::Done,
+                Ok(()) => {
+                    self.is_opened = true;
+                    self.sections.pop_front();
+                }
                 Err(h3::Error::StreamBlocked | h3::Error::Done) => return Turn::Blocked,
                 Err(_) => return Turn::Cancelled,
             }
         }
-        self.write_body(h3, quic, memory, progress)
+        match self.rest {
+            Rest::Unknown => self.wait(quic),
+            Rest::Reset(code) => {
+                let _ = quic.stream_shutdown(self.stream, quiche::Shutdown::Write, code);
+                Turn::Broken
+            }
+            _ => self.write_body(h3, quic, memory, progress),
+        }
     }
 
     fn write_body(
         &mut self,
         h3: &mut h3::Connection,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         memory: &Memory<'_>,
         progress: &mut Progress,
     ) -> Turn {
-        if self.ready.is_empty() {
+        if let Rest::Stream(queue) = &mut self.rest
+            && self.ready.is_empty()
+        {
+            match queue.chunks.pop_front() {
+                Some(chunk) => {
+                    queue.bytes -= chunk.len();
+                    self.ready = chunk;
+                }
+                None if !queue.is_finished => return self.wait(quic),
+                None if !queue.trailers.is_empty() => return self.write_trailers(h3, quic),
+                // The stream's end is all that is left to be sent.
+                None => {}
+            }
+        } else if self.ready.is_empty() {
             // No room, no read.
             let room = match quic.stream_capacity(self.stream) {
                 Ok(0) => return Turn::Blocked,
@@ -170,14 +324,40 @@ impl Transfer {
         }
     }
 
-    /// Whether nothing is left in the file.
+    /// For the handler, while the client does.
+    fn wait(&self, quic: &mut QuicConnection) -> Turn {
+        match quic.stream_capacity(self.stream) {
+            Ok(_) => Turn::Awaiting,
+            Err(_) => Turn::Cancelled,
+        }
+    }
+
+    fn write_trailers(&mut self, h3: &mut h3::Connection, quic: &mut QuicConnection) -> Turn {
+        let Rest::Stream(queue) = &self.rest else {
+            return Turn::Done;
+        };
+        match h3.send_additional_headers(quic, self.stream, &queue.trailers, true, true) {
+            Ok(()) => Turn::Done,
+            Err(h3::Error::StreamBlocked | h3::Error::Done) => Turn::Blocked,
+            Err(_) => Turn::Cancelled,
+        }
+    }
+
+    /// Whether nothing follows `ready`.
     fn is_read(&self) -> bool {
-        self.file.as_ref().is_none_or(|source| source.left == 0)
+        match &self.rest {
+            Rest::Nothing => true,
+            Rest::File(source) => source.left == 0,
+            Rest::Stream(queue) => {
+                queue.is_finished && queue.chunks.is_empty() && queue.trailers.is_empty()
+            }
+            Rest::Unknown | Rest::Reset(_) => false,
+        }
     }
 
     /// Frees what was read from the file and not handed over; it will be read again.
     fn give_back(&mut self) {
-        if let Some(source) = &mut self.file {
+        if let Rest::File(source) = &mut self.rest {
             let len = self.ready.len() as u64;
             source.offset -= len;
             source.left += len;
@@ -190,11 +370,11 @@ impl Transfer {
     /// for all of it.
     fn read_chunk(
         &mut self,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         memory: &Memory<'_>,
         room_bytes: usize,
     ) -> Result<(), Turn> {
-        let Some(source) = &mut self.file else {
+        let Rest::File(source) = &mut self.rest else {
             return Ok(());
         };
         let want = usize::try_from(source.left).unwrap_or(usize::MAX);
@@ -219,4 +399,22 @@ impl Transfer {
             }
         }
     }
+}
+
+/// Sends a header section: the first of the stream, or a further one.
+fn send_section(
+    h3: &mut h3::Connection,
+    quic: &mut QuicConnection,
+    stream: u64,
+    section: &[h3::Header],
+    is_further: bool,
+    is_all: bool,
+) -> Result<(), h3::Error> {
+    if is_further {
+        return h3.send_additional_headers(quic, stream, section, false, is_all);
+    }
+    // Incremental: quiche then sends the streams of a connection in turn. By default
+    // it would send each to its end before the next (RFC 9218, section 4.2).
+    let in_turn = h3::Priority::new(3, true);
+    h3.send_response_with_priority(quic, stream, section, &in_turn, is_all)
 }

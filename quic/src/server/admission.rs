@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use quiche::{ConnectionId, RetryConnectionIds};
 
+use super::application::Application;
 use super::cid::{Cid, LOCAL_CID_BYTES};
 use super::connection::{Connection, Received};
 use super::ending::log;
 use super::header::{Header, is_initial};
 use super::sources::Full;
 use super::{Origin, Server};
-use crate::quic::Quic;
+use crate::quic::QuicConnection;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
 /// The shortest first destination id that a client may choose (RFC 9000, section 7.2).
@@ -35,9 +36,10 @@ enum Verdict {
     Refuse(Cid, Full),
 }
 
-impl<L: Copy + PartialEq> Server<L> {
+impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// Finds out what a datagram that belongs to no connection wants.
     pub(super) fn admit(&mut self, now: Instant, datagram: &mut [u8], origin: Origin<L>) {
+        let is_leaving = self.is_leaving();
         let dropped = &mut self.counters.dropped;
         let Some(Header::Long {
             first,
@@ -84,7 +86,7 @@ impl<L: Copy + PartialEq> Server<L> {
             dropped.malformed += 1;
             return;
         };
-        if self.closing {
+        if is_leaving {
             dropped.closing += 1;
             return;
         }
@@ -202,7 +204,9 @@ impl<L: Copy + PartialEq> Server<L> {
         };
         let deadline = now + self.handshake_timeout;
         let ends = (origin.to, origin.from);
-        let mut connection = Connection::new(quic, ends, origin.link, deadline, self.limits);
+        self.serial += 1;
+        let mut connection =
+            Connection::new(self.serial, quic, ends, origin.link, deadline, self.limits);
         if original.is_some() {
             connection.unproven = None;
         }
@@ -252,7 +256,7 @@ impl<L: Copy + PartialEq> Server<L> {
         first: FirstPacket,
         original: Option<Cid>,
         origin: Origin<L>,
-    ) -> Option<(Cid, Quic)> {
+    ) -> Option<(Cid, QuicConnection)> {
         let scid = Cid::random()?;
         let (id, config) = (scid.to_quiche(), &mut self.quic_config);
         let (local, peer) = (origin.to, origin.from);

@@ -1,6 +1,5 @@
 //! `ServerConfig`: what a server needs to know.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::identity::Identity;
@@ -9,10 +8,6 @@ use crate::transport::TransportConfig;
 /// A server's configuration. Make one with [`ServerConfig::new`], then change what differs.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Directory whose files are served.
-    pub root: PathBuf,
-    /// Serve names that begin with a dot, too, and not only those below `/.well-known`.
-    pub dotfiles: bool,
     /// Certificate and key.
     pub identity: Identity,
     /// QUIC settings. `max_streams` bounds the requests under way on a connection.
@@ -33,34 +28,13 @@ pub struct ServerConfig {
     /// A connection with responses under way of which the client takes nothing for this long is
     /// closed. What is sent counts as taken when it is acknowledged, in steps of up to 128 KiB.
     pub response_timeout: Duration,
-    /// Files open at once, one for each response under way. One host may have a quarter of those
-    /// that are left, one network half of them; beyond, requests are answered with 503. It should
-    /// be less than RLIMIT_NOFILE by what else the process has open, and a few.
-    pub max_open_files: usize,
-    /// File bytes that one connection may hold in memory, in steps of up to 128 KiB: those
-    /// read, and not yet acknowledged. It bounds the connection's rate to this much a round
-    /// trip. Never less than 32 KiB for each of `transport.max_streams`.
-    pub max_body_bytes_held: usize,
-    /// File bytes that all connections together may hold in memory, and 128 KiB more. Half of it
-    /// is there for whoever asks: a connection may hold an eighth of what is free of it, so that
-    /// there is always some left for the next one. The other half is divided among
-    /// `max_connections`, and each of them may always use its part: so those who don't read can
-    /// slow others down, but not stop them. What is over it waits in the file. Never less than
-    /// 64 KiB for each of `max_connections`.
-    pub max_total_body_bytes_held: usize,
-    /// Requests that a client may give up in a row, by resetting or stopping their streams. Each
-    /// response that it takes to the end, and each 10 ms, allows for one more. Beyond,
-    /// the connection is closed with H3_EXCESSIVE_LOAD.
-    pub max_requests_given_up: u32,
 }
 
 impl ServerConfig {
-    /// Defaults for serving `root` with this certificate.
+    /// Defaults with this certificate.
     #[must_use]
-    pub fn new(root: impl Into<PathBuf>, identity: Identity) -> Self {
+    pub fn new(identity: Identity) -> Self {
         Self {
-            root: root.into(),
-            dotfiles: false,
             identity,
             transport: TransportConfig::sender(),
             max_connections: 4096,
@@ -70,10 +44,6 @@ impl ServerConfig {
             handshake_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
             response_timeout: Duration::from_secs(120),
-            max_open_files: 512,
-            max_body_bytes_held: 4 << 20,
-            max_total_body_bytes_held: 256 << 20,
-            max_requests_given_up: 1000,
         }
     }
 }

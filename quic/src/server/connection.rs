@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::allowance::Allowance;
+use super::application::{Application, ConnectionKey, Peer};
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
 use super::failure::Failure;
@@ -12,16 +13,18 @@ use super::progress::{Lapse, Limits, Progress};
 use super::sources::Seat;
 use super::whereabouts::{Outgoing, Whereabouts};
 use crate::black_hole::BlackHole;
-use crate::http::{Files, HttpCounters, Session};
-use crate::quic::Quic;
+use crate::quic::QuicConnection;
 
 /// Datagrams a connection sends before the next one has its turn.
 pub(super) const BURST_DATAGRAMS: u32 = 16;
 
 /// A client's connection.
-pub(super) struct Connection<L> {
-    pub(super) quic: Quic,
-    session: Option<Session>,
+pub(super) struct Connection<L, S> {
+    /// No later connection has the same.
+    pub(super) serial: u64,
+    pub(super) quic: QuicConnection,
+    /// What the application keeps of it, from the end of the handshake on.
+    pub(super) session: Option<S>,
     black_hole: BlackHole,
     whereabouts: Whereabouts,
     pub(super) links: Links<L>,
@@ -47,7 +50,7 @@ pub(super) struct Connection<L> {
     /// Not logged yet.
     pub(super) failure: Option<Failure>,
     limits: Limits,
-    /// Once HTTP/3 has begun, until the connection ends.
+    /// Once the application has begun, until the connection ends.
     progress: Option<Progress>,
 }
 
@@ -65,15 +68,17 @@ pub(super) enum Received {
     Failed,
 }
 
-impl<L: Copy + PartialEq> Connection<L> {
+impl<L: Copy + PartialEq, S> Connection<L, S> {
     pub(super) fn new(
-        quic: Quic,
+        serial: u64,
+        quic: QuicConnection,
         (local, peer): (SocketAddr, SocketAddr),
         link: L,
         handshake_deadline: Instant,
         limits: Limits,
     ) -> Self {
         Self {
+            serial,
             quic,
             session: None,
             black_hole: BlackHole::default(),
@@ -147,17 +152,17 @@ impl<L: Copy + PartialEq> Connection<L> {
         }
     }
 
-    /// Does what the last events call for: connection ids, requests, responses.
-    pub(super) fn service(
+    /// Does what the last events call for: the application's part of it.
+    pub(super) fn service<A: Application<Session = S>>(
         &mut self,
-        h3_config: &quiche::h3::Config,
-        files: &Files<'_>,
-        counters: &mut HttpCounters,
+        application: &mut A,
+        key: ConnectionKey,
+        draining: bool,
         now: Instant,
     ) {
         self.dirty = false;
         if self.is_ending() {
-            // Files and their bytes are of no more use.
+            // What the application keeps is of no more use.
             self.session = None;
             self.progress = None;
             return;
@@ -166,28 +171,39 @@ impl<L: Copy + PartialEq> Connection<L> {
             return;
         }
         if self.session.is_none() {
-            let account = self.seat.as_ref().map(|seat| seat.account.clone());
-            let account = account.unwrap_or_default();
-            match Session::start(&mut self.quic, h3_config, files.credit, account, now) {
-                Ok(session) => {
-                    self.session = Some(session);
-                    self.progress = Some(Progress::new(self.limits, now));
-                }
-                Err(error) => {
-                    self.failure = Some(Failure::Http(error));
-                    counters.protocol_errors += 1;
-                    let code = quiche::h3::WireErrorCode::GeneralProtocolError as u64;
-                    let _ = self.quic.close(true, code, b"HTTP/3 can't start");
-                    return;
-                }
-            }
+            self.begin(application, key, draining, now);
         }
         if let (Some(session), Some(progress)) = (&mut self.session, &mut self.progress) {
-            let before = (counters.requests, counters.body_bytes);
-            session.service(&mut self.quic, files, counters, now);
-            let advanced = before != (counters.requests, counters.body_bytes);
-            let held = session.held_bytes();
-            progress.note(now, advanced, held, held > 0 || session.is_answering());
+            let activity = application.service(session, &mut self.quic, now);
+            progress.note(now, activity);
+        }
+    }
+
+    fn begin<A: Application<Session = S>>(
+        &mut self,
+        application: &mut A,
+        connection: ConnectionKey,
+        draining: bool,
+        now: Instant,
+    ) {
+        let account = self.seat.as_ref().map(|seat| seat.account.clone());
+        let peer = Peer {
+            address: self.whereabouts.peer(),
+            connection,
+            account: account.unwrap_or_default(),
+        };
+        match application.begin(&mut self.quic, &peer, now) {
+            Ok(mut session) => {
+                if draining {
+                    application.drain(&mut session);
+                }
+                self.session = Some(session);
+                self.progress = Some(Progress::new(self.limits, now));
+            }
+            Err(close) => {
+                self.failure = Some(Failure::Begin(close.reason));
+                let _ = self.quic.close(true, close.code, close.reason.as_bytes());
+            }
         }
     }
 

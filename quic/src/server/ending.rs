@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Server;
+use super::application::Application;
 use super::failure::Failure;
 use super::progress::Lapse;
 use crate::notices::Notices;
 
-impl<L: Copy + PartialEq> Server<L> {
+impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// Tells the client, unless that would be more than an address that isn't proven may be sent
     /// (RFC 9000, section 8.1).
     pub(super) fn give_up_handshake(&mut self, slot: usize) {
@@ -39,6 +40,23 @@ impl<L: Copy + PartialEq> Server<L> {
         self.mark_ready(slot);
     }
 
+    /// Accepts no more connections, and has the application finish what is under way on those
+    /// that there are. Go on as before until [`is_drained`](Self::is_drained), and call
+    /// [`close_all`](Self::close_all) for what has not ended by the time that you have.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if let Some(connection) = self.connections.get_mut(slot) {
+                if let Some(session) = &mut connection.session {
+                    self.application.drain(session);
+                }
+                connection.dirty = true;
+            }
+            self.mark_ready(slot);
+        }
+    }
+
     /// Says goodbye to every client, and accepts no more. Then call
     /// [`poll_transmit`](Self::poll_transmit) until [`is_drained`](Self::is_drained).
     pub fn close_all(&mut self, _now: Instant) {
@@ -53,10 +71,16 @@ impl<L: Copy + PartialEq> Server<L> {
         }
     }
 
-    /// After [`close_all`](Self::close_all): every goodbye has been written.
+    /// After [`drain`](Self::drain) or [`close_all`](Self::close_all): every goodbye has been
+    /// written.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.closing && self.connections.is_empty() && self.stateless.is_empty()
+        self.is_leaving() && self.connections.is_empty() && self.stateless.is_empty()
+    }
+
+    /// Whether the server accepts no more connections.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.draining || self.closing
     }
 
     /// Forgets it, and gives back all that it had.

@@ -2,16 +2,22 @@
 //!
 //! ```text
 //! datagram -> header -> cid table -> connection --(marked ready)--> ready queue
-//!                          | unknown                                    |
-//!                          v                                      poll_transmit
-//!                      admission -> stateless answers ----------------->|
+//!                          | unknown       |                            |
+//!                          v               v                      poll_transmit
+//!                      admission      application                       |
+//!                          +-> stateless answers ---------------------->|
 //! ```
+//!
+//! What a connection is for is the [`Application`]'s to say; HTTP/3 is one
+//! ([`Http`](crate::Http)). Who is admitted, ids, timers and bounds are the server's.
 //!
 //! A connection is touched when a datagram comes for it, when its timer fires, and while it
 //! has something to send; nothing ever walks over all of them except `stats` and `close_all`.
 
+mod account;
 mod admission;
 mod allowance;
+mod application;
 mod cid;
 mod coalesced;
 mod config;
@@ -31,19 +37,17 @@ mod whereabouts;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+pub(crate) use account::{Account, Count};
+pub use application::{Activity, Application, Close, ConnectionKey, Peer, WaitsFor};
 pub use config::ServerConfig;
 pub use connection::LinkJudge;
-pub use stats::{
-    Answered, ConnectionCounters, Dropped, HttpCounters, PacketCounters, Refused, ServerStats,
-};
+pub use stats::{Answered, ConnectionCounters, Dropped, PacketCounters, Refused, ServerStats};
 
 use crate::error::SetupError;
-use crate::http::{Bounds, ChunkPool, Files, MIN_READ_BYTES, OpenFiles, Root};
 use crate::identity::Identity;
 use crate::notices::Notices;
 use crate::transmit::Transmit;
@@ -59,11 +63,7 @@ use stateless::Stateless;
 use timers::Timers;
 use token::Tokens;
 
-/// Header fields of a request may be this large together, uncompressed. Beyond, quiche closes the
-/// connection; so this is far more than what is answered (see `Request`).
-const MAX_FIELD_SECTION_BYTES: u64 = 128 << 10;
-
-/// An HTTP/3 file server over datagrams that the caller moves.
+/// A QUIC server over datagrams that the caller moves, for an [`Application`] `A`.
 ///
 /// `L` is the link-layer way back to a client (see [`Transmit`]). It is learnt from each
 /// authentic datagram, so answers go back along the path that the client is heard on.
@@ -75,12 +75,10 @@ const MAX_FIELD_SECTION_BYTES: u64 = 128 << 10;
 ///
 /// The `now` arguments drive what this crate times: handshake limits and Retry tokens.
 /// quiche's own loss detection reads the clock itself, so `now` must be the real time.
-pub struct Server<L> {
+pub struct Server<L, A: Application> {
+    application: A,
     quic_config: quiche::Config,
     transport: TransportConfig,
-    h3_config: quiche::h3::Config,
-    root: Root,
-    pool: Arc<ChunkPool>,
     tokens: Tokens,
 
     max_connections: usize,
@@ -88,17 +86,17 @@ pub struct Server<L> {
     handshake_timeout: Duration,
     limits: Limits,
     sources: Sources,
-    open_files: OpenFiles,
-    memory: Bounds,
-    max_requests_given_up: u32,
 
-    connections: Slab<Box<Connection<L>>>,
+    connections: Slab<Box<Connection<L, A::Session>>>,
+    /// Given to the next connection.
+    serial: u64,
     ids: CidTable,
     /// Connections with something to do, each at most once.
     ready: VecDeque<usize>,
     timers: Timers,
     stateless: Stateless<L>,
     half_open: usize,
+    draining: bool,
     closing: bool,
     counters: ServerStats,
     notices: Notices,
@@ -113,7 +111,7 @@ struct Origin<L> {
     link: L,
 }
 
-impl<L> std::fmt::Debug for Server<L> {
+impl<L, A: Application> std::fmt::Debug for Server<L, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server")
             .field("connections", &self.connections.len())
@@ -122,23 +120,24 @@ impl<L> std::fmt::Debug for Server<L> {
     }
 }
 
-impl<L: Copy + PartialEq> Server<L> {
+impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// Sets up a server; `now` begins its clock.
     ///
     /// # Errors
     ///
-    /// [`SetupError`]: the directory, the certificate or a setting can't be used.
-    pub fn new(config: &ServerConfig, now: Instant) -> Result<Self, SetupError> {
-        let root = Root::open(&config.root)?.with_dotfiles(config.dotfiles);
-        let quic_config = quic_config(&config.identity, &config.transport)?;
-        let mut h3_config = quiche::h3::Config::new()?;
-        h3_config.set_max_field_section_size(MAX_FIELD_SECTION_BYTES);
+    /// [`SetupError`]: the certificate or a setting can't be used, or the application can't.
+    pub fn new(
+        config: &ServerConfig,
+        mut application: A,
+        now: Instant,
+    ) -> Result<Self, SetupError> {
+        application.prepare(config)?;
+        let protocols = application.protocols();
+        let quic_config = quic_config(&config.identity, &config.transport, protocols)?;
         Ok(Self {
+            application,
             quic_config,
             transport: config.transport.clone(),
-            h3_config,
-            root,
-            pool: Arc::default(),
             tokens: Tokens::new(now).ok_or(quiche::Error::CryptoFail)?,
             max_connections: config.max_connections,
             retry_above_half_open: config.retry_above_half_open,
@@ -151,19 +150,14 @@ impl<L: Copy + PartialEq> Server<L> {
                 config.max_connections_per_host,
                 config.max_connections_per_network,
             ),
-            open_files: OpenFiles::new(config.max_open_files),
-            memory: Bounds::new(
-                config.max_body_bytes_held.max(least_allowance(config)),
-                config.max_total_body_bytes_held,
-                config.max_connections,
-            ),
-            max_requests_given_up: config.max_requests_given_up,
             connections: Slab::new(),
+            serial: 0,
             ids: CidTable::default(),
             ready: VecDeque::new(),
             timers: Timers::default(),
             stateless: Stateless::new(),
             half_open: 0,
+            draining: false,
             closing: false,
             counters: ServerStats::default(),
             notices: Notices::default(),
@@ -178,8 +172,38 @@ impl<L: Copy + PartialEq> Server<L> {
     ///
     /// [`SetupError`]: it can't be used, and the one so far is.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
-        self.quic_config = quic_config(identity, &self.transport)?;
+        let protocols = self.application.protocols();
+        self.quic_config = quic_config(identity, &self.transport, protocols)?;
         Ok(())
+    }
+
+    /// What runs on the connections.
+    #[must_use]
+    pub fn application(&self) -> &A {
+        &self.application
+    }
+
+    /// The same, to give it something. Call [`resume`](Self::resume) where it then has something
+    /// to send.
+    pub fn application_mut(&mut self) -> &mut A {
+        &mut self.application
+    }
+
+    /// Has the application look at a stream of a connection again: for answers that come from
+    /// elsewhere. Call [`poll_transmit`](Self::poll_transmit) afterwards. False when the
+    /// connection is gone.
+    pub fn resume(&mut self, connection: ConnectionKey, stream: u64) -> bool {
+        let known = self.connections.get_mut(connection.slot);
+        let Some(known) = known.filter(|known| known.serial == connection.serial) else {
+            return false;
+        };
+        let Some(session) = &mut known.session else {
+            return false;
+        };
+        self.application.resume(session, stream);
+        known.dirty = true;
+        self.mark_ready(connection.slot);
+        true
     }
 
     /// Has `judge` say whether a way back that is new for a client's address is one. Without a judge, the
@@ -272,14 +296,11 @@ impl<L: Copy + PartialEq> Server<L> {
     fn step(&mut self, slot: usize, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
         let connection = self.connections.get_mut(slot)?;
         if connection.dirty {
-            let files = Files {
-                root: &self.root,
-                pool: &self.pool,
-                bounds: self.memory,
-                open: &self.open_files,
-                credit: self.max_requests_given_up,
+            let key = ConnectionKey {
+                slot,
+                serial: connection.serial,
             };
-            connection.service(&self.h3_config, &files, &mut self.counters.http, now);
+            connection.service(&mut self.application, key, self.draining, now);
             let migrations = connection.keep_ids(slot, &mut self.ids);
             self.counters.connections.migrations += migrations;
         }
@@ -300,6 +321,7 @@ impl<L: Copy + PartialEq> Server<L> {
 
     /// A connection has nothing more to send: it waits for its timer, or it is over.
     fn end_turn(&mut self, slot: usize, now: Instant) {
+        let is_leaving = self.is_leaving();
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
@@ -308,7 +330,7 @@ impl<L: Copy + PartialEq> Server<L> {
         if let Some(failure) = connection.failure.take() {
             log(&mut self.notices, now, connection.host, failure);
         }
-        if connection.is_over(self.closing) {
+        if connection.is_over(is_leaving) {
             self.remove(slot);
             return;
         }
@@ -360,8 +382,6 @@ impl<L: Copy + PartialEq> Server<L> {
         stats.connections.active = self.connections.len();
         stats.connections.half_open = self.half_open;
         stats.connections.ids = self.ids.len();
-        stats.body_bytes_held = self.pool.held_bytes();
-        stats.open_files = self.open_files.count();
         for (_, connection) in &self.connections {
             stats.packets.add(&connection.quic.stats());
         }
@@ -390,15 +410,11 @@ impl<L: Copy + PartialEq> Server<L> {
 fn quic_config(
     identity: &Identity,
     transport: &TransportConfig,
+    protocols: &[&[u8]],
 ) -> Result<quiche::Config, SetupError> {
     let tls = identity.tls_context()?;
     let mut config = quiche::Config::with_boring_ssl_ctx_builder(quiche::PROTOCOL_VERSION, tls)?;
+    config.set_application_protos(protocols)?;
     transport.apply(&mut config)?;
     Ok(config)
-}
-
-/// With less, streams that a client doesn't read could keep those that it does from going on.
-fn least_allowance(config: &ServerConfig) -> usize {
-    let streams = usize::try_from(config.transport.max_streams).unwrap_or(usize::MAX);
-    streams.saturating_mul(2 * MIN_READ_BYTES)
 }

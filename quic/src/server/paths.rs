@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use quiche::{PathStats, RecvInfo};
 
-use crate::quic::{Quic, packets_received};
+use crate::quic::{QuicConnection, packets_received};
 
 /// How far quiche is with a path. Its own type has no public name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +18,7 @@ pub(super) enum State {
 
 impl State {
     /// `None`: there is no path to that address.
-    pub(super) fn of(quic: &Quic, peer: SocketAddr) -> Option<Self> {
+    pub(super) fn of(quic: &QuicConnection, peer: SocketAddr) -> Option<Self> {
         let path = quic.path_stats().find(|path| path.peer_addr == peer)?;
         Some(Self::in_stats(&path))
     }
@@ -47,20 +47,20 @@ impl Taken {
 }
 
 /// Whether quiche holds the path to that address for the client's.
-pub(super) fn is_active(quic: &Quic, peer: SocketAddr) -> bool {
+pub(super) fn is_active(quic: &QuicConnection, peer: SocketAddr) -> bool {
     quic.path_stats()
         .any(|path| path.active && path.peer_addr == peer)
 }
 
 /// Whether quiche has a path to send on.
-pub(super) fn works(quic: &Quic) -> bool {
+pub(super) fn works(quic: &QuicConnection) -> bool {
     quic.path_stats()
         .any(|path| path.active && State::in_stats(&path) != State::Failed)
 }
 
 /// Hands a datagram to quiche, as from and to these addresses.
 pub(super) fn deliver(
-    quic: &mut Quic,
+    quic: &mut QuicConnection,
     datagram: &mut [u8],
     from: SocketAddr,
     to: SocketAddr,

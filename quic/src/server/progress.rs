@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::application::{Activity, WaitsFor};
+
 /// How long a connection may go without progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// With no response under way: until the next request.
+    /// With nothing under way: until the peer asks for something.
     pub(super) request: Duration,
-    /// With responses under way: until the client takes more of one.
+    /// With something under way: until the peer takes or sends more of it.
     pub(super) response: Duration,
 }
 
@@ -35,9 +37,9 @@ impl Lapse {
 pub(super) struct Progress {
     limits: Limits,
     since: Instant,
-    /// Bytes of files that wait for the client's acknowledgements, or for room to be sent.
+    /// Bytes that wait for the client's acknowledgements, or for room to be sent.
     held_bytes: usize,
-    is_answering: bool,
+    waits_for: WaitsFor,
 }
 
 impl Progress {
@@ -46,39 +48,43 @@ impl Progress {
             limits,
             since: now,
             held_bytes: 0,
-            is_answering: false,
+            waits_for: WaitsFor::Request,
         }
     }
 
-    /// Takes note of how things are. `advanced`: a request came, or part of a response went out.
-    pub(super) fn note(
-        &mut self,
-        now: Instant,
-        advanced: bool,
-        held_bytes: usize,
-        is_answering: bool,
-    ) {
-        if advanced || held_bytes != self.held_bytes || is_answering != self.is_answering {
+    /// Takes note of how things are.
+    pub(super) fn note(&mut self, now: Instant, activity: Activity) {
+        let Activity {
+            advanced,
+            held_bytes,
+            waits_for,
+        } = activity;
+        if advanced || held_bytes != self.held_bytes || waits_for != self.waits_for {
             self.since = now;
         }
         self.held_bytes = held_bytes;
-        self.is_answering = is_answering;
+        self.waits_for = waits_for;
     }
 
     /// Until when something must happen; `None` for a time without end.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.since.checked_add(match self.is_answering {
-            true => self.limits.response,
-            false => self.limits.request,
-        })
+        self.due()
+            .and_then(|(limit, _)| self.since.checked_add(limit))
     }
 
     pub(super) fn lapse(&self, now: Instant) -> Option<Lapse> {
+        let (_, lapse) = self.due()?;
         let is_over = self.deadline().is_some_and(|deadline| deadline <= now);
-        is_over.then_some(match self.is_answering {
-            true => Lapse::Unread,
-            false => Lapse::NoRequest,
-        })
+        is_over.then_some(lapse)
+    }
+
+    /// What the client owes, and how long it has for it.
+    fn due(&self) -> Option<(Duration, Lapse)> {
+        match self.waits_for {
+            WaitsFor::Request => Some((self.limits.request, Lapse::NoRequest)),
+            WaitsFor::Peer => Some((self.limits.response, Lapse::Unread)),
+            WaitsFor::Application => None,
+        }
     }
 }
 
@@ -95,16 +101,27 @@ mod tests {
             response: Duration::from_secs(100),
         };
         let mut progress = Progress::new(limits, begin);
+        let activity = |advanced, held_bytes, waits_for| Activity {
+            advanced,
+            held_bytes,
+            waits_for,
+        };
         assert_eq!(progress.lapse(at(59)), None);
         assert_eq!(progress.lapse(at(60)), Some(Lapse::NoRequest));
-        progress.note(at(50), true, 10, true);
-        progress.note(at(70), false, 10, true);
+        progress.note(at(50), activity(true, 10, WaitsFor::Peer));
+        progress.note(at(70), activity(false, 10, WaitsFor::Peer));
         assert_eq!(progress.deadline(), Some(at(150)));
         assert_eq!(progress.lapse(at(150)), Some(Lapse::Unread));
         // Acknowledged, and then done.
-        progress.note(at(80), false, 5, true);
+        progress.note(at(80), activity(false, 5, WaitsFor::Peer));
         assert_eq!(progress.deadline(), Some(at(180)));
-        progress.note(at(90), false, 0, false);
+        progress.note(at(90), activity(false, 0, WaitsFor::Request));
         assert_eq!(progress.deadline(), Some(at(150)));
+        // An application may think for as long as it likes.
+        progress.note(at(95), activity(false, 0, WaitsFor::Application));
+        assert_eq!(
+            (progress.deadline(), progress.lapse(at(9999))),
+            (None, None)
+        );
     }
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
-use crate::http::{Account, FileCount};
+use super::account::{Account, Count};
 
 /// The first bits of an address, and how many; an IPv4 address is its IPv6-mapped one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +67,7 @@ pub(super) struct Seat {
 #[derive(Debug, Default)]
 struct Source {
     connections: usize,
-    files: FileCount,
+    count: Count,
 }
 
 /// Connections whose address is proven, by host and by network. Others don't count: anybody could
@@ -109,7 +109,7 @@ impl Sources {
         let mut count = |prefix| {
             let source = self.known.entry(prefix).or_default();
             source.connections += 1;
-            source.files.clone()
+            source.count.clone()
         };
         let account = Account {
             host: count(host),

@@ -1,7 +1,6 @@
 //! `ServerStats`: what a server has done, and what became of every datagram.
 
 use super::sources::Full;
-pub use crate::http::HttpCounters;
 
 /// A snapshot of a server's counters.
 ///
@@ -30,12 +29,6 @@ pub struct ServerStats {
     pub connections: ConnectionCounters,
     /// QUIC packets of all connections, ended ones included.
     pub packets: PacketCounters,
-    /// Requests and responses.
-    pub http: HttpCounters,
-    /// File bytes in memory now: read, and not yet acknowledged by the clients.
-    pub body_bytes_held: usize,
-    /// Files open now.
-    pub open_files: usize,
 }
 
 /// Answers that need no connection.
@@ -140,9 +133,10 @@ pub struct ConnectionCounters {
     pub handshake_timeouts: u64,
     /// Ended because nothing arrived for the idle timeout.
     pub idle_timeouts: u64,
-    /// Closed because nothing was asked for too long.
+    /// Closed because nothing was asked for too long, [`WaitsFor::Request`](super::WaitsFor).
     pub request_timeouts: u64,
-    /// Closed because responses were not read for too long.
+    /// Closed because the client took or sent nothing of what was under way,
+    /// [`WaitsFor::Peer`](super::WaitsFor).
     pub response_timeouts: u64,
     /// Times that a client went on from another address.
     pub migrations: u64,

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::paths::{self, State, Taken, deliver};
-use crate::quic::Quic;
+use crate::quic::QuicConnection;
 
 /// Bytes that may be sent to an address for each that came from there, until it is proven.
 const AMPLIFICATION: usize = 3;
@@ -101,10 +101,15 @@ impl Whereabouts {
         }
     }
 
+    /// Where the client is now.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.current
+    }
+
     /// Hands a datagram to quiche.
     pub(super) fn receive(
         &mut self,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         datagram: &mut [u8],
         from: SocketAddr,
         to: SocketAddr,
@@ -131,7 +136,7 @@ impl Whereabouts {
     }
 
     /// The handshake is done: home is where quiche sees the client now.
-    fn begin(&mut self, quic: &Quic) {
+    fn begin(&mut self, quic: &QuicConnection) {
         if !quic.is_established() {
             return;
         }
@@ -143,7 +148,7 @@ impl Whereabouts {
 
     fn receive_elsewhere(
         &mut self,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         datagram: &mut [u8],
         from: SocketAddr,
         to: SocketAddr,
@@ -168,7 +173,7 @@ impl Whereabouts {
 
     fn show_home(
         &mut self,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         datagram: &mut [u8],
         from: SocketAddr,
         credit: usize,
@@ -197,7 +202,7 @@ impl Whereabouts {
 
     /// Hands quiche a datagram as the probe's. quiche follows the client there, until the next one is
     /// home's or a challenge was in vain.
-    fn show_probe(&mut self, quic: &mut Quic, datagram: &mut [u8]) -> Taken {
+    fn show_probe(&mut self, quic: &mut QuicConnection, datagram: &mut [u8]) -> Taken {
         let taken = deliver(quic, datagram, self.probe_address(), self.local);
         if taken.is_authentic() {
             self.is_stale = false;
@@ -208,7 +213,7 @@ impl Whereabouts {
 
     fn begin_probe(
         &mut self,
-        quic: &mut Quic,
+        quic: &mut QuicConnection,
         datagram: &mut [u8],
         from: SocketAddr,
         credit: usize,
@@ -238,7 +243,7 @@ impl Whereabouts {
 
     /// Sees what became of the probe, and goes on from there. Nothing to do for a client that is
     /// where it always was.
-    fn look(&mut self, quic: &mut Quic) {
+    fn look(&mut self, quic: &mut QuicConnection) {
         if self.heard.is_none() && self.probe == Probe::Ready && !self.astray {
             return;
         }
@@ -285,7 +290,7 @@ impl Whereabouts {
     }
 
     /// Asks the address that was heard last to prove itself.
-    fn challenge(&mut self, quic: &mut Quic) {
+    fn challenge(&mut self, quic: &mut QuicConnection) {
         let Some(heard) = self.heard.filter(|heard| heard.credit > 0) else {
             return;
         };
@@ -307,14 +312,14 @@ impl Whereabouts {
 
     /// Has quiche send so many bytes to the probe's address, although it was never proven: it counts
     /// what comes from there, authentic or not.
-    fn allow(&self, quic: &mut Quic, bytes: usize) {
+    fn allow(&self, quic: &mut QuicConnection, bytes: usize) {
         let bytes = bytes.min(quic.max_send_udp_payload_size());
         let mut nothing = vec![SHORT_HEADER; bytes / AMPLIFICATION];
         deliver(quic, &mut nothing, self.probe_address(), self.local);
     }
 
     /// Call when quiche has done what was due by its timer.
-    pub(super) fn after_timeout(&mut self, quic: &mut Quic) {
+    pub(super) fn after_timeout(&mut self, quic: &mut QuicConnection) {
         if self.state(quic).is_none() {
             return;
         }
@@ -330,7 +335,11 @@ impl Whereabouts {
     }
 
     /// Writes the next datagram, and says where it goes.
-    pub(super) fn transmit(&mut self, quic: &mut Quic, out: &mut [u8]) -> quiche::Result<Outgoing> {
+    pub(super) fn transmit(
+        &mut self,
+        quic: &mut QuicConnection,
+        out: &mut [u8],
+    ) -> quiche::Result<Outgoing> {
         while let Some((packet, to)) = self.sealed.pop_front() {
             // What no longer fits is as good as lost.
             let Some(room) = out.get_mut(..packet.len()) else {
@@ -367,7 +376,12 @@ impl Whereabouts {
     }
 
     /// A packet of that path, if it has anything to say.
-    fn seal(&mut self, quic: &mut Quic, path: SocketAddr, bytes: usize) -> Option<Vec<u8>> {
+    fn seal(
+        &mut self,
+        quic: &mut QuicConnection,
+        path: SocketAddr,
+        bytes: usize,
+    ) -> Option<Vec<u8>> {
         let mut packet = vec![0; bytes.min(quic.max_send_udp_payload_size())];
         match quic.send_on_path(&mut packet, Some(self.local), Some(path)) {
             Ok((len, _)) => {
@@ -396,7 +410,7 @@ impl Whereabouts {
         }
     }
 
-    fn state(&self, quic: &Quic) -> Option<State> {
+    fn state(&self, quic: &QuicConnection) -> Option<State> {
         State::of(quic, self.probe_address())
     }
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use xskit_quic::{Server, ServerConfig};
+use xskit_quic::FileServer;
 
 use super::raw::{Raw, request};
-use super::world::{Faults, NAME, Pki, World, files, server_addr};
+use super::world::{Faults, NAME, Pki, Site, World, files, server_addr};
 
 const FACTOR: usize = 3;
 const VICTIMS: usize = 8;
@@ -38,14 +38,14 @@ impl Scales {
 
 /// Somebody who writes other people's addresses into first packets.
 struct Liar {
-    server: Server<()>,
+    server: FileServer<()>,
     scales: Scales,
 }
 
 impl Liar {
-    fn new(config: &ServerConfig) -> Self {
+    fn new(config: &Site) -> Self {
         Self {
-            server: Server::new(config, Instant::now()).unwrap(),
+            server: config.serve(Instant::now()),
             scales: Scales::default(),
         }
     }
@@ -91,14 +91,14 @@ fn client(to: SocketAddr) -> quiche::Connection {
 }
 
 /// A server whose retransmissions come fast.
-fn config(pki: &Pki, dir: &tempfile::TempDir) -> ServerConfig {
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+fn config(pki: &Pki, dir: &tempfile::TempDir) -> Site {
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.transport.initial_rtt = Duration::from_millis(1);
     config
 }
 
 /// First packets for some victims, the same again in datagrams of this size, and silence.
-fn attack(config: &ServerConfig, rounds: usize, again_bytes: usize) -> Liar {
+fn attack(config: &Site, rounds: usize, again_bytes: usize) -> Liar {
     let mut liar = Liar::new(config);
     let mut out = [0; 1200];
     let mut clients: Vec<_> = (0..VICTIMS)

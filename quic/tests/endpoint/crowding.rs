@@ -4,17 +4,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use xskit_quic::client::ConnectionEnd;
-use xskit_quic::{Client, Server, ServerConfig};
+use xskit_quic::{Client, FileServer};
 
 use super::raw::{Raw, request};
-use super::world::{NAME, Pki, World, files, server_addr};
+use super::world::{NAME, Pki, Site, World, files, server_addr};
 
 const HONEST: [u8; 4] = [192, 0, 2, 200];
 const STRANGER: [u8; 4] = [203, 0, 113, 66];
 
 /// Handshakes of one host, each on a new connection. The clients then only keep silent. How many
 /// were not refused.
-fn crowd(server: &mut Server<u16>, count: usize) -> usize {
+fn crowd(server: &mut FileServer<u16>, count: usize) -> usize {
     let mut config = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
     config.verify_peer(false);
     config
@@ -46,7 +46,7 @@ fn crowd(server: &mut Server<u16>, count: usize) -> usize {
 #[test]
 fn an_honest_client_gets_in_beside_a_stranger_who_takes_all_places() {
     let (pki, dir) = (Pki::new(), files(&[1000]));
-    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let config = Site::new(dir.path(), pki.identity.clone());
     let mut world = World::new(&config);
     let taken = crowd(&mut world.server, config.max_connections);
     assert_eq!(taken, config.max_connections_per_host);
@@ -66,7 +66,7 @@ fn an_honest_client_gets_in_beside_a_stranger_who_takes_all_places() {
 #[test]
 fn bounds_are_per_host_and_per_network_and_places_come_back() {
     let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.max_connections_per_host = 2;
     config.max_connections_per_network = 5;
     let mut world = World::new(&config);
@@ -108,7 +108,7 @@ fn bounds_are_per_host_and_per_network_and_places_come_back() {
 #[test]
 fn places_are_not_used_up_in_somebody_elses_name() {
     let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.max_connections_per_host = 1;
     let mut world = World::new(&config);
     let mut out = [0; 2000];
@@ -133,7 +133,7 @@ fn error(raw: &Raw) -> (u64, &[u8]) {
 #[test]
 fn a_connection_that_only_pings_is_closed() {
     let (pki, dir) = (Pki::new(), files(&[10]));
-    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let config = Site::new(dir.path(), pki.identity.clone());
     let mut raw = Raw::connect(&config);
     assert_eq!(
         raw.ask(&request("GET", "/10"), None).field(":status"),
@@ -160,7 +160,7 @@ fn a_connection_that_only_pings_is_closed() {
 #[test]
 fn a_connection_that_reads_nothing_is_closed_and_one_that_reads_a_little_is_not() {
     let (pki, dir) = (Pki::new(), files(&[1 << 20]));
-    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let config = Site::new(dir.path(), pki.identity.clone());
     let mut raw = Raw::connect(&config);
     let stream = raw.send(&request("GET", &format!("/{}", 1 << 20)), true);
     // The client's windows are full, and all that was sent is acknowledged.
@@ -181,11 +181,8 @@ fn a_connection_that_reads_nothing_is_closed_and_one_that_reads_a_little_is_not(
     pass(&mut raw, 101);
     pass(&mut raw, 219);
     assert_eq!(raw.quic.peer_error(), None);
-    let stats = raw.server.stats();
-    assert!(
-        stats.open_files == 1 && stats.body_bytes_held > 0,
-        "{stats:?}"
-    );
+    let http = raw.server.application();
+    assert!(http.open_files() == 1 && http.body_bytes_held() > 0);
     pass(&mut raw, 222);
     assert_eq!(
         error(&raw),
@@ -193,14 +190,14 @@ fn a_connection_that_reads_nothing_is_closed_and_one_that_reads_a_little_is_not(
     );
     let stats = raw.server.stats();
     assert_eq!(stats.connections.response_timeouts, 1);
-    assert_eq!(stats.open_files, 0);
+    assert_eq!(raw.server.application().open_files(), 0);
 }
 
 #[test]
 fn a_stranger_leaves_open_files_for_others() {
     let (pki, dir) = (Pki::new(), files(&[1 << 20, 1000]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
-    config.max_open_files = 40;
+    let mut config = Site::new(dir.path(), pki.identity.clone());
+    config.http.max_open_files = 40;
     let mut world = World::new(&config);
     let mut client = pki.client();
     client.transport.stream_window_bytes = 1000;
@@ -212,12 +209,12 @@ fn a_stranger_leaves_open_files_for_others() {
         }
     }
     world.run("all are answered", |world| {
-        world.server.stats().http.requests == 6 * 20
+        world.server.application().counters().requests == 6 * 20
     });
-    let stats = world.server.stats();
-    assert_eq!(stats.open_files, 40 / 5);
-    assert_eq!(stats.http.too_many_files, 6 * 20 - 40 / 5);
+    let http = world.server.application();
+    assert_eq!(http.open_files(), 40 / 5);
+    assert_eq!(http.counters().too_many_files, 6 * 20 - 40 / 5);
     assert_eq!(world.fetch_from(HONEST, &pki.client(), "/1000").0, 200);
     world.close();
-    assert_eq!(world.server.stats().open_files, 0);
+    assert_eq!(world.server.application().open_files(), 0);
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use xskit_quic::client::ConnectionEnd;
-use xskit_quic::{Client, Server, ServerConfig};
+use xskit_quic::{Client, FileServer};
 
-use super::world::{Faults, Pki, World, files, server_addr};
+use super::world::{Faults, Pki, Site, World, files, server_addr};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -46,7 +46,7 @@ fn a_handshake_has_its_time_from_when_packets_can_leave() {
 #[test]
 fn a_handshake_that_gets_nowhere() {
     let (pki, dir) = (Pki::new(), files(&[]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.handshake_timeout = SHORT;
     let mut world = World::new(&config);
     let mut client = pki.client();
@@ -71,13 +71,13 @@ fn a_handshake_that_gets_nowhere() {
 
 /// A client that says its first words, and then only listens.
 struct Mute {
-    server: Server<()>,
+    server: FileServer<()>,
     client: quiche::Connection,
     begun: Instant,
 }
 
 impl Mute {
-    fn new(config: &ServerConfig) -> Self {
+    fn new(config: &Site) -> Self {
         let mut client = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
         let id = quiche::ConnectionId::from_ref(&[3; 8]);
         client
@@ -90,7 +90,7 @@ impl Mute {
         );
         let mut client = quiche::connect(None, &id, from, to, &mut client).unwrap();
         let begun = Instant::now();
-        let mut server = Server::new(config, begun).unwrap();
+        let mut server = config.serve(begun);
         let mut buf = [0; 2000];
         while let Ok((len, _)) = client.send(&mut buf) {
             server.handle_datagram(begun, &mut buf[..len], from, to, ());
@@ -120,7 +120,7 @@ impl Mute {
 #[test]
 fn a_client_is_told_that_its_handshake_took_too_long() {
     let (pki, dir) = (Pki::new(), files(&[]));
-    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let config = Site::new(dir.path(), pki.identity.clone());
     let mut mute = Mute::new(&config);
     assert!(mute.listen(mute.begun) > 0);
     let late = mute.begun + config.handshake_timeout;
@@ -136,7 +136,7 @@ fn a_client_is_told_that_its_handshake_took_too_long() {
 #[test]
 fn a_goodbye_is_not_worth_more_than_an_address_was_proven_for() {
     let (pki, dir) = (Pki::new(), files(&[]));
-    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let config = Site::new(dir.path(), pki.identity.clone());
     let mut mute = Mute::new(&config);
     // Until the server has sent three times what it got, and may send no more.
     let mut sent = mute.listen(mute.begun);
@@ -160,7 +160,7 @@ fn a_goodbye_is_not_worth_more_than_an_address_was_proven_for() {
 fn the_server_dies_in_the_middle() {
     let (pki, dir) = (Pki::new(), files(&[4 << 20]));
     for is_servers in [false, true] {
-        let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+        let mut config = Site::new(dir.path(), pki.identity.clone());
         let mut client = pki.client();
         match is_servers {
             true => config.transport.idle_timeout = SHORT,
@@ -188,7 +188,7 @@ fn the_server_dies_in_the_middle() {
 #[test]
 fn the_client_dies_in_the_middle() {
     let (pki, dir) = (Pki::new(), files(&[4 << 20]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.transport.idle_timeout = SHORT;
     let mut world = World::new(&config);
     let at = world.connect(&pki.client());
@@ -202,7 +202,10 @@ fn the_client_dies_in_the_middle() {
     });
     let stats = world.server.stats();
     assert_eq!(
-        (stats.connections.idle_timeouts, stats.body_bytes_held),
+        (
+            stats.connections.idle_timeouts,
+            world.server.application().body_bytes_held()
+        ),
         (1, 0)
     );
     assert_eq!(world.server.poll_timeout(), None);
@@ -211,7 +214,7 @@ fn the_client_dies_in_the_middle() {
 #[test]
 fn a_full_server_refuses_politely_and_takes_clients_again() {
     let (pki, dir) = (Pki::new(), files(&[1]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.max_connections = 2;
     let mut world = World::new(&config);
     for _ in 0..2 {
@@ -243,7 +246,7 @@ fn a_full_server_refuses_politely_and_takes_clients_again() {
 #[test]
 fn a_server_that_asks_for_proof_gets_it() {
     let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.retry_above_half_open = 0;
     let mut world = World::new(&config);
     let (status, _) = world.fetch(&pki.client(), "/1000");
@@ -256,8 +259,8 @@ fn a_server_that_asks_for_proof_gets_it() {
 #[test]
 fn a_server_of_another_protocol() {
     let (pki, dir) = (Pki::new(), files(&[]));
-    let config = ServerConfig::new(dir.path(), pki.identity.clone());
-    let mut server = Server::<()>::new(&config, Instant::now()).unwrap();
+    let config = Site::new(dir.path(), pki.identity.clone());
+    let mut server = config.serve::<()>(Instant::now());
     let mut other = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
     other.set_application_protos(&[b"something-else"]).unwrap();
     let id = quiche::ConnectionId::from_ref(&[3; 8]);

@@ -1,10 +1,9 @@
 //! Clients that ask and don't wait for the answer: a few, as people do, and far too many.
 
 use quiche::Shutdown;
-use xskit_quic::ServerConfig;
 
 use super::raw::{Raw, request};
-use super::world::{Pki, files};
+use super::world::{Pki, Site, files};
 
 /// H3_REQUEST_CANCELLED and H3_EXCESSIVE_LOAD (RFC 9114, section 8.1).
 const CANCELLED: u64 = 0x10c;
@@ -67,9 +66,9 @@ const WASTES: [(&str, Waste); 5] = [
     ("reset_only", reset_only),
 ];
 
-fn raw(change: impl FnOnce(&mut ServerConfig)) -> (tempfile::TempDir, Raw) {
+fn raw(change: impl FnOnce(&mut Site)) -> (tempfile::TempDir, Raw) {
     let (pki, dir) = (Pki::new(), files(&[LARGE, 10]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity);
+    let mut config = Site::new(dir.path(), pki.identity);
     change(&mut config);
     let raw = Raw::connect(&config);
     (dir, raw)
@@ -99,7 +98,7 @@ fn waste(raw: &mut Raw, waste: Waste) -> usize {
 fn a_client_that_gives_up_too_much_is_shut_out() {
     for (name, way) in WASTES {
         let (_dir, mut raw) = raw(|config| {
-            config.max_requests_given_up = 50;
+            config.http.max_requests_given_up = 50;
             config.transport.max_streams = 20;
         });
         let count = waste(&mut raw, way);
@@ -110,9 +109,9 @@ fn a_client_that_gives_up_too_much_is_shut_out() {
             (true, EXCESSIVE_LOAD),
             "{name}"
         );
-        let stats = raw.server.stats();
+        let counters = raw.server.application().counters();
         assert_eq!(
-            (stats.http.excessive_load, stats.http.protocol_errors),
+            (counters.excessive_load, counters.protocol_errors),
             (1, 0),
             "{name}"
         );
@@ -122,7 +121,7 @@ fn a_client_that_gives_up_too_much_is_shut_out() {
 #[test]
 fn a_client_that_takes_as_much_as_it_gives_up_is_served() {
     for (name, way) in WASTES {
-        let (_dir, mut raw) = raw(|config| config.max_requests_given_up = 5);
+        let (_dir, mut raw) = raw(|config| config.http.max_requests_given_up = 5);
         for _ in 0..50 {
             way(&mut raw);
             let stream = raw.send(&request("GET", "/10"), true);
@@ -135,7 +134,7 @@ fn a_client_that_takes_as_much_as_it_gives_up_is_served() {
             assert_eq!(raw.h3.recv_body(&mut raw.quic, stream, &mut body), Ok(10));
         }
         assert_eq!(raw.quic.peer_error(), None, "{name}");
-        assert_eq!(raw.server.stats().http.completed, 50, "{name}");
+        assert_eq!(raw.server.application().counters().completed, 50, "{name}");
     }
 }
 
@@ -158,7 +157,7 @@ fn each_stream_that_is_given_up_makes_room_for_another() {
 
 #[test]
 fn streams_without_a_request_are_aborted_and_count() {
-    let (_dir, mut raw) = raw(|config| config.max_requests_given_up = 50);
+    let (_dir, mut raw) = raw(|config| config.http.max_requests_given_up = 50);
     let mut opened = 0;
     while raw.quic.peer_error().is_none() && opened < 1000 {
         // The next of the client's bidirectional streams, with an end and nothing before it.
@@ -170,13 +169,13 @@ fn streams_without_a_request_are_aborted_and_count() {
     assert!((51..60).contains(&opened), "{opened}");
     let error = raw.quic.peer_error().unwrap();
     assert_eq!((error.is_app, error.error_code), (true, EXCESSIVE_LOAD));
-    assert_eq!(raw.server.stats().http.requests, 0);
+    assert_eq!(raw.server.application().counters().requests, 0);
 }
 
 #[test]
 fn unidirectional_streams_without_end_are_too_much() {
     // Whatever requests may be given up.
-    let (_dir, mut raw) = raw(|config| config.max_requests_given_up = u32::MAX);
+    let (_dir, mut raw) = raw(|config| config.http.max_requests_given_up = u32::MAX);
     let mut opened = 10;
     for _ in 0..5000 {
         let stream = 2 + 4 * opened;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use xskit_quic::{Client, ServerConfig};
+use xskit_quic::Client;
 
-use super::world::{Dice, Pki, World, content, files, server_addr};
+use super::world::{Dice, Pki, Site, World, content, files, server_addr};
 
 const SIZE: usize = 300_000;
 
@@ -132,7 +132,7 @@ fn spoilt_copies_of_real_datagrams_disturb_nobody() {
 #[test]
 fn replies_to_strangers_are_never_larger_than_what_they_sent() {
     let (pki, dir) = (Pki::new(), files(&[]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.retry_above_half_open = 0;
     let mut world = World::new(&config);
     let mut dice = Dice::new(5);
@@ -155,7 +155,7 @@ fn replies_to_strangers_are_never_larger_than_what_they_sent() {
 #[test]
 fn a_flood_of_first_packets_leaves_little_behind() {
     let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.retry_above_half_open = 20;
     config.handshake_timeout = Duration::from_secs(2);
     let mut world = World::new(&config);
@@ -265,8 +265,8 @@ impl tracing::Subscriber for Lines {
 #[test]
 fn log_lines_are_bounded_whatever_comes() {
     let (pki, dir) = (Pki::new(), files(&[]));
-    let config = ServerConfig::new(dir.path(), pki.identity.clone());
-    let mut server = xskit_quic::Server::<()>::new(&config, Instant::now()).unwrap();
+    let config = Site::new(dir.path(), pki.identity.clone());
+    let mut server = config.serve::<()>(Instant::now());
     let here = server_addr();
     let now = Instant::now();
     let mut client = Client::new(&pki.client(), here, here, (), now).unwrap();

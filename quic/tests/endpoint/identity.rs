@@ -7,13 +7,13 @@ use rcgen::{
 };
 use xskit_quic::cert::{self, Authority, Validity};
 use xskit_quic::client::{CertificateProblemKind as Kind, ConnectionEnd, Trust};
-use xskit_quic::{ClientConfig, Identity, ServerConfig};
+use xskit_quic::{ClientConfig, Identity};
 
-use super::world::{self, NAME, Pki, World, files};
+use super::world::{self, NAME, Pki, Site, World, files};
 
 fn end(identity: &Identity, client: &ClientConfig) -> Option<ConnectionEnd> {
     let dir = files(&[1]);
-    let mut world = World::new(&ServerConfig::new(dir.path(), identity.clone()));
+    let mut world = World::new(&Site::new(dir.path(), identity.clone()));
     let at = world.connect(client);
     let peer = move |world: &World| world.peers[at].connected || world.peers[at].end.is_some();
     world.run("a verdict", peer);
@@ -23,7 +23,7 @@ fn end(identity: &Identity, client: &ClientConfig) -> Option<ConnectionEnd> {
         world.run("forgotten", |world| {
             world.server.stats().connections.active == 0
         });
-        assert_eq!(world.server.stats().http.requests, 0);
+        assert_eq!(world.server.application().counters().requests, 0);
     }
     world.check_accounts();
     end
@@ -80,7 +80,7 @@ fn the_right_authority_is_believed_for_every_name() {
 fn a_new_certificate_is_for_new_clients_and_costs_no_connection() {
     let (first, second) = (Pki::new(), Pki::new());
     let dir = files(&[1]);
-    let mut world = World::new(&ServerConfig::new(dir.path(), first.identity.clone()));
+    let mut world = World::new(&Site::new(dir.path(), first.identity.clone()));
     let stays = world.connect(&first.client());
     world.run("connected", move |world| world.peers[stays].connected);
     world.server.set_identity(&second.identity).unwrap();

@@ -2,10 +2,12 @@
 //! One binary, so that the cryptography is linked once.
 
 mod amplification;
+mod applications;
 mod crowding;
 mod endings;
 mod frames;
 mod given_up;
+mod handlers;
 mod hostile;
 mod identity;
 mod memory;

@@ -2,10 +2,9 @@
 
 use std::fs::File;
 
-use xskit_quic::ServerConfig;
 use xskit_quic::client::RequestError;
 
-use super::world::{Pki, World, content, files};
+use super::world::{Pki, Site, World, content, files};
 
 const MIB: usize = 1 << 20;
 const CHUNK: usize = 128 << 10;
@@ -19,7 +18,7 @@ fn sparse(dir: &tempfile::TempDir, name: &str, len: u64) {
 }
 
 /// A client that asks for twenty endless files and reads none of them, and then for one that it reads to its end.
-fn reads_one_of_many(config: &ServerConfig, pki: &Pki) -> World {
+fn reads_one_of_many(config: &Site, pki: &Pki) -> World {
     let mut world = World::new(config);
     world.watch_memory = true;
     let mut client = pki.client();
@@ -30,7 +29,7 @@ fn reads_one_of_many(config: &ServerConfig, pki: &Pki) -> World {
         world.peers[at].client.get("/huge", None);
     }
     world.run("twenty full windows", |world| {
-        world.server.stats().http.body_bytes >= 20 * 199_000
+        world.server.application().counters().body_bytes >= 20 * 199_000
     });
     let id = world.peers[at].client.get(&format!("/{MIB}"), None);
     while !world.peers[at].finished.contains(&id) {
@@ -45,7 +44,7 @@ fn reads_one_of_many(config: &ServerConfig, pki: &Pki) -> World {
 fn a_reader_that_stops_costs_one_allowance() {
     let (pki, dir) = (Pki::new(), files(&[]));
     sparse(&dir, "huge", 1 << 40);
-    let config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let config = Site::new(dir.path(), pki.identity.clone());
     let mut world = World::new(&config);
     world.watch_memory = true;
     let mut client = pki.client();
@@ -55,21 +54,22 @@ fn a_reader_that_stops_costs_one_allowance() {
     world.peers[at].client.get("/huge", None);
     // The window is 3 MiB, and no more than that is ever handed to the transport.
     world.run("a full window", |world| {
-        world.server.stats().http.body_bytes > (3 << 20) - 4096
+        world.server.application().counters().body_bytes > (3 << 20) - 4096
     });
     for _ in 0..100 {
         world.step();
     }
-    let stats = world.server.stats();
-    assert!(stats.http.body_bytes <= 3 << 20, "{:?}", stats.http);
+    let http = world.server.application();
+    assert!(http.counters().body_bytes <= 3 << 20, "{http:?}");
     assert!(world.most_held > 0);
     assert!(
-        world.most_held <= config.max_body_bytes_held + CHUNK,
+        world.most_held <= config.http.max_body_bytes_held + CHUNK,
         "{}",
         world.most_held
     );
     // All of it is acknowledged; what is left is a part of the next chunk.
-    assert!(stats.body_bytes_held <= CHUNK, "{}", stats.body_bytes_held);
+    let held = http.body_bytes_held();
+    assert!(held <= CHUNK, "{held}");
     world.close();
 }
 
@@ -77,8 +77,8 @@ fn a_reader_that_stops_costs_one_allowance() {
 fn a_fast_reader_with_a_huge_window_costs_one_allowance() {
     let (pki, dir) = (Pki::new(), files(&[]));
     sparse(&dir, "24M", 24 << 20);
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
-    config.max_body_bytes_held = MIB;
+    let mut config = Site::new(dir.path(), pki.identity.clone());
+    config.http.max_body_bytes_held = MIB;
     config.transport.max_streams = 8;
     let mut world = World::new(&config);
     world.watch_memory = true;
@@ -98,8 +98,8 @@ fn a_fast_reader_with_a_huge_window_costs_one_allowance() {
 fn streams_that_nobody_reads_do_not_starve_the_others() {
     let (pki, dir) = (Pki::new(), files(&[MIB]));
     sparse(&dir, "huge", 1 << 40);
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
-    config.max_body_bytes_held = MIB;
+    let mut config = Site::new(dir.path(), pki.identity.clone());
+    config.http.max_body_bytes_held = MIB;
     config.transport.max_streams = 21;
     let mut world = reads_one_of_many(&config, &pki);
     assert!(
@@ -140,7 +140,7 @@ fn a_file_that_shrinks_breaks_its_transfer_only() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(world.server.stats().http.broken, 1);
+    assert_eq!(world.server.application().counters().broken, 1);
     world.peers[at].failed.clear();
     let id = world.peers[at].client.get(&format!("/{MIB}"), None);
     world.run("another file", |world| {
@@ -170,10 +170,10 @@ fn a_file_that_grows_is_sent_as_it_was() {
 }
 
 /// Bounds for 16 connections that are as tight as they can be.
-fn tight(dir: &tempfile::TempDir, pki: &Pki) -> (ServerConfig, usize) {
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+fn tight(dir: &tempfile::TempDir, pki: &Pki) -> (Site, usize) {
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.max_connections = 16;
-    config.max_total_body_bytes_held = 0;
+    config.http.max_total_body_bytes_held = 0;
     (config, 16 * 64 * 1024)
 }
 
@@ -219,13 +219,14 @@ fn clients_that_acknowledge_nothing_do_not_stop_the_others() {
     for _ in 0..100 {
         world.step();
     }
-    let kept = world.server.stats().body_bytes_held;
+    let kept = world.server.application().body_bytes_held();
     assert!(kept > total / 4, "{kept}");
     let (status, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
     assert!(status == 200 && body == content(MIB));
     let stats = world.server.stats();
     assert_eq!(stats.connections.idle_timeouts, 0, "{stats:?}");
-    assert!(stats.body_bytes_held >= kept / 2, "{stats:?}");
+    let held = world.server.application().body_bytes_held();
+    assert!(held >= kept / 2, "{held}");
     assert!(world.most_held <= total + CHUNK, "{}", world.most_held);
 }
 

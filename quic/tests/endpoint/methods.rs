@@ -1,13 +1,11 @@
 //! Requests that our own client never sends, by quiche's HTTP/3 client directly.
 
-use xskit_quic::ServerConfig;
-
 use super::raw::{Raw, request};
-use super::world::{NAME, Pki, content, files};
+use super::world::{NAME, Pki, Site, content, files};
 
 fn raw(sizes: &[usize]) -> (tempfile::TempDir, Raw) {
     let (pki, dir) = (Pki::new(), files(sizes));
-    let raw = Raw::connect(&ServerConfig::new(dir.path(), pki.identity));
+    let raw = Raw::connect(&Site::new(dir.path(), pki.identity));
     (dir, raw)
 }
 
@@ -74,7 +72,7 @@ fn malformed_requests_are_400_and_the_connection_goes_on() {
     ]
     .concat();
     assert_eq!(raw.ask(&twice, None).field(":status"), "400");
-    let http = raw.server.stats().http;
+    let http = raw.server.application().counters();
     assert_eq!(
         (http.requests, http.error_statuses, http.protocol_errors),
         (6, 5, 0)
@@ -94,7 +92,7 @@ fn too_large_a_header_is_431_and_the_connection_goes_on() {
     assert_eq!(with(1, 17_000), "431");
     assert_eq!(with(1000, 1), "431");
     assert_eq!(with(0, 0), "200");
-    let http = raw.server.stats().http;
+    let http = raw.server.application().counters();
     assert_eq!((http.requests, http.protocol_errors), (4, 0));
 }
 
@@ -110,6 +108,6 @@ fn a_flood_of_header_fields_ends_the_connection_not_the_server() {
     }
     let error = raw.quic.peer_error().expect("closed by the server");
     assert!(error.is_app && error.error_code == 0x107, "{error:?}");
-    let http = raw.server.stats().http;
+    let http = raw.server.application().counters();
     assert_eq!((http.requests, http.protocol_errors), (0, 1));
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use quiche::h3::{self, NameValue};
-use xskit_quic::{Server, ServerConfig};
+use xskit_quic::{Application, Files, Http, Server};
 
-use super::world::{NAME, server_addr};
+use super::world::{NAME, Site, server_addr};
 
 /// A quiche client joined to a server by a perfect wire.
-pub(crate) struct Raw {
-    pub(crate) server: Server<()>,
+pub(crate) struct Raw<A: Application = Http<Files>> {
+    pub(crate) server: Server<(), A>,
     pub(crate) quic: quiche::Connection,
     pub(crate) h3: h3::Connection,
     /// The server's own clock, which stands still.
@@ -19,9 +19,12 @@ pub(crate) struct Raw {
 
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
+    /// All header sections, interim ones and trailers included.
+    pub(crate) sections: Vec<HashMap<String, String>>,
+    /// Those of the final response.
     pub(crate) fields: HashMap<String, String>,
     pub(crate) body: Vec<u8>,
-    finished: bool,
+    pub(crate) finished: bool,
 }
 
 impl Answer {
@@ -31,26 +34,16 @@ impl Answer {
 }
 
 impl Raw {
-    pub(crate) fn connect(config: &ServerConfig) -> Self {
-        let mut client = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
-        client.verify_peer(false);
-        client
-            .set_application_protos(h3::APPLICATION_PROTOCOL)
-            .unwrap();
-        client.set_initial_congestion_window_packets(50);
-        client.set_initial_max_data(10 << 20);
-        client.set_initial_max_stream_data_bidi_local(100_000);
-        client.set_initial_max_stream_data_uni(1 << 20);
-        client.set_initial_max_streams_uni(10);
-        client.set_initial_max_streams_bidi(10);
-        let id = quiche::ConnectionId::from_ref(&[9; 16]);
-        let local = "198.51.100.7:9".parse().unwrap();
-        let mut quic = quiche::connect(Some(NAME), &id, local, server_addr(), &mut client).unwrap();
+    pub(crate) fn connect(config: &Site) -> Self {
         let now = Instant::now();
-        let mut server = Server::new(config, now).unwrap();
-        while !quic.is_established() {
-            exchange(&mut server, &mut quic, now);
-        }
+        Self::join(config.serve(now), now)
+    }
+}
+
+impl<A: Application> Raw<A> {
+    /// `now` is the server's clock.
+    pub(crate) fn join(mut server: Server<(), A>, now: Instant) -> Self {
+        let mut quic = dial(&mut server, h3::APPLICATION_PROTOCOL, now);
         let h3_config = h3::Config::new().unwrap();
         let h3 = h3::Connection::with_transport(&mut quic, &h3_config).unwrap();
         Self {
@@ -91,16 +84,21 @@ impl Raw {
         exchange(&mut self.server, &mut self.quic, self.now);
     }
 
-    fn take_events(&mut self, stream: u64, answer: &mut Answer) {
+    /// Takes in what came on this stream.
+    pub(crate) fn take_events(&mut self, stream: u64, answer: &mut Answer) {
         while let Ok((on, event)) = self.h3.poll(&mut self.quic) {
             assert_eq!(on, stream);
             match event {
                 h3::Event::Headers { list, .. } => {
                     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                    answer.fields = list
+                    let section: HashMap<_, _> = list
                         .iter()
                         .map(|h| (text(h.name()), text(h.value())))
                         .collect();
+                    if section.contains_key(":status") {
+                        answer.fields = section.clone();
+                    }
+                    answer.sections.push(section);
                 }
                 h3::Event::Data => {
                     let mut buf = [0; 4096];
@@ -115,7 +113,37 @@ impl Raw {
     }
 }
 
-fn exchange(server: &mut Server<()>, quic: &mut quiche::Connection, now: Instant) {
+/// A quiche client whose handshake with this server is done.
+pub(crate) fn dial<A: Application>(
+    server: &mut Server<(), A>,
+    protocols: &[&[u8]],
+    now: Instant,
+) -> quiche::Connection {
+    let mut client = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
+    client.verify_peer(false);
+    client.set_application_protos(protocols).unwrap();
+    client.set_initial_congestion_window_packets(50);
+    client.set_initial_max_data(10 << 20);
+    client.set_initial_max_stream_data_bidi_local(100_000);
+    client.set_initial_max_stream_data_uni(1 << 20);
+    client.set_initial_max_streams_uni(10);
+    client.set_initial_max_streams_bidi(10);
+    client.enable_dgram(true, 10, 10);
+    let id = quiche::ConnectionId::from_ref(&[9; 16]);
+    let local = "198.51.100.7:9".parse().unwrap();
+    let mut quic = quiche::connect(Some(NAME), &id, local, server_addr(), &mut client).unwrap();
+    while !quic.is_established() {
+        exchange(server, &mut quic, now);
+    }
+    quic
+}
+
+/// Each sends what it has, and takes what the other sent.
+pub(crate) fn exchange<A: Application>(
+    server: &mut Server<(), A>,
+    quic: &mut quiche::Connection,
+    now: Instant,
+) {
     let mut buf = [0; 2000];
     let client = "198.51.100.7:9".parse().unwrap();
     while let Ok((len, _)) = quic.send(&mut buf) {

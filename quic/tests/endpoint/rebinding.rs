@@ -3,10 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use xskit_quic::ServerConfig;
-
 use super::raw::{Raw, request};
-use super::world::{Peer, Pki, World, content, files, server_addr};
+use super::world::{Peer, Pki, Site, World, content, files, server_addr};
 
 const MIB: usize = 1 << 20;
 
@@ -114,7 +112,7 @@ fn copies_from_a_forged_address_turn_nothing_away() {
 fn a_client_that_migrates_as_the_book_says_is_followed() {
     const SIZE: usize = MIB;
     let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut raw = Raw::connect(&ServerConfig::new(dir.path(), pki.identity.clone()));
+    let mut raw = Raw::connect(&Site::new(dir.path(), pki.identity.clone()));
     let id = quiche::ConnectionId::from_ref(&[8; 16]);
     raw.quic.new_scid(&id, 1, false).unwrap();
     raw.exchange();

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use xskit_quic::ServerConfig;
 use xskit_quic::client::RequestError;
 
 use super::odd::Odd;
-use super::world::{Pki, World, content, files};
+use super::world::{Pki, Site, World, content, files};
 
 const SHORT: Duration = Duration::from_millis(60);
 
@@ -60,7 +59,7 @@ fn requests_that_may_never_be_sent_end() {
 fn an_application_that_reads_late_is_no_stall() {
     const SIZE: usize = 1 << 20;
     let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut world = World::new(&ServerConfig::new(dir.path(), pki.identity.clone()));
+    let mut world = World::new(&Site::new(dir.path(), pki.identity.clone()));
     let mut config = pki.client();
     // Longer: a slow machine must not be taken for a stall.
     let limit = 5 * SHORT;

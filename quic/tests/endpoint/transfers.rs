@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use xskit_quic::client::Validator;
-use xskit_quic::{ByteRange, Congestion, ContentRange, ServerConfig};
+use xskit_quic::{ByteRange, Congestion, ContentRange};
 
-use super::world::{self, Faults, Pki, World, content, files};
+use super::world::{self, Faults, Pki, Site, World, content, files};
 
 const MIB: usize = 1 << 20;
 
@@ -20,8 +20,9 @@ fn files_of_all_sizes_arrive() {
         assert!(body == content(size), "{size} bytes, got {}", body.len());
     }
     let stats = world.server.stats();
-    assert_eq!(stats.http.body_bytes, sizes.iter().sum::<usize>() as u64);
-    assert_eq!((stats.http.requests, stats.http.completed), (7, 7));
+    let http = world.server.application().counters();
+    assert_eq!(http.body_bytes, sizes.iter().sum::<usize>() as u64);
+    assert_eq!((http.requests, http.completed), (7, 7));
     assert_eq!(stats.connections.established, 7);
     assert_eq!(stats.dropped.total(), 0, "{:?}", stats.dropped);
     world.close();
@@ -53,7 +54,7 @@ fn a_bad_wire_changes_nothing() {
 fn datagrams_fit_the_path() {
     let (pki, dir) = (Pki::new(), files(&[MIB]));
     for payload in [1200, 1472, 3472, 8972] {
-        let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+        let mut config = Site::new(dir.path(), pki.identity.clone());
         config.transport.max_udp_payload_bytes = payload;
         let mut world = World::new(&config);
         world.mtu = payload;
@@ -71,7 +72,7 @@ fn datagrams_fit_the_path() {
 #[test]
 fn the_smaller_side_decides_the_datagram_size() {
     let (pki, dir) = (Pki::new(), files(&[MIB]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.transport.max_udp_payload_bytes = 8972;
     let mut world = World::new(&config);
     world.mtu = 1472;
@@ -85,7 +86,7 @@ fn the_smaller_side_decides_the_datagram_size() {
 #[test]
 fn a_smaller_path_is_found_when_probing() {
     let (pki, dir) = (Pki::new(), files(&[MIB]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.transport.max_udp_payload_bytes = 1472;
     let mut world = World::new(&config);
     world.mtu = 1380;
@@ -104,7 +105,7 @@ fn a_smaller_path_is_found_when_probing() {
 #[test]
 fn a_long_request_passes_a_smaller_path() {
     let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.transport.max_udp_payload_bytes = 1472;
     let mut world = World::new(&config);
     world.mtu = 1380;
@@ -129,7 +130,7 @@ fn a_long_request_passes_a_smaller_path() {
 fn a_path_that_shrinks_in_the_middle_is_noticed_on_both_ends() {
     let (pki, dir) = (Pki::new(), files(&[1000, MIB]));
     for discover in [true, false] {
-        let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+        let mut config = Site::new(dir.path(), pki.identity.clone());
         config.transport.max_udp_payload_bytes = 1472;
         config.transport.discover_path_mtu = discover;
         let mut client = pki.client();
@@ -163,7 +164,7 @@ fn a_path_that_shrinks_in_the_middle_is_noticed_on_both_ends() {
 fn both_congestion_controllers_work() {
     let (pki, dir) = (Pki::new(), files(&[MIB]));
     for congestion in [Congestion::Cubic, Congestion::Bbr2] {
-        let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+        let mut config = Site::new(dir.path(), pki.identity.clone());
         config.transport.congestion = congestion;
         let mut world = World::new(&config);
         world.faults.lost = 5;
@@ -227,7 +228,7 @@ fn many_requests_share_a_connection_fairly() {
 #[test]
 fn more_requests_than_streams_wait_their_turn() {
     let (pki, dir) = (Pki::new(), files(&[1199]));
-    let mut config = ServerConfig::new(dir.path(), pki.identity.clone());
+    let mut config = Site::new(dir.path(), pki.identity.clone());
     config.transport.max_streams = 10;
     let mut world = World::new(&config);
     let at = world.connect(&pki.client());
@@ -338,7 +339,7 @@ fn paths_stay_inside_the_root() {
         assert_eq!(got, status, "{path}");
         assert_ne!(body, content(1), "{path}");
     }
-    let http = world.server.stats().http;
+    let http = world.server.application().counters();
     assert_eq!((http.requests, http.error_statuses), (6, 5));
     world.close();
 }

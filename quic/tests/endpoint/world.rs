@@ -6,14 +6,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use xskit_quic::cert::{self, Authority, Validity};
 use xskit_quic::client::{
     ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
 };
-use xskit_quic::{Client, ClientConfig, Identity, Server, ServerConfig};
+use xskit_quic::{
+    Client, ClientConfig, FileServer, Files, Http, HttpConfig, Identity, Root, Server, ServerConfig,
+};
 
 pub(crate) const NAME: &str = "server.test";
 
@@ -51,6 +54,45 @@ pub(crate) struct Faults {
     pub(crate) lost: usize,
     pub(crate) doubled: usize,
     pub(crate) delayed: usize,
+}
+
+/// A directory that is served, and the bounds of its server.
+pub(crate) struct Site {
+    root: PathBuf,
+    server: ServerConfig,
+    pub(crate) http: HttpConfig,
+    pub(crate) dotfiles: bool,
+}
+
+impl Site {
+    pub(crate) fn new(root: impl Into<PathBuf>, identity: Identity) -> Self {
+        Self {
+            root: root.into(),
+            server: ServerConfig::new(identity),
+            http: HttpConfig::default(),
+            dotfiles: false,
+        }
+    }
+
+    pub(crate) fn serve<L: Copy + PartialEq>(&self, now: Instant) -> FileServer<L> {
+        let root = Root::open(&self.root).unwrap().with_dotfiles(self.dotfiles);
+        let http = Http::new(Files::new(root), &self.http).unwrap();
+        Server::new(&self.server, http, now).unwrap()
+    }
+}
+
+impl Deref for Site {
+    type Target = ServerConfig;
+
+    fn deref(&self) -> &ServerConfig {
+        &self.server
+    }
+}
+
+impl DerefMut for Site {
+    fn deref_mut(&mut self) -> &mut ServerConfig {
+        &mut self.server
+    }
 }
 
 /// An authority, and a server certificate for `NAME` by it.
@@ -109,7 +151,7 @@ pub(crate) struct Packet {
 }
 
 pub(crate) struct World {
-    pub(crate) server: Server<u16>,
+    pub(crate) server: FileServer<u16>,
     /// Off: the server machine is dead.
     pub(crate) server_lives: bool,
     pub(crate) peers: Vec<Peer>,
@@ -128,9 +170,9 @@ pub(crate) struct World {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 impl World {
-    pub(crate) fn new(config: &ServerConfig) -> Self {
+    pub(crate) fn new(config: &Site) -> Self {
         Self {
-            server: Server::new(config, Instant::now()).unwrap(),
+            server: config.serve(Instant::now()),
             server_lives: true,
             peers: Vec::new(),
             faults: Faults::default(),
@@ -144,7 +186,7 @@ impl World {
     }
 
     pub(crate) fn serve(pki: &Pki, root: &Path) -> Self {
-        Self::new(&ServerConfig::new(root, pki.identity.clone()))
+        Self::new(&Site::new(root, pki.identity.clone()))
     }
 
     pub(crate) fn connect(&mut self, config: &ClientConfig) -> usize {
@@ -233,7 +275,9 @@ impl World {
             self.deliver(packet);
         }
         if self.watch_memory {
-            self.most_held = self.most_held.max(self.server.stats().body_bytes_held);
+            self.most_held = self
+                .most_held
+                .max(self.server.application().body_bytes_held());
         }
         moved | (count > 0)
     }
@@ -356,7 +400,7 @@ impl World {
             let stats = self.server.stats();
             assert_eq!(stats.connections.ids, 0, "{stats:?}");
             assert_eq!(stats.connections.half_open, 0, "{stats:?}");
-            assert_eq!(stats.body_bytes_held, 0, "{stats:?}");
+            assert_eq!(self.server.application().body_bytes_held(), 0);
         }
         self.check_accounts();
     }

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::request::Method;
-
 /// The precondition fields of a request, as they came.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions<'a> {
@@ -38,7 +36,7 @@ pub(super) enum Verdict {
 impl Conditions<'_> {
     /// Evaluates all of them against a file that exists, in the order of section 13.2.2.
     /// A date that can't be read counts as no field at all.
-    pub(super) fn judge(&self, method: Method, file: Validators<'_>) -> Verdict {
+    pub(super) fn judge(&self, file: Validators<'_>) -> Verdict {
         let modified = whole_seconds(file.modified);
         if !self.if_match.is_empty() {
             if !lists(&self.if_match, file.etag, Comparison::Strong) {
@@ -55,7 +53,7 @@ impl Conditions<'_> {
             return Verdict::NotModified;
         }
         Verdict::Proceed {
-            range: method == Method::Get && self.range_holds(file),
+            range: self.range_holds(file),
         }
     }
 
@@ -151,7 +149,7 @@ mod tests {
                 other => panic!("{other}"),
             }
         }
-        conditions.judge(Method::Get, file())
+        conditions.judge(file())
     }
 
     fn file() -> Validators<'static> {
@@ -242,11 +240,5 @@ mod tests {
         ] {
             assert_eq!(judge(&fields), verdict, "{fields:?}");
         }
-    }
-
-    #[test]
-    fn a_range_is_for_get_alone() {
-        let conditions = Conditions::default();
-        assert_eq!(conditions.judge(Method::Head, file()), WHOLE);
     }
 }

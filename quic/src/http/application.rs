@@ -1,0 +1,145 @@
+//! `Http`: HTTP/3 as an application of the server.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use quiche::h3;
+
+use super::chunk::{ChunkPool, MIN_READ_BYTES};
+use super::config::HttpConfig;
+use super::counters::HttpCounters;
+use super::handler::Handler;
+use super::memory::Bounds;
+use super::open_files::OpenFiles;
+use super::session::{Session, Shared};
+use crate::error::SetupError;
+use crate::quic::QuicConnection;
+use crate::server::{Activity, Application, Close, Peer, ServerConfig};
+
+/// Header fields of a request may be this large together, uncompressed. Beyond, quiche closes the
+/// connection; so this is far more than what is answered (see `Request`).
+const MAX_FIELD_SECTION_BYTES: u64 = 128 << 10;
+
+/// HTTP/3 (RFC 9114), with a [`Handler`] that answers the requests.
+pub struct Http<H> {
+    handler: H,
+    config: HttpConfig,
+    h3_config: h3::Config,
+    pool: Arc<ChunkPool>,
+    bounds: Bounds,
+    open_files: OpenFiles,
+    counters: HttpCounters,
+}
+
+impl<H> std::fmt::Debug for Http<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http")
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H: Handler> Http<H> {
+    /// HTTP/3 that this handler answers.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Http`] if quiche refuses a setting.
+    pub fn new(handler: H, config: &HttpConfig) -> Result<Self, SetupError> {
+        let mut h3_config = h3::Config::new()?;
+        h3_config.set_max_field_section_size(MAX_FIELD_SECTION_BYTES);
+        Ok(Self {
+            handler,
+            config: config.clone(),
+            h3_config,
+            pool: Arc::default(),
+            bounds: Bounds::new(0, 0, 0),
+            open_files: OpenFiles::new(config.max_open_files),
+            counters: HttpCounters::default(),
+        })
+    }
+
+    /// The handler, to give it something. Call [`Server::resume`](crate::Server::resume) for each
+    /// request that can go on by it.
+    pub fn handler_mut(&mut self) -> &mut H {
+        &mut self.handler
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counters(&self) -> &HttpCounters {
+        &self.counters
+    }
+
+    /// File bytes in memory now: read, and not yet acknowledged by the clients.
+    #[must_use]
+    pub fn body_bytes_held(&self) -> usize {
+        self.pool.held_bytes()
+    }
+
+    /// Files open now.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        self.open_files.count()
+    }
+}
+
+impl<H: Handler> Application for Http<H> {
+    type Session = Session<H::Exchange>;
+
+    fn protocols(&self) -> &[&[u8]] {
+        h3::APPLICATION_PROTOCOL
+    }
+
+    fn prepare(&mut self, config: &ServerConfig) -> Result<(), SetupError> {
+        // With less, streams that a client doesn't read could keep those that it does from going on.
+        let streams = usize::try_from(config.transport.max_streams).unwrap_or(usize::MAX);
+        let least = streams.saturating_mul(2 * MIN_READ_BYTES);
+        self.bounds = Bounds::new(
+            self.config.max_body_bytes_held.max(least),
+            self.config.max_total_body_bytes_held,
+            config.max_connections,
+        );
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        quic: &mut QuicConnection,
+        peer: &Peer,
+        now: Instant,
+    ) -> Result<Self::Session, Close> {
+        let credit = self.config.max_requests_given_up;
+        Session::start(quic, &self.h3_config, credit, peer.clone(), now).map_err(|_| {
+            self.counters.protocol_errors += 1;
+            Close {
+                code: h3::WireErrorCode::GeneralProtocolError as u64,
+                reason: "HTTP/3 can't start",
+            }
+        })
+    }
+
+    fn service(
+        &mut self,
+        session: &mut Self::Session,
+        quic: &mut QuicConnection,
+        now: Instant,
+    ) -> Activity {
+        let mut shared = Shared {
+            handler: &mut self.handler,
+            pool: &self.pool,
+            bounds: self.bounds,
+            open: &self.open_files,
+            counters: &mut self.counters,
+        };
+        session.service(quic, &mut shared, now)
+    }
+
+    fn resume(&mut self, session: &mut Self::Session, stream: u64) {
+        session.resume(stream);
+    }
+
+    fn drain(&mut self, session: &mut Self::Session) {
+        session.drain();
+    }
+}

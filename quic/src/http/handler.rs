@@ -1,0 +1,89 @@
+//! `Handler`: what answers requests.
+
+use super::incoming::Incoming;
+use super::reply::Reply;
+use super::request::{Fields, Request};
+
+/// Answers the requests of an HTTP server, without a runtime.
+///
+/// Every method has a [`Reply`], through which the answer goes, now or in a later call. An
+/// *exchange* is what the handler keeps of one request until its response is handed over; when the
+/// client gives the request up, or the connection ends, it is dropped.
+///
+/// One handler serves one thread: its methods must not block.
+///
+/// ```
+/// use xskit_quic::{Handler, Incoming, Reply, Request, Response};
+///
+/// /// Sends back what it is sent.
+/// struct Echo;
+///
+/// impl Handler for Echo {
+///     type Exchange = Vec<u8>;
+///
+///     fn request(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Vec<u8> {
+///         if request.method() != "POST" {
+///             reply.respond(Response::new(405).field("allow", "POST"));
+///         }
+///         Vec::new()
+///     }
+///
+///     fn body(&mut self, received: &mut Vec<u8>, body: &mut Incoming<'_>, reply: &mut Reply<'_>) {
+///         let room = (64 << 10) - received.len();
+///         body.read_into(received, room);
+///         if received.len() == 64 << 10 && !reply.is_begun() {
+///             reply.respond(Response::new(413));
+///             body.refuse();
+///         }
+///     }
+///
+///     fn end(&mut self, received: &mut Vec<u8>, reply: &mut Reply<'_>) {
+///         if !reply.is_begun() {
+///             reply.respond(Response::new(200).body(std::mem::take(received)));
+///         }
+///     }
+/// }
+/// ```
+pub trait Handler {
+    /// What the handler keeps of one request.
+    type Exchange;
+
+    /// A request came: its header section, checked as RFC 9114, section 4.3 asks for. Its body, if
+    /// it has one, follows in [`body`](Self::body).
+    fn request(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Self::Exchange;
+
+    /// Bytes of the request's body are there to be read. What is left unread stays with the
+    /// transport, which then lets the client send no more; this is called again after
+    /// [`Server::resume`](crate::Server::resume), or when the client sends more. By default the body
+    /// is refused.
+    fn body(
+        &mut self,
+        exchange: &mut Self::Exchange,
+        body: &mut Incoming<'_>,
+        reply: &mut Reply<'_>,
+    ) {
+        let _ = (exchange, reply);
+        body.refuse();
+    }
+
+    /// The request has a trailer section.
+    fn trailers(
+        &mut self,
+        exchange: &mut Self::Exchange,
+        trailers: Fields<'_>,
+        reply: &mut Reply<'_>,
+    ) {
+        let _ = (exchange, trailers, reply);
+    }
+
+    /// The request is complete: nothing more of it comes.
+    fn end(&mut self, exchange: &mut Self::Exchange, reply: &mut Reply<'_>) {
+        let _ = (exchange, reply);
+    }
+
+    /// The streamed body of a response has run dry and has room ([`Reply::room`]), or
+    /// [`Server::resume`](crate::Server::resume) was called for this request.
+    fn resume(&mut self, exchange: &mut Self::Exchange, reply: &mut Reply<'_>) {
+        let _ = (exchange, reply);
+    }
+}

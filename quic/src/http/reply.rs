@@ -1,0 +1,101 @@
+//! `Reply`: the way a handler answers one request.
+
+use bytes::Bytes;
+use quiche::h3::Header;
+
+use super::open_files::OpenFiles;
+use super::request::RequestKey;
+use super::response::{self, Body, Response};
+use super::transfer::Transfer;
+use crate::server::Account;
+
+/// The answer to one request, from the handler's side.
+///
+/// What is given here is handed to the transport after the call, in turns with the other requests of
+/// the connection.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    pub(super) transfer: &'a mut Transfer,
+    pub(super) open: &'a OpenFiles,
+    pub(super) account: &'a Account,
+    pub(super) key: RequestKey,
+}
+
+impl Reply<'_> {
+    /// The request's name within its server, for an answer that comes later: see
+    /// [`Server::resume`](crate::Server::resume).
+    #[must_use]
+    pub fn key(&self) -> RequestKey {
+        self.key
+    }
+
+    /// Sends an interim response ahead of the final one, such as 103 Early Hints (RFC 8297). No
+    /// effect once [`respond`](Self::respond) was called.
+    pub fn inform(&mut self, status: u16, fields: &[(&str, &str)]) {
+        let mut section = vec![response::status_field(status)];
+        section.extend(headers(fields));
+        self.transfer.inform(section);
+    }
+
+    /// Answers. Only the first answer counts.
+    ///
+    /// While the client's host or network has its share of the open files
+    /// ([`HttpConfig::max_open_files`](super::HttpConfig)), a response with a file becomes one with
+    /// status 503.
+    pub fn respond(&mut self, response: Response) {
+        if self.is_begun() {
+            return;
+        }
+        let is_file = matches!(response.body, Body::File { .. });
+        let lease = is_file.then(|| self.open.lease(self.account)).flatten();
+        if is_file && lease.is_none() {
+            let busy = Response::text(503, "the server is busy").field("retry-after", "1");
+            self.transfer.refuse_file();
+            self.transfer.respond(busy, None);
+        } else {
+            self.transfer.respond(response, lease);
+        }
+    }
+
+    /// Whether [`respond`](Self::respond) was called.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.transfer.is_begun()
+    }
+
+    /// How many bytes a streamed body takes now.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.transfer.room()
+    }
+
+    /// Sends more of a streamed body, by reference. Write no more than there is
+    /// [`room`](Self::room) for, and wait for [`Handler::resume`](super::Handler::resume): what is
+    /// written beyond it waits in memory all the same. No effect for other bodies, and after
+    /// [`finish`](Self::finish).
+    pub fn write(&mut self, bytes: impl Into<Bytes>) {
+        self.transfer.write(bytes.into());
+    }
+
+    /// Ends a streamed body.
+    pub fn finish(&mut self) {
+        self.transfer.finish(Vec::new());
+    }
+
+    /// Ends a streamed body, with a trailer section.
+    pub fn finish_with(&mut self, trailers: &[(&str, &str)]) {
+        self.transfer.finish(headers(trailers).collect());
+    }
+
+    /// Breaks the response off: the client learns that it is incomplete, by this error code
+    /// (RFC 9114, section 8.1; H3_INTERNAL_ERROR is 0x102).
+    pub fn reset(&mut self, code: u64) {
+        self.transfer.reset(code);
+    }
+}
+
+fn headers<'a>(fields: &'a [(&str, &str)]) -> impl Iterator<Item = Header> + 'a {
+    fields
+        .iter()
+        .map(|(name, value)| response::field(name, value.as_bytes()))
+}
