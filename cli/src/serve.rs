@@ -218,6 +218,10 @@ impl ServeSummary {
         drops.count("against the protocol", dropped.violation);
         drops.count("while closing", dropped.closing);
         drops.count("too many to answer", dropped.answer_overflow);
+        drops.count(
+            "of no connection, too many to reset",
+            dropped.reset_overflow,
+        );
         drops.count("failed in the cryptographic library", dropped.internal);
         let packets = counters.received + counters.sent;
         Ok(Self {

@@ -22,6 +22,7 @@ mod header;
 mod links;
 mod paths;
 mod progress;
+mod reset;
 mod sources;
 mod stateless;
 mod stats;
@@ -54,6 +55,7 @@ use connection::{BURST_DATAGRAMS, Connection, Received};
 use ending::log;
 use header::Header;
 use progress::Limits;
+use reset::Resets;
 use sources::Sources;
 use stateless::Stateless;
 use timers::Timers;
@@ -82,6 +84,7 @@ pub struct Server<L> {
     root: Root,
     pool: Arc<ChunkPool>,
     tokens: Tokens,
+    resets: Resets,
 
     max_connections: usize,
     retry_above_half_open: usize,
@@ -140,6 +143,7 @@ impl<L: Copy + PartialEq> Server<L> {
             root,
             pool: Arc::default(),
             tokens: Tokens::new(now).ok_or(quiche::Error::CryptoFail)?,
+            resets: Resets::new(&config.identity)?,
             max_connections: config.max_connections,
             retry_above_half_open: config.retry_above_half_open,
             handshake_timeout: config.handshake_timeout,
@@ -172,13 +176,16 @@ impl<L: Copy + PartialEq> Server<L> {
     }
 
     /// Proves itself with another certificate to clients that come from now on. Those that are there keep
-    /// their connections.
+    /// their connections, and the tokens by which the server resets those that it has lost: a token is
+    /// made by the private key of when its id was given out, and the last two keys are known.
     ///
     /// # Errors
     ///
     /// [`SetupError`]: it can't be used, and the one so far is.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
-        self.quic_config = quic_config(identity, &self.transport)?;
+        let quic_config = quic_config(identity, &self.transport)?;
+        self.resets.set_identity(identity)?;
+        self.quic_config = quic_config;
         Ok(())
     }
 
@@ -280,7 +287,7 @@ impl<L: Copy + PartialEq> Server<L> {
                 credit: self.max_requests_given_up,
             };
             connection.service(&self.h3_config, &files, &mut self.counters.http, now);
-            let migrations = connection.keep_ids(slot, &mut self.ids);
+            let migrations = connection.keep_ids(slot, &mut self.ids, &self.resets);
             self.counters.connections.migrations += migrations;
         }
         let sent = connection.transmit(out)?;

@@ -13,6 +13,7 @@ mod methods;
 mod odd;
 mod raw;
 mod rebinding;
+mod resets;
 mod stalls;
 mod transfers;
 mod world;
