@@ -193,6 +193,8 @@ pub(crate) struct ServeSummary {
     refused: Drops,
     connections: u64,
     requests: u64,
+    /// Packets of connections that are not there, answered by a stateless reset.
+    resets: u64,
     packets_lost: u64,
     packets_retransmitted: u64,
 }
@@ -232,6 +234,7 @@ impl ServeSummary {
             refused: refused(stats),
             connections: stats.connections.established,
             requests: stats.http.requests,
+            resets: stats.answered.reset,
             packets_lost: stats.packets.lost,
             packets_retransmitted: stats.packets.retransmitted,
         })
@@ -261,6 +264,13 @@ impl Report for ServeSummary {
             ),
         ];
         rows.extend(self.usage.rows());
+        if self.resets > 0 {
+            let resets = grouped(self.resets);
+            rows.push((
+                "reset",
+                format!("{resets} packets of connections that are not there"),
+            ));
+        }
         rows.push(("refused", self.refused.describe()));
         rows.push(("dropped", self.drops.describe()));
         rows
