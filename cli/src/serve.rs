@@ -201,6 +201,8 @@ pub(crate) struct ServeSummary {
     refused: Drops,
     connections: u64,
     requests: u64,
+    /// Packets of connections that are not there, answered by a stateless reset.
+    resets: u64,
     packets_lost: u64,
     packets_retransmitted: u64,
 }
@@ -226,6 +228,10 @@ impl ServeSummary {
         drops.count("against the protocol", dropped.violation);
         drops.count("while closing", dropped.closing);
         drops.count("too many to answer", dropped.answer_overflow);
+        drops.count(
+            "of no connection, too many to reset",
+            dropped.reset_overflow,
+        );
         drops.count("failed in the cryptographic library", dropped.internal);
         let packets = counters.received + counters.sent;
         Ok(Self {
@@ -236,6 +242,7 @@ impl ServeSummary {
             refused: refused(stats, http),
             connections: stats.connections.established,
             requests: http.requests,
+            resets: stats.answered.reset,
             packets_lost: stats.packets.lost,
             packets_retransmitted: stats.packets.retransmitted,
         })
@@ -265,6 +272,13 @@ impl Report for ServeSummary {
             ),
         ];
         rows.extend(self.usage.rows());
+        if self.resets > 0 {
+            let resets = grouped(self.resets);
+            rows.push((
+                "reset",
+                format!("{resets} packets of connections that are not there"),
+            ));
+        }
         rows.push(("refused", self.refused.describe()));
         rows.push(("dropped", self.drops.describe()));
         rows

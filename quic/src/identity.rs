@@ -24,6 +24,9 @@ impl std::fmt::Debug for Identity {
     }
 }
 
+/// A secret that follows from an identity's.
+pub(crate) type DerivedKey = [u8; 32];
+
 /// Why a certificate and key can't be used together.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -148,6 +151,20 @@ impl Identity {
         Ok(Self { chain, key })
     }
 
+    /// A key that follows from the private key and this label, and reveals neither it nor other labels'
+    /// keys. Whoever has the private key gets the same, in this process or a later one.
+    pub(crate) fn derive_key(&self, label: &[u8]) -> Result<DerivedKey, SetupError> {
+        let derive = || {
+            // The form that every type of key has.
+            let private = self.key.private_key_to_der_pkcs8()?;
+            boring::hash::hmac_sha256(&private, label)
+        };
+        derive().map_err(|source| SetupError::Tls {
+            step: "a key that follows from the private key",
+            source,
+        })
+    }
+
     /// A TLS context that presents this identity.
     pub(crate) fn tls_context(&self) -> Result<SslContextBuilder, SetupError> {
         let tls = |step| move |source| SetupError::Tls { step, source };
@@ -174,6 +191,24 @@ impl Identity {
 mod tests {
     use super::*;
     use crate::cert;
+
+    #[test]
+    fn a_derived_key_is_the_private_keys_and_the_labels() {
+        // RFC 8410, section 10.3.
+        let ed25519 = "-----BEGIN PRIVATE KEY-----\n\
+                       MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+                       -----END PRIVATE KEY-----\n";
+        let p256 = cert::self_signed(&["localhost".into()]).unwrap().key;
+        for pem in [ed25519, &p256] {
+            let identity = || Identity {
+                chain: Vec::new(),
+                key: PKey::private_key_from_pem(pem.as_bytes()).unwrap(),
+            };
+            let key = identity().derive_key(b"one").unwrap();
+            assert_eq!(identity().derive_key(b"one").unwrap(), key);
+            assert_ne!(identity().derive_key(b"two").unwrap(), key);
+        }
+    }
 
     #[test]
     fn each_mistake_has_its_own_words() {

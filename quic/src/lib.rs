@@ -51,6 +51,7 @@
 //! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
 //! | log lines that peers cause | 10, and another one each second; the others are counted |
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
+//! | stateless resets | 100 at once, and another one each 10 ms; smaller than the packet that is answered, and 42 bytes at most |
 //! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |
 //! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each, then status 431; beyond 128 KiB, H3_EXCESSIVE_LOAD |
 //! | requests given up | [`ServerConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |

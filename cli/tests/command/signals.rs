@@ -94,6 +94,33 @@ impl Renewed<'_> {
     }
 }
 
+/// The time limit is one that the test would not wait for.
+#[test]
+fn a_restarted_server_ends_the_downloads_of_the_killed_one() {
+    let Some(scene) = Scene::new("a_restarted_server_ends_the_downloads_of_the_killed_one") else {
+        return;
+    };
+    let dir = scene.dir();
+    let files = Renewed { scene: &scene, dir };
+    let authority = files.renew("authority.pem", NOBODY);
+    let words = files.words();
+    let words = [&as_strs(&words)[..], &["--user", "root"]].concat();
+    let server = scene.start_server(&words);
+    let download = scene.start_download(&["--ca", &authority, "--timeout", "600"]);
+    server.kill();
+    let server = scene.start_server(&words);
+    let outcome = download.finish();
+    outcome.refused(&[
+        "broke off",
+        "lost this connection",
+        "restarted",
+        "try again",
+    ]);
+    assert_partial(&scene, &outcome);
+    server.interrupt().json();
+    scene.assert_left(&[]);
+}
+
 #[test]
 fn certificates_are_read_again_on_sighup() {
     let Some(scene) = Scene::new("certificates_are_read_again_on_sighup") else {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use xskit_testbed::{HostPair, HostPairConfig, Link};
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Identity};
 use crate::client::Client;
 use crate::server::Server;
 use crate::site::Site;
@@ -26,24 +26,27 @@ pub(crate) struct Scene {
     pub(crate) site: Site,
     pub(crate) authority: Authority,
     pub(crate) address: SocketAddr,
+    identity: Identity,
     pub(crate) pair: HostPair,
 }
 
 impl Scene {
     pub(crate) fn new(family: Family) -> Self {
         let pair = HostPair::new(HostPairConfig::default()).unwrap();
-        let address = match family {
+        let address: SocketAddr = match family {
             Family::Ipv4 => (pair.first.ipv4, PORT).into(),
             Family::Ipv6 => (pair.first.ipv6.unwrap(), PORT).into(),
         };
         let authority = Authority::new("the authority");
         let site = Site::new();
-        let server = start(&pair, address, &site, &authority);
+        let identity = authority.issue(address.ip());
+        let server = Server::start(&pair.first, address, &site.root(), &identity);
         Self {
             server,
             site,
             authority,
             address,
+            identity,
             pair,
         }
     }
@@ -66,13 +69,9 @@ impl Scene {
         !link.unwrap().unwrap().xdp.is_empty()
     }
 
-    /// Starts another server in the place of the one that has ended.
+    /// Starts another server, with the same certificate, in the place of the one that has ended.
     pub(crate) fn restart(&mut self) {
-        self.server = start(&self.pair, self.address, &self.site, &self.authority);
+        let host = &self.pair.first;
+        self.server = Server::start(host, self.address, &self.site.root(), &self.identity);
     }
-}
-
-fn start(pair: &HostPair, address: SocketAddr, site: &Site, authority: &Authority) -> Server {
-    let identity = authority.issue(address.ip());
-    Server::start(&pair.first, address, &site.root(), &identity)
 }

@@ -1,6 +1,6 @@
 //! The server's end, asked for or not, in the middle of a transfer.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use quinn::ConnectionError;
 use xskit_testbed::privilege;
 
@@ -67,6 +67,11 @@ fn sigkill_leaves_nothing_and_a_second_server_starts_at_once() {
         // The client of the first server still sends to the second, which must not mind.
         scene.client().connect().await.unwrap().fetch(&short).await;
         drop(cut);
+        // Once it has something to say, it learns that the second one knows nothing of it.
+        let path = format!("/{}", short.name);
+        let answer = connection.send(Method::GET, &path, None).await;
+        assert!(answer.is_err(), "of a connection that is gone");
+        assert_eq!(connection.end(), Some(ConnectionError::Reset));
     });
     scene.server.interrupt();
     assert!(!scene.has_xdp_program());

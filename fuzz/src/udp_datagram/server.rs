@@ -13,8 +13,9 @@ use super::party::{MAX_DATAGRAMS, Sent, folder, frame, pki};
 
 const MAX_CONNECTIONS: usize = 6;
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Ids that a connection may have: its first two, and those it keeps for the client.
-const MAX_IDS: usize = 2 + 8;
+/// Ids that a connection may have: its first two, those it keeps for the client, and those that the client
+/// has retired last.
+const MAX_IDS: usize = 2 + 8 + 8;
 const MAX_BODY_BYTES: usize = 512 << 10;
 
 fn files() -> Http<Files> {

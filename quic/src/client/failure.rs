@@ -70,8 +70,12 @@ pub enum ConnectionEnd {
         /// The server's words; often empty.
         reason: String,
     },
-    /// The server no longer knows the connection: a stateless reset.
-    #[error("the server reset the connection: it has lost its state, most likely it was restarted")]
+    /// The server no longer knows the connection, and said so by a stateless reset (RFC 9000, section
+    /// 10.3). A client that has gone on from another local address doesn't recognise it, and waits for its
+    /// idle timeout.
+    #[error(
+        "the server has lost this connection, most likely because it was restarted (stateless reset): try again"
+    )]
     Reset,
     /// The server closed it with an error.
     #[error("the server closed the connection with {} error 0x{code:x}{}", layer(*.http), quoted(.reason))]

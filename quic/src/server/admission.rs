@@ -39,8 +39,6 @@ enum Verdict {
 impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// Finds out what a datagram that belongs to no connection wants.
     pub(super) fn admit(&mut self, now: Instant, datagram: &mut [u8], origin: Origin<L>) {
-        let is_leaving = self.is_leaving();
-        let dropped = &mut self.counters.dropped;
         let Some(Header::Long {
             first,
             version,
@@ -48,9 +46,11 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             scid,
         }) = Header::parse(datagram)
         else {
-            dropped.unknown_connection += 1;
+            self.reset(now, datagram, origin);
             return;
         };
+        let is_leaving = self.is_leaving();
+        let dropped = &mut self.counters.dropped;
         if datagram.len() < MIN_UDP_PAYLOAD_BYTES {
             let known = quiche::version_is_supported(version) && !is_initial(first);
             let cause = match known {
@@ -258,6 +258,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         origin: Origin<L>,
     ) -> Option<(Cid, QuicConnection)> {
         let scid = Cid::random()?;
+        let token = self.resets.token(scid)?;
+        self.quic_config.set_stateless_reset_token(Some(token));
         let (id, config) = (scid.to_quiche(), &mut self.quic_config);
         let (local, peer) = (origin.to, origin.from);
         let quic = match original {
@@ -274,7 +276,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     }
 
     /// Queues an answer and counts it; without bytes, or room, the datagram counts as dropped.
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         bytes: Option<&[u8]>,
         origin: Origin<L>,

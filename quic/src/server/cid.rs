@@ -49,12 +49,18 @@ impl Cid {
 /// one of a connection is the client's choice) don't collide on purpose.
 #[derive(Debug, Default)]
 pub(super) struct CidTable {
-    connections: HashMap<Cid, usize>,
+    /// `None`: the connection is there, but not by this id any more.
+    connections: HashMap<Cid, Option<usize>>,
 }
 
 impl CidTable {
     pub(super) fn get(&self, id: &[u8]) -> Option<usize> {
-        self.connections.get(&Cid::new(id)?).copied()
+        self.connections.get(&Cid::new(id)?).copied().flatten()
+    }
+
+    /// Whether the client of a connection that is there has retired it.
+    pub(super) fn is_retired(&self, id: &[u8]) -> bool {
+        Cid::new(id).is_some_and(|id| self.connections.get(&id) == Some(&None))
     }
 
     /// False when the id is taken: nobody gets another connection's packets.
@@ -63,9 +69,16 @@ impl CidTable {
         match self.connections.entry(id) {
             Entry::Occupied(_) => false,
             Entry::Vacant(entry) => {
-                entry.insert(connection);
+                entry.insert(Some(connection));
                 true
             }
+        }
+    }
+
+    /// It leads nowhere from now on, but is remembered until it is removed.
+    pub(super) fn retire(&mut self, id: Cid) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            *connection = None;
         }
     }
 
@@ -104,7 +117,12 @@ mod tests {
         assert!(table.insert(id, 1));
         assert!(!table.insert(id, 2));
         assert_eq!(table.get(id.as_slice()), Some(1));
+        assert!(!table.is_retired(id.as_slice()));
+        table.retire(id);
+        assert_eq!((table.get(id.as_slice()), table.len()), (None, 1));
+        assert!(table.is_retired(id.as_slice()) && !table.insert(id, 2));
         table.remove(id);
         assert_eq!((table.get(id.as_slice()), table.len()), (None, 0));
+        assert!(!table.is_retired(id.as_slice()));
     }
 }

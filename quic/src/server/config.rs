@@ -8,7 +8,10 @@ use crate::transport::TransportConfig;
 /// A server's configuration. Make one with [`ServerConfig::new`], then change what differs.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Certificate and key.
+    /// Certificate and key. From the private key the tokens follow by which a server that was restarted
+    /// resets the connections that it has lost (RFC 9000, section 10.3): with another private key at each
+    /// start its clients wait for their idle timeout. Whoever runs several servers with one private key
+    /// must see to it that a connection's packets reach no other of them (section 21.11).
     pub identity: Identity,
     /// QUIC settings. `max_streams` bounds the requests under way on a connection.
     pub transport: TransportConfig,

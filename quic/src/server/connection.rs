@@ -1,5 +1,6 @@
 //! `Connection`: one client, from its first packet to its last.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use super::coalesced::Coalesced;
 use super::failure::Failure;
 use super::links::Links;
 use super::progress::{Lapse, Limits, Progress};
+use super::reset::Resets;
 use super::sources::Seat;
 use super::whereabouts::{Outgoing, Whereabouts};
 use crate::black_hole::BlackHole;
@@ -17,6 +19,9 @@ use crate::quic::QuicConnection;
 
 /// Datagrams a connection sends before the next one has its turn.
 pub(super) const BURST_DATAGRAMS: u32 = 16;
+
+/// Retired ids that are remembered: as many as a client may have at once.
+const MAX_RETIRED: usize = 8;
 
 /// A client's connection.
 pub(super) struct Connection<L, S> {
@@ -30,6 +35,8 @@ pub(super) struct Connection<L, S> {
     pub(super) links: Links<L>,
     /// Every id it is known by in the table.
     pub(super) ids: Vec<Cid>,
+    /// Ids that the client has retired last: packets may still come late by them.
+    pub(super) retired: VecDeque<Cid>,
     /// In the queue of those with something to do.
     pub(super) queued: bool,
     /// Something happened since it was last serviced.
@@ -85,6 +92,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             whereabouts: Whereabouts::new(local, peer),
             links: Links::new(peer, link),
             ids: Vec::with_capacity(9),
+            retired: VecDeque::new(),
             queued: false,
             dirty: true,
             burst_left: BURST_DATAGRAMS,
@@ -222,31 +230,42 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
 
     /// Drops ids that the client has retired, and gives it fresh ones up to the agreed number.
     /// Returns how often it has moved to another address since.
-    pub(super) fn keep_ids(&mut self, slot: usize, table: &mut CidTable) -> u64 {
+    pub(super) fn keep_ids(&mut self, slot: usize, table: &mut CidTable, resets: &Resets) -> u64 {
         while self.quic.path_event_next().is_some() {}
         while let Some(retired) = self.quic.retired_scid_next() {
             if let Some(id) = Cid::new(&retired) {
-                table.remove(id);
-                self.ids.retain(|known| *known != id);
+                self.retire_id(id, table);
             }
         }
         while self.quic.is_established() && !self.is_ending() && self.quic.scids_left() > 0 {
-            if !self.offer_id(slot, table) {
+            if !self.offer_id(slot, table, resets) {
                 break;
             }
         }
         self.whereabouts.take_moves()
     }
 
-    fn offer_id(&mut self, slot: usize, table: &mut CidTable) -> bool {
-        let mut reset_token = [0; 16];
+    fn retire_id(&mut self, id: Cid, table: &mut CidTable) {
+        self.ids.retain(|known| *known != id);
+        table.retire(id);
+        self.retired.push_back(id);
+        if self.retired.len() > MAX_RETIRED
+            && let Some(oldest) = self.retired.pop_front()
+        {
+            table.remove(oldest);
+        }
+    }
+
+    fn offer_id(&mut self, slot: usize, table: &mut CidTable, resets: &Resets) -> bool {
         let Some(id) = Cid::random() else {
             return false;
         };
-        if boring::rand::rand_bytes(&mut reset_token).is_err() || !table.insert(id, slot) {
+        let Some(token) = resets.token(id) else {
+            return false;
+        };
+        if !table.insert(id, slot) {
             return false;
         }
-        let token = u128::from_be_bytes(reset_token);
         if self.quic.new_scid(&id.to_quiche(), token, false).is_err() {
             table.remove(id);
             return false;

@@ -94,7 +94,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         if connection.handshake_deadline.is_some() {
             self.half_open -= 1;
         }
-        for id in &connection.ids {
+        for id in connection.ids.iter().chain(&connection.retired) {
             self.ids.remove(*id);
         }
         if let Some(seat) = &connection.seat {

@@ -28,6 +28,7 @@ mod header;
 mod links;
 mod paths;
 mod progress;
+mod reset;
 mod sources;
 mod stateless;
 mod stats;
@@ -58,6 +59,7 @@ use connection::{BURST_DATAGRAMS, Connection, Received};
 use ending::log;
 use header::Header;
 use progress::Limits;
+use reset::Resets;
 use sources::Sources;
 use stateless::Stateless;
 use timers::Timers;
@@ -80,6 +82,7 @@ pub struct Server<L, A: Application> {
     quic_config: quiche::Config,
     transport: TransportConfig,
     tokens: Tokens,
+    resets: Resets,
 
     max_connections: usize,
     retry_above_half_open: usize,
@@ -139,6 +142,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             quic_config,
             transport: config.transport.clone(),
             tokens: Tokens::new(now).ok_or(quiche::Error::CryptoFail)?,
+            resets: Resets::new(&config.identity)?,
             max_connections: config.max_connections,
             retry_above_half_open: config.retry_above_half_open,
             handshake_timeout: config.handshake_timeout,
@@ -166,14 +170,17 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     }
 
     /// Proves itself with another certificate to clients that come from now on. Those that are there keep
-    /// their connections.
+    /// their connections, and the tokens by which the server resets those that it has lost: a token is
+    /// made by the private key of when its id was given out, and the last two keys are known.
     ///
     /// # Errors
     ///
     /// [`SetupError`]: it can't be used, and the one so far is.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
         let protocols = self.application.protocols();
-        self.quic_config = quic_config(identity, &self.transport, protocols)?;
+        let quic_config = quic_config(identity, &self.transport, protocols)?;
+        self.resets.set_identity(identity)?;
+        self.quic_config = quic_config;
         Ok(())
     }
 
@@ -301,7 +308,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
                 serial: connection.serial,
             };
             connection.service(&mut self.application, key, self.draining, now);
-            let migrations = connection.keep_ids(slot, &mut self.ids);
+            let migrations = connection.keep_ids(slot, &mut self.ids, &self.resets);
             self.counters.connections.migrations += migrations;
         }
         let sent = connection.transmit(out)?;

@@ -41,13 +41,15 @@ pub struct Answered {
     pub retry: u64,
     /// Refusals, because there are as many connections as are allowed; [`Refused`] has the causes.
     pub refused: u64,
+    /// Stateless resets, to packets of connections that don't exist (any more).
+    pub reset: u64,
 }
 
 impl Answered {
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.version_negotiation + self.retry + self.refused
+        self.version_negotiation + self.retry + self.refused + self.reset
     }
 }
 
@@ -80,7 +82,8 @@ impl Refused {
 pub struct Dropped {
     /// Not QUIC, or cut off.
     pub malformed: u64,
-    /// For a connection that doesn't exist (any more).
+    /// For a connection that doesn't exist (any more), and not worth a reset: of the handshake, too small,
+    /// or by an id that its client has retired.
     pub unknown_connection: u64,
     /// A first packet below the 1200 bytes that RFC 9000 asks for.
     pub short_initial: u64,
@@ -95,6 +98,9 @@ pub struct Dropped {
     pub closing: u64,
     /// Would have got an answer, but too many are waiting to be sent.
     pub answer_overflow: u64,
+    /// For a connection that doesn't exist (any more): would have got a reset, but 100 were sent at once,
+    /// and another one each 10 ms.
+    pub reset_overflow: u64,
     /// The cryptographic library failed (no random numbers, or out of memory).
     pub internal: u64,
 }
@@ -111,6 +117,7 @@ impl Dropped {
             + self.violation
             + self.closing
             + self.answer_overflow
+            + self.reset_overflow
             + self.internal
     }
 }

@@ -15,6 +15,7 @@ mod methods;
 mod odd;
 mod raw;
 mod rebinding;
+mod resets;
 mod stalls;
 mod transfers;
 mod world;

@@ -1,0 +1,247 @@
+//! `Resets`: stateless resets (RFC 9000, section 10.3). A client whose server was restarted learns by
+//! one that its connection is gone, and need not wait for its idle timeout.
+//!
+//! ```text
+//! id given out -> token = HMAC(key, id), told to the client under the connection's keys
+//! ... the server is killed, and started again with the same private key ...
+//! packet for the id -> no such connection -> random bytes, then the same token
+//! ```
+//!
+//! # The key
+//!
+//! It is derived from the identity's private key, so it survives a restart without a file of its own,
+//! and all servers with one private key share it. A self-signed certificate made at each start has
+//! another key each time, and its clients wait for their idle timeout as before.
+//!
+//! When the identity changes while the server runs, ids that are given out from then on have tokens by
+//! the new key: a server that is restarted later knows no other. The key before it is kept for ids that
+//! have their tokens already. An unknown id doesn't say by which of the two its token was made, so a
+//! coin decides for each answer: a client repeats what isn't answered, and two answers to one packet
+//! would be a way to multiply packets. Of several changes the last two keys count.
+//!
+//! Whoever sees a connection's id, and can have its packet answered by another server with the same
+//! private key, learns the token, and can end the connection (RFC 9000, section 21.11). So where several
+//! servers share a private key, each packet must reach the server that has its connection.
+
+use std::time::{Duration, Instant};
+
+use super::application::Application;
+use super::cid::Cid;
+use super::header::Header;
+use super::{Origin, Server};
+use crate::error::SetupError;
+use crate::identity::{DerivedKey, Identity};
+
+/// The shortest reset that clients recognise.
+const MIN_RESET_BYTES: usize = 21;
+
+/// As long as a reset need be to look like any packet, whatever the length of the ids in use; to
+/// longer packets the answer may be much shorter (RFC 9000, section 10.3).
+const MAX_RESET_BYTES: usize = 42;
+
+const TOKEN_BYTES: usize = 16;
+
+/// Bits of the first byte that are the same in each packet with a short header, and their values.
+const FIXED_BITS: u8 = 0xc0;
+const SHORT_HEADER: u8 = 0x40;
+
+/// Resets at once.
+const BURST: u32 = 100;
+/// Time allows for another one this often.
+const EARNED_EVERY: Duration = Duration::from_millis(10);
+
+const KEY_LABEL: &[u8] = b"xskit stateless reset key";
+const TOKEN_LABEL: &[u8] = b"xskit stateless reset token";
+
+/// Makes tokens and resets, as many as time allows.
+pub(super) struct Resets {
+    key: DerivedKey,
+    former_key: Option<DerivedKey>,
+    quota: Quota,
+}
+
+impl Resets {
+    pub(super) fn new(identity: &Identity) -> Result<Self, SetupError> {
+        Ok(Self {
+            key: identity.derive_key(KEY_LABEL)?,
+            former_key: None,
+            quota: Quota::default(),
+        })
+    }
+
+    /// From now on, tokens are made by this identity's key.
+    pub(super) fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
+        let key = identity.derive_key(KEY_LABEL)?;
+        if key != self.key {
+            self.former_key = Some(std::mem::replace(&mut self.key, key));
+        }
+        Ok(())
+    }
+
+    /// What the client is told with the id, as quiche takes it. `None` if the cryptographic library
+    /// fails.
+    pub(super) fn token(&self, id: Cid) -> Option<u128> {
+        token(&self.key, id.as_slice()).map(u128::from_be_bytes)
+    }
+
+    /// A reset of that many bytes for an unknown id. `None` if the cryptographic library fails.
+    fn write(&self, len: usize, id: &[u8]) -> Option<Vec<u8>> {
+        let mut random = [0; 1 + MAX_RESET_BYTES];
+        boring::rand::rand_bytes(&mut random).ok()?;
+        let (coin, random) = random.split_first()?;
+        let key = match &self.former_key {
+            Some(former) if coin & 1 == 0 => former,
+            _ => &self.key,
+        };
+        let mut reset = random.get(..len)?.to_vec();
+        let first = reset.first_mut()?;
+        *first = SHORT_HEADER | (*first & !FIXED_BITS);
+        *reset.last_chunk_mut()? = token(key, id)?;
+        Some(reset)
+    }
+}
+
+fn token(key: &DerivedKey, id: &[u8]) -> Option<[u8; TOKEN_BYTES]> {
+    let message = [TOKEN_LABEL, id].concat();
+    let mac = boring::hash::hmac_sha256(key, &message).ok()?;
+    mac.first_chunk().copied()
+}
+
+/// A bound on how many there are in any time.
+#[derive(Debug, Default)]
+struct Quota {
+    /// When time will have made up for all that were taken.
+    settled: Option<Instant>,
+}
+
+impl Quota {
+    /// Whether there may be another one.
+    fn take(&mut self, now: Instant) -> bool {
+        let settled = self.settled.map_or(now, |settled| settled.max(now));
+        let may = settled.duration_since(now) <= EARNED_EVERY * (BURST - 1);
+        if may {
+            self.settled = Some(settled + EARNED_EVERY);
+        }
+        may
+    }
+}
+
+impl<L: Copy + PartialEq, A: Application> Server<L, A> {
+    /// Answers a packet with a short header that belongs to no connection: also while the server is
+    /// closing, for its goodbye may have been lost. The answer is smaller than the packet, so two
+    /// servers that take each other's resets for packets are soon done (RFC 9000, section 10.3.3).
+    pub(super) fn reset(&mut self, now: Instant, datagram: &[u8], origin: Origin<L>) {
+        let dropped = &mut self.counters.dropped;
+        let len = datagram.len().saturating_sub(1).min(MAX_RESET_BYTES);
+        let id = match Header::parse(datagram) {
+            // One that came late by an id which the client has retired is no sign of a lost connection.
+            Some(Header::Short { dcid }) if !self.ids.is_retired(dcid) => dcid,
+            _ => {
+                dropped.unknown_connection += 1;
+                return;
+            }
+        };
+        if len < MIN_RESET_BYTES {
+            dropped.unknown_connection += 1;
+            return;
+        }
+        if !self.resets.quota.take(now) {
+            dropped.reset_overflow += 1;
+            return;
+        }
+        let reset = self.resets.write(len, id);
+        self.answer(reset.as_deref(), origin, |answered| &mut answered.reset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::cert;
+    use crate::client::{Client, ClientConfig, Trust};
+    use crate::server::ServerConfig;
+
+    fn identity() -> Identity {
+        let pem = cert::self_signed(&["server.test".into()]).unwrap();
+        Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_the_private_keys_and_the_ids() {
+        let (here, there) = (identity(), identity());
+        let (id, other) = (Cid::random().unwrap(), Cid::random().unwrap());
+        let resets = Resets::new(&here).unwrap();
+        let token = resets.token(id);
+        assert!(token.is_some());
+        assert_eq!(Resets::new(&here).unwrap().token(id), token);
+        assert_ne!(resets.token(other), token);
+        assert_ne!(Resets::new(&there).unwrap().token(id), token);
+    }
+
+    #[test]
+    fn after_a_change_both_keys_answer_and_the_new_one_gives_out() {
+        let (first, second) = (identity(), identity());
+        let id = Cid::random().unwrap();
+        let mut resets = Resets::new(&first).unwrap();
+        resets.set_identity(&first).unwrap();
+        assert!(resets.former_key.is_none(), "the same key is no change");
+        let before = resets.token(id).unwrap().to_be_bytes();
+        resets.set_identity(&second).unwrap();
+        let after = resets.token(id).unwrap().to_be_bytes();
+        assert_ne!(before, after);
+        let resets: Vec<_> = (0..64)
+            .map(|_| resets.write(30, id.as_slice()).unwrap())
+            .collect();
+        let count = |token| resets.iter().filter(|it| it.ends_with(token)).count();
+        assert!(count(&before) > 0 && count(&after) > 0);
+        assert_eq!(count(&before) + count(&after), resets.len());
+    }
+
+    #[test]
+    fn a_burst_and_then_as_many_as_time_allows() {
+        let begin = Instant::now();
+        let mut quota = Quota::default();
+        let mut count = |now| (0..1000).filter(|_| quota.take(now)).count();
+        assert_eq!(count(begin), BURST as usize);
+        assert_eq!(count(begin + EARNED_EVERY / 2), 0);
+        assert_eq!(count(begin + EARNED_EVERY), 1);
+        assert_eq!(count(begin + 11 * EARNED_EVERY), 10);
+        assert_eq!(count(begin + 10_000 * EARNED_EVERY), BURST as usize);
+        assert_eq!(count(begin), 0, "a clock that goes back");
+    }
+
+    /// quiche takes an id that it has already only with the token that it has.
+    #[test]
+    fn every_id_that_a_client_is_given_has_its_token() {
+        let root = tempfile::tempdir().unwrap();
+        let now = Instant::now();
+        let (from, to): (SocketAddr, SocketAddr) = (
+            "198.51.100.7:9".parse().unwrap(),
+            "192.0.2.1:443".parse().unwrap(),
+        );
+        let config = ServerConfig::new(identity());
+        let mut server = crate::FileServer::<()>::of_directory(root.path(), &config, now).unwrap();
+        let config = ClientConfig::new("server.test", 443, Trust::Anyone);
+        let mut client = Client::new(&config, from, to, (), now).unwrap();
+        let mut buf = [0; 2000];
+        for _ in 0..10 {
+            while let Some(sent) = client.poll_transmit(now, &mut buf) {
+                server.handle_datagram(now, &mut buf[..sent.len], from, to, ());
+            }
+            while let Some(sent) = server.poll_transmit(now, &mut buf) {
+                client.handle_datagram(now, &mut buf[..sent.len], to, from);
+            }
+        }
+        let (_, connection) = server.connections.iter_mut().next().unwrap();
+        // The first one is the client's own choice.
+        let ids = &connection.ids[1..];
+        assert_eq!(ids.len(), 8);
+        for (at, id) in ids.iter().enumerate() {
+            let token = server.resets.token(*id).unwrap();
+            let added = connection.quic.new_scid(&id.to_quiche(), token, true);
+            assert_eq!(added, Ok(at as u64));
+        }
+    }
+}
