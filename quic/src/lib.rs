@@ -85,14 +85,14 @@ pub use client::{Client, ClientConfig};
 pub use error::SetupError;
 pub use files::{ByteRange, ContentRange, FileServer, Files, Root, RootError};
 pub use http::{
-    Body, Fields, Handler, Http, HttpConfig, HttpCounters, Incoming, Reply, Request, RequestKey,
-    Response, Session,
+    Body, Fields, Handler, Http, HttpCommon, HttpConfig, HttpCounters, Incoming, Reply, Request,
+    RequestKey, Response, Session,
 };
 pub use identity::{Identity, IdentityError};
 pub use printable::Printable;
 pub use quic::{QuicConnection, StreamBuffers};
 pub use quiche;
-pub use server::{Application, Server, ServerConfig};
+pub use server::{Application, Server, ServerConfig, Worker};
 pub use transmit::Transmit;
 pub use transport::{
     Congestion, MAX_UDP_PAYLOAD_BYTES, MIN_UDP_PAYLOAD_BYTES, TransportConfig, udp_payload_for_mtu,

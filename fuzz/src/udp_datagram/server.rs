@@ -113,7 +113,8 @@ impl ServerParty {
         assert!(connections.half_open <= connections.active, "{stats:?}");
         assert!(connections.ids <= connections.active * MAX_IDS, "{stats:?}");
         assert!(
-            self.server.application().body_bytes_held() <= connections.active * 2 * MAX_BODY_BYTES,
+            self.server.application().common().body_bytes_held()
+                <= connections.active * 2 * MAX_BODY_BYTES,
             "{stats:?}"
         );
     }

@@ -23,12 +23,43 @@ const MAX_FIELD_SECTION_BYTES: u64 = 128 << 10;
 /// HTTP/3 (RFC 9114), with a [`Handler`] that answers the requests.
 pub struct Http<H> {
     handler: H,
-    config: HttpConfig,
+    common: HttpCommon,
     h3_config: h3::Config,
-    pool: Arc<ChunkPool>,
     bounds: Bounds,
-    open_files: OpenFiles,
     counters: HttpCounters,
+}
+
+/// What the workers of a port have in common: the bounds on files and on memory hold for all of them
+/// together.
+#[derive(Clone, Debug)]
+pub struct HttpCommon {
+    config: HttpConfig,
+    pool: Arc<ChunkPool>,
+    open_files: Arc<OpenFiles>,
+}
+
+impl HttpCommon {
+    /// With these bounds.
+    #[must_use]
+    pub fn new(config: &HttpConfig) -> Self {
+        Self {
+            config: config.clone(),
+            pool: Arc::default(),
+            open_files: Arc::new(OpenFiles::new(config.max_open_files)),
+        }
+    }
+
+    /// File bytes in memory now: read, and not yet acknowledged by the clients.
+    #[must_use]
+    pub fn body_bytes_held(&self) -> usize {
+        self.pool.held_bytes()
+    }
+
+    /// Files open now.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        self.open_files.count()
+    }
 }
 
 impl<H> std::fmt::Debug for Http<H> {
@@ -40,21 +71,28 @@ impl<H> std::fmt::Debug for Http<H> {
 }
 
 impl<H: Handler> Http<H> {
-    /// HTTP/3 that this handler answers.
+    /// HTTP/3 that this handler answers, within these bounds.
     ///
     /// # Errors
     ///
     /// [`SetupError::Http`] if quiche refuses a setting.
     pub fn new(handler: H, config: &HttpConfig) -> Result<Self, SetupError> {
+        Self::for_worker(handler, HttpCommon::new(config))
+    }
+
+    /// The same for one of several workers.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn for_worker(handler: H, common: HttpCommon) -> Result<Self, SetupError> {
         let mut h3_config = h3::Config::new()?;
         h3_config.set_max_field_section_size(MAX_FIELD_SECTION_BYTES);
         Ok(Self {
             handler,
-            config: config.clone(),
+            common,
             h3_config,
-            pool: Arc::default(),
             bounds: Bounds::new(0, 0, 0),
-            open_files: OpenFiles::new(config.max_open_files),
             counters: HttpCounters::default(),
         })
     }
@@ -71,16 +109,10 @@ impl<H: Handler> Http<H> {
         &self.counters
     }
 
-    /// File bytes in memory now: read, and not yet acknowledged by the clients.
+    /// What it has in common with other workers.
     #[must_use]
-    pub fn body_bytes_held(&self) -> usize {
-        self.pool.held_bytes()
-    }
-
-    /// Files open now.
-    #[must_use]
-    pub fn open_files(&self) -> usize {
-        self.open_files.count()
+    pub fn common(&self) -> &HttpCommon {
+        &self.common
     }
 }
 
@@ -96,8 +128,8 @@ impl<H: Handler> Application for Http<H> {
         let streams = usize::try_from(config.transport.max_streams).unwrap_or(usize::MAX);
         let least = streams.saturating_mul(2 * MIN_READ_BYTES);
         self.bounds = Bounds::new(
-            self.config.max_body_bytes_held.max(least),
-            self.config.max_total_body_bytes_held,
+            self.common.config.max_body_bytes_held.max(least),
+            self.common.config.max_total_body_bytes_held,
             config.max_connections,
         );
         Ok(())
@@ -109,7 +141,7 @@ impl<H: Handler> Application for Http<H> {
         peer: &Peer,
         now: Instant,
     ) -> Result<Self::Session, Close> {
-        let credit = self.config.max_requests_given_up;
+        let credit = self.common.config.max_requests_given_up;
         Session::start(quic, &self.h3_config, credit, peer.clone(), now).map_err(|_| {
             self.counters.protocol_errors += 1;
             Close {
@@ -127,9 +159,9 @@ impl<H: Handler> Application for Http<H> {
     ) -> Activity {
         let mut shared = Shared {
             handler: &mut self.handler,
-            pool: &self.pool,
+            pool: &self.common.pool,
             bounds: self.bounds,
-            open: &self.open_files,
+            open: &self.common.open_files,
             counters: &mut self.counters,
         };
         session.service(quic, &mut shared, now)

@@ -24,3 +24,18 @@ pub struct HttpCounters {
     /// Requests answered with 503, because the client had its share of the open files.
     pub too_many_files: u64,
 }
+
+impl HttpCounters {
+    /// Adds those of another worker.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.error_statuses += other.error_statuses;
+        self.completed += other.completed;
+        self.cancelled += other.cancelled;
+        self.broken += other.broken;
+        self.body_bytes += other.body_bytes;
+        self.protocol_errors += other.protocol_errors;
+        self.excessive_load += other.excessive_load;
+        self.too_many_files += other.too_many_files;
+    }
+}

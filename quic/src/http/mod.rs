@@ -30,7 +30,7 @@ mod response;
 mod session;
 mod transfer;
 
-pub use application::Http;
+pub use application::{Http, HttpCommon};
 pub use config::HttpConfig;
 pub use counters::HttpCounters;
 pub use handler::Handler;

@@ -115,9 +115,9 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     ) -> Option<Verdict> {
         let header = quiche::Header::from_slice(datagram, LOCAL_CID_BYTES).ok()?;
         let token = header.token.unwrap_or_default();
-        let original = self.tokens.open(now, peer, &token, first.dcid);
-        let full = match self.connections.len() < self.max_connections {
-            true => self.sources.full(peer.ip()),
+        let original = self.worker.tokens().open(now, peer, &token, first.dcid);
+        let full = match self.worker.connections() < self.max_connections {
+            true => self.worker.sources().full(peer.ip()),
             false => Some(Full::Server),
         };
         let crowded = full.is_some() || self.half_open >= self.retry_above_half_open;
@@ -131,8 +131,11 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     fn retry(&mut self, now: Instant, first: FirstPacket, origin: Origin<L>) {
         let mut answer = [0; 256];
         let write = |answer: &mut [u8]| {
-            let next = Cid::random()?;
-            let token = self.tokens.mint(now, origin.from, first.dcid, next)?;
+            let next = self.worker.new_id()?;
+            let token = self
+                .worker
+                .tokens()
+                .mint(now, origin.from, first.dcid, next)?;
             let (scid, dcid) = (first.scid.to_quiche(), first.dcid.to_quiche());
             quiche::retry(
                 &scid,
@@ -223,6 +226,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         self.counters.delivered += 1;
         self.counters.connections.accepted += 1;
         self.half_open += 1;
+        self.worker.count_connection();
         let slot = self.connections.insert(Box::new(connection));
         for id in [first.dcid, scid] {
             self.register(slot, id);
@@ -240,7 +244,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         if connection.unproven.is_some() || connection.seat.is_some() || connection.is_ending() {
             return;
         }
-        match self.sources.enter(connection.host) {
+        let seated = self.worker.sources().enter(connection.host);
+        match seated {
             Ok(seat) => connection.seat = Some(seat),
             Err(full) => {
                 self.counters.refused.count(full);
@@ -257,7 +262,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         original: Option<Cid>,
         origin: Origin<L>,
     ) -> Option<(Cid, QuicConnection)> {
-        let scid = Cid::random()?;
+        let scid = self.worker.new_id()?;
         let token = self.resets.token(scid)?;
         self.quic_config.set_stateless_reset_token(Some(token));
         let (id, config) = (scid.to_quiche(), &mut self.quic_config);

@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 
 use quiche::ConnectionId;
 
-/// Length of the connection ids that the server chooses, in bytes. Random, so 64 bits make
-/// both a collision and a good guess hopeless.
+/// Length of the connection ids that the server chooses, in bytes. They are random, but for the first
+/// byte where there are several workers: 56 bits make both a collision and a good guess hopeless.
 pub(super) const LOCAL_CID_BYTES: usize = 8;
 
 /// A connection id without an allocation.
@@ -26,11 +26,19 @@ impl Cid {
         Some(Self { len, bytes })
     }
 
-    /// A new one of ours. `None` if the random source fails.
-    pub(super) fn random() -> Option<Self> {
+    /// A new one of ours, which names this worker. `None` if the random source fails.
+    pub(super) fn random(worker: Option<u8>) -> Option<Self> {
         let mut id = [0; LOCAL_CID_BYTES];
         boring::rand::rand_bytes(&mut id).ok()?;
+        if let (Some(worker), Some(first)) = (worker, id.first_mut()) {
+            *first = worker;
+        }
         Self::new(&id)
+    }
+
+    /// Which worker an id names, if it is one of ours.
+    pub(super) fn worker_of(id: &[u8]) -> Option<u8> {
+        id.first().copied().filter(|_| id.len() == LOCAL_CID_BYTES)
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
@@ -113,7 +121,7 @@ mod tests {
     #[test]
     fn a_taken_id_stays_with_its_connection() {
         let mut table = CidTable::default();
-        let id = Cid::random().unwrap();
+        let id = Cid::random(None).unwrap();
         assert!(table.insert(id, 1));
         assert!(!table.insert(id, 2));
         assert_eq!(table.get(id.as_slice()), Some(1));

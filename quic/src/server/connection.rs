@@ -14,6 +14,7 @@ use super::progress::{Lapse, Limits, Progress};
 use super::reset::Resets;
 use super::sources::Seat;
 use super::whereabouts::{Outgoing, Whereabouts};
+use super::worker::Worker;
 use crate::black_hole::BlackHole;
 use crate::quic::QuicConnection;
 
@@ -230,7 +231,12 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
 
     /// Drops ids that the client has retired, and gives it fresh ones up to the agreed number.
     /// Returns how often it has moved to another address since.
-    pub(super) fn keep_ids(&mut self, slot: usize, table: &mut CidTable, resets: &Resets) -> u64 {
+    pub(super) fn keep_ids(
+        &mut self,
+        slot: usize,
+        table: &mut CidTable,
+        makers: (&Worker<L>, &Resets),
+    ) -> u64 {
         while self.quic.path_event_next().is_some() {}
         while let Some(retired) = self.quic.retired_scid_next() {
             if let Some(id) = Cid::new(&retired) {
@@ -238,7 +244,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             }
         }
         while self.quic.is_established() && !self.is_ending() && self.quic.scids_left() > 0 {
-            if !self.offer_id(slot, table, resets) {
+            if !self.offer_id(slot, table, makers) {
                 break;
             }
         }
@@ -256,8 +262,13 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         }
     }
 
-    fn offer_id(&mut self, slot: usize, table: &mut CidTable, resets: &Resets) -> bool {
-        let Some(id) = Cid::random() else {
+    fn offer_id(
+        &mut self,
+        slot: usize,
+        table: &mut CidTable,
+        (worker, resets): (&Worker<L>, &Resets),
+    ) -> bool {
+        let Some(id) = worker.new_id() else {
             return false;
         };
         let Some(token) = resets.token(id) else {

@@ -88,6 +88,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         let Some(connection) = self.connections.try_remove(slot) else {
             return;
         };
+        self.worker.discount_connection();
         if let Some(armed) = connection.armed {
             self.timers.disarm(slot, armed);
         }
@@ -98,7 +99,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             self.ids.remove(*id);
         }
         if let Some(seat) = &connection.seat {
-            self.sources.leave(seat);
+            self.worker.sources().leave(seat);
         }
         self.counters.packets.add(&connection.quic.stats());
         self.counters.connections.idle_timeouts += u64::from(connection.quic.is_timed_out());

@@ -35,6 +35,7 @@ mod stats;
 mod timers;
 mod token;
 mod whereabouts;
+mod worker;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ pub use application::{Activity, Application, Close, ConnectionKey, Peer, WaitsFo
 pub use config::ServerConfig;
 pub use connection::LinkJudge;
 pub use stats::{Answered, ConnectionCounters, Dropped, PacketCounters, Refused, ServerStats};
+pub use worker::Worker;
 
 use crate::error::SetupError;
 use crate::identity::Identity;
@@ -57,13 +59,12 @@ use cid::{Cid, CidTable};
 use coalesced::Coalesced;
 use connection::{BURST_DATAGRAMS, Connection, Received};
 use ending::log;
-use header::Header;
+use header::{Header, is_initial};
 use progress::Limits;
 use reset::Resets;
-use sources::Sources;
 use stateless::Stateless;
 use timers::Timers;
-use token::Tokens;
+use worker::Parcel;
 
 /// A QUIC server over datagrams that the caller moves, for an [`Application`] `A`.
 ///
@@ -81,14 +82,13 @@ pub struct Server<L, A: Application> {
     application: A,
     quic_config: quiche::Config,
     transport: TransportConfig,
-    tokens: Tokens,
+    worker: Worker<L>,
     resets: Resets,
 
     max_connections: usize,
     retry_above_half_open: usize,
     handshake_timeout: Duration,
     limits: Limits,
-    sources: Sources,
 
     connections: Slab<Box<Connection<L, A::Session>>>,
     /// Given to the next connection.
@@ -129,31 +129,39 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// # Errors
     ///
     /// [`SetupError`]: the certificate or a setting can't be used, or the application can't.
-    pub fn new(
+    pub fn new(config: &ServerConfig, application: A, now: Instant) -> Result<Self, SetupError> {
+        let mut team = Worker::team(config, 1, now)?.into_iter();
+        let worker = team.next().ok_or(quiche::Error::InvalidState)?;
+        Self::for_worker(config, worker, application)
+    }
+
+    /// Sets up one of several servers of a port. All must have the same configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn for_worker(
         config: &ServerConfig,
+        worker: Worker<L>,
         mut application: A,
-        now: Instant,
     ) -> Result<Self, SetupError> {
         application.prepare(config)?;
         let protocols = application.protocols();
-        let quic_config = quic_config(&config.identity, &config.transport, protocols)?;
+        let ticket_key = worker.ticket_key();
+        let quic_config = quic_config(&config.identity, &config.transport, protocols, ticket_key)?;
         Ok(Self {
             application,
             quic_config,
             transport: config.transport.clone(),
-            tokens: Tokens::new(now).ok_or(quiche::Error::CryptoFail)?,
             resets: Resets::new(&config.identity)?,
             max_connections: config.max_connections,
-            retry_above_half_open: config.retry_above_half_open,
+            retry_above_half_open: worker.part_of(config.retry_above_half_open),
             handshake_timeout: config.handshake_timeout,
             limits: Limits {
                 request: config.request_timeout,
                 response: config.response_timeout,
             },
-            sources: Sources::new(
-                config.max_connections_per_host,
-                config.max_connections_per_network,
-            ),
+            worker,
             connections: Slab::new(),
             serial: 0,
             ids: CidTable::default(),
@@ -178,7 +186,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// [`SetupError`]: it can't be used, and the one so far is.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
         let protocols = self.application.protocols();
-        let quic_config = quic_config(identity, &self.transport, protocols)?;
+        let ticket_key = self.worker.ticket_key();
+        let quic_config = quic_config(identity, &self.transport, protocols, ticket_key)?;
         self.resets.set_identity(identity)?;
         self.quic_config = quic_config;
         Ok(())
@@ -242,10 +251,63 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             self.counters.dropped.short_initial += 1;
             return;
         }
-        match self.ids.get(header.dcid()) {
-            Some(slot) => self.deliver(slot, datagram, Origin { from, to, link }),
-            None => self.admit(now, datagram, Origin { from, to, link }),
+        if let Some(slot) = self.ids.get(header.dcid()) {
+            self.deliver(slot, datagram, Origin { from, to, link });
+        } else if let Some(worker) = self.other_worker(&header) {
+            self.hand_over(worker, datagram, Origin { from, to, link });
+        } else {
+            self.admit(now, datagram, Origin { from, to, link });
         }
+    }
+
+    /// The other worker that has the connection of this packet, if one has. A client's first packets
+    /// go to ids of its own choice, which name nobody.
+    fn other_worker(&self, header: &Header<'_>) -> Option<u8> {
+        match header {
+            Header::Long { first, version, .. }
+                if is_initial(*first) || !quiche::version_is_supported(*version) =>
+            {
+                None
+            }
+            // A late packet by an id that its client has retired.
+            _ if self.ids.is_retired(header.dcid()) => None,
+            _ => self.worker.other_of(header.dcid()),
+        }
+    }
+
+    fn hand_over(&mut self, worker: u8, datagram: &[u8], origin: Origin<L>) {
+        let parcel = Parcel {
+            datagram: datagram.to_vec(),
+            from: origin.from,
+            to: origin.to,
+            link: origin.link,
+        };
+        if self.worker.hand_over(worker, parcel) {
+            self.counters.handed_over += 1;
+        } else {
+            self.counters.dropped.handover_overflow += 1;
+        }
+    }
+
+    /// Takes in what arrived at other workers, and says how many packets that were. Call it before each
+    /// wait, and [`poll_transmit`](Self::poll_transmit) afterwards.
+    pub fn take_over(&mut self, now: Instant) -> usize {
+        let parcels = self.worker.look();
+        let count = parcels.len();
+        for mut parcel in parcels {
+            self.counters.taken_over += 1;
+            let origin = Origin {
+                from: parcel.from,
+                to: parcel.to,
+                link: parcel.link,
+            };
+            let datagram = &mut parcel.datagram;
+            match Header::parse(datagram).and_then(|header| self.ids.get(header.dcid())) {
+                Some(slot) => self.deliver(slot, datagram, origin),
+                None => self.admit(now, datagram, origin),
+            }
+        }
+        count
     }
 
     fn deliver(&mut self, slot: usize, datagram: &mut [u8], origin: Origin<L>) {
@@ -308,7 +370,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
                 serial: connection.serial,
             };
             connection.service(&mut self.application, key, self.draining, now);
-            let migrations = connection.keep_ids(slot, &mut self.ids, &self.resets);
+            let migrations = connection.keep_ids(slot, &mut self.ids, (&self.worker, &self.resets));
             self.counters.connections.migrations += migrations;
         }
         let sent = connection.transmit(out)?;
@@ -418,10 +480,14 @@ fn quic_config(
     identity: &Identity,
     transport: &TransportConfig,
     protocols: &[&[u8]],
+    ticket_key: Option<&[u8]>,
 ) -> Result<quiche::Config, SetupError> {
     let tls = identity.tls_context()?;
     let mut config = quiche::Config::with_boring_ssl_ctx_builder(quiche::PROTOCOL_VERSION, tls)?;
     config.set_application_protos(protocols)?;
+    if let Some(key) = ticket_key {
+        config.set_ticket_key(key)?;
+    }
     transport.apply(&mut config)?;
     Ok(config)
 }

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_token_is_the_private_keys_and_the_ids() {
         let (here, there) = (identity(), identity());
-        let (id, other) = (Cid::random().unwrap(), Cid::random().unwrap());
+        let (id, other) = (Cid::random(None).unwrap(), Cid::random(None).unwrap());
         let resets = Resets::new(&here).unwrap();
         let token = resets.token(id);
         assert!(token.is_some());
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn after_a_change_both_keys_answer_and_the_new_one_gives_out() {
         let (first, second) = (identity(), identity());
-        let id = Cid::random().unwrap();
+        let id = Cid::random(None).unwrap();
         let mut resets = Resets::new(&first).unwrap();
         resets.set_identity(&first).unwrap();
         assert!(resets.former_key.is_none(), "the same key is no change");

@@ -4,8 +4,9 @@ use super::sources::Full;
 
 /// A snapshot of a server's counters.
 ///
-/// Every datagram given to the server is in exactly one of `delivered`, `answered` and
-/// `dropped`: `datagrams_in == delivered + answered.total() + dropped.total()`.
+/// Every datagram given to the server, by the network or another worker, is in exactly one of
+/// `delivered`, `answered`, `dropped` and `handed_over`: `datagrams_in + taken_over == delivered +
+/// answered.total() + dropped.total() + handed_over`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerStats {
@@ -17,6 +18,10 @@ pub struct ServerStats {
     pub datagrams_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
+    /// Datagrams that were handed to the worker that has their connection.
+    pub handed_over: u64,
+    /// Datagrams that another worker has handed over.
+    pub taken_over: u64,
     /// Datagrams that a connection took something new from.
     pub delivered: u64,
     /// Datagrams of no connection that got an answer.
@@ -30,6 +35,43 @@ pub struct ServerStats {
     /// QUIC packets of all connections, ended ones included.
     pub packets: PacketCounters,
 }
+
+impl ServerStats {
+    /// Adds those of another worker.
+    pub fn add(&mut self, other: &Self) {
+        self.datagrams_in += other.datagrams_in;
+        self.bytes_in += other.bytes_in;
+        self.datagrams_out += other.datagrams_out;
+        self.bytes_out += other.bytes_out;
+        self.handed_over += other.handed_over;
+        self.taken_over += other.taken_over;
+        self.delivered += other.delivered;
+        self.answered.add(&other.answered);
+        self.dropped.add(&other.dropped);
+        self.refused.add(&other.refused);
+        self.connections.add(&other.connections);
+        self.packets.add_all(&other.packets);
+    }
+}
+
+/// Adds field by field.
+macro_rules! sums {
+    ($name:ident, $method:ident: $($field:ident),+) => {
+        impl $name {
+            fn $method(&mut self, other: &Self) {
+                $(self.$field += other.$field;)+
+            }
+        }
+    };
+}
+
+sums!(Answered, add: version_negotiation, retry, refused, reset);
+sums!(Dropped, add: malformed, unknown_connection, reset_overflow, short_initial, rejected_initial,
+    unauthentic, violation, closing, answer_overflow, handover_overflow, internal);
+sums!(Refused, add: server_full, host_full, network_full);
+sums!(ConnectionCounters, add: active, half_open, ids, accepted, established, handshake_timeouts,
+    idle_timeouts, request_timeouts, response_timeouts, migrations);
+sums!(PacketCounters, add_all: sent, received, lost, retransmitted);
 
 /// Answers that need no connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +143,8 @@ pub struct Dropped {
     /// For a connection that doesn't exist (any more): would have got a reset, but 100 were sent at once,
     /// and another one each 10 ms.
     pub reset_overflow: u64,
+    /// For a connection of another worker, which had too many packets waiting.
+    pub handover_overflow: u64,
     /// The cryptographic library failed (no random numbers, or out of memory).
     pub internal: u64,
 }
@@ -118,6 +162,7 @@ impl Dropped {
             + self.closing
             + self.answer_overflow
             + self.reset_overflow
+            + self.handover_overflow
             + self.internal
     }
 }

@@ -101,7 +101,7 @@ mod tests {
         let tokens = Tokens::new(now).unwrap();
         let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
         let other: SocketAddr = "192.0.2.1:5001".parse().unwrap();
-        let (original, retry) = (Cid::random().unwrap(), Cid::random().unwrap());
+        let (original, retry) = (Cid::random(None).unwrap(), Cid::random(None).unwrap());
         let token = tokens.mint(now, peer, original, retry).unwrap();
 
         assert_eq!(tokens.open(now, peer, &token, retry), Some(original));
@@ -118,7 +118,7 @@ mod tests {
         let now = Instant::now();
         let tokens = Tokens::new(now).unwrap();
         let peer: SocketAddr = "[2001:db8::1]:5000".parse().unwrap();
-        let (original, retry) = (Cid::random().unwrap(), Cid::random().unwrap());
+        let (original, retry) = (Cid::random(None).unwrap(), Cid::random(None).unwrap());
         let token = tokens.mint(now, peer, original, retry).unwrap();
         for at in 0..token.len() {
             let mut changed = token.clone();

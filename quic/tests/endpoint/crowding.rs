@@ -182,7 +182,7 @@ fn a_connection_that_reads_nothing_is_closed_and_one_that_reads_a_little_is_not(
     pass(&mut raw, 219);
     assert_eq!(raw.quic.peer_error(), None);
     let http = raw.server.application();
-    assert!(http.open_files() == 1 && http.body_bytes_held() > 0);
+    assert!(http.common().open_files() == 1 && http.common().body_bytes_held() > 0);
     pass(&mut raw, 222);
     assert_eq!(
         error(&raw),
@@ -190,7 +190,7 @@ fn a_connection_that_reads_nothing_is_closed_and_one_that_reads_a_little_is_not(
     );
     let stats = raw.server.stats();
     assert_eq!(stats.connections.response_timeouts, 1);
-    assert_eq!(raw.server.application().open_files(), 0);
+    assert_eq!(raw.server.application().common().open_files(), 0);
 }
 
 #[test]
@@ -212,9 +212,9 @@ fn a_stranger_leaves_open_files_for_others() {
         world.server.application().counters().requests == 6 * 20
     });
     let http = world.server.application();
-    assert_eq!(http.open_files(), 40 / 5);
+    assert_eq!(http.common().open_files(), 40 / 5);
     assert_eq!(http.counters().too_many_files, 6 * 20 - 40 / 5);
     assert_eq!(world.fetch_from(HONEST, &pki.client(), "/1000").0, 200);
     world.close();
-    assert_eq!(world.server.application().open_files(), 0);
+    assert_eq!(world.server.application().common().open_files(), 0);
 }

@@ -204,7 +204,7 @@ fn the_client_dies_in_the_middle() {
     assert_eq!(
         (
             stats.connections.idle_timeouts,
-            world.server.application().body_bytes_held()
+            world.server.application().common().body_bytes_held()
         ),
         (1, 0)
     );

@@ -68,7 +68,7 @@ fn a_reader_that_stops_costs_one_allowance() {
         world.most_held
     );
     // All of it is acknowledged; what is left is a part of the next chunk.
-    let held = http.body_bytes_held();
+    let held = http.common().body_bytes_held();
     assert!(held <= CHUNK, "{held}");
     world.close();
 }
@@ -219,13 +219,13 @@ fn clients_that_acknowledge_nothing_do_not_stop_the_others() {
     for _ in 0..100 {
         world.step();
     }
-    let kept = world.server.application().body_bytes_held();
+    let kept = world.server.application().common().body_bytes_held();
     assert!(kept > total / 4, "{kept}");
     let (status, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
     assert!(status == 200 && body == content(MIB));
     let stats = world.server.stats();
     assert_eq!(stats.connections.idle_timeouts, 0, "{stats:?}");
-    let held = world.server.application().body_bytes_held();
+    let held = world.server.application().common().body_bytes_held();
     assert!(held >= kept / 2, "{held}");
     assert!(world.most_held <= total + CHUNK, "{}", world.most_held);
 }

@@ -113,12 +113,8 @@ impl<A: Application> Raw<A> {
     }
 }
 
-/// A quiche client whose handshake with this server is done.
-pub(crate) fn dial<A: Application>(
-    server: &mut Server<(), A>,
-    protocols: &[&[u8]],
-    now: Instant,
-) -> quiche::Connection {
+/// What a quiche client is made with.
+pub(crate) fn client_config(protocols: &[&[u8]]) -> quiche::Config {
     let mut client = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
     client.verify_peer(false);
     client.set_application_protos(protocols).unwrap();
@@ -129,6 +125,16 @@ pub(crate) fn dial<A: Application>(
     client.set_initial_max_streams_uni(10);
     client.set_initial_max_streams_bidi(10);
     client.enable_dgram(true, 10, 10);
+    client
+}
+
+/// A quiche client whose handshake with this server is done.
+pub(crate) fn dial<A: Application>(
+    server: &mut Server<(), A>,
+    protocols: &[&[u8]],
+    now: Instant,
+) -> quiche::Connection {
+    let mut client = client_config(protocols);
     let id = quiche::ConnectionId::from_ref(&[9; 16]);
     let local = "198.51.100.7:9".parse().unwrap();
     let mut quic = quiche::connect(Some(NAME), &id, local, server_addr(), &mut client).unwrap();

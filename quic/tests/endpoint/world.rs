@@ -277,7 +277,7 @@ impl World {
         if self.watch_memory {
             self.most_held = self
                 .most_held
-                .max(self.server.application().body_bytes_held());
+                .max(self.server.application().common().body_bytes_held());
         }
         moved | (count > 0)
     }
@@ -400,7 +400,7 @@ impl World {
             let stats = self.server.stats();
             assert_eq!(stats.connections.ids, 0, "{stats:?}");
             assert_eq!(stats.connections.half_open, 0, "{stats:?}");
-            assert_eq!(self.server.application().body_bytes_held(), 0);
+            assert_eq!(self.server.application().common().body_bytes_held(), 0);
         }
         self.check_accounts();
     }

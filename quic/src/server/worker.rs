@@ -1,0 +1,212 @@
+//! `Worker`: one of several servers that share a UDP port, each on its own thread and queue.
+//!
+//! ```text
+//! queue 0 -> server 0 --(packet of a connection of server 1)--> inbox of 1 --.
+//! queue 1 -> server 1 <-------------------------------------------------------'
+//! ```
+//!
+//! A device spreads packets by addresses and ports, so a client that moves may arrive at another
+//! queue. Every connection id that a server gives out names its worker, and what arrives elsewhere is
+//! handed to it: copied once, through a bounded queue without locks. What workers share besides is
+//! touched when a connection begins or ends, not for each packet.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+use crossbeam_queue::ArrayQueue;
+
+use super::ServerConfig;
+use super::cid::Cid;
+use super::sources::Sources;
+use super::token::Tokens;
+use crate::error::SetupError;
+
+/// Packets that wait for a worker. Beyond, more are dropped, as by a device whose ring is full.
+const INBOX_PACKETS: usize = 1024;
+
+/// A place among the servers of one port. Make all of them with [`Worker::team`], and give each to a
+/// server ([`Server::for_worker`](super::Server::for_worker)).
+pub struct Worker<L> {
+    index: u8,
+    shared: Arc<Shared<L>>,
+}
+
+/// What the workers of a team have in common.
+struct Shared<L> {
+    tokens: Tokens,
+    /// What TLS tickets are sealed with; with one worker, BoringSSL's own keys do.
+    ticket_key: Option<[u8; TICKET_KEY_BYTES]>,
+    sources: Mutex<Sources>,
+    connections: AtomicUsize,
+    inboxes: Vec<Inbox<L>>,
+}
+
+/// As quiche takes it: a name, a key for HMAC and one for AES, 16 bytes each.
+const TICKET_KEY_BYTES: usize = 48;
+
+/// Where packets wait for a worker.
+struct Inbox<L> {
+    parcels: ArrayQueue<Parcel<L>>,
+    /// The worker was woken, and has not looked since.
+    is_told: AtomicBool,
+    waker: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+/// A packet that arrived at another worker.
+pub(super) struct Parcel<L> {
+    pub(super) datagram: Vec<u8>,
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+    pub(super) link: L,
+}
+
+impl<L> Worker<L> {
+    /// The most workers that a team may have: a connection id names one in a byte.
+    pub const MAX: usize = 256;
+
+    /// A team of `count` workers, from 1 to [`MAX`](Self::MAX), with the bounds of this configuration
+    /// for all of them together.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Quic`] if the cryptographic library has no random numbers.
+    pub fn team(
+        config: &ServerConfig,
+        count: usize,
+        now: Instant,
+    ) -> Result<Vec<Self>, SetupError> {
+        let count = count.clamp(1, Self::MAX);
+        let mut ticket_key = [0; TICKET_KEY_BYTES];
+        let random = boring::rand::rand_bytes(&mut ticket_key);
+        random.map_err(|_| quiche::Error::CryptoFail)?;
+        let inbox = || Inbox {
+            parcels: ArrayQueue::new(INBOX_PACKETS),
+            is_told: AtomicBool::new(false),
+            waker: OnceLock::new(),
+        };
+        let shared = Arc::new(Shared {
+            tokens: Tokens::new(now).ok_or(quiche::Error::CryptoFail)?,
+            ticket_key: (count > 1).then_some(ticket_key),
+            sources: Mutex::new(Sources::new(
+                config.max_connections_per_host,
+                config.max_connections_per_network,
+            )),
+            connections: AtomicUsize::new(0),
+            inboxes: std::iter::repeat_with(inbox).take(count).collect(),
+        });
+        let worker = |index| Self {
+            index,
+            shared: Arc::clone(&shared),
+        };
+        Ok((0..=u8::MAX).take(count).map(worker).collect())
+    }
+
+    /// Has this called, by another worker's thread, when the first packet is handed over to this one
+    /// since [`Server::take_over`](super::Server::take_over) found no more: to end a wait. Only the
+    /// first such function counts.
+    pub fn on_handover(&self, wake: impl Fn() + Send + Sync + 'static) {
+        if let Some(inbox) = self.inbox() {
+            let _ = inbox.waker.set(Box::new(wake));
+        }
+    }
+
+    /// Its number, from 0.
+    #[must_use]
+    pub fn index(&self) -> u8 {
+        self.index
+    }
+
+    fn inbox(&self) -> Option<&Inbox<L>> {
+        self.shared.inboxes.get(usize::from(self.index))
+    }
+
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.shared.tokens
+    }
+
+    pub(super) fn ticket_key(&self) -> Option<&[u8]> {
+        self.shared.ticket_key.as_ref().map(<[u8; _]>::as_slice)
+    }
+
+    /// This worker's part of a bound on all of them.
+    pub(super) fn part_of(&self, bound: usize) -> usize {
+        bound.div_ceil(self.shared.inboxes.len())
+    }
+
+    pub(super) fn sources(&self) -> MutexGuard<'_, Sources> {
+        let sources = self.shared.sources.lock();
+        sources.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connections of all workers.
+    pub(super) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_connection(&self) {
+        self.shared.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn discount_connection(&self) {
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A new connection id, which names this worker if there are others. `None` if the random source
+    /// fails.
+    pub(super) fn new_id(&self) -> Option<Cid> {
+        let index = (self.shared.inboxes.len() > 1).then_some(self.index);
+        Cid::random(index)
+    }
+
+    /// The other worker whose connection this id is of, if that exists.
+    pub(super) fn other_of(&self, id: &[u8]) -> Option<u8> {
+        let worker = Cid::worker_of(id)?;
+        (worker != self.index && usize::from(worker) < self.shared.inboxes.len()).then_some(worker)
+    }
+
+    /// Hands a packet to another worker; false if its inbox is full.
+    pub(super) fn hand_over(&self, worker: u8, parcel: Parcel<L>) -> bool {
+        let Some(inbox) = self.shared.inboxes.get(usize::from(worker)) else {
+            return false;
+        };
+        let is_taken = inbox.parcels.push(parcel).is_ok();
+        // After the push: pairs with `look`, which takes the flag down before it looks. If it was up
+        // still, that look is to come, and finds the packet.
+        if !inbox.is_told.swap(true, Ordering::AcqRel)
+            && let Some(wake) = inbox.waker.get()
+        {
+            wake();
+        }
+        is_taken
+    }
+
+    /// Packets that were handed over to this worker, no more than an inbox holds: who floods others
+    /// doesn't keep this one here. The rest is for the next look, which is due without a wake.
+    pub(super) fn look(&self) -> Vec<Parcel<L>> {
+        let Some(inbox) = self.inbox() else {
+            return Vec::new();
+        };
+        // The load alone spares the cache line's move when nothing came. The swap is before the first
+        // pop: pairs with `hand_over`.
+        if !inbox.is_told.load(Ordering::Relaxed) || !inbox.is_told.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        let pop = std::iter::from_fn(|| inbox.parcels.pop());
+        let parcels: Vec<_> = pop.take(INBOX_PACKETS).collect();
+        if parcels.len() == INBOX_PACKETS {
+            inbox.is_told.store(true, Ordering::Release);
+        }
+        parcels
+    }
+}
+
+impl<L> std::fmt::Debug for Worker<L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker")
+            .field("index", &self.index)
+            .field("of", &self.shared.inboxes.len())
+            .finish_non_exhaustive()
+    }
+}

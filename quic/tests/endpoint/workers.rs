@@ -1,0 +1,209 @@
+//! Several servers of one port, and packets that arrive at the wrong one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use quiche::h3;
+use xskit_quic::server::ServerStats;
+use xskit_quic::{
+    FileServer, Files, Http, HttpCommon, HttpConfig, Root, Server, ServerConfig, Worker,
+};
+
+use super::raw::{client_config, request};
+use super::world::{Dice, NAME, Pki, content, files, server_addr};
+
+struct Team {
+    servers: Vec<FileServer<()>>,
+    /// How often each was woken.
+    woken: Vec<Arc<AtomicUsize>>,
+    now: Instant,
+}
+
+impl Team {
+    fn new(count: usize, dir: &tempfile::TempDir, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        let mut config = ServerConfig::new(Pki::new().identity);
+        change(&mut config);
+        let now = Instant::now();
+        let common = HttpCommon::new(&HttpConfig::default());
+        let woken: Vec<Arc<AtomicUsize>> = (0..count).map(|_| Arc::default()).collect();
+        let team = Worker::team(&config, count, now).unwrap();
+        assert_eq!(team.len(), count);
+        let serve = |worker: Worker<()>| {
+            let woken = Arc::clone(&woken[usize::from(worker.index())]);
+            worker.on_handover(move || {
+                woken.fetch_add(1, Ordering::Relaxed);
+            });
+            let root = Root::open(dir.path()).unwrap();
+            let http = Http::for_worker(Files::new(root), common.clone()).unwrap();
+            Server::for_worker(&config, worker, http).unwrap()
+        };
+        let servers = team.into_iter().map(serve).collect();
+        Self {
+            servers,
+            woken,
+            now,
+        }
+    }
+
+    /// All that the client has to say, each datagram to the worker that `choose` says; and the answers.
+    fn exchange(&mut self, client: &mut Client, mut choose: impl FnMut() -> usize) {
+        let mut buf = [0; 2000];
+        while let Ok((len, _)) = client.quic.send(&mut buf) {
+            let at = choose();
+            let from = client.address;
+            self.servers[at].handle_datagram(self.now, &mut buf[..len], from, server_addr(), ());
+        }
+        for server in &mut self.servers {
+            server.take_over(self.now);
+            while let Some(sent) = server.poll_transmit(self.now, &mut buf) {
+                let info = quiche::RecvInfo {
+                    from: sent.from,
+                    to: sent.to,
+                };
+                if sent.to == client.address {
+                    let _ = client.quic.recv(&mut buf[..sent.len], info);
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, port: u16, at: usize) -> Client {
+        let mut client = Client::new(port);
+        for _ in 0..10 {
+            self.exchange(&mut client, || at);
+        }
+        client
+    }
+
+    fn stats(&self) -> ServerStats {
+        let mut sum = ServerStats::default();
+        for server in &self.servers {
+            sum.add(&server.stats());
+        }
+        let (answered, dropped) = (sum.answered.total(), sum.dropped.total());
+        let known = sum.delivered + answered + dropped + sum.handed_over;
+        assert_eq!(sum.datagrams_in + sum.taken_over, known, "{sum:?}");
+        sum
+    }
+}
+
+struct Client {
+    quic: quiche::Connection,
+    address: std::net::SocketAddr,
+}
+
+impl Client {
+    fn new(port: u16) -> Self {
+        let address = std::net::SocketAddr::from(([198, 51, 100, 7], port));
+        let id = [port as u8; 16];
+        let id = quiche::ConnectionId::from_ref(&id);
+        let mut config = client_config(h3::APPLICATION_PROTOCOL);
+        let quic = quiche::connect(Some(NAME), &id, address, server_addr(), &mut config);
+        Self {
+            quic: quic.unwrap(),
+            address,
+        }
+    }
+}
+
+#[test]
+fn a_transfer_goes_on_wherever_its_packets_arrive() {
+    let dir = files(&[300_000]);
+    let mut team = Team::new(4, &dir, |_| {});
+    let mut client = team.connect(9, 2);
+    assert!(client.quic.is_established());
+    let config = h3::Config::new().unwrap();
+    let mut http = h3::Connection::with_transport(&mut client.quic, &config).unwrap();
+    let fields = request("GET", "/300000");
+    let header = |(n, v): &(&str, &str)| h3::Header::new(n.as_bytes(), v.as_bytes());
+    let fields: Vec<_> = fields.iter().map(header).collect();
+    http.send_request(&mut client.quic, &fields, true).unwrap();
+    let (mut dice, mut body, mut is_all) = (Dice::new(5), Vec::new(), false);
+    for _ in 0..1000 {
+        team.exchange(&mut client, || dice.below(4));
+        while let Ok((stream, event)) = http.poll(&mut client.quic) {
+            let mut buf = [0; 4096];
+            while let Ok(len) = http.recv_body(&mut client.quic, stream, &mut buf) {
+                body.extend_from_slice(&buf[..len]);
+            }
+            is_all |= event == h3::Event::Finished;
+        }
+        if is_all {
+            break;
+        }
+    }
+    assert!(is_all && body == content(300_000), "{} bytes", body.len());
+    let stats = team.stats();
+    assert!(stats.handed_over > 0, "{stats:?}");
+    assert_eq!(stats.handed_over, stats.taken_over);
+    assert_eq!(
+        (stats.connections.established, stats.answered.reset),
+        (1, 0)
+    );
+    assert_eq!(team.servers[2].stats().taken_over, stats.taken_over);
+    // Each wake was for a packet, and none was without one.
+    let woken = team.woken[2].load(Ordering::Relaxed) as u64;
+    assert!((1..=stats.taken_over).contains(&woken), "{woken}");
+}
+
+#[test]
+fn an_address_is_proven_to_all_of_them() {
+    let dir = files(&[1]);
+    let mut team = Team::new(2, &dir, |config| config.retry_above_half_open = 0);
+    let mut client = Client::new(9);
+    team.exchange(&mut client, || 0);
+    assert!(team.stats().answered.retry > 0);
+    for _ in 0..10 {
+        team.exchange(&mut client, || 1);
+    }
+    assert!(client.quic.is_established());
+    assert_eq!(team.servers[1].stats().connections.established, 1);
+}
+
+#[test]
+fn a_host_has_no_more_places_because_there_are_more_workers() {
+    let dir = files(&[1]);
+    let mut team = Team::new(2, &dir, |config| config.max_connections_per_host = 1);
+    let first = team.connect(9, 0);
+    let second = team.connect(10, 1);
+    assert!(first.quic.is_established() && second.quic.peer_error().is_some());
+    assert!(team.stats().refused.host_full > 0);
+
+    let mut team = Team::new(2, &dir, |config| config.max_connections = 1);
+    let first = team.connect(9, 0);
+    let second = team.connect(10, 1);
+    assert!(first.quic.is_established() && second.quic.peer_error().is_some());
+    assert!(team.stats().refused.server_full > 0);
+}
+
+#[test]
+fn what_a_worker_does_not_take_over_is_bounded() {
+    let dir = files(&[1]);
+    let mut team = Team::new(3, &dir, |_| {});
+    // To connections that worker 1 never had.
+    let mut stray = [0x40; 50];
+    stray[1] = 1;
+    let client = "198.51.100.7:9".parse().unwrap();
+    for _ in 0..2000 {
+        team.servers[0].handle_datagram(team.now, &mut stray, client, server_addr(), ());
+    }
+    let stats = team.stats();
+    assert_eq!(stats.handed_over + stats.dropped.handover_overflow, 2000);
+    assert!(stats.dropped.handover_overflow >= 900, "{stats:?}");
+    assert_eq!(
+        team.woken[1].load(Ordering::Relaxed),
+        1,
+        "once, until it looks"
+    );
+    let handed_over = stats.handed_over as usize;
+    assert_eq!(team.servers[1].take_over(team.now), handed_over);
+    assert_eq!(team.servers[1].take_over(team.now), 0);
+    let stats = team.stats();
+    // As if they had arrived there.
+    assert!(stats.answered.reset > 0, "{stats:?}");
+    // An id of no worker is nobody else's.
+    stray[1] = 77;
+    team.servers[0].handle_datagram(team.now, &mut stray, client, server_addr(), ());
+    assert_eq!(team.stats().handed_over as usize, handed_over);
+}
