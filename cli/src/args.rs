@@ -1,9 +1,12 @@
 //! The command line.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use xskit::af_xdp::socket::ZeroCopy;
@@ -157,12 +160,57 @@ pub(crate) struct ServeArgs {
     /// Print one JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,
+    /// The interface, by its name or an alternative one.
+    #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new(), help_heading = "Socket")]
+    pub(crate) iface: String,
+    /// The queues of the interface, each with a thread, a socket and a UMEM of its own: `all` that are
+    /// active, or their numbers, such as 0,1.
+    #[arg(
+        long,
+        value_name = "N,...",
+        default_value = "all",
+        help_heading = "Socket"
+    )]
+    pub(crate) queue: QueueChoice,
     #[command(flatten)]
-    pub(crate) socket: SocketArgs,
+    pub(crate) tuning: TuningArgs,
+    /// Once a signal came: how long what is under way may take, before connections are closed. New ones
+    /// are refused at once, and those without a request under way end.
+    #[arg(
+        long,
+        value_name = "S",
+        default_value = "5",
+        value_parser = seconds::any,
+        allow_negative_numbers = true
+    )]
+    pub(crate) drain: Duration,
     #[command(flatten)]
     pub(crate) bounds: BoundArgs,
     #[command(flatten)]
     pub(crate) confinement: ConfinementArgs,
+}
+
+/// Which queues of an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum QueueChoice {
+    /// All that are active.
+    All,
+    /// These, each once, in order.
+    These(Vec<u32>),
+}
+
+impl FromStr for QueueChoice {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let numbers = text.split(',').map(str::parse);
+        let numbers = numbers.collect::<Result<BTreeSet<u32>, _>>();
+        let numbers = numbers.context("use `all`, or numbers of queues such as 0 or 0,1")?;
+        Ok(Self::These(numbers.into_iter().collect()))
+    }
 }
 
 /// What a process keeps once it is set up.

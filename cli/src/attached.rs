@@ -1,6 +1,6 @@
 //! The XDP program on the interface.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
@@ -48,9 +48,23 @@ impl Nic {
         stop: &Stop,
         taking: &Taking,
     ) -> anyhow::Result<Attached> {
-        let queue = self.config.queue;
-        let program = XdpProgram::load(queue + 1)?;
-        program.register_socket(queue, socket.handle().as_fd())?;
+        let behind = [(self.config.queue, socket.handle().as_fd())];
+        self.attach_all(&behind, stop, taking)
+    }
+
+    /// The same with a socket for each of several queues.
+    pub(crate) fn attach_all(
+        &self,
+        behind: &[(u32, BorrowedFd<'_>)],
+        stop: &Stop,
+        taking: &Taking,
+    ) -> anyhow::Result<Attached> {
+        let queues: Vec<u32> = behind.iter().map(|(queue, _)| *queue).collect();
+        let last = queues.iter().max().copied().unwrap_or(0);
+        let program = XdpProgram::load(last + 1)?;
+        for (queue, socket) in behind {
+            program.register_socket(*queue, *socket)?;
+        }
         let own = match taking {
             Taking::Own(wanted) => Some(Own::take(&program, &self.link, wanted)?),
             Taking::Any(port) => {
@@ -76,7 +90,7 @@ impl Nic {
             taken: Taken {
                 port: taking.port(),
                 is_ipv6: taking.is_ipv6(),
-                queue,
+                queues,
                 is_chosen: true,
             },
             own,
@@ -122,6 +136,11 @@ impl Attached {
         if let Some(own) = &mut self.own {
             own.want(&self.program, &self.link, wanted);
         }
+    }
+
+    /// `queue 0`, or `queues 0, 1`: those with a socket.
+    pub(crate) fn queues(&self) -> String {
+        strays::name(&self.taken.queues)
     }
 
     /// The modes obtained, as reports name them: `native, copy` and the like.

@@ -21,6 +21,7 @@ use crate::{carrier, redelivery, report};
 const LENT_IN_COPY_MODE: u32 = 512;
 
 /// An interface and the queue asked for, both known to be there.
+#[derive(Clone)]
 pub(crate) struct Nic {
     pub(crate) link: Link,
     driver: Option<String>,
@@ -69,6 +70,14 @@ impl Nic {
             driving,
             wait: tuning.driving.wait_name(),
         })
+    }
+
+    /// The same at another of its queues.
+    pub(crate) fn at_queue(&self, queue: u32) -> anyhow::Result<Self> {
+        self.link.require_queue(queue)?;
+        let mut other = self.clone();
+        other.config.queue = queue;
+        Ok(other)
     }
 
     /// For a task that only sends: just enough that drivers which insist on it find some.

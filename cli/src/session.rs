@@ -20,15 +20,26 @@ pub(crate) fn run<T>(
     nic: &Nic,
     task: impl FnOnce(&mut Socket<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let mut socket = nic.open().map_err(|error| refusal(nic, &error))?;
-    socket.with(|socket| {
+    open(nic)?.with(|socket| {
         let output = task(socket)?;
-        #[cfg(feature = "backend-uring")]
-        if let Some(backend) = socket.backend().as_uring() {
-            tracing::info!("{}", backend.setup_report());
-        }
+        trace_setup(socket);
         Ok(output)
     })
+}
+
+/// Opens a socket.
+pub(crate) fn open(nic: &Nic) -> anyhow::Result<xskit::Socket> {
+    nic.open().map_err(|error| refusal(nic, &error))
+}
+
+/// What of the set-up went through a ring.
+pub(crate) fn trace_setup(socket: &Socket<'_>) {
+    #[cfg(feature = "backend-uring")]
+    if let Some(backend) = socket.backend().as_uring() {
+        tracing::info!("{}", backend.setup_report());
+    }
+    #[cfg(not(feature = "backend-uring"))]
+    let _ = socket;
 }
 
 /// The same with a socket on each of two interfaces, over one UMEM.

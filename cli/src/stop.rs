@@ -27,6 +27,11 @@ impl Stop {
         Ok(Self(flag))
     }
 
+    /// Asks in the place of the user.
+    pub(crate) fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use xskit::bpf::Strays;
 use xskit::net::Link;
 
-/// What is taken, and where the socket is that is to get it.
-#[derive(Clone, Copy, Debug)]
+/// What is taken, and where the sockets are that are to get it.
+#[derive(Clone, Debug)]
 pub(crate) struct Taken {
     /// UDP's; all frames are taken without.
     pub(crate) port: Option<u16>,
     pub(crate) is_ipv6: bool,
-    pub(crate) queue: u32,
+    pub(crate) queues: Vec<u32>,
     /// The user chose the port, so that a rule for it is of use the next time.
     pub(crate) is_chosen: bool,
 }
@@ -39,15 +39,29 @@ pub(crate) fn describe(strays: &Strays, link: &Link, taken: &Taken) -> String {
     )
 }
 
+/// `queue 1`, `queues 1, 3`.
+pub(crate) fn name(queues: &[u32]) -> String {
+    named(queues.iter().map(u32::to_string).collect())
+}
+
 /// `queue 1`, `queues 1, 3, 64+`.
 fn queues(strays: &Strays) -> String {
-    let names: Vec<_> = by_queue(strays).into_keys().collect();
+    named(by_queue(strays).into_keys().collect())
+}
+
+fn named(names: Vec<String>) -> String {
     let noun = if names.len() == 1 { "queue" } else { "queues" };
     format!("{noun} {}", names.join(", "))
 }
 
 fn remedy(link: &Link, taken: &Taken) -> String {
-    let (name, queue) = (&link.name, taken.queue);
+    let name = &link.name;
+    let &[queue] = taken.queues.as_slice() else {
+        return format!(
+            "start it again, so that it has a socket at each queue that {name} has now, or with a longer \
+             list for --queue"
+        );
+    };
     let one = match link.queues() {
         Ok(queues) if queues.combined == 0 => "rx 1 tx 1",
         _ => "combined 1",

@@ -31,6 +31,12 @@ pub(crate) struct Usage {
 impl Usage {
     /// Takes stock of a socket that `packets` went through.
     pub(crate) fn take(socket: &Socket<'_>, nic: &Nic, packets: u64) -> Self {
+        let calls = socket.backend().calls();
+        Self::of_all(socket, nic, &calls, packets)
+    }
+
+    /// The same of several sockets alike, which made these calls.
+    pub(crate) fn of_all(socket: &Socket<'_>, nic: &Nic, calls: &Calls, packets: u64) -> Self {
         let obtained = socket.obtained();
         let busy_poll = match obtained.busy_poll {
             BusyPolling::Off => None,
@@ -41,7 +47,7 @@ impl Usage {
             wait: nic.wait.clone(),
             kick_budget: obtained.kick_budget.map(Into::into),
             busy_poll,
-            counts: CallCounts::new(&socket.backend().calls(), packets),
+            counts: CallCounts::new(calls, packets),
             cpu_seconds: cpu_seconds(),
         }
     }

@@ -202,6 +202,18 @@ pub struct Statistics {
     pub tx_ring_empty_descs: u64,
 }
 
+impl core::ops::AddAssign for Statistics {
+    /// Adds those of another socket.
+    fn add_assign(&mut self, other: Self) {
+        self.rx_dropped += other.rx_dropped;
+        self.rx_invalid_descs += other.rx_invalid_descs;
+        self.tx_invalid_descs += other.tx_invalid_descs;
+        self.rx_ring_full += other.rx_ring_full;
+        self.rx_fill_ring_empty_descs += other.rx_fill_ring_empty_descs;
+        self.tx_ring_empty_descs += other.tx_ring_empty_descs;
+    }
+}
+
 impl Statistics {
     /// Packets dropped for a reason that no other counter names: they don't fit into a frame
     /// ([`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu)), or the socket was not

@@ -359,6 +359,32 @@ pub struct Calls {
     pub net_down: u64,
 }
 
+impl core::ops::AddAssign for Calls {
+    /// Adds those of another socket.
+    fn add_assign(&mut self, other: Self) {
+        self.setup += other.setup;
+        self.kicks += other.kicks;
+        self.wakes += other.wakes;
+        self.waits += other.waits;
+        self.enters += other.enters;
+        self.submissions += other.submissions;
+        self.again += other.again;
+        self.busy += other.busy;
+        self.no_buffers += other.no_buffers;
+        self.net_down += other.net_down;
+    }
+}
+
+impl core::ops::AddAssign for Submissions {
+    fn add_assign(&mut self, other: Self) {
+        self.setup += other.setup;
+        self.kicks += other.kicks;
+        self.wakes += other.wakes;
+        self.polls += other.polls;
+        self.cancels += other.cancels;
+    }
+}
+
 /// Entries put on the submission queue of an io_uring, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -9,8 +9,8 @@
 //! | `calls.rs` | system calls, by seccomp |
 //! | `parent.rs` | nothing: it keeps what a change of user would undo |
 //!
-//! All of this holds for the calling thread and those that it starts, so it is done while there is
-//! one. The thread of the kernel that takes submissions (`--sqpoll`) keeps what the process had when
+//! All of this holds for the calling thread and those that it starts, so each thread that there is by
+//! then does it, before any of them looks at a packet. The thread of the kernel that takes submissions (`--sqpoll`) keeps what the process had when
 //! its ring was made; the ring does no more than sending, receiving and polling
 //! (`backend-uring/src/ring.rs`).
 
@@ -20,9 +20,11 @@ mod capabilities;
 mod files;
 mod parent;
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, anyhow, bail};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -37,6 +39,8 @@ use account::Account;
 pub(crate) struct Confinement {
     user: User,
     is_bounded: bool,
+    /// What was said already, by another thread.
+    said: Mutex<BTreeSet<String>>,
 }
 
 /// Whom the process becomes.
@@ -75,6 +79,7 @@ impl Confinement {
         Ok(Self {
             user,
             is_bounded: !args.no_sandbox,
+            said: Mutex::default(),
         })
     }
 
@@ -102,10 +107,10 @@ impl Confinement {
         };
         match capabilities::drop_all_but(kept, works) {
             Ok(needed) if needed.is_empty() => {}
-            Ok(_) => {
-                note("CAP_BPF is kept: this kernel lets no one else read the counters (5.19 does)")
-            }
-            Err(errno) => note(format_args!("capabilities are kept: capset(2): {errno}")),
+            Ok(_) => self.note(
+                "CAP_BPF is kept: this kernel lets no one else read the counters (5.19 does)",
+            ),
+            Err(errno) => self.note(format_args!("capabilities are kept: capset(2): {errno}")),
         }
         parent.ask_again()?;
         openat(&root, ".", whole, Mode::empty()).with_context(|| {
@@ -118,8 +123,8 @@ impl Confinement {
         })?;
         set_no_new_privs(true).context("prctl(PR_SET_NO_NEW_PRIVS)")?;
         if self.is_bounded {
-            files::bound(&root, reading).unwrap_or_else(note);
-            calls::bound().unwrap_or_else(note);
+            files::bound(&root, reading).unwrap_or_else(|why| self.note(why));
+            calls::bound().unwrap_or_else(|why| self.note(why));
         }
         tracing::info!(user = %self.name(), bounded = self.is_bounded, "confined");
         Ok(())
@@ -143,11 +148,21 @@ impl Confinement {
                 };
                 outcome.unwrap_or_else(|error| {
                     let why = failure::describe(&error);
-                    note(format_args!("it stays root, without capabilities: {why}"));
+                    self.note(format_args!("it stays root, without capabilities: {why}"));
                 });
                 Ok(())
             }
             User::Root | User::Same => Ok(()),
+        }
+    }
+
+    /// Says what could not be taken away, once for all threads.
+    fn note(&self, what: impl Display) {
+        let what = what.to_string();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if !said.contains(&what) {
+            report::say(format_args!("xskit: note: {what}"));
+            said.insert(what);
         }
     }
 
@@ -171,9 +186,4 @@ fn is_switched_behind_doors(root: &Path) -> bool {
         mode.is_ok_and(|mode| mode & 0o001 != 0)
     };
     path.ancestors().any(Path::is_symlink) && !path.ancestors().all(is_open)
-}
-
-/// Says what could not be taken away.
-fn note(what: impl Display) {
-    report::say(format_args!("xskit: note: {what}"));
 }

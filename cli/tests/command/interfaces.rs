@@ -323,7 +323,7 @@ fn packets_on_a_queue_without_a_socket_are_told_by_the_server() {
     else {
         return;
     };
-    let server = scene.start_server(&[]);
+    let server = scene.start_server(&["--queue", "0"]);
     let lost = scene.get(SHORT.0, &["--queue", "1", "--timeout", "2"]);
     let outcome = lost.run();
     outcome.refused(&["fetching https://10.77.0.2:4433/short"]);
@@ -428,14 +428,14 @@ fn what_is_taken_is_refused_and_its_owner_not_disturbed() {
         .serve(&["--queue", "1"])
         .refused(&["xsk1", "queue 1", "EBUSY", "another", "--queue"]);
     scene
-        .serve(&[])
+        .serve(&["--queue", "0"])
         .refused(&["xsk1 already has an XDP program", "id ", "native"]);
     assert!(has_program(scene.server()));
     let report = occupant.interrupt().json();
     assert_eq!(report["packets"], 0, "{report:#}");
     scene.assert_left(&[]);
 
-    let server = scene.start_server(&[]);
+    let server = scene.start_server(&["--queue", "0"]);
     let port = "10.77.0.2:4433";
     let taken = ["bind(2)", port, "in use", "another"];
     scene.serve(&["--queue", "1"]).refused(&taken);

@@ -223,7 +223,7 @@ fn an_interrupted_server_tells_its_clients_and_sums_up() {
     let Some(scene) = Scene::new("an_interrupted_server_tells_its_clients_and_sums_up") else {
         return;
     };
-    let server = scene.start_server(&[]);
+    let server = scene.start_server(&["--drain", "0.1"]);
     let download = scene.start_download(&[]);
     let report = server.interrupt().json();
     assert_eq!(report["requests"], 1, "{report:#}");

@@ -46,6 +46,8 @@ pub(crate) struct Connection {
 
 /// An answer whose body may still be on its way.
 pub(crate) struct Reply {
+    /// Bytes of the body that were taken so far.
+    pub(crate) received: u64,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     stream: RequestStream<BidiStream<Bytes>, Bytes>,
@@ -53,17 +55,17 @@ pub(crate) struct Reply {
 
 impl Client {
     pub(crate) fn new(host: &Host, server: SocketAddr, trusted: RootCertStore) -> Self {
-        let any: SocketAddr = match server {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        // A socket stays on the host where it was opened.
-        let socket = host.run(|| UdpSocket::bind(any)).unwrap().unwrap();
+        let socket = open_socket(host, server);
         let config = EndpointConfig::default();
         let runtime = Arc::new(TokioRuntime);
         let mut endpoint = Endpoint::new(config, None, socket, runtime).unwrap();
         endpoint.set_default_client_config(client_config(trusted));
         Self { endpoint, server }
+    }
+
+    /// Goes on from another port, as a client behind a router does whose binding has changed.
+    pub(crate) fn move_on(&self, socket: UdpSocket) {
+        self.endpoint.rebind(socket).unwrap();
     }
 
     /// Connects; the server's certificate must be the authority's, and for [`SERVER_NAME`].
@@ -76,6 +78,15 @@ impl Client {
         tokio::spawn(async move { poll_fn(|cx| driver.poll_close(cx)).await });
         Ok(Connection { quic, requests })
     }
+}
+
+/// A socket stays on the host where it was opened.
+pub(crate) fn open_socket(host: &Host, server: SocketAddr) -> UdpSocket {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    host.run(|| UdpSocket::bind(any)).unwrap().unwrap()
 }
 
 fn client_config(trusted: RootCertStore) -> ClientConfig {
@@ -93,6 +104,11 @@ impl Connection {
     /// Why the connection has ended, if it has.
     pub(crate) fn end(&self) -> Option<ConnectionError> {
         self.quic.close_reason()
+    }
+
+    /// Waits for the connection's end.
+    pub(crate) async fn closed(&self) -> ConnectionError {
+        self.quic.closed().await
     }
 
     /// Sends a request without a body and waits for the answer's header.
@@ -113,6 +129,7 @@ impl Connection {
         stream.finish().await?;
         let response = stream.recv_response().await?;
         Ok(Reply {
+            received: 0,
             status: response.status(),
             headers: response.headers().clone(),
             stream,
@@ -142,7 +159,9 @@ impl Reply {
     /// The next part of the body, or `None` after the last.
     pub(crate) async fn data(&mut self) -> Result<Option<Bytes>, StreamError> {
         let data = self.stream.recv_data().await?;
-        Ok(data.map(|mut data| data.copy_to_bytes(data.remaining())))
+        let data = data.map(|mut data| data.copy_to_bytes(data.remaining()));
+        self.received += data.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        Ok(data)
     }
 
     /// What is left of the body.

@@ -1,9 +1,9 @@
 //! Many at once: connections, ports, streams.
 
 use tokio::task::JoinSet;
-use xskit_testbed::privilege;
+use xskit_testbed::{HostPairConfig, privilege};
 
-use crate::client::{Connection, run};
+use crate::client::{Connection, open_socket, run};
 use crate::scene::{Family, Scene};
 use crate::site::Content;
 
@@ -56,6 +56,41 @@ fn fifty_connections_at_once_over_ipv6() {
         return;
     }
     fifty_connections(Family::Ipv6);
+}
+
+/// A kernel's socket sends from the queue that its port's hash says, and a veth delivers to the queue of
+/// the same number: so clients are spread over the workers, and most of those that move come to another.
+#[test]
+fn two_hundred_clients_that_move_are_served_by_four_queues() {
+    if !privilege::require_net_admin("two_hundred_clients_that_move_are_served_by_four_queues") {
+        return;
+    }
+    const CLIENTS: usize = 200;
+    let hosts = HostPairConfig {
+        queues: 4,
+        ..HostPairConfig::default()
+    };
+    let mut scene = Scene::with(Family::Ipv4, hosts);
+    let (small, large) = (scene.site.add(1_200), scene.site.add(100_000));
+    run(async {
+        let mut fetching = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let client = scene.client();
+            let elsewhere = open_socket(&scene.pair.second, scene.address);
+            let (small, large) = (small.clone(), large.clone());
+            fetching.spawn(async move {
+                let connection = client.connect().await.unwrap();
+                connection.fetch(&small).await;
+                client.move_on(elsewhere);
+                connection.fetch(&large).await;
+            });
+        }
+        fetching.join_all().await;
+    });
+    let summary = scene.server.interrupt();
+    assert_eq!(summary.connections, CLIENTS as u64);
+    assert_eq!(summary.requests, 2 * CLIENTS as u64);
+    assert!(summary.handed_over > 0);
 }
 
 #[test]

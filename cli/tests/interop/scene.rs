@@ -32,7 +32,11 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new(family: Family) -> Self {
-        let pair = HostPair::new(HostPairConfig::default()).unwrap();
+        Self::with(family, HostPairConfig::default())
+    }
+
+    pub(crate) fn with(family: Family, hosts: HostPairConfig) -> Self {
+        let pair = HostPair::new(hosts).unwrap();
         let address: SocketAddr = match family {
             Family::Ipv4 => (pair.first.ipv4, PORT).into(),
             Family::Ipv6 => (pair.first.ipv6.unwrap(), PORT).into(),

@@ -31,6 +31,8 @@ pub(crate) struct Summary {
     /// Connections whose handshake was completed.
     pub(crate) connections: u64,
     pub(crate) requests: u64,
+    /// Packets that arrived at another queue than that of their connection.
+    pub(crate) handed_over: u64,
     /// Packets dropped, of all causes.
     pub(crate) dropped: u64,
 }
@@ -42,6 +44,7 @@ impl Summary {
         Self {
             connections: summary["connections"].as_u64().unwrap(),
             requests: summary["requests"].as_u64().unwrap(),
+            handed_over: summary["handed_over"].as_u64().unwrap(),
             dropped: drops
                 .values()
                 .map(|packets| packets.as_u64().unwrap())
@@ -91,7 +94,17 @@ impl Server {
 
     /// SIGINT, as Ctrl-C sends it. It must end the server cleanly.
     pub(crate) fn interrupt(&mut self) -> Summary {
+        self.ask_to_end();
+        self.finish()
+    }
+
+    /// The same, without waiting for the end.
+    pub(crate) fn ask_to_end(&self) {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    /// Waits for the end that it was asked for.
+    pub(crate) fn finish(&mut self) -> Summary {
         let status = self.wait();
         assert!(status.success(), "{status}; it said:\n{}", self.said());
         let mut summary = String::new();

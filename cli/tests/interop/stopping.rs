@@ -35,7 +35,10 @@ fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
     run(async {
         let connection = scene.client().connect().await.unwrap();
         let mut reply = begin(&connection, &file).await;
-        scene.server.interrupt();
+        scene.server.ask_to_end();
+        // It takes nothing more, so that the server can't finish.
+        connection.closed().await;
+        scene.server.finish();
         assert!(!scene.has_xdp_program());
         // The client does not take what it has for the whole, and is told.
         while let Ok(more) = reply.data().await {
@@ -48,6 +51,38 @@ fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
         );
         assert!(told, "{end:?}");
     });
+}
+
+#[test]
+fn what_is_under_way_is_finished_first() {
+    if !privilege::require_net_admin("what_is_under_way_is_finished_first") {
+        return;
+    }
+    let mut scene = Scene::new(Family::Ipv4);
+    let file = scene.site.add(5_000_000);
+    run(async {
+        let (busy, idle) = (scene.client(), scene.client());
+        let (busy, idle) = (busy.connect().await.unwrap(), idle.connect().await.unwrap());
+        let mut reply = begin(&busy, &file).await;
+        scene.server.ask_to_end();
+        // Who asks for nothing is told at once.
+        let goodbye = idle.closed().await;
+        assert!(
+            matches!(goodbye, ConnectionError::ApplicationClosed(_)),
+            "{goodbye:?}"
+        );
+        let mut left = file.len - reply.received;
+        while let Some(bytes) = reply.data().await.unwrap() {
+            left -= bytes.len() as u64;
+        }
+        assert_eq!(left, 0);
+        assert!(
+            scene.client().connect().await.is_err(),
+            "nobody else is let in"
+        );
+    });
+    let summary = scene.server.finish();
+    assert_eq!((summary.connections, summary.requests), (2, 1));
 }
 
 #[test]

@@ -23,6 +23,23 @@ pub struct DriverCounters {
     pub unsendable: u64,
 }
 
+impl DriverCounters {
+    /// Adds those of another driver.
+    pub fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+        for (refusal, packets) in other.refused.iter() {
+            self.refused.add(refusal, packets);
+        }
+        self.unanswerable.group += other.unanswerable.group;
+        self.unanswerable.martian += other.unanswerable.martian;
+        self.unanswerable.own_source += other.unanswerable.own_source;
+        self.unanswerable.mac += other.unanswerable.mac;
+        self.unanswerable.reverse_path += other.unanswerable.reverse_path;
+        self.unsendable += other.unsendable;
+    }
+}
+
 /// How many datagrams were not answered, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,12 +87,16 @@ impl RefusalCounts {
         self.0.iter().copied()
     }
 
-    /// There are few causes, and refusals are rare: a list does.
     pub(super) fn count(&mut self, refusal: Refusal) {
+        self.add(refusal, 1);
+    }
+
+    /// There are few causes, and refusals are rare: a list does.
+    fn add(&mut self, refusal: Refusal, packets: u64) {
         let is_same = |known: &Refusal| discriminant(known) == discriminant(&refusal);
         match self.0.iter_mut().find(|(known, _)| is_same(known)) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((refusal, 1)),
+            Some((_, count)) => *count += packets,
+            None => self.0.push((refusal, packets)),
         }
     }
 }

@@ -1,0 +1,171 @@
+//! `ServeSummary`: what a server did until it was ended, all workers together.
+
+use serde::{Deserialize, Serialize};
+use xskit::af_xdp::abi::Statistics;
+use xskit::af_xdp::backend::Calls;
+use xskit::quic::HttpCounters;
+use xskit::quic::driver::DriverCounters;
+use xskit::quic::server::ServerStats;
+
+use crate::attached::Attached;
+use crate::drops::Drops;
+use crate::nic::Nic;
+use crate::report::{Report, grouped};
+use crate::session::Socket;
+use crate::usage::Usage;
+
+/// What one worker did.
+#[derive(Clone, Debug)]
+pub(super) struct Share {
+    pub(super) statistics: Statistics,
+    pub(super) calls: Calls,
+    pub(super) driver: DriverCounters,
+    pub(super) server: ServerStats,
+    pub(super) http: HttpCounters,
+}
+
+impl Share {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.statistics += other.statistics;
+        self.calls += other.calls;
+        self.driver.add(&other.driver);
+        self.server.add(&other.server);
+        self.http.add(&other.http);
+    }
+}
+
+/// What a server did until it was ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ServeSummary {
+    pub(crate) mode: String,
+    /// Packets in both directions.
+    pub(crate) packets: u64,
+    #[serde(flatten)]
+    pub(crate) usage: Usage,
+    pub(crate) drops: Drops,
+    /// Connections and requests that were one too many, or came to nothing in time, by cause.
+    refused: Drops,
+    connections: u64,
+    requests: u64,
+    /// Packets of connections that are not there, answered by a stateless reset.
+    resets: u64,
+    /// Packets that arrived at another worker than that of their connection.
+    handed_over: u64,
+    packets_lost: u64,
+    packets_retransmitted: u64,
+}
+
+impl ServeSummary {
+    /// Of all workers; `socket` is one of theirs, which are alike.
+    pub(super) fn new(
+        mode: String,
+        nic: &Nic,
+        socket: &Socket<'_>,
+        attached: &Attached,
+        share: &Share,
+    ) -> anyhow::Result<Self> {
+        let (counters, stats, http) = (&share.driver, &share.server, &share.http);
+        let mut drops = Drops::gather(&share.statistics, attached, counters)?;
+        let dropped = &stats.dropped;
+        drops.count("not QUIC", dropped.malformed);
+        drops.count("of no connection", dropped.unknown_connection);
+        drops.count("first packet too short", dropped.short_initial);
+        drops.count("first packet not decrypted", dropped.rejected_initial);
+        drops.count("not authentic or known already", dropped.unauthentic);
+        drops.count("against the protocol", dropped.violation);
+        drops.count("while closing", dropped.closing);
+        drops.count("too many to answer", dropped.answer_overflow);
+        drops.count(
+            "of no connection, too many to reset",
+            dropped.reset_overflow,
+        );
+        drops.count(
+            "of another worker, which had too many waiting",
+            dropped.handover_overflow,
+        );
+        drops.count("failed in the cryptographic library", dropped.internal);
+        let packets = counters.received + counters.sent;
+        Ok(Self {
+            mode,
+            packets,
+            usage: Usage::of_all(socket, nic, &share.calls, packets),
+            drops,
+            refused: refused(stats, http),
+            connections: stats.connections.established,
+            requests: http.requests,
+            resets: stats.answered.reset,
+            handed_over: stats.handed_over,
+            packets_lost: stats.packets.lost,
+            packets_retransmitted: stats.packets.retransmitted,
+        })
+    }
+}
+
+impl Report for ServeSummary {
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = vec![
+            ("mode", format!("{}, {}", self.mode, self.usage.driving())),
+            (
+                "served",
+                format!(
+                    "{} requests on {} connections",
+                    grouped(self.requests),
+                    grouped(self.connections)
+                ),
+            ),
+            (
+                "packets",
+                format!(
+                    "{} ({} lost, {} sent again)",
+                    grouped(self.packets),
+                    grouped(self.packets_lost),
+                    grouped(self.packets_retransmitted)
+                ),
+            ),
+        ];
+        rows.extend(self.usage.rows());
+        if self.resets > 0 {
+            let resets = grouped(self.resets);
+            rows.push((
+                "reset",
+                format!("{resets} packets of connections that are not there"),
+            ));
+        }
+        rows.push(("refused", self.refused.describe()));
+        rows.push(("dropped", self.drops.describe()));
+        rows
+    }
+}
+
+fn refused(stats: &ServerStats, http: &HttpCounters) -> Drops {
+    let (refused, ended) = (&stats.refused, &stats.connections);
+    let mut causes = Drops::default();
+    causes.count("beyond --max-connections", refused.server_full);
+    causes.count("beyond --max-connections-per-host", refused.host_full);
+    causes.count("beyond --max-connections-per-network", refused.network_full);
+    causes.count("beyond a share of --max-open-files", http.too_many_files);
+    causes.count("past --request-timeout", ended.request_timeouts);
+    causes.count("past --response-timeout", ended.response_timeouts);
+    causes.count("handshakes too slow", ended.handshake_timeouts);
+    causes
+}
+
+#[cfg(test)]
+mod tests {
+    use xskit::quic::HttpCounters;
+    use xskit::quic::server::ServerStats;
+
+    use super::refused;
+
+    #[test]
+    fn refusals_are_listed_by_cause() {
+        let (mut stats, http) = (ServerStats::default(), HttpCounters::default());
+        assert_eq!(refused(&stats, &http).describe(), "none");
+        stats.refused.host_full = 3;
+        stats.connections.response_timeouts = 2;
+        assert_eq!(
+            refused(&stats, &http).describe(),
+            "3 beyond --max-connections-per-host, 2 past --response-timeout"
+        );
+    }
+}

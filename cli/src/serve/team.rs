@@ -1,0 +1,250 @@
+//! `Team`: the steps that workers take together, and what one of them tells the others.
+//!
+//! ```text
+//! each worker   opens its socket                  (with privileges)
+//! the first     attaches the XDP program, with all sockets behind it
+//! each worker   gives everything up               (a thread can do so for itself alone)
+//! the first     says that the server is ready
+//! each worker   serves
+//! ```
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use anyhow::{Context, anyhow};
+use xskit::quic::{HttpCommon, Identity, ServerConfig};
+
+use super::READY;
+use super::summary::{ServeSummary, Share};
+use super::worker::Task;
+use crate::args::ServeArgs;
+use crate::attached::Attached;
+use crate::confine::{Confinement, Reading};
+use crate::credentials::Credentials;
+use crate::failure;
+use crate::nic::Nic;
+use crate::own::{Taking, Wanted};
+use crate::report;
+use crate::stop::{Reload, Stop};
+use crate::zone;
+
+/// What all workers go by.
+pub(super) struct Team<'a> {
+    pub(super) args: &'a ServeArgs,
+    pub(super) credentials: Credentials<'a>,
+    pub(super) config: ServerConfig,
+    pub(super) common: HttpCommon,
+    pub(super) confinement: Confinement,
+    pub(super) stop: Stop,
+    pub(super) reload: Reload,
+    pub(super) news: News,
+    /// Whether there is more than one.
+    pub(super) has_others: bool,
+}
+
+/// What the first worker has found out.
+#[derive(Default)]
+pub(super) struct News {
+    /// How often the interface's addresses or the routes have changed.
+    addresses: AtomicU64,
+    /// How often the certificate was read again.
+    identities: AtomicU64,
+    identity: Mutex<Option<Identity>>,
+}
+
+/// How much of it a worker knows.
+#[derive(Default)]
+pub(super) struct Known {
+    addresses: u64,
+    identities: u64,
+}
+
+impl News {
+    pub(super) fn tell_of_addresses(&self) {
+        self.addresses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn tell_of_identity(&self, identity: Identity) {
+        *self.identity() = Some(identity);
+        // After the identity: who sees the number finds it.
+        self.identities.fetch_add(1, Ordering::Release);
+    }
+
+    fn identity(&self) -> MutexGuard<'_, Option<Identity>> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Whether addresses or routes have changed since the last time.
+    pub(super) fn learn_addresses(&mut self, news: &News) -> bool {
+        let now = news.addresses.load(Ordering::Relaxed);
+        std::mem::replace(&mut self.addresses, now) != now
+    }
+
+    /// The certificate, if it was read again since the last time.
+    pub(super) fn learn_identity(&mut self, news: &News) -> Option<Identity> {
+        let now = news.identities.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.identities, now) == now {
+            return None;
+        }
+        news.identity().clone()
+    }
+}
+
+/// Sockets by their queues.
+type Descriptors = Vec<(u32, OwnedFd)>;
+
+/// A worker's end of the steps that are taken together.
+pub(super) struct Steps {
+    done: Sender<anyhow::Result<Descriptors>>,
+    next: Receiver<()>,
+    share: Sender<Share>,
+}
+
+/// The first worker's end.
+pub(super) struct Others {
+    done: Receiver<anyhow::Result<Descriptors>>,
+    next: Vec<Sender<()>>,
+    shares: Receiver<Share>,
+}
+
+impl Steps {
+    /// Reports a step, and waits until all have taken it. False when there is no next one.
+    pub(super) fn take(&self, outcome: anyhow::Result<Descriptors>) -> bool {
+        let is_done = outcome.is_ok();
+        // Nobody listens where the first worker has failed.
+        let is_heard = self.done.send(outcome).is_ok();
+        is_done && is_heard && self.next.recv().is_ok()
+    }
+
+    /// Reports why there is no next step.
+    pub(super) fn fail(&self, error: anyhow::Error) {
+        self.take(Err(error));
+    }
+
+    /// Tells what this worker did.
+    pub(super) fn tell(&self, share: Share) {
+        let _ = self.share.send(share);
+    }
+}
+
+impl Others {
+    /// Waits until all others have taken a step, and gives what they have sent along.
+    pub(super) fn wait(&self) -> anyhow::Result<Descriptors> {
+        let mut descriptors = Vec::new();
+        for _ in &self.next {
+            let outcome = self.done.recv();
+            descriptors.extend(outcome.context("a worker's thread has ended")??);
+        }
+        Ok(descriptors)
+    }
+
+    /// What the others did, as they end.
+    pub(super) fn shares(&self) -> impl Iterator<Item = Share> {
+        self.shares.iter()
+    }
+
+    pub(super) fn go_on(&self) {
+        for next in &self.next {
+            // Who is gone has said so, or does when it is joined.
+            let _ = next.send(());
+        }
+    }
+}
+
+impl<'a> Team<'a> {
+    /// Runs the tasks, the first one on this thread, until a signal comes or one fails.
+    pub(super) fn run(&self, tasks: Vec<Task<'_>>) -> anyhow::Result<ServeSummary> {
+        let mut tasks = tasks.into_iter();
+        let first = tasks.next().context("no queue is served")?;
+        let (done, all_done) = channel();
+        let (share, shares) = channel();
+        thread::scope(|scope| {
+            let mut others = Others {
+                done: all_done,
+                next: Vec::new(),
+                shares,
+            };
+            let mut threads = Vec::new();
+            for task in tasks {
+                let (next, its_next) = channel();
+                others.next.push(next);
+                let steps = Steps {
+                    done: done.clone(),
+                    next: its_next,
+                    share: share.clone(),
+                };
+                let thread =
+                    thread::Builder::new().name(format!("queue {}", task.nic.config.queue));
+                let thread = thread.spawn_scoped(scope, move || task.assist(self, &steps));
+                threads.push(thread.context("clone(2) of a thread for a queue")?);
+            }
+            drop((done, share));
+            let outcome = first.lead(self, &others);
+            // Those that wait for a next step learn that there is none.
+            drop(others);
+            self.stop.ask();
+            for thread in threads {
+                thread.join().map_err(|_| anyhow!("a worker panicked"))??;
+            }
+            outcome
+        })
+    }
+
+    /// What is to be taken off the interface.
+    pub(super) fn taking(&self) -> Taking {
+        let listen = zone::bare(self.args.listen);
+        Taking::Own(Wanted {
+            vlans: self.args.vlan.clone(),
+            any_mac: self.args.any_mac,
+            ..Wanted::new(listen.port(), listen.ip())
+        })
+    }
+
+    /// Gives up, on this thread, what only the set-up took.
+    pub(super) fn confine(&self, works: impl Fn() -> bool) -> anyhow::Result<()> {
+        let reading = Reading {
+            root: &self.args.root,
+            again: self.credentials.files(),
+        };
+        self.confinement.enter(&reading, works)
+    }
+
+    pub(super) fn say_ready(&self, nic: &Nic, attached: &Attached, mode: &str) {
+        report::say(format_args!(
+            "{READY} {} at https://{}/ on {} {} ({mode})",
+            self.args.root.display(),
+            zone::bare(self.args.listen),
+            nic.link.name,
+            attached.queues()
+        ));
+    }
+
+    /// On SIGHUP: reads the certificate again, for clients that come from now on.
+    pub(super) fn reload(&self) {
+        if !self.reload.take() {
+            return;
+        }
+        match self.credentials.read() {
+            Ok(identity) => {
+                self.news.tell_of_identity(identity);
+                report::say(format_args!("xskit: note: the certificate was read again"));
+            }
+            Err(error) => self.say_stale(&error),
+        }
+    }
+
+    /// The certificate could not be replaced.
+    pub(super) fn say_stale(&self, error: &anyhow::Error) {
+        report::say(format_args!(
+            "xskit: warning: SIGHUP: {}; the certificate stays as it was (serve is {} now: if that may not read \
+             the files, let it, or choose another --user)",
+            failure::describe(error),
+            self.confinement.name()
+        ));
+    }
+}
