@@ -143,6 +143,7 @@ fn refused(stats: &ServerStats, http: &HttpCounters) -> Drops {
     causes.count("beyond --max-connections", refused.server_full);
     causes.count("beyond --max-connections-per-host", refused.host_full);
     causes.count("beyond --max-connections-per-network", refused.network_full);
+    causes.count("while draining", refused.leaving);
     causes.count("beyond a share of --max-open-files", http.too_many_files);
     causes.count("past --request-timeout", ended.request_timeouts);
     causes.count("past --response-timeout", ended.response_timeouts);

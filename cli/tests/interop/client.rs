@@ -73,7 +73,9 @@ impl Client {
         let connecting = self.endpoint.connect(self.server, SERVER_NAME).unwrap();
         let quic = connecting.await?;
         let connection = h3_quinn::Connection::new(quic.clone());
-        let (mut driver, requests) = h3::client::new(connection).await.unwrap();
+        let Ok((mut driver, requests)) = h3::client::new(connection).await else {
+            return Err(quic.closed().await);
+        };
         // Reads the control streams. It ends when the connection does, or with the runtime.
         tokio::spawn(async move { poll_fn(|cx| driver.poll_close(cx)).await });
         Ok(Connection { quic, requests })

@@ -65,8 +65,13 @@ fn what_is_under_way_is_finished_first() {
         let (busy, idle) = (busy.connect().await.unwrap(), idle.connect().await.unwrap());
         let mut reply = begin(&busy, &file).await;
         scene.server.ask_to_end();
-        // Who asks for nothing is told at once.
+        // Nobody else is let in, and who asks for nothing is told at once.
         let goodbye = idle.closed().await;
+        let refusal = scene.client().connect().await.err();
+        assert!(
+            matches!(refusal, Some(ConnectionError::ConnectionClosed(_))),
+            "{refusal:?}"
+        );
         assert!(
             matches!(goodbye, ConnectionError::ApplicationClosed(_)),
             "{goodbye:?}"
@@ -76,10 +81,6 @@ fn what_is_under_way_is_finished_first() {
             left -= bytes.len() as u64;
         }
         assert_eq!(left, 0);
-        assert!(
-            scene.client().connect().await.is_err(),
-            "nobody else is let in"
-        );
     });
     let summary = scene.server.finish();
     assert_eq!((summary.connections, summary.requests), (2, 1));

@@ -49,7 +49,6 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             self.reset(now, datagram, origin);
             return;
         };
-        let is_leaving = self.is_leaving();
         let dropped = &mut self.counters.dropped;
         if datagram.len() < MIN_UDP_PAYLOAD_BYTES {
             let known = quiche::version_is_supported(version) && !is_initial(first);
@@ -86,7 +85,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             dropped.malformed += 1;
             return;
         };
-        if is_leaving {
+        if self.closing {
             dropped.closing += 1;
             return;
         }
@@ -116,9 +115,12 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         let header = quiche::Header::from_slice(datagram, LOCAL_CID_BYTES).ok()?;
         let token = header.token.unwrap_or_default();
         let original = self.worker.tokens().open(now, peer, &token, first.dcid);
-        let full = match self.worker.connections() < self.max_connections {
-            true => self.worker.sources().full(peer.ip()),
-            false => Some(Full::Server),
+        let full = if self.draining {
+            Some(Full::Leaving)
+        } else if self.worker.connections() >= self.max_connections {
+            Some(Full::Server)
+        } else {
+            self.worker.sources().full(peer.ip())
         };
         let crowded = full.is_some() || self.half_open >= self.retry_above_half_open;
         Some(match (original, crowded, full) {
@@ -179,6 +181,12 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         if taken.is_err() || quic.stats().recv == 0 {
             self.counters.dropped.rejected_initial += 1;
             return;
+        }
+        // Once quiche has all of the client's first message, it closes under the keys that come next, and
+        // the client has those only by the server's first message.
+        if let Ok((len, _)) = quic.send(&mut answer) {
+            let hello = answer.get(..len).unwrap_or_default().to_vec();
+            self.stateless.push(hello, to, from, origin.link);
         }
         let code = quiche::WireErrorCode::ConnectionRefused as u64;
         let _ = quic.close(false, code, full.reason());

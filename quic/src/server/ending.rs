@@ -40,7 +40,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         self.mark_ready(slot);
     }
 
-    /// Accepts no more connections, and has the application finish what is under way on those
+    /// Refuses new connections, and has the application finish what is under way on those
     /// that there are. Go on as before until [`is_drained`](Self::is_drained), and call
     /// [`close_all`](Self::close_all) for what has not ended by the time that you have.
     pub fn drain(&mut self) {

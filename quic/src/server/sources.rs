@@ -43,6 +43,8 @@ pub(super) enum Full {
     Host,
     /// That of the client's network.
     Network,
+    /// The server is about to end.
+    Leaving,
 }
 
 impl Full {
@@ -52,6 +54,7 @@ impl Full {
             Self::Server => b"the server has no room for another connection",
             Self::Host => b"too many connections from this address",
             Self::Network => b"too many connections from this network",
+            Self::Leaving => b"the server is shutting down",
         }
     }
 }

@@ -68,7 +68,7 @@ macro_rules! sums {
 sums!(Answered, add: version_negotiation, retry, refused, reset);
 sums!(Dropped, add: malformed, unknown_connection, reset_overflow, short_initial, rejected_initial,
     unauthentic, violation, closing, answer_overflow, handover_overflow, internal);
-sums!(Refused, add: server_full, host_full, network_full);
+sums!(Refused, add: server_full, host_full, network_full, leaving);
 sums!(ConnectionCounters, add: active, half_open, ids, accepted, established, handshake_timeouts,
     idle_timeouts, request_timeouts, response_timeouts, migrations);
 sums!(PacketCounters, add_all: sent, received, lost, retransmitted);
@@ -106,6 +106,8 @@ pub struct Refused {
     pub host_full: u64,
     /// `max_connections_per_network`.
     pub network_full: u64,
+    /// Not a bound: the server is about to end ([`Server::drain`](super::Server::drain)).
+    pub leaving: u64,
 }
 
 impl Refused {
@@ -114,6 +116,7 @@ impl Refused {
             Full::Server => &mut self.server_full,
             Full::Host => &mut self.host_full,
             Full::Network => &mut self.network_full,
+            Full::Leaving => &mut self.leaving,
         } += 1;
     }
 }

@@ -207,3 +207,17 @@ fn what_a_worker_does_not_take_over_is_bounded() {
     team.servers[0].handle_datagram(team.now, &mut stray, client, server_addr(), ());
     assert_eq!(team.stats().handed_over as usize, handed_over);
 }
+
+#[test]
+fn who_comes_while_a_server_drains_is_sent_away_at_once() {
+    let dir = files(&[1]);
+    let mut team = Team::new(1, &dir, |_| {});
+    let first = team.connect(9, 0);
+    assert!(first.quic.is_established());
+    team.servers[0].drain();
+    let late = team.connect(10, 0);
+    let error = late.quic.peer_error().expect("refused");
+    assert_eq!((error.is_app, error.error_code), (false, 2));
+    assert_eq!(error.reason, b"the server is shutting down");
+    assert!(team.stats().refused.leaving > 0);
+}
