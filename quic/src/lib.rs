@@ -64,7 +64,8 @@
 //! # Files
 //!
 //! Paths are opened by `openat2` with `RESOLVE_BENEATH` (Linux 5.6) under the root directory's
-//! descriptor: the kernel itself refuses `..` and symlinks that lead outside. See [`Root`].
+//! descriptor: the kernel itself refuses `..` and symlinks that lead outside. See [`Root`]. Files that
+//! stand compressed beside the original are served to who accepts the encoding: see [`Files`].
 
 mod black_hole;
 pub mod cert;
