@@ -50,6 +50,7 @@
 //! | connections that come to nothing | [`ServerConfig::request_timeout`] without a request, [`ServerConfig::response_timeout`] without the client taking more of a response |
 //! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
 //! | log lines that peers cause | 10, and another one each second; the others are counted |
+//! | what is kept of a request for an access log | 2.6 KB until its response is over, if [`Http::on_response`] is used |
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
 //! | stateless resets | 100 at once, and another one each 10 ms; smaller than the packet that is answered, and 42 bytes at most |
 //! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |
@@ -86,10 +87,11 @@ pub use client::{Client, ClientConfig};
 pub use error::SetupError;
 pub use files::{ByteRange, ContentRange, FileServer, Files, Root, RootError};
 pub use http::{
-    Body, Fields, Handler, Http, HttpCommon, HttpConfig, HttpCounters, Incoming, Reply, Request,
-    RequestKey, Response, Session,
+    Body, Ending, Fields, Handler, Http, HttpCommon, HttpConfig, HttpCounters, Incoming, Reply,
+    Request, RequestKey, Response, Served, Session,
 };
 pub use identity::{Identity, IdentityError};
+pub use notices::Notices;
 pub use printable::Printable;
 pub use quic::{QuicConnection, StreamBuffers};
 pub use quiche;

@@ -17,6 +17,7 @@ mod odd;
 mod raw;
 mod rebinding;
 mod resets;
+mod responses;
 mod stalls;
 mod transfers;
 mod workers;
