@@ -158,6 +158,11 @@ pub(crate) struct ServeArgs {
     /// Make a certificate for the address that only a client which checks nothing accepts.
     #[arg(long)]
     pub(crate) self_signed: bool,
+    /// Append a line of JSON to this file for each response, once it is over; `-` is standard output. On
+    /// SIGHUP, if another file has this name by now, or none, that is opened or made, as far as the user
+    /// that `serve` has become may.
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) access_log: Option<PathBuf>,
     /// Print one JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,

@@ -105,6 +105,17 @@ impl<H: Handler> Http<H> {
     ///
     /// Requests without a response are not told: those that were reset before their header section was
     /// there, or that came after a GOAWAY.
+    ///
+    /// ```
+    /// use xskit_quic::{Files, Http, Printable};
+    ///
+    /// fn logging(http: Http<Files>) -> Http<Files> {
+    ///     http.on_response(|served| {
+    ///         let (path, status) = (Printable(served.path()), served.status());
+    ///         eprintln!("{path}: {status:?}, {} bytes, {:?}", served.body_bytes(), served.ending());
+    ///     })
+    /// }
+    /// ```
     #[must_use]
     pub fn on_response(mut self, hook: impl FnMut(&Served<'_>) + Send + 'static) -> Self {
         self.hook = Some(Box::new(hook));
