@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use xskit::quic::{Ending, Notices, Served};
 
@@ -91,7 +91,9 @@ impl AccessLog {
     /// A descriptor of the directory in which the file is opened again; none where it isn't.
     pub(crate) fn directory(&self) -> anyhow::Result<Option<OwnedFd>> {
         let log = self.log();
-        let place = log.place.as_ref().filter(|place| !place.holds_root);
+        // Devices and FIFOs aren't rotated.
+        let is_rotated = |place: &&Place| !place.holds_root && is_regular(&log.file);
+        let place = log.place.as_ref().filter(is_rotated);
         let directory = place.map(|place| place.directory.try_clone());
         directory.transpose().context("dup(2)")
     }
@@ -302,6 +304,11 @@ fn is_at(place: &Place, file: &OwnedFd) -> bool {
     let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
     let there = statat(&place.directory, &place.name, AtFlags::SYMLINK_NOFOLLOW);
     there.is_ok_and(|there| fstat(file).is_ok_and(|own| identity(own) == identity(there)))
+}
+
+fn is_regular(file: &OwnedFd) -> bool {
+    let kind = fstat(file).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    kind == Ok(FileType::RegularFile)
 }
 
 fn is_ready(file: BorrowedFd<'_>) -> bool {
@@ -573,5 +580,6 @@ mod tests {
         fs::create_dir(dir.path().join("own")).unwrap();
         assert_eq!(open(&dir.path().join("own/log")), Ok(true));
         assert_eq!(open(Path::new("-")), Ok(false));
+        assert_eq!(open(Path::new("/dev/null")), Ok(false));
     }
 }

@@ -55,11 +55,11 @@
 //! | stateless resets | 100 at once, and another one each 10 ms; smaller than the packet that is answered, and 42 bytes at most |
 //! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |
 //! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each, then status 431; beyond 128 KiB, H3_EXCESSIVE_LOAD |
-//! | requests given up | [`ServerConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
+//! | requests given up | [`HttpConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
 //! | unidirectional streams of a connection | 16 at once, 1,000 in all; then H3_EXCESSIVE_LOAD |
 //! | request bodies | [`TransportConfig::connection_window_bytes`]; they are refused unread |
-//! | file bytes in memory | [`ServerConfig::max_body_bytes_held`] a connection and [`ServerConfig::max_total_body_bytes_held`] a server, counted from when they are read until they are acknowledged; besides, 8 MiB of buffers for reuse |
-//! | files open | one a response under way, and [`ServerConfig::max_open_files`], of which a host may have a quarter and a network half of what is left; beyond, 503 |
+//! | file bytes in memory | [`HttpConfig::max_body_bytes_held`] a connection and [`HttpConfig::max_total_body_bytes_held`] a server, counted from when they are read until they are acknowledged; besides, 8 MiB of buffers for reuse |
+//! | files open | one a response under way, and [`HttpConfig::max_open_files`], of which a host may have a quarter and a network half of what is left; beyond, 503 |
 //! | a client's request without progress | [`ClientConfig::progress_timeout`] |
 //!
 //! # Files
