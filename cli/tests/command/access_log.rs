@@ -5,10 +5,12 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
 use xskit::quic::quiche::{self, h3};
+use xskit_testbed::HostPairConfig;
 
 use crate::confined::NOBODY;
 use crate::process::Outcome;
@@ -50,7 +52,9 @@ fn ask(scene: &Scene, path: &[u8], user_agent: &[u8]) {
             socket.send_to(&buf[..len], server).unwrap();
         }
         assert!(!quic.is_closed(), "{:?}", quic.peer_error());
-        socket.set_read_timeout(quic.timeout()).unwrap();
+        // Zero would be refused.
+        let timeout = quic.timeout().map(|it| it.max(Duration::from_millis(1)));
+        socket.set_read_timeout(timeout).unwrap();
         match socket.recv_from(&mut buf) {
             Ok((len, from)) => {
                 let info = quiche::RecvInfo { from, to: local };
@@ -69,6 +73,10 @@ fn ask(scene: &Scene, path: &[u8], user_agent: &[u8]) {
             && let Ok((_, event)) = h3.poll(&mut quic)
             && matches!(event, h3::Event::Headers { .. })
         {
+            // A server that ends waits for clients that have not confirmed all.
+            quic.close(true, 0x100, b"").unwrap();
+            let (len, _) = quic.send(&mut buf).unwrap();
+            socket.send_to(&buf[..len], server).unwrap();
             return;
         }
     }
@@ -148,6 +156,38 @@ fn responses_are_logged_whatever_they_say_and_the_log_is_moved() {
     assert_said(&outcome, "warning: SIGHUP: access log", 1);
     assert_said(&outcome, "the access log was opened again", 1);
     assert_said(&outcome, "certificate", 0);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn several_workers_write_one_log() {
+    let test = "several_workers_write_one_log";
+    let hosts = HostPairConfig {
+        queues: 2,
+        ..HostPairConfig::default()
+    };
+    let Some(scene) = Scene::with(test, hosts) else {
+        return;
+    };
+    let place = tempfile::tempdir().unwrap();
+    chown(place.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let (log, old) = (place.path().join("log"), place.path().join("log.1"));
+    let server = scene.start_server(&["--access-log", log.to_str().unwrap()]);
+    // From one port each, so from either queue.
+    let ask_often = || (0..20).for_each(|_| ask(&scene, b"/x", b"y"));
+    ask_often();
+    wait_until("20 lines", || lines(&log).len() == 20);
+    fs::rename(&log, &old).unwrap();
+    server.signal(Signal::HUP);
+    wait_until("a new file", || log.exists());
+    ask_often();
+    wait_until("20 lines more", || lines(&log).len() == 20);
+    let report = server.interrupt().json();
+    assert_eq!(
+        (&report["requests"], &report["log_lines_lost"]),
+        (&40.into(), &0.into())
+    );
+    assert_eq!((lines(&old).len(), lines(&log).len()), (20, 20));
     scene.assert_left(&[]);
 }
 
