@@ -1,35 +1,29 @@
 //! The access log of `xskit serve`: a line of JSON for each response, once it is over.
 //!
-//! JSON lines, because the Combined Log Format has no place for what matters here besides (how long it
-//! took, and whether it was cut off), and each program has its own idea of how that escapes what a
-//! client sends.
-//!
-//! ```json
-//! {"time":1767225600.123,"client":"192.0.2.7:50000","method":"GET","path":"/a","protocol":"HTTP/3","status":200,"bytes":5000,"seconds":0.012345,"user_agent":"curl/8.18.0","cut_off":null}
-//! ```
-//!
-//! `time` is when the response was over, in seconds since 1970; `seconds`, how long it took since the
-//! request's header section came; `bytes`, what was handed to the transport of its body. `status` is
-//! null if there was none yet. `cut_off` says by whom: `"client"` or `"server"` ended the response, or
-//! `"connection"`, that with which it ended; null is a whole response.
+//! | file | holds |
+//! | --- | --- |
+//! | `mod.rs` | the log: what waits, what is lost, and the way to the next file |
+//! | `line.rs` | a line |
+//! | `place.rs` | where the file is |
 
-use std::ffi::{OsStr, OsString};
-use std::fmt::Write;
+mod line;
+mod place;
+
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
-use xskit::quic::{Ending, Notices, Served};
+use xskit::quic::{Notices, Served};
 
-use crate::credentials::is_within;
 use crate::report;
+use line::Line;
+use place::Place;
 
 /// Bytes of lines that wait for a reader who is slow.
 const MOST_PENDING: usize = 64 << 10;
@@ -96,64 +90,6 @@ impl AccessLog {
         let place = log.place.as_ref().filter(is_rotated);
         let directory = place.map(|place| place.directory.try_clone());
         directory.transpose().context("dup(2)")
-    }
-}
-
-/// Where the file is.
-struct Place {
-    path: PathBuf,
-    /// Stays what it was when the user was another one.
-    directory: OwnedFd,
-    name: OsString,
-    /// What is served may not become writable for the sake of the log.
-    holds_root: bool,
-}
-
-impl Place {
-    fn find(path: &Path, root: &Path) -> anyhow::Result<Self> {
-        let name = path.file_name().map(OsStr::to_owned);
-        let name =
-            name.with_context(|| format!("--access-log {}: no file's name", path.display()))?;
-        let parent = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        ensure!(
-            !is_within(parent, root),
-            "--access-log {}: is under --root {}, so everybody could fetch it; move it elsewhere",
-            path.display(),
-            root.display()
-        );
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(CWD, parent, flags, Mode::empty()).with_context(|| {
-            format!("--access-log {}: open(2) of its directory", path.display())
-        })?;
-        let holds_root = is_within(root, parent);
-        if holds_root {
-            report::say(format_args!(
-                "xskit: note: --access-log {}: SIGHUP won't open it again, since its directory holds --root, too, which \
-                 the server may not write to; give it one of its own",
-                path.display()
-            ));
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            directory,
-            name,
-            holds_root,
-        })
-    }
-
-    /// Never waits: for whoever opens the other end of a FIFO, say.
-    fn open(&self) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
-        let flags = flags | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        openat(
-            &self.directory,
-            &self.name,
-            flags,
-            Mode::from_raw_mode(0o640),
-        )
     }
 }
 
@@ -271,7 +207,7 @@ impl Log {
         let Some(place) = &self.place else {
             return;
         };
-        if is_at(place, &self.file) {
+        if place.is_of(&self.file) {
             return;
         }
         match place.open() {
@@ -299,13 +235,6 @@ impl Log {
     }
 }
 
-/// Whether the open file has the name.
-fn is_at(place: &Place, file: &OwnedFd) -> bool {
-    let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
-    let there = statat(&place.directory, &place.name, AtFlags::SYMLINK_NOFOLLOW);
-    there.is_ok_and(|there| fstat(file).is_ok_and(|own| identity(own) == identity(there)))
-}
-
 fn is_regular(file: &OwnedFd) -> bool {
     let kind = fstat(file).map(|stat| FileType::from_raw_mode(stat.st_mode));
     kind == Ok(FileType::RegularFile)
@@ -321,162 +250,17 @@ fn is_ready(file: BorrowedFd<'_>) -> bool {
     poll(&mut wanted, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
-/// One line.
-struct Line<'a> {
-    time: Duration,
-    client: SocketAddr,
-    method: &'a str,
-    path: &'a str,
-    status: Option<u16>,
-    bytes: u64,
-    duration: Duration,
-    user_agent: Option<&'a str>,
-    cut_off: Option<&'static str>,
-}
-
-impl<'a> Line<'a> {
-    fn of(served: &Served<'a>) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self {
-            time: now.unwrap_or_default(),
-            client: served.peer(),
-            method: served.method(),
-            path: served.path(),
-            status: served.status(),
-            bytes: served.body_bytes(),
-            duration: served.duration(),
-            user_agent: served.user_agent(),
-            cut_off: match served.ending() {
-                Ending::Complete => None,
-                Ending::GivenUp => Some("client"),
-                Ending::BrokenOff => Some("server"),
-                _ => Some("connection"),
-            },
-        }
-    }
-
-    fn write(&self, out: &mut String) {
-        let (time, duration) = (self.time, self.duration);
-        // Writing to a string can't fail.
-        let _ = write!(
-            out,
-            "{{\"time\":{}.{:03}",
-            time.as_secs(),
-            time.subsec_millis()
-        );
-        let _ = write!(out, ",\"client\":\"{}\",\"method\":", self.client);
-        quote(out, self.method);
-        out.push_str(",\"path\":");
-        quote(out, self.path);
-        out.push_str(",\"protocol\":\"HTTP/3\",\"status\":");
-        match self.status {
-            Some(status) => _ = write!(out, "{status}"),
-            None => out.push_str("null"),
-        }
-        let (seconds, micros) = (duration.as_secs(), duration.subsec_micros());
-        let _ = write!(
-            out,
-            ",\"bytes\":{},\"seconds\":{seconds}.{micros:06}",
-            self.bytes
-        );
-        out.push_str(",\"user_agent\":");
-        quote_or_null(out, self.user_agent);
-        out.push_str(",\"cut_off\":");
-        quote_or_null(out, self.cut_off);
-        out.push_str("}\n");
-    }
-}
-
-fn quote_or_null(out: &mut String, text: Option<&str>) {
-    match text {
-        Some(text) => quote(out, text),
-        None => out.push_str("null"),
-    }
-}
-
-/// A JSON string, all but printable ASCII escaped: nothing in it is obeyed by a terminal, and a program
-/// reads what the client sent.
-fn quote(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            ' '..='~' => out.push(c),
-            c => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    out.push('"');
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
     use std::io::Read;
 
+    use super::line::tests::{line, text};
     use super::*;
-
-    fn line(path: &str) -> Line<'_> {
-        Line {
-            time: Duration::from_millis(1_767_225_600_123),
-            client: ([192, 0, 2, 7], 50_000).into(),
-            method: "GET",
-            path,
-            status: Some(200),
-            bytes: 5000,
-            duration: Duration::from_micros(12_345),
-            user_agent: None,
-            cut_off: None,
-        }
-    }
-
-    fn text(line: &Line<'_>) -> String {
-        let mut text = String::new();
-        line.write(&mut text);
-        text
-    }
 
     fn file_log(path: &Path) -> Log {
         let place = Place::find(path, Path::new("/proc")).unwrap();
         Log::new(place.open().unwrap(), Some(place))
-    }
-
-    #[test]
-    fn a_line() {
-        assert_eq!(
-            text(&line("/a?b=c")),
-            "{\"time\":1767225600.123,\"client\":\"192.0.2.7:50000\",\"method\":\"GET\",\
-             \"path\":\"/a?b=c\",\"protocol\":\"HTTP/3\",\"status\":200,\"bytes\":5000,\
-             \"seconds\":0.012345,\"user_agent\":null,\"cut_off\":null}\n"
-        );
-    }
-
-    #[test]
-    fn whatever_clients_send_it_is_one_line_of_ascii_that_reads_back() {
-        for hostile in [
-            "\"},\\",
-            "\r\n{}\0\u{1b}]0;x\u{7}\u{7f}\u{9b}2J",
-            "\u{202e}\u{200b}\u{feff}\u{2028}",
-            "ä漢\u{1f600}\u{e0001}",
-        ] {
-            let mut written = line(hostile);
-            (written.method, written.user_agent) = (hostile, Some(hostile));
-            (written.status, written.cut_off) = (None, Some("client"));
-            let text = text(&written);
-            let line = text.strip_suffix('\n').unwrap();
-            assert!(
-                line.bytes().all(|byte| matches!(byte, b' '..=b'~')),
-                "{line}"
-            );
-            let read: serde_json::Value = serde_json::from_str(line).unwrap();
-            for name in ["method", "path", "user_agent"] {
-                assert_eq!(read[name], hostile);
-            }
-            assert!(read["status"].is_null() && read["cut_off"] == "client");
-        }
     }
 
     #[test]
