@@ -134,7 +134,8 @@ pub(crate) struct ServeArgs {
     /// its addresses of one kind, as they come and go. A link-local address may have its zone.
     #[arg(long, value_name = "ADDR:PORT", value_parser = zone::socket_address)]
     pub(crate) listen: SocketAddr,
-    /// The directory to serve.
+    /// The directory to serve. Where x.js.br, x.js.zst or x.js.gz, no older, stands beside x.js, a client
+    /// that accepts that encoding gets it for x.js.
     #[arg(long, value_name = "DIR")]
     pub(crate) root: PathBuf,
     /// Also serve files whose names, or directories', begin with a dot; else only `.well-known` is
@@ -157,6 +158,11 @@ pub(crate) struct ServeArgs {
     /// Make a certificate for the address that only a client which checks nothing accepts.
     #[arg(long)]
     pub(crate) self_signed: bool,
+    /// Append a line of JSON to this file for each response, once it is over; `-` is standard output. On
+    /// SIGHUP, if another file has this name by now, or none, that is opened or made, as far as the user
+    /// that `serve` has become may.
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) access_log: Option<PathBuf>,
     /// Print one JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,

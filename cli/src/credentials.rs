@@ -79,14 +79,12 @@ fn holds_key(pem: &[u8]) -> bool {
 }
 
 fn guard(option: &str, file: &Path, root: &Path) -> anyhow::Result<()> {
-    let (Ok(found), Ok(served)) = (file.canonicalize(), root.metadata()) else {
-        // Opening them says why.
+    let Ok(found) = file.canonicalize() else {
+        // Opening it says why.
         return Ok(());
     };
-    // By what the directories are, not by their names: one may be mounted in several places.
-    let is_served = |above: &Path| above.metadata().is_ok_and(|it| is_same(&it, &served));
     ensure!(
-        !found.ancestors().any(is_served),
+        !is_within(&found, root),
         "{option} {}: holds a private key and is under --root {}, so everybody could fetch it; move it elsewhere",
         file.display(),
         root.display()
@@ -98,6 +96,16 @@ fn guard(option: &str, file: &Path, root: &Path) -> anyhow::Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Whether this is in a directory, or is it. By what the directories are, not by their names: one may be
+/// mounted in several places. Not, where either can't be found: opening it says why.
+pub(crate) fn is_within(path: &Path, directory: &Path) -> bool {
+    let (Ok(path), Ok(directory)) = (path.canonicalize(), directory.metadata()) else {
+        return false;
+    };
+    let is_it = |above: &Path| above.metadata().is_ok_and(|it| is_same(&it, &directory));
+    path.ancestors().any(is_it)
 }
 
 fn is_same(one: &Metadata, other: &Metadata) -> bool {

@@ -1,5 +1,6 @@
 //! The `xskit` command.
 
+mod access_log;
 mod args;
 mod attached;
 mod attempts;

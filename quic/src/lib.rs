@@ -50,21 +50,23 @@
 //! | connections that come to nothing | [`ServerConfig::request_timeout`] without a request, [`ServerConfig::response_timeout`] without the client taking more of a response |
 //! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
 //! | log lines that peers cause | 10, and another one each second; the others are counted |
+//! | what is kept of a request for an access log | 2.6 KB until its response is over, if [`Http::on_response`] is used |
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
 //! | stateless resets | 100 at once, and another one each 10 ms; smaller than the packet that is answered, and 42 bytes at most |
 //! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |
 //! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each, then status 431; beyond 128 KiB, H3_EXCESSIVE_LOAD |
-//! | requests given up | [`ServerConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
+//! | requests given up | [`HttpConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
 //! | unidirectional streams of a connection | 16 at once, 1,000 in all; then H3_EXCESSIVE_LOAD |
 //! | request bodies | [`TransportConfig::connection_window_bytes`]; they are refused unread |
-//! | file bytes in memory | [`ServerConfig::max_body_bytes_held`] a connection and [`ServerConfig::max_total_body_bytes_held`] a server, counted from when they are read until they are acknowledged; besides, 8 MiB of buffers for reuse |
-//! | files open | one a response under way, and [`ServerConfig::max_open_files`], of which a host may have a quarter and a network half of what is left; beyond, 503 |
+//! | file bytes in memory | [`HttpConfig::max_body_bytes_held`] a connection and [`HttpConfig::max_total_body_bytes_held`] a server, counted from when they are read until they are acknowledged; besides, 8 MiB of buffers for reuse |
+//! | files open | one a response under way, and [`HttpConfig::max_open_files`], of which a host may have a quarter and a network half of what is left; beyond, 503 |
 //! | a client's request without progress | [`ClientConfig::progress_timeout`] |
 //!
 //! # Files
 //!
 //! Paths are opened by `openat2` with `RESOLVE_BENEATH` (Linux 5.6) under the root directory's
-//! descriptor: the kernel itself refuses `..` and symlinks that lead outside. See [`Root`].
+//! descriptor: the kernel itself refuses `..` and symlinks that lead outside. See [`Root`]. Files that
+//! stand compressed beside the original are served to who accepts the encoding: see [`Files`].
 
 mod black_hole;
 pub mod cert;
@@ -85,10 +87,11 @@ pub use client::{Client, ClientConfig};
 pub use error::SetupError;
 pub use files::{ByteRange, ContentRange, FileServer, Files, Root, RootError};
 pub use http::{
-    Body, Fields, Handler, Http, HttpCommon, HttpConfig, HttpCounters, Incoming, Reply, Request,
-    RequestKey, Response, Session,
+    Body, Ending, Fields, Handler, Http, HttpCommon, HttpConfig, HttpCounters, Incoming, Reply,
+    Request, RequestKey, Response, Served, Session,
 };
 pub use identity::{Identity, IdentityError};
+pub use notices::Notices;
 pub use printable::Printable;
 pub use quic::{QuicConnection, StreamBuffers};
 pub use quiche;

@@ -8,9 +8,10 @@ const BURST: u32 = 10;
 const EARNED_EVERY: Duration = Duration::from_secs(1);
 
 /// An allowance of log lines for what strangers do: whoever can send packets must not be able to
-/// fill a disk. What is left out is counted, besides its own counter, for the next line.
+/// fill a disk. 10 lines at once, and another one each second; what is left out is counted, besides its
+/// own counter, for the next line.
 #[derive(Debug, Default)]
-pub(crate) struct Notices {
+pub struct Notices {
     written: u32,
     /// Up to when time has given back what it gives.
     since: Option<Instant>,
@@ -19,7 +20,7 @@ pub(crate) struct Notices {
 
 impl Notices {
     /// Whether a line may be written; if so, how many were left out since the last one.
-    pub(crate) fn admit(&mut self, now: Instant) -> Option<u64> {
+    pub fn admit(&mut self, now: Instant) -> Option<u64> {
         let since = *self.since.get_or_insert(now);
         let waited = now.saturating_duration_since(since);
         let earned = u32::try_from(waited.as_secs() / EARNED_EVERY.as_secs()).unwrap_or(u32::MAX);

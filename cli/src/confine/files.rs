@@ -1,5 +1,5 @@
 //! Files, bounded by Landlock: a few directories may be read, and nothing may be written, made,
-//! removed or run; no TCP port may be taken or reached, no process outside signalled.
+//! removed or run, but for files of the log's directory, which may be made and written; no TCP port may be taken or reached, no process outside signalled.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -37,15 +37,18 @@ fn restrict(root: &OwnedFd, reading: &Reading<'_>) -> Result<RulesetStatus, Rule
     let places = paths
         .flat_map(places)
         .chain(ABOUT_THE_SYSTEM.map(PathBuf::from));
-    let status = Ruleset::default()
+    let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
         .handle_access(AccessNet::from_all(KNOWN))?
         .scope(Scope::from_all(KNOWN))?
         .create()?
         .add_rule(PathBeneath::new(root, read))?
-        .add_rules(path_beneath_rules(places, read))?
-        .restrict_self()?;
-    Ok(status.ruleset)
+        .add_rules(path_beneath_rules(places, read))?;
+    if let Some(directory) = reading.log {
+        let append = AccessFs::WriteFile | AccessFs::MakeReg;
+        rules = rules.add_rule(PathBeneath::new(directory, append))?;
+    }
+    Ok(rules.restrict_self()?.ruleset)
 }
 
 /// The directories in which whatever may come to stand at `path` is looked for: the one that holds
@@ -70,7 +73,7 @@ fn holder(target: PathBuf) -> PathBuf {
 mod tests {
     use std::fs::{self, File, create_dir_all};
     use std::io::ErrorKind;
-    use std::os::fd::OwnedFd;
+    use std::os::fd::{AsFd, OwnedFd};
     use std::os::unix::fs::symlink;
     use std::path::Path;
     use std::thread;
@@ -90,18 +93,26 @@ mod tests {
         let current = dir.join("current");
         symlink("releases/1", &current).unwrap();
         let root = OwnedFd::from(File::open(&current).unwrap());
+        create_dir_all(dir.join("log")).unwrap();
+        let log = File::open(dir.join("log")).unwrap();
         let bounded = || {
             let reading = Reading {
                 root: &current,
                 again: Vec::new(),
+                log: Some(log.as_fd()),
             };
             let status = restrict(&root, &reading).unwrap();
             let file = |path: &str| fs::read_to_string(dir.join(path));
+            let append = File::options().append(true).create(true).clone();
             (
                 status,
                 file("current/file").ok(),
                 file("releases/2/file").ok(),
+                append.open(dir.join("log/new")).is_ok(),
                 [
+                    append.open(dir.join("more")).err(),
+                    fs::remove_file(dir.join("log/new")).err(),
+                    file("log/new").err(),
                     file("elsewhere/file").err(),
                     fs::write(dir.join("releases/1/file"), "").err(),
                     fs::write(dir.join("releases/1/more"), "").err(),
@@ -111,7 +122,7 @@ mod tests {
             )
         };
         // Of a thread only, which so bounds nothing else of this process.
-        let (status, now, next, refused) =
+        let (status, now, next, logs, refused) =
             thread::scope(|scope| scope.spawn(bounded).join()).unwrap();
         if status == RulesetStatus::NotEnforced {
             println!(
@@ -121,8 +132,9 @@ mod tests {
         }
         assert_eq!(now.as_deref(), Some("releases/1"));
         assert_eq!(next.as_deref(), Some("releases/2"));
+        assert!(logs);
         let kinds = refused.map(|error| error.map(|error| error.kind()));
-        assert_eq!(kinds, [Some(ErrorKind::PermissionDenied); 5]);
+        assert_eq!(kinds, [Some(ErrorKind::PermissionDenied); 8]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod parent;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -55,12 +56,14 @@ enum User {
     Same,
 }
 
-/// The files that a process goes on reading.
+/// The files that a process goes on reading, and where it writes.
 pub(crate) struct Reading<'a> {
     /// The directory that is served.
     pub(crate) root: &'a Path,
     /// Files that are read again, if there are any.
     pub(crate) again: Vec<&'a Path>,
+    /// The directory in which a log is opened again, if there is one.
+    pub(crate) log: Option<BorrowedFd<'a>>,
 }
 
 impl Confinement {

@@ -21,6 +21,7 @@ use xskit::wire::Link;
 
 pub(crate) use summary::ServeSummary;
 
+use crate::access_log::AccessLog;
 use crate::args::{QueueChoice, ServeArgs, SocketArgs};
 use crate::confine::Confinement;
 use crate::credentials::Credentials;
@@ -48,6 +49,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(nic.link.mtu_bytes as usize, args.listen.is_ipv6());
     args.bounds.configure(&mut config, &mut http);
+    let open_log = |path| AccessLog::open(path, &args.root);
+    let log = args.access_log.as_deref().map(open_log).transpose()?;
     let workers = Worker::<Link>::team(&config, nics.len(), Instant::now())?;
     let team = Team {
         args,
@@ -56,10 +59,11 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         common: HttpCommon::new(&http),
         confinement,
         stop: Stop::on_signals()?,
-        reload: match args.self_signed {
+        reload: match args.self_signed && log.is_none() {
             true => Reload::default(),
             false => Reload::on_signal()?,
         },
+        log,
         news: team::News::default(),
         has_others: nics.len() > 1,
     };

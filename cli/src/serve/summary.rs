@@ -53,6 +53,8 @@ pub(crate) struct ServeSummary {
     handed_over: u64,
     packets_lost: u64,
     packets_retransmitted: u64,
+    /// Lines that the access log lacks.
+    log_lines_lost: u64,
 }
 
 impl ServeSummary {
@@ -97,7 +99,13 @@ impl ServeSummary {
             handed_over: stats.handed_over,
             packets_lost: stats.packets.lost,
             packets_retransmitted: stats.packets.retransmitted,
+            log_lines_lost: 0,
         })
+    }
+
+    pub(super) fn with_log_lines_lost(mut self, lines: u64) -> Self {
+        self.log_lines_lost = lines;
+        self
     }
 }
 
@@ -130,6 +138,10 @@ impl Report for ServeSummary {
                 "reset",
                 format!("{resets} packets of connections that are not there"),
             ));
+        }
+        if self.log_lines_lost > 0 {
+            let lost = grouped(self.log_lines_lost);
+            rows.push(("access log", format!("{lost} lines were lost")));
         }
         rows.push(("refused", self.refused.describe()));
         rows.push(("dropped", self.drops.describe()));

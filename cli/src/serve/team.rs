@@ -8,7 +8,7 @@
 //! each worker   serves
 //! ```
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,7 @@ use xskit::quic::{HttpCommon, Identity, ServerConfig};
 use super::READY;
 use super::summary::{ServeSummary, Share};
 use super::worker::Task;
+use crate::access_log::AccessLog;
 use crate::args::ServeArgs;
 use crate::attached::Attached;
 use crate::confine::{Confinement, Reading};
@@ -40,6 +41,7 @@ pub(super) struct Team<'a> {
     pub(super) confinement: Confinement,
     pub(super) stop: Stop,
     pub(super) reload: Reload,
+    pub(super) log: Option<AccessLog>,
     pub(super) news: News,
     /// Whether there is more than one.
     pub(super) has_others: bool,
@@ -207,9 +209,12 @@ impl<'a> Team<'a> {
 
     /// Gives up, on this thread, what only the set-up took.
     pub(super) fn confine(&self, works: impl Fn() -> bool) -> anyhow::Result<()> {
+        let log = self.log.as_ref().map(AccessLog::directory).transpose()?;
+        let log = log.flatten();
         let reading = Reading {
             root: &self.args.root,
             again: self.credentials.files(),
+            log: log.as_ref().map(AsFd::as_fd),
         };
         self.confinement.enter(&reading, works)
     }
@@ -224,11 +229,21 @@ impl<'a> Team<'a> {
         ));
     }
 
-    /// On SIGHUP: reads the certificate again, for clients that come from now on.
+    /// On SIGHUP: goes on in the access log's new file, and reads the certificate again, for clients that
+    /// come from now on.
     pub(super) fn reload(&self) {
         if !self.reload.take() {
             return;
         }
+        if let Some(log) = &self.log {
+            log.reopen(self.confinement.name());
+        }
+        if !self.args.self_signed {
+            self.reload_identity();
+        }
+    }
+
+    fn reload_identity(&self) {
         match self.credentials.read() {
             Ok(identity) => {
                 self.news.tell_of_identity(identity);

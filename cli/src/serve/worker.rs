@@ -11,6 +11,7 @@ use xskit::wire::Link;
 
 use super::summary::{ServeSummary, Share};
 use super::team::{Known, Others, Steps, Team};
+use crate::access_log::AccessLog;
 use crate::attached::Attached;
 use crate::nic::Nic;
 use crate::session::{self, Driver, Socket};
@@ -53,7 +54,9 @@ impl Task<'_> {
             others.shares().for_each(|share| sum.add(&share));
             let socket = serving.driver.socket();
             session::trace_setup(socket);
-            ServeSummary::new(mode, nic, socket, &attached, &sum)
+            let lost = team.log.as_ref().map_or(0, AccessLog::lost);
+            let summary = ServeSummary::new(mode, nic, socket, &attached, &sum)?;
+            Ok(summary.with_log_lines_lost(lost))
         })
     }
 
@@ -94,7 +97,10 @@ impl Task<'_> {
             self.worker.on_handover(move || waker.wake());
         }
         let root = Root::open(&team.args.root)?.with_dotfiles(team.args.dotfiles);
-        let http = Http::for_worker(Files::new(root), team.common.clone())?;
+        let mut http = Http::for_worker(Files::new(root), team.common.clone())?;
+        if let Some(log) = team.log.clone() {
+            http = http.on_response(move |served| log.note(served));
+        }
         let mut server = Server::for_worker(&team.config, self.worker, http)?;
         server.judge_links(trust::link_judge(&self.nic.link));
         Ok((socket, server))
@@ -157,6 +163,9 @@ impl<'t, 's, 'u> Serving<'t, 's, 'u> {
     fn turn(&mut self, longest: Duration) -> Result<bool, DriverError> {
         let taken_over = self.server.take_over(Instant::now());
         let moved = self.driver.turn(&mut self.server)? || taken_over > 0;
+        if let Some(log) = &self.team.log {
+            log.flush();
+        }
         self.driver.rest(&mut self.server, moved, longest)
     }
 

@@ -15,6 +15,7 @@ mod process;
 mod scene;
 mod traces;
 
+mod access_log;
 mod bench;
 mod confined;
 mod demo;

@@ -120,11 +120,22 @@ impl Connection {
         path: &str,
         range: Option<&str>,
     ) -> Result<Reply, StreamError> {
+        let field = range.map(|range| (header::RANGE, range));
+        self.send_with(method, path, field.as_slice()).await
+    }
+
+    /// The same, with header fields.
+    pub(crate) async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        fields: &[(header::HeaderName, &str)],
+    ) -> Result<Reply, StreamError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("https://{SERVER_NAME}{path}"));
-        if let Some(range) = range {
-            request = request.header(header::RANGE, range);
+        for (name, value) in fields {
+            request = request.header(name, *value);
         }
         let request = request.body(()).unwrap();
         let mut stream = self.requests.clone().send_request(request).await?;

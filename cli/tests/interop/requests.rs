@@ -74,6 +74,36 @@ fn head_gives_the_header_alone() {
     });
 }
 
+/// By a server that is confined, as all of these are.
+#[test]
+fn a_compressed_neighbour_for_who_accepts_it() {
+    if !privilege::require_net_admin("a_compressed_neighbour_for_who_accepts_it") {
+        return;
+    }
+    let scene = Scene::new(Family::Ipv4);
+    for (name, content) in [("x.css", "p { }"), ("x.css.gz", "gzip, by its name")] {
+        std::fs::write(scene.site.root().join(name), content).unwrap();
+    }
+    run(async {
+        let connection = scene.client().connect().await.unwrap();
+        let accepted = [(header::ACCEPT_ENCODING, "gzip, br")];
+        let reply = connection.send_with(Method::GET, "/x.css", &accepted);
+        let reply = reply.await.unwrap();
+        assert_eq!(reply.header(header::CONTENT_ENCODING), Some("gzip"));
+        assert_eq!(reply.header(header::VARY), Some("accept-encoding"));
+        assert!(
+            reply
+                .header(header::CONTENT_TYPE)
+                .unwrap()
+                .starts_with("text/css")
+        );
+        assert_eq!(reply.body().await, b"gzip, by its name");
+        let plain = connection.get("/x.css").await;
+        assert_eq!(plain.header(header::CONTENT_ENCODING), None);
+        assert_eq!(plain.body().await, b"p { }");
+    });
+}
+
 #[test]
 fn what_is_not_there_or_not_to_be_had_is_not_given() {
     if !privilege::require_net_admin("what_is_not_there_or_not_to_be_had_is_not_given") {

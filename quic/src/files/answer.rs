@@ -9,6 +9,9 @@ use super::range::{ByteRange, Span};
 use super::root::{Document, Found, Missing, Root};
 use crate::http::{BadRequest, Body, Request, Response};
 
+/// Which of the client's fields decides between a file and its neighbours.
+const VARY: &str = "accept-encoding";
+
 /// Answers a request. `now` is the response's date.
 pub(super) fn answer(request: &Request<'_>, root: &Root, now: SystemTime) -> Response {
     if !matches!(request.method(), "GET" | "HEAD") {
@@ -18,10 +21,17 @@ pub(super) fn answer(request: &Request<'_>, root: &Root, now: SystemTime) -> Res
         Ok(asked) => asked,
         Err(BadRequest(why)) => return Response::text(400, why),
     };
-    match root.find(request.path()) {
+    match root.find(request.path(), asked.accepted.wanted()) {
         Ok(Found::Document(mut document)) => {
             // A date to come would be no date (RFC 9110, section 8.8.2.1).
             document.modified = document.modified.min(now);
+            if document.may_be_encoded
+                && document.encoding.is_none()
+                && asked.accepted.refuses_plain()
+            {
+                let words = "there is none of the encodings that are accepted";
+                return Response::text(406, words).field("vary", VARY);
+            }
             part(request, &asked, document)
         }
         // Links in a directory's index are relative to its name with a slash.
@@ -39,13 +49,14 @@ fn part(request: &Request<'_>, asked: &Asked<'_>, document: Document) -> Respons
     let validators = Validators {
         etag: &document.etag,
         modified: document.modified,
+        is_date_strong: document.encoding.is_none(),
     };
     let range = match asked.conditions.judge(validators) {
         Verdict::Failed => {
             let response = Response::text(412, "the file is of another version");
-            return with_validators(response, &document);
+            return of_document(response, &document);
         }
-        Verdict::NotModified => return with_validators(Response::new(304), &document),
+        Verdict::NotModified => return of_document(Response::new(304), &document),
         // A range is for GET only (RFC 9110, section 14.2).
         Verdict::Proceed { range } => asked.range.filter(|_| range && request.method() == "GET"),
     };
@@ -63,7 +74,10 @@ fn part(request: &Request<'_>, asked: &Asked<'_>, document: Document) -> Respons
     let response = Response::new(status)
         .field("content-type", &document.content_type)
         .field("accept-ranges", "bytes");
-    let mut response = with_validators(response, &document);
+    let mut response = of_document(response, &document);
+    if let Some(encoding) = document.encoding {
+        response = response.field("content-encoding", encoding.coding());
+    }
     if status == 206 {
         let range = ContentRange::Part {
             first: span.start,
@@ -85,13 +99,18 @@ fn unsatisfiable(document: &Document) -> Response {
     let response = Response::text(416, "the range lies outside of the file")
         .field("content-range", range.to_string());
     // So that whoever has all of it knows that it is of this version.
-    with_validators(response, document)
+    of_document(response, document)
 }
 
-fn with_validators(response: Response, document: &Document) -> Response {
-    response
+/// What every response that a document was selected for says of it.
+fn of_document(response: Response, document: &Document) -> Response {
+    let response = response
         .field("etag", &document.etag)
-        .field("last-modified", httpdate::fmt_http_date(document.modified))
+        .field("last-modified", httpdate::fmt_http_date(document.modified));
+    match document.may_be_encoded {
+        true => response.field("vary", VARY),
+        false => response,
+    }
 }
 
 fn explain(missing: Missing) -> (u16, &'static str) {

@@ -1,6 +1,7 @@
-//! `Asked`: which part and which version of a file a request is for.
+//! `Asked`: which part and which version of a file a request is for, and in which encoding.
 
 use super::condition::Conditions;
+use super::encoding::Accepted;
 use crate::http::{BadRequest, Fields, utf8};
 
 /// The header fields that matter for a file.
@@ -8,6 +9,7 @@ use crate::http::{BadRequest, Fields, utf8};
 pub(super) struct Asked<'a> {
     pub(super) range: Option<&'a str>,
     pub(super) conditions: Conditions<'a>,
+    pub(super) accepted: Accepted,
 }
 
 impl<'a> Asked<'a> {
@@ -21,6 +23,10 @@ impl<'a> Asked<'a> {
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), BadRequest> {
+        if name == b"accept-encoding" {
+            self.accepted.add(value);
+            return Ok(());
+        }
         let conditions = &mut self.conditions;
         let (slot, repeated) = match name {
             b"range" => (&mut self.range, "more than one range"),
@@ -61,11 +67,14 @@ mod tests {
             ("if-modified-since", "then"),
             ("if-unmodified-since", "now"),
             ("accept", "*/*"),
+            ("accept-encoding", "gzip;q=0.5"),
+            ("accept-encoding", "br"),
         ]
         .map(|(name, value)| Header::new(name.as_bytes(), value.as_bytes()))
         .into();
         let asked = Asked::parse(Fields::new(&list)).unwrap();
         assert_eq!(asked.range, Some("bytes=0-1"));
+        assert_eq!(asked.accepted.wanted().count(), 2);
         let conditions = asked.conditions;
         assert_eq!(conditions.if_range, Some("\"x\""));
         assert_eq!(conditions.if_match, ["\"x\"", "\"y\""]);

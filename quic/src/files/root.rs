@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
+use super::encoding::Encoding;
 use super::name::Name;
 use super::tag::TagKey;
 
@@ -85,7 +86,12 @@ pub(crate) struct Document {
     /// A strong entity tag, with its quotes.
     pub(crate) etag: String,
     pub(crate) modified: SystemTime,
+    /// Of the original, where this is an encoded neighbour of it.
     pub(crate) content_type: String,
+    /// How the bytes are encoded, where they are those of a neighbour.
+    pub(crate) encoding: Option<Encoding>,
+    /// Whether neighbours are looked for if the client accepts one.
+    pub(crate) may_be_encoded: bool,
 }
 
 /// Why there is no document.
@@ -146,35 +152,67 @@ impl Root {
     }
 
     /// Finds what a request's `:path` names. The query is dropped, percent-encoding undone once,
-    /// and a directory stands for its `index.html`.
-    pub(crate) fn find(&self, request_path: &str) -> Result<Found, Missing> {
+    /// and a directory stands for its `index.html`. A neighbour with the first of these encodings that
+    /// there is stands for the file.
+    pub(crate) fn find(
+        &self,
+        request_path: &str,
+        wanted: impl Iterator<Item = Encoding>,
+    ) -> Result<Found, Missing> {
         let name = Name::parse(request_path).ok_or(Missing::Malformed)?;
         if name.is_hidden() && !self.dotfiles {
             return Err(Missing::NotFound);
         }
         let mut directory = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         directory.follow(&self.path);
-        if let Some((fd, stat)) = directory.file(name.path())? {
-            return Ok(Found::Document(self.describe(name.path(), fd, &stat)));
+        if let Some(opened) = directory.file(name.path())? {
+            let document = self.select(&directory, name.path(), opened, wanted);
+            return Ok(Found::Document(document));
         }
         let index = name.path().join(INDEX);
-        let (fd, stat) = directory.file(&index)?.ok_or(Missing::NotFound)?;
+        let opened = directory.file(&index)?.ok_or(Missing::NotFound)?;
         if name.ends_as_directory() {
-            Ok(Found::Document(self.describe(&index, fd, &stat)))
+            let document = self.select(&directory, &index, opened, wanted);
+            Ok(Found::Document(document))
         } else {
             Ok(Found::Directory(name.with_slash()))
         }
     }
 
-    fn describe(&self, name: &Path, fd: OwnedFd, stat: &Stat) -> Document {
+    /// The file, or the neighbour that the client rather has.
+    fn select(
+        &self,
+        directory: &Directory,
+        name: &Path,
+        opened: (OwnedFd, Stat),
+        wanted: impl Iterator<Item = Encoding>,
+    ) -> Document {
+        if Encoding::is_of(name) {
+            return self.describe(name, opened, None, false);
+        }
+        match directory.neighbour(name, &opened.1, wanted) {
+            Some((neighbour, encoding)) => self.describe(name, neighbour, Some(encoding), true),
+            None => self.describe(name, opened, None, true),
+        }
+    }
+
+    fn describe(
+        &self,
+        name: &Path,
+        (fd, stat): (OwnedFd, Stat),
+        encoding: Option<Encoding>,
+        may_be_encoded: bool,
+    ) -> Document {
         let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
         let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
         Document {
             fd,
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            etag: self.tags.tag(stat),
+            etag: self.tags.tag(&stat, encoding),
             modified: UNIX_EPOCH + Duration::new(seconds.min(LAST_HTTP_SECOND), nanos),
             content_type: content_type(name),
+            encoding,
+            may_be_encoded,
         }
     }
 }
@@ -245,11 +283,27 @@ impl Directory {
         Err(Missing::Busy)
     }
 
+    /// The first of these encodings of a file that stands beside it, and isn't older. One that can't
+    /// be opened is none: the file itself is there.
+    fn neighbour(
+        &self,
+        file: &Path,
+        original: &Stat,
+        mut wanted: impl Iterator<Item = Encoding>,
+    ) -> Option<((OwnedFd, Stat), Encoding)> {
+        wanted.find_map(|encoding| {
+            let opened = self.file(&encoding.of_neighbour(file)).ok().flatten()?;
+            (modified(&opened.1) >= modified(original)).then_some((opened, encoding))
+        })
+    }
+
     /// One `openat2`: the kernel refuses `..` and symlinks that lead out of the root (EXDEV).
     fn open_beneath(&self, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let mut tries = RENAME_RETRIES;
+        #[cfg(test)]
+        tests::OPENED.with(|opened| opened.set(opened.get() + 1));
         loop {
             match rustix::fs::openat2(self.fd.as_fd(), relative, flags, Mode::empty(), resolve) {
                 Err(Errno::AGAIN | Errno::INTR) if tries > 0 => tries -= 1,
@@ -261,6 +315,11 @@ impl Directory {
 
 fn identity(stat: &Stat) -> Identity {
     (stat.st_dev, stat.st_ino)
+}
+
+/// Seconds and nanoseconds.
+fn modified(stat: &Stat) -> (i64, u64) {
+    (stat.st_mtime, stat.st_mtime_nsec)
 }
 
 fn missing(errno: Errno) -> Missing {
@@ -287,11 +346,18 @@ fn content_type(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::fs;
     use std::io::Read;
+    use std::iter;
     use std::os::unix::fs::symlink;
 
     use rustix::fs::inotify;
+
+    thread_local! {
+        /// Calls of `openat2`.
+        pub(super) static OPENED: Cell<usize> = const { Cell::new(0) };
+    }
 
     fn tree() -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
@@ -312,7 +378,7 @@ mod tests {
 
     impl Root {
         fn document(&self, request_path: &str) -> Result<Document, Missing> {
-            match self.find(request_path)? {
+            match self.find(request_path, iter::empty())? {
                 Found::Document(document) => Ok(document),
                 Found::Directory(to) => panic!("{request_path}: sent to {to}"),
             }
@@ -342,7 +408,7 @@ mod tests {
     #[test]
     fn a_directory_without_its_slash_is_elsewhere() {
         let (_dir, root) = tree();
-        let to = |path| match root.find(path) {
+        let to = |path| match root.find(path, iter::empty()) {
             Ok(Found::Directory(to)) => to,
             other => panic!("{path}: {other:?}"),
         };
@@ -354,7 +420,7 @@ mod tests {
             ("//evil.test/..", Missing::NotFound),
             ("/sub/empty", Missing::NotFound),
         ] {
-            assert_eq!(root.find(path).unwrap_err(), why, "{path}");
+            assert_eq!(root.find(path, iter::empty()).unwrap_err(), why, "{path}");
         }
     }
 
@@ -482,6 +548,117 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    /// The encoding that is served of all, and the calls of `openat2` that it took.
+    fn encoding(root: &Root, path: &str, wanted: &[Encoding]) -> (Option<Encoding>, usize) {
+        let before = OPENED.get();
+        match root.find(path, wanted.iter().copied()) {
+            Ok(Found::Document(document)) => (document.encoding, OPENED.get() - before),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn neighbours_are_looked_for_only_where_they_are_wanted() {
+        use Encoding::{Brotli, Gzip, Zstd};
+        let (dir, root) = tree();
+        let at = |name: &str| dir.path().join("root").join(name);
+        fs::write(at("a b.txt.gz"), "gz").unwrap();
+        fs::write(at("inside.br"), "br").unwrap();
+        fs::write(at("sub/index.html.gz"), "gz").unwrap();
+        // Looked at and opened.
+        assert_eq!(encoding(&root, "/a b.txt", &[]), (None, 2));
+        assert_eq!(encoding(&root, "/a b.txt", &[Brotli]), (None, 3));
+        assert_eq!(encoding(&root, "/a b.txt", &Encoding::ALL), (Some(Gzip), 6));
+        assert_eq!(
+            encoding(&root, "/a b.txt", &[Gzip, Brotli]),
+            (Some(Gzip), 4)
+        );
+        assert_eq!(encoding(&root, "/a b.txt.gz", &Encoding::ALL), (None, 2));
+        // By the name that was asked for, whatever that leads to.
+        assert_eq!(encoding(&root, "/inside", &Encoding::ALL).0, Some(Brotli));
+        assert_eq!(encoding(&root, "/sub/", &[Zstd, Gzip]).0, Some(Gzip));
+        assert_eq!(
+            root.find("/nothing", Encoding::ALL.into_iter())
+                .unwrap_err(),
+            Missing::NotFound
+        );
+        fs::remove_file(at("a b.txt")).unwrap();
+        let alone = root.find("/a b.txt", Encoding::ALL.into_iter());
+        assert_eq!(alone.unwrap_err(), Missing::NotFound);
+    }
+
+    #[test]
+    fn only_what_could_be_served_by_itself_is_a_neighbour() {
+        let (dir, root) = tree();
+        let at = |name: &str| dir.path().join("root").join(name);
+        let none = |what: &str| {
+            let found = encoding(&root, "/a b.txt", &[Encoding::Gzip]).0;
+            assert_eq!(found, None, "{what}");
+            let neighbour = at("a b.txt.gz");
+            fs::remove_file(&neighbour)
+                .or_else(|_| fs::remove_dir(&neighbour))
+                .unwrap();
+        };
+        symlink("../secret", at("a b.txt.gz")).unwrap();
+        none("outside of the root");
+        symlink("/etc/passwd", at("a b.txt.gz")).unwrap();
+        none("an absolute link");
+        symlink("loop", at("a b.txt.gz")).unwrap();
+        none("a loop");
+        fs::create_dir(at("a b.txt.gz")).unwrap();
+        none("a directory");
+        symlink("fifo", at("a b.txt.gz")).unwrap();
+        none("a FIFO");
+        symlink("sub/index.html", at("a b.txt.gz")).unwrap();
+        assert_eq!(
+            encoding(&root, "/a b.txt", &[Encoding::Gzip]).0,
+            Some(Encoding::Gzip)
+        );
+        let long = "x".repeat(254);
+        fs::write(at(&long), "a long name").unwrap();
+        assert_eq!(
+            encoding(&root, &format!("/{long}"), &Encoding::ALL),
+            (None, 5)
+        );
+        // What is hidden has hidden neighbours.
+        fs::write(at(".env"), "x").unwrap();
+        fs::write(at(".env.gz"), "x").unwrap();
+        for name in ["/.env", "/.env.gz"] {
+            let found = root.find(name, Encoding::ALL.into_iter());
+            assert_eq!(found.unwrap_err(), Missing::NotFound, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_older_neighbour_is_passed_over() {
+        let (dir, root) = tree();
+        let at = |name: &str| dir.path().join("root").join(name);
+        let date = |name: &str, nanos: u32| {
+            let date = UNIX_EPOCH + Duration::new(1_000_000_000, nanos);
+            let file = fs::File::options().append(true).create(true).open(at(name));
+            file.unwrap().set_modified(date).unwrap();
+        };
+        date("a b.txt", 5);
+        for (nanos, found) in [
+            (4, None),
+            (5, Some(Encoding::Gzip)),
+            (6, Some(Encoding::Gzip)),
+        ] {
+            date("a b.txt.gz", nanos);
+            assert_eq!(
+                encoding(&root, "/a b.txt", &[Encoding::Gzip]).0,
+                found,
+                "{nanos}"
+            );
+        }
+        date("a b.txt.br", 4);
+        assert_eq!(
+            encoding(&root, "/a b.txt", &Encoding::ALL).0,
+            Some(Encoding::Gzip),
+            "the next"
+        );
     }
 
     #[test]

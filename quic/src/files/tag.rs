@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use rustix::fs::Stat;
 
+use super::encoding::Encoding;
+
 /// What tells this machine's tags from those of others, so that tags outlive the process.
 const MACHINE: &str = "/etc/machine-id";
 
@@ -35,8 +37,9 @@ impl TagKey {
         Self(boring::sha::sha256(&secret))
     }
 
-    /// The tag of what `stat` describes, with its quotes.
-    pub(super) fn tag(&self, stat: &Stat) -> String {
+    /// The tag of what `stat` describes, with its quotes. The encoding is part of it, so that one file
+    /// with two names is not the same answer under both.
+    pub(super) fn tag(&self, stat: &Stat, encoding: Option<Encoding>) -> String {
         let mut input = self.0.to_vec();
         for value in [
             i128::from(stat.st_ino),
@@ -48,11 +51,15 @@ impl TagKey {
         ] {
             input.extend_from_slice(&value.to_le_bytes());
         }
-        let mut tag = String::with_capacity(34);
+        let mut tag = String::with_capacity(39);
         tag.push('"');
         for byte in boring::sha::sha256(&input).iter().take(16) {
             // Writing to a string can't fail.
             let _ = write!(tag, "{byte:02x}");
+        }
+        if let Some(encoding) = encoding {
+            tag.push('-');
+            tag.push_str(encoding.coding());
         }
         tag.push('"');
         tag
@@ -77,7 +84,7 @@ mod tests {
             path
         };
         let key = TagKey::of_this_machine();
-        let tag = |path| key.tag(&rustix::fs::stat(path).unwrap());
+        let tag = |path| key.tag(&rustix::fs::stat(path).unwrap(), None);
         let (one, two) = (file("1", "one"), file("2", "two"));
         let before = tag(&one);
         assert_eq!(before, tag(&one));
@@ -90,10 +97,12 @@ mod tests {
     fn a_tag_holds_no_number_of_the_inode() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let stat = rustix::fs::stat(file.path()).unwrap();
-        let tag = TagKey::of_this_machine().tag(&stat);
+        let tag = TagKey::of_this_machine().tag(&stat, None);
         assert_eq!(tag.len(), 34);
         assert!(!tag.contains(&format!("{:x}", stat.st_ino)), "{tag}");
-        let other = TagKey([7; 32]).tag(&stat);
+        let other = TagKey([7; 32]).tag(&stat, None);
         assert_ne!(tag, other, "it depends on the key");
+        let encoded = TagKey::of_this_machine().tag(&stat, Some(Encoding::Brotli));
+        assert_eq!(encoded, format!("{}-br\"", &tag[..33]));
     }
 }

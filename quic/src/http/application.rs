@@ -11,6 +11,7 @@ use super::counters::HttpCounters;
 use super::handler::Handler;
 use super::memory::Bounds;
 use super::open_files::OpenFiles;
+use super::record::{Hook, Served};
 use super::session::{Session, Shared};
 use crate::error::SetupError;
 use crate::quic::QuicConnection;
@@ -27,6 +28,7 @@ pub struct Http<H> {
     h3_config: h3::Config,
     bounds: Bounds,
     counters: HttpCounters,
+    hook: Option<Hook>,
 }
 
 /// What the workers of a port have in common: the bounds on files and on memory hold for all of them
@@ -94,7 +96,30 @@ impl<H: Handler> Http<H> {
             h3_config,
             bounds: Bounds::new(0, 0, 0),
             counters: HttpCounters::default(),
+            hook: None,
         })
+    }
+
+    /// Has this called for each response once it is over, whole or not: for an access log. It must not
+    /// block.
+    ///
+    /// Requests without a response are not told: those that were reset before their header section was
+    /// there, or that came after a GOAWAY.
+    ///
+    /// ```
+    /// use xskit_quic::{Files, Http, Printable};
+    ///
+    /// fn logging(http: Http<Files>) -> Http<Files> {
+    ///     http.on_response(|served| {
+    ///         let (path, status) = (Printable(served.path()), served.status());
+    ///         eprintln!("{path}: {status:?}, {} bytes, {:?}", served.body_bytes(), served.ending());
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn on_response(mut self, hook: impl FnMut(&Served<'_>) + Send + 'static) -> Self {
+        self.hook = Some(Box::new(hook));
+        self
     }
 
     /// The handler, to give it something. Call [`Server::resume`](crate::Server::resume) for each
@@ -163,8 +188,10 @@ impl<H: Handler> Application for Http<H> {
             bounds: self.bounds,
             open: &self.common.open_files,
             counters: &mut self.counters,
+            hook: &mut self.hook,
+            now,
         };
-        session.service(quic, &mut shared, now)
+        session.service(quic, &mut shared)
     }
 
     fn resume(&mut self, session: &mut Self::Session, stream: u64) {
@@ -173,5 +200,9 @@ impl<H: Handler> Application for Http<H> {
 
     fn drain(&mut self, session: &mut Self::Session) {
         session.drain();
+    }
+
+    fn end(&mut self, mut session: Self::Session, now: Instant) {
+        session.disconnect(&mut self.hook, now);
     }
 }

@@ -12,6 +12,7 @@
 //!       open_files  how many files the client may have open
 //!       memory      how many file bytes the connection may hold now
 //!       chunk       file bytes, counted from when they are read until the peer has them
+//!     record    what came of a request, for an access log
 //!     credit    how many requests the client may still give up
 //! ```
 
@@ -24,6 +25,7 @@ mod handler;
 mod incoming;
 mod memory;
 mod open_files;
+mod record;
 mod reply;
 mod request;
 mod response;
@@ -35,6 +37,7 @@ pub use config::HttpConfig;
 pub use counters::HttpCounters;
 pub use handler::Handler;
 pub use incoming::Incoming;
+pub use record::{Ending, Served};
 pub use reply::Reply;
 pub(crate) use request::{BadRequest, utf8};
 pub use request::{Fields, Request, RequestKey};

@@ -1,6 +1,7 @@
 //! `Session`: the HTTP/3 side of one connection to the server.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use super::handler::Handler;
 use super::incoming::{BodyState, Incoming};
 use super::memory::{Bounds, Memory};
 use super::open_files::OpenFiles;
+use super::record::{Ending, Hook, Record};
 use super::reply::Reply;
 use super::request::{self, Fields, Request, RequestKey};
 use super::response::Response;
@@ -33,6 +35,9 @@ pub(super) struct Shared<'a, H> {
     pub(super) bounds: Bounds,
     pub(super) open: &'a OpenFiles,
     pub(super) counters: &'a mut HttpCounters,
+    /// Who is told of each response.
+    pub(super) hook: &'a mut Option<Hook>,
+    pub(super) now: Instant,
 }
 
 /// Requests and responses of one connection. `E` is what the handler keeps of a request.
@@ -67,6 +72,8 @@ struct Exchange<E> {
     resumed: bool,
     /// `None` for a request that the handler didn't see.
     state: Option<E>,
+    /// If somebody is told of its end.
+    record: Option<Record>,
 }
 
 /// How far the end of a session is.
@@ -132,7 +139,6 @@ impl<E> Session<E> {
         &mut self,
         quic: &mut QuicConnection,
         shared: &mut Shared<'_, H>,
-        now: Instant,
     ) -> Activity {
         let before = (shared.counters.requests, self.progress.body_bytes);
         let received = self.received_bytes;
@@ -145,10 +151,10 @@ impl<E> Session<E> {
         }
         given_up += self.write(quic, shared);
         self.forget_cut_short(quic);
-        let affordable = (0..given_up).all(|_| self.credit.spend(now));
+        let affordable = (0..given_up).all(|_| self.credit.spend(shared.now));
         if crowded || !affordable {
             shared.counters.excessive_load += 1;
-            self.exchanges.clear();
+            self.disconnect(shared.hook, shared.now);
             let code = h3::WireErrorCode::ExcessiveLoad as u64;
             let _ = quic.close(true, code, b"too many streams came to nothing");
         }
@@ -209,7 +215,7 @@ impl<E> Session<E> {
                     }
                 }
                 Ok((stream, h3::Event::Reset(_))) => {
-                    given_up += self.give_up(stream, quic, shared.counters);
+                    given_up += self.give_up(stream, quic, shared);
                 }
                 Ok((stream, h3::Event::PriorityUpdate)) => {
                     let _ = self.h3.take_last_priority_update(stream);
@@ -219,7 +225,7 @@ impl<E> Session<E> {
                 Err(_) => {
                     // quiche has closed the connection with the fitting code.
                     shared.counters.protocol_errors += 1;
-                    self.exchanges.clear();
+                    self.disconnect(shared.hook, shared.now);
                     return given_up;
                 }
             }
@@ -240,6 +246,8 @@ impl<E> Session<E> {
     ) {
         self.next_stream = self.next_stream.max(stream + 4);
         shared.counters.requests += 1;
+        let is_told = shared.hook.is_some();
+        let record = is_told.then(|| Record::new(list, shared.now));
         let parsed = Request::parse(list);
         let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
         let mut transfer = Transfer::new(stream, is_head);
@@ -270,6 +278,7 @@ impl<E> Session<E> {
             body: BodyState::Drained,
             resumed: false,
             state,
+            record,
         });
     }
 
@@ -384,7 +393,7 @@ impl<E> Session<E> {
         match state {
             BodyState::Refused => self.refused(stream, quic),
             BodyState::Reset => {
-                self.give_up(stream, quic, shared.counters);
+                self.give_up(stream, quic, shared);
             }
             BodyState::Drained | BodyState::Unread | BodyState::Ended => {}
         }
@@ -400,15 +409,15 @@ impl<E> Session<E> {
     }
 
     /// The client has reset a request: whether that counts as one given up.
-    fn give_up(
+    fn give_up<H>(
         &mut self,
         stream: u64,
         quic: &mut QuicConnection,
-        counters: &mut HttpCounters,
+        shared: &mut Shared<'_, H>,
     ) -> u32 {
         let is_answered = self.open.remove(&stream);
         // Otherwise the response is sent already, or was given up before.
-        if self.cancel(stream, counters) || !is_answered {
+        if self.cancel(stream, shared) || !is_answered {
             self.abort(stream, quic, h3::WireErrorCode::RequestCancelled);
             return 1;
         }
@@ -416,13 +425,27 @@ impl<E> Session<E> {
     }
 
     /// Nobody waits for the answer any more. False when there is none under way.
-    fn cancel(&mut self, stream: u64, counters: &mut HttpCounters) -> bool {
-        let before = self.exchanges.len();
-        self.exchanges
-            .retain(|exchange| exchange.transfer.stream() != stream);
-        let is_under_way = self.exchanges.len() < before;
-        counters.cancelled += u64::from(is_under_way);
-        is_under_way
+    fn cancel<H>(&mut self, stream: u64, shared: &mut Shared<'_, H>) -> bool {
+        let of_stream = |exchange: &Exchange<E>| exchange.transfer.stream() == stream;
+        let Some(at) = self.exchanges.iter().position(of_stream) else {
+            return false;
+        };
+        let mut exchange = self.exchanges.remove(at);
+        exchange.report(
+            shared.hook,
+            self.peer.address(),
+            shared.now,
+            Ending::GivenUp,
+        );
+        shared.counters.cancelled += 1;
+        true
+    }
+
+    /// The connection has ended, and with it all responses.
+    pub(super) fn disconnect(&mut self, hook: &mut Option<Hook>, now: Instant) {
+        for mut exchange in self.exchanges.drain(..) {
+            exchange.report(hook, self.peer.address(), now, Ending::Disconnected);
+        }
     }
 
     /// Ends our side of a stream without an answer, so that its place is free for another.
@@ -465,14 +488,20 @@ impl<E> Session<E> {
             let (h3, progress) = (&mut self.h3, &mut self.progress);
             let (cut_short, credit) = (&mut self.cut_short, &mut self.credit);
             let (handed_over, counters) = (&mut self.handed_over, &mut *shared.counters);
+            let (hook, peer, now) = (&mut *shared.hook, self.peer.address(), shared.now);
             self.exchanges.retain_mut(|exchange| {
                 let transfer = &mut exchange.transfer;
                 let had_something = transfer.has_something();
                 let status = transfer.take_status();
                 counters.error_statuses += u64::from(status.is_some_and(|it| it >= 400));
                 counters.too_many_files += u64::from(transfer.take_file_refused());
+                let before = progress.body_bytes;
                 let turn = transfer.advance(h3, quic, &memory, progress);
-                match turn {
+                if let Some(record) = &mut exchange.record {
+                    record.status = status.or(record.status);
+                    record.body_bytes += progress.body_bytes - before;
+                }
+                let ending = match turn {
                     Turn::Advanced | Turn::Awaiting => {
                         // Once each time.
                         exchange.resumed |= had_something && transfer.is_dry();
@@ -484,15 +513,22 @@ impl<E> Session<E> {
                         counters.completed += 1;
                         credit.earn();
                         handed_over.push(transfer.stream());
-                        return false;
+                        Ending::Complete
                     }
                     Turn::Cancelled => {
                         counters.cancelled += 1;
                         given_up += 1;
+                        Ending::GivenUp
                     }
-                    Turn::Broken => counters.broken += 1,
+                    Turn::Broken => {
+                        counters.broken += 1;
+                        Ending::BrokenOff
+                    }
+                };
+                if ending != Ending::Complete {
+                    cut_short.push(transfer.stream());
                 }
-                cut_short.push(transfer.stream());
+                exchange.report(hook, peer, now, ending);
                 false
             });
             // Who got nothing, for want of room, comes first when there is some again.
@@ -543,6 +579,14 @@ impl<E> Session<E> {
 }
 
 impl<E> Exchange<E> {
+    /// Tells whoever wants to know of its end.
+    fn report(&mut self, hook: &mut Option<Hook>, peer: SocketAddr, now: Instant, ending: Ending) {
+        if let (Some(hook), Some(record)) = (hook, &mut self.record) {
+            record.status = self.transfer.take_status().or(record.status);
+            record.report(hook, peer, now, ending);
+        }
+    }
+
     /// Whether the client is to take something, or to send the rest of its request.
     fn is_the_clients_move(&self) -> bool {
         self.transfer.has_something() || self.body == BodyState::Drained

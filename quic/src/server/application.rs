@@ -17,7 +17,7 @@ use crate::quic::QuicConnection;
 /// What belongs to the server stays with it: an application doesn't call `recv`, `send`,
 /// `on_timeout`, `new_scid`, `migrate` or `path_event_next`.
 pub trait Application {
-    /// What the application keeps of one connection. Dropped when the connection ends.
+    /// What the application keeps of one connection, until [`end`](Self::end).
     type Session;
 
     /// The protocol's names for ALPN (RFC 7301), the most wanted first.
@@ -64,6 +64,12 @@ pub trait Application {
     /// connection in [`service`](Self::service), which follows.
     fn drain(&mut self, session: &mut Self::Session) {
         let _ = session;
+    }
+
+    /// The connection has ended, by whichever side. By default its session is dropped.
+    fn end(&mut self, session: Self::Session, now: Instant) {
+        let _ = now;
+        drop(session);
     }
 }
 

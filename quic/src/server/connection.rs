@@ -172,7 +172,9 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         self.dirty = false;
         if self.is_ending() {
             // What the application keeps is of no more use.
-            self.session = None;
+            if let Some(session) = self.session.take() {
+                application.end(session, now);
+            }
             self.progress = None;
             return;
         }

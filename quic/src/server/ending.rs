@@ -84,11 +84,14 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     }
 
     /// Forgets it, and gives back all that it had.
-    pub(super) fn remove(&mut self, slot: usize) {
-        let Some(connection) = self.connections.try_remove(slot) else {
+    pub(super) fn remove(&mut self, slot: usize, now: Instant) {
+        let Some(mut connection) = self.connections.try_remove(slot) else {
             return;
         };
         self.worker.discount_connection();
+        if let Some(session) = connection.session.take() {
+            self.application.end(session, now);
+        }
         if let Some(armed) = connection.armed {
             self.timers.disarm(slot, armed);
         }

@@ -400,7 +400,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             log(&mut self.notices, now, connection.host, failure);
         }
         if connection.is_over(is_leaving) {
-            self.remove(slot);
+            self.remove(slot, now);
             return;
         }
         let deadline = connection.deadline().map(|deadline| deadline.max(now));

@@ -4,6 +4,7 @@
 mod amplification;
 mod applications;
 mod crowding;
+mod encodings;
 mod endings;
 mod frames;
 mod given_up;
@@ -16,6 +17,7 @@ mod odd;
 mod raw;
 mod rebinding;
 mod resets;
+mod responses;
 mod stalls;
 mod transfers;
 mod workers;

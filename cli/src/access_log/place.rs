@@ -1,0 +1,77 @@
+//! `Place`: where the log's file is, also once the process may no longer go there.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::io::Errno;
+
+use crate::credentials::is_within;
+use crate::report;
+
+/// Where the file is.
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    /// Stays what it was when the user was another one.
+    pub(super) directory: OwnedFd,
+    name: OsString,
+    /// What is served may not become writable for the sake of the log.
+    pub(super) holds_root: bool,
+}
+
+impl Place {
+    pub(super) fn find(path: &Path, root: &Path) -> anyhow::Result<Self> {
+        let name = path.file_name().map(OsStr::to_owned);
+        let name =
+            name.with_context(|| format!("--access-log {}: no file's name", path.display()))?;
+        let parent = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        ensure!(
+            !is_within(parent, root),
+            "--access-log {}: is under --root {}, so everybody could fetch it; move it elsewhere",
+            path.display(),
+            root.display()
+        );
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(CWD, parent, flags, Mode::empty()).with_context(|| {
+            format!("--access-log {}: open(2) of its directory", path.display())
+        })?;
+        let holds_root = is_within(root, parent);
+        if holds_root {
+            report::say(format_args!(
+                "xskit: note: --access-log {}: SIGHUP won't open it again, since its directory holds --root, too, which \
+                 the server may not write to; give it one of its own",
+                path.display()
+            ));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            directory,
+            name,
+            holds_root,
+        })
+    }
+
+    /// Never waits: for whoever opens the other end of a FIFO, say.
+    pub(super) fn open(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
+        let flags = flags | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(
+            &self.directory,
+            &self.name,
+            flags,
+            Mode::from_raw_mode(0o640),
+        )
+    }
+
+    /// Whether this open file has the name.
+    pub(super) fn is_of(&self, file: &OwnedFd) -> bool {
+        let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
+        let there = statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        there.is_ok_and(|there| fstat(file).is_ok_and(|own| identity(own) == identity(there)))
+    }
+}
