@@ -91,7 +91,8 @@ impl Get<'_> {
                     return Err(anyhow!("{error} (--timeout)"));
                 }
                 ClientEvent::Failed(_, error) => return Err(anyhow!(error)),
-                ClientEvent::Connected => {}
+                // There are none of a request's body, and the others say nothing that is needed.
+                _ => {}
             }
         }
         Ok(false)

@@ -18,4 +18,5 @@ mod rebinding;
 mod resets;
 mod stalls;
 mod transfers;
+mod uploads;
 mod world;
