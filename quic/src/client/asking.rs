@@ -83,8 +83,8 @@ impl<L: Copy> Client<L> {
     }
 
     /// Sends more of a streamed request body, by reference. Write no more than there is
-    /// [`room`](Self::room) for, and wait for [`ClientEvent::Room`]: what is written beyond it waits
-    /// in memory all the same.
+    /// [`room`](Self::room) for (64 KiB at first), and wait for [`ClientEvent::Room`]: what is written
+    /// beyond it waits in memory all the same.
     ///
     /// False: the body takes no more. It isn't streamed, is finished, the server has refused it, or
     /// the request is over.

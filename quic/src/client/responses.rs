@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use quiche::h3;
 
 use super::event::{ClientEvent, RequestId};
+use super::exchange::Exchange;
 use super::failure::RequestError;
 use super::requests::{Requests, Waiting};
 use crate::quic::QuicConnection;
@@ -163,14 +164,9 @@ impl Requests {
         events: &mut VecDeque<ClientEvent>,
     ) {
         let code = h3::WireErrorCode::RequestCancelled;
-        for at in (0..self.active.len()).rev() {
-            if self
-                .active
-                .get(at)
-                .is_some_and(|it| it.stream >= first_refused)
-            {
-                self.give_up(at, RequestError::GoingAway, code, quic, events);
-            }
+        let is_refused = |active: &Exchange| active.stream >= first_refused;
+        while let Some(at) = self.active.iter().position(is_refused) {
+            self.give_up(at, RequestError::GoingAway, code, quic, events);
         }
         let fail = |it: Waiting| ClientEvent::Failed(it.id, RequestError::GoingAway);
         events.extend(self.waiting.drain(..).map(fail));
