@@ -134,7 +134,6 @@ fn transfer(
         let moved = driver.turn(client).expect("a turn");
         while let Some(event) = client.poll_event() {
             match event {
-                ClientEvent::Connected => {}
                 ClientEvent::Response(_, head) => assert_eq!(head.status, 200),
                 ClientEvent::Body(_) => received += read(client, request, chunk),
                 ClientEvent::Finished(_) => {
@@ -143,6 +142,7 @@ fn transfer(
                 }
                 ClientEvent::Failed(_, error) => panic!("{error}"),
                 ClientEvent::Closed(end) => panic!("the connection ended: {end}"),
+                _ => {}
             }
         }
         driver.rest(client, moved, LONGEST_WAIT).expect("a rest");

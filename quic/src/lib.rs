@@ -10,9 +10,11 @@
 //!     | admission         | requests, events
 //!     | connection        | ack clock
 //!     |                   |
-//!    http  (static files) |
+//!   Application           |      http: HTTP/3, or a protocol of your own
 //!     |                   |
-//!     +------ quiche -----+   QUIC (RFC 9000), HTTP/3 (RFC 9114), TLS by BoringSSL
+//!   Handler               |      of HTTP's requests; files: those of a directory, or your own
+//!     |                   |
+//!     +------ quiche -----+      QUIC (RFC 9000), HTTP/3 (RFC 9114), TLS by BoringSSL
 //! ```
 //!
 //! # No I/O here
@@ -20,7 +22,7 @@
 //! [`Server`] and [`Client`] have no sockets, threads or sleeps. The caller hands them each
 //! UDP payload as a `&mut [u8]`, which is decrypted where it lies, and gives them a `&mut [u8]`
 //! in which the next payload is written and sealed. Over AF_XDP both are frames of the UMEM,
-//! so no packet is copied between the ring and quiche. (The server does read its files.)
+//! so no packet is copied between the ring and quiche. ([`Files`] does read its files.)
 //!
 //! ```text
 //! loop {
@@ -47,7 +49,7 @@
 //! | --- | --- |
 //! | connections | [`ServerConfig::max_connections`]; beyond, CONNECTION_REFUSED to proven addresses |
 //! | connections of one host, of one network | [`ServerConfig::max_connections_per_host`] and [`ServerConfig::max_connections_per_network`], counted once the address is proven |
-//! | connections that come to nothing | [`ServerConfig::request_timeout`] without a request, [`ServerConfig::response_timeout`] without the client taking more of a response |
+//! | connections that come to nothing | [`ServerConfig::request_timeout`] without a request, [`ServerConfig::response_timeout`] without the client sending more of a request or taking more of a response; while the application thinks, none |
 //! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
 //! | log lines that peers cause | 10, and another one each second; the others are counted |
 //! | what is kept of a request for an access log | 2.6 KB until its response is over, if [`Http::on_response`] is used |
@@ -57,10 +59,14 @@
 //! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each, then status 431; beyond 128 KiB, H3_EXCESSIVE_LOAD |
 //! | requests given up | [`HttpConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
 //! | unidirectional streams of a connection | 16 at once, 1,000 in all; then H3_EXCESSIVE_LOAD |
-//! | request bodies | [`TransportConfig::connection_window_bytes`]; they are refused unread |
+//! | request bodies | a [`Handler`]'s to read or refuse ([`Files`] refuses them); of what it leaves unread a client sends at most [`TransportConfig::stream_window_bytes`] a request and [`TransportConfig::connection_window_bytes`] a connection |
+//! | response bodies in memory | a [`Handler`]'s to bound; a streamed one has room for 64 KiB ([`Reply::room`]), and what is written beyond waits all the same |
 //! | file bytes in memory | [`HttpConfig::max_body_bytes_held`] a connection and [`HttpConfig::max_total_body_bytes_held`] a server, counted from when they are read until they are acknowledged; besides, 8 MiB of buffers for reuse |
 //! | files open | one a response under way, and [`HttpConfig::max_open_files`], of which a host may have a quarter and a network half of what is left; beyond, 503 |
-//! | a client's request without progress | [`ClientConfig::progress_timeout`] |
+//! | unreliable datagrams that wait | [`TransportConfig::datagrams_queued`] in each direction of a connection; the rest is dropped |
+//! | a client's request without progress, either way | [`ClientConfig::progress_timeout`] |
+//! | a client's streamed request body | room for 64 KiB ([`Client::room`]); what is written beyond waits all the same |
+//! | interim responses that a client is told of | 16 a request; the others are skipped |
 //!
 //! # Files
 //!

@@ -38,3 +38,9 @@ pub(crate) fn packets_received(
     let path = paths.find(|path| path.local_addr == local && path.peer_addr == peer);
     path.map_or(0, |path| path.recv)
 }
+
+/// Whether the transport has delivered all of a stream, or given it up.
+pub(crate) fn is_forgotten(quic: &mut QuicConnection, stream: u64) -> bool {
+    let capacity = quic.stream_capacity(stream);
+    matches!(capacity, Err(quiche::Error::InvalidStreamState(_)))
+}

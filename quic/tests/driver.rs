@@ -108,7 +108,7 @@ fn fetch(wire: WireConfig, mut between: impl FnMut(&mut SimDriver<'_, '_>)) {
                         len => got.extend_from_slice(&chunk[..len]),
                     }
                 },
-                ClientEvent::Connected | ClientEvent::Response(..) => {}
+                _ => {}
             }
         }
         let served = at_server.turn(&mut server).expect("a turn");

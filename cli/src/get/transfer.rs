@@ -77,7 +77,8 @@ impl Get<'_> {
             match event {
                 ClientEvent::Closed(end) => return Err(self.ended(end)),
                 ClientEvent::Response(_, head) if self.continuation.is_some() => {
-                    if self.go_on(&head, transfer)? {
+                    let was_whole = self.go_on(&head, transfer)?;
+                    if was_whole {
                         return Ok(true);
                     }
                 }
@@ -91,7 +92,8 @@ impl Get<'_> {
                     return Err(anyhow!("{error} (--timeout)"));
                 }
                 ClientEvent::Failed(_, error) => return Err(anyhow!(error)),
-                ClientEvent::Connected => {}
+                // A request without a body has no events of it; the others say nothing that is needed.
+                _ => {}
             }
         }
         Ok(false)

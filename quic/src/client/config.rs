@@ -39,8 +39,9 @@ pub struct ClientConfig {
     pub transport: TransportConfig,
     /// How long to wait for the server to finish the handshake.
     pub handshake_timeout: Duration,
-    /// How long a request may make no progress: nothing of its response comes, though the
-    /// connection lives. While the application leaves unread what came, that doesn't count.
+    /// How long a request may make no progress: the server takes nothing of its body and nothing of
+    /// its response comes, though the connection lives. While the application leaves unread what
+    /// came, or writes nothing of a streamed body, that doesn't count.
     pub progress_timeout: Duration,
     /// How many datagrams one acknowledgement may stand for.
     pub acks: AckPolicy,

@@ -11,19 +11,50 @@ pub struct RequestId(pub(super) u64);
 
 /// Something happened.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ClientEvent {
     /// The handshake is done, and the server is who it should be.
     Connected,
+    /// An interim response (status 1xx), such as 103 Early Hints (RFC 8297); the final one follows. A
+    /// server may send any number for a request: the first 16 are told.
+    Interim(RequestId, ResponseHead),
     /// The header fields of a response.
     Response(RequestId, ResponseHead),
     /// There are body bytes: call `read_body` until it gives none.
     Body(RequestId),
-    /// The response is complete, and all of it has been read.
+    /// The trailer section of a response, names in lower case. Its body was read before.
+    Trailers(RequestId, Vec<(String, String)>),
+    /// All that was written of a streamed request body was handed to the transport: there is room
+    /// for more ([`Client::room`](super::Client::room)).
+    Room(RequestId),
+    /// The server wants no more of the request's body; what was not sent is dropped. The response
+    /// comes, or has come, all the same.
+    BodyRefused(RequestId),
+    /// The response is complete, and all of it has been read. What was not sent of the request is
+    /// dropped.
     Finished(RequestId),
     /// There will be no (more) response to this request; the connection goes on.
     Failed(RequestId, RequestError),
     /// The connection is over, and with it everything that was not finished. The last event.
     Closed(ConnectionEnd),
+}
+
+impl ClientEvent {
+    /// The request that it is about. `None` for one about the connection.
+    #[must_use]
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Connected | Self::Closed(_) => None,
+            Self::Interim(id, _)
+            | Self::Response(id, _)
+            | Self::Body(id)
+            | Self::Trailers(id, _)
+            | Self::Room(id)
+            | Self::BodyRefused(id)
+            | Self::Finished(id)
+            | Self::Failed(id, _) => Some(*id),
+        }
+    }
 }
 
 /// A response's status and header fields.

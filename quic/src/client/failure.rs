@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::certificate::CertificateProblem;
+use super::head::InvalidRequest;
 use crate::Printable;
 
 /// Why a connection is over.
@@ -123,7 +124,8 @@ pub enum RequestError {
     /// The response's header fields make no sense.
     #[error("the server's response header is malformed")]
     Malformed,
-    /// Nothing of the response came for too long, while the connection lived.
+    /// For too long nothing of the request's body was taken and nothing of the response came, while
+    /// the connection lived.
     #[error(
         "no progress for {after:?}, after {received} bytes of the response: the server is there, but does \
          not go on; ask again, or allow it more time"
@@ -137,6 +139,9 @@ pub enum RequestError {
     /// The server is going away, and did not process the request.
     #[error("the server is shutting down and did not answer; ask again on a new connection")]
     GoingAway,
+    /// It can't be made of what was given; nothing was sent.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
     /// The transport could not carry the request.
     #[error("the request can't be sent: {0}")]
     Send(quiche::h3::Error),

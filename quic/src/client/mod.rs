@@ -1,25 +1,34 @@
 //! `Client`: one connection to a server, without sockets or threads.
 //!
 //! ```text
-//! get() -> requests waiting -> streams -> events: Response, Body, Finished or Failed
+//! request() -> waiting -> a stream -> events: Response, Body, Finished or Failed
+//!   head        method, path and fields -> a checked header section
+//!   outgoing    the body, as the stream takes it
+//!   exchange    what of the response has come
 //! handle_datagram -> ack clock -> poll_transmit asks quiche only when an answer is due
 //! ```
 
 mod acks;
+mod asking;
 mod certificate;
 mod config;
 mod connect;
+mod ending;
 mod event;
+mod exchange;
 mod failure;
+mod head;
+mod outgoing;
 mod own_address;
 mod requests;
+mod responses;
 mod silence;
 mod stats;
 mod validator;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use quiche::{RecvInfo, h3};
 
@@ -28,17 +37,19 @@ pub use certificate::{CertificateProblem, CertificateProblemKind};
 pub use config::{ClientConfig, Trust};
 pub use event::{ClientEvent, RequestId, ResponseHead};
 pub use failure::{ConnectionEnd, RequestError};
+pub use head::InvalidRequest;
+pub use outgoing::RequestBody;
 pub use stats::ClientStats;
 pub use validator::{NoValidator, Validator};
 
 use crate::black_hole::BlackHole;
 use crate::error::SetupError;
-use crate::files::ByteRange;
 use crate::notices::Notices;
 use crate::quic::{QuicConnection, packets_received};
 use crate::transmit::Transmit;
 use acks::AckClock;
 use connect::connect;
+use ending::{Ending, Verdict};
 use own_address::OwnAddress;
 use requests::Requests;
 use silence::Silence;
@@ -46,13 +57,11 @@ use silence::Silence;
 /// Header fields of a response may be this large together, uncompressed.
 const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
 
-/// The TLS alerts lie here among the QUIC error codes (RFC 9001, section 4.8).
-const TLS_ALERTS: std::ops::Range<u64> = 0x100..0x200;
-
 /// An HTTP/3 client over datagrams that the caller moves.
 ///
 /// Give every received UDP payload to [`handle_datagram`](Self::handle_datagram); then take
 /// events by [`poll_event`](Self::poll_event) and body bytes by [`read_body`](Self::read_body);
+/// [`request`](Self::request) asks for something, with a body if need be;
 /// then call [`poll_transmit`](Self::poll_transmit) until it returns `None`. When the time
 /// that [`poll_timeout`](Self::poll_timeout) names is reached, call
 /// [`handle_timeout`](Self::handle_timeout), and the others again.
@@ -71,9 +80,7 @@ pub struct Client<L> {
     silence: Silence,
     own: OwnAddress,
     link: L,
-    server_name: String,
-    handshake_timeout: Duration,
-    idle_timeout: Duration,
+    ending: Ending,
     /// Until the handshake is done: when to give it up.
     handshake_deadline: Option<Instant>,
     /// When the last authentic packet came.
@@ -82,26 +89,14 @@ pub struct Client<L> {
     dirty: bool,
     /// In the middle of writing what is due.
     flushing: bool,
-    verdict: Verdict,
     counters: ClientStats,
     notices: Notices,
-}
-
-/// What is known about the connection's end besides what quiche knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Open,
-    ClosedByUs,
-    HandshakeExpired,
-    WrongVersion,
-    /// The `Closed` event was given out.
-    Told,
 }
 
 impl<L> std::fmt::Debug for Client<L> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
-            .field("server_name", &self.server_name)
+            .field("server_name", &self.ending.server_name)
             .field("established", &self.quic.is_established())
             .finish_non_exhaustive()
     }
@@ -136,14 +131,11 @@ impl<L: Copy> Client<L> {
             silence: Silence::default(),
             own: OwnAddress::new(local),
             link,
-            server_name: config.server_name.clone(),
-            handshake_timeout: config.handshake_timeout,
-            idle_timeout: config.transport.idle_timeout,
+            ending: Ending::new(config),
             handshake_deadline: Some(now + config.handshake_timeout),
             heard: now,
             dirty: false,
             flushing: false,
-            verdict: Verdict::Open,
             counters: ClientStats::default(),
             notices: Notices::default(),
         })
@@ -162,26 +154,6 @@ impl<L: Copy> Client<L> {
         if self.own.change(&mut self.quic, local) {
             self.acks.urge();
         }
-    }
-
-    /// Asks for a path (percent-encoded, beginning with a slash), or a part of it. It goes
-    /// out as soon as the handshake is done and the server allows another stream.
-    pub fn get(&mut self, path: &str, range: Option<ByteRange>) -> RequestId {
-        self.dirty = true;
-        self.requests.add(path, range, None)
-    }
-
-    /// Asks for a part of a path if the file is still of the version that `validator` tells, and for
-    /// all of it if not: status 206 or 200 says which (`If-Range`: RFC 9110, section 13.1.5). A server
-    /// may also answer with all of it, or with status 416, whatever the version.
-    pub fn get_if_range(
-        &mut self,
-        path: &str,
-        range: ByteRange,
-        validator: &Validator,
-    ) -> RequestId {
-        self.dirty = true;
-        self.requests.add(path, Some(range), Some(validator))
     }
 
     /// Takes in a UDP payload, decrypting it where it lies. `from` is the server, `to` the
@@ -207,8 +179,8 @@ impl<L: Copy> Client<L> {
                 if let Some(left_out) = self.notices.admit(now) {
                     tracing::debug!(%error, left_out, "the connection to the server failed");
                 }
-                if error == quiche::Error::UnknownVersion && self.verdict == Verdict::Open {
-                    self.verdict = Verdict::WrongVersion;
+                if error == quiche::Error::UnknownVersion {
+                    self.ending.note(Verdict::WrongVersion);
                 }
                 self.acks.urge();
             }
@@ -230,22 +202,10 @@ impl<L: Copy> Client<L> {
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.service();
         if self.events.is_empty() {
-            self.tell_end();
+            let end = self.ending.tell(&mut self.quic);
+            self.events.extend(end.map(ClientEvent::Closed));
         }
         self.events.pop_front()
-    }
-
-    /// Reads body bytes of a response that has had its `Body` event; 0 when there are none
-    /// now. Reading is what lets the server send more.
-    pub fn read_body(&mut self, request: RequestId, buf: &mut [u8]) -> usize {
-        let Some(h3) = &mut self.h3 else {
-            return 0;
-        };
-        let read = self.requests.read_body(h3, &mut self.quic, request, buf);
-        self.counters.body_bytes += read as u64;
-        // The end may have been read, or an empty frame with more behind it.
-        self.dirty = true;
-        read
     }
 
     /// Writes the next datagram to send into `out`, sealed there. `None`: nothing to send
@@ -312,7 +272,7 @@ impl<L: Copy> Client<L> {
     /// before packets could leave.
     pub fn restart_handshake_timeout(&mut self, now: Instant) {
         if let Some(deadline) = &mut self.handshake_deadline {
-            *deadline = now + self.handshake_timeout;
+            *deadline = now + self.ending.handshake_timeout;
         }
     }
 
@@ -337,7 +297,10 @@ impl<L: Copy> Client<L> {
         if self.h3.is_some() && self.requests.deadline().is_some_and(|due| due <= now) {
             // A server that is silent is more than a request without progress.
             let silence = now.saturating_duration_since(self.heard);
-            if !self.requests.may_wait(now, silence, self.idle_timeout) {
+            if !self
+                .requests
+                .may_wait(now, silence, self.ending.idle_timeout)
+            {
                 self.requests.expire(now, &mut self.quic, &mut self.events);
                 self.acks.urge();
             }
@@ -356,9 +319,7 @@ impl<L: Copy> Client<L> {
     }
 
     fn end(&mut self, verdict: Verdict) {
-        if self.verdict == Verdict::Open {
-            self.verdict = verdict;
-        }
+        self.ending.note(verdict);
         let code = h3::WireErrorCode::NoError as u64;
         let _ = self.quic.close(true, code, b"");
         self.acks.urge();
@@ -375,8 +336,7 @@ impl<L: Copy> Client<L> {
     /// [`poll_transmit`](Self::poll_transmit) has nothing more.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let quic = &self.quic;
-        quic.is_closed() || quic.is_draining() || quic.local_error().is_some()
+        ending::is_over(&self.quic)
     }
 
     /// The counters so far.
@@ -421,98 +381,15 @@ impl<L: Copy> Client<L> {
         let Some(h3) = &mut self.h3 else {
             return;
         };
-        if self.requests.send(h3, &mut self.quic, &mut self.events) {
+        let quic = &mut self.quic;
+        let mut any = self.requests.send(h3, quic, &mut self.events);
+        if !ending::is_over(quic) {
+            any |= self.requests.send_bodies(h3, quic, &mut self.events);
+        }
+        if any {
             self.acks.urge();
         }
-        self.requests.poll(h3, &mut self.quic, &mut self.events);
+        self.requests.poll(h3, quic, &mut self.events);
+        self.requests.forget_cut_short(h3, quic);
     }
-
-    /// Gives out the `Closed` event, once, when everything that came before it was read.
-    fn tell_end(&mut self) {
-        if self.verdict == Verdict::Told || !self.is_over() {
-            return;
-        }
-        let ended_here = self.quic.local_error().is_some();
-        if self.quic.is_readable() && !ended_here && !self.quic.is_closed() {
-            return;
-        }
-        let end = self.how_it_ended();
-        self.verdict = Verdict::Told;
-        self.events.push_back(ClientEvent::Closed(end));
-    }
-
-    fn how_it_ended(&mut self) -> ConnectionEnd {
-        let established = self.quic.is_established();
-        let after = match established {
-            true => self.idle_timeout,
-            false => self.handshake_timeout,
-        };
-        match self.verdict {
-            Verdict::ClosedByUs => return ConnectionEnd::ByUs,
-            Verdict::WrongVersion => return ConnectionEnd::Version,
-            Verdict::HandshakeExpired if self.quic.stats().recv == 0 => {
-                return ConnectionEnd::Unreachable { after };
-            }
-            Verdict::HandshakeExpired => return ConnectionEnd::HandshakeTimeout { after },
-            Verdict::Open | Verdict::Told => {}
-        }
-        if let Some(error) = self.quic.peer_error() {
-            return ended_by_server(error);
-        }
-        if self.quic.is_timed_out() {
-            return match established {
-                true => self.idle_end(),
-                false => ConnectionEnd::Unreachable {
-                    after: self.idle_timeout,
-                },
-            };
-        }
-        match self.quic.local_error().map(|e| (e.is_app, e.error_code)) {
-            Some((false, code)) if TLS_ALERTS.contains(&code) => self.tls_failure(code),
-            Some((http, code)) => ConnectionEnd::Protocol { http, code },
-            None => ConnectionEnd::Reset,
-        }
-    }
-
-    fn idle_end(&self) -> ConnectionEnd {
-        let ours = self.idle_timeout;
-        let parameters = self.quic.peer_transport_params();
-        // 0: none (RFC 9000, section 18.2); likewise ours.
-        let theirs = parameters.map_or(0, |it| it.max_idle_timeout);
-        let theirs = Duration::from_millis(theirs);
-        let is_servers = !theirs.is_zero() && (theirs < ours || ours.is_zero());
-        ConnectionEnd::IdleTimeout {
-            after: if is_servers { theirs } else { ours },
-            is_servers,
-        }
-    }
-
-    fn tls_failure(&mut self, code: u64) -> ConnectionEnd {
-        let leaf = self.quic.peer_cert().map(<[u8]>::to_vec);
-        let ssl = (*self.quic).as_mut();
-        match CertificateProblem::of(ssl, leaf.as_deref(), &self.server_name) {
-            Some(problem) => ConnectionEnd::Certificate(problem),
-            None => ConnectionEnd::Tls { alert: alert(code) },
-        }
-    }
-}
-
-fn ended_by_server(error: &quiche::ConnectionError) -> ConnectionEnd {
-    const REFUSED: u64 = quiche::WireErrorCode::ConnectionRefused as u64;
-    const NO_ERROR: u64 = quiche::WireErrorCode::NoError as u64;
-    const H3_NO_ERROR: u64 = h3::WireErrorCode::NoError as u64;
-    let reason = String::from_utf8_lossy(&error.reason).into_owned();
-    match (error.is_app, error.error_code) {
-        (false, NO_ERROR) | (true, H3_NO_ERROR) => ConnectionEnd::ByServer { reason },
-        (false, REFUSED) => ConnectionEnd::Refused { reason },
-        (false, code) if TLS_ALERTS.contains(&code) => {
-            ConnectionEnd::TlsByServer { alert: alert(code) }
-        }
-        (http, code) => ConnectionEnd::ErrorByServer { http, code, reason },
-    }
-}
-
-/// The TLS alert in the low byte of a code among [`TLS_ALERTS`].
-fn alert(code: u64) -> u8 {
-    code.to_le_bytes()[0]
 }

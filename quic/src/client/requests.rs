@@ -3,55 +3,42 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use quiche::h3::{self, Header};
 
-use super::event::{ClientEvent, RequestId, ResponseHead};
+use super::event::{ClientEvent, RequestId};
+use super::exchange::Exchange;
 use super::failure::RequestError;
-use super::validator::Validator;
-use crate::files::ByteRange;
-use crate::quic::QuicConnection;
+use super::head::{Head, InvalidRequest};
+use super::outgoing::{Outgoing, RequestBody, Turn};
+use crate::quic::{QuicConnection, is_forgotten};
 
 /// All requests of one connection.
 #[derive(Debug)]
 pub(super) struct Requests {
     authority: String,
     next: u64,
-    waiting: VecDeque<Waiting>,
-    active: Vec<Active>,
+    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) active: Vec<Exchange>,
+    /// Streams that were given up. quiche's HTTP/3 keeps them in mind until it is asked for them
+    /// once the transport has forgotten them.
+    pub(super) cut_short: Vec<u64>,
+    /// Turns that bodies had.
+    turns: u64,
     /// How long a request may make no progress.
     patience: Duration,
     /// When any request last made progress; and whether one has since.
     since: Instant,
-    has_moved: bool,
+    pub(super) has_moved: bool,
     /// Has waited for the idle timeout once since then.
     has_waited: bool,
 }
 
 #[derive(Debug)]
-struct Waiting {
-    id: RequestId,
-    headers: Vec<Header>,
-}
-
-#[derive(Debug)]
-struct Active {
-    id: RequestId,
-    stream: u64,
-    /// From the response's header fields, once they have come.
-    head: Option<Expected>,
-    /// Header fields came after the body: nothing may follow them.
-    has_trailers: bool,
-    /// The application was told of body bytes, and has not read them to the end since.
-    is_announced: bool,
-    received: u64,
-    /// When it last made progress; and whether it has since.
-    since: Instant,
-    has_moved: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Expected {
-    body_bytes: Option<u64>,
+pub(super) struct Waiting {
+    pub(super) id: RequestId,
+    head: Head,
+    outgoing: Outgoing,
 }
 
 impl Requests {
@@ -61,6 +48,8 @@ impl Requests {
             next: 0,
             waiting: VecDeque::new(),
             active: Vec::new(),
+            cut_short: Vec::new(),
+            turns: 0,
             patience,
             since: now,
             has_moved: false,
@@ -134,7 +123,7 @@ impl Requests {
             let Some(active) = self.active.get_mut(at).filter(|it| is_late(it.since)) else {
                 continue;
             };
-            if quic.stream_readable(active.stream) {
+            if quic.stream_readable(active.stream) || active.outgoing.is_the_applications_move() {
                 // It is the application that doesn't go on.
                 active.since = now;
                 continue;
@@ -147,33 +136,66 @@ impl Requests {
         self.has_moved = true;
     }
 
-    pub(super) fn add(
-        &mut self,
-        path: &str,
-        range: Option<ByteRange>,
-        if_range: Option<&Validator>,
-    ) -> RequestId {
+    /// A new request's name: also for one that isn't made, so that its failure can be told.
+    pub(super) fn next_id(&mut self) -> RequestId {
         let id = RequestId(self.next);
         self.next += 1;
-        let mut headers = vec![
-            Header::new(b":method", b"GET"),
-            Header::new(b":scheme", b"https"),
-            Header::new(b":authority", self.authority.as_bytes()),
-            Header::new(b":path", path.as_bytes()),
-            Header::new(
-                b"user-agent",
-                concat!("xskit/", env!("CARGO_PKG_VERSION")).as_bytes(),
-            ),
-        ];
-        if let Some(range) = range {
-            headers.push(Header::new(b"range", range.to_string().as_bytes()));
-        }
-        if let Some(validator) = if_range {
-            headers.push(Header::new(b"if-range", validator.as_str().as_bytes()));
-        }
-        self.waiting.push_back(Waiting { id, headers });
-        self.has_moved |= self.active.is_empty();
         id
+    }
+
+    pub(super) fn add(
+        &mut self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: RequestBody,
+    ) -> Result<RequestId, InvalidRequest> {
+        let head = Head::new(&self.authority, method, path, fields, &body)?;
+        let id = self.next_id();
+        let outgoing = Outgoing::new(body);
+        self.waiting.push_back(Waiting { id, head, outgoing });
+        self.has_moved |= self.active.is_empty();
+        Ok(id)
+    }
+
+    /// What is still to be sent of a request's body.
+    fn outgoing(&mut self, id: RequestId) -> Option<&mut Outgoing> {
+        let active = self.active.iter_mut();
+        let active = active.map(|it| (it.id, &mut it.outgoing));
+        let waiting = self.waiting.iter_mut();
+        let waiting = waiting.map(|it| (it.id, &mut it.outgoing));
+        let mut all = active.chain(waiting);
+        all.find(|(known, _)| *known == id).map(|(_, found)| found)
+    }
+
+    pub(super) fn room(&self, id: RequestId) -> usize {
+        let active = self.active.iter().map(|it| (it.id, &it.outgoing));
+        let waiting = self.waiting.iter().map(|it| (it.id, &it.outgoing));
+        let mut all = active.chain(waiting);
+        all.find(|(known, _)| *known == id)
+            .map_or(0, |(_, found)| found.room())
+    }
+
+    pub(super) fn write_body(&mut self, id: RequestId, bytes: Bytes) -> bool {
+        self.outgoing(id)
+            .is_some_and(|outgoing| outgoing.write(bytes))
+    }
+
+    pub(super) fn finish_body(&mut self, id: RequestId, trailers: Vec<Header>) {
+        if let Some(outgoing) = self.outgoing(id) {
+            outgoing.finish(trailers);
+        }
+    }
+
+    /// Forgets a request, and has the server stop answering it.
+    pub(super) fn cancel(&mut self, id: RequestId, quic: &mut QuicConnection) {
+        self.waiting.retain(|waiting| waiting.id != id);
+        if let Some(at) = self.active.iter().position(|active| active.id == id) {
+            let code = h3::WireErrorCode::RequestCancelled;
+            self.cut_off(at, code, quic);
+            // Those that waited behind it have their turn, and their time.
+            self.has_moved = true;
+        }
     }
 
     /// Whether any was sent that is not answered in full.
@@ -191,20 +213,18 @@ impl Requests {
         let mut any = false;
         while let Some(request) = self.waiting.front() {
             let id = request.id;
-            match h3.send_request(quic, &request.headers, true) {
+            let is_all = request.outgoing.is_empty();
+            match h3.send_request(quic, &request.head.fields, is_all) {
                 Ok(stream) => {
                     any = true;
-                    self.active.push(Active {
-                        id,
-                        stream,
-                        head: None,
-                        has_trailers: false,
-                        is_announced: false,
-                        received: 0,
-                        since: self.since,
-                        has_moved: true,
-                    });
                     self.has_moved = true;
+                    if let Some(mut sent) = self.waiting.pop_front() {
+                        sent.outgoing.begin();
+                        let (is_head, since) = (sent.head.is_head, self.since);
+                        let exchange = Exchange::new(id, stream, is_head, sent.outgoing, since);
+                        self.active.push(exchange);
+                    }
+                    continue;
                 }
                 Err(
                     h3::Error::StreamBlocked
@@ -220,194 +240,51 @@ impl Requests {
         any
     }
 
-    /// Turns HTTP/3's events into ours.
-    pub(super) fn poll(
+    /// Hands the transport as much of the bodies as it takes, in turns. True if it took any.
+    pub(super) fn send_bodies(
         &mut self,
         h3: &mut h3::Connection,
         quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
-    ) {
-        loop {
-            match h3.poll(quic) {
-                Ok((stream, h3::Event::GoAway)) => self.going_away(stream, events),
-                Ok((_, h3::Event::PriorityUpdate)) => {}
-                Ok((stream, event)) => {
-                    self.stream_event(stream, event, quic, events);
-                    self.take_end(stream, quic, events);
+    ) -> bool {
+        let under_way = |it: &&mut Exchange| it.outgoing.is_under_way();
+        let mut senders: Vec<&mut Exchange> = self.active.iter_mut().filter(under_way).collect();
+        let mut any = false;
+        while !senders.is_empty() {
+            // Who got nothing, for want of room, comes first when there is some again.
+            senders.sort_by_key(|exchange| exchange.last_turn);
+            senders.retain_mut(|exchange| {
+                match exchange.outgoing.advance(h3, quic, exchange.stream) {
+                    Turn::Blocked => return false,
+                    Turn::Refused => {
+                        events.push_back(ClientEvent::BodyRefused(exchange.id));
+                        return false;
+                    }
+                    Turn::Advanced => {}
                 }
-                Err(h3::Error::Done) => break self.announce(h3, quic, events),
-                // It has closed the connection, which is told about when it ends.
-                Err(_) => break,
-            }
+                self.turns += 1;
+                exchange.last_turn = self.turns;
+                exchange.has_moved = true;
+                any = true;
+                if exchange.outgoing.take_drained() {
+                    events.push_back(ClientEvent::Room(exchange.id));
+                }
+                exchange.outgoing.is_under_way()
+            });
         }
+        self.has_moved |= any;
+        any
     }
 
-    /// Takes the end of a stream that came by itself behind a DATA frame's header. Left to quiche's
-    /// HTTP/3, the stream would be forgotten but stay among the readable ones, and polling fail.
-    fn take_end(
-        &mut self,
-        stream: u64,
-        quic: &mut QuicConnection,
-        events: &mut VecDeque<ClientEvent>,
-    ) {
-        if !(quic.stream_finished(stream) && quic.stream_readable(stream)) {
-            return;
-        }
-        if let Err(quiche::Error::StreamReset(code)) = quic.stream_recv(stream, &mut [0]) {
-            self.stream_event(stream, h3::Event::Reset(code), quic, events);
-        }
-    }
-
-    /// Announces body bytes that can be read. quiche does so once, and again only after a read that
-    /// found nothing more: but a read also ends at an empty DATA frame, with more behind it.
-    fn announce(
-        &mut self,
-        h3: &mut h3::Connection,
-        quic: &mut QuicConnection,
-        events: &mut VecDeque<ClientEvent>,
-    ) {
-        for active in self.active.iter_mut().filter(|it| it.head.is_some()) {
-            if !quic.stream_readable(active.stream) {
-                // The read that finds nothing.
-                let _ = h3.recv_body(quic, active.stream, &mut [0]);
-            } else if !active.is_announced {
-                active.is_announced = true;
-                events.push_back(ClientEvent::Body(active.id));
+    /// Has quiche's HTTP/3 forget streams that the transport has forgotten: it does so when it is
+    /// to send something on one.
+    pub(super) fn forget_cut_short(&mut self, h3: &mut h3::Connection, quic: &mut QuicConnection) {
+        self.cut_short.retain(|stream| {
+            let is_gone = is_forgotten(quic, *stream);
+            if is_gone {
+                let _ = h3.send_body(quic, *stream, b"", true);
             }
-        }
-    }
-
-    fn stream_event(
-        &mut self,
-        stream: u64,
-        event: h3::Event,
-        quic: &mut QuicConnection,
-        events: &mut VecDeque<ClientEvent>,
-    ) {
-        let Some(at) = self
-            .active
-            .iter()
-            .position(|active| active.stream == stream)
-        else {
-            return;
-        };
-        let Some(active) = self.active.get_mut(at) else {
-            return;
-        };
-        // Body bytes count when they are read: a frame may have none.
-        let is_progress = matches!(event, h3::Event::Headers { .. });
-        active.has_moved |= is_progress;
-        self.has_moved |= is_progress;
-        let code = h3::WireErrorCode::MessageError;
-        match event {
-            h3::Event::Headers { list, .. } => match active.head(&list) {
-                Ok(Some(head)) => events.push_back(ClientEvent::Response(active.id, head)),
-                // Interim responses and trailers say nothing that is needed.
-                Ok(None) => {}
-                Err(error) => self.give_up(at, error, code, quic, events),
-            },
-            h3::Event::Data if active.head.is_none() || active.has_trailers => {
-                self.give_up(at, RequestError::Malformed, code, quic, events);
-            }
-            // Announced once all is polled.
-            h3::Event::Data => {}
-            h3::Event::Finished => {
-                events.push_back(active.finish());
-                self.active.remove(at);
-            }
-            h3::Event::Reset(code) => {
-                let received = active.received;
-                let error = RequestError::Reset { code, received };
-                events.push_back(ClientEvent::Failed(active.id, error));
-                self.active.remove(at);
-            }
-            h3::Event::GoAway | h3::Event::PriorityUpdate => {}
-        }
-    }
-
-    /// Fails a request and has the server stop answering it.
-    fn give_up(
-        &mut self,
-        at: usize,
-        error: RequestError,
-        code: h3::WireErrorCode,
-        quic: &mut QuicConnection,
-        events: &mut VecDeque<ClientEvent>,
-    ) {
-        let active = self.active.swap_remove(at);
-        events.push_back(ClientEvent::Failed(active.id, error));
-        // Refused where that direction has ended.
-        for direction in [quiche::Shutdown::Read, quiche::Shutdown::Write] {
-            let _ = quic.stream_shutdown(active.stream, direction, code as u64);
-        }
-    }
-
-    /// Requests from `first_refused` on are not answered on this connection any more.
-    fn going_away(&mut self, first_refused: u64, events: &mut VecDeque<ClientEvent>) {
-        let mut fail = |id| events.push_back(ClientEvent::Failed(id, RequestError::GoingAway));
-        self.active.retain(|active| {
-            let refused = active.stream >= first_refused;
-            if refused {
-                fail(active.id);
-            }
-            !refused
+            !is_gone
         });
-        self.waiting.drain(..).for_each(|request| fail(request.id));
-    }
-
-    pub(super) fn read_body(
-        &mut self,
-        h3: &mut h3::Connection,
-        quic: &mut QuicConnection,
-        id: RequestId,
-        buf: &mut [u8],
-    ) -> usize {
-        let Some(active) = self.active.iter_mut().find(|active| active.id == id) else {
-            return 0;
-        };
-        // Errors come as events.
-        let read = h3.recv_body(quic, active.stream, buf).unwrap_or(0);
-        active.is_announced = read > 0;
-        active.received += read as u64;
-        active.has_moved |= read > 0;
-        self.has_moved |= read > 0;
-        read
-    }
-}
-
-impl Active {
-    /// `None` for header fields that are not the response's own.
-    fn head(&mut self, list: &[Header]) -> Result<Option<ResponseHead>, RequestError> {
-        if self.head.is_some() {
-            self.has_trailers = true;
-            return Ok(None);
-        }
-        let head = ResponseHead::parse(list).ok_or(RequestError::Malformed)?;
-        if head.status < 200 {
-            return Ok(None);
-        }
-        // These have no body, whatever length they name (RFC 9110, section 8.6).
-        let bodiless = matches!(head.status, 204 | 304);
-        self.head = Some(Expected {
-            body_bytes: head.content_length.filter(|_| !bodiless),
-        });
-        Ok(Some(head))
-    }
-
-    fn finish(&self) -> ClientEvent {
-        let received = self.received;
-        match self.head {
-            None => ClientEvent::Failed(self.id, RequestError::Malformed),
-            Some(Expected {
-                body_bytes: Some(announced),
-            }) if announced != received => {
-                let error = RequestError::Length {
-                    announced,
-                    received,
-                };
-                ClientEvent::Failed(self.id, error)
-            }
-            Some(_) => ClientEvent::Finished(self.id),
-        }
     }
 }

@@ -19,7 +19,7 @@ use super::reply::Reply;
 use super::request::{self, Fields, Request, RequestKey};
 use super::response::Response;
 use super::transfer::{Progress, Transfer, Turn};
-use crate::quic::QuicConnection;
+use crate::quic::{QuicConnection, is_forgotten};
 use crate::server::{Activity, Peer, WaitsFor};
 
 /// Unidirectional streams that a client may open as long as its connection lasts.
@@ -591,12 +591,6 @@ impl<E> Exchange<E> {
     fn is_the_clients_move(&self) -> bool {
         self.transfer.has_something() || self.body == BodyState::Drained
     }
-}
-
-/// Whether the transport has delivered all of a stream, or given it up.
-fn is_forgotten(quic: &mut QuicConnection, stream: u64) -> bool {
-    let capacity = quic.stream_capacity(stream);
-    matches!(capacity, Err(quiche::Error::InvalidStreamState(_)))
 }
 
 /// Whether the client has opened more unidirectional streams than any does. HTTP/3 has a use for

@@ -20,5 +20,6 @@ mod resets;
 mod responses;
 mod stalls;
 mod transfers;
+mod uploads;
 mod workers;
 mod world;

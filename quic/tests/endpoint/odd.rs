@@ -175,6 +175,7 @@ impl Odd {
                     self.told.entry(id).or_default().failed = Some(error);
                 }
                 ClientEvent::Closed(end) => self.end = Some(end),
+                _ => {}
             }
         }
     }

@@ -15,7 +15,8 @@ use xskit_quic::client::{
     ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
 };
 use xskit_quic::{
-    Client, ClientConfig, FileServer, Files, Http, HttpConfig, Identity, Root, Server, ServerConfig,
+    Application, Client, ClientConfig, FileServer, Files, Handler, Http, HttpConfig, Identity,
+    Root, Server, ServerConfig,
 };
 
 pub(crate) const NAME: &str = "server.test";
@@ -139,6 +140,11 @@ pub(crate) struct Peer {
     pub(crate) connected: bool,
     pub(crate) heads: HashMap<RequestId, ResponseHead>,
     pub(crate) bodies: HashMap<RequestId, Vec<u8>>,
+    pub(crate) interim: Vec<(RequestId, ResponseHead)>,
+    pub(crate) trailers: HashMap<RequestId, Vec<(String, String)>>,
+    /// Streamed bodies that there was said to be room for.
+    pub(crate) rooms: Vec<RequestId>,
+    pub(crate) refused: Vec<RequestId>,
     pub(crate) finished: Vec<RequestId>,
     pub(crate) failed: Vec<(RequestId, RequestError)>,
     pub(crate) end: Option<ConnectionEnd>,
@@ -150,8 +156,8 @@ pub(crate) struct Packet {
     pub(crate) to: SocketAddr,
 }
 
-pub(crate) struct World {
-    pub(crate) server: FileServer<u16>,
+pub(crate) struct World<A: Application = Http<Files>> {
+    pub(crate) server: Server<u16, A>,
     /// Off: the server machine is dead.
     pub(crate) server_lives: bool,
     pub(crate) peers: Vec<Peer>,
@@ -164,6 +170,10 @@ pub(crate) struct World {
     /// The largest `body_bytes_held` after any step.
     pub(crate) most_held: usize,
     pub(crate) watch_memory: bool,
+    /// Bytes that the application holds in memory.
+    held: fn(&A) -> usize,
+    /// How far the clocks of all are ahead of the real one, which quiche reads.
+    pub(crate) ahead: Duration,
 }
 
 /// Far longer than any test takes; only there so that a hang has a message.
@@ -171,8 +181,24 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 impl World {
     pub(crate) fn new(config: &Site) -> Self {
+        Self::of_http(config.serve(Instant::now()))
+    }
+
+    pub(crate) fn serve(pki: &Pki, root: &Path) -> Self {
+        Self::new(&Site::new(root, pki.identity.clone()))
+    }
+}
+
+impl<H: Handler> World<Http<H>> {
+    pub(crate) fn of_http(server: Server<u16, Http<H>>) -> Self {
+        Self::of(server, |http| http.common().body_bytes_held())
+    }
+}
+
+impl<A: Application> World<A> {
+    fn of(server: Server<u16, A>, held: fn(&A) -> usize) -> Self {
         Self {
-            server: config.serve(Instant::now()),
+            server,
             server_lives: true,
             peers: Vec::new(),
             faults: Faults::default(),
@@ -182,11 +208,13 @@ impl World {
             largest: 0,
             most_held: 0,
             watch_memory: false,
+            held,
+            ahead: Duration::ZERO,
         }
     }
 
-    pub(crate) fn serve(pki: &Pki, root: &Path) -> Self {
-        Self::new(&Site::new(root, pki.identity.clone()))
+    fn now(&self) -> Instant {
+        Instant::now() + self.ahead
     }
 
     pub(crate) fn connect(&mut self, config: &ClientConfig) -> usize {
@@ -206,6 +234,10 @@ impl World {
             connected: false,
             heads: HashMap::new(),
             bodies: HashMap::new(),
+            interim: Vec::new(),
+            trailers: HashMap::new(),
+            rooms: Vec::new(),
+            refused: Vec::new(),
             finished: Vec::new(),
             failed: Vec::new(),
             end: None,
@@ -256,8 +288,8 @@ impl World {
             let stats = self.server.stats();
             panic!("nothing will ever happen, waiting for: {what}; {ends:?}; {stats:#?}")
         });
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        let now = Instant::now();
+        std::thread::sleep(due.saturating_duration_since(self.now()));
+        let now = self.now();
         if self.server_lives {
             self.server.handle_timeout(now);
         }
@@ -275,9 +307,7 @@ impl World {
             self.deliver(packet);
         }
         if self.watch_memory {
-            self.most_held = self
-                .most_held
-                .max(self.server.application().common().body_bytes_held());
+            self.most_held = self.most_held.max((self.held)(self.server.application()));
         }
         moved | (count > 0)
     }
@@ -295,10 +325,8 @@ impl World {
     fn send_client(&mut self, at: usize) -> bool {
         let mut out = [0; 16_384];
         let mut any = false;
-        while let Some(sent) = self.peers[at]
-            .client
-            .poll_transmit(Instant::now(), &mut out)
-        {
+        let now = self.now();
+        while let Some(sent) = self.peers[at].client.poll_transmit(now, &mut out) {
             any = true;
             assert_eq!(sent.from, self.peers[at].local);
             let from = self.peers[at].address;
@@ -314,7 +342,7 @@ impl World {
             if !self.server_lives {
                 return false;
             }
-            let Some(sent) = self.server.poll_transmit(Instant::now(), &mut out) else {
+            let Some(sent) = self.server.poll_transmit(self.now(), &mut out) else {
                 return count > 0;
             };
             assert_eq!(
@@ -358,7 +386,7 @@ impl World {
     }
 
     fn deliver(&mut self, mut packet: Packet) {
-        let now = Instant::now();
+        let now = self.now();
         let Packet { bytes, from, to } = &mut packet;
         if *to == server_addr() {
             if self.server_lives {
@@ -400,7 +428,7 @@ impl World {
             let stats = self.server.stats();
             assert_eq!(stats.connections.ids, 0, "{stats:?}");
             assert_eq!(stats.connections.half_open, 0, "{stats:?}");
-            assert_eq!(self.server.application().common().body_bytes_held(), 0);
+            assert_eq!((self.held)(self.server.application()), 0);
         }
         self.check_accounts();
     }
@@ -469,6 +497,13 @@ impl Peer {
                 ClientEvent::Finished(id) => self.finished.push(id),
                 ClientEvent::Failed(id, error) => self.failed.push((id, error)),
                 ClientEvent::Closed(end) => self.end = Some(end),
+                ClientEvent::Interim(id, head) => self.interim.push((id, head)),
+                ClientEvent::Trailers(id, trailers) => {
+                    assert!(self.trailers.insert(id, trailers).is_none());
+                }
+                ClientEvent::Room(id) => self.rooms.push(id),
+                ClientEvent::BodyRefused(id) => self.refused.push(id),
+                other => panic!("{other:?}"),
             }
         }
     }

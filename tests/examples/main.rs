@@ -1,7 +1,10 @@
 //! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
 //!
-//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does. The example `quic`,
-//! and its test, are there with `--features quic`, or `--all-features`.
+//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does. Those of QUIC
+//! ([`quic`]), and their tests, are there with `--features quic`, or `--all-features`.
+
+#[cfg(feature = "quic")]
+mod quic;
 
 use std::env;
 use std::fs;
@@ -281,7 +284,7 @@ fn received_socket() {
     example.says("native mode, CapabilitySet(0x0)");
     let client = client(near, far.ipv4);
     for len in [0, 18, 1472] {
-        assert_eq!(ask(&client, &vec![0; len]), []);
+        assert!(ask(&client, &vec![0; len]).is_empty());
     }
 }
 
@@ -296,7 +299,7 @@ fn worker_per_queue() {
     // A flow each, of which the kernel chooses the queue: none gets nothing but once in 2^63 runs.
     for number in 0..CLIENTS {
         let answer = ask(&client(near, far.ipv4), &number.to_be_bytes());
-        assert_eq!(answer, []);
+        assert!(answer.is_empty());
     }
     kill_process(Pid::from_child(&workers.child), Signal::INT).expect("a child that runs");
     let said = workers.finish();
@@ -349,12 +352,12 @@ fn pcap() {
         assert_eq!(datagram.payload(packet), Some(&payload(number)[..]));
         records = rest;
     }
-    assert_eq!(records, []);
+    assert!(records.is_empty());
 }
 
 fn words(bytes: &[u8]) -> Vec<u32> {
     let (words, rest) = bytes.as_chunks::<4>();
-    assert_eq!(rest, []);
+    assert!(rest.is_empty());
     words.iter().copied().map(u32::from_ne_bytes).collect()
 }
 
@@ -445,7 +448,7 @@ fn own_backend() {
         assert_eq!(sent, [source, destination, others].concat());
         records = rest;
     }
-    assert_eq!(records, []);
+    assert!(records.is_empty());
 
     // It overwrites nothing.
     assert_eq!(run(&file), (String::new(), false));
@@ -463,71 +466,4 @@ fn own_backend() {
     file[..4].fill(0);
     assert_eq!(run(&file), (String::new(), false));
     assert!(!went_out.exists());
-}
-
-/// A file from the server on one host, by a client over the kernel's UDP on the other.
-#[cfg(feature = "quic")]
-#[test]
-fn quic() {
-    use xskit::quic::cert::{Authority, Validity};
-    use xskit::quic::client::{ClientEvent, Trust};
-    use xskit::quic::{Client, ClientConfig};
-
-    let Some(pair) = pair("quic", 1) else { return };
-    let (near, far) = (&pair.first, &pair.second);
-    let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, bytes: &[u8]| {
-        let path = folder.path().join(name);
-        fs::write(&path, bytes).expect("written");
-        path.to_str().expect("text").to_owned()
-    };
-    let authority = Authority::new().expect("an authority");
-    let names = [far.ipv4.to_string()];
-    let pem = authority.issue(&names, Validity::days(1));
-    let pem = pem.expect("a certificate");
-    let chain = write("chain.pem", pem.certificate.as_bytes());
-    let key = write("key.pem", pem.key.as_bytes());
-    let file: Vec<u8> = (0..1_u32 << 20).map(|word| (word % 251) as u8).collect();
-    write("file", &file);
-    let root = folder.path().to_str().expect("text");
-    let arguments = [&*PORT.to_string(), root, &chain, &key];
-    let _server = Example::start("quic", far, &arguments);
-
-    let socket = client(near, far.ipv4);
-    let limited = socket.set_read_timeout(Some(Duration::from_millis(1)));
-    limited.expect("a time limit");
-    let (from, to) = (socket.local_addr(), socket.peer_addr());
-    let (from, to) = (from.expect("bound"), to.expect("connected"));
-    let config = ClientConfig::new(&names[0], PORT, Trust::Pem(authority.pem()));
-    let mut client = Client::new(&config, from, to, (), Instant::now()).expect("a client");
-    let request = client.get("/file", None);
-    let (mut got, mut buffer) = (Vec::new(), vec![0; 65_536]);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let now = Instant::now();
-        assert!(now < deadline, "{} bytes in {PATIENCE:?}", got.len());
-        if client.poll_timeout().is_some_and(|at| at <= now) {
-            client.handle_timeout(now);
-        }
-        while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
-            // A probe may be longer than the path takes. What is lost is sent again.
-            let _ = socket.send(&buffer[..transmit.len]);
-        }
-        if let Ok(len) = socket.recv(&mut buffer) {
-            client.handle_datagram(now, &mut buffer[..len], to, from);
-        }
-        match client.poll_event() {
-            Some(ClientEvent::Finished(_)) => break,
-            Some(ClientEvent::Failed(_, error)) => panic!("{error}"),
-            Some(ClientEvent::Closed(end)) => panic!("{end}"),
-            Some(ClientEvent::Body(_)) => loop {
-                match client.read_body(request, &mut buffer) {
-                    0 => break,
-                    len => got.extend_from_slice(&buffer[..len]),
-                }
-            },
-            Some(ClientEvent::Connected | ClientEvent::Response(..)) | None => {}
-        }
-    }
-    assert!(got == file, "{} bytes, and not the file's", got.len());
 }

@@ -1,0 +1,53 @@
+//! Takes a JSON document by POST /echo over HTTP/3, and answers with it and its length.
+//!
+//! ```sh
+//! cargo build --example json_echo --features quic
+//! sudo target/debug/examples/json_echo eth1 4433 chain.pem key.pem
+//! ```
+
+use serde_json::{Value, json};
+use xskit::quic::{Handler, Http, HttpConfig, Incoming, Reply, Request, Response};
+
+mod af_xdp;
+
+/// The longest document that is taken. A connection has up to 100 requests under way.
+const MOST_BYTES: usize = 64 << 10;
+
+struct Echo;
+
+impl Handler for Echo {
+    /// What of the document has come.
+    type Exchange = Vec<u8>;
+
+    fn request(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Vec<u8> {
+        match (request.method(), request.path()) {
+            ("POST", "/echo") => {}
+            (_, "/echo") => reply.respond(Response::new(405).field("allow", "POST")),
+            _ => reply.respond(Response::new(404)),
+        }
+        Vec::new()
+    }
+
+    fn body(&mut self, document: &mut Vec<u8>, body: &mut Incoming<'_>, reply: &mut Reply<'_>) {
+        while body.read_into(document, MOST_BYTES + 1 - document.len()) > 0 {}
+        if document.len() > MOST_BYTES {
+            // Without effect if it was answered already.
+            reply.respond(Response::text(413, "a document has 64 KiB at most\n"));
+            body.refuse();
+        }
+    }
+
+    fn end(&mut self, document: &mut Vec<u8>, reply: &mut Reply<'_>) {
+        let answer = match serde_json::from_slice::<Value>(document) {
+            Err(error) => Response::text(400, format!("no JSON: {error}\n")),
+            Ok(received) => Response::new(200)
+                .field("content-type", "application/json")
+                .body(json!({"received": received, "bytes": document.len()}).to_string()),
+        };
+        reply.respond(answer);
+    }
+}
+
+fn main() -> af_xdp::Outcome {
+    af_xdp::serve(Http::new(Echo, &HttpConfig::default())?, |_| {})
+}

@@ -1,0 +1,146 @@
+//! `Ending`: how a connection ends, from what is known here and by quiche.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use quiche::h3;
+
+use super::certificate::CertificateProblem;
+use super::config::ClientConfig;
+use super::failure::ConnectionEnd;
+use crate::quic::QuicConnection;
+
+/// The TLS alerts lie here among the QUIC error codes (RFC 9001, section 4.8).
+const TLS_ALERTS: Range<u64> = 0x100..0x200;
+
+/// What is known about the end besides what quiche knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Open,
+    ClosedByUs,
+    HandshakeExpired,
+    WrongVersion,
+    /// It was told.
+    Told,
+}
+
+/// Tells the end of a connection, once.
+#[derive(Debug)]
+pub(super) struct Ending {
+    verdict: Verdict,
+    pub(super) server_name: String,
+    pub(super) handshake_timeout: Duration,
+    pub(super) idle_timeout: Duration,
+}
+
+impl Ending {
+    pub(super) fn new(config: &ClientConfig) -> Self {
+        Self {
+            verdict: Verdict::Open,
+            server_name: config.server_name.clone(),
+            handshake_timeout: config.handshake_timeout,
+            idle_timeout: config.transport.idle_timeout,
+        }
+    }
+
+    /// The first one counts.
+    pub(super) fn note(&mut self, verdict: Verdict) {
+        if self.verdict == Verdict::Open {
+            self.verdict = verdict;
+        }
+    }
+
+    /// How it ended, once, when everything that came before it was read.
+    pub(super) fn tell(&mut self, quic: &mut QuicConnection) -> Option<ConnectionEnd> {
+        if self.verdict == Verdict::Told || !is_over(quic) {
+            return None;
+        }
+        let ended_here = quic.local_error().is_some();
+        if quic.is_readable() && !ended_here && !quic.is_closed() {
+            return None;
+        }
+        let end = self.how(quic);
+        self.verdict = Verdict::Told;
+        Some(end)
+    }
+
+    fn how(&self, quic: &mut QuicConnection) -> ConnectionEnd {
+        let established = quic.is_established();
+        let after = match established {
+            true => self.idle_timeout,
+            false => self.handshake_timeout,
+        };
+        match self.verdict {
+            Verdict::ClosedByUs => return ConnectionEnd::ByUs,
+            Verdict::WrongVersion => return ConnectionEnd::Version,
+            Verdict::HandshakeExpired if quic.stats().recv == 0 => {
+                return ConnectionEnd::Unreachable { after };
+            }
+            Verdict::HandshakeExpired => return ConnectionEnd::HandshakeTimeout { after },
+            Verdict::Open | Verdict::Told => {}
+        }
+        if let Some(error) = quic.peer_error() {
+            return by_server(error);
+        }
+        if quic.is_timed_out() {
+            return match established {
+                true => self.by_idleness(quic),
+                false => ConnectionEnd::Unreachable {
+                    after: self.idle_timeout,
+                },
+            };
+        }
+        match quic.local_error().map(|e| (e.is_app, e.error_code)) {
+            Some((false, code)) if TLS_ALERTS.contains(&code) => self.by_tls(quic, code),
+            Some((http, code)) => ConnectionEnd::Protocol { http, code },
+            None => ConnectionEnd::Reset,
+        }
+    }
+
+    fn by_idleness(&self, quic: &QuicConnection) -> ConnectionEnd {
+        let ours = self.idle_timeout;
+        let parameters = quic.peer_transport_params();
+        // 0: none (RFC 9000, section 18.2); likewise ours.
+        let theirs = parameters.map_or(0, |it| it.max_idle_timeout);
+        let theirs = Duration::from_millis(theirs);
+        let is_servers = !theirs.is_zero() && (theirs < ours || ours.is_zero());
+        ConnectionEnd::IdleTimeout {
+            after: if is_servers { theirs } else { ours },
+            is_servers,
+        }
+    }
+
+    fn by_tls(&self, quic: &mut QuicConnection, code: u64) -> ConnectionEnd {
+        let leaf = quic.peer_cert().map(<[u8]>::to_vec);
+        let ssl = quic.as_mut();
+        match CertificateProblem::of(ssl, leaf.as_deref(), &self.server_name) {
+            Some(problem) => ConnectionEnd::Certificate(problem),
+            None => ConnectionEnd::Tls { alert: alert(code) },
+        }
+    }
+}
+
+/// Whether a connection can do no more than say that it is over.
+pub(super) fn is_over(quic: &QuicConnection) -> bool {
+    quic.is_closed() || quic.is_draining() || quic.local_error().is_some()
+}
+
+fn by_server(error: &quiche::ConnectionError) -> ConnectionEnd {
+    const REFUSED: u64 = quiche::WireErrorCode::ConnectionRefused as u64;
+    const NO_ERROR: u64 = quiche::WireErrorCode::NoError as u64;
+    const H3_NO_ERROR: u64 = h3::WireErrorCode::NoError as u64;
+    let reason = String::from_utf8_lossy(&error.reason).into_owned();
+    match (error.is_app, error.error_code) {
+        (false, NO_ERROR) | (true, H3_NO_ERROR) => ConnectionEnd::ByServer { reason },
+        (false, REFUSED) => ConnectionEnd::Refused { reason },
+        (false, code) if TLS_ALERTS.contains(&code) => {
+            ConnectionEnd::TlsByServer { alert: alert(code) }
+        }
+        (http, code) => ConnectionEnd::ErrorByServer { http, code, reason },
+    }
+}
+
+/// The TLS alert in the low byte of a code among [`TLS_ALERTS`].
+fn alert(code: u64) -> u8 {
+    code.to_le_bytes()[0]
+}

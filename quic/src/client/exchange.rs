@@ -1,0 +1,190 @@
+//! `Exchange`: a request that was sent, and what of its response has come.
+
+use std::time::Instant;
+
+use quiche::h3::{Header, NameValue};
+
+use super::event::{ClientEvent, RequestId, ResponseHead};
+use super::failure::RequestError;
+use super::outgoing::Outgoing;
+
+/// Interim responses that are told for each request, however many the server sends.
+const MAX_INTERIM_TOLD: u32 = 16;
+
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) id: RequestId,
+    pub(super) stream: u64,
+    /// What of the request is still to be sent.
+    pub(super) outgoing: Outgoing,
+    /// Its place in the order of turns of those that send: lowest first.
+    pub(super) last_turn: u64,
+    /// The request was HEAD.
+    is_head: bool,
+    interim: u32,
+    /// From the response's header fields, once they have come.
+    head: Option<Expected>,
+    /// Header fields came after the body: nothing may follow them.
+    has_trailers: bool,
+    /// The application was told of body bytes, and has not read them to the end since.
+    pub(super) is_announced: bool,
+    /// Body bytes read.
+    pub(super) received: u64,
+    /// When it last made progress; and whether it has since.
+    pub(super) since: Instant,
+    pub(super) has_moved: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    body_bytes: Option<u64>,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        id: RequestId,
+        stream: u64,
+        is_head: bool,
+        outgoing: Outgoing,
+        since: Instant,
+    ) -> Self {
+        Self {
+            id,
+            stream,
+            outgoing,
+            last_turn: 0,
+            is_head,
+            interim: 0,
+            head: None,
+            has_trailers: false,
+            is_announced: false,
+            received: 0,
+            since,
+            has_moved: true,
+        }
+    }
+
+    /// Whether there can be body bytes.
+    pub(super) fn is_answered(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// Whether body bytes would be in order.
+    pub(super) fn takes_data(&self) -> bool {
+        self.head.is_some() && !self.has_trailers
+    }
+
+    /// Takes in header fields. Nothing to tell: one interim response too many.
+    pub(super) fn take_fields(
+        &mut self,
+        list: &[Header],
+    ) -> Result<Option<ClientEvent>, RequestError> {
+        if self.head.is_some() {
+            self.has_trailers = true;
+            let trailers = trailers(list).ok_or(RequestError::Malformed)?;
+            return Ok(Some(ClientEvent::Trailers(self.id, trailers)));
+        }
+        let head = ResponseHead::parse(list).ok_or(RequestError::Malformed)?;
+        if head.status < 200 {
+            self.interim = self.interim.saturating_add(1);
+            let is_told = self.interim <= MAX_INTERIM_TOLD;
+            return Ok(is_told.then_some(ClientEvent::Interim(self.id, head)));
+        }
+        // These have no body, whatever length they name (RFC 9110, section 8.6).
+        let bodiless = self.is_head || matches!(head.status, 204 | 304);
+        self.head = Some(Expected {
+            body_bytes: head.content_length.filter(|_| !bodiless),
+        });
+        Ok(Some(ClientEvent::Response(self.id, head)))
+    }
+
+    /// What the end of the stream means.
+    pub(super) fn finish(&self) -> ClientEvent {
+        let received = self.received;
+        match self.head {
+            None => ClientEvent::Failed(self.id, RequestError::Malformed),
+            Some(Expected {
+                body_bytes: Some(announced),
+            }) if announced != received => {
+                let error = RequestError::Length {
+                    announced,
+                    received,
+                };
+                ClientEvent::Failed(self.id, error)
+            }
+            Some(_) => ClientEvent::Finished(self.id),
+        }
+    }
+}
+
+/// `None` where there are pseudo-header fields, which belong into no trailers (RFC 9114,
+/// section 4.3).
+fn trailers(list: &[Header]) -> Option<Vec<(String, String)>> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let field = |header: &Header| {
+        let name = header.name();
+        (!name.starts_with(b":")).then(|| (text(name), text(header.value())))
+    };
+    list.iter().map(field).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::RequestBody;
+
+    fn exchange(is_head: bool) -> Exchange {
+        let outgoing = Outgoing::new(RequestBody::Empty);
+        Exchange::new(RequestId(1), 0, is_head, outgoing, Instant::now())
+    }
+
+    fn fields(list: &[(&str, &str)]) -> Vec<Header> {
+        let field = |(n, v): &(&str, &str)| Header::new(n.as_bytes(), v.as_bytes());
+        list.iter().map(field).collect()
+    }
+
+    #[test]
+    fn interim_responses_are_told_up_to_a_bound() {
+        let mut exchange = exchange(false);
+        let hints = fields(&[(":status", "103"), ("link", "</a>")]);
+        for _ in 0..MAX_INTERIM_TOLD {
+            let event = exchange.take_fields(&hints).unwrap();
+            let Some(ClientEvent::Interim(_, head)) = event else {
+                panic!("{event:?}");
+            };
+            assert_eq!((head.status, head.field("link")), (103, Some("</a>")));
+        }
+        assert!(exchange.take_fields(&hints).unwrap().is_none());
+        assert!(!exchange.takes_data());
+        let last = exchange.take_fields(&fields(&[(":status", "200")]));
+        assert!(matches!(last, Ok(Some(ClientEvent::Response(..)))));
+        assert!(exchange.takes_data());
+    }
+
+    #[test]
+    fn the_answer_to_head_has_a_length_and_no_body() {
+        for (is_head, finished) in [(true, true), (false, false)] {
+            let mut exchange = exchange(is_head);
+            let list = fields(&[(":status", "200"), ("content-length", "5")]);
+            exchange.take_fields(&list).unwrap();
+            let is_finished = matches!(exchange.finish(), ClientEvent::Finished(_));
+            assert_eq!(is_finished, finished);
+        }
+    }
+
+    #[test]
+    fn trailers_have_no_pseudo_fields_and_end_the_body() {
+        let mut exchange = exchange(false);
+        exchange
+            .take_fields(&fields(&[(":status", "200")]))
+            .unwrap();
+        let event = exchange.take_fields(&fields(&[("digest", "1")])).unwrap();
+        let Some(ClientEvent::Trailers(_, trailers)) = event else {
+            panic!("{event:?}");
+        };
+        assert_eq!(trailers, [("digest".to_owned(), "1".to_owned())]);
+        assert!(!exchange.takes_data());
+        let again = exchange.take_fields(&fields(&[(":status", "200")]));
+        assert_eq!(again.unwrap_err(), RequestError::Malformed);
+    }
+}

@@ -1,0 +1,193 @@
+//! What comes on the streams of a client's requests.
+
+use std::collections::VecDeque;
+
+use quiche::h3;
+
+use super::event::{ClientEvent, RequestId};
+use super::exchange::Exchange;
+use super::failure::RequestError;
+use super::requests::{Requests, Waiting};
+use crate::quic::QuicConnection;
+
+impl Requests {
+    /// Turns HTTP/3's events into ours.
+    pub(super) fn poll(
+        &mut self,
+        h3: &mut h3::Connection,
+        quic: &mut QuicConnection,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        loop {
+            match h3.poll(quic) {
+                Ok((stream, h3::Event::GoAway)) => self.going_away(stream, quic, events),
+                Ok((_, h3::Event::PriorityUpdate)) => {}
+                Ok((stream, event)) => {
+                    self.stream_event(stream, event, quic, events);
+                    self.take_end(stream, quic, events);
+                }
+                Err(h3::Error::Done) => break self.announce(h3, quic, events),
+                // It has closed the connection, which is told about when it ends.
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Takes the end of a stream that came by itself behind a DATA frame's header. Left to quiche's
+    /// HTTP/3, the stream would be forgotten but stay among the readable ones, and polling fail.
+    fn take_end(
+        &mut self,
+        stream: u64,
+        quic: &mut QuicConnection,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        if !(quic.stream_finished(stream) && quic.stream_readable(stream)) {
+            return;
+        }
+        if let Err(quiche::Error::StreamReset(code)) = quic.stream_recv(stream, &mut [0]) {
+            self.stream_event(stream, h3::Event::Reset(code), quic, events);
+        }
+    }
+
+    /// Announces body bytes that can be read. quiche does so once, and again only after a read that
+    /// found nothing more: but a read also ends at an empty DATA frame, with more behind it.
+    fn announce(
+        &mut self,
+        h3: &mut h3::Connection,
+        quic: &mut QuicConnection,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        for active in self.active.iter_mut().filter(|it| it.is_answered()) {
+            if !quic.stream_readable(active.stream) {
+                // The read that finds nothing.
+                let _ = h3.recv_body(quic, active.stream, &mut [0]);
+            } else if !active.is_announced {
+                active.is_announced = true;
+                events.push_back(ClientEvent::Body(active.id));
+            }
+        }
+    }
+
+    fn stream_event(
+        &mut self,
+        stream: u64,
+        event: h3::Event,
+        quic: &mut QuicConnection,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        let Some(at) = self
+            .active
+            .iter()
+            .position(|active| active.stream == stream)
+        else {
+            return;
+        };
+        let Some(active) = self.active.get_mut(at) else {
+            return;
+        };
+        // Body bytes count when they are read: a frame may have none.
+        let is_progress = matches!(event, h3::Event::Headers { .. });
+        active.has_moved |= is_progress;
+        self.has_moved |= is_progress;
+        let code = h3::WireErrorCode::MessageError;
+        match event {
+            h3::Event::Headers { list, .. } => match active.take_fields(&list) {
+                Ok(told) => events.extend(told),
+                Err(error) => self.give_up(at, error, code, quic, events),
+            },
+            h3::Event::Data if !active.takes_data() => {
+                self.give_up(at, RequestError::Malformed, code, quic, events);
+            }
+            // Announced once all is polled.
+            h3::Event::Data => {}
+            h3::Event::Finished => {
+                events.push_back(active.finish());
+                self.answered(at, quic);
+            }
+            h3::Event::Reset(code) => {
+                let received = active.received;
+                let error = RequestError::Reset { code, received };
+                events.push_back(ClientEvent::Failed(active.id, error));
+                self.answered(at, quic);
+            }
+            h3::Event::GoAway | h3::Event::PriorityUpdate => {}
+        }
+    }
+
+    /// Nothing more of the response comes; it doesn't depend on what was not sent of the request
+    /// (RFC 9114, section 4.1).
+    fn answered(&mut self, at: usize, quic: &mut QuicConnection) {
+        let active = self.active.remove(at);
+        if active.outgoing.is_under_way() {
+            let code = h3::WireErrorCode::RequestCancelled as u64;
+            let _ = quic.stream_shutdown(active.stream, quiche::Shutdown::Write, code);
+        }
+        if !active.outgoing.is_sent() {
+            self.cut_short.push(active.stream);
+        }
+    }
+
+    /// Fails a request and has the server stop answering it.
+    pub(super) fn give_up(
+        &mut self,
+        at: usize,
+        error: RequestError,
+        code: h3::WireErrorCode,
+        quic: &mut QuicConnection,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        let id = self.cut_off(at, code, quic);
+        events.push_back(ClientEvent::Failed(id, error));
+    }
+
+    /// Ends both directions of a request's stream.
+    pub(super) fn cut_off(
+        &mut self,
+        at: usize,
+        code: h3::WireErrorCode,
+        quic: &mut QuicConnection,
+    ) -> RequestId {
+        let active = self.active.swap_remove(at);
+        // Refused where that direction has ended.
+        for direction in [quiche::Shutdown::Read, quiche::Shutdown::Write] {
+            let _ = quic.stream_shutdown(active.stream, direction, code as u64);
+        }
+        self.cut_short.push(active.stream);
+        active.id
+    }
+
+    /// Requests from `first_refused` on are not answered on this connection any more.
+    fn going_away(
+        &mut self,
+        first_refused: u64,
+        quic: &mut QuicConnection,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
+        let code = h3::WireErrorCode::RequestCancelled;
+        let is_refused = |active: &Exchange| active.stream >= first_refused;
+        while let Some(at) = self.active.iter().position(is_refused) {
+            self.give_up(at, RequestError::GoingAway, code, quic, events);
+        }
+        let fail = |it: Waiting| ClientEvent::Failed(it.id, RequestError::GoingAway);
+        events.extend(self.waiting.drain(..).map(fail));
+    }
+
+    pub(super) fn read_body(
+        &mut self,
+        h3: &mut h3::Connection,
+        quic: &mut QuicConnection,
+        id: RequestId,
+        buf: &mut [u8],
+    ) -> usize {
+        let Some(active) = self.active.iter_mut().find(|active| active.id == id) else {
+            return 0;
+        };
+        // Errors come as events.
+        let read = h3.recv_body(quic, active.stream, buf).unwrap_or(0);
+        active.is_announced = read > 0;
+        active.received += read as u64;
+        active.has_moved |= read > 0;
+        self.has_moved |= read > 0;
+        read
+    }
+}
