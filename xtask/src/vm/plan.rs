@@ -136,6 +136,10 @@ const SUITES: [Suite; 6] = [
         left_out: &[
             ("a_file_of_500_megabytes", TOO_LONG),
             ("aioquic_fetches_a_file_of_500_megabytes", TOO_LONG),
+            (
+                "two_hundred_clients_that_move_are_served_by_four_queues",
+                QUEUES,
+            ),
         ],
         short: &[],
     },
