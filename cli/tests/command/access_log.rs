@@ -107,7 +107,7 @@ fn responses_are_logged_whatever_they_say_and_the_log_is_moved() {
     let server = scene.start_server(&["--access-log", log.to_str().unwrap()]);
     let (path, agent) = (
         "/\u{1b}[2J\"\u{202e}\\".as_bytes(),
-        b"a\x07\xff\"\n{\"forged\":1}",
+        b"a\x07\xff\"\\n{\"forged\":1}",
     );
     ask(&scene, path, agent);
     wait_until("a line", || lines(&log).len() == 1);
@@ -118,7 +118,7 @@ fn responses_are_logged_whatever_they_say_and_the_log_is_moved() {
     );
     let line = &lines(&log)[0];
     assert_eq!(line["path"], "/\u{1b}[2J\"\u{202e}\\", "{line}");
-    assert_eq!(line["user_agent"], "a\u{7}\u{fffd}\"\n{\"forged\":1}");
+    assert_eq!(line["user_agent"], "a\u{7}\u{fffd}\"\\n{\"forged\":1}");
     assert_eq!(
         (&line["status"], &line["method"]),
         (&404.into(), &"GET".into())

@@ -174,6 +174,14 @@ impl<'a> Target<'a> {
             if name.iter().any(u8::is_ascii_uppercase) {
                 return Err(BadRequest("a field name in upper case"));
             }
+            // RFC 9114, section 10.3: a proxy would make two fields of one.
+            if header
+                .value()
+                .iter()
+                .any(|it| matches!(it, b'\r' | b'\n' | 0))
+            {
+                return Err(BadRequest("a field value with a line break or NUL"));
+            }
             fields.take(name, header.value())?;
         }
         Ok(fields)
@@ -296,6 +304,10 @@ mod tests {
             "an unknown pseudo-header field"
         );
         assert_eq!(with(("Accept", "*/*"), 4), "a field name in upper case");
+        assert_eq!(
+            with(("accept", "a\nb: c"), 4),
+            "a field value with a line break or NUL"
+        );
         assert_eq!(with(("host", "other"), 4), ":authority and host differ");
         assert_eq!(with(("host", ""), 4), "an empty :authority or host");
         let mut fields = GOOD.to_vec();
