@@ -13,6 +13,7 @@
 //! | `net` | `net` | links, routes, neighbours |
 //! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
+//! | `quic::driver::UdpDriver` | `udp` | the same endpoints over a UDP socket of the kernel |
 //!
 //! Only creating a socket and attaching a program take capabilities. A process that has them can do both for one that
 //! has none: `Socket::create_descriptor` here, `SocketBuilder::open_from` there.

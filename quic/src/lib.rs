@@ -1,4 +1,5 @@
-//! QUIC and HTTP/3 over AF_XDP: a sans-IO endpoint over quiche and the driver that runs it.
+//! QUIC and HTTP/3 over AF_XDP: a sans-IO endpoint over quiche and the driver that runs it, or one over
+//! the kernel's UDP (feature `udp`).
 //!
 //! ```text
 //!            driver       frames, rings, waiting: the only part that does any I/O on the network

@@ -13,7 +13,7 @@ use crate::cargo;
 const READ_ON: &str = "2026-08-21";
 
 /// Packages in the version whose advisories were read, and what each does.
-const READ: [(&str, &str, &str); 15] = [
+const READ: [(&str, &str, &str); 17] = [
     (
         "quiche",
         "0.30.0",
@@ -28,6 +28,12 @@ const READ: [(&str, &str, &str); 15] = [
         "2.3.2",
         "decodes the paths that strangers ask for",
     ),
+    (
+        "quinn-udp",
+        "0.5.16",
+        "receives and sends a UDP socket's datagrams",
+    ),
+    ("socket2", "0.6.5", "sets that socket's options"),
     ("rcgen", "0.14.10", "makes the demo's certificates"),
     ("ring", "0.17.14", "makes their keys"),
     (

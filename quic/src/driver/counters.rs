@@ -10,16 +10,17 @@ use super::Unanswerable;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DriverCounters {
-    /// Packets that came off the RX ring, refused ones included.
+    /// Packets that came off the RX ring, refused ones included; over kernel UDP, datagrams.
     pub received: u64,
-    /// Packets put on the TX ring.
+    /// Packets put on the TX ring, or datagrams that the kernel took.
     pub sent: u64,
     /// Packets that are no UDP datagram in one piece, by cause; each was dropped.
     pub refused: RefusalCounts,
     /// Datagrams that are not answered, by cause; each was dropped.
     pub unanswerable: UnanswerableCounts,
     /// Datagrams of the endpoint that could not be sent, because their headers could not be
-    /// written (mixed address families) or the frame is of another UMEM; each was dropped.
+    /// written (mixed address families), the frame is of another UMEM, or the kernel refused them (no
+    /// route, or larger than the MTU); each was dropped.
     pub unsendable: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The driver: runs an endpoint over one AF_XDP socket.
+//! The drivers: one runs an endpoint over one AF_XDP socket, one over one kernel UDP socket.
 //!
 //! A [`Driver`] takes turns. In each it hands what arrived to the endpoint, in the frames it came
 //! in, and has the endpoint write what it has to send into the frames it leaves in; then it gives
@@ -17,15 +17,20 @@
 //! | `turn.rs` | the driver and its turn |
 //! | `counters.rs` | what it counts |
 //! | `error.rs` | why it can't go on |
+//! | `udp/` | the driver over a kernel UDP socket (feature `udp`) |
 
 mod counters;
 mod endpoint;
 mod error;
 mod sources;
 mod turn;
+#[cfg(feature = "udp")]
+mod udp;
 
 pub use counters::{DriverCounters, RefusalCounts, UnanswerableCounts};
 pub use endpoint::Endpoint;
 pub use error::DriverError;
 pub use sources::{ReversePathCheck, Unanswerable};
 pub use turn::{Driver, DriverConfig};
+#[cfg(feature = "udp")]
+pub use udp::{UdpCalls, UdpConfig, UdpDriver, UdpError};

@@ -95,7 +95,8 @@ impl fmt::Debug for Sources {
     }
 }
 
-fn is_host(address: IpAddr) -> bool {
+/// Whether it is the address of one host.
+pub(super) fn is_host(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(ip) => !(ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified()),
         IpAddr::V6(ip) => !(ip.is_multicast() || ip.is_unspecified()),

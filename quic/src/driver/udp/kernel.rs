@@ -1,0 +1,187 @@
+//! `Kernel`: the socket, its calls and their number.
+
+use std::array;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::outbox::Piece;
+use super::{UdpCalls, UdpConfig, UdpError};
+
+/// Messages that one call receives at most, each of a datagram or, with GRO, of up to 64.
+pub(super) const MESSAGES: usize = 16;
+
+/// Room for the longest message: a UDP datagram, or what the kernel has joined.
+const MESSAGE_BYTES: usize = 1 << 16;
+
+/// After a send that failed, sends are without segmentation offload for so long.
+const OFFLOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a socket that is connected may report of earlier datagrams, by ICMP; and want of memory.
+const PASSING: [Errno; 9] = [
+    Errno::CONNREFUSED,
+    Errno::HOSTUNREACH,
+    Errno::HOSTDOWN,
+    Errno::NETUNREACH,
+    Errno::NOPROTOOPT,
+    Errno::PROTO,
+    Errno::MSGSIZE,
+    Errno::NOMEM,
+    Errno::NOBUFS,
+];
+
+/// A non-blocking UDP socket.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    local: SocketAddr,
+    wants_offload: bool,
+    offload_checked: Instant,
+    buffer: Box<[u8]>,
+    calls: UdpCalls,
+}
+
+/// What a wait found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ready {
+    pub(super) to_receive: bool,
+}
+
+impl Kernel {
+    pub(super) fn new(socket: UdpSocket, config: &UdpConfig) -> Result<Self, UdpError> {
+        let setup = |call| move |error: io::Error| UdpError::Setup(call, errno(&error));
+        let state = UdpSocketState::new((&socket).into()).map_err(setup("setsockopt"))?;
+        if let Some(bytes) = config.receive_buffer_bytes {
+            let asked = state.set_recv_buffer_size((&socket).into(), bytes);
+            asked.map_err(setup("setsockopt(SO_RCVBUF)"))?;
+        }
+        let local = socket.local_addr().map_err(setup("getsockname"))?;
+        Ok(Self {
+            socket,
+            state,
+            local,
+            wants_offload: config.segmentation_offload,
+            offload_checked: Instant::now(),
+            buffer: vec![0; MESSAGES * MESSAGE_BYTES].into_boxed_slice(),
+            calls: UdpCalls::default(),
+        })
+    }
+
+    pub(super) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    pub(super) fn calls(&self) -> UdpCalls {
+        self.calls
+    }
+
+    /// Datagrams that one send may have.
+    pub(super) fn segments(&self) -> usize {
+        if self.wants_offload {
+            self.state.max_gso_segments().max(1)
+        } else {
+            1
+        }
+    }
+
+    /// quinn-udp gives segmentation offload up for good once a send fails by EIO or EINVAL. An address
+    /// of this host that is gone, or that peers take for one, is enough for that: so it is tried again.
+    pub(super) fn restore_offload(&mut self, now: Instant) {
+        if !self.wants_offload || self.state.max_gso_segments() > 1 {
+            self.offload_checked = now;
+        } else if now.duration_since(self.offload_checked) >= OFFLOAD_PAUSE {
+            self.offload_checked = now;
+            if let Ok(state) = UdpSocketState::new((&self.socket).into()) {
+                self.state = state;
+            }
+        }
+    }
+
+    /// Receives once, and gives each message to `take`: its bytes, the size of its datagrams, where
+    /// they are from and what they are to. Returns the number of messages.
+    pub(super) fn receive(
+        &mut self,
+        mut take: impl FnMut(&mut [u8], usize, SocketAddr, SocketAddr),
+    ) -> Result<usize, UdpError> {
+        let mut metas = [RecvMeta::default(); MESSAGES];
+        let mut parts = self.buffer.chunks_mut(MESSAGE_BYTES);
+        let mut slices: [IoSliceMut<'_>; MESSAGES] =
+            array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
+        self.calls.receives += 1;
+        let socket = UdpSockRef::from(&self.socket);
+        let count = match self.state.recv(socket, &mut slices, &mut metas) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(errno) if PASSING.contains(&errno) => 0,
+                _ => return Err(UdpError::Receive(errno(&error))),
+            },
+        };
+        for (meta, slice) in metas.iter().take(count).zip(&mut slices) {
+            let to = meta.dst_ip.unwrap_or(self.local.ip());
+            let to = SocketAddr::new(to, self.local.port());
+            if let Some(bytes) = slice.get_mut(..meta.len) {
+                take(bytes, meta.stride, meta.addr, to);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Sends once.
+    pub(super) fn send(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        self.calls.sends += 1;
+        let transmit = Transmit {
+            destination: piece.to,
+            // quiche reports no ECN counts, and marks nothing.
+            ecn: None,
+            contents: piece.bytes,
+            segment_size: piece.segment,
+            src_ip: self.source(piece.from.ip()),
+        };
+        let sent = self.state.try_send((&self.socket).into(), &transmit);
+        if let Err(error) = &sent {
+            match error.kind() {
+                io::ErrorKind::WouldBlock => self.calls.blocked_sends += 1,
+                _ => {
+                    tracing::debug!(%error, to = %piece.to, bytes = piece.bytes.len(), "sendmsg");
+                }
+            }
+        }
+        sent
+    }
+
+    /// A socket that is bound to an address needs to be told of none.
+    fn source(&self, from: IpAddr) -> Option<IpAddr> {
+        let is_told = self.local.ip().is_unspecified() && !from.is_unspecified();
+        is_told.then_some(from)
+    }
+
+    /// Waits until there is something to receive, until there is room to send where that `is_blocked`,
+    /// or until `timeout` has passed.
+    pub(super) fn wait(&mut self, is_blocked: bool, timeout: Duration) -> Result<Ready, UdpError> {
+        let mut interest = PollFlags::IN;
+        interest.set(PollFlags::OUT, is_blocked);
+        let mut fds = [PollFd::new(&self.socket, interest)];
+        let timeout = Timespec::try_from(timeout).ok();
+        self.calls.waits += 1;
+        match poll(&mut fds, timeout.as_ref()) {
+            // An error of the socket is received as well.
+            Ok(_) => Ok(Ready {
+                to_receive: !(fds[0].revents() - PollFlags::OUT).is_empty(),
+            }),
+            Err(Errno::INTR) => Ok(Ready { to_receive: true }),
+            Err(errno) => Err(UdpError::Wait(xskit_core::Errno(errno.raw_os_error()))),
+        }
+    }
+}
+
+fn errno(error: &io::Error) -> xskit_core::Errno {
+    error
+        .raw_os_error()
+        .map_or(xskit_core::Errno::EINVAL, xskit_core::Errno)
+}

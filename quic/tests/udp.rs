@@ -1,0 +1,376 @@
+//! Endpoints over kernel UDP sockets: on loopback, and on a wire where nobody answers yet.
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt::{set_socket_send_buffer_size, socket_send_buffer_size};
+use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto};
+use sha2::{Digest, Sha256};
+use xskit_quic::cert::{Authority, Validity};
+use xskit_quic::client::{ClientEvent, Trust};
+use xskit_quic::driver::{Endpoint, UdpConfig, UdpDriver};
+use xskit_quic::{Client, ClientConfig, FileServer, Identity, ServerConfig, Transmit};
+use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, WhenParentDies, privilege};
+
+const FILE_BYTES: usize = 8 << 20;
+const PAYLOAD_BYTES: usize = 1452;
+/// Only to fail rather than hang.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn driver(address: &str, config: UdpConfig) -> UdpDriver {
+    UdpDriver::new(UdpSocket::bind(address).unwrap(), config).unwrap()
+}
+
+fn address(driver: &UdpDriver) -> SocketAddr {
+    driver.socket().local_addr().unwrap()
+}
+
+/// A server with one file, and a client that will ask for it.
+fn endpoints(
+    root: &std::path::Path,
+    file: &[u8],
+    (from, to): (SocketAddr, SocketAddr),
+) -> (FileServer<()>, Client<()>) {
+    fs::write(root.join("file"), file).unwrap();
+    let authority = Authority::new().unwrap();
+    let pem = authority
+        .issue(&["a.test".to_owned()], Validity::days(1))
+        .unwrap();
+    let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
+    let mut config = ServerConfig::new(identity.unwrap());
+    config.transport.max_udp_payload_bytes = PAYLOAD_BYTES;
+    let now = Instant::now();
+    let server = FileServer::of_directory(root, &config, now).unwrap();
+    let mut config = ClientConfig::new("a.test", 4433, Trust::Pem(authority.pem()));
+    config.transport.max_udp_payload_bytes = PAYLOAD_BYTES;
+    (server, Client::new(&config, from, to, (), now).unwrap())
+}
+
+/// The file that a client fetches from a server, which is bound to one address and reached at
+/// another, maybe.
+fn fetch(at_server: &mut UdpDriver, at_client: &mut UdpDriver, to: SocketAddr, file: &[u8]) {
+    let root = tempfile::tempdir().unwrap();
+    let (mut server, mut client) = endpoints(root.path(), file, (address(at_client), to));
+    let request = client.get("/file", None);
+    let (mut hash, mut len, mut chunk) = (Sha256::new(), 0, vec![0; 64 << 10]);
+    let deadline = Instant::now() + PATIENCE;
+    'transfer: loop {
+        assert!(
+            Instant::now() < deadline,
+            "{len} bytes in {PATIENCE:?}: {:?}",
+            at_server.counters()
+        );
+        let mut is_more = at_client.turn(&mut client).unwrap();
+        while let Some(event) = client.poll_event() {
+            match event {
+                ClientEvent::Finished(_) => break 'transfer,
+                ClientEvent::Failed(_, error) => panic!("{error}"),
+                ClientEvent::Closed(end) => panic!("{end}"),
+                ClientEvent::Body(_) => loop {
+                    match client.read_body(request, &mut chunk) {
+                        0 => break,
+                        read => {
+                            hash.update(&chunk[..read]);
+                            len += read;
+                            is_more = true;
+                        }
+                    }
+                },
+                _ => {}
+            }
+        }
+        is_more |= at_server.turn(&mut server).unwrap();
+        // Both are waited for in turn: what is for the other comes a moment later.
+        let moment = Duration::from_millis(1);
+        at_client.rest(&mut client, is_more, moment).unwrap();
+        at_server.rest(&mut server, is_more, moment).unwrap();
+    }
+    assert_eq!(len, file.len());
+    assert_eq!(hash.finalize(), Sha256::digest(file));
+}
+
+fn file() -> Vec<u8> {
+    let word = |number: u32| number.wrapping_mul(2_654_435_761).to_le_bytes();
+    (0..FILE_BYTES as u32 / 4).flat_map(word).collect()
+}
+
+#[test]
+fn a_file_arrives_and_with_offload_a_call_moves_many_datagrams() {
+    let file = file();
+    let calls_per_datagram = |segmentation_offload| {
+        let config = UdpConfig {
+            segmentation_offload,
+            ..UdpConfig::default()
+        };
+        let mut at_server = driver("127.0.0.1:0", config);
+        let mut at_client = driver("127.0.0.1:0", config);
+        let to = address(&at_server);
+        fetch(&mut at_server, &mut at_client, to, &file);
+        let (calls, counters) = (at_server.calls(), at_server.counters());
+        assert_eq!(calls.blocked_sends, 0);
+        // Probes for a larger MTU are no larger than loopback takes.
+        assert_eq!(counters.unsendable, 0);
+        assert!(counters.sent >= (FILE_BYTES / PAYLOAD_BYTES) as u64);
+        assert!(at_client.counters().received <= counters.sent);
+        (calls.sends, counters.sent)
+    };
+    let (calls, datagrams) = calls_per_datagram(false);
+    assert_eq!(calls, datagrams);
+    let (calls, datagrams) = calls_per_datagram(true);
+    assert!(
+        calls * 8 <= datagrams,
+        "{calls} sends for {datagrams} datagrams"
+    );
+}
+
+#[test]
+fn a_server_on_a_wildcard_answers_from_the_address_that_it_was_asked_at() {
+    let file = &file()[..100_000];
+    for (wildcard, client, asked) in [
+        ("0.0.0.0:0", "127.0.0.1:0", "127.0.0.9"),
+        ("[::]:0", "[::1]:0", "::1"),
+        // Both families on one socket.
+        ("[::]:0", "127.0.0.1:0", "127.0.0.9"),
+    ] {
+        let config = UdpConfig::default();
+        let mut at_server = driver(wildcard, config);
+        let to = SocketAddr::new(asked.parse().unwrap(), address(&at_server).port());
+        // The kernel gives the client only what comes from the address that it asked.
+        let socket = UdpSocket::bind(client).unwrap();
+        socket.connect(to).unwrap();
+        let mut at_client = UdpDriver::new(socket, config).unwrap();
+        fetch(&mut at_server, &mut at_client, to, file);
+        assert_eq!(at_server.counters().unsendable, 0, "{wildcard}");
+    }
+}
+
+/// Numbered datagrams of one size, so that each is missed if it is lost.
+struct Numbers {
+    next: u64,
+    end: u64,
+    way: Transmit<()>,
+    arrived: Vec<u64>,
+}
+
+impl Numbers {
+    fn new(end: u64, from: SocketAddr, to: SocketAddr) -> Self {
+        let link = ();
+        Self {
+            next: 0,
+            end,
+            way: Transmit {
+                len: 1000,
+                from,
+                to,
+                link,
+            },
+            arrived: Vec::new(),
+        }
+    }
+}
+
+impl Endpoint<()> for Numbers {
+    fn handle_datagram(
+        &mut self,
+        _now: Instant,
+        datagram: &mut [u8],
+        _from: SocketAddr,
+        _to: SocketAddr,
+        _link: (),
+    ) {
+        assert_eq!(datagram.len(), 1000);
+        self.arrived
+            .push(u64::from_be_bytes(datagram[..8].try_into().unwrap()));
+    }
+
+    fn poll_transmit(&mut self, _now: Instant, out: &mut [u8]) -> Option<Transmit<()>> {
+        (self.next < self.end).then(|| {
+            out[..8].copy_from_slice(&self.next.to_be_bytes());
+            self.next += 1;
+            self.way
+        })
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn handle_timeout(&mut self, _now: Instant) {}
+}
+
+#[test]
+fn datagrams_that_nobody_can_be_answered_at_are_dropped_and_empty_ones_are_none() {
+    let mut at_server = driver("127.0.0.1:0", UdpConfig::default());
+    let to = address(&at_server);
+    let root = tempfile::tempdir().unwrap();
+    let (mut server, _) = endpoints(root.path(), b"", (to, to));
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for datagram in [&[][..], &[0; 20], &[0; 1200]] {
+        sender.send_to(datagram, to).unwrap();
+    }
+    at_server.turn(&mut server).unwrap();
+    assert_eq!(at_server.counters().received, 3);
+    assert_eq!(server.stats().dropped.malformed, 3);
+}
+
+#[test]
+fn an_answer_to_port_0_is_not_tried() {
+    if !privilege::require("an_answer_to_port_0_is_not_tried", &[Capability::NetRaw]) {
+        return;
+    }
+    let mut at_server = driver("0.0.0.0:0", UdpConfig::default());
+    let port = address(&at_server).port();
+    let root = tempfile::tempdir().unwrap();
+    let to = SocketAddr::from(([127, 0, 0, 1], port));
+    let (mut server, _) = endpoints(root.path(), b"", (to, to));
+    // A version that nobody knows is answered, at any port but this.
+    let mut datagram = vec![0; 8 + 1200];
+    datagram[2..4].copy_from_slice(&port.to_be_bytes());
+    datagram[4..6].copy_from_slice(&1208_u16.to_be_bytes());
+    datagram[8..14].copy_from_slice(&[0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8]);
+    let raw = rustix::net::socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::UDP));
+    let raw = raw.unwrap();
+    for source in [0, 9_u16] {
+        datagram[..2].copy_from_slice(&source.to_be_bytes());
+        rustix::net::sendto(&raw, &datagram, SendFlags::empty(), &to).unwrap();
+    }
+    while at_server.counters().received < 2 {
+        let is_more = at_server.turn(&mut server).unwrap();
+        let moment = Duration::from_millis(1);
+        at_server.rest(&mut server, is_more, moment).unwrap();
+    }
+    let counters = at_server.counters();
+    assert_eq!((counters.unanswerable.group, counters.sent), (1, 1));
+    assert_eq!(counters.unsendable, 0);
+    assert!(at_server.segments() > 1);
+}
+
+#[test]
+fn an_address_that_is_gone_takes_offload_away_for_a_moment_only() {
+    let mut sender = driver("[::]:0", UdpConfig::default());
+    let mut receiver = driver("[::1]:0", UdpConfig::default());
+    let (port, to) = (address(&sender).port(), address(&receiver));
+    let most = sender.segments();
+    assert!(most > 1);
+    // Of no interface (RFC 3849). Linux refuses it with EINVAL, as what a device can't do.
+    let mut numbers = Numbers::new(
+        10,
+        SocketAddr::new("2001:db8::1".parse().unwrap(), port),
+        to,
+    );
+    while sender.turn(&mut numbers).unwrap() {}
+    assert_eq!((sender.counters().unsendable, sender.segments()), (10, 1));
+    let mut numbers = Numbers::new(20, SocketAddr::new("::1".parse().unwrap(), port), to);
+    let deadline = Instant::now() + PATIENCE;
+    let mut arrived = Numbers::new(0, to, to);
+    while sender.segments() < most || arrived.arrived.len() < 20 {
+        assert!(Instant::now() < deadline, "{sender:?}");
+        let is_more = sender.turn(&mut numbers).unwrap() | receiver.turn(&mut arrived).unwrap();
+        sender
+            .rest(&mut numbers, is_more, Duration::from_millis(50))
+            .unwrap();
+    }
+    assert_eq!(
+        (sender.counters().sent, sender.counters().unsendable),
+        (20, 10)
+    );
+    // They went alone meanwhile.
+    assert!(sender.calls().sends >= 20);
+}
+
+/// What a socket without room does: nothing is lost, the endpoint keeps what is not its turn, and
+/// waiting takes no processor.
+fn fill_up(from: &Host, to: &Host, segmentation_offload: bool) {
+    let interface = &from.link.name;
+    // The kernel keeps what it can't send yet while it asks for the neighbour: here, for good.
+    from.run(|| {
+        let solicit = format!("/proc/sys/net/ipv4/neigh/{interface}/mcast_solicit");
+        fs::write(solicit, "1000000").unwrap();
+    })
+    .unwrap();
+    let (absent, source) = (SocketAddr::from(([10, 77, 0, 99], 9)), (from.ipv4, 0));
+    let socket = from.run(|| UdpSocket::bind(source)).unwrap().unwrap();
+    set_socket_send_buffer_size(&socket, 1).unwrap();
+    let room = socket_send_buffer_size(&socket).unwrap();
+    let config = UdpConfig {
+        segmentation_offload,
+        ..UdpConfig::default()
+    };
+    let mut sender = UdpDriver::new(socket, config).unwrap();
+    let mut numbers = Numbers::new(1000, address(&sender), absent);
+    while sender.turn(&mut numbers).unwrap() {}
+    let counters = sender.counters().clone();
+    assert!(
+        counters.sent < 1000,
+        "{counters:?} with room for {room} bytes"
+    );
+    assert_eq!(sender.calls().blocked_sends, 1);
+    let taken = numbers.next;
+    assert!(taken - counters.sent <= 66, "{taken} taken, {counters:?}");
+    // Each further turn tries once, and takes nothing more from the endpoint.
+    for turns in 2..10 {
+        assert!(!sender.turn(&mut numbers).unwrap());
+        assert_eq!(sender.calls().blocked_sends, turns);
+    }
+    assert_eq!((numbers.next, sender.counters()), (taken, &counters));
+    // No room: the wait lasts as long as it may.
+    let calls = sender.calls();
+    let rested = sender.rest(&mut numbers, false, Duration::from_millis(50));
+    assert!(rested.unwrap() && sender.calls().waits == calls.waits + 1);
+
+    // The absent host is there after all.
+    ip(to, &format!("addr add 10.77.0.99/24 dev {}", to.link.name));
+    let socket = to.run(|| UdpSocket::bind(absent)).unwrap().unwrap();
+    let mut receiver = UdpDriver::new(socket, config).unwrap();
+    let mut arrived = Numbers::new(0, absent, absent);
+    let neighbour = format!("lladdr {} dev {interface} nud permanent", mac(to));
+    ip(from, &format!("neigh replace 10.77.0.99 {neighbour}"));
+    let deadline = Instant::now() + PATIENCE;
+    while arrived.arrived.len() < 1000 {
+        assert!(
+            Instant::now() < deadline,
+            "{} of 1000 arrived: {:?}, {:?}",
+            arrived.arrived.len(),
+            sender.counters(),
+            sender.calls()
+        );
+        let is_more = sender.turn(&mut numbers).unwrap() | receiver.turn(&mut arrived).unwrap();
+        let moment = Duration::from_millis(1);
+        sender.rest(&mut numbers, is_more, moment).unwrap();
+        receiver.rest(&mut arrived, is_more, moment).unwrap();
+    }
+    assert!(arrived.arrived.iter().copied().eq(0..1000), "out of order");
+    assert_eq!(
+        (sender.counters().sent, sender.counters().unsendable),
+        (1000, 0)
+    );
+    ip(from, &format!("neigh del 10.77.0.99 dev {interface}"));
+    ip(to, &format!("addr del 10.77.0.99/24 dev {}", to.link.name));
+}
+
+#[test]
+fn what_a_socket_has_no_room_for_waits_and_nothing_is_lost() {
+    if !privilege::require_net_admin("what_a_socket_has_no_room_for_waits_and_nothing_is_lost") {
+        return;
+    }
+    let pair = HostPair::new(HostPairConfig::default()).unwrap();
+    for segmentation_offload in [false, true] {
+        fill_up(&pair.first, &pair.second, segmentation_offload);
+    }
+}
+
+fn mac(host: &Host) -> String {
+    let octets = host.mac.map(|octet| format!("{octet:02x}"));
+    octets.join(":")
+}
+
+fn ip(host: &Host, words: &str) {
+    let mut command = Command::new("ip");
+    command.args(words.split(' '));
+    host.namespace
+        .enter_command(&mut command, WhenParentDies::Kill)
+        .unwrap();
+    assert!(command.status().unwrap().success(), "ip {words}");
+}
