@@ -19,6 +19,7 @@ use crate::driving::{DrivingArgs, value_name};
 use crate::seconds;
 use crate::size::Size;
 use crate::target::Resolve;
+use crate::transport::Transport;
 use crate::zone;
 
 /// With fewer frames QUIC hardly gets a packet through: the fill ring holds half of them.
@@ -131,7 +132,8 @@ pub(crate) struct DemoArgs {
 #[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
     /// The address of the interface, and the UDP port, to listen on; 0.0.0.0 or [::] for all
-    /// its addresses of one kind, as they come and go. A link-local address may have its zone.
+    /// its addresses of one kind, as they come and go (with --transport udp, the host's). A link-local
+    /// address may have its zone.
     #[arg(long, value_name = "ADDR:PORT", value_parser = zone::socket_address)]
     pub(crate) listen: SocketAddr,
     /// The directory to serve. Where x.js.br, x.js.zst or x.js.gz, no older, stands beside x.js, a client
@@ -148,13 +150,6 @@ pub(crate) struct ServeArgs {
     /// The certificate's private key, PEM; it may be in the same file, but not under --root.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// Take packets of these VLANs, too, whose tags then go onto the answers. By default packets with a
-    /// tag go to the kernel.
-    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = value_parser!(u16).range(1..4095))]
-    pub(crate) vlan: Vec<u16>,
-    /// Take frames to any MAC address, not only those to the interface's own.
-    #[arg(long)]
-    pub(crate) any_mac: bool,
     /// Make a certificate for the address that only a client which checks nothing accepts.
     #[arg(long)]
     pub(crate) self_signed: bool,
@@ -166,20 +161,8 @@ pub(crate) struct ServeArgs {
     /// Print one JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,
-    /// The interface, by its name or an alternative one.
-    #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new(), help_heading = "Socket")]
-    pub(crate) iface: String,
-    /// The queues of the interface, each with a thread, a socket and a UMEM of its own: `all` that are
-    /// active, or their numbers, such as 0,1.
-    #[arg(
-        long,
-        value_name = "N,...",
-        default_value = "all",
-        help_heading = "Socket"
-    )]
-    pub(crate) queue: QueueChoice,
     #[command(flatten)]
-    pub(crate) tuning: TuningArgs,
+    pub(crate) transport: Transport,
     /// Once a signal came: how long what is under way may take, before connections are closed. New ones
     /// are refused at once, and those without a request under way end.
     #[arg(

@@ -7,10 +7,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure};
+use xskit::net::{Link, address};
 use xskit::quic::{Identity, cert};
 
 use crate::args::ServeArgs;
-use crate::nic::Nic;
 use crate::report;
 
 /// How the first line of a private key in PEM ends, of whatever kind.
@@ -19,12 +19,13 @@ const KEY_LINE: &[u8] = b"PRIVATE KEY-----";
 /// The options that name a certificate and its key, or ask for a certificate to be made.
 pub(crate) struct Credentials<'a> {
     args: &'a ServeArgs,
-    nic: &'a Nic,
+    link: Option<&'a Link>,
 }
 
 impl<'a> Credentials<'a> {
-    pub(crate) fn new(args: &'a ServeArgs, nic: &'a Nic) -> Self {
-        Self { args, nic }
+    /// A certificate that is made is for addresses of `link`, or of the host.
+    pub(crate) fn new(args: &'a ServeArgs, link: Option<&'a Link>) -> Self {
+        Self { args, link }
     }
 
     /// Reads the files as they are now, or makes a certificate.
@@ -38,7 +39,7 @@ impl<'a> Credentials<'a> {
                 Ok(Identity::from_pem_files(certificate, key)?)
             }
             _ if self.args.self_signed => {
-                let pem = cert::self_signed(&own_names(self.args.listen.ip(), self.nic)?)?;
+                let pem = cert::self_signed(&own_names(self.args.listen.ip(), self.link)?)?;
                 let (certificate, key) = (pem.certificate.as_bytes(), pem.key.as_bytes());
                 Ok(Identity::from_pem(certificate, key)?)
             }
@@ -112,17 +113,16 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// What a self-signed certificate is for: the address listened on, or all of the interface's.
-fn own_names(listen: IpAddr, nic: &Nic) -> anyhow::Result<Vec<String>> {
+/// What a self-signed certificate is for: the address listened on, or all of the interface's or host's.
+fn own_names(listen: IpAddr, link: Option<&Link>) -> anyhow::Result<Vec<String>> {
     if !listen.is_unspecified() {
         return Ok(vec![listen.to_string()]);
     }
-    Ok(nic
-        .link
-        .addresses()?
-        .iter()
-        .map(|own| own.address.to_string())
-        .collect())
+    let addresses = match link {
+        Some(link) => link.addresses()?.iter().map(|own| own.address).collect(),
+        None => address::of_host()?,
+    };
+    Ok(addresses.iter().map(IpAddr::to_string).collect())
 }
 
 #[cfg(test)]

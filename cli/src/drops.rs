@@ -48,6 +48,14 @@ impl Drops {
         Ok(drops)
     }
 
+    /// Those of a UDP socket of the kernel, as far as they reached the program.
+    pub(crate) fn of_kernel(driver: &DriverCounters) -> Self {
+        let mut drops = Self::default();
+        drops.count("not answerable", driver.unanswerable.group);
+        drops.count("not sent by the kernel", driver.unsendable);
+        drops
+    }
+
     pub(crate) fn count(&mut self, cause: &str, packets: u64) {
         if packets > 0 {
             *self.0.entry(cause.to_owned()).or_default() += packets;

@@ -29,6 +29,7 @@ mod size;
 mod stop;
 mod strays;
 mod target;
+mod transport;
 mod trust;
 mod usage;
 mod zone;

@@ -6,6 +6,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use xskit::af_xdp::backend::{Backend, Calls};
 use xskit::af_xdp::socket::BusyPolling;
+use xskit::quic::driver::UdpCalls;
 
 use crate::nic::Nic;
 use crate::report::{grouped, per_thousand};
@@ -48,6 +49,28 @@ impl Usage {
             kick_budget: obtained.kick_budget.map(Into::into),
             busy_poll,
             counts: CallCounts::new(calls, packets),
+            cpu_seconds: cpu_seconds(),
+        }
+    }
+
+    /// Takes stock of a UDP socket of the kernel that `packets` went through.
+    pub(crate) fn of_kernel(calls: &UdpCalls, packets: u64) -> Self {
+        let kinds = [
+            ("receive", calls.receives),
+            ("send", calls.sends),
+            ("wait", calls.waits),
+        ];
+        Self {
+            backend: "quinn-udp".to_owned(),
+            wait: "block".to_owned(),
+            kick_budget: None,
+            busy_poll: None,
+            counts: CallCounts {
+                syscalls: calls.total(),
+                syscalls_per_1000_packets: per_thousand(calls.total(), packets),
+                calls: named(&kinds),
+                submissions: BTreeMap::new(),
+            },
             cpu_seconds: cpu_seconds(),
         }
     }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use xskit::af_xdp::abi::Statistics;
 use xskit::af_xdp::backend::Calls;
-use xskit::quic::HttpCounters;
 use xskit::quic::driver::DriverCounters;
 use xskit::quic::server::ServerStats;
+use xskit::quic::{FileServer, HttpCounters};
 
 use crate::attached::Attached;
 use crate::drops::Drops;
@@ -14,11 +14,17 @@ use crate::report::{Report, grouped};
 use crate::session::Socket;
 use crate::usage::Usage;
 
-/// What one worker did.
+/// What one worker did, over an AF_XDP socket.
 #[derive(Clone, Debug)]
 pub(super) struct Share {
     pub(super) statistics: Statistics,
     pub(super) calls: Calls,
+    pub(super) served: Served,
+}
+
+/// What a server did, whichever sockets it had.
+#[derive(Clone, Debug)]
+pub(super) struct Served {
     pub(super) driver: DriverCounters,
     pub(super) server: ServerStats,
     pub(super) http: HttpCounters,
@@ -28,6 +34,29 @@ impl Share {
     pub(super) fn add(&mut self, other: &Self) {
         self.statistics += other.statistics;
         self.calls += other.calls;
+        self.served.add(&other.served);
+    }
+}
+
+impl Served {
+    /// Takes stock of a server whose packets went through a driver with these counters.
+    pub(super) fn new<L: Copy + PartialEq>(
+        driver: &DriverCounters,
+        server: &FileServer<L>,
+    ) -> Self {
+        Self {
+            driver: driver.clone(),
+            server: server.stats(),
+            http: *server.application().counters(),
+        }
+    }
+
+    /// Packets in both directions.
+    pub(super) fn packets(&self) -> u64 {
+        self.driver.received + self.driver.sent
+    }
+
+    fn add(&mut self, other: &Self) {
         self.driver.add(&other.driver);
         self.server.add(&other.server);
         self.http.add(&other.http);
@@ -59,15 +88,22 @@ pub(crate) struct ServeSummary {
 
 impl ServeSummary {
     /// Of all workers; `socket` is one of theirs, which are alike.
-    pub(super) fn new(
+    pub(super) fn of_sockets(
         mode: String,
         nic: &Nic,
         socket: &Socket<'_>,
         attached: &Attached,
         share: &Share,
     ) -> anyhow::Result<Self> {
-        let (counters, stats, http) = (&share.driver, &share.server, &share.http);
-        let mut drops = Drops::gather(&share.statistics, attached, counters)?;
+        let served = &share.served;
+        let drops = Drops::gather(&share.statistics, attached, &served.driver)?;
+        let usage = Usage::of_all(socket, nic, &share.calls, served.packets());
+        Ok(Self::new(mode, usage, drops, served))
+    }
+
+    /// `drops` are what was dropped before the server saw it.
+    pub(super) fn new(mode: String, usage: Usage, mut drops: Drops, served: &Served) -> Self {
+        let (stats, http) = (&served.server, &served.http);
         let dropped = &stats.dropped;
         drops.count("not QUIC", dropped.malformed);
         drops.count("of no connection", dropped.unknown_connection);
@@ -86,11 +122,10 @@ impl ServeSummary {
             dropped.handover_overflow,
         );
         drops.count("failed in the cryptographic library", dropped.internal);
-        let packets = counters.received + counters.sent;
-        Ok(Self {
+        Self {
             mode,
-            packets,
-            usage: Usage::of_all(socket, nic, &share.calls, packets),
+            packets: served.packets(),
+            usage,
             drops,
             refused: refused(stats, http),
             connections: stats.connections.established,
@@ -100,7 +135,7 @@ impl ServeSummary {
             packets_lost: stats.packets.lost,
             packets_retransmitted: stats.packets.retransmitted,
             log_lines_lost: 0,
-        })
+        }
     }
 
     pub(super) fn with_log_lines_lost(mut self, lines: u64) -> Self {

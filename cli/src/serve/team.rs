@@ -8,6 +8,7 @@
 //! each worker   serves
 //! ```
 
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,19 +16,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::{Context, anyhow};
-use xskit::quic::{HttpCommon, Identity, ServerConfig};
+use xskit::net::Link;
+use xskit::quic::{
+    Files, Http, HttpCommon, HttpConfig, Identity, Root, ServerConfig, udp_payload_for_mtu,
+};
 
 use super::READY;
 use super::summary::{ServeSummary, Share};
 use super::worker::Task;
 use crate::access_log::AccessLog;
 use crate::args::ServeArgs;
-use crate::attached::Attached;
 use crate::confine::{Confinement, Reading};
 use crate::credentials::Credentials;
 use crate::failure;
-use crate::nic::Nic;
-use crate::own::{Taking, Wanted};
 use crate::report;
 use crate::stop::{Reload, Stop};
 use crate::zone;
@@ -35,12 +36,12 @@ use crate::zone;
 /// What all workers go by.
 pub(super) struct Team<'a> {
     pub(super) args: &'a ServeArgs,
-    pub(super) credentials: Credentials<'a>,
+    credentials: Credentials<'a>,
     pub(super) config: ServerConfig,
-    pub(super) common: HttpCommon,
-    pub(super) confinement: Confinement,
+    common: HttpCommon,
+    confinement: Confinement,
     pub(super) stop: Stop,
-    pub(super) reload: Reload,
+    reload: Reload,
     pub(super) log: Option<AccessLog>,
     pub(super) news: News,
     /// Whether there is more than one.
@@ -159,6 +160,41 @@ impl Others {
 }
 
 impl<'a> Team<'a> {
+    /// Reads the certificate and opens the access log. A certificate that is made is for addresses of
+    /// `link`, or of the host.
+    pub(super) fn new(
+        args: &'a ServeArgs,
+        confinement: Confinement,
+        link: Option<&'a Link>,
+        mtu_bytes: u32,
+    ) -> anyhow::Result<Self> {
+        let credentials = Credentials::new(args, link);
+        let (mut config, mut http) = (
+            ServerConfig::new(credentials.read()?),
+            HttpConfig::default(),
+        );
+        config.transport.max_udp_payload_bytes =
+            udp_payload_for_mtu(mtu_bytes as usize, args.listen.is_ipv6());
+        args.bounds.configure(&mut config, &mut http);
+        let open_log = |path| AccessLog::open(path, &args.root);
+        let log = args.access_log.as_deref().map(open_log).transpose()?;
+        Ok(Self {
+            args,
+            credentials,
+            config,
+            common: HttpCommon::new(&http),
+            confinement,
+            stop: Stop::on_signals()?,
+            reload: match args.self_signed && log.is_none() {
+                true => Reload::default(),
+                false => Reload::on_signal()?,
+            },
+            log,
+            news: News::default(),
+            has_others: false,
+        })
+    }
+
     /// Runs the tasks, the first one on this thread, until a signal comes or one fails.
     pub(super) fn run(&self, tasks: Vec<Task<'_>>) -> anyhow::Result<ServeSummary> {
         let mut tasks = tasks.into_iter();
@@ -197,16 +233,6 @@ impl<'a> Team<'a> {
         })
     }
 
-    /// What is to be taken off the interface.
-    pub(super) fn taking(&self) -> Taking {
-        let listen = zone::bare(self.args.listen);
-        Taking::Own(Wanted {
-            vlans: self.args.vlan.clone(),
-            any_mac: self.args.any_mac,
-            ..Wanted::new(listen.port(), listen.ip())
-        })
-    }
-
     /// Gives up, on this thread, what only the set-up took.
     pub(super) fn confine(&self, works: impl Fn() -> bool) -> anyhow::Result<()> {
         let log = self.log.as_ref().map(AccessLog::directory).transpose()?;
@@ -219,14 +245,28 @@ impl<'a> Team<'a> {
         self.confinement.enter(&reading, works)
     }
 
-    pub(super) fn say_ready(&self, nic: &Nic, attached: &Attached, mode: &str) {
+    /// Says that it serves, and by which way.
+    pub(super) fn say_ready(&self, way: impl fmt::Display) {
         report::say(format_args!(
-            "{READY} {} at https://{}/ on {} {} ({mode})",
+            "{READY} {} at https://{}/ {way}",
             self.args.root.display(),
-            zone::bare(self.args.listen),
-            nic.link.name,
-            attached.queues()
+            zone::bare(self.args.listen)
         ));
+    }
+
+    /// What answers the requests, for one worker.
+    pub(super) fn http(&self) -> anyhow::Result<Http<Files>> {
+        let root = Root::open(&self.args.root)?.with_dotfiles(self.args.dotfiles);
+        let http = Http::for_worker(Files::new(root), self.common.clone())?;
+        Ok(match self.log.clone() {
+            Some(log) => http.on_response(move |served| log.note(served)),
+            None => http,
+        })
+    }
+
+    /// Lines that the access log lacks.
+    pub(super) fn log_lines_lost(&self) -> u64 {
+        self.log.as_ref().map_or(0, AccessLog::lost)
     }
 
     /// On SIGHUP: goes on in the access log's new file, and reads the certificate again, for clients that

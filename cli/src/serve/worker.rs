@@ -1,62 +1,63 @@
 //! `Task`: what one worker does, on one queue.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use xskit::net::Changes;
-use xskit::quic::driver::{DriverConfig, DriverError};
-use xskit::quic::{FileServer, Files, Http, Root, Server, Worker};
+use xskit::quic::driver::DriverConfig;
+use xskit::quic::{FileServer, Server, Worker};
 use xskit::wire::Link;
 
-use super::summary::{ServeSummary, Share};
-use super::team::{Known, Others, Steps, Team};
-use crate::access_log::AccessLog;
+use super::serving::{Serving, Way};
+use super::summary::{ServeSummary, Served, Share};
+use super::team::{Others, Steps, Team};
 use crate::attached::Attached;
 use crate::nic::Nic;
+use crate::own::{Taking, Wanted};
 use crate::session::{self, Driver, Socket};
-use crate::stop::LONGEST_WAIT;
-use crate::trust;
-
-/// How long goodbyes may take.
-const FAREWELL: Duration = Duration::from_millis(500);
+use crate::transport::AfXdpArgs;
+use crate::{trust, zone};
 
 /// A worker, and the queue that it is for.
 pub(super) struct Task<'a> {
     pub(super) nic: &'a Nic,
+    pub(super) options: &'a AfXdpArgs,
     pub(super) worker: Worker<Link>,
 }
 
 impl Task<'_> {
     /// The first worker's way, which also does what is done once.
     pub(super) fn lead(self, team: &Team<'_>, others: &Others) -> anyhow::Result<ServeSummary> {
-        let nic = self.nic;
+        let (nic, taking) = (self.nic, self.taking(team));
         let (mut socket, server) = self.open(team)?;
         socket.with(|socket| {
             let descriptors = others.wait()?;
             let mut behind = vec![(nic.config.queue, socket.handle().as_fd())];
             behind.extend(descriptors.iter().map(|(queue, fd)| (*queue, fd.as_fd())));
-            let mut attached = nic.attach_all(&behind, &team.stop, &team.taking())?;
+            let mut attached = nic.attach_all(&behind, &team.stop, &taking)?;
             drop(descriptors);
             others.go_on();
             let mode = attached.mode(socket);
             team.confine(|| attached.malformed().is_ok())?;
             others.wait()?;
-            team.say_ready(nic, &attached, &mode);
+            let (name, queues) = (&nic.link.name, attached.queues());
+            team.say_ready(format_args!("on {name} {queues} ({mode})"));
             others.go_on();
-            let mut serving = Serving::new(team, nic, server, socket)?;
-            serving.run(Some(&mut attached))?;
-            attached.warn();
-            attached.warn_of_length(serving.driver.socket());
+            let way = AfXdp::new(nic, socket, Some(&mut attached))?;
+            let mut serving = Serving::new(team, server, way);
+            serving.run()?;
             let mut sum = serving.share()?;
             // All have ended, or are about to.
             team.stop.ask();
             others.shares().for_each(|share| sum.add(&share));
-            let socket = serving.driver.socket();
+            let AfXdp { mut driver, .. } = serving.way;
+            attached.warn();
+            attached.warn_of_length(driver.socket());
+            let socket = driver.socket();
             session::trace_setup(socket);
-            let lost = team.log.as_ref().map_or(0, AccessLog::lost);
-            let summary = ServeSummary::new(mode, nic, socket, &attached, &sum)?;
-            Ok(summary.with_log_lines_lost(lost))
+            let summary = ServeSummary::of_sockets(mode, nic, socket, &attached, &sum)?;
+            Ok(summary.with_log_lines_lost(team.log_lines_lost()))
         })
     }
 
@@ -77,8 +78,8 @@ impl Task<'_> {
             if !is_ready {
                 return Ok(());
             }
-            let mut serving = Serving::new(team, nic, server, socket)?;
-            serving.run(None)?;
+            let mut serving = Serving::new(team, server, AfXdp::new(nic, socket, None)?);
+            serving.run()?;
             steps.tell(serving.share()?);
             Ok(())
         });
@@ -89,6 +90,16 @@ impl Task<'_> {
         outcome
     }
 
+    /// What is to be taken off the interface.
+    fn taking(&self, team: &Team<'_>) -> Taking {
+        let listen = zone::bare(team.args.listen);
+        Taking::Own(Wanted {
+            vlans: self.options.vlan.clone(),
+            any_mac: self.options.any_mac,
+            ..Wanted::new(listen.port(), listen.ip())
+        })
+    }
+
     /// The socket, and the server that goes with it.
     fn open(self, team: &Team<'_>) -> anyhow::Result<(xskit::Socket, FileServer<Link>)> {
         let socket = session::open(self.nic)?;
@@ -96,12 +107,7 @@ impl Task<'_> {
             let waker = socket.waker().context("eventfd(2)")?;
             self.worker.on_handover(move || waker.wake());
         }
-        let root = Root::open(&team.args.root)?.with_dotfiles(team.args.dotfiles);
-        let mut http = Http::for_worker(Files::new(root), team.common.clone())?;
-        if let Some(log) = team.log.clone() {
-            http = http.on_response(move |served| log.note(served));
-        }
-        let mut server = Server::for_worker(&team.config, self.worker, http)?;
+        let mut server = Server::for_worker(&team.config, self.worker, team.http()?)?;
         server.judge_links(trust::link_judge(&self.nic.link));
         Ok((socket, server))
     }
@@ -113,111 +119,78 @@ fn duplicate(socket: &Socket<'_>) -> anyhow::Result<OwnedFd> {
     descriptor.context("fcntl(F_DUPFD_CLOEXEC) of the socket")
 }
 
-/// A worker at work.
-struct Serving<'t, 's, 'u> {
-    team: &'t Team<'t>,
-    nic: &'t Nic,
-    server: FileServer<Link>,
+/// A socket's driver, and what is followed for it.
+struct AfXdp<'n, 's, 'u> {
+    nic: &'n Nic,
     driver: Driver<'s, 'u>,
-    known: Known,
+    /// Of the first worker, who has the XDP program.
+    attached: Option<&'n mut Attached>,
 }
 
-impl<'t, 's, 'u> Serving<'t, 's, 'u> {
+impl<'n, 's, 'u> AfXdp<'n, 's, 'u> {
     fn new(
-        team: &'t Team<'_>,
-        nic: &'t Nic,
-        server: FileServer<Link>,
+        nic: &'n Nic,
         socket: &'s mut Socket<'u>,
+        attached: Option<&'n mut Attached>,
     ) -> anyhow::Result<Self> {
         let mut driver = Driver::new(socket, DriverConfig::default());
         trust::follow(&mut driver, &nic.link, Changes::ALL)?;
         Ok(Self {
-            team,
             nic,
-            server,
             driver,
-            known: Known::default(),
+            attached,
         })
     }
+}
 
-    /// Serves until a signal comes. Who has the XDP program looks after what is there once.
-    fn run(&mut self, attached: Option<&mut Attached>) -> anyhow::Result<()> {
-        let nic = self.nic;
-        self.serve(attached)
-            .and_then(|()| self.say_farewell())
-            .map_err(|error| nic.socket_failed(error))
+impl Way for AfXdp<'_, '_, '_> {
+    type Link = Link;
+
+    fn turn(&mut self, server: &mut FileServer<Link>) -> anyhow::Result<bool> {
+        let turned = self.driver.turn(server);
+        turned.map_err(|error| self.nic.socket_failed(error))
     }
 
-    fn serve(&mut self, mut attached: Option<&mut Attached>) -> Result<(), DriverError> {
-        while !self.team.stop.is_asked() {
-            let rested = self.turn(LONGEST_WAIT)?;
-            if let Some(attached) = &mut attached {
-                self.look_after(attached, rested);
-            }
-            self.follow();
-        }
-        Ok(())
+    fn rest(
+        &mut self,
+        server: &mut FileServer<Link>,
+        moved: bool,
+        longest: Duration,
+    ) -> anyhow::Result<bool> {
+        let rested = self.driver.rest(server, moved, longest);
+        rested.map_err(|error| self.nic.socket_failed(error))
     }
 
-    /// A turn, and a rest if there was nothing to do; whether there was one.
-    fn turn(&mut self, longest: Duration) -> Result<bool, DriverError> {
-        let taken_over = self.server.take_over(Instant::now());
-        let moved = self.driver.turn(&mut self.server)? || taken_over > 0;
-        if let Some(log) = &self.team.log {
-            log.flush();
-        }
-        self.driver.rest(&mut self.server, moved, longest)
-    }
-
-    /// What is there once: the interface, its warnings, and the certificate.
-    fn look_after(&mut self, attached: &mut Attached, rested: bool) {
+    /// The interface, its warnings, and the certificate.
+    fn look_after(&mut self, team: &Team<'_>, rested: bool) {
+        let Some(attached) = &mut self.attached else {
+            return;
+        };
         let changes = attached.watch(rested);
         attached.watch_length(rested, self.driver.socket());
         if changes.addresses || changes.routes {
-            self.team.news.tell_of_addresses();
+            team.news.tell_of_addresses();
         }
-        self.team.reload();
+        team.reload();
     }
 
-    /// Follows what the first worker has found out.
-    fn follow(&mut self) {
-        if self.known.learn_addresses(&self.team.news)
-            && let Err(error) = trust::follow(&mut self.driver, &self.nic.link, Changes::ALL)
-        {
+    fn follow_addresses(&mut self) {
+        if let Err(error) = trust::follow(&mut self.driver, &self.nic.link, Changes::ALL) {
             // What was believed before is believed until the next change.
             tracing::warn!("whose packets to believe could not be asked: {error}");
         }
-        if let Some(identity) = self.known.learn_identity(&self.team.news)
-            && let Err(error) = self.server.set_identity(&identity)
-        {
-            self.team.say_stale(&error.into());
-        }
     }
+}
 
-    /// Finishes what is under way, closes every connection, and lets the last packets out.
-    fn say_farewell(&mut self) -> Result<(), DriverError> {
-        self.server.drain();
-        self.finish_by(Instant::now() + self.team.args.drain)?;
-        self.server.close_all(Instant::now());
-        self.finish_by(Instant::now() + FAREWELL)
-    }
-
-    fn finish_by(&mut self, deadline: Instant) -> Result<(), DriverError> {
-        while !self.server.is_drained() && Instant::now() < deadline {
-            self.turn(Duration::from_millis(10))?;
-        }
-        Ok(())
-    }
-
+impl Serving<'_, AfXdp<'_, '_, '_>> {
     fn share(&mut self) -> anyhow::Result<Share> {
-        let socket = self.driver.socket();
+        let served = Served::new(self.way.driver.counters(), &self.server);
+        let socket = self.way.driver.socket();
         let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
         Ok(Share {
             statistics,
             calls: xskit::af_xdp::backend::Backend::calls(socket.backend()),
-            driver: self.driver.counters().clone(),
-            server: self.server.stats(),
-            http: *self.server.application().counters(),
+            served,
         })
     }
 }

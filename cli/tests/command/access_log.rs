@@ -97,19 +97,25 @@ fn assert_said(outcome: &Outcome, words: &str, count: usize) {
 
 #[test]
 fn responses_are_logged_whatever_they_say_and_the_log_is_moved() {
-    let Some(scene) = Scene::new("responses_are_logged_whatever_they_say_and_the_log_is_moved")
-    else {
-        return;
-    };
+    let test = "responses_are_logged_whatever_they_say_and_the_log_is_moved";
+    if let Some(scene) = Scene::new(test) {
+        assert_logged_and_moved(&scene, &[]);
+    }
+}
+
+/// Checks what a server with these options logs, and where.
+#[track_caller]
+pub(crate) fn assert_logged_and_moved(scene: &Scene, options: &[&str]) {
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
     let (log, old) = (place.path().join("log"), place.path().join("log.1"));
-    let server = scene.start_server(&["--access-log", log.to_str().unwrap()]);
+    let words = [&["--access-log", log.to_str().unwrap()], options].concat();
+    let server = scene.start_server(&words);
     let (path, agent) = (
         "/\u{1b}[2J\"\u{202e}\\".as_bytes(),
         b"a\x07\xff\"\\n{\"forged\":1}",
     );
-    ask(&scene, path, agent);
+    ask(scene, path, agent);
     wait_until("a line", || lines(&log).len() == 1);
     let text = fs::read_to_string(&log).unwrap();
     assert!(

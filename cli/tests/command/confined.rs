@@ -28,7 +28,7 @@ fn threads(server: &Running) -> Vec<BTreeMap<String, String>> {
 
 /// Checks the four numbers each of user and group, and the capabilities of every thread.
 #[track_caller]
-fn assert_is(server: &Running, uid: u32, capabilities: u64) {
+pub(crate) fn assert_is(server: &Running, uid: u32, capabilities: u64) {
     let threads = threads(server);
     assert!(!threads.is_empty());
     for status in threads {
@@ -52,7 +52,7 @@ fn assert_is(server: &Running, uid: u32, capabilities: u64) {
 }
 
 #[track_caller]
-fn assert_filtered(server: &Running, mode: &str) {
+pub(crate) fn assert_filtered(server: &Running, mode: &str) {
     for status in threads(server) {
         assert_eq!(status["Seccomp"], mode, "{status:#?}");
     }

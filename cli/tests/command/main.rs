@@ -28,3 +28,4 @@ mod privileges;
 mod resumption;
 mod routers;
 mod signals;
+mod udp;

@@ -51,7 +51,9 @@ pub(crate) struct Xskit(Command);
 /// where the words leave the choice.
 fn forced_on_cards(words: &[&str]) -> Option<&'static str> {
     let opens_a_socket = matches!(words, ["demo" | "serve" | "get", ..] | ["bench", _, ..]);
-    let chooses = words.contains(&"--zero-copy") || words.contains(&"generic");
+    let chooses = ["--zero-copy", "generic", "udp"]
+        .iter()
+        .any(|word| words.contains(word));
     (cards::are_named() && opens_a_socket && !chooses).then_some("--zero-copy=force")
 }
 

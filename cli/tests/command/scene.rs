@@ -113,14 +113,16 @@ impl Scene {
     pub(crate) fn serve_words(&self, more: &[&str]) -> Vec<String> {
         let listen = format!("{}:{PORT}", self.server().ipv4);
         let root = self.root();
+        // A UDP socket has none.
+        let iface = match more.contains(&"udp") {
+            true => &[][..],
+            false => &["--iface", &self.server().link.name],
+        };
         let usual = [
-            "serve",
-            "--json",
-            "--iface",
-            &self.server().link.name,
-            "--root",
-            root.to_str().unwrap(),
-        ];
+            &["serve", "--json", "--root", root.to_str().unwrap()],
+            iface,
+        ]
+        .concat();
         let mut words: Vec<_> = usual.iter().chain(more).map(ToString::to_string).collect();
         for (option, values) in [("--listen", &[listen.as_str()][..]), ("--self-signed", &[])] {
             let is_given = more.contains(&option);

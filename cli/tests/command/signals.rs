@@ -123,15 +123,20 @@ fn a_restarted_server_ends_the_downloads_of_the_killed_one() {
 
 #[test]
 fn certificates_are_read_again_on_sighup() {
-    let Some(scene) = Scene::new("certificates_are_read_again_on_sighup") else {
-        return;
-    };
+    if let Some(scene) = Scene::new("certificates_are_read_again_on_sighup") {
+        assert_read_again(&scene, &[]);
+    }
+}
+
+/// Checks that a server with these options reads its certificate again.
+#[track_caller]
+pub(crate) fn assert_read_again(scene: &Scene, options: &[&str]) {
     // The scene's directory is closed to everybody else, and root may read every file.
     let dir = scene.dir();
-    let files = Renewed { scene: &scene, dir };
+    let files = Renewed { scene, dir };
     let first = files.renew("first.pem", NOBODY);
     let words = files.words();
-    let words = [&as_strs(&words)[..], &["--user", "root"]].concat();
+    let words = [&as_strs(&words)[..], &["--user", "root"], options].concat();
     let server = scene.start_server(&words);
     assert!(files.is_believed(&first));
     let second = files.renew("second.pem", NOBODY);

@@ -6,10 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use xskit_testbed::privilege;
+use xskit_testbed::{HostPairConfig, privilege};
 
 use crate::client::run;
 use crate::scene::{Family, Scene};
+use crate::server::Transport;
 
 /// At most so many packets are thrown.
 const MOST: u64 = 20_000;
@@ -100,8 +101,8 @@ fn throw_garbage(socket: &UdpSocket, server: SocketAddr, stop: &AtomicBool) -> u
     thrown
 }
 
-fn garbage_beside_transfers(family: Family) {
-    let mut scene = Scene::new(family);
+fn garbage_beside_transfers(transport: Transport, family: Family) {
+    let mut scene = Scene::over(transport, family, HostPairConfig::default());
     let files = [1_200, 1_000_000, 10_000_000].map(|len| scene.site.add(len));
     let any = match family {
         Family::Ipv4 => "0.0.0.0:0",
@@ -146,7 +147,7 @@ fn garbage_at_the_port_disturbs_no_transfer_over_ipv4() {
     if !privilege::require_net_admin("garbage_at_the_port_disturbs_no_transfer_over_ipv4") {
         return;
     }
-    garbage_beside_transfers(Family::Ipv4);
+    garbage_beside_transfers(Transport::AfXdp, Family::Ipv4);
 }
 
 #[test]
@@ -154,5 +155,13 @@ fn garbage_at_the_port_disturbs_no_transfer_over_ipv6() {
     if !privilege::require_net_admin("garbage_at_the_port_disturbs_no_transfer_over_ipv6") {
         return;
     }
-    garbage_beside_transfers(Family::Ipv6);
+    garbage_beside_transfers(Transport::AfXdp, Family::Ipv6);
+}
+
+#[test]
+fn garbage_at_the_port_disturbs_no_transfer_over_kernel_udp() {
+    if !privilege::require_net_admin("garbage_at_the_port_disturbs_no_transfer_over_kernel_udp") {
+        return;
+    }
+    garbage_beside_transfers(Transport::Udp, Family::Ipv4);
 }

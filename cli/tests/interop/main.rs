@@ -1,4 +1,5 @@
-//! `xskit serve` over AF_XDP, met by HTTP/3 clients of other people's making over the kernel's UDP.
+//! `xskit serve` over AF_XDP (and, in one module, over kernel UDP), met by HTTP/3 clients of other people's
+//! making over the kernel's UDP.
 //!
 //! ```text
 //!   host "first"                        host "second"
@@ -31,3 +32,4 @@ mod hostile;
 mod requests;
 mod stopping;
 mod transfers;
+mod udp;

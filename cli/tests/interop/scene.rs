@@ -6,7 +6,7 @@ use xskit_testbed::{HostPair, HostPairConfig, Link};
 
 use crate::authority::{Authority, Identity};
 use crate::client::Client;
-use crate::server::Server;
+use crate::server::{Server, Transport};
 use crate::site::Site;
 
 /// The port that is served, and taken by the XDP program.
@@ -25,6 +25,7 @@ pub(crate) struct Scene {
     pub(crate) server: Server,
     pub(crate) site: Site,
     pub(crate) authority: Authority,
+    transport: Transport,
     pub(crate) address: SocketAddr,
     identity: Identity,
     pub(crate) pair: HostPair,
@@ -36,6 +37,11 @@ impl Scene {
     }
 
     pub(crate) fn with(family: Family, hosts: HostPairConfig) -> Self {
+        Self::over(Transport::AfXdp, family, hosts)
+    }
+
+    /// One whose server's packets go over these sockets.
+    pub(crate) fn over(transport: Transport, family: Family, hosts: HostPairConfig) -> Self {
         let pair = HostPair::new(hosts).unwrap();
         let address: SocketAddr = match family {
             Family::Ipv4 => (pair.first.ipv4, PORT).into(),
@@ -44,11 +50,12 @@ impl Scene {
         let authority = Authority::new("the authority");
         let site = Site::new();
         let identity = authority.issue(address.ip());
-        let server = Server::start(&pair.first, address, &site.root(), &identity);
+        let server = Server::start(&pair.first, transport, address, &site.root(), &identity);
         Self {
             server,
             site,
             authority,
+            transport,
             address,
             identity,
             pair,
@@ -75,7 +82,12 @@ impl Scene {
 
     /// Starts another server, with the same certificate, in the place of the one that has ended.
     pub(crate) fn restart(&mut self) {
-        let host = &self.pair.first;
-        self.server = Server::start(host, self.address, &self.site.root(), &self.identity);
+        self.server = Server::start(
+            &self.pair.first,
+            self.transport,
+            self.address,
+            &self.site.root(),
+            &self.identity,
+        );
     }
 }

@@ -26,6 +26,13 @@ pub(crate) struct Server {
     said: Option<JoinHandle<String>>,
 }
 
+/// By which sockets its packets come and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    AfXdp,
+    Udp,
+}
+
 /// What a server says at its end that it did.
 pub(crate) struct Summary {
     /// Connections whose handshake was completed.
@@ -33,6 +40,10 @@ pub(crate) struct Summary {
     pub(crate) requests: u64,
     /// Packets that arrived at another queue than that of their connection.
     pub(crate) handed_over: u64,
+    pub(crate) mode: String,
+    pub(crate) packets: u64,
+    /// System calls for packets.
+    pub(crate) syscalls: u64,
     /// Packets dropped, of all causes.
     pub(crate) dropped: u64,
 }
@@ -45,6 +56,9 @@ impl Summary {
             connections: summary["connections"].as_u64().unwrap(),
             requests: summary["requests"].as_u64().unwrap(),
             handed_over: summary["handed_over"].as_u64().unwrap(),
+            mode: summary["mode"].as_str().unwrap().to_owned(),
+            packets: summary["packets"].as_u64().unwrap(),
+            syscalls: summary["syscalls"].as_u64().unwrap(),
             dropped: drops
                 .values()
                 .map(|packets| packets.as_u64().unwrap())
@@ -57,10 +71,16 @@ impl Server {
     /// Starts one on this host and returns once it serves.
     ///
     /// It dies with the calling thread, so that a failing test leaves nothing running.
-    pub(crate) fn start(host: &Host, listen: SocketAddr, root: &Path, identity: &Identity) -> Self {
+    pub(crate) fn start(
+        host: &Host,
+        transport: Transport,
+        listen: SocketAddr,
+        root: &Path,
+        identity: &Identity,
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xskit"));
         command
-            .args(["serve", "--json", "--iface", &host.link.name])
+            .args(["serve", "--json"])
             .args(["--listen", &listen.to_string()])
             .arg("--root")
             .arg(root)
@@ -71,7 +91,11 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if cards::are_named() {
+        match transport {
+            Transport::AfXdp => command.args(["--iface", &host.link.name]),
+            Transport::Udp => command.args(["--transport", "udp"]),
+        };
+        if cards::are_named() && transport == Transport::AfXdp {
             // By itself it keeps off igb's.
             command.arg("--zero-copy=force");
         }

@@ -55,10 +55,14 @@ fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
 
 #[test]
 fn what_is_under_way_is_finished_first() {
-    if !privilege::require_net_admin("what_is_under_way_is_finished_first") {
-        return;
+    if privilege::require_net_admin("what_is_under_way_is_finished_first") {
+        assert_finishes_first(Scene::new(Family::Ipv4));
     }
-    let mut scene = Scene::new(Family::Ipv4);
+}
+
+/// Checks that a server lets nobody else in and ends once what is under way is finished.
+#[track_caller]
+pub(crate) fn assert_finishes_first(mut scene: Scene) {
     let file = scene.site.add(5_000_000);
     run(async {
         let (busy, idle) = (scene.client(), scene.client());

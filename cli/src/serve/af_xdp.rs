@@ -1,0 +1,69 @@
+//! `serve` over AF_XDP sockets: the set-up, until there are workers.
+
+use std::time::Instant;
+
+use anyhow::ensure;
+use xskit::quic::Worker;
+use xskit::wire::Link;
+
+use super::hold_port;
+use super::summary::ServeSummary;
+use super::team::Team;
+use super::worker::Task;
+use crate::args::{QueueChoice, ServeArgs, SocketArgs};
+use crate::confine::Confinement;
+use crate::nic::Nic;
+use crate::transport::AfXdpArgs;
+use crate::zone;
+
+pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<ServeSummary> {
+    let confinement = Confinement::plan(&args.confinement)?;
+    let nics = find(options)?;
+    let link = &nics[0].link;
+    link.require_address(args.listen.ip())?;
+    let port_holder = hold_port(zone::on(args.listen, link)?)?;
+    let mut team = Team::new(args, confinement, Some(link), link.mtu_bytes)?;
+    team.has_others = nics.len() > 1;
+    let workers = Worker::<Link>::team(&team.config, nics.len(), Instant::now())?;
+    let tasks = nics.iter().zip(workers);
+    let tasks = tasks.map(|(nic, worker)| Task {
+        nic,
+        options,
+        worker,
+    });
+    let summary = team.run(tasks.collect())?;
+    drop(port_holder);
+    Ok(summary)
+}
+
+/// The interface, once for each of the queues.
+fn find(options: &AfXdpArgs) -> anyhow::Result<Vec<Nic>> {
+    let of = |queue| SocketArgs {
+        iface: options.iface.clone(),
+        queue,
+        tuning: options.tuning.clone(),
+    };
+    let first = match &options.queue {
+        QueueChoice::All => 0,
+        QueueChoice::These(queues) => queues.first().copied().unwrap_or(0),
+    };
+    let mut nic = Nic::find(&of(first))?;
+    nic.avoid_redelivery();
+    let queues = match &options.queue {
+        QueueChoice::These(queues) => queues.clone(),
+        QueueChoice::All => match nic.link.queues()? {
+            counts if counts.is_exact => (0..counts.both()).collect(),
+            // The driver can't say which are active.
+            _ => vec![0],
+        },
+    };
+    ensure!(
+        queues.len() <= Worker::<Link>::MAX,
+        "{} queues are more than the {} that can be served: name some with --queue, or have fewer with \
+         `ethtool -L {} combined N`",
+        queues.len(),
+        Worker::<Link>::MAX,
+        nic.link.name
+    );
+    queues.iter().map(|queue| nic.at_queue(*queue)).collect()
+}
