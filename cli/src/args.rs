@@ -167,6 +167,7 @@ pub(crate) struct ServeArgs {
     /// are refused at once, and those without a request under way end.
     #[arg(
         long,
+        help_heading = "Bounds",
         value_name = "S",
         default_value = "5",
         value_parser = seconds::any,
