@@ -135,6 +135,13 @@ impl Steps {
     }
 }
 
+impl Drop for Steps {
+    /// Who panics takes no further step; the first worker must not wait for one.
+    fn drop(&mut self) {
+        let _ = self.done.send(Err(anyhow!("a worker's thread has ended")));
+    }
+}
+
 impl Others {
     /// Waits until all others have taken a step, and gives what they have sent along.
     pub(super) fn wait(&self) -> anyhow::Result<Descriptors> {
