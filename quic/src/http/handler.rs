@@ -53,9 +53,9 @@ pub trait Handler {
     fn request(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Self::Exchange;
 
     /// Bytes of the request's body are there to be read. What is left unread stays with the
-    /// transport, which then lets the client send no more; this is called again after
-    /// [`Server::resume`](crate::Server::resume), or when the client sends more. By default the body
-    /// is refused.
+    /// transport, which then lets the client send no more; this is called again whenever something
+    /// comes from the client, or after [`Server::resume`](crate::Server::resume). Once the response
+    /// is over, what is unread is refused. By default the body is refused.
     fn body(
         &mut self,
         exchange: &mut Self::Exchange,
@@ -76,7 +76,8 @@ pub trait Handler {
         let _ = (exchange, trailers, reply);
     }
 
-    /// The request is complete: nothing more of it comes.
+    /// The request is complete: nothing more of it comes. Not called for a request whose body was
+    /// refused.
     fn end(&mut self, exchange: &mut Self::Exchange, reply: &mut Reply<'_>) {
         let _ = (exchange, reply);
     }

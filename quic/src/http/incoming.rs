@@ -45,10 +45,6 @@ impl Incoming<'_> {
     /// Tells the client to send no more of it (H3_NO_ERROR, RFC 9114, section 4.1). It may still
     /// want the response.
     pub fn refuse(&mut self) {
-        let code = h3::WireErrorCode::NoError as u64;
-        let _ = self
-            .quic
-            .stream_shutdown(self.stream, quiche::Shutdown::Read, code);
         *self.state = BodyState::Refused;
     }
 
@@ -59,6 +55,9 @@ impl Incoming<'_> {
         match self.h3.recv_body_buf(self.quic, self.stream, &mut out) {
             Ok(len) => {
                 *self.read += len as u64;
+                if !self.quic.stream_readable(self.stream) {
+                    *self.state = BodyState::Drained;
+                }
                 len
             }
             Err(h3::Error::TransportError(quiche::Error::StreamReset(_))) => {

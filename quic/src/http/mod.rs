@@ -8,6 +8,7 @@
 //!       reply     the way back, and
 //!       incoming  the request's body as it comes
 //!     response  status, header fields, body
+//!     exchange  a request until its response is over
 //!     transfer  a response on its way, as the stream has room
 //!       open_files  how many files the client may have open
 //!       memory      how many file bytes the connection may hold now
@@ -21,6 +22,7 @@ mod chunk;
 mod config;
 mod counters;
 mod credit;
+mod exchange;
 mod handler;
 mod incoming;
 mod memory;

@@ -7,7 +7,7 @@ use super::open_files::OpenFiles;
 use super::request::RequestKey;
 use super::response::{self, Body, Response};
 use super::transfer::Transfer;
-use crate::server::Account;
+use crate::server::{Account, Peer};
 
 /// The answer to one request, from the handler's side.
 ///
@@ -15,10 +15,21 @@ use crate::server::Account;
 /// the connection.
 #[derive(Debug)]
 pub struct Reply<'a> {
-    pub(super) transfer: &'a mut Transfer,
-    pub(super) open: &'a OpenFiles,
-    pub(super) account: &'a Account,
-    pub(super) key: RequestKey,
+    transfer: &'a mut Transfer,
+    open: &'a OpenFiles,
+    account: &'a Account,
+    key: RequestKey,
+}
+
+impl<'a> Reply<'a> {
+    pub(super) fn new(transfer: &'a mut Transfer, peer: &'a Peer, open: &'a OpenFiles) -> Self {
+        Self {
+            key: RequestKey::new(peer.connection(), transfer.stream()),
+            transfer,
+            open,
+            account: peer.account(),
+        }
+    }
 }
 
 impl Reply<'_> {

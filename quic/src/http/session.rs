@@ -1,7 +1,6 @@
 //! `Session`: the HTTP/3 side of one connection to the server.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,13 +9,14 @@ use quiche::h3;
 use super::chunk::{ChunkPool, Ledger};
 use super::counters::HttpCounters;
 use super::credit::Credit;
+use super::exchange::Exchange;
 use super::handler::Handler;
 use super::incoming::{BodyState, Incoming};
 use super::memory::{Bounds, Memory};
 use super::open_files::OpenFiles;
 use super::record::{Ending, Hook, Record};
 use super::reply::Reply;
-use super::request::{self, Fields, Request, RequestKey};
+use super::request::{self, Fields, Request};
 use super::response::Response;
 use super::transfer::{Progress, Transfer, Turn};
 use crate::quic::{QuicConnection, is_forgotten};
@@ -50,6 +50,8 @@ pub struct Session<E> {
     /// Streams that ended before quiche's HTTP/3 saw the end of a response on them. It keeps them
     /// in mind until it is asked for them once the transport has forgotten them.
     cut_short: Vec<u64>,
+    /// Streams of which the last that quiche's HTTP/3 may report is their end.
+    forgotten: Vec<u64>,
     /// Requests whose responses are under way, the one whose turn it is first.
     exchanges: Vec<Exchange<E>>,
     progress: Progress,
@@ -62,18 +64,6 @@ pub struct Session<E> {
     leaving: Leaving,
     /// Above all requests so far.
     next_stream: u64,
-}
-
-/// One request and its response.
-struct Exchange<E> {
-    transfer: Transfer,
-    body: BodyState,
-    /// The handler is to be asked for more.
-    resumed: bool,
-    /// `None` for a request that the handler didn't see.
-    state: Option<E>,
-    /// If somebody is told of its end.
-    record: Option<Record>,
 }
 
 /// How far the end of a session is.
@@ -109,6 +99,7 @@ impl<E> Session<E> {
             peer,
             open: HashSet::new(),
             cut_short: Vec::new(),
+            forgotten: Vec::new(),
             exchanges: Vec::new(),
             progress: Progress::default(),
             ledger: Ledger::default(),
@@ -146,7 +137,7 @@ impl<E> Session<E> {
         // Before they are read.
         let crowded = opens_too_many(quic);
         if quic.is_readable() {
-            self.read_bodies(quic, shared);
+            given_up += self.read_bodies(quic, shared);
             given_up += self.handle_events(quic, shared);
         }
         given_up += self.write(quic, shared);
@@ -182,7 +173,7 @@ impl<E> Session<E> {
 
     fn exchange(&mut self, stream: u64) -> Option<&mut Exchange<E>> {
         let mut exchanges = self.exchanges.iter_mut();
-        exchanges.find(|exchange| exchange.transfer.stream() == stream)
+        exchanges.find(|exchange| exchange.stream() == stream)
     }
 
     /// Takes in what the client said; how many requests it gave up.
@@ -196,16 +187,18 @@ impl<E> Session<E> {
             match self.h3.poll(quic) {
                 Ok((stream, h3::Event::Headers { list, more_frames })) => {
                     if self.is_too_late(stream) {
-                        let code = h3::WireErrorCode::RequestRejected as u64;
-                        let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code);
-                        self.abort(stream, quic, h3::WireErrorCode::RequestRejected);
+                        // Its end may have come already, and is told presently.
+                        self.open.insert(stream);
+                        let code = h3::WireErrorCode::RequestRejected;
+                        self.refuse_rest(stream, quic, code);
+                        self.abort(stream, quic, code);
                     } else if self.open.insert(stream) {
                         self.answer(stream, &list, more_frames, shared);
                     } else {
                         self.take_trailers(stream, &list, shared);
                     }
                 }
-                Ok((stream, h3::Event::Data)) => self.take_body(stream, quic, shared),
+                Ok((stream, h3::Event::Data)) => given_up += self.take_body(stream, quic, shared),
                 Ok((stream, h3::Event::Finished)) => {
                     if self.open.remove(&stream) {
                         self.end_request(stream, shared);
@@ -221,7 +214,12 @@ impl<E> Session<E> {
                     let _ = self.h3.take_last_priority_update(stream);
                 }
                 Ok((_, h3::Event::GoAway)) => {}
-                Err(h3::Error::Done) => return given_up,
+                Err(h3::Error::Done) => {
+                    for stream in self.forgotten.drain(..) {
+                        self.open.remove(&stream);
+                    }
+                    return given_up;
+                }
                 Err(_) => {
                     // quiche has closed the connection with the fitting code.
                     shared.counters.protocol_errors += 1;
@@ -260,12 +258,7 @@ impl<E> Session<E> {
             Ok(mut request) => {
                 request.peer = Some(self.peer.address());
                 request.has_body = more_frames;
-                let mut reply = Reply {
-                    transfer: &mut transfer,
-                    open: shared.open,
-                    account: self.peer.account(),
-                    key: RequestKey::new(self.peer.connection(), stream),
-                };
+                let mut reply = Reply::new(&mut transfer, &self.peer, shared.open);
                 Some(shared.handler.request(&request, &mut reply))
             }
             Err(malformed) => {
@@ -273,13 +266,7 @@ impl<E> Session<E> {
                 None
             }
         };
-        self.exchanges.push(Exchange {
-            transfer,
-            body: BodyState::Drained,
-            resumed: false,
-            state,
-            record,
-        });
+        self.exchanges.push(Exchange::new(transfer, state, record));
     }
 
     /// Runs something of the handler on a request that it knows.
@@ -289,19 +276,9 @@ impl<E> Session<E> {
         shared: &mut Shared<'_, H>,
         call: impl FnOnce(&mut H, &mut E, &mut Reply<'_>),
     ) {
-        let key = RequestKey::new(self.peer.connection(), stream);
-        let account = self.peer.account();
         let mut exchanges = self.exchanges.iter_mut();
-        let found = exchanges.find(|exchange| exchange.transfer.stream() == stream);
-        if let Some(exchange) = found
-            && let Some(state) = &mut exchange.state
-        {
-            let mut reply = Reply {
-                transfer: &mut exchange.transfer,
-                open: shared.open,
-                account,
-                key,
-            };
+        let found = exchanges.find(|exchange| exchange.stream() == stream);
+        if let Some((state, mut reply)) = found.and_then(|it| it.parts(&self.peer, shared.open)) {
             call(shared.handler, state, &mut reply);
         }
     }
@@ -321,59 +298,60 @@ impl<E> Session<E> {
 
     fn end_request<H: Handler<Exchange = E>>(&mut self, stream: u64, shared: &mut Shared<'_, H>) {
         if let Some(exchange) = self.exchange(stream) {
+            // Who refuses a body is not told of its end, whether or not that came before.
+            let is_refused = exchange.body == BodyState::Refused;
             exchange.body = BodyState::Ended;
+            if !is_refused {
+                self.with_reply(stream, shared, H::end);
+            }
         }
-        self.with_reply(stream, shared, H::end);
     }
 
-    /// Part of a request's body came.
+    /// Part of a request's body came; how many requests that ends.
     fn take_body<H: Handler<Exchange = E>>(
         &mut self,
         stream: u64,
         quic: &mut QuicConnection,
         shared: &mut Shared<'_, H>,
-    ) {
+    ) -> u32 {
         match self.exchange(stream) {
-            Some(exchange) if exchange.state.is_some() => {
+            Some(exchange) if exchange.state.is_some() && exchange.body != BodyState::Refused => {
                 exchange.body = BodyState::Unread;
-                self.read_body(stream, quic, shared);
+                self.read_body(stream, quic, shared)
             }
-            // Nobody is there to read it (RFC 9114, section 4.1.1).
+            // Nobody is there to read it.
             _ => {
-                let code = h3::WireErrorCode::NoError as u64;
-                let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code);
-                self.refused(stream, quic);
+                self.refuse_rest(stream, quic, h3::WireErrorCode::NoError);
+                0
             }
         }
     }
 
-    /// Goes on with the bodies that handlers have left unread.
+    /// Goes on with the bodies that handlers have left unread; how many requests that ends.
     fn read_bodies<H: Handler<Exchange = E>>(
         &mut self,
         quic: &mut QuicConnection,
         shared: &mut Shared<'_, H>,
-    ) {
+    ) -> u32 {
         let unread = |exchange: &&Exchange<E>| exchange.body == BodyState::Unread;
         let unread = self.exchanges.iter().filter(unread);
-        let streams: Vec<u64> = unread.map(|exchange| exchange.transfer.stream()).collect();
-        for stream in streams {
-            self.read_body(stream, quic, shared);
-        }
+        let streams: Vec<u64> = unread.map(Exchange::stream).collect();
+        let reads = streams.into_iter();
+        reads.map(|it| self.read_body(it, quic, shared)).sum()
     }
 
+    /// Has the handler read; whether the client is found to have given the request up.
     fn read_body<H: Handler<Exchange = E>>(
         &mut self,
         stream: u64,
         quic: &mut QuicConnection,
         shared: &mut Shared<'_, H>,
-    ) {
+    ) -> u32 {
         let mut state = BodyState::Unread;
-        let account = self.peer.account();
-        let key = RequestKey::new(self.peer.connection(), stream);
         let mut exchanges = self.exchanges.iter_mut();
-        let found = exchanges.find(|exchange| exchange.transfer.stream() == stream);
-        let Some(exchange) = found else { return };
-        if let Some(kept) = &mut exchange.state {
+        let found = exchanges.find(|exchange| exchange.stream() == stream);
+        let Some(exchange) = found else { return 0 };
+        if let Some((kept, mut reply)) = exchange.parts(&self.peer, shared.open) {
             let mut body = Incoming {
                 h3: &mut self.h3,
                 quic,
@@ -381,26 +359,22 @@ impl<E> Session<E> {
                 state: &mut state,
                 read: &mut self.received_bytes,
             };
-            let mut reply = Reply {
-                transfer: &mut exchange.transfer,
-                open: shared.open,
-                account,
-                key,
-            };
             shared.handler.body(kept, &mut body, &mut reply);
         }
         exchange.body = state;
         match state {
-            BodyState::Refused => self.refused(stream, quic),
-            BodyState::Reset => {
-                self.give_up(stream, quic, shared);
+            BodyState::Refused => {
+                self.refuse_rest(stream, quic, h3::WireErrorCode::NoError);
+                0
             }
-            BodyState::Drained | BodyState::Unread | BodyState::Ended => {}
+            BodyState::Reset => self.give_up(stream, quic, shared),
+            BodyState::Drained | BodyState::Unread | BodyState::Ended => 0,
         }
     }
 
-    /// After the rest of a request was refused.
-    fn refused(&mut self, stream: u64, quic: &QuicConnection) {
+    /// Tells the client to send no more of a request (RFC 9114, section 4.1.1).
+    fn refuse_rest(&mut self, stream: u64, quic: &mut QuicConnection, code: h3::WireErrorCode) {
+        let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code as u64);
         // Nothing more will be told of its end, unless that has come already.
         if !quic.stream_finished(stream) {
             self.open.remove(&stream);
@@ -426,17 +400,13 @@ impl<E> Session<E> {
 
     /// Nobody waits for the answer any more. False when there is none under way.
     fn cancel<H>(&mut self, stream: u64, shared: &mut Shared<'_, H>) -> bool {
-        let of_stream = |exchange: &Exchange<E>| exchange.transfer.stream() == stream;
+        let of_stream = |exchange: &Exchange<E>| exchange.stream() == stream;
         let Some(at) = self.exchanges.iter().position(of_stream) else {
             return false;
         };
         let mut exchange = self.exchanges.remove(at);
-        exchange.report(
-            shared.hook,
-            self.peer.address(),
-            shared.now,
-            Ending::GivenUp,
-        );
+        let (peer, now) = (self.peer.address(), shared.now);
+        exchange.report(shared.hook, peer, now, Ending::GivenUp);
         shared.counters.cancelled += 1;
         true
     }
@@ -455,7 +425,8 @@ impl<E> Session<E> {
     }
 
     /// Has quiche's HTTP/3 forget streams that the transport has forgotten: it does so when it is
-    /// to send something on one. Which of the two calls does it depends on how far the response was.
+    /// to send or to receive something on one. Which of the calls does it depends on how far request
+    /// and response were; the last has it report the request's end, unless it has done so.
     fn forget_cut_short(&mut self, quic: &mut QuicConnection) {
         let http = &mut self.h3;
         self.cut_short.retain(|stream| {
@@ -463,6 +434,9 @@ impl<E> Session<E> {
             if is_gone {
                 let _ = http.send_body(quic, *stream, b"", true);
                 let _ = http.send_response::<h3::Header, _>(quic, *stream, &[], true);
+                let _ = http.recv_body(quic, *stream, &mut []);
+                self.open.insert(*stream);
+                self.forgotten.push(*stream);
             }
             !is_gone
         });
@@ -475,7 +449,7 @@ impl<E> Session<E> {
         shared: &mut Shared<'_, H>,
     ) -> u32 {
         let before = self.progress.body_bytes;
-        let mut given_up = 0;
+        let mut ended = Vec::new();
         let mut advanced = true;
         while std::mem::take(&mut advanced) {
             self.ask_for_more(shared);
@@ -486,60 +460,50 @@ impl<E> Session<E> {
                 sharers: self.exchanges.len(),
             };
             let (h3, progress) = (&mut self.h3, &mut self.progress);
-            let (cut_short, credit) = (&mut self.cut_short, &mut self.credit);
-            let (handed_over, counters) = (&mut self.handed_over, &mut *shared.counters);
-            let (hook, peer, now) = (&mut *shared.hook, self.peer.address(), shared.now);
+            let (peer, now) = (self.peer.address(), shared.now);
             self.exchanges.retain_mut(|exchange| {
-                let transfer = &mut exchange.transfer;
-                let had_something = transfer.has_something();
-                let status = transfer.take_status();
-                counters.error_statuses += u64::from(status.is_some_and(|it| it >= 400));
-                counters.too_many_files += u64::from(transfer.take_file_refused());
-                let before = progress.body_bytes;
-                let turn = transfer.advance(h3, quic, &memory, progress);
-                if let Some(record) = &mut exchange.record {
-                    record.status = status.or(record.status);
-                    record.body_bytes += progress.body_bytes - before;
-                }
-                let ending = match turn {
-                    Turn::Advanced | Turn::Awaiting => {
-                        // Once each time.
-                        exchange.resumed |= had_something && transfer.is_dry();
-                        advanced |= turn == Turn::Advanced || exchange.resumed;
-                        return true;
-                    }
-                    Turn::Blocked => return true,
-                    Turn::Done => {
-                        counters.completed += 1;
-                        credit.earn();
-                        handed_over.push(transfer.stream());
-                        Ending::Complete
-                    }
-                    Turn::Cancelled => {
-                        counters.cancelled += 1;
-                        given_up += 1;
-                        Ending::GivenUp
-                    }
-                    Turn::Broken => {
-                        counters.broken += 1;
-                        Ending::BrokenOff
-                    }
+                let turn = exchange.take_turn(h3, quic, &memory, progress, shared.counters);
+                advanced |= turn == Turn::Advanced || exchange.resumed;
+                let Some(ending) = turn.ending() else {
+                    return true;
                 };
-                if ending != Ending::Complete {
-                    cut_short.push(transfer.stream());
-                }
-                exchange.report(hook, peer, now, ending);
+                exchange.report(shared.hook, peer, now, ending);
+                ended.push((exchange.stream(), exchange.body, ending));
                 false
             });
             // Who got nothing, for want of room, comes first when there is some again.
             self.exchanges
                 .sort_by_key(|exchange| exchange.transfer.last_turn());
         }
+        shared.counters.body_bytes += self.progress.body_bytes - before;
+        let given_up = ended.iter().filter(|it| it.2 == Ending::GivenUp).count();
+        for (stream, body, ending) in ended {
+            self.end_response(stream, body, ending, quic);
+        }
         if self.handed_over.len() > MANY_HANDED_OVER {
             self.forget_handed_over(quic);
         }
-        shared.counters.body_bytes += self.progress.body_bytes - before;
-        given_up
+        u32::try_from(given_up).unwrap_or(u32::MAX)
+    }
+
+    /// A response is over.
+    fn end_response(
+        &mut self,
+        stream: u64,
+        body: BodyState,
+        ending: Ending,
+        quic: &mut QuicConnection,
+    ) {
+        if body == BodyState::Unread {
+            // Nobody reads it any more, and it would take room from the other requests.
+            self.refuse_rest(stream, quic, h3::WireErrorCode::NoError);
+        }
+        if ending == Ending::Complete {
+            self.credit.earn();
+            self.handed_over.push(stream);
+        } else {
+            self.cut_short.push(stream);
+        }
     }
 
     /// Asks handlers for more, where there is room for it or they have something.
@@ -547,7 +511,7 @@ impl<E> Session<E> {
         let mut resumed = Vec::new();
         for exchange in &mut self.exchanges {
             if std::mem::take(&mut exchange.resumed) {
-                resumed.push(exchange.transfer.stream());
+                resumed.push(exchange.stream());
             }
         }
         for stream in resumed {
@@ -575,21 +539,6 @@ impl<E> Session<E> {
     fn forget_handed_over(&mut self, quic: &mut QuicConnection) {
         self.handed_over
             .retain(|stream| !is_forgotten(quic, *stream));
-    }
-}
-
-impl<E> Exchange<E> {
-    /// Tells whoever wants to know of its end.
-    fn report(&mut self, hook: &mut Option<Hook>, peer: SocketAddr, now: Instant, ending: Ending) {
-        if let (Some(hook), Some(record)) = (hook, &mut self.record) {
-            record.status = self.transfer.take_status().or(record.status);
-            record.report(hook, peer, now, ending);
-        }
-    }
-
-    /// Whether the client is to take something, or to send the rest of its request.
-    fn is_the_clients_move(&self) -> bool {
-        self.transfer.has_something() || self.body == BodyState::Drained
     }
 }
 

@@ -9,6 +9,7 @@ use quiche::h3;
 
 use super::memory::Memory;
 use super::open_files::Lease;
+use super::record::Ending;
 use super::response::{Body, Response};
 use crate::quic::QuicConnection;
 
@@ -91,6 +92,18 @@ pub(super) enum Turn {
     /// The file ended before its length, or can't be read, or the handler has broken it off: the
     /// stream was reset.
     Broken,
+}
+
+impl Turn {
+    /// What this turn ends, if it is the last.
+    pub(super) fn ending(self) -> Option<Ending> {
+        match self {
+            Self::Advanced | Self::Blocked | Self::Awaiting => None,
+            Self::Done => Some(Ending::Complete),
+            Self::Cancelled => Some(Ending::GivenUp),
+            Self::Broken => Some(Ending::BrokenOff),
+        }
+    }
 }
 
 /// Counts over all transfers of a connection.

@@ -55,7 +55,7 @@ impl Handler for Paths {
         match request.path() {
             "/echo" => reply.inform(103, &[("link", "</style.css>; rel=preload")]),
             "/stream" => reply.respond(Response::new(200).body(Body::Stream)),
-            "/later" => {}
+            "/later" | "/once" => {}
             "/broken" => {
                 reply.respond(Response::new(200).body(Body::Stream));
                 reply.write("half");
@@ -73,7 +73,9 @@ impl Handler for Paths {
     }
 
     fn body(&mut self, exchange: &mut Exchange, body: &mut Incoming<'_>, _: &mut Reply<'_>) {
-        if exchange.path != "/echo" {
+        if exchange.path == "/once" {
+            body.read(&mut [0; 4096]);
+        } else if exchange.path != "/echo" {
             body.refuse();
         } else if self.reads {
             while body.read_into(&mut exchange.received, 1000) > 0 {}
@@ -336,24 +338,46 @@ fn an_application_may_think_and_a_client_may_not() {
     assert_eq!(raw.quic.peer_error(), None);
     assert_eq!(raw.server.stats().connections.response_timeouts, 0);
     // Its own request, half sent.
-    let mut raw = configured(true, change);
-    let stream = raw.send(&post("/echo"), false);
-    raw.send_body(stream, &[1; 100]);
+    for path in ["/echo", "/once"] {
+        let mut raw = configured(true, change);
+        let timeouts = |raw: &Raw<_>| raw.server.stats().connections.response_timeouts;
+        let stream = raw.send(&post(path), false);
+        raw.send_body(stream, &[1; 100]);
+        raw.exchange();
+        raw.now += limit / 2;
+        raw.send_body(stream, &[1; 100]);
+        raw.exchange();
+        raw.now += limit / 2;
+        raw.server.handle_timeout(raw.now);
+        assert_eq!(timeouts(&raw), 0, "{path}: it got on");
+        raw.exchange();
+        raw.now += limit;
+        raw.server.handle_timeout(raw.now);
+        assert_eq!(timeouts(&raw), 1, "{path}");
+    }
+}
+
+#[test]
+fn bodies_that_are_given_up_while_they_are_read_count() {
+    let mut raw = raw(false);
+    let most = HttpConfig::default().max_requests_given_up;
+    for _ in 0..=most {
+        let stream = raw.send(&post("/echo"), false);
+        raw.handler().reads = false;
+        assert_eq!(raw.send_body(stream, &[1; 100]), 100);
+        raw.exchange();
+        raw.handler().reads = true;
+        raw.quic
+            .stream_shutdown(stream, quiche::Shutdown::Write, 0x10c)
+            .unwrap();
+        raw.exchange();
+        raw.events();
+    }
     raw.exchange();
-    raw.now += limit / 2;
-    raw.send_body(stream, &[1; 100]);
-    raw.exchange();
-    raw.now += limit / 2;
-    raw.server.handle_timeout(raw.now);
-    assert_eq!(
-        raw.server.stats().connections.response_timeouts,
-        0,
-        "it got on"
-    );
-    raw.exchange();
-    raw.now += limit;
-    raw.server.handle_timeout(raw.now);
-    assert_eq!(raw.server.stats().connections.response_timeouts, 1);
+    let excessive = h3::WireErrorCode::ExcessiveLoad as u64;
+    let error = raw.quic.peer_error().map(|error| error.error_code);
+    assert_eq!(error, Some(excessive));
+    assert_eq!(raw.alive(), 0);
 }
 
 #[test]
