@@ -8,9 +8,12 @@ use xskit::quic::{HttpConfig, ServerConfig};
 
 use crate::seconds;
 
-/// Descriptors that are not for clients' files: sockets, rings, the XDP program and its maps, and a
-/// few for the moment in which a file is looked for. Of a small limit no more than half.
-const RESERVED_DESCRIPTORS: u64 = 64;
+/// Descriptors that are not for clients' files: the XDP program and its maps, the log, and a few for the
+/// moment in which a file is looked for. Of a small limit no more than half.
+const RESERVED_DESCRIPTORS: u64 = 56;
+
+/// Each worker's: its socket, ring, waker and root.
+const RESERVED_PER_WORKER: u64 = 8;
 
 /// A host is an IPv4 address or an IPv6 /64, a network an IPv4 /24 or an IPv6 /48.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,13 +54,18 @@ pub(crate) struct BoundArgs {
 
 impl BoundArgs {
     /// Writes the bounds, and raises the limit of descriptors as far as this process may.
-    pub(crate) fn configure(&self, config: &mut ServerConfig, http: &mut HttpConfig) {
+    pub(crate) fn configure(
+        &self,
+        config: &mut ServerConfig,
+        http: &mut HttpConfig,
+        workers: usize,
+    ) {
         config.max_connections = self.max_connections as usize;
         config.max_connections_per_host = self.max_connections_per_host as usize;
         config.max_connections_per_network = self.max_connections_per_network as usize;
         config.request_timeout = self.request_timeout;
         config.response_timeout = self.response_timeout;
-        let left = left_for_files(raise_descriptor_limit());
+        let left = left_for_files(raise_descriptor_limit(), workers as u64);
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         http.max_open_files = match self.max_open_files {
             Some(asked) => left.min(asked as usize),
@@ -82,8 +90,9 @@ fn raise_descriptor_limit() -> u64 {
 }
 
 /// How many of a limit's descriptors are for clients' files.
-fn left_for_files(limit: u64) -> u64 {
-    limit - RESERVED_DESCRIPTORS.min(limit / 2)
+fn left_for_files(limit: u64, workers: u64) -> u64 {
+    let reserved = RESERVED_DESCRIPTORS + RESERVED_PER_WORKER * workers;
+    limit - reserved.min(limit / 2)
 }
 
 #[cfg(test)]
@@ -118,7 +127,7 @@ mod tests {
         let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
         let mut config = ServerConfig::new(identity.expect("a pair"));
         let mut http = HttpConfig::default();
-        line.bounds.configure(&mut config, &mut http);
+        line.bounds.configure(&mut config, &mut http, 1);
         let counts = [
             config.max_connections,
             config.max_connections_per_host,
@@ -133,8 +142,9 @@ mod tests {
     #[test]
     fn some_descriptors_are_always_left() {
         for (limit, left) in [(0, 0), (24, 12), (128, 64), (1024, 960)] {
-            assert_eq!(left_for_files(limit), left);
+            assert_eq!(left_for_files(limit, 1), left);
         }
+        assert_eq!(left_for_files(1024, 33), 1024 - 56 - 33 * 8);
     }
 
     #[test]

@@ -22,8 +22,7 @@ pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<Serve
     let link = &nics[0].link;
     link.require_address(args.listen.ip())?;
     let port_holder = hold_port(zone::on(args.listen, link)?)?;
-    let mut team = Team::new(args, confinement, Some(link), link.mtu_bytes)?;
-    team.has_others = nics.len() > 1;
+    let team = Team::new(args, confinement, Some(link), link.mtu_bytes, nics.len())?;
     let workers = Worker::<Link>::team(&team.config, nics.len(), Instant::now())?;
     let tasks = nics.iter().zip(workers);
     let tasks = tasks.map(|(nic, worker)| Task {

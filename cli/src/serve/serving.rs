@@ -10,6 +10,9 @@ use crate::stop::LONGEST_WAIT;
 /// How long goodbyes may take.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// Between looks at the clock, at the end.
+const SHORT_WAIT: Duration = Duration::from_millis(10);
+
 /// How a worker's packets come and go.
 pub(super) trait Way {
     /// Its clients' way on the link layer.
@@ -53,11 +56,17 @@ impl<'t, W: Way> Serving<'t, W> {
     /// Serves until a signal comes.
     pub(super) fn run(&mut self) -> anyhow::Result<()> {
         while !self.team.stop.is_asked() {
-            let rested = self.turn(LONGEST_WAIT)?;
-            self.way.look_after(self.team, rested);
-            self.follow();
+            self.go_round(LONGEST_WAIT)?;
         }
         self.say_farewell()
+    }
+
+    /// A turn, and whatever else is to be looked after.
+    fn go_round(&mut self, longest: Duration) -> anyhow::Result<()> {
+        let rested = self.turn(longest)?;
+        self.way.look_after(self.team, rested);
+        self.follow();
+        Ok(())
     }
 
     /// A turn, and a rest if there was nothing to do; whether there was one.
@@ -82,17 +91,25 @@ impl<'t, W: Way> Serving<'t, W> {
         }
     }
 
-    /// Finishes what is under way, closes every connection, and lets the last packets out.
+    /// Has all workers finish what is under way, closes every connection, and lets the last packets out.
     fn say_farewell(&mut self) -> anyhow::Result<()> {
         self.server.drain();
-        self.finish_by(Instant::now() + self.team.args.drain)?;
+        let mut deadline = Instant::now() + self.team.args.drain;
+        let mut is_busy = true;
+        while Instant::now() < deadline {
+            if is_busy && self.server.is_drained() {
+                is_busy = false;
+                self.team.has_finished();
+            }
+            if self.team.all_have_finished() {
+                break;
+            }
+            self.go_round(SHORT_WAIT)?;
+        }
         self.server.close_all(Instant::now());
-        self.finish_by(Instant::now() + FAREWELL)
-    }
-
-    fn finish_by(&mut self, deadline: Instant) -> anyhow::Result<()> {
+        deadline = Instant::now() + FAREWELL;
         while !self.server.is_drained() && Instant::now() < deadline {
-            self.turn(Duration::from_millis(10))?;
+            self.turn(SHORT_WAIT)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -44,8 +44,19 @@ pub(super) struct Team<'a> {
     reload: Reload,
     pub(super) log: Option<AccessLog>,
     pub(super) news: News,
-    /// Whether there is more than one.
-    pub(super) has_others: bool,
+    workers: usize,
+    /// Workers with something under way still, when all end.
+    busy: AtomicUsize,
+}
+
+/// Ends the whole server when a worker ends, also by a panic: a server that ends is seen, a queue that
+/// nobody serves is not.
+struct EndsAll<'a>(&'a Stop);
+
+impl Drop for EndsAll<'_> {
+    fn drop(&mut self) {
+        self.0.ask();
+    }
 }
 
 /// What the first worker has found out.
@@ -174,6 +185,7 @@ impl<'a> Team<'a> {
         confinement: Confinement,
         link: Option<&'a Link>,
         mtu_bytes: u32,
+        workers: usize,
     ) -> anyhow::Result<Self> {
         let credentials = Credentials::new(args, link);
         let (mut config, mut http) = (
@@ -182,7 +194,7 @@ impl<'a> Team<'a> {
         );
         config.transport.max_udp_payload_bytes =
             udp_payload_for_mtu(mtu_bytes as usize, args.listen.is_ipv6());
-        args.bounds.configure(&mut config, &mut http);
+        args.bounds.configure(&mut config, &mut http, workers);
         let open_log = |path| AccessLog::open(path, &args.root);
         let log = args.access_log.as_deref().map(open_log).transpose()?;
         Ok(Self {
@@ -198,7 +210,8 @@ impl<'a> Team<'a> {
             },
             log,
             news: News::default(),
-            has_others: false,
+            workers,
+            busy: AtomicUsize::new(workers),
         })
     }
 
@@ -225,19 +238,36 @@ impl<'a> Team<'a> {
                 };
                 let thread =
                     thread::Builder::new().name(format!("queue {}", task.nic.config.queue));
-                let thread = thread.spawn_scoped(scope, move || task.assist(self, &steps));
+                let thread = thread.spawn_scoped(scope, move || {
+                    let _ends = EndsAll(&self.stop);
+                    task.assist(self, &steps)
+                });
                 threads.push(thread.context("clone(2) of a thread for a queue")?);
             }
             drop((done, share));
+            let ends = EndsAll(&self.stop);
             let outcome = first.lead(self, &others);
             // Those that wait for a next step learn that there is none.
-            drop(others);
-            self.stop.ask();
+            drop((others, ends));
             for thread in threads {
                 thread.join().map_err(|_| anyhow!("a worker panicked"))??;
             }
             outcome
         })
+    }
+
+    pub(super) fn has_others(&self) -> bool {
+        self.workers > 1
+    }
+
+    /// A worker has finished what was under way. Until all have, it still hands on what arrives at its
+    /// queue.
+    pub(super) fn has_finished(&self) {
+        self.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn all_have_finished(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) == 0
     }
 
     /// Gives up, on this thread, what only the set-up took.

@@ -31,7 +31,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ServeSummary> {
     let socket = open(args.listen).map_err(|error| port_refused(args.listen, &error))?;
     let driver = UdpDriver::new(socket, UdpConfig::default())?;
     let overflow = Overflow::of(driver.socket());
-    let team = Team::new(args, confinement, None, largest_mtu(args.listen.ip())?)?;
+    let mtu_bytes = largest_mtu(args.listen.ip())?;
+    let team = Team::new(args, confinement, None, mtu_bytes, 1)?;
     let server = Server::new(&team.config, team.http()?, Instant::now())?;
     team.confine(|| true)?;
     let offload = match driver.segments() {

@@ -71,7 +71,7 @@ impl Task<'_> {
                 return Ok(());
             }
         };
-        let outcome = socket.with(|socket| {
+        socket.with(|socket| {
             let descriptor = duplicate(socket).map(|fd| vec![(nic.config.queue, fd)]);
             let is_ready =
                 steps.take(descriptor) && steps.take(team.confine(|| true).map(|()| vec![]));
@@ -82,12 +82,7 @@ impl Task<'_> {
             serving.run()?;
             steps.tell(serving.share()?);
             Ok(())
-        });
-        if outcome.is_err() {
-            // A server that ends is seen; a queue that nobody serves is not.
-            team.stop.ask();
-        }
-        outcome
+        })
     }
 
     /// What is to be taken off the interface.
@@ -103,7 +98,7 @@ impl Task<'_> {
     /// The socket, and the server that goes with it.
     fn open(self, team: &Team<'_>) -> anyhow::Result<(xskit::Socket, FileServer<Link>)> {
         let socket = session::open(self.nic)?;
-        if team.has_others {
+        if team.has_others() {
             let waker = socket.waker().context("eventfd(2)")?;
             self.worker.on_handover(move || waker.wake());
         }
