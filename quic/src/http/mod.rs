@@ -10,6 +10,7 @@
 //!     response  status, header fields, body
 //!     exchange  a request until its response is over
 //!     transfer  a response on its way, as the stream has room
+//!       priority    which response goes first
 //!       open_files  how many files the client may have open
 //!       memory      how many file bytes the connection may hold now
 //!       chunk       file bytes, counted from when they are read until the peer has them
@@ -27,6 +28,7 @@ mod handler;
 mod incoming;
 mod memory;
 mod open_files;
+mod priority;
 mod record;
 mod reply;
 mod request;

@@ -14,6 +14,7 @@ use super::handler::Handler;
 use super::incoming::{BodyState, Incoming};
 use super::memory::{Bounds, Memory};
 use super::open_files::OpenFiles;
+use super::priority::Priority;
 use super::record::{Ending, Hook, Record};
 use super::reply::Reply;
 use super::request::{self, Fields, Request};
@@ -210,9 +211,7 @@ impl<E> Session<E> {
                 Ok((stream, h3::Event::Reset(_))) => {
                     given_up += self.give_up(stream, quic, shared);
                 }
-                Ok((stream, h3::Event::PriorityUpdate)) => {
-                    let _ = self.h3.take_last_priority_update(stream);
-                }
+                Ok((stream, h3::Event::PriorityUpdate)) => self.prioritize(stream, quic),
                 Ok((_, h3::Event::GoAway)) => {}
                 Err(h3::Error::Done) => {
                     for stream in self.forgotten.drain(..) {
@@ -248,7 +247,7 @@ impl<E> Session<E> {
         let record = is_told.then(|| Record::new(list, shared.now));
         let parsed = Request::parse(list);
         let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
-        let mut transfer = Transfer::new(stream, is_head);
+        let mut transfer = Transfer::new(stream, is_head, self.priority(stream, list));
         let state = match parsed {
             Ok(_) if request::is_too_large(list) => {
                 let words = "too many or too long header fields";
@@ -267,6 +266,28 @@ impl<E> Session<E> {
             }
         };
         self.exchanges.push(Exchange::new(transfer, state, record));
+    }
+
+    /// How soon a new request's response is wanted: an update that came before it counts more than its
+    /// own field (RFC 9218, section 7).
+    fn priority(&mut self, stream: u64, list: &[h3::Header]) -> Priority {
+        let update = self.h3.take_last_priority_update(stream).ok();
+        let field = Fields::new(list).get("priority");
+        let value = update.as_deref().or(field);
+        value.and_then(Priority::parse).unwrap_or_default()
+    }
+
+    /// The client has told how soon it wants a response. What comes before the request stays with quiche
+    /// until then.
+    fn prioritize(&mut self, stream: u64, quic: &mut QuicConnection) {
+        if self.exchange(stream).is_none() {
+            return;
+        }
+        let update = self.h3.take_last_priority_update(stream).ok();
+        let priority = update.as_deref().and_then(Priority::parse);
+        if let (Some(priority), Some(exchange)) = (priority, self.exchange(stream)) {
+            exchange.transfer.set_priority(priority, quic);
+        }
     }
 
     /// Runs something of the handler on a request that it knows.
@@ -453,6 +474,9 @@ impl<E> Session<E> {
         let mut advanced = true;
         while std::mem::take(&mut advanced) {
             self.ask_for_more(shared);
+            // Who got nothing, for want of room, comes first when there is some again.
+            self.exchanges
+                .sort_by_key(|it| (it.transfer.precedence(), it.transfer.last_turn()));
             let memory = Memory {
                 pool: shared.pool,
                 ledger: &self.ledger,
@@ -461,8 +485,17 @@ impl<E> Session<E> {
             };
             let (h3, progress) = (&mut self.h3, &mut self.progress);
             let (peer, now) = (self.peer.address(), shared.now);
+            // Who gets on keeps those that come after from their turn.
+            let mut floor = None;
             self.exchanges.retain_mut(|exchange| {
+                let precedence = exchange.transfer.precedence();
+                if floor.is_some_and(|floor| precedence > floor) {
+                    return true;
+                }
                 let turn = exchange.take_turn(h3, quic, &memory, progress, shared.counters);
+                if turn == Turn::Advanced {
+                    floor = Some(precedence);
+                }
                 advanced |= turn == Turn::Advanced || exchange.resumed;
                 let Some(ending) = turn.ending() else {
                     return true;
@@ -471,9 +504,6 @@ impl<E> Session<E> {
                 ended.push((exchange.stream(), exchange.body, ending));
                 false
             });
-            // Who got nothing, for want of room, comes first when there is some again.
-            self.exchanges
-                .sort_by_key(|exchange| exchange.transfer.last_turn());
         }
         shared.counters.body_bytes += self.progress.body_bytes - before;
         let given_up = ended.iter().filter(|it| it.2 == Ending::GivenUp).count();

@@ -9,6 +9,7 @@ use quiche::h3;
 
 use super::memory::Memory;
 use super::open_files::Lease;
+use super::priority::{Precedence, Priority};
 use super::record::Ending;
 use super::response::{Body, Response};
 use crate::quic::QuicConnection;
@@ -42,6 +43,7 @@ pub(super) struct Transfer {
     turn_left: usize,
     /// Turns are numbered over the connection: the last one that it finished.
     last_turn: u64,
+    priority: Priority,
 }
 
 /// What follows `ready`.
@@ -117,7 +119,7 @@ pub(super) struct Progress {
 
 /// The handler's side.
 impl Transfer {
-    pub(super) fn new(stream: u64, is_head: bool) -> Self {
+    pub(super) fn new(stream: u64, is_head: bool, priority: Priority) -> Self {
         Self {
             stream,
             is_head,
@@ -130,6 +132,7 @@ impl Transfer {
             rest: Rest::Unknown,
             turn_left: TURN_BYTES,
             last_turn: 0,
+            priority,
         }
     }
 
@@ -210,9 +213,20 @@ impl Transfer {
         self.stream
     }
 
-    /// The order of turns: who finished one longest ago is next.
+    /// Who goes first.
+    pub(super) fn precedence(&self) -> Precedence {
+        self.priority.precedence(self.stream)
+    }
+
+    /// Among those of the same precedence, who finished a turn longest ago is next.
     pub(super) fn last_turn(&self) -> u64 {
         self.last_turn
+    }
+
+    /// The client has changed its mind.
+    pub(super) fn set_priority(&mut self, priority: Priority, quic: &mut QuicConnection) {
+        self.priority = priority;
+        priority.apply(quic, self.stream);
     }
 
     /// The status of the final response, once.
@@ -254,7 +268,13 @@ impl Transfer {
         while let Some(section) = self.sections.front() {
             let is_last = self.sections.len() == 1 && self.is_begun;
             let is_all = is_last && self.ready.is_empty() && matches!(self.rest, Rest::Nothing);
-            match send_section(h3, quic, self.stream, section, self.is_opened, is_all) {
+            let sent = if self.is_opened {
+                h3.send_additional_headers(quic, self.stream, section, false, is_all)
+            } else {
+                let priority = self.priority.of_response();
+                h3.send_response_with_priority(quic, self.stream, section, &priority, is_all)
+            };
+            match sent {
                 Ok(()) if is_all => return Turn::Done,
                 Ok(()) => {
                     self.is_opened = true;
@@ -412,22 +432,4 @@ impl Transfer {
             }
         }
     }
-}
-
-/// Sends a header section: the first of the stream, or a further one.
-fn send_section(
-    h3: &mut h3::Connection,
-    quic: &mut QuicConnection,
-    stream: u64,
-    section: &[h3::Header],
-    is_further: bool,
-    is_all: bool,
-) -> Result<(), h3::Error> {
-    if is_further {
-        return h3.send_additional_headers(quic, stream, section, false, is_all);
-    }
-    // Incremental: quiche then sends the streams of a connection in turn. By default
-    // it would send each to its end before the next (RFC 9218, section 4.2).
-    let in_turn = h3::Priority::new(3, true);
-    h3.send_response_with_priority(quic, stream, section, &in_turn, is_all)
 }

@@ -14,6 +14,7 @@ mod identity;
 mod memory;
 mod methods;
 mod odd;
+mod priorities;
 mod raw;
 mod rebinding;
 mod resets;
