@@ -1,10 +1,12 @@
 //! Many at once: connections, ports, streams.
 
-use tokio::task::JoinSet;
-use xskit_testbed::{HostPairConfig, privilege};
+use std::net::UdpSocket;
 
-use crate::client::{Connection, open_socket, run};
-use crate::scene::{Family, Scene};
+use tokio::task::JoinSet;
+use xskit_testbed::privilege;
+
+use crate::client::{Connection, run};
+use crate::scene::{Family, Scene, several_queues};
 use crate::site::Content;
 
 const CONNECTIONS: usize = 50;
@@ -58,25 +60,24 @@ fn fifty_connections_at_once_over_ipv6() {
     fifty_connections(Family::Ipv6);
 }
 
-/// A kernel's socket sends from the queue that its port's hash says, and a veth delivers to the queue of
-/// the same number: so clients are spread over the workers, and most of those that move come to another.
+/// A kernel's socket sends from the queue that its addresses' and ports' hash says, and a veth delivers to
+/// the queue of the same number; a card goes by the addresses' hash. So clients are spread over the workers,
+/// and many of those that move come to another.
 #[test]
-fn two_hundred_clients_that_move_are_served_by_four_queues() {
-    if !privilege::require_net_admin("two_hundred_clients_that_move_are_served_by_four_queues") {
+fn two_hundred_clients_that_move_are_served_by_several_queues() {
+    if !privilege::require_net_admin("two_hundred_clients_that_move_are_served_by_several_queues") {
         return;
     }
     const CLIENTS: usize = 200;
-    let hosts = HostPairConfig {
-        queues: 4,
-        ..HostPairConfig::default()
-    };
-    let mut scene = Scene::with(Family::Ipv4, hosts);
+    let mut scene = Scene::with(Family::Ipv4, several_queues());
+    let addresses = scene.more_addresses();
     let (small, large) = (scene.site.add(1_200), scene.site.add(100_000));
     run(async {
         let mut fetching = JoinSet::new();
-        for _ in 0..CLIENTS {
+        for address in addresses.into_iter().cycle().take(CLIENTS) {
             let client = scene.client();
-            let elsewhere = open_socket(&scene.pair.second, scene.address);
+            let elsewhere = scene.pair.second.run(|| UdpSocket::bind((address, 0)));
+            let elsewhere = elsewhere.unwrap().unwrap();
             let (small, large) = (small.clone(), large.clone());
             fetching.spawn(async move {
                 let connection = client.connect().await.unwrap();

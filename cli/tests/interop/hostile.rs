@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use xskit_testbed::{HostPairConfig, privilege};
 
 use crate::client::run;
-use crate::scene::{Family, Scene};
+use crate::scene::{Family, Scene, several_queues};
 use crate::server::Transport;
 
 /// At most so many packets are thrown.
@@ -86,11 +86,15 @@ fn garbage(number: u64, dice: &mut Dice) -> Vec<u8> {
     packet
 }
 
-/// Throws garbage until told to stop, within the bounds; how many packets.
-fn throw_garbage(socket: &UdpSocket, server: SocketAddr, stop: &AtomicBool) -> u64 {
+/// Throws garbage until told to stop, within the bounds; how many packets. The sockets take turns, so that
+/// each of the server's queues gets some.
+fn throw_garbage(sockets: &[UdpSocket], server: SocketAddr, stop: &AtomicBool) -> u64 {
     let mut dice = Dice(0x5851_F42D_4C95_7F2D);
     let mut thrown = 0;
-    while thrown < MOST && !(thrown >= LEAST && stop.load(Ordering::Relaxed)) {
+    for socket in sockets.iter().cycle() {
+        if thrown == MOST || (thrown >= LEAST && stop.load(Ordering::Relaxed)) {
+            break;
+        }
         // The kernel may be short of buffers for a moment, which is as good as a loss.
         let _ = socket.send_to(&garbage(thrown, &mut dice), server);
         thrown += 1;
@@ -101,17 +105,20 @@ fn throw_garbage(socket: &UdpSocket, server: SocketAddr, stop: &AtomicBool) -> u
     thrown
 }
 
-fn garbage_beside_transfers(transport: Transport, family: Family) {
-    let mut scene = Scene::over(transport, family, HostPairConfig::default());
+fn garbage_beside_transfers(transport: Transport, family: Family, hosts: HostPairConfig) {
+    let mut scene = Scene::over(transport, family, hosts);
     let files = [1_200, 1_000_000, 10_000_000].map(|len| scene.site.add(len));
     let any = match family {
         Family::Ipv4 => "0.0.0.0:0",
         Family::Ipv6 => "[::]:0",
     };
-    let thrower = scene.pair.second.run(|| UdpSocket::bind(any));
-    let (thrower, stop) = (thrower.unwrap().unwrap(), AtomicBool::new(false));
+    let throwers = [(); 16].map(|()| {
+        let socket = scene.pair.second.run(|| UdpSocket::bind(any));
+        socket.unwrap().unwrap()
+    });
+    let stop = AtomicBool::new(false);
     thread::scope(|threads| {
-        let throwing = threads.spawn(|| throw_garbage(&thrower, scene.address, &stop));
+        let throwing = threads.spawn(|| throw_garbage(&throwers, scene.address, &stop));
         run(async {
             let mut fetching = JoinSet::new();
             for _ in 0..3 {
@@ -147,15 +154,16 @@ fn garbage_at_the_port_disturbs_no_transfer_over_ipv4() {
     if !privilege::require_net_admin("garbage_at_the_port_disturbs_no_transfer_over_ipv4") {
         return;
     }
-    garbage_beside_transfers(Transport::AfXdp, Family::Ipv4);
+    garbage_beside_transfers(Transport::AfXdp, Family::Ipv4, HostPairConfig::default());
 }
 
 #[test]
-fn garbage_at_the_port_disturbs_no_transfer_over_ipv6() {
-    if !privilege::require_net_admin("garbage_at_the_port_disturbs_no_transfer_over_ipv6") {
+fn garbage_at_the_port_disturbs_no_transfer_over_several_queues() {
+    if !privilege::require_net_admin("garbage_at_the_port_disturbs_no_transfer_over_several_queues")
+    {
         return;
     }
-    garbage_beside_transfers(Transport::AfXdp, Family::Ipv6);
+    garbage_beside_transfers(Transport::AfXdp, Family::Ipv6, several_queues());
 }
 
 #[test]
@@ -163,5 +171,5 @@ fn garbage_at_the_port_disturbs_no_transfer_over_kernel_udp() {
     if !privilege::require_net_admin("garbage_at_the_port_disturbs_no_transfer_over_kernel_udp") {
         return;
     }
-    garbage_beside_transfers(Transport::Udp, Family::Ipv4);
+    garbage_beside_transfers(Transport::Udp, Family::Ipv4, HostPairConfig::default());
 }

@@ -1,8 +1,9 @@
 //! Two hosts joined by a wire, one of which serves.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
 
-use xskit_testbed::{HostPair, HostPairConfig, Link};
+use xskit_testbed::{HostPair, HostPairConfig, Link, cards};
 
 use crate::authority::{Authority, Identity};
 use crate::client::Client;
@@ -17,6 +18,14 @@ const PORT: u16 = 4433;
 pub(crate) enum Family {
     Ipv4,
     Ipv6,
+}
+
+/// A wire of several queues: two, where a card's emulation is too slow for more.
+pub(crate) fn several_queues() -> HostPairConfig {
+    HostPairConfig {
+        queues: if cards::are_named() { 2 } else { 4 },
+        ..HostPairConfig::default()
+    }
 }
 
 /// Where a test takes place. The server is on the first host, clients are on the second.
@@ -71,6 +80,20 @@ impl Scene {
 
     pub(crate) fn client_that_trusts(&self, authority: &Authority) -> Client {
         Client::new(&self.pair.second, self.address, authority.trusted())
+    }
+
+    /// Gives the second host so many more addresses, for clients that go on from another.
+    pub(crate) fn more_addresses(&self) -> Vec<Ipv4Addr> {
+        let second = &self.pair.second;
+        let [a, b, c, _] = second.ipv4.octets();
+        let addresses = (101..=116).map(|last| Ipv4Addr::from([a, b, c, last]));
+        let add = |address: Ipv4Addr| {
+            let args = format!("address add {address}/24 dev {}", second.link.name);
+            let added = second.run(|| Command::new("ip").args(args.split(' ')).status());
+            assert!(added.unwrap().unwrap().success(), "ip {args}");
+            address
+        };
+        addresses.map(add).collect()
     }
 
     /// Whether an XDP program sits on the server's interface.

@@ -148,16 +148,15 @@ fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>, String> {
         verdict,
         took,
     };
-    let (meant, left_out): (Vec<_>, Vec<_>) =
-        plan.jobs.iter().partition(|job| job.left_out.is_none());
+    let (left_out, meant): (Vec<_>, Vec<_>) = plan
+        .jobs
+        .iter()
+        .partition(|job| job.left_out(driver).is_some());
     let mut outcomes: Vec<_> = left_out
         .into_iter()
         .filter_map(|job| {
-            Some(outcome(
-                job,
-                Verdict::LeftOut(job.left_out?),
-                Duration::ZERO,
-            ))
+            let verdict = Verdict::LeftOut(job.left_out(driver)?);
+            Some(outcome(job, verdict, Duration::ZERO))
         })
         .collect();
     if meant.is_empty() {
