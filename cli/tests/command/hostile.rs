@@ -10,7 +10,7 @@ use xskit::af_xdp::{Socket, SocketConfig};
 use xskit::backend_rustix::{MmapMemory, RustixBackend};
 use xskit::wire::{self, MacAddr, UdpHeaders};
 
-use crate::scene::{PORT, SHORT, Scene};
+use crate::scene::{PORT, SHORT, Scene, four_queues};
 
 /// Packets of each kind.
 const ROUNDS: usize = 400;
@@ -126,7 +126,8 @@ fn dropped(report: &Value, cause: &str) -> u64 {
 
 #[test]
 fn datagrams_that_are_none_of_quic_are_counted() {
-    let Some(scene) = Scene::new("datagrams_that_are_none_of_quic_are_counted") else {
+    let test = "datagrams_that_are_none_of_quic_are_counted";
+    let Some(scene) = Scene::with(test, four_queues()) else {
         return;
     };
     let initial = first_datagram(&scene);
@@ -176,7 +177,8 @@ fn datagrams_that_are_none_of_quic_are_counted() {
 
 #[test]
 fn frames_with_malformed_headers_are_counted() {
-    let Some(scene) = Scene::new("frames_with_malformed_headers_are_counted") else {
+    let test = "frames_with_malformed_headers_are_counted";
+    let Some(scene) = Scene::with(test, four_queues()) else {
         return;
     };
     let mut dice = Dice(0xD1B5_4A32_D192_ED03);

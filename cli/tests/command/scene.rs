@@ -48,6 +48,14 @@ pub(crate) fn usual_mode() -> &'static str {
     }
 }
 
+/// A wire whose server has four workers; of cards one.
+pub(crate) fn four_queues() -> HostPairConfig {
+    HostPairConfig {
+        queues: if cards::are_named() { 1 } else { 4 },
+        ..HostPairConfig::default()
+    }
+}
+
 /// The length of a file for a whole transfer, in megabytes: an emulated card is slow.
 pub(crate) fn megabytes(on_veth: u64) -> u64 {
     if cards::are_named() {

@@ -48,6 +48,7 @@ const QUEUES: &str = "needs more queues than the cards have active";
 const SEVERAL_QUEUES: &[&str] = &[
     "two_hundred_clients_that_move_are_served_by_several_queues",
     "garbage_at_the_port_disturbs_no_transfer_over_several_queues",
+    "several_workers_write_one_log",
 ];
 
 const SUITES: [Suite; 6] = [
