@@ -1,14 +1,15 @@
 //! Takes a JSON document by POST /echo over HTTP/3, and answers with it and its length.
 //!
 //! ```sh
-//! cargo build --example json_echo --features quic
-//! sudo target/debug/examples/json_echo eth1 4433 chain.pem key.pem
+//! cargo build --example json_echo --features udp
+//! sudo target/debug/examples/json_echo eth1 4433 chain.pem key.pem   # over AF_XDP
+//! target/debug/examples/json_echo 0.0.0.0 4433 chain.pem key.pem     # over the kernel's UDP
 //! ```
 
 use serde_json::{Value, json};
 use xskit::quic::{Handler, Http, HttpConfig, Incoming, Reply, Request, Response};
 
-mod af_xdp;
+mod transport;
 
 /// The longest document that is taken. A connection has up to 100 requests under way.
 const MOST_BYTES: usize = 64 << 10;
@@ -48,6 +49,6 @@ impl Handler for Echo {
     }
 }
 
-fn main() -> af_xdp::Outcome {
-    af_xdp::serve(Http::new(Echo, &HttpConfig::default())?, |_| {})
+fn main() -> transport::Outcome {
+    transport::serve(Http::new(Echo, &HttpConfig::default())?, |_| {})
 }

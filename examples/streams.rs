@@ -1,8 +1,9 @@
 //! Sends streams and datagrams back, by a protocol of its own (ALPN `xskit-echo`): QUIC without HTTP.
 //!
 //! ```sh
-//! cargo build --example streams --features quic
-//! sudo target/debug/examples/streams eth1 4433 chain.pem key.pem
+//! cargo build --example streams --features udp
+//! sudo target/debug/examples/streams eth1 4433 chain.pem key.pem   # over AF_XDP
+//! target/debug/examples/streams 0.0.0.0 4433 chain.pem key.pem     # over the kernel's UDP
 //! ```
 
 use std::time::Instant;
@@ -11,7 +12,7 @@ use xskit::quic::quiche::{Error, Shutdown};
 use xskit::quic::server::{Activity, Close, Peer, WaitsFor};
 use xskit::quic::{Application, QuicConnection};
 
-mod af_xdp;
+mod transport;
 
 struct Echo;
 
@@ -55,6 +56,6 @@ impl Application for Echo {
     }
 }
 
-fn main() -> af_xdp::Outcome {
-    af_xdp::serve(Echo, |config| config.transport.datagrams_queued = 64)
+fn main() -> transport::Outcome {
+    transport::serve(Echo, |config| config.transport.datagrams_queued = 64)
 }

@@ -1,9 +1,9 @@
 //! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
 //!
 //! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does. Those of QUIC
-//! ([`quic`]), and their tests, are there with `--features quic`, or `--all-features`.
+//! ([`quic`]), and their tests, are there with `--features udp`, or `--all-features`.
 
-#[cfg(feature = "quic")]
+#[cfg(feature = "udp")]
 mod quic;
 
 use std::env;

@@ -1,5 +1,5 @@
 //! The QUIC examples, each over AF_XDP on one host, asked from the other over the kernel's UDP: `quic` by our own client,
-//! the applications by quinn and h3, which share no code with quiche.
+//! the applications by quinn and h3, which share no code with quiche; these over the kernel's UDP as well.
 
 use std::fs;
 use std::future::poll_fn;
@@ -59,6 +59,16 @@ impl Identity {
         );
         let arguments = [&[&*port], more, &[&chain, &key]].concat();
         Example::start(example, host, &arguments)
+    }
+
+    /// Starts an example over the kernel's UDP.
+    fn serve_by_kernel(&self, example: &str, host: &Host) -> Example {
+        let (address, port) = (host.ipv4.to_string(), PORT.to_string());
+        let arguments = [address, port, self.path("chain.pem"), self.path("key.pem")];
+        let arguments = arguments.each_ref().map(String::as_str);
+        let example = Example::start_in(example, &host.namespace, &arguments);
+        example.says("the kernel's UDP");
+        example
     }
 
     /// What quinn needs to believe this authority alone, and to speak this protocol.
@@ -205,7 +215,14 @@ fn json_echo() {
     };
     let (near, far) = (&pair.first, &pair.second);
     let identity = Identity::of(far.ipv4);
-    let _server = identity.serve("json_echo", far, &[]);
+    let server = identity.serve("json_echo", far, &[]);
+    check_json_echo(near, far, &identity);
+    drop(server);
+    let _server = identity.serve_by_kernel("json_echo", far);
+    check_json_echo(near, far, &identity);
+}
+
+fn check_json_echo(near: &Host, far: &Host, identity: &Identity) {
     connected(near, far.ipv4, identity.quinn(b"h3"), |connection| async {
         let http = h3::client::new(h3_quinn::Connection::new(connection)).await;
         let (mut driver, requests) = http.expect("HTTP/3");
@@ -246,7 +263,14 @@ fn streams() {
     };
     let (near, far) = (&pair.first, &pair.second);
     let identity = Identity::of(far.ipv4);
-    let _server = identity.serve("streams", far, &[]);
+    let server = identity.serve("streams", far, &[]);
+    check_streams(near, far, &identity);
+    drop(server);
+    let _server = identity.serve_by_kernel("streams", far);
+    check_streams(near, far, &identity);
+}
+
+fn check_streams(near: &Host, far: &Host, identity: &Identity) {
     let config = identity.quinn(b"xskit-echo");
     connected(near, far.ipv4, config, |connection| async move {
         // More than any window, and several at once.
