@@ -2,8 +2,7 @@
 //!
 //! ```sh
 //! cargo build --example json_echo --features udp
-//! sudo target/debug/examples/json_echo eth1 4433 chain.pem key.pem   # over AF_XDP
-//! target/debug/examples/json_echo 0.0.0.0 4433 chain.pem key.pem     # over the kernel's UDP
+//! sudo target/debug/examples/json_echo eth1 4433 chain.pem key.pem  # or 0.0.0.0 for eth1: the kernel's UDP
 //! ```
 
 use serde_json::{Value, json};

@@ -2,8 +2,7 @@
 //!
 //! ```sh
 //! cargo build --example streams --features udp
-//! sudo target/debug/examples/streams eth1 4433 chain.pem key.pem   # over AF_XDP
-//! target/debug/examples/streams 0.0.0.0 4433 chain.pem key.pem     # over the kernel's UDP
+//! sudo target/debug/examples/streams eth1 4433 chain.pem key.pem  # or 0.0.0.0 for eth1: the kernel's UDP
 //! ```
 
 use std::time::Instant;
