@@ -15,6 +15,7 @@ use xskit::wire::MacAddr;
 
 use crate::bench::RxArgs;
 use crate::bounds::BoundArgs;
+use crate::connection_ids::ConnectionIds;
 use crate::driving::{DrivingArgs, value_name};
 use crate::seconds;
 use crate::size::Size;
@@ -153,6 +154,15 @@ pub(crate) struct ServeArgs {
     /// Make a certificate for the address that only a client which checks nothing accepts.
     #[arg(long)]
     pub(crate) self_signed: bool,
+    /// What is in the connection ids: chance, or for the load balancer in front a server's number, as
+    /// draft-ietf-quic-load-balancers has it unencrypted (AWS's Network Load Balancer takes
+    /// quic-lb:0x and the 16 digits of the target's QUIC server ID), or as Katran does.
+    #[arg(
+        long,
+        value_name = "random|quic-lb:SERVER-ID[,config=N][,nonce=N]|katran:HOST[,bits=N]",
+        default_value = "random"
+    )]
+    pub(crate) cid_format: ConnectionIds,
     /// Append a line of JSON to this file for each response, once it is over; `-` is standard output. On
     /// SIGHUP, if another file has this name by now, or none, that is opened or made, as far as the user
     /// that `serve` has become may.

@@ -8,6 +8,7 @@ mod bench;
 mod bounds;
 mod carrier;
 mod confine;
+mod connection_ids;
 mod credentials;
 mod demo;
 mod driving;

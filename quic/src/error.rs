@@ -2,6 +2,7 @@
 
 use crate::files::RootError;
 use crate::identity::IdentityError;
+use crate::server::ConnectionIdError;
 
 /// A server or client could not be made from its configuration.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum SetupError {
     /// The certificate or its key can't be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The format of connection ids can't be used.
+    #[error(transparent)]
+    ConnectionId(#[from] ConnectionIdError),
     /// The directory to serve can't be used.
     #[error(transparent)]
     Root(#[from] RootError),

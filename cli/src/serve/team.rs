@@ -12,7 +12,7 @@ use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::{Context, anyhow};
@@ -195,6 +195,7 @@ impl<'a> Team<'a> {
         config.transport.max_udp_payload_bytes =
             udp_payload_for_mtu(mtu_bytes as usize, args.listen.is_ipv6());
         args.bounds.configure(&mut config, &mut http, workers);
+        config.connection_ids = Arc::clone(&args.cid_format.0);
         let open_log = |path| AccessLog::open(path, &args.root);
         let log = args.access_log.as_deref().map(open_log).transpose()?;
         Ok(Self {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use quiche::{ConnectionId, RetryConnectionIds};
 
 use super::application::Application;
-use super::cid::{Cid, LOCAL_CID_BYTES};
+use super::cid::Cid;
 use super::connection::{Connection, Received};
 use super::ending::log;
 use super::header::{Header, is_initial};
@@ -44,7 +44,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             version,
             dcid,
             scid,
-        }) = Header::parse(datagram)
+        }) = self.parse(datagram)
         else {
             self.reset(now, datagram, origin);
             return;
@@ -112,7 +112,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         datagram: &mut [u8],
         peer: SocketAddr,
     ) -> Option<Verdict> {
-        let header = quiche::Header::from_slice(datagram, LOCAL_CID_BYTES).ok()?;
+        let header = quiche::Header::from_slice(datagram, self.worker.cid_bytes()).ok()?;
         let token = header.token.unwrap_or_default();
         let original = self.worker.tokens().open(now, peer, &token, first.dcid);
         let full = if self.draining {
@@ -270,7 +270,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         original: Option<Cid>,
         origin: Origin<L>,
     ) -> Option<(Cid, QuicConnection)> {
-        let scid = self.worker.new_id()?;
+        // Formats that leave little to chance repeat themselves.
+        let scid = self.worker.new_id().filter(|id| !self.ids.has(*id))?;
         let token = self.resets.token(scid)?;
         self.quic_config.set_stateless_reset_token(Some(token));
         let (id, config) = (scid.to_quiche(), &mut self.quic_config);

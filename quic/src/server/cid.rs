@@ -1,13 +1,11 @@
-//! Connection ids: random ones of our own, and the table from id to connection.
+//! Connection ids, and the table from id to connection.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use quiche::ConnectionId;
 
-/// Length of the connection ids that the server chooses, in bytes. They are random, but for the first
-/// byte where there are several workers: 56 bits make both a collision and a good guess hopeless.
-pub(super) const LOCAL_CID_BYTES: usize = 8;
+use super::cid_format::ConnectionIdFormat;
 
 /// A connection id without an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,18 +25,12 @@ impl Cid {
     }
 
     /// A new one of ours, which names this worker. `None` if the random source fails.
-    pub(super) fn random(worker: Option<u8>) -> Option<Self> {
-        let mut id = [0; LOCAL_CID_BYTES];
-        boring::rand::rand_bytes(&mut id).ok()?;
-        if let (Some(worker), Some(first)) = (worker, id.first_mut()) {
-            *first = worker;
-        }
-        Self::new(&id)
-    }
-
-    /// Which worker an id names, if it is one of ours.
-    pub(super) fn worker_of(id: &[u8]) -> Option<u8> {
-        id.first().copied().filter(|_| id.len() == LOCAL_CID_BYTES)
+    pub(super) fn random(format: &dyn ConnectionIdFormat, worker: Option<u8>) -> Option<Self> {
+        let mut bytes = [0; quiche::MAX_CONN_ID_LEN];
+        let id = bytes.get_mut(..format.len_bytes())?;
+        boring::rand::rand_bytes(id).ok()?;
+        format.stamp(id, worker);
+        Self::new(id)
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
@@ -69,6 +61,11 @@ impl CidTable {
     /// Whether the client of a connection that is there has retired it.
     pub(super) fn is_retired(&self, id: &[u8]) -> bool {
         Cid::new(id).is_some_and(|id| self.connections.get(&id) == Some(&None))
+    }
+
+    /// Whether the id is taken, by a connection that is there or was.
+    pub(super) fn has(&self, id: Cid) -> bool {
+        self.connections.contains_key(&id)
     }
 
     /// False when the id is taken: nobody gets another connection's packets.
@@ -102,6 +99,7 @@ impl CidTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::RandomIds;
 
     #[test]
     fn ids_of_every_length_are_told_apart() {
@@ -121,7 +119,7 @@ mod tests {
     #[test]
     fn a_taken_id_stays_with_its_connection() {
         let mut table = CidTable::default();
-        let id = Cid::random(None).unwrap();
+        let id = Cid::random(&RandomIds, None).unwrap();
         assert!(table.insert(id, 1));
         assert!(!table.insert(id, 2));
         assert_eq!(table.get(id.as_slice()), Some(1));

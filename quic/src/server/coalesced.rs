@@ -53,7 +53,7 @@ fn after_long(packet: &[u8]) -> Option<&[u8]> {
         version: quiche::PROTOCOL_VERSION,
         dcid,
         scid,
-    } = Header::parse(packet)?
+    } = Header::parse_long(packet)?
     else {
         return None;
     };

@@ -1,7 +1,9 @@
 //! `ServerConfig`: what a server needs to know.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::cid_format::{ConnectionIdFormat, RandomIds};
 use crate::identity::Identity;
 use crate::transport::TransportConfig;
 
@@ -15,6 +17,9 @@ pub struct ServerConfig {
     pub identity: Identity,
     /// QUIC settings. `max_streams` bounds the requests under way on a connection.
     pub transport: TransportConfig,
+    /// What is in the connection ids that the server chooses: for a load balancer in front of several
+    /// servers. [`RandomIds`] by default.
+    pub connection_ids: Arc<dyn ConnectionIdFormat>,
     /// Connections at once; further ones are refused.
     pub max_connections: usize,
     /// Of these, from one host: an IPv4 address, or an IPv6 /64.
@@ -40,6 +45,7 @@ impl ServerConfig {
         Self {
             identity,
             transport: TransportConfig::sender(),
+            connection_ids: Arc::new(RandomIds),
             max_connections: 4096,
             max_connections_per_host: 256,
             max_connections_per_network: 1024,

@@ -3,8 +3,6 @@
 //! Read without allocating, because it decides for each datagram whose it is. quiche parses
 //! the rest itself.
 
-use super::cid::LOCAL_CID_BYTES;
-
 /// The version-independent part of a packet header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Header<'a> {
@@ -32,17 +30,24 @@ const TYPE_MASK: u8 = 0x30;
 const TYPE_INITIAL: u8 = 0x00;
 
 impl<'a> Header<'a> {
-    /// `None` when the datagram is too short to be QUIC.
-    pub(super) fn parse(datagram: &'a [u8]) -> Option<Self> {
+    /// `None` when the datagram is too short to be QUIC. A short header doesn't say how long its id is:
+    /// all of ours have `local_cid_bytes`.
+    pub(super) fn parse(datagram: &'a [u8], local_cid_bytes: usize) -> Option<Self> {
         let (&first, rest) = datagram.split_first()?;
         if first & LONG_FORM == 0 {
             // Every version-1 packet has this bit; without it, it is something else on our port.
             if first & FIXED_BIT == 0 {
                 return None;
             }
-            let dcid = rest.get(..LOCAL_CID_BYTES)?;
+            let dcid = rest.get(..local_cid_bytes)?;
             return Some(Self::Short { dcid });
         }
+        Self::parse_long(datagram)
+    }
+
+    /// The same for what is known to have a long header.
+    pub(super) fn parse_long(datagram: &'a [u8]) -> Option<Self> {
+        let (&first, rest) = datagram.split_first()?;
         let (version, rest) = rest.split_first_chunk()?;
         let (dcid, rest) = counted(rest)?;
         let (scid, _) = counted(rest)?;
@@ -80,13 +85,13 @@ mod tests {
     fn both_forms_are_read() {
         let mut short = vec![0x41];
         short.extend(1..=20);
-        assert_eq!(
-            Header::parse(&short).unwrap().dcid(),
-            &[1, 2, 3, 4, 5, 6, 7, 8]
-        );
+        for len in [8, 16] {
+            let dcid = Header::parse(&short, len).unwrap().dcid();
+            assert_eq!(dcid, &short[1..=len]);
+        }
 
         let long = [0xc3, 0, 0, 0, 1, 2, 7, 8, 1, 9, 0xff];
-        let header = Header::parse(&long).unwrap();
+        let header = Header::parse(&long, 8).unwrap();
         let Header::Long {
             first,
             version,
@@ -105,12 +110,12 @@ mod tests {
     fn every_cut_is_survived() {
         let long = [0xc3, 0, 0, 0, 1, 2, 7, 8, 1, 9];
         for len in 0..long.len() {
-            assert_eq!(Header::parse(&long[..len]), None, "{len}");
+            assert_eq!(Header::parse(&long[..len], 8), None, "{len}");
         }
-        let short = [0x40; 1 + LOCAL_CID_BYTES];
+        let short = [0x40; 1 + 16];
         for len in 0..short.len() {
-            assert_eq!(Header::parse(&short[..len]), None, "{len}");
+            assert_eq!(Header::parse(&short[..len], 16), None, "{len}");
         }
-        assert_eq!(Header::parse(&[0x00; 40]), None, "no fixed bit");
+        assert_eq!(Header::parse(&[0x00; 40], 8), None, "no fixed bit");
     }
 }

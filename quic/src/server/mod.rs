@@ -19,15 +19,18 @@ mod admission;
 mod allowance;
 mod application;
 mod cid;
+mod cid_format;
 mod coalesced;
 mod config;
 mod connection;
 mod ending;
 mod failure;
 mod header;
+mod katran;
 mod links;
 mod paths;
 mod progress;
+mod quic_lb;
 mod reset;
 mod sources;
 mod stateless;
@@ -45,8 +48,11 @@ use slab::Slab;
 
 pub(crate) use account::{Account, Count};
 pub use application::{Activity, Application, Close, ConnectionKey, Peer, WaitsFor};
+pub use cid_format::{ConnectionIdError, ConnectionIdFormat, RandomIds};
 pub use config::ServerConfig;
 pub use connection::LinkJudge;
+pub use katran::{HostBits, Katran};
+pub use quic_lb::QuicLb;
 pub use stats::{Answered, ConnectionCounters, Dropped, PacketCounters, Refused, ServerStats};
 pub use worker::Worker;
 
@@ -242,7 +248,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     ) {
         self.counters.datagrams_in += 1;
         self.counters.bytes_in += datagram.len() as u64;
-        let Some(header) = Header::parse(datagram) else {
+        let Some(header) = self.parse(datagram) else {
             self.counters.dropped.malformed += 1;
             return;
         };
@@ -258,6 +264,10 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         } else {
             self.admit(now, datagram, Origin { from, to, link });
         }
+    }
+
+    fn parse<'a>(&self, datagram: &'a [u8]) -> Option<Header<'a>> {
+        Header::parse(datagram, self.worker.cid_bytes())
     }
 
     /// The other worker that has the connection of this packet, if one has. A client's first packets
@@ -302,7 +312,10 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
                 link: parcel.link,
             };
             let datagram = &mut parcel.datagram;
-            match Header::parse(datagram).and_then(|header| self.ids.get(header.dcid())) {
+            match self
+                .parse(datagram)
+                .and_then(|header| self.ids.get(header.dcid()))
+            {
                 Some(slot) => self.deliver(slot, datagram, origin),
                 None => self.admit(now, datagram, origin),
             }

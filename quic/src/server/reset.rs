@@ -131,9 +131,10 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// closing, for its goodbye may have been lost. The answer is smaller than the packet, so two
     /// servers that take each other's resets for packets are soon done (RFC 9000, section 10.3.3).
     pub(super) fn reset(&mut self, now: Instant, datagram: &[u8], origin: Origin<L>) {
+        let header = self.parse(datagram);
         let dropped = &mut self.counters.dropped;
         let len = datagram.len().saturating_sub(1).min(MAX_RESET_BYTES);
-        let id = match Header::parse(datagram) {
+        let id = match header {
             // One that came late by an id which the client has retired is no sign of a lost connection.
             Some(Header::Short { dcid }) if !self.ids.is_retired(dcid) => dcid,
             _ => {
@@ -161,7 +162,7 @@ mod tests {
     use super::*;
     use crate::cert;
     use crate::client::{Client, ClientConfig, Trust};
-    use crate::server::ServerConfig;
+    use crate::server::{RandomIds, ServerConfig};
 
     fn identity() -> Identity {
         let pem = cert::self_signed(&["server.test".into()]).unwrap();
@@ -171,7 +172,10 @@ mod tests {
     #[test]
     fn a_token_is_the_private_keys_and_the_ids() {
         let (here, there) = (identity(), identity());
-        let (id, other) = (Cid::random(None).unwrap(), Cid::random(None).unwrap());
+        let (id, other) = (
+            Cid::random(&RandomIds, None).unwrap(),
+            Cid::random(&RandomIds, None).unwrap(),
+        );
         let resets = Resets::new(&here).unwrap();
         let token = resets.token(id);
         assert!(token.is_some());
@@ -183,7 +187,7 @@ mod tests {
     #[test]
     fn after_a_change_both_keys_answer_and_the_new_one_gives_out() {
         let (first, second) = (identity(), identity());
-        let id = Cid::random(None).unwrap();
+        let id = Cid::random(&RandomIds, None).unwrap();
         let mut resets = Resets::new(&first).unwrap();
         resets.set_identity(&first).unwrap();
         assert!(resets.former_key.is_none(), "the same key is no change");

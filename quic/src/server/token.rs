@@ -94,6 +94,7 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::RandomIds;
 
     #[test]
     fn a_token_is_for_one_client_and_a_short_time() {
@@ -101,7 +102,10 @@ mod tests {
         let tokens = Tokens::new(now).unwrap();
         let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
         let other: SocketAddr = "192.0.2.1:5001".parse().unwrap();
-        let (original, retry) = (Cid::random(None).unwrap(), Cid::random(None).unwrap());
+        let (original, retry) = (
+            Cid::random(&RandomIds, None).unwrap(),
+            Cid::random(&RandomIds, None).unwrap(),
+        );
         let token = tokens.mint(now, peer, original, retry).unwrap();
 
         assert_eq!(tokens.open(now, peer, &token, retry), Some(original));
@@ -118,7 +122,10 @@ mod tests {
         let now = Instant::now();
         let tokens = Tokens::new(now).unwrap();
         let peer: SocketAddr = "[2001:db8::1]:5000".parse().unwrap();
-        let (original, retry) = (Cid::random(None).unwrap(), Cid::random(None).unwrap());
+        let (original, retry) = (
+            Cid::random(&RandomIds, None).unwrap(),
+            Cid::random(&RandomIds, None).unwrap(),
+        );
         let token = tokens.mint(now, peer, original, retry).unwrap();
         for at in 0..token.len() {
             let mut changed = token.clone();

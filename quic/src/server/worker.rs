@@ -19,6 +19,7 @@ use crossbeam_queue::ArrayQueue;
 
 use super::ServerConfig;
 use super::cid::Cid;
+use super::cid_format::{ConnectionIdError, ConnectionIdFormat, LENGTHS};
 use super::sources::Sources;
 use super::token::Tokens;
 use crate::error::SetupError;
@@ -35,6 +36,8 @@ pub struct Worker<L> {
 
 /// What the workers of a team have in common.
 struct Shared<L> {
+    connection_ids: Arc<dyn ConnectionIdFormat>,
+    cid_bytes: usize,
     tokens: Tokens,
     /// What TLS tickets are sealed with; with one worker, BoringSSL's own keys do.
     ticket_key: Option<[u8; TICKET_KEY_BYTES]>,
@@ -71,13 +74,18 @@ impl<L> Worker<L> {
     ///
     /// # Errors
     ///
-    /// [`SetupError::Quic`] if the cryptographic library has no random numbers.
+    /// [`SetupError::Quic`] if the cryptographic library has no random numbers, and
+    /// [`SetupError::ConnectionId`] if the format's ids have another length than is possible.
     pub fn team(
         config: &ServerConfig,
         count: usize,
         now: Instant,
     ) -> Result<Vec<Self>, SetupError> {
         let count = count.clamp(1, Self::MAX);
+        let bytes = config.connection_ids.len_bytes();
+        if !LENGTHS.contains(&bytes) {
+            return Err(ConnectionIdError::Length { bytes }.into());
+        }
         let mut ticket_key = [0; TICKET_KEY_BYTES];
         let random = boring::rand::rand_bytes(&mut ticket_key);
         random.map_err(|_| quiche::Error::CryptoFail)?;
@@ -87,6 +95,8 @@ impl<L> Worker<L> {
             waker: OnceLock::new(),
         };
         let shared = Arc::new(Shared {
+            connection_ids: Arc::clone(&config.connection_ids),
+            cid_bytes: bytes,
             tokens: Tokens::new(now).ok_or(quiche::Error::CryptoFail)?,
             ticket_key: (count > 1).then_some(ticket_key),
             sources: Mutex::new(Sources::new(
@@ -153,17 +163,26 @@ impl<L> Worker<L> {
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// How long each of our connection ids is.
+    pub(super) fn cid_bytes(&self) -> usize {
+        self.shared.cid_bytes
+    }
+
     /// A new connection id, which names this worker if there are others. `None` if the random source
     /// fails.
     pub(super) fn new_id(&self) -> Option<Cid> {
         let index = (self.shared.inboxes.len() > 1).then_some(self.index);
-        Cid::random(index)
+        Cid::random(&*self.shared.connection_ids, index)
     }
 
     /// The other worker whose connection this id is of, if that exists.
     pub(super) fn other_of(&self, id: &[u8]) -> Option<u8> {
-        let worker = Cid::worker_of(id)?;
-        (worker != self.index && usize::from(worker) < self.shared.inboxes.len()).then_some(worker)
+        let shared = &*self.shared;
+        if shared.inboxes.len() == 1 || id.len() != shared.cid_bytes {
+            return None;
+        }
+        let worker = shared.connection_ids.worker_of(id)?;
+        (worker != self.index && usize::from(worker) < shared.inboxes.len()).then_some(worker)
     }
 
     /// Hands a packet to another worker; false if its inbox is full.

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use xskit_quic::client::ConnectionEnd;
-use xskit_quic::server::ServerStats;
+use xskit_quic::server::{ConnectionIdFormat, QuicLb, RandomIds, ServerStats};
 use xskit_quic::{FileServer, Identity};
 
 use super::raw::Raw;
@@ -49,9 +50,19 @@ fn check(stats: &ServerStats) {
 }
 
 /// Begins a download, and has another server of this identity take the place of the first.
-fn restart(pki: &Pki, identity: &Identity, idle: Duration) -> (World, usize) {
+fn restart(
+    pki: &Pki,
+    identity: &Identity,
+    idle: Duration,
+    format: Arc<dyn ConnectionIdFormat>,
+) -> (World, usize) {
     let dir = files(&[4 << 20]);
-    let mut world = World::serve(pki, dir.path());
+    let site = |identity: &Identity| {
+        let mut site = Site::new(dir.path(), identity.clone());
+        site.connection_ids = Arc::clone(&format);
+        site
+    };
+    let mut world = World::new(&site(&pki.identity));
     let mut client = pki.client();
     client.transport.idle_timeout = idle;
     let at = world.connect(&client);
@@ -59,8 +70,7 @@ fn restart(pki: &Pki, identity: &Identity, idle: Duration) -> (World, usize) {
     world.run("the beginning", |world| {
         world.peers[at].bodies.contains_key(&id)
     });
-    let config = Site::new(dir.path(), identity.clone());
-    world.server = config.serve(Instant::now());
+    world.server = site(identity).serve(Instant::now());
     world.run("the end", |world| world.peers[at].end.is_some());
     world.check_accounts();
     (world, at)
@@ -68,9 +78,15 @@ fn restart(pki: &Pki, identity: &Identity, idle: Duration) -> (World, usize) {
 
 #[test]
 fn a_restarted_server_ends_the_connections_that_it_has_lost() {
+    reset_after_restart(Arc::new(RandomIds));
+    reset_after_restart(Arc::new(QuicLb::aws([0x77; 8])));
+}
+
+fn reset_after_restart(format: Arc<dyn ConnectionIdFormat>) {
     let pki = Pki::new();
     // Far beyond what the test waits for.
-    let (world, at) = restart(&pki, &pki.identity, Duration::from_secs(3600));
+    let idle = Duration::from_secs(3600);
+    let (world, at) = restart(&pki, &pki.identity, idle, format);
     let end = world.peers[at].end.clone().unwrap();
     assert_eq!(end, ConnectionEnd::Reset);
     let told = end.to_string();
@@ -86,7 +102,7 @@ fn a_restarted_server_ends_the_connections_that_it_has_lost() {
 fn a_server_with_another_private_key_ends_nobodys_connection() {
     let (pki, other) = (Pki::new(), Pki::new());
     let idle = Duration::from_secs(1);
-    let (world, at) = restart(&pki, &other.identity, idle);
+    let (world, at) = restart(&pki, &other.identity, idle, Arc::new(RandomIds));
     let end = world.peers[at].end.clone();
     assert!(
         matches!(end, Some(ConnectionEnd::IdleTimeout { .. })),

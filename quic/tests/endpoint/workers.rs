@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use quiche::h3;
-use xskit_quic::server::ServerStats;
+use xskit_quic::server::{
+    ConnectionIdError, ConnectionIdFormat, HostBits, Katran, QuicLb, RandomIds, ServerStats,
+};
 use xskit_quic::{
     FileServer, Files, Http, HttpCommon, HttpConfig, Root, Server, ServerConfig, Worker,
 };
@@ -107,12 +109,42 @@ impl Client {
     }
 }
 
+/// A format of one's own: the longest ids, with the worker at the end.
+#[derive(Debug)]
+struct Backwards;
+
+impl ConnectionIdFormat for Backwards {
+    fn len_bytes(&self) -> usize {
+        20
+    }
+
+    fn stamp(&self, id: &mut [u8], worker: Option<u8>) {
+        id[19] = worker.unwrap();
+    }
+
+    fn worker_of(&self, id: &[u8]) -> Option<u8> {
+        id.last().copied()
+    }
+}
+
 #[test]
 fn a_transfer_goes_on_wherever_its_packets_arrive() {
+    let katran = |bits| Arc::new(Katran::new(1092, bits).unwrap());
+    transfer_everywhere(Arc::new(RandomIds), 8);
+    transfer_everywhere(Arc::new(QuicLb::aws([0xa5; 8])), 16);
+    transfer_everywhere(Arc::new(QuicLb::new(6, &[9], 6).unwrap()), 8);
+    transfer_everywhere(katran(HostBits::Sixteen), 12);
+    transfer_everywhere(katran(HostBits::TwentyFour), 12);
+    transfer_everywhere(katran(HostBits::ThirtyTwo), 12);
+    transfer_everywhere(Arc::new(Backwards), 20);
+}
+
+fn transfer_everywhere(format: Arc<dyn ConnectionIdFormat>, len: usize) {
     let dir = files(&[300_000]);
-    let mut team = Team::new(4, &dir, |_| {});
+    let mut team = Team::new(4, &dir, |config| config.connection_ids = format);
     let mut client = team.connect(9, 2);
     assert!(client.quic.is_established());
+    assert_eq!(client.quic.destination_id().len(), len);
     let config = h3::Config::new().unwrap();
     let mut http = h3::Connection::with_transport(&mut client.quic, &config).unwrap();
     let fields = request("GET", "/300000");
@@ -142,6 +174,7 @@ fn a_transfer_goes_on_wherever_its_packets_arrive() {
         (1, 0)
     );
     assert_eq!(team.servers[2].stats().taken_over, stats.taken_over);
+    assert_eq!(stats.dropped.total(), 0, "{stats:?}");
     // Each wake was for a packet, and none was without one.
     let woken = team.woken[2].load(Ordering::Relaxed) as u64;
     assert!((1..=stats.taken_over).contains(&woken), "{woken}");
@@ -206,6 +239,28 @@ fn what_a_worker_does_not_take_over_is_bounded() {
     stray[1] = 77;
     team.servers[0].handle_datagram(team.now, &mut stray, client, server_addr(), ());
     assert_eq!(team.stats().handed_over as usize, handed_over);
+}
+
+#[test]
+fn an_id_of_an_impossible_length_is_refused() {
+    #[derive(Debug)]
+    struct Long(usize);
+    impl ConnectionIdFormat for Long {
+        fn len_bytes(&self) -> usize {
+            self.0
+        }
+        fn stamp(&self, _: &mut [u8], _: Option<u8>) {}
+        fn worker_of(&self, _: &[u8]) -> Option<u8> {
+            None
+        }
+    }
+    for bytes in [0, 7, 21] {
+        let mut config = ServerConfig::new(Pki::new().identity);
+        config.connection_ids = Arc::new(Long(bytes));
+        let error = Worker::<()>::team(&config, 2, Instant::now()).unwrap_err();
+        let expected = ConnectionIdError::Length { bytes };
+        assert_eq!(error.to_string(), expected.to_string());
+    }
 }
 
 #[test]
