@@ -94,6 +94,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             scid,
             version,
         };
+        self.worker.turn_keys(now);
         match self.verdict(now, first, datagram, origin.from) {
             None => self.counters.dropped.malformed += 1,
             Some(Verdict::Retry) => self.retry(now, first, origin),

@@ -32,9 +32,11 @@ mod paths;
 mod progress;
 mod quic_lb;
 mod reset;
+mod rotation;
 mod sources;
 mod stateless;
 mod stats;
+mod tickets;
 mod timers;
 mod token;
 mod whereabouts;
@@ -69,6 +71,7 @@ use header::{Header, is_initial};
 use progress::Limits;
 use reset::Resets;
 use stateless::Stateless;
+use tickets::Tickets;
 use timers::Timers;
 use worker::Parcel;
 
@@ -153,8 +156,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     ) -> Result<Self, SetupError> {
         application.prepare(config)?;
         let protocols = application.protocols();
-        let ticket_key = worker.ticket_key();
-        let quic_config = quic_config(&config.identity, &config.transport, protocols, ticket_key)?;
+        let tickets = worker.tickets();
+        let quic_config = quic_config(&config.identity, &config.transport, protocols, tickets)?;
         Ok(Self {
             application,
             quic_config,
@@ -192,8 +195,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// [`SetupError`]: it can't be used, and the one so far is.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
         let protocols = self.application.protocols();
-        let ticket_key = self.worker.ticket_key();
-        let quic_config = quic_config(identity, &self.transport, protocols, ticket_key)?;
+        let tickets = self.worker.tickets();
+        let quic_config = quic_config(identity, &self.transport, protocols, tickets)?;
         self.resets.set_identity(identity)?;
         self.quic_config = quic_config;
         Ok(())
@@ -493,14 +496,12 @@ fn quic_config(
     identity: &Identity,
     transport: &TransportConfig,
     protocols: &[&[u8]],
-    ticket_key: Option<&[u8]>,
+    tickets: &Tickets,
 ) -> Result<quiche::Config, SetupError> {
-    let tls = identity.tls_context()?;
+    let mut tls = identity.tls_context()?;
+    tickets.seal_by(&mut tls);
     let mut config = quiche::Config::with_boring_ssl_ctx_builder(quiche::PROTOCOL_VERSION, tls)?;
     config.set_application_protos(protocols)?;
-    if let Some(key) = ticket_key {
-        config.set_ticket_key(key)?;
-    }
     transport.apply(&mut config)?;
     Ok(config)
 }

@@ -5,24 +5,32 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::cid::Cid;
+use super::rotation::RotatingKey;
 
 /// A token is for one round trip; this allows for a slow one.
 const LIFETIME: Duration = Duration::from_secs(15);
+/// How long tokens are made with one key.
+const KEY_PERIOD: Duration = Duration::from_secs(60 * 60);
+const KEY_BYTES: usize = 32;
 const MAC_BYTES: usize = 16;
 const TIME_BYTES: usize = 4;
 
-/// Makes and checks tokens with a key of its own, so they end with the process.
+/// Makes and checks tokens with keys of its own, so they end with the process.
 pub(super) struct Tokens {
-    key: [u8; 32],
+    key: RotatingKey<KEY_BYTES>,
     epoch: Instant,
 }
 
 impl Tokens {
     /// `None` if the random source fails.
     pub(super) fn new(now: Instant) -> Option<Self> {
-        let mut key = [0; 32];
-        boring::rand::rand_bytes(&mut key).ok()?;
+        let key = RotatingKey::new(now, KEY_PERIOD)?;
         Some(Self { key, epoch: now })
+    }
+
+    /// Takes another key if it is time.
+    pub(super) fn turn(&self, now: Instant) {
+        self.key.turn(now);
     }
 
     /// A token for a client at `peer` whose first packet went to `original`, and whose next
@@ -35,7 +43,7 @@ impl Tokens {
         retry: Cid,
     ) -> Option<Vec<u8>> {
         let seconds = self.seconds(now);
-        let mac = self.mac(seconds, peer, original, retry)?;
+        let mac = mac(&self.key.current(), seconds, peer, original, retry)?;
         let mut token = seconds.to_be_bytes().to_vec();
         token.extend_from_slice(original.as_slice());
         token.extend_from_slice(&mac);
@@ -54,8 +62,11 @@ impl Tokens {
         let (original, mac) = rest.split_last_chunk::<MAC_BYTES>()?;
         let seconds = u32::from_be_bytes(*seconds);
         let original = Cid::new(original)?;
-        let ours = self.mac(seconds, peer, original, retry)?;
-        if !boring::memcmp::eq(&ours, mac) {
+        let is_ours = |key: [u8; KEY_BYTES]| {
+            let ours = self::mac(&key, seconds, peer, original, retry);
+            ours.is_some_and(|ours| boring::memcmp::eq(&ours, mac))
+        };
+        if !self.key.accepted().any(is_ours) {
             return None;
         }
         let age = self.seconds(now).checked_sub(seconds)?;
@@ -66,29 +77,29 @@ impl Tokens {
         let since = now.saturating_duration_since(self.epoch);
         u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
     }
+}
 
-    /// Every field has a fixed length or its length before it, so no two inputs look alike.
-    fn mac(
-        &self,
-        seconds: u32,
-        peer: SocketAddr,
-        original: Cid,
-        retry: Cid,
-    ) -> Option<[u8; MAC_BYTES]> {
-        let address = match peer.ip() {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
-        };
-        let mut message = seconds.to_be_bytes().to_vec();
-        message.extend_from_slice(&address.octets());
-        message.extend_from_slice(&peer.port().to_be_bytes());
-        for id in [original, retry] {
-            message.push(u8::try_from(id.as_slice().len()).ok()?);
-            message.extend_from_slice(id.as_slice());
-        }
-        let mac = boring::hash::hmac_sha256(&self.key, &message).ok()?;
-        mac.first_chunk().copied()
+/// Every field has a fixed length or its length before it, so no two inputs look alike.
+fn mac(
+    key: &[u8; KEY_BYTES],
+    seconds: u32,
+    peer: SocketAddr,
+    original: Cid,
+    retry: Cid,
+) -> Option<[u8; MAC_BYTES]> {
+    let address = match peer.ip() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    let mut message = seconds.to_be_bytes().to_vec();
+    message.extend_from_slice(&address.octets());
+    message.extend_from_slice(&peer.port().to_be_bytes());
+    for id in [original, retry] {
+        message.push(u8::try_from(id.as_slice().len()).ok()?);
+        message.extend_from_slice(id.as_slice());
     }
+    let mac = boring::hash::hmac_sha256(key, &message).ok()?;
+    mac.first_chunk().copied()
 }
 
 #[cfg(test)]
@@ -115,6 +126,24 @@ mod tests {
         assert_eq!(tokens.open(later, peer, &token, retry), None);
         let restarted = Tokens::new(now).unwrap();
         assert_eq!(restarted.open(now, peer, &token, retry), None);
+    }
+
+    #[test]
+    fn a_token_outlives_its_key_by_its_own_lifetime() {
+        let begin = Instant::now();
+        let tokens = Tokens::new(begin).unwrap();
+        let peer: SocketAddr = "192.0.2.1:5000".parse().unwrap();
+        let id = Cid::random(&RandomIds, None).unwrap();
+        let minted = begin + KEY_PERIOD - Duration::from_secs(1);
+        let token = tokens.mint(minted, peer, id, id).unwrap();
+        let key = tokens.key.current();
+        let later = minted + LIFETIME;
+        tokens.turn(later);
+        assert_ne!(tokens.key.current(), key);
+        assert_eq!(tokens.open(later, peer, &token, id), Some(id));
+        // The clock does not matter to the key: without it the token is nothing.
+        tokens.turn(later + KEY_PERIOD);
+        assert_eq!(tokens.open(later, peer, &token, id), None);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::ServerConfig;
 use super::cid::Cid;
 use super::cid_format::{ConnectionIdError, ConnectionIdFormat, LENGTHS};
 use super::sources::Sources;
+use super::tickets::Tickets;
 use super::token::Tokens;
 use crate::error::SetupError;
 
@@ -39,15 +40,11 @@ struct Shared<L> {
     connection_ids: Arc<dyn ConnectionIdFormat>,
     cid_bytes: usize,
     tokens: Tokens,
-    /// What TLS tickets are sealed with; with one worker, BoringSSL's own keys do.
-    ticket_key: Option<[u8; TICKET_KEY_BYTES]>,
+    tickets: Tickets,
     sources: Mutex<Sources>,
     connections: AtomicUsize,
     inboxes: Vec<Inbox<L>>,
 }
-
-/// As quiche takes it: a name, a key for HMAC and one for AES, 16 bytes each.
-const TICKET_KEY_BYTES: usize = 48;
 
 /// Where packets wait for a worker.
 struct Inbox<L> {
@@ -86,9 +83,6 @@ impl<L> Worker<L> {
         if !LENGTHS.contains(&bytes) {
             return Err(ConnectionIdError::Length { bytes }.into());
         }
-        let mut ticket_key = [0; TICKET_KEY_BYTES];
-        let random = boring::rand::rand_bytes(&mut ticket_key);
-        random.map_err(|_| quiche::Error::CryptoFail)?;
         let inbox = || Inbox {
             parcels: ArrayQueue::new(INBOX_PACKETS),
             is_told: AtomicBool::new(false),
@@ -98,7 +92,7 @@ impl<L> Worker<L> {
             connection_ids: Arc::clone(&config.connection_ids),
             cid_bytes: bytes,
             tokens: Tokens::new(now).ok_or(quiche::Error::CryptoFail)?,
-            ticket_key: (count > 1).then_some(ticket_key),
+            tickets: Tickets::new(now).ok_or(quiche::Error::CryptoFail)?,
             sources: Mutex::new(Sources::new(
                 config.max_connections_per_host,
                 config.max_connections_per_network,
@@ -136,8 +130,14 @@ impl<L> Worker<L> {
         &self.shared.tokens
     }
 
-    pub(super) fn ticket_key(&self) -> Option<&[u8]> {
-        self.shared.ticket_key.as_ref().map(<[u8; _]>::as_slice)
+    pub(super) fn tickets(&self) -> &Tickets {
+        &self.shared.tickets
+    }
+
+    /// Takes other keys if it is time. Called when a client comes.
+    pub(super) fn turn_keys(&self, now: Instant) {
+        self.shared.tokens.turn(now);
+        self.shared.tickets.turn(now);
     }
 
     /// This worker's part of a bound on all of them.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quiche::h3;
 use xskit_quic::server::{
@@ -71,7 +71,19 @@ impl Team {
     }
 
     fn connect(&mut self, port: u16, at: usize) -> Client {
+        self.handshake(Client::new(port), at)
+    }
+
+    /// Connects to a worker with a ticket, and says whether it was accepted.
+    fn resume(&mut self, port: u16, at: usize, ticket: &[u8]) -> bool {
         let mut client = Client::new(port);
+        client.quic.set_session(ticket).unwrap();
+        let client = self.handshake(client, at);
+        assert!(client.quic.is_established());
+        client.quic.is_resumed()
+    }
+
+    fn handshake(&mut self, mut client: Client, at: usize) -> Client {
         for _ in 0..10 {
             self.exchange(&mut client, || at);
         }
@@ -185,13 +197,38 @@ fn an_address_is_proven_to_all_of_them() {
     let dir = files(&[1]);
     let mut team = Team::new(2, &dir, |config| config.retry_above_half_open = 0);
     let mut client = Client::new(9);
+    // Retry's key is replaced once an hour.
+    team.now += Duration::from_secs(60 * 60 - 5);
     team.exchange(&mut client, || 0);
     assert!(team.stats().answered.retry > 0);
+    team.now += Duration::from_secs(10);
     for _ in 0..10 {
         team.exchange(&mut client, || 1);
     }
     assert!(client.quic.is_established());
     assert_eq!(team.servers[1].stats().connections.established, 1);
+}
+
+/// A key is used for 12 hours, and its tickets are accepted for 12 more.
+#[test]
+fn a_ticket_is_good_at_all_of_them_until_its_key_was_replaced_twice() {
+    let dir = files(&[1]);
+    let half_a_day = Duration::from_secs(12 * 60 * 60);
+    for (count, other) in [(1, 0), (2, 1)] {
+        let mut team = Team::new(count, &dir, |_| {});
+        let client = team.connect(9, 0);
+        let ticket = client.quic.session().unwrap().to_vec();
+        assert!(team.resume(10, other, &ticket));
+        team.now += half_a_day;
+        assert!(team.resume(11, other, &ticket), "{count}");
+        team.now += half_a_day;
+        assert!(!team.resume(12, other, &ticket), "{count}");
+        // Other certificate, same keys.
+        let ticket = team.connect(13, 0).quic.session().unwrap().to_vec();
+        let identity = Pki::new().identity;
+        team.servers[other].set_identity(&identity).unwrap();
+        assert!(team.resume(14, other, &ticket), "{count}");
+    }
 }
 
 #[test]
