@@ -54,6 +54,7 @@
 //! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
 //! | log lines that peers cause | 10, and another one each second; the others are counted |
 //! | what is kept of a request for an access log | 2.6 KB until its response is over, if [`Http::on_response`] is used |
+//! | datagrams at once | 16, or what the congestion window allows in 2 ms, 128 at most; without a bound where the round trip is shorter |
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
 //! | stateless resets | 100 at once, and another one each 10 ms; smaller than the packet that is answered, and 42 bytes at most |
 //! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |

@@ -135,7 +135,7 @@ impl TransportConfig {
         config.enable_hystart(true);
         let datagrams = self.datagrams_queued;
         config.enable_dgram(datagrams > 0, datagrams, datagrams);
-        // The driver bounds bursts; nobody reads the pacer's send times.
+        // It paces by times that come with packets which are sealed already; a server has its own pacer.
         config.enable_pacing(false);
         config.set_active_connection_id_limit(ACTIVE_CONNECTION_IDS);
         Ok(())

@@ -10,6 +10,7 @@ use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
 use super::failure::Failure;
 use super::links::Links;
+use super::pacer::Pacer;
 use super::progress::{Lapse, Limits, Progress};
 use super::reset::Resets;
 use super::sources::Seat;
@@ -43,6 +44,9 @@ pub(super) struct Connection<L, S> {
     /// Something happened since it was last serviced.
     pub(super) dirty: bool,
     pub(super) burst_left: u32,
+    pacer: Pacer,
+    /// When it may send on, where its pace keeps it from that now.
+    held_until: Option<Instant>,
     /// Its entry in the timers.
     pub(super) armed: Option<Instant>,
     /// Until the handshake is done: when to give it up.
@@ -82,6 +86,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         quic: QuicConnection,
         (local, peer): (SocketAddr, SocketAddr),
         link: L,
+        now: Instant,
         handshake_deadline: Instant,
         limits: Limits,
     ) -> Self {
@@ -97,6 +102,8 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             queued: false,
             dirty: true,
             burst_left: BURST_DATAGRAMS,
+            pacer: Pacer::new(now),
+            held_until: None,
             armed: None,
             handshake_deadline: Some(handshake_deadline),
             is_given_up: false,
@@ -287,13 +294,21 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         true
     }
 
-    /// Writes the next datagram. A connection that can't send fails, and says so to its peer.
-    pub(super) fn transmit(&mut self, out: &mut [u8]) -> Option<Outgoing> {
-        let Some(unproven) = self.unproven else {
-            return self.write(out);
+    /// Writes the next datagram, unless that would be too soon. A connection that can't send fails, and says
+    /// so to its peer.
+    pub(super) fn transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Outgoing> {
+        self.held_until = self.pacer.hold(now, &mut self.quic);
+        if self.held_until.is_some() && !self.is_ending() {
+            return None;
+        }
+        let sent = match self.unproven {
+            Some(unproven) => self.write(unproven.within(out)?)?,
+            None => self.write(out)?,
         };
-        let sent = self.write(unproven.within(out)?)?;
-        self.unproven.as_mut()?.sent(sent.len);
+        if let Some(unproven) = &mut self.unproven {
+            unproven.sent(sent.len);
+        }
+        self.pacer.sent(sent.len);
         Some(sent)
     }
 
@@ -312,11 +327,13 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         }
     }
 
-    /// Does what quiche has to do by now.
-    pub(super) fn on_timeout(&mut self) {
-        self.black_hole.on_timeout(&mut self.quic);
-        self.whereabouts.after_timeout(&mut self.quic);
-        self.dirty = true;
+    /// Does what quiche has to do by now, if anything.
+    pub(super) fn on_timeout(&mut self, now: Instant) {
+        if self.quic.timeout_instant().is_some_and(|due| due <= now) {
+            self.black_hole.on_timeout(&mut self.quic);
+            self.whereabouts.after_timeout(&mut self.quic);
+            self.dirty = true;
+        }
     }
 
     /// When it next needs attention.
@@ -325,6 +342,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         let all = [
             self.quic.timeout_instant(),
             self.handshake_deadline,
+            self.held_until,
             progress,
         ];
         all.into_iter().flatten().min()

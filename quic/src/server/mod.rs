@@ -28,6 +28,7 @@ mod failure;
 mod header;
 mod katran;
 mod links;
+mod pacer;
 mod paths;
 mod progress;
 mod quic_lb;
@@ -389,7 +390,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             let migrations = connection.keep_ids(slot, &mut self.ids, (&self.worker, &self.resets));
             self.counters.connections.migrations += migrations;
         }
-        let sent = connection.transmit(out)?;
+        let sent = connection.transmit(now, out)?;
         let transmit = Transmit {
             len: sent.len,
             from: sent.from,
@@ -453,7 +454,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
                     connection.armed = self.timers.arm(slot, None, Some(deadline));
                 }
                 _ => {
-                    connection.on_timeout();
+                    connection.on_timeout(now);
                     self.mark_ready(slot);
                 }
             }

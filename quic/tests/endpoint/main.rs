@@ -14,6 +14,7 @@ mod identity;
 mod memory;
 mod methods;
 mod odd;
+mod pacing;
 mod priorities;
 mod raw;
 mod rebinding;
