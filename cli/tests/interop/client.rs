@@ -103,6 +103,11 @@ fn client_config(trusted: RootCertStore) -> ClientConfig {
 }
 
 impl Connection {
+    /// Goes on under new keys (RFC 9001, section 6), once those so far have been used both ways.
+    pub(crate) fn update_keys(&self) {
+        self.quic.force_key_update();
+    }
+
     /// Why the connection has ended, if it has.
     pub(crate) fn end(&self) -> Option<ConnectionError> {
         self.quic.close_reason()

@@ -1,4 +1,4 @@
-//! Files of many sizes arrive byte for byte over one connection.
+//! Files of many sizes arrive byte for byte over one connection, each under keys of its own.
 
 use xskit_testbed::privilege;
 
@@ -18,6 +18,7 @@ fn every_size(family: Family) {
         let connection = scene.client().connect().await.unwrap();
         for file in &files {
             connection.fetch(file).await;
+            connection.update_keys();
         }
     });
     let summary = scene.server.interrupt();
