@@ -58,6 +58,7 @@
 //! | answers without a connection | 64 waiting, the rest dropped and counted |
 //! | stateless resets | 100 at once, and another one each 10 ms; smaller than the packet that is answered, and 42 bytes at most |
 //! | bytes sent to an unproven address | three times what it sent, padding included; the rest waits until it sends more, or proves its address |
+//! | early data (0-RTT) that is acted on | each at most once: 262,144 connection ids of the last minutes are known, three a connection; beyond, it waits for the end of the handshake. Clients whose address is not proven have open files as one host does |
 //! | requests of a connection | [`TransportConfig::max_streams`], and 16 KiB of header fields each, then status 431; beyond 128 KiB, H3_EXCESSIVE_LOAD |
 //! | requests given up | [`HttpConfig::max_requests_given_up`], more as responses are taken and time goes by; then H3_EXCESSIVE_LOAD |
 //! | unidirectional streams of a connection | 16 at once, 1,000 in all; then H3_EXCESSIVE_LOAD |

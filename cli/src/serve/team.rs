@@ -196,6 +196,8 @@ impl<'a> Team<'a> {
             udp_payload_for_mtu(mtu_bytes as usize, args.listen.is_ipv6());
         args.bounds.configure(&mut config, &mut http, workers);
         config.connection_ids = Arc::clone(&args.cid_format.0);
+        // To read a file twice changes nothing.
+        config.early_data = true;
         let open_log = |path| AccessLog::open(path, &args.root);
         let log = args.access_log.as_deref().map(open_log).transpose()?;
         Ok(Self {

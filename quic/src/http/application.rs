@@ -148,6 +148,10 @@ impl<H: Handler> Application for Http<H> {
         h3::APPLICATION_PROTOCOL
     }
 
+    fn takes_early_data(&self) -> bool {
+        true
+    }
+
     fn prepare(&mut self, config: &ServerConfig) -> Result<(), SetupError> {
         // With less, streams that a client doesn't read could keep those that it does from going on.
         let streams = usize::try_from(config.transport.max_streams).unwrap_or(usize::MAX);

@@ -16,6 +16,7 @@ pub struct Request<'a> {
     fields: Fields<'a>,
     pub(super) peer: Option<SocketAddr>,
     pub(super) has_body: bool,
+    pub(super) is_early: bool,
 }
 
 /// Names a request of a server, and no later one.
@@ -116,7 +117,7 @@ impl<'a> Request<'a> {
         self.fields
     }
 
-    /// Where the client was when its handshake was done.
+    /// Where the client was when HTTP/3 began. An early one's address is not proven.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
@@ -126,6 +127,20 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn has_body(&self) -> bool {
         self.has_body
+    }
+
+    /// Whether the client sent it as early data (0-RTT), and its handshake is not done yet (RFC 8470): its
+    /// address is not proven, and the request may come once more. Only GET, HEAD and OPTIONS do, and only
+    /// with [`ServerConfig::early_data`](crate::ServerConfig::early_data); others are answered with 425.
+    /// A handler for which a path is not safe by these methods answers 425 (Too Early) itself.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        self.is_early
+    }
+
+    /// Whether it changes nothing (RFC 9110, section 9.2.1), and is answered without looking at a body.
+    pub(super) fn is_safe(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD" | "OPTIONS")
     }
 
     /// Checks the fields in the order they came.
@@ -144,6 +159,7 @@ impl<'a> Request<'a> {
             fields: Fields(headers),
             peer: None,
             has_body: false,
+            is_early: false,
         })
     }
 }

@@ -87,7 +87,7 @@ impl<E> std::fmt::Debug for Session<E> {
 }
 
 impl<E> Session<E> {
-    /// Starts HTTP/3 on a connection whose handshake is done.
+    /// Starts HTTP/3 on a connection whose handshake is done, or that has early data.
     pub(super) fn start(
         quic: &mut QuicConnection,
         config: &h3::Config,
@@ -194,7 +194,8 @@ impl<E> Session<E> {
                         self.refuse_rest(stream, quic, code);
                         self.abort(stream, quic, code);
                     } else if self.open.insert(stream) {
-                        self.answer(stream, &list, more_frames, shared);
+                        let is_early = !quic.is_established();
+                        self.answer(stream, &list, (more_frames, is_early), shared);
                     } else {
                         self.take_trailers(stream, &list, shared);
                     }
@@ -238,7 +239,7 @@ impl<E> Session<E> {
         &mut self,
         stream: u64,
         list: &[h3::Header],
-        more_frames: bool,
+        (more_frames, is_early): (bool, bool),
         shared: &mut Shared<'_, H>,
     ) {
         self.next_stream = self.next_stream.max(stream + 4);
@@ -254,7 +255,12 @@ impl<E> Session<E> {
                 transfer.respond(Response::text(431, words), None);
                 None
             }
+            Ok(request) if is_early && !request.is_safe() => {
+                transfer.respond(Response::text(425, "ask again after the handshake"), None);
+                None
+            }
             Ok(mut request) => {
+                request.is_early = is_early;
                 request.peer = Some(self.peer.address());
                 request.has_body = more_frames;
                 let mut reply = Reply::new(&mut transfer, &self.peer, shared.open);

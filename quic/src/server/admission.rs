@@ -223,6 +223,10 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         if original.is_some() {
             connection.unproven = None;
         }
+        if self.early_data {
+            let ids = [Some(first.dcid), original, Some(scid)];
+            connection.early_ids = Some(ids.into_iter().flatten().collect());
+        }
         let received = connection.receive(datagram, origin.from, origin.to, origin.link, None);
         // A handshake that failed, for want of a common protocol say, still has that to tell.
         let has_answer = received == Received::Failed && !connection.quic.is_closed();
@@ -256,7 +260,11 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         }
         let seated = self.worker.sources().enter(connection.host);
         match seated {
-            Ok(seat) => connection.seat = Some(seat),
+            Ok(seat) => {
+                // Set once: there is no seat before this one.
+                let _ = connection.account.set(seat.account.clone());
+                connection.seat = Some(seat);
+            }
             Err(full) => {
                 self.counters.refused.count(full);
                 let code = quiche::WireErrorCode::ConnectionRefused as u64;

@@ -1,6 +1,7 @@
 //! `Application`: what runs on a server's connections.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::ServerConfig;
@@ -33,7 +34,15 @@ pub trait Application {
         Ok(())
     }
 
-    /// A handshake is done.
+    /// Whether the application can begin by early data (0-RTT), where [`ServerConfig::early_data`] allows
+    /// it; by default not. Until the connection is established, it may then do only what may be done
+    /// twice: the server doesn't let anyone send it again, but nothing keeps a client from doing so
+    /// whose early data was not answered in time.
+    fn takes_early_data(&self) -> bool {
+        false
+    }
+
+    /// A handshake is done, or early data was accepted and [`takes_early_data`](Self::takes_early_data).
     ///
     /// # Errors
     ///
@@ -78,11 +87,15 @@ pub trait Application {
 pub struct Peer {
     pub(super) address: SocketAddr,
     pub(super) connection: ConnectionKey,
-    pub(super) account: Account,
+    /// Once the address is proven.
+    pub(super) account: Arc<OnceLock<Account>>,
+    /// All others'.
+    pub(super) strangers: Account,
 }
 
 impl Peer {
-    /// Where the client was when its handshake was done. It may go on from other addresses.
+    /// Where the client was when the application began. It may go on from other addresses, and what it
+    /// sent as early data came from an address that it only says is its own.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -94,9 +107,10 @@ impl Peer {
         self.connection
     }
 
-    /// What the client's host and network have of something that is bounded.
+    /// What the client's host and network have of something that is bounded. Clients whose address is
+    /// not proven yet count as one host.
     pub(crate) fn account(&self) -> &Account {
-        &self.account
+        self.account.get().unwrap_or(&self.strangers)
     }
 }
 

@@ -1,9 +1,14 @@
 //! `Coalesced`: the packets of one datagram, by type, before any of them is decrypted
 //! (RFC 9000, section 12.2).
+//!
+//! What follows a packet counts only as far as it is for the same id. RFC 9000 says so, and quiche doesn't
+//! look: by an Initial packet of one's own for one id, recorded 0-RTT packets for another would reach a
+//! connection that they were not written for.
 
 use super::header::{Header, is_initial};
 
 const INITIAL: u8 = 0x00;
+const ZERO_RTT: u8 = 0x10;
 const RETRY: u8 = 0x30;
 const TYPE_MASK: u8 = 0x30;
 
@@ -12,6 +17,10 @@ const TYPE_MASK: u8 = 0x30;
 pub(super) struct Coalesced {
     /// Packets of type Initial, whether or not they are authentic.
     pub(super) initials: usize,
+    /// Those of early data.
+    pub(super) zero_rtts: usize,
+    /// Bytes of packets for one id; those of another follow.
+    pub(super) own_bytes: usize,
     /// Every packet was counted. False for one that is cut off, or not of version 1.
     pub(super) is_whole: bool,
 }
@@ -19,7 +28,11 @@ pub(super) struct Coalesced {
 impl Coalesced {
     /// Walks over the packets. At once done where the first has a short header, as nearly all have.
     pub(super) fn read(datagram: &[u8]) -> Self {
-        let mut seen = Self::default();
+        let mut seen = Self {
+            own_bytes: datagram.len(),
+            ..Self::default()
+        };
+        let dcid = Header::parse_long(datagram).map(|header| header.dcid());
         let mut rest = datagram;
         loop {
             match rest.first() {
@@ -29,7 +42,12 @@ impl Coalesced {
                     return seen;
                 }
                 Some(first) => {
+                    if Header::parse_long(rest).map(|header| header.dcid()) != dcid {
+                        seen.own_bytes = datagram.len() - rest.len();
+                        return seen;
+                    }
                     seen.initials += usize::from(first & TYPE_MASK == INITIAL);
+                    seen.zero_rtts += usize::from(first & TYPE_MASK == ZERO_RTT);
                     match after_long(rest) {
                         Some(next) => rest = next,
                         None => return seen,
@@ -112,10 +130,33 @@ mod tests {
         ] {
             let datagram = parts.concat();
             let seen = Coalesced::read(&datagram);
-            let is_whole = true;
-            assert_eq!(seen, Coalesced { initials, is_whole }, "{parts:x?}");
+            let expected = Coalesced {
+                initials,
+                zero_rtts: 0,
+                own_bytes: datagram.len(),
+                is_whole: true,
+            };
+            assert_eq!(seen, expected, "{parts:x?}");
             assert_eq!(Coalesced::has_initial(&datagram), initials > 0);
         }
+    }
+
+    #[test]
+    fn only_what_is_for_the_first_ones_id_counts() {
+        let (initial, early) = (long(INITIAL), long(ZERO_RTT));
+        let seen = Coalesced::read(&[&initial[..], &early, &early].concat());
+        assert_eq!((seen.zero_rtts, seen.initials, seen.is_whole), (2, 1, true));
+        let mut foreign = early.clone();
+        foreign[6] ^= 1;
+        // Its id is cut off, and not.
+        for len in [7, foreign.len()] {
+            let datagram = [&initial[..], &early, &foreign[..len], &early].concat();
+            let seen = Coalesced::read(&datagram);
+            assert_eq!(seen.own_bytes, initial.len() + early.len());
+            assert_eq!((seen.zero_rtts, seen.is_whole), (1, false));
+        }
+        let cut = [&initial[..], &early[..6]].concat();
+        assert_eq!(Coalesced::read(&cut).own_bytes, initial.len());
     }
 
     #[test]

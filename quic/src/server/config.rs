@@ -29,6 +29,12 @@ pub struct ServerConfig {
     /// With this many handshakes under way, a new client must first prove its address by a
     /// Retry. 0 asks it of all.
     pub retry_above_half_open: usize,
+    /// Take early data (0-RTT, RFC 9001) of clients that come back with a ticket, if the application does
+    /// ([`Application::takes_early_data`](super::Application::takes_early_data); HTTP/3 answers the safe
+    /// methods). It is sent without a round trip before it. Copies of it that others send are not
+    /// acted on, as long as the wall clock is not set back by a minute. Off by default: a handler must
+    /// know that GET may be done twice.
+    pub early_data: bool,
     /// A handshake that takes longer is given up.
     pub handshake_timeout: Duration,
     /// A connection on which nothing is asked for this long is closed.
@@ -50,6 +56,7 @@ impl ServerConfig {
             max_connections_per_host: 256,
             max_connections_per_network: 1024,
             retry_above_half_open: 256,
+            early_data: false,
             handshake_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
             response_timeout: Duration::from_secs(120),

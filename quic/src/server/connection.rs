@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use super::account::Account;
 use super::allowance::Allowance;
 use super::application::{Application, ConnectionKey, Peer};
 use super::cid::{Cid, CidTable};
@@ -55,8 +57,16 @@ pub(super) struct Connection<L, S> {
     pub(super) is_given_up: bool,
     /// Until the client has proven that it receives at its address.
     pub(super) unproven: Option<Allowance>,
+    /// Packets with early data that came.
+    zero_rtts: usize,
+    /// Until early data was accepted, or the handshake is done: what is struck out then.
+    pub(super) early_ids: Option<Vec<Cid>>,
+    /// The application may begin before the handshake is done.
+    may_begin_early: bool,
     /// Where it began.
     pub(super) host: IpAddr,
+    /// The seat's, for the application.
+    pub(super) account: Arc<OnceLock<Account>>,
     /// Once the address is proven.
     pub(super) seat: Option<Seat>,
     /// Not logged yet.
@@ -108,7 +118,11 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             handshake_deadline: Some(handshake_deadline),
             is_given_up: false,
             unproven: Some(Allowance::new(peer)),
+            zero_rtts: 0,
+            early_ids: None,
+            may_begin_early: false,
             host: peer.ip(),
+            account: Arc::default(),
             seat: None,
             failure: None,
             limits,
@@ -125,16 +139,20 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         link: L,
         judge: Option<&mut LinkJudge<L>>,
     ) -> Received {
-        let coalesced = self.unproven.as_mut().map(|unproven| {
+        if let Some(unproven) = &mut self.unproven {
             unproven.received(from, datagram.len());
-            Coalesced::read(datagram)
-        });
+        }
+        let (datagram, coalesced) = self.cut_foreign(datagram);
         let taken = self.whereabouts.receive(&mut self.quic, datagram, from, to);
         self.dirty = true;
         let authentic = taken.is_authentic();
-        if coalesced.is_some_and(|it| it.is_whole && taken.packets > it.initials) {
-            // One of the packets was under keys that only who receives our answers can have.
-            self.unproven = None;
+        if let Some(coalesced) = coalesced {
+            // quiche keeps early data that it has no keys for yet: it may count any time later.
+            self.zero_rtts += coalesced.zero_rtts;
+            if coalesced.is_whole && taken.packets > coalesced.initials + self.zero_rtts {
+                // One of the packets was under keys that only who receives our answers can have.
+                self.unproven = None;
+            }
         }
         if authentic && !self.links.knows(from, link) {
             self.learn_link(from, link, judge);
@@ -147,6 +165,16 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             Ok(_) if authentic => Received::Taken,
             Ok(_) => Received::Ignored,
         }
+    }
+
+    /// Leaves out packets of a datagram that are for another connection's id, or that of another attempt.
+    fn cut_foreign<'a>(&self, datagram: &'a mut [u8]) -> (&'a mut [u8], Option<Coalesced>) {
+        if self.quic.is_established() {
+            return (datagram, None);
+        }
+        let coalesced = Coalesced::read(datagram);
+        let own_bytes = coalesced.own_bytes.min(datagram.len());
+        (&mut datagram[..own_bytes], Some(coalesced))
     }
 
     /// Whoever is on the same wire can send a copy of a genuine datagram from a MAC address of its
@@ -174,6 +202,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         application: &mut A,
         key: ConnectionKey,
         draining: bool,
+        strangers: &Account,
         now: Instant,
     ) {
         self.dirty = false;
@@ -185,11 +214,11 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             self.progress = None;
             return;
         }
-        if !self.quic.is_established() {
+        if !self.quic.is_established() && !self.may_begin_early {
             return;
         }
         if self.session.is_none() {
-            self.begin(application, key, draining, now);
+            self.begin(application, key, draining, strangers, now);
         }
         if let (Some(session), Some(progress)) = (&mut self.session, &mut self.progress) {
             let activity = application.service(session, &mut self.quic, now);
@@ -202,13 +231,14 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         application: &mut A,
         connection: ConnectionKey,
         draining: bool,
+        strangers: &Account,
         now: Instant,
     ) {
-        let account = self.seat.as_ref().map(|seat| seat.account.clone());
         let peer = Peer {
             address: self.whereabouts.peer(),
             connection,
-            account: account.unwrap_or_default(),
+            account: Arc::clone(&self.account),
+            strangers: strangers.clone(),
         };
         match application.begin(&mut self.quic, &peer, now) {
             Ok(mut session) => {
@@ -223,6 +253,17 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
                 let _ = self.quic.close(true, close.code, close.reason.as_bytes());
             }
         }
+    }
+
+    /// Once early data was accepted: whether the application may begin by it, which nobody may have sent
+    /// before. `None` where nothing is to be decided.
+    pub(super) fn decide_early(&mut self, worker: &Worker<L>, now: Instant) -> Option<bool> {
+        if self.quic.is_established() {
+            self.early_ids = None;
+        }
+        let ids = self.early_ids.take_if(|_| self.quic.is_in_early_data())?;
+        self.may_begin_early = worker.strikes().strike(&ids, now);
+        Some(self.may_begin_early)
     }
 
     /// What the client should have done by now.

@@ -28,6 +28,7 @@ const LONG_FORM: u8 = 0x80;
 const FIXED_BIT: u8 = 0x40;
 const TYPE_MASK: u8 = 0x30;
 const TYPE_INITIAL: u8 = 0x00;
+const TYPE_ZERO_RTT: u8 = 0x10;
 
 impl<'a> Header<'a> {
     /// `None` when the datagram is too short to be QUIC. A short header doesn't say how long its id is:
@@ -70,6 +71,11 @@ impl<'a> Header<'a> {
 /// Whether a long header's first byte is that of a version-1 Initial packet.
 pub(super) fn is_initial(first: u8) -> bool {
     first & (LONG_FORM | FIXED_BIT | TYPE_MASK) == LONG_FORM | FIXED_BIT | TYPE_INITIAL
+}
+
+/// Whether it is that of a packet whose destination id may be the client's own choice: Initial, or 0-RTT.
+pub(super) fn is_by_a_clients_id(first: u8) -> bool {
+    is_initial(first) || is_initial(first ^ TYPE_ZERO_RTT)
 }
 
 fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

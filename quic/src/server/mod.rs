@@ -37,6 +37,7 @@ mod rotation;
 mod sources;
 mod stateless;
 mod stats;
+mod strikes;
 mod tickets;
 mod timers;
 mod token;
@@ -68,7 +69,7 @@ use cid::{Cid, CidTable};
 use coalesced::Coalesced;
 use connection::{BURST_DATAGRAMS, Connection, Received};
 use ending::log;
-use header::{Header, is_initial};
+use header::{Header, is_by_a_clients_id};
 use progress::Limits;
 use reset::Resets;
 use stateless::Stateless;
@@ -97,6 +98,7 @@ pub struct Server<L, A: Application> {
 
     max_connections: usize,
     retry_above_half_open: usize,
+    early_data: bool,
     handshake_timeout: Duration,
     limits: Limits,
 
@@ -158,7 +160,11 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         application.prepare(config)?;
         let protocols = application.protocols();
         let tickets = worker.tickets();
-        let quic_config = quic_config(&config.identity, &config.transport, protocols, tickets)?;
+        let early_data = config.early_data && application.takes_early_data();
+        let mut quic_config = quic_config(&config.identity, &config.transport, protocols, tickets)?;
+        if early_data {
+            quic_config.enable_early_data();
+        }
         Ok(Self {
             application,
             quic_config,
@@ -166,6 +172,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             resets: Resets::new(&config.identity)?,
             max_connections: config.max_connections,
             retry_above_half_open: worker.part_of(config.retry_above_half_open),
+            early_data,
             handshake_timeout: config.handshake_timeout,
             limits: Limits {
                 request: config.request_timeout,
@@ -197,7 +204,10 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
         let protocols = self.application.protocols();
         let tickets = self.worker.tickets();
-        let quic_config = quic_config(identity, &self.transport, protocols, tickets)?;
+        let mut quic_config = quic_config(identity, &self.transport, protocols, tickets)?;
+        if self.early_data {
+            quic_config.enable_early_data();
+        }
         self.resets.set_identity(identity)?;
         self.quic_config = quic_config;
         Ok(())
@@ -279,7 +289,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     fn other_worker(&self, header: &Header<'_>) -> Option<u8> {
         match header {
             Header::Long { first, version, .. }
-                if is_initial(*first) || !quiche::version_is_supported(*version) =>
+                if is_by_a_clients_id(*first) || !quiche::version_is_supported(*version) =>
             {
                 None
             }
@@ -386,7 +396,13 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
                 slot,
                 serial: connection.serial,
             };
-            connection.service(&mut self.application, key, self.draining, now);
+            match connection.decide_early(&self.worker, now) {
+                Some(true) => self.counters.connections.early += 1,
+                Some(false) => self.counters.connections.early_held += 1,
+                None => {}
+            }
+            let strangers = self.worker.strangers();
+            connection.service(&mut self.application, key, self.draining, strangers, now);
             let migrations = connection.keep_ids(slot, &mut self.ids, (&self.worker, &self.resets));
             self.counters.connections.migrations += migrations;
         }

@@ -69,7 +69,8 @@ sums!(Answered, add: version_negotiation, retry, refused, reset);
 sums!(Dropped, add: malformed, unknown_connection, reset_overflow, short_initial, rejected_initial,
     unauthentic, violation, closing, answer_overflow, handover_overflow, internal);
 sums!(Refused, add: server_full, host_full, network_full, leaving);
-sums!(ConnectionCounters, add: active, half_open, ids, accepted, established, handshake_timeouts,
+sums!(ConnectionCounters, add: active, half_open, ids, accepted, established, early,
+    early_held, handshake_timeouts,
     idle_timeouts, request_timeouts, response_timeouts, migrations);
 sums!(PacketCounters, add_all: sent, received, lost, retransmitted);
 
@@ -184,6 +185,10 @@ pub struct ConnectionCounters {
     pub accepted: u64,
     /// Handshakes finished.
     pub established: u64,
+    /// Connections on which early data (0-RTT) was acted on before the handshake was finished.
+    pub early: u64,
+    /// Those on which it had to wait: somebody may have sent it before.
+    pub early_held: u64,
     /// Handshakes not finished in time.
     pub handshake_timeouts: u64,
     /// Ended because nothing arrived for the idle timeout.

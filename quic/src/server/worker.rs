@@ -18,9 +18,11 @@ use std::time::Instant;
 use crossbeam_queue::ArrayQueue;
 
 use super::ServerConfig;
+use super::account::Account;
 use super::cid::Cid;
 use super::cid_format::{ConnectionIdError, ConnectionIdFormat, LENGTHS};
 use super::sources::Sources;
+use super::strikes::Strikes;
 use super::tickets::Tickets;
 use super::token::Tokens;
 use crate::error::SetupError;
@@ -41,7 +43,10 @@ struct Shared<L> {
     cid_bytes: usize,
     tokens: Tokens,
     tickets: Tickets,
+    strikes: Mutex<Strikes>,
     sources: Mutex<Sources>,
+    /// What all clients together have whose address is not proven.
+    strangers: Account,
     connections: AtomicUsize,
     inboxes: Vec<Inbox<L>>,
 }
@@ -93,6 +98,8 @@ impl<L> Worker<L> {
             cid_bytes: bytes,
             tokens: Tokens::new(now).ok_or(quiche::Error::CryptoFail)?,
             tickets: Tickets::new(now).ok_or(quiche::Error::CryptoFail)?,
+            strikes: Mutex::new(Strikes::new(now)),
+            strangers: Account::default(),
             sources: Mutex::new(Sources::new(
                 config.max_connections_per_host,
                 config.max_connections_per_network,
@@ -148,6 +155,15 @@ impl<L> Worker<L> {
     pub(super) fn sources(&self) -> MutexGuard<'_, Sources> {
         let sources = self.shared.sources.lock();
         sources.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn strikes(&self) -> MutexGuard<'_, Strikes> {
+        let strikes = self.shared.strikes.lock();
+        strikes.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn strangers(&self) -> &Account {
+        &self.shared.strangers
     }
 
     /// Connections of all workers.

@@ -4,6 +4,7 @@
 mod amplification;
 mod applications;
 mod crowding;
+mod early;
 mod encodings;
 mod endings;
 mod frames;

@@ -15,15 +15,29 @@ use xskit_quic::{
 use super::raw::{client_config, request};
 use super::world::{Dice, NAME, Pki, content, files, server_addr};
 
-struct Team {
-    servers: Vec<FileServer<()>>,
+pub(crate) struct Team {
+    pub(crate) servers: Vec<FileServer<()>>,
     /// How often each was woken.
     woken: Vec<Arc<AtomicUsize>>,
-    now: Instant,
+    pub(crate) now: Instant,
 }
 
 impl Team {
-    fn new(count: usize, dir: &tempfile::TempDir, change: impl FnOnce(&mut ServerConfig)) -> Self {
+    pub(crate) fn new(
+        count: usize,
+        dir: &tempfile::TempDir,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Self {
+        Self::of_different(count, dir, change, |_, _| {})
+    }
+
+    /// With something else for each of them.
+    pub(crate) fn of_different(
+        count: usize,
+        dir: &tempfile::TempDir,
+        change: impl FnOnce(&mut ServerConfig),
+        vary: impl Fn(u8, &mut ServerConfig),
+    ) -> Self {
         let mut config = ServerConfig::new(Pki::new().identity);
         change(&mut config);
         let now = Instant::now();
@@ -32,6 +46,8 @@ impl Team {
         let team = Worker::team(&config, count, now).unwrap();
         assert_eq!(team.len(), count);
         let serve = |worker: Worker<()>| {
+            let mut config = config.clone();
+            vary(worker.index(), &mut config);
             let woken = Arc::clone(&woken[usize::from(worker.index())]);
             worker.on_handover(move || {
                 woken.fetch_add(1, Ordering::Relaxed);
@@ -49,7 +65,7 @@ impl Team {
     }
 
     /// All that the client has to say, each datagram to the worker that `choose` says; and the answers.
-    fn exchange(&mut self, client: &mut Client, mut choose: impl FnMut() -> usize) {
+    pub(crate) fn exchange(&mut self, client: &mut Client, mut choose: impl FnMut() -> usize) {
         let mut buf = [0; 2000];
         while let Ok((len, _)) = client.quic.send(&mut buf) {
             let at = choose();
@@ -70,7 +86,7 @@ impl Team {
         }
     }
 
-    fn connect(&mut self, port: u16, at: usize) -> Client {
+    pub(crate) fn connect(&mut self, port: u16, at: usize) -> Client {
         self.handshake(Client::new(port), at)
     }
 
@@ -90,7 +106,7 @@ impl Team {
         client
     }
 
-    fn stats(&self) -> ServerStats {
+    pub(crate) fn stats(&self) -> ServerStats {
         let mut sum = ServerStats::default();
         for server in &self.servers {
             sum.add(&server.stats());
@@ -102,22 +118,29 @@ impl Team {
     }
 }
 
-struct Client {
-    quic: quiche::Connection,
-    address: std::net::SocketAddr,
+pub(crate) struct Client {
+    pub(crate) quic: quiche::Connection,
+    pub(crate) address: std::net::SocketAddr,
 }
 
 impl Client {
-    fn new(port: u16) -> Self {
+    pub(crate) fn new(port: u16) -> Self {
         let address = std::net::SocketAddr::from(([198, 51, 100, 7], port));
         let id = [port as u8; 16];
         let id = quiche::ConnectionId::from_ref(&id);
         let mut config = client_config(h3::APPLICATION_PROTOCOL);
+        config.enable_early_data();
         let quic = quiche::connect(Some(NAME), &id, address, server_addr(), &mut config);
         Self {
             quic: quic.unwrap(),
             address,
         }
+    }
+
+    pub(crate) fn next_datagram(&mut self) -> Option<Vec<u8>> {
+        let mut buf = [0; 2000];
+        let (len, _) = self.quic.send(&mut buf).ok()?;
+        Some(buf[..len].to_vec())
     }
 }
 
