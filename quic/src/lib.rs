@@ -52,6 +52,7 @@
 //! | connections of one host, of one network | [`ServerConfig::max_connections_per_host`] and [`ServerConfig::max_connections_per_network`], counted once the address is proven |
 //! | connections that come to nothing | [`ServerConfig::request_timeout`] without a request, [`ServerConfig::response_timeout`] without the client sending more of a request or taking more of a response; while the application thinks, none |
 //! | half-open handshakes | [`ServerConfig::handshake_timeout`], then CONNECTION_REFUSED as far as the address is proven; beyond [`ServerConfig::retry_above_half_open`], Retry, which keeps no state |
+//! | packets under a connection's keys | [`ServerConfig::max_packets_sent`] sent, 2^36 that didn't open; then AEAD_LIMIT_REACHED |
 //! | log lines that peers cause | 10, and another one each second; the others are counted |
 //! | what is kept of a request for an access log | 2.6 KB until its response is over, if [`Http::on_response`] is used |
 //! | datagrams at once | 16, or what the congestion window allows in 2 ms, 128 at most; without a bound where the round trip is shorter |

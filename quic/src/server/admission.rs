@@ -217,9 +217,9 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         let deadline = now + self.handshake_timeout;
         let ends = (origin.to, origin.from);
         self.serial += 1;
-        let limits = self.limits;
+        let bounds = (self.limits, self.keys);
         let mut connection =
-            Connection::new(self.serial, quic, ends, origin.link, now, deadline, limits);
+            Connection::new(self.serial, quic, ends, origin.link, now, deadline, bounds);
         if original.is_some() {
             connection.unproven = None;
         }

@@ -69,7 +69,8 @@ pub trait Application {
         let _ = (session, stream);
     }
 
-    /// The server is about to close: begin nothing new, finish what is under way, then close the
+    /// The server is about to close, or this connection, whose keys have protected nearly all that they may; it
+    /// may be said twice. Begin nothing new, finish what is under way, then close the
     /// connection in [`service`](Self::service), which follows.
     fn drain(&mut self, session: &mut Self::Session) {
         let _ = session;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cid_format::{ConnectionIdFormat, RandomIds};
+use super::key_use::MAX_PACKETS_SENT;
 use crate::identity::Identity;
 use crate::transport::TransportConfig;
 
@@ -37,6 +38,10 @@ pub struct ServerConfig {
     pub early_data: bool,
     /// A handshake that takes longer is given up.
     pub handshake_timeout: Duration,
+    /// Packets that are sent on a connection, 2^23 less a few by default and at most: as many as AES-GCM may
+    /// protect with one key (RFC 9001, section 6.6), 11 GB in packets of 1,350 bytes. When seven eighths
+    /// were sent the connection is drained, so that its client takes another one.
+    pub max_packets_sent: u64,
     /// A connection on which nothing is asked for this long is closed.
     pub request_timeout: Duration,
     /// A connection with responses under way of which the client takes nothing for this long is
@@ -58,6 +63,7 @@ impl ServerConfig {
             retry_above_half_open: 256,
             early_data: false,
             handshake_timeout: Duration::from_secs(10),
+            max_packets_sent: MAX_PACKETS_SENT,
             request_timeout: Duration::from_secs(60),
             response_timeout: Duration::from_secs(120),
         }

@@ -11,6 +11,7 @@ use super::application::{Application, ConnectionKey, Peer};
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
 use super::failure::Failure;
+use super::key_use::KeyUse;
 use super::links::Links;
 use super::pacer::Pacer;
 use super::progress::{Lapse, Limits, Progress};
@@ -72,6 +73,7 @@ pub(super) struct Connection<L, S> {
     /// Not logged yet.
     pub(super) failure: Option<Failure>,
     limits: Limits,
+    pub(super) keys: KeyUse,
     /// Once the application has begun, until the connection ends.
     progress: Option<Progress>,
 }
@@ -98,7 +100,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         link: L,
         now: Instant,
         handshake_deadline: Instant,
-        limits: Limits,
+        (limits, keys): (Limits, KeyUse),
     ) -> Self {
         Self {
             serial,
@@ -126,6 +128,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             seat: None,
             failure: None,
             limits,
+            keys,
             progress: None,
         }
     }
@@ -163,7 +166,10 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
                 Received::Failed
             }
             Ok(_) if authentic => Received::Taken,
-            Ok(_) => Received::Ignored,
+            Ok(_) => {
+                self.keys.add_forged();
+                Received::Ignored
+            }
         }
     }
 
@@ -220,7 +226,11 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         if self.session.is_none() {
             self.begin(application, key, draining, strangers, now);
         }
+        self.keys.note_sent(self.quic.stats().sent);
         if let (Some(session), Some(progress)) = (&mut self.session, &mut self.progress) {
+            if self.keys.begins_to_drain() {
+                application.drain(session);
+            }
             let activity = application.service(session, &mut self.quic, now);
             progress.note(now, activity);
         }
@@ -354,9 +364,16 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
     }
 
     fn write(&mut self, out: &mut [u8]) -> Option<Outgoing> {
+        if self.keys.is_spent() {
+            let code = quiche::WireErrorCode::AeadLimitReached as u64;
+            self.close(false, code, b"the keys have protected all that they may");
+        }
         let out = self.black_hole.room(out);
         match self.whereabouts.transmit(&mut self.quic, out) {
-            Ok(sent) => Some(sent),
+            Ok(sent) => {
+                self.keys.add_sent();
+                Some(sent)
+            }
             Err(quiche::Error::Done) => None,
             Err(error) => {
                 self.failure = Some(Failure::Send(error));

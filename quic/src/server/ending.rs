@@ -105,6 +105,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             self.worker.sources().leave(seat);
         }
         self.counters.packets.add(&connection.quic.stats());
+        self.counters.connections.key_limits += u64::from(connection.keys.was_spent());
         self.counters.connections.idle_timeouts += u64::from(connection.quic.is_timed_out());
     }
 }

@@ -27,6 +27,7 @@ mod ending;
 mod failure;
 mod header;
 mod katran;
+mod key_use;
 mod links;
 mod pacer;
 mod paths;
@@ -70,6 +71,7 @@ use coalesced::Coalesced;
 use connection::{BURST_DATAGRAMS, Connection, Received};
 use ending::log;
 use header::{Header, is_by_a_clients_id};
+use key_use::KeyUse;
 use progress::Limits;
 use reset::Resets;
 use stateless::Stateless;
@@ -101,6 +103,8 @@ pub struct Server<L, A: Application> {
     early_data: bool,
     handshake_timeout: Duration,
     limits: Limits,
+    /// A new connection's.
+    keys: KeyUse,
 
     connections: Slab<Box<Connection<L, A::Session>>>,
     /// Given to the next connection.
@@ -178,6 +182,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
                 request: config.request_timeout,
                 response: config.response_timeout,
             },
+            keys: KeyUse::new(config.max_packets_sent),
             worker,
             connections: Slab::new(),
             serial: 0,

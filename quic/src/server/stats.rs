@@ -71,7 +71,7 @@ sums!(Dropped, add: malformed, unknown_connection, reset_overflow, short_initial
 sums!(Refused, add: server_full, host_full, network_full, leaving);
 sums!(ConnectionCounters, add: active, half_open, ids, accepted, established, early,
     early_held, handshake_timeouts,
-    idle_timeouts, request_timeouts, response_timeouts, migrations);
+    idle_timeouts, request_timeouts, response_timeouts, key_limits, migrations);
 sums!(PacketCounters, add_all: sent, received, lost, retransmitted);
 
 /// Answers that need no connection.
@@ -198,6 +198,9 @@ pub struct ConnectionCounters {
     /// Closed because the client took or sent nothing of what was under way,
     /// [`WaitsFor::Peer`](super::WaitsFor).
     pub response_timeouts: u64,
+    /// Closed because their keys had protected as many packets as they may
+    /// ([`ServerConfig::max_packets_sent`](super::ServerConfig)).
+    pub key_limits: u64,
     /// Times that a client went on from another address.
     pub migrations: u64,
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use xskit_quic::client::ConnectionEnd;
 use xskit_quic::{Client, FileServer};
 
+use super::raw::{Answer, Raw, request};
 use super::world::{Faults, Pki, Site, World, files, server_addr};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -293,4 +294,45 @@ fn idle_endpoints_ask_for_nothing() {
     world.close();
     world.run("silence", |world| world.server.poll_timeout().is_none());
     assert!(!world.step());
+}
+
+/// What its keys may protect is bounded, and quiche takes no new ones.
+#[test]
+fn a_connection_whose_keys_are_nearly_used_up_is_drained() {
+    let dir = files(&[20_000]);
+    let mut site = Site::new(dir.path(), Pki::new().identity);
+    site.max_packets_sent = 400;
+    let mut raw = Raw::connect(&site);
+    for _ in 0..100 {
+        raw.exchange();
+        if raw.quic.peer_error().is_some() {
+            break;
+        }
+        let answer = raw.ask(&request("GET", "/20000"), None);
+        assert_eq!(answer.body.len(), 20_000);
+    }
+    let error = raw.quic.peer_error().expect("drained");
+    let no_error = quiche::h3::WireErrorCode::NoError as u64;
+    assert_eq!((error.is_app, error.error_code), (true, no_error));
+    let stats = raw.server.stats();
+    assert_eq!(stats.connections.key_limits, 0);
+    assert!((350..400).contains(&stats.packets.sent), "{stats:?}");
+}
+
+#[test]
+fn a_connection_whose_keys_are_used_up_ends() {
+    let dir = files(&[1 << 20]);
+    let mut site = Site::new(dir.path(), Pki::new().identity);
+    site.max_packets_sent = 240;
+    let mut raw = Raw::connect(&site);
+    raw.send(&request("GET", &format!("/{}", 1 << 20)), true);
+    let mut answer = Answer::default();
+    for _ in 0..100 {
+        raw.exchange();
+        raw.take_events(0, &mut answer);
+    }
+    let error = raw.quic.peer_error().expect("closed");
+    let code = quiche::WireErrorCode::AeadLimitReached as u64;
+    assert_eq!((error.is_app, error.error_code), (false, code));
+    assert!(raw.server.stats().packets.sent <= 240 + 1);
 }

@@ -87,6 +87,9 @@ impl<A: Application> Raw<A> {
     /// Takes in what came on this stream.
     pub(crate) fn take_events(&mut self, stream: u64, answer: &mut Answer) {
         while let Ok((on, event)) = self.h3.poll(&mut self.quic) {
+            if event == h3::Event::GoAway {
+                continue;
+            }
             assert_eq!(on, stream);
             match event {
                 h3::Event::Headers { list, .. } => {
