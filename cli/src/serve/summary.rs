@@ -84,6 +84,8 @@ pub(crate) struct ServeSummary {
     packets_retransmitted: u64,
     /// Lines that the access log lacks.
     log_lines_lost: u64,
+    /// Some of the above as lines for Prometheus, under the names that tokio-quiche gives them.
+    metrics: Vec<String>,
 }
 
 impl ServeSummary {
@@ -135,6 +137,7 @@ impl ServeSummary {
             packets_lost: stats.packets.lost,
             packets_retransmitted: stats.packets.retransmitted,
             log_lines_lost: 0,
+            metrics: stats.metrics().map(|metric| metric.to_string()).to_vec(),
         }
     }
 

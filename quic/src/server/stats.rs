@@ -112,6 +112,12 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.server_full + self.host_full + self.network_full + self.leaving
+    }
+
     pub(super) fn count(&mut self, full: Full) {
         *match full {
             Full::Server => &mut self.server_full,
