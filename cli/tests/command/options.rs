@@ -75,6 +75,10 @@ fn servers_with_wrong_options_say_what_to_give() {
         ),
         (&["--listen", "10.77.0.2:0"], &["port 0", "1 to 65535"]),
         (&["--listen", "10.77.0.2"], &["--listen", "ADDR:PORT"]),
+        (
+            &["--cid-format", "maglev:1"],
+            &["--cid-format", "random", "quic-lb:", "katran:"],
+        ),
     ];
     for (options, words) in cases {
         scene.serve(options).refused(words);

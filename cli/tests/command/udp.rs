@@ -27,8 +27,12 @@ fn a_server_over_kernel_udp_serves_get_over_af_xdp() {
     let file: Vec<u8> = (0..len).map(|at| (at / 251 + at) as u8).collect();
     fs::write(scene.root().join("file"), &file).unwrap();
     let own = scene.server().ipv4;
-    for address in [format!("{own}:{PORT}"), format!("0.0.0.0:{PORT}")] {
-        let server = scene.start_server(&listen(&address));
+    for (address, ids) in [
+        (format!("{own}:{PORT}"), "random"),
+        (format!("0.0.0.0:{PORT}"), "quic-lb:0x0102030405060708"),
+    ] {
+        let options = [&listen(&address)[..], &["--cid-format", ids]].concat();
+        let server = scene.start_server(&options);
         assert_is(&server, NOBODY, 0);
         assert_filtered(&server, "2");
         assert!(!has_program(scene.server()));
@@ -46,6 +50,8 @@ fn a_server_over_kernel_udp_serves_get_over_af_xdp() {
         let report = outcome.json();
         assert_eq!(report["mode"], "kernel UDP", "{report:#}");
         assert_eq!(report["requests"], 2, "{report:#}");
+        let accepted = "quic_accepted_initial_packet_count 2";
+        assert_eq!(report["metrics"][1], accepted, "{report:#}");
         let of_calls = ["receive", "send", "wait"].map(|kind| report["calls"][kind].as_u64());
         let sum: u64 = of_calls.iter().flatten().sum();
         assert_eq!(report["syscalls"], sum, "{report:#}");

@@ -10,7 +10,9 @@ use h3::error::StreamError;
 use h3_quinn::{BidiStream, OpenStreams};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, ConnectionError, Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{
+    ClientConfig, ConnectionError, Endpoint, EndpointConfig, TokioRuntime, ZeroRttAccepted,
+};
 use rustls::RootCertStore;
 use xskit_testbed::Host;
 
@@ -71,7 +73,18 @@ impl Client {
     /// Connects; the server's certificate must be the authority's, and for [`SERVER_NAME`].
     pub(crate) async fn connect(&self) -> Result<Connection, ConnectionError> {
         let connecting = self.endpoint.connect(self.server, SERVER_NAME).unwrap();
-        let quic = connecting.await?;
+        Self::begin(connecting.await?).await
+    }
+
+    /// Connects again, with early data before the server has answered; `None` without a ticket. What comes
+    /// with the connection says in the end whether the server took it.
+    pub(crate) async fn connect_early(&self) -> Option<(Connection, ZeroRttAccepted)> {
+        let connecting = self.endpoint.connect(self.server, SERVER_NAME).unwrap();
+        let (quic, accepted) = connecting.into_0rtt().ok()?;
+        Some((Self::begin(quic).await.unwrap(), accepted))
+    }
+
+    async fn begin(quic: quinn::Connection) -> Result<Connection, ConnectionError> {
         let connection = h3_quinn::Connection::new(quic.clone());
         let Ok((mut driver, requests)) = h3::client::new(connection).await else {
             return Err(quic.closed().await);
@@ -98,6 +111,7 @@ fn client_config(trusted: RootCertStore) -> ClientConfig {
         .unwrap()
         .with_root_certificates(trusted)
         .with_no_client_auth();
+    tls.enable_early_data = true;
     tls.alpn_protocols = vec![b"h3".to_vec()];
     ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()))
 }

@@ -1,5 +1,6 @@
 //! `xskit serve --transport udp`: the kernel's UDP at both ends, with segmentation offload.
 
+use http::Method;
 use xskit_testbed::{HostPairConfig, cards, privilege};
 
 use crate::client::run;
@@ -66,4 +67,36 @@ fn what_is_under_way_over_kernel_udp_is_finished_first() {
         let hosts = HostPairConfig::default();
         assert_finishes_first(Scene::over(Transport::Udp, Family::Ipv4, hosts));
     }
+}
+
+#[test]
+fn who_comes_back_is_answered_early() {
+    if !privilege::require_net_admin("who_comes_back_is_answered_early") {
+        return;
+    }
+    let mut scene = Scene::over(Transport::Udp, Family::Ipv4, HostPairConfig::default());
+    let file = scene.site.add(100_000);
+    run(async {
+        let client = scene.client();
+        client.connect().await.unwrap().fetch(&file).await;
+        for method in [Method::GET, Method::POST] {
+            let (connection, accepted) = client.connect_early().await.expect("a ticket");
+            let path = format!("/{}", file.name);
+            // The request may be late, and then the handshake is done.
+            let expected: &[u16] = match method {
+                Method::GET => &[200],
+                _ => &[425, 405],
+            };
+            let reply = connection.send(method, &path, None).await.unwrap();
+            assert!(
+                expected.contains(&reply.status.as_u16()),
+                "{}",
+                reply.status
+            );
+            assert!(accepted.await);
+            connection.fetch(&file).await;
+        }
+    });
+    let summary = scene.server.interrupt();
+    assert_eq!((summary.connections, summary.requests), (3, 5));
 }
