@@ -75,6 +75,8 @@ pub(crate) struct ServeSummary {
     /// Connections and requests that were one too many, or came to nothing in time, by cause.
     refused: Drops,
     connections: u64,
+    /// Of these, the ones on which early data was acted on.
+    early: u64,
     requests: u64,
     /// Packets of connections that are not there, answered by a stateless reset.
     resets: u64,
@@ -131,6 +133,7 @@ impl ServeSummary {
             drops,
             refused: refused(stats, http),
             connections: stats.connections.established,
+            early: stats.connections.early,
             requests: http.requests,
             resets: stats.answered.reset,
             handed_over: stats.handed_over,
@@ -197,6 +200,7 @@ fn refused(stats: &ServerStats, http: &HttpCounters) -> Drops {
     causes.count("beyond a share of --max-open-files", http.too_many_files);
     causes.count("past --request-timeout", ended.request_timeouts);
     causes.count("past --response-timeout", ended.response_timeouts);
+    causes.count("keys used up", ended.key_limits);
     causes.count("handshakes too slow", ended.handshake_timeouts);
     causes
 }

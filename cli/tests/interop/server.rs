@@ -40,6 +40,7 @@ pub(crate) struct Summary {
     pub(crate) requests: u64,
     /// Packets that arrived at another queue than that of their connection.
     pub(crate) handed_over: u64,
+    pub(crate) early: u64,
     pub(crate) mode: String,
     pub(crate) packets: u64,
     /// System calls for packets.
@@ -56,6 +57,7 @@ impl Summary {
             connections: summary["connections"].as_u64().unwrap(),
             requests: summary["requests"].as_u64().unwrap(),
             handed_over: summary["handed_over"].as_u64().unwrap(),
+            early: summary["early"].as_u64().unwrap(),
             mode: summary["mode"].as_str().unwrap().to_owned(),
             packets: summary["packets"].as_u64().unwrap(),
             syscalls: summary["syscalls"].as_u64().unwrap(),

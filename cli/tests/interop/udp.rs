@@ -99,4 +99,5 @@ fn who_comes_back_is_answered_early() {
     });
     let summary = scene.server.interrupt();
     assert_eq!((summary.connections, summary.requests), (3, 5));
+    assert_eq!(summary.early, 2);
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 use xskit_quic::server::{Activity, Close, Peer, WaitsFor};
 use xskit_quic::{Application, QuicConnection, Server, ServerConfig};
 
-use super::raw::{dial, exchange};
-use super::world::{Pki, content};
+use super::raw::{client_config, dial, exchange};
+use super::world::{NAME, Pki, content, server_addr};
 
 /// Sends back what comes on a stream, and each datagram.
 struct Echo {
@@ -82,6 +82,8 @@ impl Application for Echo {
 fn server(refuse: bool, now: Instant) -> Server<(), Echo> {
     let mut config = ServerConfig::new(Pki::new().identity);
     config.transport.datagrams_queued = 10;
+    // Which it doesn't take.
+    config.early_data = true;
     Server::new(&config, Echo { refuse }, now).unwrap()
 }
 
@@ -107,6 +109,14 @@ fn streams_and_datagrams_come_back() {
     assert!(is_all && back == sent, "{} bytes", back.len());
     let len = quic.dgram_recv(&mut buf).unwrap();
     assert_eq!(&buf[..len], b"ping");
+    let mut config = client_config(&[b"echo"]);
+    config.enable_early_data();
+    let id = quiche::ConnectionId::from_ref(&[8; 16]);
+    let (local, to) = ("198.51.100.7:9".parse().unwrap(), server_addr());
+    let mut again = quiche::connect(Some(NAME), &id, local, to, &mut config).unwrap();
+    again.set_session(quic.session().unwrap()).unwrap();
+    again.send(&mut buf).unwrap();
+    assert!(!again.is_in_early_data(), "nobody offered it");
 }
 
 #[test]
@@ -129,8 +139,7 @@ fn another_protocol_is_not_spoken() {
     config.set_application_protos(&[b"h3"]).unwrap();
     let id = quiche::ConnectionId::from_ref(&[8; 16]);
     let local = "198.51.100.7:9".parse().unwrap();
-    let to = super::world::server_addr();
-    let mut quic = quiche::connect(Some("server.test"), &id, local, to, &mut config).unwrap();
+    let mut quic = quiche::connect(Some(NAME), &id, local, server_addr(), &mut config).unwrap();
     for _ in 0..10 {
         exchange(&mut server, &mut quic, now);
     }
