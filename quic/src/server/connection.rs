@@ -11,6 +11,7 @@ use super::application::{Application, ConnectionKey, Peer};
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
 use super::failure::Failure;
+use super::goodbye::Goodbye;
 use super::key_use::KeyUse;
 use super::links::Links;
 use super::pacer::Pacer;
@@ -56,6 +57,8 @@ pub(super) struct Connection<L, S> {
     pub(super) handshake_deadline: Option<Instant>,
     /// The handshake took too long.
     pub(super) is_given_up: bool,
+    /// Once this side has ended it.
+    goodbye: Option<Goodbye>,
     /// Until the client has proven that it receives at its address.
     pub(super) unproven: Option<Allowance>,
     /// Packets with early data that came.
@@ -119,6 +122,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             armed: None,
             handshake_deadline: Some(handshake_deadline),
             is_given_up: false,
+            goodbye: None,
             unproven: Some(Allowance::new(peer)),
             zero_rtts: 0,
             early_ids: None,
@@ -142,6 +146,10 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         link: L,
         judge: Option<&mut LinkJudge<L>>,
     ) -> Received {
+        if let Some(goodbye) = &mut self.goodbye {
+            goodbye.note();
+            return Received::Ignored;
+        }
         if let Some(unproven) = &mut self.unproven {
             unproven.received(from, datagram.len());
         }
@@ -348,6 +356,9 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
     /// Writes the next datagram, unless that would be too soon. A connection that can't send fails, and says
     /// so to its peer.
     pub(super) fn transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Outgoing> {
+        if let Some(goodbye) = &mut self.goodbye {
+            return goodbye.repeat(out);
+        }
         self.held_until = self.pacer.hold(now, &mut self.quic);
         if self.held_until.is_some() && !self.is_ending() {
             return None;
@@ -360,6 +371,9 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             unproven.sent(sent.len);
         }
         self.pacer.sent(sent.len);
+        if self.quic.is_draining() && self.quic.is_established() {
+            self.goodbye = Some(Goodbye::new(out.get(..sent.len)?, &sent));
+        }
         Some(sent)
     }
 
@@ -406,12 +420,13 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         all.into_iter().flatten().min()
     }
 
-    /// Whether it can be forgotten, now that it has nothing to send. Once its goodbye is out, quiche
-    /// keeps it for a while, so that late packets don't look like those of an unknown one; not so
-    /// if the server is closing, nor if the handshake took too long: an address that was never
-    /// proven is worth no memory.
+    /// Whether it can be forgotten, now that it has nothing to send. Once it has ended, quiche keeps it
+    /// for a while, so that late packets don't look like those of an unknown one; if the server is
+    /// closing, only where the client may not have heard its goodbye. Not so if the handshake took too
+    /// long: an address that was never proven is worth no memory.
     pub(super) fn is_over(&self, server_is_closing: bool) -> bool {
-        self.quic.is_closed() || (server_is_closing && self.quic.is_draining()) || self.is_given_up
+        let is_left = server_is_closing && self.quic.is_draining() && self.goodbye.is_none();
+        self.quic.is_closed() || is_left || self.is_given_up
     }
 
     /// Closed, or about to be: no more requests are answered.

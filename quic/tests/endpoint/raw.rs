@@ -1,6 +1,7 @@
 //! A client made of quiche's own parts, for what our own client never does.
 
 use std::collections::HashMap;
+use std::thread;
 use std::time::Instant;
 
 use quiche::h3::{self, NameValue};
@@ -82,6 +83,22 @@ impl<A: Application> Raw<A> {
     /// Each sends what it has, and takes what the other sent.
     pub(crate) fn exchange(&mut self) {
         exchange(&mut self.server, &mut self.quic, self.now);
+    }
+
+    /// Waits for as long as the server stays after its goodbyes. What it says in that time is lost.
+    pub(crate) fn wait_for_the_end(&mut self) {
+        while !self.server.is_drained() {
+            while self
+                .server
+                .poll_transmit(self.now, &mut [0; 2000])
+                .is_some()
+            {}
+            if let Some(at) = self.server.poll_timeout() {
+                thread::sleep(at.saturating_duration_since(Instant::now()));
+                self.now = self.now.max(at);
+            }
+            self.server.handle_timeout(self.now);
+        }
     }
 
     /// Takes in what came on this stream.

@@ -244,8 +244,7 @@ fn speak(raw: &mut Raw, times: usize) -> bool {
 /// The server says goodbye, and nobody hears it.
 fn forget(raw: &mut Raw) {
     raw.server.close_all(raw.now);
-    while raw.server.poll_transmit(raw.now, &mut [0; 2000]).is_some() {}
-    assert!(raw.server.is_drained());
+    raw.wait_for_the_end();
 }
 
 #[test]
