@@ -7,14 +7,14 @@
 //!     handle_datagram, poll_transmit, poll_timeout, handle_timeout
 //!               |
 //!     +---------+---------+
-//!   server              client
-//!     | admission         | requests, events
-//!     | connection        | ack clock
+//!   server              client::Connection
+//!     | admission         | handshake, ack clock
+//!     | connection        |
 //!     |                   |
-//!   Application           |      http: HTTP/3, or a protocol of your own
+//!   Application         Client   http: HTTP/3, or a protocol of your own
 //!     |                   |
-//!   Handler               |      of HTTP's requests; files: those of a directory, or your own
-//!     |                   |
+//!   Handler             requests, events
+//!     |                   |      of HTTP's requests; files: those of a directory, or your own
 //!     +------ quiche -----+      QUIC (RFC 9000), HTTP/3 (RFC 9114), TLS by BoringSSL
 //! ```
 //!

@@ -118,9 +118,10 @@ impl<L: Copy> Client<L> {
     /// Gives a request up, and tells the server if it was sent (H3_REQUEST_CANCELLED). There are no
     /// more events of it. No effect on one that is over.
     pub fn cancel(&mut self, request: RequestId) {
-        self.requests.cancel(request, &mut self.quic);
+        self.requests.cancel(request, self.connection.quic());
         self.events.retain(|event| event.request() != Some(request));
-        self.acks.urge();
+        self.note_waiting();
+        self.connection.flush();
         self.dirty = true;
     }
 
@@ -130,8 +131,9 @@ impl<L: Copy> Client<L> {
         let Some(h3) = &mut self.h3 else {
             return 0;
         };
-        let read = self.requests.read_body(h3, &mut self.quic, request, buf);
-        self.counters.body_bytes += read as u64;
+        let quic = self.connection.quic();
+        let read = self.requests.read_body(h3, quic, request, buf);
+        self.body_bytes += read as u64;
         // The end may have been read, or an empty frame with more behind it.
         self.dirty = true;
         read

@@ -20,6 +20,7 @@ const LOCAL_CID_BYTES: usize = 8;
 /// alternative names only: a common name is a text for people (RFC 9525, section 2).
 pub(super) fn connect(
     config: &ClientConfig,
+    protocols: &[&[u8]],
     local: SocketAddr,
     peer: SocketAddr,
 ) -> Result<QuicConnection, SetupError> {
@@ -28,7 +29,7 @@ pub(super) fn connect(
     let version = quiche::PROTOCOL_VERSION;
     let mut quic_config = quiche::Config::with_boring_ssl_ctx_builder(version, tls)?;
     quic_config.verify_peer(!matches!(config.trust, Trust::Anyone));
-    quic_config.set_application_protos(quiche::h3::APPLICATION_PROTOCOL)?;
+    quic_config.set_application_protos(protocols)?;
     config.transport.apply(&mut quic_config)?;
     let mut id = [0; LOCAL_CID_BYTES];
     boring::rand::rand_bytes(&mut id).map_err(|_| quiche::Error::CryptoFail)?;

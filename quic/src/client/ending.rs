@@ -7,7 +7,7 @@ use quiche::h3;
 
 use super::certificate::CertificateProblem;
 use super::config::ClientConfig;
-use super::failure::ConnectionEnd;
+use super::failure::{ConnectionEnd, ErrorLayer};
 use crate::quic::QuicConnection;
 
 /// The TLS alerts lie here among the QUIC error codes (RFC 9001, section 4.8).
@@ -80,7 +80,7 @@ impl Ending {
             Verdict::Open | Verdict::Told => {}
         }
         if let Some(error) = quic.peer_error() {
-            return by_server(error);
+            return by_server(error, layer(quic, error.is_app));
         }
         if quic.is_timed_out() {
             return match established {
@@ -92,7 +92,10 @@ impl Ending {
         }
         match quic.local_error().map(|e| (e.is_app, e.error_code)) {
             Some((false, code)) if TLS_ALERTS.contains(&code) => self.by_tls(quic, code),
-            Some((http, code)) => ConnectionEnd::Protocol { http, code },
+            Some((is_app, code)) => ConnectionEnd::Protocol {
+                layer: layer(quic, is_app),
+                code,
+            },
             None => ConnectionEnd::Reset,
         }
     }
@@ -125,18 +128,33 @@ pub(super) fn is_over(quic: &QuicConnection) -> bool {
     quic.is_closed() || quic.is_draining() || quic.local_error().is_some()
 }
 
-fn by_server(error: &quiche::ConnectionError) -> ConnectionEnd {
+fn layer(quic: &QuicConnection, is_app: bool) -> ErrorLayer {
+    match is_app {
+        false => ErrorLayer::Quic,
+        true if h3::APPLICATION_PROTOCOL.contains(&quic.application_proto()) => ErrorLayer::Http,
+        true => ErrorLayer::Application,
+    }
+}
+
+fn by_server(error: &quiche::ConnectionError, layer: ErrorLayer) -> ConnectionEnd {
     const REFUSED: u64 = quiche::WireErrorCode::ConnectionRefused as u64;
     const NO_ERROR: u64 = quiche::WireErrorCode::NoError as u64;
     const H3_NO_ERROR: u64 = h3::WireErrorCode::NoError as u64;
     let reason = String::from_utf8_lossy(&error.reason).into_owned();
-    match (error.is_app, error.error_code) {
-        (false, NO_ERROR) | (true, H3_NO_ERROR) => ConnectionEnd::ByServer { reason },
-        (false, REFUSED) => ConnectionEnd::Refused { reason },
-        (false, code) if TLS_ALERTS.contains(&code) => {
+    match (layer, error.error_code) {
+        (ErrorLayer::Quic, NO_ERROR)
+        | (ErrorLayer::Http, H3_NO_ERROR)
+        // Protocols of one's own have no code that is agreed on; most mean this by 0.
+        | (ErrorLayer::Application, 0) => ConnectionEnd::ByServer { reason },
+        (ErrorLayer::Quic, REFUSED) => ConnectionEnd::Refused { reason },
+        (ErrorLayer::Quic, code) if TLS_ALERTS.contains(&code) => {
             ConnectionEnd::TlsByServer { alert: alert(code) }
         }
-        (http, code) => ConnectionEnd::ErrorByServer { http, code, reason },
+        (layer, code) => ConnectionEnd::ErrorByServer {
+            layer,
+            code,
+            reason,
+        },
     }
 }
 

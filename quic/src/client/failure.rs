@@ -1,5 +1,6 @@
 //! How requests and connections end, in words for the person in front of it.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::certificate::CertificateProblem;
@@ -79,23 +80,44 @@ pub enum ConnectionEnd {
     )]
     Reset,
     /// The server closed it with an error.
-    #[error("the server closed the connection with {} error 0x{code:x}{}", layer(*.http), quoted(.reason))]
+    #[error("the server closed the connection with {layer} error 0x{code:x}{}", quoted(.reason))]
     ErrorByServer {
-        /// Whether the code is HTTP/3's (RFC 9114, section 8.1) or QUIC's (RFC 9000, section 20).
-        http: bool,
+        /// Whose code it is.
+        layer: ErrorLayer,
         /// The code.
         code: u64,
         /// The server's words; often empty.
         reason: String,
     },
     /// The server broke the protocol.
-    #[error("the server broke the protocol: closed with {} error 0x{code:x}", layer(*.http))]
+    #[error("the server broke the protocol: closed with {layer} error 0x{code:x}")]
     Protocol {
-        /// Whether the code is HTTP/3's or QUIC's.
-        http: bool,
+        /// Whose code it is.
+        layer: ErrorLayer,
         /// The code sent to the server.
         code: u64,
     },
+}
+
+/// Whose error codes are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorLayer {
+    /// QUIC's (RFC 9000, section 20).
+    Quic,
+    /// HTTP/3's (RFC 9114, section 8.1).
+    Http,
+    /// Those of a protocol of your own.
+    Application,
+}
+
+impl fmt::Display for ErrorLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quic => "QUIC",
+            Self::Http => "HTTP/3",
+            Self::Application => "application",
+        })
+    }
 }
 
 /// Why a request came to nothing.
@@ -147,10 +169,6 @@ pub enum RequestError {
     Send(quiche::h3::Error),
 }
 
-fn layer(http: bool) -> &'static str {
-    if http { "HTTP/3" } else { "QUIC" }
-}
-
 fn quoted(reason: &str) -> String {
     match reason {
         "" => String::new(),
@@ -194,7 +212,7 @@ fn alert_hint(alert: u8) -> &'static str {
     match alert {
         112 => ": it has no certificate for that name",
         116 => ": it wants a certificate from the client",
-        120 => ": it speaks QUIC, but not HTTP/3",
+        120 => ": it speaks QUIC, but not the protocol that was asked for",
         _ => "",
     }
 }

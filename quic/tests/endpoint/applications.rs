@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use xskit_quic::client::{Connection, ConnectionEnd, ErrorLayer};
+use xskit_quic::driver::Endpoint;
 use xskit_quic::server::{Activity, Close, Peer, WaitsFor};
 use xskit_quic::{Application, QuicConnection, Server, ServerConfig};
 
@@ -80,7 +82,11 @@ impl Application for Echo {
 }
 
 fn server(refuse: bool, now: Instant) -> Server<(), Echo> {
-    let mut config = ServerConfig::new(Pki::new().identity);
+    server_of(&Pki::new(), refuse, now)
+}
+
+fn server_of(pki: &Pki, refuse: bool, now: Instant) -> Server<(), Echo> {
+    let mut config = ServerConfig::new(pki.identity.clone());
     config.transport.datagrams_queued = 10;
     // Which it doesn't take.
     config.early_data = true;
@@ -146,4 +152,131 @@ fn another_protocol_is_not_spoken() {
     // no_application_protocol (RFC 9001, section 8.1).
     let error = quic.peer_error().expect("closed");
     assert_eq!((error.is_app, error.error_code), (false, 0x178));
+}
+
+/// A connection of ours to a server of ours, with a clock that stands still.
+struct Pair {
+    server: Server<(), Echo>,
+    client: Connection<()>,
+    now: Instant,
+}
+
+impl Pair {
+    fn new(refuse: bool, protocol: &[u8]) -> Self {
+        let (pki, now) = (Pki::new(), Instant::now());
+        let server = server_of(&pki, refuse, now);
+        let local = "198.51.100.7:9".parse().unwrap();
+        let mut config = pki.client();
+        config.transport.datagrams_queued = 10;
+        let client = Connection::new(&config, &[protocol], local, server_addr(), (), now).unwrap();
+        Self {
+            server,
+            client,
+            now,
+        }
+    }
+
+    /// Both send all that they have, as a driver would.
+    fn exchange(&mut self) {
+        deliver(&mut self.client, &mut self.server, self.now);
+        deliver(&mut self.server, &mut self.client, self.now);
+    }
+
+    fn establish(&mut self) {
+        for _ in 0..10 {
+            self.exchange();
+        }
+    }
+}
+
+fn deliver(from: &mut impl Endpoint<()>, to: &mut impl Endpoint<()>, now: Instant) {
+    let mut datagram = [0; 1500];
+    while let Some(sent) = from.poll_transmit(now, &mut datagram) {
+        to.handle_datagram(now, &mut datagram[..sent.len], sent.from, sent.to, ());
+    }
+}
+
+#[test]
+fn a_protocol_of_ones_own_at_both_ends() {
+    let mut pair = Pair::new(false, b"echo");
+    pair.establish();
+    assert!(pair.client.is_established() && !pair.client.is_over());
+    assert_eq!(pair.client.quic().application_proto(), b"echo");
+    let sent = content(50_000);
+    let quic = pair.client.quic();
+    let mut written = 0;
+    quic.dgram_send(b"ping").unwrap();
+    let (mut back, mut is_all, mut buf) = (Vec::new(), false, [0; 4096]);
+    for _ in 0..100 {
+        let quic = pair.client.quic();
+        if written < sent.len() {
+            written += quic.stream_send(0, &sent[written..], true).unwrap_or(0);
+            pair.client.flush();
+        }
+        pair.exchange();
+        let quic = pair.client.quic();
+        while let Ok((len, fin)) = quic.stream_recv(0, &mut buf) {
+            back.extend_from_slice(&buf[..len]);
+            is_all |= fin;
+        }
+        if is_all {
+            break;
+        }
+    }
+    assert!(is_all && back == sent, "{} bytes", back.len());
+    let len = pair.client.quic().dgram_recv(&mut buf).unwrap();
+    assert_eq!(&buf[..len], b"ping");
+    let stats = pair.client.stats();
+    assert!(
+        stats.bytes_in > 50_000 && stats.bytes_out > 50_000,
+        "{stats:?}"
+    );
+
+    assert_eq!(pair.client.poll_end(), None);
+    pair.client.close(3, b"done");
+    pair.exchange();
+    assert_eq!(pair.client.poll_end(), Some(ConnectionEnd::ByUs));
+    assert_eq!(pair.client.poll_end(), None, "told once");
+}
+
+#[test]
+fn flushing_sends_what_would_wait_with_an_acknowledgement() {
+    let mut pair = Pair::new(false, b"echo");
+    pair.establish();
+    let mut datagram = [0; 1500];
+    let mut writes = |pair: &mut Pair, stream: u64, flush: bool| {
+        // Something to acknowledge, which may wait.
+        let quic = pair.client.quic();
+        quic.stream_send(stream, b"a", true).unwrap();
+        pair.client.flush();
+        pair.exchange();
+        let quic = pair.client.quic();
+        quic.stream_send(stream + 4, b"b", true).unwrap();
+        if flush {
+            pair.client.flush();
+        }
+        pair.client.poll_transmit(pair.now, &mut datagram).is_some()
+    };
+    assert!(!writes(&mut pair, 0, false) && pair.client.poll_timeout().is_some());
+    assert!(writes(&mut pair, 8, true));
+}
+
+#[test]
+fn a_connection_that_ends_says_whose_error_it_was() {
+    let mut pair = Pair::new(true, b"echo");
+    pair.establish();
+    let refused = ConnectionEnd::ErrorByServer {
+        layer: ErrorLayer::Application,
+        code: 7,
+        reason: "not today".to_owned(),
+    };
+    assert_eq!(pair.client.poll_end(), Some(refused.clone()));
+    let text = "the server closed the connection with application error 0x7: \"not today\"";
+    assert_eq!(refused.to_string(), text);
+
+    let mut pair = Pair::new(false, b"other");
+    pair.establish();
+    let end = pair.client.poll_end();
+    assert_eq!(end, Some(ConnectionEnd::TlsByServer { alert: 120 }));
+    assert!(!pair.client.is_established() && pair.client.is_over());
 }

@@ -1,0 +1,339 @@
+//! `Connection`: one QUIC connection to a server, whatever protocol runs on it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use quiche::RecvInfo;
+
+use super::acks::AckClock;
+use super::config::ClientConfig;
+use super::connect::connect;
+use super::ending::{self, Ending, Verdict};
+use super::failure::ConnectionEnd;
+use super::own_address::OwnAddress;
+use super::silence::Silence;
+use super::stats::ClientStats;
+use crate::black_hole::BlackHole;
+use crate::error::SetupError;
+use crate::notices::Notices;
+use crate::quic::{QuicConnection, packets_received};
+use crate::transmit::Transmit;
+
+/// A QUIC connection to a server over datagrams that the caller moves, for a protocol of your own.
+/// ([`Client`](super::Client) is HTTP/3 over one.)
+///
+/// It keeps the handshake's limit, the timers and the acknowledgements; streams and unreliable
+/// datagrams are read and written by quiche's own methods on [`quic`](Self::quic). Move packets
+/// as with [`Client`](super::Client), or have a driver do it:
+/// [`Endpoint`](crate::driver::Endpoint) is implemented. After each received datagram and each
+/// timeout, read what came until quiche returns `Done`, write, and call [`flush`](Self::flush).
+///
+/// What belongs to the connection stays with it: don't call `recv`, `send`, `on_timeout`, `close`,
+/// `retire_dcid` or `path_event_next` on the [`QuicConnection`].
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use std::time::Instant;
+/// use xskit_quic::client::{Connection, Trust};
+/// use xskit_quic::{ClientConfig, SetupError};
+///
+/// # fn f(local: SocketAddr, peer: SocketAddr) -> Result<(), SetupError> {
+/// let config = ClientConfig::new("server.test", 4433, Trust::System);
+/// let mut connection = Connection::new(&config, &[b"echo"], local, peer, (), Instant::now())?;
+/// // Once the handshake is done:
+/// if connection.is_established() {
+///     connection.quic().stream_send(0, b"hello", true)?;
+///     connection.flush();
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Connection<L> {
+    quic: Box<QuicConnection>,
+    acks: AckClock,
+    black_hole: BlackHole,
+    silence: Silence,
+    /// Something is due from the server.
+    is_waiting: bool,
+    own: OwnAddress,
+    link: L,
+    ending: Ending,
+    /// Until the handshake is done: when to give it up.
+    handshake_deadline: Option<Instant>,
+    /// When the last authentic packet came.
+    heard: Instant,
+    /// In the middle of writing what is due.
+    flushing: bool,
+    counters: ClientStats,
+    notices: Notices,
+}
+
+impl<L> std::fmt::Debug for Connection<L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("server_name", &self.ending.server_name)
+            .field("established", &self.quic.is_established())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<L: Copy> Connection<L> {
+    /// Prepares a connection from `local` to `peer`; the first
+    /// [`poll_transmit`](Self::poll_transmit) begins the handshake.
+    ///
+    /// `protocols` are the names that are offered by ALPN (RFC 7301), the most wanted first. Of the
+    /// configuration, `authority` and `progress_timeout` are HTTP's and have no effect here.
+    /// `link` is the link-layer way to `peer`; see [`set_link`](Self::set_link).
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`]: the name, the trusted certificates or a setting can't be used.
+    pub fn new(
+        config: &ClientConfig,
+        protocols: &[&[u8]],
+        local: SocketAddr,
+        peer: SocketAddr,
+        link: L,
+        now: Instant,
+    ) -> Result<Self, SetupError> {
+        Ok(Self {
+            quic: Box::new(connect(config, protocols, local, peer)?),
+            acks: AckClock::new(config.acks),
+            black_hole: BlackHole::default(),
+            silence: Silence::default(),
+            is_waiting: false,
+            own: OwnAddress::new(local),
+            link,
+            ending: Ending::new(config),
+            handshake_deadline: Some(now + config.handshake_timeout),
+            heard: now,
+            flushing: false,
+            counters: ClientStats::default(),
+            notices: Notices::default(),
+        })
+    }
+
+    /// The streams, the unreliable datagrams and what was negotiated.
+    pub fn quic(&mut self) -> &mut QuicConnection {
+        &mut self.quic
+    }
+
+    /// Has what was written go out with the next [`poll_transmit`](Self::poll_transmit). Otherwise it may
+    /// wait as long as an acknowledgement does ([`AckPolicy`](super::AckPolicy)).
+    pub fn flush(&mut self) {
+        self.acks.urge();
+    }
+
+    /// Says whether something is due from the server. While it is, a server that falls silent is
+    /// sent a packet: behind a NAT that has forgotten this client, it learns the new address by that.
+    pub fn set_waiting(&mut self, is_waiting: bool) {
+        self.is_waiting = is_waiting;
+    }
+
+    /// Changes the link-layer way to the server, when routes or neighbours have changed.
+    pub fn set_link(&mut self, link: L) {
+        self.link = link;
+    }
+
+    /// Goes on from another local address or port, when the one so far is gone. The server learns of it
+    /// by a packet that [`poll_transmit`](Self::poll_transmit) then has; its answers are addressed to
+    /// `local`, and `handle_datagram` takes them. Before the handshake is done a server goes on
+    /// sending to the first address (RFC 9000, section 9).
+    pub fn set_local(&mut self, local: SocketAddr) {
+        if self.own.change(&mut self.quic, local) {
+            self.acks.urge();
+        }
+    }
+
+    /// Takes in a UDP payload, decrypting it where it lies. `from` is the server, `to` the
+    /// local address it was sent to. The bytes are scrambled.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        to: SocketAddr,
+    ) {
+        self.counters.datagrams_in += 1;
+        self.counters.bytes_in += datagram.len() as u64;
+        if !self.quic.is_established() {
+            // Each step of the handshake wants its answer at once.
+            self.acks.urge();
+        }
+        let to = self.own.to_quiche(to);
+        let before = packets_received(&self.quic, to, from);
+        match self.quic.recv(datagram, RecvInfo { from, to }) {
+            Ok(_) => {}
+            Err(error) => {
+                if let Some(left_out) = self.notices.admit(now) {
+                    tracing::debug!(%error, left_out, "the connection to the server failed");
+                }
+                if error == quiche::Error::UnknownVersion {
+                    self.ending.note(Verdict::WrongVersion);
+                }
+                self.acks.urge();
+            }
+        }
+        if packets_received(&self.quic, to, from) > before {
+            self.acks.received(now);
+            self.heard = now;
+            self.silence.heard(now);
+        } else {
+            self.counters.datagrams_ignored += 1;
+        }
+        if self.quic.is_established() {
+            self.handshake_deadline = None;
+        }
+        while self.quic.path_event_next().is_some() {}
+    }
+
+    /// Writes the next datagram to send into `out`, sealed there. `None`: nothing to send
+    /// until a datagram arrives or the timeout is reached.
+    ///
+    /// `out` must hold `max_udp_payload_bytes` of the configuration. What only acknowledges
+    /// is held back as [`AckPolicy`](super::AckPolicy) says, so calling this after every few received
+    /// datagrams costs little; `poll_timeout` then names the time by which to call again.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
+        if !self.flushing && !self.acks.is_due(now) {
+            return None;
+        }
+        let Some((len, info)) = self.send(out) else {
+            self.flushing = false;
+            self.acks.flushed();
+            return None;
+        };
+        self.flushing = true;
+        self.counters.datagrams_out += 1;
+        self.counters.bytes_out += len as u64;
+        Some(Transmit {
+            len,
+            from: self.own.current(),
+            to: info.to,
+            link: self.link,
+        })
+    }
+
+    fn send(&mut self, out: &mut [u8]) -> Option<(usize, quiche::SendInfo)> {
+        let out = self.black_hole.room(out);
+        match self.quic.send(out) {
+            Ok(sent) => Some(sent),
+            Err(quiche::Error::Done) => None,
+            Err(error) => {
+                tracing::debug!(%error, "the connection to the server can't send");
+                let code = quiche::WireErrorCode::InternalError as u64;
+                // Refused when it is closing already, for example after a failed handshake.
+                let _ = self.quic.close(false, code, b"");
+                self.quic.send(out).ok()
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.quic.is_closed() {
+            return None;
+        }
+        let timers = [
+            self.quic.timeout_instant(),
+            self.handshake_deadline,
+            self.acks.deadline(),
+            self.silence.deadline().filter(|_| self.breaks_silence()),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Has the time for the handshake begin at `now`, if it is not complete: for a connection that was
+    /// made before packets could leave.
+    pub fn restart_handshake_timeout(&mut self, now: Instant) {
+        if let Some(deadline) = &mut self.handshake_deadline {
+            *deadline = now + self.ending.handshake_timeout;
+        }
+    }
+
+    /// Does what is due at `now`. Then look for what came, for the end and for transmits.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.quic.timeout_instant().is_some_and(|due| due <= now) {
+            self.black_hole.on_timeout(&mut self.quic);
+            self.acks.urge();
+            while self.quic.path_event_next().is_some() {}
+        }
+        if self.breaks_silence() && self.silence.is_over(now) {
+            // Fails only for a connection that is over.
+            let _ = self.quic.send_ack_eliciting();
+            self.acks.urge();
+        }
+        if self.handshake_deadline.is_some_and(|due| due <= now) {
+            self.handshake_deadline = None;
+            // No code reaches the server: it has no keys yet for an application's.
+            self.end(Verdict::HandshakeExpired, 0, b"");
+        }
+    }
+
+    fn breaks_silence(&self) -> bool {
+        self.is_waiting && !self.is_over()
+    }
+
+    /// For how long nothing authentic has come.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.heard)
+    }
+
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.ending.idle_timeout
+    }
+
+    /// Ends the connection, telling the server with the application's error code. Call
+    /// [`poll_transmit`](Self::poll_transmit) once more until it returns `None`.
+    pub fn close(&mut self, code: u64, reason: &[u8]) {
+        self.end(Verdict::ClosedByUs, code, reason);
+    }
+
+    fn end(&mut self, verdict: Verdict, code: u64, reason: &[u8]) {
+        self.ending.note(verdict);
+        // Refused when it is closing already.
+        let _ = self.quic.close(true, code, reason);
+        self.acks.urge();
+    }
+
+    /// Ends the connection because the server broke the application's protocol.
+    pub(super) fn refuse(&mut self, code: u64, reason: &[u8]) {
+        self.end(Verdict::Open, code, reason);
+    }
+
+    /// Whether the handshake was completed.
+    #[must_use]
+    pub fn is_established(&self) -> bool {
+        self.quic.is_established()
+    }
+
+    /// Whether the connection is over: it can be dropped once
+    /// [`poll_transmit`](Self::poll_transmit) has nothing more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        ending::is_over(&self.quic)
+    }
+
+    /// How the connection ended: once, when it is over and what came before the end was read.
+    pub fn poll_end(&mut self) -> Option<ConnectionEnd> {
+        self.ending.tell(&mut self.quic)
+    }
+
+    /// The counters so far; `body_bytes` is HTTP's and 0 here.
+    #[must_use]
+    pub fn stats(&self) -> ClientStats {
+        let mut stats = self.counters;
+        let quic = self.quic.stats();
+        stats.packets_sent = quic.sent as u64;
+        stats.packets_received = quic.recv as u64;
+        stats.packets_lost = quic.lost as u64;
+        stats.packets_retransmitted = quic.retrans as u64;
+        if let Some(path) = self.quic.path_stats().find(|path| path.active) {
+            stats.rtt = path.rtt;
+            stats.min_rtt = path.min_rtt.unwrap_or_default();
+            stats.congestion_window_bytes = path.cwnd;
+            stats.udp_payload_bytes = self.black_hole.payload_bytes(path.pmtu);
+        }
+        stats
+    }
+}
