@@ -234,7 +234,6 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         if self.session.is_none() {
             self.begin(application, key, draining, strangers, now);
         }
-        self.keys.note_sent(self.quic.stats().sent);
         if let (Some(session), Some(progress)) = (&mut self.session, &mut self.progress) {
             if self.keys.begins_to_drain() {
                 application.drain(session);

@@ -334,5 +334,7 @@ fn a_connection_whose_keys_are_used_up_ends() {
     let error = raw.quic.peer_error().expect("closed");
     let code = quiche::WireErrorCode::AeadLimitReached as u64;
     assert_eq!((error.is_app, error.error_code), (false, code));
-    assert!(raw.server.stats().packets.sent <= 240 + 1);
+    // And a goodbye; packets of the handshake that share a datagram are under keys of their own.
+    let sent = raw.server.stats().packets.sent;
+    assert!(sent <= 240 + 1 + 4, "{sent}");
 }
