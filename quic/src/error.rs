@@ -45,6 +45,18 @@ pub enum SetupError {
         /// Where they came from.
         what: String,
     },
+    /// What is written for diagnosis can't be opened.
+    #[error(
+        "can't open {what} {path}: {source}; choose a place that is there, and where this user may write"
+    )]
+    Diagnostics {
+        /// What it is.
+        what: &'static str,
+        /// Where it should be.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The server's name is neither a host name nor an address.
     #[error(
         "{name:?} is neither a host name nor an IP address, so no certificate can be checked against it"

@@ -81,6 +81,7 @@
 mod black_hole;
 pub mod cert;
 pub mod client;
+mod diagnostics;
 pub mod driver;
 mod error;
 mod files;
@@ -88,12 +89,15 @@ mod http;
 mod identity;
 mod notices;
 mod printable;
+#[cfg(feature = "qlog")]
+mod qlog;
 mod quic;
 pub mod server;
 mod transmit;
 mod transport;
 
 pub use client::{Client, ClientConfig};
+pub use diagnostics::{Diagnostics, KeyLog};
 pub use error::SetupError;
 pub use files::{ByteRange, ContentRange, FileServer, Files, Root, RootError};
 pub use http::{
@@ -103,6 +107,8 @@ pub use http::{
 pub use identity::{Identity, IdentityError};
 pub use notices::Notices;
 pub use printable::Printable;
+#[cfg(feature = "qlog")]
+pub use qlog::QlogDirectory;
 pub use quic::{QuicConnection, StreamBuffers};
 pub use quiche;
 pub use server::{Application, Server, ServerConfig, Worker};

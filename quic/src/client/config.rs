@@ -8,6 +8,7 @@ use boring::ssl::{SslContext, SslContextBuilder, SslMethod};
 use boring::x509::X509;
 
 use super::acks::AckPolicy;
+use crate::diagnostics::Diagnostics;
 use crate::error::SetupError;
 use crate::transport::TransportConfig;
 
@@ -45,6 +46,8 @@ pub struct ClientConfig {
     pub progress_timeout: Duration,
     /// How many datagrams one acknowledgement may stand for.
     pub acks: AckPolicy,
+    /// What is written of the connection for diagnosis.
+    pub diagnostics: Diagnostics,
 }
 
 impl ClientConfig {
@@ -72,6 +75,7 @@ impl ClientConfig {
             handshake_timeout: Duration::from_secs(10),
             progress_timeout: Duration::from_secs(30),
             acks: AckPolicy::default(),
+            diagnostics: Diagnostics::default(),
         }
     }
 

@@ -31,6 +31,7 @@ pub(super) fn connect(
     quic_config.verify_peer(!matches!(config.trust, Trust::Anyone));
     quic_config.set_application_protos(protocols)?;
     config.transport.apply(&mut quic_config)?;
+    config.diagnostics.prepare(&mut quic_config);
     let mut id = [0; LOCAL_CID_BYTES];
     boring::rand::rand_bytes(&mut id).map_err(|_| quiche::Error::CryptoFail)?;
     let id = ConnectionId::from_ref(&id);
@@ -53,6 +54,10 @@ pub(super) fn connect(
         let tls = |source| SetupError::Tls { step, source };
         let flags = X509VerifyFlags::PARTIAL_CHAIN;
         verify.try_set_flags(flags).map_err(tls)?;
+    }
+    let original = quic.destination_id().into_owned();
+    if let Err(error) = config.diagnostics.begin(&mut quic, &original) {
+        tracing::warn!(%error, "this connection has no qlog");
     }
     Ok(quic)
 }

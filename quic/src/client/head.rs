@@ -119,7 +119,7 @@ fn content_length(
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     if let Some((_, given)) = given.next() {
-        let given = given.parse().map_err(|_| InvalidRequest::ContentLength)?;
+        let given: u64 = given.parse().map_err(|_| InvalidRequest::ContentLength)?;
         return match body.len() {
             Some(length) if length != given => Err(InvalidRequest::ContentLength),
             _ => Ok(None),

@@ -210,10 +210,17 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         datagram: &mut [u8],
         origin: Origin<L>,
     ) {
-        let Some((scid, quic)) = self.new_quic(first, original, origin) else {
+        let Some((scid, mut quic)) = self.new_quic(first, original, origin) else {
             self.counters.dropped.internal += 1;
             return;
         };
+        let named = original.unwrap_or(first.dcid);
+        let begun = self.diagnostics.begin(&mut quic, named.as_slice());
+        if let Err(error) = begun
+            && let Some(left_out) = self.notices.admit(now)
+        {
+            tracing::warn!(%error, left_out, "a connection has no qlog");
+        }
         let deadline = now + self.handshake_timeout;
         let ends = (origin.to, origin.from);
         self.serial += 1;

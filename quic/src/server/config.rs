@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::cid_format::{ConnectionIdFormat, RandomIds};
 use super::key_use::MAX_PACKETS_SENT;
+use crate::diagnostics::Diagnostics;
 use crate::identity::Identity;
 use crate::transport::TransportConfig;
 
@@ -47,6 +48,8 @@ pub struct ServerConfig {
     /// A connection with responses under way of which the client takes nothing for this long is
     /// closed. What is sent counts as taken when it is acknowledged, in steps of up to 128 KiB.
     pub response_timeout: Duration,
+    /// What is written of connections for diagnosis.
+    pub diagnostics: Diagnostics,
 }
 
 impl ServerConfig {
@@ -66,6 +69,7 @@ impl ServerConfig {
             max_packets_sent: MAX_PACKETS_SENT,
             request_timeout: Duration::from_secs(60),
             response_timeout: Duration::from_secs(120),
+            diagnostics: Diagnostics::default(),
         }
     }
 }

@@ -64,6 +64,7 @@ pub use quic_lb::QuicLb;
 pub use stats::{Answered, ConnectionCounters, Dropped, PacketCounters, Refused, ServerStats};
 pub use worker::Worker;
 
+use crate::diagnostics::Diagnostics;
 use crate::error::SetupError;
 use crate::identity::Identity;
 use crate::notices::Notices;
@@ -98,6 +99,7 @@ pub struct Server<L, A: Application> {
     application: A,
     quic_config: quiche::Config,
     transport: TransportConfig,
+    diagnostics: Diagnostics,
     worker: Worker<L>,
     resets: Resets,
 
@@ -172,10 +174,12 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         if early_data {
             quic_config.enable_early_data();
         }
+        config.diagnostics.prepare(&mut quic_config);
         Ok(Self {
             application,
             quic_config,
             transport: config.transport.clone(),
+            diagnostics: config.diagnostics.clone(),
             resets: Resets::new(&config.identity)?,
             max_connections: config.max_connections,
             retry_above_half_open: worker.part_of(config.retry_above_half_open),
@@ -216,6 +220,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         if self.early_data {
             quic_config.enable_early_data();
         }
+        self.diagnostics.prepare(&mut quic_config);
         self.resets.set_identity(identity)?;
         self.quic_config = quic_config;
         Ok(())

@@ -4,6 +4,7 @@
 mod amplification;
 mod applications;
 mod crowding;
+mod diagnostics;
 mod early;
 mod encodings;
 mod endings;

@@ -1,0 +1,65 @@
+//! `QlogDirectory`: a file for each connection, in which it says what happens to it.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags, open, openat};
+
+use crate::diagnostics::refused;
+use crate::error::SetupError;
+use crate::quic::QuicConnection;
+
+/// A directory with a file for each connection, in the format of qlog (JSON-SEQ).
+///
+/// A file has the name of the id that the client's first packet went to, in hexadecimal digits:
+/// `ID_client.sqlog` or `ID_server.sqlog`. It grows with the connection's packets, without a bound, and
+/// is complete once the connection is dropped.
+#[derive(Clone, Debug)]
+pub struct QlogDirectory {
+    directory: Arc<OwnedFd>,
+}
+
+impl QlogDirectory {
+    /// Looks for a directory that is there. It is the same one from then on, whatever becomes of its name.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Diagnostics`] if there is no directory at `path`.
+    pub fn open(path: &Path) -> Result<Self, SetupError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = open(path, flags, Mode::empty());
+        let directory = directory.map_err(refused("the directory for qlog", path))?;
+        Ok(Self {
+            directory: Arc::new(directory),
+        })
+    }
+
+    pub(crate) fn begin(&self, quic: &mut QuicConnection, original: &[u8]) -> io::Result<()> {
+        let side = match quic.is_server() {
+            true => "server",
+            false => "client",
+        };
+        let mut name = String::with_capacity(2 * original.len() + 13);
+        for byte in original {
+            let _ = write!(name, "{byte:02x}");
+        }
+        name = name + "_" + side + ".sqlog";
+        // A client chooses the id. Two connections don't write into one file.
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(&self.directory, &name, flags, Mode::from_raw_mode(0o640))?;
+        // An event is written in many small pieces.
+        let writer = Box::new(BufWriter::new(File::from(file)));
+        quic.set_qlog(writer, "xskit".to_owned(), name);
+        Ok(())
+    }
+}
+
+impl AsFd for QlogDirectory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
