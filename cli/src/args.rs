@@ -16,6 +16,7 @@ use xskit::wire::MacAddr;
 use crate::bench::RxArgs;
 use crate::bounds::BoundArgs;
 use crate::connection_ids::ConnectionIds;
+use crate::diagnostics::DiagnosticArgs;
 use crate::driving::{DrivingArgs, value_name};
 use crate::seconds;
 use crate::size::Size;
@@ -188,6 +189,8 @@ pub(crate) struct ServeArgs {
     pub(crate) bounds: BoundArgs,
     #[command(flatten)]
     pub(crate) confinement: ConfinementArgs,
+    #[command(flatten)]
+    pub(crate) diagnostics: DiagnosticArgs,
 }
 
 /// Which queues of an interface.
@@ -259,6 +262,8 @@ pub(crate) struct GetArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) diagnostics: DiagnosticArgs,
     #[command(flatten)]
     pub(crate) socket: SocketArgs,
 }

@@ -11,6 +11,7 @@ mod confine;
 mod connection_ids;
 mod credentials;
 mod demo;
+mod diagnostics;
 mod driving;
 mod drops;
 mod failure;

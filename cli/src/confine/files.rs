@@ -1,5 +1,5 @@
 //! Files, bounded by Landlock: a few directories may be read, and nothing may be written, made,
-//! removed or run, but for files of the log's directory, which may be made and written; no TCP port may be taken or reached, no process outside signalled.
+//! removed or run, but for files of the logs' directories, which may be made and written; no TCP port may be taken or reached, no process outside signalled.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn restrict(root: &OwnedFd, reading: &Reading<'_>) -> Result<RulesetStatus, Rule
         .create()?
         .add_rule(PathBeneath::new(root, read))?
         .add_rules(path_beneath_rules(places, read))?;
-    if let Some(directory) = reading.log {
+    for directory in &reading.logs {
         let append = AccessFs::WriteFile | AccessFs::MakeReg;
         rules = rules.add_rule(PathBeneath::new(directory, append))?;
     }
@@ -99,7 +99,7 @@ mod tests {
             let reading = Reading {
                 root: &current,
                 again: Vec::new(),
-                log: Some(log.as_fd()),
+                logs: vec![log.as_fd()],
             };
             let status = restrict(&root, &reading).unwrap();
             let file = |path: &str| fs::read_to_string(dir.join(path));

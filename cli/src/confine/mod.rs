@@ -62,8 +62,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) root: &'a Path,
     /// Files that are read again, if there are any.
     pub(crate) again: Vec<&'a Path>,
-    /// The directory in which a log is opened again, if there is one.
-    pub(crate) log: Option<BorrowedFd<'a>>,
+    /// The directories in which logs are opened.
+    pub(crate) logs: Vec<BorrowedFd<'a>>,
 }
 
 impl Confinement {

@@ -35,7 +35,7 @@ impl Attempt {
     /// The next address that there is a way to. The port `held` stays, if the way begins at its address.
     pub(super) fn next(
         args: &GetArgs,
-        target: &Target,
+        config: &ClientConfig,
         nic: &Nic,
         attempts: &mut Attempts,
         held: Option<&UdpSocket>,
@@ -60,7 +60,7 @@ impl Attempt {
             let remaining = attempts.remaining();
             let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
             return Ok(Self {
-                client: client(args, target, peer, &path, &port_holder, link, remaining)?,
+                client: client(config, peer, &path, &port_holder, link, remaining)?,
                 way: Way::new(peer.ip(), link),
                 peer,
                 local: zone::bare(port_holder.local_addr().context("getsockname")?),
@@ -133,24 +133,30 @@ fn own(nic: &Nic, address: IpAddr) -> Option<InterfaceAddress> {
     all.into_iter().find(|own| own.address == address)
 }
 
-fn client(
-    args: &GetArgs,
-    target: &Target,
-    peer: SocketAddr,
-    path: &Path,
-    port_holder: &UdpSocket,
-    link: wire::Link,
-    remaining: Duration,
-) -> anyhow::Result<Client<wire::Link>> {
+/// What all attempts have in common.
+pub(super) fn config(args: &GetArgs, target: &Target) -> anyhow::Result<ClientConfig> {
     let trust = match &args.ca {
         Some(file) => Trust::File(file.clone()),
         None if args.insecure => Trust::Anyone,
         None => Trust::System,
     };
     let mut config = ClientConfig::new(&target.host, target.port, trust);
-    config.handshake_timeout = remaining;
     config.progress_timeout = args.timeout;
     config.transport.idle_timeout = args.timeout;
+    config.diagnostics = args.diagnostics.open(None)?;
+    Ok(config)
+}
+
+fn client(
+    config: &ClientConfig,
+    peer: SocketAddr,
+    path: &Path,
+    port_holder: &UdpSocket,
+    link: wire::Link,
+    remaining: Duration,
+) -> anyhow::Result<Client<wire::Link>> {
+    let mut config = config.clone();
+    config.handshake_timeout = remaining;
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
     let local = zone::bare(port_holder.local_addr().context("getsockname")?);

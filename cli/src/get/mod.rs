@@ -8,6 +8,7 @@ mod transfer;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure};
+use xskit::quic::ClientConfig;
 use xskit::quic::client::{ClientEvent, ConnectionEnd};
 use xskit::quic::driver::DriverConfig;
 
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
         .collect::<anyhow::Result<_>>()?;
     nic.avoid_redelivery();
     let stop = Stop::on_signals()?;
+    let config = attempt::config(args, &target)?;
     let mut output = Output::create(&args.output)?;
     // Before a time limit runs: reading what is there may take long.
     let continuation = match args.resume {
@@ -49,7 +51,7 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
         false => None,
     };
     let mut attempts = Attempts::new(&target.host, addresses, left);
-    let attempt = match Attempt::next(args, &target, &nic, &mut attempts, None) {
+    let attempt = match Attempt::next(args, &config, &nic, &mut attempts, None) {
         Ok(attempt) => attempt,
         Err(error) => return Err(output.break_off(&error)),
     };
@@ -61,6 +63,7 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
         args,
         nic: &nic,
         target: &target,
+        config: &config,
         continuation,
         output,
     };
@@ -72,6 +75,7 @@ struct Get<'a> {
     args: &'a GetArgs,
     nic: &'a Nic,
     target: &'a Target,
+    config: &'a ClientConfig,
     attempt: Attempt,
     attempts: Attempts,
     /// Since when the address that is next waits for a socket and the XDP program.
@@ -139,7 +143,7 @@ impl Get<'_> {
             let attempts = &mut self.attempts;
             attempts.failed(self.attempt.peer, error);
             let held = Some(&self.attempt.port_holder);
-            self.attempt = Attempt::next(self.args, self.target, self.nic, attempts, held)?;
+            self.attempt = Attempt::next(self.args, self.config, self.nic, attempts, held)?;
             self.prepared = Instant::now();
         }
         Ok(())

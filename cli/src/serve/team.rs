@@ -194,6 +194,7 @@ impl<'a> Team<'a> {
         );
         config.transport.max_udp_payload_bytes =
             udp_payload_for_mtu(mtu_bytes as usize, args.listen.is_ipv6());
+        config.diagnostics = args.diagnostics.open(Some(&args.root))?;
         args.bounds.configure(&mut config, &mut http, workers);
         config.connection_ids = Arc::clone(&args.cid_format.0);
         // To read a file twice changes nothing.
@@ -277,10 +278,13 @@ impl<'a> Team<'a> {
     pub(super) fn confine(&self, works: impl Fn() -> bool) -> anyhow::Result<()> {
         let log = self.log.as_ref().map(AccessLog::directory).transpose()?;
         let log = log.flatten();
+        let logs = log.iter().map(AsFd::as_fd);
+        #[cfg(feature = "qlog")]
+        let logs = logs.chain(self.config.diagnostics.qlog.iter().map(AsFd::as_fd));
         let reading = Reading {
             root: &self.args.root,
             again: self.credentials.files(),
-            log: log.as_ref().map(AsFd::as_fd),
+            logs: logs.collect(),
         };
         self.confinement.enter(&reading, works)
     }

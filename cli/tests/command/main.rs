@@ -19,6 +19,7 @@ mod access_log;
 mod bench;
 mod confined;
 mod demo;
+mod diagnostics;
 mod downloads;
 mod hostile;
 mod interfaces;
