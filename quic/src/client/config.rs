@@ -8,6 +8,7 @@ use boring::ssl::{SslContext, SslContextBuilder, SslMethod};
 use boring::x509::X509;
 
 use super::acks::AckPolicy;
+use super::ticket::Ticket;
 use crate::diagnostics::Diagnostics;
 use crate::error::SetupError;
 use crate::transport::TransportConfig;
@@ -48,6 +49,13 @@ pub struct ClientConfig {
     pub acks: AckPolicy,
     /// What is written of the connection for diagnosis.
     pub diagnostics: Diagnostics,
+    /// A ticket of an earlier connection to this server ([`Client::ticket`](super::Client::ticket)), which
+    /// this one then resumes: a shorter handshake, without certificates.
+    pub ticket: Option<Ticket>,
+    /// Whether a client with a ticket sends requests of safe methods (GET, HEAD, OPTIONS) before the
+    /// handshake is done, if the server allows it (early data, 0-RTT: RFC 8470). Whoever records them can
+    /// send them to the server once more, so switch this off where that matters.
+    pub early_data: bool,
 }
 
 impl ClientConfig {
@@ -76,6 +84,8 @@ impl ClientConfig {
             progress_timeout: Duration::from_secs(30),
             acks: AckPolicy::default(),
             diagnostics: Diagnostics::default(),
+            ticket: None,
+            early_data: true,
         }
     }
 

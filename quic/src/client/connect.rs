@@ -6,6 +6,7 @@ use boring::x509::verify::{X509CheckFlags, X509VerifyFlags};
 use quiche::ConnectionId;
 
 use super::config::{ClientConfig, Name, Trust};
+use super::ticket::Whom;
 use crate::error::SetupError;
 use crate::quic::QuicConnection;
 
@@ -32,6 +33,11 @@ pub(super) fn connect(
     quic_config.set_application_protos(protocols)?;
     config.transport.apply(&mut quic_config)?;
     config.diagnostics.prepare(&mut quic_config);
+    let ticket = config.ticket.as_ref();
+    let session = ticket.and_then(|ticket| ticket.session(Whom::of(config)));
+    if session.is_some() && config.early_data {
+        quic_config.enable_early_data();
+    }
     let mut id = [0; LOCAL_CID_BYTES];
     boring::rand::rand_bytes(&mut id).map_err(|_| quiche::Error::CryptoFail)?;
     let id = ConnectionId::from_ref(&id);
@@ -58,6 +64,9 @@ pub(super) fn connect(
     let original = quic.destination_id().into_owned();
     if let Err(error) = config.diagnostics.begin(&mut quic, &original) {
         tracing::warn!(%error, "this connection has no qlog");
+    }
+    if let Some(Err(error)) = session.map(|session| quic.set_session(session)) {
+        tracing::debug!(%error, "the ticket can't be used");
     }
     Ok(quic)
 }

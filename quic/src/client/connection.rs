@@ -13,6 +13,7 @@ use super::failure::ConnectionEnd;
 use super::own_address::OwnAddress;
 use super::silence::Silence;
 use super::stats::ClientStats;
+use super::ticket::{Ticket, Whom};
 use crate::black_hole::BlackHole;
 use crate::error::SetupError;
 use crate::notices::Notices;
@@ -27,6 +28,10 @@ use crate::transmit::Transmit;
 /// as with [`Client`](super::Client), or have a driver do it:
 /// [`Endpoint`](crate::driver::Endpoint) is implemented. After each received datagram and each
 /// timeout, read what came until quiche returns `Done`, write, and call [`flush`](Self::flush).
+///
+/// With a [`ticket`](ClientConfig::ticket), what is written while quiche's `is_in_early_data` says so (from
+/// the first [`poll_transmit`](Self::poll_transmit) on) goes out before the handshake is done, and whoever
+/// records it can send it to the server once more.
 ///
 /// What belongs to the connection stays with it: don't call `recv`, `send`, `on_timeout`, `close`,
 /// `retire_dcid` or `path_event_next` on the [`QuicConnection`].
@@ -53,6 +58,8 @@ pub struct Connection<L> {
     acks: AckClock,
     black_hole: BlackHole,
     silence: Silence,
+    /// Whom a ticket is from.
+    whom: Whom,
     /// Something is due from the server.
     is_waiting: bool,
     own: OwnAddress,
@@ -101,6 +108,7 @@ impl<L: Copy> Connection<L> {
             acks: AckClock::new(config.acks),
             black_hole: BlackHole::default(),
             silence: Silence::default(),
+            whom: Whom::of(config),
             is_waiting: false,
             own: OwnAddress::new(local),
             link,
@@ -305,6 +313,32 @@ impl<L: Copy> Connection<L> {
     #[must_use]
     pub fn is_established(&self) -> bool {
         self.quic.is_established()
+    }
+
+    /// Whether the connection goes on from an earlier one ([`ClientConfig::ticket`]), once it is
+    /// established.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.is_established() && self.quic.is_resumed()
+    }
+
+    /// The server's latest ticket for another connection, if it has sent one: servers do so when the
+    /// handshake is done, so take it at the end.
+    #[must_use]
+    pub fn ticket(&self) -> Option<Ticket> {
+        let session = self.quic.session()?;
+        Some(Ticket::new(self.whom, session))
+    }
+
+    /// Whether what is written goes out before the handshake is done.
+    pub(super) fn is_early(&self) -> bool {
+        self.quic.is_in_early_data() && !self.is_over()
+    }
+
+    /// Whether HTTP/3 can begin before the handshake is done. It has three streams of its own (RFC 9114,
+    /// section 6.2).
+    pub(super) fn takes_early_http(&self) -> bool {
+        self.is_early() && self.quic.peer_streams_left_uni() >= 3
     }
 
     /// Whether the connection is over: it can be dropped once

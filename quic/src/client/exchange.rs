@@ -6,6 +6,7 @@ use quiche::h3::{Header, NameValue};
 
 use super::event::{ClientEvent, RequestId, ResponseHead};
 use super::failure::RequestError;
+use super::head::Head;
 use super::outgoing::Outgoing;
 
 /// Interim responses that are told for each request, however many the server sends.
@@ -17,6 +18,8 @@ pub(super) struct Exchange {
     pub(super) stream: u64,
     /// What of the request is still to be sent.
     pub(super) outgoing: Outgoing,
+    /// Of a request that was sent before the handshake was done: to send it again if that was too early.
+    pub(super) early: Option<Head>,
     /// Its place in the order of turns of those that send: lowest first.
     pub(super) last_turn: u64,
     /// The request was HEAD.
@@ -52,6 +55,7 @@ impl Exchange {
             id,
             stream,
             outgoing,
+            early: None,
             last_turn: 0,
             is_head,
             interim: 0,
@@ -96,6 +100,14 @@ impl Exchange {
             body_bytes: head.content_length.filter(|_| !bodiless),
         });
         Ok(Some(ClientEvent::Response(self.id, head)))
+    }
+
+    /// The request, if these fields say that it was sent too early (425: RFC 8470, section 5.2).
+    pub(super) fn take_too_early(&mut self, list: &[Header]) -> Option<Head> {
+        let is_too_early = |it: &Header| it.name() == b":status" && it.value() == b"425";
+        let is_first = self.head.is_none();
+        self.early
+            .take_if(|_| is_first && list.iter().any(is_too_early))
     }
 
     /// What the end of the stream means.

@@ -46,6 +46,8 @@ pub(super) struct Head {
     pub(super) fields: Vec<Header>,
     /// The response to it has no body, whatever length it names.
     pub(super) is_head: bool,
+    /// It asks for no change (RFC 9110, section 9.2.1), so that it may come twice.
+    pub(super) is_safe: bool,
 }
 
 impl Head {
@@ -80,6 +82,7 @@ impl Head {
         Ok(Self {
             fields,
             is_head: method == "HEAD",
+            is_safe: matches!(method, "GET" | "HEAD" | "OPTIONS"),
         })
     }
 }

@@ -26,6 +26,7 @@ mod requests;
 mod responses;
 mod silence;
 mod stats;
+mod ticket;
 mod validator;
 
 use std::collections::VecDeque;
@@ -43,6 +44,7 @@ pub use failure::{ConnectionEnd, ErrorLayer, RequestError};
 pub use head::InvalidRequest;
 pub use outgoing::RequestBody;
 pub use stats::ClientStats;
+pub use ticket::Ticket;
 pub use validator::{NoValidator, Validator};
 
 use crate::error::SetupError;
@@ -72,6 +74,8 @@ pub struct Client<L> {
     events: VecDeque<ClientEvent>,
     /// Something happened that was not looked at yet.
     dirty: bool,
+    /// The application was told that the handshake is done.
+    told_connected: bool,
     body_bytes: u64,
 }
 
@@ -109,6 +113,7 @@ impl<L: Copy> Client<L> {
             requests: Requests::new(config.authority.clone(), config.progress_timeout, now),
             events: VecDeque::new(),
             dirty: false,
+            told_connected: false,
             body_bytes: 0,
         })
     }
@@ -151,14 +156,17 @@ impl<L: Copy> Client<L> {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
         self.service();
         self.requests.note_progress(now);
-        self.connection.poll_transmit(now, out)
+        let transmit = self.connection.poll_transmit(now, out);
+        // Early data begins with the first packet: then there is more to send.
+        self.dirty |= self.h3.is_none() && self.connection.takes_early_http();
+        transmit
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let requests = self.h3.as_ref().and_then(|_| self.requests.deadline());
-        let requests = requests.filter(|_| !self.is_over());
+        let requests = self.requests.deadline();
+        let requests = requests.filter(|_| self.told_connected && !self.is_over());
         self.connection
             .poll_timeout()
             .into_iter()
@@ -177,7 +185,7 @@ impl<L: Copy> Client<L> {
         self.dirty = true;
         self.service();
         self.requests.note_progress(now);
-        if self.h3.is_some() && self.requests.deadline().is_some_and(|due| due <= now) {
+        if self.told_connected && self.requests.deadline().is_some_and(|due| due <= now) {
             // A server that is silent is more than a request without progress.
             let silence = self.connection.silence(now);
             let idle = self.connection.idle_timeout();
@@ -192,7 +200,8 @@ impl<L: Copy> Client<L> {
 
     /// Has the connection know whether a response is due.
     fn note_waiting(&mut self) {
-        self.connection.set_waiting(self.requests.are_active());
+        let is_waiting = self.told_connected && self.requests.are_active();
+        self.connection.set_waiting(is_waiting);
     }
 
     /// Ends the connection, telling the server. Call [`poll_transmit`](Self::poll_transmit)
@@ -209,6 +218,18 @@ impl<L: Copy> Client<L> {
         self.connection.is_established() && !self.is_over()
     }
 
+    /// Whether the connection goes on from an earlier one, as [`Connection::is_resumed`].
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.connection.is_resumed()
+    }
+
+    /// The server's latest ticket for another connection, as [`Connection::ticket`].
+    #[must_use]
+    pub fn ticket(&self) -> Option<Ticket> {
+        self.connection.ticket()
+    }
+
     /// Whether the connection is over: the client can be dropped once
     /// [`poll_transmit`](Self::poll_transmit) has nothing more.
     #[must_use]
@@ -221,6 +242,7 @@ impl<L: Copy> Client<L> {
     pub fn stats(&self) -> ClientStats {
         ClientStats {
             body_bytes: self.body_bytes,
+            early_requests: self.requests.sent_early,
             ..self.connection.stats()
         }
     }
@@ -230,19 +252,32 @@ impl<L: Copy> Client<L> {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        if self.h3.is_none() && self.is_connected() {
+        let is_connected = self.is_connected();
+        if self.h3.is_none() && (is_connected || self.connection.takes_early_http()) {
             self.begin();
+        }
+        if is_connected && self.h3.is_some() && !self.told_connected {
+            self.told_connected = true;
+            self.requests.begin();
+            self.events.push_back(ClientEvent::Connected);
         }
         let Some(h3) = &mut self.h3 else {
             return;
         };
-        let is_over = self.connection.is_over();
+        let (is_over, is_early) = (self.connection.is_over(), self.connection.is_early());
         let quic = self.connection.quic();
-        let mut any = self.requests.send(h3, quic, &mut self.events);
-        if !is_over {
+        let mut any = false;
+        if self.told_connected || is_early {
+            let is_early = !self.told_connected;
+            any |= self.requests.send(is_early, h3, quic, &mut self.events);
+        }
+        if self.told_connected && !is_over {
             any |= self.requests.send_bodies(h3, quic, &mut self.events);
         }
         self.requests.poll(h3, quic, &mut self.events);
+        if self.requests.ask_again() {
+            any |= self.requests.send(false, h3, quic, &mut self.events);
+        }
         self.requests.forget_cut_short(h3, quic);
         if any {
             self.connection.flush();
@@ -255,8 +290,6 @@ impl<L: Copy> Client<L> {
         match h3::Connection::with_transport(self.connection.quic(), &self.h3_config) {
             Ok(h3) => {
                 self.h3 = Some(h3);
-                self.requests.begin();
-                self.events.push_back(ClientEvent::Connected);
                 self.connection.flush();
             }
             Err(error) => {

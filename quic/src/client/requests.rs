@@ -23,6 +23,10 @@ pub(super) struct Requests {
     /// Streams that were given up. quiche's HTTP/3 keeps them in mind until it is asked for them
     /// once the transport has forgotten them.
     pub(super) cut_short: Vec<u64>,
+    /// Those that the server wants to have again, now that the handshake is done.
+    pub(super) too_early: Vec<Waiting>,
+    /// Requests sent before the handshake was done.
+    pub(super) sent_early: u64,
     /// Turns that bodies had.
     turns: u64,
     /// How long a request may make no progress.
@@ -37,8 +41,8 @@ pub(super) struct Requests {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) id: RequestId,
-    head: Head,
-    outgoing: Outgoing,
+    pub(super) head: Head,
+    pub(super) outgoing: Outgoing,
 }
 
 impl Requests {
@@ -49,6 +53,8 @@ impl Requests {
             waiting: VecDeque::new(),
             active: Vec::new(),
             cut_short: Vec::new(),
+            too_early: Vec::new(),
+            sent_early: 0,
             turns: 0,
             patience,
             since: now,
@@ -57,9 +63,12 @@ impl Requests {
         }
     }
 
-    /// From now on requests can be sent, so that they can also make no progress.
+    /// The handshake is done. From now on requests can make no progress, also those that were sent before.
     pub(super) fn begin(&mut self) {
         self.has_moved = true;
+        for active in &mut self.active {
+            active.has_moved = true;
+        }
     }
 
     /// Notes that it is `now` that requests made progress, if any did since it was called last.
@@ -203,15 +212,18 @@ impl Requests {
         !self.active.is_empty()
     }
 
-    /// Sends what waits, in order, as far as the server allows streams. True if any was sent.
+    /// Sends what waits, in order, as far as the server allows streams; before the handshake is done
+    /// (`is_early`) only up to the first request that may not come twice. True if any was sent.
     pub(super) fn send(
         &mut self,
+        is_early: bool,
         h3: &mut h3::Connection,
         quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) -> bool {
         let mut any = false;
-        while let Some(request) = self.waiting.front() {
+        let may_go = |it: &&Waiting| !is_early || (it.head.is_safe && it.outgoing.is_empty());
+        while let Some(request) = self.waiting.front().filter(may_go) {
             let id = request.id;
             let is_all = request.outgoing.is_empty();
             match h3.send_request(quic, &request.head.fields, is_all) {
@@ -221,7 +233,11 @@ impl Requests {
                     if let Some(mut sent) = self.waiting.pop_front() {
                         sent.outgoing.begin();
                         let (is_head, since) = (sent.head.is_head, self.since);
-                        let exchange = Exchange::new(id, stream, is_head, sent.outgoing, since);
+                        let mut exchange = Exchange::new(id, stream, is_head, sent.outgoing, since);
+                        if is_early {
+                            self.sent_early += 1;
+                            exchange.early = Some(sent.head);
+                        }
                         self.active.push(exchange);
                     }
                     continue;
@@ -236,6 +252,15 @@ impl Requests {
                 }
             }
             self.waiting.pop_front();
+        }
+        any
+    }
+
+    /// Has the requests that came too early wait for their turn, before the others. True if there are any.
+    pub(super) fn ask_again(&mut self) -> bool {
+        let any = !self.too_early.is_empty();
+        for request in self.too_early.drain(..).rev() {
+            self.waiting.push_front(request);
         }
         any
     }

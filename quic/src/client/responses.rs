@@ -7,6 +7,7 @@ use quiche::h3;
 use super::event::{ClientEvent, RequestId};
 use super::exchange::Exchange;
 use super::failure::RequestError;
+use super::outgoing::{Outgoing, RequestBody};
 use super::requests::{Requests, Waiting};
 use crate::quic::QuicConnection;
 
@@ -90,6 +91,14 @@ impl Requests {
         active.has_moved |= is_progress;
         self.has_moved |= is_progress;
         let code = h3::WireErrorCode::MessageError;
+        if let h3::Event::Headers { list, .. } = &event
+            && let Some(head) = active.take_too_early(list)
+        {
+            let id = self.cut_off(at, h3::WireErrorCode::RequestCancelled, quic);
+            let outgoing = Outgoing::new(RequestBody::Empty);
+            self.too_early.push(Waiting { id, head, outgoing });
+            return;
+        }
         match event {
             h3::Event::Headers { list, .. } => match active.take_fields(&list) {
                 Ok(told) => events.extend(told),

@@ -18,6 +18,8 @@ pub struct ClientStats {
     pub bytes_out: u64,
     /// Body bytes read by the application.
     pub body_bytes: u64,
+    /// Requests sent before the handshake was done.
+    pub early_requests: u64,
     /// QUIC packets sent.
     pub packets_sent: u64,
     /// QUIC packets received and authentic.

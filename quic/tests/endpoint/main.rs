@@ -23,6 +23,7 @@ mod rebinding;
 mod resets;
 mod responses;
 mod stalls;
+mod tickets;
 mod transfers;
 mod uploads;
 mod workers;

@@ -1,0 +1,107 @@
+//! `Ticket`: what a client keeps of a connection, to resume it.
+
+use std::fmt;
+
+use boring::sha::Sha256;
+
+use super::config::{ClientConfig, Trust};
+
+/// Length of the digest that a ticket begins with.
+const WHOM_BYTES: usize = 32;
+
+/// What a server gave a client for its next connection (a TLS 1.3 session ticket: RFC 8446, section
+/// 4.6.1), with the transport parameters that early data goes by.
+///
+/// A resumed connection shows no certificate, since the ticket stands for the one that was checked. So a
+/// ticket is used only for the `server_name` and the `trust` that it was got under. With another
+/// configuration, or if the server doesn't take it any more, there is a full handshake.
+///
+/// It holds a secret: keep it as safe as a password. Use each one once, or whoever watches the path
+/// can tell that two connections are of one client (RFC 8446, appendix C.4).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket(Vec<u8>);
+
+impl Ticket {
+    pub(super) fn new(whom: Whom, session: &[u8]) -> Self {
+        Self([&whom.0, session].concat())
+    }
+
+    /// quiche's part, if the ticket is for such connections.
+    pub(super) fn session(&self, whom: Whom) -> Option<&[u8]> {
+        let (known, session) = self.0.split_at_checked(WHOM_BYTES)?;
+        (known == whom.0).then_some(session)
+    }
+
+    /// The bytes, to be stored.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Bytes of [`Ticket::as_bytes`]. Others make a ticket that is not used.
+impl From<Vec<u8>> for Ticket {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ticket").finish_non_exhaustive()
+    }
+}
+
+/// A digest of whom a configuration believes to be whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whom([u8; WHOM_BYTES]);
+
+impl Whom {
+    pub(super) fn of(config: &ClientConfig) -> Self {
+        let mut digest = Sha256::new();
+        let mut take = |bytes: &[u8]| {
+            digest.update(&(bytes.len() as u64).to_be_bytes());
+            digest.update(bytes);
+        };
+        take(config.server_name.as_bytes());
+        match &config.trust {
+            Trust::System => take(b"system"),
+            Trust::Anyone => take(b"anyone"),
+            Trust::Pem(pem) => {
+                take(b"pem");
+                take(pem.as_bytes());
+            }
+            Trust::File(path) => {
+                take(b"file");
+                take(path.as_os_str().as_encoded_bytes());
+            }
+        }
+        Self(digest.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_for_the_name_and_the_trust_it_was_got_under() {
+        let whom = |name, trust| Whom::of(&ClientConfig::new(name, 443, trust));
+        let mine = whom("a", Trust::System);
+        let ticket = Ticket::new(mine, b"session");
+        assert_eq!(ticket.session(mine), Some(&b"session"[..]));
+        for other in [
+            whom("b", Trust::System),
+            whom("a", Trust::Anyone),
+            whom("a", Trust::Pem("system".into())),
+            whom("a", Trust::File("system".into())),
+        ] {
+            assert_eq!(ticket.session(other), None);
+        }
+        let stored = Ticket::from(ticket.as_bytes().to_vec());
+        assert_eq!(stored.session(mine), Some(&b"session"[..]));
+        assert_eq!(Ticket::from(vec![1, 2]).session(mine), None);
+        assert!(!format!("{ticket:?}").contains("115"));
+    }
+}

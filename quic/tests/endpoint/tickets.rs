@@ -1,0 +1,169 @@
+//! A client that comes back with a ticket, and what it asks before the handshake is done.
+
+use std::time::Instant;
+
+use xskit_quic::client::Ticket;
+use xskit_quic::{
+    Client, ClientConfig, Handler, Http, HttpConfig, Reply, Request, Response, Server, ServerConfig,
+};
+
+use super::world::{Pki, Site, World, content, files, server_addr};
+
+const SIZE: usize = 20_000;
+
+/// Answers with the number of times that it was asked, but not before the handshake is done.
+#[derive(Default)]
+struct Count(u32);
+
+impl Handler for Count {
+    type Exchange = ();
+
+    fn request(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) {
+        self.0 += 1;
+        reply.respond(match request.is_early() || request.path() == "/never" {
+            true => Response::text(425, "wait"),
+            false => Response::text(200, self.0.to_string()),
+        });
+    }
+}
+
+fn world(pki: &Pki, root: &std::path::Path, early_data: bool) -> World {
+    let mut site = Site::new(root, pki.identity.clone());
+    site.early_data = early_data;
+    World::new(&site)
+}
+
+/// A configuration with the ticket of a first connection.
+fn returning<H: Handler>(world: &mut World<Http<H>>, pki: &Pki, path: &str) -> ClientConfig {
+    let mut config = pki.client();
+    world.fetch(&config, path);
+    let client = &world.peers.last().unwrap().client;
+    assert!(!client.is_resumed());
+    config.ticket = client.ticket();
+    assert!(config.ticket.is_some());
+    config
+}
+
+/// Gets the file; whether the connection was resumed, and how many requests were early.
+fn get(world: &mut World, config: &ClientConfig) -> (bool, u64) {
+    let answer = world.fetch(config, &format!("/{SIZE}"));
+    assert_eq!(answer, (200, content(SIZE)));
+    let client = &world.peers.last().unwrap().client;
+    (client.is_resumed(), client.stats().early_requests)
+}
+
+#[test]
+fn a_ticket_spares_the_handshake_and_its_wait() {
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut world = world(&pki, dir.path(), true);
+    let mut config = returning(&mut world, &pki, &format!("/{SIZE}"));
+    assert_eq!(get(&mut world, &config), (true, 1));
+    assert_eq!(world.server.stats().connections.early, 1);
+    config.early_data = false;
+    assert_eq!(get(&mut world, &config), (true, 0));
+    assert_eq!(world.server.stats().connections.early, 1);
+    world.close();
+}
+
+#[test]
+fn what_may_not_come_twice_waits_and_so_does_what_is_asked_later() {
+    let (pki, dir) = (Pki::new(), files(&[1]));
+    let mut world = world(&pki, dir.path(), true);
+    let config = returning(&mut world, &pki, "/1");
+    let at = world.connect(&config);
+    let client = &mut world.peers[at].client;
+    for method in ["GET", "HEAD", "OPTIONS", "POST", "GET"] {
+        client.request(method, "/1", &[], "").unwrap();
+    }
+    world.run("five answers", |world| {
+        let peer = &world.peers[at];
+        peer.finished.len() + peer.failed.len() == 5
+    });
+    let peer = &world.peers[at];
+    assert_eq!((&peer.failed, &peer.end), (&vec![], &None));
+    assert!(peer.connected);
+    assert_eq!(peer.client.stats().early_requests, 3);
+    world.close();
+}
+
+/// A server that was restarted knows the ticket no more.
+#[test]
+fn what_was_rejected_is_sent_again() {
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut first = world(&pki, dir.path(), true);
+    let config = returning(&mut first, &pki, &format!("/{SIZE}"));
+    let mut second = world(&pki, dir.path(), true);
+    assert_eq!(get(&mut second, &config), (false, 1));
+    assert_eq!(second.server.application().counters().requests, 1);
+    second.close();
+}
+
+#[test]
+fn early_requests_survive_a_retry_and_losses() {
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut site = Site::new(dir.path(), pki.identity.clone());
+    site.early_data = true;
+    site.retry_above_half_open = 0;
+    let mut world = World::new(&site);
+    let config = returning(&mut world, &pki, &format!("/{SIZE}"));
+    for lost in [0, 200] {
+        world.faults.lost = lost;
+        assert_eq!(get(&mut world, &config).1, 1);
+    }
+    world.check_accounts();
+}
+
+#[test]
+fn who_was_told_that_it_was_too_early_asks_once_more() {
+    let pki = Pki::new();
+    let mut config = ServerConfig::new(pki.identity.clone());
+    config.early_data = true;
+    let http = Http::new(Count::default(), &HttpConfig::default()).unwrap();
+    let mut world = World::of_http(Server::new(&config, http, Instant::now()).unwrap());
+    let config = returning(&mut world, &pki, "/");
+    assert_eq!(world.fetch(&config, "/"), (200, b"3".to_vec()));
+    // The second 425 is an answer.
+    assert_eq!(world.fetch(&config, "/never"), (425, b"wait".to_vec()));
+    assert_eq!(world.server.application().counters().requests, 5);
+    world.close();
+}
+
+#[test]
+fn a_ticket_that_can_not_be_used_does_no_harm() {
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut world = world(&pki, dir.path(), true);
+    let mut config = returning(&mut world, &pki, &format!("/{SIZE}"));
+    let ticket = config.ticket.take().unwrap();
+    let whole = ticket.as_bytes();
+    let mut changed = whole.to_vec();
+    changed[60..].fill(0xff);
+    for bytes in [&[], &whole[..32], &whole[..whole.len() / 2], &changed] {
+        config.ticket = Some(Ticket::from(bytes.to_vec()));
+        assert_eq!(get(&mut world, &config), (false, 0));
+    }
+    // Cut off in the transport parameters: TLS has its part.
+    config.ticket = Some(Ticket::from(whole[..whole.len() - 1].to_vec()));
+    get(&mut world, &config);
+    // Nobody looked at certificates in that one.
+    config.trust = xskit_quic::client::Trust::Anyone;
+    config.ticket = Some(ticket);
+    assert_eq!(get(&mut world, &config), (false, 0));
+    world.close();
+}
+
+/// A client whose early request nobody hears gives up by the handshake's limit, not the request's.
+#[test]
+fn an_early_request_has_no_time_limit_of_its_own() {
+    let (pki, dir) = (Pki::new(), files(&[1]));
+    let mut world = world(&pki, dir.path(), true);
+    let mut config = returning(&mut world, &pki, "/1");
+    config.progress_timeout = std::time::Duration::ZERO;
+    let now = Instant::now();
+    let from = "198.51.100.7:99".parse().unwrap();
+    let mut client = Client::new(&config, from, server_addr(), (), now).unwrap();
+    client.get("/1", None);
+    while client.poll_transmit(now, &mut [0; 2000]).is_some() {}
+    assert_eq!(client.stats().early_requests, 1);
+    client.handle_timeout(now);
+    assert!(client.poll_event().is_none());
+}
