@@ -13,6 +13,7 @@ mod freestanding;
 mod fuzz;
 mod install;
 mod instructions;
+mod interop;
 mod loom;
 mod machine;
 mod mutant;
@@ -69,6 +70,8 @@ Commands:
   bench ARGS       Run the benchmarks alone (`--bench ring`); ARGS go to `cargo bench`
   bench ledger     Measure what the ledger costs a packet over veth, with it and without it in turns
   instructions     Count the instructions of each ring operation, ours and libxdp's (installs valgrind)
+  interop [--case CASE] [--json]
+                   Run the cases of the QUIC interop runner: our server, and quinn through a bad network
   help             Print this
 
 demo and test run privileged networking in namespaces of their own; without root they say what is left out.
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::command(&rest),
         Some("vm") => vm::command(&rest),
         Some("instructions") => instructions::command(&rest),
+        Some("interop") => interop::command(&rest),
         Some(other) => Err(format!(
             "no command {other:?}; `cargo xtask help` lists them"
         )),
