@@ -13,7 +13,7 @@ use crate::cargo;
 const READ_ON: &str = "2026-08-21";
 
 /// Packages in the version whose advisories were read, and what each does.
-const READ: [(&str, &str, &str); 17] = [
+const READ: [(&str, &str, &str); 18] = [
     (
         "quiche",
         "0.30.0",
@@ -28,6 +28,7 @@ const READ: [(&str, &str, &str); 17] = [
         "2.3.2",
         "decodes the paths that strangers ask for",
     ),
+    ("sfv", "0.15.0", "parses the priorities that strangers send"),
     (
         "quinn-udp",
         "0.5.16",
