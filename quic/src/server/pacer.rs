@@ -69,10 +69,10 @@ impl Pacer {
             return None;
         }
         let path = quic.path_stats().find(|path| path.active)?;
-        let is_near = path.min_rtt.is_some_and(|rtt| rtt <= BURST);
         let pace = Pace {
             window_bytes: path.cwnd,
-            rtt: if is_near { Duration::ZERO } else { path.rtt },
+            // That of the way alone: what waits in queues, this host's own among them, is in the other.
+            rtt: path.min_rtt.unwrap_or(path.rtt),
             datagram_bytes: path.pmtu,
         };
         let held = self.fill(now, pace)?;
