@@ -32,8 +32,8 @@ const MAX_BURST_DATAGRAMS: usize = 128;
 const GAIN: (u128, u128) = (5, 4);
 
 /// Room for a short header, and for no packet. quiche's CUBIC lets a window grow only while its last datagram
-/// filled it, or while it was asked for another that had no room: without that, a paced window would not
-/// grow at all.
+/// filled it, or while it was asked for another that had no room: without that, a paced window grows only
+/// now and then. A short header has 21 bytes at most, a packet 22 at least (quiche 0.30).
 const TOO_SMALL_BYTES: usize = 21;
 
 /// A budget of bytes, which time fills.
