@@ -160,6 +160,13 @@ fn check(case: &Case, seen: &Seen, stats: &ServerStats) -> anyhow::Result<()> {
         established == connections,
         "{established} connections, not {connections}"
     );
+    let network = case.network;
+    if network.loss_percent > 0 || network.black_after.is_some() {
+        ensure!(seen.lost > 0, "no datagram was lost");
+    }
+    if network.corruption_percent > 0 {
+        ensure!(seen.corrupted > 0, "no datagram was corrupted");
+    }
     match case.demand {
         Demand::Retry => ensure!(seen.retries > 0, "no Retry packet"),
         Demand::Migration => ensure!(
