@@ -8,18 +8,26 @@ use crate::relay::Network;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
+    /// What the client is told (`TESTCASE`).
+    pub(crate) client: &'static str,
+    /// What the server is told.
+    pub(crate) server: &'static str,
     pub(crate) network: Network,
     /// Lengths of the files, in bytes.
     pub(crate) files: &'static [usize],
-    /// Each file on a connection of its own, one after the other.
-    pub(crate) is_multiconnect: bool,
     pub(crate) demand: Demand,
+    /// After which it has failed.
+    pub(crate) patience: Duration,
 }
 
 /// What must be seen beside files that arrive whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Demand {
     Files,
+    /// No file, but a Version Negotiation packet.
+    VersionNegotiation,
+    /// More than one packet of the client before the server was heard.
+    Patience,
     /// The client offers ChaCha20 alone.
     ChaCha20,
     /// A Retry packet, which the server must be told to send.
@@ -28,8 +36,11 @@ pub(crate) enum Demand {
     Migration,
     /// At most three times the bytes that came, until the client has answered.
     Amplification,
-    /// Early data that is accepted.
+    /// A second handshake without a certificate.
+    Resumption,
+    /// The same, and requests before it was done.
     ZeroRtt,
+    /// Packets of both ends under the next keys.
     KeyUpdate,
     Ipv6,
 }
@@ -37,96 +48,119 @@ pub(crate) enum Demand {
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
+/// Told the same at both ends.
 const fn case(name: &'static str, files: &'static [usize], demand: Demand) -> Case {
     Case {
         name,
+        client: name,
+        server: name,
         network: Network::PLAIN,
         files,
-        is_multiconnect: false,
         demand,
+        patience: Duration::from_secs(60),
     }
 }
 
+/// Told that it is a transfer.
+const fn transfer(name: &'static str, files: &'static [usize], demand: Demand) -> Case {
+    case(name, files, demand).told("transfer", "transfer")
+}
+
+/// Handshakes one after the other.
+const fn multiconnect(name: &'static str, network: Network) -> Case {
+    let mut case = case(name, &[KIB; 50], Demand::Files).told("multiconnect", "multiconnect");
+    case.patience = Duration::from_secs(300);
+    case.over(network)
+}
+
 impl Case {
+    const fn told(mut self, client: &'static str, server: &'static str) -> Self {
+        (self.client, self.server) = (client, server);
+        self
+    }
+
     const fn over(mut self, network: Network) -> Self {
         self.network = network;
         self
     }
 
-    const fn multiconnect(mut self) -> Self {
-        self.is_multiconnect = true;
-        self
+    /// How many connections it takes. A client may end with the negotiation of versions, or go on.
+    pub(crate) fn connections(&self) -> Option<usize> {
+        match (self.client, self.demand) {
+            (_, Demand::VersionNegotiation) => None,
+            ("multiconnect", _) => Some(self.files.len()),
+            (_, Demand::Resumption | Demand::ZeroRtt) => Some(2),
+            _ => Some(1),
+        }
     }
 }
 
-/// The runner drops and corrupts 30 of 100 in the cases of handshakes, and 2 of 100 in those of transfers.
+const LOSSY: Network = Network {
+    loss_percent: 30,
+    ..Network::PLAIN
+};
+const CORRUPTING: Network = Network {
+    corruption_percent: 30,
+    ..Network::PLAIN
+};
+
 pub(crate) const CASES: &[Case] = &[
+    case("versionnegotiation", &[], Demand::VersionNegotiation),
     case("handshake", &[KIB], Demand::Files),
-    case("transfer", &[2 * MIB, 3 * MIB, 5 * MIB], Demand::Files),
-    case("longrtt", &[KIB], Demand::Files).over(Network {
-        delay: Duration::from_millis(750),
-        ..Network::PLAIN
-    }),
+    transfer("transfer", &[2 * MIB, 3 * MIB, 5 * MIB], Demand::Files),
+    case("longrtt", &[KIB], Demand::Patience)
+        .told("handshake", "handshake")
+        .over(Network {
+            delay: Duration::from_millis(750),
+            ..Network::PLAIN
+        }),
     case("chacha20", &[3 * MIB], Demand::ChaCha20),
-    case("multiplexing", &[32; 1999], Demand::Files),
-    case("retry", &[KIB], Demand::Retry),
+    transfer("multiplexing", &[32; 1999], Demand::Files),
+    case("retry", &[10 * KIB], Demand::Retry),
+    case("resumption", &[5 * KIB, 10 * KIB], Demand::Resumption),
     case("zerortt", &[32; 40], Demand::ZeroRtt),
     case("http3", &[5 * KIB, 10 * KIB, 500 * KIB], Demand::Files),
-    case("blackhole", &[10 * MIB], Demand::Files).over(Network {
-        black_after: Some(1000),
+    transfer("blackhole", &[10 * MIB], Demand::Files).over(Network {
+        is_black: true,
         ..Network::PLAIN
     }),
-    case("keyupdate", &[3 * MIB], Demand::KeyUpdate),
-    case("amplificationlimit", &[5 * KIB], Demand::Amplification).over(Network {
+    case("keyupdate", &[3 * MIB], Demand::KeyUpdate).told("keyupdate", "transfer"),
+    transfer("amplificationlimit", &[5 * KIB], Demand::Amplification).over(Network {
         drop_from_client: (1, 7),
         ..Network::PLAIN
     }),
-    case("handshakeloss", &[KIB; 20], Demand::Files)
-        .multiconnect()
-        .over(Network {
-            loss_percent: 30,
-            ..Network::PLAIN
-        }),
-    case("transferloss", &[2 * MIB], Demand::Files).over(Network {
+    multiconnect("handshakeloss", LOSSY),
+    transfer("transferloss", &[2 * MIB], Demand::Files).over(Network {
         loss_percent: 2,
         ..Network::PLAIN
     }),
-    case("handshakecorruption", &[KIB; 20], Demand::Files)
-        .multiconnect()
-        .over(Network {
-            corruption_percent: 30,
-            ..Network::PLAIN
-        }),
-    case("transfercorruption", &[2 * MIB], Demand::Files).over(Network {
+    multiconnect("handshakecorruption", CORRUPTING),
+    transfer("transfercorruption", &[2 * MIB], Demand::Files).over(Network {
         corruption_percent: 2,
         ..Network::PLAIN
     }),
-    case("ipv6", &[5 * KIB, 10 * KIB], Demand::Ipv6),
-    case("rebind-port", &[10 * MIB], Demand::Migration).over(Network {
-        rebind_port_every: Some(2000),
+    transfer("ipv6", &[5 * KIB, 10 * KIB], Demand::Ipv6),
+    transfer("rebind-port", &[10 * MIB], Demand::Migration).over(Network {
+        rebinds_port: true,
         ..Network::PLAIN
     }),
-    case("rebind-addr", &[10 * MIB], Demand::Migration).over(Network {
-        rebind_address_every: Some(2000),
+    transfer("rebind-addr", &[10 * MIB], Demand::Migration).over(Network {
+        rebinds_address: true,
         ..Network::PLAIN
     }),
-    case("goodput", &[10 * MIB], Demand::Files),
+    transfer("goodput", &[10 * MIB], Demand::Files),
 ];
 
-/// Cases that are not run, and why.
+/// Cases that no pair can run, since quiche has not got what they ask for, or this program hasn't.
 pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
-    (
-        "versionnegotiation",
-        "not written yet: a client that begins with the number of a draft",
-    ),
-    (
-        "resumption",
-        "quinn does not say whether a handshake was resumed; zerortt can't be without",
-    ),
     ("ecn", "quiche neither marks packets nor reports marks"),
     ("v2", "quiche has version 1 alone"),
     (
         "connectionmigration",
         "the server would offer a preferred address, which quiche has no setting for",
+    ),
+    (
+        "crosstraffic",
+        "TCP would have to go through the same queue, and the relay has UDP alone",
     ),
 ];

@@ -1,188 +1,169 @@
-//! Runs the cases and prints what came of them.
+//! Runs the cases between the pairs, and prints what came of them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use anyhow::{Context, bail, ensure};
-use xskit_quic::cert::{Authority, Validity};
-use xskit_quic::server::ServerStats;
-use xskit_quic::{Identity, ServerConfig};
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
-use crate::case::{CASES, Case, Demand, UNSUPPORTED};
-use crate::client::{Client, SERVER_NAME};
-use crate::relay::{Relay, Seen};
-use crate::server::Running;
+use crate::bout::{Bout, Outcome};
+use crate::case::{CASES, UNSUPPORTED};
+use crate::peer::Peer;
 
-/// Of a case, as the runner has it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Bouts at a time: most of their time is the relay's.
+const AT_ONCE: usize = 6;
 
-/// Runs one case, or all of them.
-pub(crate) fn run(only: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
-    let is_asked = |name: &str| only.is_none_or(|only| only == name);
-    let (mut rows, mut is_well) = (Vec::new(), true);
-    for case in CASES.iter().filter(|case| is_asked(case.name)) {
-        let began = Instant::now();
-        let (mark, note) = match run_case(case) {
-            Ok(seen) => ("✓", passed(case, &seen, began.elapsed())),
-            Err(error) => ("✕", format!("{error:#}")),
-        };
-        is_well &= mark == "✓";
-        rows.push((case.name, mark, note));
-    }
-    let unsupported = UNSUPPORTED.iter().filter(|(name, _)| is_asked(name));
-    rows.extend(unsupported.map(|&(name, reason)| (name, "unsupported", reason.to_owned())));
-    if rows.is_empty() {
-        bail!("no case {:?}", only.unwrap_or_default());
-    }
-    if json {
-        let row = |(case, outcome, note): &(&str, &str, String)| serde_json::json!({"server": "xskit", "client": "quinn", "case": case, "outcome": outcome, "note": note});
-        println!("{}", serde_json::Value::from_iter(rows.iter().map(row)));
-    } else {
-        println!("server xskit, client quinn with h3");
-        for (name, mark, note) in &rows {
-            println!("{name:<20} {mark:<12} {note}");
-        }
-    }
-    Ok(if is_well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+/// What to run.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) case: Option<String>,
+    pub(crate) peer: Option<String>,
+    pub(crate) json: bool,
 }
 
-fn passed(case: &Case, seen: &Seen, took: Duration) -> String {
-    let bytes: usize = case.files.iter().sum();
-    let mut note = format!("{:.1} s", took.as_secs_f64());
-    if case.name == "goodput" {
-        note += &format!(", {:.0} Mbit/s", bytes as f64 * 8e-6 / took.as_secs_f64());
-    }
-    for (count, what) in [
-        (seen.lost, "lost"),
-        (seen.corrupted, "corrupted"),
-        (seen.rebinds, "rebinds"),
-    ] {
-        if count > 0 {
-            note += &format!(", {count} {what}");
-        }
-    }
-    note
-}
+/// A server and a client, of which one is ours.
+type Pair = (Peer, Peer);
 
-fn run_case(case: &Case) -> anyhow::Result<Seen> {
-    let own: IpAddr = match case.demand {
-        Demand::Ipv6 => Ipv6Addr::LOCALHOST.into(),
-        _ => Ipv4Addr::LOCALHOST.into(),
-    };
-    let root = tempfile::tempdir()?;
-    let mut files = Vec::new();
-    for (number, &len) in case.files.iter().enumerate() {
-        let name = format!("file{number}");
-        let content: Vec<u8> = (0..len)
-            .map(|at| ((at * 31) ^ (at >> 8) ^ number) as u8)
-            .collect();
-        std::fs::write(root.path().join(&name), &content)?;
-        files.push((name, content));
+pub(crate) fn run(wanted: &Wanted) -> anyhow::Result<ExitCode> {
+    let is_asked = |name: &str| wanted.case.as_deref().is_none_or(|only| only == name);
+    let cases: Vec<_> = CASES.iter().filter(|case| is_asked(case.name)).collect();
+    let lacking: Vec<_> = UNSUPPORTED
+        .iter()
+        .filter(|(name, _)| is_asked(name))
+        .collect();
+    if cases.is_empty() && lacking.is_empty() {
+        bail!("no case {:?}", wanted.case.as_deref().unwrap_or_default());
     }
-    let authority = Authority::new()?;
-    let server = Running::start(root.path(), &server_config(case, &authority)?, own)?;
+    let pairs = pairs(wanted)?;
+    let bouts = pairs
+        .iter()
+        .enumerate()
+        .flat_map(|(at, &(server, client))| {
+            let bout = move |&case| {
+                (
+                    at,
+                    Bout {
+                        server,
+                        client,
+                        case,
+                    },
+                )
+            };
+            cases.iter().map(bout)
+        });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let seen = runtime.block_on(async {
-        let relay = Relay::start(case.network, server.address).await?;
-        let only_chacha20 = case.demand == Demand::ChaCha20;
-        let client = Client::new(own, relay.address, &authority.pem(), only_chacha20)?;
-        let fetching = tokio::time::timeout(PATIENCE, fetch(case, &client, &files));
-        fetching
-            .await
-            .with_context(|| format!("not done in {PATIENCE:?}: {:?}", relay.seen()))??;
-        anyhow::Ok(relay.seen())
-    });
-    let stats = server.stop()?;
-    let seen = seen?;
-    check(case, &seen, &stats)?;
-    Ok(seen)
+    let outcomes = runtime.block_on(fight(bouts.collect()))?;
+    let is_well = !outcomes.values().any(|it| matches!(it, Outcome::Failed(_)));
+    if wanted.json {
+        println!("{}", to_json(&pairs, &outcomes));
+    } else {
+        print(&pairs, &outcomes, wanted.case.is_none());
+        for (name, reason) in lacking {
+            println!("{name}: unsupported, {reason}");
+        }
+    }
+    Ok(match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
-fn server_config(case: &Case, authority: &Authority) -> anyhow::Result<ServerConfig> {
-    let issued = authority.issue(&[SERVER_NAME.to_owned()], Validity::days(1))?;
-    let mut chain = issued.certificate.clone();
-    if case.demand == Demand::Amplification {
-        // Longer than three datagrams, as the runner's is.
-        chain += &authority.pem().repeat(9);
-    }
-    let mut config =
-        ServerConfig::new(Identity::from_pem(chain.as_bytes(), issued.key.as_bytes())?);
-    config.handshake_timeout = PATIENCE;
-    config.early_data = case.demand == Demand::ZeroRtt;
-    if case.demand == Demand::Retry {
-        config.retry_above_half_open = 0;
-    }
-    Ok(config)
-}
-
-async fn fetch(case: &Case, client: &Client, files: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
-    if case.is_multiconnect {
-        for file in files {
-            client
-                .connect()
-                .await?
-                .fetch(std::slice::from_ref(file))
-                .await?;
-        }
-        return Ok(());
-    }
-    let connection = client.connect().await?;
-    match case.demand {
-        Demand::ZeroRtt => {
-            // A request first: so the ticket has come.
-            connection.fetch(&files[..1]).await?;
-            client.fetch_early(&files[1..]).await
-        }
-        Demand::KeyUpdate => {
-            connection.fetch(files).await?;
-            connection.update_keys();
-            connection.fetch(files).await
-        }
-        _ => connection.fetch(files).await,
-    }
-}
-
-fn check(case: &Case, seen: &Seen, stats: &ServerStats) -> anyhow::Result<()> {
-    let connections = match (case.is_multiconnect, case.demand) {
-        (true, _) => case.files.len() as u64,
-        (false, Demand::ZeroRtt) => 2,
-        (false, _) => 1,
+fn pairs(wanted: &Wanted) -> anyhow::Result<Vec<Pair>> {
+    let mut pairs = Vec::new();
+    let is_asked = |peer: &Peer| {
+        wanted
+            .peer
+            .as_deref()
+            .is_none_or(|only| only == peer.name())
     };
-    let established = stats.connections.established;
-    ensure!(
-        established == connections,
-        "{established} connections, not {connections}"
-    );
-    let network = case.network;
-    if network.loss_percent > 0 || network.black_after.is_some() {
-        ensure!(seen.lost > 0, "no datagram was lost");
+    for peer in Peer::ALL.into_iter().filter(is_asked) {
+        match peer.missing() {
+            Some(reason) if wanted.peer.is_some() => bail!("{} {reason}", peer.name()),
+            Some(reason) => eprintln!("left out: {} {reason}", peer.name()),
+            None if peer == Peer::Xskit => pairs.push((peer, peer)),
+            None => pairs.extend([(Peer::Xskit, peer), (peer, Peer::Xskit)]),
+        }
     }
-    if network.corruption_percent > 0 {
-        ensure!(seen.corrupted > 0, "no datagram was corrupted");
+    if pairs.is_empty() {
+        bail!("no peer {:?}", wanted.peer.as_deref().unwrap_or_default());
     }
-    match case.demand {
-        Demand::Retry => ensure!(seen.retries > 0, "no Retry packet"),
-        Demand::Migration => ensure!(
-            stats.connections.migrations > 0 && seen.rebinds > 0,
-            "{} migrations at {} rebinds",
-            stats.connections.migrations,
-            seen.rebinds
-        ),
-        Demand::Amplification => ensure!(
-            seen.amplified_bytes == 0 && seen.lost > 0,
-            "{} bytes over the limit, {} datagrams lost",
-            seen.amplified_bytes,
-            seen.lost
-        ),
-        Demand::ZeroRtt => ensure!(stats.connections.early > 0, "no early connection"),
-        _ => {}
+    Ok(pairs)
+}
+
+type Outcomes = BTreeMap<(usize, &'static str), Outcome>;
+
+/// Some at a time.
+async fn fight(bouts: Vec<(usize, Bout)>) -> anyhow::Result<Outcomes> {
+    let (places, mut running) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
+    for (pair, bout) in bouts {
+        let places = Arc::clone(&places);
+        running.spawn(async move {
+            let _place = places.acquire_owned().await;
+            (pair, bout, bout.run().await)
+        });
     }
-    Ok(())
+    let mut outcomes = Outcomes::new();
+    while let Some(ended) = running.join_next().await {
+        let (pair, bout, outcome) = ended.context("a bout panicked")?;
+        let (server, client, case) = (bout.server.name(), bout.client.name(), bout.case.name);
+        eprintln!("{server} > {client}, {case}: {}", told(&outcome));
+        outcomes.insert((pair, case), outcome);
+    }
+    Ok(outcomes)
+}
+
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Passed(note) => format!("✓ {note}"),
+        Outcome::Failed(note) => format!("✕ {note}"),
+        Outcome::Unsupported(note) => format!("unsupported, {note}"),
+    }
+}
+
+/// A row a case, a column a pair, and what didn't pass below.
+fn print(pairs: &[Pair], outcomes: &Outcomes, is_whole: bool) {
+    println!("{:<20} server", "");
+    let heading = |ends: fn(&Pair) -> Peer| {
+        let names = pairs.iter().map(|pair| format!("{:<9}", ends(pair).name()));
+        names.collect::<String>()
+    };
+    println!("{:<20} {}", "", heading(|pair| pair.0));
+    println!("{:<20} {}client", "", heading(|pair| pair.1));
+    for case in CASES {
+        let cells = (0..pairs.len()).map(|pair| match outcomes.get(&(pair, case.name)) {
+            Some(Outcome::Passed(_)) => "✓",
+            Some(Outcome::Failed(_)) => "✕",
+            Some(Outcome::Unsupported(_)) => "-",
+            None => "",
+        });
+        let cells: String = cells.map(|cell| format!("{cell:<9}")).collect();
+        if is_whole || !cells.trim().is_empty() {
+            println!("{:<20} {}", case.name, cells.trim_end());
+        }
+    }
+    for ((pair, case), outcome) in outcomes {
+        if !matches!(outcome, Outcome::Passed(_)) {
+            let (server, client) = pairs[*pair];
+            let ends = format!("server {}, client {}", server.name(), client.name());
+            println!("{case}: {ends}: {}", told(outcome));
+        }
+    }
+}
+
+fn to_json(pairs: &[Pair], outcomes: &Outcomes) -> Value {
+    let row = |((pair, case), outcome): (&(usize, &str), &Outcome)| {
+        let (server, client) = pairs[*pair];
+        let (word, note) = match outcome {
+            Outcome::Passed(note) => ("passed", note),
+            Outcome::Failed(note) => ("failed", note),
+            Outcome::Unsupported(note) => ("unsupported", note),
+        };
+        json!({"server": server.name(), "client": client.name(), "case": case, "outcome": word, "note": note})
+    };
+    outcomes.iter().map(row).collect()
 }

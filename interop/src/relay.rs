@@ -1,6 +1,8 @@
-//! A relay between one UDP port of a client and a server: delays, drops, corrupts, rebinds, goes black.
+//! A relay between one UDP port of a client and a server: the runner's network, a link of 10 Mbit/s with a short queue,
+//! that drops, corrupts, rebinds or goes black.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,24 +11,42 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
-/// How long a black hole is one.
+use crate::keys::PREFIX_BYTES;
+use crate::packet::{Kind, packets};
+
+const BITS_PER_SECOND: u64 = 10_000_000;
+
+/// Datagrams that wait for the link in each direction, at most.
+const QUEUE: usize = 25;
+
+/// Headers of Ethernet, IP and UDP, which take their time too.
+const HEADER_BYTES: u64 = 14 + 20 + 8;
+
+/// What gets lost or corrupted in a row, at most.
+const MAX_ROW: u32 = 3;
+
+/// A black hole is open, then closed.
+const OPEN: Duration = Duration::from_secs(5);
 const BLACK: Duration = Duration::from_secs(2);
 
-/// What the relay does. Counts are of datagrams.
+/// When a client's address changes first, and how often then.
+const FIRST_REBIND: Duration = Duration::from_secs(1);
+const NEXT_REBIND: Duration = Duration::from_secs(5);
+
+/// What the relay does, in each direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Network {
-    /// In each direction.
     pub(crate) delay: Duration,
     pub(crate) loss_percent: u64,
     pub(crate) corruption_percent: u64,
-    /// Those of the client with these numbers, from 0, get lost: from the first on, before the second.
+    /// Datagrams of the client with these numbers, from 0, get lost: from the first on, before the second.
     pub(crate) drop_from_client: (u64, u64),
-    /// After so many from the server, nothing passes for a while.
-    pub(crate) black_after: Option<u64>,
-    /// The client's port as the server sees it changes after so many from the server.
-    pub(crate) rebind_port_every: Option<u64>,
+    /// Now and then nothing passes for a while.
+    pub(crate) is_black: bool,
+    /// The client's port as the server sees it changes.
+    pub(crate) rebinds_port: bool,
     /// The same, of its address.
-    pub(crate) rebind_address_every: Option<u64>,
+    pub(crate) rebinds_address: bool,
 }
 
 impl Network {
@@ -35,25 +55,40 @@ impl Network {
         loss_percent: 0,
         corruption_percent: 0,
         drop_from_client: (0, 0),
-        black_after: None,
-        rebind_port_every: None,
-        rebind_address_every: None,
+        is_black: false,
+        rebinds_port: false,
+        rebinds_address: false,
     };
 }
 
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum From {
+    Client = 0,
+    Server = 1,
+}
+
 /// What the relay saw.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) from_client: u64,
-    pub(crate) from_server: u64,
-    pub(crate) passed_to_server_bytes: u64,
-    pub(crate) from_server_bytes: u64,
-    pub(crate) retries: u64,
-    /// Bytes from the server beyond three times what it had got, while only the first datagram was let through.
-    pub(crate) amplified_bytes: u64,
     pub(crate) lost: u64,
+    /// Lost since the queue was full.
+    pub(crate) overflowed: u64,
     pub(crate) corrupted: u64,
     pub(crate) rebinds: u64,
+    pub(crate) version_negotiations: u64,
+    pub(crate) retries: u64,
+    pub(crate) zero_rtt: u64,
+    /// The client's datagrams before an answer could be there.
+    pub(crate) unanswered: u64,
+    /// Bytes from the server beyond three times what it had got, while only the first datagram was let through.
+    pub(crate) amplified_bytes: u64,
+    /// The beginnings of packets with short headers, by their sender.
+    pub(crate) short: [Vec<Vec<u8>>; 2],
+    /// How long the sender's own ids are, which the other end's packets carry.
+    pub(crate) id_len: [usize; 2],
+    from_client: u64,
+    passed_to_server_bytes: u64,
+    from_server_bytes: u64,
 }
 
 pub(crate) struct Relay {
@@ -68,8 +103,18 @@ struct Way {
     client: Option<SocketAddr>,
     server: SocketAddr,
     seen: Arc<Mutex<Seen>>,
-    black_until: Option<Instant>,
+    /// The first datagram's time.
+    begun: Option<Instant>,
+    next_rebind: Duration,
     random: u64,
+    lines: [Line; 2],
+}
+
+/// One direction of the link.
+struct Line {
+    /// When the datagrams leave that wait.
+    leaving: VecDeque<Instant>,
+    spoilt_in_a_row: u32,
     later: UnboundedSender<Delayed>,
 }
 
@@ -86,8 +131,16 @@ impl Relay {
         let front = UdpSocket::bind((server.ip(), 0)).await?;
         let back = UdpSocket::bind((server.ip(), 0)).await?;
         let address = front.local_addr().context("the relay's address")?;
-        let (later, due) = unbounded_channel();
         let seen = Arc::default();
+        let line = || {
+            let (later, due) = unbounded_channel();
+            tokio::spawn(send_when_due(due));
+            Line {
+                leaving: VecDeque::new(),
+                spoilt_in_a_row: 0,
+                later,
+            }
+        };
         let way = Way {
             network,
             front: Arc::new(front),
@@ -95,17 +148,20 @@ impl Relay {
             client: None,
             server,
             seen: Arc::clone(&seen),
-            black_until: None,
+            begun: None,
+            next_rebind: FIRST_REBIND,
             random: 0x9e37_79b9_7f4a_7c15,
-            later,
+            lines: [line(), line()],
         };
-        tokio::spawn(send_when_due(due));
         tokio::spawn(way.run());
         Ok(Self { address, seen })
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -136,9 +192,13 @@ impl Way {
     }
 
     fn take_from_client(&mut self, datagram: Vec<u8>) {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        let is_unanswered = begun.elapsed() < 2 * self.network.delay;
+        self.look(From::Client, &datagram);
         let (first, end) = self.network.drop_from_client;
         let number = self.note(|seen| {
             seen.from_client += 1;
+            seen.unanswered += u64::from(is_unanswered);
             seen.from_client - 1
         });
         if (first..end).contains(&number) {
@@ -147,41 +207,57 @@ impl Way {
         }
         let bytes = datagram.len() as u64;
         self.note(|seen| seen.passed_to_server_bytes += bytes);
-        self.pass(datagram, Arc::clone(&self.back), self.server);
+        self.pass(From::Client, datagram, Arc::clone(&self.back), self.server);
     }
 
     async fn take_from_server(&mut self, datagram: Vec<u8>) {
-        let (bytes, has_retry) = (datagram.len() as u64, is_retry(&datagram));
-        let until_answered = self.network.drop_from_client.1;
-        let number = self.note(|seen| {
-            seen.from_server += 1;
+        self.look(From::Server, &datagram);
+        let (bytes, until_answered) = (datagram.len() as u64, self.network.drop_from_client.1);
+        self.note(|seen| {
             seen.from_server_bytes += bytes;
-            seen.retries += u64::from(has_retry);
             if seen.from_client < until_answered {
-                let over = seen
-                    .from_server_bytes
-                    .saturating_sub(3 * seen.passed_to_server_bytes);
+                let allowed = 3 * seen.passed_to_server_bytes;
+                let over = seen.from_server_bytes.saturating_sub(allowed);
                 seen.amplified_bytes = seen.amplified_bytes.max(over);
             }
-            seen.from_server
         });
-        if self.network.black_after == Some(number) {
-            self.black_until = Some(Instant::now() + BLACK);
-        }
-        let is_time = |every: Option<u64>| every.is_some_and(|every| number.is_multiple_of(every));
-        if is_time(self.network.rebind_port_every) {
-            self.rebind(self.server.ip()).await;
-        } else if is_time(self.network.rebind_address_every) {
-            let next = u8::try_from(2 + number % 200).unwrap_or(2);
-            let next = self.note(|seen| next.wrapping_add(seen.rebinds as u8));
-            self.rebind(Ipv4Addr::new(127, 0, 1, next).into()).await;
+        let passed = self.begun.map_or(Duration::ZERO, |at| at.elapsed());
+        let is_rebound = self.network.rebinds_port || self.network.rebinds_address;
+        if is_rebound && passed >= self.next_rebind {
+            self.next_rebind += NEXT_REBIND;
+            self.rebind().await;
         }
         if let Some(client) = self.client {
-            self.pass(datagram, Arc::clone(&self.front), client);
+            self.pass(From::Server, datagram, Arc::clone(&self.front), client);
         }
     }
 
-    async fn rebind(&mut self, address: IpAddr) {
+    /// Counts what can be seen of a datagram.
+    fn look(&self, from: From, datagram: &[u8]) {
+        self.note(|seen| {
+            for packet in packets(datagram) {
+                match packet.kind {
+                    Kind::VersionNegotiation => seen.version_negotiations += 1,
+                    Kind::Retry => seen.retries += 1,
+                    Kind::ZeroRtt => seen.zero_rtt += 1,
+                    Kind::Initial | Kind::Handshake => {
+                        seen.id_len[from as usize] = packet.source.len();
+                    }
+                    Kind::Short => {
+                        let len = packet.bytes.len().min(PREFIX_BYTES);
+                        seen.short[from as usize].push(packet.bytes[..len].to_vec());
+                    }
+                }
+            }
+        });
+    }
+
+    async fn rebind(&mut self) {
+        let mut address = self.server.ip();
+        if self.network.rebinds_address {
+            let number = self.note(|seen| seen.rebinds);
+            address = Ipv4Addr::new(127, 0, 1, 2 + (number % 200) as u8).into();
+        }
         // The case fails for want of a migration if this did.
         if let Ok(socket) = UdpSocket::bind((address, 0)).await {
             self.back = Arc::new(socket);
@@ -189,27 +265,55 @@ impl Way {
         }
     }
 
-    fn pass(&mut self, mut datagram: Vec<u8>, socket: Arc<UdpSocket>, to: SocketAddr) {
+    fn pass(&mut self, from: From, mut datagram: Vec<u8>, socket: Arc<UdpSocket>, to: SocketAddr) {
         let now = Instant::now();
-        let is_black = self.black_until.is_some_and(|until| now < until);
-        if is_black || self.next_random() % 100 < self.network.loss_percent {
+        if self.is_black() || self.is_spoilt(from, self.network.loss_percent) {
             self.note(|seen| seen.lost += 1);
             return;
         }
-        if self.next_random() % 100 < self.network.corruption_percent {
+        if self.is_spoilt(from, self.network.corruption_percent) {
             let at = self.next_random() as usize % datagram.len().max(1);
             if let Some(byte) = datagram.get_mut(at) {
                 *byte ^= 0xff;
             }
             self.note(|seen| seen.corrupted += 1);
         }
+        let line = &mut self.lines[from as usize];
+        while line.leaving.front().is_some_and(|&at| at <= now) {
+            line.leaving.pop_front();
+        }
+        if line.leaving.len() >= QUEUE {
+            self.note(|seen| seen.overflowed += 1);
+            return;
+        }
+        let bits = 8 * (datagram.len() as u64 + HEADER_BYTES);
+        let takes = Duration::from_nanos(bits * 1_000_000_000 / BITS_PER_SECOND);
+        let leaves = line.leaving.back().copied().unwrap_or(now) + takes;
+        line.leaving.push_back(leaves);
         // Only gone when the runtime is.
-        let _ = self.later.send(Delayed {
-            due: now + self.network.delay,
+        let _ = line.later.send(Delayed {
+            due: leaves + self.network.delay,
             socket,
             to,
             datagram,
         });
+    }
+
+    fn is_black(&self) -> bool {
+        let passed = self.begun.map_or(0, |at| at.elapsed().as_millis());
+        self.network.is_black && passed % (OPEN + BLACK).as_millis() >= OPEN.as_millis()
+    }
+
+    /// Whether this datagram is one of so many percent, and not the next of too many in a row.
+    fn is_spoilt(&mut self, from: From, percent: u64) -> bool {
+        if percent == 0 {
+            return false;
+        }
+        let is_chosen = self.next_random() % 100 < percent;
+        let row = &mut self.lines[from as usize].spoilt_in_a_row;
+        let is_spoilt = is_chosen && *row < MAX_ROW;
+        *row = if is_spoilt { *row + 1 } else { 0 };
+        is_spoilt
     }
 
     /// Xorshift: the same losses in each run, as far as the packets are.
@@ -223,9 +327,4 @@ impl Way {
     fn note<T>(&self, change: impl FnOnce(&mut Seen) -> T) -> T {
         change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Of version 1 (RFC 9000, section 17.2.5).
-fn is_retry(datagram: &[u8]) -> bool {
-    matches!(datagram, [first, 0, 0, 0, 1, ..] if first & 0xf0 == 0xf0)
 }

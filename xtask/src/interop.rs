@@ -4,7 +4,14 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use crate::cargo;
+use crate::distribution::Family;
+use crate::install::{self, Authority};
+use crate::probe;
+use crate::python::AIOQUIC;
 use crate::setup;
+
+/// ngtcp2's client and server over GnuTLS. Other distributions don't ship them.
+const NGTCP2: [&str; 2] = ["ngtcp2-client", "ngtcp2-server"];
 
 /// Passes `args` on.
 pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
@@ -12,5 +19,34 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     let mut run = cargo::command("run");
     run.args(["--quiet", "--package", "xskit-interop", "--"]);
     run.args(args);
+    match AIOQUIC.ensure() {
+        Ok(()) => {
+            run.env("INTEROP_PYTHON", AIOQUIC.path().join("bin/python"));
+        }
+        Err(problem) => eprintln!("aioquic: {problem}"),
+    }
+    if let Err(problem) = ensure_ngtcp2() {
+        eprintln!("ngtcp2: {problem}");
+    }
     Err(format!("cargo can't be run: {}", run.exec()))
+}
+
+/// Installs the peers that crates.io doesn't have.
+pub(crate) fn ensure_peers() -> Result<(), String> {
+    AIOQUIC.ensure()?;
+    ensure_ngtcp2()
+}
+
+fn ensure_ngtcp2() -> Result<(), String> {
+    // The server is where only root looks, so the client stands for both.
+    if probe::on_path("gtlsclient").is_some() {
+        return Ok(());
+    }
+    match (Family::detect(), Authority::detect()) {
+        (Some(Family::Debian), Some(authority)) => install::by_apt(authority, &[], &NGTCP2),
+        _ => Err(format!(
+            "needs gtlsclient and gtlsserver (Debian: {})",
+            NGTCP2.join(" ")
+        )),
+    }
 }

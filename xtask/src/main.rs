@@ -43,7 +43,7 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   setup [--check]  Install the system packages the build needs; with --check only list them
-  setup --interop  Install aioquic into the target folder, for the interoperability tests
+  setup --interop  Install the peers of the interoperability tests: aioquic into the target folder, ngtcp2
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
   test             Formatting, lints, features, documentation, tests, emulated cards, loom, fuzzing for seconds,
                    packages, licences, advisories
@@ -70,8 +70,9 @@ Commands:
   bench ARGS       Run the benchmarks alone (`--bench ring`); ARGS go to `cargo bench`
   bench ledger     Measure what the ledger costs a packet over veth, with it and without it in turns
   instructions     Count the instructions of each ring operation, ours and libxdp's (installs valgrind)
-  interop [--case CASE] [--json]
-                   Run the cases of the QUIC interop runner: our server, and quinn through a bad network
+  interop [--peer quinn|aioquic|ngtcp2|xskit] [--case CASE] [--json]
+                   Run the cases of the QUIC interop runner: our server and client against others, through a bad
+                   network
   help             Print this
 
 demo and test run privileged networking in namespaces of their own; without root they say what is left out.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use crate::distribution::Family;
 use crate::install::{self, Authority};
+use crate::interop;
 use crate::machine;
-use crate::python::AIOQUIC;
 use crate::requirement::{ALL, PROGRAM, Requirement};
 
 /// `setup [--check | --interop]`. With `--check` the exit code tells whether something is missing.
@@ -22,7 +22,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         } else {
             ExitCode::FAILURE
         }),
-        [flag] if flag == "--interop" => AIOQUIC.ensure().map(|()| ExitCode::SUCCESS),
+        [flag] if flag == "--interop" => interop::ensure_peers().map(|()| ExitCode::SUCCESS),
         _ => Err("setup takes no argument but --check or --interop".to_owned()),
     }
 }

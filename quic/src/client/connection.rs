@@ -71,6 +71,11 @@ pub struct Connection<L> {
     heard: Instant,
     /// In the middle of writing what is due.
     flushing: bool,
+    /// A packet has left since the handshake was done here, with what the server needs to have it done too.
+    has_finished: bool,
+    /// How to close once that is so: the application's error code and a reason. By quiche nothing else leaves
+    /// a connection that was closed, and the server can't read the close before.
+    close_later: Option<(u64, Vec<u8>)>,
     counters: ClientStats,
     notices: Notices,
 }
@@ -116,6 +121,8 @@ impl<L: Copy> Connection<L> {
             handshake_deadline: Some(now + config.handshake_timeout),
             heard: now,
             flushing: false,
+            has_finished: false,
+            close_later: None,
             counters: ClientStats::default(),
             notices: Notices::default(),
         })
@@ -224,7 +231,13 @@ impl<L: Copy> Connection<L> {
     fn send(&mut self, out: &mut [u8]) -> Option<(usize, quiche::SendInfo)> {
         let out = self.black_hole.room(out);
         match self.quic.send(out) {
-            Ok(sent) => Some(sent),
+            Ok(sent) => {
+                self.has_finished |= self.quic.is_established();
+                if let Some((code, reason)) = self.close_later.take() {
+                    let _ = self.quic.close(true, code, &reason);
+                }
+                Some(sent)
+            }
             Err(quiche::Error::Done) => None,
             Err(error) => {
                 tracing::debug!(%error, "the connection to the server can't send");
@@ -299,8 +312,12 @@ impl<L: Copy> Connection<L> {
 
     fn end(&mut self, verdict: Verdict, code: u64, reason: &[u8]) {
         self.ending.note(verdict);
-        // Refused when it is closing already.
-        let _ = self.quic.close(true, code, reason);
+        if self.quic.is_established() && !self.has_finished {
+            self.close_later = Some((code, reason.to_vec()));
+        } else {
+            // Refused when it is closing already.
+            let _ = self.quic.close(true, code, reason);
+        }
         self.acks.urge();
     }
 
@@ -345,7 +362,7 @@ impl<L: Copy> Connection<L> {
     /// [`poll_transmit`](Self::poll_transmit) has nothing more.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        ending::is_over(&self.quic)
+        self.close_later.is_some() || ending::is_over(&self.quic)
     }
 
     /// How the connection ended: once, when it is over and what came before the end was read.

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use xskit_quic::client::Ticket;
+use xskit_quic::client::{ClientEvent, ConnectionEnd, Ticket};
 use xskit_quic::{
-    Client, ClientConfig, Handler, Http, HttpConfig, Reply, Request, Response, Server, ServerConfig,
+    Client, ClientConfig, FileServer, Handler, Http, HttpConfig, Reply, Request, Response, Server,
+    ServerConfig,
 };
 
 use super::world::{Pki, Site, World, content, files, server_addr};
@@ -166,4 +167,35 @@ fn an_early_request_has_no_time_limit_of_its_own() {
     assert_eq!(client.stats().early_requests, 1);
     client.handle_timeout(now);
     assert!(client.poll_event().is_none());
+}
+
+/// Its answer is there before its handshake is done at the server, which can't read a close before.
+#[test]
+fn who_closes_at_once_leaves_no_handshake_behind() {
+    let (pki, dir) = (Pki::new(), files(&[1]));
+    let mut world = world(&pki, dir.path(), true);
+    let config = returning(&mut world, &pki, "/1");
+    let (server, now) = (&mut world.server, Instant::now());
+    let from = "198.51.100.7:99".parse().unwrap();
+    let mut client = Client::new(&config, from, server_addr(), (), now).unwrap();
+    client.get("/1", None);
+    let mut buffer = [0; 2000];
+    let mut to_server = |client: &mut Client<()>, server: &mut FileServer<u16>| {
+        while let Some(sent) = client.poll_transmit(now, &mut buffer) {
+            server.handle_datagram(now, &mut buffer[..sent.len], from, server_addr(), 0);
+        }
+    };
+    to_server(&mut client, server);
+    let mut answer = [0; 2000];
+    while let Some(sent) = server.poll_transmit(now, &mut answer) {
+        client.handle_datagram(now, &mut answer[..sent.len], server_addr(), from);
+    }
+    assert!(client.is_connected());
+    client.close(now);
+    assert!(client.is_over());
+    to_server(&mut client, server);
+    let connections = server.stats().connections;
+    assert_eq!((connections.established, connections.half_open), (2, 0));
+    let is_by_us = |event: &ClientEvent| matches!(event, ClientEvent::Closed(ConnectionEnd::ByUs));
+    assert!(std::iter::from_fn(|| client.poll_event()).any(|event| is_by_us(&event)));
 }
