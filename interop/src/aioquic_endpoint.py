@@ -1,6 +1,6 @@
 """An endpoint of the QUIC interop runner over aioquic 1.3.0, as client and as server.
 
-It is told by the environment, with the runner's names: ROLE (client or server), TESTCASE, WWW,
+The environment configures it, with the runner's names: ROLE (client or server), TESTCASE, WWW,
 CERTS, DOWNLOADS, SSLKEYLOGFILE, QLOGDIR and, for a client, REQUESTS: URLs of one server, of which
 one without a file asks for no more than a connection. ALPN is h3 or hq-interop, by default h3 for
 http3 and hq-interop for all other cases; a server takes both. LISTEN is a server's HOST:PORT.
@@ -36,7 +36,7 @@ CASES = set(
 CONNECTION_PER_FILE = {"multiconnect", "handshakeloss", "handshakecorruption"}
 HTTP = {"h3": H3Connection, "hq-interop": H0Connection}
 TICKET_SECONDS = 5
-# aioquic writes a qlog once its connection has drained; nothing else is worth the wait.
+# aioquic writes a qlog once the connection has drained, under a name that both ends share.
 DRAIN_SECONDS = 10 if os.environ.get("QLOGDIR") else 0.1
 
 counts = {"connections": 0, "resumed": 0, "early_data_accepted": 0}
@@ -123,7 +123,9 @@ class Client(Endpoint):
             headers += [(b":authority", url.netloc.encode()), (b":path", url.path.encode())]
             self.http.send_headers(stream, headers, end_stream=True)
         self.transmit()
-        return asyncio.gather(*(download.done for download in self.downloads.values()))
+        responses = asyncio.gather(*(download.done for download in self.downloads.values()))
+        responses.add_done_callback(asyncio.Future.exception)  # It may fail when no one waits yet.
+        return responses
 
     def quic_event_received(self, event):
         if isinstance(event, events.ConnectionTerminated):
@@ -140,15 +142,16 @@ class Client(Endpoint):
 
 
 def configuration(is_client, alpn):
-    # With aioquic's windows of 1 MiB a sender would wait for credit while Python is busy.
+    # With aioquic's windows of 1 MiB, a sender waits for credit while Python is busy.
     config = QuicConfiguration(alpn, is_client=is_client, max_data=2**24, max_stream_data=2**23)
+    config.idle_timeout = 120
     if path := os.environ.get("SSLKEYLOGFILE"):
         config.secrets_log_file = open(path, "a", buffering=1)
     if path := os.environ.get("QLOGDIR"):
         config.quic_logger = QuicFileLogger(path)
     certs = Path(os.environ.get("CERTS", "/certs"))
     if is_client:
-        config.load_verify_locations(cafile=str(certs / "ca.pem"))
+        config.load_verify_locations(cadata=(certs / "ca.pem").read_bytes())
     else:
         config.load_cert_chain(certs / "cert.pem", certs / "priv.key")
     return config
@@ -174,10 +177,8 @@ async def serve(case):
     print(f"listening on {f'[{host}]' if ':' in host else host}:{port}", flush=True)
     await stop.wait()
     connections = set(server._protocols.values())
-    for connection in connections:
-        connection.close()
-    await asyncio.gather(*(connection.wait_closed() for connection in connections))
     server.close()
+    await asyncio.gather(*(connection.wait_closed() for connection in connections))
 
 
 async def download(case, alpn):

@@ -34,8 +34,8 @@ const AIOQUIC: &str = include_str!("aioquic_endpoint.py");
 const ONLY_CHACHA20: &str =
     "--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305";
 
-/// As long as ours.
-const PATIENT: &str = "--handshake-timeout=60s";
+/// As ours.
+const PATIENT: [&str; 2] = ["--handshake-timeout=120s", "--timeout=120s"];
 
 impl Peer {
     pub(crate) const ALL: [Self; 4] = [Self::Quinn, Self::Aioquic, Self::Ngtcp2, Self::Xskit];
@@ -96,7 +96,7 @@ impl Peer {
         if self != Self::Ngtcp2 {
             return self.endpoint(places);
         }
-        let mut words = words(&["gtlsserver", "--quiet", PATIENT]);
+        let mut words = words(&["gtlsserver", "--quiet", PATIENT[0], PATIENT[1]]);
         words.push(format!("--htdocs={}", places.www.display()));
         if case.demand == Demand::Retry {
             words.push("--validate-addr".to_owned());
@@ -153,7 +153,8 @@ fn gtlsclient(case: &Case, places: &Places, urls: &[Url]) -> Vec<String> {
         "--no-quic-dump",
         "--no-http-dump",
         "--exit-on-all-streams-close",
-        PATIENT,
+        PATIENT[0],
+        PATIENT[1],
     ]);
     line.push(format!("--download={}", places.downloads.display()));
     match case.demand {

@@ -7,9 +7,14 @@
 use std::env;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use xskit_quic::client::Trust;
+
+/// How long an end waits for the other one, be it silent or in a handshake. Where 30 of 100 datagrams are lost, timers
+/// that double soon wait for half of that.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Role {

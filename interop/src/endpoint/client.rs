@@ -10,10 +10,7 @@ use xskit_quic::client::Ticket;
 use xskit_quic::driver::{UdpConfig, UdpDriver};
 
 use super::fetch::{Fetch, Hq, Http3};
-use crate::setting::{Protocol, Setting, Url};
-
-/// A handshake under heavy loss takes long.
-const HANDSHAKE: Duration = Duration::from_secs(60);
+use crate::setting::{PATIENCE, Protocol, Setting, Url};
 
 /// How long a client waits for a ticket, and for its last packets to go.
 const LAST: Duration = Duration::from_secs(2);
@@ -43,7 +40,8 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
     };
     let server = setting.server()?;
     let mut config = ClientConfig::new(&server.host, server.port, setting.trust());
-    config.handshake_timeout = HANDSHAKE;
+    config.handshake_timeout = PATIENCE;
+    config.transport.idle_timeout = PATIENCE;
     config.diagnostics = super::diagnostics(setting)?;
     config.early_data = setting.case == "zerortt";
     let (mut resumed, mut early) = (0, 0);

@@ -15,10 +15,7 @@ use xskit_quic::{
 };
 
 use super::hq::{Hq, HqSession};
-use crate::setting::{Protocol, Setting};
-
-/// A handshake under heavy loss takes long.
-const HANDSHAKE: Duration = Duration::from_secs(60);
+use crate::setting::{PATIENCE, Protocol, Setting};
 
 /// How long a server that is told to end says goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -30,7 +27,8 @@ const PROTOCOLS: &[&[u8]] = &[
 
 pub(super) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
     let mut config = ServerConfig::new(Identity::from_pem_files(&setting.chain(), &setting.key())?);
-    config.handshake_timeout = HANDSHAKE;
+    config.handshake_timeout = PATIENCE;
+    config.transport.idle_timeout = PATIENCE;
     config.diagnostics = super::diagnostics(setting)?;
     match setting.case.as_str() {
         "handshake" | "transfer" | "http3" | "multiconnect" | "chacha20" | "resumption"

@@ -106,7 +106,9 @@ fn config(setting: &Setting) -> anyhow::Result<ClientConfig> {
         tls.resumption = rustls::client::Resumption::disabled();
     }
     let tls = QuicClientConfig::with_initial(Arc::new(tls), super::initial_suite()?)?;
-    Ok(ClientConfig::new(Arc::new(tls)))
+    let mut config = ClientConfig::new(Arc::new(tls));
+    config.transport_config(super::transport()?);
+    Ok(config)
 }
 
 fn connecting(setting: &Setting, endpoint: &Endpoint) -> anyhow::Result<quinn::Connecting> {

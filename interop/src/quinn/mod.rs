@@ -6,11 +6,12 @@ mod server;
 use std::sync::Arc;
 
 use anyhow::Context;
+use quinn::TransportConfig;
 use quinn::rustls::crypto::CryptoProvider;
 use rustls::CipherSuite;
 use rustls::crypto::ring::{cipher_suite, default_provider};
 
-use crate::setting::{Role, Setting};
+use crate::setting::{PATIENCE, Role, Setting};
 
 /// Plays the role; nothing if this case can't be played.
 pub(crate) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
@@ -34,6 +35,13 @@ fn provider(only_chacha20: bool) -> Arc<CryptoProvider> {
             .retain(|suite| suite.suite() == CipherSuite::TLS13_CHACHA20_POLY1305_SHA256);
     }
     Arc::new(provider)
+}
+
+/// As patient as ours.
+fn transport() -> anyhow::Result<Arc<TransportConfig>> {
+    let mut config = TransportConfig::default();
+    config.max_idle_timeout(Some(PATIENCE.try_into()?));
+    Ok(Arc::new(config))
 }
 
 /// Initial packets are under AES whatever is offered (RFC 9001, section 5.2).

@@ -76,7 +76,9 @@ fn config(setting: &Setting) -> anyhow::Result<quinn::ServerConfig> {
         _ => 0,
     };
     let tls = QuicServerConfig::with_initial(Arc::new(tls), super::initial_suite()?)?;
-    Ok(quinn::ServerConfig::with_crypto(Arc::new(tls)))
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
+    config.transport_config(super::transport()?);
+    Ok(config)
 }
 
 async fn serve(incoming: Incoming, folder: &Path) -> anyhow::Result<()> {

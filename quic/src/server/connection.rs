@@ -11,6 +11,7 @@ use super::application::{Application, ConnectionKey, Peer};
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
 use super::failure::Failure;
+use super::flight::Flight;
 use super::goodbye::Goodbye;
 use super::key_use::KeyUse;
 use super::links::Links;
@@ -61,6 +62,8 @@ pub(super) struct Connection<L, S> {
     goodbye: Option<Goodbye>,
     /// Until the client has proven that it receives at its address.
     pub(super) unproven: Option<Allowance>,
+    /// Until the client has got it.
+    flight: Option<Box<Flight>>,
     /// Packets with early data that came.
     zero_rtts: usize,
     /// Until early data was accepted, or the handshake is done: what is struck out then.
@@ -124,6 +127,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             is_given_up: false,
             goodbye: None,
             unproven: Some(Allowance::new(peer)),
+            flight: Some(Box::new(Flight::new(local, peer, now))),
             zero_rtts: 0,
             early_ids: None,
             may_begin_early: false,
@@ -163,6 +167,12 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             if coalesced.is_whole && taken.packets > coalesced.initials + self.zero_rtts {
                 // One of the packets was under keys that only who receives our answers can have.
                 self.unproven = None;
+                self.flight = None;
+            } else if authentic
+                && coalesced.initials > 0
+                && let Some(flight) = &mut self.flight
+            {
+                flight.ask();
             }
         }
         if authentic && !self.links.knows(from, link) {
@@ -363,8 +373,8 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             return None;
         }
         let sent = match self.unproven {
-            Some(unproven) => self.write(unproven.within(out)?)?,
-            None => self.write(out)?,
+            Some(unproven) => self.write_first(now, unproven.within(out)?)?,
+            None => self.write_first(now, out)?,
         };
         if let Some(unproven) = &mut self.unproven {
             unproven.sent(sent.len);
@@ -374,6 +384,25 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             self.goodbye = Some(Goodbye::new(out.get(..sent.len)?, &sent));
         }
         Some(sent)
+    }
+
+    /// What the client has asked for once more goes before what is new.
+    fn write_first(&mut self, now: Instant, out: &mut [u8]) -> Option<Outgoing> {
+        if self.quic.is_established() || self.is_ending() {
+            self.flight = None;
+        }
+        let Some(mut flight) = self.flight.take() else {
+            return self.write(out);
+        };
+        let again = flight.repeat(now, out);
+        let sent = again.or_else(|| {
+            let sent = self.write(out);
+            let datagram = sent.as_ref().and_then(|sent| out.get(..sent.len));
+            flight.keep(datagram, now);
+            sent
+        });
+        self.flight = Some(flight);
+        sent
     }
 
     fn write(&mut self, out: &mut [u8]) -> Option<Outgoing> {

@@ -25,6 +25,7 @@ mod config;
 mod connection;
 mod ending;
 mod failure;
+mod flight;
 mod goodbye;
 mod header;
 mod katran;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use xskit_quic::FileServer;
+use xskit_quic::{Client, FileServer};
 
 use super::raw::{Raw, request};
 use super::world::{Faults, NAME, Pki, Site, World, files, server_addr};
@@ -251,4 +251,33 @@ fn what_is_held_back_goes_out_when_the_client_sends_again() {
     world.faults = Faults::default();
     world.run("connected", |world| world.peers[at].connected);
     world.close();
+}
+
+/// The timers of the server are not looked at: what it sends is sent since the client has asked again.
+#[test]
+fn a_first_answer_that_was_lost_is_sent_again_as_soon_as_the_client_asks() {
+    let (pki, dir) = (Pki::new(), files(&[1]));
+    let mut liar = Liar::new(&Site::new(dir.path(), pki.identity.clone()));
+    let from = victim(1);
+    let mut client = Client::new(&pki.client(), from, server_addr(), (), Instant::now()).unwrap();
+    let mut buffer = [0; 2000];
+    for is_lost in [true, false] {
+        while let Some(sent) = client.poll_transmit(Instant::now(), &mut buffer) {
+            liar.say(from, &mut buffer[..sent.len]);
+        }
+        let mut answer = [0; 2000];
+        while let Some(sent) = liar.server.poll_transmit(Instant::now(), &mut answer) {
+            liar.scales.sent(sent.to, sent.len);
+            if !is_lost {
+                let answer = &mut answer[..sent.len];
+                client.handle_datagram(Instant::now(), answer, server_addr(), from);
+            }
+        }
+        assert_eq!(client.is_connected(), !is_lost);
+        if is_lost {
+            let due = client.poll_timeout().unwrap();
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            client.handle_timeout(Instant::now());
+        }
+    }
 }
