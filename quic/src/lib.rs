@@ -87,7 +87,9 @@ mod error;
 mod files;
 mod http;
 mod identity;
+mod key_use;
 mod notices;
+mod pacer;
 mod printable;
 #[cfg(feature = "qlog")]
 mod qlog;

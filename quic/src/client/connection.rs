@@ -16,7 +16,9 @@ use super::stats::ClientStats;
 use super::ticket::{Ticket, Whom};
 use crate::black_hole::BlackHole;
 use crate::error::SetupError;
+use crate::key_use::{KeyUse, MAX_PACKETS_SENT};
 use crate::notices::Notices;
+use crate::pacer::Pacer;
 use crate::quic::{QuicConnection, packets_received};
 use crate::transmit::Transmit;
 
@@ -57,6 +59,10 @@ pub struct Connection<L> {
     quic: Box<QuicConnection>,
     acks: AckClock,
     black_hole: BlackHole,
+    pacer: Pacer,
+    /// When more may leave, where the pace keeps it from that now.
+    held_until: Option<Instant>,
+    keys: KeyUse,
     silence: Silence,
     /// Whom a ticket is from.
     whom: Whom,
@@ -112,6 +118,9 @@ impl<L: Copy> Connection<L> {
             quic: Box::new(connect(config, protocols, local, peer)?),
             acks: AckClock::new(config.acks),
             black_hole: BlackHole::default(),
+            pacer: Pacer::new(now),
+            held_until: None,
+            keys: KeyUse::new(MAX_PACKETS_SENT),
             silence: Silence::default(),
             whom: Whom::of(config),
             is_waiting: false,
@@ -195,6 +204,7 @@ impl<L: Copy> Connection<L> {
             self.silence.heard(now);
         } else {
             self.counters.datagrams_ignored += 1;
+            self.keys.add_forged();
         }
         if self.quic.is_established() {
             self.handshake_deadline = None;
@@ -212,12 +222,17 @@ impl<L: Copy> Connection<L> {
         if !self.flushing && !self.acks.is_due(now) {
             return None;
         }
+        self.held_until = self.pacer.hold(now, &mut self.quic);
+        if self.held_until.is_some() && !self.is_over() {
+            return None;
+        }
         let Some((len, info)) = self.send(out) else {
             self.flushing = false;
             self.acks.flushed();
             return None;
         };
         self.flushing = true;
+        self.pacer.sent(len);
         self.counters.datagrams_out += 1;
         self.counters.bytes_out += len as u64;
         Some(Transmit {
@@ -229,9 +244,15 @@ impl<L: Copy> Connection<L> {
     }
 
     fn send(&mut self, out: &mut [u8]) -> Option<(usize, quiche::SendInfo)> {
+        if self.keys.is_spent() {
+            let code = quiche::WireErrorCode::AeadLimitReached as u64;
+            let reason = b"the keys have protected all that they may";
+            let _ = self.quic.close(false, code, reason);
+        }
         let out = self.black_hole.room(out);
         match self.quic.send(out) {
             Ok(sent) => {
+                self.keys.add_sent();
                 self.has_finished |= self.quic.is_established();
                 if let Some((code, reason)) = self.close_later.take() {
                     let _ = self.quic.close(true, code, &reason);
@@ -258,7 +279,7 @@ impl<L: Copy> Connection<L> {
         let timers = [
             self.quic.timeout_instant(),
             self.handshake_deadline,
-            self.acks.deadline(),
+            self.held_until.or_else(|| self.acks.deadline()),
             self.silence.deadline().filter(|_| self.breaks_silence()),
         ];
         timers.into_iter().flatten().min()

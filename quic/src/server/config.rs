@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cid_format::{ConnectionIdFormat, RandomIds};
-use super::key_use::MAX_PACKETS_SENT;
 use crate::diagnostics::Diagnostics;
 use crate::identity::Identity;
+use crate::key_use::MAX_PACKETS_SENT;
 use crate::transport::TransportConfig;
 
 /// A server's configuration. Make one with [`ServerConfig::new`], then change what differs.

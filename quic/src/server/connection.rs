@@ -13,15 +13,15 @@ use super::coalesced::Coalesced;
 use super::failure::Failure;
 use super::flight::Flight;
 use super::goodbye::Goodbye;
-use super::key_use::KeyUse;
 use super::links::Links;
-use super::pacer::Pacer;
 use super::progress::{Lapse, Limits, Progress};
 use super::reset::Resets;
 use super::sources::Seat;
 use super::whereabouts::{Outgoing, Whereabouts};
 use super::worker::Worker;
 use crate::black_hole::BlackHole;
+use crate::key_use::KeyUse;
+use crate::pacer::Pacer;
 use crate::quic::QuicConnection;
 
 /// Datagrams a connection sends before the next one has its turn.

@@ -1,12 +1,15 @@
-//! A server spreads its windows over the round trip: no queue on the way is overrun by a burst.
+//! Each end spreads its windows over the round trip: no queue on the way is overrun by a burst.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use xskit_quic::Client;
 use xskit_quic::client::ClientEvent;
+use xskit_quic::{
+    Application, Client, Handler, Http, HttpConfig, Incoming, Reply, Request, Response, Server,
+    ServerConfig,
+};
 
 use super::world::{PATIENCE, Pki, Site, content, files, server_addr};
 
@@ -50,60 +53,129 @@ impl Direction {
     }
 }
 
-#[test]
-fn no_window_is_sent_in_one_burst() {
-    // Windows of 32, 64, 128, 256 and 512 datagrams.
-    const SIZE: usize = 1 << 20;
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let begun = Instant::now();
-    let mut server = Site::new(dir.path(), pki.identity.clone()).serve::<()>(begun);
-    let (near, far) = (SocketAddr::from(([198, 51, 100, 7], 10_000)), server_addr());
-    let mut client = Client::new(&pki.client(), near, far, (), begun).unwrap();
-    let id = client.get(&format!("/{SIZE}"), None);
-    let (mut down, mut up) = (Direction::default(), Direction::default());
-    let (mut body, mut buffer) = (Vec::new(), vec![0; 65_536]);
-    let mut is_finished = false;
-    while !is_finished {
-        let now = Instant::now();
-        assert!(now < begun + PATIENCE, "{} bytes", body.len());
-        while let Some(mut datagram) = up.receive(now) {
-            server.handle_datagram(now, &mut datagram, near, far, ());
-        }
-        while let Some(mut datagram) = down.receive(now) {
-            client.handle_datagram(now, &mut datagram, far, near);
-        }
-        server.handle_timeout(now);
-        client.handle_timeout(now);
-        while let Some(event) = client.poll_event() {
-            match event {
-                ClientEvent::Body(_) => loop {
-                    match client.read_body(id, &mut buffer) {
-                        0 => break,
-                        len => body.extend_from_slice(&buffer[..len]),
+/// The way between the two.
+#[derive(Default)]
+struct Wire {
+    down: Direction,
+    up: Direction,
+}
+
+const NEAR: ([u8; 4], u16) = ([198, 51, 100, 7], 10_000);
+
+impl Wire {
+    /// Runs both ends until the client's only request is answered. Returns the answer.
+    fn run<A: Application>(
+        &mut self,
+        server: &mut Server<(), A>,
+        client: &mut Client<()>,
+    ) -> Vec<u8> {
+        let (near, far) = (SocketAddr::from(NEAR), server_addr());
+        let (begun, mut body, mut buffer) = (Instant::now(), Vec::new(), vec![0; 65_536]);
+        loop {
+            let now = Instant::now();
+            assert!(now < begun + PATIENCE, "{} bytes", body.len());
+            while let Some(mut datagram) = self.up.receive(now) {
+                server.handle_datagram(now, &mut datagram, near, far, ());
+            }
+            while let Some(mut datagram) = self.down.receive(now) {
+                client.handle_datagram(now, &mut datagram, far, near);
+            }
+            server.handle_timeout(now);
+            client.handle_timeout(now);
+            while let Some(event) = client.poll_event() {
+                match event {
+                    ClientEvent::Body(id) => {
+                        while let len @ 1.. = client.read_body(id, &mut buffer) {
+                            body.extend_from_slice(&buffer[..len]);
+                        }
                     }
-                },
-                ClientEvent::Finished(_) => is_finished = true,
-                ClientEvent::Failed(_, error) => panic!("{error}"),
-                ClientEvent::Closed(end) => panic!("{end}"),
-                _ => {}
+                    ClientEvent::Finished(_) => return body,
+                    ClientEvent::Failed(_, error) => panic!("{error}"),
+                    ClientEvent::Closed(end) => panic!("{end}"),
+                    _ => {}
+                }
+            }
+            while let Some(sent) = client.poll_transmit(now, &mut buffer) {
+                self.up.send(now, &buffer[..sent.len]);
+            }
+            while let Some(sent) = server.poll_transmit(now, &mut buffer) {
+                self.down.send(now, &buffer[..sent.len]);
+            }
+            let timers = [
+                self.down.due(),
+                self.up.due(),
+                server.poll_timeout(),
+                client.poll_timeout(),
+            ];
+            if let Some(next) = timers.into_iter().flatten().min() {
+                thread::sleep(next.saturating_duration_since(Instant::now()));
             }
         }
-        while let Some(sent) = client.poll_transmit(now, &mut buffer) {
-            up.send(now, &buffer[..sent.len]);
-        }
-        while let Some(sent) = server.poll_transmit(now, &mut buffer) {
-            down.send(now, &buffer[..sent.len]);
-        }
-        let timers = [
-            down.due(),
-            up.due(),
-            server.poll_timeout(),
-            client.poll_timeout(),
-        ];
-        if let Some(next) = timers.into_iter().flatten().min() {
-            thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Windows of 32, 64, 128, 256 and 512 datagrams.
+const SIZE: usize = 1 << 20;
+
+fn client(pki: &Pki) -> Client<()> {
+    Client::new(
+        &pki.client(),
+        NEAR.into(),
+        server_addr(),
+        (),
+        Instant::now(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn no_window_is_sent_in_one_burst() {
+    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let mut server = Site::new(dir.path(), pki.identity.clone()).serve::<()>(Instant::now());
+    let (mut wire, mut client) = (Wire::default(), client(&pki));
+    client.get(&format!("/{SIZE}"), None);
+    assert!(wire.run(&mut server, &mut client) == content(SIZE));
+    assert_eq!(wire.down.dropped, 0);
+}
+
+/// Answers with the number of bytes that came.
+struct Weigh;
+
+impl Handler for Weigh {
+    type Exchange = usize;
+
+    fn request(&mut self, _: &Request<'_>, _: &mut Reply<'_>) -> usize {
+        0
+    }
+
+    fn body(&mut self, came: &mut usize, body: &mut Incoming<'_>, _: &mut Reply<'_>) {
+        let mut piece = [0; 65_536];
+        while let len @ 1.. = body.read(&mut piece) {
+            *came += len;
         }
     }
-    assert!(body == content(SIZE));
-    assert_eq!(down.dropped, 0);
+
+    fn end(&mut self, came: &mut usize, reply: &mut Reply<'_>) {
+        reply.respond(Response::text(200, came.to_string()));
+    }
+}
+
+#[test]
+fn nor_is_a_clients() {
+    let pki = Pki::new();
+    let mut config = ServerConfig::new(pki.identity.clone());
+    // Not what bounds the upload.
+    config.transport.stream_window_bytes = SIZE as u64;
+    config.transport.connection_window_bytes = SIZE as u64;
+    config.transport.max_stream_window_bytes = SIZE as u64;
+    config.transport.max_connection_window_bytes = SIZE as u64;
+    let http = Http::new(Weigh, &HttpConfig::default()).unwrap();
+    let mut server = Server::new(&config, http, Instant::now()).unwrap();
+    let (mut wire, mut client) = (Wire::default(), client(&pki));
+    client.request("POST", "/", &[], content(SIZE)).unwrap();
+    assert_eq!(
+        wire.run(&mut server, &mut client),
+        SIZE.to_string().into_bytes()
+    );
+    assert_eq!(wire.up.dropped, 0);
 }

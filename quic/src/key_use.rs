@@ -22,11 +22,11 @@ const MOST_FORGED: u64 = 1 << 36;
 const DRAIN_PART: u64 = 8;
 
 /// As many as a connection may send.
-pub(super) const MAX_PACKETS_SENT: u64 = MOST_SENT - MARGIN;
+pub(crate) const MAX_PACKETS_SENT: u64 = MOST_SENT - MARGIN;
 
 /// Packets under a connection's keys.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct KeyUse {
+pub(crate) struct KeyUse {
     max_sent: u64,
     sent: u64,
     forged: u64,
@@ -36,7 +36,7 @@ pub(super) struct KeyUse {
 
 impl KeyUse {
     /// For no more than `max_sent`.
-    pub(super) fn new(max_sent: u64) -> Self {
+    pub(crate) fn new(max_sent: u64) -> Self {
         Self {
             max_sent: max_sent.min(MAX_PACKETS_SENT),
             sent: 0,
@@ -47,29 +47,29 @@ impl KeyUse {
     }
 
     /// A datagram was sent: no more than one packet in it is under these keys.
-    pub(super) fn add_sent(&mut self) {
+    pub(crate) fn add_sent(&mut self) {
         self.sent += 1;
     }
 
     /// A datagram came with nothing authentic in it.
-    pub(super) fn add_forged(&mut self) {
+    pub(crate) fn add_forged(&mut self) {
         self.forged += 1;
     }
 
     /// Whether it is time to finish what is under way; true once.
-    pub(super) fn begins_to_drain(&mut self) -> bool {
+    pub(crate) fn begins_to_drain(&mut self) -> bool {
         let is_due = self.sent >= self.max_sent - self.max_sent / DRAIN_PART;
         is_due && !std::mem::replace(&mut self.was_drained, true)
     }
 
     /// Whether nothing more may be sent but a goodbye; true once.
-    pub(super) fn is_spent(&mut self) -> bool {
+    pub(crate) fn is_spent(&mut self) -> bool {
         let is_due = self.sent >= self.max_sent || self.forged >= MOST_FORGED;
         is_due && !std::mem::replace(&mut self.was_spent, true)
     }
 
     /// Whether that has been so.
-    pub(super) fn was_spent(&self) -> bool {
+    pub(crate) fn was_spent(&self) -> bool {
         self.was_spent
     }
 }

@@ -31,6 +31,10 @@ const MAX_BURST_DATAGRAMS: usize = 128;
 /// where acknowledgements come late (RFC 9002, section 7.7).
 const GAIN: (u128, u128) = (5, 4);
 
+/// What is no longer is an acknowledgement, or a word or two besides, and costs nothing: those are not to be held
+/// back (RFC 9002, section 7.7).
+const FREE_BYTES: usize = 100;
+
 /// Room for a short header, and for no packet. quiche's CUBIC lets a window grow only while its last datagram
 /// filled it, or while it was asked for another that had no room: without that, a paced window grows only
 /// now and then. A short header has 21 bytes at most, a packet 22 at least (quiche 0.30).
@@ -38,7 +42,7 @@ const TOO_SMALL_BYTES: usize = 21;
 
 /// A budget of bytes, which time fills.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub(crate) struct Pacer {
     budget_bytes: usize,
     /// When the budget was filled last.
     since: Instant,
@@ -55,7 +59,7 @@ struct Pace {
 }
 
 impl Pacer {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             budget_bytes: MIN_BURST_DATAGRAMS * MIN_UDP_PAYLOAD_BYTES,
             since: now,
@@ -64,7 +68,7 @@ impl Pacer {
     }
 
     /// When the next datagram may leave, unless that is now.
-    pub(super) fn hold(&mut self, now: Instant, quic: &mut QuicConnection) -> Option<Instant> {
+    pub(crate) fn hold(&mut self, now: Instant, quic: &mut QuicConnection) -> Option<Instant> {
         if self.budget_bytes > 0 {
             return None;
         }
@@ -82,9 +86,11 @@ impl Pacer {
         Some(held)
     }
 
-    pub(super) fn sent(&mut self, bytes: usize) {
-        self.budget_bytes = self.budget_bytes.saturating_sub(bytes);
-        self.is_excused = false;
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        if bytes > FREE_BYTES {
+            self.budget_bytes = self.budget_bytes.saturating_sub(bytes);
+            self.is_excused = false;
+        }
     }
 
     /// Adds what time has brought, up to a burst. Until there is half of one nothing leaves.
