@@ -151,6 +151,34 @@ impl Identity {
         Ok(Self { chain, key })
     }
 
+    /// The chain's certificates in DER, leaf first: for another TLS library.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Tls`] if BoringSSL has no memory.
+    pub fn chain_der(&self) -> Result<Vec<Vec<u8>>, SetupError> {
+        let chain = self.chain.iter().map(|certificate| certificate.to_der());
+        chain
+            .collect::<Result<_, _>>()
+            .map_err(|source| SetupError::Tls {
+                step: "a certificate in DER",
+                source,
+            })
+    }
+
+    /// The private key in PKCS #8 (RFC 5958), in DER: for another TLS library.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Tls`] if BoringSSL has no memory.
+    pub fn key_der(&self) -> Result<Vec<u8>, SetupError> {
+        let key = self.key.private_key_to_der_pkcs8();
+        key.map_err(|source| SetupError::Tls {
+            step: "the private key in PKCS #8",
+            source,
+        })
+    }
+
     /// A key that follows from the private key and this label, and reveals neither it nor other labels'
     /// keys. Whoever has the private key gets the same, in this process or a later one.
     pub(crate) fn derive_key(&self, label: &[u8]) -> Result<DerivedKey, SetupError> {

@@ -64,6 +64,15 @@ impl HttpCommon {
     }
 }
 
+/// What every exchange needs.
+pub(super) struct Parts<'a, H> {
+    pub(super) handler: &'a mut H,
+    pub(super) pool: &'a Arc<ChunkPool>,
+    pub(super) open: &'a OpenFiles,
+    pub(super) counters: &'a mut HttpCounters,
+    pub(super) hook: &'a mut Option<Hook>,
+}
+
 impl<H> std::fmt::Debug for Http<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Http")
@@ -126,6 +135,17 @@ impl<H: Handler> Http<H> {
     /// request that can go on by it.
     pub fn handler_mut(&mut self) -> &mut H {
         &mut self.handler
+    }
+
+    /// What the exchanges of another transport share.
+    pub(super) fn parts(&mut self) -> Parts<'_, H> {
+        Parts {
+            handler: &mut self.handler,
+            pool: &self.common.pool,
+            open: &self.common.open_files,
+            counters: &mut self.counters,
+            hook: &mut self.hook,
+        }
     }
 
     /// What was done so far.

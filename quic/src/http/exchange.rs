@@ -84,6 +84,20 @@ impl<E> Exchange<E> {
         turn
     }
 
+    /// The final response's status, for whoever is told of its end.
+    pub(super) fn note_status(&mut self, status: Option<u16>) {
+        if let Some(record) = &mut self.record {
+            record.status = status.or(record.status);
+        }
+    }
+
+    /// Bytes of its body, for the same.
+    pub(super) fn note_body(&mut self, bytes: u64) {
+        if let Some(record) = &mut self.record {
+            record.body_bytes = bytes;
+        }
+    }
+
     /// Tells whoever wants to know of its end.
     pub(super) fn report(
         &mut self,

@@ -1,18 +1,30 @@
 //! `Incoming`: the body of a request, as it comes.
 
-use bytes::BufMut;
+use std::collections::VecDeque;
+
+use bytes::{Buf, BufMut, Bytes};
 use quiche::h3;
 
 use crate::quic::QuicConnection;
 
 /// What of a request's body can be read now.
 pub struct Incoming<'a> {
-    pub(super) h3: &'a mut h3::Connection,
-    pub(super) quic: &'a mut QuicConnection,
-    pub(super) stream: u64,
+    pub(super) source: Source<'a>,
     pub(super) state: &'a mut BodyState,
     /// Bytes read so far, over all bodies.
     pub(super) read: &'a mut u64,
+}
+
+/// Where a body comes from.
+pub(super) enum Source<'a> {
+    /// A stream of QUIC.
+    Stream {
+        h3: &'a mut h3::Connection,
+        quic: &'a mut QuicConnection,
+        stream: u64,
+    },
+    /// What has come by another transport.
+    Pieces(&'a mut VecDeque<Bytes>),
 }
 
 /// How far a request's body is.
@@ -52,10 +64,21 @@ impl Incoming<'_> {
         if *self.state != BodyState::Unread || !out.has_remaining_mut() {
             return 0;
         }
-        match self.h3.recv_body_buf(self.quic, self.stream, &mut out) {
+        let (h3, quic, stream) = match &mut self.source {
+            Source::Stream { h3, quic, stream } => (h3, quic, *stream),
+            Source::Pieces(pieces) => {
+                let len = take_pieces(pieces, out);
+                *self.read += len as u64;
+                if pieces.is_empty() {
+                    *self.state = BodyState::Drained;
+                }
+                return len;
+            }
+        };
+        match h3.recv_body_buf(quic, stream, &mut out) {
             Ok(len) => {
                 *self.read += len as u64;
-                if !self.quic.stream_readable(self.stream) {
+                if !quic.stream_readable(stream) {
                     *self.state = BodyState::Drained;
                 }
                 len
@@ -73,10 +96,24 @@ impl Incoming<'_> {
     }
 }
 
+fn take_pieces(pieces: &mut VecDeque<Bytes>, mut out: impl BufMut) -> usize {
+    let mut taken = 0;
+    while let Some(piece) = pieces.front_mut() {
+        let len = piece.len().min(out.remaining_mut());
+        out.put_slice(&piece[..len]);
+        piece.advance(len);
+        taken += len;
+        if !piece.is_empty() {
+            break;
+        }
+        pieces.pop_front();
+    }
+    taken
+}
+
 impl std::fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Incoming")
-            .field("stream", &self.stream)
             .field("state", &self.state)
             .finish_non_exhaustive()
     }

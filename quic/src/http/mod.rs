@@ -14,6 +14,7 @@
 //!       open_files  how many files the client may have open
 //!       memory      how many file bytes the connection may hold now
 //!       chunk       file bytes, counted from when they are read until the peer has them
+//!     lone      a request that came by another transport than QUIC
 //!     record    what came of a request, for an access log
 //!     credit    how many requests the client may still give up
 //! ```
@@ -26,6 +27,7 @@ mod credit;
 mod exchange;
 mod handler;
 mod incoming;
+mod lone;
 mod memory;
 mod open_files;
 mod priority;
@@ -41,6 +43,7 @@ pub use config::HttpConfig;
 pub use counters::HttpCounters;
 pub use handler::Handler;
 pub use incoming::Incoming;
+pub use lone::{Head, LoneExchange, Piece};
 pub use record::{Ending, Served};
 pub use reply::Reply;
 pub(crate) use request::{BadRequest, utf8};

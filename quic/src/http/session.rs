@@ -11,7 +11,7 @@ use super::counters::HttpCounters;
 use super::credit::Credit;
 use super::exchange::Exchange;
 use super::handler::Handler;
-use super::incoming::{BodyState, Incoming};
+use super::incoming::{BodyState, Incoming, Source};
 use super::memory::{Bounds, Memory};
 use super::open_files::OpenFiles;
 use super::priority::Priority;
@@ -380,9 +380,11 @@ impl<E> Session<E> {
         let Some(exchange) = found else { return 0 };
         if let Some((kept, mut reply)) = exchange.parts(&self.peer, shared.open) {
             let mut body = Incoming {
-                h3: &mut self.h3,
-                quic,
-                stream,
+                source: Source::Stream {
+                    h3: &mut self.h3,
+                    quic,
+                    stream,
+                },
                 state: &mut state,
                 read: &mut self.received_bytes,
             };

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::{Buf, Bytes};
 use quiche::h3;
 
+use super::chunk::{CHUNK_BYTES, ChunkPool, Ledger};
 use super::memory::Memory;
 use super::open_files::Lease;
 use super::priority::{Precedence, Priority};
@@ -108,6 +110,23 @@ impl Turn {
     }
 }
 
+/// A piece of a response, for a transport that asks for one after the other.
+#[derive(Debug)]
+pub(super) enum Pulled {
+    /// Header fields: an interim response's, or the final one's.
+    Section {
+        fields: Vec<h3::Header>,
+        is_final: bool,
+    },
+    Bytes(Bytes),
+    Trailers(Vec<h3::Header>),
+    /// The handler has more to say.
+    Awaiting,
+    Done,
+    /// As [`Turn::Broken`].
+    Broken,
+}
+
 /// Counts over all transfers of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -204,6 +223,56 @@ impl Transfer {
         self.sections.clear();
         self.ready = Bytes::new();
         self.rest = Rest::Reset(code);
+    }
+}
+
+/// The side of another transport than QUIC.
+impl Transfer {
+    /// The next piece.
+    pub(super) fn pull(&mut self, pool: &Arc<ChunkPool>, ledger: &Ledger) -> Pulled {
+        if let Some(fields) = self.sections.pop_front() {
+            let is_final = self.sections.is_empty() && self.is_begun;
+            return Pulled::Section { fields, is_final };
+        }
+        if !self.ready.is_empty() {
+            return Pulled::Bytes(std::mem::take(&mut self.ready));
+        }
+        match &mut self.rest {
+            Rest::Unknown => Pulled::Awaiting,
+            Rest::Nothing => Pulled::Done,
+            Rest::Reset(_) => Pulled::Broken,
+            Rest::File(source) if source.left == 0 => Pulled::Done,
+            Rest::File(source) => match source.read(pool, ledger, CHUNK_BYTES) {
+                Some(bytes) => Pulled::Bytes(bytes),
+                None => Pulled::Broken,
+            },
+            Rest::Stream(queue) => match queue.chunks.pop_front() {
+                Some(chunk) => {
+                    queue.bytes -= chunk.len();
+                    Pulled::Bytes(chunk)
+                }
+                None if !queue.is_finished => Pulled::Awaiting,
+                None if queue.trailers.is_empty() => Pulled::Done,
+                None => Pulled::Trailers(std::mem::take(&mut queue.trailers)),
+            },
+        }
+    }
+
+    /// Whether nothing follows what was pulled.
+    pub(super) fn is_pulled(&self) -> bool {
+        self.sections.is_empty() && self.ready.is_empty() && self.is_read()
+    }
+}
+
+impl Source {
+    /// The next bytes; none if the file has become shorter than promised, or can't be read.
+    fn read(&mut self, pool: &Arc<ChunkPool>, ledger: &Ledger, most: usize) -> Option<Bytes> {
+        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(most);
+        let bytes = pool.read(ledger, self.fd.as_fd(), self.offset, want);
+        let bytes = bytes.ok().filter(|bytes| !bytes.is_empty())?;
+        self.offset += bytes.len() as u64;
+        self.left -= bytes.len() as u64;
+        Some(bytes)
     }
 }
 
@@ -410,22 +479,16 @@ impl Transfer {
         let Rest::File(source) = &mut self.rest else {
             return Ok(());
         };
-        let want = usize::try_from(source.left).unwrap_or(usize::MAX);
-        let mut want = want.min(memory.read_bytes());
+        let mut most = memory.read_bytes();
         if memory.is_short() {
-            want = want.min(room_bytes);
+            most = most.min(room_bytes);
         }
-        let read = memory
-            .pool
-            .read(memory.ledger, source.fd.as_fd(), source.offset, want);
-        match read {
-            Ok(bytes) if !bytes.is_empty() => {
-                source.offset += bytes.len() as u64;
-                source.left -= bytes.len() as u64;
+        match source.read(memory.pool, memory.ledger, most) {
+            Some(bytes) => {
                 self.ready = bytes;
                 Ok(())
             }
-            _ => {
+            None => {
                 let code = h3::WireErrorCode::InternalError as u64;
                 let _ = quic.stream_shutdown(self.stream, quiche::Shutdown::Write, code);
                 Err(Turn::Broken)

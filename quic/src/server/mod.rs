@@ -27,6 +27,7 @@ mod ending;
 mod failure;
 mod flight;
 mod goodbye;
+mod guests;
 mod header;
 mod katran;
 mod links;
@@ -57,6 +58,7 @@ pub use application::{Activity, Application, Close, ConnectionKey, Peer, WaitsFo
 pub use cid_format::{ConnectionIdError, ConnectionIdFormat, RandomIds};
 pub use config::ServerConfig;
 pub use connection::LinkJudge;
+pub use guests::{Guest, Guests};
 pub use katran::{HostBits, Katran};
 pub use metrics::Metric;
 pub use quic_lb::QuicLb;

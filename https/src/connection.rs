@@ -1,0 +1,143 @@
+//! One connection: TLS, then HTTP/1.1 or 2.
+
+use std::cell::Cell;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use xskit_quic::Handler;
+
+use crate::activity::Watched;
+use crate::answer::{Host, answer};
+use crate::tls::HTTP2;
+
+/// Header fields together, as HTTP/2 counts them; beyond, the client is told so (431 or a reset). What is over 16 KiB
+/// the handler doesn't see.
+const MAX_FIELD_BYTES: u32 = 32 << 10;
+
+/// Of HTTP/1.1's, with the request line; hyper takes no less than 8 KiB.
+const MAX_BUFFER_BYTES: usize = 64 << 10;
+
+/// Streams that a client of HTTP/2 has reset before they were answered, at most: beyond, the connection is closed
+/// (CVE-2023-44487).
+const MAX_RESETS: usize = 20;
+
+/// What is to be sent of a stream and waits for the client, at most.
+const MAX_SEND_BYTES: usize = 256 << 10;
+
+/// How a connection is run.
+#[derive(Clone)]
+pub(crate) struct Way {
+    pub(crate) tls: Arc<ServerConfig>,
+    /// For TLS's handshake, and for a request's header section over HTTP/1.1.
+    pub(crate) patience: Duration,
+    pub(crate) max_streams: u32,
+    /// Becomes true when the server drains.
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+/// Runs it to its end. What the client does wrong ends it, and is nobody else's concern.
+pub(crate) async fn run<H: Handler + 'static>(way: Way, host: Rc<Host<H>>, stream: TcpStream) {
+    let acceptor = TlsAcceptor::from(way.tls.clone());
+    let handshake = tokio::time::timeout(way.patience, acceptor.accept(stream));
+    let stream = match handshake.await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "TLS over TCP");
+            return;
+        }
+        Err(_) => return,
+    };
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
+    let activity = Rc::clone(&host.activity);
+    let stream = TokioIo::new(Watched::new(stream, Rc::clone(&activity)));
+    let (numbers, draining) = (Cell::new(0), way.draining);
+    let service = service_fn(move |request| {
+        let number = numbers.replace(numbers.get() + 1);
+        answer(Rc::clone(&host), number, request)
+    });
+    let lapse = activity.lapse();
+    if is_http2 {
+        let mut builder = http2::Builder::new(LocalTasks);
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(way.max_streams)
+            .max_header_list_size(MAX_FIELD_BYTES)
+            .max_pending_accept_reset_streams(MAX_RESETS)
+            .max_local_error_reset_streams(MAX_RESETS)
+            .max_send_buf_size(MAX_SEND_BYTES);
+        let connection = pin!(builder.serve_connection(stream, service));
+        until_the_end(
+            connection,
+            draining,
+            http2::Connection::graceful_shutdown,
+            lapse,
+        )
+        .await;
+    } else {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(way.patience)
+            .max_buf_size(MAX_BUFFER_BYTES);
+        let connection = pin!(builder.serve_connection(stream, service));
+        until_the_end(
+            connection,
+            draining,
+            http1::Connection::graceful_shutdown,
+            lapse,
+        )
+        .await;
+    }
+}
+
+/// Until the connection is over, or the client has let a limit pass. When the server drains, it is told to finish.
+async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
+    mut connection: Pin<&mut C>,
+    mut draining: watch::Receiver<bool>,
+    finish: fn(Pin<&mut C>),
+    lapse: impl Future<Output = ()>,
+) {
+    let mut lapse = pin!(lapse);
+    let mut is_told = false;
+    loop {
+        let drain = async {
+            // Gone only with the server.
+            let _ = draining.wait_for(|is_draining| *is_draining).await;
+        };
+        tokio::select! {
+            outcome = connection.as_mut() => {
+                if let Err(error) = outcome {
+                    tracing::debug!(%error, "HTTP over TCP");
+                }
+                return;
+            }
+            () = drain, if !is_told => {
+                is_told = true;
+                finish(connection.as_mut());
+            }
+            () = lapse.as_mut() => return,
+        }
+    }
+}
+
+/// hyper's streams of HTTP/2, on this thread.
+#[derive(Clone, Copy, Debug)]
+struct LocalTasks;
+
+impl<F: Future + 'static> Executor<F> for LocalTasks {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async {
+            future.await;
+        });
+    }
+}

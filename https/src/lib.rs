@@ -1,0 +1,38 @@
+//! HTTP/1.1 and HTTP/2 over TLS over the kernel's TCP, answered by the [`Handler`](xskit_quic::Handler)s of
+//! HTTP/3.
+//!
+//! ```text
+//! server       accepts, within the bounds of the QUIC server's configuration; drains
+//!   tls          the same certificate, for rustls
+//!   connection   a handshake, then HTTP/1.1 or 2 as ALPN says
+//!     activity   who lets nothing move is cut off
+//!     answer     one request: hyper's side of an exchange with the handler
+//! ```
+//!
+//! ```no_run
+//! use std::net::TcpListener;
+//! use std::path::Path;
+//! use xskit_https::HttpsServer;
+//! use xskit_quic::server::Guests;
+//! use xskit_quic::{Files, Http, HttpConfig, Root, ServerConfig};
+//!
+//! # fn f(config: &ServerConfig) -> Result<(), Box<dyn std::error::Error>> {
+//! let files = Files::new(Root::open(Path::new("/srv/www"))?);
+//! let http = Http::new(files, &HttpConfig::default())?;
+//! let server = HttpsServer::new(config, http, Guests::new(config))?;
+//! // Where HTTP/3 is served as well.
+//! server.control().advertise(Some(443));
+//! server.serve(TcpListener::bind("0.0.0.0:443")?, std::future::pending())?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod activity;
+mod answer;
+mod connection;
+mod error;
+mod server;
+mod tls;
+
+pub use error::HttpsError;
+pub use server::{Control, HttpsServer, HttpsStats, Resumer};

@@ -1,0 +1,260 @@
+//! `HttpsServer`: a port of TCP, on the thread that it is given.
+
+use std::cell::{Cell, RefCell};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use rustls::ServerConfig as TlsConfig;
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tokio::time::{sleep, timeout};
+use xskit_quic::server::{Guest, Guests};
+use xskit_quic::{Handler, Http, HttpCounters, Identity, RequestKey, ServerConfig};
+
+use crate::activity::{Activity, Limits};
+use crate::answer::{Exchanges, Host};
+use crate::connection::{self, Way};
+use crate::error::{HttpsError, failed};
+use crate::tls;
+
+/// After accept(2) has failed, most likely for want of a descriptor.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Between looks at whether all has ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A server of HTTP/1.1 and 2 over TLS.
+pub struct HttpsServer<H: Handler> {
+    http: Rc<RefCell<Http<H>>>,
+    guests: Guests,
+    limits: Limits,
+    patience: Duration,
+    max_streams: u32,
+    control: Control,
+    counters: Rc<Counters>,
+    exchanges: Rc<Exchanges<H>>,
+    resumer: Resumer,
+    /// Until it serves.
+    resumed: Option<UnboundedReceiver<RequestKey>>,
+}
+
+/// Tells a server, from any thread, that a handler has something new for a request
+/// ([`Reply::key`](xskit_quic::Reply::key)).
+#[derive(Clone, Debug)]
+pub struct Resumer(UnboundedSender<RequestKey>);
+
+impl Resumer {
+    /// Has the handler asked for more ([`Handler::resume`]). A request that is over is left alone.
+    pub fn resume(&self, request: RequestKey) {
+        // Gone with the server.
+        let _ = self.0.send(request);
+    }
+}
+
+/// What can be changed while a server runs, on its thread.
+#[derive(Clone)]
+pub struct Control {
+    tls: Rc<RefCell<Arc<TlsConfig>>>,
+    alt_svc: Rc<RefCell<Option<HeaderValue>>>,
+}
+
+/// What a server has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpsStats {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections closed at once, since there were as many as are allowed, in all or from one host or network.
+    pub refused: u64,
+    /// Requests and responses.
+    pub http: HttpCounters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    accepted: Cell<u64>,
+    refused: Cell<u64>,
+    open: Cell<u64>,
+}
+
+impl<H: Handler> std::fmt::Debug for HttpsServer<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpsServer")
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control")
+            .field("alt_svc", &self.alt_svc)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// Proves itself with another certificate to clients that come from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): it can't be used, and the one so far is.
+    pub fn set_identity(&self, identity: &Identity) -> Result<(), HttpsError> {
+        *self.tls.borrow_mut() = tls::config(identity)?;
+        Ok(())
+    }
+
+    /// Says in each response that HTTP/3 is to be had on this port of UDP (RFC 7838; RFC 9114, section 3.1.1), for a day; or
+    /// that it isn't, any more.
+    pub fn advertise(&self, port: Option<u16>) {
+        let value = match port {
+            Some(port) => HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400")).ok(),
+            None => Some(HeaderValue::from_static("clear")),
+        };
+        *self.alt_svc.borrow_mut() = value;
+    }
+}
+
+impl<H: Handler + 'static> HttpsServer<H> {
+    /// A server with the certificate and the limits of this configuration. `guests` are those of all threads of the
+    /// port.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): the certificate can't be used.
+    pub fn new(config: &ServerConfig, http: Http<H>, guests: Guests) -> Result<Self, HttpsError> {
+        let (resumer, resumed) = unbounded_channel();
+        Ok(Self {
+            http: Rc::new(RefCell::new(http)),
+            guests,
+            limits: Limits {
+                request: config.request_timeout,
+                response: config.response_timeout,
+            },
+            patience: config.handshake_timeout,
+            max_streams: u32::try_from(config.transport.max_streams).unwrap_or(u32::MAX),
+            control: Control {
+                tls: Rc::new(RefCell::new(tls::config(&config.identity)?)),
+                alt_svc: Rc::default(),
+            },
+            counters: Rc::default(),
+            exchanges: Rc::default(),
+            resumer: Resumer(resumer),
+            resumed: Some(resumed),
+        })
+    }
+
+    /// What can be changed while it runs.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// For parts of the program that have something for a request later.
+    #[must_use]
+    pub fn resumer(&self) -> Resumer {
+        self.resumer.clone()
+    }
+
+    /// Serves, on this thread, until `end` says how long what is under way may take from then on (a future of tokio's).
+    /// Then no more connections are taken, and each is told to end (GOAWAY, or `connection: close`).
+    ///
+    /// # Errors
+    ///
+    /// [`HttpsError::Io`]: there is no epoll(7), or the listener can't be used.
+    pub fn serve(
+        mut self,
+        listener: TcpListener,
+        end: impl Future<Output = Duration>,
+    ) -> Result<HttpsStats, HttpsError> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(failed("epoll_create1(2)"))?;
+        let tasks = LocalSet::new();
+        tasks.block_on(&runtime, async {
+            listener.set_nonblocking(true).map_err(failed("fcntl(2)"))?;
+            let listener = tokio::net::TcpListener::from_std(listener);
+            let listener = listener.map_err(failed("epoll_ctl(2)"))?;
+            let (drain, draining) = watch::channel(false);
+            let (exchanges, mut resumed) = (Rc::clone(&self.exchanges), self.resumed.take());
+            tokio::task::spawn_local(async move {
+                while let Some(request) = resumed.as_mut()?.recv().await {
+                    exchanges.resume(request);
+                }
+                Some(())
+            });
+            let grace = tokio::select! {
+                grace = end => grace,
+                never = self.accept(&listener, &draining) => match never {},
+            };
+            drop(listener);
+            self.control.advertise(None);
+            drain.send_replace(true);
+            let all_have_ended = async {
+                while self.counters.open.get() > 0 {
+                    sleep(LOOK).await;
+                }
+            };
+            // Those that are left are closed with the runtime.
+            let _ = timeout(grace, all_have_ended).await;
+            Ok::<_, HttpsError>(())
+        })?;
+        drop(tasks);
+        Ok(HttpsStats {
+            accepted: self.counters.accepted.get(),
+            refused: self.counters.refused.get(),
+            http: *self.http.borrow().counters(),
+        })
+    }
+
+    async fn accept(
+        &self,
+        listener: &tokio::net::TcpListener,
+        draining: &watch::Receiver<bool>,
+    ) -> std::convert::Infallible {
+        loop {
+            match listener.accept().await {
+                Ok((stream, from)) => match self.guests.enter(from) {
+                    Some(guest) => {
+                        self.counters.accepted.set(self.counters.accepted.get() + 1);
+                        self.begin(stream, guest, draining.clone());
+                    }
+                    None => self.counters.refused.set(self.counters.refused.get() + 1),
+                },
+                Err(error) => {
+                    tracing::debug!(%error, "accept(2)");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn begin(&self, stream: TcpStream, guest: Guest, draining: watch::Receiver<bool>) {
+        // A response goes out when it is whole; small ones must not wait for acknowledgements.
+        let _ = stream.set_nodelay(true);
+        let host = Rc::new(Host {
+            http: Rc::clone(&self.http),
+            guest,
+            activity: Activity::new(self.limits),
+            alt_svc: Rc::clone(&self.control.alt_svc),
+            exchanges: Rc::clone(&self.exchanges),
+        });
+        let way = Way {
+            tls: self.control.tls.borrow().clone(),
+            patience: self.patience,
+            max_streams: self.max_streams,
+            draining,
+        };
+        let counters = Rc::clone(&self.counters);
+        counters.open.set(counters.open.get() + 1);
+        tokio::task::spawn_local(async move {
+            connection::run(way, host, stream).await;
+            counters.open.set(counters.open.get() - 1);
+        });
+    }
+}

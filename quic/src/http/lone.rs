@@ -1,0 +1,313 @@
+//! `LoneExchange`: one request that came by another transport than QUIC, HTTP/1.1 or 2 over TCP say, and a
+//! handler's response to it.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use bytes::Bytes;
+use quiche::h3::{Header, NameValue};
+
+use super::application::Http;
+use super::chunk::Ledger;
+use super::exchange::Exchange;
+use super::handler::Handler;
+use super::incoming::{BodyState, Incoming, Source};
+use super::priority::Priority;
+use super::record::{Ending, Record};
+use super::request::{self, Fields, Request, RequestKey};
+use super::response::Response;
+use super::transfer::{Pulled, Transfer};
+use crate::server::Guest;
+
+/// A request, and the response to it piece by piece. `E` is what the handler keeps of it.
+///
+/// Give it what comes of the request ([`receive`](Self::receive), [`trailers`](Self::trailers),
+/// [`end`](Self::end)), ask for [`next`](Self::next) until it has nothing for now, and say at last how it
+/// ended ([`finish`](Self::finish)).
+pub struct LoneExchange<E> {
+    exchange: Exchange<E>,
+    unread: VecDeque<Bytes>,
+    /// Not told to the handler yet.
+    trailers: Option<Vec<Header>>,
+    /// Nothing more of the request comes.
+    is_ended: bool,
+    /// File bytes on their way.
+    ledger: Ledger,
+    received_bytes: u64,
+    body_bytes: u64,
+    /// The handler was asked for more of a streamed body since it last had some.
+    is_asked: bool,
+}
+
+/// What comes next of a response.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Piece {
+    /// An interim response, such as 103 Early Hints (RFC 8297).
+    Interim(Head),
+    /// Status and header fields.
+    Head(Head),
+    /// Bytes of the body.
+    Body(Bytes),
+    /// The trailer section, after the body.
+    Trailers(Head),
+    /// Nothing for now: ask again when more of the request came, or the handler is to be asked.
+    Awaiting,
+    /// That was all.
+    Done,
+    /// The response was broken off; the client must learn that it is incomplete.
+    Broken,
+}
+
+/// A header section.
+#[derive(Debug)]
+pub struct Head {
+    fields: Vec<Header>,
+}
+
+impl Head {
+    /// The status, of a response's.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        let status = self.fields.iter().find(|field| field.name() == b":status");
+        std::str::from_utf8(status?.value()).ok()?.parse().ok()
+    }
+
+    /// Names, which are in lower case, and values.
+    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        Fields::new(&self.fields).iter()
+    }
+}
+
+impl<E> std::fmt::Debug for LoneExchange<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoneExchange")
+            .field("unread", &self.unread.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E> LoneExchange<E> {
+    /// A request came. `fields` are its header section as HTTP/2 and 3 have it: first `:method`, `:scheme`,
+    /// `:authority` and `:path`, then the others, names in lower case. What is malformed is answered with
+    /// 400, and what is too long with 431. `number` names the request among those of its connection.
+    pub fn begin<'f, H: Handler<Exchange = E>>(
+        http: &mut Http<H>,
+        guest: &Guest,
+        number: u64,
+        fields: impl IntoIterator<Item = (&'f [u8], &'f [u8])>,
+        has_body: bool,
+        now: Instant,
+    ) -> Self {
+        let fields = fields.into_iter();
+        let list: Vec<Header> = fields
+            .map(|(name, value)| Header::new(name, value))
+            .collect();
+        let parts = http.parts();
+        parts.counters.requests += 1;
+        let record = parts.hook.is_some().then(|| Record::new(&list, now));
+        let parsed = Request::parse(&list);
+        let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
+        let mut transfer = Transfer::new(number, is_head, Priority::default());
+        let state = match parsed {
+            Ok(_) if request::is_too_large(&list) => {
+                let words = "too many or too long header fields";
+                transfer.respond(Response::text(431, words), None);
+                None
+            }
+            Ok(mut request) => {
+                request.peer = Some(guest.peer().address());
+                request.has_body = has_body;
+                let mut reply = super::Reply::new(&mut transfer, guest.peer(), parts.open);
+                Some(parts.handler.request(&request, &mut reply))
+            }
+            Err(malformed) => {
+                transfer.respond(Response::text(400, malformed.0), None);
+                None
+            }
+        };
+        Self {
+            exchange: Exchange::new(transfer, state, record),
+            unread: VecDeque::new(),
+            trailers: None,
+            is_ended: false,
+            ledger: Ledger::default(),
+            received_bytes: 0,
+            body_bytes: 0,
+            is_asked: false,
+        }
+    }
+
+    /// Its name within its server, by which the handler can be asked for more of it.
+    #[must_use]
+    pub fn key(&self, guest: &Guest) -> RequestKey {
+        RequestKey::new(guest.peer().connection(), self.exchange.stream())
+    }
+
+    /// Bytes of the request's body came. False once nobody wants more of it.
+    pub fn receive<H: Handler<Exchange = E>>(
+        &mut self,
+        http: &mut Http<H>,
+        guest: &Guest,
+        bytes: Bytes,
+    ) -> bool {
+        if self.exchange.state.is_none() || self.exchange.body == BodyState::Refused {
+            return false;
+        }
+        if !bytes.is_empty() {
+            self.unread.push_back(bytes);
+        }
+        self.offer(http, guest)
+    }
+
+    /// Has the handler read what it has left. False once nobody wants more of it.
+    fn offer<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) -> bool {
+        if self.unread.is_empty() {
+            return true;
+        }
+        let parts = http.parts();
+        let mut state = BodyState::Unread;
+        let mut body = Incoming {
+            source: Source::Pieces(&mut self.unread),
+            state: &mut state,
+            read: &mut self.received_bytes,
+        };
+        if let Some((kept, mut reply)) = self.exchange.parts(guest.peer(), parts.open) {
+            parts.handler.body(kept, &mut body, &mut reply);
+        }
+        self.exchange.body = state;
+        let is_wanted = state != BodyState::Refused;
+        if !is_wanted {
+            self.unread.clear();
+        }
+        self.tell_rest(http, guest);
+        is_wanted
+    }
+
+    /// Bytes that came and that the handler has left unread: while there are many, take no more from the client.
+    #[must_use]
+    pub fn unread_bytes(&self) -> usize {
+        self.unread.iter().map(Bytes::len).sum()
+    }
+
+    /// The request has a trailer section, which the handler is told of once it has read the body.
+    pub fn trailers<'f, H: Handler<Exchange = E>>(
+        &mut self,
+        http: &mut Http<H>,
+        guest: &Guest,
+        fields: impl IntoIterator<Item = (&'f [u8], &'f [u8])>,
+    ) {
+        let fields = fields.into_iter();
+        let list: Vec<Header> = fields
+            .map(|(name, value)| Header::new(name, value))
+            .collect();
+        if !request::is_too_large(&list) {
+            self.trailers = Some(list);
+            self.tell_rest(http, guest);
+        }
+    }
+
+    /// The request is complete, which the handler is told of once it has read the body.
+    pub fn end<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) {
+        self.is_ended = true;
+        self.tell_rest(http, guest);
+    }
+
+    /// Tells what comes after the body, unless some of that is unread.
+    fn tell_rest<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) {
+        if !self.unread.is_empty() || self.exchange.body == BodyState::Ended {
+            return;
+        }
+        let parts = http.parts();
+        let is_refused = self.exchange.body == BodyState::Refused;
+        if self.is_ended {
+            self.exchange.body = BodyState::Ended;
+        }
+        let Some((kept, mut reply)) = self.exchange.parts(guest.peer(), parts.open) else {
+            return;
+        };
+        if is_refused {
+            return;
+        }
+        if let Some(list) = self.trailers.take() {
+            parts.handler.trailers(kept, Fields::new(&list), &mut reply);
+        }
+        if self.is_ended {
+            parts.handler.end(kept, &mut reply);
+        }
+    }
+
+    /// Has the handler asked for more: another part of the program has something for this request.
+    pub fn resume<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) {
+        self.offer(http, guest);
+        let parts = http.parts();
+        if let Some((kept, mut reply)) = self.exchange.parts(guest.peer(), parts.open) {
+            parts.handler.resume(kept, &mut reply);
+        }
+    }
+
+    /// The next piece of the response.
+    pub fn next<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) -> Piece {
+        loop {
+            let parts = http.parts();
+            let pulled = self.exchange.transfer.pull(parts.pool, &self.ledger);
+            self.count(parts.counters);
+            return match pulled {
+                Pulled::Section { fields, is_final } => match is_final {
+                    true => Piece::Head(Head { fields }),
+                    false => Piece::Interim(Head { fields }),
+                },
+                Pulled::Bytes(bytes) => {
+                    self.is_asked = false;
+                    parts.counters.body_bytes += bytes.len() as u64;
+                    self.body_bytes += bytes.len() as u64;
+                    Piece::Body(bytes)
+                }
+                Pulled::Trailers(fields) => Piece::Trailers(Head { fields }),
+                Pulled::Awaiting if self.exchange.transfer.is_dry() && !self.is_asked => {
+                    self.is_asked = true;
+                    self.resume(http, guest);
+                    continue;
+                }
+                Pulled::Awaiting => Piece::Awaiting,
+                Pulled::Done => Piece::Done,
+                Pulled::Broken => Piece::Broken,
+            };
+        }
+    }
+
+    /// Whether the last piece that was asked for ended the response.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.exchange.transfer.is_pulled()
+    }
+
+    fn count(&mut self, counters: &mut super::HttpCounters) {
+        let status = self.exchange.transfer.take_status();
+        counters.error_statuses += u64::from(status.is_some_and(|it| it >= 400));
+        let is_refused = self.exchange.transfer.take_file_refused();
+        counters.too_many_files += u64::from(is_refused);
+        self.exchange.note_status(status);
+    }
+
+    /// It is over, and this is how.
+    pub fn finish<H: Handler<Exchange = E>>(
+        mut self,
+        http: &mut Http<H>,
+        guest: &Guest,
+        ending: Ending,
+        now: Instant,
+    ) {
+        let parts = http.parts();
+        let counters = parts.counters;
+        match ending {
+            Ending::Complete => counters.completed += 1,
+            Ending::BrokenOff => counters.broken += 1,
+            Ending::GivenUp => counters.cancelled += 1,
+            Ending::Disconnected => {}
+        }
+        self.exchange.note_body(self.body_bytes);
+        let peer = guest.peer().address();
+        self.exchange.report(parts.hook, peer, now, ending);
+    }
+}
