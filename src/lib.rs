@@ -13,6 +13,7 @@
 //! | `net` | `net` | links, routes, neighbours |
 //! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
+//! | `https` | `https` | HTTP/1.1 and 2 over TCP, for the same handlers |
 //! | `quic::driver::UdpDriver` | `udp` | the same endpoints over a UDP socket of the kernel |
 //!
 //! Only creating a socket and attaching a program take capabilities. A process that has them can do both for one that
@@ -97,6 +98,8 @@ use xskit_uring as memory;
 #[cfg(feature = "bpf")]
 pub use xskit_bpf as bpf;
 pub use xskit_core as af_xdp;
+#[cfg(feature = "https")]
+pub use xskit_https as https;
 #[cfg(feature = "net")]
 pub use xskit_net as net;
 #[cfg(feature = "quic")]

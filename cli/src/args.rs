@@ -174,6 +174,8 @@ pub(crate) struct ServeArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) transport: Transport,
+    #[command(flatten)]
+    pub(crate) tcp: TcpArgs,
     /// Once a signal came: how long what is under way may take, before connections are closed. New ones
     /// are refused at once, and those without a request under way end.
     #[arg(
@@ -191,6 +193,29 @@ pub(crate) struct ServeArgs {
     pub(crate) confinement: ConfinementArgs,
     #[command(flatten)]
     pub(crate) diagnostics: DiagnosticArgs,
+}
+
+/// What is served over the kernel's TCP, beside HTTP/3.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "TCP")]
+pub(crate) struct TcpArgs {
+    /// Don't serve HTTP/1.1 and 2 over TCP, on the same address and port, where browsers come first.
+    #[arg(long)]
+    pub(crate) no_tcp: bool,
+    /// The UDP port that clients of TCP are told of (Alt-Svc), where it is another than that of --listen to them.
+    #[arg(long, value_name = "PORT", conflicts_with = "no_tcp", value_parser = value_parser!(u16).range(1..))]
+    pub(crate) advertise_port: Option<u16>,
+    /// Tell those who come to this TCP port without TLS to come to the other with it; 80 if no port is given.
+    #[arg(
+        long,
+        value_name = "PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "80",
+        conflicts_with = "no_tcp",
+        value_parser = value_parser!(u16).range(1..)
+    )]
+    pub(crate) redirect_http: Option<u16>,
 }
 
 /// Which queues of an interface.

@@ -59,13 +59,17 @@ impl BoundArgs {
         config: &mut ServerConfig,
         http: &mut HttpConfig,
         workers: usize,
+        has_tcp: bool,
     ) {
         config.max_connections = self.max_connections as usize;
         config.max_connections_per_host = self.max_connections_per_host as usize;
         config.max_connections_per_network = self.max_connections_per_network as usize;
         config.request_timeout = self.request_timeout;
         config.response_timeout = self.response_timeout;
-        let left = left_for_files(raise_descriptor_limit(), workers as u64);
+        let mut left = left_for_files(raise_descriptor_limit(), workers as u64);
+        if has_tcp {
+            left -= left_for_tcp(left, u64::from(self.max_connections));
+        }
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         http.max_open_files = match self.max_open_files {
             Some(asked) => left.min(asked as usize),
@@ -87,6 +91,11 @@ fn raise_descriptor_limit() -> u64 {
         Err(_) => limit.current,
     };
     obtained.unwrap_or(u64::MAX)
+}
+
+/// How many of these descriptors are for connections of TCP, each of which has one.
+fn left_for_tcp(left: u64, connections: u64) -> u64 {
+    connections.min(left / 2)
 }
 
 /// How many of a limit's descriptors are for clients' files.
@@ -127,7 +136,7 @@ mod tests {
         let identity = Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes());
         let mut config = ServerConfig::new(identity.expect("a pair"));
         let mut http = HttpConfig::default();
-        line.bounds.configure(&mut config, &mut http, 1);
+        line.bounds.configure(&mut config, &mut http, 1, false);
         let counts = [
             config.max_connections,
             config.max_connections_per_host,

@@ -7,6 +7,7 @@
 //!   connection   a handshake, then HTTP/1.1 or 2 as ALPN says
 //!     activity   who lets nothing move is cut off
 //!     answer     one request: hyper's side of an exchange with the handler
+//!   redirect     what comes in the clear, sent to the other port
 //! ```
 //!
 //! ```no_run
@@ -31,6 +32,7 @@ mod activity;
 mod answer;
 mod connection;
 mod error;
+mod redirect;
 mod server;
 mod tls;
 

@@ -1,6 +1,7 @@
 //! `HttpsServer`: a port of TCP, on the thread that it is given.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::activity::{Activity, Limits};
 use crate::answer::{Exchanges, Host};
 use crate::connection::{self, Way};
 use crate::error::{HttpsError, failed};
-use crate::tls;
+use crate::{redirect, tls};
 
 /// After accept(2) has failed, most likely for want of a descriptor.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -40,6 +41,8 @@ pub struct HttpsServer<H: Handler> {
     counters: Rc<Counters>,
     exchanges: Rc<Exchanges<H>>,
     resumer: Resumer,
+    /// Where requests in the clear come, and the port that they are sent to.
+    clear: Option<(TcpListener, u16)>,
     /// Until it serves.
     resumed: Option<UnboundedReceiver<RequestKey>>,
 }
@@ -146,6 +149,7 @@ impl<H: Handler + 'static> HttpsServer<H> {
             counters: Rc::default(),
             exchanges: Rc::default(),
             resumer: Resumer(resumer),
+            clear: None,
             resumed: Some(resumed),
         })
     }
@@ -154,6 +158,13 @@ impl<H: Handler + 'static> HttpsServer<H> {
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// Has it tell those who come to this listener without TLS (`http://`) to ask again on `port` with it.
+    #[must_use]
+    pub fn redirect(mut self, listener: TcpListener, port: u16) -> Self {
+        self.clear = Some((listener, port));
+        self
     }
 
     /// For parts of the program that have something for a request later.
@@ -177,9 +188,10 @@ impl<H: Handler + 'static> HttpsServer<H> {
         let runtime = runtime.map_err(failed("epoll_create1(2)"))?;
         let tasks = LocalSet::new();
         tasks.block_on(&runtime, async {
-            listener.set_nonblocking(true).map_err(failed("fcntl(2)"))?;
-            let listener = tokio::net::TcpListener::from_std(listener);
-            let listener = listener.map_err(failed("epoll_ctl(2)"))?;
+            let listener = ready(listener)?;
+            let clear = self.clear.take();
+            let clear = clear.map(|(it, port)| Ok::<_, HttpsError>((ready(it)?, port)));
+            let clear = clear.transpose()?;
             let (drain, draining) = watch::channel(false);
             let (exchanges, mut resumed) = (Rc::clone(&self.exchanges), self.resumed.take());
             tokio::task::spawn_local(async move {
@@ -190,9 +202,12 @@ impl<H: Handler + 'static> HttpsServer<H> {
             });
             let grace = tokio::select! {
                 grace = end => grace,
-                never = self.accept(&listener, &draining) => match never {},
+                never = self.accept(&listener, |stream, guest| {
+                    self.begin(stream, guest, draining.clone());
+                }) => match never {},
+                never = self.accept_clear(clear.as_ref(), &draining) => match never {},
             };
-            drop(listener);
+            drop((listener, clear));
             self.control.advertise(None);
             drain.send_replace(true);
             let all_have_ended = async {
@@ -212,17 +227,32 @@ impl<H: Handler + 'static> HttpsServer<H> {
         })
     }
 
+    async fn accept_clear(
+        &self,
+        clear: Option<&(tokio::net::TcpListener, u16)>,
+        draining: &watch::Receiver<bool>,
+    ) -> Infallible {
+        let Some((listener, port)) = clear else {
+            return std::future::pending().await;
+        };
+        self.accept(listener, |stream, guest| {
+            let (way, limits, port) = (self.way(draining.clone()), self.limits, *port);
+            tokio::task::spawn_local(redirect::run(way, limits, guest, port, stream));
+        })
+        .await
+    }
+
     async fn accept(
         &self,
         listener: &tokio::net::TcpListener,
-        draining: &watch::Receiver<bool>,
-    ) -> std::convert::Infallible {
+        begin: impl Fn(TcpStream, Guest),
+    ) -> Infallible {
         loop {
             match listener.accept().await {
                 Ok((stream, from)) => match self.guests.enter(from) {
                     Some(guest) => {
                         self.counters.accepted.set(self.counters.accepted.get() + 1);
-                        self.begin(stream, guest, draining.clone());
+                        begin(stream, guest);
                     }
                     None => self.counters.refused.set(self.counters.refused.get() + 1),
                 },
@@ -231,6 +261,15 @@ impl<H: Handler + 'static> HttpsServer<H> {
                     sleep(PAUSE).await;
                 }
             }
+        }
+    }
+
+    fn way(&self, draining: watch::Receiver<bool>) -> Way {
+        Way {
+            tls: self.control.tls.borrow().clone(),
+            patience: self.patience,
+            max_streams: self.max_streams,
+            draining,
         }
     }
 
@@ -244,12 +283,7 @@ impl<H: Handler + 'static> HttpsServer<H> {
             alt_svc: Rc::clone(&self.control.alt_svc),
             exchanges: Rc::clone(&self.exchanges),
         });
-        let way = Way {
-            tls: self.control.tls.borrow().clone(),
-            patience: self.patience,
-            max_streams: self.max_streams,
-            draining,
-        };
+        let way = self.way(draining);
         let counters = Rc::clone(&self.counters);
         counters.open.set(counters.open.get() + 1);
         tokio::task::spawn_local(async move {
@@ -257,4 +291,10 @@ impl<H: Handler + 'static> HttpsServer<H> {
             counters.open.set(counters.open.get() - 1);
         });
     }
+}
+
+/// A listener as tokio has it.
+fn ready(listener: TcpListener) -> Result<tokio::net::TcpListener, HttpsError> {
+    listener.set_nonblocking(true).map_err(failed("fcntl(2)"))?;
+    tokio::net::TcpListener::from_std(listener).map_err(failed("epoll_ctl(2)"))
 }

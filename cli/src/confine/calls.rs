@@ -51,6 +51,7 @@ const CALLS: &[c_long] = &[
     libc::SYS_write,
     libc::SYS_writev,
     // Sockets and rings that are open, and those of SOCKETS.
+    libc::SYS_accept4,
     libc::SYS_bind,
     libc::SYS_connect,
     libc::SYS_getpeername,

@@ -8,6 +8,7 @@ use xskit::wire::Link;
 
 use super::hold_port;
 use super::summary::ServeSummary;
+use super::tcp::Tcp;
 use super::team::Team;
 use super::worker::Task;
 use crate::args::{QueueChoice, ServeArgs, SocketArgs};
@@ -21,7 +22,9 @@ pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<Serve
     let nics = find(options)?;
     let link = &nics[0].link;
     link.require_address(args.listen.ip())?;
-    let port_holder = hold_port(zone::on(args.listen, link)?)?;
+    let address = zone::on(args.listen, link)?;
+    let port_holder = hold_port(address)?;
+    let tcp = Tcp::open(args, address)?;
     let team = Team::new(args, confinement, Some(link), link.mtu_bytes, nics.len())?;
     let workers = Worker::<Link>::team(&team.config, nics.len(), Instant::now())?;
     let tasks = nics.iter().zip(workers);
@@ -30,9 +33,9 @@ pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<Serve
         options,
         worker,
     });
-    let summary = team.run(tasks.collect())?;
+    let (summary, by_tcp) = Tcp::beside(tcp, &team, || team.run(tasks.collect()))?;
     drop(port_holder);
-    Ok(summary)
+    Ok(summary.with_tcp(by_tcp))
 }
 
 /// The interface, once for each of the queues.

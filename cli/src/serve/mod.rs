@@ -8,6 +8,7 @@
 //! | `team.rs` | the steps that workers take together, and what one tells the others |
 //! | `worker.rs` | one worker: a socket, and a server |
 //! | `udp.rs` | the only worker over a UDP socket of the kernel |
+//! | `tcp.rs` | HTTP/1.1 and 2 beside it, over the kernel's TCP |
 //! | `overflow.rs` | what that socket had no room to keep |
 //! | `serving.rs` | the loop that runs a worker's server, over either |
 //! | `summary.rs` | what was done, all workers together |
@@ -16,6 +17,7 @@ mod af_xdp;
 mod overflow;
 mod serving;
 mod summary;
+mod tcp;
 mod team;
 mod udp;
 mod worker;

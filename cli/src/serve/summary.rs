@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xskit::af_xdp::abi::Statistics;
 use xskit::af_xdp::backend::Calls;
+use xskit::https::HttpsStats;
 use xskit::quic::driver::DriverCounters;
 use xskit::quic::server::ServerStats;
 use xskit::quic::{FileServer, HttpCounters};
@@ -84,10 +85,22 @@ pub(crate) struct ServeSummary {
     handed_over: u64,
     packets_lost: u64,
     packets_retransmitted: u64,
+    /// Over the kernel's TCP, beside all of that.
+    tcp: Option<ByTcp>,
     /// Lines that the access log lacks.
     log_lines_lost: u64,
     /// Some of the above as lines for Prometheus, under the names that tokio-quiche gives them.
     metrics: Vec<String>,
+}
+
+/// What was done over TCP.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct ByTcp {
+    connections: u64,
+    /// Connections that were one too many, of all, a host's or a network's.
+    refused: u64,
+    requests: u64,
+    body_bytes: u64,
 }
 
 impl ServeSummary {
@@ -139,9 +152,20 @@ impl ServeSummary {
             handed_over: stats.handed_over,
             packets_lost: stats.packets.lost,
             packets_retransmitted: stats.packets.retransmitted,
+            tcp: None,
             log_lines_lost: 0,
             metrics: stats.metrics().map(|metric| metric.to_string()).to_vec(),
         }
+    }
+
+    pub(super) fn with_tcp(mut self, stats: Option<HttpsStats>) -> Self {
+        self.tcp = stats.map(|stats| ByTcp {
+            connections: stats.accepted,
+            refused: stats.refused,
+            requests: stats.http.requests,
+            body_bytes: stats.http.body_bytes,
+        });
+        self
     }
 
     pub(super) fn with_log_lines_lost(mut self, lines: u64) -> Self {
@@ -172,6 +196,14 @@ impl Report for ServeSummary {
                 ),
             ),
         ];
+        if let Some(tcp) = self.tcp.filter(|tcp| tcp.connections + tcp.refused > 0) {
+            let (requests, connections) = (grouped(tcp.requests), grouped(tcp.connections));
+            let refused = grouped(tcp.refused);
+            rows.push((
+                "over TCP",
+                format!("{requests} requests on {connections} connections ({refused} refused)"),
+            ));
+        }
         rows.extend(self.usage.rows());
         if self.resets > 0 {
             let resets = grouped(self.resets);

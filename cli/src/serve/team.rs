@@ -51,7 +51,7 @@ pub(super) struct Team<'a> {
 
 /// Ends the whole server when a worker ends, also by a panic: a server that ends is seen, a queue that
 /// nobody serves is not.
-struct EndsAll<'a>(&'a Stop);
+pub(super) struct EndsAll<'a>(pub(super) &'a Stop);
 
 impl Drop for EndsAll<'_> {
     fn drop(&mut self) {
@@ -195,7 +195,9 @@ impl<'a> Team<'a> {
         config.transport.max_udp_payload_bytes =
             udp_payload_for_mtu(mtu_bytes as usize, args.listen.is_ipv6());
         config.diagnostics = args.diagnostics.open(Some(&args.root))?;
-        args.bounds.configure(&mut config, &mut http, workers);
+        let has_tcp = !args.tcp.no_tcp;
+        args.bounds
+            .configure(&mut config, &mut http, workers, has_tcp);
         config.connection_ids = Arc::clone(&args.cid_format.0);
         // To read a file twice changes nothing.
         config.early_data = true;
@@ -291,8 +293,12 @@ impl<'a> Team<'a> {
 
     /// Says that it serves, and by which way.
     pub(super) fn say_ready(&self, way: impl fmt::Display) {
+        let beside = match self.args.tcp.no_tcp {
+            true => "",
+            false => ", and over TCP",
+        };
         report::say(format_args!(
-            "{READY} {} at https://{}/ {way}",
+            "{READY} {} at https://{}/ {way}{beside}",
             self.args.root.display(),
             zone::bare(self.args.listen)
         ));

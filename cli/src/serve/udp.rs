@@ -14,6 +14,7 @@ use super::overflow::Overflow;
 use super::port_refused;
 use super::serving::{Serving, Way};
 use super::summary::{ServeSummary, Served};
+use super::tcp::Tcp;
 use super::team::Team;
 use crate::args::ServeArgs;
 use crate::confine::Confinement;
@@ -29,10 +30,21 @@ const USUAL_MTU: u32 = 1500;
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ServeSummary> {
     let confinement = Confinement::plan(&args.confinement)?;
     let socket = open(args.listen).map_err(|error| port_refused(args.listen, &error))?;
+    let tcp = Tcp::open(args, args.listen)?;
     let driver = UdpDriver::new(socket, UdpConfig::default())?;
     let overflow = Overflow::of(driver.socket());
     let mtu_bytes = largest_mtu(args.listen.ip())?;
     let team = Team::new(args, confinement, None, mtu_bytes, 1)?;
+    let work = || serve(&team, driver, overflow);
+    let (summary, by_tcp) = Tcp::beside(tcp, &team, work)?;
+    Ok(summary.with_tcp(by_tcp))
+}
+
+fn serve(
+    team: &Team<'_>,
+    driver: UdpDriver,
+    overflow: io::Result<Overflow>,
+) -> anyhow::Result<ServeSummary> {
     let server = Server::new(&team.config, team.http()?, Instant::now())?;
     team.confine(|| true)?;
     let offload = match driver.segments() {
@@ -40,7 +52,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ServeSummary> {
         _ => "with GSO",
     };
     team.say_ready(format_args!("({MODE}, {offload})"));
-    let mut serving = Serving::new(&team, server, driver);
+    let mut serving = Serving::new(team, server, driver);
     serving.run()?;
     let driver = &serving.way;
     let served = Served::new(driver.counters(), &serving.server);

@@ -1,0 +1,109 @@
+//! What comes in the clear is told where to ask again (RFC 9110, section 15.4.9).
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::rc::Rc;
+
+use http::header::{CONNECTION, HOST, LOCATION};
+use http::uri::Authority;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use xskit_quic::server::Guest;
+
+use crate::activity::{Activity, Limits, Watched};
+use crate::connection::Way;
+
+/// One connection, of one request.
+pub(crate) async fn run(way: Way, limits: Limits, guest: Guest, port: u16, stream: TcpStream) {
+    let own = stream.local_addr().map(|it| it.ip());
+    let activity = Activity::new(limits);
+    let stream = TokioIo::new(Watched::new(stream, Rc::clone(&activity)));
+    let service = service_fn(|request| {
+        let response = redirect(&request, own.as_ref().ok(), port);
+        async { Ok::<_, Infallible>(response) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(way.patience)
+        .keep_alive(false);
+    let connection = pin!(builder.serve_connection(stream, service));
+    tokio::select! {
+        outcome = connection => {
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "HTTP in the clear");
+            }
+        }
+        () = activity.lapse() => {}
+    }
+    drop(guest);
+}
+
+/// 308, which keeps the method; 400 where it can't be known what the client calls this host.
+fn redirect(request: &Request<Incoming>, own: Option<&IpAddr>, port: u16) -> Response<Nothing> {
+    let mut response = Response::new(Nothing);
+    let location = location(request, own, port).and_then(|it| HeaderValue::try_from(it).ok());
+    match location {
+        Some(location) => {
+            *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+            response.headers_mut().insert(LOCATION, location);
+        }
+        None => *response.status_mut() = StatusCode::BAD_REQUEST,
+    }
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn location(request: &Request<Incoming>, own: Option<&IpAddr>, port: u16) -> Option<String> {
+    let named = request.uri().authority().cloned();
+    let named = match named {
+        Some(named) => Some(named),
+        None => match request.headers().get(HOST) {
+            Some(host) => Some(Authority::try_from(host.as_bytes()).ok()?),
+            None => None,
+        },
+    };
+    let host = match (&named, own) {
+        (Some(named), _) => named.host().to_owned(),
+        // HTTP/1.0 may leave it out.
+        (None, Some(IpAddr::V6(own))) => format!("[{own}]"),
+        (None, Some(own)) => own.to_string(),
+        (None, None) => return None,
+    };
+    let path = request.uri().path_and_query().map_or("/", |it| it.as_str());
+    Some(match port {
+        443 => format!("https://{host}{path}"),
+        _ => format!("https://{host}:{port}{path}"),
+    })
+}
+
+/// A body of no bytes.
+struct Nothing;
+
+impl Body for Nothing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        std::task::Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(0)
+    }
+}
