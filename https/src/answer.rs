@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ALT_SVC, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use xskit_quic::server::Guest;
@@ -158,7 +158,22 @@ fn begin<H: Handler>(
     let fields = fields.filter(|(name, _)| authority.is_none() || *name != HOST);
     let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     let (http, all) = (&mut host.http.borrow_mut(), pseudo.chain(fields));
-    LoneExchange::begin(http, &host.guest, number, all, has_body, Instant::now())
+    LoneExchange::begin(
+        http,
+        &host.guest,
+        (protocol(parts.version), number),
+        all,
+        has_body,
+        Instant::now(),
+    )
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    }
 }
 
 /// Brings the request's body to the handler, no faster than it reads.

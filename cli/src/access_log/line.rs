@@ -25,6 +25,7 @@ pub(super) struct Line<'a> {
     client: SocketAddr,
     method: &'a str,
     path: &'a str,
+    protocol: &'static str,
     status: Option<u16>,
     bytes: u64,
     duration: Duration,
@@ -40,6 +41,7 @@ impl<'a> Line<'a> {
             client: served.peer(),
             method: served.method(),
             path: served.path(),
+            protocol: served.protocol(),
             status: served.status(),
             bytes: served.body_bytes(),
             duration: served.duration(),
@@ -66,7 +68,7 @@ impl<'a> Line<'a> {
         quote(out, self.method);
         out.push_str(",\"path\":");
         quote(out, self.path);
-        out.push_str(",\"protocol\":\"HTTP/3\",\"status\":");
+        let _ = write!(out, ",\"protocol\":\"{}\",\"status\":", self.protocol);
         match self.status {
             Some(status) => _ = write!(out, "{status}"),
             None => out.push_str("null"),
@@ -120,6 +122,7 @@ pub(super) mod tests {
             client: ([192, 0, 2, 7], 50_000).into(),
             method: "GET",
             path,
+            protocol: "HTTP/3",
             status: Some(200),
             bytes: 5000,
             duration: Duration::from_micros(12_345),

@@ -35,7 +35,7 @@ pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<Serve
     });
     let (summary, by_tcp) = Tcp::beside(tcp, &team, || team.run(tasks.collect()))?;
     drop(port_holder);
-    Ok(summary.with_tcp(by_tcp))
+    Ok(summary.with_rest(by_tcp, team.log_lines_lost()))
 }
 
 /// The interface, once for each of the queues.

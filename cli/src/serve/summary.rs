@@ -158,18 +158,15 @@ impl ServeSummary {
         }
     }
 
-    pub(super) fn with_tcp(mut self, stats: Option<HttpsStats>) -> Self {
+    /// With what is known once all have ended.
+    pub(super) fn with_rest(mut self, stats: Option<HttpsStats>, log_lines_lost: u64) -> Self {
+        self.log_lines_lost = log_lines_lost;
         self.tcp = stats.map(|stats| ByTcp {
             connections: stats.accepted,
             refused: stats.refused,
             requests: stats.http.requests,
             body_bytes: stats.http.body_bytes,
         });
-        self
-    }
-
-    pub(super) fn with_log_lines_lost(mut self, lines: u64) -> Self {
-        self.log_lines_lost = lines;
         self
     }
 }

@@ -4,6 +4,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -65,27 +66,37 @@ impl Tcp {
         };
         thread::scope(|scope| {
             let builder = thread::Builder::new().name("tcp".to_owned());
-            let thread = builder.spawn_scoped(scope, || {
+            let (ready, is_ready) = channel();
+            let thread = builder.spawn_scoped(scope, move || {
                 let _ends = EndsAll(&team.stop);
-                tcp.serve(team)
+                tcp.serve(team, &ready)
             });
             let thread = thread.context("clone(2) of a thread for TCP")?;
             let ends = EndsAll(&team.stop);
-            let outcome = work();
+            // When it is said that the server is ready, this is. Who has failed says why when joined.
+            let outcome = is_ready.recv().ok().map(|()| work());
             drop(ends);
             let stats = thread.join();
             let stats = stats.map_err(|_| anyhow!("the thread for TCP panicked"))?;
-            // Why the first one ended is why the other did.
-            Ok((outcome?, Some(stats?)))
+            if let Some(log) = &team.log {
+                log.flush();
+            }
+            // Why the one that ended first has ended is why the other did.
+            match outcome {
+                Some(outcome) => Ok((outcome?, Some(stats?))),
+                None => Err(stats.map_or_else(|error| error, |_| anyhow!("TCP is not served"))),
+            }
         })
     }
 
-    fn serve(self, team: &Team<'_>) -> anyhow::Result<HttpsStats> {
+    fn serve(self, team: &Team<'_>, ready: &Sender<()>) -> anyhow::Result<HttpsStats> {
         let mut server = HttpsServer::new(&team.config, team.http()?, Guests::new(&team.config))?;
         if let Some(clear) = self.clear {
             server = server.redirect(clear, self.listener.local_addr()?.port());
         }
         team.confine(|| true)?;
+        // Nobody waits where the other one has failed.
+        let _ = ready.send(());
         let control = server.control();
         control.advertise(Some(self.port));
         Ok(server.serve(self.listener, follow(team, control))?)

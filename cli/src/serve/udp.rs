@@ -37,7 +37,7 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ServeSummary> {
     let team = Team::new(args, confinement, None, mtu_bytes, 1)?;
     let work = || serve(&team, driver, overflow);
     let (summary, by_tcp) = Tcp::beside(tcp, &team, work)?;
-    Ok(summary.with_tcp(by_tcp))
+    Ok(summary.with_rest(by_tcp, team.log_lines_lost()))
 }
 
 fn serve(
@@ -62,8 +62,7 @@ fn serve(
         Err(error) => tracing::warn!("what had no room can't be counted: /proc/net: {error}"),
     }
     let usage = Usage::of_kernel(&driver.calls(), served.packets());
-    let summary = ServeSummary::new(MODE.to_owned(), usage, drops, &served);
-    Ok(summary.with_log_lines_lost(team.log_lines_lost()))
+    Ok(ServeSummary::new(MODE.to_owned(), usage, drops, &served))
 }
 
 /// A socket for the addresses of one kind, as an AF_XDP server takes them.

@@ -56,8 +56,7 @@ impl Task<'_> {
             attached.warn_of_length(driver.socket());
             let socket = driver.socket();
             session::trace_setup(socket);
-            let summary = ServeSummary::of_sockets(mode, nic, socket, &attached, &sum)?;
-            Ok(summary.with_log_lines_lost(team.log_lines_lost()))
+            ServeSummary::of_sockets(mode, nic, socket, &attached, &sum)
         })
     }
 

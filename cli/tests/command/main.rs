@@ -29,4 +29,5 @@ mod privileges;
 mod resumption;
 mod routers;
 mod signals;
+mod tcp;
 mod udp;

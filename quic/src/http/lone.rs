@@ -90,11 +90,12 @@ impl<E> std::fmt::Debug for LoneExchange<E> {
 impl<E> LoneExchange<E> {
     /// A request came. `fields` are its header section as HTTP/2 and 3 have it: first `:method`, `:scheme`,
     /// `:authority` and `:path`, then the others, names in lower case. What is malformed is answered with
-    /// 400, and what is too long with 431. `number` names the request among those of its connection.
+    /// 400, and what is too long with 431. `protocol` is for the log, `number` names the request
+    /// among those of its connection.
     pub fn begin<'f, H: Handler<Exchange = E>>(
         http: &mut Http<H>,
         guest: &Guest,
-        number: u64,
+        (protocol, number): (&'static str, u64),
         fields: impl IntoIterator<Item = (&'f [u8], &'f [u8])>,
         has_body: bool,
         now: Instant,
@@ -105,7 +106,10 @@ impl<E> LoneExchange<E> {
             .collect();
         let parts = http.parts();
         parts.counters.requests += 1;
-        let record = parts.hook.is_some().then(|| Record::new(&list, now));
+        let record = parts
+            .hook
+            .is_some()
+            .then(|| Record::new(&list, protocol, now));
         let parsed = Request::parse(&list);
         let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
         let mut transfer = Transfer::new(number, is_head, Priority::default());

@@ -71,6 +71,12 @@ impl<'a> Served<'a> {
         self.record.has_user_agent.then_some(text)
     }
 
+    /// By which protocol it came: `HTTP/3`, or what a [`LoneExchange`](super::LoneExchange) was begun with.
+    #[must_use]
+    pub fn protocol(&self) -> &'static str {
+        self.record.protocol
+    }
+
     /// The final response's status; `None` if there was none by the end.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -100,6 +106,7 @@ impl<'a> Served<'a> {
 #[derive(Debug)]
 pub(super) struct Record {
     begun: Instant,
+    protocol: &'static str,
     /// Method, path and user agent, one after another.
     text: String,
     method_end: usize,
@@ -111,7 +118,7 @@ pub(super) struct Record {
 
 impl Record {
     /// Of a request's header fields, well-formed or not.
-    pub(super) fn new(list: &[Header], now: Instant) -> Self {
+    pub(super) fn new(list: &[Header], protocol: &'static str, now: Instant) -> Self {
         let value = |name: &[u8]| list.iter().find(|it| it.name() == name).map(Header::value);
         let parts = [
             (value(b":method"), METHOD_BYTES),
@@ -127,6 +134,7 @@ impl Record {
         });
         Self {
             begun: now,
+            protocol,
             text,
             method_end: ends[0],
             path_end: ends[1],
@@ -172,7 +180,7 @@ mod tests {
     fn record(fields: &[(&str, &[u8])]) -> Record {
         let header = |(name, value): &(&str, &[u8])| Header::new(name.as_bytes(), value);
         let list: Vec<Header> = fields.iter().map(header).collect();
-        Record::new(&list, Instant::now())
+        Record::new(&list, "HTTP/3", Instant::now())
     }
 
     fn served(record: &Record) -> Served<'_> {

@@ -245,7 +245,7 @@ impl<E> Session<E> {
         self.next_stream = self.next_stream.max(stream + 4);
         shared.counters.requests += 1;
         let is_told = shared.hook.is_some();
-        let record = is_told.then(|| Record::new(list, shared.now));
+        let record = is_told.then(|| Record::new(list, "HTTP/3", shared.now));
         let parsed = Request::parse(list);
         let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
         let mut transfer = Transfer::new(stream, is_head, self.priority(stream, list));

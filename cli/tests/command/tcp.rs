@@ -1,0 +1,153 @@
+//! `xskit serve` over the kernel's TCP, beside HTTP/3: what curl gets of it, and what is said of HTTP/3.
+
+use std::fs;
+use std::process::Command;
+
+use xskit_testbed::{Namespace, WhenParentDies};
+
+use crate::process::Running;
+use crate::scene::{LONG, PORT, SHORT, Scene};
+use crate::traces::wait_until;
+
+/// The scene, where there is a curl.
+fn scene(test: &str) -> Option<Scene> {
+    let is_there = Command::new("curl").arg("--version").output().is_ok();
+    if !is_there {
+        println!("skipped: needs curl (test {test})");
+        return None;
+    }
+    Scene::new(test)
+}
+
+/// Runs curl at the client's host; what it prints.
+fn curl(scene: &Scene, words: &[&str]) -> Result<String, String> {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--insecure", "--max-time", "60"]);
+    command.args(words);
+    let client: &Namespace = &scene.client().namespace;
+    client
+        .enter_command(&mut command, WhenParentDies::Kill)
+        .unwrap();
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(text(&output.stderr)),
+    }
+}
+
+/// Header section and protocol of a response.
+fn head(scene: &Scene, words: &[&str]) -> String {
+    let usual = ["--head", "--write-out", "%{http_version} %{http_code}"];
+    curl(scene, &[&usual, words].concat()).unwrap()
+}
+
+fn ended(server: Running) -> serde_json::Value {
+    server.interrupt().json()
+}
+
+#[test]
+fn a_server_answers_over_tcp_and_says_where_http_3_is() {
+    let Some(scene) = scene("a_server_answers_over_tcp_and_says_where_http_3_is") else {
+        return;
+    };
+    let log = scene.dir().join("log");
+    for transport in [&[][..], &["--transport", "udp"]] {
+        let logging = [
+            "--access-log",
+            log.to_str().unwrap(),
+            "--advertise-port",
+            "9",
+        ];
+        let server = scene.start_server(&[transport, &logging].concat());
+        let url = scene.url(SHORT.0);
+        for (option, version, named) in
+            [("--http1.1", "1.1", "HTTP/1.1"), ("--http2", "2", "HTTP/2")]
+        {
+            let head = head(&scene, &[option, &url]);
+            assert!(head.ends_with(&format!("{version} 200")), "{head}");
+            assert!(head.contains("alt-svc: h3=\":9\"; ma=86400\r\n"), "{head}");
+            let file = scene.out().join("by-tcp");
+            curl(&scene, &[option, "--output", file.to_str().unwrap(), &url]).unwrap();
+            assert_eq!(fs::read(&file).unwrap(), vec![0; SHORT.1 as usize]);
+            fs::remove_file(file).unwrap();
+            let line = format!("\"path\":\"/{}\",\"protocol\":\"{named}\"", SHORT.0);
+            wait_until("the log", || {
+                fs::read_to_string(&log).unwrap().matches(&line).count() == 2
+            });
+        }
+        // Both at a time.
+        scene.assert_works();
+        let report = ended(server);
+        assert_eq!(report["tcp"]["requests"], 4, "{report:#}");
+        assert_eq!(report["tcp"]["connections"], 4, "{report:#}");
+        assert_eq!(report["tcp"]["body_bytes"], 2 * SHORT.1, "{report:#}");
+        assert_eq!(report["requests"], 1, "{report:#}");
+        assert_eq!(report["log_lines_lost"], 0, "{report:#}");
+        fs::remove_file(&log).unwrap();
+    }
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn what_comes_in_the_clear_is_sent_to_tls_and_without_tcp_nothing_answers() {
+    let Some(scene) =
+        scene("what_comes_in_the_clear_is_sent_to_tls_and_without_tcp_nothing_answers")
+    else {
+        return;
+    };
+    let own = scene.server().ipv4;
+    let server = scene.start_server(&["--redirect-http=8080"]);
+    let head = head(&scene, &[&format!("http://{own}:8080/a?b=c")]);
+    assert!(head.contains("HTTP/1.1 308 "), "{head}");
+    let location = format!("location: https://{own}:{PORT}/a?b=c\r\n");
+    assert!(head.contains(&location), "{head}");
+    // The port is taken, over TCP as well.
+    scene
+        .serve(&["--transport", "udp", "--listen", &format!("0.0.0.0:{PORT}")])
+        .refused(&["bind(2)", "another program has the port"]);
+    ended(server);
+    let server = scene.start_server(&["--no-tcp"]);
+    let refused = curl(&scene, &[&scene.url(SHORT.0)]);
+    assert!(refused.is_err());
+    scene.assert_works();
+    let report = ended(server);
+    assert!(report["tcp"].is_null(), "{report:#}");
+    scene
+        .serve(&["--no-tcp", "--redirect-http"])
+        .refused(&["--no-tcp", "--redirect-http"]);
+    scene.assert_left(&[]);
+}
+
+#[test]
+fn what_is_under_way_over_tcp_may_take_as_long_as_draining_may() {
+    let Some(scene) = scene("what_is_under_way_over_tcp_may_take_as_long_as_draining_may") else {
+        return;
+    };
+    let server = scene.start_server(&["--drain", "0.5"]);
+    let url = scene.url(LONG.0);
+    let endless = [
+        "--http2",
+        "--limit-rate",
+        "1M",
+        "--output",
+        "/dev/null",
+        &url,
+    ];
+    let broken = std::thread::scope(|scope| {
+        let download = scope.spawn(|| curl(&scene, &endless));
+        wait_until("a request over TCP", || {
+            curl(&scene, &["--head", &scene.url(SHORT.0)]).is_ok()
+        });
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let report = ended(server);
+        assert!(
+            report["tcp"]["body_bytes"].as_u64().unwrap() > 0,
+            "{report:#}"
+        );
+        download.join().unwrap()
+    });
+    // Not by its own limit.
+    assert!(broken.is_err_and(|said| !said.contains("timed out")));
+    scene.assert_left(&[]);
+}
