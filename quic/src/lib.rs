@@ -85,6 +85,7 @@ mod diagnostics;
 pub mod driver;
 mod error;
 mod files;
+mod header;
 mod http;
 mod identity;
 mod notices;
@@ -93,6 +94,7 @@ mod printable;
 mod qlog;
 mod quic;
 pub mod server;
+mod timers;
 mod transmit;
 mod transport;
 
