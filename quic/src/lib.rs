@@ -38,6 +38,9 @@
 //! addresses and VLAN tags, or `()` over a kernel socket. The server learns it per client
 //! address from authentic datagrams, and gives it back with each [`Transmit`].
 //!
+//! A driver runs one endpoint. A server is one for all its clients; a client is one connection, and
+//! [`client::Connections`] makes one endpoint of any number.
+//!
 //! # Time
 //!
 //! This crate's own timers go by the `now` that they are given. quiche's loss detection,

@@ -68,7 +68,7 @@ const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
 /// [`request`](Self::request) asks for something, with a body if need be;
 /// then call [`poll_transmit`](Self::poll_transmit) until it returns `None`. When the time
 /// that [`poll_timeout`](Self::poll_timeout) names is reached, call
-/// [`handle_timeout`](Self::handle_timeout), and the others again.
+/// [`handle_timeout`](Self::handle_timeout), and the others again. [`Connections`] does so for several.
 ///
 /// The `now` arguments drive what this crate times: the handshake limit and held back
 /// acknowledgements. quiche's own loss detection reads the clock itself, so `now` must be

@@ -280,10 +280,12 @@ fn a_stateless_reset_ends_its_connection_alone() {
     many.run("the other server", |many| {
         many.clients.iter().all(|(_, client)| client.is_connected())
     });
+    // One that comes in when its token is known already.
+    let old = many.clients.remove(keys[3]).unwrap();
+    let speaker = many.clients.insert(old);
     many.settle();
     // It has lost them all, and learns so of who speaks.
     many.servers[0].1 = site.serve(Instant::now());
-    let speaker = keys[3];
     many.clients.get_mut(speaker).unwrap().get("/", None);
     let mut out = [0; 2000];
     let sent = many
@@ -424,6 +426,26 @@ fn only_those_with_news_are_looked_at() {
 }
 
 #[test]
+fn what_sending_brings_is_news() {
+    let (pki, dir) = (Pki::new(), files(&[]));
+    let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
+    let keys = many.connect_all(&pki.client(), 3);
+    let client = many.clients.get_mut(keys[2]).unwrap();
+    let body = RequestBody::Stream;
+    let id = client.request("PUT", "/x", &[], body).unwrap();
+    assert!(client.write_body(id, vec![7; 1000]));
+    assert_eq!(many.ready(), []);
+    let mut out = [0; 2000];
+    let now = Instant::now();
+    while many.clients.poll_transmit(now, &mut out).is_some() {}
+    // No datagram has come.
+    let (key, client) = many.clients.poll_ready().unwrap();
+    let event = client.poll_event();
+    assert!(matches!(event, Some(ClientEvent::Room(room)) if room == id));
+    assert_eq!((key, many.ready()), (keys[2], vec![]));
+}
+
+#[test]
 fn a_key_names_one_connection_for_good() {
     let (pki, dir) = (Pki::new(), files(&[LEN]));
     let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
@@ -443,7 +465,7 @@ fn a_key_names_one_connection_for_good() {
     many.run("connected", |many| {
         many.clients.get(new).unwrap().is_connected()
     });
-    // One that is taken out goes on elsewhere, with its reset and its timers.
+    // One that is taken out goes on where it is put.
     let moved = many.clients.remove(keys[2]).unwrap();
     assert!(!moved.is_over());
     let moved = many.clients.insert(moved);
