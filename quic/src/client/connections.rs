@@ -28,7 +28,7 @@ use crate::transmit::Transmit;
 /// Datagrams that a connection sends before the next one has its turn.
 const TURN_DATAGRAMS: usize = 16;
 
-/// Names one of several [`Connections`]. It never names another, even once that one is removed.
+/// Names one of several [`Connections`]. There it never names another, even once that one is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionsKey {
     slot: usize,
@@ -37,13 +37,14 @@ pub struct ConnectionsKey {
 
 /// Any number of connections, to any addresses, as one endpoint for one driver.
 ///
-/// `C` is [`Client`](super::Client) or [`Connection`](super::Connection). They may have a local address and port in common: who a
-/// received datagram is for is said by the connection id in it, which is random. Connections with
-/// something to send take turns of 16 datagrams; idle ones cost memory, and no time.
+/// `C` is [`Client`](super::Client) or [`Connection`](super::Connection). They may have a local address
+/// and port in common: a received datagram names its connection by an id, which is random. Connections
+/// with something to send take turns of 16 datagrams; idle ones cost memory, and no time.
 ///
 /// Move packets by the methods of [`Endpoint`], or have a driver do it. Then
 /// [`poll_ready`](Self::poll_ready) names the connections to look at, and
-/// [`poll_over`](Self::poll_over) gives back those that are over.
+/// [`poll_over`](Self::poll_over) gives back those that are over. A driver is told of what was written
+/// since its turn as with one client: that something `moved`.
 ///
 /// ```
 /// use std::net::SocketAddr;
