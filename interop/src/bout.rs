@@ -59,12 +59,22 @@ impl Bout {
                 return Outcome::Unsupported(reason.to_owned());
             }
         }
-        let began = Instant::now();
-        match self.fight().await {
-            Ok(Some(seen)) => Outcome::Passed(self.passed(&seen, began.elapsed())),
-            Ok(None) => Outcome::Unsupported("one of them says that it can't".to_owned()),
-            Err(error) => Outcome::Failed(format!("{error:#}")),
+        let mut before = String::new();
+        for attempt in 1.. {
+            let began = Instant::now();
+            match self.fight(attempt).await {
+                Ok(Some(seen)) => {
+                    let note = self.passed(&seen, began.elapsed());
+                    return Outcome::Passed(note + &before);
+                }
+                Ok(None) => break,
+                Err(error) if attempt >= self.case.attempts() => {
+                    return Outcome::Failed(format!("{error:#}{before}"));
+                }
+                Err(error) => before += &format!(" (attempt {attempt}: {error:#})"),
+            }
         }
+        Outcome::Unsupported("one of them says that it can't".to_owned())
     }
 
     fn passed(self, seen: &Seen, took: Duration) -> String {
@@ -87,7 +97,7 @@ impl Bout {
     }
 
     /// Nothing where an end can't play.
-    async fn fight(self) -> anyhow::Result<Option<Seen>> {
+    async fn fight(self, attempt: u64) -> anyhow::Result<Option<Seen>> {
         let ground = Ground::new(self.case)?;
         let own: IpAddr = match self.case.demand {
             Demand::Ipv6 => Ipv6Addr::LOCALHOST.into(),
@@ -100,7 +110,7 @@ impl Bout {
         if !is_listening(&mut server, port).await? {
             return Ok(None);
         }
-        let relay = Relay::start(self.case.network, address).await?;
+        let relay = Relay::start(self.case.network, address, attempt).await?;
         let urls = ground.urls(relay.address);
         let fetching = timeout(self.case.patience, self.fetch(&ground, &urls, address));
         let is_played = match fetching.await {

@@ -126,8 +126,12 @@ struct Delayed {
 }
 
 impl Relay {
-    /// Starts one as a task, which ends with the runtime.
-    pub(crate) async fn start(network: Network, server: SocketAddr) -> anyhow::Result<Self> {
+    /// Starts one as a task, which ends with the runtime. With another seed, other datagrams are lost.
+    pub(crate) async fn start(
+        network: Network,
+        server: SocketAddr,
+        seed: u64,
+    ) -> anyhow::Result<Self> {
         let front = UdpSocket::bind((server.ip(), 0)).await?;
         let back = UdpSocket::bind((server.ip(), 0)).await?;
         let address = front.local_addr().context("the relay's address")?;
@@ -150,7 +154,7 @@ impl Relay {
             seen: Arc::clone(&seen),
             begun: None,
             next_rebind: FIRST_REBIND,
-            random: 0x9e37_79b9_7f4a_7c15,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             lines: [line(), line()],
         };
         tokio::spawn(way.run());

@@ -38,6 +38,9 @@
 //! addresses and VLAN tags, or `()` over a kernel socket. The server learns it per client
 //! address from authentic datagrams, and gives it back with each [`Transmit`].
 //!
+//! A driver runs one endpoint. A server is one for all its clients; a client is one connection, and
+//! [`client::Connections`] makes one endpoint of any number.
+//!
 //! # Time
 //!
 //! This crate's own timers go by the `now` that they are given. quiche's loss detection,
@@ -85,6 +88,7 @@ mod diagnostics;
 pub mod driver;
 mod error;
 mod files;
+mod header;
 mod http;
 mod identity;
 mod key_use;
@@ -95,6 +99,7 @@ mod printable;
 mod qlog;
 mod quic;
 pub mod server;
+mod timers;
 mod transmit;
 mod transport;
 

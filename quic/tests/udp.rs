@@ -1,5 +1,6 @@
 //! Endpoints over kernel UDP sockets: on loopback, and on a wire where nobody answers yet.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
@@ -9,7 +10,7 @@ use rustix::net::sockopt::{set_socket_send_buffer_size, socket_send_buffer_size}
 use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto};
 use sha2::{Digest, Sha256};
 use xskit_quic::cert::{Authority, Validity};
-use xskit_quic::client::{ClientEvent, Trust};
+use xskit_quic::client::{ClientEvent, Connections, Trust};
 use xskit_quic::driver::{Endpoint, UdpConfig, UdpDriver};
 use xskit_quic::{Client, ClientConfig, FileServer, Identity, ServerConfig, Transmit};
 use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, WhenParentDies, privilege};
@@ -27,12 +28,12 @@ fn address(driver: &UdpDriver) -> SocketAddr {
     driver.socket().local_addr().unwrap()
 }
 
-/// A server with one file, and a client that will ask for it.
-fn endpoints(
+/// A server with one file, and clients that will ask for it.
+fn endpoints_of(
     root: &std::path::Path,
     file: &[u8],
-    (from, to): (SocketAddr, SocketAddr),
-) -> (FileServer<()>, Client<()>) {
+    ways: &[(SocketAddr, SocketAddr)],
+) -> (FileServer<()>, Vec<Client<()>>) {
     fs::write(root.join("file"), file).unwrap();
     let authority = Authority::new().unwrap();
     let pem = authority
@@ -45,7 +46,18 @@ fn endpoints(
     let server = FileServer::of_directory(root, &config, now).unwrap();
     let mut config = ClientConfig::new("a.test", 4433, Trust::Pem(authority.pem()));
     config.transport.max_udp_payload_bytes = PAYLOAD_BYTES;
-    (server, Client::new(&config, from, to, (), now).unwrap())
+    let client = |(from, to): &_| Client::new(&config, *from, *to, (), now).unwrap();
+    (server, ways.iter().map(client).collect())
+}
+
+/// The same with one client.
+fn endpoints(
+    root: &std::path::Path,
+    file: &[u8],
+    way: (SocketAddr, SocketAddr),
+) -> (FileServer<()>, Client<()>) {
+    let (server, mut clients) = endpoints_of(root, file, &[way]);
+    (server, clients.remove(0))
 }
 
 /// The file that a client fetches from a server, which is bound to one address and reached at
@@ -143,6 +155,73 @@ fn a_server_on_a_wildcard_answers_from_the_address_that_it_was_asked_at() {
         let mut at_client = UdpDriver::new(socket, config).unwrap();
         fetch(&mut at_server, &mut at_client, to, file);
         assert_eq!(at_server.counters().unsendable, 0, "{wildcard}");
+    }
+}
+
+/// Clients of two servers, by one socket.
+#[test]
+fn several_connections_share_a_socket() {
+    const CLIENTS: usize = 6;
+    let file = &file()[..300_000];
+    let config = UdpConfig::default();
+    let mut at_clients = driver("127.0.0.1:0", config);
+    let from = address(&at_clients);
+    let mut clients = Connections::new();
+    let mut servers = Vec::new();
+    for host in ["127.0.0.1:0", "127.0.0.9:0"] {
+        let at_server = driver(host, config);
+        let root = tempfile::tempdir().unwrap();
+        let ways = [(from, address(&at_server)); CLIENTS / 2];
+        let (server, new) = endpoints_of(root.path(), file, &ways);
+        for mut client in new {
+            client.get("/file", None);
+            clients.insert(client);
+        }
+        servers.push((at_server, server, root));
+    }
+    let (mut bodies, mut ended) = (HashMap::new(), 0);
+    let mut chunk = vec![0; 64 << 10];
+    let deadline = Instant::now() + PATIENCE;
+    while ended < CLIENTS {
+        assert!(Instant::now() < deadline, "{ended} of {CLIENTS} have ended");
+        let mut is_more = at_clients.turn(&mut clients).unwrap();
+        while let Some((key, client)) = clients.poll_ready() {
+            while let Some(event) = client.poll_event() {
+                match event {
+                    ClientEvent::Body(request) => loop {
+                        match client.read_body(request, &mut chunk) {
+                            0 => break,
+                            read => {
+                                let body: &mut Vec<u8> = bodies.entry(key).or_default();
+                                body.extend_from_slice(&chunk[..read]);
+                                is_more = true;
+                            }
+                        }
+                    },
+                    ClientEvent::Finished(_) => {
+                        client.close(Instant::now());
+                        is_more = true;
+                    }
+                    ClientEvent::Failed(_, error) => panic!("{error}"),
+                    _ => {}
+                }
+            }
+        }
+        while let Some((key, client)) = clients.poll_over() {
+            assert!(client.is_over() && bodies[&key] == *file);
+            ended += 1;
+        }
+        let moment = Duration::from_millis(1);
+        for (at_server, server, _) in &mut servers {
+            is_more |= at_server.turn(server).unwrap();
+            at_server.rest(server, is_more, moment).unwrap();
+        }
+        at_clients.rest(&mut clients, is_more, moment).unwrap();
+    }
+    assert!(clients.is_empty());
+    for (at_server, server, _) in &servers {
+        assert_eq!(server.stats().connections.established, 3);
+        assert_eq!(at_server.counters().unsendable, 0);
     }
 }
 

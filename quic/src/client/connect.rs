@@ -11,7 +11,7 @@ use crate::error::SetupError;
 use crate::quic::QuicConnection;
 
 /// Length of the id that the server puts into each packet to us, in bytes.
-const LOCAL_CID_BYTES: usize = 8;
+pub(super) const LOCAL_CID_BYTES: usize = 8;
 
 /// A quiche connection that checks the certificate against the configured name.
 ///

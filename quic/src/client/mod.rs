@@ -7,6 +7,7 @@
 //!   exchange    what of the response has come
 //! Connection: QUIC for HTTP/3, or for a protocol of your own
 //!   handle_datagram -> ack clock -> poll_transmit asks quiche only when an answer is due
+//! Connections: several of either, found by the id in each datagram, as one endpoint
 //! ```
 
 mod acks;
@@ -15,18 +16,22 @@ mod certificate;
 mod config;
 mod connect;
 mod connection;
+mod connections;
 mod ending;
 mod event;
 mod exchange;
 mod failure;
 mod head;
+mod one_connection;
 mod outgoing;
 mod own_address;
 mod requests;
+mod resets;
 mod responses;
 mod silence;
 mod stats;
 mod ticket;
+mod turns;
 mod validator;
 
 use std::collections::VecDeque;
@@ -39,9 +44,11 @@ pub use acks::AckPolicy;
 pub use certificate::{CertificateProblem, CertificateProblemKind};
 pub use config::{ClientConfig, Trust};
 pub use connection::Connection;
+pub use connections::{Connections, ConnectionsKey};
 pub use event::{ClientEvent, RequestId, ResponseHead};
 pub use failure::{ConnectionEnd, ErrorLayer, RequestError};
 pub use head::InvalidRequest;
+pub use one_connection::OneConnection;
 pub use outgoing::RequestBody;
 pub use stats::ClientStats;
 pub use ticket::Ticket;
@@ -61,7 +68,7 @@ const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
 /// [`request`](Self::request) asks for something, with a body if need be;
 /// then call [`poll_transmit`](Self::poll_transmit) until it returns `None`. When the time
 /// that [`poll_timeout`](Self::poll_timeout) names is reached, call
-/// [`handle_timeout`](Self::handle_timeout), and the others again.
+/// [`handle_timeout`](Self::handle_timeout), and the others again. [`Connections`] does so for several.
 ///
 /// The `now` arguments drive what this crate times: the handshake limit and held back
 /// acknowledgements. quiche's own loss detection reads the clock itself, so `now` must be

@@ -5,7 +5,7 @@
 //! look: by an Initial packet of one's own for one id, recorded 0-RTT packets for another would reach a
 //! connection that they were not written for.
 
-use super::header::{Header, is_initial};
+use crate::header::{Header, is_initial};
 
 const INITIAL: u8 = 0x00;
 const ZERO_RTT: u8 = 0x10;

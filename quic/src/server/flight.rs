@@ -16,7 +16,7 @@ use super::whereabouts::Outgoing;
 const MAX_DATAGRAMS: usize = 3;
 
 /// Not again before this: a client's first message may itself come in several datagrams.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The datagrams, and how often they went.
 #[derive(Debug)]

@@ -27,9 +27,9 @@ use std::time::{Duration, Instant};
 
 use super::application::Application;
 use super::cid::Cid;
-use super::header::Header;
 use super::{Origin, Server};
 use crate::error::SetupError;
+use crate::header::Header;
 use crate::identity::{DerivedKey, Identity};
 
 /// The shortest reset that clients recognise.

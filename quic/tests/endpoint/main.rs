@@ -3,6 +3,7 @@
 
 mod amplification;
 mod applications;
+mod connections;
 mod crowding;
 mod diagnostics;
 mod early;

@@ -5,7 +5,7 @@
 
 /// The version-independent part of a packet header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Header<'a> {
+pub(crate) enum Header<'a> {
     /// Sent once the keys are agreed; the connection id is one we chose.
     Short {
         /// Destination connection id.
@@ -33,7 +33,7 @@ const TYPE_ZERO_RTT: u8 = 0x10;
 impl<'a> Header<'a> {
     /// `None` when the datagram is too short to be QUIC. A short header doesn't say how long its id is:
     /// all of ours have `local_cid_bytes`.
-    pub(super) fn parse(datagram: &'a [u8], local_cid_bytes: usize) -> Option<Self> {
+    pub(crate) fn parse(datagram: &'a [u8], local_cid_bytes: usize) -> Option<Self> {
         let (&first, rest) = datagram.split_first()?;
         if first & LONG_FORM == 0 {
             // Every version-1 packet has this bit; without it, it is something else on our port.
@@ -47,7 +47,7 @@ impl<'a> Header<'a> {
     }
 
     /// The same for what is known to have a long header.
-    pub(super) fn parse_long(datagram: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse_long(datagram: &'a [u8]) -> Option<Self> {
         let (&first, rest) = datagram.split_first()?;
         let (version, rest) = rest.split_first_chunk()?;
         let (dcid, rest) = counted(rest)?;
@@ -61,7 +61,7 @@ impl<'a> Header<'a> {
     }
 
     /// Destination connection id.
-    pub(super) fn dcid(&self) -> &'a [u8] {
+    pub(crate) fn dcid(&self) -> &'a [u8] {
         match self {
             Self::Short { dcid } | Self::Long { dcid, .. } => dcid,
         }
@@ -69,12 +69,12 @@ impl<'a> Header<'a> {
 }
 
 /// Whether a long header's first byte is that of a version-1 Initial packet.
-pub(super) fn is_initial(first: u8) -> bool {
+pub(crate) fn is_initial(first: u8) -> bool {
     first & (LONG_FORM | FIXED_BIT | TYPE_MASK) == LONG_FORM | FIXED_BIT | TYPE_INITIAL
 }
 
 /// Whether it is that of a packet whose destination id may be the client's own choice: Initial, or 0-RTT.
-pub(super) fn is_by_a_clients_id(first: u8) -> bool {
+pub(crate) fn is_by_a_clients_id(first: u8) -> bool {
     is_initial(first) || is_initial(first ^ TYPE_ZERO_RTT)
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 /// once: the old entry fires early, and the caller then looks at the real deadline. So the
 /// set is touched a few times a second a connection, not once a packet.
 #[derive(Debug, Default)]
-pub(super) struct Timers {
+pub(crate) struct Timers {
     deadlines: BTreeSet<(Instant, usize)>,
 }
 
@@ -17,7 +17,7 @@ impl Timers {
     /// Makes sure that `connection` comes up by `deadline`. `armed` is its present entry, and
     /// the caller keeps what is returned in its place.
     #[must_use]
-    pub(super) fn arm(
+    pub(crate) fn arm(
         &mut self,
         connection: usize,
         armed: Option<Instant>,
@@ -35,17 +35,17 @@ impl Timers {
         Some(deadline)
     }
 
-    pub(super) fn disarm(&mut self, connection: usize, armed: Instant) {
+    pub(crate) fn disarm(&mut self, connection: usize, armed: Instant) {
         self.deadlines.remove(&(armed, connection));
     }
 
     /// The earliest entry.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
     /// Takes out a connection whose entry is due; it has none then.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<usize> {
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<usize> {
         if self.next()? > now {
             return None;
         }

@@ -1,0 +1,358 @@
+//! `Connections`: any number of connections, to any addresses, as one endpoint.
+//!
+//! ```text
+//! datagram -> header -> id -> connection --+--> ready: asked for what to send, in turns
+//!                | of nobody               +--> news: looked at by the application
+//!                v
+//!        address and last 16 bytes -> the connection that is reset
+//! ```
+//!
+//! A connection is touched when a datagram comes for it, when its timer fires, when the application
+//! has touched it, and while it has something to send. Nothing walks over all of them.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use slab::Slab;
+
+use super::connect::LOCAL_CID_BYTES;
+use super::one_connection::OneConnection;
+use super::resets::{Resets, reset_token};
+use super::turns::Turns;
+use crate::driver::Endpoint;
+use crate::header::Header;
+use crate::timers::Timers;
+use crate::transmit::Transmit;
+
+/// Datagrams that a connection sends before the next one has its turn.
+const TURN_DATAGRAMS: usize = 16;
+
+/// Names one of several [`Connections`]. There it never names another, even once that one is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionsKey {
+    slot: usize,
+    serial: u64,
+}
+
+/// Any number of connections, to any addresses, as one endpoint for one driver.
+///
+/// `C` is [`Client`](super::Client) or [`Connection`](super::Connection). They may have a local address
+/// and port in common: a received datagram names its connection by an id, which is random. Connections
+/// with something to send take turns of 16 datagrams; idle ones cost memory, and no time.
+///
+/// Move packets by the methods of [`Endpoint`], or have a driver do it. Then
+/// [`poll_ready`](Self::poll_ready) names the connections to look at, and
+/// [`poll_over`](Self::poll_over) gives back those that are over. A driver is told of what was written
+/// since its turn as with one client: that something `moved`.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use std::time::Instant;
+/// use xskit_quic::client::{ClientEvent, Connections};
+/// use xskit_quic::{Client, ClientConfig, SetupError};
+///
+/// # fn f(config: &ClientConfig, local: SocketAddr, servers: &[SocketAddr]) -> Result<(), SetupError> {
+/// let mut clients = Connections::new();
+/// for server in servers {
+///     let now = Instant::now();
+///     let mut client = Client::new(config, local, *server, (), now)?;
+///     client.get("/", None);
+///     clients.insert(client);
+/// }
+/// let mut buffer = [0; 16 << 10];
+/// while !clients.is_empty() {
+///     // Here a driver has its turn: `driver.turn(&mut clients)`.
+/// #   clients = Connections::new();
+///     while let Some((_, client)) = clients.poll_ready() {
+///         while let Some(event) = client.poll_event() {
+///             match event {
+///                 ClientEvent::Body(id) => while client.read_body(id, &mut buffer) > 0 {},
+///                 ClientEvent::Finished(_) => client.close(Instant::now()),
+///                 _ => {}
+///             }
+///         }
+///     }
+///     while let Some((_, client)) = clients.poll_over() {
+///         println!("{:?}", client.stats());
+///     }
+///     // And here it waits: `driver.rest(&mut clients, ...)`.
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Connections<C> {
+    members: Slab<Member<C>>,
+    /// Given to the next one.
+    serial: u64,
+    /// Chosen at random by us, and the standard library's hasher is keyed at random.
+    ids: HashMap<[u8; LOCAL_CID_BYTES], usize>,
+    resets: Resets,
+    /// Connections that may have something to send.
+    ready: Turns,
+    /// Datagrams that the first one of them may send yet.
+    turn_left: usize,
+    /// Connections that the application should look at.
+    news: Turns,
+    /// Connections that are over, and have nothing more to send.
+    over: Turns,
+    timers: Timers,
+    unclaimed: u64,
+}
+
+struct Member<C> {
+    connection: C,
+    serial: u64,
+    id: [u8; LOCAL_CID_BYTES],
+    /// The handshake was seen to be done.
+    is_met: bool,
+    /// Its entry among the [`Resets`].
+    reset: Option<u64>,
+    armed: Option<Instant>,
+}
+
+impl<C> std::fmt::Debug for Connections<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connections")
+            .field("connections", &self.members.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C> Default for Connections<C> {
+    fn default() -> Self {
+        Self {
+            members: Slab::new(),
+            serial: 0,
+            ids: HashMap::new(),
+            resets: Resets::default(),
+            ready: Turns::default(),
+            turn_left: TURN_DATAGRAMS,
+            news: Turns::default(),
+            over: Turns::default(),
+            timers: Timers::default(),
+            unclaimed: 0,
+        }
+    }
+}
+
+impl<C: OneConnection> Connections<C> {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in a connection, old or new.
+    pub fn insert(&mut self, mut connection: C) -> ConnectionsKey {
+        let mut id = [0; LOCAL_CID_BYTES];
+        let given = connection.quic_mut().source_id();
+        // Both are as long as `connect` makes them.
+        id.iter_mut()
+            .zip(given.iter())
+            .for_each(|(to, from)| *to = *from);
+        let serial = self.serial;
+        self.serial += 1;
+        let slot = self.members.insert(Member {
+            connection,
+            serial,
+            id,
+            is_met: false,
+            reset: None,
+            armed: None,
+        });
+        // That two ids are the same takes a broken random source. The first one keeps it then.
+        self.ids.entry(id).or_insert(slot);
+        self.meet(slot);
+        self.ready.add(slot);
+        self.news.add(slot);
+        ConnectionsKey { slot, serial }
+    }
+
+    /// A connection, to look at.
+    #[must_use]
+    pub fn get(&self, key: ConnectionsKey) -> Option<&C> {
+        let member = self.members.get(key.slot);
+        let member = member.filter(|member| member.serial == key.serial);
+        member.map(|member| &member.connection)
+    }
+
+    /// A connection, to have it do something: the next [`poll_transmit`](Endpoint::poll_transmit) asks
+    /// it for what it has to send.
+    pub fn get_mut(&mut self, key: ConnectionsKey) -> Option<&mut C> {
+        let member = self.members.get_mut(key.slot);
+        let member = member.filter(|member| member.serial == key.serial)?;
+        self.ready.add(key.slot);
+        Some(&mut member.connection)
+    }
+
+    /// The next connection for which something happened: a datagram came, its time has come, it has
+    /// ended, or it is new here. Take its events, or read and write, until there is nothing more. Each
+    /// comes up once until something happens again; the next [`poll_transmit`](Endpoint::poll_transmit)
+    /// asks it for what it has to send.
+    pub fn poll_ready(&mut self) -> Option<(ConnectionsKey, &mut C)> {
+        let slot = self.news.pop()?;
+        self.ready.add(slot);
+        let member = self.members.get_mut(slot)?;
+        let serial = member.serial;
+        Some((ConnectionsKey { slot, serial }, &mut member.connection))
+    }
+
+    /// Gives back the next connection that is over and has sent what it had to, its goodbye too. Its last
+    /// events, and how it ended, can still be taken from it.
+    pub fn poll_over(&mut self) -> Option<(ConnectionsKey, C)> {
+        let slot = self.over.pop()?;
+        let serial = self.members.get(slot)?.serial;
+        let key = ConnectionsKey { slot, serial };
+        Some((key, self.remove(key)?))
+    }
+
+    /// Gives back a connection, which may go on by itself or among others. Of one that is dropped before
+    /// it is over the server learns nothing: [`poll_over`](Self::poll_over) has those that said goodbye.
+    pub fn remove(&mut self, key: ConnectionsKey) -> Option<C> {
+        self.get(key)?;
+        let slot = key.slot;
+        let member = self.members.try_remove(slot)?;
+        if self.ids.get(&member.id) == Some(&slot) {
+            self.ids.remove(&member.id);
+        }
+        if let Some(reset) = member.reset {
+            self.resets.remove(reset, slot);
+        }
+        if let Some(armed) = member.armed {
+            self.timers.disarm(slot, armed);
+        }
+        for turns in [&mut self.ready, &mut self.news, &mut self.over] {
+            turns.remove(slot);
+        }
+        Some(member.connection)
+    }
+
+    /// All connections, in no order. It looks at each: not for every packet.
+    pub fn iter(&self) -> impl Iterator<Item = (ConnectionsKey, &C)> {
+        self.members.iter().map(|(slot, member)| {
+            let serial = member.serial;
+            (ConnectionsKey { slot, serial }, &member.connection)
+        })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Datagrams received that were no connection's, and were dropped.
+    #[must_use]
+    pub fn unclaimed(&self) -> u64 {
+        self.unclaimed
+    }
+
+    /// Whose a datagram is: the connection's whose id it names, or the one's that it resets. Either takes
+    /// one look into a table, whatever the bytes are.
+    fn whose(&self, datagram: &[u8], from: SocketAddr) -> Option<usize> {
+        let header = Header::parse(datagram, LOCAL_CID_BYTES);
+        let id = header.and_then(|header| header.dcid().try_into().ok());
+        let slot = id.and_then(|id: [u8; LOCAL_CID_BYTES]| self.ids.get(&id).copied());
+        slot.or_else(|| self.resets.get(datagram, from))
+    }
+
+    /// Learns by what the server may reset the connection, once the handshake has brought it.
+    fn meet(&mut self, slot: usize) {
+        let member = self.members.get_mut(slot);
+        let Some(member) = member.filter(|member| !member.is_met) else {
+            return;
+        };
+        let quic = member.connection.quic_mut();
+        if quic.is_established() {
+            let reset = reset_token(quic);
+            member.is_met = true;
+            member.reset = reset.map(|(token, peer)| self.resets.insert(token, peer, slot));
+        }
+    }
+
+    /// A connection has nothing more to send: it waits for its timer, or it is over.
+    fn end_turn(&mut self, slot: usize, now: Instant) {
+        let Some(member) = self.members.get_mut(slot) else {
+            return;
+        };
+        let has_ended = member.connection.has_ended() && self.over.add(slot);
+        if has_ended || member.connection.has_news() {
+            self.news.add(slot);
+        }
+        let deadline = member.connection.poll_timeout();
+        let deadline = deadline.map(|deadline| deadline.max(now));
+        member.armed = self.timers.arm(slot, member.armed, deadline);
+    }
+}
+
+impl<C: OneConnection> Endpoint<C::Link> for Connections<C> {
+    /// A datagram that is no connection's is dropped, and counted as [`unclaimed`](Connections::unclaimed).
+    fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        to: SocketAddr,
+        link: C::Link,
+    ) {
+        let slot = self.whose(datagram, from);
+        let member = slot.and_then(|slot| Some((slot, self.members.get_mut(slot)?)));
+        let Some((slot, member)) = member else {
+            self.unclaimed += 1;
+            return;
+        };
+        let connection = &mut member.connection;
+        connection.handle_datagram(now, datagram, from, to, link);
+        self.meet(slot);
+        self.ready.add(slot);
+        self.news.add(slot);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<C::Link>> {
+        while let Some(slot) = self.ready.first() {
+            let member = self.members.get_mut(slot);
+            let sent = member.and_then(|member| member.connection.poll_transmit(now, out));
+            if sent.is_some() {
+                self.turn_left -= 1;
+                if self.turn_left == 0 {
+                    self.turn_left = TURN_DATAGRAMS;
+                    self.ready.rotate();
+                }
+                return sent;
+            }
+            self.turn_left = TURN_DATAGRAMS;
+            self.ready.pop();
+            self.end_turn(slot, now);
+        }
+        None
+    }
+
+    /// It may be early: then [`handle_timeout`](Endpoint::handle_timeout) only has a later time named.
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        while let Some(slot) = self.timers.pop_due(now) {
+            let Some(member) = self.members.get_mut(slot) else {
+                continue;
+            };
+            member.armed = None;
+            let deadline = member.connection.poll_timeout();
+            if deadline.is_some_and(|deadline| deadline > now) {
+                member.armed = self.timers.arm(slot, None, deadline);
+            } else if deadline.is_some() {
+                member.connection.handle_timeout(now);
+                self.ready.add(slot);
+                self.news.add(slot);
+            }
+        }
+    }
+}
