@@ -133,7 +133,7 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, clap::Args)]
 #[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
-    /// The address of the interface, and the UDP port, to listen on; 0.0.0.0 or [::] for all
+    /// The address of the interface, and the port of UDP and TCP, to listen on; 0.0.0.0 or [::] for all
     /// its addresses of one kind, as they come and go (with --transport udp, the host's). A link-local
     /// address may have its zone.
     #[arg(long, value_name = "ADDR:PORT", value_parser = zone::socket_address)]

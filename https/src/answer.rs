@@ -85,8 +85,37 @@ impl<H: Handler> Shared<H> {
     }
 }
 
+impl<H: Handler> Shared<H> {
+    /// Gives the handler a piece of the request. False once nobody wants more.
+    fn take(&mut self, frame: Frame<Bytes>) -> bool {
+        let taken = self.with(|it, http, guest| match frame.into_data() {
+            Ok(bytes) => it.receive(http, guest, bytes),
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    it.trailers(http, guest, fields(&trailers));
+                }
+                true
+            }
+        });
+        taken == Some(true)
+    }
+
+    /// Until the handler has read enough.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let unread = self.exchange.as_ref().map(LoneExchange::unread_bytes);
+        if unread.is_none_or(|bytes| bytes < MAX_UNREAD_BYTES) {
+            return Poll::Ready(());
+        }
+        self.bringer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
 impl<H: Handler> Drop for Shared<H> {
     fn drop(&mut self) {
+        if let Some(bringer) = self.bringer.take() {
+            bringer.wake();
+        }
         self.host.exchanges.0.borrow_mut().remove(&self.key);
         if let Some(exchange) = self.exchange.take() {
             let (http, guest) = (&mut self.host.http.borrow_mut(), &self.host.guest);
@@ -118,7 +147,6 @@ pub(crate) async fn answer<H: Handler + 'static>(
     }));
     exchanges.0.borrow_mut().insert(key, Rc::downgrade(&shared));
     match has_body {
-        // With a reference of its own, it ends when the response has been dropped.
         true => drop(tokio::task::spawn_local(bring(
             Rc::downgrade(&shared),
             body,
@@ -176,59 +204,34 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-/// Brings the request's body to the handler, no faster than it reads.
+/// Brings the request's body to the handler, no faster than it reads. Nothing of the exchange is held meanwhile: it
+/// is over when the response is.
 async fn bring<H: Handler>(shared: Weak<RefCell<Shared<H>>>, mut body: Incoming) {
     loop {
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-        let Some(shared) = shared.upgrade() else {
-            return;
-        };
-        match frame {
-            Some(Ok(frame)) => {
-                let is_wanted =
-                    shared
-                        .borrow_mut()
-                        .with(|it, http, guest| match frame.into_data() {
-                            Ok(bytes) => it.receive(http, guest, bytes),
-                            Err(frame) => {
-                                if let Ok(trailers) = frame.into_trailers() {
-                                    it.trailers(http, guest, fields(&trailers));
-                                }
-                                true
-                            }
-                        });
-                if is_wanted != Some(true) {
-                    return;
-                }
+        let is_wanted = match (shared.upgrade(), frame) {
+            (Some(shared), Some(Ok(frame))) => shared.borrow_mut().take(frame),
+            (Some(shared), None) => {
+                shared.borrow_mut().with(LoneExchange::end);
+                false
             }
             // The client has broken it off: hyper drops the response, too.
-            Some(Err(_)) => return,
-            None => {
-                shared.borrow_mut().with(LoneExchange::end);
-                return;
-            }
+            (_, Some(Err(_))) | (None, _) => false,
+        };
+        if !is_wanted {
+            return;
         }
-        poll_fn(|cx| poll_read(&shared, cx)).await;
+        poll_fn(|cx| match shared.upgrade() {
+            Some(shared) => shared.borrow_mut().poll_room(cx),
+            None => Poll::Ready(()),
+        })
+        .await;
     }
 }
 
 fn fields(map: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     map.iter()
         .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
-}
-
-/// Until the handler has read enough.
-fn poll_read<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> Poll<()> {
-    let mut shared = shared.borrow_mut();
-    let unread = shared
-        .exchange
-        .as_ref()
-        .map_or(0, LoneExchange::unread_bytes);
-    if unread < MAX_UNREAD_BYTES {
-        return Poll::Ready(());
-    }
-    shared.bringer = Some(cx.waker().clone());
-    Poll::Pending
 }
 
 /// Until the handler has answered.

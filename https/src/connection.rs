@@ -34,6 +34,9 @@ const MAX_RESETS: usize = 20;
 /// What is to be sent of a stream and waits for the client, at most.
 const MAX_SEND_BYTES: usize = 256 << 10;
 
+/// For what is to be said at last to a client that let a limit pass.
+const FAREWELL: Duration = Duration::from_millis(100);
+
 /// How a connection is run.
 #[derive(Clone)]
 pub(crate) struct Way {
@@ -125,7 +128,12 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
                 is_told = true;
                 finish(connection.as_mut());
             }
-            () = lapse.as_mut() => return,
+            () = lapse.as_mut() => {
+                // Told, as far as that is possible at once.
+                finish(connection.as_mut());
+                let _ = tokio::time::timeout(FAREWELL, connection).await;
+                return;
+            }
         }
     }
 }

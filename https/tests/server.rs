@@ -35,6 +35,7 @@ struct Site {
     authority: Authority,
     end: Option<oneshot::Sender<Duration>>,
     resumer: Resumer,
+    guests: Guests,
     thread: Option<JoinHandle<HttpsStats>>,
 }
 
@@ -49,10 +50,12 @@ fn site<H: Handler + Send + 'static>(handler: H, change: fn(&mut ServerConfig)) 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (end, ended) = oneshot::channel();
+    let guests = Guests::new(&config);
+    let its_guests = guests.clone();
     let (resumer, its_resumer) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         let http = Http::new(handler, &HttpConfig::default()).unwrap();
-        let server = HttpsServer::new(&config, http, Guests::new(&config)).unwrap();
+        let server = HttpsServer::new(&config, http, its_guests).unwrap();
         server.control().advertise(Some(4433));
         resumer.send(server.resumer()).unwrap();
         let ended = async { ended.await.unwrap_or_default() };
@@ -63,6 +66,7 @@ fn site<H: Handler + Send + 'static>(handler: H, change: fn(&mut ServerConfig)) 
         authority,
         end: Some(end),
         resumer: its_resumer.recv().unwrap(),
+        guests,
         thread: Some(thread),
     }
 }
@@ -421,6 +425,42 @@ fn another_thread_can_have_a_handler_go_on() {
         });
     }
     assert_eq!(site.end(Duration::from_secs(5)).http.completed, 2);
+}
+
+/// Leaves every body unread.
+struct Deaf;
+
+impl Handler for Deaf {
+    type Exchange = ();
+
+    fn request(&mut self, _: &xskit_quic::Request<'_>, _: &mut Reply<'_>) {}
+
+    fn body(&mut self, (): &mut (), _: &mut xskit_quic::Incoming<'_>, _: &mut Reply<'_>) {}
+}
+
+#[test]
+fn nothing_is_kept_of_an_upload_that_nobody_reads_and_whose_client_is_gone() {
+    // Over HTTP/1.1 nothing is read while the handler doesn't, so that the end isn't seen before that.
+    let site = site(Deaf, |config| {
+        config.response_timeout = Duration::from_millis(500)
+    });
+    for is_http2 in [false, true] {
+        run(async {
+            let mut client = Client::new(&site, is_http2).await;
+            let upload = site.request("POST", "/").body(bytes(vec![0; 1 << 20]));
+            let asked = client.ask(upload.unwrap());
+            let waited = tokio::time::timeout(Duration::from_millis(200), asked).await;
+            assert!(waited.is_err());
+            assert_eq!(site.guests.count(), 1);
+        });
+        // The client's runtime has ended, and the connection with it.
+        let begun = Instant::now();
+        while site.guests.count() > 0 {
+            assert!(begun.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    assert_eq!(site.end(Duration::ZERO).http.cancelled, 2);
 }
 
 /// HTTP/2's rapid reset (CVE-2023-44487).
