@@ -1,6 +1,7 @@
 //! The jobs of HTTP/3: what a client in the first host fetches from a server in the second, both ends counted.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use xskit_testbed::HostPair;
 
 use super::bed::Bed;
-use super::plan::{Entry, FAR, HANDSHAKES, LOSSY, REQUESTS, Who};
+use super::plan::{Entry, FAR, HANDSHAKES, LOSSY, Mode, REQUESTS, Who};
 use super::servers::{self, PORT, driven};
 use super::way::{Lost, Way};
 use super::{DROPPED, LOST, MILLIONS, SECONDS, SENT_AGAIN, SERVER};
@@ -21,8 +22,10 @@ use crate::program::Program;
 /// Runs of the client that are counted together, after one that isn't: it brings programs into memory.
 const RUNS: u32 = 2;
 
-/// Runs over a long way, the median of which counts.
-const FAR_RUNS: usize = 10;
+/// The same over a long way, the median of which counts. Which packets are lost is drawn anew for each, and without that
+/// each is like the others.
+const FAR_RUNS: u32 = 2;
+const LOSSY_RUNS: u32 = 10;
 
 /// A server's start, with that of a card's carrier.
 const START: Duration = Duration::from_secs(6);
@@ -66,10 +69,19 @@ impl Errand {
         }
     }
 
+    /// Writes the files, which are alike. Returns what is in each.
+    fn write(self, root: &Path) -> anyhow::Result<Vec<u8>> {
+        let bytes: Vec<u8> = (0..self.file_len).map(|at| (at % 251) as u8).collect();
+        for number in 1..=self.requests {
+            fs::write(root.join(format!("file-{number}")), &bytes)?;
+        }
+        Ok(bytes)
+    }
+
     /// Each connection is to a host of its own name, all of which are the same host.
-    fn url(self, pair: &HostPair) -> String {
+    fn url(self, server: Ipv4Addr) -> String {
         let host = match self.connections {
-            1 => pair.second.ipv4.to_string(),
+            1 => server.to_string(),
             some => format!("host-[1-{some}].test"),
         };
         let file = match self.requests {
@@ -89,17 +101,15 @@ pub fn count(bed: &Bed, pair: &HostPair, entry: &Entry) -> anyhow::Result<Figure
     let folder = TempDir::new()?;
     let root = folder.path().join("root");
     fs::create_dir(&root)?;
-    let bytes: Vec<u8> = (0..errand.file_len).map(|at| (at % 251) as u8).collect();
-    for number in 1..=errand.requests {
-        fs::write(root.join(format!("file-{number}")), &bytes)?;
-    }
+    let bytes = errand.write(&root)?;
     let server = servers::command(bed, pair, who, folder.path())?;
     let mut server = bed.start(&pair.second, &server)?;
     thread::sleep(START);
     let file = folder.path().join("arrived");
+    let url = errand.url(pair.second.ipv4);
     let client = match who {
-        Who::Both(mode, backend) => get(bed, pair, &file, (mode, backend)),
-        _ => curl(&errand.url(pair), pair, &file),
+        Who::Both(mode, backend) => get(bed, pair, (&url, &file), (mode, backend)),
+        _ => curl(pair, (&url, &file)),
     };
     let run = || {
         let client = bed.start(&pair.first, &client)?;
@@ -113,17 +123,21 @@ pub fn count(bed: &Bed, pair: &HostPair, entry: &Entry) -> anyhow::Result<Figure
         ensure!(fs::read(&file)? == bytes, "other bytes arrived");
         Ok(())
     };
-    let outcome = match entry.job {
-        FAR => far(pair, Lost::None, is_whole, run),
-        LOSSY => far(pair, Lost::OneInAHundred, is_whole, run),
-        _ => is_whole().and_then(|()| near(bed, &server, errand, run)),
+    let long = match entry.job {
+        FAR => Some((Lost::None, FAR_RUNS)),
+        LOSSY => Some((Lost::OneInAHundred, LOSSY_RUNS)),
+        _ => None,
+    };
+    let outcome = match long {
+        Some(long) => far(pair, long, is_whole, run),
+        None => is_whole().and_then(|()| near(bed, &server, errand, run)),
     };
     ensure!(server.is_running()?, "the server: {}", server.complaint());
     server.interrupt();
     let said = server.finish(Duration::ZERO);
     let outcome = outcome?;
-    Ok(match (entry.job, who) {
-        (FAR | LOSSY, Who::ToCurl(..)) => outcome.and(&of_packets(&said?)?),
+    Ok(match (long, who) {
+        (Some((_, runs)), Who::ToCurl(..)) => outcome.and(&of_packets(&said?, runs + 1)?),
         _ => outcome,
     })
 }
@@ -151,57 +165,51 @@ fn near(
 /// Over a long way, in the client's time.
 fn far(
     pair: &HostPair,
-    lost: Lost,
+    (lost, runs): (Lost, u32),
     first: impl Fn() -> anyhow::Result<()>,
     run: impl Fn() -> anyhow::Result<String>,
 ) -> anyhow::Result<Figures> {
     let way = Way::to(&pair.first, lost)?;
     first()?;
     let mut seconds = Vec::new();
-    for _ in 0..FAR_RUNS {
+    for _ in 0..runs {
         let printed = run()?;
         let time = printed.trim().parse::<f64>();
         seconds.push(time.with_context(|| format!("curl printed {printed:?}"))?);
     }
     seconds.sort_by(f64::total_cmp);
-    let half = FAR_RUNS / 2;
+    let half = seconds.len() / 2;
     Ok(Figures::of([
         (SECONDS, f64::midpoint(seconds[half - 1], seconds[half])),
-        (DROPPED, way.dropped()? as f64 / of_all_runs()),
+        // The way knows of the first run, too.
+        (DROPPED, way.dropped()? as f64 / f64::from(runs + 1)),
     ]))
 }
 
-/// The server and the way know of the first run, too.
-fn of_all_runs() -> f64 {
-    (FAR_RUNS + 1) as f64
-}
-
-/// Of what `xskit serve --json` prints.
-fn of_packets(printed: &str) -> anyhow::Result<Figures> {
+/// Of what `xskit serve --json` prints after so many transfers.
+fn of_packets(printed: &str, transfers: u32) -> anyhow::Result<Figures> {
     let summary: Value = serde_json::from_str(printed).context("what xskit serve printed")?;
-    let number = |name| {
-        summary
-            .get(name)
-            .and_then(Value::as_f64)
-            .unwrap_or(f64::NAN)
+    let per_transfer = |name| {
+        let number = summary.get(name).and_then(Value::as_f64);
+        number.map_or(f64::NAN, |number| number / f64::from(transfers))
     };
     Ok(Figures::of([
-        (LOST, number("packets_lost") / of_all_runs()),
-        (SENT_AGAIN, number("packets_retransmitted") / of_all_runs()),
+        (LOST, per_transfer("packets_lost")),
+        (SENT_AGAIN, per_transfer("packets_retransmitted")),
     ]))
 }
 
-fn get(bed: &Bed, pair: &HostPair, file: &Path, how: (super::plan::Mode, &str)) -> Vec<String> {
+fn get(bed: &Bed, pair: &HostPair, (url, file): (&str, &Path), how: (Mode, &str)) -> Vec<String> {
     let mut words = bed.xskit(&["get", "--insecure"], &pair.first.link.name);
     words.push(format!("--output={}", file.display()));
     driven(&mut words, how);
-    words.push(Errand::of(super::plan::TRANSFER).url(pair));
+    words.push(url.to_owned());
     words
 }
 
 /// It prints how long each request took, from looking its host up. A key exchange that all servers have is named, since
 /// what they would choose costs one more than another.
-fn curl(url: &str, pair: &HostPair, file: &Path) -> Vec<String> {
+fn curl(pair: &HostPair, (url, file): (&str, &Path)) -> Vec<String> {
     let resolve = format!("*:{PORT}:{}", pair.second.ipv4);
     let file = file.display().to_string();
     [
@@ -224,4 +232,34 @@ fn curl(url: &str, pair: &HostPair, file: &Path) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counted::plan::{FETCHES, TRANSFER};
+
+    #[test]
+    fn a_job_is_so_many_requests_and_connections() {
+        let url = |job| Errand::of(job).url(Ipv4Addr::LOCALHOST);
+        assert_eq!(url(TRANSFER), "https://127.0.0.1:4433/file-1");
+        assert_eq!(url(FAR), url(TRANSFER));
+        assert_eq!(url(REQUESTS), "https://127.0.0.1:4433/file-[1-200]");
+        assert_eq!(url(HANDSHAKES), "https://host-[1-50].test:4433/file-1");
+        for errand in FETCHES.map(Errand::of) {
+            let all = errand.requests * errand.connections;
+            assert_eq!(all % errand.parts, 0, "{errand:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_tells_of_its_packets() {
+        let printed = r#"{"packets":900,"packets_lost":6,"packets_retransmitted":9}"#;
+        let figures = of_packets(printed, 3).expect("a summary");
+        assert_eq!(
+            (figures.get(LOST), figures.get(SENT_AGAIN)),
+            (Some(2.0), Some(3.0))
+        );
+        assert!(of_packets("serving", 3).is_err());
+    }
 }
