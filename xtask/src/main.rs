@@ -51,8 +51,8 @@ Commands:
                    Run the tests on two emulated cards, in zero-copy mode: on both drivers and all of them, or those
                    with a TEST in their names; --short runs what `xtask test` runs
   vm --count [--update] [igb|virtio_net] [PART…]
-                   Count instructions for each packet there, beside xdpsock, nginx and kernel sockets; --update writes the
-                   tables of benches/ANSWERS.md as well
+                   Count instructions for each packet there, beside xdpsock and kernel sockets, and for HTTP/3, beside
+                   nginx and quiche's example; --update writes the tables of benches/ANSWERS.md as well
   vm --shell [igb|virtio_net]
                    A shell in the emulated machine, with the xskit command in its PATH
   advisories       List the packages that strangers or the kernel reach: were their advisories read?

@@ -91,6 +91,25 @@ impl Program {
         Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
+    /// How long its threads ran so far, in nanoseconds: interrupts that came meanwhile included, threads that have ended not.
+    ///
+    /// # Errors
+    /// Where `/proc` doesn't say.
+    pub fn ran_ns(&self) -> anyhow::Result<u64> {
+        let threads = format!("/proc/{}/task", self.child.id());
+        let of_thread = |thread: std::io::Result<fs::DirEntry>| {
+            let path = thread?.path().join("schedstat");
+            let stat = fs::read_to_string(&path)?;
+            let ran = stat
+                .split(' ')
+                .next()
+                .and_then(|ran| ran.parse::<u64>().ok());
+            ran.with_context(|| format!("{} is not as expected", path.display()))
+        };
+        let threads = fs::read_dir(&threads).context(threads)?;
+        threads.map(of_thread).sum()
+    }
+
     /// Whether it has not ended.
     ///
     /// # Errors

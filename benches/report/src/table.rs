@@ -83,7 +83,8 @@ pub fn scaled(spread: Option<Spread>, factor: f64) -> String {
 }
 
 /// About three digits of a figure.
-fn short(figure: f64) -> String {
+#[must_use]
+pub fn short(figure: f64) -> String {
     let decimals = match figure.abs() {
         0.0 => 0,
         size if size < 0.1 => 3,

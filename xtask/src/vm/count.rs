@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::machine::{Driver, Machine, quoted};
 use super::packages::{Bed, folder};
-use super::{Running, read, wait_for};
+use super::{Running, quiche, read, wait_for};
 use crate::boringssl;
 use crate::cargo;
 use crate::setup;
@@ -49,6 +49,9 @@ pub(super) fn command(
         return Err("--update takes no PART: its tables are of all".to_owned());
     }
     let programs = build()?;
+    if let Err(problem) = quiche::ensure(&rivals()) {
+        eprintln!("quiche's example server is left out: {problem}");
+    }
     let kind = if parts.is_empty() { "counted" } else { "part" };
     let of = |driver: Driver, boot| folder().join(format!("{kind}-{}-{boot}.json", driver.name()));
     for &driver in drivers {
@@ -92,7 +95,7 @@ fn count(
     let parts: Vec<_> = parts.iter().map(quoted).collect();
     let script = format!(
         "RIVALS={}\n{GUEST}\njob 0 {GUEST_LIMIT_S} counted measure \"$SCRATCH/xskit\" \"$DRIVER\" \"$RESULTS/run.json\" {}\n",
-        quoted(folder().join("rivals")),
+        quoted(rivals()),
         parts.join(" ")
     );
     let mut running = booted(&machine, &script, programs)?;
@@ -108,6 +111,11 @@ fn count(
     }
     fs::copy(&run, to).map_err(|error| format!("copying {} failed: {error}", run.display()))?;
     Ok(())
+}
+
+/// Other people's programs: what is there is found before what is installed.
+fn rivals() -> PathBuf {
+    folder().join("rivals")
 }
 
 fn booted(machine: &Machine, script: &str, programs: &Path) -> Result<Running, String> {

@@ -9,12 +9,14 @@
 //! | [`plan`] | what to run on the cards |
 //! | [`outcome`] | what came of it |
 //! | [`count`] | instructions for each packet, in the place of tests |
+//! | [`quiche`] | a server to count ours beside |
 
 mod count;
 mod machine;
 mod outcome;
 mod packages;
 mod plan;
+mod quiche;
 mod sources;
 
 use std::env;

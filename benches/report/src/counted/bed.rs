@@ -20,12 +20,13 @@ use xskit_wire::MacAddr;
 
 use super::meter::{Direction, Meter, Packets};
 use super::plan::{Entry, Mode, Who};
-use super::{Count, MILLIONS, PER_PACKET, Run, burst, plan, sockets, transfer};
+use super::{Count, PER_PACKET, Run, burst, fetch, plan, servers, sockets};
 use crate::core::{Cores, Place};
 use crate::figures::Figures;
 use crate::job::{PORT, Task};
 use crate::program::Program;
 use crate::rival::Rival;
+use crate::table::short;
 use crate::udp;
 
 /// How long instructions are counted: as many millions as milliseconds.
@@ -69,11 +70,10 @@ pub fn run(xskit: PathBuf, driver: &str, parts: &[String]) -> anyhow::Result<Run
         let way = entry.who.name();
         match &outcome {
             Ok(figures) => {
-                let figure = figures.get(PER_PACKET).or_else(|| figures.get(MILLIONS));
-                let figure = figure.unwrap_or_default();
-                eprintln!("{driver} {:<8} {way:<40} {figure:>9.0}", entry.job);
+                let figure = figures.get(entry.unit()).unwrap_or_default();
+                eprintln!("{driver} {:<13} {way:<40} {:>9}", entry.job, short(figure));
             }
-            Err(error) => eprintln!("{driver} {:<8} {way:<40} {error:#}", entry.job),
+            Err(error) => eprintln!("{driver} {:<13} {way:<40} {error:#}", entry.job),
         }
         counts.push(Count {
             job: entry.job.to_owned(),
@@ -106,13 +106,13 @@ impl Bed {
             let is_there = Rival::named("xdpsock").is_some_and(|it| it.is_installed());
             ensure!(is_there, "not installed");
         }
-        transfer::require(entry.who)?;
+        servers::require(entry.who)?;
         let pair = HostPair::new(HostPairConfig::default())?;
         let hosts = [&pair.first, &pair.second];
         take_programs_off(hosts)?;
         burst::introduce_nobody(hosts)?;
         let Some(task) = entry.task() else {
-            return transfer::count(self, &pair, entry.who);
+            return fetch::count(self, &pair, entry);
         };
         match entry.who {
             Who::Sender => self.under_bursts(&pair, burst::NOBODY_MAC, Direction::Tx, &pair.first),

@@ -12,18 +12,21 @@
 //! | [`bed`] | two hosts, what runs in them, and the window |
 //! | [`idle`], [`meter`] | the time with nothing to do; the rest, and the packets of an interface |
 //! | [`burst`] | the sender that all receivers have |
-//! | [`transfer`] | the HTTP/3 transfer |
+//! | [`fetch`], [`servers`] | the jobs of HTTP/3, and the servers that are fetched from |
+//! | [`way`] | a long way between the hosts |
 //! | [`sockets`] | kernel UDP sockets that send, receive and send back |
 //! | [`table`] | how it is shown |
 
 pub mod bed;
 pub mod burst;
+pub mod fetch;
 pub mod idle;
 pub mod meter;
 pub mod plan;
+pub mod servers;
 pub mod sockets;
 pub mod table;
-pub mod transfer;
+pub mod way;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +34,18 @@ use crate::figures::Figures;
 
 /// Instructions for each packet, of the whole machine.
 pub const PER_PACKET: &str = "instructions_per_packet";
-/// Instructions for the whole transfer, in millions.
+/// Instructions of the whole machine for a transfer, 100 requests or a handshake, in millions.
 pub const MILLIONS: &str = "million_instructions";
+/// The same while the server's threads run, in millions.
+pub const SERVER: &str = "million_instructions_of_server";
+/// What a transfer takes, in seconds of the machine's clock.
+pub const SECONDS: &str = "seconds";
+/// Packets of a transfer that did not arrive.
+pub const DROPPED: &str = "packets_dropped";
+/// Packets of a transfer that the server took for lost.
+pub const LOST: &str = "packets_lost";
+/// Packets of a transfer that carried again what others had carried.
+pub const SENT_AGAIN: &str = "packets_sent_again";
 
 /// What one boot of a machine came to.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,12 +1,26 @@
 //! Who does which job, in which mode.
 
+use super::{MILLIONS, PER_PACKET, SECONDS};
 use crate::job::Task;
 
-/// The transfer, beside the jobs of `xskit bench`.
+/// One large file by HTTP/3; this one and those below are no jobs of `xskit bench`.
 pub const TRANSFER: &str = "transfer";
+/// Many small files, one after another on one connection.
+pub const REQUESTS: &str = "requests";
+/// One small file on each of many connections.
+pub const HANDSHAKES: &str = "handshakes";
+/// The large file, over a long way.
+pub const FAR: &str = "far";
+/// The same, where some packets are lost.
+pub const LOSSY: &str = "far and lossy";
+
+/// The jobs of HTTP/3, all of which fetch from a server.
+pub const FETCHES: [&str; 5] = [TRANSFER, REQUESTS, HANDSHAKES, FAR, LOSSY];
 
 /// The jobs, in the table's order.
-pub const JOBS: [&str; 5] = ["tx", "rx", "fwd", "ping", TRANSFER];
+pub const JOBS: [&str; 9] = [
+    "tx", "rx", "fwd", "ping", TRANSFER, REQUESTS, HANDSHAKES, FAR, LOSSY,
+];
 
 /// How packets come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +55,8 @@ pub enum Who {
     ToCurl(Mode, Backend),
     /// nginx with GSO, fetched from by curl.
     Nginx,
+    /// The example server that comes with quiche, fetched from by curl.
+    Quiche,
 }
 
 /// One count.
@@ -93,16 +109,17 @@ impl Who {
             Self::Both(mode, backend) => format!("xskit to xskit, {}, {backend}", mode.name()),
             Self::ToCurl(mode, backend) => format!("xskit to curl, {}, {backend}", mode.name()),
             Self::Nginx => "nginx to curl".to_owned(),
+            Self::Quiche => "quiche's example to curl".to_owned(),
         }
     }
 
-    /// Whose figure this one is divided by.
+    /// Whose figures this one is divided by, in the order of the table's columns.
     #[must_use]
-    pub const fn rival(self) -> Option<Self> {
+    pub fn rivals(self) -> Vec<Self> {
         match self {
-            Self::Xskit(mode, _) | Self::TakingAll(mode, _) => Some(Self::Xdpsock(mode)),
-            Self::ToCurl(..) => Some(Self::Nginx),
-            _ => None,
+            Self::Xskit(mode, _) | Self::TakingAll(mode, _) => vec![Self::Xdpsock(mode)],
+            Self::ToCurl(..) => vec![Self::Nginx, Self::Quiche],
+            _ => Vec::new(),
         }
     }
 }
@@ -113,6 +130,16 @@ impl Entry {
     pub fn task(&self) -> Option<Task> {
         let all = [Task::Tx, Task::Rx, Task::Fwd, Task::Ping];
         all.into_iter().find(|task| task.word() == self.job)
+    }
+
+    /// The figure that is compared.
+    #[must_use]
+    pub fn unit(&self) -> &'static str {
+        match self.job {
+            FAR | LOSSY => SECONDS,
+            TRANSFER | REQUESTS | HANDSHAKES => MILLIONS,
+            _ => PER_PACKET,
+        }
     }
 }
 
@@ -138,7 +165,12 @@ fn of_job(job: &'static str) -> Vec<Entry> {
             // curl receives by kernel sockets, whatever the server's mode.
             let curl =
                 ways(Who::ToCurl).filter(|who| !matches!(who, Who::ToCurl(Mode::Generic, _)));
-            ways(Who::Both).chain(curl).chain([Who::Nginx]).collect()
+            let others = [Who::Nginx, Who::Quiche];
+            ways(Who::Both).chain(curl).chain(others).collect()
+        }
+        REQUESTS | HANDSHAKES | FAR | LOSSY => {
+            let ours = Who::ToCurl(Mode::ZeroCopy, BACKENDS[0]);
+            vec![ours, Who::Nginx, Who::Quiche]
         }
         "ping" => ways(Who::Xskit).chain([Who::Sockets]).collect(),
         _ => {
@@ -167,15 +199,16 @@ mod tests {
         let names: BTreeSet<_> = entries.iter().map(|it| (it.job, it.who.name())).collect();
         assert_eq!(names.len(), entries.len());
         for entry in &entries {
-            let rival = entry.who.rival().filter(|_| entry.job != "ping");
+            let rivals = entry.who.rivals().into_iter();
+            let mut rivals = rivals.filter(|_| entry.job != "ping");
             let is_there = |rival| {
                 entries.contains(&Entry {
                     who: rival,
                     ..entry.clone()
                 })
             };
-            assert!(rival.is_none_or(is_there), "{entry:?}");
-            assert_eq!(entry.task().is_none(), entry.job == TRANSFER);
+            assert!(rivals.all(is_there), "{entry:?}");
+            assert_eq!(entry.task().is_none(), FETCHES.contains(&entry.job));
         }
     }
 }

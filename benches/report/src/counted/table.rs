@@ -1,15 +1,18 @@
 //! What was counted, as the answers file shows it.
 
-use super::plan::{self, Entry, JOBS, TRANSFER, Who};
-use super::{MILLIONS, PER_PACKET, Run};
+use super::plan::{self, Entry, FAR, HANDSHAKES, JOBS, LOSSY, REQUESTS, TRANSFER, Who};
+use super::{DROPPED, LOST, PER_PACKET, Run, SENT_AGAIN, SERVER};
 use crate::figures::{CALLS, KICKS, PER_KICK, WAKES};
-use crate::table::Table;
+use crate::table::{Table, short};
 
 /// The names of the tables, which the head-to-head leaves as they are.
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 7] = [
     "counted-run",
     "counted",
     "counted-transfer",
+    "counted-requests",
+    "counted-servers",
+    "counted-far",
     "flags-zero-copy",
 ];
 
@@ -19,7 +22,10 @@ pub fn table(runs: &[Run], name: &str) -> Option<String> {
     Some(match name {
         "counted-run" => run(runs),
         "counted" => packets(runs),
-        "counted-transfer" => transfers(runs),
+        "counted-transfer" => fetches(runs, &[TRANSFER], None),
+        "counted-requests" => fetches(runs, &[REQUESTS, HANDSHAKES], None),
+        "counted-servers" => fetches(runs, &[TRANSFER, REQUESTS, HANDSHAKES], Some(SERVER)),
+        "counted-far" => far(runs),
         "flags-zero-copy" => flags(runs),
         _ => return None,
     })
@@ -73,66 +79,117 @@ fn of_packet(runs: &[Run], driver: &str, entry: &Entry) -> Option<Counted> {
 }
 
 fn packets(runs: &[Run]) -> String {
-    let entries = plan::entries().into_iter();
-    let of_packets = entries.filter(|entry| entry.job != TRANSFER);
-    comparison(runs, of_packets, "xdpsock", |driver, entry| {
-        of_packet(runs, driver, entry)
+    let comparison = Comparison {
+        jobs: &["tx", "rx", "fwd", "ping"],
+        rivals: &["xdpsock"],
+        more: &[],
+    };
+    comparison.table(runs, |driver, entry| of_packet(runs, driver, entry))
+}
+
+/// Of whole jobs, or of `figure` instead of what is compared otherwise.
+fn fetches(runs: &[Run], jobs: &[&str], figure: Option<&str>) -> String {
+    let comparison = Comparison {
+        jobs,
+        rivals: &["nginx", "quiche"],
+        more: &[],
+    };
+    comparison.table(runs, |driver, entry| {
+        let figure = figure.unwrap_or(entry.unit());
+        figures(runs, driver, entry.job, entry.who, figure)
     })
 }
 
-fn transfers(runs: &[Run]) -> String {
-    let entries = plan::entries().into_iter();
-    let of_transfer = entries.filter(|entry| entry.job == TRANSFER);
-    comparison(runs, of_transfer, "nginx", |driver, entry| {
-        figures(runs, driver, entry.job, entry.who, MILLIONS)
+fn far(runs: &[Run]) -> String {
+    let comparison = Comparison {
+        jobs: &[FAR, LOSSY],
+        rivals: &["nginx", "quiche"],
+        more: &[
+            ("dropped", DROPPED),
+            ("taken for lost", LOST),
+            ("sent again", SENT_AGAIN),
+        ],
+    };
+    comparison.table(runs, |driver, entry| {
+        figures(runs, driver, entry.job, entry.who, entry.unit())
     })
 }
 
-/// Three columns for each driver: the figure, by how much runs differ, and what it is of the rival's.
-fn comparison(
-    runs: &[Run],
-    entries: impl Iterator<Item = Entry>,
-    rival: &str,
-    counted: impl Fn(&str, &Entry) -> Option<Counted>,
-) -> String {
-    let drivers = drivers(runs);
-    let mut titles = vec!["job".to_owned(), "way".to_owned()];
-    for driver in &drivers {
-        titles.extend([
-            (*driver).to_owned(),
-            "runs differ by".to_owned(),
-            format!("to {rival}"),
-        ]);
-    }
-    let titles: Vec<_> = titles.iter().map(String::as_str).collect();
-    let mut table = Table::new(&titles);
-    for entry in entries {
-        let mut row = vec![entry.job.to_owned(), entry.who.name()];
-        let cells = drivers.iter().map(|driver| match counted(driver, &entry) {
-            Some(figure) => {
-                let rival = entry.who.rival().map(|who| Entry {
-                    who,
-                    ..entry.clone()
-                });
-                let rival = rival.and_then(|rival| counted(driver, &rival));
-                let ratio = rival.map(|rival| format!("{:.2}", figure.mean() / rival.mean()));
-                let difference = figure.difference();
-                let difference = difference.map(|part| format!("{:.1} %", part * 100.0));
-                [
-                    format!("{:.0}", figure.mean()),
-                    difference.unwrap_or_else(|| "one run".to_owned()),
-                    ratio.unwrap_or_default(),
-                ]
+/// A table with these columns for each driver: the figure, by how much runs differ, what it is of each rival's, and other
+/// figures.
+struct Comparison<'c> {
+    jobs: &'c [&'c str],
+    rivals: &'c [&'c str],
+    /// Their titles and names.
+    more: &'c [(&'c str, &'c str)],
+}
+
+impl Comparison<'_> {
+    fn table(&self, runs: &[Run], counted: impl Fn(&str, &Entry) -> Option<Counted>) -> String {
+        let drivers = drivers(runs);
+        let mut titles = vec!["job".to_owned(), "way".to_owned()];
+        for driver in &drivers {
+            titles.extend([(*driver).to_owned(), "runs differ by".to_owned()]);
+            titles.extend(self.rivals.iter().map(|rival| format!("to {rival}")));
+            titles.extend(self.more.iter().map(|(title, _)| (*title).to_owned()));
+        }
+        let titles: Vec<_> = titles.iter().map(String::as_str).collect();
+        let mut table = Table::new(&titles);
+        let entries = plan::entries().into_iter();
+        for entry in entries.filter(|entry| self.jobs.contains(&entry.job)) {
+            let mut row = vec![entry.job.to_owned(), entry.who.name()];
+            for driver in &drivers {
+                let mut cells = self.cells(runs, driver, &entry, &counted);
+                cells.resize(2 + self.rivals.len() + self.more.len(), String::new());
+                row.append(&mut cells);
             }
-            None => [problem(runs, driver, &entry), String::new(), String::new()],
-        });
-        row.extend(cells.flatten());
-        table.row(row);
+            table.row(row);
+        }
+        // Nothing of these jobs was counted: what there is stays.
+        let is_of_jobs = |run: &Run| {
+            let mut counts = run.counts.iter();
+            counts.any(|count| self.jobs.contains(&count.job.as_str()))
+        };
+        if runs.iter().any(is_of_jobs) {
+            table.markdown_of_any()
+        } else {
+            String::new()
+        }
     }
-    if drivers.is_empty() {
-        return String::new();
+
+    /// Of one entry on one driver; cells at the end may be missing.
+    fn cells(
+        &self,
+        runs: &[Run],
+        driver: &str,
+        entry: &Entry,
+        counted: impl Fn(&str, &Entry) -> Option<Counted>,
+    ) -> Vec<String> {
+        let Some(figure) = counted(driver, entry) else {
+            return vec![problem(runs, driver, entry)];
+        };
+        let difference = figure.difference();
+        let difference = difference.map(|part| format!("{:.1} %", part * 100.0));
+        let mut cells = vec![
+            short(figure.mean()),
+            difference.unwrap_or_else(|| "one run".to_owned()),
+        ];
+        let rivals = entry.who.rivals();
+        cells.extend((0..self.rivals.len()).map(|at| {
+            let rival = rivals.get(at).map(|who| Entry {
+                who: *who,
+                ..entry.clone()
+            });
+            let rival = rival.and_then(|rival| counted(driver, &rival));
+            let ratio = rival.map(|rival| format!("{:.2}", figure.mean() / rival.mean()));
+            ratio.unwrap_or_default()
+        }));
+        cells.extend(self.more.iter().map(|(_, name)| {
+            let figure = figures(runs, driver, entry.job, entry.who, name);
+            figure.map_or_else(String::new, |it| format!("{:.1}", it.mean()))
+        }));
+        cells
     }
-    table.markdown_of_any()
 }
 
 /// Why there is no figure, in a word or two; the reasons in full are in the runs' files.
@@ -189,6 +246,7 @@ fn run(runs: &[Run]) -> String {
 mod tests {
     use super::*;
     use crate::counted::Count;
+    use crate::counted::MILLIONS;
     use crate::counted::plan::Mode;
     use crate::figures::Figures;
 
@@ -247,9 +305,10 @@ mod tests {
         let made = table(&runs, "counted-transfer").expect("a table");
         assert_eq!(
             line(&made, TRANSFER, "nginx to curl"),
-            "not installed |  |  |"
+            "not installed |  |  |  |"
         );
-        assert_eq!(line(&made, TRANSFER, &curl.name()), "failed |  |  |");
+        assert_eq!(line(&made, TRANSFER, &curl.name()), "failed |  |  |  |");
+        assert_eq!(table(&runs, "counted-far"), Some(String::new()));
         assert_eq!(table(&[], "counted"), Some(String::new()));
         assert_eq!(table(&runs, "another"), None);
         assert!(NAMES.iter().all(|name| table(&runs, name).is_some()));
