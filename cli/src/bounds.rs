@@ -53,28 +53,32 @@ pub(crate) struct BoundArgs {
 }
 
 impl BoundArgs {
-    /// Writes the bounds, and raises the limit of descriptors as far as this process may.
+    /// Writes the bounds, and raises the limit of descriptors as far as this process may. Returns how many
+    /// connections of TCP there may be.
     pub(crate) fn configure(
         &self,
         config: &mut ServerConfig,
         http: &mut HttpConfig,
         workers: usize,
         has_tcp: bool,
-    ) {
+    ) -> usize {
         config.max_connections = self.max_connections as usize;
         config.max_connections_per_host = self.max_connections_per_host as usize;
         config.max_connections_per_network = self.max_connections_per_network as usize;
         config.request_timeout = self.request_timeout;
         config.response_timeout = self.response_timeout;
-        let mut left = left_for_files(raise_descriptor_limit(), workers as u64);
-        if has_tcp {
-            left -= left_for_tcp(left, u64::from(self.max_connections));
-        }
+        let left = left_for_files(raise_descriptor_limit(), workers as u64);
+        let tcp = match has_tcp {
+            true => left_for_tcp(left, u64::from(self.max_connections)),
+            false => 0,
+        };
+        let left = left - tcp;
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         http.max_open_files = match self.max_open_files {
             Some(asked) => left.min(asked as usize),
             None => left,
         };
+        usize::try_from(tcp).unwrap_or(usize::MAX)
     }
 }
 
@@ -112,7 +116,7 @@ mod tests {
     use rustix::process::{Resource, getrlimit};
     use xskit::quic::{HttpConfig, Identity, ServerConfig, cert};
 
-    use super::{BoundArgs, left_for_files, raise_descriptor_limit};
+    use super::{BoundArgs, left_for_files, left_for_tcp, raise_descriptor_limit};
 
     #[derive(Parser)]
     struct Line {
@@ -154,6 +158,13 @@ mod tests {
             assert_eq!(left_for_files(limit, 1), left);
         }
         assert_eq!(left_for_files(1024, 33), 1024 - 56 - 33 * 8);
+    }
+
+    #[test]
+    fn connections_of_tcp_leave_as_many_for_files() {
+        for (left, connections, tcp) in [(960, 4096, 480), (960, 100, 100), (1, 1, 0)] {
+            assert_eq!(left_for_tcp(left, connections), tcp);
+        }
     }
 
     #[test]

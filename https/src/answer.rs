@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ALT_SVC, HOST};
@@ -14,12 +14,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ve
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use xskit_quic::server::Guest;
-use xskit_quic::{Ending, Handler, Head, Http, LoneExchange, Piece, RequestKey};
+use xskit_quic::{Ending, Handler, Head, HeldBytes, Http, LoneExchange, Piece, RequestKey};
 
 use crate::activity::Activity;
 
 /// What a handler leaves unread of a body; beyond, no more is taken from the client.
-const MAX_UNREAD_BYTES: usize = 64 << 10;
+const MAX_UNREAD_BYTES: usize = 16 << 10;
+
+/// Before memory is asked for again that there wasn't.
+const STARVED: Duration = Duration::from_millis(10);
 
 /// A response that is broken off: hyper resets the stream, or closes the connection.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,8 @@ pub(crate) struct Host<H: Handler> {
     pub(crate) http: Rc<RefCell<Http<H>>>,
     pub(crate) guest: Guest,
     pub(crate) activity: Rc<Activity>,
+    /// By all of its responses.
+    pub(crate) held: HeldBytes,
     /// What is said of HTTP/3.
     pub(crate) alt_svc: Rc<RefCell<Option<HeaderValue>>>,
     pub(crate) exchanges: Rc<Exchanges<H>>,
@@ -83,9 +88,7 @@ impl<H: Handler> Shared<H> {
         }
         outcome
     }
-}
 
-impl<H: Handler> Shared<H> {
     /// Gives the handler a piece of the request. False once nobody wants more.
     fn take(&mut self, frame: Frame<Bytes>) -> bool {
         let taken = self.with(|it, http, guest| match frame.into_data() {
@@ -252,10 +255,21 @@ fn poll_head<H: Handler>(
 
 fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> Poll<Piece> {
     let mut shared = shared.borrow_mut();
-    let piece = shared.with(LoneExchange::next).unwrap_or(Piece::Done);
+    let host = Rc::clone(&shared.host);
+    let next = shared.with(|it, http, guest| it.next(http, guest, &host.held));
+    let piece = next.unwrap_or(Piece::Done);
     match piece {
         Piece::Awaiting => {
-            shared.taker = Some(cx.waker().clone());
+            let waker = cx.waker().clone();
+            let is_starved = |it: &LoneExchange<H::Exchange>| it.is_starved();
+            if shared.exchange.as_ref().is_some_and(is_starved) {
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(STARVED).await;
+                    waker.wake();
+                });
+            } else {
+                shared.taker = Some(waker);
+            }
             return Poll::Pending;
         }
         Piece::Broken => shared.ending = Ending::BrokenOff,

@@ -16,7 +16,9 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 use xskit_quic::server::{Guest, Guests};
-use xskit_quic::{Handler, Http, HttpCounters, Identity, RequestKey, ServerConfig};
+use xskit_quic::{
+    Application, Handler, HeldBytes, Http, HttpCounters, Identity, RequestKey, ServerConfig,
+};
 
 use crate::activity::{Activity, Limits};
 use crate::answer::{Exchanges, Host};
@@ -131,7 +133,13 @@ impl<H: Handler + 'static> HttpsServer<H> {
     /// # Errors
     ///
     /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): the certificate can't be used.
-    pub fn new(config: &ServerConfig, http: Http<H>, guests: Guests) -> Result<Self, HttpsError> {
+    pub fn new(
+        config: &ServerConfig,
+        mut http: Http<H>,
+        guests: Guests,
+    ) -> Result<Self, HttpsError> {
+        // By its bounds on memory.
+        http.prepare(config)?;
         let (resumer, resumed) = unbounded_channel();
         Ok(Self {
             http: Rc::new(RefCell::new(http)),
@@ -280,6 +288,7 @@ impl<H: Handler + 'static> HttpsServer<H> {
             http: Rc::clone(&self.http),
             guest,
             activity: Activity::new(self.limits),
+            held: HeldBytes::default(),
             alt_svc: Rc::clone(&self.control.alt_svc),
             exchanges: Rc::clone(&self.exchanges),
         });

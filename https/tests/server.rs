@@ -3,7 +3,10 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,7 +18,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
@@ -24,7 +27,8 @@ use xskit_https::{HttpsServer, HttpsStats, Resumer};
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::server::Guests;
 use xskit_quic::{
-    Body, Fields, Files, Handler, Http, HttpConfig, Identity, Reply, RequestKey, Root, ServerConfig,
+    Body, Fields, Files, Handler, Http, HttpCommon, HttpConfig, Identity, Reply, RequestKey, Root,
+    ServerConfig,
 };
 
 /// For what comes at once, on however slow a machine.
@@ -41,6 +45,15 @@ struct Site {
 
 /// A server of this handler. `change` is for the configuration.
 fn site<H: Handler + Send + 'static>(handler: H, change: fn(&mut ServerConfig)) -> Site {
+    let http = || Http::new(handler, &HttpConfig::default()).unwrap();
+    site_of(http, change)
+}
+
+/// The same, of what is made on its thread.
+fn site_of<H: Handler + 'static>(
+    http: impl FnOnce() -> Http<H> + Send + 'static,
+    change: fn(&mut ServerConfig),
+) -> Site {
     let authority = Authority::new().unwrap();
     let names = ["127.0.0.1".to_owned()];
     let issued = authority.issue(&names, Validity::days(1)).unwrap();
@@ -54,8 +67,7 @@ fn site<H: Handler + Send + 'static>(handler: H, change: fn(&mut ServerConfig)) 
     let its_guests = guests.clone();
     let (resumer, its_resumer) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let http = Http::new(handler, &HttpConfig::default()).unwrap();
-        let server = HttpsServer::new(&config, http, its_guests).unwrap();
+        let server = HttpsServer::new(&config, http(), its_guests).unwrap();
         server.control().advertise(Some(4433));
         resumer.send(server.resumer()).unwrap();
         let ended = async { ended.await.unwrap_or_default() };
@@ -305,11 +317,8 @@ impl<I: Iterator<Item = Result<Frame<Bytes>, Infallible>> + Unpin> futures_core:
 {
     type Item = Result<Frame<Bytes>, Infallible>;
 
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(self.0.next())
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.next())
     }
 }
 
@@ -427,6 +436,101 @@ fn another_thread_can_have_a_handler_go_on() {
     assert_eq!(site.end(Duration::from_secs(5)).http.completed, 2);
 }
 
+/// A stream from which nothing is read while it is told so.
+struct Stalling<S> {
+    stream: S,
+    is_stalled: Arc<AtomicBool>,
+}
+
+impl<S> Stalling<S> {
+    fn new(stream: S) -> (Self, Arc<AtomicBool>) {
+        let is_stalled = Arc::new(AtomicBool::new(false));
+        let its = Arc::clone(&is_stalled);
+        (Self { stream, is_stalled }, its)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Stalling<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if self.is_stalled.load(Ordering::Relaxed) {
+            let waker = cx.waker().clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                waker.wake();
+            });
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A client with a large window that takes nothing has the server read no more than a connection may hold.
+#[test]
+fn who_takes_nothing_of_many_files_holds_little_memory() {
+    let (_dir, files) = files();
+    let common = HttpCommon::new(&HttpConfig {
+        max_body_bytes_held: 1 << 20,
+        ..HttpConfig::default()
+    });
+    let of_site = common.clone();
+    let site = site_of(
+        move || Http::for_worker(files, of_site).unwrap(),
+        |config| {
+            config.transport.max_streams = 10;
+        },
+    );
+    run(async {
+        let stream = site.connect("h2").await.unwrap();
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(8 << 20);
+        builder.initial_connection_window_size(64 << 20);
+        let (stream, stalled) = Stalling::new(stream);
+        let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        stalled.store(true, Ordering::Relaxed);
+        let mut asked = Vec::new();
+        for _ in 0..10 {
+            let request = site.request("GET", "/large").body(bytes("")).unwrap();
+            asked.push(tokio::spawn(sender.send_request(request)));
+        }
+        while common.body_bytes_held() < 1 << 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        // And a chunk.
+        assert!(common.body_bytes_held() < (1 << 20) + (256 << 10));
+        stalled.store(false, Ordering::Relaxed);
+        for asked in asked {
+            let body = asked.await.unwrap().unwrap().into_body();
+            assert_eq!(body.collect().await.unwrap().to_bytes().len(), 3 << 20);
+        }
+    });
+    site.end(Duration::from_secs(5));
+    assert_eq!(common.body_bytes_held(), 0);
+}
+
 /// Leaves every body unread.
 struct Deaf;
 
@@ -442,7 +546,8 @@ impl Handler for Deaf {
 fn nothing_is_kept_of_an_upload_that_nobody_reads_and_whose_client_is_gone() {
     // Over HTTP/1.1 nothing is read while the handler doesn't, so that the end isn't seen before that.
     let site = site(Deaf, |config| {
-        config.response_timeout = Duration::from_millis(500)
+        config.response_timeout = Duration::from_millis(500);
+        config.request_timeout = Duration::from_millis(500);
     });
     for is_http2 in [false, true] {
         run(async {
@@ -481,7 +586,7 @@ fn who_resets_requests_on_and_on_is_cut_off() {
             }
             let mut asked = std::pin::pin!(sender.send_request(request));
             // Sent, and given up at once.
-            let once = poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_ready()));
+            let once = poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_ready()));
             if once.await {
                 break;
             }
@@ -532,10 +637,7 @@ struct Channel(tokio::sync::mpsc::UnboundedReceiver<Bytes>);
 impl futures_core::Stream for Channel {
     type Item = Result<Frame<Bytes>, Infallible>;
 
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0
             .poll_recv(cx)
             .map(|it| it.map(|bytes| Ok(Frame::data(bytes))))

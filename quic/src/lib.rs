@@ -108,8 +108,8 @@ pub use diagnostics::{Diagnostics, KeyLog};
 pub use error::SetupError;
 pub use files::{ByteRange, ContentRange, FileServer, Files, Root, RootError};
 pub use http::{
-    Body, Ending, Fields, Handler, Head, Http, HttpCommon, HttpConfig, HttpCounters, Incoming,
-    LoneExchange, Piece, Reply, Request, RequestKey, Response, Served, Session,
+    Body, Ending, Fields, Handler, Head, HeldBytes, Http, HttpCommon, HttpConfig, HttpCounters,
+    Incoming, LoneExchange, Piece, Reply, Request, RequestKey, Response, Served, Session,
 };
 pub use identity::{Identity, IdentityError};
 pub use notices::Notices;

@@ -13,7 +13,6 @@ use rustix::net::{
     AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
 };
 use xskit::https::{Control, HttpsServer, HttpsStats};
-use xskit::quic::server::Guests;
 
 use super::team::{EndsAll, Known, Team};
 use crate::args::{ServeArgs, TcpArgs};
@@ -90,7 +89,7 @@ impl Tcp {
     }
 
     fn serve(self, team: &Team<'_>, ready: &Sender<()>) -> anyhow::Result<HttpsStats> {
-        let mut server = HttpsServer::new(&team.config, team.http()?, Guests::new(&team.config))?;
+        let mut server = HttpsServer::new(&team.config, team.http()?, team.guests())?;
         if let Some(clear) = self.clear {
             server = server.redirect(clear, self.listener.local_addr()?.port());
         }

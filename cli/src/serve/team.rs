@@ -17,6 +17,7 @@ use std::thread;
 
 use anyhow::{Context, anyhow};
 use xskit::net::Link;
+use xskit::quic::server::Guests;
 use xskit::quic::{
     Files, Http, HttpCommon, HttpConfig, Identity, Root, ServerConfig, udp_payload_for_mtu,
 };
@@ -43,6 +44,8 @@ pub(super) struct Team<'a> {
     pub(super) stop: Stop,
     reload: Reload,
     pub(super) log: Option<AccessLog>,
+    /// Each has a descriptor.
+    max_tcp_connections: usize,
     pub(super) news: News,
     workers: usize,
     /// Workers with something under way still, when all end.
@@ -196,8 +199,8 @@ impl<'a> Team<'a> {
             udp_payload_for_mtu(mtu_bytes as usize, args.listen.is_ipv6());
         config.diagnostics = args.diagnostics.open(Some(&args.root))?;
         let has_tcp = !args.tcp.no_tcp;
-        args.bounds
-            .configure(&mut config, &mut http, workers, has_tcp);
+        let bounds = &args.bounds;
+        let max_tcp_connections = bounds.configure(&mut config, &mut http, workers, has_tcp);
         config.connection_ids = Arc::clone(&args.cid_format.0);
         // To read a file twice changes nothing.
         config.early_data = true;
@@ -215,6 +218,7 @@ impl<'a> Team<'a> {
                 false => Reload::on_signal()?,
             },
             log,
+            max_tcp_connections,
             news: News::default(),
             workers,
             busy: AtomicUsize::new(workers),
@@ -312,6 +316,13 @@ impl<'a> Team<'a> {
             Some(log) => http.on_response(move |served| log.note(served)),
             None => http,
         })
+    }
+
+    /// The clients of TCP.
+    pub(super) fn guests(&self) -> Guests {
+        let mut config = self.config.clone();
+        config.max_connections = self.max_tcp_connections;
+        Guests::new(&config)
     }
 
     /// Lines that the access log lacks.

@@ -68,6 +68,7 @@ impl HttpCommon {
 pub(super) struct Parts<'a, H> {
     pub(super) handler: &'a mut H,
     pub(super) pool: &'a Arc<ChunkPool>,
+    pub(super) bounds: Bounds,
     pub(super) open: &'a OpenFiles,
     pub(super) counters: &'a mut HttpCounters,
     pub(super) hook: &'a mut Option<Hook>,
@@ -142,6 +143,7 @@ impl<H: Handler> Http<H> {
         Parts {
             handler: &mut self.handler,
             pool: &self.common.pool,
+            bounds: self.bounds,
             open: &self.common.open_files,
             counters: &mut self.counters,
             hook: &mut self.hook,

@@ -12,6 +12,7 @@ use super::chunk::Ledger;
 use super::exchange::Exchange;
 use super::handler::Handler;
 use super::incoming::{BodyState, Incoming, Source};
+use super::memory::Memory;
 use super::priority::Priority;
 use super::record::{Ending, Record};
 use super::request::{self, Fields, Request, RequestKey};
@@ -27,17 +28,21 @@ use crate::server::Guest;
 pub struct LoneExchange<E> {
     exchange: Exchange<E>,
     unread: VecDeque<Bytes>,
+    /// The next piece is in a file, and there was no memory for it.
+    is_starved: bool,
     /// Not told to the handler yet.
     trailers: Option<Vec<Header>>,
     /// Nothing more of the request comes.
     is_ended: bool,
-    /// File bytes on their way.
-    ledger: Ledger,
     received_bytes: u64,
     body_bytes: u64,
     /// The handler was asked for more of a streamed body since it last had some.
     is_asked: bool,
 }
+
+/// File bytes that one connection's responses hold in memory, until the pieces that have them are dropped.
+#[derive(Debug, Default)]
+pub struct HeldBytes(Ledger);
 
 /// What comes next of a response.
 #[derive(Debug)]
@@ -133,9 +138,9 @@ impl<E> LoneExchange<E> {
         Self {
             exchange: Exchange::new(transfer, state, record),
             unread: VecDeque::new(),
+            is_starved: false,
             trailers: None,
             is_ended: false,
-            ledger: Ledger::default(),
             received_bytes: 0,
             body_bytes: 0,
             is_asked: false,
@@ -250,11 +255,23 @@ impl<E> LoneExchange<E> {
         }
     }
 
-    /// The next piece of the response.
-    pub fn next<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) -> Piece {
+    /// The next piece of the response. `held` are the file bytes of all responses of its connection.
+    pub fn next<H: Handler<Exchange = E>>(
+        &mut self,
+        http: &mut Http<H>,
+        guest: &Guest,
+        held: &HeldBytes,
+    ) -> Piece {
         loop {
             let parts = http.parts();
-            let pulled = self.exchange.transfer.pull(parts.pool, &self.ledger);
+            let memory = Memory {
+                pool: parts.pool,
+                ledger: &held.0,
+                bounds: parts.bounds,
+                sharers: 1,
+            };
+            let pulled = self.exchange.transfer.pull(&memory);
+            self.is_starved = matches!(pulled, Pulled::Starved);
             self.count(parts.counters);
             return match pulled {
                 Pulled::Section { fields, is_final } => match is_final {
@@ -273,11 +290,18 @@ impl<E> LoneExchange<E> {
                     self.resume(http, guest);
                     continue;
                 }
-                Pulled::Awaiting => Piece::Awaiting,
+                Pulled::Awaiting | Pulled::Starved => Piece::Awaiting,
                 Pulled::Done => Piece::Done,
                 Pulled::Broken => Piece::Broken,
             };
         }
+    }
+
+    /// Whether [`next`](Self::next) has nothing since the connection, or all of them, hold as many file bytes as they may
+    /// ([`HttpConfig`](super::HttpConfig)): ask again after a while.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        self.is_starved
     }
 
     /// Whether the last piece that was asked for ended the response.

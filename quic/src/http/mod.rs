@@ -43,7 +43,7 @@ pub use config::HttpConfig;
 pub use counters::HttpCounters;
 pub use handler::Handler;
 pub use incoming::Incoming;
-pub use lone::{Head, LoneExchange, Piece};
+pub use lone::{Head, HeldBytes, LoneExchange, Piece};
 pub use record::{Ending, Served};
 pub use reply::Reply;
 pub(crate) use request::{BadRequest, utf8};

@@ -2,13 +2,11 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::{Buf, Bytes};
 use quiche::h3;
 
-use super::chunk::{CHUNK_BYTES, ChunkPool, Ledger};
 use super::memory::Memory;
 use super::open_files::Lease;
 use super::priority::{Precedence, Priority};
@@ -122,6 +120,8 @@ pub(super) enum Pulled {
     Trailers(Vec<h3::Header>),
     /// The handler has more to say.
     Awaiting,
+    /// Too much is in memory already.
+    Starved,
     Done,
     /// As [`Turn::Broken`].
     Broken,
@@ -229,7 +229,7 @@ impl Transfer {
 /// The side of another transport than QUIC.
 impl Transfer {
     /// The next piece.
-    pub(super) fn pull(&mut self, pool: &Arc<ChunkPool>, ledger: &Ledger) -> Pulled {
+    pub(super) fn pull(&mut self, memory: &Memory<'_>) -> Pulled {
         if let Some(fields) = self.sections.pop_front() {
             let is_final = self.sections.is_empty() && self.is_begun;
             return Pulled::Section { fields, is_final };
@@ -242,7 +242,8 @@ impl Transfer {
             Rest::Nothing => Pulled::Done,
             Rest::Reset(_) => Pulled::Broken,
             Rest::File(source) if source.left == 0 => Pulled::Done,
-            Rest::File(source) => match source.read(pool, ledger, CHUNK_BYTES) {
+            Rest::File(_) if memory.is_full() => Pulled::Starved,
+            Rest::File(source) => match source.read(memory, memory.read_bytes()) {
                 Some(bytes) => Pulled::Bytes(bytes),
                 None => Pulled::Broken,
             },
@@ -266,9 +267,10 @@ impl Transfer {
 
 impl Source {
     /// The next bytes; none if the file has become shorter than promised, or can't be read.
-    fn read(&mut self, pool: &Arc<ChunkPool>, ledger: &Ledger, most: usize) -> Option<Bytes> {
+    fn read(&mut self, memory: &Memory<'_>, most: usize) -> Option<Bytes> {
         let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(most);
-        let bytes = pool.read(ledger, self.fd.as_fd(), self.offset, want);
+        let (pool, file) = (memory.pool, self.fd.as_fd());
+        let bytes = pool.read(memory.ledger, file, self.offset, want);
         let bytes = bytes.ok().filter(|bytes| !bytes.is_empty())?;
         self.offset += bytes.len() as u64;
         self.left -= bytes.len() as u64;
@@ -483,7 +485,7 @@ impl Transfer {
         if memory.is_short() {
             most = most.min(room_bytes);
         }
-        match source.read(memory.pool, memory.ledger, most) {
+        match source.read(memory, most) {
             Some(bytes) => {
                 self.ready = bytes;
                 Ok(())
