@@ -202,7 +202,8 @@ pub(crate) struct TcpArgs {
     /// Don't serve HTTP/1.1 and 2 over TCP, on the same address and port, where browsers come first.
     #[arg(long)]
     pub(crate) no_tcp: bool,
-    /// The UDP port that clients of TCP are told of (Alt-Svc), where it is another than that of --listen to them.
+    /// The port that clients of TCP are told of, by Alt-Svc for UDP and by --redirect-http for TLS, where it is another
+    /// than that of --listen to them.
     #[arg(long, value_name = "PORT", conflicts_with = "no_tcp", value_parser = value_parser!(u16).range(1..))]
     pub(crate) advertise_port: Option<u16>,
     /// Tell those who come to this TCP port without TLS to come to the other with it; 80 if no port is given.

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ALT_SVC, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use xskit_quic::server::Guest;
 use xskit_quic::{Ending, Handler, Head, HeldBytes, Http, LoneExchange, Piece, RequestKey};
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Open, Taken};
 
 /// What a handler leaves unread of a body; beyond, no more is taken from the client.
 const MAX_UNREAD_BYTES: usize = 16 << 10;
@@ -68,8 +68,12 @@ pub(crate) struct Shared<H: Handler> {
     ending: Ending,
     /// Who waits for more of the response.
     taker: Option<Waker>,
-    /// Who waits for the handler to read.
+    /// Who waits for the handler to read, or for more of the request.
     bringer: Option<Waker>,
+    /// It is the client's move.
+    is_clients: bool,
+    /// The request will never be complete.
+    is_abandoned: bool,
 }
 
 impl<H: Handler> Shared<H> {
@@ -80,6 +84,11 @@ impl<H: Handler> Shared<H> {
     ) -> Option<T> {
         let (http, guest) = (&mut self.host.http.borrow_mut(), &self.host.guest);
         let outcome = self.exchange.as_mut().map(|it| call(it, http, guest));
+        let is_clients = self.exchange.as_ref();
+        let is_clients = is_clients.is_some_and(LoneExchange::is_the_clients_move);
+        if std::mem::replace(&mut self.is_clients, is_clients) != is_clients {
+            self.host.activity.count_of_client(is_clients);
+        }
         for waker in [self.taker.take(), self.bringer.take()]
             .into_iter()
             .flatten()
@@ -91,6 +100,7 @@ impl<H: Handler> Shared<H> {
 
     /// Gives the handler a piece of the request. False once nobody wants more.
     fn take(&mut self, frame: Frame<Bytes>) -> bool {
+        self.host.activity.touch();
         let taken = self.with(|it, http, guest| match frame.into_data() {
             Ok(bytes) => it.receive(http, guest, bytes),
             Err(frame) => {
@@ -101,6 +111,14 @@ impl<H: Handler> Shared<H> {
             }
         });
         taken == Some(true)
+    }
+
+    /// There will be no more of the request, and it is not complete.
+    fn abandon(&mut self) {
+        self.is_abandoned = true;
+        if let Some(taker) = self.taker.take() {
+            taker.wake();
+        }
     }
 
     /// Until the handler has read enough.
@@ -120,11 +138,20 @@ impl<H: Handler> Drop for Shared<H> {
             bringer.wake();
         }
         self.host.exchanges.0.borrow_mut().remove(&self.key);
+        let activity = &self.host.activity;
+        if self.is_clients {
+            activity.count_of_client(false);
+        }
+        match self.ending {
+            Ending::Complete => activity.count_complete(),
+            Ending::GivenUp if activity.is_gone() => self.ending = Ending::Disconnected,
+            Ending::GivenUp => activity.count_given_up(),
+            _ => {}
+        }
         if let Some(exchange) = self.exchange.take() {
             let (http, guest) = (&mut self.host.http.borrow_mut(), &self.host.guest);
             exchange.finish(http, guest, self.ending, Instant::now());
         }
-        self.host.activity.end_request();
     }
 }
 
@@ -136,7 +163,7 @@ pub(crate) async fn answer<H: Handler + 'static>(
 ) -> Result<Response<Answer<H>>, BrokenOff> {
     let (parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
-    host.activity.begin_request();
+    let open = Open::new(&host.activity);
     let exchange = begin(&host, number, &parts, has_body);
     let key = exchange.key(&host.guest);
     let exchanges = Rc::clone(&host.exchanges);
@@ -147,6 +174,8 @@ pub(crate) async fn answer<H: Handler + 'static>(
         ending: Ending::GivenUp,
         taker: None,
         bringer: None,
+        is_clients: false,
+        is_abandoned: false,
     }));
     exchanges.0.borrow_mut().insert(key, Rc::downgrade(&shared));
     match has_body {
@@ -158,7 +187,7 @@ pub(crate) async fn answer<H: Handler + 'static>(
     }
     let head = poll_fn(|cx| poll_head(&shared, cx)).await?;
     let alt_svc = shared.borrow().host.alt_svc.borrow().clone();
-    respond(&head, alt_svc, Answer { shared })
+    respond(&head, alt_svc, Answer { shared, open })
 }
 
 fn begin<H: Handler>(
@@ -170,23 +199,26 @@ fn begin<H: Handler>(
     let uri = &parts.uri;
     // HTTP/1.1 has it in the field `host`, unless the target is a whole URL: then that counts (RFC 9112, section 3.2.2).
     let authority = uri.authority().map(|it| it.as_str().as_bytes());
-    let path = match (uri.path_and_query(), parts.method.as_str()) {
-        (_, "CONNECT") => None,
-        (Some(path), _) => Some(path.as_str().as_bytes()),
-        (None, _) => Some(&b"/"[..]),
-    };
-    let scheme = path.is_some().then_some(&b"https"[..]);
+    // None where the target is an authority, which only CONNECT may have.
+    let path = uri.path_and_query().map(|it| match it.as_str() {
+        query if query.starts_with('?') => format!("/{query}"),
+        path => path.to_owned(),
+    });
+    let path = path.filter(|_| parts.method != Method::CONNECT);
+    let scheme = (parts.method != Method::CONNECT).then_some(&b"https"[..]);
     let pseudo: [(&[u8], Option<&[u8]>); 4] = [
         (b":method", Some(parts.method.as_str().as_bytes())),
         (b":scheme", scheme),
         (b":authority", authority),
-        (b":path", path),
+        (b":path", path.as_deref().map(str::as_bytes)),
     ];
     let pseudo = pseudo
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)));
     let fields = parts.headers.iter();
-    let fields = fields.filter(|(name, _)| authority.is_none() || *name != HOST);
+    let has_one_host = parts.headers.get_all(HOST).iter().count() == 1;
+    let is_superseded = authority.is_some() && has_one_host && parts.version != Version::HTTP_2;
+    let fields = fields.filter(|(name, _)| !is_superseded || *name != HOST);
     let fields = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     let (http, all) = (&mut host.http.borrow_mut(), pseudo.chain(fields));
     LoneExchange::begin(
@@ -208,27 +240,37 @@ fn protocol(version: Version) -> &'static str {
 }
 
 /// Brings the request's body to the handler, no faster than it reads. Nothing of the exchange is held meanwhile: it
-/// is over when the response is.
+/// is over when the response is, and so is this.
 async fn bring<H: Handler>(shared: Weak<RefCell<Shared<H>>>, mut body: Incoming) {
     loop {
-        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
-        let is_wanted = match (shared.upgrade(), frame) {
-            (Some(shared), Some(Ok(frame))) => shared.borrow_mut().take(frame),
-            (Some(shared), None) => {
-                shared.borrow_mut().with(LoneExchange::end);
-                false
+        let frame = poll_fn(|cx| {
+            let Some(shared) = shared.upgrade() else {
+                return Poll::Ready(None);
+            };
+            let mut shared = shared.borrow_mut();
+            if shared.poll_room(cx).is_pending() {
+                return Poll::Pending;
             }
-            // The client has broken it off: hyper drops the response, too.
-            (_, Some(Err(_))) | (None, _) => false,
-        };
-        if !is_wanted {
+            shared.bringer = Some(cx.waker().clone());
+            Pin::new(&mut body).poll_frame(cx).map(Some)
+        });
+        let (Some(frame), Some(shared)) = (frame.await, shared.upgrade()) else {
             return;
+        };
+        let mut shared = shared.borrow_mut();
+        match frame {
+            Some(Ok(frame)) => {
+                if !shared.take(frame) {
+                    return;
+                }
+            }
+            // Over HTTP/1.1 hyper waits for the response all the same.
+            Some(Err(_)) => return shared.abandon(),
+            None => {
+                shared.with(LoneExchange::end);
+                return;
+            }
         }
-        poll_fn(|cx| match shared.upgrade() {
-            Some(shared) => shared.borrow_mut().poll_room(cx),
-            None => Poll::Ready(()),
-        })
-        .await;
     }
 }
 
@@ -255,6 +297,11 @@ fn poll_head<H: Handler>(
 
 fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> Poll<Piece> {
     let mut shared = shared.borrow_mut();
+    if shared.is_abandoned {
+        return Poll::Ready(Piece::Broken);
+    }
+    // Who asks need not be woken.
+    shared.taker = None;
     let host = Rc::clone(&shared.host);
     let next = shared.with(|it, http, guest| it.next(http, guest, &host.held));
     let piece = next.unwrap_or(Piece::Done);
@@ -287,11 +334,13 @@ fn respond<H: Handler>(
     alt_svc: Option<HeaderValue>,
     answer: Answer<H>,
 ) -> Result<Response<Answer<H>>, BrokenOff> {
-    let status = head
-        .status()
-        .and_then(|status| StatusCode::from_u16(status).ok());
+    let status = head.status();
+    let Some(status) = status.and_then(|it| StatusCode::from_u16(it).ok()) else {
+        answer.shared.borrow_mut().ending = Ending::BrokenOff;
+        return Err(BrokenOff);
+    };
     let mut response = Response::new(answer);
-    *response.status_mut() = status.ok_or(BrokenOff)?;
+    *response.status_mut() = status;
     append(response.headers_mut(), head);
     if let Some(alt_svc) = alt_svc {
         response.headers_mut().entry(ALT_SVC).or_insert(alt_svc);
@@ -312,22 +361,23 @@ fn append(map: &mut HeaderMap, head: &Head) {
 /// A response's body.
 pub(crate) struct Answer<H: Handler> {
     shared: Rc<RefCell<Shared<H>>>,
+    open: Rc<Open>,
 }
 
 impl<H: Handler> Body for Answer<H> {
-    type Data = Bytes;
+    type Data = Taken;
     type Error = BrokenOff;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<Taken>, BrokenOff>>> {
         let piece = match poll_piece(&self.shared, cx) {
             Poll::Ready(piece) => piece,
             Poll::Pending => return Poll::Pending,
         };
         Poll::Ready(match piece {
-            Piece::Body(bytes) => Some(Ok(Frame::data(bytes))),
+            Piece::Body(bytes) => Some(Ok(Frame::data(Taken::new(bytes, &self.open)))),
             Piece::Trailers(head) => {
                 let mut trailers = HeaderMap::new();
                 append(&mut trailers, &head);

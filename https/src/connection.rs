@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use xskit_quic::Handler;
 
-use crate::activity::Watched;
+use crate::activity::Activity;
 use crate::answer::{Host, answer};
 use crate::tls::HTTP2;
 
@@ -32,7 +32,7 @@ const MAX_BUFFER_BYTES: usize = 64 << 10;
 const MAX_RESETS: usize = 20;
 
 /// What is to be sent of a stream and waits for the client, at most.
-const MAX_SEND_BYTES: usize = 256 << 10;
+const MAX_SEND_BYTES: usize = 64 << 10;
 
 /// For what is to be said at last to a client that let a limit pass.
 const FAREWELL: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ const FAREWELL: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(crate) struct Way {
     pub(crate) tls: Arc<ServerConfig>,
-    /// For TLS's handshake, and for a request's header section over HTTP/1.1.
+    /// For TLS's handshake.
     pub(crate) patience: Duration,
     pub(crate) max_streams: u32,
     /// Becomes true when the server drains.
@@ -62,13 +62,12 @@ pub(crate) async fn run<H: Handler + 'static>(way: Way, host: Rc<Host<H>>, strea
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
     let activity = Rc::clone(&host.activity);
-    let stream = TokioIo::new(Watched::new(stream, Rc::clone(&activity)));
+    let stream = TokioIo::new(stream);
     let (numbers, draining) = (Cell::new(0), way.draining);
     let service = service_fn(move |request| {
         let number = numbers.replace(numbers.get() + 1);
         answer(Rc::clone(&host), number, request)
     });
-    let lapse = activity.lapse();
     if is_http2 {
         let mut builder = http2::Builder::new(LocalTasks);
         builder
@@ -83,21 +82,22 @@ pub(crate) async fn run<H: Handler + 'static>(way: Way, host: Rc<Host<H>>, strea
             connection,
             draining,
             http2::Connection::graceful_shutdown,
-            lapse,
+            &activity,
         )
         .await;
     } else {
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
-            .header_read_timeout(way.patience)
+            // Nothing that trickles in is a request: the limit for those holds.
+            .header_read_timeout(None)
             .max_buf_size(MAX_BUFFER_BYTES);
         let connection = pin!(builder.serve_connection(stream, service));
         until_the_end(
             connection,
             draining,
             http1::Connection::graceful_shutdown,
-            lapse,
+            &activity,
         )
         .await;
     }
@@ -108,9 +108,9 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
     mut connection: Pin<&mut C>,
     mut draining: watch::Receiver<bool>,
     finish: fn(Pin<&mut C>),
-    lapse: impl Future<Output = ()>,
+    activity: &Activity,
 ) {
-    let mut lapse = pin!(lapse);
+    let mut lapse = pin!(activity.lapse());
     let mut is_told = false;
     loop {
         let drain = async {
@@ -122,7 +122,7 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
                 if let Err(error) = outcome {
                     tracing::debug!(%error, "HTTP over TCP");
                 }
-                return;
+                return activity.end();
             }
             () = drain, if !is_told => {
                 is_told = true;
@@ -132,7 +132,7 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
                 // Told, as far as that is possible at once.
                 finish(connection.as_mut());
                 let _ = tokio::time::timeout(FAREWELL, connection).await;
-                return;
+                return activity.end();
             }
         }
     }

@@ -12,7 +12,7 @@ pub enum HttpsError {
     #[error(transparent)]
     Identity(#[from] SetupError),
     /// rustls refuses the certificate or its key.
-    #[error("TLS over TCP: {0}; rustls takes keys of RSA, P-256, P-384 and Ed25519")]
+    #[error("TLS over TCP: {0} (rustls takes keys of RSA, P-256, P-384 and Ed25519)")]
     Tls(#[from] rustls::Error),
     /// The listener can't be used, or tokio has no epoll.
     #[error("{call} for TCP: {source}")]

@@ -5,7 +5,7 @@
 //! server       accepts, within the bounds of the QUIC server's configuration; drains
 //!   tls          the same certificate, for rustls
 //!   connection   a handshake, then HTTP/1.1 or 2 as ALPN says
-//!     activity   who lets nothing move is cut off
+//!     activity   whose move it is: who lets nothing move is cut off
 //!     answer     one request: hyper's side of an exchange with the handler
 //!   redirect     what comes in the clear, sent to the other port
 //! ```

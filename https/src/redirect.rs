@@ -2,8 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::pin;
-use std::rc::Rc;
+use std::time::Duration;
 
 use http::header::{CONNECTION, HOST, LOCATION};
 use http::uri::Authority;
@@ -16,14 +15,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use xskit_quic::server::Guest;
 
-use crate::activity::{Activity, Limits, Watched};
-use crate::connection::Way;
-
 /// One connection, of one request.
-pub(crate) async fn run(way: Way, limits: Limits, guest: Guest, port: u16, stream: TcpStream) {
+pub(crate) async fn run(patience: Duration, guest: Guest, port: u16, stream: TcpStream) {
     let own = stream.local_addr().map(|it| it.ip());
-    let activity = Activity::new(limits);
-    let stream = TokioIo::new(Watched::new(stream, Rc::clone(&activity)));
+    let stream = TokioIo::new(stream);
     let service = service_fn(|request| {
         let response = redirect(&request, own.as_ref().ok(), port);
         async { Ok::<_, Infallible>(response) }
@@ -31,16 +26,11 @@ pub(crate) async fn run(way: Way, limits: Limits, guest: Guest, port: u16, strea
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(way.patience)
+        .header_read_timeout(None)
         .keep_alive(false);
-    let connection = pin!(builder.serve_connection(stream, service));
-    tokio::select! {
-        outcome = connection => {
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "HTTP in the clear");
-            }
-        }
-        () = activity.lapse() => {}
+    let connection = builder.serve_connection(stream, service);
+    if let Ok(Err(error)) = tokio::time::timeout(patience, connection).await {
+        tracing::debug!(%error, "HTTP in the clear");
     }
     drop(guest);
 }
@@ -78,7 +68,10 @@ fn location(request: &Request<Incoming>, own: Option<&IpAddr>, port: u16) -> Opt
         (None, Some(own)) => own.to_string(),
         (None, None) => return None,
     };
-    let path = request.uri().path_and_query().map_or("/", |it| it.as_str());
+    let path = request.uri().path_and_query()?.as_str();
+    if host.is_empty() || !path.starts_with('/') {
+        return None;
+    }
     Some(match port {
         443 => format!("https://{host}{path}"),
         _ => format!("https://{host}:{port}{path}"),

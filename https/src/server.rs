@@ -88,6 +88,22 @@ struct Counters {
     open: Cell<u64>,
 }
 
+/// A connection, however it ends.
+struct Counted(Rc<Counters>);
+
+impl Counted {
+    fn new(counters: &Rc<Counters>) -> Self {
+        counters.open.set(counters.open.get() + 1);
+        Self(Rc::clone(counters))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get().saturating_sub(1));
+    }
+}
+
 impl<H: Handler> std::fmt::Debug for HttpsServer<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpsServer")
@@ -213,7 +229,7 @@ impl<H: Handler + 'static> HttpsServer<H> {
                 never = self.accept(&listener, |stream, guest| {
                     self.begin(stream, guest, draining.clone());
                 }) => match never {},
-                never = self.accept_clear(clear.as_ref(), &draining) => match never {},
+                never = self.accept_clear(clear.as_ref()) => match never {},
             };
             drop((listener, clear));
             self.control.advertise(None);
@@ -235,17 +251,13 @@ impl<H: Handler + 'static> HttpsServer<H> {
         })
     }
 
-    async fn accept_clear(
-        &self,
-        clear: Option<&(tokio::net::TcpListener, u16)>,
-        draining: &watch::Receiver<bool>,
-    ) -> Infallible {
+    async fn accept_clear(&self, clear: Option<&(tokio::net::TcpListener, u16)>) -> Infallible {
         let Some((listener, port)) = clear else {
             return std::future::pending().await;
         };
         self.accept(listener, |stream, guest| {
-            let (way, limits, port) = (self.way(draining.clone()), self.limits, *port);
-            tokio::task::spawn_local(redirect::run(way, limits, guest, port, stream));
+            let redirecting = redirect::run(self.patience, guest, *port, stream);
+            tokio::task::spawn_local(redirecting);
         })
         .await
     }
@@ -293,11 +305,10 @@ impl<H: Handler + 'static> HttpsServer<H> {
             exchanges: Rc::clone(&self.exchanges),
         });
         let way = self.way(draining);
-        let counters = Rc::clone(&self.counters);
-        counters.open.set(counters.open.get() + 1);
+        let counted = Counted::new(&self.counters);
         tokio::task::spawn_local(async move {
+            let _counted = counted;
             connection::run(way, host, stream).await;
-            counters.open.set(counters.open.get() - 1);
         });
     }
 }

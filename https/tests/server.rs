@@ -112,7 +112,7 @@ impl Site {
         Request::builder()
             .method(method)
             .uri(url)
-            .header("host", "127.0.0.1")
+            .header("host", self.address.to_string())
     }
 }
 
@@ -544,28 +544,83 @@ impl Handler for Deaf {
 
 #[test]
 fn nothing_is_kept_of_an_upload_that_nobody_reads_and_whose_client_is_gone() {
-    // Over HTTP/1.1 nothing is read while the handler doesn't, so that the end isn't seen before that.
-    let site = site(Deaf, |config| {
-        config.response_timeout = Duration::from_millis(500);
-        config.request_timeout = Duration::from_millis(500);
+    let site = site(Deaf, |_| {});
+    run(async {
+        // Over HTTP/1.1 nothing is read while the handler doesn't, so that the end isn't seen before it does.
+        let mut client = Client::new(&site, true).await;
+        let upload = site.request("POST", "/").body(bytes(vec![0; 1 << 20]));
+        let asked = client.ask(upload.unwrap());
+        let waited = tokio::time::timeout(Duration::from_millis(200), asked).await;
+        assert!(waited.is_err());
+        assert_eq!(site.guests.count(), 1);
+    });
+    // The client's runtime has ended, and the connection with it.
+    let begun = Instant::now();
+    while site.guests.count() > 0 {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let http = site.end(Duration::ZERO).http;
+    assert_eq!((http.requests, http.completed), (1, 0));
+}
+
+/// Reads everything, and answers at the end.
+struct Patient;
+
+impl Handler for Patient {
+    type Exchange = ();
+
+    fn request(&mut self, _: &xskit_quic::Request<'_>, _: &mut Reply<'_>) {}
+
+    fn body(&mut self, (): &mut (), body: &mut xskit_quic::Incoming<'_>, _: &mut Reply<'_>) {
+        while body.read(&mut [0; 4096]) > 0 {}
+    }
+
+    fn end(&mut self, (): &mut (), reply: &mut Reply<'_>) {
+        reply.respond(xskit_quic::Response::text(200, "all"));
+    }
+}
+
+#[test]
+fn half_an_upload_ends_with_its_connection() {
+    let site = site(Patient, |_| {});
+    run(async {
+        let mut stream = site.connect("http/1.1").await.unwrap();
+        let half = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf!";
+        stream.write_all(half).await.unwrap();
+        stream.shutdown().await.unwrap();
+        while site.guests.count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let http = site.end(Duration::ZERO).http;
+    assert_eq!((http.requests, http.completed), (1, 0));
+}
+
+/// It is the handler's move as long as it likes, and then the client's.
+#[test]
+fn who_waits_for_the_handler_is_not_cut_off() {
+    let (told, asked) = std::sync::mpsc::channel();
+    let site = site(Later(told), |config| {
+        config.response_timeout = Duration::from_millis(100);
+        config.request_timeout = Duration::from_millis(100);
+    });
+    let resumer = site.resumer.clone();
+    std::thread::spawn(move || {
+        for request in asked {
+            std::thread::sleep(Duration::from_millis(500));
+            resumer.resume(request);
+        }
     });
     for is_http2 in [false, true] {
         run(async {
             let mut client = Client::new(&site, is_http2).await;
-            let upload = site.request("POST", "/").body(bytes(vec![0; 1 << 20]));
-            let asked = client.ask(upload.unwrap());
-            let waited = tokio::time::timeout(Duration::from_millis(200), asked).await;
-            assert!(waited.is_err());
-            assert_eq!(site.guests.count(), 1);
+            let request = site.request("GET", "/").body(bytes("")).unwrap();
+            let body = client.ask(request).await.unwrap().into_body();
+            assert_eq!(body.collect().await.unwrap().to_bytes(), &b"later"[..]);
         });
-        // The client's runtime has ended, and the connection with it.
-        let begun = Instant::now();
-        while site.guests.count() > 0 {
-            assert!(begun.elapsed() < PATIENCE);
-            std::thread::sleep(Duration::from_millis(5));
-        }
     }
-    assert_eq!(site.end(Duration::ZERO).http.cancelled, 2);
+    site.end(Duration::from_secs(5));
 }
 
 /// HTTP/2's rapid reset (CVE-2023-44487).
@@ -594,10 +649,8 @@ fn who_resets_requests_on_and_on_is_cut_off() {
         }
     });
     let stats = site.end(Duration::from_secs(5));
-    assert_eq!(
-        stats.http.requests,
-        stats.http.completed + stats.http.cancelled
-    );
+    // What the connection's end has cut off counts as neither.
+    assert!(stats.http.requests >= stats.http.completed + stats.http.cancelled);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) struct Tcp {
     listener: TcpListener,
     /// In the clear.
     clear: Option<TcpListener>,
-    /// UDP's, as clients know it.
+    /// As clients know it, of UDP and of TCP.
     port: u16,
 }
 
@@ -89,9 +89,10 @@ impl Tcp {
     }
 
     fn serve(self, team: &Team<'_>, ready: &Sender<()>) -> anyhow::Result<HttpsStats> {
-        let mut server = HttpsServer::new(&team.config, team.http()?, team.guests())?;
+        let server = HttpsServer::new(&team.config, team.http()?, team.guests());
+        let mut server = server.context("--no-tcp serves over UDP alone")?;
         if let Some(clear) = self.clear {
-            server = server.redirect(clear, self.listener.local_addr()?.port());
+            server = server.redirect(clear, self.port);
         }
         team.confine(|| true)?;
         // Nobody waits where the other one has failed.

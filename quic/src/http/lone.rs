@@ -20,6 +20,9 @@ use super::response::Response;
 use super::transfer::{Pulled, Transfer};
 use crate::server::Guest;
 
+/// What keeping a piece takes beside its bytes, by and large: a client may send them one by one.
+const PIECE_BYTES: usize = 64;
+
 /// A request, and the response to it piece by piece. `E` is what the handler keeps of it.
 ///
 /// Give it what comes of the request ([`receive`](Self::receive), [`trailers`](Self::trailers),
@@ -28,6 +31,7 @@ use crate::server::Guest;
 pub struct LoneExchange<E> {
     exchange: Exchange<E>,
     unread: VecDeque<Bytes>,
+    unread_bytes: usize,
     /// The next piece is in a file, and there was no memory for it.
     is_starved: bool,
     /// Not told to the handler yet.
@@ -138,6 +142,7 @@ impl<E> LoneExchange<E> {
         Self {
             exchange: Exchange::new(transfer, state, record),
             unread: VecDeque::new(),
+            unread_bytes: 0,
             is_starved: false,
             trailers: None,
             is_ended: false,
@@ -164,6 +169,7 @@ impl<E> LoneExchange<E> {
             return false;
         }
         if !bytes.is_empty() {
+            self.unread_bytes += bytes.len();
             self.unread.push_back(bytes);
         }
         self.offer(http, guest)
@@ -175,7 +181,7 @@ impl<E> LoneExchange<E> {
             return true;
         }
         let parts = http.parts();
-        let mut state = BodyState::Unread;
+        let (mut state, before) = (BodyState::Unread, self.received_bytes);
         let mut body = Incoming {
             source: Source::Pieces(&mut self.unread),
             state: &mut state,
@@ -185,9 +191,12 @@ impl<E> LoneExchange<E> {
             parts.handler.body(kept, &mut body, &mut reply);
         }
         self.exchange.body = state;
+        let read = usize::try_from(self.received_bytes - before).unwrap_or(usize::MAX);
+        self.unread_bytes = self.unread_bytes.saturating_sub(read);
         let is_wanted = state != BodyState::Refused;
         if !is_wanted {
             self.unread.clear();
+            self.unread_bytes = 0;
         }
         self.tell_rest(http, guest);
         is_wanted
@@ -196,7 +205,7 @@ impl<E> LoneExchange<E> {
     /// Bytes that came and that the handler has left unread: while there are many, take no more from the client.
     #[must_use]
     pub fn unread_bytes(&self) -> usize {
-        self.unread.iter().map(Bytes::len).sum()
+        self.unread_bytes + self.unread.len() * PIECE_BYTES
     }
 
     /// The request has a trailer section, which the handler is told of once it has read the body.
@@ -295,6 +304,12 @@ impl<E> LoneExchange<E> {
                 Pulled::Broken => Piece::Broken,
             };
         }
+    }
+
+    /// Whether the client is to take something, or to bring more of the request: else the handler has not answered.
+    #[must_use]
+    pub fn is_the_clients_move(&self) -> bool {
+        !self.is_starved && self.exchange.is_the_clients_move()
     }
 
     /// Whether [`next`](Self::next) has nothing since the connection, or all of them, hold as many file bytes as they may
