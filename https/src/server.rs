@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use rustls::ServerConfig as TlsConfig;
 use tokio::net::TcpStream;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -34,6 +34,8 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// A server of HTTP/1.1 and 2 over TLS.
 pub struct HttpsServer<H: Handler> {
+    /// Made early: a program that then gives up what it doesn't need may not be allowed to.
+    runtime: Runtime,
     http: Rc<RefCell<Http<H>>>,
     guests: Guests,
     limits: Limits,
@@ -148,7 +150,8 @@ impl<H: Handler + 'static> HttpsServer<H> {
     ///
     /// # Errors
     ///
-    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): the certificate can't be used.
+    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): the certificate can't be used. [`Io`](HttpsError::Io):
+    /// there is no epoll(7).
     pub fn new(
         config: &ServerConfig,
         mut http: Http<H>,
@@ -157,7 +160,9 @@ impl<H: Handler + 'static> HttpsServer<H> {
         // By its bounds on memory.
         http.prepare(config)?;
         let (resumer, resumed) = unbounded_channel();
+        let runtime = Builder::new_current_thread().enable_all().build();
         Ok(Self {
+            runtime: runtime.map_err(failed("epoll_create1(2) or socketpair(2)"))?,
             http: Rc::new(RefCell::new(http)),
             guests,
             limits: Limits {
@@ -202,22 +207,20 @@ impl<H: Handler + 'static> HttpsServer<H> {
     ///
     /// # Errors
     ///
-    /// [`HttpsError::Io`]: there is no epoll(7), or the listener can't be used.
+    /// [`HttpsError::Io`]: the listener can't be used.
     pub fn serve(
         mut self,
         listener: TcpListener,
         end: impl Future<Output = Duration>,
     ) -> Result<HttpsStats, HttpsError> {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(failed("epoll_create1(2)"))?;
+        let (clear, mut resumed) = (self.clear.take(), self.resumed.take());
         let tasks = LocalSet::new();
-        tasks.block_on(&runtime, async {
+        tasks.block_on(&self.runtime, async {
             let listener = ready(listener)?;
-            let clear = self.clear.take();
             let clear = clear.map(|(it, port)| Ok::<_, HttpsError>((ready(it)?, port)));
             let clear = clear.transpose()?;
             let (drain, draining) = watch::channel(false);
-            let (exchanges, mut resumed) = (Rc::clone(&self.exchanges), self.resumed.take());
+            let exchanges = Rc::clone(&self.exchanges);
             tokio::task::spawn_local(async move {
                 while let Some(request) = resumed.as_mut()?.recv().await {
                     exchanges.resume(request);
