@@ -12,8 +12,9 @@ use crate::cargo;
 /// against; none of its advisories applied.
 const READ_ON: &str = "2026-08-21";
 
-/// Packages in the version whose advisories were read, and what each does.
-const READ: [(&str, &str, &str); 18] = [
+/// Packages in the version whose advisories were read, and what each does. Those of TCP were read up to
+/// RUSTSEC-2026-0285.
+const READ: [(&str, &str, &str); 24] = [
     (
         "quiche",
         "0.30.0",
@@ -23,6 +24,12 @@ const READ: [(&str, &str, &str); 18] = [
     ("boring", "5.4.0", "TLS"),
     ("boring-sys", "5.4.0", "TLS: BoringSSL itself"),
     ("http", "1.5.0", "parses URLs"),
+    ("hyper", "1.12.0", "HTTP/1.1 and 2 over TCP"),
+    ("h2", "0.4.20", "HTTP/2: parses what strangers send"),
+    ("httparse", "1.10.1", "the same of HTTP/1.1"),
+    ("rustls", "0.23.46", "TLS over TCP"),
+    ("tokio-rustls", "0.26.6", "the same, on tokio"),
+    ("tokio", "1.54.1", "waits for TCP"),
     (
         "percent-encoding",
         "2.3.2",
