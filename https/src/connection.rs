@@ -38,7 +38,6 @@ const MAX_SEND_BYTES: usize = 64 << 10;
 const FAREWELL: Duration = Duration::from_millis(100);
 
 /// How a connection is run.
-#[derive(Clone)]
 pub(crate) struct Way {
     pub(crate) tls: Arc<ServerConfig>,
     /// For TLS's handshake.
@@ -50,7 +49,7 @@ pub(crate) struct Way {
 
 /// Runs it to its end. What the client does wrong ends it, and is nobody else's concern.
 pub(crate) async fn run<H: Handler + 'static>(way: Way, host: Rc<Host<H>>, stream: TcpStream) {
-    let acceptor = TlsAcceptor::from(way.tls.clone());
+    let acceptor = TlsAcceptor::from(way.tls);
     let handshake = tokio::time::timeout(way.patience, acceptor.accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
