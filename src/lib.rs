@@ -14,6 +14,7 @@
 //! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
 //! | `https` | `https` | HTTP/1.1 and 2 over TCP, for the same handlers |
+//! | `https::Runtime::Uring` | `tcp-uring` | the same, driven by io_uring submissions |
 //! | `quic::driver::UdpDriver` | `udp` | the same endpoints over a UDP socket of the kernel |
 //!
 //! Only creating a socket and attaching a program take capabilities. A process that has them can do both for one that

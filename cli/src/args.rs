@@ -202,6 +202,24 @@ pub(crate) struct TcpArgs {
     /// Don't serve HTTP/1.1 and 2 over TCP, on the same address and port, where browsers come first.
     #[arg(long)]
     pub(crate) no_tcp: bool,
+    /// What asks the kernel for connections and their bytes.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "RUNTIME",
+        default_value = "tokio",
+        conflicts_with = "no_tcp"
+    )]
+    pub(crate) tcp: TcpRuntime,
+    /// Threads that share the connections of TCP.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        conflicts_with = "no_tcp",
+        value_parser = value_parser!(u16).range(1..=256)
+    )]
+    pub(crate) tcp_threads: u16,
     /// The port that clients of TCP are told of, by Alt-Svc for UDP and by --redirect-http for TLS, where it is another
     /// than that of --listen to them.
     #[arg(long, value_name = "PORT", conflicts_with = "no_tcp", value_parser = value_parser!(u16).range(1..))]
@@ -217,6 +235,15 @@ pub(crate) struct TcpArgs {
         value_parser = value_parser!(u16).range(1..)
     )]
     pub(crate) redirect_http: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TcpRuntime {
+    /// tokio: epoll(7), and a system call for each move of bytes.
+    Tokio,
+    /// compio: io_uring(7), Linux 6.1. What it submits, the filter of system calls doesn't see.
+    #[cfg(feature = "tcp-uring")]
+    Uring,
 }
 
 /// Which queues of an interface.

@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+
+use crate::runtime::Runtime;
 
 /// Requests that a client may give up, beyond those that it takes to the end: many are no accident, and each has cost
 /// nearly what an answer does.
@@ -107,7 +108,7 @@ impl Activity {
     }
 
     /// Until the client has let a limit pass, or has given up too much.
-    pub(crate) async fn lapse(&self) {
+    pub(crate) async fn lapse(&self, runtime: Runtime) {
         // Whose move it is may change meanwhile, and the deadline come earlier by that.
         let longest = self.limits.request.min(self.limits.response);
         loop {
@@ -116,7 +117,7 @@ impl Activity {
             if left.is_some_and(|left| left.is_zero()) {
                 return;
             }
-            let pause = tokio::time::sleep(left.unwrap_or(longest).min(longest));
+            let pause = runtime.sleep(left.unwrap_or(longest).min(longest));
             tokio::select! {
                 () = self.excess.notified() => return,
                 () = pause => {}

@@ -17,6 +17,7 @@ use xskit_quic::server::Guest;
 use xskit_quic::{Ending, Handler, Head, HeldBytes, Http, LoneExchange, Piece, RequestKey};
 
 use crate::activity::{Activity, Open, Taken};
+use crate::runtime::Runtime;
 
 /// What a handler leaves unread of a body; beyond, no more is taken from the client.
 const MAX_UNREAD_BYTES: usize = 16 << 10;
@@ -31,6 +32,7 @@ pub(crate) struct BrokenOff;
 
 /// What a connection's requests share.
 pub(crate) struct Host<H: Handler> {
+    pub(crate) runtime: Runtime,
     pub(crate) http: Rc<RefCell<Http<H>>>,
     pub(crate) guest: Guest,
     pub(crate) activity: Rc<Activity>,
@@ -166,7 +168,7 @@ pub(crate) async fn answer<H: Handler + 'static>(
     let open = Open::new(&host.activity);
     let exchange = begin(&host, number, &parts, has_body);
     let key = exchange.key(&host.guest);
-    let exchanges = Rc::clone(&host.exchanges);
+    let (runtime, exchanges) = (host.runtime, Rc::clone(&host.exchanges));
     let shared = Rc::new(RefCell::new(Shared {
         host,
         key,
@@ -179,10 +181,7 @@ pub(crate) async fn answer<H: Handler + 'static>(
     }));
     exchanges.0.borrow_mut().insert(key, Rc::downgrade(&shared));
     match has_body {
-        true => drop(tokio::task::spawn_local(bring(
-            Rc::downgrade(&shared),
-            body,
-        ))),
+        true => runtime.spawn(bring(Rc::downgrade(&shared), body)),
         false => drop(shared.borrow_mut().with(LoneExchange::end)),
     }
     let head = poll_fn(|cx| poll_head(&shared, cx)).await?;
@@ -310,8 +309,9 @@ fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> 
             let waker = cx.waker().clone();
             let is_starved = |it: &LoneExchange<H::Exchange>| it.is_starved();
             if shared.exchange.as_ref().is_some_and(is_starved) {
-                tokio::task::spawn_local(async move {
-                    tokio::time::sleep(STARVED).await;
+                let runtime = host.runtime;
+                runtime.spawn(async move {
+                    runtime.sleep(STARVED).await;
                     waker.wake();
                 });
             } else {

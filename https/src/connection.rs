@@ -9,15 +9,16 @@ use std::time::Duration;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use xskit_quic::Handler;
 
 use crate::activity::Activity;
 use crate::answer::{Host, answer};
+use crate::runtime::Runtime;
 use crate::tls::HTTP2;
 
 /// Header fields together, as HTTP/2 counts them; beyond, the client is told so (431 or a reset). What is over 16 KiB
@@ -48,16 +49,20 @@ pub(crate) struct Way {
 }
 
 /// Runs it to its end. What the client does wrong ends it, and is nobody else's concern.
-pub(crate) async fn run<H: Handler + 'static>(way: Way, host: Rc<Host<H>>, stream: TcpStream) {
-    let acceptor = TlsAcceptor::from(way.tls);
-    let handshake = tokio::time::timeout(way.patience, acceptor.accept(stream));
+pub(crate) async fn run<H, S>(way: Way, host: Rc<Host<H>>, stream: S)
+where
+    H: Handler + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let (runtime, acceptor) = (host.runtime, TlsAcceptor::from(way.tls));
+    let handshake = runtime.timeout(way.patience, acceptor.accept(stream));
     let stream = match handshake.await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
+        Some(Ok(stream)) => stream,
+        Some(Err(error)) => {
             tracing::debug!(%error, "TLS over TCP");
             return;
         }
-        Err(_) => return,
+        None => return,
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
     let activity = Rc::clone(&host.activity);
@@ -68,9 +73,8 @@ pub(crate) async fn run<H: Handler + 'static>(way: Way, host: Rc<Host<H>>, strea
         answer(Rc::clone(&host), number, request)
     });
     if is_http2 {
-        let mut builder = http2::Builder::new(LocalTasks);
+        let mut builder = http2::Builder::new(runtime);
         builder
-            .timer(TokioTimer::new())
             .max_concurrent_streams(way.max_streams)
             .max_header_list_size(MAX_FIELD_BYTES)
             .max_pending_accept_reset_streams(MAX_RESETS)
@@ -82,12 +86,12 @@ pub(crate) async fn run<H: Handler + 'static>(way: Way, host: Rc<Host<H>>, strea
             draining,
             http2::Connection::graceful_shutdown,
             &activity,
+            runtime,
         )
         .await;
     } else {
         let mut builder = http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
             // Nothing that trickles in is a request: the limit for those holds.
             .header_read_timeout(None)
             .max_buf_size(MAX_BUFFER_BYTES);
@@ -97,6 +101,7 @@ pub(crate) async fn run<H: Handler + 'static>(way: Way, host: Rc<Host<H>>, strea
             draining,
             http1::Connection::graceful_shutdown,
             &activity,
+            runtime,
         )
         .await;
     }
@@ -108,8 +113,9 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
     mut draining: watch::Receiver<bool>,
     finish: fn(Pin<&mut C>),
     activity: &Activity,
+    runtime: Runtime,
 ) {
-    let mut lapse = pin!(activity.lapse());
+    let mut lapse = pin!(activity.lapse(runtime));
     let mut is_told = false;
     loop {
         let drain = async {
@@ -130,7 +136,7 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
             () = lapse.as_mut() => {
                 // Told, as far as that is possible at once.
                 finish(connection.as_mut());
-                let _ = tokio::time::timeout(FAREWELL, connection).await;
+                let _ = runtime.timeout(FAREWELL, connection).await;
                 return activity.end();
             }
         }
@@ -138,12 +144,9 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
 }
 
 /// hyper's streams of HTTP/2, on this thread.
-#[derive(Clone, Copy, Debug)]
-struct LocalTasks;
-
-impl<F: Future + 'static> Executor<F> for LocalTasks {
+impl<F: Future + 'static> Executor<F> for Runtime {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(async {
+        self.spawn(async {
             future.await;
         });
     }

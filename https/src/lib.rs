@@ -8,19 +8,20 @@
 //!     activity   whose move it is: who lets nothing move is cut off
 //!     answer     one request: hyper's side of an exchange with the handler
 //!   redirect     what comes in the clear, sent to the other port
+//!   runtime      tokio, or compio over io_uring: tasks, time, streams
 //! ```
 //!
 //! ```no_run
 //! use std::net::TcpListener;
 //! use std::path::Path;
-//! use xskit_https::HttpsServer;
+//! use xskit_https::{HttpsServer, Runtime};
 //! use xskit_quic::server::Guests;
 //! use xskit_quic::{Files, Http, HttpConfig, Root, ServerConfig};
 //!
 //! # fn f(config: &ServerConfig) -> Result<(), Box<dyn std::error::Error>> {
 //! let files = Files::new(Root::open(Path::new("/srv/www"))?);
 //! let http = Http::new(files, &HttpConfig::default())?;
-//! let server = HttpsServer::new(config, http, Guests::new(config))?;
+//! let server = HttpsServer::new(config, http, Guests::new(config), Runtime::Tokio)?;
 //! // Where HTTP/3 is served as well.
 //! server.control().advertise(Some(443));
 //! server.serve(TcpListener::bind("0.0.0.0:443")?, std::future::pending())?;
@@ -33,8 +34,10 @@ mod answer;
 mod connection;
 mod error;
 mod redirect;
+mod runtime;
 mod server;
 mod tls;
 
 pub use error::HttpsError;
+pub use runtime::Runtime;
 pub use server::{Control, HttpsServer, HttpsStats, Resumer};

@@ -11,25 +11,29 @@ use http_body::{Body, Frame};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use hyper_util::rt::TokioIo;
 use xskit_quic::server::Guest;
 
+use crate::runtime::{Listener, Runtime};
+
 /// One connection, of one request.
-pub(crate) async fn run(patience: Duration, guest: Guest, port: u16, stream: TcpStream) {
-    let own = stream.local_addr().map(|it| it.ip());
+pub(crate) async fn run<L: Listener>(
+    runtime: Runtime,
+    patience: Duration,
+    guest: Guest,
+    port: u16,
+    stream: L::Stream,
+) {
+    let own = L::local(&stream);
     let stream = TokioIo::new(stream);
     let service = service_fn(|request| {
-        let response = redirect(&request, own.as_ref().ok(), port);
+        let response = redirect(&request, own.as_ref(), port);
         async { Ok::<_, Infallible>(response) }
     });
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .keep_alive(false);
+    builder.header_read_timeout(None).keep_alive(false);
     let connection = builder.serve_connection(stream, service);
-    if let Ok(Err(error)) = tokio::time::timeout(patience, connection).await {
+    if let Some(Err(error)) = runtime.timeout(patience, connection).await {
         tracing::debug!(%error, "HTTP in the clear");
     }
     drop(guest);

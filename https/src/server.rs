@@ -9,12 +9,9 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use rustls::ServerConfig as TlsConfig;
-use tokio::net::TcpStream;
-use tokio::runtime::{Builder, Runtime};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
-use tokio::task::LocalSet;
-use tokio::time::{sleep, timeout};
 use xskit_quic::server::{Guest, Guests};
 use xskit_quic::{
     Application, Handler, HeldBytes, Http, HttpCounters, Identity, RequestKey, ServerConfig,
@@ -23,7 +20,8 @@ use xskit_quic::{
 use crate::activity::{Activity, Limits};
 use crate::answer::{Exchanges, Host};
 use crate::connection::{self, Way};
-use crate::error::{HttpsError, failed};
+use crate::error::HttpsError;
+use crate::runtime::{Listener, Runtime, Started};
 use crate::{redirect, tls};
 
 /// After accept(2) has failed, most likely for want of a descriptor.
@@ -34,8 +32,9 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// A server of HTTP/1.1 and 2 over TLS.
 pub struct HttpsServer<H: Handler> {
-    /// Made early: a program that then gives up what it doesn't need may not be allowed to.
     runtime: Runtime,
+    /// Made early: a program that then gives up what it doesn't need may not be allowed to. Until it serves.
+    started: Option<Started>,
     http: Rc<RefCell<Http<H>>>,
     guests: Guests,
     limits: Limits,
@@ -67,6 +66,7 @@ impl Resumer {
 /// What can be changed while a server runs, on its thread.
 #[derive(Clone)]
 pub struct Control {
+    runtime: Runtime,
     tls: Rc<RefCell<Arc<TlsConfig>>>,
     alt_svc: Rc<RefCell<Option<HeaderValue>>>,
 }
@@ -81,6 +81,15 @@ pub struct HttpsStats {
     pub refused: u64,
     /// Requests and responses.
     pub http: HttpCounters,
+}
+
+impl HttpsStats {
+    /// Adds those of another thread.
+    pub fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.http.add(&other.http);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -142,6 +151,11 @@ impl Control {
         };
         *self.alt_svc.borrow_mut() = value;
     }
+
+    /// Lets time pass, in a future that runs beside the server: that of [`HttpsServer::serve`].
+    pub async fn sleep(&self, time: Duration) {
+        self.runtime.sleep(time).await;
+    }
 }
 
 impl<H: Handler + 'static> HttpsServer<H> {
@@ -151,18 +165,19 @@ impl<H: Handler + 'static> HttpsServer<H> {
     /// # Errors
     ///
     /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): the certificate can't be used. [`Io`](HttpsError::Io):
-    /// there is no epoll(7).
+    /// there is no epoll(7), or no io_uring(7) for [`Runtime`]'s `Uring`.
     pub fn new(
         config: &ServerConfig,
         mut http: Http<H>,
         guests: Guests,
+        runtime: Runtime,
     ) -> Result<Self, HttpsError> {
         // By its bounds on memory.
         http.prepare(config)?;
         let (resumer, resumed) = unbounded_channel();
-        let runtime = Builder::new_current_thread().enable_all().build();
         Ok(Self {
-            runtime: runtime.map_err(failed("epoll_create1(2) or socketpair(2)"))?,
+            runtime,
+            started: Some(Started::new(runtime)?),
             http: Rc::new(RefCell::new(http)),
             guests,
             limits: Limits {
@@ -172,6 +187,7 @@ impl<H: Handler + 'static> HttpsServer<H> {
             patience: config.handshake_timeout,
             max_streams: u32::try_from(config.transport.max_streams).unwrap_or(u32::MAX),
             control: Control {
+                runtime,
                 tls: Rc::new(RefCell::new(tls::config(&config.identity)?)),
                 alt_svc: Rc::default(),
             },
@@ -202,8 +218,9 @@ impl<H: Handler + 'static> HttpsServer<H> {
         self.resumer.clone()
     }
 
-    /// Serves, on this thread, until `end` says how long what is under way may take from then on (a future of tokio's).
-    /// Then no more connections are taken, and each is told to end (GOAWAY, or `connection: close`).
+    /// Serves, on this thread, until `end` says how long what is under way may take from then on. Then no more
+    /// connections are taken, and each is told to end (GOAWAY, or `connection: close`). `end` is run by the server's
+    /// own runtime: it may wait for what wakes it from any thread, and for [`Control::sleep`].
     ///
     /// # Errors
     ///
@@ -213,40 +230,16 @@ impl<H: Handler + 'static> HttpsServer<H> {
         listener: TcpListener,
         end: impl Future<Output = Duration>,
     ) -> Result<HttpsStats, HttpsError> {
-        let (clear, mut resumed) = (self.clear.take(), self.resumed.take());
-        let tasks = LocalSet::new();
-        tasks.block_on(&self.runtime, async {
-            let listener = ready(listener)?;
-            let clear = clear.map(|(it, port)| Ok::<_, HttpsError>((ready(it)?, port)));
-            let clear = clear.transpose()?;
-            let (drain, draining) = watch::channel(false);
-            let exchanges = Rc::clone(&self.exchanges);
-            tokio::task::spawn_local(async move {
-                while let Some(request) = resumed.as_mut()?.recv().await {
-                    exchanges.resume(request);
-                }
-                Some(())
-            });
-            let grace = tokio::select! {
-                grace = end => grace,
-                never = self.accept(&listener, |stream, guest| {
-                    self.begin(stream, guest, draining.clone());
-                }) => match never {},
-                never = self.accept_clear(clear.as_ref()) => match never {},
-            };
-            drop((listener, clear));
-            self.control.advertise(None);
-            drain.send_replace(true);
-            let all_have_ended = async {
-                while self.counters.open.get() > 0 {
-                    sleep(LOOK).await;
-                }
-            };
-            // Those that are left are closed with the runtime.
-            let _ = timeout(grace, all_have_ended).await;
-            Ok::<_, HttpsError>(())
-        })?;
-        drop(tasks);
+        match self.started.take() {
+            Some(Started::Tokio(tokio)) => {
+                tokio.run(self.run::<tokio::net::TcpListener>(listener, end))?;
+            }
+            #[cfg(feature = "tcp-uring")]
+            Some(Started::Uring(uring)) => {
+                uring.run(self.run::<compio::net::TcpListener>(listener, end))?;
+            }
+            None => {}
+        }
         Ok(HttpsStats {
             accepted: self.counters.accepted.get(),
             refused: self.counters.refused.get(),
@@ -254,21 +247,60 @@ impl<H: Handler + 'static> HttpsServer<H> {
         })
     }
 
-    async fn accept_clear(&self, clear: Option<&(tokio::net::TcpListener, u16)>) -> Infallible {
+    async fn run<L: Listener>(
+        &mut self,
+        listener: TcpListener,
+        end: impl Future<Output = Duration>,
+    ) -> Result<(), HttpsError> {
+        let (clear, mut resumed) = (self.clear.take(), self.resumed.take());
+        let listener = L::new(listener)?;
+        let clear = clear.map(|(it, port)| Ok::<_, HttpsError>((L::new(it)?, port)));
+        let clear = clear.transpose()?;
+        let (drain, draining) = watch::channel(false);
+        let exchanges = Rc::clone(&self.exchanges);
+        self.runtime.spawn(async move {
+            while let Some(resumed) = resumed.as_mut()
+                && let Some(request) = resumed.recv().await
+            {
+                exchanges.resume(request);
+            }
+        });
+        let grace = tokio::select! {
+            grace = end => grace,
+            never = self.accept(&listener, |stream, guest| {
+                self.begin(stream, guest, draining.clone());
+            }) => match never {},
+            never = self.accept_clear(clear.as_ref()) => match never {},
+        };
+        drop((listener, clear));
+        self.control.advertise(None);
+        drain.send_replace(true);
+        let all_have_ended = async {
+            while self.counters.open.get() > 0 {
+                self.runtime.sleep(LOOK).await;
+            }
+        };
+        // Those that are left are closed with the runtime.
+        let _ = self.runtime.timeout(grace, all_have_ended).await;
+        Ok(())
+    }
+
+    async fn accept_clear<L: Listener>(&self, clear: Option<&(L, u16)>) -> Infallible {
         let Some((listener, port)) = clear else {
             return std::future::pending().await;
         };
         self.accept(listener, |stream, guest| {
-            let redirecting = redirect::run(self.patience, guest, *port, stream);
-            tokio::task::spawn_local(redirecting);
+            let runtime = self.runtime;
+            let redirecting = redirect::run::<L>(runtime, self.patience, guest, *port, stream);
+            runtime.spawn(redirecting);
         })
         .await
     }
 
-    async fn accept(
+    async fn accept<L: Listener>(
         &self,
-        listener: &tokio::net::TcpListener,
-        begin: impl Fn(TcpStream, Guest),
+        listener: &L,
+        begin: impl Fn(L::Stream, Guest),
     ) -> Infallible {
         loop {
             match listener.accept().await {
@@ -281,7 +313,7 @@ impl<H: Handler + 'static> HttpsServer<H> {
                 },
                 Err(error) => {
                     tracing::debug!(%error, "accept(2)");
-                    sleep(PAUSE).await;
+                    self.runtime.sleep(PAUSE).await;
                 }
             }
         }
@@ -296,10 +328,12 @@ impl<H: Handler + 'static> HttpsServer<H> {
         }
     }
 
-    fn begin(&self, stream: TcpStream, guest: Guest, draining: watch::Receiver<bool>) {
-        // A response goes out when it is whole; small ones must not wait for acknowledgements.
-        let _ = stream.set_nodelay(true);
+    fn begin<S>(&self, stream: S, guest: Guest, draining: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
         let host = Rc::new(Host {
+            runtime: self.runtime,
             http: Rc::clone(&self.http),
             guest,
             activity: Activity::new(self.limits),
@@ -309,15 +343,9 @@ impl<H: Handler + 'static> HttpsServer<H> {
         });
         let way = self.way(draining);
         let counted = Counted::new(&self.counters);
-        tokio::task::spawn_local(async move {
+        self.runtime.spawn(async move {
             let _counted = counted;
             connection::run(way, host, stream).await;
         });
     }
-}
-
-/// A listener as tokio has it.
-fn ready(listener: TcpListener) -> Result<tokio::net::TcpListener, HttpsError> {
-    listener.set_nonblocking(true).map_err(failed("fcntl(2)"))?;
-    tokio::net::TcpListener::from_std(listener).map_err(failed("epoll_ctl(2)"))
 }

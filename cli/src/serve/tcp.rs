@@ -1,4 +1,4 @@
-//! HTTP/1.1 and 2 beside HTTP/3: one thread for the kernel's TCP.
+//! HTTP/1.1 and 2 beside HTTP/3: threads for the kernel's TCP.
 //!
 //! Browsers come by TCP first, and are told of HTTP/3 there (RFC 7838). The XDP program takes UDP alone.
 
@@ -12,10 +12,11 @@ use anyhow::{Context, anyhow};
 use rustix::net::{
     AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
 };
-use xskit::https::{Control, HttpsServer, HttpsStats};
+use xskit::https::{Control, HttpsServer, HttpsStats, Runtime};
+use xskit::quic::server::Guests;
 
 use super::team::{EndsAll, Known, Team};
-use crate::args::{ServeArgs, TcpArgs};
+use crate::args::{ServeArgs, TcpArgs, TcpRuntime};
 use crate::stop::LONGEST_WAIT;
 
 /// Connections that wait to be accepted; the kernel allows `net.core.somaxconn`.
@@ -23,10 +24,20 @@ const BACKLOG: i32 = 4096;
 
 /// The ports, taken while there are privileges.
 pub(super) struct Tcp {
-    listener: TcpListener,
+    /// One for each thread.
+    listeners: Vec<TcpListener>,
     /// In the clear.
     clear: Option<TcpListener>,
+    runtime: Runtime,
     /// As clients know it, of UDP and of TCP.
+    port: u16,
+}
+
+/// A thread's part.
+struct Part {
+    listener: TcpListener,
+    clear: Option<TcpListener>,
+    runtime: Runtime,
     port: u16,
 }
 
@@ -35,26 +46,36 @@ impl Tcp {
     pub(super) fn open(args: &ServeArgs, address: SocketAddr) -> anyhow::Result<Option<Self>> {
         let TcpArgs {
             no_tcp,
+            tcp,
+            tcp_threads,
             advertise_port,
             redirect_http,
         } = args.tcp;
         if no_tcp {
             return Ok(None);
         }
-        let listener = open(address)?;
+        // The kernel deals connections out to sockets that share a port. A lone one shares it with nobody.
+        let sharing = if tcp_threads > 1 {
+            Sharing::Own
+        } else {
+            Sharing::None
+        };
+        let listeners = (0..tcp_threads).map(|_| open(address, sharing));
+        let listeners = listeners.collect::<anyhow::Result<_>>()?;
         let clear = redirect_http.map(|port| {
             let mut address = address;
             address.set_port(port);
-            open(address)
+            open(address, Sharing::None)
         });
         Ok(Some(Self {
-            listener,
+            listeners,
             clear: clear.transpose()?,
+            runtime: tcp.into(),
             port: advertise_port.unwrap_or(address.port()),
         }))
     }
 
-    /// Serves on a thread of its own while `work` does; all ends when either does.
+    /// Serves on threads of its own while `work` does; all ends when one of them does.
     pub(super) fn beside<T>(
         tcp: Option<Self>,
         team: &Team<'_>,
@@ -63,39 +84,71 @@ impl Tcp {
         let Some(tcp) = tcp else {
             return Ok((work()?, None));
         };
+        let guests = team.guests();
         thread::scope(|scope| {
-            let builder = thread::Builder::new().name("tcp".to_owned());
-            let (ready, is_ready) = channel();
-            let thread = builder.spawn_scoped(scope, move || {
-                let _ends = EndsAll(&team.stop);
-                tcp.serve(team, &ready)
-            });
-            let thread = thread.context("clone(2) of a thread for TCP")?;
+            let (ready, are_ready) = channel();
             let ends = EndsAll(&team.stop);
-            // When it is said that the server is ready, this is. Who has failed says why when joined.
-            let outcome = is_ready.recv().ok().map(|()| work());
+            let mut threads = Vec::new();
+            for part in tcp.parts() {
+                let (ready, guests) = (ready.clone(), guests.clone());
+                let builder = thread::Builder::new().name("tcp".to_owned());
+                let thread = builder.spawn_scoped(scope, move || {
+                    let _ends = EndsAll(&team.stop);
+                    part.serve(team, guests, &ready)
+                });
+                threads.push(thread.context("clone(2) of a thread for TCP")?);
+            }
+            drop(ready);
+            // When it is said that the server is ready, these are. Who has failed says why when joined.
+            let are_ready = threads.iter().all(|_| are_ready.recv().is_ok());
+            let outcome = are_ready.then(work);
             drop(ends);
-            let stats = thread.join();
-            let stats = stats.map_err(|_| anyhow!("the thread for TCP panicked"))?;
+            let mut all = Ok(HttpsStats::default());
+            for thread in threads {
+                let stats = thread.join();
+                let stats = stats.map_err(|_| anyhow!("a thread for TCP panicked"));
+                all = all.and_then(|mut all| {
+                    all.add(&stats??);
+                    Ok(all)
+                });
+            }
             if let Some(log) = &team.log {
                 log.flush();
             }
-            // Why the one that ended first has ended is why the other did.
+            // Why the one that ended first has ended is why the others did.
             match outcome {
-                Some(outcome) => Ok((outcome?, Some(stats?))),
-                None => Err(stats.map_or_else(|error| error, |_| anyhow!("TCP is not served"))),
+                Some(outcome) => Ok((outcome?, Some(all?))),
+                None => Err(all.map_or_else(|error| error, |_| anyhow!("TCP is not served"))),
             }
         })
     }
 
-    fn serve(self, team: &Team<'_>, ready: &Sender<()>) -> anyhow::Result<HttpsStats> {
-        let server = HttpsServer::new(&team.config, team.http()?, team.guests());
+    fn parts(self) -> impl Iterator<Item = Part> {
+        let mut clear = self.clear;
+        let (runtime, port) = (self.runtime, self.port);
+        self.listeners.into_iter().map(move |listener| Part {
+            listener,
+            clear: clear.take(),
+            runtime,
+            port,
+        })
+    }
+}
+
+impl Part {
+    fn serve(
+        self,
+        team: &Team<'_>,
+        guests: Guests,
+        ready: &Sender<()>,
+    ) -> anyhow::Result<HttpsStats> {
+        let server = HttpsServer::new(&team.config, team.http()?, guests, self.runtime);
         let mut server = server.context("--no-tcp serves over UDP alone")?;
         if let Some(clear) = self.clear {
             server = server.redirect(clear, self.port);
         }
         team.confine(|| true)?;
-        // Nobody waits where the other one has failed.
+        // Nobody waits where another one has failed.
         let _ = ready.send(());
         let control = server.control();
         control.advertise(Some(self.port));
@@ -103,11 +156,21 @@ impl Tcp {
     }
 }
 
+impl From<TcpRuntime> for Runtime {
+    fn from(name: TcpRuntime) -> Self {
+        match name {
+            TcpRuntime::Tokio => Self::Tokio,
+            #[cfg(feature = "tcp-uring")]
+            TcpRuntime::Uring => Self::Uring,
+        }
+    }
+}
+
 /// Follows what the first worker finds out, until all end. Then says how long that may take.
 async fn follow(team: &Team<'_>, control: Control) -> Duration {
     let mut known = Known::default();
     while !team.stop.is_asked() {
-        tokio::time::sleep(LONGEST_WAIT).await;
+        control.sleep(LONGEST_WAIT).await;
         if let Some(identity) = known.learn_identity(&team.news)
             && let Err(error) = control.set_identity(&identity)
         {
@@ -117,8 +180,16 @@ async fn follow(team: &Team<'_>, control: Control) -> Duration {
     team.args.drain
 }
 
+/// Who else may listen on the same port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    None,
+    /// Sockets of the same user (SO_REUSEPORT).
+    Own,
+}
+
 /// Listens on an address, or on all of its kind.
-fn open(address: SocketAddr) -> anyhow::Result<TcpListener> {
+fn open(address: SocketAddr, sharing: Sharing) -> anyhow::Result<TcpListener> {
     let open = || -> io::Result<TcpListener> {
         let family = match address {
             SocketAddr::V4(_) => AddressFamily::INET,
@@ -128,6 +199,9 @@ fn open(address: SocketAddr) -> anyhow::Result<TcpListener> {
         let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
         // A server that is started again need not wait for the last one's connections.
         sockopt::set_socket_reuseaddr(&socket, true)?;
+        if sharing == Sharing::Own {
+            sockopt::set_socket_reuseport(&socket, true)?;
+        }
         if address.is_ipv6() {
             sockopt::set_ipv6_v6only(&socket, true)?;
         }

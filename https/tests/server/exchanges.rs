@@ -1,0 +1,261 @@
+//! What a client asks and gets.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use tokio::net::TcpStream;
+use xskit_https::Runtime;
+use xskit_quic::{Body, Fields, Handler, Reply, RequestKey};
+
+use crate::{Client, PATIENCE, bytes, files, run, site};
+
+fn files_come_by_either_protocol(runtime: Runtime) {
+    let (_dir, files) = files();
+    let site = site(runtime, files, |_| {});
+    let received = std::cell::Cell::new(0);
+    for is_http2 in [false, true] {
+        run(async {
+            let mut client = Client::new(&site, is_http2).await;
+            let mut ask = async |method, path, range: Option<&str>| {
+                let mut request = site.request(method, path);
+                if let Some(range) = range {
+                    request = request.header("range", range);
+                }
+                let response = client.ask(request.body(bytes("")).unwrap()).await.unwrap();
+                let (head, body) = response.into_parts();
+                assert_eq!(head.headers["alt-svc"], "h3=\":4433\"; ma=86400");
+                assert_eq!(head.headers.get_all("content-length").iter().count(), 1);
+                let body = body.collect().await.unwrap().to_bytes();
+                received.set(received.get() + body.len() as u64);
+                (head.status.as_u16(), head.headers, body)
+            };
+            let (status, fields, body) = ask("GET", "/small", None).await;
+            assert_eq!((status, &body[..]), (200, &b"hello"[..]));
+            assert!(fields.contains_key("etag") && fields.contains_key("date"));
+            let (status, fields, body) = ask("HEAD", "/small", None).await;
+            assert_eq!((status, body.len()), (200, 0));
+            assert_eq!(fields["content-length"], "5");
+            assert_eq!(ask("GET", "/nothing", None).await.0, 404);
+            let (status, _, body) = ask("GET", "/small", Some("bytes=1-2")).await;
+            assert_eq!((status, &body[..]), (206, &b"el"[..]));
+            let (status, _, body) = ask("GET", "/large", None).await;
+            assert!(status == 200 && body == vec![7; 3 << 20]);
+            let (status, ..) = ask("POST", "/small", None).await;
+            assert_eq!(status, 405);
+        });
+    }
+    let stats = site.end(Duration::from_secs(5));
+    assert_eq!((stats.accepted, stats.refused), (2, 0));
+    let http = stats.http;
+    assert_eq!(
+        (http.requests, http.completed, http.error_statuses),
+        (12, 12, 4)
+    );
+    assert_eq!(http.body_bytes, received.get());
+}
+
+/// Sends back what it is sent, as it comes, and the trailers.
+struct Echo;
+
+impl Handler for Echo {
+    type Exchange = Vec<(String, String)>;
+
+    fn request(
+        &mut self,
+        request: &xskit_quic::Request<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Vec<(String, String)> {
+        let mut response = xskit_quic::Response::new(200).body(Body::Stream);
+        if request.path() == "/reset" {
+            reply.respond(response);
+            reply.write(&b"half"[..]);
+            reply.reset(0x102);
+            return Vec::new();
+        }
+        response = response.field("x-authority", request.authority());
+        reply.respond(response);
+        Vec::new()
+    }
+
+    fn body(
+        &mut self,
+        _: &mut Vec<(String, String)>,
+        body: &mut xskit_quic::Incoming<'_>,
+        reply: &mut Reply<'_>,
+    ) {
+        let mut piece = Vec::new();
+        body.read_into(&mut piece, reply.room());
+        reply.write(piece);
+    }
+
+    fn trailers(
+        &mut self,
+        kept: &mut Vec<(String, String)>,
+        trailers: Fields<'_>,
+        _: &mut Reply<'_>,
+    ) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        kept.extend(
+            trailers
+                .iter()
+                .map(|(name, value)| (text(name), text(value))),
+        );
+    }
+
+    fn end(&mut self, kept: &mut Vec<(String, String)>, reply: &mut Reply<'_>) {
+        let fields: Vec<_> = kept.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        reply.finish_with(&fields);
+    }
+}
+
+fn bodies_and_trailers_go_both_ways_as_fast_as_they_are_taken(runtime: Runtime) {
+    let site = site(runtime, Echo, |_| {});
+    let sent: Vec<u8> = (0..2_000_000_u32).map(|at| (at % 251) as u8).collect();
+    for is_http2 in [false, true] {
+        let (pieces, sent) = (sent.chunks(50_000), &sent);
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-sum", "7".parse().unwrap());
+        let frames = pieces.map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece))));
+        let frames: Vec<_> = frames.chain([Ok(Frame::trailers(trailers))]).collect();
+        run(async {
+            let mut client = Client::new(&site, is_http2).await;
+            let body = StreamBody::new(Frames(frames.into_iter())).boxed();
+            let request = site
+                .request("POST", "/")
+                .header("trailer", "x-sum")
+                .header("te", "trailers");
+            let response = client.ask(request.body(body).unwrap()).await.unwrap();
+            assert!(
+                response.headers()["x-authority"]
+                    .to_str()
+                    .unwrap()
+                    .starts_with("127.0.0.1")
+            );
+            let came = response.into_body().collect().await.unwrap();
+            let fields = came.trailers().cloned();
+            assert!(came.to_bytes() == sent[..]);
+            if is_http2 {
+                assert_eq!(fields.unwrap()["x-sum"], "7");
+            }
+        });
+    }
+    site.end(Duration::from_secs(5));
+}
+
+/// A stream of what is there already.
+struct Frames<I>(I);
+
+impl<I: Iterator<Item = Result<Frame<Bytes>, Infallible>> + Unpin> futures_core::Stream
+    for Frames<I>
+{
+    type Item = Result<Frame<Bytes>, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.next())
+    }
+}
+
+fn who_gets_half_of_a_response_learns_of_it(runtime: Runtime) {
+    let site = site(runtime, Echo, |_| {});
+    for is_http2 in [false, true] {
+        run(async {
+            let mut client = Client::new(&site, is_http2).await;
+            let request = site.request("GET", "/reset").body(bytes("")).unwrap();
+            let whole = async { client.ask(request).await?.into_body().collect().await };
+            assert!(whole.await.is_err());
+        });
+    }
+    assert_eq!(site.end(Duration::from_secs(5)).http.broken, 2);
+}
+
+/// Answers when another thread says so.
+pub(crate) struct Later(pub(crate) std::sync::mpsc::Sender<RequestKey>);
+
+impl Handler for Later {
+    type Exchange = ();
+
+    fn request(&mut self, _: &xskit_quic::Request<'_>, reply: &mut Reply<'_>) {
+        self.0.send(reply.key()).unwrap();
+    }
+
+    fn resume(&mut self, (): &mut (), reply: &mut Reply<'_>) {
+        reply.respond(xskit_quic::Response::text(200, "later"));
+    }
+}
+
+fn another_thread_can_have_a_handler_go_on(runtime: Runtime) {
+    let (told, asked) = std::sync::mpsc::channel();
+    let site = site(runtime, Later(told), |_| {});
+    let resumer = site.resumer.clone();
+    std::thread::spawn(move || {
+        for request in asked {
+            resumer.resume(request);
+        }
+    });
+    for is_http2 in [false, true] {
+        run(async {
+            let mut client = Client::new(&site, is_http2).await;
+            let request = site.request("GET", "/").body(bytes("")).unwrap();
+            let body = client.ask(request).await.unwrap().into_body();
+            assert_eq!(body.collect().await.unwrap().to_bytes(), &b"later"[..]);
+        });
+    }
+    assert_eq!(site.end(Duration::from_secs(5)).http.completed, 2);
+}
+
+fn what_is_under_way_is_finished_before_the_end(runtime: Runtime) {
+    let site = site(runtime, Echo, |_| {});
+    let address = site.address;
+    run(async {
+        let mut clients = [
+            Client::new(&site, false).await,
+            Client::new(&site, true).await,
+        ];
+        let mut bodies = Vec::new();
+        for client in &mut clients {
+            let (more, body) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
+            let request = site
+                .request("POST", "/")
+                .body(StreamBody::new(Channel(body)).boxed());
+            let response = client.ask(request.unwrap()).await.unwrap();
+            more.send(Bytes::from_static(b"first")).unwrap();
+            bodies.push((more, response.into_body()));
+        }
+        let ending = std::thread::spawn(move || site.end(PATIENCE));
+        while TcpStream::connect(address).await.is_ok() {}
+        for (more, body) in bodies {
+            more.send(Bytes::from_static(b" last")).unwrap();
+            drop(more);
+            assert_eq!(body.collect().await.unwrap().to_bytes(), &b"first last"[..]);
+        }
+        let stats = tokio::task::spawn_blocking(|| ending.join().unwrap());
+        assert_eq!(stats.await.unwrap().http.completed, 2);
+    });
+}
+
+/// A stream of what is given later.
+struct Channel(tokio::sync::mpsc::UnboundedReceiver<Bytes>);
+
+impl futures_core::Stream for Channel {
+    type Item = Result<Frame<Bytes>, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0
+            .poll_recv(cx)
+            .map(|it| it.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+on_each_runtime!(
+    files_come_by_either_protocol,
+    bodies_and_trailers_go_both_ways_as_fast_as_they_are_taken,
+    who_gets_half_of_a_response_learns_of_it,
+    another_thread_can_have_a_handler_go_on,
+    what_is_under_way_is_finished_before_the_end
+);
