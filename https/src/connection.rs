@@ -144,10 +144,8 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
 }
 
 /// hyper's streams of HTTP/2, on this thread.
-impl<F: Future + 'static> Executor<F> for Runtime {
+impl<F: Future<Output = ()> + 'static> Executor<F> for Runtime {
     fn execute(&self, future: F) {
-        self.spawn(async {
-            future.await;
-        });
+        self.spawn(future);
     }
 }

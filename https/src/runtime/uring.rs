@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use compio::driver::ProactorBuilder;
+use compio::driver::op::OpCodeFlag;
 use compio::io::compat::AsyncStream;
 use compio::net::{TcpListener, TcpStream};
 use compio::runtime::Runtime;
@@ -28,6 +29,8 @@ impl Uring {
         let mut ring = ProactorBuilder::new();
         // One thread submits and waits, and it has completions dealt with when it waits: no interrupt of its own work.
         ring.single_issuer(true).defer_taskrun(true);
+        // Asked of the kernel now: with its first connection it would be too late for a program that may no longer.
+        ring.detect_opcode_support(OpCodeFlag::basic());
         let runtime = Runtime::builder().with_proactor(ring).build();
         Ok(Self(runtime.map_err(failed("io_uring_setup(2)"))?))
     }

@@ -16,6 +16,7 @@ mod answer;
 mod asked;
 mod condition;
 mod content_range;
+mod directory;
 mod encoding;
 mod name;
 mod range;

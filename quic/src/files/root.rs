@@ -1,13 +1,11 @@
 //! `Root`: the directory that is served. Nothing outside of it can be opened through it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
-use rustix::io::Errno;
-
+use super::directory::{Directory, Opened};
 use super::encoding::Encoding;
 use super::name::Name;
 use super::tag::TagKey;
@@ -56,18 +54,6 @@ pub struct Root {
     dotfiles: bool,
 }
 
-/// What the root's path named when it was last looked up.
-#[derive(Debug)]
-struct Directory {
-    fd: OwnedFd,
-    identity: Identity,
-    /// What it named later, and could not be opened.
-    refused: Option<Identity>,
-}
-
-/// Device and inode: what tells one file from all others while it is open.
-type Identity = (u64, u64);
-
 /// What a request's path leads to.
 #[derive(Debug)]
 pub(crate) enum Found {
@@ -111,12 +97,6 @@ pub(crate) enum Missing {
 
 /// What a directory is answered with.
 const INDEX: &str = "index.html";
-
-/// Tries when a rename elsewhere keeps the kernel from being sure that a `..` stays inside.
-const RENAME_RETRIES: usize = 8;
-
-/// Looks at a name whose file is replaced between two of them.
-const REPLACED_RETRIES: usize = 8;
 
 impl Root {
     /// Opens the directory, and makes sure that the kernel can confine paths to it.
@@ -165,14 +145,16 @@ impl Root {
         }
         let mut directory = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         directory.follow(&self.path);
-        if let Some(opened) = directory.file(name.path())? {
-            let document = self.select(&directory, name.path(), opened, wanted);
+        if let Some(opened) = directory.file(name.path(), &self.tags)? {
+            let document = self.select(&mut directory, name.path(), opened, wanted);
             return Ok(Found::Document(document));
         }
         let index = name.path().join(INDEX);
-        let opened = directory.file(&index)?.ok_or(Missing::NotFound)?;
+        let opened = directory
+            .file(&index, &self.tags)?
+            .ok_or(Missing::NotFound)?;
         if name.ends_as_directory() {
-            let document = self.select(&directory, &index, opened, wanted);
+            let document = self.select(&mut directory, &index, opened, wanted);
             Ok(Found::Document(document))
         } else {
             Ok(Found::Directory(name.with_slash()))
@@ -182,155 +164,38 @@ impl Root {
     /// The file, or the neighbour that the client rather has.
     fn select(
         &self,
-        directory: &Directory,
+        directory: &mut Directory,
         name: &Path,
-        opened: (OwnedFd, Stat),
+        opened: Opened,
         wanted: impl Iterator<Item = Encoding>,
     ) -> Document {
         if Encoding::is_of(name) {
-            return self.describe(name, opened, None, false);
+            return describe(name, opened, None, false);
         }
-        match directory.neighbour(name, &opened.1, wanted) {
-            Some((neighbour, encoding)) => self.describe(name, neighbour, Some(encoding), true),
-            None => self.describe(name, opened, None, true),
-        }
-    }
-
-    fn describe(
-        &self,
-        name: &Path,
-        (fd, stat): (OwnedFd, Stat),
-        encoding: Option<Encoding>,
-        may_be_encoded: bool,
-    ) -> Document {
-        let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
-        let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
-        Document {
-            fd,
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            etag: self.tags.tag(&stat, encoding),
-            modified: UNIX_EPOCH + Duration::new(seconds.min(LAST_HTTP_SECOND), nanos),
-            content_type: content_type(name),
-            encoding,
-            may_be_encoded,
+        match directory.neighbour(name, &opened, wanted, &self.tags) {
+            Some((neighbour, encoding)) => describe(name, neighbour, Some(encoding), true),
+            None => describe(name, opened, None, true),
         }
     }
 }
 
-impl Directory {
-    fn open(path: &Path) -> Result<Self, Errno> {
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty())?;
-        let identity = identity(&rustix::fs::fstat(&fd)?);
-        Ok(Self {
-            fd,
-            identity,
-            refused: None,
-        })
-    }
-
-    /// Whether the kernel confines paths to it.
-    fn is_confining(&self) -> Result<(), Errno> {
-        self.open_beneath(Path::new("."), OFlags::PATH).map(drop)
-    }
-
-    /// Goes where the path leads now. Where that is nowhere, as for a moment when a symlink is
-    /// removed and made again, or can't be opened, the old directory stays.
-    fn follow(&mut self, path: &Path) {
-        let Ok(now) = rustix::fs::stat(path).map(|stat| identity(&stat)) else {
-            return;
-        };
-        if now == self.identity || Some(now) == self.refused {
-            return;
-        }
-        match Self::open(path) {
-            Ok(directory) => {
-                tracing::info!(path = %path.display(), "the root is another directory now");
-                *self = directory;
-            }
-            Err(error) => {
-                tracing::warn!(
-                    path = %path.display(),
-                    error = %std::io::Error::from(error),
-                    "open(2) of what the root is now; the old directory is still served"
-                );
-                self.refused = Some(now);
-            }
-        }
-    }
-
-    /// A regular file, open for reading; `None` for a directory.
-    ///
-    /// What it is, is found out before it is opened: opening a FIFO lets whoever waits to write to
-    /// it go on, and opening a device may do anything.
-    fn file(&self, relative: &Path) -> Result<Option<(OwnedFd, Stat)>, Missing> {
-        for _ in 0..REPLACED_RETRIES {
-            let there = self.open_beneath(relative, OFlags::PATH).map_err(missing)?;
-            let stat = rustix::fs::fstat(&there).map_err(missing)?;
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => return Ok(None),
-                FileType::RegularFile => {}
-                // Nothing else has bytes at an offset.
-                _ => return Err(Missing::NotFound),
-            }
-            let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-            let fd = self.open_beneath(relative, flags).map_err(missing)?;
-            let opened = rustix::fs::fstat(&fd).map_err(missing)?;
-            if identity(&opened) == identity(&stat) {
-                return Ok(Some((fd, opened)));
-            }
-        }
-        Err(Missing::Busy)
-    }
-
-    /// The first of these encodings of a file that stands beside it, and isn't older. One that can't
-    /// be opened is none: the file itself is there.
-    fn neighbour(
-        &self,
-        file: &Path,
-        original: &Stat,
-        mut wanted: impl Iterator<Item = Encoding>,
-    ) -> Option<((OwnedFd, Stat), Encoding)> {
-        wanted.find_map(|encoding| {
-            let opened = self.file(&encoding.of_neighbour(file)).ok().flatten()?;
-            (modified(&opened.1) >= modified(original)).then_some((opened, encoding))
-        })
-    }
-
-    /// One `openat2`: the kernel refuses `..` and symlinks that lead out of the root (EXDEV).
-    fn open_beneath(&self, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let flags = flags | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        let mut tries = RENAME_RETRIES;
-        #[cfg(test)]
-        tests::OPENED.with(|opened| opened.set(opened.get() + 1));
-        loop {
-            match rustix::fs::openat2(self.fd.as_fd(), relative, flags, Mode::empty(), resolve) {
-                Err(Errno::AGAIN | Errno::INTR) if tries > 0 => tries -= 1,
-                result => return result,
-            }
-        }
-    }
-}
-
-fn identity(stat: &Stat) -> Identity {
-    (stat.st_dev, stat.st_ino)
-}
-
-/// Seconds and nanoseconds.
-fn modified(stat: &Stat) -> (i64, u64) {
-    (stat.st_mtime, stat.st_mtime_nsec)
-}
-
-fn missing(errno: Errno) -> Missing {
-    match errno {
-        Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::NXIO | Errno::NODEV => {
-            Missing::NotFound
-        }
-        Errno::XDEV | Errno::LOOP | Errno::ACCESS | Errno::PERM => Missing::Forbidden,
-        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => Missing::Busy,
-        Errno::INVAL => Missing::Malformed,
-        _ => Missing::Failed,
+fn describe(
+    name: &Path,
+    opened: Opened,
+    encoding: Option<Encoding>,
+    may_be_encoded: bool,
+) -> Document {
+    let stat = &opened.stat;
+    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
+    let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    Document {
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        etag: opened.version.tag(encoding),
+        modified: UNIX_EPOCH + Duration::new(seconds.min(LAST_HTTP_SECOND), nanos),
+        content_type: content_type(name),
+        fd: opened.fd,
+        encoding,
+        may_be_encoded,
     }
 }
 
@@ -346,18 +211,15 @@ fn content_type(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
     use std::fs;
     use std::io::Read;
     use std::iter;
     use std::os::unix::fs::symlink;
 
-    use rustix::fs::inotify;
+    use rustix::fs::{Mode, OFlags, inotify};
+    use rustix::io::Errno;
 
-    thread_local! {
-        /// Calls of `openat2`.
-        pub(super) static OPENED: Cell<usize> = const { Cell::new(0) };
-    }
+    use super::super::directory::OPENED;
 
     fn tree() -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
@@ -493,6 +355,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_a_file_may_be_something_else_since() {
+        let (dir, root) = tree();
+        let at = dir.path().join("root/%41");
+        let ask = || root.find("/%2541", iter::empty());
+        assert!(matches!(ask(), Ok(Found::Document(_))));
+        fs::remove_file(&at).unwrap();
+        assert_eq!(ask().unwrap_err(), Missing::NotFound);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &at, Mode::RUSR | Mode::WUSR).unwrap();
+        assert_eq!(ask().unwrap_err(), Missing::NotFound);
+        fs::remove_file(&at).unwrap();
+        fs::create_dir(&at).unwrap();
+        fs::write(at.join("index.html"), "<p>").unwrap();
+        assert!(matches!(ask(), Ok(Found::Directory(_))));
+        fs::remove_dir_all(&at).unwrap();
+        fs::write(&at, "other").unwrap();
+        assert!(matches!(ask(), Ok(Found::Document(file)) if file.size == 5));
+    }
+
+    #[test]
     fn decoding_happens_once() {
         let (_dir, root) = tree();
         assert_eq!(root.document("/%2541").unwrap().size, 7);
@@ -567,15 +448,16 @@ mod tests {
         fs::write(at("a b.txt.gz"), "gz").unwrap();
         fs::write(at("inside.br"), "br").unwrap();
         fs::write(at("sub/index.html.gz"), "gz").unwrap();
-        // Looked at and opened.
+        // Looked at and opened; what has been opened before is opened at once.
         assert_eq!(encoding(&root, "/a b.txt", &[]), (None, 2));
-        assert_eq!(encoding(&root, "/a b.txt", &[Brotli]), (None, 3));
-        assert_eq!(encoding(&root, "/a b.txt", &Encoding::ALL), (Some(Gzip), 6));
+        assert_eq!(encoding(&root, "/a b.txt", &[]), (None, 1));
+        assert_eq!(encoding(&root, "/a b.txt", &[Brotli]), (None, 2));
+        assert_eq!(encoding(&root, "/a b.txt", &Encoding::ALL), (Some(Gzip), 5));
         assert_eq!(
             encoding(&root, "/a b.txt", &[Gzip, Brotli]),
-            (Some(Gzip), 4)
+            (Some(Gzip), 2)
         );
-        assert_eq!(encoding(&root, "/a b.txt.gz", &Encoding::ALL), (None, 2));
+        assert_eq!(encoding(&root, "/a b.txt.gz", &Encoding::ALL), (None, 1));
         // By the name that was asked for, whatever that leads to.
         assert_eq!(encoding(&root, "/inside", &Encoding::ALL).0, Some(Brotli));
         assert_eq!(encoding(&root, "/sub/", &[Zstd, Gzip]).0, Some(Gzip));

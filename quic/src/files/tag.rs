@@ -1,6 +1,7 @@
 //! `TagKey`: entity tags that change with a file's content and tell nothing else of it.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use rustix::fs::Stat;
 
@@ -37,9 +38,8 @@ impl TagKey {
         Self(boring::sha::sha256(&secret))
     }
 
-    /// The tag of what `stat` describes, with its quotes. The encoding is part of it, so that one file
-    /// with two names is not the same answer under both.
-    pub(super) fn tag(&self, stat: &Stat, encoding: Option<Encoding>) -> String {
+    /// What tells this version of a file from all others.
+    pub(super) fn version(&self, stat: &Stat) -> Version {
         let mut input = self.0.to_vec();
         for value in [
             i128::from(stat.st_ino),
@@ -51,12 +51,26 @@ impl TagKey {
         ] {
             input.extend_from_slice(&value.to_le_bytes());
         }
-        let mut tag = String::with_capacity(39);
-        tag.push('"');
+        let mut version = String::with_capacity(32);
         for byte in boring::sha::sha256(&input).iter().take(16) {
             // Writing to a string can't fail.
-            let _ = write!(tag, "{byte:02x}");
+            let _ = write!(version, "{byte:02x}");
         }
+        Version(version.into())
+    }
+}
+
+/// A version of a file, as tags name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Version(Arc<str>);
+
+impl Version {
+    /// The tag, with its quotes. The encoding is part of it, so that one file with two names is not the same answer
+    /// under both.
+    pub(super) fn tag(&self, encoding: Option<Encoding>) -> String {
+        let mut tag = String::with_capacity(39);
+        tag.push('"');
+        tag.push_str(&self.0);
         if let Some(encoding) = encoding {
             tag.push('-');
             tag.push_str(encoding.coding());
@@ -84,7 +98,7 @@ mod tests {
             path
         };
         let key = TagKey::of_this_machine();
-        let tag = |path| key.tag(&rustix::fs::stat(path).unwrap(), None);
+        let tag = |path| key.version(&rustix::fs::stat(path).unwrap());
         let (one, two) = (file("1", "one"), file("2", "two"));
         let before = tag(&one);
         assert_eq!(before, tag(&one));
@@ -97,12 +111,14 @@ mod tests {
     fn a_tag_holds_no_number_of_the_inode() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let stat = rustix::fs::stat(file.path()).unwrap();
-        let tag = TagKey::of_this_machine().tag(&stat, None);
+        let tag = TagKey::of_this_machine().version(&stat).tag(None);
         assert_eq!(tag.len(), 34);
         assert!(!tag.contains(&format!("{:x}", stat.st_ino)), "{tag}");
-        let other = TagKey([7; 32]).tag(&stat, None);
+        let other = TagKey([7; 32]).version(&stat).tag(None);
         assert_ne!(tag, other, "it depends on the key");
-        let encoded = TagKey::of_this_machine().tag(&stat, Some(Encoding::Brotli));
+        let encoded = TagKey::of_this_machine()
+            .version(&stat)
+            .tag(Some(Encoding::Brotli));
         assert_eq!(encoded, format!("{}-br\"", &tag[..33]));
     }
 }

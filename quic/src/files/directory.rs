@@ -1,0 +1,243 @@
+//! `Directory`: what is opened below an open directory, and nothing outside of it.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::encoding::Encoding;
+use super::root::Missing;
+use super::tag::{TagKey, Version};
+
+/// Tries when a rename elsewhere keeps the kernel from being sure that a `..` stays inside.
+const RENAME_RETRIES: usize = 8;
+
+/// Looks at a name whose file is replaced between two of them.
+const REPLACED_RETRIES: usize = 8;
+
+/// Files that are remembered, at most.
+const MAX_KNOWN: usize = 1024;
+
+#[cfg(test)]
+thread_local! {
+    /// Calls of `openat2`.
+    pub(super) static OPENED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// What the root's path named when it was last looked up.
+#[derive(Debug)]
+pub(super) struct Directory {
+    fd: OwnedFd,
+    identity: Identity,
+    /// What it named later, and could not be opened.
+    refused: Option<Identity>,
+    /// Files that were served, by their paths below it.
+    known: HashMap<PathBuf, Known>,
+}
+
+/// A regular file that is open for reading.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) fd: OwnedFd,
+    pub(super) stat: Stat,
+    pub(super) version: Version,
+}
+
+/// A file, as it was when it was last served.
+#[derive(Debug)]
+struct Known {
+    state: State,
+    version: Version,
+}
+
+/// What a version is made of.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    file: Identity,
+    size: i64,
+    /// Seconds and nanoseconds.
+    modified: (i64, u64),
+    changed: (i64, u64),
+}
+
+/// Device and inode: what tells one file from all others while it is open.
+type Identity = (u64, u64);
+
+impl Directory {
+    pub(super) fn open(path: &Path) -> Result<Self, Errno> {
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty())?;
+        let identity = identity(&rustix::fs::fstat(&fd)?);
+        Ok(Self {
+            fd,
+            identity,
+            refused: None,
+            known: HashMap::new(),
+        })
+    }
+
+    /// Whether the kernel confines paths to it.
+    pub(super) fn is_confining(&self) -> Result<(), Errno> {
+        self.open_beneath(Path::new("."), OFlags::PATH).map(drop)
+    }
+
+    /// Goes where the path leads now. Where that is nowhere, as for a moment when a symlink is
+    /// removed and made again, or can't be opened, the old directory stays.
+    pub(super) fn follow(&mut self, path: &Path) {
+        let Ok(now) = rustix::fs::stat(path).map(|stat| identity(&stat)) else {
+            return;
+        };
+        if now == self.identity || Some(now) == self.refused {
+            return;
+        }
+        match Self::open(path) {
+            Ok(directory) => {
+                tracing::info!(path = %path.display(), "the root is another directory now");
+                *self = directory;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    path = %path.display(),
+                    error = %std::io::Error::from(error),
+                    "open(2) of what the root is now; the old directory is still served"
+                );
+                self.refused = Some(now);
+            }
+        }
+    }
+
+    /// A regular file, open for reading; `None` for a directory.
+    ///
+    /// What it is, is found out before it is opened: opening a FIFO lets whoever waits to write to
+    /// it go on, and opening a device may do anything. Where a file has been served before, it is opened at once.
+    pub(super) fn file(
+        &mut self,
+        relative: &Path,
+        tags: &TagKey,
+    ) -> Result<Option<Opened>, Missing> {
+        if self.known.contains_key(relative) {
+            let opened = self.open_to_read(relative)?;
+            if is_regular(&opened.1) {
+                return Ok(Some(self.describe(relative, opened, tags)));
+            }
+            self.known.remove(relative);
+        }
+        for _ in 0..REPLACED_RETRIES {
+            let there = self.open_beneath(relative, OFlags::PATH).map_err(missing)?;
+            let stat = rustix::fs::fstat(&there).map_err(missing)?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                return Ok(None);
+            }
+            // Nothing else has bytes at an offset.
+            if !is_regular(&stat) {
+                return Err(Missing::NotFound);
+            }
+            let opened = self.open_to_read(relative)?;
+            if identity(&opened.1) == identity(&stat) {
+                return Ok(Some(self.describe(relative, opened, tags)));
+            }
+        }
+        Err(Missing::Busy)
+    }
+
+    /// Waits for nobody, whatever it is.
+    fn open_to_read(&self, relative: &Path) -> Result<(OwnedFd, Stat), Missing> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let fd = self.open_beneath(relative, flags).map_err(missing)?;
+        let stat = rustix::fs::fstat(&fd).map_err(missing)?;
+        Ok((fd, stat))
+    }
+
+    fn describe(&mut self, relative: &Path, (fd, stat): (OwnedFd, Stat), tags: &TagKey) -> Opened {
+        let state = State::of(&stat);
+        let known = self.known.get(relative);
+        let version = match known.filter(|known| known.state == state) {
+            Some(known) => known.version.clone(),
+            None => {
+                let version = tags.version(&stat);
+                if self.known.len() >= MAX_KNOWN {
+                    self.known.clear();
+                }
+                let known = Known {
+                    state,
+                    version: version.clone(),
+                };
+                self.known.insert(relative.to_owned(), known);
+                version
+            }
+        };
+        Opened { fd, stat, version }
+    }
+
+    /// The first of these encodings of a file that stands beside it, and isn't older. One that can't
+    /// be opened is none: the file itself is there.
+    pub(super) fn neighbour(
+        &mut self,
+        file: &Path,
+        original: &Opened,
+        mut wanted: impl Iterator<Item = Encoding>,
+        tags: &TagKey,
+    ) -> Option<(Opened, Encoding)> {
+        wanted.find_map(|encoding| {
+            let neighbour = self
+                .file(&encoding.of_neighbour(file), tags)
+                .ok()
+                .flatten()?;
+            let is_older = modified(&neighbour.stat) < modified(&original.stat);
+            (!is_older).then_some((neighbour, encoding))
+        })
+    }
+
+    /// One `openat2`: the kernel refuses `..` and symlinks that lead out of the root (EXDEV).
+    fn open_beneath(&self, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let mut tries = RENAME_RETRIES;
+        #[cfg(test)]
+        OPENED.with(|opened| opened.set(opened.get() + 1));
+        loop {
+            match rustix::fs::openat2(self.fd.as_fd(), relative, flags, Mode::empty(), resolve) {
+                Err(Errno::AGAIN | Errno::INTR) if tries > 0 => tries -= 1,
+                result => return result,
+            }
+        }
+    }
+}
+
+impl State {
+    fn of(stat: &Stat) -> Self {
+        Self {
+            file: identity(stat),
+            size: stat.st_size,
+            modified: modified(stat),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
+}
+
+/// Seconds and nanoseconds.
+fn modified(stat: &Stat) -> (i64, u64) {
+    (stat.st_mtime, stat.st_mtime_nsec)
+}
+
+fn missing(errno: Errno) -> Missing {
+    match errno {
+        Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::NXIO | Errno::NODEV => {
+            Missing::NotFound
+        }
+        Errno::XDEV | Errno::LOOP | Errno::ACCESS | Errno::PERM => Missing::Forbidden,
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => Missing::Busy,
+        Errno::INVAL => Missing::Malformed,
+        _ => Missing::Failed,
+    }
+}
