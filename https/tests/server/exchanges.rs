@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use tokio::net::TcpStream;
 use xskit_https::Runtime;
 use xskit_quic::{Body, Fields, Handler, Reply, RequestKey};
 
-use crate::{Client, PATIENCE, bytes, files, run, site};
+use crate::{Client, PATIENCE, Site, bytes, files, run, site};
 
 fn files_come_by_either_protocol(runtime: Runtime) {
     let (_dir, files) = files();
@@ -252,10 +254,44 @@ impl futures_core::Stream for Channel {
     }
 }
 
+/// Asks on and on, until the server takes no more. How often it was answered, to the last byte.
+async fn ask_until_refused(site: &Site, is_http2: bool, answered: &AtomicU64) {
+    let mut client = Client::new(site, is_http2).await;
+    for (path, len) in [("/small", 5), ("/large", 3 << 20)].into_iter().cycle() {
+        let request = site.request("GET", path).body(bytes("")).unwrap();
+        let Ok(response) = client.ask(request).await else {
+            return;
+        };
+        let body = response.into_body().collect().await;
+        assert_eq!(body.expect("what was begun").to_bytes().len(), len);
+        answered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn under_load_what_was_begun_is_finished(runtime: Runtime) {
+    let (_dir, files) = files();
+    let mut site = site(runtime, files, |_| {});
+    let (end, answered) = (site.end.take().unwrap(), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let (site, answered) = (&site, &answered);
+            scope.spawn(move || run(ask_until_refused(site, number % 2 == 0, answered)));
+        }
+        while answered.load(Ordering::Relaxed) < 50 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        end.send(PATIENCE).unwrap();
+    });
+    let http = site.thread.take().unwrap().join().unwrap().http;
+    let answered = answered.into_inner();
+    assert_eq!((http.requests, http.completed), (answered, answered));
+}
+
 on_each_runtime!(
     files_come_by_either_protocol,
     bodies_and_trailers_go_both_ways_as_fast_as_they_are_taken,
     who_gets_half_of_a_response_learns_of_it,
     another_thread_can_have_a_handler_go_on,
-    what_is_under_way_is_finished_before_the_end
+    what_is_under_way_is_finished_before_the_end,
+    under_load_what_was_begun_is_finished
 );

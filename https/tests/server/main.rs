@@ -21,6 +21,7 @@ macro_rules! on_each_runtime {
 
 mod bounds;
 mod exchanges;
+mod hostile;
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
