@@ -52,14 +52,20 @@ fn a_server_answers_over_tcp_and_says_where_http_3_is() {
         return;
     };
     let log = scene.dir().join("log");
-    for transport in [&[][..], &["--transport", "udp"]] {
+    let with_uring: &[&[&str]] = if cfg!(feature = "tcp-uring") {
+        &[&["--tcp", "uring"]]
+    } else {
+        &[]
+    };
+    let usual: &[&[&str]] = &[&[], &["--transport", "udp"]];
+    for transport in usual.iter().chain(with_uring) {
         let logging = [
             "--access-log",
             log.to_str().unwrap(),
             "--advertise-port",
             "9",
         ];
-        let server = scene.start_server(&[transport, &logging].concat());
+        let server = scene.start_server(&[transport, &logging[..]].concat());
         let url = scene.url(SHORT.0);
         for (option, version, named) in
             [("--http1.1", "1.1", "HTTP/1.1"), ("--http2", "2", "HTTP/2")]
@@ -150,4 +156,54 @@ fn what_is_under_way_over_tcp_may_take_as_long_as_draining_may() {
     // Not by its own limit.
     assert!(broken.is_err_and(|said| !said.contains("timed out")));
     scene.assert_left(&[]);
+}
+
+/// Runs h2load at the client's host; what it says of the requests.
+fn h2load(scene: &Scene, words: &[&str]) -> String {
+    let mut command = Command::new("h2load");
+    command.args(words).arg(scene.url(SHORT.0));
+    let client: &Namespace = &scene.client().namespace;
+    client
+        .enter_command(&mut command, WhenParentDies::Kill)
+        .unwrap();
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let line = said.lines().find(|line| line.starts_with("requests: "));
+    line.unwrap_or(&said).to_owned()
+}
+
+#[test]
+fn tcp_is_the_kernels_while_all_that_quic_has_goes_over_af_xdp() {
+    let test = "tcp_is_the_kernels_while_all_that_quic_has_goes_over_af_xdp";
+    let Some(scene) = scene(test) else {
+        return;
+    };
+    if Command::new("h2load").arg("--version").output().is_err() {
+        println!("skipped: needs h2load (test {test})");
+        return;
+    }
+    for words in [
+        &["--tcp-threads", "2"][..],
+        #[cfg(feature = "tcp-uring")]
+        &["--tcp-threads", "2", "--tcp", "uring"],
+    ] {
+        let server = scene.start_server(words);
+        let mut download = scene.start_download(&[]);
+        for (protocol, requests) in [(&["--h1"][..], 2_000), (&["-m", "10"], 4_000)] {
+            scene.await_more(&mut download);
+            let count = requests.to_string();
+            let clients = ["-c", "20", "-n", &count];
+            let said = h2load(&scene, &[protocol, &clients].concat());
+            let all = format!("{count} succeeded, 0 failed, 0 errored, 0 timeout");
+            assert!(said.contains(&all), "{said}");
+        }
+        scene.await_more(&mut download);
+        download.kill();
+        let report = ended(server);
+        assert_eq!(report["tcp"]["requests"], 6_000, "{report:#}");
+        assert_eq!(report["tcp"]["connections"], 40, "{report:#}");
+        // The program takes UDP alone: nothing of TCP was there to be dropped.
+        assert_eq!(report["requests"], 1, "{report:#}");
+        assert!(report["drops"].get("not QUIC").is_none(), "{report:#}");
+    }
+    scene.assert_left(&[&format!("{}.part", LONG.0)]);
 }
