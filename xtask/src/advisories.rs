@@ -14,7 +14,7 @@ const READ_ON: &str = "2026-08-21";
 
 /// Packages in the version whose advisories were read, and what each does. Those of TCP were read up to
 /// RUSTSEC-2026-0285.
-const READ: [(&str, &str, &str); 24] = [
+const READ: [(&str, &str, &str); 27] = [
     (
         "quiche",
         "0.30.0",
@@ -30,6 +30,13 @@ const READ: [(&str, &str, &str); 24] = [
     ("rustls", "0.23.46", "TLS over TCP"),
     ("tokio-rustls", "0.26.6", "the same, on tokio"),
     ("tokio", "1.54.1", "waits for TCP"),
+    (
+        "compio-driver",
+        "0.12.5",
+        "the same by io_uring, into buffers",
+    ),
+    ("compio-net", "0.12.5", "its sockets"),
+    ("compio-runtime", "0.12.6", "runs its tasks"),
     (
         "percent-encoding",
         "2.3.2",
