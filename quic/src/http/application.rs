@@ -208,15 +208,8 @@ impl<H: Handler> Application for Http<H> {
         quic: &mut QuicConnection,
         now: Instant,
     ) -> Activity {
-        let mut shared = Shared {
-            handler: &mut self.handler,
-            pool: &self.common.pool,
-            bounds: self.bounds,
-            open: &self.common.open_files,
-            counters: &mut self.counters,
-            hook: &mut self.hook,
-            now,
-        };
+        let parts = self.parts();
+        let mut shared = Shared { parts, now };
         session.service(quic, &mut shared)
     }
 

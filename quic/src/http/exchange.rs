@@ -5,12 +5,17 @@ use std::time::Instant;
 
 use quiche::h3;
 
+use super::application::Parts;
 use super::counters::HttpCounters;
+use super::handler::Handler;
 use super::incoming::BodyState;
 use super::memory::Memory;
 use super::open_files::OpenFiles;
+use super::priority::Priority;
 use super::record::{Ending, Hook, Record};
 use super::reply::Reply;
+use super::request::{self, Request};
+use super::response::Response;
 use super::transfer::{Progress, Transfer, Turn};
 use crate::quic::QuicConnection;
 use crate::server::Peer;
@@ -27,8 +32,54 @@ pub(super) struct Exchange<E> {
     record: Option<Record>,
 }
 
+/// A request, as its transport has it.
+pub(super) struct Arrived<'a> {
+    /// Its number among those of its connection.
+    pub(super) stream: u64,
+    pub(super) list: &'a [h3::Header],
+    /// For whoever is told of its end.
+    pub(super) protocol: &'static str,
+    pub(super) priority: Priority,
+    pub(super) has_body: bool,
+    pub(super) is_early: bool,
+    pub(super) at: Instant,
+}
+
 impl<E> Exchange<E> {
-    pub(super) fn new(transfer: Transfer, state: Option<E>, record: Option<Record>) -> Self {
+    /// A new request, for the handler if it is well-formed.
+    pub(super) fn begin<H: Handler<Exchange = E>>(
+        arrived: Arrived<'_>,
+        peer: &Peer,
+        parts: &mut Parts<'_, H>,
+    ) -> Self {
+        let list = arrived.list;
+        parts.counters.requests += 1;
+        let is_told = parts.hook.is_some();
+        let record = is_told.then(|| Record::new(list, arrived.protocol, arrived.at));
+        let parsed = Request::parse(list);
+        let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
+        let mut transfer = Transfer::new(arrived.stream, is_head, arrived.priority);
+        let refusal = match &parsed {
+            Ok(_) if request::is_too_large(list) => {
+                Some((431, "too many or too long header fields"))
+            }
+            Ok(request) if arrived.is_early && !request.is_safe() => {
+                Some((425, "ask again after the handshake"))
+            }
+            Ok(_) => None,
+            Err(malformed) => Some((400, malformed.0)),
+        };
+        if let Some((status, words)) = refusal {
+            transfer.respond(Response::text(status, words), None);
+        }
+        let state = parsed.ok().filter(|_| refusal.is_none());
+        let state = state.map(|mut request| {
+            request.is_early = arrived.is_early;
+            request.peer = Some(peer.address());
+            request.has_body = arrived.has_body;
+            let mut reply = Reply::new(&mut transfer, peer, parts.open);
+            parts.handler.request(&request, &mut reply)
+        });
         Self {
             transfer,
             body: BodyState::Drained,
@@ -62,13 +113,10 @@ impl<E> Exchange<E> {
         counters: &mut HttpCounters,
     ) -> Turn {
         let had_something = self.transfer.has_something();
-        let status = self.transfer.take_status();
-        counters.error_statuses += u64::from(status.is_some_and(|it| it >= 400));
-        counters.too_many_files += u64::from(self.transfer.take_file_refused());
+        self.count_status(counters);
         let before = progress.body_bytes;
         let turn = self.transfer.advance(h3, quic, memory, progress);
         if let Some(record) = &mut self.record {
-            record.status = status.or(record.status);
             record.body_bytes += progress.body_bytes - before;
         }
         match turn {
@@ -84,8 +132,11 @@ impl<E> Exchange<E> {
         turn
     }
 
-    /// The final response's status, for whoever is told of its end.
-    pub(super) fn note_status(&mut self, status: Option<u16>) {
+    /// Counts the final response's status, once there is one, and keeps it for whoever is told of the end.
+    pub(super) fn count_status(&mut self, counters: &mut HttpCounters) {
+        let status = self.transfer.take_status();
+        counters.error_statuses += u64::from(status.is_some_and(|it| it >= 400));
+        counters.too_many_files += u64::from(self.transfer.take_file_refused());
         if let Some(record) = &mut self.record {
             record.status = status.or(record.status);
         }

@@ -9,15 +9,14 @@ use quiche::h3::{Header, NameValue};
 
 use super::application::Http;
 use super::chunk::Ledger;
-use super::exchange::Exchange;
+use super::exchange::{Arrived, Exchange};
 use super::handler::Handler;
 use super::incoming::{BodyState, Incoming, Source};
 use super::memory::Memory;
 use super::priority::Priority;
-use super::record::{Ending, Record};
-use super::request::{self, Fields, Request, RequestKey};
-use super::response::Response;
-use super::transfer::{Pulled, Transfer};
+use super::record::Ending;
+use super::request::{self, Fields, RequestKey};
+use super::transfer::Pulled;
 use crate::server::Guest;
 
 /// What keeping a piece takes beside its bytes, by and large: a client may send them one by one.
@@ -113,34 +112,17 @@ impl<E> LoneExchange<E> {
         let list: Vec<Header> = fields
             .map(|(name, value)| Header::new(name, value))
             .collect();
-        let parts = http.parts();
-        parts.counters.requests += 1;
-        let record = parts
-            .hook
-            .is_some()
-            .then(|| Record::new(&list, protocol, now));
-        let parsed = Request::parse(&list);
-        let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
-        let mut transfer = Transfer::new(number, is_head, Priority::default());
-        let state = match parsed {
-            Ok(_) if request::is_too_large(&list) => {
-                let words = "too many or too long header fields";
-                transfer.respond(Response::text(431, words), None);
-                None
-            }
-            Ok(mut request) => {
-                request.peer = Some(guest.peer().address());
-                request.has_body = has_body;
-                let mut reply = super::Reply::new(&mut transfer, guest.peer(), parts.open);
-                Some(parts.handler.request(&request, &mut reply))
-            }
-            Err(malformed) => {
-                transfer.respond(Response::text(400, malformed.0), None);
-                None
-            }
+        let arrived = Arrived {
+            stream: number,
+            list: &list,
+            protocol,
+            priority: Priority::default(),
+            has_body,
+            is_early: false,
+            at: now,
         };
         Self {
-            exchange: Exchange::new(transfer, state, record),
+            exchange: Exchange::begin(arrived, guest.peer(), &mut http.parts()),
             unread: VecDeque::new(),
             unread_bytes: 0,
             is_starved: false,
@@ -281,7 +263,7 @@ impl<E> LoneExchange<E> {
             };
             let pulled = self.exchange.transfer.pull(&memory);
             self.is_starved = matches!(pulled, Pulled::Starved);
-            self.count(parts.counters);
+            self.exchange.count_status(parts.counters);
             return match pulled {
                 Pulled::Section { fields, is_final } => match is_final {
                     true => Piece::Head(Head { fields }),
@@ -323,14 +305,6 @@ impl<E> LoneExchange<E> {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.exchange.transfer.is_pulled()
-    }
-
-    fn count(&mut self, counters: &mut super::HttpCounters) {
-        let status = self.exchange.transfer.take_status();
-        counters.error_statuses += u64::from(status.is_some_and(|it| it >= 400));
-        let is_refused = self.exchange.transfer.take_file_refused();
-        counters.too_many_files += u64::from(is_refused);
-        self.exchange.note_status(status);
     }
 
     /// It is over, and this is how.

@@ -1,25 +1,22 @@
 //! `Session`: the HTTP/3 side of one connection to the server.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Instant;
 
 use quiche::h3;
 
-use super::chunk::{ChunkPool, Ledger};
-use super::counters::HttpCounters;
+use super::application::Parts;
+use super::chunk::Ledger;
 use super::credit::Credit;
-use super::exchange::Exchange;
+use super::exchange::{Arrived, Exchange};
 use super::handler::Handler;
 use super::incoming::{BodyState, Incoming, Source};
-use super::memory::{Bounds, Memory};
-use super::open_files::OpenFiles;
+use super::memory::Memory;
 use super::priority::Priority;
-use super::record::{Ending, Hook, Record};
+use super::record::{Ending, Hook};
 use super::reply::Reply;
-use super::request::{self, Fields, Request};
-use super::response::Response;
-use super::transfer::{Progress, Transfer, Turn};
+use super::request::{self, Fields};
+use super::transfer::{Progress, Turn};
 use crate::quic::{QuicConnection, is_forgotten};
 use crate::server::{Activity, Peer, WaitsFor};
 
@@ -31,13 +28,7 @@ const MANY_HANDED_OVER: usize = 512;
 
 /// What all sessions of a server share.
 pub(super) struct Shared<'a, H> {
-    pub(super) handler: &'a mut H,
-    pub(super) pool: &'a Arc<ChunkPool>,
-    pub(super) bounds: Bounds,
-    pub(super) open: &'a OpenFiles,
-    pub(super) counters: &'a mut HttpCounters,
-    /// Who is told of each response.
-    pub(super) hook: &'a mut Option<Hook>,
+    pub(super) parts: Parts<'a, H>,
     pub(super) now: Instant,
 }
 
@@ -132,7 +123,7 @@ impl<E> Session<E> {
         quic: &mut QuicConnection,
         shared: &mut Shared<'_, H>,
     ) -> Activity {
-        let before = (shared.counters.requests, self.progress.body_bytes);
+        let before = (shared.parts.counters.requests, self.progress.body_bytes);
         let received = self.received_bytes;
         let mut given_up = 0;
         // Before they are read.
@@ -145,13 +136,13 @@ impl<E> Session<E> {
         self.forget_cut_short(quic);
         let affordable = (0..given_up).all(|_| self.credit.spend(shared.now));
         if crowded || !affordable {
-            shared.counters.excessive_load += 1;
-            self.disconnect(shared.hook, shared.now);
+            shared.parts.counters.excessive_load += 1;
+            self.disconnect(shared.parts.hook, shared.now);
             let code = h3::WireErrorCode::ExcessiveLoad as u64;
             let _ = quic.close(true, code, b"too many streams came to nothing");
         }
         self.leave(quic);
-        let after = (shared.counters.requests, self.progress.body_bytes);
+        let after = (shared.parts.counters.requests, self.progress.body_bytes);
         self.activity(before != after || received != self.received_bytes)
     }
 
@@ -222,8 +213,8 @@ impl<E> Session<E> {
                 }
                 Err(_) => {
                     // quiche has closed the connection with the fitting code.
-                    shared.counters.protocol_errors += 1;
-                    self.disconnect(shared.hook, shared.now);
+                    shared.parts.counters.protocol_errors += 1;
+                    self.disconnect(shared.parts.hook, shared.now);
                     return given_up;
                 }
             }
@@ -234,7 +225,7 @@ impl<E> Session<E> {
         matches!(self.leaving, Leaving::Told(first) if stream >= first)
     }
 
-    /// A new request, for the handler if it is well-formed.
+    /// A new request.
     fn answer<H: Handler<Exchange = E>>(
         &mut self,
         stream: u64,
@@ -243,35 +234,17 @@ impl<E> Session<E> {
         shared: &mut Shared<'_, H>,
     ) {
         self.next_stream = self.next_stream.max(stream + 4);
-        shared.counters.requests += 1;
-        let is_told = shared.hook.is_some();
-        let record = is_told.then(|| Record::new(list, "HTTP/3", shared.now));
-        let parsed = Request::parse(list);
-        let is_head = parsed.as_ref().is_ok_and(|it| it.method() == "HEAD");
-        let mut transfer = Transfer::new(stream, is_head, self.priority(stream, list));
-        let state = match parsed {
-            Ok(_) if request::is_too_large(list) => {
-                let words = "too many or too long header fields";
-                transfer.respond(Response::text(431, words), None);
-                None
-            }
-            Ok(request) if is_early && !request.is_safe() => {
-                transfer.respond(Response::text(425, "ask again after the handshake"), None);
-                None
-            }
-            Ok(mut request) => {
-                request.is_early = is_early;
-                request.peer = Some(self.peer.address());
-                request.has_body = more_frames;
-                let mut reply = Reply::new(&mut transfer, &self.peer, shared.open);
-                Some(shared.handler.request(&request, &mut reply))
-            }
-            Err(malformed) => {
-                transfer.respond(Response::text(400, malformed.0), None);
-                None
-            }
+        let arrived = Arrived {
+            stream,
+            list,
+            protocol: "HTTP/3",
+            priority: self.priority(stream, list),
+            has_body: more_frames,
+            is_early,
+            at: shared.now,
         };
-        self.exchanges.push(Exchange::new(transfer, state, record));
+        let exchange = Exchange::begin(arrived, &self.peer, &mut shared.parts);
+        self.exchanges.push(exchange);
     }
 
     /// How soon a new request's response is wanted: an update that came before it counts more than its
@@ -305,8 +278,10 @@ impl<E> Session<E> {
     ) {
         let mut exchanges = self.exchanges.iter_mut();
         let found = exchanges.find(|exchange| exchange.stream() == stream);
-        if let Some((state, mut reply)) = found.and_then(|it| it.parts(&self.peer, shared.open)) {
-            call(shared.handler, state, &mut reply);
+        if let Some((state, mut reply)) =
+            found.and_then(|it| it.parts(&self.peer, shared.parts.open))
+        {
+            call(shared.parts.handler, state, &mut reply);
         }
     }
 
@@ -378,7 +353,7 @@ impl<E> Session<E> {
         let mut exchanges = self.exchanges.iter_mut();
         let found = exchanges.find(|exchange| exchange.stream() == stream);
         let Some(exchange) = found else { return 0 };
-        if let Some((kept, mut reply)) = exchange.parts(&self.peer, shared.open) {
+        if let Some((kept, mut reply)) = exchange.parts(&self.peer, shared.parts.open) {
             let mut body = Incoming {
                 source: Source::Stream {
                     h3: &mut self.h3,
@@ -388,7 +363,7 @@ impl<E> Session<E> {
                 state: &mut state,
                 read: &mut self.received_bytes,
             };
-            shared.handler.body(kept, &mut body, &mut reply);
+            shared.parts.handler.body(kept, &mut body, &mut reply);
         }
         exchange.body = state;
         match state {
@@ -435,8 +410,8 @@ impl<E> Session<E> {
         };
         let mut exchange = self.exchanges.remove(at);
         let (peer, now) = (self.peer.address(), shared.now);
-        exchange.report(shared.hook, peer, now, Ending::GivenUp);
-        shared.counters.cancelled += 1;
+        exchange.report(shared.parts.hook, peer, now, Ending::GivenUp);
+        shared.parts.counters.cancelled += 1;
         true
     }
 
@@ -486,9 +461,9 @@ impl<E> Session<E> {
             self.exchanges
                 .sort_by_key(|it| (it.transfer.precedence(), it.transfer.last_turn()));
             let memory = Memory {
-                pool: shared.pool,
+                pool: shared.parts.pool,
                 ledger: &self.ledger,
-                bounds: shared.bounds,
+                bounds: shared.parts.bounds,
                 sharers: self.exchanges.len(),
             };
             let (h3, progress) = (&mut self.h3, &mut self.progress);
@@ -500,7 +475,7 @@ impl<E> Session<E> {
                 if floor.is_some_and(|floor| precedence > floor) {
                     return true;
                 }
-                let turn = exchange.take_turn(h3, quic, &memory, progress, shared.counters);
+                let turn = exchange.take_turn(h3, quic, &memory, progress, shared.parts.counters);
                 if turn == Turn::Advanced {
                     floor = Some(precedence);
                 }
@@ -508,12 +483,12 @@ impl<E> Session<E> {
                 let Some(ending) = turn.ending() else {
                     return true;
                 };
-                exchange.report(shared.hook, peer, now, ending);
+                exchange.report(shared.parts.hook, peer, now, ending);
                 ended.push((exchange.stream(), exchange.body, ending));
                 false
             });
         }
-        shared.counters.body_bytes += self.progress.body_bytes - before;
+        shared.parts.counters.body_bytes += self.progress.body_bytes - before;
         let given_up = ended.iter().filter(|it| it.2 == Ending::GivenUp).count();
         for (stream, body, ending) in ended {
             self.end_response(stream, body, ending, quic);
