@@ -26,7 +26,7 @@ const ASSETS: usize = 50;
 /// The page's are one more.
 const REQUESTS: usize = ASSETS + 1;
 
-/// Whatever it is that a Chromium asks for by itself, it is not to; and as root it has no sandbox.
+/// The browser asks for nothing by itself, as far as it can be told. It has no sandbox as root.
 const QUIET: [&str; 11] = [
     "--headless",
     "--no-sandbox",
@@ -55,54 +55,60 @@ fn scene(test: &str) -> Option<Scene> {
     Scene::new(test)
 }
 
-/// An asset's path, what is in it, and the element that loads it. It leaves its number where the page looks for it.
-fn asset(number: usize) -> (String, String, String) {
-    let path = |kind| format!("/assets/{number}.{kind}");
-    let figure = |path: &str, more: &str, inner: &str| {
-        format!("<figure id=\"n{number}\" data-path=\"{path}\"{more}>{inner}</figure>\n")
-    };
-    match number % 4 {
-        0 => {
-            let (path, body) = (path("css"), format!("#n{number} {{ --seen: {number} }}\n"));
-            let link = format!("<link rel=\"stylesheet\" href=\"{path}\">");
-            (path.clone(), body, figure(&path, "", &link))
-        }
-        1 => {
-            let path = path("js");
-            let body = format!(
-                "document.getElementById(\"n{number}\").style.setProperty(\"--seen\", {number});\n"
-            );
-            let script = format!("<script src=\"{path}\"></script>");
-            (path.clone(), body, figure(&path, "", &script))
-        }
-        2 => {
-            let path = path("svg");
-            let body = format!(
-                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{number}\" height=\"{number}\" \
-                 viewBox=\"0 0 2 2\"><circle cx=\"1\" cy=\"1\" r=\"1\" fill=\"hsl({} 60% 45%)\"/></svg>\n",
-                number * 7
-            );
-            let image = format!("<img src=\"{path}\" alt=\"\">");
-            (path.clone(), body, figure(&path, "", &image))
-        }
-        _ => {
-            let (path, body) = (path("json"), format!("{{ \"seen\": {number} }}\n"));
-            (path.clone(), body, figure(&path, " data-fetch=\"yes\"", ""))
+/// A file that is served, and the element of the page that loads it.
+struct Asset {
+    path: String,
+    body: String,
+    element: String,
+}
+
+impl Asset {
+    /// It leaves its number where the page looks for it.
+    fn new(number: usize) -> Self {
+        let (kind, body, inner) = match number % 4 {
+            0 => (
+                "css",
+                format!("#n{number} {{ --seen: {number} }}"),
+                "<link rel=stylesheet href=PATH>",
+            ),
+            1 => (
+                "js",
+                format!("document.currentScript.parentNode.style.setProperty('--seen', {number})"),
+                "<script src=PATH></script>",
+            ),
+            2 => ("svg", circle(number), "<img src=PATH>"),
+            _ => ("json", format!("{{ \"seen\": {number} }}"), ""),
+        };
+        let path = format!("/assets/{number}.{kind}");
+        let inner = inner.replace("PATH", &path);
+        let element = format!("<figure id=n{number} data-path={path}>{inner}</figure>\n");
+        Self {
+            path,
+            body,
+            element,
         }
     }
+}
+
+/// A picture of this width.
+fn circle(width: usize) -> String {
+    let circle = format!(
+        "<circle cx='1' cy='1' r='1' fill='hsl({} 60% 45%)'/>",
+        width * 7
+    );
+    format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{width}' viewBox='0 0 2 2'>{circle}</svg>"
+    )
 }
 
 /// Writes the page and its assets, and returns how long each is in bytes.
 fn write_site(root: &Path) -> BTreeMap<String, usize> {
     fs::create_dir(root.join("assets")).unwrap();
-    let mut site: Vec<_> = (0..ASSETS).map(asset).collect();
-    let elements: String = site
-        .iter()
-        .map(|(_, _, element)| element.as_str())
-        .collect();
+    let assets: Vec<_> = (0..ASSETS).map(Asset::new).collect();
+    let elements: String = assets.iter().map(|it| it.element.as_str()).collect();
     let page = include_str!("browser.html").replace("<!-- assets -->\n", &elements);
-    site.push((PAGE.to_owned(), page, String::new()));
-    let written = site.into_iter().map(|(path, body, _)| {
+    let files = assets.into_iter().map(|it| (it.path, it.body));
+    let written = files.chain([(PAGE.to_owned(), page)]).map(|(path, body)| {
         fs::write(root.join(&path[1..]), &body).unwrap();
         (path, body.len())
     });
@@ -163,23 +169,11 @@ impl<'a> Visits<'a> {
     /// has to come; how it did is returned. What it looked like is kept under `name`.
     fn load(&mut self, profile: &str, name: &str) -> Protocols {
         self.loads += 1;
-        let text = self.run_browser(profile, name);
-        let report = text.split_once("type=\"application/json\">");
-        let report = report.and_then(|(_, rest)| rest.split_once("</script>"));
-        let report = report.and_then(|(report, _)| serde_json::from_str(report).ok());
-        let report: Vec<Value> = report.unwrap_or_else(|| panic!("no report in:\n{text}"));
-        let number = |path: &str| {
-            path.strip_prefix("/assets/")?
-                .split('.')
-                .next()?
-                .parse()
-                .ok()
-        };
+        let report = self.run_browser(profile, name);
         let mut protocols = Protocols::new();
         for fetched in &report {
             let path = fetched["path"].as_str().unwrap();
-            let seen: Option<u64> = number(path);
-            assert_eq!(fetched["seen"].as_u64(), seen, "{fetched}");
+            assert_eq!(fetched["seen"].as_u64(), number_in(path), "{fetched}");
             assert_eq!(fetched["bytes"], self.site[path], "{fetched}");
             let protocol = fetched["protocol"].as_str().unwrap().to_owned();
             let twice = protocols.insert(path.to_owned(), protocol);
@@ -208,8 +202,8 @@ impl<'a> Visits<'a> {
         protocols.collect()
     }
 
-    /// Has the browser print the page as its script has left it.
-    fn run_browser(&self, profile: &str, name: &str) -> String {
+    /// Runs the browser; what the page's script has left in the page, which it prints.
+    fn run_browser(&self, profile: &str, name: &str) -> Vec<Value> {
         let dir = self.scene.dir();
         let file = |what: &str| dir.join(format!("{name}.{what}"));
         let option = |name: &str, path: &Path| format!("--{name}={}", path.display());
@@ -242,11 +236,23 @@ impl<'a> Visits<'a> {
         wait_until("the browser", || child.try_wait().unwrap().is_some());
         let said = fs::read_to_string(file("stderr")).unwrap();
         assert!(child.wait().unwrap().success(), "chromium said:\n{said}");
-        fs::read_to_string(file("html")).unwrap()
+        let page = fs::read_to_string(file("html")).unwrap();
+        report_in(&page).unwrap_or_else(|| panic!("no report in:\n{page}\nchromium said:\n{said}"))
     }
 }
 
-/// Has a host's kernel drop what comes by UDP, as a firewall does: nobody is told.
+fn report_in(page: &str) -> Option<Vec<Value>> {
+    let (_, rest) = page.split_once("type=\"application/json\">")?;
+    serde_json::from_str(rest.split_once("</script>")?.0).ok()
+}
+
+/// The number that an asset is to leave; the page leaves none.
+fn number_in(path: &str) -> Option<u64> {
+    let (number, _) = path.strip_prefix("/assets/")?.split_once('.')?;
+    number.parse().ok()
+}
+
+/// Has the client's kernel drop what comes by UDP, as a firewall does: nobody is told.
 fn block_udp(scene: &Scene) {
     let client = scene.client();
     // The rule that finds what is the host's own is the first of all, and so has to stand back.
@@ -297,5 +303,9 @@ fn a_browser_goes_on_by_http_3_and_by_tcp_where_udp_is_blocked() {
     assert_eq!(report["tcp"]["requests"], by_tcp, "{report:#}");
     assert_eq!(report["requests"], 5 * REQUESTS - by_tcp, "{report:#}");
     assert_eq!(report["log_lines_lost"], 0, "{report:#}");
+    // And yet it was tried, by either: answers were lost.
+    let initials = report["metrics"][1].as_str().unwrap();
+    let initials = initials.strip_prefix("quic_accepted_initial_packet_count ");
+    assert!(initials.unwrap().parse::<u64>().unwrap() >= 4, "{report:#}");
     scene.assert_left(&[]);
 }
