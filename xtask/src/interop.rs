@@ -13,6 +13,9 @@ use crate::setup;
 /// ngtcp2's client and server over GnuTLS. Other distributions don't ship them.
 const NGTCP2: [&str; 2] = ["ngtcp2-client", "ngtcp2-server"];
 
+/// For the test with a browser. It and its libraries are some 190 MB to fetch on a bare machine.
+const CHROMIUM: [&str; 1] = ["chromium"];
+
 /// Passes `args` on.
 pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     setup::ensure()?;
@@ -34,19 +37,26 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
 /// Installs the peers that crates.io doesn't have.
 pub(crate) fn ensure_peers() -> Result<(), String> {
     AIOQUIC.ensure()?;
-    ensure_ngtcp2()
+    ensure_ngtcp2()?;
+    ensure_browser()
 }
 
 fn ensure_ngtcp2() -> Result<(), String> {
     // The server is where only root looks, so the client stands for both.
-    if probe::on_path("gtlsclient").is_some() {
+    ensure("gtlsclient", &NGTCP2)
+}
+
+/// Installs a browser, unless there is one. Ubuntu has it as a snap alone, which is not tried.
+pub(crate) fn ensure_browser() -> Result<(), String> {
+    ensure("chromium", &CHROMIUM)
+}
+
+fn ensure(program: &str, packages: &[&str]) -> Result<(), String> {
+    if probe::on_path(program).is_some() {
         return Ok(());
     }
     match (Family::detect(), Authority::detect()) {
-        (Some(Family::Debian), Some(authority)) => install::by_apt(authority, &[], &NGTCP2),
-        _ => Err(format!(
-            "needs gtlsclient and gtlsserver (Debian: {})",
-            NGTCP2.join(" ")
-        )),
+        (Some(Family::Debian), Some(authority)) => install::by_apt(authority, &[], packages),
+        _ => Err(format!("needs {program} (Debian: {})", packages.join(" "))),
     }
 }

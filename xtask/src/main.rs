@@ -43,7 +43,7 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   setup [--check]  Install the system packages the build needs; with --check only list them
-  setup --interop  Install the peers of the interoperability tests: aioquic into the target folder, ngtcp2
+  setup --interop  Install the peers of the interoperability tests: aioquic into the target folder, ngtcp2, Chromium
   demo [ARGS]      Send a file over HTTP/3 over AF_XDP between two hosts; ARGS go to `xskit demo`
   test             Formatting, lints, features, documentation, tests, emulated cards, loom, fuzzing for seconds,
                    packages, licences, advisories

@@ -10,6 +10,7 @@ use crate::deny::{self, CARGO_DENY};
 use crate::features;
 use crate::freestanding;
 use crate::fuzz;
+use crate::interop;
 use crate::loom;
 use crate::machine;
 use crate::packages;
@@ -36,6 +37,9 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     }
     if let Err(problem) = AIOQUIC.ensure() {
         println!("note: no tests with aioquic: {problem}");
+    }
+    if let Err(problem) = interop::ensure_browser() {
+        println!("note: no test with a browser: {problem}");
     }
     let mut steps = vec![
         Step::run(

@@ -82,7 +82,7 @@ fn ask(scene: &Scene, path: &[u8], user_agent: &[u8]) {
     }
 }
 
-fn lines(log: &Path) -> Vec<Value> {
+pub(crate) fn lines(log: &Path) -> Vec<Value> {
     let text = fs::read_to_string(log).unwrap_or_default();
     text.lines()
         .map(|it| serde_json::from_str(it).unwrap())

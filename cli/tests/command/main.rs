@@ -17,6 +17,7 @@ mod traces;
 
 mod access_log;
 mod bench;
+mod browser;
 mod confined;
 mod demo;
 mod diagnostics;

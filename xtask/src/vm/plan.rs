@@ -35,6 +35,7 @@ const PYTHON_LIMIT_S: u32 = 480;
 const CONFORMANCE_LIMIT_S: u32 = 480;
 
 const TOO_LONG: &str = "500 megabytes take an emulated machine too long";
+const BROWSER: &str = "a browser takes an emulated machine too long";
 const FOUR_ENDS: &str = "needs two wires, and there are two cards";
 const COPY_MODE: &str = "counts what a kick does in copy mode";
 const VETH_MTU: &str = "needs an MTU at which veth has no native mode";
@@ -101,6 +102,10 @@ const SUITES: [Suite; 6] = [
             (
                 "a_download_goes_on_when_both_ends_change_their_own_mac_addresses",
                 FOUR_ENDS,
+            ),
+            (
+                "a_browser_goes_on_by_http_3_and_by_tcp_where_udp_is_blocked",
+                BROWSER,
             ),
             ("a_carrier_that_is_late_is_waited_for", HUB),
             ("calls_and_submissions_are_counted_by_kind", COPY_MODE),
