@@ -62,7 +62,7 @@ fn measure(
     let extent = if is_quick {
         Extent {
             rounds: 1,
-            length: Duration::from_millis(400),
+            length: Duration::from_millis(600),
             downloads: 4,
             idle: false,
         }

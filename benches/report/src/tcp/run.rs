@@ -40,6 +40,8 @@ pub const ALONE: &str = "nothing";
 
 /// Answers a second of a load that is none: ten connections, or one of HTTP/3.
 const STEADY: u32 = 1000;
+/// A load before those that count: many handshakes, and the first answers.
+const WARM_UP: Duration = Duration::from_millis(500);
 /// Idle connections.
 const CONNECTIONS: u32 = 1000;
 /// How long idle connections are left to come about, and how long they stay.
@@ -146,11 +148,11 @@ fn of_way(bed: &Bed, way: Way, extent: Extent) -> anyhow::Result<Vec<(&'static s
 /// Requests at full load, at a steady rate and with their system calls counted; then downloads.
 fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::Result<Figures> {
     let length = extent.length;
-    load(bed, &full(bed, job, length / 4))?;
+    load(bed, &full(bed, job, WARM_UP))?;
     let (at_full, cpu) = costing(server, || load(bed, &full(bed, job, length)))?;
     let steady = load(bed, &steady(bed, job, STEADY, length))?;
     let calls = Calls::of(server.pid(), bed.folder.path())?;
-    let counted = load(bed, &full(bed, job, length / 2))?;
+    let counted = load(bed, &full(bed, job, length))?;
     let calls = calls.count()?;
     let (downloads, download_cpu) = costing(server, || load(bed, &downloads(bed, job, extent)))?;
     ensure!(
@@ -243,7 +245,7 @@ fn beside(bed: &Bed, rival: Option<Way>, length: Duration) -> anyhow::Result<Fig
     let server = bed.serve(own)?;
     // Until its socket is open.
     thread::sleep(Duration::from_millis(500));
-    load(bed, &steady(bed, PROTOCOLS[2], STEADY / 2, length / 4))?;
+    load(bed, &steady(bed, PROTOCOLS[2], STEADY / 2, WARM_UP))?;
     let lead = Duration::from_millis(500);
     let log = bed.folder.path().join("log");
     let saturating = match rival {
