@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use crate::boringssl;
 use crate::cargo;
-use crate::requirement::{CLANG, LIBXDP};
+use crate::requirement::{CLANG, H2LOAD, LIBXDP, NGINX};
 use crate::setup;
 use crate::trusting::Build;
 
@@ -21,13 +21,14 @@ const SHORT: [&str; 8] = [
     "--noplot",
 ];
 
-/// Without arguments, and with those of the report, makes the report. `ledger` is a comparison of two builds; anything
-/// else is passed to `cargo bench`.
+/// Without arguments, and with those of the report, makes the report. `ledger` is a comparison of two builds, `tcp`
+/// of servers over the kernel's TCP; anything else is passed to `cargo bench`.
 pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     let request = Request::of(args);
     setup::ensure()?;
     match request {
         Request::Ledger => return ledger(&args[1..]),
+        Request::Tcp => return tcp(&args[1..]),
         Request::Report => return report(args),
         Request::Criterion => {}
     }
@@ -45,6 +46,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
 enum Request {
     Report,
     Ledger,
+    Tcp,
     Criterion,
 }
 
@@ -56,6 +58,7 @@ impl Request {
             left = match left {
                 [] => return Self::Report,
                 ["ledger", ..] if left.len() == args.len() => return Self::Ledger,
+                ["tcp", ..] if left.len() == args.len() => return Self::Tcp,
                 ["--quick" | "--update", rest @ ..] | ["--minutes", _, rest @ ..] => rest,
                 _ => return Self::Criterion,
             };
@@ -121,18 +124,41 @@ fn ledger(args: &[String]) -> Result<ExitCode, String> {
     Err(format!("ledger_pairs can't be run: {}", pairs.exec()))
 }
 
+/// HTTP over the kernel's TCP, beside nginx and beside HTTP/3 over AF_XDP.
+fn tcp(args: &[String]) -> Result<ExitCode, String> {
+    setup::ensure_also(&[&NGINX, &H2LOAD])?;
+    let release = cargo::target().join("release");
+    let build = |what: &[&str]| {
+        let mut build = cargo::command("build");
+        build.arg("--release").args(what);
+        build.envs(boringssl::for_linking(&release));
+        run(&mut build, "what is to be measured was not built")
+    };
+    let xskit = ["--package", "xskit-cli", "--bin", "xskit", "--all-features"];
+    build(&xskit)?;
+    build(&["--package", "xskit-report", "--bin", "tcp"])?;
+    build(&["--package", "xskit-benches", "--example", "paced"])?;
+    let mut measure = Command::new(release.join("tcp"));
+    measure.args([release.join("xskit"), release.join("examples/paced")]);
+    measure.arg(cargo::workspace().join("benches/ANSWERS.md"));
+    measure.args(args);
+    Err(format!("tcp can't be run: {}", measure.exec()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::Request;
 
     #[test]
     fn what_is_not_the_reports_goes_to_criterion() {
-        let cases: [(&[&str], Request); 8] = [
+        let cases: [(&[&str], Request); 10] = [
             (&[], Request::Report),
             (&["--quick"], Request::Report),
             (&["--minutes", "5", "--update"], Request::Report),
             (&["ledger"], Request::Ledger),
             (&["ledger", "more"], Request::Ledger),
+            (&["tcp", "--quick"], Request::Tcp),
+            (&["--quick", "tcp"], Request::Criterion),
             (&["--bench", "ring"], Request::Criterion),
             (&["--quick", "--bench", "ring"], Request::Criterion),
             (&["--quick", "ledger"], Request::Criterion),

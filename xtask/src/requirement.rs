@@ -188,3 +188,29 @@ pub(crate) static LIBXDP: Requirement = Requirement {
         suse: "libxdp-devel",
     },
 };
+
+/// The server that ours is compared with over TCP.
+pub(crate) static NGINX: Requirement = Requirement {
+    name: "nginx",
+    purpose: "the server that ours is compared with over TCP",
+    probe: Probe::Command("nginx"),
+    packages: Packages {
+        debian: "nginx-light",
+        fedora: "nginx",
+        arch: "nginx",
+        suse: "nginx",
+    },
+};
+
+/// Asks both.
+pub(crate) static H2LOAD: Requirement = Requirement {
+    name: "h2load",
+    purpose: "asks servers over HTTP/1.1 and HTTP/2",
+    probe: Probe::Command("h2load"),
+    packages: Packages {
+        debian: "nghttp2-client",
+        fedora: "nghttp2",
+        arch: "nghttp2",
+        suse: "nghttp2",
+    },
+};

@@ -11,6 +11,7 @@
 //! | [`arena`], [`program`], [`core`] | two hosts and a wire; a program in one of them; on which processor |
 //! | [`sockets`], [`profile`] | many sockets served by one thread; where the processor's time goes |
 //! | [`figures`], [`results`], [`criterion`], [`machine`] | what was measured, and where |
+//! | [`tcp`] | HTTP over the kernel's TCP beside nginx, and beside HTTP/3 over AF_XDP |
 //! | [`counted`] | instructions for each packet, on real drivers in an emulated machine |
 //! | [`table`], [`plot`], [`goals`], [`questions`] | how it is shown |
 //! | [`answers`], [`claims`], [`page`] | the answers file with fresh tables, and what it claims; the page and the summary |
@@ -37,5 +38,6 @@ pub mod rival;
 pub mod run;
 pub mod sockets;
 pub mod table;
+pub mod tcp;
 pub mod udp;
 pub mod variant;

@@ -110,6 +110,12 @@ impl Program {
         threads.map(of_thread).sum()
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has not ended.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use crate::plan::{BUDGETS, PROFILED, RATES, budget_name};
 use crate::profile::{AF_XDP, IDLE, KERNEL, OWN, Profile, XDP};
 use crate::results::{Group, Results};
 use crate::table::{Table, cell, scaled};
+use crate::tcp;
 use crate::variant::BASELINE;
 
 /// A column of a table that compares the contestants of a group.
@@ -68,6 +69,7 @@ pub fn table(results: &Results, name: &str) -> Option<String> {
         "profile" => profile(results),
         // Made by another run; see there.
         name if counted::table::NAMES.contains(&name) => String::new(),
+        name if tcp::table::NAMES.contains(&name) => String::new(),
         _ => return None,
     })
 }

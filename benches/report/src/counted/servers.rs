@@ -108,7 +108,7 @@ fn quiche(folder: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 /// Writes a certificate and its key, of the kind that `xskit serve --self-signed` makes.
-fn certify(certificate: &Path, key: &Path) -> anyhow::Result<()> {
+pub(crate) fn certify(certificate: &Path, key: &Path) -> anyhow::Result<()> {
     let mut openssl = Command::new("openssl");
     openssl.args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=host"]);
     openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
