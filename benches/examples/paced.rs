@@ -1,5 +1,5 @@
 //! Asks an HTTP/3 server for one path from a UDP socket of the kernel, at a rate or so many requests at a time, and
-//! prints how long answers took: the client of `cargo xtask bench tcp`.
+//! prints how long they took: the client of `cargo xtask bench tcp`.
 //!
 //! At a rate, the time of a request begins when it was due: what waits for a slow answer counts as well.
 
@@ -9,13 +9,15 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::{Client, ClientConfig};
 
-const USAGE: &str = "usage: paced SERVER:PORT PATH SECONDS (rate|outstanding) N";
+const USAGE: &str = "usage: paced SERVER:PORT PATH REQUESTS (rate|outstanding) N";
 
-/// How long what is under way may take at the end.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Load {
     client: Client<()>,
@@ -29,11 +31,11 @@ struct Load {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [server, path, seconds, how, count] = words.as_slice() else {
+    let [server, path, requests, how, count] = words.as_slice() else {
         return Err(USAGE.into());
     };
     let (server, count): (SocketAddr, u32) = (server.parse()?, count.parse()?);
-    let length = Duration::from_secs_f64(seconds.parse()?);
+    let requests: u32 = requests.parse()?;
     let pause = match how.as_str() {
         "rate" => Some(Duration::from_secs(1) / count),
         "outstanding" => None,
@@ -41,6 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let socket = UdpSocket::bind("0.0.0.0:0")?;
     socket.connect(server)?;
+    socket.set_nonblocking(true)?;
     let config = ClientConfig::new(&server.ip().to_string(), server.port(), Trust::Anyone);
     let client = Client::new(&config, socket.local_addr()?, server, (), Instant::now())?;
     let mut load = Load {
@@ -56,30 +59,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         load.turn(Duration::from_millis(10))?;
     }
     let (start, mut asked) = (Instant::now(), 0);
-    while start.elapsed() < length {
-        let mut rest = Duration::from_millis(10);
-        match pause {
-            Some(pause) => {
-                while start + pause * asked <= Instant::now() {
-                    load.ask(start + pause * asked);
-                    asked += 1;
-                }
-                rest = rest.min((start + pause * asked).saturating_duration_since(Instant::now()));
-            }
-            None => {
-                while load.begun.len() < count as usize {
-                    load.ask(Instant::now());
-                }
-            }
+    while asked < requests || !load.begun.is_empty() {
+        if start.elapsed() > PATIENCE {
+            return Err(format!("{} answers in {PATIENCE:?}", load.times_us.len()).into());
         }
-        load.turn(rest)?;
+        let now = Instant::now();
+        let due = |asked| pause.map_or(now, |pause| start + pause * asked);
+        let has_room = |load: &Load| pause.is_some() || load.begun.len() < count as usize;
+        while asked < requests && due(asked) <= now && has_room(&load) {
+            load.ask(due(asked));
+            asked += 1;
+        }
+        let rest = due(asked).saturating_duration_since(now);
+        let is_late = asked < requests && pause.is_some();
+        let wait = Duration::from_millis(10);
+        load.turn(if is_late { rest.min(wait) } else { wait })?;
     }
     let seconds = start.elapsed().as_secs_f64();
-    let (answers, bytes) = (load.times_us.len(), load.bytes);
-    while !load.begun.is_empty() && start.elapsed() < length + PATIENCE {
-        load.turn(Duration::from_millis(10))?;
-    }
-    load.failed += load.begun.len() as u64;
     load.times_us.sort_by(f64::total_cmp);
     let at = |part: f64| {
         let place = (load.times_us.len() as f64 * part).ceil() as usize;
@@ -89,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .unwrap_or(0.0)
     };
     println!(
-        "{{\"answers\":{answers},\"all_answers\":{},\"bytes\":{bytes},\"all_bytes\":{},\"failed\":{},\"seconds\":{seconds},\"p50_us\":{},\"p99_us\":{}}}",
+        "{{\"answers\":{},\"bytes\":{},\"failed\":{},\"seconds\":{seconds},\"p50_us\":{},\"p99_us\":{}}}",
         load.times_us.len(),
         load.bytes,
         load.failed,
@@ -114,11 +110,14 @@ impl Load {
             .client
             .poll_timeout()
             .map_or(wait, |at| wait.min(at.saturating_duration_since(now)));
-        self.socket.set_nonblocking(false)?;
-        self.socket
-            .set_read_timeout(Some(due.max(Duration::from_micros(20))))?;
+        // To the microsecond, unlike SO_RCVTIMEO, which is rounded up to the kernel's tick.
+        let until = Timespec::try_from(due)?;
+        let mut readable = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut readable, Some(&until)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
         let (local, peer) = (self.socket.local_addr()?, self.socket.peer_addr()?);
-        let mut is_first = true;
         loop {
             match self.socket.recv(&mut packet) {
                 Ok(len) => {
@@ -126,17 +125,9 @@ impl Load {
                     self.client
                         .handle_datagram(Instant::now(), datagram, peer, local);
                 }
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-                {
-                    break;
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
-            }
-            if is_first {
-                self.socket.set_nonblocking(true)?;
-                is_first = false;
             }
         }
         if self

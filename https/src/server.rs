@@ -272,7 +272,10 @@ impl<H: Handler + 'static> HttpsServer<H> {
             }) => match never {},
             never = self.accept_clear(clear.as_ref()) => match never {},
         };
-        drop((listener, clear));
+        listener.close().await;
+        if let Some((clear, _)) = clear {
+            clear.close().await;
+        }
         self.control.advertise(None);
         drain.send_replace(true);
         let all_have_ended = async {

@@ -1,6 +1,7 @@
 //! `xskit serve` over the kernel's TCP, beside HTTP/3: what curl gets of it, and what is said of HTTP/3.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::Command;
 
 use xskit_testbed::{Namespace, WhenParentDies};
@@ -199,6 +200,9 @@ fn tcp_is_the_kernels_while_all_that_quic_has_goes_over_af_xdp() {
         scene.await_more(&mut download);
         download.kill();
         let report = ended(server);
+        let own = (scene.server().ipv4, PORT);
+        let next = scene.server().run(|| TcpListener::bind(own)).unwrap();
+        next.expect("the next server has the port at once");
         assert_eq!(report["tcp"]["requests"], 6_000, "{report:#}");
         assert_eq!(report["tcp"]["connections"], 40, "{report:#}");
         // The program takes UDP alone: nothing of TCP was there to be dropped.

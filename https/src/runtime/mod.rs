@@ -23,6 +23,7 @@ pub enum Runtime {
     #[default]
     Tokio,
     /// compio: io_uring(7) moves the bytes, and one system call waits for many moves. Linux 6.1.
+    /// Where the process is killed, the kernel has the port free some milliseconds later.
     #[cfg(feature = "tcp-uring")]
     Uring,
 }
@@ -84,6 +85,9 @@ pub(crate) trait Listener: Sized + 'static {
     /// The next connection, and who it is from. What is written to it goes out at once, and doesn't wait for
     /// acknowledgements (`TCP_NODELAY`): a response is written when it is whole.
     async fn accept(&self) -> io::Result<(Self::Stream, SocketAddr)>;
+
+    /// Takes no more connections, and leaves the port to others, before this returns.
+    async fn close(self);
 
     /// The address that a client has reached.
     fn local(stream: &Self::Stream) -> Option<IpAddr>;

@@ -43,6 +43,8 @@ impl Listener for TcpListener {
         Ok((stream, from))
     }
 
+    async fn close(self) {}
+
     fn local(stream: &TcpStream) -> Option<IpAddr> {
         Some(stream.local_addr().ok()?.ip())
     }

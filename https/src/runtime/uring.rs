@@ -57,6 +57,12 @@ impl Listener for TcpListener {
         Ok((Box::pin(stream).compat(), from))
     }
 
+    async fn close(self) {
+        // A ring that is dropped gives its sockets up later, by a worker of the kernel. This waits for the last accept to
+        // be cancelled; that it fails leaves it as it would be without.
+        let _ = Self::close(self).await;
+    }
+
     fn local(stream: &Self::Stream) -> Option<IpAddr> {
         let (stream, _) = stream.get_ref().get_ref();
         Some(stream.local_addr().ok()?.ip())

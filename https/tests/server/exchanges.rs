@@ -1,6 +1,7 @@
 //! What a client asks and gets.
 
 use std::convert::Infallible;
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -283,6 +284,7 @@ fn under_load_what_was_begun_is_finished(runtime: Runtime) {
         end.send(PATIENCE).unwrap();
     });
     let http = site.thread.take().unwrap().join().unwrap().http;
+    TcpListener::bind(site.address).expect("the next server has the port");
     let answered = answered.into_inner();
     assert_eq!((http.requests, http.completed), (answered, answered));
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -62,14 +61,14 @@ fn measure(
     let extent = if is_quick {
         Extent {
             rounds: 1,
-            length: Duration::from_millis(600),
+            requests: 12_000,
             downloads: 4,
             idle: false,
         }
     } else {
         Extent {
-            rounds: 3,
-            length: Duration::from_secs(1),
+            rounds: 5,
+            requests: 60_000,
             downloads: 8,
             idle: true,
         }

@@ -62,7 +62,7 @@ impl Load {
         ensure!(number("failed")? == 0.0, "HTTP/3 lost something: {printed}");
         Ok(Self {
             answers: number("answers")?,
-            bytes: number("all_bytes")?,
+            bytes: number("bytes")?,
             seconds: number("seconds")?,
             p50_us: number("p50_us")?,
             p99_us: number("p99_us")?,
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn what_our_client_says_is_taken_apart() {
         let printed =
-            r#"{"answers":9,"all_bytes":90,"failed":0,"seconds":2.0,"p50_us":5.5,"p99_us":7}"#;
+            r#"{"answers":9,"bytes":90,"failed":0,"seconds":2.0,"p50_us":5.5,"p99_us":7}"#;
         let load = Load::of_paced(printed).expect("a load");
         assert_eq!((load.answers, load.p50_us, load.p99_us), (9.0, 5.5, 7.0));
         assert!(Load::of_paced(&printed.replace("\"failed\":0", "\"failed\":1")).is_err());

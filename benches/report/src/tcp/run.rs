@@ -40,13 +40,17 @@ pub const ALONE: &str = "nothing";
 
 /// Answers a second of a load that is none: ten connections, or one of HTTP/3.
 const STEADY: u32 = 1000;
-/// A load before those that count: many handshakes, and the first answers.
-const WARM_UP: Duration = Duration::from_millis(500);
 /// Idle connections.
 const CONNECTIONS: u32 = 1000;
 /// How long idle connections are left to come about, and how long they stay.
-const ARRIVAL: Duration = Duration::from_secs(3);
-const STAY: Duration = Duration::from_secs(8);
+const ARRIVAL: Duration = Duration::from_secs(4);
+const STAY: Duration = Duration::from_secs(9);
+/// How long TCP has its load before HTTP/3 has its own.
+const LEAD: Duration = Duration::from_millis(500);
+/// Requests that take TCP longer than that, however fast it is.
+const AT_LEAST: u32 = 60_000;
+/// More than any load takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one way came to at one job in one round.
 #[derive(Clone, Debug)]
@@ -69,8 +73,8 @@ pub const PROTOCOLS: [&str; 3] = ["HTTP/1.1", "HTTP/2", "HTTP/3"];
 pub struct Extent {
     /// Rounds.
     pub rounds: usize,
-    /// How long each load takes.
-    pub length: Duration,
+    /// Requests of 1 KiB at full load, over TCP; half as many over HTTP/3, and a fiftieth at a steady rate.
+    pub requests: u32,
     /// Downloads of each protocol.
     pub downloads: u32,
     /// Whether idle connections are among the jobs.
@@ -122,7 +126,7 @@ pub fn run(bed: &Bed, runtimes: &[&'static str], extent: Extent) -> anyhow::Resu
                 }
                 Some(Way::Nginx) => "TCP of nginx".to_owned(),
             };
-            let figures = beside(bed, rival, extent.length).with_context(|| name.clone())?;
+            let figures = beside(bed, rival, extent.requests).with_context(|| name.clone())?;
             keep(BESIDE, name, figures);
         }
     }
@@ -147,12 +151,12 @@ fn of_way(bed: &Bed, way: Way, extent: Extent) -> anyhow::Result<Vec<(&'static s
 
 /// Requests at full load, at a steady rate and with their system calls counted; then downloads.
 fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::Result<Figures> {
-    let length = extent.length;
-    load(bed, &full(bed, job, WARM_UP))?;
-    let (at_full, cpu) = costing(server, || load(bed, &full(bed, job, length)))?;
-    let steady = load(bed, &steady(bed, job, STEADY, length))?;
+    let requests = extent.requests;
+    load(bed, &full(bed, job, requests / 20))?;
+    let (at_full, cpu) = costing(server, || load(bed, &full(bed, job, requests)))?;
+    let steady = load(bed, &steady(bed, job, STEADY, requests / 50))?;
     let calls = Calls::of(server.pid(), bed.folder.path())?;
-    let counted = load(bed, &full(bed, job, length))?;
+    let counted = load(bed, &full(bed, job, requests / 4))?;
     let calls = calls.count()?;
     let (downloads, download_cpu) = costing(server, || load(bed, &downloads(bed, job, extent)))?;
     ensure!(
@@ -210,13 +214,13 @@ fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
         thread::sleep(rest);
         Ok(())
     })?;
-    let beside = load(bed, &steady(bed, PROTOCOLS[1], STEADY, rest))?;
+    let beside = load(bed, &steady(bed, PROTOCOLS[1], STEADY, 2 * STEADY))?;
     ensure!(
         connections.is_running()?,
         "idle connections have ended too early"
     );
     // What each got the first time: all of them are there.
-    let printed = connections.finish(STAY)?;
+    let printed = connections.finish(PATIENCE)?;
     let all = Load::of_h2load(&printed, "")?.answers;
     ensure!(
         all == f64::from(2 * CONNECTIONS),
@@ -231,7 +235,7 @@ fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
 }
 
 /// HTTP/3 over AF_XDP at a steady rate, while TCP of `rival` gets all that it can answer.
-fn beside(bed: &Bed, rival: Option<Way>, length: Duration) -> anyhow::Result<Figures> {
+fn beside(bed: &Bed, rival: Option<Way>, requests: u32) -> anyhow::Result<Figures> {
     let own = match rival {
         Some(Way::Nginx) => Way::Xdp("none"),
         Some(way) => way,
@@ -245,18 +249,19 @@ fn beside(bed: &Bed, rival: Option<Way>, length: Duration) -> anyhow::Result<Fig
     let server = bed.serve(own)?;
     // Until its socket is open.
     thread::sleep(Duration::from_millis(500));
-    load(bed, &steady(bed, PROTOCOLS[2], STEADY / 2, WARM_UP))?;
-    let lead = Duration::from_millis(500);
+    let steady = |count| steady(bed, PROTOCOLS[2], STEADY / 2, count);
+    load(bed, &steady(100))?;
     let log = bed.folder.path().join("log");
     let saturating = match rival {
-        Some(_) => Some(bed.client(&full(bed, PROTOCOLS[1], length + 3 * lead))?),
+        Some(_) => Some(bed.client(&full(bed, PROTOCOLS[1], AT_LEAST + 3 * requests))?),
         None => None,
     };
-    thread::sleep(lead);
-    let http3 = load(bed, &steady(bed, PROTOCOLS[2], STEADY / 2, length))?;
+    thread::sleep(LEAD);
+    let http3 = load(bed, &steady(requests / 60))?;
     let mut rate = f64::NAN;
-    if let Some(saturating) = saturating {
-        let printed = saturating.finish(length)?;
+    if let Some(mut saturating) = saturating {
+        ensure!(saturating.is_running()?, "TCP was done before HTTP/3 was");
+        let printed = saturating.finish(PATIENCE)?;
         let tcp = Load::of_h2load(&printed, &fs::read_to_string(&log)?)?;
         rate = tcp.answers / tcp.seconds;
     }
@@ -293,7 +298,7 @@ fn end(mut server: Program, way: Way) -> anyhow::Result<Option<Value>> {
 
 /// Runs a client to its end, and reads what it says.
 fn load(bed: &Bed, words: &[String]) -> anyhow::Result<Load> {
-    let printed = bed.client(words)?.finish(Duration::from_secs(30))?;
+    let printed = bed.client(words)?.finish(PATIENCE)?;
     if words[0] != "h2load" {
         return Load::of_paced(&printed);
     }
@@ -304,28 +309,27 @@ fn load(bed: &Bed, words: &[String]) -> anyhow::Result<Load> {
 }
 
 /// As much as the server takes.
-fn full(bed: &Bed, job: &str, length: Duration) -> Vec<String> {
-    let duration = format!("--duration={}ms", length.as_millis());
+fn full(bed: &Bed, job: &str, requests: u32) -> Vec<String> {
+    let count = format!("-n{requests}");
     match job {
-        "HTTP/1.1" => h2load(bed, job, &["-c64", "-m1", &duration], "log"),
-        "HTTP/2" => h2load(bed, job, &["-c16", "-m8", &duration], "log"),
-        _ => paced(bed, SMALL.0, length, ("outstanding", 64)),
+        "HTTP/1.1" => h2load(bed, job, &["-c64", "-m1", &count], "log"),
+        "HTTP/2" => h2load(bed, job, &["-c16", "-m8", &count], "log"),
+        _ => paced(bed, SMALL.0, requests / 2, ("outstanding", 64)),
     }
 }
 
-fn steady(bed: &Bed, job: &str, rate: u32, length: Duration) -> Vec<String> {
-    let duration = format!("--duration={}ms", length.as_millis());
-    let each = format!("--rps={}", rate / 10);
+fn steady(bed: &Bed, job: &str, rate: u32, requests: u32) -> Vec<String> {
+    let (count, each) = (format!("-n{requests}"), format!("--rps={}", rate / 10));
     match job {
-        "HTTP/3" => paced(bed, SMALL.0, length, ("rate", rate)),
-        _ => h2load(bed, job, &["-c10", "-m1", &each, &duration], "log"),
+        "HTTP/3" => paced(bed, SMALL.0, requests, ("rate", rate)),
+        _ => h2load(bed, job, &["-c10", "-m1", &each, &count], "log"),
     }
 }
 
-/// Four at a time; over HTTP/3 by one connection, as long as a load.
+/// Four at a time; over HTTP/3 by one connection.
 fn downloads(bed: &Bed, job: &str, extent: Extent) -> Vec<String> {
     if job == PROTOCOLS[2] {
-        return paced(bed, LARGE.0, extent.length, ("outstanding", 4));
+        return paced(bed, LARGE.0, extent.downloads, ("outstanding", 4));
     }
     let count = format!("-n{}", extent.downloads);
     let mut words = h2load(bed, job, &["-c4", "-m1", &count], "log");
@@ -351,12 +355,12 @@ fn h2load(bed: &Bed, job: &str, options: &[&str], log: &str) -> Vec<String> {
     words
 }
 
-fn paced(bed: &Bed, name: &str, length: Duration, (how, count): (&str, u32)) -> Vec<String> {
+fn paced(bed: &Bed, name: &str, requests: u32, (how, count): (&str, u32)) -> Vec<String> {
     vec![
         bed.paced.display().to_string(),
         bed.address().to_string(),
         format!("/{name}"),
-        length.as_secs_f64().to_string(),
+        requests.to_string(),
         how.to_owned(),
         count.to_string(),
     ]

@@ -180,7 +180,7 @@ fn nginx(folder: &Path) -> anyhow::Result<Vec<String>> {
         "daemon off;\nmaster_process off;\nworker_processes 1;\nuser root;\npid {};\n\
          error_log stderr crit;\nworker_rlimit_nofile 8192;\nevents {{ worker_connections 4096; }}\n\
          http {{\n access_log off;\n sendfile on;\n tcp_nopush on;\n keepalive_requests 1000000000;\n \
-         keepalive_timeout 300s;\n open_file_cache max=100;\n{}server {{\n listen {PORT} ssl http2;\n \
+         keepalive_timeout 300s;\n{} server {{\n listen {PORT} ssl http2;\n \
          ssl_certificate {};\n ssl_certificate_key {};\n root {};\n }}\n}}\n",
         at("pid"),
         temporary.concat(),
