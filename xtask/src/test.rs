@@ -16,6 +16,7 @@ use crate::machine;
 use crate::packages;
 use crate::probe;
 use crate::python::AIOQUIC;
+use crate::requirement::H2LOAD;
 use crate::sanitizers;
 use crate::setup;
 use crate::step::Step;
@@ -40,6 +41,9 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     }
     if let Err(problem) = interop::ensure_browser() {
         println!("note: no test with a browser: {problem}");
+    }
+    if let Err(problem) = setup::ensure_also(&[&H2LOAD]) {
+        println!("note: no test with h2load: {problem}");
     }
     let mut steps = vec![
         Step::run(

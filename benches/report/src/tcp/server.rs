@@ -224,7 +224,9 @@ impl Calls {
         perf.stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let perf = perf.spawn().context("perf")?;
+        let perf = perf
+            .spawn()
+            .context("perf, which counts system calls (Debian: linux-perf), can't be run")?;
         thread::sleep(Duration::from_millis(150));
         Ok(Self { perf, file })
     }
