@@ -66,7 +66,7 @@ impl<H: Handler> Exchanges<H> {
 pub(crate) struct Shared<H: Handler> {
     host: Rc<Host<H>>,
     key: RequestKey,
-    exchange: Option<LoneExchange<H::Exchange>>,
+    exchange: LoneExchange<H::Exchange>,
     ending: Ending,
     /// Who waits for more of the response.
     taker: Option<Waker>,
@@ -83,11 +83,10 @@ impl<H: Handler> Shared<H> {
     fn with<T>(
         &mut self,
         call: impl FnOnce(&mut LoneExchange<H::Exchange>, &mut Http<H>, &Guest) -> T,
-    ) -> Option<T> {
+    ) -> T {
         let (http, guest) = (&mut self.host.http.borrow_mut(), &self.host.guest);
-        let outcome = self.exchange.as_mut().map(|it| call(it, http, guest));
-        let is_clients = self.exchange.as_ref();
-        let is_clients = is_clients.is_some_and(LoneExchange::is_the_clients_move);
+        let outcome = call(&mut self.exchange, http, guest);
+        let is_clients = self.exchange.is_the_clients_move();
         if std::mem::replace(&mut self.is_clients, is_clients) != is_clients {
             self.host.activity.count_of_client(is_clients);
         }
@@ -103,7 +102,7 @@ impl<H: Handler> Shared<H> {
     /// Gives the handler a piece of the request. False once nobody wants more.
     fn take(&mut self, frame: Frame<Bytes>) -> bool {
         self.host.activity.touch();
-        let taken = self.with(|it, http, guest| match frame.into_data() {
+        self.with(|it, http, guest| match frame.into_data() {
             Ok(bytes) => it.receive(http, guest, bytes),
             Err(frame) => {
                 if let Ok(trailers) = frame.into_trailers() {
@@ -111,8 +110,7 @@ impl<H: Handler> Shared<H> {
                 }
                 true
             }
-        });
-        taken == Some(true)
+        })
     }
 
     /// There will be no more of the request, and it is not complete.
@@ -125,8 +123,7 @@ impl<H: Handler> Shared<H> {
 
     /// Until the handler has read enough.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let unread = self.exchange.as_ref().map(LoneExchange::unread_bytes);
-        if unread.is_none_or(|bytes| bytes < MAX_UNREAD_BYTES) {
+        if self.exchange.unread_bytes() < MAX_UNREAD_BYTES {
             return Poll::Ready(());
         }
         self.bringer = Some(cx.waker().clone());
@@ -150,10 +147,9 @@ impl<H: Handler> Drop for Shared<H> {
             Ending::GivenUp => activity.count_given_up(),
             _ => {}
         }
-        if let Some(exchange) = self.exchange.take() {
-            let (http, guest) = (&mut self.host.http.borrow_mut(), &self.host.guest);
-            exchange.finish(http, guest, self.ending, Instant::now());
-        }
+        let (http, guest) = (&mut self.host.http.borrow_mut(), &self.host.guest);
+        self.exchange
+            .finish(http, guest, self.ending, Instant::now());
     }
 }
 
@@ -172,7 +168,7 @@ pub(crate) async fn answer<H: Handler + 'static>(
     let shared = Rc::new(RefCell::new(Shared {
         host,
         key,
-        exchange: Some(exchange),
+        exchange,
         ending: Ending::GivenUp,
         taker: None,
         bringer: None,
@@ -182,7 +178,7 @@ pub(crate) async fn answer<H: Handler + 'static>(
     exchanges.0.borrow_mut().insert(key, Rc::downgrade(&shared));
     match has_body {
         true => runtime.spawn(bring(Rc::downgrade(&shared), body)),
-        false => drop(shared.borrow_mut().with(LoneExchange::end)),
+        false => shared.borrow_mut().with(LoneExchange::end),
     }
     let head = poll_fn(|cx| poll_head(&shared, cx)).await?;
     let alt_svc = shared.borrow().host.alt_svc.borrow().clone();
@@ -302,13 +298,11 @@ fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> 
     // Who asks need not be woken.
     shared.taker = None;
     let host = Rc::clone(&shared.host);
-    let next = shared.with(|it, http, guest| it.next(http, guest, &host.held));
-    let piece = next.unwrap_or(Piece::Done);
+    let piece = shared.with(|it, http, guest| it.next(http, guest, &host.held));
     match piece {
         Piece::Awaiting => {
             let waker = cx.waker().clone();
-            let is_starved = |it: &LoneExchange<H::Exchange>| it.is_starved();
-            if shared.exchange.as_ref().is_some_and(is_starved) {
+            if shared.exchange.is_starved() {
                 let runtime = host.runtime;
                 runtime.spawn(async move {
                     runtime.sleep(STARVED).await;
@@ -321,7 +315,7 @@ fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> 
         }
         Piece::Broken => shared.ending = Ending::BrokenOff,
         // hyper may not ask for the end.
-        _ if shared.exchange.as_ref().is_none_or(LoneExchange::is_done) => {
+        _ if shared.exchange.is_done() => {
             shared.ending = Ending::Complete;
         }
         _ => {}

@@ -14,7 +14,7 @@ pub enum HttpsError {
     /// rustls refuses the certificate or its key.
     #[error("TLS over TCP: {0} (rustls takes keys of RSA, P-256, P-384 and Ed25519)")]
     Tls(#[from] rustls::Error),
-    /// The listener can't be used, or tokio has no epoll.
+    /// The listener can't be used, or the runtime has no epoll(7) or io_uring(7).
     #[error("{call} for TCP: {source}")]
     Io {
         /// What was called.

@@ -143,7 +143,10 @@ impl Part {
         ready: &Sender<()>,
     ) -> anyhow::Result<HttpsStats> {
         let server = HttpsServer::new(&team.config, team.http()?, guests, self.runtime);
-        let mut server = server.context("--no-tcp serves over UDP alone")?;
+        let mut server = server.with_context(|| match self.runtime {
+            Runtime::Tokio => "--no-tcp serves over UDP alone",
+            _ => "--tcp tokio does without io_uring",
+        })?;
         if let Some(clear) = self.clear {
             server = server.redirect(clear, self.port);
         }

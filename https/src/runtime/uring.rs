@@ -32,7 +32,9 @@ impl Uring {
         // Asked of the kernel now: with its first connection it would be too late for a program that may no longer.
         ring.detect_opcode_support(OpCodeFlag::basic());
         let runtime = Runtime::builder().with_proactor(ring).build();
-        Ok(Self(runtime.map_err(failed("io_uring_setup(2)"))?))
+        Ok(Self(runtime.map_err(failed(
+            "io_uring_setup(2), which takes Linux 6.1 and kernel.io_uring_disabled to be 0,",
+        ))?))
     }
 
     /// Runs a future, and what it spawns until it is over; then drops that.

@@ -307,9 +307,9 @@ impl<E> LoneExchange<E> {
         self.exchange.transfer.is_pulled()
     }
 
-    /// It is over, and this is how.
+    /// It is over, and this is how: the last that is asked of it.
     pub fn finish<H: Handler<Exchange = E>>(
-        mut self,
+        &mut self,
         http: &mut Http<H>,
         guest: &Guest,
         ending: Ending,

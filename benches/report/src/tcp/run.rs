@@ -18,7 +18,7 @@ pub const RATE: &str = "answers a second";
 pub const PER_CPU: &str = "answers a CPU second";
 /// System calls for each answer.
 pub const CALLS: &str = "system calls an answer";
-/// Times at full load, in microseconds, and at [`STEADY`].
+/// Times at full load, in microseconds, and at a steady thousand a second.
 pub const FULL: [&str; 2] = ["p50 at full load", "p99 at full load"];
 /// See [`FULL`].
 pub const TIMES: [&str; 2] = ["p50", "p99"];
