@@ -5,13 +5,12 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
+use xskit_quic::driver::{UdpConfig, UdpDriver};
 use xskit_quic::{Client, ClientConfig};
 
 const USAGE: &str = "usage: paced SERVER:PORT PATH REQUESTS (rate|outstanding) N";
@@ -21,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Load {
     client: Client<()>,
-    socket: UdpSocket,
+    driver: UdpDriver,
     path: String,
     begun: HashMap<RequestId, Instant>,
     times_us: Vec<f64>,
@@ -41,14 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         "outstanding" => None,
         _ => return Err(USAGE.into()),
     };
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
-    socket.connect(server)?;
-    socket.set_nonblocking(true)?;
+    let socket = UdpSocket::bind((own_address(server)?, 0))?;
     let config = ClientConfig::new(&server.ip().to_string(), server.port(), Trust::Anyone);
     let client = Client::new(&config, socket.local_addr()?, server, (), Instant::now())?;
     let mut load = Load {
         client,
-        socket,
+        driver: UdpDriver::new(socket, UdpConfig::default())?,
         path: path.clone(),
         begun: HashMap::new(),
         times_us: Vec::new(),
@@ -95,62 +92,35 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The address by which the kernel reaches the server.
+fn own_address(server: SocketAddr) -> io::Result<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect(server)?;
+    Ok(socket.local_addr()?.ip())
+}
+
 impl Load {
     fn ask(&mut self, due: Instant) {
         let id = self.client.get(&self.path, None);
         self.begun.insert(id, due);
     }
 
-    /// Sends what is to be sent, waits so long for a datagram, and takes all that have come.
-    fn turn(&mut self, wait: Duration) -> Result<(), Box<dyn Error>> {
-        let mut packet = [0; 2048];
-        self.send(&mut packet)?;
-        let now = Instant::now();
-        let due = self
-            .client
-            .poll_timeout()
-            .map_or(wait, |at| wait.min(at.saturating_duration_since(now)));
-        // To the microsecond, unlike SO_RCVTIMEO, which is rounded up to the kernel's tick.
-        let until = Timespec::try_from(due)?;
-        let mut readable = [PollFd::new(&self.socket, PollFlags::IN)];
-        match poll(&mut readable, Some(&until)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let (local, peer) = (self.socket.local_addr()?, self.socket.peer_addr()?);
-        loop {
-            match self.socket.recv(&mut packet) {
-                Ok(len) => {
-                    let datagram = &mut packet[..len];
-                    self.client
-                        .handle_datagram(Instant::now(), datagram, peer, local);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if self
-            .client
-            .poll_timeout()
-            .is_some_and(|at| at <= Instant::now())
-        {
-            self.client.handle_timeout(Instant::now());
-        }
-        self.take()?;
-        self.send(&mut packet)
-    }
-
-    fn send(&mut self, packet: &mut [u8]) -> Result<(), Box<dyn Error>> {
-        while let Some(transmit) = self.client.poll_transmit(Instant::now(), packet) {
-            self.socket.send(&packet[..transmit.len])?;
-        }
+    /// Moves what there is; if that was nothing, waits at most so long for a datagram.
+    fn turn(&mut self, longest: Duration) -> Result<(), Box<dyn Error>> {
+        let is_more = self.driver.turn(&mut self.client)?;
+        // What was taken leaves room for more, of which the server is told in the next turn.
+        let has_taken = self.take()?;
+        self.driver
+            .rest(&mut self.client, is_more || has_taken, longest)?;
         Ok(())
     }
 
-    fn take(&mut self) -> Result<(), Box<dyn Error>> {
+    /// Takes what has come of answers, if anything has.
+    fn take(&mut self) -> Result<bool, Box<dyn Error>> {
+        let mut has_taken = false;
         let mut body = [0; 16 << 10];
         while let Some(event) = self.client.poll_event() {
+            has_taken = true;
             match event {
                 ClientEvent::Body(id) => loop {
                     match self.client.read_body(id, &mut body) {
@@ -172,6 +142,6 @@ impl Load {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(has_taken)
     }
 }
