@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use crate::boringssl;
 use crate::cargo;
-use crate::requirement::{CLANG, H2LOAD, LIBXDP, NGINX};
+use crate::requirement::{CLANG, H2LOAD, LIBXDP, NGINX, PERF};
 use crate::setup;
 use crate::trusting::Build;
 
@@ -126,7 +126,7 @@ fn ledger(args: &[String]) -> Result<ExitCode, String> {
 
 /// HTTP over the kernel's TCP, beside nginx and beside HTTP/3 over AF_XDP.
 fn tcp(args: &[String]) -> Result<ExitCode, String> {
-    setup::ensure_also(&[&NGINX, &H2LOAD])?;
+    setup::ensure_also(&[&NGINX, &H2LOAD, &PERF])?;
     let release = cargo::target().join("release");
     let build = |what: &[&str]| {
         let mut build = cargo::command("build");

@@ -214,3 +214,16 @@ pub(crate) static H2LOAD: Requirement = Requirement {
         suse: "nghttp2",
     },
 };
+
+/// Counts the system calls of both.
+pub(crate) static PERF: Requirement = Requirement {
+    name: "perf",
+    purpose: "counts the system calls of servers",
+    probe: Probe::Command("perf"),
+    packages: Packages {
+        debian: "linux-perf",
+        fedora: "perf",
+        arch: "perf",
+        suse: "perf",
+    },
+};
