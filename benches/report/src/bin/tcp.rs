@@ -8,7 +8,7 @@ use anyhow::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use xskit_report::answers;
 use xskit_report::machine::Machine;
-use xskit_report::tcp::run::{Extent, run, runtimes};
+use xskit_report::tcp::run::{Extent, run};
 use xskit_report::tcp::server::Bed;
 use xskit_report::tcp::table;
 use xskit_testbed::{Capability, privilege};
@@ -73,8 +73,7 @@ fn measure(
             idle: true,
         }
     };
-    let runtimes = runtimes(&xskit)?;
-    let samples = run(&Bed::new(xskit, paced)?, &runtimes, extent)?;
+    let samples = run(&Bed::new(xskit, paced)?, extent)?;
     let machine = format!(
         "The tables are of a {}, over veth.",
         Machine::this().sentence()

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use xskit_testbed::HostPair;
 
 use super::bed::Bed;
 use super::plan::{Mode, Who};
+use crate::rival::nginx::{self, Directives, certify};
 
 /// The port of all of them: quiche's example has no other.
 pub const PORT: u16 = 4433;
@@ -74,27 +75,15 @@ fn serve(bed: &Bed, pair: &HostPair, root: &Path, how: (Mode, &str)) -> Vec<Stri
     words
 }
 
-/// Writes its configuration and a certificate into the folder.
+/// Over HTTP/3 alone, with a certificate that is made for it.
 fn nginx(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let at = |name: &str| folder.join(name).display().to_string();
     certify(&folder.join("cert.pem"), &folder.join("key.pem"))?;
-    let configuration = format!(
-        "daemon off;\nmaster_process off;\nuser root;\npid {};\nerror_log stderr warn;\n\
-         events {{}}\nhttp {{\n access_log off;\n sendfile off;\n quic_gso on;\n {temporary}\
-         server {{\n listen {PORT} quic reuseport;\n http3 on;\n ssl_certificate {};\n \
-         ssl_certificate_key {};\n root {};\n }}\n}}\n",
-        at("pid"),
-        at("cert.pem"),
-        at("key.pem"),
-        at("root"),
-        temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("{kind}_temp_path {};\n ", at(kind)))
-            .concat(),
-    );
-    fs::write(folder.join("nginx.conf"), configuration)?;
-    Ok(["nginx", "-p", &at(""), "-c", &at("nginx.conf")]
-        .map(str::to_owned)
-        .to_vec())
+    let directives = Directives {
+        events: "",
+        http: "sendfile off; quic_gso on;",
+        server: &format!("listen {PORT} quic reuseport; http3 on;"),
+    };
+    nginx::command(folder, &directives)
 }
 
 /// It takes what it serves and its certificate from a folder below the one it is started in.
@@ -105,15 +94,4 @@ fn quiche(folder: &Path) -> anyhow::Result<Vec<String>> {
     certify(&examples.join("cert.crt"), &examples.join("cert.key"))?;
     let there = format!("--chdir={}", folder.display());
     Ok(vec!["env".to_owned(), there, QUICHE.to_owned()])
-}
-
-/// Writes a certificate and its key, of the kind that `xskit serve --self-signed` makes.
-pub(crate) fn certify(certificate: &Path, key: &Path) -> anyhow::Result<()> {
-    let mut openssl = Command::new("openssl");
-    openssl.args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=host"]);
-    openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
-    openssl.arg("-keyout").arg(key).arg("-out").arg(certificate);
-    let made = openssl.stderr(Stdio::null()).status().context("openssl")?;
-    ensure!(made.success(), "openssl makes no certificate");
-    Ok(())
 }

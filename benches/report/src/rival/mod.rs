@@ -1,5 +1,6 @@
 //! Other people's programs that do the same jobs, as far as they are installed.
 
+pub(crate) mod nginx;
 pub mod testpmd;
 pub mod trafficgen;
 pub mod xdpsock;

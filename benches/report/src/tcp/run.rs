@@ -4,11 +4,11 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::load::Load;
-use super::server::{Bed, Calls, LARGE, PORT, SMALL, Way, memory, runtime_name};
+use super::server::{Bed, Calls, LARGE, PORT, SMALL, Way, memory};
 use crate::figures::Figures;
 use crate::program::Program;
 
@@ -37,6 +37,8 @@ pub const IDLE_JOB: &str = "idle";
 pub const BESIDE: &str = "beside";
 /// HTTP/3's way, where it is alone.
 pub const ALONE: &str = "nothing";
+/// Its way beside the TCP of another server.
+pub const BESIDE_NGINX: &str = "TCP of nginx";
 
 /// Answers a second of a load that is none: ten connections, or one of HTTP/3.
 const STEADY: u32 = 1000;
@@ -81,16 +83,17 @@ pub struct Extent {
     pub idle: bool,
 }
 
-/// Runs all rounds. `runtimes` are those of TCP that this xskit has.
+/// Runs all rounds.
 ///
 /// # Errors
 /// The first failure: a figure without its rivals says nothing.
-pub fn run(bed: &Bed, runtimes: &[&'static str], extent: Extent) -> anyhow::Result<Vec<Sample>> {
-    let mut ways: Vec<Way> = runtimes
-        .iter()
-        .map(|runtime| Way::Kernel(runtime))
-        .collect();
-    ways.extend([Way::Nginx, Way::Xdp("tokio")]);
+pub fn run(bed: &Bed, extent: Extent) -> anyhow::Result<Vec<Sample>> {
+    let ways = [
+        Way::Kernel("tokio"),
+        Way::Kernel("uring"),
+        Way::Nginx,
+        Way::Xdp(Some("tokio")),
+    ];
     let mut samples = Vec::new();
     for round in 0..extent.rounds {
         let mut keep = |job, way: String, figures| {
@@ -115,19 +118,21 @@ pub fn run(bed: &Bed, runtimes: &[&'static str], extent: Extent) -> anyhow::Resu
                 keep(job, way, figures);
             }
         }
-        let mut rivals = vec![None];
-        rivals.extend(runtimes.iter().map(|runtime| Some(Way::Xdp(runtime))));
-        rivals.push(Some(Way::Nginx));
-        for rival in rivals {
-            let name = match rival {
-                None => ALONE.to_owned(),
-                Some(Way::Kernel(runtime) | Way::Xdp(runtime)) => {
-                    format!("TCP of the same server, {}", runtime_name(runtime))
-                }
-                Some(Way::Nginx) => "TCP of nginx".to_owned(),
-            };
-            let figures = beside(bed, rival, extent.requests).with_context(|| name.clone())?;
-            keep(BESIDE, name, figures);
+        let rivals = [
+            (ALONE, None),
+            (
+                "TCP of the same server, tokio",
+                Some(Way::Xdp(Some("tokio"))),
+            ),
+            (
+                "TCP of the same server, io_uring",
+                Some(Way::Xdp(Some("uring"))),
+            ),
+            (BESIDE_NGINX, Some(Way::Nginx)),
+        ];
+        for (name, rival) in rivals {
+            let figures = beside(bed, rival, extent.requests).context(name)?;
+            keep(BESIDE, name.to_owned(), figures);
         }
     }
     Ok(samples)
@@ -237,9 +242,9 @@ fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
 /// HTTP/3 over AF_XDP at a steady rate, while TCP of `rival` gets all that it can answer.
 fn beside(bed: &Bed, rival: Option<Way>, requests: u32) -> anyhow::Result<Figures> {
     let own = match rival {
-        Some(Way::Nginx) => Way::Xdp("none"),
+        Some(Way::Nginx) => Way::Xdp(None),
         Some(way) => way,
-        None => Way::Xdp("tokio"),
+        None => Way::Xdp(Some("tokio")),
     };
     // Where there is no TCP of its own, nginx must be there first to be seen.
     let nginx = match rival {
@@ -250,7 +255,7 @@ fn beside(bed: &Bed, rival: Option<Way>, requests: u32) -> anyhow::Result<Figure
     // Until its socket is open.
     thread::sleep(Duration::from_millis(500));
     let steady = |count| steady(bed, PROTOCOLS[2], STEADY / 2, count);
-    load(bed, &steady(100))?;
+    let before = load(bed, &steady(100))?;
     let log = bed.folder.path().join("log");
     let saturating = match rival {
         Some(_) => Some(bed.client(&full(bed, PROTOCOLS[1], AT_LEAST + 3 * requests))?),
@@ -267,12 +272,10 @@ fn beside(bed: &Bed, rival: Option<Way>, requests: u32) -> anyhow::Result<Figure
     }
     drop(nginx);
     let summary = end(server, own)?.context("no summary of xskit")?;
-    let over_xdp = summary
-        .get("requests")
-        .and_then(Value::as_f64)
-        .unwrap_or(0.0);
+    // All by its QUIC worker, and by nobody else.
+    let answered = summary.get("requests").and_then(Value::as_f64);
     ensure!(
-        over_xdp >= http3.answers,
+        answered == Some(before.answers + http3.answers),
         "HTTP/3 was answered by another: {summary}"
     );
     Ok(Figures::of([
@@ -364,25 +367,4 @@ fn paced(bed: &Bed, name: &str, requests: u32, (how, count): (&str, u32)) -> Vec
         how.to_owned(),
         count.to_string(),
     ]
-}
-
-/// The runtimes for TCP that an xskit says it has.
-///
-/// # Errors
-/// Where it can't be run.
-pub fn runtimes(xskit: &std::path::Path) -> anyhow::Result<Vec<&'static str>> {
-    let help = std::process::Command::new(xskit)
-        .args(["serve", "--help"])
-        .output();
-    let help = help.with_context(|| xskit.display().to_string())?.stdout;
-    let help = String::from_utf8_lossy(&help);
-    if !help.contains("--tcp <RUNTIME>") {
-        bail!("{} has no --tcp", xskit.display());
-    }
-    let has_uring = help.contains("- uring:") || help.contains("tokio, uring");
-    Ok(if has_uring {
-        vec!["tokio", "uring"]
-    } else {
-        vec!["tokio"]
-    })
 }

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use xskit_testbed::{Host, HostPair, HostPairConfig};
 
 use crate::core::{Cores, Place};
-use crate::counted::servers::certify;
 use crate::program::Program;
+use crate::rival::nginx::{self, Directives, certify};
 
 /// The port of all of them, over TCP and UDP.
 pub const PORT: u16 = 4433;
@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Way {
     /// `xskit serve` with this runtime for TCP, UDP by the kernel: the wire is as nginx has it.
     Kernel(&'static str),
-    /// The same with UDP over AF_XDP, as it is by default.
-    Xdp(&'static str),
+    /// The same with UDP over AF_XDP, as it is by default; without TCP if there is no runtime.
+    Xdp(Option<&'static str>),
     /// nginx.
     Nginx,
 }
@@ -42,15 +42,17 @@ impl Way {
     pub fn name(self) -> String {
         match self {
             Self::Kernel(runtime) => format!("xskit, {}", runtime_name(runtime)),
-            Self::Xdp(runtime) => format!("xskit, {}, beside AF_XDP", runtime_name(runtime)),
+            Self::Xdp(Some(runtime)) => {
+                format!("xskit, {}, beside AF_XDP", runtime_name(runtime))
+            }
+            Self::Xdp(None) => "xskit, AF_XDP alone".to_owned(),
             Self::Nginx => "nginx".to_owned(),
         }
     }
 }
 
 /// The runtime's name, and not the option's.
-#[must_use]
-pub fn runtime_name(runtime: &str) -> &str {
+fn runtime_name(runtime: &str) -> &str {
     match runtime {
         "uring" => "io_uring",
         other => other,
@@ -113,7 +115,7 @@ impl Bed {
     pub fn serve(&self, way: Way) -> anyhow::Result<Program> {
         let words = match way {
             Way::Nginx => nginx(self.folder.path())?,
-            Way::Kernel(runtime) => self.xskit_words(runtime, "--transport=udp"),
+            Way::Kernel(runtime) => self.xskit_words(Some(runtime), "--transport=udp"),
             Way::Xdp(runtime) => {
                 let interface = format!("--iface={}", self.pair.second.link.name);
                 self.xskit_words(runtime, &interface)
@@ -140,7 +142,7 @@ impl Bed {
         Ok(server)
     }
 
-    fn xskit_words(&self, runtime: &str, wire: &str) -> Vec<String> {
+    fn xskit_words(&self, runtime: Option<&str>, wire: &str) -> Vec<String> {
         let at = |name: &str| self.folder.path().join(name).display().to_string();
         vec![
             self.xskit.display().to_string(),
@@ -151,8 +153,8 @@ impl Bed {
             format!("--cert={}", at("cert.pem")),
             format!("--key={}", at("key.pem")),
             match runtime {
-                "none" => "--no-tcp".to_owned(),
-                _ => format!("--tcp={runtime}"),
+                None => "--no-tcp".to_owned(),
+                Some(runtime) => format!("--tcp={runtime}"),
             },
             // The idle ones are of one host.
             "--max-connections-per-host=4096".to_owned(),
@@ -171,26 +173,14 @@ impl Bed {
     }
 }
 
-/// Writes its configuration into the folder.
+/// Over HTTP/1.1 and 2, as it is installed but for the number of connections and requests.
 fn nginx(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let at = |name: &str| folder.join(name).display().to_string();
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let temporary = temporary.map(|kind| format!(" {kind}_temp_path {};\n", at(kind)));
-    let configuration = format!(
-        "daemon off;\nmaster_process off;\nworker_processes 1;\nuser root;\npid {};\n\
-         error_log stderr crit;\nworker_rlimit_nofile 8192;\nevents {{ worker_connections 4096; }}\n\
-         http {{\n access_log off;\n sendfile on;\n tcp_nopush on;\n keepalive_requests 1000000000;\n \
-         keepalive_timeout 300s;\n{} server {{\n listen {PORT} ssl http2;\n \
-         ssl_certificate {};\n ssl_certificate_key {};\n root {};\n }}\n}}\n",
-        at("pid"),
-        temporary.concat(),
-        at("cert.pem"),
-        at("key.pem"),
-        at("root"),
-    );
-    fs::write(folder.join("nginx.conf"), configuration)?;
-    let words = ["nginx", "-p", &at(""), "-c", &at("nginx.conf")];
-    Ok(words.map(str::to_owned).to_vec())
+    let directives = Directives {
+        events: "worker_connections 4096;",
+        http: "sendfile on; tcp_nopush on; keepalive_timeout 300s; keepalive_requests 1000000000;",
+        server: &format!("listen {PORT} ssl http2;"),
+    };
+    nginx::command(folder, &directives)
 }
 
 /// The memory that is a process's own and its part of what is shared (PSS), in bytes.
@@ -205,7 +195,8 @@ pub fn memory(pid: u32) -> anyhow::Result<f64> {
     Ok(kib.with_context(|| format!("no Pss in {path}"))? * 1024.0)
 }
 
-/// perf(1), which counts the system calls of all threads of a process. They cost a little more while it does.
+/// perf(1), which counts the system calls of all threads of a process. They cost a little more while it does. It ends when
+/// that process does, at the latest.
 pub struct Calls {
     perf: Child,
     file: PathBuf,

@@ -3,8 +3,8 @@
 use xskit_rivals::spread::Spread;
 
 use super::run::{
-    ALONE, BESIDE, CALLS, FULL, IDLE, IDLE_JOB, MEMORY, PER_CPU, PER_GB, PROTOCOLS, RATE, SPEED,
-    Sample, TIMES,
+    ALONE, BESIDE, BESIDE_NGINX, CALLS, FULL, IDLE, IDLE_JOB, MEMORY, PER_CPU, PER_GB, PROTOCOLS,
+    RATE, SPEED, Sample, TIMES,
 };
 use crate::table::{Table, cell};
 
@@ -83,7 +83,7 @@ pub fn table(samples: &[Sample], machine: &str, name: &str) -> Option<String> {
                 plain("p50, µs", TIMES[0]),
                 plain("p99, µs", TIMES[1]),
                 ("p99 to that alone", TIMES[1], Some(ALONE)),
-                ("p99 to that beside nginx", TIMES[1], Some("TCP of nginx")),
+                ("p99 to that beside nginx", TIMES[1], Some(BESIDE_NGINX)),
                 plain("TCP's requests a second", RATE),
             ],
         ),
