@@ -111,18 +111,22 @@ impl Directory {
     /// A regular file, open for reading; `None` for a directory.
     ///
     /// What it is, is found out before it is opened: opening a FIFO lets whoever waits to write to
-    /// it go on, and opening a device may do anything. Where a file has been served before, it is opened at once.
+    /// it go on, and opening a device may do anything. Where the last look found a file, it is opened at once: what has
+    /// taken its place since may be opened once, without waiting, and is looked at first from then on.
     pub(super) fn file(
         &mut self,
         relative: &Path,
         tags: &TagKey,
     ) -> Result<Option<Opened>, Missing> {
-        if self.known.contains_key(relative) {
-            let opened = self.open_to_read(relative)?;
-            if is_regular(&opened.1) {
-                return Ok(Some(self.describe(relative, opened, tags)));
+        if let Some((path, known)) = self.known.remove_entry(relative) {
+            // It is known again once it has been opened.
+            let (fd, stat) = self.open_to_read(relative)?;
+            if is_regular(&stat) {
+                let known = known.of(&stat, tags);
+                let version = known.version.clone();
+                self.known.insert(path, known);
+                return Ok(Some(Opened { fd, stat, version }));
             }
-            self.known.remove(relative);
         }
         for _ in 0..REPLACED_RETRIES {
             let there = self.open_beneath(relative, OFlags::PATH).map_err(missing)?;
@@ -134,9 +138,11 @@ impl Directory {
             if !is_regular(&stat) {
                 return Err(Missing::NotFound);
             }
-            let opened = self.open_to_read(relative)?;
-            if identity(&opened.1) == identity(&stat) {
-                return Ok(Some(self.describe(relative, opened, tags)));
+            let (fd, opened) = self.open_to_read(relative)?;
+            if identity(&opened) == identity(&stat) {
+                let version = self.remember(relative, &opened, tags);
+                let stat = opened;
+                return Ok(Some(Opened { fd, stat, version }));
             }
         }
         Err(Missing::Busy)
@@ -150,25 +156,14 @@ impl Directory {
         Ok((fd, stat))
     }
 
-    fn describe(&mut self, relative: &Path, (fd, stat): (OwnedFd, Stat), tags: &TagKey) -> Opened {
-        let state = State::of(&stat);
-        let known = self.known.get(relative);
-        let version = match known.filter(|known| known.state == state) {
-            Some(known) => known.version.clone(),
-            None => {
-                let version = tags.version(&stat);
-                if self.known.len() >= MAX_KNOWN {
-                    self.known.clear();
-                }
-                let known = Known {
-                    state,
-                    version: version.clone(),
-                };
-                self.known.insert(relative.to_owned(), known);
-                version
-            }
-        };
-        Opened { fd, stat, version }
+    fn remember(&mut self, relative: &Path, stat: &Stat, tags: &TagKey) -> Version {
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        let known = Known::new(stat, tags);
+        let version = known.version.clone();
+        self.known.insert(relative.to_owned(), known);
+        version
     }
 
     /// The first of these encodings of a file that stands beside it, and isn't older. One that can't
@@ -202,6 +197,23 @@ impl Directory {
                 Err(Errno::AGAIN | Errno::INTR) if tries > 0 => tries -= 1,
                 result => return result,
             }
+        }
+    }
+}
+
+impl Known {
+    fn new(stat: &Stat, tags: &TagKey) -> Self {
+        Self {
+            state: State::of(stat),
+            version: tags.version(stat),
+        }
+    }
+
+    /// The same file as it is now.
+    fn of(self, stat: &Stat, tags: &TagKey) -> Self {
+        match self.state == State::of(stat) {
+            true => self,
+            false => Self::new(stat, tags),
         }
     }
 }

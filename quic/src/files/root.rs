@@ -363,7 +363,9 @@ mod tests {
         fs::remove_file(&at).unwrap();
         assert_eq!(ask().unwrap_err(), Missing::NotFound);
         rustix::fs::mkfifoat(rustix::fs::CWD, &at, Mode::RUSR | Mode::WUSR).unwrap();
+        let before = OPENED.get();
         assert_eq!(ask().unwrap_err(), Missing::NotFound);
+        assert_eq!(OPENED.get(), before + 1, "more than looked at");
         fs::remove_file(&at).unwrap();
         fs::create_dir(&at).unwrap();
         fs::write(at.join("index.html"), "<p>").unwrap();
