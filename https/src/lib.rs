@@ -2,7 +2,8 @@
 //! HTTP/3.
 //!
 //! ```text
-//! server       accepts, within the bounds of the QUIC server's configuration; drains
+//! server       a port, on the thread that it is given
+//!   service      accepts, within the bounds of the QUIC server's configuration; drains
 //!   tls          the same certificate, for rustls
 //!   connection   a handshake, then HTTP/1.1 or 2 as ALPN says
 //!     activity   whose move it is: who lets nothing move is cut off
@@ -36,6 +37,7 @@ mod error;
 mod redirect;
 mod runtime;
 mod server;
+mod service;
 mod tls;
 
 pub use error::HttpsError;

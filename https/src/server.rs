@@ -1,7 +1,6 @@
 //! `HttpsServer`: a port of TCP, on the thread that it is given.
 
-use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
+use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,45 +8,25 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use rustls::ServerConfig as TlsConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
-use xskit_quic::server::{Guest, Guests};
-use xskit_quic::{
-    Application, Handler, HeldBytes, Http, HttpCounters, Identity, RequestKey, ServerConfig,
-};
+use xskit_quic::server::Guests;
+use xskit_quic::{Application, Handler, Http, HttpCounters, Identity, RequestKey, ServerConfig};
 
-use crate::activity::{Activity, Limits};
-use crate::answer::{Exchanges, Host};
-use crate::connection::{self, Way};
+use crate::activity::Limits;
 use crate::error::HttpsError;
-use crate::runtime::{Listener, Runtime, Started};
-use crate::{redirect, tls};
-
-/// After accept(2) has failed, most likely for want of a descriptor.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// Between looks at whether all has ended.
-const LOOK: Duration = Duration::from_millis(10);
+use crate::runtime::{Runtime, Started};
+use crate::service::Service;
+use crate::tls;
 
 /// A server of HTTP/1.1 and 2 over TLS.
 pub struct HttpsServer<H: Handler> {
-    runtime: Runtime,
-    /// Made early: a program that then gives up what it doesn't need may not be allowed to. Until it serves.
-    started: Option<Started>,
-    http: Rc<RefCell<Http<H>>>,
-    guests: Guests,
-    limits: Limits,
-    patience: Duration,
-    max_streams: u32,
-    control: Control,
-    counters: Rc<Counters>,
-    exchanges: Rc<Exchanges<H>>,
+    /// Made early: a program that then gives up what it doesn't need may not be allowed to.
+    started: Started,
+    service: Service<H>,
     resumer: Resumer,
+    resumed: UnboundedReceiver<RequestKey>,
     /// Where requests in the clear come, and the port that they are sent to.
     clear: Option<(TcpListener, u16)>,
-    /// Until it serves.
-    resumed: Option<UnboundedReceiver<RequestKey>>,
 }
 
 /// Tells a server, from any thread, that a handler has something new for a request
@@ -67,8 +46,8 @@ impl Resumer {
 #[derive(Clone)]
 pub struct Control {
     runtime: Runtime,
-    tls: Rc<RefCell<Arc<TlsConfig>>>,
-    alt_svc: Rc<RefCell<Option<HeaderValue>>>,
+    pub(crate) tls: Rc<RefCell<Arc<TlsConfig>>>,
+    pub(crate) alt_svc: Rc<RefCell<Option<HeaderValue>>>,
 }
 
 /// What a server has done.
@@ -92,33 +71,10 @@ impl HttpsStats {
     }
 }
 
-#[derive(Debug, Default)]
-struct Counters {
-    accepted: Cell<u64>,
-    refused: Cell<u64>,
-    open: Cell<u64>,
-}
-
-/// A connection, however it ends.
-struct Counted(Rc<Counters>);
-
-impl Counted {
-    fn new(counters: &Rc<Counters>) -> Self {
-        counters.open.set(counters.open.get() + 1);
-        Self(Rc::clone(counters))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.open.set(self.0.open.get().saturating_sub(1));
-    }
-}
-
 impl<H: Handler> std::fmt::Debug for HttpsServer<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpsServer")
-            .field("counters", &self.counters)
+            .field("counters", &self.service.counters)
             .finish_non_exhaustive()
     }
 }
@@ -175,9 +131,8 @@ impl<H: Handler + 'static> HttpsServer<H> {
         // By its bounds on memory.
         http.prepare(config)?;
         let (resumer, resumed) = unbounded_channel();
-        Ok(Self {
+        let service = Service {
             runtime,
-            started: Some(Started::new(runtime)?),
             http: Rc::new(RefCell::new(http)),
             guests,
             limits: Limits {
@@ -193,16 +148,20 @@ impl<H: Handler + 'static> HttpsServer<H> {
             },
             counters: Rc::default(),
             exchanges: Rc::default(),
+        };
+        Ok(Self {
+            started: Started::new(runtime)?,
+            service,
             resumer: Resumer(resumer),
+            resumed,
             clear: None,
-            resumed: Some(resumed),
         })
     }
 
     /// What can be changed while it runs.
     #[must_use]
     pub fn control(&self) -> Control {
-        self.control.clone()
+        self.service.control.clone()
     }
 
     /// Has it tell those who come to this listener without TLS (`http://`) to ask again on `port` with it.
@@ -226,129 +185,21 @@ impl<H: Handler + 'static> HttpsServer<H> {
     ///
     /// [`HttpsError::Io`]: the listener can't be used.
     pub fn serve(
-        mut self,
+        self,
         listener: TcpListener,
         end: impl Future<Output = Duration>,
     ) -> Result<HttpsStats, HttpsError> {
-        match self.started.take() {
-            Some(Started::Tokio(tokio)) => {
-                tokio.run(self.run::<tokio::net::TcpListener>(listener, end))?;
+        let (service, clear, resumed) = (self.service, self.clear, self.resumed);
+        match self.started {
+            Started::Tokio(tokio) => {
+                tokio.run(service.run::<tokio::net::TcpListener>(listener, clear, resumed, end))?;
             }
             #[cfg(feature = "tcp-uring")]
-            Some(Started::Uring(uring)) => {
-                uring.run(self.run::<compio::net::TcpListener>(listener, end))?;
-            }
-            None => {}
-        }
-        Ok(HttpsStats {
-            accepted: self.counters.accepted.get(),
-            refused: self.counters.refused.get(),
-            http: *self.http.borrow().counters(),
-        })
-    }
-
-    async fn run<L: Listener>(
-        &mut self,
-        listener: TcpListener,
-        end: impl Future<Output = Duration>,
-    ) -> Result<(), HttpsError> {
-        let (clear, mut resumed) = (self.clear.take(), self.resumed.take());
-        let listener = L::new(listener)?;
-        let clear = clear.map(|(it, port)| Ok::<_, HttpsError>((L::new(it)?, port)));
-        let clear = clear.transpose()?;
-        let (drain, draining) = watch::channel(false);
-        let exchanges = Rc::clone(&self.exchanges);
-        self.runtime.spawn(async move {
-            while let Some(resumed) = resumed.as_mut()
-                && let Some(request) = resumed.recv().await
-            {
-                exchanges.resume(request);
-            }
-        });
-        let grace = tokio::select! {
-            grace = end => grace,
-            never = self.accept(&listener, |stream, guest| {
-                self.begin(stream, guest, draining.clone());
-            }) => match never {},
-            never = self.accept_clear(clear.as_ref()) => match never {},
-        };
-        listener.close().await;
-        if let Some((clear, _)) = clear {
-            clear.close().await;
-        }
-        self.control.advertise(None);
-        drain.send_replace(true);
-        let all_have_ended = async {
-            while self.counters.open.get() > 0 {
-                self.runtime.sleep(LOOK).await;
-            }
-        };
-        // Those that are left are closed with the runtime.
-        let _ = self.runtime.timeout(grace, all_have_ended).await;
-        Ok(())
-    }
-
-    async fn accept_clear<L: Listener>(&self, clear: Option<&(L, u16)>) -> Infallible {
-        let Some((listener, port)) = clear else {
-            return std::future::pending().await;
-        };
-        self.accept(listener, |stream, guest| {
-            let runtime = self.runtime;
-            let redirecting = redirect::run::<L>(runtime, self.patience, guest, *port, stream);
-            runtime.spawn(redirecting);
-        })
-        .await
-    }
-
-    async fn accept<L: Listener>(
-        &self,
-        listener: &L,
-        begin: impl Fn(L::Stream, Guest),
-    ) -> Infallible {
-        loop {
-            match listener.accept().await {
-                Ok((stream, from)) => match self.guests.enter(from) {
-                    Some(guest) => {
-                        self.counters.accepted.set(self.counters.accepted.get() + 1);
-                        begin(stream, guest);
-                    }
-                    None => self.counters.refused.set(self.counters.refused.get() + 1),
-                },
-                Err(error) => {
-                    tracing::debug!(%error, "accept(2)");
-                    self.runtime.sleep(PAUSE).await;
-                }
+            Started::Uring(uring) => {
+                uring
+                    .run(service.run::<compio::net::TcpListener>(listener, clear, resumed, end))?;
             }
         }
-    }
-
-    fn way(&self, draining: watch::Receiver<bool>) -> Way {
-        Way {
-            tls: self.control.tls.borrow().clone(),
-            patience: self.patience,
-            max_streams: self.max_streams,
-            draining,
-        }
-    }
-
-    fn begin<S>(&self, stream: S, guest: Guest, draining: watch::Receiver<bool>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + 'static,
-    {
-        let host = Rc::new(Host {
-            runtime: self.runtime,
-            http: Rc::clone(&self.http),
-            guest,
-            activity: Activity::new(self.limits),
-            held: HeldBytes::default(),
-            alt_svc: Rc::clone(&self.control.alt_svc),
-            exchanges: Rc::clone(&self.exchanges),
-        });
-        let way = self.way(draining);
-        let counted = Counted::new(&self.counters);
-        self.runtime.spawn(async move {
-            let _counted = counted;
-            connection::run(way, host, stream).await;
-        });
+        Ok(service.stats())
     }
 }
