@@ -9,10 +9,10 @@
 //! | `calls.rs` | system calls, by seccomp |
 //! | `parent.rs` | nothing: it keeps what a change of user would undo |
 //!
-//! All of this holds for the calling thread and those that it starts, so each thread that there is by
-//! then does it, before any of them looks at a packet. The thread of the kernel that takes submissions (`--sqpoll`) keeps what the process had when
-//! its ring was made; the ring does no more than sending, receiving and polling
-//! (`backend-uring/src/ring.rs`).
+//! All of this holds for the calling thread and those that it starts, so each thread does it before any of them looks
+//! at a packet. The kernel's thread that takes submissions (`--sqpoll`) keeps what the process had when its ring was
+//! made; that ring only sends, receives and polls (`backend-uring/src/ring.rs`). The ring of `--tcp uring` is compio's
+//! and has no such restriction: Landlock still bounds what it opens, but seccomp does not see what is submitted.
 
 mod account;
 mod calls;

@@ -5,7 +5,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -22,22 +22,16 @@ use crate::stop::LONGEST_WAIT;
 /// Connections that wait to be accepted; the kernel allows `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// The ports, taken while there are privileges.
-pub(super) struct Tcp {
-    /// One for each thread.
-    listeners: Vec<TcpListener>,
-    /// In the clear.
-    clear: Option<TcpListener>,
-    runtime: Runtime,
-    /// As clients know it, of UDP and of TCP.
-    port: u16,
-}
+/// The ports, taken while there are privileges: a part for each thread.
+pub(super) struct Tcp(Vec<Part>);
 
 /// A thread's part.
 struct Part {
     listener: TcpListener,
+    /// In the clear: one thread has it.
     clear: Option<TcpListener>,
     runtime: Runtime,
+    /// As clients know it, of UDP and of TCP.
     port: u16,
 }
 
@@ -60,19 +54,20 @@ impl Tcp {
         } else {
             Sharing::None
         };
-        let listeners = (0..tcp_threads).map(|_| open(address, sharing));
-        let listeners = listeners.collect::<anyhow::Result<_>>()?;
-        let clear = redirect_http.map(|port| {
+        let mut clear = redirect_http.map(|port| {
             let mut address = address;
             address.set_port(port);
             open(address, Sharing::None)
         });
-        Ok(Some(Self {
-            listeners,
-            clear: clear.transpose()?,
-            runtime: tcp.into(),
-            port: advertise_port.unwrap_or(address.port()),
-        }))
+        let parts = (0..tcp_threads).map(|_| {
+            Ok(Part {
+                listener: open(address, sharing)?,
+                clear: clear.take().transpose()?,
+                runtime: tcp.into(),
+                port: advertise_port.unwrap_or(address.port()),
+            })
+        });
+        Ok(Some(Self(parts.collect::<anyhow::Result<_>>()?)))
     }
 
     /// Serves on threads of its own while `work` does; all ends when one of them does.
@@ -89,7 +84,7 @@ impl Tcp {
             let (ready, are_ready) = channel();
             let ends = EndsAll(&team.stop);
             let mut threads = Vec::new();
-            for part in tcp.parts() {
+            for part in tcp.0 {
                 let (ready, guests) = (ready.clone(), guests.clone());
                 let builder = thread::Builder::new().name("tcp".to_owned());
                 let thread = builder.spawn_scoped(scope, move || {
@@ -103,15 +98,7 @@ impl Tcp {
             let are_ready = threads.iter().all(|_| are_ready.recv().is_ok());
             let outcome = are_ready.then(work);
             drop(ends);
-            let mut all = Ok(HttpsStats::default());
-            for thread in threads {
-                let stats = thread.join();
-                let stats = stats.map_err(|_| anyhow!("a thread for TCP panicked"));
-                all = all.and_then(|mut all| {
-                    all.add(&stats??);
-                    Ok(all)
-                });
-            }
+            let all = join(threads);
             if let Some(log) = &team.log {
                 log.flush();
             }
@@ -122,17 +109,18 @@ impl Tcp {
             }
         })
     }
+}
 
-    fn parts(self) -> impl Iterator<Item = Part> {
-        let mut clear = self.clear;
-        let (runtime, port) = (self.runtime, self.port);
-        self.listeners.into_iter().map(move |listener| Part {
-            listener,
-            clear: clear.take(),
-            runtime,
-            port,
-        })
+/// Waits for all, then adds up what they served.
+fn join(
+    threads: Vec<ScopedJoinHandle<'_, anyhow::Result<HttpsStats>>>,
+) -> anyhow::Result<HttpsStats> {
+    let ended: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
+    let mut all = HttpsStats::default();
+    for outcome in ended {
+        all.add(&outcome.map_err(|_| anyhow!("a thread for TCP panicked"))??);
     }
+    Ok(all)
 }
 
 impl Part {
