@@ -21,7 +21,7 @@ pub(crate) fn for_linking(output: &Path) -> Vec<(&'static str, PathBuf)> {
     if env::var_os("BORING_BSSL_PATH").is_some() || newest(output).is_some() {
         return Vec::new();
     }
-    let profiles = ["release", "debug"].map(|profile| cargo::target().join(profile));
+    let profiles = ["release", "demo", "debug"].map(|profile| cargo::target().join(profile));
     let Some(built) = profiles.iter().find_map(|profile| newest(profile)) else {
         return Vec::new();
     };

@@ -37,9 +37,16 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         );
     }
     let mut run = cargo::command("run");
-    run.args(["--release", "--package", "xskit-cli", "--bin", "xskit"]);
-    // After `cargo xtask test` that is minutes less.
-    run.envs(boringssl::for_linking(&cargo::target().join("release")));
+    run.args([
+        "--profile",
+        "demo",
+        "--package",
+        "xskit-cli",
+        "--bin",
+        "xskit",
+    ]);
+    // After `cargo xtask test` this saves minutes.
+    run.envs(boringssl::for_linking(&cargo::target().join("demo")));
     if by_sudo {
         // cargo hands the program it has built to a runner; what it asks of the machine is then asked by root.
         run.args([

@@ -1,5 +1,6 @@
 //! One command of a longer chore: run, timed, its output shown, its outcome kept for the closing table.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -8,6 +9,15 @@ use crate::tally::{SKIPPED, Tally};
 
 /// The width that a progress line is cut to.
 const LINE_CHARS: usize = 100;
+
+thread_local! {
+    static MARGIN: Cell<&'static str> = const { Cell::new("") };
+}
+
+/// Begins each line that this thread's steps print with `margin`, where two threads run steps at the same time.
+pub(crate) fn set_margin(margin: &'static str) {
+    MARGIN.set(margin);
+}
 
 /// A finished step.
 pub(crate) struct Step {
@@ -39,8 +49,8 @@ impl Step {
     /// A step that can't run here: it needs `what`.
     pub(crate) fn skip(name: impl Into<String>, what: &str) -> Self {
         let name = name.into();
-        println!("==> {name}");
-        println!("    {SKIPPED}{what}");
+        let margin = MARGIN.get();
+        println!("{margin}==> {name}\n{margin}    {SKIPPED}{what}");
         Self {
             name,
             took: Duration::ZERO,
@@ -58,13 +68,14 @@ impl Step {
         command: &mut Command,
         verdict: impl FnOnce(bool, &str) -> bool,
     ) -> Self {
-        println!("==> {name}");
+        let margin = MARGIN.get();
+        println!("{margin}==> {name}");
         let began = Instant::now();
         let mut output = String::new();
         let succeeded = match follow(command, &mut output) {
             Ok(succeeded) => verdict(succeeded, &output),
             Err(error) => {
-                println!("{command:?} can't be run: {error}");
+                println!("{margin}{command:?} can't be run: {error}");
                 false
             }
         };
@@ -73,7 +84,7 @@ impl Step {
         }
         let took = began.elapsed();
         println!(
-            "    {} in {:.1} s",
+            "{margin}    {} in {:.1} s ({name})",
             if succeeded { "ok" } else { "FAILED" },
             took.as_secs_f64()
         );
@@ -132,7 +143,7 @@ fn show(line: &str, on_terminal: bool) -> io::Result<()> {
         write!(stdout, "\r\x1b[K    {start}")?;
         stdout.flush()
     } else {
-        write!(stdout, "{line}")
+        write!(stdout, "{}{line}", MARGIN.get())
     }
 }
 

@@ -75,7 +75,7 @@ const SUITES: [Suite; 6] = [
         name: "command",
         test: "command",
         source: "cli/tests/command/main.rs",
-        profile: Profile::Release,
+        profile: Profile::Demo,
         limit_s: 240,
         left_out: &[
             (
@@ -143,7 +143,7 @@ const SUITES: [Suite; 6] = [
         name: "interop",
         test: "interop",
         source: "cli/tests/interop/main.rs",
-        profile: Profile::Release,
+        profile: Profile::Demo,
         limit_s: PYTHON_LIMIT_S,
         left_out: &[
             ("a_file_of_500_megabytes", TOO_LONG),
@@ -191,21 +191,21 @@ const DEMO_LIMIT_S: u32 = 120;
 enum Profile {
     /// Checks overflow, on which ring arithmetic must not rely.
     Dev,
-    Release,
+    Demo,
 }
 
 impl Profile {
     fn name(self) -> &'static str {
         match self {
             Self::Dev => "dev",
-            Self::Release => "release",
+            Self::Demo => "demo",
         }
     }
 
     fn folder(self) -> PathBuf {
         cargo::target().join(match self {
             Self::Dev => "debug",
-            Self::Release => "release",
+            Self::Demo => "demo",
         })
     }
 }
@@ -254,7 +254,7 @@ impl Plan {
             let _ = AIOQUIC.ensure();
         }
         let mut executables = Vec::new();
-        for profile in [Profile::Dev, Profile::Release] {
+        for profile in [Profile::Dev, Profile::Demo] {
             let mut tests: Vec<_> = suites
                 .iter()
                 .filter(|suite| suite.profile == profile)
@@ -266,7 +266,7 @@ impl Plan {
             }
         }
         // Where its tests are built, the command is.
-        let has_command = suites.iter().any(|suite| suite.profile == Profile::Release);
+        let has_command = suites.iter().any(|suite| suite.profile == Profile::Demo);
         if may_have(DEMO, parts) && !has_command {
             build_command()?;
         }
@@ -299,7 +299,7 @@ impl Plan {
                 executable.ok_or_else(|| format!("cargo built no {}", suite.source))?;
             jobs.extend(suite.jobs(executable)?);
         }
-        let programs = Profile::Release.folder();
+        let programs = Profile::Demo.folder();
         jobs.extend(DEMO_BACKENDS.map(|backend| demo(&programs.join("xskit"), backend)));
         Ok(Self { jobs, programs })
     }
@@ -400,8 +400,15 @@ fn build(profile: Profile, tests: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>, St
 /// Builds the command as `xtask demo` does, which usually follows.
 fn build_command() -> Result<(), String> {
     let mut command = cargo::command("build");
-    command.args(["--release", "--package", "xskit-cli", "--bin", "xskit"]);
-    succeed(&mut command, Profile::Release).map(drop)
+    command.args([
+        "--profile",
+        Profile::Demo.name(),
+        "--package",
+        "xskit-cli",
+        "--bin",
+        "xskit",
+    ]);
+    succeed(&mut command, Profile::Demo).map(drop)
 }
 
 /// Runs a build, and returns what it prints.
