@@ -8,27 +8,36 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use rustix::net::xdp::{
-    SocketAddrXdp, SocketAddrXdpFlags, SocketAddrXdpWithSharedUmem, XdpRingOffset, XdpUmemReg,
-    XdpUmemRegFlags,
+use rustix::net::xdp::{SocketAddrXdp, SocketAddrXdpFlags, SocketAddrXdpWithSharedUmem};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
+    sockopt,
 };
-use rustix::net::{RecvFlags, SendFlags, bind, recv, send, sockopt};
 use xskit_core::Errno;
-use xskit_core::abi::{
-    self, MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg, bind_flags,
-};
+use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics, bind_flags};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 
-use crate::descriptor::create_descriptor;
 use crate::option;
 use crate::release::until_released;
-use crate::wait::Wait;
 use crate::waker::Waker;
 
 /// How many looks that don't wait go by before one asks whether the interface is still there.
 const LOOKS_PER_CHECK: u16 = u16::MAX;
 /// How many waits that were ended by some of the sockets go by before one asks for the others' errors.
 const WAITS_PER_CHECK: u16 = 1024;
+
+/// How [`RustixBackend`] waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// `ppoll(2)` on the sockets: the thread sleeps until a packet comes.
+    #[default]
+    Block,
+    /// Never: a wait returns at once, without a system call, so that the program looks at its rings
+    /// again. With busy polling its flushes drive the device meanwhile
+    /// ([`BusyPoll`](xskit_core::socket::BusyPoll)). Every 65,536th look asks whether the interface is
+    /// still there.
+    Busy,
+}
 
 /// A backend of direct, non-blocking system calls. One per thread.
 ///
@@ -191,7 +200,17 @@ impl RustixBackend {
     }
 }
 
-pub(crate) fn errno(error: rustix::io::Errno) -> Errno {
+/// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`: a socket for a process without
+/// capabilities, of the network namespace that the calling thread is in.
+///
+/// # Errors
+/// What the call returned; EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS.
+pub fn create_descriptor() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socket_with(AddressFamily::XDP, SocketType::RAW, flags, None).map_err(errno)
+}
+
+fn errno(error: rustix::io::Errno) -> Errno {
     Errno(error.raw_os_error())
 }
 
@@ -211,71 +230,19 @@ unsafe impl Backend for RustixBackend {
     }
 
     fn set_option(&self, socket: &OwnedFd, option: SetOption) -> Result<(), Errno> {
-        self.setup(match option {
-            SetOption::UmemReg(reg) => sockopt::set_xdp_umem_reg(socket, umem_reg(&reg)),
-            SetOption::RingSize(RingKind::Fill, slots) => {
-                sockopt::set_xdp_umem_fill_ring_size(socket, slots)
-            }
-            SetOption::RingSize(RingKind::Completion, slots) => {
-                sockopt::set_xdp_umem_completion_ring_size(socket, slots)
-            }
-            SetOption::RingSize(RingKind::Rx, slots) => {
-                sockopt::set_xdp_rx_ring_size(socket, slots)
-            }
-            SetOption::RingSize(RingKind::Tx, slots) => {
-                sockopt::set_xdp_tx_ring_size(socket, slots)
-            }
-            SetOption::TransmitBudget(descriptors) => option::set(
-                socket,
-                abi::SOL_XDP,
-                abi::sockopt::MAX_TX_SKB_BUDGET,
-                descriptors,
-            ),
-            SetOption::PreferBusyPoll(on) => option::set(
-                socket,
-                libc::SOL_SOCKET,
-                libc::SO_PREFER_BUSY_POLL,
-                u32::from(on),
-            ),
-            SetOption::BusyPoll { us } => {
-                option::set(socket, libc::SOL_SOCKET, libc::SO_BUSY_POLL, us)
-            }
-            SetOption::BusyPollBudget(packets) => option::set(
-                socket,
-                libc::SOL_SOCKET,
-                libc::SO_BUSY_POLL_BUDGET,
-                u32::from(packets),
-            ),
-        })
+        self.setup(option::set(socket, option))
     }
 
     fn offsets(&self, socket: &OwnedFd) -> Result<MmapOffsets, Errno> {
-        let offsets = self.setup(sockopt::xdp_mmap_offsets(socket))?;
-        Ok(MmapOffsets {
-            rx: ring_offset(&offsets.rx)?,
-            tx: ring_offset(&offsets.tx)?,
-            fr: ring_offset(&offsets.fr)?,
-            cr: ring_offset(&offsets.cr)?,
-        })
+        self.setup(option::offsets(socket))
     }
 
     fn statistics(&self, socket: &OwnedFd) -> Result<Statistics, Errno> {
-        let counted = self.setup(sockopt::xdp_statistics(socket))?;
-        Ok(Statistics {
-            rx_dropped: counted.rx_dropped,
-            rx_invalid_descs: counted.rx_invalid_descs,
-            tx_invalid_descs: counted.tx_invalid_descs,
-            rx_ring_full: counted.rx_ring_full.unwrap_or_default(),
-            rx_fill_ring_empty_descs: counted.rx_fill_ring_empty_descs.unwrap_or_default(),
-            tx_ring_empty_descs: counted.tx_ring_empty_descs.unwrap_or_default(),
-        })
+        self.setup(option::statistics(socket))
     }
 
     fn options(&self, socket: &OwnedFd) -> Result<Options, Errno> {
-        self.setup(sockopt::xdp_options(socket))
-            .map(|flags| Options {
-                flags: flags.bits(),
-            })
+        self.setup(option::options(socket))
     }
 
     fn map(
@@ -387,28 +354,6 @@ unsafe impl Backend for RustixBackend {
 fn xdp_address(address: &SockaddrXdp) -> SocketAddrXdp {
     let flags = SocketAddrXdpFlags::from_bits_retain(address.flags);
     SocketAddrXdp::new(flags, address.ifindex, address.queue_id)
-}
-
-fn umem_reg(reg: &UmemReg) -> XdpUmemReg {
-    XdpUmemReg {
-        addr: reg.addr,
-        len: reg.len,
-        chunk_size: reg.chunk_size,
-        headroom: reg.headroom,
-        flags: XdpUmemRegFlags::from_bits_retain(reg.flags),
-        tx_metadata_len: reg.tx_metadata_len,
-    }
-}
-
-/// A kernel before 5.4 has no flags words; NEED_WAKEUP can't be had there.
-fn ring_offset(offset: &XdpRingOffset) -> Result<RingOffset, Errno> {
-    let flags = offset.flags.ok_or(Errno::ENOPROTOOPT)?;
-    Ok(RingOffset {
-        producer: offset.producer,
-        consumer: offset.consumer,
-        desc: offset.desc,
-        flags,
-    })
 }
 
 fn poll_fd<'a>(&(socket, interest): &(&'a OwnedFd, Interest)) -> PollFd<'a> {

@@ -3,23 +3,12 @@
 use std::os::fd::OwnedFd;
 
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+use rustix::net::{AddressFamily, sockopt};
 use xskit_core::Errno;
 use xskit_core::abi::UmemReg;
 use xskit_core::backend::{Backend, RingKind, SetOption};
 
 use crate::RustixBackend;
-use crate::backend::errno;
-
-/// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`: a socket for a process without
-/// capabilities, of the network namespace that the calling thread is in.
-///
-/// # Errors
-/// What the call returned; EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS.
-pub fn create_descriptor() -> Result<OwnedFd, Errno> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    socket_with(AddressFamily::XDP, SocketType::RAW, flags, None).map_err(errno)
-}
 
 /// Why a descriptor can't be opened as a socket. Each says what to pass instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +56,7 @@ const ANEW: &str =
     "each socket needs a descriptor of its own, from a socket(AF_XDP) that nothing was done with";
 
 impl RustixBackend {
-    /// Takes a socket that was created elsewhere, as [`create_descriptor`] does it, for
+    /// Takes a socket that was created elsewhere, as [`create_descriptor`](crate::create_descriptor) does it, for
     /// [`Socket::open_from`](xskit_core::Socket::open_from). It is closed on exec from now on.
     ///
     /// No capability is needed, here or to open it.

@@ -13,12 +13,10 @@ mod descriptor;
 mod memory;
 mod option;
 mod release;
-mod wait;
 mod waker;
 
-pub use backend::RustixBackend;
-pub use descriptor::{DescriptorError, create_descriptor};
+pub use backend::{RustixBackend, Wait, create_descriptor};
+pub use descriptor::DescriptorError;
 pub use memory::{MmapMemory, PageSize};
 pub use release::until_released;
-pub use wait::Wait;
 pub use waker::Waker;
