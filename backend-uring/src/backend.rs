@@ -16,7 +16,7 @@ use xskit_rustix::{DescriptorError, RustixBackend, Waker};
 use crate::config::{UringConfig, Wait};
 use crate::error::UringError;
 use crate::probe;
-use crate::setup::{Route, SetupReport};
+use crate::route::{Route, SetupReport};
 use crate::socket::UringSocket;
 use crate::traffic::Traffic;
 
@@ -104,33 +104,6 @@ impl UringBackend {
         let result = part(&mut self.traffic.borrow_mut(), route(&mut report));
         self.report.set(report);
         result
-    }
-
-    /// A wait beside the ring, or none.
-    fn wait_directly(
-        &self,
-        interests: &[(&UringSocket, Interest)],
-        timeout: Option<Duration>,
-    ) -> Result<usize, Errno> {
-        let mut traffic = self.traffic.borrow_mut();
-        if self.wait == Wait::Block && !traffic.prepare_to_sleep()? {
-            return Ok(0);
-        }
-        traffic.hand_over()?;
-        traffic.take_failure_of_any(interests)?;
-        match interests {
-            [(socket, interest)] => {
-                let fd = traffic.accounts.own(socket)?;
-                traffic.direct.wait(&[(fd, *interest)], timeout)
-            }
-            several => {
-                let several: Vec<(&OwnedFd, Interest)> = several
-                    .iter()
-                    .map(|(socket, interest)| Ok((traffic.accounts.own(socket)?, *interest)))
-                    .collect::<Result<_, Errno>>()?;
-                traffic.direct.wait(&several, timeout)
-            }
-        }
     }
 }
 
@@ -234,13 +207,13 @@ unsafe impl Backend for UringBackend {
         interests: &[(&UringSocket, Interest)],
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
-        let multishot = match self.wait {
-            Wait::Block | Wait::Busy => return self.wait_directly(interests, timeout),
-            Wait::Multishot => true,
-            Wait::Poll | Wait::Napi => false,
-        };
         let mut traffic = self.traffic.borrow_mut();
-        traffic.wait(interests, timeout, multishot)
+        match self.wait {
+            Wait::Block => traffic.wait_directly(interests, timeout, true),
+            Wait::Busy => traffic.wait_directly(interests, timeout, false),
+            Wait::Multishot => traffic.wait(interests, timeout, true),
+            Wait::Poll | Wait::Napi => traffic.wait(interests, timeout, false),
+        }
     }
 
     fn sleep(&self) -> Sleep {

@@ -1,8 +1,8 @@
 //! Why there is no ring to be had.
 
-use xskit_core::Errno;
+use std::fs;
 
-use crate::host::Host;
+use xskit_core::Errno;
 
 /// Why a [`UringBackend`](crate::UringBackend) can't be had here. Each says what else to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +107,44 @@ impl UringError {
     }
 }
 
+/// What tells why io_uring was refused: the setting that disables it, and this thread's status.
+#[derive(Debug)]
+pub(crate) struct Host {
+    disabled: Option<u8>,
+    is_filtered: bool,
+}
+
+impl Host {
+    /// Reads both; what can't be read is taken as not set.
+    pub(crate) fn now() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        Self::of(
+            &read("/proc/sys/kernel/io_uring_disabled"),
+            &read("/proc/thread-self/status"),
+        )
+    }
+
+    pub(crate) fn of(setting: &str, status: &str) -> Self {
+        let mode = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Seccomp:"));
+        Self {
+            disabled: setting.trim().parse().ok().filter(|level| *level > 0),
+            is_filtered: mode.is_some_and(|mode| mode.trim() == "2"),
+        }
+    }
+
+    /// `kernel.io_uring_disabled` (Linux 6.6), unless it is zero.
+    pub(crate) fn disabled(&self) -> Option<u8> {
+        self.disabled
+    }
+
+    /// Whether a seccomp filter stands over this thread.
+    pub(crate) fn is_filtered(&self) -> bool {
+        self.is_filtered
+    }
+}
+
 /// Too many open files in the system.
 const ENFILE: Errno = Errno(libc::ENFILE);
 
@@ -127,8 +165,7 @@ fn disabled(level: u8) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::UringError;
-    use crate::host::Host;
+    use super::{Host, UringError};
     use xskit_core::Errno;
 
     #[test]

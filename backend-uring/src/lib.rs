@@ -77,24 +77,18 @@ mod answer;
 mod backend;
 mod config;
 mod error;
-mod host;
-mod kick;
 mod operand;
 mod poll;
 mod probe;
 mod ring;
-mod setup;
-mod shutdown;
+mod route;
 mod socket;
 mod tag;
 mod traffic;
-mod wait;
-#[cfg(test)]
-mod wire;
 
 pub use backend::UringBackend;
 pub use config::{SqPoll, UringConfig, Wait};
 pub use error::UringError;
-pub use setup::{Reason, Route, SetupReport};
+pub use route::{Reason, Route, SetupReport};
 pub use socket::UringSocket;
 pub use xskit_rustix::{DescriptorError, MmapMemory, PageSize, Waker, create_descriptor};

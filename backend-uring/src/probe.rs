@@ -4,10 +4,9 @@ use io_uring::opcode;
 use xskit_core::Errno;
 
 use crate::config::{UringConfig, Wait};
-use crate::error::UringError;
-use crate::host::Host;
+use crate::error::{Host, UringError};
 use crate::ring::{Request, Ring};
-use crate::setup::{Reason, Route, SetupReport};
+use crate::route::{Reason, Route, SetupReport};
 use crate::tag::Tag;
 
 /// Makes the ring, or says why there is none.

@@ -15,6 +15,9 @@ use xskit_core::Errno;
 use crate::config::{UringConfig, Wait};
 use crate::tag::Tag;
 
+/// The time is over, as `io_uring_enter(2)` says it.
+pub(crate) const ETIME: Errno = Errno(libc::ETIME);
+
 /// An io_uring with its two queues. It belongs to the thread that made it.
 pub(crate) struct Ring {
     uring: IoUring,

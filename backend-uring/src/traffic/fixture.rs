@@ -4,19 +4,19 @@ use std::os::unix::net::UnixDatagram;
 
 use xskit_rustix::RustixBackend;
 
+use super::Traffic;
 use crate::config::UringConfig;
 use crate::probe;
 use crate::socket::UringSocket;
-use crate::traffic::Traffic;
 
 /// A ring, a socket of its backend, and the other end of it. Without io_uring none, and the test is
 /// counted as skipped.
-pub(crate) fn wire() -> Option<(Traffic, UringSocket, UnixDatagram)> {
-    wire_by(&UringConfig::default())
+pub(crate) fn open() -> Option<(Traffic, UringSocket, UnixDatagram)> {
+    open_by(&UringConfig::default())
 }
 
 /// The same, with such a ring.
-pub(crate) fn wire_by(config: &UringConfig) -> Option<(Traffic, UringSocket, UnixDatagram)> {
+pub(crate) fn open_by(config: &UringConfig) -> Option<(Traffic, UringSocket, UnixDatagram)> {
     let ring = match probe::ring(config) {
         Ok(ring) => ring,
         Err(error) => {

@@ -9,21 +9,10 @@ use std::os::fd::AsRawFd;
 use xskit_core::Errno;
 use xskit_core::backend::Kick;
 
+use super::{Debt, SPARE, Traffic};
 use crate::ring::Request;
 use crate::socket::UringSocket;
 use crate::tag::{Purpose, Tag};
-use crate::traffic::Traffic;
-
-/// How many kicks more than the work needs a polled ring may have on their way for a socket.
-const SPARE: u32 = 2;
-
-/// Kicks of a socket that were asked for and are still to be submitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Debt {
-    pub(crate) request: Request,
-    pub(crate) tag: Tag,
-    pub(crate) remaining: u32,
-}
 
 impl Traffic {
     /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again. Returns
@@ -80,35 +69,12 @@ impl Traffic {
         });
     }
 
-    /// At a load at which the kernel's thread is behind, more is asked for soon; if not, the next call
-    /// of any kind makes good for it.
-    fn owe(&mut self, debt: Debt) {
-        if debt.remaining > 0 {
-            self.owed.push(debt);
-        }
-    }
-
-    /// Submits what is owed to sockets that have little under way, as far as there is room now.
-    pub(crate) fn pay_soon(&mut self) {
-        if self.owed.is_empty() {
-            return;
-        }
-        for mut debt in std::mem::take(&mut self.owed) {
-            let account = self.accounts.get_mut(debt.tag.socket);
-            let is_late = account.is_some_and(|account| account.outstanding > SPARE);
-            while !is_late && debt.remaining > 0 && self.push_polled(debt.request, debt.tag) {
-                debt.remaining -= 1;
-            }
-            self.owe(debt);
-        }
-    }
-
     /// Submits all that is owed, and waits for room where there is none: before a sleep, after which
     /// nobody else would.
     ///
     /// # Errors
     /// What the wait for room returned.
-    pub(crate) fn pay_all(&mut self) -> Result<(), Errno> {
+    pub(super) fn pay_all(&mut self) -> Result<(), Errno> {
         while let Some(mut debt) = self.owed.pop() {
             while debt.remaining > 0 {
                 if let Err(error) = self.push_or_submit(debt.request, debt.tag) {
@@ -120,21 +86,6 @@ impl Traffic {
             }
         }
         Ok(())
-    }
-
-    /// Says whether there was room.
-    fn push_polled(&mut self, request: Request, tag: Tag) -> bool {
-        let has_room = self.push(request, tag).is_ok();
-        if has_room {
-            self.count_outstanding(tag);
-        }
-        has_room
-    }
-
-    fn count_outstanding(&mut self, tag: Tag) {
-        if let Some(account) = self.accounts.get_mut(tag.socket) {
-            account.outstanding += 1;
-        }
     }
 
     /// Hands over what was asked for. Returns the error of a kick that failed, whichever socket's.
@@ -152,24 +103,23 @@ mod tests {
     use xskit_core::Errno;
     use xskit_core::backend::{Backend, Interest, Kick};
 
-    use crate::config::{SqPoll, UringConfig};
+    use super::super::{Traffic, fixture};
+    use crate::config::{SqPoll, UringConfig, Wait};
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
-    use crate::traffic::Traffic;
-    use crate::wire::{pair, wire, wire_by};
 
     const ONCE: Kick = Kick::Transmit { times: 1 };
 
     #[test]
     fn a_kick_on_the_queue_never_finds_another_file() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         {
             let dropped = socket;
             traffic.kick(&dropped, ONCE).expect("room");
         }
-        let (_next, peer_of_next) = pair(&mut traffic);
+        let (_next, peer_of_next) = fixture::pair(&mut traffic);
         traffic.submit().expect("submitted");
         assert_eq!(peer.recv(&mut [0; 8]).expect("an empty datagram"), 0);
         assert!(peer_of_next.recv(&mut [0; 8]).is_err(), "not its own");
@@ -177,7 +127,9 @@ mod tests {
 
     #[test]
     fn another_backends_socket_is_refused() {
-        let (Some((mut traffic, ..)), Some((_other, socket, peer))) = (wire(), wire()) else {
+        let (Some((mut traffic, ..)), Some((_other, socket, peer))) =
+            (fixture::open(), fixture::open())
+        else {
             return;
         };
         assert_eq!(traffic.kick(&socket, ONCE), Err(Errno::EBADF));
@@ -189,10 +141,10 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_to_its_own_socket() {
-        let Some((mut traffic, failing, peer)) = wire() else {
+        let Some((mut traffic, failing, peer)) = fixture::open() else {
             return;
         };
-        let (sound, _peer) = pair(&mut traffic);
+        let (sound, _peer) = fixture::pair(&mut traffic);
         // The first time it is refused, and from then on not connected.
         drop(peer);
         let unconnected = Errno(libc::ENOTCONN);
@@ -220,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_flush_is_one_call_whatever_it_sets_off() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let peer = traffic.accounts.adopt(peer.into());
@@ -239,14 +191,14 @@ mod tests {
     const NARROW: UringConfig = UringConfig {
         entries: 1,
         sqpoll: Some(SqPoll { idle_ms: 10 }),
-        wait: crate::config::Wait::Poll,
+        wait: Wait::Poll,
         napi_us: 0,
         any_thread: false,
     };
 
     #[test]
     fn what_a_full_polled_queue_had_no_room_for_is_owed_until_a_wait() {
-        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+        let Some((mut traffic, socket, _peer)) = fixture::open_by(&NARROW) else {
             return;
         };
         traffic
@@ -263,7 +215,7 @@ mod tests {
 
     #[test]
     fn kicks_that_may_have_looked_too_early_are_owed() {
-        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+        let Some((mut traffic, socket, _peer)) = fixture::open_by(&NARROW) else {
             return;
         };
         let account = traffic.accounts.get_mut(socket.number).expect("open");
@@ -283,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_full_polled_queue_is_waited_for() {
-        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+        let Some((mut traffic, socket, _peer)) = fixture::open_by(&NARROW) else {
             return;
         };
         let tag = Tag::new(socket.number, Purpose::Wake);

@@ -1,5 +1,12 @@
 //! What is on its way between this thread and the kernel: the ring, and an account for each socket.
 
+#[cfg(test)]
+mod fixture;
+mod kick;
+mod setup;
+mod shutdown;
+mod wait;
+
 use std::time::Duration;
 
 use xskit_core::Errno;
@@ -7,7 +14,6 @@ use xskit_core::backend::Calls;
 use xskit_rustix::RustixBackend;
 
 use crate::answer::Answers;
-use crate::kick::Debt;
 use crate::poll::Poll;
 use crate::ring::{Completion, Full, Request, Ring};
 use crate::socket::{Accounts, UringSocket};
@@ -15,23 +21,33 @@ use crate::tag::{Purpose, Tag};
 
 /// How often a submission that the kernel has no memory for is tried again at once.
 const TRIES: u32 = 3;
+/// How many kicks more than the work needs a polled ring may have on their way for a socket.
+const SPARE: u32 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Traffic {
-    pub(crate) ring: Ring,
+    ring: Ring,
     pub(crate) accounts: Accounts,
     /// Makes the calls that don't go through the ring, and keeps the one account of all calls.
     pub(crate) direct: RustixBackend,
     /// Whether an account may hold a failure, so that a look at all of them is worth it.
     has_failed: bool,
     /// Kicks that were asked for and not submitted to a polled ring.
-    pub(crate) owed: Vec<Debt>,
+    owed: Vec<Debt>,
     /// What set-up entries came to.
-    pub(crate) answers: Answers,
+    answers: Answers,
     /// The poll for a call of the waker.
-    pub(crate) waker: Poll,
+    waker: Poll,
     /// Leave out the completions of kicks that succeed (Linux 5.17).
     is_quiet: bool,
+}
+
+/// Kicks of a socket that were asked for and are still to be submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Debt {
+    request: Request,
+    tag: Tag,
+    remaining: u32,
 }
 
 impl Traffic {
@@ -52,7 +68,7 @@ impl Traffic {
 
     /// Puts a request on the queue and counts it.
     #[inline]
-    pub(crate) fn push(&mut self, request: Request, tag: Tag) -> Result<(), Full> {
+    fn push(&mut self, request: Request, tag: Tag) -> Result<(), Full> {
         let is_kick = matches!(tag.purpose, Purpose::Kick | Purpose::Wake);
         self.ring.push(request, tag, self.is_quiet && is_kick)?;
         self.direct.count(|calls| {
@@ -75,7 +91,7 @@ impl Traffic {
     ///
     /// # Errors
     /// What a call returned; EAGAIN when the kernel has no memory for requests.
-    pub(crate) fn push_or_submit(&mut self, request: Request, tag: Tag) -> Result<(), Errno> {
+    fn push_or_submit(&mut self, request: Request, tag: Tag) -> Result<(), Errno> {
         for _ in 0..TRIES {
             if self.push(request, tag).is_ok() {
                 return Ok(());
@@ -99,7 +115,7 @@ impl Traffic {
 
     /// Hands over what is on the queue, without waiting: by one `io_uring_enter(2)`, or by none
     /// where the kernel's thread takes it.
-    pub(crate) fn hand_over(&mut self) -> Result<(), Errno> {
+    fn hand_over(&mut self) -> Result<(), Errno> {
         self.reap();
         self.pay_soon();
         for _ in 0..TRIES {
@@ -118,9 +134,47 @@ impl Traffic {
         Ok(())
     }
 
+    /// Submits what is owed to sockets that have little under way, as far as there is room now.
+    fn pay_soon(&mut self) {
+        if self.owed.is_empty() {
+            return;
+        }
+        for mut debt in std::mem::take(&mut self.owed) {
+            let account = self.accounts.get_mut(debt.tag.socket);
+            let is_late = account.is_some_and(|account| account.outstanding > SPARE);
+            while !is_late && debt.remaining > 0 && self.push_polled(debt.request, debt.tag) {
+                debt.remaining -= 1;
+            }
+            self.owe(debt);
+        }
+    }
+
+    /// At a load at which the kernel's thread is behind, more is asked for soon; if not, the next call
+    /// of any kind makes good for it.
+    fn owe(&mut self, debt: Debt) {
+        if debt.remaining > 0 {
+            self.owed.push(debt);
+        }
+    }
+
+    /// Says whether there was room.
+    fn push_polled(&mut self, request: Request, tag: Tag) -> bool {
+        let has_room = self.push(request, tag).is_ok();
+        if has_room {
+            self.count_outstanding(tag);
+        }
+        has_room
+    }
+
+    fn count_outstanding(&mut self, tag: Tag) {
+        if let Some(account) = self.accounts.get_mut(tag.socket) {
+            account.outstanding += 1;
+        }
+    }
+
     /// `io_uring_enter(2)`, counted as told, and what it completed. Returns how many completions
     /// there were.
-    pub(crate) fn enter(
+    fn enter(
         &mut self,
         wanted: u32,
         timeout: Option<Duration>,
@@ -133,7 +187,7 @@ impl Traffic {
     }
 
     /// Takes in what was completed. Returns how much.
-    pub(crate) fn reap(&mut self) -> u32 {
+    fn reap(&mut self) -> u32 {
         let Self {
             ring,
             accounts,
@@ -162,7 +216,7 @@ impl Traffic {
 
     /// The failure of a socket that nobody was told of yet.
     #[inline]
-    pub(crate) fn take_failure_of(&mut self, socket: &UringSocket) -> Result<(), Errno> {
+    fn take_failure_of(&mut self, socket: &UringSocket) -> Result<(), Errno> {
         if !self.has_failed {
             return Ok(());
         }
@@ -174,7 +228,7 @@ impl Traffic {
 
     /// The first failure of any socket.
     #[inline]
-    pub(crate) fn take_failure(&mut self) -> Result<(), Errno> {
+    fn take_failure(&mut self) -> Result<(), Errno> {
         if !self.has_failed {
             return Ok(());
         }

@@ -5,7 +5,6 @@
 //! the ring is not asked again.
 #![allow(unsafe_code)]
 
-use std::fmt;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
@@ -16,90 +15,11 @@ use xskit_core::abi::{self, SockaddrXdp};
 use xskit_core::backend::{Backend, SetOption};
 use xskit_rustix::until_released;
 
+use super::Traffic;
 use crate::answer::Asked;
 use crate::operand::Operand;
+use crate::route::{Reason, Route};
 use crate::socket::UringSocket;
-use crate::traffic::Traffic;
-
-/// Which way each part of the set-up takes. Everything that is read back, mapped or closed goes by
-/// a direct call: a ring's `getsockopt` knows the level SOL_SOCKET only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SetupReport {
-    /// `socket(2)`, or IORING_OP_SOCKET.
-    pub socket: Route,
-    /// `setsockopt(2)`, or IORING_OP_URING_CMD.
-    pub options: Route,
-    /// `bind(2)`, or IORING_OP_BIND.
-    pub bind: Route,
-}
-
-/// The way a part of the set-up takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// Through the ring.
-    Submission,
-    /// By the system call.
-    Direct(Reason),
-}
-
-/// Why a direct call is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The kernel's io_uring has no such operation.
-    Absent {
-        /// The first kernel that has it.
-        since: &'static str,
-    },
-    /// The ring refused, and the direct call worked.
-    Refused(Errno),
-    /// A thread of the kernel takes the submissions (SQPOLL): it stays in the namespaces that the
-    /// program had when it made the ring.
-    Polled,
-    /// The kernel does not say what its io_uring can do.
-    Unprobed(Errno),
-}
-
-impl SetupReport {
-    pub(crate) fn direct(reason: Reason) -> Self {
-        let route = Route::Direct(reason);
-        Self {
-            socket: route,
-            options: route,
-            bind: route,
-        }
-    }
-}
-
-impl fmt::Display for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Submission => f.write_str("submitted"),
-            Self::Direct(Reason::Absent { since }) => {
-                write!(f, "called directly (submitted since Linux {since})")
-            }
-            Self::Direct(Reason::Refused(errno)) => {
-                write!(f, "called directly (the ring says {errno})")
-            }
-            Self::Direct(Reason::Polled) => f.write_str("called directly (because of SQPOLL)"),
-            Self::Direct(Reason::Unprobed(errno)) => {
-                write!(f, "called directly (no probe: {errno})")
-            }
-        }
-    }
-}
-
-impl fmt::Display for SetupReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            socket,
-            options,
-            bind,
-        } = self;
-        write!(f, "socket {socket}, options {options}, bind {bind}")
-    }
-}
 
 impl Traffic {
     /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`.
@@ -247,19 +167,18 @@ mod tests {
     use xskit_core::backend::Backend;
     use xskit_rustix::RustixBackend;
 
-    use super::{Answer, Asked, Reason, Route, SetupReport};
+    use super::super::{Traffic, fixture};
+    use super::{Answer, Asked, Reason, Route};
     use crate::config::UringConfig;
     use crate::probe;
     use crate::ring::Request;
-    use crate::traffic::Traffic;
-    use crate::wire::wire;
 
     /// Nothing of a socket that has an account.
     const OTHER: Asked = Asked::Of(7);
 
     #[test]
     fn a_socket_with_a_late_entry_is_not_at_rest() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         let late = traffic.answers.expect(Asked::Of(socket.number));
@@ -300,19 +219,5 @@ mod tests {
             };
         }
         assert_eq!(traffic.direct.calls().submissions.setup, 2);
-    }
-
-    #[test]
-    fn a_report_reads_well() {
-        let report = SetupReport {
-            socket: Route::Submission,
-            options: Route::Direct(Reason::Refused(Errno::EOPNOTSUPP)),
-            bind: Route::Direct(Reason::Absent { since: "6.11" }),
-        };
-        assert_eq!(
-            report.to_string(),
-            "socket submitted, options called directly (the ring says EOPNOTSUPP (95)), \
-             bind called directly (submitted since Linux 6.11)"
-        );
     }
 }

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::ring::Request;
+use super::Traffic;
+use crate::ring::{ETIME, Request};
 use crate::socket::Account;
 use crate::tag::{Purpose, Tag};
-use crate::traffic::Traffic;
-use crate::wait::ETIME;
 
 /// How long a socket may take to come to rest, which it does at once; only so as not to hang.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -98,13 +97,13 @@ mod tests {
 
     use xskit_core::backend::{Backend, Interest};
 
+    use super::super::fixture;
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
-    use crate::wire::wire;
 
     #[test]
     fn a_cancel_that_found_nothing_is_tried_again() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         let interests = [(&socket, Interest::RECEIVE)];
@@ -122,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_does_not_come_to_rest_is_not_to_be_closed() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         // A poll that the kernel knows nothing of, and will never complete.

@@ -1,15 +1,15 @@
 //! Waiting through the ring.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use xskit_core::Errno;
-use xskit_core::backend::Interest;
+use xskit_core::backend::{Backend, Interest};
 
-use crate::ring::Request;
+use super::Traffic;
+use crate::ring::{ETIME, Request};
 use crate::socket::UringSocket;
 use crate::tag::{Purpose, Tag};
-use crate::traffic::Traffic;
 
 /// What polls are for. The kernel adds error and hang-up by itself.
 const RECEIVE: u32 = libc::POLLIN as u32;
@@ -61,9 +61,36 @@ impl Traffic {
         Ok(ready)
     }
 
+    /// A wait beside the ring, or none: by `RustixBackend`, which sleeps if it `sleeps`.
+    pub(crate) fn wait_directly(
+        &mut self,
+        interests: &Interests<'_>,
+        timeout: Option<Duration>,
+        sleeps: bool,
+    ) -> Result<usize, Errno> {
+        if sleeps && !self.prepare_to_sleep()? {
+            return Ok(0);
+        }
+        self.hand_over()?;
+        self.take_failure_of_any(interests)?;
+        match interests {
+            [(socket, interest)] => {
+                let fd = self.accounts.own(socket)?;
+                self.direct.wait(&[(fd, *interest)], timeout)
+            }
+            several => {
+                let several: Vec<(&OwnedFd, Interest)> = several
+                    .iter()
+                    .map(|(socket, interest)| Ok((self.accounts.own(socket)?, *interest)))
+                    .collect::<Result<_, Errno>>()?;
+                self.direct.wait(&several, timeout)
+            }
+        }
+    }
+
     /// Pays what is owed. Says whether all of it was, without which sleep could last for ever: the
     /// kernel may have no memory for requests.
-    pub(crate) fn prepare_to_sleep(&mut self) -> Result<bool, Errno> {
+    fn prepare_to_sleep(&mut self) -> Result<bool, Errno> {
         match self.pay_all() {
             Ok(()) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
@@ -165,7 +192,7 @@ impl Traffic {
     }
 
     /// The failure of one of the sockets that nobody was told of yet.
-    pub(crate) fn take_failure_of_any(&mut self, interests: &Interests<'_>) -> Result<(), Errno> {
+    fn take_failure_of_any(&mut self, interests: &Interests<'_>) -> Result<(), Errno> {
         for (socket, _) in interests {
             self.take_failure_of(socket)?;
         }
@@ -191,9 +218,6 @@ impl Traffic {
     }
 }
 
-/// The time is over, as `io_uring_enter(2)` says it.
-pub(crate) const ETIME: Errno = Errno(libc::ETIME);
-
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
@@ -201,11 +225,9 @@ mod tests {
 
     use xskit_core::backend::{Backend, Interest};
 
-    use crate::kick::Debt;
+    use super::super::{Debt, Traffic, fixture};
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
-    use crate::traffic::Traffic;
-    use crate::wire::wire;
 
     const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
     const FOR_LONG: Option<Duration> = Some(Duration::from_secs(10));
@@ -216,7 +238,7 @@ mod tests {
 
     #[test]
     fn one_shot_reports_what_is_there_each_time() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let interests = [(&socket, Interest::RECEIVE)];
@@ -232,7 +254,7 @@ mod tests {
 
     #[test]
     fn multishot_reports_what_comes_and_not_what_is_there() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let interests = [(&socket, Interest::RECEIVE)];
@@ -246,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_multishot_poll_that_ended_is_armed_again() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let interests = [(&socket, Interest::RECEIVE)];
@@ -262,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_time_too_far_off_is_for_ever() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         peer.send(&[1]).expect("sent");
@@ -273,7 +295,7 @@ mod tests {
 
     #[test]
     fn room_is_reported_each_time_there_is_some() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         let room = Interest {
@@ -288,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_kick_that_completes_wakes_nobody() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         let tag = Tag::new(socket.number, Purpose::Wake);
@@ -309,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_is_owed_is_submitted_with_the_next_call() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let send = Request::Send(socket.as_raw_fd());
