@@ -1,58 +1,11 @@
 //! A program on an interface: how it gets there, in which mode, and how it leaves.
 
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use libbpf_rs::libbpf_sys::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use rustix::io::Errno;
 
 use crate::interface::Interface;
-use crate::{Error, NativeRefusal, Occupant, privilege, sys};
-
-/// The mode to ask for.
-#[doc(alias = "xdp_attach_mode")]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AttachMode {
-    /// Native, and generic if the driver can't.
-    #[doc(alias = "XDP_MODE_UNSPEC")]
-    #[default]
-    Auto,
-    /// In the driver, before the kernel has made anything of the packet.
-    #[doc(alias = "XDP_MODE_NATIVE")]
-    #[doc(alias = "XDP_FLAGS_DRV_MODE")]
-    Native,
-    /// In the kernel's stack: every driver can, but a packet has cost an `sk_buff` and often a copy by then.
-    #[doc(alias = "XDP_MODE_SKB")]
-    #[doc(alias = "XDP_FLAGS_SKB_MODE")]
-    Generic,
-}
-
-/// The mode that was obtained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attached {
-    /// In the driver.
-    Native,
-    /// In the kernel's stack.
-    Generic,
-}
-
-impl Attached {
-    fn flags(self) -> u32 {
-        match self {
-            Self::Native => XDP_FLAGS_DRV_MODE,
-            Self::Generic => XDP_FLAGS_SKB_MODE,
-        }
-    }
-}
-
-impl fmt::Display for Attached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Native => "native",
-            Self::Generic => "generic",
-        })
-    }
-}
+use crate::{AttachMode, Attached, Error, NativeRefusal, Occupant, privilege, sys};
 
 /// A program on an interface. Dropping this takes it off.
 ///
@@ -156,7 +109,7 @@ fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
         }
         // EBUSY: a program in the same mode; EEXIST: in the other one. A driver may mean something else by them.
         Errno::BUSY | Errno::EXIST => {
-            if let Some(occupant) = Occupant::of(interface) {
+            if let Some(occupant) = Occupant::of(interface.index) {
                 return Error::Occupied {
                     interface: interface.to_string(),
                     occupant,

@@ -46,7 +46,7 @@ pub struct DeviceFeatures {
 /// # Errors
 /// [`Error::NoInterface`], [`Error::FindInterface`], and [`Error::Query`] if netlink fails.
 pub fn device_features(ifindex: u32) -> Result<Option<DeviceFeatures>, Error> {
-    crate::messages::route();
+    sys::route_messages();
     let interface = Interface::find(ifindex)?;
     let (_, offered) = sys::query_xdp(ifindex).map_err(|errno| Error::Query {
         interface: interface.to_string(),

@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::Ports;
-use crate::rule::{Protocol, Term};
+use crate::{Ports, Prefix};
 
 /// `SHAPES`: of each IP version.
 pub(crate) const SHAPES: usize = 16;
@@ -17,6 +16,24 @@ const CARRIED: u8 = 4;
 const UDP: u8 = 0;
 const TCP: u8 = 1;
 const ICMP: u8 = 2;
+
+/// What a rule is about, of what IP packets carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    Udp(Ports),
+    Tcp(Ports),
+    Icmp,
+    Any,
+}
+
+/// A rule of one IP version: that of both its prefixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Term {
+    pub(crate) protocol: Protocol,
+    pub(crate) to: Prefix,
+    pub(crate) from: Prefix,
+    pub(crate) vlan: Option<u16>,
+}
 
 /// What rules that one lookup decides about have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

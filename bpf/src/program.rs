@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 use rustix::io::Errno;
 
-use crate::frames::Frames;
 use crate::object::Object;
+use crate::only::Frames;
 use crate::rules::{Maps, Rules};
 use crate::{
-    AttachMode, Attachment, Counters, Error, Only, Rule, SocketMap, Strays, messages, privilege,
+    AttachMode, Attachment, Counters, Error, Only, Rule, SocketMap, Strays, privilege, sys,
 };
 
 /// The XDP program in the kernel, with its maps.
@@ -60,7 +60,7 @@ impl XdpProgram {
         if max_queues == 0 {
             return Err(Error::NoQueues);
         }
-        messages::route();
+        sys::route_messages();
         let object = Object::load(max_queues).map_err(explain_load)?;
         let sockets = object.map("xskit_sockets").map_err(explain_load)?;
         Self::of(&object, SocketMap::of(&sockets)?).map_err(explain_load)

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
-use crate::layout::VERSIONS;
-use crate::rule::{Term, udp_at};
+use crate::layout::{Term, VERSIONS};
+use crate::rule::udp_at;
 use crate::table::{Changes, Table};
 use crate::{Error, Rule};
 

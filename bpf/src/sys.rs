@@ -6,13 +6,30 @@ use std::ffi::{CString, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Once;
 
 use libbpf_rs::libbpf_sys::{
     BPF_NOEXIST, BPF_XDP, bpf_link_create, bpf_link_create_opts, bpf_link_detach,
     bpf_map_delete_elem, bpf_map_update_elem, bpf_obj_get, bpf_obj_pin, bpf_xdp_query,
     bpf_xdp_query_opts, size_t,
 };
+use libbpf_rs::{PrintLevel, set_print};
 use rustix::io::Errno;
+
+/// Routes libbpf's messages, which are one setting of the whole process, to `tracing::debug!`.
+///
+/// Debug level also for its warnings: each failure that they announce is returned as an error, and a driver that refuses
+/// native mode is no failure. The log of the verifier is among them.
+pub(crate) fn route_messages() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        set_print(Some((PrintLevel::Debug, forward)));
+    });
+}
+
+fn forward(level: PrintLevel, message: String) {
+    tracing::debug!(target: "xskit_bpf::libbpf", ?level, "{}", message.trim_end());
+}
 
 /// `bpf(BPF_LINK_CREATE)` of an XDP program on an interface of the calling thread's network namespace.
 ///

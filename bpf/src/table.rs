@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::layout::{Port, RULES, SHAPES, Shape, VERSIONS, shapes_to_bytes};
-use crate::rule::Term;
+use crate::layout::{Port, RULES, SHAPES, Shape, Term, VERSIONS, shapes_to_bytes};
 use crate::{Error, Ports};
 
 /// How many ports there are.
@@ -313,12 +312,20 @@ mod tests {
     use super::*;
     use crate::{Prefix, Rule};
 
-    fn add(table: &mut Table, rule: Rule) -> (Vec<Result<bool, String>>, Changes) {
+    #[derive(Debug, PartialEq)]
+    enum TooMany {
+        Rules,
+        Shapes,
+    }
+
+    fn add(table: &mut Table, rule: Rule) -> (Vec<Result<bool, TooMany>>, Changes) {
         let mut changes = Changes::default();
         let terms = rule.versions();
-        let added = terms.map(|term| {
-            let added = table.add(term, &mut changes);
-            added.map_err(|error| format!("{error:?}"))
+        let added = terms.map(|term| match table.add(term, &mut changes) {
+            Ok(is_new) => Ok(is_new),
+            Err(Error::TooManyRules) => Err(TooMany::Rules),
+            Err(Error::TooManyShapes) => Err(TooMany::Shapes),
+            Err(other) => panic!("{other}"),
         });
         (added.collect(), changes)
     }
@@ -390,7 +397,7 @@ mod tests {
         for len in 1..=SHAPES {
             assert_eq!(add(&mut table, of_len(len)).0, [Ok(true)]);
         }
-        let refused = [Err("TooManyShapes".to_owned())];
+        let refused = [Err(TooMany::Shapes)];
         assert_eq!(add(&mut table, of_len(SHAPES + 1)).0, refused);
         // What needs no shape, or has one, or is of the other version, is no matter.
         assert_eq!(add(&mut table, Rule::tcp(7..=9)).0, [Ok(true), Ok(true)]);
