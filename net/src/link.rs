@@ -44,7 +44,7 @@ pub struct Link {
     /// There is a signal on the wire (`IFF_LOWER_UP`).
     pub has_carrier: bool,
     /// The XDP programs on it, at most one a mode.
-    pub xdp: Vec<XdpProgram>,
+    pub xdp: Vec<AttachedProgram>,
     /// Receive and send queues that the device was made with; fewer may be active.
     pub(crate) possible_queues: (u32, u32),
 }
@@ -52,7 +52,7 @@ pub struct Link {
 /// An XDP program that is attached to an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct XdpProgram {
+pub struct AttachedProgram {
     /// Where it runs.
     pub mode: XdpMode,
     /// The kernel's id of it, as `bpftool prog show id` takes it.
@@ -61,6 +61,7 @@ pub struct XdpProgram {
 
 /// Where an XDP program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum XdpMode {
     /// In the driver (`XDP_FLAGS_DRV_MODE`).
     Native,
@@ -257,17 +258,17 @@ impl Link {
 
 /// The kernel names a program once for its mode and, if it is the only one, once more without; the
 /// former says all.
-fn xdp_program(part: &LinkXdp) -> Option<XdpProgram> {
+fn xdp_program(part: &LinkXdp) -> Option<AttachedProgram> {
     match *part {
-        LinkXdp::DrvProgId(id) => Some(XdpProgram {
+        LinkXdp::DrvProgId(id) => Some(AttachedProgram {
             mode: XdpMode::Native,
             id,
         }),
-        LinkXdp::SkbProgId(id) => Some(XdpProgram {
+        LinkXdp::SkbProgId(id) => Some(AttachedProgram {
             mode: XdpMode::Generic,
             id,
         }),
-        LinkXdp::HwProgId(id) => Some(XdpProgram {
+        LinkXdp::HwProgId(id) => Some(AttachedProgram {
             mode: XdpMode::Offloaded,
             id,
         }),
@@ -335,11 +336,11 @@ mod tests {
         ];
         let link = Link::from_answer(RouteNetlinkMessage::NewLink(message)).unwrap();
         let expected = [
-            XdpProgram {
+            AttachedProgram {
                 mode: XdpMode::Native,
                 id: 7,
             },
-            XdpProgram {
+            AttachedProgram {
                 mode: XdpMode::Generic,
                 id: 9,
             },
