@@ -6,7 +6,7 @@
 //! and `madvise`, `nanosleep` and `fcntl` during set-up; with a [`Waker`], `eventfd`, `read` and `write`.
 //!
 //! Only `socket` needs a capability, CAP_NET_RAW. A process that has it can make the call
-//! ([`create_descriptor`]) for one that has not ([`RustixBackend::adopt`]).
+//! ([`create_descriptor`]) for one that doesn't ([`RustixBackend::adopt`]).
 
 mod backend;
 mod descriptor;
