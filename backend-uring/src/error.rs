@@ -1,21 +1,22 @@
-//! Why there is no ring to be had.
+//! Why a ring can't be created.
 
 use std::fs;
 
 use xskit_core::Errno;
 
-/// Why a [`UringBackend`](crate::UringBackend) can't be had here. Each says what else to do.
+/// Why a [`UringBackend`](crate::UringBackend) can't be created here. Each text says what to do
+/// instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UringError {
-    /// `kernel.io_uring_disabled` is set: 1 keeps io_uring for CAP_SYS_ADMIN and a group, 2 from
-    /// everyone.
+    /// `kernel.io_uring_disabled` is set: 1 reserves io_uring for CAP_SYS_ADMIN and a group, 2
+    /// disables it.
     #[error("{}", disabled(*level))]
     Disabled {
         /// The setting.
         level: u8,
     },
-    /// A seccomp filter refused a call, as those of most containers do.
+    /// A seccomp filter refused a call, as most containers' do.
     #[error(
         "{call}: {errno}: a seccomp filter refuses io_uring, as a container's does: {INSTEAD}, or allow the io_uring \
          calls in its profile"
@@ -23,7 +24,7 @@ pub enum UringError {
     Filtered {
         /// The call.
         call: &'static str,
-        /// What it returned, EPERM or ENOSYS mostly.
+        /// What it returned, usually EPERM or ENOSYS.
         errno: Errno,
     },
     /// Something else refused a call: a security module, or a missing capability.
@@ -37,18 +38,18 @@ pub enum UringError {
         /// What it returned.
         errno: Errno,
     },
-    /// The kernel has no io_uring at all.
+    /// The kernel has no io_uring.
     #[error("this kernel has no io_uring (Linux 5.1, CONFIG_IO_URING): {INSTEAD}")]
     Absent,
-    /// The kernel's io_uring lacks something.
+    /// The kernel's io_uring lacks a feature.
     #[error("this kernel's io_uring is too old: {missing} is there since Linux {since}: {INSTEAD}")]
     TooOld {
-        /// What.
+        /// The feature.
         missing: &'static str,
         /// The first kernel that has it.
         since: &'static str,
     },
-    /// The ring's memory was refused: RLIMIT_MEMLOCK, before Linux 5.12, or no memory.
+    /// The kernel has no memory for the ring, or RLIMIT_MEMLOCK is too low (before Linux 5.12).
     #[error(
         "the ring's memory was refused (ENOMEM): before Linux 5.12 it counts against RLIMIT_MEMLOCK, so raise \
          `ulimit -l`; or {INSTEAD}"
@@ -60,7 +61,7 @@ pub enum UringError {
         /// EMFILE or ENFILE.
         errno: Errno,
     },
-    /// A submission queue can't have that many slots.
+    /// A submission queue can't have that number of slots.
     #[error("a submission queue has 1 to 32768 slots, not {entries}: name another number")]
     Entries {
         /// How many were asked for.
@@ -86,7 +87,7 @@ pub enum UringError {
 }
 
 impl UringError {
-    /// Finds the cause of what a call returned.
+    /// The cause behind what a call returned.
     pub(crate) fn of_call(call: &'static str, errno: Errno, host: &Host) -> Self {
         match errno {
             Errno::EPERM | Errno::EACCES | Errno::ENOSYS if host.is_filtered() => {
@@ -107,7 +108,7 @@ impl UringError {
     }
 }
 
-/// What tells why io_uring was refused: the setting that disables it, and this thread's status.
+/// What decides why io_uring was refused: the setting that disables it, and this thread's status.
 #[derive(Debug)]
 pub(crate) struct Host {
     disabled: Option<u8>,
@@ -115,7 +116,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Reads both; what can't be read is taken as not set.
+    /// Reads both. What can't be read counts as not set.
     pub(crate) fn now() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         Self::of(
@@ -139,13 +140,13 @@ impl Host {
         self.disabled
     }
 
-    /// Whether a seccomp filter stands over this thread.
+    /// Whether this thread has a seccomp filter.
     pub(crate) fn is_filtered(&self) -> bool {
         self.is_filtered
     }
 }
 
-/// Too many open files in the system.
+/// The system has too many open files.
 const ENFILE: Errno = Errno(libc::ENFILE);
 
 const INSTEAD: &str = "use the rustix backend (--backend rustix)";

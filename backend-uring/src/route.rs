@@ -4,8 +4,8 @@ use std::fmt;
 
 use xskit_core::Errno;
 
-/// Which way each part of the set-up takes. Everything that is read back, mapped or closed goes by
-/// a direct call: a ring's `getsockopt` knows the level SOL_SOCKET only.
+/// Which way each part of the set-up takes. Reading options, mapping and closing are always direct
+/// calls: a ring's `getsockopt` knows the level SOL_SOCKET only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SetupReport {
@@ -37,10 +37,10 @@ pub enum Reason {
     },
     /// The ring refused, and the direct call worked.
     Refused(Errno),
-    /// A thread of the kernel takes the submissions (SQPOLL): it stays in the namespaces that the
-    /// program had when it made the ring.
+    /// A kernel thread takes the submissions (SQPOLL). It stays in the namespaces that the program
+    /// had when it created the ring.
     Polled,
-    /// The kernel does not say what its io_uring can do.
+    /// The kernel refused to report the operations of its io_uring.
     Unprobed(Errno),
 }
 

@@ -1,4 +1,4 @@
-//! What unit tests stand on: a ring, and a pair of sockets that need no privilege.
+//! The fixture of unit tests: a ring, and a pair of sockets that need no privilege.
 
 use std::os::unix::net::UnixDatagram;
 
@@ -9,13 +9,13 @@ use crate::config::UringConfig;
 use crate::probe;
 use crate::socket::UringSocket;
 
-/// A ring, a socket of its backend, and the other end of it. Without io_uring none, and the test is
-/// counted as skipped.
+/// A ring, a socket of its backend, and that socket's peer. Without io_uring there is none, and the
+/// test counts as skipped.
 pub(crate) fn open() -> Option<(Traffic, UringSocket, UnixDatagram)> {
     open_by(&UringConfig::default())
 }
 
-/// The same, with such a ring.
+/// The same, with this configuration.
 pub(crate) fn open_by(config: &UringConfig) -> Option<(Traffic, UringSocket, UnixDatagram)> {
     let ring = match probe::ring(config) {
         Ok(ring) => ring,
@@ -29,7 +29,7 @@ pub(crate) fn open_by(config: &UringConfig) -> Option<(Traffic, UringSocket, Uni
     Some((traffic, socket, peer))
 }
 
-/// One more socket of the backend, and its other end, which doesn't wait.
+/// One more socket of the backend, and its peer, which doesn't wait.
 pub(crate) fn pair(traffic: &mut Traffic) -> (UringSocket, UnixDatagram) {
     let (ours, peer) = UnixDatagram::pair().expect("two sockets");
     peer.set_nonblocking(true).expect("non-blocking");

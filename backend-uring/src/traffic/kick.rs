@@ -1,8 +1,8 @@
 //! Kicks as submissions: sends and receives of no bytes.
 //!
 //! They are not linked. In one `io_uring_enter(2)` the kernel runs them one after the other, since
-//! none may wait (MSG_DONTWAIT); a link would cancel the rest when the first says EAGAIN, which is
-//! how a send says that it took its 32 packets and more are left.
+//! none may wait (MSG_DONTWAIT). A link would cancel the rest after EAGAIN, by which a send reports
+//! that it took its 32 packets and more are left.
 
 use std::os::fd::AsRawFd;
 
@@ -31,7 +31,8 @@ impl Traffic {
         }
         for _ in 0..times {
             match self.push_or_submit(request, tag) {
-                // No memory for requests: what waits in the TX ring goes with the next kick.
+                // The kernel has no memory for requests: what is on the TX ring goes with the next
+                // kick.
                 Err(Errno::EAGAIN) => return Ok(()),
                 pushed => pushed?,
             }
@@ -39,10 +40,11 @@ impl Traffic {
         Ok(())
     }
 
-    /// Where the kernel's thread takes the entries: what the work needs, less what is on its way
-    /// already. What was submitted before the packets were shown may have looked too early for them,
-    /// and only its completion tells that. So there are a few more than needed, and what was left out
-    /// is owed. As the work is all that waits in the ring, it includes what was owed before.
+    /// For a kernel thread that takes the entries: submits as many kicks as the work needs, less
+    /// those under way. One that was submitted before the packets were published may have run too
+    /// early for them, which only its completion shows. So there are a few more than needed, and
+    /// those left out are owed. The work is all that is on the TX ring, so it includes what was
+    /// owed before.
     fn kick_polled(&mut self, request: Request, tag: Tag, times: u32) {
         self.reap();
         let Some(account) = self.accounts.get_mut(tag.socket) else {
@@ -69,8 +71,8 @@ impl Traffic {
         });
     }
 
-    /// Submits all that is owed, and waits for room where there is none: before a sleep, after which
-    /// nobody else would.
+    /// Submits all that is owed, and waits for room if there is none: before a sleep, during which
+    /// no later call would.
     ///
     /// # Errors
     /// What the wait for room returned.

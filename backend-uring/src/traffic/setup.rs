@@ -1,8 +1,8 @@
-//! The set-up by submission, where the kernel has it, and by the direct call where not.
+//! The set-up by submission if the kernel has it, else by the direct call.
 //!
-//! An entry whose kind the kernel knows may still be refused for this kind of socket, by an error
-//! that bad arguments have as well. So what is refused is tried again directly; if that works,
-//! the ring is not asked again.
+//! The kernel may know an operation and still refuse it for this kind of socket, with an errno that
+//! bad arguments have as well. So a refused operation is retried directly; if that works, the ring
+//! is not tried again.
 #![allow(unsafe_code)]
 
 use std::mem;
@@ -22,7 +22,7 @@ use crate::route::{Reason, Route};
 use crate::socket::UringSocket;
 
 impl Traffic {
-    /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`.
+    /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`. IORING_OP_SOCKET: Linux 5.19.
     pub(crate) fn open(&mut self, route: &mut Route) -> Result<OwnedFd, Errno> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let entry = opcode::Socket::new(i32::from(abi::AF_XDP), kind, 0).build();
@@ -34,7 +34,7 @@ impl Traffic {
         })
     }
 
-    /// `setsockopt(2)`.
+    /// `setsockopt(2)`. IORING_OP_URING_CMD of it: Linux 6.7.
     pub(crate) fn set_option(
         &mut self,
         route: &mut Route,
@@ -53,8 +53,8 @@ impl Traffic {
             .map(drop)
     }
 
-    /// `bind(2)`, over the UMEM of another socket if one is given; tried again while the queue is being
-    /// released.
+    /// `bind(2)`, over the UMEM of another socket if one is given; retried while the queue is being
+    /// released. IORING_OP_BIND: Linux 6.11.
     pub(crate) fn bind(
         &mut self,
         route: &mut Route,
@@ -85,7 +85,8 @@ impl Traffic {
         })
     }
 
-    /// Has the ring do it, if that is the route. What it seems not to know is done directly.
+    /// Goes through the ring if that is the route, and directly if the ring seems not to know the
+    /// operation.
     fn by_either<T>(
         &mut self,
         route: &mut Route,
@@ -132,8 +133,8 @@ impl Traffic {
             if let Err(error) = entered
                 && !error.is_transient()
             {
-                // The entry may lie on the queue still, or be under way: what it names stays, the
-                // socket among it.
+                // The entry may still be on the queue or under way: its operand and its socket must
+                // stay.
                 mem::forget(operand);
                 self.answers.give_up();
                 if let Some(account) = self.accounts.get_mut(tag.socket) {
@@ -145,13 +146,13 @@ impl Traffic {
     }
 }
 
-/// Who did it.
+/// Which of the two did it.
 enum Answer<T> {
     OfRing(i32),
     OfCall(T),
 }
 
-/// Whether an error may say that the ring can't do this, rather than that it is wrong to ask.
+/// Whether an errno may mean that the ring can't do this, rather than that the arguments are wrong.
 fn may_be_unknown(errno: Errno) -> bool {
     matches!(errno, Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS)
 }
@@ -173,7 +174,7 @@ mod tests {
     use crate::probe;
     use crate::ring::Request;
 
-    /// Nothing of a socket that has an account.
+    /// A socket without an account.
     const OTHER: Asked = Asked::Of(7);
 
     #[test]
@@ -201,7 +202,7 @@ mod tests {
         };
         let mut traffic = Traffic::new(ring, RustixBackend::new());
         let (socket, _peer) = UnixDatagram::pair().expect("two sockets");
-        // Reading an option of this level is what no ring can do.
+        // No ring can read an option of this level.
         let (level, name) = (SOL_XDP as u32, sockopt::OPTIONS as u32);
         let fd = Fd(socket.as_raw_fd());
         let entry = || opcode::GetSockOpt::new(fd, level, name, std::ptr::null_mut(), 0).build();
