@@ -1,4 +1,4 @@
-//! A program on an interface: how it gets there, in which mode, and how it leaves.
+//! A program on an interface: attaching, the mode that was obtained, and detaching.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -7,10 +7,10 @@ use rustix::io::Errno;
 use crate::interface::Interface;
 use crate::{AttachMode, Attached, Error, NativeRefusal, Occupant, privilege, sys};
 
-/// A program on an interface. Dropping this takes it off.
+/// A program attached to an interface. Dropping this detaches it.
 ///
-/// The kernel does so too when the process ends, however it ends: the attachment is a BPF link, held by a file descriptor
-/// that is not passed to other programs (close-on-exec).
+/// The kernel detaches it as well when the process ends, however it ends: the attachment is a BPF
+/// link, held by a close-on-exec descriptor.
 ///
 /// ```no_run
 /// use xskit_bpf::{AttachMode, XdpProgram};
@@ -77,7 +77,7 @@ impl Attachment {
         self.mode
     }
 
-    /// Why the mode is generic although [`AttachMode::Auto`] tried native first.
+    /// Why the mode is generic, if [`AttachMode::Auto`] tried native first.
     #[must_use]
     pub fn native_refusal(&self) -> Option<&NativeRefusal> {
         self.refusal.as_ref()
@@ -86,14 +86,15 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        // Closing the link does it as well, only later on some kernels. It fails if the interface is gone (ENOLINK).
+        // Closing the link detaches as well, but later on some kernels. This fails if the interface
+        // is gone (ENOLINK).
         if let Err(errno) = sys::detach_link(self.link.as_fd()) {
             tracing::debug!(%errno, "detaching the XDP program failed; closing its link does it");
         }
     }
 }
 
-/// Tells the errors of `bpf(BPF_LINK_CREATE)` apart.
+/// The cause of an error of `bpf(BPF_LINK_CREATE)`.
 fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
     match errno {
         Errno::PERM | Errno::ACCESS => {
@@ -107,7 +108,8 @@ fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
                 ifindex: interface.index,
             };
         }
-        // EBUSY: a program in the same mode; EEXIST: in the other one. A driver may mean something else by them.
+        // EBUSY: a program in the same mode; EEXIST: in the other one. A driver may mean something
+        // else.
         Errno::BUSY | Errno::EXIST => {
             if let Some(occupant) = Occupant::of(interface.index) {
                 return Error::Occupied {

@@ -7,9 +7,10 @@
 //!                      └─────────────────────────────┴────────────────────────────────┴──▶ the kernel's stack
 //! ```
 //!
-//! The program only ever *takes* what a rule names: UDP ports ([`XdpProgram::take`]), or whatever a [`Rule`] says of
-//! protocol, ports, addresses and VLAN; or all frames ([`XdpProgram::take_all`]). ARP, fragments and all else go on to the
-//! kernel. What exactly it reads, and in which order, stands at the top of `xskit.bpf.c`.
+//! The program *takes* only what a rule matches: UDP ports ([`XdpProgram::take`]), or protocol,
+//! ports, addresses and VLAN ([`Rule`]); or all frames ([`XdpProgram::take_all`]). ARP, fragments
+//! and everything else go on to the kernel. The top of `xskit.bpf.c` says what it reads, and in
+//! which order.
 //!
 //! ```no_run
 //! # fn socket() -> std::os::fd::OwnedFd { unimplemented!() }
@@ -27,9 +28,10 @@
 //! # Ok::<(), xskit_bpf::Error>(())
 //! ```
 //!
-//! Needs Linux 5.9 (attaching XDP by link), and CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load. What follows goes through
-//! the file descriptors that [`XdpProgram`] holds: Linux 6.18 asks no privilege for it, older kernels ask the same again.
-//! Loading routes the messages of libbpf, verifier log included, to [`tracing`] at debug level, process-wide.
+//! Needs Linux 5.9 (attaching XDP by link), and CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load.
+//! Later calls go through the file descriptors that [`XdpProgram`] holds: Linux 6.18 requires no
+//! privilege for them, older kernels require the same again. Loading routes the messages of libbpf,
+//! the verifier's log included, to [`tracing`] at debug level, for the whole process.
 
 mod attach;
 mod counters;

@@ -1,5 +1,4 @@
-//! The mode of a program on an interface: which was asked for, which was obtained, and which a
-//! program that was there before has.
+//! The mode of a program on an interface: as asked for, as obtained, and as found.
 
 use std::fmt;
 
@@ -9,15 +8,16 @@ use libbpf_rs::libbpf_sys::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 #[doc(alias = "xdp_attach_mode")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AttachMode {
-    /// Native, and generic if the driver can't.
+    /// Native, or generic if the driver can't.
     #[doc(alias = "XDP_MODE_UNSPEC")]
     #[default]
     Auto,
-    /// In the driver, before the kernel has made anything of the packet.
+    /// In the driver, before the kernel builds an `sk_buff`.
     #[doc(alias = "XDP_MODE_NATIVE")]
     #[doc(alias = "XDP_FLAGS_DRV_MODE")]
     Native,
-    /// In the kernel's stack: every driver can, but a packet has cost an `sk_buff` and often a copy by then.
+    /// In the kernel's stack: with every driver, but each packet costs an `sk_buff` and often a
+    /// copy.
     #[doc(alias = "XDP_MODE_SKB")]
     #[doc(alias = "XDP_FLAGS_SKB_MODE")]
     Generic,
@@ -33,7 +33,7 @@ pub enum Attached {
 }
 
 impl Attached {
-    /// For `bpf(BPF_LINK_CREATE)`.
+    /// As `bpf(BPF_LINK_CREATE)` takes it.
     pub(crate) fn flags(self) -> u32 {
         match self {
             Self::Native => XDP_FLAGS_DRV_MODE,
@@ -51,7 +51,7 @@ impl fmt::Display for Attached {
     }
 }
 
-/// How a program that is already there is attached.
+/// The mode of a program that was found on an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OccupantMode {
@@ -61,12 +61,13 @@ pub enum OccupantMode {
     Generic,
     /// In the hardware.
     Offloaded,
-    /// Several programs at once, in the driver or the stack and in the hardware; the other fields tell of one of them.
+    /// Several programs at once, in the driver or the stack and in the hardware. The other fields
+    /// are those of one of them.
     Several,
 }
 
 impl OccupantMode {
-    /// What `ip link set` calls it; plain `xdp` means the driver's wherever the driver has native XDP.
+    /// The word of `ip link set`. Plain `xdp` means native wherever the driver has it.
     pub(crate) fn ip_word(self) -> &'static str {
         match self {
             Self::Native => "xdpdrv",

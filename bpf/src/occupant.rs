@@ -1,4 +1,4 @@
-//! The XDP program that already is on an interface.
+//! The XDP program that an interface already has.
 
 use std::fmt;
 
@@ -6,20 +6,21 @@ use libbpf_rs::{ProgramHandle, libbpf_sys};
 
 use crate::{OccupantMode, sys};
 
-/// The XDP program that already is on an interface, as far as the kernel lets us know.
+/// The XDP program that an interface already has, as far as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Occupant {
-    /// The identifier under which `bpftool prog show id N` finds it.
+    /// Its ID, as `bpftool prog show id N` takes it.
     pub id: u32,
-    /// The name it was loaded under, at most 15 characters; none if it has none, or without CAP_SYS_ADMIN.
+    /// The name that it was loaded with, at most 15 characters; `None` if it has none, or without
+    /// CAP_SYS_ADMIN.
     pub name: Option<String>,
     /// How it is attached.
     pub mode: OccupantMode,
 }
 
 impl Occupant {
-    /// The program on the interface now, if there is one.
+    /// The present program of the interface, if it has one.
     pub(crate) fn of(ifindex: u32) -> Option<Self> {
         let (found, _) = sys::query_xdp(ifindex).ok()?;
         let (mode, id) = match u32::from(found.attach_mode) {

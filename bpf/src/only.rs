@@ -6,11 +6,12 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use crate::Error;
 
-/// To which frames the program is limited; by default it is not, so that all are taken that a rule is
-/// for, or all there are ([`XdpProgram::take_all`](crate::XdpProgram::take_all)).
+/// The frames that the program is limited to, whether it takes by rules or takes all
+/// ([`XdpProgram::take_all`](crate::XdpProgram::take_all)). By default there is no limit.
 ///
-/// The kernel's own stack takes a frame only if it is to the interface's MAC address, and of a VLAN
-/// only if it has a device for it. A program that sits before it has to be told.
+/// The kernel's stack takes a frame only if it is addressed to the interface's MAC address, and a
+/// tagged one only if its VLAN has a device. The program runs before these checks, and makes them
+/// only if told.
 ///
 /// ```
 /// use xskit_bpf::Only;
@@ -23,8 +24,8 @@ use crate::Error;
 pub struct Only {
     /// Only frames to this MAC address.
     pub mac: Option<[u8; 6]>,
-    /// Only frames without a VLAN tag, or with one tag of these VLANs. A tag of VLAN 0 is none: it
-    /// only says a priority. Identifiers above 4095 are never met.
+    /// Only frames without a VLAN tag, or with one tag, of these VLANs. A tag of VLAN 0 counts as
+    /// none: it only carries a priority. Identifiers above 4095 match nothing.
     pub vlans: Option<Vec<u16>>,
 }
 
@@ -33,13 +34,13 @@ const TAKE_ALL: u16 = 1;
 const HAS_MAC: u16 = 2;
 const HAS_VLANS: u16 = 4;
 
-/// Identifiers of a VLAN.
+/// Number of VLAN identifiers.
 const VLANS: usize = 4096;
-/// Bytes of `struct only`.
+/// Size of `struct only` in bytes.
 const LEN: usize = 8 + VLANS / 8;
 
 impl Only {
-    /// The bytes of the element.
+    /// The map element.
     pub(crate) fn to_bytes(&self, take_all: bool) -> [u8; LEN] {
         let mut bytes = [0; LEN];
         let flags = [
@@ -68,16 +69,16 @@ impl Only {
     }
 }
 
-/// The limit of a loaded program, and whether it takes all that the limit allows.
+/// The map element of a loaded program: its limit, and whether it takes all frames within it.
 #[derive(Debug)]
 pub(crate) struct Frames {
     map: MapHandle,
-    /// What the element says. It is written as a whole, so by one at a time.
+    /// The present element. It is written as a whole, so under a lock.
     said: Mutex<(Only, bool)>,
 }
 
 impl Frames {
-    /// The element of a program just loaded is zero: no limit, and by rules.
+    /// The element of a program just loaded is zero: no limit, and taking by rules.
     pub(crate) fn new(map: MapHandle) -> Self {
         let said = Mutex::default();
         Self { map, said }

@@ -1,8 +1,8 @@
-//! Ports, of UDP or TCP.
+//! Ports of UDP or TCP.
 
 use std::ops::{RangeFull, RangeInclusive};
 
-/// Ports, from the first to the last: made of one (`443`), a range (`8000..=8999`), or all (`..`).
+/// A range of ports: one (`443`), several (`8000..=8999`), or all (`..`).
 ///
 /// ```
 /// use xskit_bpf::Ports;
@@ -23,7 +23,7 @@ impl Ports {
         last: u16::MAX,
     };
 
-    /// The port, if it is a single one.
+    /// The port, if there is only one.
     pub(crate) fn single(self) -> Option<u16> {
         (self.first == self.last).then_some(self.first)
     }
@@ -32,7 +32,7 @@ impl Ports {
         (self.first..=self.last).contains(&port)
     }
 
-    /// The indices of the ports in a slice of all.
+    /// The indices of the ports in a slice of all ports.
     pub(crate) fn indices(self) -> RangeInclusive<usize> {
         self.first.into()..=self.last.into()
     }

@@ -1,11 +1,11 @@
-//! Which packets the program takes, as its users say it.
+//! A rule: which packets the program takes.
 
 use std::net::IpAddr;
 
 use crate::layout::{Protocol, Term};
 use crate::{Error, Ports, Prefix};
 
-/// Packets to take: those of a protocol, and of ports, addresses and a VLAN where it says so.
+/// Packets to take: those of a protocol, and of the ports, addresses and VLAN that it names.
 ///
 /// ```
 /// # fn main() -> Result<(), xskit_bpf::InvalidPrefix> {
@@ -27,27 +27,28 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whole UDP datagrams to a port, a range of ports (`8000..=8999`), or every port (`..`).
+    /// Unfragmented UDP datagrams to a port, a range of ports (`8000..=8999`), or all ports (`..`).
     #[must_use]
     pub fn udp(ports: impl Into<Ports>) -> Self {
         Self::of(Protocol::Udp(ports.into()))
     }
 
-    /// TCP segments to a port, a range of ports, or every port.
+    /// TCP segments to a port, a range of ports, or all ports.
     ///
-    /// No more of their header is looked at than that it is there.
+    /// The program only checks that their header is there.
     #[must_use]
     pub fn tcp(ports: impl Into<Ports>) -> Self {
         Self::of(Protocol::Tcp(ports.into()))
     }
 
-    /// ICMP in IPv4 packets, ICMPv6 in IPv6 packets. Mind that neighbours are found by ICMPv6.
+    /// ICMP in IPv4 packets, ICMPv6 in IPv6 packets. Neighbour discovery is ICMPv6, too.
     #[must_use]
     pub fn icmp() -> Self {
         Self::of(Protocol::Icmp)
     }
 
-    /// Whatever an IPv4 or IPv6 packet carries, fragments and IPv6 extension headers as well; but not what is malformed.
+    /// All IPv4 and IPv6 packets, fragments and those with IPv6 extension headers included, but not
+    /// malformed ones.
     #[must_use]
     pub fn any() -> Self {
         Self::of(Protocol::Any)
@@ -62,8 +63,8 @@ impl Rule {
         }
     }
 
-    /// Only packets to these addresses. Without it, mind that any address includes other hosts', on a host that forwards
-    /// packets or listens promiscuously; broadcast; and multicast.
+    /// Only packets to these addresses. Without it, any address includes broadcast and multicast,
+    /// and other hosts' if this host forwards packets or the interface is promiscuous.
     #[must_use]
     pub fn to(self, addresses: Prefix) -> Self {
         let to = Some(addresses);
@@ -77,16 +78,16 @@ impl Rule {
         Self { from, ..self }
     }
 
-    /// Only packets in frames whose one tag has this VLAN identifier, or, with 0, in frames without a tag.
+    /// Only packets in frames with one tag, of this VLAN; or, with 0, in frames without a tag.
     ///
-    /// A tag that the card has taken off can't be seen: `ethtool -K IF rxvlan off` leaves it on.
+    /// A tag that the NIC has stripped can't be seen: `ethtool -K IF rxvlan off` keeps it.
     #[must_use]
     pub fn vlan(self, id: u16) -> Self {
         let vlan = Some(id);
         Self { vlan, ..self }
     }
 
-    /// Whether it can name anything.
+    /// Checks that it can match something.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if let Protocol::Udp(ports) | Protocol::Tcp(ports) = self.protocol {
             match (ports.first, ports.last) {
@@ -104,14 +105,14 @@ impl Rule {
         }
     }
 
-    /// The rule for each IP version that it is about.
+    /// The rule for each IP version that it applies to.
     pub(crate) fn versions(&self) -> impl Iterator<Item = Term> + use<> {
         let rule = *self;
         let versions = [Prefix::ANY_IPV4, Prefix::ANY_IPV6].into_iter();
         versions.filter_map(move |any| rule.term(any))
     }
 
-    /// The rule for the version of `any`, if it is about that.
+    /// The rule for the version of `any`, if it applies to that.
     fn term(self, any: Prefix) -> Option<Term> {
         let of_version = |prefix: Option<Prefix>| {
             let prefix = prefix.unwrap_or(any);
@@ -126,7 +127,7 @@ impl Rule {
     }
 }
 
-/// The highest identifier of a VLAN.
+/// The highest VLAN identifier.
 const MAX_VLAN: u16 = 4095;
 
 /// The rule that takes a UDP port at `address`, or at any address.
