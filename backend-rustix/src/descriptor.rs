@@ -15,14 +15,14 @@ use crate::RustixBackend;
 #[non_exhaustive]
 pub enum DescriptorError {
     /// The descriptor is not a socket.
-    #[error("getsockopt(SO_DOMAIN): {errno}: the descriptor is not a socket's: {INSTEAD}")]
+    #[error("getsockopt(SO_DOMAIN): {errno}: the descriptor is not a socket: {INSTEAD}")]
     NotSocket {
         /// What `getsockopt(SO_DOMAIN)` returned, usually ENOTSOCK.
         errno: Errno,
     },
     /// The socket is of another address family.
     #[error(
-        "getsockopt(SO_DOMAIN): the descriptor is a socket's of address family {family}, not AF_XDP ({}): {INSTEAD}",
+        "getsockopt(SO_DOMAIN): the descriptor's socket has address family {family}, not AF_XDP ({}): {INSTEAD}",
         AddressFamily::XDP.as_raw()
     )]
     OtherFamily {
@@ -42,7 +42,7 @@ pub enum DescriptorError {
     )]
     Bound,
     /// Another call failed.
-    #[error("{call}, of the descriptor: {errno}")]
+    #[error("{call} of the descriptor: {errno}")]
     Call {
         /// The call.
         call: &'static str,
@@ -52,8 +52,7 @@ pub enum DescriptorError {
 }
 
 const INSTEAD: &str = "pass one that socket(AF_XDP) returned";
-const ANEW: &str =
-    "each socket needs a descriptor of its own, from a socket(AF_XDP) that nothing was done with";
+const ANEW: &str = "each socket needs its own descriptor, fresh from socket(AF_XDP)";
 
 impl RustixBackend {
     /// Takes a socket that another process created, as

@@ -18,7 +18,7 @@ pub enum UringError {
     },
     /// A seccomp filter refused a call, as most containers' do.
     #[error(
-        "{call}: {errno}: a seccomp filter refuses io_uring, as a container's does: {INSTEAD}, or allow the io_uring \
+        "{call}: {errno}: a seccomp filter refuses io_uring, as a container's may: {INSTEAD}, or allow the io_uring \
          calls in its profile"
     )]
     Filtered {
@@ -42,7 +42,7 @@ pub enum UringError {
     #[error("this kernel has no io_uring (Linux 5.1, CONFIG_IO_URING): {INSTEAD}")]
     Absent,
     /// The kernel's io_uring lacks a feature.
-    #[error("this kernel's io_uring is too old: {missing} is there since Linux {since}: {INSTEAD}")]
+    #[error("this kernel's io_uring is too old: {missing} needs Linux {since}: {INSTEAD}")]
     TooOld {
         /// The feature.
         missing: &'static str,
@@ -62,7 +62,7 @@ pub enum UringError {
         errno: Errno,
     },
     /// A submission queue can't have that number of slots.
-    #[error("a submission queue has 1 to 32768 slots, not {entries}: name another number")]
+    #[error("a submission queue has 1 to 32768 slots, not {entries}: choose another number")]
     Entries {
         /// How many were asked for.
         entries: u32,
@@ -154,7 +154,7 @@ const INSTEAD: &str = "use the rustix backend (--backend rustix)";
 fn disabled(level: u8) -> String {
     if level == 1 {
         return format!(
-            "io_uring is kept for CAP_SYS_ADMIN and the group in kernel.io_uring_group \
+            "io_uring is reserved for CAP_SYS_ADMIN and the group in kernel.io_uring_group \
              (kernel.io_uring_disabled is 1): join that group, or {INSTEAD}"
         );
     }

@@ -39,7 +39,7 @@ fn require(ring: &Ring, config: &UringConfig) -> Result<(), UringError> {
         // It has no feature flag; this one came with the same kernel.
         (
             !needs_multishot || features.is_feature_resource_tagging(),
-            "a poll that goes on (IORING_POLL_ADD_MULTI)",
+            "a multishot poll (IORING_POLL_ADD_MULTI)",
             "5.13",
         ),
     ];

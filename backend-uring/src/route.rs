@@ -63,7 +63,7 @@ impl fmt::Display for Route {
                 write!(f, "called directly (submitted since Linux {since})")
             }
             Self::Direct(Reason::Refused(errno)) => {
-                write!(f, "called directly (the ring says {errno})")
+                write!(f, "called directly (the ring returned {errno})")
             }
             Self::Direct(Reason::Polled) => f.write_str("called directly (because of SQPOLL)"),
             Self::Direct(Reason::Unprobed(errno)) => {
@@ -98,7 +98,7 @@ mod tests {
         };
         assert_eq!(
             report.to_string(),
-            "socket submitted, options called directly (the ring says EOPNOTSUPP (95)), \
+            "socket submitted, options called directly (the ring returned EOPNOTSUPP (95)), \
              bind called directly (submitted since Linux 6.11)"
         );
     }

@@ -89,7 +89,7 @@ impl Drop for Attachment {
         // Closing the link detaches as well, but later on some kernels. This fails if the interface
         // is gone (ENOLINK).
         if let Err(errno) = sys::detach_link(self.link.as_fd()) {
-            tracing::debug!(%errno, "detaching the XDP program failed; closing its link does it");
+            tracing::debug!(%errno, "detaching the XDP program failed; closing its link detaches it");
         }
     }
 }

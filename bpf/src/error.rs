@@ -72,7 +72,7 @@ pub enum Error {
     },
     /// Native mode was asked for, and the driver refused.
     #[error(
-        "{interface} doesn't take the XDP program in native mode: bpf(BPF_LINK_CREATE): {refusal}. Generic mode works \
+        "{interface} refuses the XDP program in native mode: bpf(BPF_LINK_CREATE): {refusal}. Generic mode works \
          with every driver"
     )]
     NativeRefused {
@@ -84,7 +84,7 @@ pub enum Error {
     /// The program can't be attached in generic mode, for a reason other than those above.
     #[error(
         "attaching the XDP program to {interface} failed: bpf(BPF_LINK_CREATE): {source}. Check for Linux 5.9 or \
-         later, and that {interface} is no part of a bond or team"
+         later, and that {interface} is not part of a bond or team"
     )]
     Attach {
         /// The interface's name.
@@ -104,7 +104,7 @@ pub enum Error {
     },
     /// The map of sockets has fewer queues.
     #[error(
-        "there is no queue {queue}: the XDP program's map of sockets is for {queues} (0 to {})",
+        "the XDP program's map of sockets has no queue {queue}: it has room for {queues} (0 to {})",
         queues.saturating_sub(1)
     )]
     QueueOutOfRange {
@@ -147,7 +147,7 @@ pub enum Error {
     },
     /// The descriptor is not an AF_XDP socket.
     #[error(
-        "what was to be registered for queue {queue} is no AF_XDP socket: make it with socket(AF_XDP, SOCK_RAW, 0)"
+        "the descriptor for queue {queue} is not an AF_XDP socket: make one with socket(AF_XDP, SOCK_RAW, 0)"
     )]
     NotXdpSocket {
         /// The queue asked for.
@@ -157,7 +157,7 @@ pub enum Error {
     #[error("port 0 can't be taken: nothing is sent to it. Choose 1 to 65535")]
     PortZero,
     /// The range of ports is empty.
-    #[error("no port is from {first} to {last}: write the lower one first")]
+    #[error("the range of ports {first} to {last} is empty: write the lower port first")]
     NoPorts {
         /// The first of the range.
         first: u16,
@@ -172,19 +172,19 @@ pub enum Error {
     },
     /// A rule has an IPv4 and an IPv6 address, and no packet has both.
     #[error(
-        "a rule's addresses are of IPv4 and of IPv6, and no packet has both: make it a rule for each"
+        "a rule has an IPv4 and an IPv6 address, and no packet has both: make one rule of each version"
     )]
     MixedVersions,
     /// There is no room for another rule with a condition besides ports.
     #[error(
-        "the XDP program has no room for more than {RULES} rules of an IP version with an address, a VLAN, or without \
-         ports: remove some, put shorter prefixes in the place of several, or take ports at any address"
+        "the XDP program has room for {RULES} rules per IP version with an address, a VLAN, or without ports: remove \
+         some, replace several prefixes by a shorter one, or take ports at any address"
     )]
     TooManyRules,
     /// There is no room for another shape of rules.
     #[error(
-        "the XDP program has no room for more than {SHAPES} shapes of rules of an IP version: have prefixes of fewer \
-         lengths, the same range of ports in several rules, or single ports in the place of a range"
+        "the XDP program has room for {SHAPES} shapes of rules per IP version: use fewer prefix lengths, the same range \
+         of ports in several rules, or single ports instead of a range"
     )]
     TooManyShapes,
     /// A map of the program can't be read or written, for a reason other than those above.
@@ -207,7 +207,8 @@ impl Error {
 fn not_permitted(missing: &[&str]) -> String {
     if missing.is_empty() {
         return "The capabilities are in effect, so they hold in a user namespace only, or seccomp, lockdown or another \
-                security module forbids it, or (before Linux 5.11) the limit of locked memory is too small: `ulimit -l`"
+                security module forbids the call, or (before Linux 5.11) the limit of locked memory is too small: \
+                `ulimit -l`"
             .to_owned();
     }
     format!(

@@ -7,7 +7,7 @@ use libbpf_rs::{MapCore, MapHandle, ObjectBuilder};
 
 #[cfg(all(target_endian = "big", not(feature = "build-program")))]
 compile_error!(
-    "the XDP program that ships is compiled for hosts with the little end first: turn the feature build-program on"
+    "the XDP program that ships is compiled for little-endian hosts: turn on the feature build-program"
 );
 
 /// Aligned, since libelf reads the headers in place.

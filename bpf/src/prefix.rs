@@ -18,7 +18,7 @@ use std::str::FromStr;
 /// let net: Prefix = "192.0.2.0/24".parse()?;
 /// assert_eq!(net.to_string(), "192.0.2.0/24");
 /// assert_eq!(Prefix::from(Ipv4Addr::LOCALHOST).to_string(), "127.0.0.1/32");
-/// assert!("192.0.2.1/24".parse::<Prefix>().is_err(), "a bit behind the 24th is set");
+/// assert!("192.0.2.1/24".parse::<Prefix>().is_err(), "a bit after the 24th is set");
 /// # Ok::<(), xskit_bpf::InvalidPrefix>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,8 +127,8 @@ impl fmt::Display for Prefix {
 /// A text, or an address and a length, that is not a [`Prefix`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0} is no range of addresses: write an address, a slash, and how many of its bits count, with the others zero, \
-     as in 192.0.2.0/24 and 2001:db8::/32"
+    "{0} is not a prefix: write an address, a slash and the prefix length, with all bits after the prefix zero, as in \
+     192.0.2.0/24 or 2001:db8::/32"
 )]
 pub struct InvalidPrefix(String);
 

@@ -29,7 +29,7 @@ impl NativeRefusal {
         let interface = &self.interface;
         match self.errno {
             Errno::OPNOTSUPP => format!(
-                "the driver has no native XDP, or not with its present offloads; try `ethtool -K {interface} lro off`"
+                "the driver has no native XDP, or none with the present offloads; try `ethtool -K {interface} lro off`"
             ),
             Errno::RANGE | Errno::INVAL | Errno::TOOBIG | Errno::MSGSIZE => format!(
                 "most often the MTU is too large for one buffer (of a veth: its peer's MTU); \

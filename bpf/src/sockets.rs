@@ -71,7 +71,7 @@ impl SocketMap {
                 found: format!("a map of type {:?}", info.map_type),
             }),
             Err(error) => Err(Error::NotSocketMap {
-                found: format!("no map ({error})"),
+                found: format!("not a map ({error})"),
             }),
         }
     }

@@ -45,7 +45,7 @@ pub enum Error {
 
     /// The kernel's answer to a netlink request can't be read.
     #[error(
-        "netlink request {request}: the answer could not be read ({detail}); is this kernel newer than this program knows?"
+        "netlink request {request}: the answer can't be read ({detail}); is this kernel newer than this program?"
     )]
     Malformed {
         /// The message and its subject.
@@ -128,7 +128,7 @@ pub enum Error {
 
     /// The interface doesn't have the address.
     #[error(
-        "{address} is no address of interface {interface}, which has {}",
+        "{address} is not an address of interface {interface}, which has {}",
         list(present)
     )]
     AddressNotHere {
@@ -271,9 +271,7 @@ fn more_queues(interface: &str, rx: u32, tx: u32, max_rx: u32, max_tx: u32) -> S
     if max_rx <= rx && max_tx <= tx {
         return String::new();
     }
-    format!(
-        "; the device could have {max_rx} and {max_tx}: see ethtool --show-channels {interface}"
-    )
+    format!("; the device supports {max_rx} and {max_tx}: see ethtool --show-channels {interface}")
 }
 
 fn resolution_protocol(address: IpAddr) -> &'static str {

@@ -160,7 +160,7 @@ mod tests {
                 is_exact: true
             }
         );
-        let says_more = refusal.to_string().contains("the device could have");
+        let says_more = refusal.to_string().contains("the device supports");
         assert_eq!(says_more, max_rx > 1 || max_tx > 1, "{refusal}");
     }
 }
