@@ -20,7 +20,7 @@ use crate::route::{Route, SetupReport};
 use crate::socket::UringSocket;
 use crate::traffic::Traffic;
 
-/// A backend that submits to an io_uring. One per thread, on the thread that made it: the kernel
+/// A backend that submits to an io_uring. One per thread, on the thread that created it: the kernel
 /// refuses others.
 ///
 /// A kick goes on the submission queue; `submit` hands over all of them by one system call.

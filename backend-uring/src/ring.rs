@@ -18,7 +18,7 @@ use crate::tag::Tag;
 /// The timeout of `io_uring_enter(2)` has passed.
 pub(crate) const ETIME: Errno = Errno(libc::ETIME);
 
-/// An io_uring with its two queues. It belongs to the thread that made it.
+/// An io_uring with its two queues. It belongs to the thread that created it.
 pub(crate) struct Ring {
     uring: IoUring,
     is_polled: bool,
@@ -186,7 +186,7 @@ impl Ring {
     }
 
     /// `io_uring_enter(2)`: submits everything, and waits for `wanted` completions, for at most
-    /// `timeout` (for ever without one).
+    /// `timeout` (without limit if `None`).
     ///
     /// # Errors
     /// What the call returned, unless something was submitted: ETIME after the timeout; EINTR for a

@@ -22,7 +22,7 @@ use crate::{Error, sys};
 /// use std::os::fd::AsFd;
 /// use xskit_bpf::SocketMap;
 ///
-/// let map = SocketMap::open_pinned("/sys/fs/bpf/xsks_map")?; // of a program that somebody else attached
+/// let map = SocketMap::open_pinned("/sys/fs/bpf/xsks_map")?; // of a program that another loader attached
 /// let socket = socket(); // an AF_XDP socket, bound to queue 0 of the interface
 /// map.register(0, socket.as_fd())?;
 /// # Ok::<(), xskit_bpf::Error>(())

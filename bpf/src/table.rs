@@ -343,7 +343,7 @@ mod tests {
         Rule::udp(ports).to(text.parse::<Prefix>().unwrap())
     }
 
-    /// Ranges that overlap, and a port in them, are told of again only as long as one is left.
+    /// A port in overlapping ranges is marked as long as one of them is left.
     #[test]
     fn a_port_says_what_is_left_of_its_rules() {
         let mut table = Table::default();

@@ -90,7 +90,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// Hands over what was asked for. Returns the error of a kick that failed, whichever socket's.
+    /// Hands over what was asked for. Returns the error of a failed kick of any socket.
     pub(crate) fn submit(&mut self) -> Result<(), Errno> {
         self.hand_over()?;
         self.take_failure()
@@ -147,7 +147,7 @@ mod tests {
             return;
         };
         let (sound, _peer) = fixture::pair(&mut traffic);
-        // The first time it is refused, and from then on not connected.
+        // The first kick is refused; from then on the socket is not connected.
         drop(peer);
         let unconnected = Errno(libc::ENOTCONN);
         let fail = |traffic: &mut Traffic| {
@@ -166,7 +166,7 @@ mod tests {
         fail(&mut traffic);
         assert_eq!(traffic.submit(), Err(unconnected));
         assert_eq!(traffic.submit(), Ok(()), "told once");
-        // Nobody is told of a socket that is gone.
+        // The failure of a socket that is gone is dropped.
         fail(&mut traffic);
         assert!(traffic.retire(failing.number));
         assert_eq!(traffic.submit(), Ok(()));
@@ -181,7 +181,7 @@ mod tests {
         let interests = [(&peer, Interest::RECEIVE)];
         let waited = traffic.wait(&interests, Some(Duration::ZERO), false);
         assert_eq!(waited, Ok(0));
-        // The datagram has the peer's poll report, which is put off until somebody waits.
+        // The datagram makes the peer's poll report, which is deferred to the next wait.
         traffic.kick(&socket, ONCE).expect("room");
         traffic.submit().expect("submitted");
         traffic.submit().expect("nothing to do");
@@ -227,7 +227,7 @@ mod tests {
             .expect("room");
         assert_eq!(traffic.owed.len(), 1);
         assert_eq!(traffic.owed[0].remaining, 7);
-        // Whoever asks again asks for all of it.
+        // A later kick asks for all of it.
         traffic
             .kick(&socket, Kick::Transmit { times: 3 })
             .expect("room");

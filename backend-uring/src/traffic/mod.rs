@@ -271,7 +271,7 @@ fn settle(completion: Completion, accounts: &mut Accounts, answers: &mut Answers
         Purpose::PollReceive => account.receive.complete(result, more),
         Purpose::PollTransmit => account.transmit.complete(result, more),
         Purpose::Cancel => {
-            // ENOENT, nothing to cancel, is as good.
+            // ENOENT, nothing to cancel, is fine as well.
             account.cancels = account.cancels.saturating_sub(1);
             None
         }
