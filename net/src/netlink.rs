@@ -39,27 +39,12 @@ enum Step {
 }
 
 impl Netlink {
-    /// `socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_ROUTE)`, bound and connected to the
-    /// kernel, so that no other process can inject an answer.
+    /// Opens the socket.
     ///
     /// # Errors
     /// [`Error::Call`] if one of the calls fails; [`Error::MissingCapability`] for EPERM.
     pub fn open() -> Result<Self> {
-        let failed = |call, error: std::io::Error| {
-            Error::call(
-                call,
-                "CAP_NET_ADMIN",
-                "ask the kernel about interfaces",
-                errno_of(&error),
-            )
-        };
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(|e| failed("socket(AF_NETLINK)", e))?;
-        socket
-            .bind_auto()
-            .map_err(|e| failed("bind(AF_NETLINK)", e))?;
-        socket
-            .connect(&SocketAddr::new(0, 0))
-            .map_err(|e| failed("connect(AF_NETLINK)", e))?;
+        let socket = connect("ask the kernel about interfaces")?;
         // Both only improve error texts (Linux 4.12), so an older kernel's refusal doesn't matter.
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
@@ -210,6 +195,19 @@ impl Netlink {
             _ => Ok(Step::Ignored),
         }
     }
+}
+
+/// `socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_ROUTE)`, bound and connected to the
+/// kernel, so that no other process can inject an answer or announcement.
+pub(crate) fn connect(purpose: &str) -> Result<Socket> {
+    let failed = |call| move |error| Error::call(call, "CAP_NET_ADMIN", purpose, errno_of(&error));
+    let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed("socket(AF_NETLINK)"))?;
+    socket.bind_auto().map_err(failed("bind(AF_NETLINK)"))?;
+    let kernel = SocketAddr::new(0, 0);
+    socket
+        .connect(&kernel)
+        .map_err(failed("connect(AF_NETLINK)"))?;
+    Ok(socket)
 }
 
 /// Netlink carries an errno as a negative number. A number that is not an errno becomes EPROTO.

@@ -8,11 +8,12 @@
 use std::fmt;
 use std::io::ErrorKind;
 
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::Socket;
 use rustix::io::Errno;
 
 use crate::error::{Error, Result, errno_of};
 use crate::link::Link;
+use crate::netlink::connect;
 
 /// `RTNLGRP_*` of linux/rtnetlink.h: link, neighbour, and for IPv4 and IPv6 address and route.
 const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
@@ -20,6 +21,9 @@ const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
 const RECEIVE_LEN_BYTES: usize = 32 * 1024;
 /// Announcements per look, at most.
 const ANNOUNCEMENTS_PER_LOOK: u32 = 256;
+
+/// For error texts.
+const PURPOSE: &str = "hear of changed addresses, routes and neighbours";
 
 const HEADER_LEN_BYTES: usize = 16;
 /// Offset of `nlmsg_type` in `struct nlmsghdr`.
@@ -86,25 +90,14 @@ impl Watch {
     /// # Errors
     /// [`Error::Call`] if the socket can't be set up; [`Error::MissingCapability`] for EPERM.
     pub fn start(link: &Link) -> Result<Self> {
-        let failed = |call, error: std::io::Error| {
-            let purpose = "hear of changed addresses, routes and neighbours";
-            Error::call(call, "CAP_NET_ADMIN", purpose, errno_of(&error))
-        };
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(|e| failed("socket(AF_NETLINK)", e))?;
-        socket
-            .bind_auto()
-            .map_err(|e| failed("bind(AF_NETLINK)", e))?;
-        // Connected, so that no other process can inject an announcement.
-        socket
-            .connect(&SocketAddr::new(0, 0))
-            .map_err(|e| failed("connect(AF_NETLINK)", e))?;
+        let socket = connect(PURPOSE)?;
         for group in GROUPS {
             let added = socket.add_membership(group);
-            added.map_err(|e| failed("setsockopt(NETLINK_ADD_MEMBERSHIP)", e))?;
+            added.map_err(|e| failed("setsockopt(NETLINK_ADD_MEMBERSHIP)", errno_of(&e)))?;
         }
         socket
             .set_non_blocking(true)
-            .map_err(|e| failed("fcntl(O_NONBLOCK)", e))?;
+            .map_err(|e| failed("fcntl(O_NONBLOCK)", errno_of(&e)))?;
         Ok(Self {
             socket,
             interface_index: link.index,
@@ -132,15 +125,7 @@ impl Watch {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => match errno_of(&error) {
                     Errno::NOBUFS => changes = Changes::ALL,
-                    errno => {
-                        let purpose = "hear of changed addresses, routes and neighbours";
-                        return Err(Error::call(
-                            "recv(AF_NETLINK)",
-                            "CAP_NET_ADMIN",
-                            purpose,
-                            errno,
-                        ));
-                    }
+                    errno => return Err(failed("recv(AF_NETLINK)", errno)),
                 },
             }
         }
@@ -154,6 +139,10 @@ impl fmt::Debug for Watch {
             .field("interface_index", &self.interface_index)
             .finish_non_exhaustive()
     }
+}
+
+fn failed(call: &'static str, errno: Errno) -> Error {
+    Error::call(call, "CAP_NET_ADMIN", PURPOSE, errno)
 }
 
 /// Notes each message of a datagram. Bytes that are not a message end it.
