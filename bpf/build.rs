@@ -1,4 +1,5 @@
-//! With the feature `build-program`: compiles the XDP program with clang, in the place of the object that ships.
+//! With the feature `build-program`: compiles the XDP program by clang, instead of the object that
+//! ships.
 
 fn main() -> std::process::ExitCode {
     #[cfg(feature = "build-program")]
@@ -61,12 +62,12 @@ mod clang {
     fn compile(clang: &OsStr, include: &Path, object: &Path) -> Result<(), Failure> {
         let mut command = Command::new(clang);
         command.args(["-target", "bpf", "-O2", "-fno-stack-protector"]);
-        // Arithmetic and jumps of 32 bits, which all kernels that can attach by link have (since 5.1).
+        // 32-bit arithmetic and jumps (Linux 5.1), which every kernel that can attach by link has.
         command.arg("-mcpu=v3");
-        // Type information (BTF) comes with `-g` only. It names the source's folder, which is no one's business.
+        // Type information (BTF) comes with `-g` only. It would otherwise name the source folder.
         command.args(["-g", "-fdebug-compilation-dir=."]);
         command.arg("-I").arg(include);
-        // After all others: the headers of libbpf must win over those of the system.
+        // After all others: the headers of libbpf go before those of the system.
         for folder in system_includes(clang)? {
             command.arg("-idirafter").arg(folder);
         }
@@ -82,8 +83,8 @@ mod clang {
 
     /// The directories where clang looks for system headers when it compiles for this host.
     ///
-    /// With `-target bpf` it leaves out the one of the architecture (`/usr/include/x86_64-linux-gnu` on Debian), where
-    /// `asm/types.h` lives; so it is asked, which holds on every distribution.
+    /// With `-target bpf` it leaves out the architecture's (`/usr/include/x86_64-linux-gnu` on
+    /// Debian), which has `asm/types.h`. Asking clang works on every distribution.
     fn system_includes(clang: &OsStr) -> Result<Vec<OsString>, Failure> {
         let mut command = Command::new(clang);
         command.args(["-v", "-E", "-x", "c", "/dev/null", "-o", "/dev/null"]);
@@ -102,7 +103,7 @@ mod clang {
         output.map_err(|error| Failure::NoClang(clang.into(), error))
     }
 
-    /// Linking a single object leaves DWARF out, which is most of it, and which nobody reads.
+    /// Linking a single object strips DWARF, which is most of it and is not used.
     fn link(compiled: &Path, object: &Path) -> libbpf_rs::Result<()> {
         let mut linker = Linker::new(object)?;
         linker.add_file(compiled)?;

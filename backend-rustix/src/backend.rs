@@ -1,4 +1,4 @@
-//! The calls of the `Backend` trait, one by one.
+//! The `Backend` trait, one system call per method.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, OnceCell};
@@ -8,31 +8,40 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use rustix::net::xdp::{
-    SocketAddrXdp, SocketAddrXdpFlags, SocketAddrXdpWithSharedUmem, XdpRingOffset, XdpUmemReg,
-    XdpUmemRegFlags,
+use rustix::net::xdp::{SocketAddrXdp, SocketAddrXdpFlags, SocketAddrXdpWithSharedUmem};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
+    sockopt,
 };
-use rustix::net::{RecvFlags, SendFlags, bind, recv, send, sockopt};
 use xskit_core::Errno;
-use xskit_core::abi::{
-    self, MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics, UmemReg, bind_flags,
-};
+use xskit_core::abi::{MmapOffsets, Options, SockaddrXdp, Statistics, bind_flags};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption, Sleep};
 
-use crate::descriptor::create_descriptor;
 use crate::option;
 use crate::release::until_released;
-use crate::wait::Wait;
 use crate::waker::Waker;
 
-/// How many looks that don't wait go by before one asks whether the interface is still there.
+/// Looks that don't wait between two checks that the interfaces are still there.
 const LOOKS_PER_CHECK: u16 = u16::MAX;
-/// How many waits that were ended by some of the sockets go by before one asks for the others' errors.
+/// Waits that some of the sockets ended between two checks of the others' errors.
 const WAITS_PER_CHECK: u16 = 1024;
+
+/// How [`RustixBackend`] waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// `ppoll(2)` on the sockets: the thread sleeps until a packet comes.
+    #[default]
+    Block,
+    /// Never: a wait returns at once, without a system call, so that the program looks at its rings
+    /// again. With busy polling its flushes drive the device meanwhile
+    /// ([`BusyPoll`](xskit_core::socket::BusyPoll)). Every 65,536th look asks whether the interface is
+    /// still there.
+    Busy,
+}
 
 /// A backend of direct, non-blocking system calls. One per thread.
 ///
-/// Kicks are made when they are asked for; `submit` has nothing left to do.
+/// A kick is a system call at once; `submit` does nothing.
 ///
 /// ```no_run
 /// use xskit_core::umem::{FrameSize, FrameSlot, Umem};
@@ -57,13 +66,13 @@ pub struct RustixBackend {
 }
 
 impl RustixBackend {
-    /// A backend that has made no call yet, and waits by `ppoll(2)`.
+    /// A backend that waits by `ppoll(2)`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A backend that has made no call yet, and waits as told.
+    /// A backend that waits in this way.
     #[must_use]
     pub fn with_wait(wait: Wait) -> Self {
         Self {
@@ -72,11 +81,11 @@ impl RustixBackend {
         }
     }
 
-    /// What ends this backend's waits from another thread. The first call makes it (`eventfd(2)`); from then on each
-    /// wait polls one descriptor more.
+    /// Returns the waker, which ends this backend's waits from another thread. The first call
+    /// creates it (`eventfd(2)`); from then on each wait polls it as well.
     ///
     /// # Errors
-    /// What `eventfd(2)` returned: EMFILE or ENFILE without room for a descriptor.
+    /// What `eventfd(2)` returned: EMFILE or ENFILE if no descriptor is left, ENOMEM.
     pub fn waker(&self) -> Result<Waker, Errno> {
         if let Some(waker) = self.waker.get() {
             return Ok(waker.clone());
@@ -85,14 +94,14 @@ impl RustixBackend {
         Ok(self.waker.get_or_init(|| waker).clone())
     }
 
-    /// The descriptor to poll for a call of the waker, if there is one: for a backend built upon this one, which waits in
-    /// its own way.
+    /// The descriptor of the waker, if there is one: for a backend built upon this one that waits
+    /// by other means.
     #[must_use]
     pub fn waker_fd(&self) -> Option<BorrowedFd<'_>> {
         self.waker.get().map(AsFd::as_fd)
     }
 
-    /// Whether the waker was called since this was asked last. Counted as a wait.
+    /// Whether the waker was called since the last call of this. Counted as a wait.
     pub fn take_wake(&self) -> bool {
         self.waker.get().is_some_and(|waker| {
             self.count(|calls| calls.waits += 1);
@@ -100,24 +109,24 @@ impl RustixBackend {
         })
     }
 
-    /// Counts what a backend built upon this one does besides, so that there is one account.
+    /// Counts the calls of a backend built upon this one, so that one account has all of them.
     pub fn count(&self, count: impl FnOnce(&mut Calls)) {
         let mut calls = self.calls.get();
         count(&mut calls);
         self.calls.set(calls);
     }
 
-    /// `getsockopt(SO_ERROR)`: what befell a socket since the last time. Counted as a wait, since
-    /// that is what asks.
+    /// `getsockopt(SO_ERROR)`: returns the socket's pending error, and clears it. Counted as a
+    /// wait, which is what calls it.
     ///
     /// # Errors
-    /// The socket's error: ENETDOWN when its interface is gone; or what the call returned.
+    /// The pending error: ENETDOWN if the socket's interface is gone; or the call's own.
     pub fn socket_error(&self, socket: impl AsFd) -> Result<(), Errno> {
         self.count(|calls| calls.waits += 1);
         sockopt::socket_error(socket).map_err(errno)?.map_err(errno)
     }
 
-    /// Looks without waiting: asks now and then whether the interfaces are there.
+    /// A wait that returns at once, and checks now and then that the interfaces are still there.
     fn look(&self, interests: &[(&OwnedFd, Interest)]) -> Result<usize, Errno> {
         self.looks.set(self.looks.get().wrapping_add(1));
         if self.looks.get() == LOOKS_PER_CHECK {
@@ -128,11 +137,11 @@ impl RustixBackend {
         Ok(0)
     }
 
-    /// `ppoll(2)`, and a look at the errors of the sockets that report one; of all sockets if none
-    /// reports anything, and now and then. The waker, where there is one, comes last.
+    /// `ppoll(2)`, then the errors of the sockets that report one; of all sockets if none reports
+    /// anything, and now and then. The waker, if there is one, is the last of `fds`.
     fn poll(&self, fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<usize, Errno> {
         self.count(|calls| calls.waits += 1);
-        // A time too far off for the kernel is as good as for ever.
+        // A timeout too long for the kernel is none.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(fds, timeout.as_ref()).map_err(errno) {
             Err(Errno::EINTR) => return Ok(0),
@@ -145,8 +154,9 @@ impl RustixBackend {
         if is_woken && ready == 0 {
             return Ok(0);
         }
-        // poll(2) doesn't say that an AF_XDP socket's interface was removed; the socket's error does
-        // (ENETDOWN). So silence is a reason to ask, and so are many waits that others ended.
+        // poll(2) doesn't report that an AF_XDP socket's interface was removed; SO_ERROR does
+        // (ENETDOWN). So it is read if no socket is ready, and after many waits that other sockets
+        // ended.
         self.unasked.set(self.unasked.get() + 1);
         let asks_all = ready == 0 || self.unasked.get() >= WAITS_PER_CHECK;
         if asks_all {
@@ -168,7 +178,7 @@ impl RustixBackend {
         result.map_err(errno)
     }
 
-    /// Sends until the kernel has taken everything, `times` calls at most.
+    /// Sends until the kernel has taken everything, in at most `times` calls.
     fn transmit(&self, socket: &OwnedFd, times: u32) -> Result<(), Errno> {
         for _ in 0..times {
             self.count(|calls| calls.kicks += 1);
@@ -181,7 +191,7 @@ impl RustixBackend {
         Ok(())
     }
 
-    /// Counts a transient error; passes any other on.
+    /// Counts a transient error; returns any other.
     fn tolerate(&self, error: Errno) -> Result<(), Errno> {
         if !error.is_transient() {
             return Err(error);
@@ -191,7 +201,18 @@ impl RustixBackend {
     }
 }
 
-pub(crate) fn errno(error: rustix::io::Errno) -> Errno {
+/// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`: a socket of the calling thread's
+/// network namespace, to hand to a process without capabilities. Linux 4.18.
+///
+/// # Errors
+/// What the call returned: EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS,
+/// EMFILE or ENFILE if no descriptor is left.
+pub fn create_descriptor() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socket_with(AddressFamily::XDP, SocketType::RAW, flags, None).map_err(errno)
+}
+
+fn errno(error: rustix::io::Errno) -> Errno {
     Errno(error.raw_os_error())
 }
 
@@ -211,71 +232,19 @@ unsafe impl Backend for RustixBackend {
     }
 
     fn set_option(&self, socket: &OwnedFd, option: SetOption) -> Result<(), Errno> {
-        self.setup(match option {
-            SetOption::UmemReg(reg) => sockopt::set_xdp_umem_reg(socket, umem_reg(&reg)),
-            SetOption::RingSize(RingKind::Fill, slots) => {
-                sockopt::set_xdp_umem_fill_ring_size(socket, slots)
-            }
-            SetOption::RingSize(RingKind::Completion, slots) => {
-                sockopt::set_xdp_umem_completion_ring_size(socket, slots)
-            }
-            SetOption::RingSize(RingKind::Rx, slots) => {
-                sockopt::set_xdp_rx_ring_size(socket, slots)
-            }
-            SetOption::RingSize(RingKind::Tx, slots) => {
-                sockopt::set_xdp_tx_ring_size(socket, slots)
-            }
-            SetOption::TransmitBudget(descriptors) => option::set(
-                socket,
-                abi::SOL_XDP,
-                abi::sockopt::MAX_TX_SKB_BUDGET,
-                descriptors,
-            ),
-            SetOption::PreferBusyPoll(on) => option::set(
-                socket,
-                libc::SOL_SOCKET,
-                libc::SO_PREFER_BUSY_POLL,
-                u32::from(on),
-            ),
-            SetOption::BusyPoll { us } => {
-                option::set(socket, libc::SOL_SOCKET, libc::SO_BUSY_POLL, us)
-            }
-            SetOption::BusyPollBudget(packets) => option::set(
-                socket,
-                libc::SOL_SOCKET,
-                libc::SO_BUSY_POLL_BUDGET,
-                u32::from(packets),
-            ),
-        })
+        self.setup(option::set(socket, option))
     }
 
     fn offsets(&self, socket: &OwnedFd) -> Result<MmapOffsets, Errno> {
-        let offsets = self.setup(sockopt::xdp_mmap_offsets(socket))?;
-        Ok(MmapOffsets {
-            rx: ring_offset(&offsets.rx)?,
-            tx: ring_offset(&offsets.tx)?,
-            fr: ring_offset(&offsets.fr)?,
-            cr: ring_offset(&offsets.cr)?,
-        })
+        self.setup(option::offsets(socket))
     }
 
     fn statistics(&self, socket: &OwnedFd) -> Result<Statistics, Errno> {
-        let counted = self.setup(sockopt::xdp_statistics(socket))?;
-        Ok(Statistics {
-            rx_dropped: counted.rx_dropped,
-            rx_invalid_descs: counted.rx_invalid_descs,
-            tx_invalid_descs: counted.tx_invalid_descs,
-            rx_ring_full: counted.rx_ring_full.unwrap_or_default(),
-            rx_fill_ring_empty_descs: counted.rx_fill_ring_empty_descs.unwrap_or_default(),
-            tx_ring_empty_descs: counted.tx_ring_empty_descs.unwrap_or_default(),
-        })
+        self.setup(option::statistics(socket))
     }
 
     fn options(&self, socket: &OwnedFd) -> Result<Options, Errno> {
-        self.setup(sockopt::xdp_options(socket))
-            .map(|flags| Options {
-                flags: flags.bits(),
-            })
+        self.setup(option::options(socket))
     }
 
     fn map(
@@ -387,28 +356,6 @@ unsafe impl Backend for RustixBackend {
 fn xdp_address(address: &SockaddrXdp) -> SocketAddrXdp {
     let flags = SocketAddrXdpFlags::from_bits_retain(address.flags);
     SocketAddrXdp::new(flags, address.ifindex, address.queue_id)
-}
-
-fn umem_reg(reg: &UmemReg) -> XdpUmemReg {
-    XdpUmemReg {
-        addr: reg.addr,
-        len: reg.len,
-        chunk_size: reg.chunk_size,
-        headroom: reg.headroom,
-        flags: XdpUmemRegFlags::from_bits_retain(reg.flags),
-        tx_metadata_len: reg.tx_metadata_len,
-    }
-}
-
-/// A kernel before 5.4 has no flags words; NEED_WAKEUP can't be had there.
-fn ring_offset(offset: &XdpRingOffset) -> Result<RingOffset, Errno> {
-    let flags = offset.flags.ok_or(Errno::ENOPROTOOPT)?;
-    Ok(RingOffset {
-        producer: offset.producer,
-        consumer: offset.consumer,
-        desc: offset.desc,
-        flags,
-    })
 }
 
 fn poll_fd<'a>(&(socket, interest): &(&'a OwnedFd, Interest)) -> PollFd<'a> {

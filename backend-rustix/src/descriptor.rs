@@ -1,43 +1,32 @@
-//! A socket that was created elsewhere, by a process that may, and is received as a descriptor.
+//! A socket that a process with CAP_NET_RAW created, received as a descriptor.
 
 use std::os::fd::OwnedFd;
 
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+use rustix::net::{AddressFamily, sockopt};
 use xskit_core::Errno;
 use xskit_core::abi::UmemReg;
 use xskit_core::backend::{Backend, RingKind, SetOption};
 
 use crate::RustixBackend;
-use crate::backend::errno;
 
-/// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`: a socket for a process without
-/// capabilities, of the network namespace that the calling thread is in.
-///
-/// # Errors
-/// What the call returned; EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS.
-pub fn create_descriptor() -> Result<OwnedFd, Errno> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    socket_with(AddressFamily::XDP, SocketType::RAW, flags, None).map_err(errno)
-}
-
-/// Why a descriptor can't be opened as a socket. Each says what to pass instead.
+/// Why a descriptor can't be opened as a socket. Each text says what to pass instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptorError {
-    /// It is not a socket.
-    #[error("getsockopt(SO_DOMAIN): {errno}: the descriptor is not a socket's: {INSTEAD}")]
+    /// The descriptor is not a socket.
+    #[error("getsockopt(SO_DOMAIN): {errno}: the descriptor is not a socket: {INSTEAD}")]
     NotSocket {
-        /// What `getsockopt(SO_DOMAIN)` returned, ENOTSOCK mostly.
+        /// What `getsockopt(SO_DOMAIN)` returned, usually ENOTSOCK.
         errno: Errno,
     },
-    /// It is a socket of another address family.
+    /// The socket is of another address family.
     #[error(
-        "getsockopt(SO_DOMAIN): the descriptor is a socket's of address family {family}, not AF_XDP ({}): {INSTEAD}",
+        "getsockopt(SO_DOMAIN): the descriptor's socket has address family {family}, not AF_XDP ({}): {INSTEAD}",
         AddressFamily::XDP.as_raw()
     )]
     OtherFamily {
-        /// What SO_DOMAIN is, in place of AF_XDP (44).
+        /// What SO_DOMAIN is instead of AF_XDP (44).
         family: u16,
     },
     /// The socket has a UMEM already.
@@ -53,7 +42,7 @@ pub enum DescriptorError {
     )]
     Bound,
     /// Another call failed.
-    #[error("{call}, of the descriptor: {errno}")]
+    #[error("{call} of the descriptor: {errno}")]
     Call {
         /// The call.
         call: &'static str,
@@ -63,21 +52,24 @@ pub enum DescriptorError {
 }
 
 const INSTEAD: &str = "pass one that socket(AF_XDP) returned";
-const ANEW: &str =
-    "each socket needs a descriptor of its own, from a socket(AF_XDP) that nothing was done with";
+const ANEW: &str = "each socket needs its own descriptor, fresh from socket(AF_XDP)";
 
 impl RustixBackend {
-    /// Takes a socket that was created elsewhere, as [`create_descriptor`] does it, for
-    /// [`Socket::open_from`](xskit_core::Socket::open_from). It is closed on exec from now on.
+    /// Takes a socket that another process created, as
+    /// [`create_descriptor`](crate::create_descriptor) does, for
+    /// [`Socket::open_from`](xskit_core::Socket::open_from). Sets its close-on-exec flag.
     ///
-    /// No capability is needed, here or to open it.
+    /// Neither this nor opening it needs a capability.
     ///
     /// # Errors
-    /// [`DescriptorError`], after which the descriptor is closed.
+    /// [`NotSocket`](DescriptorError::NotSocket) and [`OtherFamily`](DescriptorError::OtherFamily)
+    /// if it is not an AF_XDP socket; [`HasUmem`](DescriptorError::HasUmem) and
+    /// [`Bound`](DescriptorError::Bound) if it was in use; [`Call`](DescriptorError::Call) if
+    /// another call failed. The descriptor is then closed.
     pub fn adopt(&self, descriptor: OwnedFd) -> Result<OwnedFd, DescriptorError> {
         let domain = self.setup(sockopt::socket_domain(&descriptor));
         match domain.map_err(|errno| DescriptorError::NotSocket { errno })? {
-            // All of this family are of one type and protocol.
+            // This family has one type and one protocol.
             AddressFamily::XDP => {}
             other => {
                 let family = other.as_raw();
@@ -91,8 +83,8 @@ impl RustixBackend {
         Ok(descriptor)
     }
 
-    /// Asks for what is refused in any case, with EBUSY if that is because of what the socket has
-    /// (`xsk_setsockopt`, net/xdp/xsk.c).
+    /// Makes calls that fail in any case: with EBUSY if the socket has a UMEM or is bound, with
+    /// EINVAL if it has neither (`xsk_setsockopt`, net/xdp/xsk.c).
     fn require_unused(&self, socket: &OwnedFd) -> Result<(), DescriptorError> {
         let no_umem = SetOption::UmemReg(UmemReg::default());
         let no_ring = SetOption::RingSize(RingKind::Rx, 0);

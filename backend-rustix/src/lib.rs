@@ -6,19 +6,17 @@
 //! and `madvise`, `nanosleep` and `fcntl` during set-up; with a [`Waker`], `eventfd`, `read` and `write`.
 //!
 //! Only `socket` needs a capability, CAP_NET_RAW. A process that has it can make the call
-//! ([`create_descriptor`]) for one that has not ([`RustixBackend::adopt`]).
+//! ([`create_descriptor`]) for one that doesn't ([`RustixBackend::adopt`]).
 
 mod backend;
 mod descriptor;
 mod memory;
 mod option;
 mod release;
-mod wait;
 mod waker;
 
-pub use backend::RustixBackend;
-pub use descriptor::{DescriptorError, create_descriptor};
+pub use backend::{RustixBackend, Wait, create_descriptor};
+pub use descriptor::DescriptorError;
 pub use memory::{MmapMemory, PageSize};
 pub use release::until_released;
-pub use wait::Wait;
 pub use waker::Waker;

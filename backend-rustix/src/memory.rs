@@ -16,7 +16,7 @@ const MPOL_BIND: libc::c_int = 2;
 const MPOL_MF_STRICT: libc::c_uint = 1 << 0;
 const MPOL_MF_MOVE: libc::c_uint = 1 << 1;
 
-/// NUMA nodes that a kernel has at most (CONFIG_NODES_SHIFT).
+/// The most NUMA nodes that a kernel can have (CONFIG_NODES_SHIFT).
 const MOST_NODES: usize = 1024;
 
 /// An anonymous mapping.
@@ -37,15 +37,15 @@ pub struct MmapMemory {
     pages: PageSize,
 }
 
-/// What pages a mapping is made of.
+/// The pages of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageSize {
     /// Pages of the usual size.
     Normal,
     /// Pages of 2 MiB, reserved by the administrator (`vm.nr_hugepages`).
     Huge,
-    /// Pages of 2 MiB were asked for and refused with this errno (ENOMEM: none are reserved); the
-    /// mapping is of usual pages, which the kernel may join (`MADV_HUGEPAGE`).
+    /// Pages of 2 MiB were asked for and refused with this errno (ENOMEM: none are reserved). The
+    /// mapping has pages of the usual size, which the kernel may merge (`MADV_HUGEPAGE`).
     FellBack(Errno),
 }
 
@@ -56,7 +56,7 @@ impl MmapMemory {
     /// what was obtained.
     ///
     /// # Errors
-    /// What `mmap(2)` returned; EINVAL for no bytes at all.
+    /// EINVAL if `len_bytes` is 0; ENOMEM if it is too large; else what `mmap(2)` returned.
     pub fn allocate(len_bytes: usize, huge: bool) -> Result<Self, Errno> {
         if len_bytes == 0 {
             return Err(Errno::EINVAL);
@@ -70,7 +70,7 @@ impl MmapMemory {
         }
     }
 
-    /// What pages the mapping is made of.
+    /// The pages that were obtained.
     #[must_use]
     pub fn pages(&self) -> PageSize {
         self.pages
@@ -82,12 +82,13 @@ impl MmapMemory {
         self.len_bytes
     }
 
-    /// Has the pages in the memory of this NUMA node, those that are there already too: `mbind(2)` with MPOL_BIND,
-    /// Linux 2.6.16. Call it before a socket is opened: pages that a device writes to don't move.
+    /// `mbind(MPOL_BIND, MPOL_MF_MOVE | MPOL_MF_STRICT)`: keeps the pages in the memory of this
+    /// NUMA node, and moves those that are elsewhere. Linux 2.6.16. Call it before a socket is
+    /// opened: pages that a device writes to don't move.
     ///
     /// # Errors
-    /// EINVAL if there is no such node, or the process may not use it (`cpuset(7)`); ENOSYS if the kernel knows no
-    /// nodes; EIO if pages can't be moved.
+    /// EINVAL if there is no such node, or the process may not use it (`cpuset(7)`); ENOSYS if the
+    /// kernel has no NUMA; EIO if pages can't be moved.
     pub fn bind_to_node(&mut self, node: u32) -> Result<(), Errno> {
         const WORD: usize = libc::c_ulong::BITS as usize;
         let mut nodes = [0 as libc::c_ulong; MOST_NODES / WORD];
@@ -133,7 +134,7 @@ impl MmapMemory {
         }
         .map_err(|errno| Errno(errno.raw_os_error()))?;
         if let PageSize::FellBack(_) = pages {
-            // A wish only: kernels without transparent huge pages refuse it, and nothing is lost.
+            // Only advice: a kernel without transparent huge pages refuses it, which does no harm.
             // SAFETY: the range is the mapping just made; the advice changes no contents.
             let _ = unsafe { madvise(start, len_bytes, Advice::LinuxHugepage) };
         }

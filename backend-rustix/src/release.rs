@@ -1,19 +1,19 @@
-//! A queue whose socket was just closed is released by deferred work: a bind has to be patient.
+//! Retries of `bind(2)`: deferred work releases a queue some time after its socket was closed.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use xskit_core::Errno;
 
-/// How long `bind(2)` is tried again while it says EBUSY. The release was seen to take 25 to 45 ms,
-/// and longer on a loaded machine.
+/// How long `bind(2)` is retried on EBUSY. The release takes 25 to 45 ms, longer on a loaded
+/// machine.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Tries a bind again while it says EBUSY, for two seconds at most.
+/// Retries a bind that returns EBUSY, for at most two seconds.
 ///
 /// # Errors
-/// What the last try returned.
+/// EBUSY if the queue is still taken then; any other error of `bind` at once.
 pub fn until_released(mut bind: impl FnMut() -> Result<(), Errno>) -> Result<(), Errno> {
     let deadline = Instant::now() + PATIENCE;
     loop {

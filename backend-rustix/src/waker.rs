@@ -6,11 +6,10 @@ use std::sync::Arc;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::{read, write};
 
-/// Ends the wait of the thread that waits for a backend's sockets, from any thread: an eventfd(2) that each wait
-/// polls as well.
+/// Ends a backend's wait from any thread: an `eventfd(2)` that each wait polls as well.
 ///
-/// A call of [`wake`](Self::wake) ends the wait that is going on, or else the next one that would sleep, once. That
-/// wait returns as after a timeout, unless packets came at the same time.
+/// A call of [`wake`](Self::wake) ends the current wait, or else the next one that would sleep.
+/// That wait returns as after a timeout, unless packets came at the same time.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<OwnedFd>);
 
@@ -20,13 +19,13 @@ impl Waker {
         Ok(Self(Arc::new(event)))
     }
 
-    /// Ends the wait. A system call; calls before that wait has ended add up to one.
+    /// Ends the wait, by one `write(2)`. Calls before that wait has ended count as one.
     pub fn wake(&self) {
-        // It fails where the counter is full (EAGAIN): then the wait ends as well.
+        // It fails if the counter is full (EAGAIN): the wait ends then as well.
         let _ = write(&self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Whether somebody called since the last time.
+    /// Whether [`wake`](Self::wake) was called since the last time.
     pub(crate) fn take(&self) -> bool {
         read(&self.0, &mut [0; 8]).is_ok()
     }

@@ -1,31 +1,31 @@
-//! What comes of the entries of the set-up, which are waited for one by one.
+//! The results of set-up entries, which are waited for one at a time.
 #![allow(unsafe_code)]
 
 use std::os::fd::{FromRawFd, OwnedFd};
 
 use crate::tag::{Purpose, Tag};
 
-/// What a set-up entry is to do.
+/// What a set-up entry asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// Make a socket.
+    /// A new socket.
     Socket,
-    /// Something with the socket of this number.
+    /// An operation on the socket of this number.
     Of(u32),
 }
 
-/// The answer that is waited for. One that comes late, to a call that failed meanwhile, is not taken
+/// The answer that is waited for. A late answer, to a call that has failed since, is not mistaken
 /// for it.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    /// Of the last set-up entry, from 1; 24 bits.
+    /// Number of the last set-up entry, from 1; 24 bits.
     turn: u32,
     is_expected: bool,
     answer: Option<i32>,
 }
 
 impl Answers {
-    /// Begins to wait for another answer, under the tag that it returns.
+    /// Begins to wait for another answer. Returns the tag of the entry.
     pub(crate) fn expect(&mut self, asked: Asked) -> Tag {
         self.turn = self.turn % Tag::LAST_TURN + 1;
         self.is_expected = true;
@@ -36,12 +36,12 @@ impl Answers {
         }
     }
 
-    /// Ceases to wait.
+    /// Stops waiting.
     pub(crate) fn give_up(&mut self) {
         self.is_expected = false;
     }
 
-    /// Takes in the completion of a set-up entry. Says whether it came in time.
+    /// Records the completion of a set-up entry. Returns whether it came in time.
     pub(crate) fn complete(&mut self, tag: Tag, result: i32) -> bool {
         let is_in_time = self.is_expected && tag.turn == self.turn;
         if is_in_time {

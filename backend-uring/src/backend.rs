@@ -1,4 +1,4 @@
-//! The `Backend` trait, by the parts of this crate.
+//! The `Backend` trait over the ring and the direct calls.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -16,15 +16,14 @@ use xskit_rustix::{DescriptorError, RustixBackend, Waker};
 use crate::config::{UringConfig, Wait};
 use crate::error::UringError;
 use crate::probe;
-use crate::setup::{Route, SetupReport};
+use crate::route::{Route, SetupReport};
 use crate::socket::UringSocket;
 use crate::traffic::Traffic;
 
-/// A backend that submits to an io_uring. One per thread, on the thread that made it: the kernel
+/// A backend that submits to an io_uring. One per thread, on the thread that created it: the kernel
 /// refuses others.
 ///
-/// Kicks are put on the queue when they are asked for, and handed over by `submit`, all of them by
-/// one system call.
+/// A kick goes on the submission queue; `submit` hands over all of them by one system call.
 ///
 /// ```no_run
 /// use xskit_core::umem::{FrameSize, FrameSlot, Umem};
@@ -47,10 +46,16 @@ pub struct UringBackend {
 }
 
 impl UringBackend {
-    /// Makes the ring.
+    /// `io_uring_setup(2)`: creates the ring, and tries it out.
     ///
     /// # Errors
-    /// [`UringError`] names the cause, and what to use instead.
+    /// [`UringError`], each variant with what to use instead: [`Entries`](UringError::Entries) for
+    /// a queue of no possible size; [`Disabled`](UringError::Disabled),
+    /// [`Filtered`](UringError::Filtered), [`Refused`](UringError::Refused) and
+    /// [`Absent`](UringError::Absent) if io_uring can't be used; [`TooOld`](UringError::TooOld) and
+    /// [`Napi`](UringError::Napi) if it lacks what `config` asks for;
+    /// [`Memory`](UringError::Memory) and [`Descriptors`](UringError::Descriptors) if a limit is
+    /// reached; [`Call`](UringError::Call) for any other failure.
     pub fn new(config: UringConfig) -> Result<Self, UringError> {
         let ring = probe::ring(&config)?;
         let report = Cell::new(probe::routes(&ring));
@@ -66,35 +71,36 @@ impl UringBackend {
         })
     }
 
-    /// What ends this backend's waits from another thread. The first call makes it (`eventfd(2)`); from then on a poll for it
-    /// is armed beside those of the sockets.
+    /// Returns the waker, which ends this backend's waits from another thread. The first call
+    /// creates it (`eventfd(2)`); from then on each wait polls it as well.
     ///
     /// # Errors
-    /// What `eventfd(2)` returned.
+    /// What `eventfd(2)` returned: EMFILE or ENFILE if no descriptor is left, ENOMEM.
     pub fn waker(&self) -> Result<Waker, Errno> {
         self.traffic.borrow().direct.waker()
     }
 
-    /// Which way each part of the set-up took so far, and takes next.
+    /// Which way each part of the set-up has taken so far, and takes next.
     #[must_use]
     pub fn setup_report(&self) -> SetupReport {
         self.report.get()
     }
 
-    /// Takes a socket that was created elsewhere, as [`create_descriptor`](xskit_rustix::create_descriptor)
-    /// does it, for [`Socket::open_from`](xskit_core::Socket::open_from). It is closed on exec from now on.
+    /// Takes a socket that another process created, as
+    /// [`create_descriptor`](xskit_rustix::create_descriptor) does, for
+    /// [`Socket::open_from`](xskit_core::Socket::open_from). Sets its close-on-exec flag.
     ///
-    /// No capability is needed, here or to open it.
+    /// Neither this nor opening it needs a capability.
     ///
     /// # Errors
-    /// [`DescriptorError`], after which the descriptor is closed.
+    /// As of [`RustixBackend::adopt`]. The descriptor is then closed.
     pub fn adopt(&self, descriptor: OwnedFd) -> Result<UringSocket, DescriptorError> {
         let mut traffic = self.traffic.borrow_mut();
         let descriptor = traffic.direct.adopt(descriptor)?;
         Ok(traffic.accounts.adopt(descriptor))
     }
 
-    /// Does a part of the set-up, and keeps what was learnt of its route.
+    /// Does a part of the set-up, and keeps what it learns of the route.
     fn by_route<T>(
         &self,
         route: impl Fn(&mut SetupReport) -> &mut Route,
@@ -104,33 +110,6 @@ impl UringBackend {
         let result = part(&mut self.traffic.borrow_mut(), route(&mut report));
         self.report.set(report);
         result
-    }
-
-    /// A wait beside the ring, or none.
-    fn wait_directly(
-        &self,
-        interests: &[(&UringSocket, Interest)],
-        timeout: Option<Duration>,
-    ) -> Result<usize, Errno> {
-        let mut traffic = self.traffic.borrow_mut();
-        if self.wait == Wait::Block && !traffic.prepare_to_sleep()? {
-            return Ok(0);
-        }
-        traffic.hand_over()?;
-        traffic.take_failure_of_any(interests)?;
-        match interests {
-            [(socket, interest)] => {
-                let fd = traffic.accounts.own(socket)?;
-                traffic.direct.wait(&[(fd, *interest)], timeout)
-            }
-            several => {
-                let several: Vec<(&OwnedFd, Interest)> = several
-                    .iter()
-                    .map(|(socket, interest)| Ok((traffic.accounts.own(socket)?, *interest)))
-                    .collect::<Result<_, Errno>>()?;
-                traffic.direct.wait(&several, timeout)
-            }
-        }
     }
 }
 
@@ -211,8 +190,8 @@ unsafe impl Backend for UringBackend {
 
     fn close(&self, socket: UringSocket) {
         let mut traffic = self.traffic.borrow_mut();
-        // Another backend's stays open, and one that doesn't come to rest: what is on a queue may name
-        // it.
+        // Another backend's socket stays open, as does one that doesn't come to rest: an entry on a
+        // queue may name it.
         if traffic.accounts.own(&socket).is_ok() && traffic.retire(socket.number) {
             let fd = ManuallyDrop::into_inner(socket.fd);
             traffic.direct.close(fd);
@@ -234,13 +213,13 @@ unsafe impl Backend for UringBackend {
         interests: &[(&UringSocket, Interest)],
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
-        let multishot = match self.wait {
-            Wait::Block | Wait::Busy => return self.wait_directly(interests, timeout),
-            Wait::Multishot => true,
-            Wait::Poll | Wait::Napi => false,
-        };
         let mut traffic = self.traffic.borrow_mut();
-        traffic.wait(interests, timeout, multishot)
+        match self.wait {
+            Wait::Block => traffic.wait_directly(interests, timeout, true),
+            Wait::Busy => traffic.wait_directly(interests, timeout, false),
+            Wait::Multishot => traffic.wait(interests, timeout, true),
+            Wait::Poll | Wait::Napi => traffic.wait(interests, timeout, false),
+        }
     }
 
     fn sleep(&self) -> Sleep {
@@ -258,8 +237,8 @@ unsafe impl Backend for UringBackend {
 
 impl Drop for UringBackend {
     fn drop(&mut self) {
-        // A socket that was leaked has its poll armed still, and would keep its queue until the
-        // kernel comes to take the ring apart.
+        // A leaked socket's poll is still armed, and would hold the socket's queue until the kernel
+        // tears the ring down.
         self.traffic.get_mut().retire_all();
     }
 }

@@ -1,6 +1,6 @@
-//! How the backend is to wait and to submit.
+//! How the backend waits and submits.
 
-/// What a [`UringBackend`](crate::UringBackend) is to be.
+/// Configuration of a [`UringBackend`](crate::UringBackend).
 ///
 /// ```
 /// use xskit_uring::{SqPoll, UringConfig, Wait};
@@ -16,15 +16,15 @@
 pub struct UringConfig {
     /// How to wait for packets.
     pub wait: Wait,
-    /// Whether a thread of the kernel takes the submissions, and how long it looks for them.
+    /// If given, a kernel thread takes the submissions.
     pub sqpoll: Option<SqPoll>,
-    /// Slots of the submission queue, from 1 to 32768; the kernel makes it a power of two. Fuller
-    /// queues are handed over early.
+    /// Slots of the submission queue, from 1 to 32768; the kernel rounds up to a power of two. A
+    /// full queue is handed over early.
     pub entries: u32,
     /// How long a wait polls the device before it sleeps, in microseconds, with [`Wait::Napi`].
     pub napi_us: u32,
-    /// Whether other threads than the one that made the backend may use it, in turns. The kernel then
-    /// runs completions as they come, where it would leave them to the next wait (DEFER_TASKRUN).
+    /// Whether threads other than the creator's may use the backend, one at a time. The kernel then
+    /// runs completions as they come instead of leaving them to the next wait (DEFER_TASKRUN).
     pub any_thread: bool,
 }
 
@@ -40,11 +40,11 @@ impl Default for UringConfig {
     }
 }
 
-/// A thread of the kernel that takes submissions (`IORING_SETUP_SQPOLL`; Linux 5.13, or 5.11 with
-/// CAP_SYS_NICE). It keeps a core busy while it looks for them.
+/// A kernel thread that takes submissions (`IORING_SETUP_SQPOLL`; Linux 5.13, or 5.11 with
+/// CAP_SYS_NICE). It keeps a core busy while it polls the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqPoll {
-    /// After how long without a submission it sleeps, in milliseconds; the next one wakes it by a
+    /// Milliseconds without a submission after which it sleeps. The next submission wakes it by a
     /// system call.
     pub idle_ms: u32,
 }
@@ -61,11 +61,10 @@ pub enum Wait {
     /// `ppoll(2)` on the sockets, beside the ring.
     #[default]
     Block,
-    /// A poll entry that reports once; one `io_uring_enter(2)` submits it with everything else
-    /// that is pending, and waits.
+    /// A one-shot poll; one `io_uring_enter(2)` submits it with everything else that is pending,
+    /// and waits.
     Poll,
-    /// A poll entry that goes on reporting: armed once a socket, later waits submit nothing.
-    /// Linux 5.13.
+    /// A multishot poll, armed once per socket: later waits submit nothing. Linux 5.13.
     Multishot,
     /// Never sleeps: a wait returns at once. With busy polling the program's flushes drive the device.
     Busy,

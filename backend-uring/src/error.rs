@@ -1,29 +1,30 @@
-//! Why there is no ring to be had.
+//! Why a ring can't be created.
+
+use std::fs;
 
 use xskit_core::Errno;
 
-use crate::host::Host;
-
-/// Why a [`UringBackend`](crate::UringBackend) can't be had here. Each says what else to do.
+/// Why a [`UringBackend`](crate::UringBackend) can't be created here. Each text says what to do
+/// instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UringError {
-    /// `kernel.io_uring_disabled` is set: 1 keeps io_uring for CAP_SYS_ADMIN and a group, 2 from
-    /// everyone.
+    /// `kernel.io_uring_disabled` is set: 1 reserves io_uring for CAP_SYS_ADMIN and a group, 2
+    /// disables it.
     #[error("{}", disabled(*level))]
     Disabled {
         /// The setting.
         level: u8,
     },
-    /// A seccomp filter refused a call, as those of most containers do.
+    /// A seccomp filter refused a call, as most containers' do.
     #[error(
-        "{call}: {errno}: a seccomp filter refuses io_uring, as a container's does: {INSTEAD}, or allow the io_uring \
+        "{call}: {errno}: a seccomp filter refuses io_uring, as a container's may: {INSTEAD}, or allow the io_uring \
          calls in its profile"
     )]
     Filtered {
         /// The call.
         call: &'static str,
-        /// What it returned, EPERM or ENOSYS mostly.
+        /// What it returned, usually EPERM or ENOSYS.
         errno: Errno,
     },
     /// Something else refused a call: a security module, or a missing capability.
@@ -37,18 +38,18 @@ pub enum UringError {
         /// What it returned.
         errno: Errno,
     },
-    /// The kernel has no io_uring at all.
+    /// The kernel has no io_uring.
     #[error("this kernel has no io_uring (Linux 5.1, CONFIG_IO_URING): {INSTEAD}")]
     Absent,
-    /// The kernel's io_uring lacks something.
-    #[error("this kernel's io_uring is too old: {missing} is there since Linux {since}: {INSTEAD}")]
+    /// The kernel's io_uring lacks a feature.
+    #[error("this kernel's io_uring is too old: {missing} needs Linux {since}: {INSTEAD}")]
     TooOld {
-        /// What.
+        /// The feature.
         missing: &'static str,
         /// The first kernel that has it.
         since: &'static str,
     },
-    /// The ring's memory was refused: RLIMIT_MEMLOCK, before Linux 5.12, or no memory.
+    /// The kernel has no memory for the ring, or RLIMIT_MEMLOCK is too low (before Linux 5.12).
     #[error(
         "the ring's memory was refused (ENOMEM): before Linux 5.12 it counts against RLIMIT_MEMLOCK, so raise \
          `ulimit -l`; or {INSTEAD}"
@@ -60,8 +61,8 @@ pub enum UringError {
         /// EMFILE or ENFILE.
         errno: Errno,
     },
-    /// A submission queue can't have that many slots.
-    #[error("a submission queue has 1 to 32768 slots, not {entries}: name another number")]
+    /// A submission queue can't have that number of slots.
+    #[error("a submission queue has 1 to 32768 slots, not {entries}: choose another number")]
     Entries {
         /// How many were asked for.
         entries: u32,
@@ -86,7 +87,7 @@ pub enum UringError {
 }
 
 impl UringError {
-    /// Finds the cause of what a call returned.
+    /// The cause behind what a call returned.
     pub(crate) fn of_call(call: &'static str, errno: Errno, host: &Host) -> Self {
         match errno {
             Errno::EPERM | Errno::EACCES | Errno::ENOSYS if host.is_filtered() => {
@@ -107,7 +108,45 @@ impl UringError {
     }
 }
 
-/// Too many open files in the system.
+/// What decides why io_uring was refused: the setting that disables it, and this thread's status.
+#[derive(Debug)]
+pub(crate) struct Host {
+    disabled: Option<u8>,
+    is_filtered: bool,
+}
+
+impl Host {
+    /// Reads both. What can't be read counts as not set.
+    pub(crate) fn now() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        Self::of(
+            &read("/proc/sys/kernel/io_uring_disabled"),
+            &read("/proc/thread-self/status"),
+        )
+    }
+
+    pub(crate) fn of(setting: &str, status: &str) -> Self {
+        let mode = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Seccomp:"));
+        Self {
+            disabled: setting.trim().parse().ok().filter(|level| *level > 0),
+            is_filtered: mode.is_some_and(|mode| mode.trim() == "2"),
+        }
+    }
+
+    /// `kernel.io_uring_disabled` (Linux 6.6), unless it is zero.
+    pub(crate) fn disabled(&self) -> Option<u8> {
+        self.disabled
+    }
+
+    /// Whether this thread has a seccomp filter.
+    pub(crate) fn is_filtered(&self) -> bool {
+        self.is_filtered
+    }
+}
+
+/// The system has too many open files.
 const ENFILE: Errno = Errno(libc::ENFILE);
 
 const INSTEAD: &str = "use the rustix backend (--backend rustix)";
@@ -115,7 +154,7 @@ const INSTEAD: &str = "use the rustix backend (--backend rustix)";
 fn disabled(level: u8) -> String {
     if level == 1 {
         return format!(
-            "io_uring is kept for CAP_SYS_ADMIN and the group in kernel.io_uring_group \
+            "io_uring is reserved for CAP_SYS_ADMIN and the group in kernel.io_uring_group \
              (kernel.io_uring_disabled is 1): join that group, or {INSTEAD}"
         );
     }
@@ -127,8 +166,7 @@ fn disabled(level: u8) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::UringError;
-    use crate::host::Host;
+    use super::{Host, UringError};
     use xskit_core::Errno;
 
     #[test]

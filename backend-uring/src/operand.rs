@@ -1,4 +1,4 @@
-//! What the entries of the set-up refer to.
+//! The memory that set-up entries refer to.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -6,9 +6,9 @@ use std::ptr::NonNull;
 use xskit_core::abi::{self, SockaddrXdp, UmemReg};
 use xskit_core::backend::{RingKind, SetOption};
 
-/// What an entry refers to. It lies on the heap, so that it can be left there if its entry is never
-/// completed; and it is no `Box` meanwhile, which would claim the memory anew each time it is moved,
-/// when the entry has the pointer already.
+/// The memory that an entry refers to. It is on the heap, so that it can be leaked if the entry is
+/// never completed. It is not a `Box`, which would claim unique access each time it is moved, while
+/// the entry holds the pointer.
 pub(crate) enum Operand {
     Number(NonNull<u32>),
     Region(NonNull<UmemReg>),
@@ -20,7 +20,7 @@ impl Operand {
         Self::Address(at_rest(address))
     }
 
-    /// Of an option: its level, its name, and the value.
+    /// Level, name and value of an option.
     pub(crate) fn of(option: SetOption) -> (i32, i32, Self) {
         let number = |value| Self::Number(at_rest(value));
         let (name, operand) = match option {

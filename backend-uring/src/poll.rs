@@ -1,16 +1,16 @@
-//! A poll that the kernel may have armed: what is known of it between submission and last completion.
+//! A poll that the kernel may have armed: its state between submission and last completion.
 
 /// One poll of one socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Poll {
     is_armed: bool,
-    /// It reported since somebody last asked.
+    /// It has reported since [`take_ready`](Self::take_ready) last asked.
     is_ready: bool,
-    /// It reported an error or a hang-up since somebody last asked.
+    /// It has reported an error or a hang-up since [`take_error`](Self::take_error) last asked.
     has_error: bool,
 }
 
-/// What a poll reports without being asked to.
+/// Events that a poll reports without being asked to.
 const ERRORS: i32 = (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) as i32;
 
 impl Poll {
@@ -24,7 +24,7 @@ impl Poll {
         self.is_armed = true;
     }
 
-    /// A completion came. Says whether it is an error that somebody must hear of.
+    /// A completion came. Returns the errno if the poll failed and was not cancelled.
     pub(crate) fn complete(&mut self, result: i32, more: bool) -> Option<i32> {
         self.is_armed = more;
         if result >= 0 {
@@ -35,12 +35,12 @@ impl Poll {
         (result != -libc::ECANCELED).then_some(-result)
     }
 
-    /// Whether it reported, once.
+    /// Whether it has reported, and clears that.
     pub(crate) fn take_ready(&mut self) -> bool {
         std::mem::take(&mut self.is_ready)
     }
 
-    /// Whether it reported an error, once.
+    /// Whether it has reported an error, and clears that.
     pub(crate) fn take_error(&mut self) -> bool {
         std::mem::take(&mut self.has_error)
     }

@@ -1,16 +1,15 @@
-//! What this kernel's io_uring can do, found by asking and by trying.
+//! What this kernel's io_uring can do, by probe and by trial.
 
 use io_uring::opcode;
 use xskit_core::Errno;
 
 use crate::config::{UringConfig, Wait};
-use crate::error::UringError;
-use crate::host::Host;
+use crate::error::{Host, UringError};
 use crate::ring::{Request, Ring};
-use crate::setup::{Reason, Route, SetupReport};
+use crate::route::{Reason, Route, SetupReport};
 use crate::tag::Tag;
 
-/// Makes the ring, or says why there is none.
+/// Creates the ring, or says why it can't.
 pub(crate) fn ring(config: &UringConfig) -> Result<Ring, UringError> {
     let entries = config.entries;
     if !(1..=32768).contains(&entries) {
@@ -27,7 +26,7 @@ pub(crate) fn ring(config: &UringConfig) -> Result<Ring, UringError> {
     Ok(ring)
 }
 
-/// What nothing can be done without.
+/// Checks the features that the backend can't do without.
 fn require(ring: &Ring, config: &UringConfig) -> Result<(), UringError> {
     let features = ring.features();
     let needs_multishot = config.wait == Wait::Multishot;
@@ -37,10 +36,10 @@ fn require(ring: &Ring, config: &UringConfig) -> Result<(), UringError> {
             "a wait with a timeout (IORING_FEAT_EXT_ARG)",
             "5.11",
         ),
-        // No feature flag says it; this one came with the same kernel.
+        // It has no feature flag; this one came with the same kernel.
         (
             !needs_multishot || features.is_feature_resource_tagging(),
-            "a poll that goes on (IORING_POLL_ADD_MULTI)",
+            "a multishot poll (IORING_POLL_ADD_MULTI)",
             "5.13",
         ),
     ];
@@ -50,9 +49,9 @@ fn require(ring: &Ring, config: &UringConfig) -> Result<(), UringError> {
     }
 }
 
-/// A filter may let a ring be made and refuse to use it.
+/// A filter may allow `io_uring_setup` and refuse `io_uring_enter`.
 fn try_out(ring: &mut Ring) -> Result<(), Errno> {
-    // Room is there: nothing was submitted before.
+    // There is room: nothing was submitted before.
     if ring.push(Request::Nothing, Tag::TRIAL, false).is_err() {
         return Err(Errno::EBUSY);
     }

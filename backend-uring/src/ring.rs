@@ -15,33 +15,36 @@ use xskit_core::Errno;
 use crate::config::{UringConfig, Wait};
 use crate::tag::Tag;
 
-/// An io_uring with its two queues. It belongs to the thread that made it.
+/// The timeout of `io_uring_enter(2)` has passed.
+pub(crate) const ETIME: Errno = Errno(libc::ETIME);
+
+/// An io_uring with its two queues. It belongs to the thread that created it.
 pub(crate) struct Ring {
     uring: IoUring,
     is_polled: bool,
 }
 
-/// What can be asked for without lending the kernel any memory.
+/// An operation that refers to no memory of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// `send(2)` of no bytes, not to wait.
+    /// `send(2)` of no bytes, with MSG_DONTWAIT.
     Send(RawFd),
-    /// `recv(2)` of no bytes, not to wait.
+    /// `recv(2)` of no bytes, with MSG_DONTWAIT.
     Receive(RawFd),
-    /// A poll for these events; `multi` goes on after the first.
+    /// A poll for these events; with `multi`, it continues after the first.
     Poll { fd: RawFd, events: u32, multi: bool },
-    /// The end of what was submitted under this tag.
+    /// Cancels what was submitted under this tag.
     Cancel(Tag),
-    /// Nothing: to see whether submissions are let through.
+    /// Nothing: to see whether submissions are allowed.
     Nothing,
 }
 
-/// What became of a submission.
+/// The completion of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Completion {
     pub(crate) tag: Option<Tag>,
     pub(crate) result: i32,
-    /// Whether more will come of the same submission.
+    /// Whether the same submission completes again.
     pub(crate) more: bool,
 }
 
@@ -50,9 +53,10 @@ pub(crate) struct Completion {
 pub(crate) struct Full;
 
 impl Ring {
-    /// Makes a ring that does what sockets take and no more, with what this kernel has of the ways to run
-    /// completions: on the next wait only (DEFER_TASKRUN, Linux 6.1), without interrupting the thread
-    /// (COOP_TASKRUN, 5.19), or as the kernel likes.
+    /// `io_uring_setup(2)`: creates a ring that is restricted to the operations of sockets, in the
+    /// best way to run completions that this kernel has: on the next wait only (DEFER_TASKRUN,
+    /// Linux 6.1), without interrupting the thread (COOP_TASKRUN, 5.19), or whenever the kernel
+    /// chooses.
     pub(crate) fn new(config: &UringConfig) -> Result<Self, Errno> {
         let mut ways: &[fn(&mut Builder) -> &mut Builder] = if config.sqpoll.is_some() {
             &[
@@ -77,7 +81,7 @@ impl Ring {
             ]
         };
         if config.any_thread {
-            // The first of either is for one thread (SINGLE_ISSUER).
+            // The first way of both lists is for one thread (SINGLE_ISSUER).
             ways = ways.get(1..).unwrap_or_default();
         }
         let mut refused = Errno::EINVAL;
@@ -94,7 +98,7 @@ impl Ring {
                 }
                 Err(error) => refused = errno(&error),
             }
-            // A flag that the kernel does not know.
+            // EINVAL: the kernel does not know a flag.
             if refused != Errno::EINVAL {
                 break;
             }
@@ -102,17 +106,17 @@ impl Ring {
         Err(refused)
     }
 
-    /// Whether a thread of the kernel takes the submissions.
+    /// Whether a kernel thread takes the submissions (SQPOLL).
     pub(crate) fn is_polled(&self) -> bool {
         self.is_polled
     }
 
-    /// What the kernel said of itself when the ring was made.
+    /// The features that the kernel reported at set-up.
     pub(crate) fn features(&self) -> &io_uring::Parameters {
         self.uring.params()
     }
 
-    /// The operations that the kernel has.
+    /// `io_uring_register(IORING_REGISTER_PROBE)`: the operations that the kernel has. Linux 5.6.
     pub(crate) fn probe(&self) -> Result<Probe, Errno> {
         let mut probe = Probe::new();
         self.uring
@@ -122,7 +126,8 @@ impl Ring {
         Ok(probe)
     }
 
-    /// Has waits poll the devices of the sockets that are waited on.
+    /// `io_uring_register(IORING_REGISTER_NAPI)`: waits poll the sockets' devices for `us`
+    /// microseconds before they sleep. Linux 6.9.
     pub(crate) fn register_napi(&self, us: u32) -> Result<(), Errno> {
         let mut napi = Napi::new()
             .set_busy_poll_timeout(us)
@@ -165,9 +170,9 @@ impl Ring {
         self.uring.submission().len() as u32
     }
 
-    /// Whether the kernel must be called though nobody waits: for what was submitted, where no thread
-    /// of it is awake to take that, or to go on with completions that had no room. Those that were
-    /// put off (TASKRUN) are for the next call, whatever that is for.
+    /// Whether the kernel must be called without a wait: for what is on the queue, if no kernel
+    /// thread is awake to take it, or for completions that had no room. Deferred completions
+    /// (TASKRUN) are left to the next call.
     ///
     /// Every submission is stored to the queue's tail before (`Release`, when the queue is let go
     /// of); `need_wakeup` puts a full fence between that store and its load, which pairs with the
@@ -181,10 +186,11 @@ impl Ring {
     }
 
     /// `io_uring_enter(2)`: submits everything, and waits for `wanted` completions, for at most
-    /// `timeout` (for ever without one).
+    /// `timeout` (without limit if `None`).
     ///
     /// # Errors
-    /// What the call returned, unless something was submitted: ETIME after the timeout, EINTR.
+    /// What the call returned, unless something was submitted: ETIME after the timeout; EINTR for a
+    /// signal; EAGAIN if there is no memory for requests; EBUSY if completions have no room.
     pub(crate) fn enter(&mut self, wanted: u32, timeout: Option<Duration>) -> Result<u32, Errno> {
         let is_polled = self.is_polled;
         let (submitter, queue, _) = self.uring.split();
@@ -213,7 +219,7 @@ impl Ring {
     /// something off the submission queue, and wakes it if it sleeps.
     ///
     /// # Errors
-    /// What the call returned: EOWNERDEAD when the thread is gone.
+    /// What the call returned: EOWNERDEAD if the thread is gone.
     pub(crate) fn wait_for_room(&mut self) -> Result<(), Errno> {
         let (submitter, queue, _) = self.uring.split();
         let mut flags = EnterFlags::SQ_WAIT;
@@ -225,7 +231,7 @@ impl Ring {
             .map_err(|error| errno(&error))
     }
 
-    /// Takes what was completed off the completion queue.
+    /// Takes the completions off the completion queue.
     #[inline]
     pub(crate) fn reap(&mut self, mut each: impl FnMut(Completion)) {
         for entry in self.uring.completion() {
@@ -238,7 +244,7 @@ impl Ring {
     }
 }
 
-/// What sockets take: set-up, traffic, and the end of both.
+/// The operations of sockets: set-up, traffic, and the end of both.
 const OPERATIONS: [u8; 8] = [
     opcode::Socket::CODE,
     opcode::SetSockOpt::CODE,
@@ -254,16 +260,16 @@ const OPERATIONS: [u8; 8] = [
 const REGISTER_PROBE: u8 = 8;
 const REGISTER_NAPI: u8 = 27;
 
-/// A ring that opens no file and makes no connection, whoever gets to write to it
-/// (`IORING_REGISTER_RESTRICTIONS`, Linux 5.10): submissions go round a seccomp filter, and under
-/// SQPOLL they are carried out with what the process was allowed when it made the ring, even if it
-/// has given that up since.
+/// A ring that opens no file and makes no connection, whoever writes to it
+/// (`IORING_REGISTER_RESTRICTIONS`, Linux 5.10). Submissions bypass a seccomp filter, and under
+/// SQPOLL they run with the privileges that the process had when it created the ring, even if it
+/// has dropped them since.
 fn restricted(builder: &Builder, config: &UringConfig) -> std::io::Result<IoUring> {
     let uring = builder.clone().setup_r_disabled().build(config.entries)?;
     let submitter = uring.submitter();
     let mut probe = Probe::new();
     submitter.register_probe(&mut probe)?;
-    // One that the kernel doesn't know is an error (EINVAL).
+    // An operation that the kernel doesn't know is an error (EINVAL).
     let known = OPERATIONS.into_iter().filter(|op| probe.is_supported(*op));
     let mut allowed: Vec<_> = known.map(Restriction::sqe_op).collect();
     allowed.push(Restriction::register_op(REGISTER_PROBE));

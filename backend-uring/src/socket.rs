@@ -1,4 +1,4 @@
-//! A socket of this backend, and the table of what the kernel still has to do for each.
+//! A socket of this backend, and the table of what the kernel still has to complete for each.
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -10,11 +10,11 @@ use crate::poll::Poll;
 
 /// An AF_XDP socket, and its number in the backend that opened it.
 ///
-/// Give it back to the backend that opened it (`Backend::close`), which first ends what the kernel
-/// has to do for it. **Dropped in another way it stays open**, and its queue bound: what lies on the
-/// submission queue names it by the number of its descriptor, which must not become another file's.
-/// Another backend refuses it with EBADF, and doesn't close it either. Nor does `close` if the kernel
-/// hasn't ended what it has to do for it within two seconds.
+/// Return it to the backend that opened it (`Backend::close`), which first ends what the kernel has
+/// to do for it. **Dropped otherwise, it stays open**, and its queue bound: entries on the
+/// submission queue name it by descriptor number, which must not become another file's. Another
+/// backend refuses it with EBADF, and doesn't close it. `close` leaves it open as well if the
+/// kernel still has work for it after two seconds.
 #[derive(Debug)]
 pub struct UringSocket {
     pub(crate) fd: ManuallyDrop<OwnedFd>,
@@ -35,23 +35,23 @@ impl AsRawFd for UringSocket {
     }
 }
 
-/// What the kernel has still to do for a socket.
+/// What the kernel still has to complete for a socket.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Account {
     pub(crate) receive: Poll,
     pub(crate) transmit: Poll,
-    /// Cancels that were not answered yet.
+    /// Cancels that are not completed yet.
     pub(crate) cancels: u32,
-    /// Kicks and wakes not completed yet, where each is completed (SQPOLL).
+    /// Kicks and wakes that are not completed yet, if each is completed (SQPOLL).
     pub(crate) outstanding: u32,
-    /// Entries of the set-up whose call failed before they were completed.
+    /// Set-up entries whose call failed before they were completed.
     pub(crate) late: u32,
-    /// The first failure of a kick or a poll that nobody was told of yet.
+    /// The first failure of a kick or a poll that was not returned yet.
     pub(crate) failed: Option<Errno>,
 }
 
 impl Account {
-    /// Whether completions are still to come, and so the kernel may hold the socket.
+    /// Whether completions are still to come, so that the kernel may hold the socket.
     pub(crate) fn is_busy(&self) -> bool {
         self.receive.is_armed()
             || self.transmit.is_armed()
@@ -61,27 +61,27 @@ impl Account {
     }
 }
 
-/// The accounts of a backend's sockets, by number. A number is given out again only when nothing
-/// under it can complete any more.
+/// The accounts of a backend's sockets, by number. A number is reused only when nothing under it
+/// can complete any more.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    /// Which backend's they are: no two in a process have the same.
+    /// Identifies the backend: no two in a process have the same.
     home: u64,
     slots: Vec<Option<Account>>,
 }
 
 impl Accounts {
-    /// None yet, of a backend like no other.
+    /// No accounts yet, of a backend with a `home` of its own.
     pub(crate) fn new() -> Self {
         static HOMES: AtomicU64 = AtomicU64::new(0);
         Self {
-            // Only that no number comes twice counts, which needs no ordering.
+            // Uniqueness is all that counts, and needs no ordering.
             home: HOMES.fetch_add(1, Ordering::Relaxed),
             slots: Vec::new(),
         }
     }
 
-    /// Opens an account for a descriptor that the backend just made.
+    /// Opens an account for a descriptor.
     pub(crate) fn adopt(&mut self, fd: OwnedFd) -> UringSocket {
         UringSocket {
             fd: ManuallyDrop::new(fd),
@@ -90,8 +90,7 @@ impl Accounts {
         }
     }
 
-    /// The descriptor of a socket that has its account here; EBADF for another backend's, which has
-    /// its number from there.
+    /// The descriptor of a socket that has its account here; EBADF for a socket of another backend.
     #[inline]
     pub(crate) fn own<'s>(&self, socket: &'s UringSocket) -> Result<&'s OwnedFd, Errno> {
         if socket.home == self.home {

@@ -1,15 +1,15 @@
-//! What a completion is of: the number that goes with a submission, and comes back with it.
+//! The `user_data` of a submission, which its completion carries as well.
 
 /// What a submission was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Part of the set-up, or the first try of the ring.
+    /// Part of the set-up, or the trial of the ring.
     Setup,
-    /// Make a socket, whose descriptor is the answer.
+    /// Creates a socket, whose descriptor is the answer.
     Open,
-    /// Have the kernel send.
+    /// Makes the kernel send.
     Kick,
-    /// Have the kernel look at the fill ring.
+    /// Makes the kernel look at the fill ring.
     Wake,
     /// A poll for packets.
     PollReceive,
@@ -34,7 +34,7 @@ impl Purpose {
     ];
 }
 
-/// A socket's number in its backend, the purpose, and which one it was, where that matters.
+/// A socket's number in its backend, the purpose, and the turn of a set-up entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tag {
     pub(crate) socket: u32,
@@ -44,7 +44,7 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
-    /// Of the first try of the ring.
+    /// Of the trial of the ring.
     pub(crate) const TRIAL: Self = Self::setup(NO_SOCKET, 0);
     /// Of the one poll for the waker.
     pub(crate) const WAKER: Self = Self::new(NO_SOCKET, Purpose::PollWaker);
@@ -58,7 +58,7 @@ impl Tag {
         }
     }
 
-    /// Of an entry that makes a socket.
+    /// Of an entry that creates a socket.
     pub(crate) const fn open(turn: u32) -> Self {
         Self {
             socket: NO_SOCKET,

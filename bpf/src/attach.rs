@@ -1,63 +1,16 @@
-//! A program on an interface: how it gets there, in which mode, and how it leaves.
+//! A program on an interface: attaching, the mode that was obtained, and detaching.
 
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use libbpf_rs::libbpf_sys::{XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 use rustix::io::Errno;
 
 use crate::interface::Interface;
-use crate::{Error, NativeRefusal, Occupant, privilege, sys};
+use crate::{AttachMode, Attached, Error, NativeRefusal, Occupant, privilege, sys};
 
-/// The mode to ask for.
-#[doc(alias = "xdp_attach_mode")]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AttachMode {
-    /// Native, and generic if the driver can't.
-    #[doc(alias = "XDP_MODE_UNSPEC")]
-    #[default]
-    Auto,
-    /// In the driver, before the kernel has made anything of the packet.
-    #[doc(alias = "XDP_MODE_NATIVE")]
-    #[doc(alias = "XDP_FLAGS_DRV_MODE")]
-    Native,
-    /// In the kernel's stack: every driver can, but a packet has cost an `sk_buff` and often a copy by then.
-    #[doc(alias = "XDP_MODE_SKB")]
-    #[doc(alias = "XDP_FLAGS_SKB_MODE")]
-    Generic,
-}
-
-/// The mode that was obtained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attached {
-    /// In the driver.
-    Native,
-    /// In the kernel's stack.
-    Generic,
-}
-
-impl Attached {
-    fn flags(self) -> u32 {
-        match self {
-            Self::Native => XDP_FLAGS_DRV_MODE,
-            Self::Generic => XDP_FLAGS_SKB_MODE,
-        }
-    }
-}
-
-impl fmt::Display for Attached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Native => "native",
-            Self::Generic => "generic",
-        })
-    }
-}
-
-/// A program on an interface. Dropping this takes it off.
+/// A program attached to an interface. Dropping this detaches it.
 ///
-/// The kernel does so too when the process ends, however it ends: the attachment is a BPF link, held by a file descriptor
-/// that is not passed to other programs (close-on-exec).
+/// The kernel detaches it as well when the process ends, however it ends: the attachment is a BPF
+/// link, held by a close-on-exec descriptor.
 ///
 /// ```no_run
 /// use xskit_bpf::{AttachMode, XdpProgram};
@@ -124,7 +77,7 @@ impl Attachment {
         self.mode
     }
 
-    /// Why the mode is generic although [`AttachMode::Auto`] tried native first.
+    /// Why the mode is generic, if [`AttachMode::Auto`] tried native first.
     #[must_use]
     pub fn native_refusal(&self) -> Option<&NativeRefusal> {
         self.refusal.as_ref()
@@ -133,14 +86,15 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        // Closing the link does it as well, only later on some kernels. It fails if the interface is gone (ENOLINK).
+        // Closing the link detaches as well, but later on some kernels. This fails if the interface
+        // is gone (ENOLINK).
         if let Err(errno) = sys::detach_link(self.link.as_fd()) {
-            tracing::debug!(%errno, "detaching the XDP program failed; closing its link does it");
+            tracing::debug!(%errno, "detaching the XDP program failed; closing its link detaches it");
         }
     }
 }
 
-/// Tells the errors of `bpf(BPF_LINK_CREATE)` apart.
+/// The cause of an error of `bpf(BPF_LINK_CREATE)`.
 fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
     match errno {
         Errno::PERM | Errno::ACCESS => {
@@ -154,9 +108,10 @@ fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
                 ifindex: interface.index,
             };
         }
-        // EBUSY: a program in the same mode; EEXIST: in the other one. A driver may mean something else by them.
+        // EBUSY: a program in the same mode; EEXIST: in the other one. A driver may mean something
+        // else.
         Errno::BUSY | Errno::EXIST => {
-            if let Some(occupant) = Occupant::of(interface) {
+            if let Some(occupant) = Occupant::of(interface.index) {
                 return Error::Occupied {
                     interface: interface.to_string(),
                     occupant,

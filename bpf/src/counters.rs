@@ -1,9 +1,9 @@
 //! How many packets the program saw, by verdict.
 
-/// How many packets the program saw, by verdict. Each packet is in exactly one of the four.
+/// How many packets the program saw, by verdict. Each packet counts in exactly one of the four.
 ///
-/// The sum over all CPUs since the program was loaded. The CPUs go on counting while it is read, so the four belong to
-/// about the same moment, not to exactly the same; each of them never goes down.
+/// The sum over all CPUs since the program was loaded. The CPUs keep counting while it is read, so
+/// the four are of about the same moment, not exactly. None of them ever decreases.
 ///
 /// ```no_run
 /// # fn report(program: &xskit_bpf::XdpProgram) -> Result<(), xskit_bpf::Error> {
@@ -17,21 +17,22 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Redirected to the AF_XDP socket of their queue. The socket may still drop one, when it has no free frame or is bound
-    /// to another queue; its own statistics (XDP_STATISTICS) count those.
+    /// Redirected to the AF_XDP socket of their queue. The socket may still drop a packet, if it
+    /// has no free frame or is bound to another queue; its statistics (XDP_STATISTICS) count those.
     pub taken: u64,
-    /// Not named by a rule, or not allowed by a limit: passed to the kernel.
+    /// Matched by no rule, or excluded by the limit: passed to the kernel.
     pub passed: u64,
-    /// Cut off, or with a length that can't be true: passed to the kernel, whose business it is to drop them.
+    /// Truncated, or with an impossible length: passed to the kernel, which drops them.
     pub malformed: u64,
-    /// Named by a rule, or any frame where all are taken, but no socket is registered for the queue they came in on: passed to the kernel.
-    /// If this grows, traffic arrives on queues without a socket: [`XdpProgram::strays`](crate::XdpProgram::strays) says
-    /// which, `ethtool -L IF combined N` sets their number.
+    /// Matched by a rule, or any frame if all are taken, on a queue that no socket is registered
+    /// for: passed to the kernel. If this grows, traffic arrives on queues without a socket:
+    /// [`XdpProgram::strays`](crate::XdpProgram::strays) says on which, `ethtool -L IF combined N`
+    /// sets their number.
     pub no_socket: u64,
 }
 
 impl Counters {
-    /// Adds the values of each CPU, which are `struct counters` of `xskit.bpf.c`. Saturates.
+    /// Adds up the values of the CPUs, each a `struct counters` of `xskit.bpf.c`. Saturates.
     pub(crate) fn sum(cpus: &[Vec<u8>]) -> Self {
         cpus.iter().fold(Self::default(), |sum, cpu| {
             let mut words = cpu

@@ -1,4 +1,4 @@
-//! What can go wrong, each with what to try.
+//! Errors, each with what to try.
 
 use std::error::Error as StdError;
 use std::io;
@@ -23,24 +23,25 @@ use crate::{NativeRefusal, Occupant};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Room for no queue at all was asked for.
+    /// Room for 0 queues was asked for.
     #[error("an XDP program for 0 queues takes nothing: load it for 1 or more")]
     NoQueues,
-    /// The kernel says no for want of privilege.
+    /// The call is not permitted.
     #[error("{call}: not permitted. {}", not_permitted(missing))]
     Privilege {
         /// The step, and its system call.
         call: &'static str,
-        /// The needed capabilities that are not in effect; empty if they are, and something else forbids it.
+        /// The needed capabilities that are not in effect; empty if all are, and something else
+        /// forbids the call.
         missing: Vec<&'static str>,
     },
-    /// The program can't be loaded, for another reason than [`Error::Privilege`].
+    /// The program can't be loaded, for a reason other than [`Error::Privilege`].
     #[error(
         "loading the XDP program failed: {source:#}. Check for Linux 5.9 or later; the log of libbpf and the verifier \
          is at debug level"
     )]
     Load {
-        /// What libbpf or the kernel says. The log of the verifier goes to `tracing`.
+        /// The error of libbpf or the kernel. The verifier's log goes to `tracing`.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// No interface of the calling thread's network namespace has this index.
@@ -49,15 +50,15 @@ pub enum Error {
         /// The index asked for.
         ifindex: u32,
     },
-    /// The interface can't be looked up, for another reason than [`Error::NoInterface`].
+    /// The interface can't be looked up, for a reason other than [`Error::NoInterface`].
     #[error("looking up interface {ifindex} failed: ioctl(SIOCGIFNAME): {source}")]
     FindInterface {
         /// The index asked for.
         ifindex: u32,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// An XDP program is on the interface already.
+    /// The interface already has an XDP program.
     #[error(
         "{interface} already has an XDP program, and takes only one: {occupant}. Stop the process that attached it, \
          or, if it was left behind, `ip link set dev {interface} {} off`",
@@ -66,12 +67,12 @@ pub enum Error {
     Occupied {
         /// The interface's name.
         interface: String,
-        /// The program that is there.
+        /// The program that it has.
         occupant: Occupant,
     },
-    /// Native mode was asked for, and the driver refuses.
+    /// Native mode was asked for, and the driver refused.
     #[error(
-        "{interface} doesn't take the XDP program in native mode: bpf(BPF_LINK_CREATE): {refusal}. Generic mode works \
+        "{interface} refuses the XDP program in native mode: bpf(BPF_LINK_CREATE): {refusal}. Generic mode works \
          with every driver"
     )]
     NativeRefused {
@@ -80,45 +81,46 @@ pub enum Error {
         /// The driver's answer.
         refusal: NativeRefusal,
     },
-    /// The program can't be attached in generic mode, for another reason than the above.
+    /// The program can't be attached in generic mode, for a reason other than those above.
     #[error(
         "attaching the XDP program to {interface} failed: bpf(BPF_LINK_CREATE): {source}. Check for Linux 5.9 or \
-         later, and that {interface} is no part of a bond or team"
+         later, and that {interface} is not part of a bond or team"
     )]
     Attach {
         /// The interface's name.
         interface: String,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// What the device offers can't be asked.
+    /// The device's features can't be queried.
     #[error(
         "asking what {interface} offers for XDP failed: netlink (RTM_GETLINK, dev-get): {source}"
     )]
     Query {
         /// The interface's name.
         interface: String,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// The map of sockets is for fewer queues.
+    /// The map of sockets has fewer queues.
     #[error(
-        "there is no queue {queue}: the XDP program's map of sockets is for {queues} (0 to {})",
+        "the XDP program's map of sockets has no queue {queue}: it has room for {queues} (0 to {})",
         queues.saturating_sub(1)
     )]
     QueueOutOfRange {
         /// The queue asked for.
         queue: u32,
-        /// How many queues there is room for: as many as an [`XdpProgram`](crate::XdpProgram) was loaded for.
+        /// How many queues it has room for: as many as the [`XdpProgram`](crate::XdpProgram) was
+        /// loaded for.
         queues: u32,
     },
-    /// What should be a map of sockets is something else.
+    /// The descriptor or path is not a map of sockets.
     #[error(
         "a map of sockets (BPF_MAP_TYPE_XSKMAP) was expected, and this is {found}: name the map that the program gives \
          to bpf_redirect_map()"
     )]
     NotSocketMap {
-        /// What it is.
+        /// What it is instead.
         found: String,
     },
     /// A map can't be pinned, or a pinned one can't be opened.
@@ -130,12 +132,12 @@ pub enum Error {
     Pin {
         /// The system call.
         call: &'static str,
-        /// Where it is pinned, or was to be.
+        /// The path of the pin.
         path: PathBuf,
-        /// What the kernel says.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// The queue has a socket already.
+    /// The queue already has a socket.
     #[error(
         "queue {queue} already has a socket in the XDP program: unregister or close that one first"
     )]
@@ -143,54 +145,54 @@ pub enum Error {
         /// The queue asked for.
         queue: u32,
     },
-    /// The socket is of another kind than AF_XDP.
+    /// The descriptor is not an AF_XDP socket.
     #[error(
-        "what was to be registered for queue {queue} is no AF_XDP socket: make it with socket(AF_XDP, SOCK_RAW, 0)"
+        "the descriptor for queue {queue} is not an AF_XDP socket: make one with socket(AF_XDP, SOCK_RAW, 0)"
     )]
     NotXdpSocket {
         /// The queue asked for.
         queue: u32,
     },
-    /// Port 0 can't be taken: no datagram is sent to it.
+    /// The port is 0, to which no datagram is sent.
     #[error("port 0 can't be taken: nothing is sent to it. Choose 1 to 65535")]
     PortZero,
-    /// No port is from `first` to `last`.
-    #[error("no port is from {first} to {last}: write the lower one first")]
+    /// The range of ports is empty.
+    #[error("the range of ports {first} to {last} is empty: write the lower port first")]
     NoPorts {
         /// The first of the range.
         first: u16,
         /// The last of the range, which is lower.
         last: u16,
     },
-    /// Identifiers of VLANs end at 4095.
+    /// The VLAN identifier is above 4095.
     #[error("there is no VLAN {vlan}: choose 1 to 4095, or 0 for frames without a tag")]
     NoSuchVlan {
         /// The identifier asked for.
         vlan: u16,
     },
-    /// A rule has addresses of IPv4 and of IPv6, and no packet has both.
+    /// A rule has an IPv4 and an IPv6 address, and no packet has both.
     #[error(
-        "a rule's addresses are of IPv4 and of IPv6, and no packet has both: make it a rule for each"
+        "a rule has an IPv4 and an IPv6 address, and no packet has both: make one rule of each version"
     )]
     MixedVersions,
-    /// There is no room for another rule with more than ports.
+    /// There is no room for another rule with a condition besides ports.
     #[error(
-        "the XDP program has no room for more than {RULES} rules of an IP version with an address, a VLAN, or without \
-         ports: remove some, put shorter prefixes in the place of several, or take ports at any address"
+        "the XDP program has room for {RULES} rules per IP version with an address, a VLAN, or without ports: remove \
+         some, replace several prefixes by a shorter one, or take ports at any address"
     )]
     TooManyRules,
-    /// There is no room for rules of another shape.
+    /// There is no room for another shape of rules.
     #[error(
-        "the XDP program has no room for more than {SHAPES} shapes of rules of an IP version: have prefixes of fewer \
-         lengths, the same range of ports in several rules, or single ports in the place of a range"
+        "the XDP program has room for {SHAPES} shapes of rules per IP version: use fewer prefix lengths, the same range \
+         of ports in several rules, or single ports instead of a range"
     )]
     TooManyShapes,
-    /// A map of the program can't be read or written, for another reason than the above.
+    /// A map of the program can't be read or written, for a reason other than those above.
     #[error("{call} failed: {source:#}")]
     Map {
         /// The step, and its system call.
         call: &'static str,
-        /// What the kernel says.
+        /// The kernel's error.
         source: Box<dyn StdError + Send + Sync>,
     },
 }
@@ -205,7 +207,8 @@ impl Error {
 fn not_permitted(missing: &[&str]) -> String {
     if missing.is_empty() {
         return "The capabilities are in effect, so they hold in a user namespace only, or seccomp, lockdown or another \
-                security module forbids it, or (before Linux 5.11) the limit of locked memory is too small: `ulimit -l`"
+                security module forbids the call, or (before Linux 5.11) the limit of locked memory is too small: \
+                `ulimit -l`"
             .to_owned();
     }
     format!(

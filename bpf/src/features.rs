@@ -1,4 +1,4 @@
-//! What a device offers for XDP, by its own driver's word.
+//! What a device offers for XDP, as its driver reports it.
 
 use crate::interface::Interface;
 use crate::{Error, sys};
@@ -9,13 +9,14 @@ const ACT_REDIRECT: u64 = 1 << 1;
 const ACT_XSK_ZEROCOPY: u64 = 1 << 3;
 const ACT_RX_SG: u64 = 1 << 5;
 
-/// What a device's driver says that it offers for XDP.
+/// The XDP features that a device's driver reports.
 ///
-/// It is about the driver as configured now: some add features when a setting changes (a veth, for one, when GRO is on).
+/// They are those of the present configuration: some drivers add features when a setting changes,
+/// such as veth with GRO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceFeatures {
-    /// Programs run in the driver (`NETDEV_XDP_ACT_BASIC`). Without it there is generic mode only.
+    /// Programs run in the driver (`NETDEV_XDP_ACT_BASIC`). Without it, only generic mode works.
     pub native: bool,
     /// Native programs can redirect, and so reach AF_XDP sockets (`NETDEV_XDP_ACT_REDIRECT`).
     pub redirect: bool,
@@ -23,15 +24,18 @@ pub struct DeviceFeatures {
     pub zero_copy: bool,
     /// Native programs can get packets that span several buffers (`NETDEV_XDP_ACT_RX_SG`).
     pub multi_buffer: bool,
-    /// Most buffers that one packet may have in zero-copy mode; 0 without [`zero_copy`](Self::zero_copy) or before Linux 6.6.
+    /// The most buffers that a packet may span in zero-copy mode; 0 without
+    /// [`zero_copy`](Self::zero_copy) or before Linux 6.6.
     pub zero_copy_segments: u32,
 }
 
-/// Asks what `ifindex`, an interface in the calling thread's network namespace, offers for XDP.
+/// Queries the XDP features of `ifindex`, an interface in the calling thread's network namespace.
+/// Linux 6.3.
 ///
-/// `None`: the kernel keeps no such record (before Linux 6.3), which says nothing about the device. Needs no privilege.
+/// `None` before Linux 6.3: the kernel has no such record, which says nothing about the device.
+/// Needs no privilege.
 ///
-/// Source: Documentation/netlink/specs/netdev.yaml, command dev-get.
+/// Reference: Documentation/netlink/specs/netdev.yaml, command dev-get.
 ///
 /// ```no_run
 /// match xskit_bpf::device_features(2)? {
@@ -44,9 +48,10 @@ pub struct DeviceFeatures {
 /// ```
 ///
 /// # Errors
-/// [`Error::NoInterface`], [`Error::FindInterface`], and [`Error::Query`] if netlink fails.
+/// [`Error::NoInterface`] if no interface has this index; [`Error::FindInterface`] if it can't be
+/// looked up; [`Error::Query`] if netlink fails.
 pub fn device_features(ifindex: u32) -> Result<Option<DeviceFeatures>, Error> {
-    crate::messages::route();
+    sys::route_messages();
     let interface = Interface::find(ifindex)?;
     let (_, offered) = sys::query_xdp(ifindex).map_err(|errno| Error::Query {
         interface: interface.to_string(),

@@ -1,4 +1,4 @@
-//! An interface by its index, with the name that errors call it by.
+//! An interface by its index, with its name for error texts.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with
 
 use crate::Error;
 
-/// An interface that existed in the calling thread's network namespace when it was looked up.
+/// An interface of the calling thread's network namespace, as it was when looked up.
 #[derive(Debug, Clone)]
 pub(crate) struct Interface {
     pub(crate) index: u32,
@@ -15,9 +15,9 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
-    /// Looks the name up (SIOCGIFNAME).
+    /// `ioctl(SIOCGIFNAME)`: looks up the name.
     pub(crate) fn find(index: u32) -> Result<Self, Error> {
-        // Any socket will do to ask about the namespace's interfaces, and a Unix one is never compiled out.
+        // Any socket of the namespace will do, and Unix sockets are never compiled out.
         let name = socket_with(
             AddressFamily::UNIX,
             SocketType::DGRAM,

@@ -1,13 +1,12 @@
-//! Rules as `xskit.bpf.c` has them: keys, masks, and what is said of a port.
+//! Rules as `xskit.bpf.c` has them: keys, masks, and the element of a port.
 
 use std::net::IpAddr;
 
-use crate::Ports;
-use crate::rule::{Protocol, Term};
+use crate::{Ports, Prefix};
 
 /// `SHAPES`: of each IP version.
 pub(crate) const SHAPES: usize = 16;
-/// `RULES`: those of shapes, of each IP version.
+/// `RULES`: those with a shape, of each IP version.
 pub(crate) const RULES: usize = 8192;
 /// `VERSIONS`.
 pub(crate) const VERSIONS: usize = 2;
@@ -18,10 +17,28 @@ const UDP: u8 = 0;
 const TCP: u8 = 1;
 const ICMP: u8 = 2;
 
-/// What rules that one lookup decides about have in common.
+/// The protocol that a rule matches, and its ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    Udp(Ports),
+    Tcp(Ports),
+    Icmp,
+    Any,
+}
+
+/// A rule of one IP version, which both its prefixes have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Term {
+    pub(crate) protocol: Protocol,
+    pub(crate) to: Prefix,
+    pub(crate) from: Prefix,
+    pub(crate) vlan: Option<u16>,
+}
+
+/// What rules that share a lookup have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// A bit for each that they name of what packets carry.
+    /// A bit for each of `CARRIED` that they match.
     carried: u8,
     ports: Compared,
     to_len: u8,
@@ -32,16 +49,16 @@ pub(crate) struct Shape {
 /// How ports are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Compared {
-    /// By the key.
+    /// In the key.
     Each,
-    /// Not by the key: the shape is marked at these ports alone.
+    /// Not in the key: the shape is marked at these ports only.
     All(Ports),
-    /// There are none.
+    /// There are no ports.
     None,
 }
 
 impl Term {
-    /// The index of its IP version.
+    /// The index of its IP version: 0 for IPv4, 1 for IPv6.
     pub(crate) fn version(&self) -> usize {
         self.to.address().is_ipv6().into()
     }
@@ -50,7 +67,7 @@ impl Term {
         matches!(self.protocol, Protocol::Tcp(_) | Protocol::Any)
     }
 
-    /// The ports at which the program has to know of the rule.
+    /// The ports whose elements mark the rule.
     pub(crate) fn ports(&self) -> Option<Ports> {
         match self.protocol {
             Protocol::Udp(ports) | Protocol::Tcp(ports) => Some(ports),
@@ -59,7 +76,7 @@ impl Term {
         }
     }
 
-    /// The bit of `whole` and the ports that have it, if the rule names all of UDP or TCP to them.
+    /// The bit of `whole` and its ports, if the rule matches all of UDP or TCP to them.
     pub(crate) fn whole(&self) -> Option<(u16, Ports)> {
         let (carried, ports) = match self.protocol {
             Protocol::Udp(ports) => (UDP, ports),
@@ -109,7 +126,7 @@ impl Term {
         key
     }
 
-    /// `struct ipv4_mask` or `struct ipv6_mask`: the same for all of its shape.
+    /// `struct ipv4_mask` or `struct ipv6_mask`: the same for all rules of the shape.
     pub(crate) fn mask(&self) -> Vec<u8> {
         let all = |is_compared: bool| if is_compared { u16::MAX } else { 0 };
         let mut mask = Vec::with_capacity(36);
@@ -125,7 +142,7 @@ impl Term {
     }
 }
 
-/// What rules say of a port: `struct port`.
+/// The element of a port: `struct port`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Port {
     pub(crate) whole: u16,

@@ -7,9 +7,10 @@
 //!                      └─────────────────────────────┴────────────────────────────────┴──▶ the kernel's stack
 //! ```
 //!
-//! The program only ever *takes* what a rule names: UDP ports ([`XdpProgram::take`]), or whatever a [`Rule`] says of
-//! protocol, ports, addresses and VLAN; or all frames ([`XdpProgram::take_all`]). ARP, fragments and all else go on to the
-//! kernel. What exactly it reads, and in which order, stands at the top of `xskit.bpf.c`.
+//! The program *takes* only what a rule matches: UDP ports ([`XdpProgram::take`]), or protocol,
+//! ports, addresses and VLAN ([`Rule`]); or all frames ([`XdpProgram::take_all`]). ARP, fragments
+//! and everything else go on to the kernel. The top of `xskit.bpf.c` says what it reads, and in
+//! which order.
 //!
 //! ```no_run
 //! # fn socket() -> std::os::fd::OwnedFd { unimplemented!() }
@@ -27,21 +28,22 @@
 //! # Ok::<(), xskit_bpf::Error>(())
 //! ```
 //!
-//! Needs Linux 5.9 (attaching XDP by link), and CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load. What follows goes through
-//! the file descriptors that [`XdpProgram`] holds: Linux 6.18 asks no privilege for it, older kernels ask the same again.
-//! Loading routes the messages of libbpf, verifier log included, to [`tracing`] at debug level, process-wide.
+//! Needs Linux 5.9 (attaching XDP by link), and CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load.
+//! Later calls go through the file descriptors that [`XdpProgram`] holds: Linux 6.18 requires no
+//! privilege for them, older kernels require the same again. Loading routes the messages of libbpf,
+//! the verifier's log included, to [`tracing`] at debug level, for the whole process.
 
 mod attach;
 mod counters;
 mod error;
 mod features;
-mod frames;
 mod interface;
 mod layout;
-mod messages;
+mod mode;
 mod object;
 mod occupant;
 mod only;
+mod ports;
 mod prefix;
 mod privilege;
 mod program;
@@ -53,15 +55,17 @@ mod strays;
 mod sys;
 mod table;
 
-pub use attach::{AttachMode, Attached, Attachment};
+pub use attach::Attachment;
 pub use counters::Counters;
 pub use error::Error;
 pub use features::{DeviceFeatures, device_features};
-pub use occupant::{Occupant, OccupantMode};
+pub use mode::{AttachMode, Attached, OccupantMode};
+pub use occupant::Occupant;
 pub use only::Only;
+pub use ports::Ports;
 pub use prefix::{InvalidPrefix, Prefix};
 pub use program::XdpProgram;
 pub use refusal::NativeRefusal;
-pub use rule::{Ports, Rule};
+pub use rule::Rule;
 pub use sockets::SocketMap;
 pub use strays::Strays;

@@ -1,4 +1,4 @@
-//! The compiled program: the object that ships, or, with the feature `build-program`, the one of this build.
+//! The compiled program: the object that ships, or this build's with the feature `build-program`.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -7,10 +7,10 @@ use libbpf_rs::{MapCore, MapHandle, ObjectBuilder};
 
 #[cfg(all(target_endian = "big", not(feature = "build-program")))]
 compile_error!(
-    "the XDP program that ships is compiled for hosts with the little end first: turn the feature build-program on"
+    "the XDP program that ships is compiled for little-endian hosts: turn on the feature build-program"
 );
 
-/// libelf reads the headers where they are.
+/// Aligned, since libelf reads the headers in place.
 #[repr(C, align(8))]
 struct Aligned<T: ?Sized>(T);
 
@@ -19,11 +19,11 @@ static BYTES: &Aligned<[u8]> = &Aligned(*include_bytes!("xskit.bpf.o"));
 #[cfg(feature = "build-program")]
 static BYTES: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/xskit.bpf.o")));
 
-/// The program and its maps in the kernel, by the names that `xskit.bpf.c` gives them.
+/// The loaded program and its maps, by their names in `xskit.bpf.c`.
 pub(crate) struct Object(libbpf_rs::Object);
 
 impl Object {
-    /// Loads all of it, with room for `max_queues` sockets.
+    /// Loads the program and its maps, with room for `max_queues` sockets.
     pub(crate) fn load(max_queues: u32) -> libbpf_rs::Result<Self> {
         let mut open = ObjectBuilder::default()
             .name("xskit")?
@@ -34,13 +34,13 @@ impl Object {
         open.load().map(Self)
     }
 
-    /// A handle of its own: it keeps the map.
+    /// A new handle, which keeps the map alive.
     pub(crate) fn map(&self, name: &str) -> libbpf_rs::Result<MapHandle> {
         let found = self.0.maps().find(|map| map.name() == name);
         MapHandle::try_from(&found.ok_or_else(|| missing(name))?)
     }
 
-    /// A descriptor of its own: it keeps the program.
+    /// A new descriptor, which keeps the program alive.
     pub(crate) fn program(&self, name: &str) -> libbpf_rs::Result<OwnedFd> {
         let found = self.0.progs().find(|program| program.name() == name);
         let found = found.ok_or_else(|| missing(name))?;

@@ -1,54 +1,28 @@
-//! The XDP program that already is on an interface.
+//! The XDP program that an interface already has.
 
 use std::fmt;
 
 use libbpf_rs::{ProgramHandle, libbpf_sys};
 
-use crate::interface::Interface;
-use crate::sys;
+use crate::{OccupantMode, sys};
 
-/// The XDP program that already is on an interface, as far as the kernel lets us know.
+/// The XDP program that an interface already has, as far as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Occupant {
-    /// The identifier under which `bpftool prog show id N` finds it.
+    /// Its ID, as `bpftool prog show id N` takes it.
     pub id: u32,
-    /// The name it was loaded under, at most 15 characters; none if it has none, or without CAP_SYS_ADMIN.
+    /// The name that it was loaded with, at most 15 characters; `None` if it has none, or without
+    /// CAP_SYS_ADMIN.
     pub name: Option<String>,
     /// How it is attached.
     pub mode: OccupantMode,
 }
 
-/// How a program that is already there is attached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OccupantMode {
-    /// In the driver.
-    Native,
-    /// In the kernel's stack.
-    Generic,
-    /// In the hardware.
-    Offloaded,
-    /// Several programs at once, in the driver or the stack and in the hardware; the other fields tell of one of them.
-    Several,
-}
-
-impl OccupantMode {
-    /// What `ip link set` calls it; plain `xdp` means the driver's wherever the driver has native XDP.
-    pub(crate) fn ip_word(self) -> &'static str {
-        match self {
-            Self::Native => "xdpdrv",
-            Self::Generic => "xdpgeneric",
-            Self::Offloaded => "xdpoffload",
-            Self::Several => "xdp",
-        }
-    }
-}
-
 impl Occupant {
-    /// The program on `interface` now, if there is one.
-    pub(crate) fn of(interface: &Interface) -> Option<Self> {
-        let (found, _) = sys::query_xdp(interface.index).ok()?;
+    /// The present program of the interface, if it has one.
+    pub(crate) fn of(ifindex: u32) -> Option<Self> {
+        let (found, _) = sys::query_xdp(ifindex).ok()?;
         let (mode, id) = match u32::from(found.attach_mode) {
             libbpf_sys::XDP_ATTACHED_DRV => (OccupantMode::Native, found.drv_prog_id),
             libbpf_sys::XDP_ATTACHED_SKB => (OccupantMode::Generic, found.skb_prog_id),
@@ -79,16 +53,5 @@ impl fmt::Display for Occupant {
             Some(name) => write!(f, "program {name:?} (id {}, {})", self.id, self.mode),
             None => write!(f, "a program (id {}, {})", self.id, self.mode),
         }
-    }
-}
-
-impl fmt::Display for OccupantMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Native => "native",
-            Self::Generic => "generic",
-            Self::Offloaded => "offloaded",
-            Self::Several => "one of several",
-        })
     }
 }

@@ -4,10 +4,12 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// The IP addresses of one version that begin with the same bits: `192.0.2.0/24`, `2001:db8::/32`.
+/// A prefix: the IP addresses of one version that begin with the same bits, as `192.0.2.0/24` or
+/// `2001:db8::/32`.
 ///
-/// An IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`) is what it is on the wire: IPv4. An address by itself is all its
-/// bits; only the unspecified one (`0.0.0.0`, `::`) is, as everywhere, any address of its version.
+/// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is IPv4, as on the wire. An address without a
+/// length has all its bits; the unspecified one (`0.0.0.0`, `::`) has none, and means any address
+/// of its version.
 ///
 /// ```
 /// use std::net::Ipv4Addr;
@@ -16,7 +18,7 @@ use std::str::FromStr;
 /// let net: Prefix = "192.0.2.0/24".parse()?;
 /// assert_eq!(net.to_string(), "192.0.2.0/24");
 /// assert_eq!(Prefix::from(Ipv4Addr::LOCALHOST).to_string(), "127.0.0.1/32");
-/// assert!("192.0.2.1/24".parse::<Prefix>().is_err(), "a bit behind the 24th is set");
+/// assert!("192.0.2.1/24".parse::<Prefix>().is_err(), "a bit after the 24th is set");
 /// # Ok::<(), xskit_bpf::InvalidPrefix>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,10 +40,11 @@ impl Prefix {
     /// The addresses that share their first `len` bits with `address`.
     ///
     /// # Errors
-    /// If an address of this version has fewer bits, or if one that is not among the first `len` is set in `address`.
+    /// [`InvalidPrefix`] if an address of this version has fewer than `len` bits, or if a bit of
+    /// `address` after the first `len` is set.
     pub fn new(address: IpAddr, len: u8) -> Result<Self, InvalidPrefix> {
         let (address, len) = match address.to_canonical() {
-            // ::ffff:0:0/96 is where IPv4 addresses are in IPv6.
+            // ::ffff:0:0/96 has the IPv4-mapped addresses (RFC 4291, section 2.5.5.2).
             IpAddr::V4(inner) if address.is_ipv6() && len >= 96 => (IpAddr::V4(inner), len - 96),
             _ => (address, len),
         };
@@ -59,18 +62,18 @@ impl Prefix {
         self.address
     }
 
-    /// How many bits count.
+    /// The prefix length in bits.
     pub(crate) fn len(self) -> u8 {
         self.len
     }
 
-    /// A one for each bit that counts, of an IPv4 address.
+    /// The mask of an IPv4 prefix.
     pub(crate) fn mask4(self) -> u32 {
         let rest = 32u32.saturating_sub(self.len.into());
         u32::MAX.checked_shl(rest).unwrap_or(0)
     }
 
-    /// Likewise of an IPv6 address.
+    /// The mask of an IPv6 prefix.
     pub(crate) fn mask6(self) -> u128 {
         let rest = 128u32.saturating_sub(self.len.into());
         u128::MAX.checked_shl(rest).unwrap_or(0)
@@ -104,7 +107,7 @@ impl From<Ipv6Addr> for Prefix {
 impl FromStr for Prefix {
     type Err = InvalidPrefix;
 
-    /// An address, or an address, a slash, and how many bits count.
+    /// An address, or an address, a slash and the prefix length.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidPrefix(text.to_owned());
         let Some((address, len)) = text.split_once('/') else {
@@ -121,11 +124,11 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// What is no [`Prefix`].
+/// A text, or an address and a length, that is not a [`Prefix`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0} is no range of addresses: write an address, a slash, and how many of its bits count, with the others zero, \
-     as in 192.0.2.0/24 and 2001:db8::/32"
+    "{0} is not a prefix: write an address, a slash and the prefix length, with all bits after the prefix zero, as in \
+     192.0.2.0/24 or 2001:db8::/32"
 )]
 pub struct InvalidPrefix(String);
 

@@ -1,11 +1,12 @@
-//! Which of the needed capabilities the calling thread lacks.
+//! The needed capabilities that the calling thread lacks.
 
 use rustix::thread::{CapabilitySet, capabilities};
 
-/// The names of the capabilities that loading and attaching need and this thread doesn't have in effect.
+/// The capabilities that loading and attaching need and that this thread doesn't have in effect.
 ///
-/// CAP_PERFMON, because without it the verifier rejects packet pointers with variable offsets (EACCES), which reading an IP
-/// header takes. CAP_SYS_ADMIN stands in for it and for CAP_BPF, as before Linux 5.8. Empty also when they can't be read.
+/// CAP_PERFMON is needed because without it the verifier rejects packet pointers with variable
+/// offsets (EACCES), which reading an IP header takes. CAP_SYS_ADMIN includes it and CAP_BPF, as
+/// before Linux 5.8. Empty also if the capabilities can't be read.
 pub(crate) fn missing() -> Vec<&'static str> {
     capabilities(None)
         .map(|sets| missing_of(sets.effective))

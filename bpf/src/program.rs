@@ -7,20 +7,21 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 use rustix::io::Errno;
 
-use crate::frames::Frames;
 use crate::object::Object;
+use crate::only::Frames;
 use crate::rules::{Maps, Rules};
 use crate::{
-    AttachMode, Attachment, Counters, Error, Only, Rule, SocketMap, Strays, messages, privilege,
+    AttachMode, Attachment, Counters, Error, Only, Rule, SocketMap, Strays, privilege, sys,
 };
 
-/// The XDP program in the kernel, with its maps.
+/// The loaded XDP program, with its maps.
 ///
-/// Loaded is not attached: [`attach`](Self::attach) puts it on an interface, or on several; they then share rules, sockets
-/// and counters. An [`Attachment`] keeps the program at work, with the rules and sockets it had, also after this is dropped.
+/// Loading does not attach it: [`attach`](Self::attach) puts it on an interface, or on several,
+/// which then share rules, sockets and counters. An [`Attachment`] keeps the program running, with
+/// its rules and sockets, after this is dropped.
 ///
-/// All methods may be called from several threads at once, and take effect on the very next packet.
-/// Given as a file descriptor ([`AsFd`]) it is the program's, as `bpf(2)` knows it.
+/// All methods may be called from several threads at once, and take effect on the next packet.
+/// [`AsFd`] lends the program's descriptor, as `bpf(2)` takes it.
 ///
 /// ```no_run
 /// use xskit_bpf::{Only, Rule, XdpProgram};
@@ -49,18 +50,20 @@ pub struct XdpProgram {
 impl XdpProgram {
     /// Loads the program, with room for one socket on each of the queues 0 to `max_queues - 1`.
     ///
-    /// On Linux 5.9 and 5.10 the maps count as locked memory. libbpf raises RLIMIT_MEMLOCK there by itself; where that is
-    /// forbidden and the limit too small, loading fails. Later kernels have no such limit.
+    /// On Linux 5.9 and 5.10 the maps count as locked memory. libbpf raises RLIMIT_MEMLOCK there by
+    /// itself; if that is forbidden and the limit is too small, loading fails. Later kernels have
+    /// no such limit.
     ///
     /// # Errors
-    /// [`Error::NoQueues`]; [`Error::Privilege`] without CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN;
-    /// [`Error::Load`] for all else.
+    /// [`Error::NoQueues`] if `max_queues` is 0; [`Error::Privilege`] without CAP_BPF, CAP_PERFMON
+    /// and CAP_NET_ADMIN; [`Error::NotSocketMap`] without `/proc`; [`Error::Map`] if no descriptor
+    /// is left for the map of sockets; [`Error::Load`] for any other failure.
     #[doc(alias = "xsk_setup_xdp_prog")]
     pub fn load(max_queues: u32) -> Result<Self, Error> {
         if max_queues == 0 {
             return Err(Error::NoQueues);
         }
-        messages::route();
+        sys::route_messages();
         let object = Object::load(max_queues).map_err(explain_load)?;
         let sockets = object.map("xskit_sockets").map_err(explain_load)?;
         Self::of(&object, SocketMap::of(&sockets)?).map_err(explain_load)
@@ -81,24 +84,27 @@ impl XdpProgram {
         })
     }
 
-    /// Puts the program on the interface with this index in the calling thread's network namespace, by a BPF link.
+    /// `bpf(BPF_LINK_CREATE)`: attaches the program to an interface of the calling thread's network
+    /// namespace. Linux 5.9.
     ///
-    /// [`Attachment::mode`] says which mode was obtained. Linux 5.9.
+    /// [`Attachment::mode`] says which mode was obtained.
     ///
     /// # Errors
-    /// [`Error::NoInterface`]; [`Error::Occupied`] if an XDP program is there already; [`Error::NativeRefused`] if native
-    /// mode was asked for and the driver can't; [`Error::Privilege`]; [`Error::FindInterface`] and [`Error::Attach`] for
-    /// all else.
+    /// [`Error::NoInterface`] if no interface has this index; [`Error::FindInterface`] if it can't
+    /// be looked up; [`Error::Occupied`] if it already has an XDP program; [`Error::NativeRefused`]
+    /// if native mode was asked for and the driver refuses; [`Error::Privilege`] if the call is not
+    /// permitted; [`Error::Attach`] for any other failure.
     #[doc(alias = "xdp_program__attach")]
     pub fn attach(&self, ifindex: u32, mode: AttachMode) -> Result<Attachment, Error> {
         Attachment::create(self.program.as_fd(), ifindex, mode)
     }
 
-    /// Takes the UDP datagrams to this destination port and address from now on: the short form of a [`Rule`].
+    /// Takes the UDP datagrams to this destination port and address: the short form of a [`Rule`].
     ///
-    /// No address means any, of IPv4 and of IPv6; the unspecified address (0.0.0.0, ::) means any of its version. Mind that
-    /// *any* includes datagrams to other hosts, on a host that forwards packets or listens promiscuously; to broadcast; and
-    /// to multicast. Taking what is taken already changes nothing.
+    /// No address means any, of IPv4 and IPv6; the unspecified address (0.0.0.0, ::) means any of
+    /// its version. *Any* includes broadcast and multicast, and datagrams to other hosts if this
+    /// host forwards packets or the interface is promiscuous. Taking again what is taken already
+    /// changes nothing.
     ///
     /// # Errors
     /// As of [`add_rules`](Self::add_rules).
@@ -106,76 +112,81 @@ impl XdpProgram {
         self.rules.take(port, address)
     }
 
-    /// Ends what [`take`](Self::take) began with the same arguments: these datagrams go to the kernel again.
+    /// Undoes [`take`](Self::take) with the same arguments: these datagrams go to the kernel again.
     ///
-    /// Says whether any were being taken. No address ends the rules for *any* address, not those for a certain one.
+    /// Returns whether they were taken. No address undoes the rules for *any* address, not those
+    /// for a certain one.
     ///
     /// # Errors
-    /// [`Error::PortZero`]; [`Error::Map`].
+    /// [`Error::PortZero`] if `port` is 0; [`Error::Map`] if a map can't be written.
     pub fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
         self.rules.release(port, address)
     }
 
-    /// Takes the packets that any of these rules names from now on, besides what is taken already.
+    /// Takes the packets that any of these rules matches, besides what is taken already.
     ///
-    /// Few system calls tell the kernel of all of them: a range of ports is one, and so are rules with prefixes, however
-    /// many. There is room for every port, with the ranges of ports that have no other condition; and, of each IP version,
-    /// for 8,192 rules with other conditions. These may have 16 *shapes*: rules of one shape have the protocol, the lengths of
-    /// their prefixes, whether they have a VLAN, and the range of ports in common, but for rules of a single port, which have
-    /// one each. A packet costs the kernel a lookup for each shape that names its port, not for each rule.
+    /// A few system calls add all of them: one for a range of ports, and one for any number of
+    /// rules with prefixes. There is room for any ports and ranges of ports without another
+    /// condition, and for 8,192 rules with other conditions per IP version. Those may have 16
+    /// *shapes*: rules of one shape share the protocol, the lengths of their prefixes, whether they
+    /// have a VLAN, and the range of ports; rules of single ports share one whatever the port. A
+    /// packet costs the kernel one lookup per shape that is marked at its port, not one per rule.
     ///
-    /// A rule that is there already changes nothing. A rule without addresses is one of IPv4 and one of IPv6.
+    /// Adding a rule again changes nothing. A rule without addresses counts once for IPv4 and once
+    /// for IPv6.
     ///
     /// # Errors
-    /// [`Error::PortZero`], [`Error::NoPorts`], [`Error::NoSuchVlan`] and [`Error::MixedVersions`], if a rule can't name
-    /// anything; [`Error::TooManyRules`]; [`Error::TooManyShapes`]; [`Error::Map`]. Then none of them is added.
+    /// [`Error::PortZero`], [`Error::NoPorts`], [`Error::NoSuchVlan`] and [`Error::MixedVersions`]
+    /// if a rule can't match anything; [`Error::TooManyRules`] and [`Error::TooManyShapes`] if
+    /// there is no room; [`Error::Map`] if a map can't be written. None of the rules is then added.
     pub fn add_rules(&self, rules: &[Rule]) -> Result<(), Error> {
         self.rules.add(rules)
     }
 
-    /// Ends what [`add_rules`](Self::add_rules) began with equal rules: what they name goes to the kernel again, unless
-    /// other rules name it as well.
+    /// Removes these rules: what they match goes to the kernel again, unless other rules match it
+    /// as well.
     ///
-    /// Says how many of them there were.
+    /// Returns how many of them there were.
     ///
     /// # Errors
-    /// As of [`add_rules`](Self::add_rules) for a rule that can't name anything; [`Error::Map`].
+    /// As of [`add_rules`](Self::add_rules) for a rule that can't match anything; [`Error::Map`] if
+    /// a map can't be written.
     pub fn remove_rules(&self, rules: &[Rule]) -> Result<usize, Error> {
         self.rules.remove(rules)
     }
 
-    /// Takes every frame from now on, whatever it carries: ARP, TCP and what is malformed too.
+    /// Takes every frame, whatever it carries: also ARP, TCP and malformed packets.
     ///
-    /// Only a [`limit`](Self::limit) still counts. Rules stay, and count again after
-    /// [`take_by_rules`](Self::take_by_rules). The kernel's stack gets nothing any more from the queues that have a socket, so
-    /// the host loses its network on this interface. What comes in on a queue without a socket goes to the kernel, and is
-    /// counted.
+    /// Only a [`limit`](Self::limit) still applies. Rules stay, and apply again after
+    /// [`take_by_rules`](Self::take_by_rules). The kernel's stack gets nothing from the queues that
+    /// have a socket, so the host loses its network on this interface. Frames on a queue without a
+    /// socket go to the kernel, and are counted.
     ///
     /// # Errors
-    /// [`Error::Map`].
+    /// [`Error::Map`] if the map can't be written.
     pub fn take_all(&self) -> Result<(), Error> {
         self.frames.take_all(true)
     }
 
-    /// Ends what [`take_all`](Self::take_all) began: what is taken is again what rules say.
+    /// Undoes [`take_all`](Self::take_all): rules apply again.
     ///
     /// # Errors
-    /// [`Error::Map`].
+    /// [`Error::Map`] if the map can't be written.
     pub fn take_by_rules(&self) -> Result<(), Error> {
         self.frames.take_all(false)
     }
 
-    /// Limits the program to certain frames from now on; all others go to the kernel.
+    /// Limits the program to certain frames; all others go to the kernel.
     ///
-    /// A program that is attached to several interfaces has one such limit for all.
+    /// A program attached to several interfaces has one limit for all of them.
     ///
     /// # Errors
-    /// [`Error::Map`].
+    /// [`Error::Map`] if the map can't be written.
     pub fn limit(&self, only: &Only) -> Result<(), Error> {
         self.frames.limit(only)
     }
 
-    /// The sockets that get what is taken, by queue.
+    /// The sockets that get what is taken, by receive queue.
     #[must_use]
     pub fn sockets(&self) -> &SocketMap {
         &self.sockets
@@ -198,22 +209,22 @@ impl XdpProgram {
         self.sockets.unregister(queue)
     }
 
-    /// What the program has counted so far, on all interfaces it is attached to.
+    /// The program's counters, over all interfaces that it is attached to.
     ///
     /// # Errors
-    /// [`Error::Map`].
+    /// [`Error::Map`] if the map can't be read.
     pub fn counters(&self) -> Result<Counters, Error> {
         // An array has all its elements from the start.
         let cpus = read_element(&self.counters, 0)?;
         Ok(Counters::sum(&cpus))
     }
 
-    /// Which queues the datagrams came in on that [`Counters::no_socket`] counts.
+    /// [`Counters::no_socket`] by receive queue.
     ///
-    /// One call for each of the queues that are told apart, so look at the counters first.
+    /// This makes one system call per queue that is counted apart, so look at the counters first.
     ///
     /// # Errors
-    /// [`Error::Map`].
+    /// [`Error::Map`] if the map can't be read.
     pub fn strays(&self) -> Result<Strays, Error> {
         let mut strays = Strays::default();
         for index in Strays::indices() {
@@ -223,7 +234,7 @@ impl XdpProgram {
     }
 }
 
-/// The values of each CPU; none, where the array has no such element.
+/// The values of the CPUs; none if the array has no such element.
 fn read_element(array: &MapHandle, index: u32) -> Result<Vec<Vec<u8>>, Error> {
     let cpus = array.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY);
     let call = "reading the counters: bpf(BPF_MAP_LOOKUP_ELEM)";
@@ -237,10 +248,11 @@ impl AsFd for XdpProgram {
     }
 }
 
-/// EPERM is always about privilege; EACCES comes from the verifier, which allows less to those without CAP_PERFMON.
+/// EPERM is always about privilege. EACCES comes from the verifier, which allows less without
+/// CAP_PERFMON.
 fn explain_load(source: libbpf_rs::Error) -> Error {
     let missing = privilege::missing();
-    // libbpf-rs gives both the same kind and keeps the errno to itself, except in its text.
+    // libbpf-rs gives both the same kind, and has the errno only in its text.
     let eperm = format!("{source:#}").contains(&io::Error::from(Errno::PERM).to_string());
     if eperm || (source.kind() == ErrorKind::PermissionDenied && !missing.is_empty()) {
         let call = "loading the XDP program: bpf(2)";

@@ -1,11 +1,11 @@
-//! Why a driver didn't take a program in native mode, and what would change its mind.
+//! Why a driver refused a program in native mode, and what to try.
 
 use std::fmt;
 use std::io;
 
 use rustix::io::Errno;
 
-/// A driver's answer to a program in native mode, when it wasn't yes.
+/// A driver's refusal of a program in native mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NativeRefusal {
     /// The interface's name, for the commands that may help.
@@ -18,18 +18,18 @@ impl NativeRefusal {
         Self { interface, errno }
     }
 
-    /// The driver's errno, as an error of the standard library.
+    /// The driver's errno as an [`io::Error`].
     #[must_use]
     pub fn error(&self) -> io::Error {
         self.errno.into()
     }
 
-    /// What the errno means from a driver. Drivers choose freely; these are the common choices.
+    /// What the errno means. Drivers choose freely; these are the common choices.
     fn meaning(&self) -> String {
         let interface = &self.interface;
         match self.errno {
             Errno::OPNOTSUPP => format!(
-                "the driver has no native XDP, or not with its present offloads; try `ethtool -K {interface} lro off`"
+                "the driver has no native XDP, or none with the present offloads; try `ethtool -K {interface} lro off`"
             ),
             Errno::RANGE | Errno::INVAL | Errno::TOOBIG | Errno::MSGSIZE => format!(
                 "most often the MTU is too large for one buffer (of a veth: its peer's MTU); \

@@ -1,12 +1,12 @@
-//! The rules in the kernel: maps of the program, which are told what has changed in the table.
+//! The rules in the kernel: writes to the program's maps what has changed in the table.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
-use crate::layout::VERSIONS;
-use crate::rule::{Term, udp_at};
+use crate::layout::{Term, VERSIONS};
+use crate::rule::udp_at;
 use crate::table::{Changes, Table};
 use crate::{Error, Rule};
 
@@ -14,11 +14,11 @@ use crate::{Error, Rule};
 #[derive(Debug)]
 pub(crate) struct Rules {
     maps: Maps,
-    /// What the maps say. Who changes it tells them, so there is one at a time.
+    /// What the maps hold. A change is written to them under this lock.
     table: Mutex<Table>,
 }
 
-/// Where the program looks.
+/// The maps of the program.
 #[derive(Debug)]
 pub(crate) struct Maps {
     pub(crate) ports: MapHandle,
@@ -37,13 +37,13 @@ impl Rules {
         self.add(&[udp_at(port, address)])
     }
 
-    /// Says whether there was such a rule.
+    /// Returns whether there was such a rule.
     pub(crate) fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
         let removed = self.remove(&[udp_at(port, address)])?;
         Ok(removed > 0)
     }
 
-    /// All of them, or none.
+    /// Adds all of them, or none.
     pub(crate) fn add(&self, rules: &[Rule]) -> Result<(), Error> {
         check(rules)?;
         let mut table = self.table();
@@ -54,27 +54,28 @@ impl Rules {
                 Ok(true) => added.push(term),
                 Ok(false) => {}
                 Err(error) => {
-                    // The kernel hasn't heard of them.
+                    // Nothing was written to the kernel yet.
                     take_back(&mut table, &added);
                     return Err(error);
                 }
             }
         }
         self.maps.add(&table, &changes).inspect_err(|_| {
-            // It may have heard of some. What can't be undone is without effect: a key without its shape, or the reverse.
+            // Some may be written. What can't be undone has no effect: a key without its shape, or
+            // the reverse.
             let undone = take_back(&mut table, &added);
             let _ = self.maps.remove(&table, &undone);
         })
     }
 
-    /// Says how many of them there were.
+    /// Returns how many of them there were.
     pub(crate) fn remove(&self, rules: &[Rule]) -> Result<usize, Error> {
         check(rules)?;
         let mut table = self.table();
         let mut changes = Changes::default();
         let mut count = 0;
         for rule in rules {
-            // Every one of them, and not only up to the first that was there.
+            // Removes each, not only up to the first that was there.
             let found = rule.versions().map(|term| table.remove(term, &mut changes));
             count += usize::from(found.fold(false, |any, found| any | found));
         }
@@ -99,7 +100,7 @@ fn take_back(table: &mut Table, terms: &[Term]) -> Changes {
 }
 
 impl Maps {
-    /// Keys last: a rule is found as soon as its key is in, and not before all that belongs to it.
+    /// Keys last: a rule takes effect with its key, when all that belongs to it is there.
     fn add(&self, table: &Table, changes: &Changes) -> Result<(), Error> {
         self.write_shapes(table, changes)?;
         self.write_ports(table, changes)?;
@@ -110,7 +111,7 @@ impl Maps {
         Ok(())
     }
 
-    /// Keys first, for the same reason. Goes on after an error, and returns the first.
+    /// Keys first, for the same reason. Continues after an error, and returns the first one.
     fn remove(&self, table: &Table, changes: &Changes) -> Result<(), Error> {
         let keys = self.keys.iter().zip(&changes.keys).map(|(map, keys)| {
             remove_keys(map, keys)
@@ -137,7 +138,7 @@ impl Maps {
         })
     }
 
-    /// In one call, however many there are.
+    /// In one call, whatever their number.
     fn write_ports(&self, table: &Table, changes: &Changes) -> Result<(), Error> {
         if changes.ports.is_empty() {
             return Ok(());
@@ -175,7 +176,7 @@ fn update_batch(
     map.update_batch(keys, values, count as u32, MapFlags::ANY, MapFlags::ANY)
 }
 
-/// One by one, if there are several: a batch ends at the first that isn't there.
+/// One by one: a batch would end at the first key that isn't there.
 fn remove_keys(map: &MapHandle, keys: &[Vec<u8>]) -> libbpf_rs::Result<()> {
     let removed = keys.iter().map(|key| map.delete(key));
     removed.fold(Ok(()), Result::and)

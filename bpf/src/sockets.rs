@@ -1,4 +1,5 @@
-//! Which socket gets what is redirected on a queue: a map of sockets, the program's own or anyone's.
+//! Which socket gets what is redirected on a queue: a map of sockets, of this crate's program or
+//! another.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -12,16 +13,16 @@ use crate::{Error, sys};
 
 /// A map of AF_XDP sockets (`BPF_MAP_TYPE_XSKMAP`), by receive queue.
 ///
-/// That of an [`XdpProgram`](crate::XdpProgram) ([`sockets`](crate::XdpProgram::sockets)), or of a program that somebody
-/// else has loaded and attached: pinned in a BPF file system, or received as a descriptor. The program is the one that
-/// decides what to redirect.
+/// That of an [`XdpProgram`](crate::XdpProgram) ([`sockets`](crate::XdpProgram::sockets)), or of a
+/// program that another loader has attached: pinned in a BPF file system, or received as a
+/// descriptor. The program decides what to redirect.
 ///
 /// ```no_run
 /// # fn socket() -> std::os::fd::OwnedFd { unimplemented!() }
 /// use std::os::fd::AsFd;
 /// use xskit_bpf::SocketMap;
 ///
-/// let map = SocketMap::open_pinned("/sys/fs/bpf/xsks_map")?; // of a program that somebody else attached
+/// let map = SocketMap::open_pinned("/sys/fs/bpf/xsks_map")?; // of a program that another loader attached
 /// let socket = socket(); // an AF_XDP socket, bound to queue 0 of the interface
 /// map.register(0, socket.as_fd())?;
 /// # Ok::<(), xskit_bpf::Error>(())
@@ -39,10 +40,11 @@ pub struct SocketMap {
 }
 
 impl SocketMap {
-    /// Opens a map that is pinned at `path`, in a BPF file system such as `/sys/fs/bpf`.
+    /// `bpf(BPF_OBJ_GET)`: opens the map that is pinned at `path`, in a BPF file system such as
+    /// `/sys/fs/bpf`. Linux 4.4.
     ///
     /// # Errors
-    /// [`Error::Pin`]; [`Error::NotSocketMap`].
+    /// [`Error::Pin`] if it can't be opened; [`Error::NotSocketMap`] if it is something else.
     pub fn open_pinned(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let map = sys::open_pinned(path);
@@ -55,10 +57,10 @@ impl SocketMap {
 
     /// Takes a descriptor of a map: from a loader in this process, or from another one over a Unix socket.
     ///
-    /// Needs `/proc`, where the kernel says what the descriptor is.
+    /// Needs `/proc`, where the kernel reports the type of the descriptor.
     ///
     /// # Errors
-    /// [`Error::NotSocketMap`], of another map and of what is no map.
+    /// [`Error::NotSocketMap`] if it is another kind of map, or not a map.
     pub fn from_fd(map: OwnedFd) -> Result<Self, Error> {
         match MapFdInfo::from_fd(map.as_fd()) {
             Ok(info) if info.map_type == MapType::Xskmap => Ok(Self {
@@ -69,7 +71,7 @@ impl SocketMap {
                 found: format!("a map of type {:?}", info.map_type),
             }),
             Err(error) => Err(Error::NotSocketMap {
-                found: format!("no map ({error})"),
+                found: format!("not a map ({error})"),
             }),
         }
     }
@@ -87,13 +89,17 @@ impl SocketMap {
         self.queues
     }
 
-    /// Gives what is redirected on `queue` to this AF_XDP socket.
+    /// `bpf(BPF_MAP_UPDATE_ELEM, BPF_NOEXIST)`: delivers what is redirected on `queue` to this
+    /// AF_XDP socket.
     ///
-    /// The kernel drops what it can't deliver, so the socket should be bound, to the queue and interface that the packets
-    /// come in on. The registration doesn't keep the socket alive: it ends when the socket is closed.
+    /// The kernel drops what it can't deliver, so the socket should be bound to the queue and
+    /// interface that the packets come in on. The registration doesn't keep the socket alive, and
+    /// ends when it is closed.
     ///
     /// # Errors
-    /// [`Error::QueueOutOfRange`]; [`Error::QueueTaken`] if the queue has a socket; [`Error::NotXdpSocket`]; [`Error::Map`].
+    /// [`Error::QueueOutOfRange`] if the map has no such queue; [`Error::QueueTaken`] if the queue
+    /// has a socket; [`Error::NotXdpSocket`] if `socket` is something else; [`Error::Map`] for any
+    /// other failure.
     #[doc(alias = "xsk_socket__update_xskmap")]
     pub fn register(&self, queue: u32, socket: BorrowedFd<'_>) -> Result<(), Error> {
         self.check_queue(queue)?;
@@ -107,10 +113,11 @@ impl SocketMap {
         })
     }
 
-    /// Takes the socket of `queue`, if there is one, out again.
+    /// `bpf(BPF_MAP_DELETE_ELEM)`: removes the socket of `queue`, if there is one.
     ///
     /// # Errors
-    /// [`Error::QueueOutOfRange`], [`Error::Map`].
+    /// [`Error::QueueOutOfRange`] if the map has no such queue; [`Error::Map`] for any other
+    /// failure.
     pub fn unregister(&self, queue: u32) -> Result<(), Error> {
         self.check_queue(queue)?;
         match sys::remove(self.map.as_fd(), queue) {
@@ -122,12 +129,13 @@ impl SocketMap {
         }
     }
 
-    /// Pins the map at `path`, in a BPF file system, for another process to [open](Self::open_pinned).
+    /// `bpf(BPF_OBJ_PIN)`: pins the map at `path`, in a BPF file system, for another process to
+    /// [open](Self::open_pinned). Linux 4.4.
     ///
-    /// It stays there, and the map with it, until the file is removed.
+    /// The file keeps the map until it is removed.
     ///
     /// # Errors
-    /// [`Error::Pin`].
+    /// [`Error::Pin`] if the kernel refuses.
     pub fn pin(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         sys::pin(self.map.as_fd(), path).map_err(|errno| Error::Pin {

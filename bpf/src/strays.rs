@@ -1,44 +1,45 @@
-//! Datagrams that a rule names and that no socket got, by the queue they came in on.
+//! Datagrams that a rule matches and no socket got, by receive queue.
 
 /// `QUEUES_COUNTED` of `xskit.bpf.c`.
 const QUEUES_COUNTED: u32 = 64;
 
-/// Datagrams that a rule names, but that came in on a receive queue without a socket and were passed to the kernel:
-/// [`Counters::no_socket`](crate::Counters::no_socket), by queue.
+/// Datagrams that a rule matches, but that arrived on a receive queue without a socket and were
+/// passed to the kernel: [`Counters::no_socket`](crate::Counters::no_socket), by queue.
 ///
-/// The sums over all CPUs since the program was loaded, on all interfaces it is attached to.
+/// Sums over all CPUs since the program was loaded, over all interfaces that it is attached to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Strays {
-    /// Queues that got any, in order, and how many.
+    /// The queues that got any, in order, and how many.
     pub by_queue: Vec<(u32, u64)>,
-    /// How many came in on the queues from [`Strays::FIRST_UNCOUNTED`] on, which are not told apart.
+    /// How many arrived on the queues from [`Strays::FIRST_UNCOUNTED`] on, which are counted
+    /// together.
     pub beyond: u64,
 }
 
 impl Strays {
-    /// The first queue of those that are counted together.
+    /// The first of the queues that are counted together.
     pub const FIRST_UNCOUNTED: u32 = QUEUES_COUNTED;
 
-    /// Whether every datagram that a rule names found a socket.
+    /// Whether every datagram that a rule matches got to a socket.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_queue.is_empty() && self.beyond == 0
     }
 
-    /// How many there are on all queues. Saturates.
+    /// The sum over all queues. Saturates.
     #[must_use]
     pub fn total(&self) -> u64 {
         let counts = self.by_queue.iter().map(|(_, count)| *count);
         counts.fold(self.beyond, u64::saturating_add)
     }
 
-    /// The indices of the program's map, in the order in which [`count`](Self::count) wants them.
+    /// The indices of the program's map, in the order that [`count`](Self::count) takes.
     pub(crate) fn indices() -> impl Iterator<Item = u32> {
         0..=QUEUES_COUNTED
     }
 
-    /// Adds the values of each CPU at an index of the map, each a `u64`. Saturates.
+    /// Adds up the values of the CPUs at an index of the map, each a `u64`. Saturates.
     pub(crate) fn count(&mut self, index: u32, cpus: &[Vec<u8>]) {
         let words = cpus.iter().filter_map(|cpu| cpu.first_chunk());
         let count = words.fold(0u64, |sum, word| {

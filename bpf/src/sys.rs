@@ -1,4 +1,5 @@
-//! The calls of libbpf that libbpf-rs doesn't wrap, or not with the flags needed here. The only hand-written `unsafe`.
+//! The calls of libbpf that libbpf-rs doesn't wrap, or not with the flags needed here; and its
+//! messages. The only hand-written `unsafe`.
 
 #![allow(unsafe_code)]
 
@@ -6,18 +7,36 @@ use std::ffi::{CString, c_int};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Once;
 
 use libbpf_rs::libbpf_sys::{
     BPF_NOEXIST, BPF_XDP, bpf_link_create, bpf_link_create_opts, bpf_link_detach,
     bpf_map_delete_elem, bpf_map_update_elem, bpf_obj_get, bpf_obj_pin, bpf_xdp_query,
     bpf_xdp_query_opts, size_t,
 };
+use libbpf_rs::{PrintLevel, set_print};
 use rustix::io::Errno;
 
-/// `bpf(BPF_LINK_CREATE)` of an XDP program on an interface of the calling thread's network namespace.
+/// Routes libbpf's messages to `tracing::debug!`, for the whole process.
 ///
-/// `flags` is one of `XDP_FLAGS_DRV_MODE` and `XDP_FLAGS_SKB_MODE`; libbpf-rs' `attach_xdp` has no place for it.
-/// Linux 5.9. The link's descriptor is close-on-exec.
+/// Its warnings are at debug level, too: each failure that they announce is returned as an error,
+/// and a driver's refusal of native mode is not a failure. They include the verifier's log.
+pub(crate) fn route_messages() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        set_print(Some((PrintLevel::Debug, forward)));
+    });
+}
+
+fn forward(level: PrintLevel, message: String) {
+    tracing::debug!(target: "xskit_bpf::libbpf", ?level, "{}", message.trim_end());
+}
+
+/// `bpf(BPF_LINK_CREATE)`: attaches an XDP program to an interface of the calling thread's network
+/// namespace. Linux 5.9.
+///
+/// `flags` is one of `XDP_FLAGS_DRV_MODE` and `XDP_FLAGS_SKB_MODE`, which libbpf-rs' `attach_xdp`
+/// doesn't take. The link's descriptor is close-on-exec.
 pub(crate) fn create_xdp_link(
     program: BorrowedFd<'_>,
     ifindex: u32,
@@ -37,15 +56,16 @@ pub(crate) fn create_xdp_link(
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// `bpf(BPF_LINK_DETACH)`: takes the program off the interface before this returns. Linux 5.9.
+/// `bpf(BPF_LINK_DETACH)`: detaches the program before it returns. Linux 5.9.
 ///
-/// Closing the descriptor does so too, but kernels before 6.x do it some time after the close.
+/// Closing the descriptor detaches as well, but kernels before 6.x do so some time after the close.
 pub(crate) fn detach_link(link: BorrowedFd<'_>) -> Result<(), Errno> {
     // SAFETY: takes a descriptor by value, open for the whole call, and no pointers.
     check(unsafe { bpf_link_detach(link.as_raw_fd()) }).map(|_| ())
 }
 
-/// `bpf(BPF_MAP_UPDATE_ELEM)` of a map of sockets, where the queue has none. The caller has seen to the map's type.
+/// `bpf(BPF_MAP_UPDATE_ELEM, BPF_NOEXIST)` of a map of sockets. The caller has checked the map's
+/// type.
 pub(crate) fn insert(map: BorrowedFd<'_>, queue: u32, socket: RawFd) -> Result<(), Errno> {
     let (key, value) = ((&raw const queue).cast(), (&raw const socket).cast());
     // SAFETY: keys and values of such a map are 4 bytes, as those here, which are initialised and outlive the call, and
@@ -55,7 +75,7 @@ pub(crate) fn insert(map: BorrowedFd<'_>, queue: u32, socket: RawFd) -> Result<(
     check(result).map(|_| ())
 }
 
-/// `bpf(BPF_MAP_DELETE_ELEM)` of a map of sockets, likewise.
+/// `bpf(BPF_MAP_DELETE_ELEM)` of a map of sockets. The caller has checked the map's type.
 pub(crate) fn remove(map: BorrowedFd<'_>, queue: u32) -> Result<(), Errno> {
     // SAFETY: as above.
     let result = unsafe { bpf_map_delete_elem(map.as_raw_fd(), (&raw const queue).cast()) };
@@ -78,9 +98,11 @@ pub(crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> Result<(), Errno> {
     check(unsafe { bpf_obj_pin(object.as_raw_fd(), path.as_ptr()) }).map(|_| ())
 }
 
-/// What rtnetlink and the netdev family say of XDP on an interface of the calling thread's network namespace.
+/// What rtnetlink and the netdev family report of XDP on an interface of the calling thread's
+/// network namespace.
 ///
-/// `None` in the second place: the kernel has no netdev family (before 6.3), so it can't say what the device offers.
+/// The second is `None` if the kernel has no netdev family (before Linux 6.3), and can't report
+/// what the device offers.
 pub(crate) fn query_xdp(ifindex: u32) -> Result<(bpf_xdp_query_opts, Option<Offered>), Errno> {
     let mut opts = bpf_xdp_query_opts {
         sz: size_of::<bpf_xdp_query_opts>() as size_t,
@@ -106,7 +128,7 @@ pub(crate) struct Offered {
     pub(crate) zero_copy_segments: u32,
 }
 
-/// libbpf's low-level calls give a negative errno.
+/// libbpf's low-level calls return a negative errno.
 fn check(result: c_int) -> Result<c_int, Errno> {
     if result < 0 {
         Err(Errno::from_raw_os_error(result.saturating_neg()))

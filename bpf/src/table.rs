@@ -1,27 +1,26 @@
-//! The rules in force, and what the kernel is to be told of them. It is told by `rules.rs`.
+//! The rules in force, and the changes that `rules.rs` writes to the kernel.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::layout::{Port, RULES, SHAPES, Shape, VERSIONS, shapes_to_bytes};
-use crate::rule::Term;
+use crate::layout::{Port, RULES, SHAPES, Shape, Term, VERSIONS, shapes_to_bytes};
 use crate::{Error, Ports};
 
-/// How many ports there are.
+/// Number of ports.
 const PORTS: usize = 1 << 16;
 
-/// So many single ports are looked at one by one, and more by a pass over all.
+/// Up to this many single ports are looked up one by one, more by a pass over all.
 const FEW: usize = 16;
 
-/// All rules of a program.
+/// The rules of a program.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     /// Rules for UDP or TCP ports alone: the bits of `whole`.
     wholes: Wholes,
-    /// All others, each a key.
+    /// All other rules, each a key.
     terms: HashSet<Term>,
-    /// By IP version: the shapes that they have, each at its bit.
+    /// By IP version: their shapes, each at the index of its bit.
     shapes: [[Option<Slot>; SHAPES]; VERSIONS],
-    /// By IP version: how many of them there are, and how many rules of either kind name TCP.
+    /// By IP version: how many of them there are, and how many rules of either kind match TCP.
     keys: [usize; VERSIONS],
     tcp: [usize; VERSIONS],
     /// The shapes marked at single ports, and at ranges.
@@ -39,17 +38,17 @@ struct Slot {
 /// Shapes, by IP version and index, and how many rules mark them.
 type Marks = Vec<((usize, u16), usize)>;
 
-/// What is different in the kernel after rules have come or gone.
+/// What has to change in the kernel after rules were added or removed.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) ports: Vec<Ports>,
-    /// Keys that came or went, by IP version.
+    /// Keys that were added or removed, by IP version.
     pub(crate) keys: [Vec<Vec<u8>>; VERSIONS],
     pub(crate) shapes: bool,
 }
 
 impl Table {
-    /// Says whether the rule was new. An error leaves everything as it was.
+    /// Returns whether the rule was new. An error leaves the table as it was.
     pub(crate) fn add(&mut self, term: Term, changes: &mut Changes) -> Result<bool, Error> {
         let is_new = match term.whole() {
             Some((bit, ports)) => {
@@ -77,7 +76,7 @@ impl Table {
         Ok(is_new)
     }
 
-    /// Says whether there was such a rule.
+    /// Returns whether there was such a rule.
     pub(crate) fn remove(&mut self, term: Term, changes: &mut Changes) -> bool {
         let was_there = match term.whole() {
             Some((bit, ports)) => {
@@ -105,7 +104,7 @@ impl Table {
         was_there
     }
 
-    /// The index of the rule's shape, which is new if no other rule has it.
+    /// The index of the rule's shape, which is added if no other rule has it.
     fn join_shape(&mut self, term: &Term, changes: &mut Changes) -> Result<u16, Error> {
         if self.keys[term.version()] == RULES {
             return Err(Error::TooManyRules);
@@ -127,7 +126,7 @@ impl Table {
         Ok(index as u16)
     }
 
-    /// The index of the rule's shape, which ends with its last rule.
+    /// The index of the rule's shape, which is removed with its last rule.
     fn leave_shape(&mut self, term: &Term, changes: &mut Changes) -> Option<u16> {
         let shape = term.shape();
         let mut slots = self.shapes[term.version()].iter_mut().enumerate();
@@ -177,7 +176,7 @@ impl Table {
         }
     }
 
-    /// What all rules together say of each of these ports, and the ports, in order.
+    /// These ports and their elements, in order.
     pub(crate) fn say(&self, changed: &[Ports]) -> Vec<(u16, Port)> {
         let singles = changed.iter().map(|ports| ports.single());
         if changed.len() <= FEW
@@ -212,7 +211,7 @@ impl Table {
         said
     }
 
-    /// The same of every port: what ranges say is said of each of theirs.
+    /// The elements of all ports.
     fn all(&self) -> Vec<Port> {
         let wholes = self.wholes.all().into_iter();
         let mut all: Vec<_> = wholes
@@ -258,7 +257,7 @@ fn or(a: [u16; VERSIONS], b: [u16; VERSIONS]) -> [u16; VERSIONS] {
     [a[0] | b[0], a[1] | b[1]]
 }
 
-/// Rules that name all of UDP or TCP to their ports: a bit for each protocol and IP version.
+/// Rules that match all of UDP or TCP to their ports: a bit per protocol and IP version.
 #[derive(Debug)]
 struct Wholes {
     /// By port.
@@ -276,7 +275,7 @@ impl Default for Wholes {
 }
 
 impl Wholes {
-    /// Sets the bit or clears it. Says whether it was otherwise.
+    /// Sets or clears the bit. Returns whether that changed it.
     fn set(&mut self, ports: Ports, bit: u16, is_set: bool) -> bool {
         let bits = match ports.single() {
             Some(port) => &mut self.singles[usize::from(port)],
@@ -313,12 +312,20 @@ mod tests {
     use super::*;
     use crate::{Prefix, Rule};
 
-    fn add(table: &mut Table, rule: Rule) -> (Vec<Result<bool, String>>, Changes) {
+    #[derive(Debug, PartialEq)]
+    enum TooMany {
+        Rules,
+        Shapes,
+    }
+
+    fn add(table: &mut Table, rule: Rule) -> (Vec<Result<bool, TooMany>>, Changes) {
         let mut changes = Changes::default();
         let terms = rule.versions();
-        let added = terms.map(|term| {
-            let added = table.add(term, &mut changes);
-            added.map_err(|error| format!("{error:?}"))
+        let added = terms.map(|term| match table.add(term, &mut changes) {
+            Ok(is_new) => Ok(is_new),
+            Err(Error::TooManyRules) => Err(TooMany::Rules),
+            Err(Error::TooManyShapes) => Err(TooMany::Shapes),
+            Err(other) => panic!("{other}"),
         });
         (added.collect(), changes)
     }
@@ -336,7 +343,7 @@ mod tests {
         Rule::udp(ports).to(text.parse::<Prefix>().unwrap())
     }
 
-    /// Ranges that overlap, and a port in them, are told of again only as long as one is left.
+    /// A port in overlapping ranges is marked as long as one of them is left.
     #[test]
     fn a_port_says_what_is_left_of_its_rules() {
         let mut table = Table::default();
@@ -390,7 +397,7 @@ mod tests {
         for len in 1..=SHAPES {
             assert_eq!(add(&mut table, of_len(len)).0, [Ok(true)]);
         }
-        let refused = [Err("TooManyShapes".to_owned())];
+        let refused = [Err(TooMany::Shapes)];
         assert_eq!(add(&mut table, of_len(SHAPES + 1)).0, refused);
         // What needs no shape, or has one, or is of the other version, is no matter.
         assert_eq!(add(&mut table, Rule::tcp(7..=9)).0, [Ok(true), Ok(true)]);

@@ -1,4 +1,4 @@
-//! The addresses of an interface, to check that a server listens on one of them.
+//! The addresses of interfaces.
 //!
 //! References: rtnetlink(7) RTM_GETADDR, linux/if_addr.h.
 
@@ -24,18 +24,20 @@ use crate::netlink::Netlink;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InterfaceAddress {
-    /// The host's own address.
+    /// The address of this host.
     pub address: IpAddr,
-    /// The length of the network's prefix, in bits.
+    /// The prefix length of the network, in bits.
     pub prefix_len: u8,
-    /// Packets may come from it: no duplicate address detection is under way, and none failed.
+    /// Whether packets may have it as their source: duplicate address detection is not under way,
+    /// and did not fail.
     pub is_usable: bool,
 }
 
-/// The addresses of this host, whichever interface has them.
+/// RTM_GETADDR: the addresses of all interfaces in this network namespace.
 ///
 /// # Errors
-/// Those of netlink itself.
+/// [`Error::Call`] if the netlink socket fails; [`Error::Refused`] if the kernel refuses;
+/// [`Error::Malformed`] if its answer can't be read.
 pub fn of_host() -> Result<Vec<IpAddr>> {
     Ok(dump("RTM_GETADDR (all)")?
         .iter()
@@ -49,13 +51,13 @@ fn dump(request: &str) -> Result<Vec<RouteNetlinkMessage>> {
     Netlink::open()?.dump(request, message)
 }
 
-/// The address in an answer, and the index of its interface.
+/// The index of the interface and the address in an answer.
 fn read(answer: &RouteNetlinkMessage) -> Option<(u32, InterfaceAddress)> {
     let RouteNetlinkMessage::NewAddress(message) = answer else {
         return None;
     };
-    // With a point-to-point peer, IFA_ADDRESS is the peer's and IFA_LOCAL is ours; without, either
-    // may be missing.
+    // With a point-to-point peer, IFA_ADDRESS is the peer's and IFA_LOCAL is ours. Without one,
+    // either may be missing.
     let local = message.attributes.iter().find_map(|it| match it {
         AddressAttribute::Local(address) => Some(*address),
         _ => None,
@@ -75,10 +77,10 @@ fn read(answer: &RouteNetlinkMessage) -> Option<(u32, InterfaceAddress)> {
 }
 
 impl Link {
-    /// The addresses of this interface, IPv4 and IPv6, link-local ones included.
+    /// RTM_GETADDR: the IPv4 and IPv6 addresses of this interface, link-local ones included.
     ///
     /// # Errors
-    /// Those of netlink itself. An interface that has gone has no addresses.
+    /// As of [`of_host`]. An interface that has gone has no addresses.
     pub fn addresses(&self) -> Result<Vec<InterfaceAddress>> {
         let request = format!("RTM_GETADDR {}", self.name);
         let answers = dump(&request)?;
@@ -92,7 +94,8 @@ impl Link {
     /// (`0.0.0.0`, `::`) means any of them, and passes.
     ///
     /// # Errors
-    /// [`Error::AddressNotHere`], which lists those that it has; [`Error::AddressTentative`].
+    /// [`Error::AddressNotHere`] if the interface does not have it, with those that it has;
+    /// [`Error::AddressTentative`] if it is not usable; those of [`addresses`](Self::addresses).
     pub fn require_address(&self, address: IpAddr) -> Result<()> {
         if address.is_unspecified() {
             return Ok(());
@@ -115,7 +118,8 @@ impl Link {
         }
     }
 
-    /// The address in an answer, if it is this interface's: the kernel sends those of all.
+    /// The address in an answer, if it is this interface's: the kernel sends those of all
+    /// interfaces.
     fn own_address(&self, answer: &RouteNetlinkMessage) -> Option<InterfaceAddress> {
         read(answer)
             .filter(|(index, _)| *index == self.index)
@@ -131,7 +135,7 @@ fn is_usable(message: &AddressMessage) -> bool {
             AddressAttribute::Flags(flags) => Some(*flags),
             _ => None,
         });
-    // IFA_FLAGS (Linux 3.14) has all of them; the header only those of the lowest byte, which are
+    // IFA_FLAGS (Linux 3.14) has all flags. The header has only those of the lowest byte, which are
     // enough here.
     let flags = flags.unwrap_or(AddressFlags::from_bits_retain(
         message.header.flags.bits().into(),

@@ -1,14 +1,14 @@
-//! Every way in which this crate can fail, one variant a cause, each text saying what to try.
+//! The errors of this crate: one variant per cause, each text with what to try.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
-/// The result of every call of this crate.
+/// The result of the calls of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, where, and what to try.
+/// What failed, where, and what to try.
 ///
 /// ```
 /// use xskit_net::{Error, Link};
@@ -26,9 +26,9 @@ pub enum Error {
     Call {
         /// The call, such as `setns(CLONE_NEWNET)`.
         call: &'static str,
-        /// What it was for.
+        /// The purpose of the call.
         purpose: String,
-        /// What the kernel answered.
+        /// The kernel's errno.
         errno: Errno,
     },
 
@@ -37,15 +37,15 @@ pub enum Error {
     Refused {
         /// The message and its subject, such as `RTM_NEWADDR 10.0.0.1/24 on veth0`.
         request: String,
-        /// What the kernel answered.
+        /// The kernel's errno.
         errno: Errno,
-        /// The kernel's own sentence (extended acknowledgement), where it gave one.
+        /// The kernel's own text (extended acknowledgement), if there is one.
         reason: Option<String>,
     },
 
-    /// The kernel's answer to a netlink request could not be understood.
+    /// The kernel's answer to a netlink request can't be read.
     #[error(
-        "netlink request {request}: the answer could not be read ({detail}); is this kernel newer than this program knows?"
+        "netlink request {request}: the answer can't be read ({detail}); is this kernel newer than this program?"
     )]
     Malformed {
         /// The message and its subject.
@@ -61,20 +61,20 @@ pub enum Error {
     MissingCapability {
         /// The capability's name in capabilities(7).
         capability: &'static str,
-        /// What it was needed for.
+        /// What needs it.
         purpose: String,
     },
 
-    /// No interface has that name in this network namespace.
+    /// No interface of this network namespace has that name.
     #[error("no such interface {name:?}; those here are {}", list(present))]
     NoSuchInterface {
         /// The name that was asked for.
         name: String,
-        /// The names of those that exist.
+        /// The names of the interfaces that exist.
         present: Vec<String>,
     },
 
-    /// No interface has that index in this network namespace.
+    /// No interface of this network namespace has that index.
     #[error("no interface has index {index}; it may have been removed meanwhile")]
     NoSuchIndex {
         /// The index that was asked for.
@@ -88,7 +88,7 @@ pub enum Error {
         name: String,
     },
 
-    /// The interface is up, but there is no signal on the wire.
+    /// The interface is up, but has no carrier.
     #[error(
         "interface {name} is up but has no carrier; is its cable plugged in, or its veth peer up?"
     )]
@@ -106,7 +106,7 @@ pub enum Error {
         name: String,
     },
 
-    /// The queue does not exist, or does not both receive and send.
+    /// The queue doesn't exist, or doesn't both receive and send.
     #[error(
         "interface {interface} has no queue {queue}: {rx} receive and {tx} send queues are active, counted from 0{}",
         more_queues(interface, *rx, *tx, *max_rx, *max_tx)
@@ -120,15 +120,15 @@ pub enum Error {
         rx: u32,
         /// Active send queues.
         tx: u32,
-        /// Receive queues that the device could have.
+        /// The most receive queues that the device supports.
         max_rx: u32,
-        /// Send queues that the device could have.
+        /// The most send queues that the device supports.
         max_tx: u32,
     },
 
-    /// The address is none of the interface's.
+    /// The interface doesn't have the address.
     #[error(
-        "{address} is no address of interface {interface}, which has {}",
+        "{address} is not an address of interface {interface}, which has {}",
         list(present)
     )]
     AddressNotHere {
@@ -140,7 +140,7 @@ pub enum Error {
         present: Vec<IpAddr>,
     },
 
-    /// The address is the interface's, but it is no (or not yet) usable one.
+    /// The interface has the address, but can't use it (yet).
     #[error(
         "{address} on {interface} is not usable: duplicate address detection has not finished, or found another host with it; wait a second and see ip -6 address show {interface}"
     )]
@@ -151,17 +151,17 @@ pub enum Error {
         interface: String,
     },
 
-    /// The routing tables have no way to the destination.
+    /// The routing tables have no route to the destination.
     #[error(
         "no route to {destination}{}: {errno}; see ip route get {destination}, and add a route or an address",
         through(interface)
     )]
     NoRoute {
-        /// Where the packet should go.
+        /// The destination of the packet.
         destination: IpAddr,
-        /// The interface it was to leave by, if one was named.
+        /// The interface that was asked for, if any.
         interface: Option<String>,
-        /// What the kernel answered.
+        /// The kernel's errno.
         errno: Errno,
     },
 
@@ -170,7 +170,7 @@ pub enum Error {
         "{destination} is an address of this host itself: packets to it never reach a wire; try the address of another host"
     )]
     LocalDestination {
-        /// Where the packet should go.
+        /// The destination of the packet.
         destination: IpAddr,
     },
 
@@ -179,16 +179,16 @@ pub enum Error {
         "{destination} is a broadcast or multicast address, and QUIC speaks with one host at a time"
     )]
     NotUnicast {
-        /// Where the packet should go.
+        /// The destination of the packet.
         destination: IpAddr,
     },
 
-    /// There is a route, but no address to send from.
+    /// There is a route, but no source address.
     #[error(
         "no source address to reach {destination}: give the interface an address of the same family"
     )]
     NoSourceAddress {
-        /// Where the packet should go.
+        /// The destination of the packet.
         destination: IpAddr,
     },
 
@@ -203,13 +203,13 @@ pub enum Error {
         address: IpAddr,
         /// The interface's name.
         interface: String,
-        /// How long was waited.
+        /// How long the call waited.
         timeout: Duration,
     },
 }
 
 impl Error {
-    /// What the kernel answered, where the failure was its answer.
+    /// The kernel's errno, if the kernel caused the failure.
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {
         match self {
@@ -221,7 +221,8 @@ impl Error {
         }
     }
 
-    /// A failed system call; EPERM becomes the name of the capability that is missing.
+    /// A failed system call: [`MissingCapability`](Self::MissingCapability) for EPERM, else
+    /// [`Call`](Self::Call).
     #[must_use]
     pub fn call(call: &'static str, capability: &'static str, purpose: &str, errno: Errno) -> Self {
         match errno {
@@ -238,7 +239,7 @@ impl Error {
     }
 }
 
-/// The errno inside an [`std::io::Error`]; EIO for the few that std makes up itself.
+/// The errno of an [`std::io::Error`]; EIO for those that the standard library makes up.
 pub(crate) fn errno_of(error: &std::io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
@@ -270,9 +271,7 @@ fn more_queues(interface: &str, rx: u32, tx: u32, max_rx: u32, max_tx: u32) -> S
     if max_rx <= rx && max_tx <= tx {
         return String::new();
     }
-    format!(
-        "; the device could have {max_rx} and {max_tx}: see ethtool --show-channels {interface}"
-    )
+    format!("; the device supports {max_rx} and {max_tx}: see ethtool --show-channels {interface}")
 }
 
 fn resolution_protocol(address: IpAddr) -> &'static str {

@@ -1,9 +1,9 @@
-//! What is asked of a device's driver by ioctl (`SIOCETHTOOL`): how many queues are active
-//! (`ETHTOOL_GCHANNELS`, `ETHTOOL_SCHANNELS`, Linux 3.0), and its name (`ETHTOOL_GDRVINFO`).
+//! Requests to a device's driver, by `ioctl(SIOCETHTOOL)`: the active queues (`ETHTOOL_GCHANNELS`,
+//! `ETHTOOL_SCHANNELS`, Linux 3.0), and its name (`ETHTOOL_GDRVINFO`).
 //!
-//! The ioctl rather than ethtool's generic netlink: it needs no privilege to ask, no second protocol
-//! family, and every driver that answers the one answers the other. References: linux/ethtool.h,
-//! netdevice(7).
+//! The ioctl rather than ethtool's generic netlink: queries need no privilege and no second
+//! protocol family, and every driver that answers one answers the other. References:
+//! linux/ethtool.h, netdevice(7).
 #![allow(unsafe_code)]
 
 use rustix::io::Errno;
@@ -35,13 +35,13 @@ pub(crate) struct Channels {
 }
 const_assert_eq!(size_of::<Channels>(), 36);
 
-/// `struct ethtool_drvinfo` of linux/ethtool.h. Texts end at their first zero.
+/// `struct ethtool_drvinfo` of linux/ethtool.h. Texts end at the first zero byte.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 struct DriverInfo {
     command: u32,
     driver: [u8; 32],
-    /// Versions, the bus address, and how many statistics and the like there are.
+    /// Versions, the bus address, and counts of statistics and the like.
     _others: [u32; 40],
 }
 const_assert_eq!(size_of::<DriverInfo>(), 196);
@@ -60,7 +60,7 @@ unsafe impl Request for Channels {}
 // SAFETY: ETHTOOL_GDRVINFO has the kernel write one `struct ethtool_drvinfo`; integers only.
 unsafe impl Request for DriverInfo {}
 
-/// The channels of the interface `name`; `None` where its driver cannot say (EOPNOTSUPP).
+/// The channels of the interface `name`; `None` if its driver can't report them (EOPNOTSUPP).
 pub(crate) fn channels(name: &str) -> Result<Option<Channels>> {
     let question = Channels {
         command: ETHTOOL_GCHANNELS,
@@ -70,7 +70,7 @@ pub(crate) fn channels(name: &str) -> Result<Option<Channels>> {
     ask(name, question, call, "count the active queues")
 }
 
-/// Activates so many combined channels of `name`, unless as many are active.
+/// Activates this many combined channels of `name`, unless as many are active.
 pub(crate) fn set_combined(name: &str, combined: u32) -> Result<()> {
     let Some(active) = channels(name)? else {
         return Ok(());
@@ -90,7 +90,7 @@ pub(crate) fn set_combined(name: &str, combined: u32) -> Result<()> {
     })
 }
 
-/// The name of the driver of the interface `name`; `None` where there is none to speak of.
+/// The name of the driver of the interface `name`; `None` if it has no driver.
 pub(crate) fn driver(name: &str) -> Result<Option<String>> {
     let question = DriverInfo {
         command: ETHTOOL_GDRVINFO,
@@ -105,7 +105,7 @@ pub(crate) fn driver(name: &str) -> Result<Option<String>> {
     Ok(text.filter(|text| !text.is_empty()))
 }
 
-/// The question with its answer; `None` where the driver has none.
+/// The question with its answer; `None` if the driver has none.
 fn ask<R: Request>(
     name: &str,
     mut question: R,
@@ -123,7 +123,7 @@ fn ask<R: Request>(
     }
 }
 
-/// Hands `data` to the driver of `name`, which reads or writes it as its command says.
+/// `ioctl(SIOCETHTOOL)`: the driver of `name` reads or writes `data`, as its command says.
 fn hand_over<R: Request>(name: &str, data: &mut R) -> std::result::Result<(), Errno> {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     let mut request = libc::ifreq {
@@ -143,7 +143,7 @@ fn hand_over<R: Request>(name: &str, data: &mut R) -> std::result::Result<(), Er
     }
 }
 
-/// The name as the kernel's `char[IFNAMSIZ]` with its closing zero; `None` where it does not fit.
+/// The name as the kernel's `char[IFNAMSIZ]` with its closing zero; `None` if it doesn't fit.
 fn interface_name(name: &str) -> Option<[libc::c_char; libc::IFNAMSIZ]> {
     let mut field = [0; libc::IFNAMSIZ];
     if name.len() >= field.len() {

@@ -1,21 +1,21 @@
-//! What netlink says and does for xskit: links, addresses, routes, neighbours.
+//! Links, addresses, routes and neighbours by netlink, as far as xskit needs them.
 //!
-//! Everything here is synchronous, and speaks of the network namespace of the *calling thread*: a
+//! Everything here is synchronous, and applies to the network namespace of the *calling thread*: a
 //! netlink socket belongs to the namespace in which it was opened, and each call opens its own.
-//! `Namespace::run` of the crate `xskit-testbed` runs any of it elsewhere.
+//! `Namespace::run` of the crate `xskit-testbed` runs a call in another namespace.
 //!
 //! | module | answers |
 //! | --- | --- |
-//! | [`link`] | which interface is that, is it up, how many of its queues are active, does an XDP program sit on it |
+//! | [`link`] | which interface is this, is it up, how many of its queues are active, does it have an XDP program |
 //! | [`address`] | which addresses does an interface have |
 //! | [`route`] | through which interface, gateway and source address does a packet to X leave |
-//! | [`reverse_path`] | would the kernel take a packet from X |
-//! | [`neighbour`] | which MAC address has the next hop (the kernel does the ARP or neighbour discovery) |
+//! | [`reverse_path`] | would the kernel accept a packet from X |
+//! | [`neighbour`] | which MAC address does the next hop have (the kernel does ARP or neighbour discovery) |
 //! | [`watch`] | has any of that changed |
 //! | [`privilege`] | which capabilities are missing |
 //!
-//! The first kernel that has all of it is Linux 5.0 (single look-ups in the neighbour table); no
-//! call needs a daemon, a command or a file outside `/proc`.
+//! All of it needs Linux 5.0 (single look-ups in the neighbour table). No call needs a daemon, a
+//! command or a file outside `/proc`.
 
 pub mod address;
 mod error;
@@ -37,7 +37,7 @@ struct Readme;
 
 pub use address::InterfaceAddress;
 pub use error::{Error, Result};
-pub use link::{Link, XdpMode, XdpProgram};
+pub use link::{AttachedProgram, Link, XdpMode};
 pub use privilege::Capability;
 pub use queues::Queues;
 pub use reverse_path::ReversePath;

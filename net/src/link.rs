@@ -1,4 +1,4 @@
-//! Interfaces: name, index, MAC, MTU, state, queues, and the XDP programs that sit on them.
+//! Interfaces: name, index, MAC, MTU, state, queues, and attached XDP programs.
 //!
 //! References: rtnetlink(7) RTM_GETLINK, linux/if_link.h.
 
@@ -18,7 +18,7 @@ const ALTERNATIVE_NAME_MAX_LEN_BYTES: usize = 127;
 /// `IFLA_ALT_IFNAME` of linux/if_link.h (Linux 5.5).
 const ALTERNATIVE_NAME: u16 = 53;
 
-/// An interface as it was when it was asked about.
+/// An interface, as it was when queried.
 ///
 /// ```
 /// use xskit_net::Link;
@@ -35,36 +35,37 @@ pub struct Link {
     pub name: String,
     /// Its index in its network namespace (`sxdp_ifindex` of an AF_XDP address).
     pub index: u32,
-    /// Its Ethernet address; `None` where it is no Ethernet interface (loopback counts as none).
+    /// Its Ethernet address; `None` if it is not an Ethernet interface (loopback is not).
     pub mac: Option<[u8; 6]>,
-    /// The largest packet above the Ethernet header.
+    /// The largest packet in bytes, without the Ethernet header.
     pub mtu_bytes: u32,
-    /// It was brought up (`IFF_UP`).
+    /// Whether it was brought up (`IFF_UP`).
     pub is_up: bool,
-    /// There is a signal on the wire (`IFF_LOWER_UP`).
+    /// Whether it has a carrier (`IFF_LOWER_UP`).
     pub has_carrier: bool,
-    /// The XDP programs on it, at most one a mode.
-    pub xdp: Vec<XdpProgram>,
-    /// Receive and send queues that the device was made with; fewer may be active.
+    /// Its XDP programs, at most one per mode.
+    pub xdp: Vec<AttachedProgram>,
+    /// Receive and send queues that the device was created with; fewer may be active.
     pub(crate) possible_queues: (u32, u32),
 }
 
 /// An XDP program that is attached to an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct XdpProgram {
+pub struct AttachedProgram {
     /// Where it runs.
     pub mode: XdpMode,
-    /// The kernel's id of it, as `bpftool prog show id` takes it.
+    /// Its ID, as `bpftool prog show id` takes it.
     pub id: u32,
 }
 
 /// Where an XDP program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum XdpMode {
     /// In the driver (`XDP_FLAGS_DRV_MODE`).
     Native,
-    /// In the stack, after the packet became an skb (`XDP_FLAGS_SKB_MODE`).
+    /// In the kernel's stack, on an `sk_buff` (`XDP_FLAGS_SKB_MODE`).
     Generic,
     /// On the NIC (`XDP_FLAGS_HW_MODE`).
     Offloaded,
@@ -81,11 +82,12 @@ impl std::fmt::Display for XdpMode {
 }
 
 impl Link {
-    /// The interface of that name, or alternative name (`ip link property add dev IF altname NAME`).
-    /// Its [`name`](Self::name) is the proper one either way.
+    /// RTM_GETLINK: the interface of that name, or alternative name (`ip link property add dev IF
+    /// altname NAME`, Linux 5.5). Its [`name`](Self::name) is the proper one either way.
     ///
     /// # Errors
-    /// [`Error::NoSuchInterface`], which lists those that exist.
+    /// [`Error::NoSuchInterface`] if there is none, with those that exist; those of
+    /// [`all`](Self::all).
     pub fn by_name(name: &str) -> Result<Self> {
         let mut netlink = Netlink::open()?;
         match Self::ask_by_name(&mut netlink, name) {
@@ -106,13 +108,13 @@ impl Link {
         }
     }
 
-    /// The interface of that index.
+    /// RTM_GETLINK: the interface of that index.
     ///
     /// # Errors
-    /// [`Error::NoSuchIndex`].
+    /// [`Error::NoSuchIndex`] if there is none; those of [`all`](Self::all).
     pub fn by_index(index: u32) -> Result<Self> {
-        // 0 and what does not fit an int are EINVAL to the kernel, though they are merely no
-        // interface.
+        // The kernel returns EINVAL for 0 and for what doesn't fit an int, which are no interfaces
+        // either.
         if index == 0 || i32::try_from(index).is_err() {
             return Err(Error::NoSuchIndex { index });
         }
@@ -128,18 +130,19 @@ impl Link {
         }
     }
 
-    /// All interfaces of this network namespace.
+    /// RTM_GETLINK: all interfaces of this network namespace.
     ///
     /// # Errors
-    /// Those of netlink itself.
+    /// [`Error::Call`] if the netlink socket fails; [`Error::Refused`] if the kernel refuses;
+    /// [`Error::Malformed`] if its answer can't be read.
     pub fn all() -> Result<Vec<Self>> {
         Self::dump(&mut Netlink::open()?)
     }
 
-    /// Checks that packets can leave: up, and with a carrier.
+    /// Checks that packets can leave: it is up and has a carrier.
     ///
     /// # Errors
-    /// [`Error::InterfaceDown`], [`Error::NoCarrier`].
+    /// [`Error::InterfaceDown`] if it is not up; [`Error::NoCarrier`] if it has no carrier.
     pub fn require_up(&self) -> Result<()> {
         if !self.is_up {
             return Err(Error::InterfaceDown {
@@ -157,25 +160,26 @@ impl Link {
     /// The Ethernet address.
     ///
     /// # Errors
-    /// [`Error::NotEthernet`].
+    /// [`Error::NotEthernet`] if it has none.
     pub fn require_mac(&self) -> Result<[u8; 6]> {
         self.mac.ok_or_else(|| Error::NotEthernet {
             name: self.name.clone(),
         })
     }
 
-    /// The name of its driver (ethtool's `driver:`); `None` where it has none, as loopback.
+    /// `ioctl(SIOCETHTOOL, ETHTOOL_GDRVINFO)`: the name of its driver; `None` if it has none, as
+    /// loopback.
     ///
     /// # Errors
-    /// [`Error::Call`] with ENODEV where the interface has gone or was renamed.
+    /// [`Error::Call`], with ENODEV if the interface has gone or was renamed.
     pub fn driver(&self) -> Result<Option<String>> {
         ethtool::driver(&self.name)
     }
 
     pub(crate) fn ask_by_name(netlink: &mut Netlink, name: &str) -> Result<Self> {
         let request = format!("RTM_GETLINK {name}");
-        // The kernel says EINVAL or ERANGE to names that cannot be; to whoever typed one it is just
-        // no interface.
+        // The kernel returns EINVAL or ERANGE for an impossible name; to the user it is a missing
+        // interface.
         let no_interface = |request| Error::Refused {
             request,
             errno: Errno::NODEV,
@@ -186,7 +190,8 @@ impl Link {
             return Err(no_interface(request));
         }
         let mut message = LinkMessage::default();
-        // The kernel looks for either among names of both kinds; only their lengths differ.
+        // The kernel looks up both attributes among names of both kinds; only their maximal lengths
+        // differ.
         message.attributes.push(if len <= NAME_MAX_LEN_BYTES {
             LinkAttribute::IfName(name.to_owned())
         } else {
@@ -194,7 +199,7 @@ impl Link {
             LinkAttribute::Other(DefaultNla::new(ALTERNATIVE_NAME, value))
         });
         match Self::ask(netlink, &request, message) {
-            // Kernels before 5.5 know no alternative names, and see a request without a name.
+            // Kernels before 5.5 have no alternative names, and see a request without a name.
             Err(Error::Refused {
                 errno: Errno::INVAL,
                 ..
@@ -255,19 +260,19 @@ impl Link {
     }
 }
 
-/// The kernel names a program once for its mode and, if it is the only one, once more without; the
-/// former says all.
-fn xdp_program(part: &LinkXdp) -> Option<XdpProgram> {
+/// The kernel reports a program by its mode and, if it is the only one, again without a mode. The
+/// former suffices.
+fn xdp_program(part: &LinkXdp) -> Option<AttachedProgram> {
     match *part {
-        LinkXdp::DrvProgId(id) => Some(XdpProgram {
+        LinkXdp::DrvProgId(id) => Some(AttachedProgram {
             mode: XdpMode::Native,
             id,
         }),
-        LinkXdp::SkbProgId(id) => Some(XdpProgram {
+        LinkXdp::SkbProgId(id) => Some(AttachedProgram {
             mode: XdpMode::Generic,
             id,
         }),
-        LinkXdp::HwProgId(id) => Some(XdpProgram {
+        LinkXdp::HwProgId(id) => Some(AttachedProgram {
             mode: XdpMode::Offloaded,
             id,
         }),
@@ -335,11 +340,11 @@ mod tests {
         ];
         let link = Link::from_answer(RouteNetlinkMessage::NewLink(message)).unwrap();
         let expected = [
-            XdpProgram {
+            AttachedProgram {
                 mode: XdpMode::Native,
                 id: 7,
             },
-            XdpProgram {
+            AttachedProgram {
                 mode: XdpMode::Generic,
                 id: 9,
             },

@@ -1,7 +1,7 @@
 //! The MAC address of the next hop, from the kernel's neighbour table.
 //!
-//! Resolution stays with the kernel: it is asked to *use* the neighbour, sends ARP or neighbour
-//! solicitations itself, and goes on keeping the entry. References: rtnetlink(7) RTM_GETNEIGH and
+//! Resolution stays with the kernel: asked to *use* the neighbour, it sends ARP or neighbour
+//! solicitations itself, and keeps the entry. References: rtnetlink(7) RTM_GETNEIGH and
 //! RTM_NEWNEIGH, linux/neighbour.h (NTF_USE, NUD_*).
 
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ use crate::link::Link;
 use crate::netlink::Netlink;
 
 /// The table is read again after 1 ms at first (a neighbour on the same wire answers sooner), then
-/// ever less often.
+/// after twice the last pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -30,15 +30,14 @@ struct Entry {
     mac: Option<[u8; 6]>,
 }
 
-/// The MAC address of `address`, a host on the wire of `link`; the kernel asks for it if it is not
-/// known.
+/// Resolves the MAC address of `address`, a host on the wire of `link`. The kernel asks for it if
+/// it is not known.
 ///
-/// Returns at once where the table has it. An entry that was not confirmed for a while is returned
-/// too, and the kernel is asked to confirm it: AF_XDP traffic goes past the kernel, which would not
-/// do so by itself.
+/// Returns at once if the table has it. A stale entry is returned as well, and the kernel is asked
+/// to confirm it: AF_XDP traffic bypasses the kernel, which would not do so by itself.
 ///
-/// IPv6: the kernel asks from the interface's link-local address, so while that is missing or
-/// tentative it cannot ask.
+/// IPv6: the kernel asks from the interface's link-local address, and can't while that is missing
+/// or tentative.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -52,9 +51,10 @@ struct Entry {
 /// ```
 ///
 /// # Errors
-/// [`Error::NoAnswer`] after `timeout`; [`Error::InterfaceDown`], [`Error::NoCarrier`],
-/// [`Error::NotEthernet`]; [`Error::MissingCapability`] (CAP_NET_ADMIN) if the address is not yet
-/// in the table.
+/// [`Error::NoAnswer`] after `timeout`; [`Error::NoSuchIndex`] if the interface has gone;
+/// [`Error::InterfaceDown`] and [`Error::NoCarrier`] if it can't send; [`Error::NotEthernet`] if it
+/// has no MAC address; [`Error::MissingCapability`] (CAP_NET_ADMIN) if the address is not in the
+/// table; those of [`Link::all`].
 pub fn resolve(link: &Link, address: IpAddr, timeout: Duration) -> Result<[u8; 6]> {
     let link = Link::by_index(link.index)?;
     link.require_up()?;
@@ -82,23 +82,22 @@ pub fn resolve(link: &Link, address: IpAddr, timeout: Duration) -> Result<[u8; 6
     }
 }
 
-/// The MAC address of `address` as the table has it now; `None` where it has none, and then the
-/// kernel is asked to find it. Never waits.
+/// The MAC address of `address` in the table. `None` if it has none; the kernel is then asked to
+/// find it. Never waits.
 ///
 /// # Errors
-/// Those of netlink itself; [`Error::MissingCapability`] (CAP_NET_ADMIN) if the kernel has to be
-/// asked.
+/// [`Error::MissingCapability`] (CAP_NET_ADMIN) if the kernel has to be asked; those of
+/// [`Link::all`].
 pub fn known(link: &Link, address: IpAddr) -> Result<Option<[u8; 6]>> {
     look_at(&mut Netlink::open()?, link, address)
 }
 
-/// One look at the table. The kernel is asked to find the address, or to confirm it, where it is not
-/// about to do so.
+/// Reads the table once. Asks the kernel to find or confirm the address, unless it is doing so.
 fn look_at(netlink: &mut Netlink, link: &Link, address: IpAddr) -> Result<Option<[u8; 6]>> {
     let entry = look_up(netlink, link, address)?;
     let mac = entry.usable_mac();
     if mac.is_some() && entry.state == NeighbourState::Stale {
-        // The address is there; whoever may not have it confirmed goes on with it unconfirmed.
+        // Without the privilege to have it confirmed, the stale address still serves.
         let _ = request_use(netlink, link, address);
     }
     if mac.is_none() && entry.needs_asking() {
@@ -108,7 +107,7 @@ fn look_at(netlink: &mut Netlink, link: &Link, address: IpAddr) -> Result<Option
 }
 
 impl Entry {
-    /// The address, in every state in which the kernel itself would send to it (`NUD_VALID`).
+    /// The address, in the states in which the kernel itself would send to it (`NUD_VALID`).
     fn usable_mac(&self) -> Option<[u8; 6]> {
         match self.state {
             NeighbourState::Reachable
@@ -121,14 +120,14 @@ impl Entry {
         }
     }
 
-    /// Nobody is asking: there is no entry, or the kernel has given up (after three requests, a
-    /// second apart).
+    /// Whether the kernel is not asking: there is no entry, or it has given up (after three
+    /// requests, a second apart).
     fn needs_asking(&self) -> bool {
         matches!(self.state, NeighbourState::None | NeighbourState::Failed)
     }
 }
 
-/// RTM_GETNEIGH for one entry (Linux 5.0). One that is not there is in the state `None`.
+/// RTM_GETNEIGH of one entry (Linux 5.0). A missing entry has the state `None`.
 fn look_up(netlink: &mut Netlink, link: &Link, address: IpAddr) -> Result<Entry> {
     let request = format!("RTM_GETNEIGH {address} on {}", link.name);
     let message = RouteNetlinkMessage::GetNeighbour(neighbour(link, address));
@@ -163,7 +162,7 @@ fn read_entry(answer: RouteNetlinkMessage) -> Option<Entry> {
     })
 }
 
-/// RTM_NEWNEIGH with NTF_USE: the kernel treats the neighbour as if it had a packet for it.
+/// RTM_NEWNEIGH with NTF_USE: the kernel acts as if it had a packet for the neighbour.
 fn request_use(netlink: &mut Netlink, link: &Link, address: IpAddr) -> Result<()> {
     let mut message = neighbour(link, address);
     message.header.flags = NeighbourFlags::Use;

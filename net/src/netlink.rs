@@ -1,10 +1,10 @@
-//! One small route socket: a request goes to the kernel, its answers come back, and errors keep
-//! their errno.
+//! A route socket: requests to the kernel and its answers. Errors keep their errno.
 //!
-//! The kernel answers a request while it is being sent, so waiting for the answers is bounded
-//! without a timer. References: netlink(7), rtnetlink(7).
+//! The kernel answers a request within `send(2)`, so waiting for the answers needs no timeout.
+//! References: netlink(7), rtnetlink(7).
 //!
-//! Public for `xskit-testbed` alone: its messages are those of netlink-packet-route, of whatever version.
+//! Public only for `xskit-testbed`: its messages are those of netlink-packet-route, whose version
+//! may change.
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
@@ -18,9 +18,9 @@ use crate::error::{Error, Result, errno_of};
 
 /// The kernel sends no answer in pieces larger than 32 KiB (`NLMSG_GOODSIZE` and dump buffers).
 const RECEIVE_LEN_BYTES: usize = 64 * 1024;
-/// A table that changes while it is read is read again, this often at most.
+/// A table that changes while it is read is read again, at most this often.
 const DUMP_ATTEMPTS: u32 = 5;
-/// `NLMSGERR_ATTR_MSG` of linux/netlink.h: the kernel's own sentence in an extended acknowledgement.
+/// `NLMSGERR_ATTR_MSG` of linux/netlink.h: the kernel's text in an extended acknowledgement.
 const ERROR_ATTRIBUTE_MESSAGE: u16 = 1;
 const HEADER_LEN_BYTES: usize = 16;
 
@@ -39,29 +39,13 @@ enum Step {
 }
 
 impl Netlink {
-    /// `socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_ROUTE)`, bound and connected to the kernel, so that no other
-    /// process can slip an answer in.
+    /// Opens the socket.
     ///
     /// # Errors
-    /// [`Error::Call`] with what the kernel answered.
+    /// [`Error::Call`] if one of the calls fails; [`Error::MissingCapability`] for EPERM.
     pub fn open() -> Result<Self> {
-        let failed = |call, error: std::io::Error| {
-            Error::call(
-                call,
-                "CAP_NET_ADMIN",
-                "ask the kernel about interfaces",
-                errno_of(&error),
-            )
-        };
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(|e| failed("socket(AF_NETLINK)", e))?;
-        socket
-            .bind_auto()
-            .map_err(|e| failed("bind(AF_NETLINK)", e))?;
-        socket
-            .connect(&SocketAddr::new(0, 0))
-            .map_err(|e| failed("connect(AF_NETLINK)", e))?;
-        // Both only make error texts better (Linux 4.12), so an older kernel's refusal does not
-        // matter.
+        let socket = connect("ask the kernel about interfaces")?;
+        // Both only improve error texts (Linux 4.12), so an older kernel's refusal doesn't matter.
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
         Ok(Self {
@@ -71,7 +55,7 @@ impl Netlink {
         })
     }
 
-    /// Asks for one object. `request` names message and subject in errors.
+    /// Queries one object. `request` names message and subject in errors.
     pub(crate) fn get(
         &mut self,
         request: &str,
@@ -82,7 +66,7 @@ impl Netlink {
             .0)
     }
 
-    /// Asks for a whole table.
+    /// Queries a whole table.
     pub(crate) fn dump(
         &mut self,
         request: &str,
@@ -102,10 +86,12 @@ impl Netlink {
         })
     }
 
-    /// Changes something. `request` names message and subject in errors; `flags` are further `NLM_F_*`.
+    /// Requests a change. `request` names message and subject in errors; `flags` are further
+    /// `NLM_F_*`.
     ///
     /// # Errors
-    /// [`Error::MissingCapability`] (CAP_NET_ADMIN), [`Error::Refused`], [`Error::Malformed`].
+    /// [`Error::MissingCapability`] without CAP_NET_ADMIN; [`Error::Refused`] if the kernel
+    /// refuses; [`Error::Malformed`] if its answer can't be read.
     pub fn change(
         &mut self,
         request: &str,
@@ -116,7 +102,7 @@ impl Netlink {
             .map(drop)
     }
 
-    /// Sends `message` and collects the answers up to the acknowledgement; also says whether the
+    /// Sends `message` and collects the answers up to the acknowledgement. Also returns whether the
     /// table changed meanwhile.
     fn exchange(
         &mut self,
@@ -138,7 +124,7 @@ impl Netlink {
                             detail: e.to_string(),
                         }
                     })?;
-                // Messages start at multiples of four bytes; the last one need not be padded.
+                // Messages start at multiples of four bytes; the last one may lack its padding.
                 let len = (message.header.length as usize).next_multiple_of(4);
                 rest = rest.get(len..).unwrap_or_default();
                 was_interrupted |= message.header.flags & NLM_F_DUMP_INTR != 0;
@@ -160,8 +146,7 @@ impl Netlink {
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
-        // A refusal of the request itself comes back as an answer; this fails only where the socket
-        // does.
+        // A refusal of the request comes as an answer; this fails only if the socket does.
         self.socket
             .send(&bytes, 0)
             .map(drop)
@@ -212,7 +197,20 @@ impl Netlink {
     }
 }
 
-/// Netlink carries errors as negative numbers; one that is no errno at all becomes EPROTO.
+/// `socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_ROUTE)`, bound and connected to the
+/// kernel, so that no other process can inject an answer or announcement.
+pub(crate) fn connect(purpose: &str) -> Result<Socket> {
+    let failed = |call| move |error| Error::call(call, "CAP_NET_ADMIN", purpose, errno_of(&error));
+    let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed("socket(AF_NETLINK)"))?;
+    socket.bind_auto().map_err(failed("bind(AF_NETLINK)"))?;
+    let kernel = SocketAddr::new(0, 0);
+    socket
+        .connect(&kernel)
+        .map_err(failed("connect(AF_NETLINK)"))?;
+    Ok(socket)
+}
+
+/// Netlink carries an errno as a negative number. A number that is not an errno becomes EPROTO.
 fn errno_from_code(code: i32) -> Errno {
     match code.checked_neg() {
         Some(number @ 1..=4095) => Errno::from_raw_os_error(number),
@@ -234,8 +232,8 @@ fn refused(request: &str, errno: Errno, reason: Option<String>) -> Error {
     }
 }
 
-/// The sentence in an extended acknowledgement: attributes that follow the echoed request, of which
-/// only the header is there when it was capped.
+/// The kernel's text in an extended acknowledgement: an attribute after the echoed request, of
+/// which a capped one has only the header.
 fn kernel_sentence(flags: u16, echoed: &[u8]) -> Option<String> {
     if flags & NLM_F_ACK_TLVS == 0 {
         return None;

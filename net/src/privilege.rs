@@ -1,10 +1,10 @@
-//! Which capabilities this process lacks.
+//! The capabilities that the calling thread lacks.
 //!
 //! References: capabilities(7).
 
 use rustix::thread::{CapabilitySet, capabilities};
 
-/// A capability that something of xskit needs.
+/// A capability that xskit needs.
 ///
 /// ```
 /// use xskit_net::Capability;
@@ -21,11 +21,11 @@ pub enum Capability {
     NetAdmin,
     /// CAP_NET_RAW: open an AF_XDP socket.
     NetRaw,
-    /// CAP_SYS_ADMIN: make and enter network namespaces.
+    /// CAP_SYS_ADMIN: create and enter network namespaces.
     SysAdmin,
     /// CAP_BPF: load an XDP program and its maps. CAP_SYS_ADMIN includes it.
     Bpf,
-    /// CAP_PERFMON: have the verifier accept the XDP program. CAP_SYS_ADMIN includes it.
+    /// CAP_PERFMON: get the XDP program past the verifier. CAP_SYS_ADMIN includes it.
     Perfmon,
 }
 
@@ -59,8 +59,8 @@ impl std::fmt::Display for Capability {
     }
 }
 
-/// Those of `needed` that the calling thread does not have in effect. Where the kernel will not
-/// say, all.
+/// Those of `needed` that the calling thread doesn't have in effect; all of them if they can't be
+/// read.
 #[must_use]
 pub fn missing(needed: &[Capability]) -> Vec<Capability> {
     let held = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ethtool;
 use crate::link::Link;
 
-/// How many queues an interface has, and could have.
+/// How many queues an interface has, and supports.
 ///
 /// ```no_run
 /// # let link = xskit_net::Link::by_name("eth1")?;
@@ -23,20 +23,20 @@ pub struct Queues {
     pub rx: u32,
     /// Send queues that are active.
     pub tx: u32,
-    /// Receive queues that the device could have.
+    /// The most receive queues that the device supports.
     pub max_rx: u32,
-    /// Send queues that the device could have.
+    /// The most send queues that the device supports.
     pub max_tx: u32,
-    /// Of the active ones, pairs of a receive and a send queue that are one channel: their number is
-    /// set together (`ethtool -L IF combined N`). Both counts above include them.
+    /// Combined channels, each a receive and a send queue (`ethtool -L IF combined N`). `rx` and
+    /// `tx` include them.
     pub combined: u32,
-    /// Whether `rx` and `tx` are the driver's word. Some drivers cannot say; then they are what the
-    /// device was made with, and only bind(2) knows better.
+    /// Whether the driver reported `rx` and `tx`. Some drivers can't; then they are what the device
+    /// was created with, and only `bind(2)` shows what is active.
     pub is_exact: bool,
 }
 
 impl Queues {
-    /// Queues that both receive and send: an AF_XDP socket for both directions binds to queues
+    /// Number of queues that both receive and send: a socket for both directions binds to one of
     /// `0..both()`.
     #[must_use]
     pub fn both(&self) -> u32 {
@@ -45,10 +45,11 @@ impl Queues {
 }
 
 impl Link {
-    /// The queues that are active and those that could be (ethtool's channels).
+    /// `ioctl(SIOCETHTOOL, ETHTOOL_GCHANNELS)`: the queues that are active, and those that the
+    /// device supports. Linux 3.0.
     ///
     /// # Errors
-    /// [`Error::Call`] with ENODEV where the interface has gone or was renamed.
+    /// [`Error::Call`], with ENODEV if the interface has gone or was renamed.
     pub fn queues(&self) -> Result<Queues> {
         let (possible_rx, possible_tx) = self.possible_queues;
         Ok(match ethtool::channels(&self.name)? {
@@ -71,12 +72,13 @@ impl Link {
         })
     }
 
-    /// Activates so many combined channels, unless as many are active or the driver has none. Some drivers
-    /// reset the device for that, and the link is down for seconds.
+    /// `ioctl(SIOCETHTOOL, ETHTOOL_SCHANNELS)`: activates this many combined channels, unless as
+    /// many are active or the driver has no channels. Some drivers reset the device, and the link
+    /// is down for seconds. Linux 3.0.
     ///
     /// # Errors
-    /// [`Error::MissingCapability`] (CAP_NET_ADMIN); [`Error::Call`] with ENODEV where the interface has gone
-    /// or was renamed, EINVAL where it can't have as many.
+    /// [`Error::MissingCapability`] without CAP_NET_ADMIN; [`Error::Call`], with ENODEV if the
+    /// interface has gone or was renamed, EINVAL if it can't have as many.
     pub fn set_combined(&self, combined: u32) -> Result<()> {
         ethtool::set_combined(&self.name, combined)
     }
@@ -84,7 +86,7 @@ impl Link {
     /// Checks that `queue` both receives and sends.
     ///
     /// # Errors
-    /// [`Error::NoSuchQueue`] with the counts, and those of [`Link::queues`].
+    /// [`Error::NoSuchQueue`] if it doesn't, with the counts; those of [`Link::queues`].
     pub fn require_queue(&self, queue: u32) -> Result<Queues> {
         let queues = self.queues()?;
         if queue < queues.both() {
@@ -116,8 +118,7 @@ mod tests {
     use netlink_packet_route::RouteNetlinkMessage;
     use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 
-    /// Told no counts, veth makes a queue a CPU and activates one: the case in which the two
-    /// numbers differ.
+    /// Without counts, veth creates a queue per CPU and activates one: the two numbers differ.
     #[test]
     fn queues_that_could_be_are_not_taken_for_active_ones() {
         if !xskit_testbed::privilege::require_net_admin(
@@ -159,7 +160,7 @@ mod tests {
                 is_exact: true
             }
         );
-        let says_more = refusal.to_string().contains("the device could have");
+        let says_more = refusal.to_string().contains("the device supports");
         assert_eq!(says_more, max_rx > 1 || max_tx > 1, "{refusal}");
     }
 }

@@ -1,5 +1,5 @@
-//! Whether the kernel would take a packet from some host: its check of the way back (`rp_filter`),
-//! and whatever else its routing holds against a source.
+//! Whether the kernel would accept a packet from a host: its reverse path filter (`rp_filter`), and
+//! whatever else its routing refuses of sources.
 //!
 //! References: rtnetlink(7) RTM_GETROUTE with RTA_IIF; ip-sysctl, `rp_filter`.
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::netlink::Netlink;
 
-/// The kernel's check of IPv4 sources at one interface.
+/// The kernel's check of IPv4 sources on one interface.
 ///
 /// ```no_run
 /// use xskit_net::{Link, ReversePath};
@@ -31,11 +31,11 @@ pub struct ReversePath {
 }
 
 impl ReversePath {
-    /// The check at `link`; `None` where the kernel makes none, which is so unless `rp_filter` of all
-    /// interfaces or of this one is set. It makes none of IPv6.
+    /// The check on `link`. `None` if the kernel makes none: `rp_filter` is set neither for all
+    /// interfaces nor for this one. IPv6 has none.
     ///
     /// # Errors
-    /// Those of netlink itself.
+    /// [`Error::Call`] if the netlink socket fails.
     pub fn of(link: &Link) -> Result<Option<Self>> {
         if !is_checked("all") && !is_checked(&link.name) {
             return Ok(None);
@@ -46,11 +46,12 @@ impl ReversePath {
         }))
     }
 
-    /// Whether the kernel would take a packet from `source` to `destination`, an address of this
-    /// host, that came in at the interface.
+    /// RTM_GETROUTE with RTA_IIF: whether the kernel would accept a packet from `source` to
+    /// `destination`, an address of this host, that came in on the interface.
     ///
     /// # Errors
-    /// Those of netlink itself.
+    /// [`Error::Refused`] for an errno that is not a verdict; [`Error::Malformed`] if the answer
+    /// can't be read.
     pub fn accepts(&mut self, source: Ipv4Addr, destination: Ipv4Addr) -> Result<bool> {
         let mut message = RouteMessage::default();
         message.header.address_family = AddressFamily::Inet;
@@ -67,7 +68,7 @@ impl ReversePath {
             .get(&request, RouteNetlinkMessage::GetRoute(message));
         match answer {
             Ok(_) => Ok(true),
-            // The way back is another (EXDEV), or this can be no source (EINVAL).
+            // The reverse path is another interface (EXDEV), or this can't be a source (EINVAL).
             Err(Error::Refused {
                 errno: Errno::XDEV | Errno::INVAL | Errno::HOSTUNREACH | Errno::NETUNREACH,
                 ..
@@ -85,7 +86,7 @@ impl std::fmt::Debug for ReversePath {
     }
 }
 
-/// Of the thread's own network namespace, as netlink is. What can't be read is not set.
+/// In the thread's network namespace, as netlink is. What can't be read counts as not set.
 fn is_checked(name: &str) -> bool {
     let value = std::fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{name}/rp_filter"));
     value.is_ok_and(|value| value.trim() != "0")

@@ -1,4 +1,4 @@
-//! Which way a packet to some host leaves: interface, gateway, source address.
+//! The route of a packet to a host: interface, gateway, source address.
 //!
 //! The kernel decides, as it would for its own packets. References: rtnetlink(7) RTM_GETROUTE.
 
@@ -13,21 +13,21 @@ use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::netlink::Netlink;
 
-/// The way to one host.
+/// The route to one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Route {
-    /// Where it leads.
+    /// The host.
     pub destination: IpAddr,
     /// The interface by which packets leave.
     pub interface_index: u32,
-    /// The router to hand them to; `None` where the destination is on the same wire. May be an IPv6
-    /// address for an IPv4 destination (RFC 8950).
+    /// The router; `None` if the destination is on the same wire. May be an IPv6 address for an
+    /// IPv4 destination (RFC 8950).
     pub gateway: Option<IpAddr>,
     /// The address that the kernel would send from.
     pub source: IpAddr,
-    /// The MTU, where the route has one of its own (set by hand, or learnt from a router); else the
-    /// interface's holds.
+    /// The MTU of the route in bytes, if it has one (set by hand, or learnt from a router); else
+    /// the interface's applies.
     pub mtu_bytes: Option<u32>,
 }
 
@@ -40,7 +40,7 @@ impl Route {
     }
 }
 
-/// The route to `destination`; with `interface`, only by that one.
+/// RTM_GETROUTE: the route to `destination`; with `interface`, only by that one.
 ///
 /// ```no_run
 /// # let destination = std::net::IpAddr::from([192, 0, 2, 1]);
@@ -50,10 +50,12 @@ impl Route {
 /// ```
 ///
 /// # Errors
-/// [`Error::NoRoute`], [`Error::LocalDestination`], [`Error::NotUnicast`],
-/// [`Error::NoSourceAddress`].
+/// [`Error::LocalDestination`] if it is an address of this host; [`Error::NotUnicast`] if it is
+/// broadcast, multicast or anycast; [`Error::NoRoute`] if the tables have none;
+/// [`Error::NoSourceAddress`] if the route has no source; [`Error::Call`] if the netlink socket
+/// fails; [`Error::Malformed`] if the answer can't be read.
 pub fn route_to(destination: IpAddr, interface: Option<&Link>) -> Result<Route> {
-    // With an interface named, the kernel says of these only that there is no route by that one.
+    // For these the kernel only reports that there is no route, if an interface is named.
     if destination.is_loopback() {
         return Err(Error::LocalDestination { destination });
     }
@@ -62,8 +64,8 @@ pub fn route_to(destination: IpAddr, interface: Option<&Link>) -> Result<Route> 
     }
     let mut netlink = Netlink::open()?;
     if interface.is_some() && destination.is_ipv4() {
-        // Told an interface, the kernel takes any IPv4 destination to be on its wire when no route
-        // matches. Asked for the matching entry of the table, it admits that there is none.
+        // With an interface, the kernel takes any IPv4 destination to be on its wire if no route
+        // matches. RTM_F_FIB_MATCH asks for the matching entry, and fails if there is none.
         ask(&mut netlink, destination, interface, RouteFlags::FibMatch)?;
     }
     read(
@@ -98,8 +100,7 @@ fn ask(
     let answers = netlink
         .get(&request, RouteNetlinkMessage::GetRoute(message))
         .map_err(|error| match error {
-            // Each way in which the tables say no is an errno of its own: none, unreachable,
-            // prohibited, blackhole.
+            // Each kind of missing route has its errno: none, unreachable, prohibited, blackhole.
             Error::Refused { errno, .. } => Error::NoRoute {
                 destination,
                 interface: interface.map(|link| link.name.clone()),
@@ -163,7 +164,7 @@ fn ip(address: &RouteAddress) -> Option<IpAddr> {
     }
 }
 
-/// The kernel writes 0 for a metric that is not set.
+/// The kernel reports 0 for a metric that is not set.
 fn mtu(metric: &RouteMetric) -> Option<u32> {
     match metric {
         RouteMetric::Mtu(mtu) if *mtu != 0 => Some(*mtu),

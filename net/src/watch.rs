@@ -1,35 +1,39 @@
-//! What the kernel announces: interfaces, addresses, routes and neighbours that changed.
+//! Announcements of the kernel: interfaces, addresses, routes and neighbours that changed.
 //!
-//! A [`Watch`] says only what kind of thing changed, not how: whoever cares asks again, by the same
-//! calls as the first time. So an announcement that was lost costs one question more, and no harm.
+//! A [`Watch`] reports only what kind of thing changed, not how: the caller queries again, by the
+//! same calls as before. So a lost announcement costs one query more, and does no harm.
 //!
 //! References: rtnetlink(7); netlink(7), ENOBUFS.
 
 use std::fmt;
 use std::io::ErrorKind;
 
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::Socket;
 use rustix::io::Errno;
 
 use crate::error::{Error, Result, errno_of};
 use crate::link::Link;
+use crate::netlink::connect;
 
 /// `RTNLGRP_*` of linux/rtnetlink.h: link, neighbour, and for IPv4 and IPv6 address and route.
 const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
 /// The kernel announces nothing in pieces larger than this (`NLMSG_GOODSIZE`).
 const RECEIVE_LEN_BYTES: usize = 32 * 1024;
-/// Announcements taken in by one look, at most.
+/// Announcements per look, at most.
 const ANNOUNCEMENTS_PER_LOOK: u32 = 256;
 
+/// For error texts.
+const PURPOSE: &str = "hear of changed addresses, routes and neighbours";
+
 const HEADER_LEN_BYTES: usize = 16;
-/// Where a message has its type: `nlmsg_type` of `struct nlmsghdr`.
+/// Offset of `nlmsg_type` in `struct nlmsghdr`.
 const TYPE_AT: usize = 4;
-/// Where a message about a link, an address or a neighbour names the interface: `ifi_index`,
-/// `ifa_index` and `ndm_ifindex` all lie four bytes behind the header.
+/// Offset of the interface in a message about a link, an address or a neighbour: `ifi_index`,
+/// `ifa_index` and `ndm_ifindex` are all four bytes after the header.
 const INTERFACE_AT: usize = HEADER_LEN_BYTES + 4;
 
-/// A netlink socket that listens to what the kernel announces about one interface, and about addresses
-/// and routes.
+/// A netlink socket that receives the kernel's announcements about one interface, and about all
+/// addresses and routes.
 ///
 /// ```
 /// use xskit_net::{Link, Watch};
@@ -48,7 +52,7 @@ pub struct Watch {
     received: Vec<u8>,
 }
 
-/// What has changed since the last look.
+/// What changed since the last look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Changes {
@@ -79,32 +83,21 @@ impl Changes {
 }
 
 impl Watch {
-    /// Listens from now on, in the network namespace of the calling thread.
+    /// Starts to listen, in the network namespace of the calling thread.
     ///
-    /// What is read afterwards is covered: a change after this call is announced.
+    /// Every change after this call is announced, so query after it.
     ///
     /// # Errors
-    /// [`Error::Call`] where the kernel gives no such socket.
+    /// [`Error::Call`] if the socket can't be set up; [`Error::MissingCapability`] for EPERM.
     pub fn start(link: &Link) -> Result<Self> {
-        let failed = |call, error: std::io::Error| {
-            let purpose = "hear of changed addresses, routes and neighbours";
-            Error::call(call, "CAP_NET_ADMIN", purpose, errno_of(&error))
-        };
-        let mut socket = Socket::new(NETLINK_ROUTE).map_err(|e| failed("socket(AF_NETLINK)", e))?;
-        socket
-            .bind_auto()
-            .map_err(|e| failed("bind(AF_NETLINK)", e))?;
-        // No other process can slip an announcement in.
-        socket
-            .connect(&SocketAddr::new(0, 0))
-            .map_err(|e| failed("connect(AF_NETLINK)", e))?;
+        let socket = connect(PURPOSE)?;
         for group in GROUPS {
             let added = socket.add_membership(group);
-            added.map_err(|e| failed("setsockopt(NETLINK_ADD_MEMBERSHIP)", e))?;
+            added.map_err(|e| failed("setsockopt(NETLINK_ADD_MEMBERSHIP)", errno_of(&e)))?;
         }
         socket
             .set_non_blocking(true)
-            .map_err(|e| failed("fcntl(O_NONBLOCK)", e))?;
+            .map_err(|e| failed("fcntl(O_NONBLOCK)", errno_of(&e)))?;
         Ok(Self {
             socket,
             interface_index: link.index,
@@ -112,12 +105,13 @@ impl Watch {
         })
     }
 
-    /// What was announced since the last look. Never waits; one system call where there was nothing.
+    /// Returns what was announced since the last look. Never waits; one system call if there was
+    /// nothing.
     ///
-    /// More announcements than the kernel keeps are [`Changes::ALL`].
+    /// [`Changes::ALL`] if the kernel had to drop announcements.
     ///
     /// # Errors
-    /// [`Error::Call`], for any other failure of the socket.
+    /// [`Error::Call`] for any other failure of the socket.
     pub fn look(&mut self) -> Result<Changes> {
         let mut changes = Changes::default();
         for _ in 0..ANNOUNCEMENTS_PER_LOOK {
@@ -131,15 +125,7 @@ impl Watch {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => match errno_of(&error) {
                     Errno::NOBUFS => changes = Changes::ALL,
-                    errno => {
-                        let purpose = "hear of changed addresses, routes and neighbours";
-                        return Err(Error::call(
-                            "recv(AF_NETLINK)",
-                            "CAP_NET_ADMIN",
-                            purpose,
-                            errno,
-                        ));
-                    }
+                    errno => return Err(failed("recv(AF_NETLINK)", errno)),
                 },
             }
         }
@@ -155,7 +141,11 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Takes note of each message in a datagram. Bytes that are no message end it.
+fn failed(call: &'static str, errno: Errno) -> Error {
+    Error::call(call, "CAP_NET_ADMIN", PURPOSE, errno)
+}
+
+/// Notes each message of a datagram. Bytes that are not a message end it.
 fn note(mut datagram: &[u8], interface_index: u32, changes: &mut Changes) {
     while datagram.len() >= HEADER_LEN_BYTES {
         let len = u32_at(datagram, 0).unwrap_or_default() as usize;

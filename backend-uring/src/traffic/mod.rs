@@ -1,4 +1,11 @@
-//! What is on its way between this thread and the kernel: the ring, and an account for each socket.
+//! What is under way between this thread and the kernel: the ring, and an account for each socket.
+
+#[cfg(test)]
+mod fixture;
+mod kick;
+mod setup;
+mod shutdown;
+mod wait;
 
 use std::time::Duration;
 
@@ -7,36 +14,45 @@ use xskit_core::backend::Calls;
 use xskit_rustix::RustixBackend;
 
 use crate::answer::Answers;
-use crate::kick::Debt;
 use crate::poll::Poll;
 use crate::ring::{Completion, Full, Request, Ring};
 use crate::socket::{Accounts, UringSocket};
 use crate::tag::{Purpose, Tag};
 
-/// How often a submission that the kernel has no memory for is tried again at once.
+/// How often a submission is tried at once while the kernel has no memory for it.
 const TRIES: u32 = 3;
+/// Kicks per socket that a polled ring may have under way beyond what the work needs.
+const SPARE: u32 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Traffic {
-    pub(crate) ring: Ring,
+    ring: Ring,
     pub(crate) accounts: Accounts,
-    /// Makes the calls that don't go through the ring, and keeps the one account of all calls.
+    /// Makes the calls that don't go through the ring, and counts all calls.
     pub(crate) direct: RustixBackend,
-    /// Whether an account may hold a failure, so that a look at all of them is worth it.
+    /// Whether an account may hold a failure. Spares a look at all of them.
     has_failed: bool,
     /// Kicks that were asked for and not submitted to a polled ring.
-    pub(crate) owed: Vec<Debt>,
-    /// What set-up entries came to.
-    pub(crate) answers: Answers,
+    owed: Vec<Debt>,
+    /// The results of set-up entries.
+    answers: Answers,
     /// The poll for a call of the waker.
-    pub(crate) waker: Poll,
-    /// Leave out the completions of kicks that succeed (Linux 5.17).
+    waker: Poll,
+    /// Kicks that succeed have no completion (IOSQE_CQE_SKIP_SUCCESS, Linux 5.17).
     is_quiet: bool,
+}
+
+/// Kicks of a socket that were asked for and are still to be submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Debt {
+    request: Request,
+    tag: Tag,
+    remaining: u32,
 }
 
 impl Traffic {
     pub(crate) fn new(ring: Ring, direct: RustixBackend) -> Self {
-        // Where a thread takes the submissions, completions tell how far it is.
+        // Completions show how far a kernel thread has come.
         let is_quiet = !ring.is_polled() && ring.features().is_feature_skip_cqe_on_success();
         Self {
             ring,
@@ -52,7 +68,7 @@ impl Traffic {
 
     /// Puts a request on the queue and counts it.
     #[inline]
-    pub(crate) fn push(&mut self, request: Request, tag: Tag) -> Result<(), Full> {
+    fn push(&mut self, request: Request, tag: Tag) -> Result<(), Full> {
         let is_kick = matches!(tag.purpose, Purpose::Kick | Purpose::Wake);
         self.ring.push(request, tag, self.is_quiet && is_kick)?;
         self.direct.count(|calls| {
@@ -70,12 +86,12 @@ impl Traffic {
         Ok(())
     }
 
-    /// As [`push`](Self::push); a full queue is handed over first, or waited for where the kernel's
+    /// As [`push`](Self::push). A full queue is handed over first, or waited for if the kernel
     /// thread takes it.
     ///
     /// # Errors
-    /// What a call returned; EAGAIN when the kernel has no memory for requests.
-    pub(crate) fn push_or_submit(&mut self, request: Request, tag: Tag) -> Result<(), Errno> {
+    /// EAGAIN if the kernel has no memory for requests; else what a call returned.
+    fn push_or_submit(&mut self, request: Request, tag: Tag) -> Result<(), Errno> {
         for _ in 0..TRIES {
             if self.push(request, tag).is_ok() {
                 return Ok(());
@@ -88,7 +104,7 @@ impl Traffic {
         Err(Errno::EAGAIN)
     }
 
-    /// Waits for the kernel's thread to take something off a full queue.
+    /// Waits until the kernel thread takes something off a full queue.
     fn wait_for_room(&mut self) -> Result<(), Errno> {
         self.direct.count(|calls| calls.enters += 1);
         match self.ring.wait_for_room() {
@@ -97,9 +113,9 @@ impl Traffic {
         }
     }
 
-    /// Hands over what is on the queue, without waiting: by one `io_uring_enter(2)`, or by none
-    /// where the kernel's thread takes it.
-    pub(crate) fn hand_over(&mut self) -> Result<(), Errno> {
+    /// Hands over what is on the queue, without waiting: by one `io_uring_enter(2)`, or by none if
+    /// the kernel thread takes it.
+    fn hand_over(&mut self) -> Result<(), Errno> {
         self.reap();
         self.pay_soon();
         for _ in 0..TRIES {
@@ -107,20 +123,56 @@ impl Traffic {
                 return Ok(());
             }
             match self.enter(0, None, |calls| calls.enters += 1) {
-                // The thread that was just woken takes its time to say that it is awake.
+                // The kernel thread that was just woken clears its flag some time later.
                 Ok(_) if self.ring.is_polled() => return Ok(()),
                 Ok(_) => {}
                 Err(Errno::EAGAIN | Errno::EBUSY | Errno::EINTR) => {}
                 Err(error) => return Err(error),
             }
         }
-        // The kernel has no memory for requests: what is left stays on the queue for the next time.
+        // The kernel has no memory for requests: the rest stays on the queue for the next call.
         Ok(())
     }
 
-    /// `io_uring_enter(2)`, counted as told, and what it completed. Returns how many completions
-    /// there were.
-    pub(crate) fn enter(
+    /// Submits what is owed to sockets that have few kicks under way, as far as there is room now.
+    fn pay_soon(&mut self) {
+        if self.owed.is_empty() {
+            return;
+        }
+        for mut debt in std::mem::take(&mut self.owed) {
+            let account = self.accounts.get_mut(debt.tag.socket);
+            let is_late = account.is_some_and(|account| account.outstanding > SPARE);
+            while !is_late && debt.remaining > 0 && self.push_polled(debt.request, debt.tag) {
+                debt.remaining -= 1;
+            }
+            self.owe(debt);
+        }
+    }
+
+    /// Keeps a debt for the next kick, or the next call of any kind.
+    fn owe(&mut self, debt: Debt) {
+        if debt.remaining > 0 {
+            self.owed.push(debt);
+        }
+    }
+
+    /// Returns whether there was room.
+    fn push_polled(&mut self, request: Request, tag: Tag) -> bool {
+        let has_room = self.push(request, tag).is_ok();
+        if has_room {
+            self.count_outstanding(tag);
+        }
+        has_room
+    }
+
+    fn count_outstanding(&mut self, tag: Tag) {
+        if let Some(account) = self.accounts.get_mut(tag.socket) {
+            account.outstanding += 1;
+        }
+    }
+
+    /// `io_uring_enter(2)`, counted by `count`. Reaps, and returns how many completions there were.
+    fn enter(
         &mut self,
         wanted: u32,
         timeout: Option<Duration>,
@@ -132,8 +184,8 @@ impl Traffic {
         entered.map(|_| completed)
     }
 
-    /// Takes in what was completed. Returns how much.
-    pub(crate) fn reap(&mut self) -> u32 {
+    /// Books all completions. Returns how many there were.
+    fn reap(&mut self) -> u32 {
         let Self {
             ring,
             accounts,
@@ -147,7 +199,7 @@ impl Traffic {
         ring.reap(|completion| {
             completed += 1;
             if completion.tag == Some(Tag::WAKER) {
-                // One that fails is armed anew with the next wait.
+                // The next wait arms it again, also after a failure.
                 let _ = waker.complete(completion.result, completion.more);
                 return;
             }
@@ -160,9 +212,9 @@ impl Traffic {
         completed
     }
 
-    /// The failure of a socket that nobody was told of yet.
+    /// Returns the failure of a socket that was not returned yet.
     #[inline]
-    pub(crate) fn take_failure_of(&mut self, socket: &UringSocket) -> Result<(), Errno> {
+    fn take_failure_of(&mut self, socket: &UringSocket) -> Result<(), Errno> {
         if !self.has_failed {
             return Ok(());
         }
@@ -172,9 +224,9 @@ impl Traffic {
             .map_or(Ok(()), Err)
     }
 
-    /// The first failure of any socket.
+    /// Returns the first failure of any socket.
     #[inline]
-    pub(crate) fn take_failure(&mut self) -> Result<(), Errno> {
+    fn take_failure(&mut self) -> Result<(), Errno> {
         if !self.has_failed {
             return Ok(());
         }
@@ -185,12 +237,12 @@ impl Traffic {
     }
 }
 
-/// What a completion says of its socket.
+/// What a completion means for its socket.
 enum Settled {
     Well,
-    /// A state, which is counted.
+    /// A transient errno, which is counted.
     Transient(Errno),
-    /// The socket's account holds why.
+    /// The socket's account holds the errno.
     Failed,
 }
 
@@ -214,12 +266,12 @@ fn settle(completion: Completion, accounts: &mut Accounts, answers: &mut Answers
             account.outstanding = account.outstanding.saturating_sub(1);
             (result < 0).then_some(-result)
         }
-        // It is of no socket.
+        // It belongs to no socket.
         Purpose::PollWaker => None,
         Purpose::PollReceive => account.receive.complete(result, more),
         Purpose::PollTransmit => account.transmit.complete(result, more),
         Purpose::Cancel => {
-            // That there was nothing left to cancel is as good.
+            // ENOENT, nothing to cancel, is fine as well.
             account.cancels = account.cancels.saturating_sub(1);
             None
         }
@@ -228,7 +280,7 @@ fn settle(completion: Completion, accounts: &mut Accounts, answers: &mut Answers
         None => Settled::Well,
         Some(errno) if errno.is_transient() => Settled::Transient(errno),
         Some(errno) => {
-            // One is enough to say what is wrong; the first is likeliest the cause.
+            // One is enough; the first is most likely the cause.
             account.failed.get_or_insert(errno);
             Settled::Failed
         }

@@ -1,27 +1,26 @@
-//! The end of a socket: an armed poll keeps it, and with it its queue, however often it is closed.
+//! The end of a socket: an armed poll holds it, and so its queue, even after `close(2)`.
 
 use std::time::{Duration, Instant};
 
-use crate::ring::Request;
+use super::Traffic;
+use crate::ring::{ETIME, Request};
 use crate::socket::Account;
 use crate::tag::{Purpose, Tag};
-use crate::traffic::Traffic;
-use crate::wait::ETIME;
 
-/// How long a socket may take to come to rest, which it does at once; only so as not to hang.
+/// How long a socket may take to come to rest. It does so at once; the limit only prevents a hang.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// After how long without an answer the cancels are tried again.
+/// How long without a completion until the cancels are retried.
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Traffic {
-    /// Cancels what is armed for a socket, and takes in completions until none of it is left, so
-    /// that closing the descriptor closes the socket. Says whether it came to that: if not, entries
-    /// may still name the descriptor, which must then stay open.
+    /// Cancels what is armed for a socket, and reaps until none of it is left, so that closing the
+    /// descriptor closes the socket. Returns whether it got there: if not, entries may still name
+    /// the descriptor, which must stay open.
     pub(crate) fn retire(&mut self, number: u32) -> bool {
         self.owed.retain(|debt| debt.tag.socket != number);
         let deadline = Instant::now() + PATIENCE;
         let mut is_to_cancel = true;
-        // Entries name the descriptor by number: none may be left that would find another file.
+        // Entries name the descriptor by number: none may be left, as it would find another file.
         loop {
             if is_to_cancel {
                 self.cancel_polls(number);
@@ -49,7 +48,7 @@ impl Traffic {
         }
     }
 
-    /// Asks for the end of what is armed, unless that is still to be answered.
+    /// Cancels the polls that are armed, unless earlier cancels are still under way.
     fn cancel_polls(&mut self, number: u32) {
         let Some(account) = self.accounts.get_mut(number) else {
             return;
@@ -79,15 +78,16 @@ impl Traffic {
         }
     }
 
-    /// How many completions to wait for, while some of the socket are to come; zero while entries
-    /// that complete at once lie on the queue.
+    /// How many completions to wait for: one if the socket's are still to come, zero while the
+    /// queue holds entries, `None` when it is at rest.
     fn left(&mut self, number: u32) -> Option<u32> {
         self.reap();
         let account = self.accounts.get_mut(number);
         if account.is_some_and(|account| account.is_busy()) {
             return Some(1);
         }
-        // What lies on the queue of a polled ring is of other sockets: ours would complete.
+        // What is on a polled ring's queue belongs to other sockets: an entry of ours makes the
+        // account busy.
         (!self.ring.is_polled() && self.ring.pending() > 0).then_some(0)
     }
 }
@@ -98,19 +98,19 @@ mod tests {
 
     use xskit_core::backend::{Backend, Interest};
 
+    use super::super::fixture;
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
-    use crate::wire::wire;
 
     #[test]
     fn a_cancel_that_found_nothing_is_tried_again() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         let interests = [(&socket, Interest::RECEIVE)];
         let waited = traffic.wait(&interests, Some(Duration::ZERO), false);
         assert_eq!(waited, Ok(0));
-        // As if a cancel were under way already, which in truth is of something else.
+        // As if a cancel were under way already; it is of another poll.
         let other = Tag::new(socket.number, Purpose::PollTransmit);
         let cancel = Tag::new(socket.number, Purpose::Cancel);
         traffic.push(Request::Cancel(other), cancel).expect("room");
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_does_not_come_to_rest_is_not_to_be_closed() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         // A poll that the kernel knows nothing of, and will never complete.

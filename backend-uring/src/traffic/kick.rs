@@ -1,29 +1,18 @@
 //! Kicks as submissions: sends and receives of no bytes.
 //!
 //! They are not linked. In one `io_uring_enter(2)` the kernel runs them one after the other, since
-//! none may wait (MSG_DONTWAIT); a link would cancel the rest when the first says EAGAIN, which is
-//! how a send says that it took its 32 packets and more are left.
+//! none may wait (MSG_DONTWAIT). A link would cancel the rest after EAGAIN, by which a send reports
+//! that it took its 32 packets and more are left.
 
 use std::os::fd::AsRawFd;
 
 use xskit_core::Errno;
 use xskit_core::backend::Kick;
 
+use super::{Debt, SPARE, Traffic};
 use crate::ring::Request;
 use crate::socket::UringSocket;
 use crate::tag::{Purpose, Tag};
-use crate::traffic::Traffic;
-
-/// How many kicks more than the work needs a polled ring may have on their way for a socket.
-const SPARE: u32 = 2;
-
-/// Kicks of a socket that were asked for and are still to be submitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Debt {
-    pub(crate) request: Request,
-    pub(crate) tag: Tag,
-    pub(crate) remaining: u32,
-}
 
 impl Traffic {
     /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again. Returns
@@ -42,7 +31,8 @@ impl Traffic {
         }
         for _ in 0..times {
             match self.push_or_submit(request, tag) {
-                // No memory for requests: what waits in the TX ring goes with the next kick.
+                // The kernel has no memory for requests: what is on the TX ring goes with the next
+                // kick.
                 Err(Errno::EAGAIN) => return Ok(()),
                 pushed => pushed?,
             }
@@ -50,10 +40,11 @@ impl Traffic {
         Ok(())
     }
 
-    /// Where the kernel's thread takes the entries: what the work needs, less what is on its way
-    /// already. What was submitted before the packets were shown may have looked too early for them,
-    /// and only its completion tells that. So there are a few more than needed, and what was left out
-    /// is owed. As the work is all that waits in the ring, it includes what was owed before.
+    /// For a kernel thread that takes the entries: submits as many kicks as the work needs, less
+    /// those under way. One that was submitted before the packets were published may have run too
+    /// early for them, which only its completion shows. So there are a few more than needed, and
+    /// those left out are owed. The work is all that is on the TX ring, so it includes what was
+    /// owed before.
     fn kick_polled(&mut self, request: Request, tag: Tag, times: u32) {
         self.reap();
         let Some(account) = self.accounts.get_mut(tag.socket) else {
@@ -80,35 +71,12 @@ impl Traffic {
         });
     }
 
-    /// At a load at which the kernel's thread is behind, more is asked for soon; if not, the next call
-    /// of any kind makes good for it.
-    fn owe(&mut self, debt: Debt) {
-        if debt.remaining > 0 {
-            self.owed.push(debt);
-        }
-    }
-
-    /// Submits what is owed to sockets that have little under way, as far as there is room now.
-    pub(crate) fn pay_soon(&mut self) {
-        if self.owed.is_empty() {
-            return;
-        }
-        for mut debt in std::mem::take(&mut self.owed) {
-            let account = self.accounts.get_mut(debt.tag.socket);
-            let is_late = account.is_some_and(|account| account.outstanding > SPARE);
-            while !is_late && debt.remaining > 0 && self.push_polled(debt.request, debt.tag) {
-                debt.remaining -= 1;
-            }
-            self.owe(debt);
-        }
-    }
-
-    /// Submits all that is owed, and waits for room where there is none: before a sleep, after which
-    /// nobody else would.
+    /// Submits all that is owed, and waits for room if there is none: before a sleep, during which
+    /// no later call would.
     ///
     /// # Errors
     /// What the wait for room returned.
-    pub(crate) fn pay_all(&mut self) -> Result<(), Errno> {
+    pub(super) fn pay_all(&mut self) -> Result<(), Errno> {
         while let Some(mut debt) = self.owed.pop() {
             while debt.remaining > 0 {
                 if let Err(error) = self.push_or_submit(debt.request, debt.tag) {
@@ -122,22 +90,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// Says whether there was room.
-    fn push_polled(&mut self, request: Request, tag: Tag) -> bool {
-        let has_room = self.push(request, tag).is_ok();
-        if has_room {
-            self.count_outstanding(tag);
-        }
-        has_room
-    }
-
-    fn count_outstanding(&mut self, tag: Tag) {
-        if let Some(account) = self.accounts.get_mut(tag.socket) {
-            account.outstanding += 1;
-        }
-    }
-
-    /// Hands over what was asked for. Returns the error of a kick that failed, whichever socket's.
+    /// Hands over what was asked for. Returns the error of a failed kick of any socket.
     pub(crate) fn submit(&mut self) -> Result<(), Errno> {
         self.hand_over()?;
         self.take_failure()
@@ -152,24 +105,23 @@ mod tests {
     use xskit_core::Errno;
     use xskit_core::backend::{Backend, Interest, Kick};
 
-    use crate::config::{SqPoll, UringConfig};
+    use super::super::{Traffic, fixture};
+    use crate::config::{SqPoll, UringConfig, Wait};
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
-    use crate::traffic::Traffic;
-    use crate::wire::{pair, wire, wire_by};
 
     const ONCE: Kick = Kick::Transmit { times: 1 };
 
     #[test]
     fn a_kick_on_the_queue_never_finds_another_file() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         {
             let dropped = socket;
             traffic.kick(&dropped, ONCE).expect("room");
         }
-        let (_next, peer_of_next) = pair(&mut traffic);
+        let (_next, peer_of_next) = fixture::pair(&mut traffic);
         traffic.submit().expect("submitted");
         assert_eq!(peer.recv(&mut [0; 8]).expect("an empty datagram"), 0);
         assert!(peer_of_next.recv(&mut [0; 8]).is_err(), "not its own");
@@ -177,7 +129,9 @@ mod tests {
 
     #[test]
     fn another_backends_socket_is_refused() {
-        let (Some((mut traffic, ..)), Some((_other, socket, peer))) = (wire(), wire()) else {
+        let (Some((mut traffic, ..)), Some((_other, socket, peer))) =
+            (fixture::open(), fixture::open())
+        else {
             return;
         };
         assert_eq!(traffic.kick(&socket, ONCE), Err(Errno::EBADF));
@@ -189,11 +143,11 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_to_its_own_socket() {
-        let Some((mut traffic, failing, peer)) = wire() else {
+        let Some((mut traffic, failing, peer)) = fixture::open() else {
             return;
         };
-        let (sound, _peer) = pair(&mut traffic);
-        // The first time it is refused, and from then on not connected.
+        let (sound, _peer) = fixture::pair(&mut traffic);
+        // The first kick is refused; from then on the socket is not connected.
         drop(peer);
         let unconnected = Errno(libc::ENOTCONN);
         let fail = |traffic: &mut Traffic| {
@@ -212,7 +166,7 @@ mod tests {
         fail(&mut traffic);
         assert_eq!(traffic.submit(), Err(unconnected));
         assert_eq!(traffic.submit(), Ok(()), "told once");
-        // Nobody is told of a socket that is gone.
+        // The failure of a socket that is gone is dropped.
         fail(&mut traffic);
         assert!(traffic.retire(failing.number));
         assert_eq!(traffic.submit(), Ok(()));
@@ -220,14 +174,14 @@ mod tests {
 
     #[test]
     fn a_flush_is_one_call_whatever_it_sets_off() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let peer = traffic.accounts.adopt(peer.into());
         let interests = [(&peer, Interest::RECEIVE)];
         let waited = traffic.wait(&interests, Some(Duration::ZERO), false);
         assert_eq!(waited, Ok(0));
-        // The datagram has the peer's poll report, which is put off until somebody waits.
+        // The datagram makes the peer's poll report, which is deferred to the next wait.
         traffic.kick(&socket, ONCE).expect("room");
         traffic.submit().expect("submitted");
         traffic.submit().expect("nothing to do");
@@ -239,14 +193,14 @@ mod tests {
     const NARROW: UringConfig = UringConfig {
         entries: 1,
         sqpoll: Some(SqPoll { idle_ms: 10 }),
-        wait: crate::config::Wait::Poll,
+        wait: Wait::Poll,
         napi_us: 0,
         any_thread: false,
     };
 
     #[test]
     fn what_a_full_polled_queue_had_no_room_for_is_owed_until_a_wait() {
-        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+        let Some((mut traffic, socket, _peer)) = fixture::open_by(&NARROW) else {
             return;
         };
         traffic
@@ -263,7 +217,7 @@ mod tests {
 
     #[test]
     fn kicks_that_may_have_looked_too_early_are_owed() {
-        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+        let Some((mut traffic, socket, _peer)) = fixture::open_by(&NARROW) else {
             return;
         };
         let account = traffic.accounts.get_mut(socket.number).expect("open");
@@ -273,7 +227,7 @@ mod tests {
             .expect("room");
         assert_eq!(traffic.owed.len(), 1);
         assert_eq!(traffic.owed[0].remaining, 7);
-        // Whoever asks again asks for all of it.
+        // A later kick asks for all of it.
         traffic
             .kick(&socket, Kick::Transmit { times: 3 })
             .expect("room");
@@ -283,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_full_polled_queue_is_waited_for() {
-        let Some((mut traffic, socket, _peer)) = wire_by(&NARROW) else {
+        let Some((mut traffic, socket, _peer)) = fixture::open_by(&NARROW) else {
             return;
         };
         let tag = Tag::new(socket.number, Purpose::Wake);

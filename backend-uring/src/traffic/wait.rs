@@ -1,26 +1,25 @@
-//! Waiting through the ring.
+//! Waits, through the ring or beside it.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use xskit_core::Errno;
-use xskit_core::backend::Interest;
+use xskit_core::backend::{Backend, Interest};
 
-use crate::ring::Request;
+use super::Traffic;
+use crate::ring::{ETIME, Request};
 use crate::socket::UringSocket;
 use crate::tag::{Purpose, Tag};
-use crate::traffic::Traffic;
 
-/// What polls are for. The kernel adds error and hang-up by itself.
+/// The events of polls. The kernel adds error and hang-up by itself.
 const RECEIVE: u32 = libc::POLLIN as u32;
 const TRANSMIT: u32 = libc::POLLOUT as u32;
 
 type Interests<'a> = [(&'a UringSocket, Interest)];
 
 impl Traffic {
-    /// Arms what is not armed, submits it with everything else that is pending, and waits: one
-    /// `io_uring_enter(2)`. Without anything to submit it is a wait only; and where a multishot poll
-    /// has reported already, it is nothing at all.
+    /// Arms the polls that are not armed, submits them with everything else that is pending, and
+    /// waits: one `io_uring_enter(2)`, or none if a multishot poll has reported already.
     pub(crate) fn wait(
         &mut self,
         interests: &Interests<'_>,
@@ -33,8 +32,8 @@ impl Traffic {
         self.reap();
         self.take_failure_of_any(interests)?;
         let before = self.take_ready(interests)?;
-        // A multishot poll will not say that again. One that reports once is armed anew, and looks
-        // whether there still is something.
+        // A multishot poll does not report that again. A one-shot poll is armed again, and looks
+        // whether something is still there.
         if multishot && before > 0 {
             self.hand_over()?;
             return Ok(before);
@@ -46,14 +45,15 @@ impl Traffic {
             .arm(interests, multishot)
             .and_then(|()| self.arm_waker())
         {
-            // No memory for requests: what is not armed would not end the sleep.
+            // The kernel has no memory for requests: a poll that is not armed would not end the
+            // sleep.
             Err(Errno::EAGAIN) => return Ok(0),
             armed => armed?,
         }
         let ready = self.sleep(interests, timeout)?;
         if ready == 0 {
-            // A poll that is armed afterwards doesn't say that an interface was removed; the socket's
-            // error does (ENETDOWN).
+            // A poll that is armed afterwards doesn't report that an interface was removed;
+            // SO_ERROR does (ENETDOWN).
             for (socket, _) in interests {
                 self.direct.socket_error(socket)?;
             }
@@ -61,9 +61,36 @@ impl Traffic {
         Ok(ready)
     }
 
-    /// Pays what is owed. Says whether all of it was, without which sleep could last for ever: the
-    /// kernel may have no memory for requests.
-    pub(crate) fn prepare_to_sleep(&mut self) -> Result<bool, Errno> {
+    /// The wait of `RustixBackend`, by `ppoll(2)`, or none. `sleeps`: whether it may sleep.
+    pub(crate) fn wait_directly(
+        &mut self,
+        interests: &Interests<'_>,
+        timeout: Option<Duration>,
+        sleeps: bool,
+    ) -> Result<usize, Errno> {
+        if sleeps && !self.prepare_to_sleep()? {
+            return Ok(0);
+        }
+        self.hand_over()?;
+        self.take_failure_of_any(interests)?;
+        match interests {
+            [(socket, interest)] => {
+                let fd = self.accounts.own(socket)?;
+                self.direct.wait(&[(fd, *interest)], timeout)
+            }
+            several => {
+                let several: Vec<(&OwnedFd, Interest)> = several
+                    .iter()
+                    .map(|(socket, interest)| Ok((self.accounts.own(socket)?, *interest)))
+                    .collect::<Result<_, Errno>>()?;
+                self.direct.wait(&several, timeout)
+            }
+        }
+    }
+
+    /// Pays what is owed. Returns false if the kernel has no memory for all of it: a sleep might
+    /// then never end.
+    fn prepare_to_sleep(&mut self) -> Result<bool, Errno> {
         match self.pay_all() {
             Ok(()) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
@@ -71,8 +98,8 @@ impl Traffic {
         }
     }
 
-    /// Submits a poll for each interest that has none. Room is polled for once at a time: what is
-    /// wanted is that there is some, not that some came.
+    /// Submits a poll for each interest that has none. The poll for room is always one-shot: it has
+    /// to report that there is room, not that some came.
     fn arm(&mut self, interests: &Interests<'_>, multishot: bool) -> Result<(), Errno> {
         for (socket, interest) in interests {
             let Some(account) = self.accounts.get_mut(socket.number) else {
@@ -90,7 +117,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// The same for the waker, where there is one.
+    /// The same for the waker, if there is one.
     fn arm_waker(&mut self) -> Result<(), Errno> {
         let fd = self.direct.waker_fd().map(|fd| fd.as_raw_fd());
         let Some(fd) = fd.filter(|_| !self.waker.is_armed()) else {
@@ -106,7 +133,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// Whether the waker was called: its poll reported, and the call was not taken by a wait before.
+    /// Whether the waker was called: its poll has reported, and no earlier wait took the call.
     fn take_wake(&mut self) -> bool {
         self.waker.take_ready() && self.direct.take_wake()
     }
@@ -131,13 +158,13 @@ impl Traffic {
     }
 
     /// Sleeps until a poll of the interests reports, a signal comes, or the time is over. A kick
-    /// that completes meanwhile is no reason to get up.
+    /// that completes meanwhile does not end the sleep.
     fn sleep(
         &mut self,
         interests: &Interests<'_>,
         timeout: Option<Duration>,
     ) -> Result<usize, Errno> {
-        // A time too far off for the kernel is as good as for ever.
+        // A timeout too long for the kernel is none.
         let timeout = timeout.filter(|timeout| timeout.as_secs() <= u32::MAX.into());
         let start = Instant::now();
         let mut left = timeout;
@@ -146,7 +173,8 @@ impl Traffic {
             let completed = match self.enter(1, left, |calls| calls.waits += 1) {
                 Ok(completed) => completed,
                 Err(ETIME | Errno::EINTR) => 0,
-                // Completions had no room, or the kernel no memory: what there is was taken in.
+                // Completions had no room, or the kernel no memory: `enter` has reaped what there
+                // is.
                 Err(Errno::EAGAIN | Errno::EBUSY) => 1,
                 Err(error) => return Err(error),
             };
@@ -164,16 +192,16 @@ impl Traffic {
         }
     }
 
-    /// The failure of one of the sockets that nobody was told of yet.
-    pub(crate) fn take_failure_of_any(&mut self, interests: &Interests<'_>) -> Result<(), Errno> {
+    /// Returns a failure of one of these sockets that was not returned yet.
+    fn take_failure_of_any(&mut self, interests: &Interests<'_>) -> Result<(), Errno> {
         for (socket, _) in interests {
             self.take_failure_of(socket)?;
         }
         Ok(())
     }
 
-    /// How many of the sockets had a poll report since the last time. Where it reported an error, as
-    /// when the interface is removed, the socket is asked which.
+    /// How many of the sockets' polls have reported since the last time. If one reported an error,
+    /// as when the interface is removed, SO_ERROR says which.
     fn take_ready(&mut self, interests: &Interests<'_>) -> Result<usize, Errno> {
         let mut ready = 0;
         for (socket, interest) in interests {
@@ -191,9 +219,6 @@ impl Traffic {
     }
 }
 
-/// The time is over, as `io_uring_enter(2)` says it.
-pub(crate) const ETIME: Errno = Errno(libc::ETIME);
-
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
@@ -201,11 +226,9 @@ mod tests {
 
     use xskit_core::backend::{Backend, Interest};
 
-    use crate::kick::Debt;
+    use super::super::{Debt, Traffic, fixture};
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
-    use crate::traffic::Traffic;
-    use crate::wire::wire;
 
     const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
     const FOR_LONG: Option<Duration> = Some(Duration::from_secs(10));
@@ -216,7 +239,7 @@ mod tests {
 
     #[test]
     fn one_shot_reports_what_is_there_each_time() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let interests = [(&socket, Interest::RECEIVE)];
@@ -232,7 +255,7 @@ mod tests {
 
     #[test]
     fn multishot_reports_what_comes_and_not_what_is_there() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let interests = [(&socket, Interest::RECEIVE)];
@@ -246,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_multishot_poll_that_ended_is_armed_again() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let interests = [(&socket, Interest::RECEIVE)];
@@ -262,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_time_too_far_off_is_for_ever() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         peer.send(&[1]).expect("sent");
@@ -273,7 +296,7 @@ mod tests {
 
     #[test]
     fn room_is_reported_each_time_there_is_some() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         let room = Interest {
@@ -288,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_kick_that_completes_wakes_nobody() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         let tag = Tag::new(socket.number, Purpose::Wake);
@@ -309,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_is_owed_is_submitted_with_the_next_call() {
-        let Some((mut traffic, socket, peer)) = wire() else {
+        let Some((mut traffic, socket, peer)) = fixture::open() else {
             return;
         };
         let send = Request::Send(socket.as_raw_fd());

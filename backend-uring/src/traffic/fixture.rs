@@ -1,22 +1,22 @@
-//! What unit tests stand on: a ring, and a pair of sockets that need no privilege.
+//! The fixture of unit tests: a ring, and a pair of sockets that need no privilege.
 
 use std::os::unix::net::UnixDatagram;
 
 use xskit_rustix::RustixBackend;
 
+use super::Traffic;
 use crate::config::UringConfig;
 use crate::probe;
 use crate::socket::UringSocket;
-use crate::traffic::Traffic;
 
-/// A ring, a socket of its backend, and the other end of it. Without io_uring none, and the test is
-/// counted as skipped.
-pub(crate) fn wire() -> Option<(Traffic, UringSocket, UnixDatagram)> {
-    wire_by(&UringConfig::default())
+/// A ring, a socket of its backend, and that socket's peer. Without io_uring there is none, and the
+/// test counts as skipped.
+pub(crate) fn open() -> Option<(Traffic, UringSocket, UnixDatagram)> {
+    open_by(&UringConfig::default())
 }
 
-/// The same, with such a ring.
-pub(crate) fn wire_by(config: &UringConfig) -> Option<(Traffic, UringSocket, UnixDatagram)> {
+/// The same, with this configuration.
+pub(crate) fn open_by(config: &UringConfig) -> Option<(Traffic, UringSocket, UnixDatagram)> {
     let ring = match probe::ring(config) {
         Ok(ring) => ring,
         Err(error) => {
@@ -29,7 +29,7 @@ pub(crate) fn wire_by(config: &UringConfig) -> Option<(Traffic, UringSocket, Uni
     Some((traffic, socket, peer))
 }
 
-/// One more socket of the backend, and its other end, which doesn't wait.
+/// One more socket of the backend, and its peer, which doesn't wait.
 pub(crate) fn pair(traffic: &mut Traffic) -> (UringSocket, UnixDatagram) {
     let (ours, peer) = UnixDatagram::pair().expect("two sockets");
     peer.set_nonblocking(true).expect("non-blocking");

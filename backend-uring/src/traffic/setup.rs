@@ -1,11 +1,10 @@
-//! The set-up by submission, where the kernel has it, and by the direct call where not.
+//! The set-up by submission if the kernel has it, else by the direct call.
 //!
-//! An entry whose kind the kernel knows may still be refused for this kind of socket, by an error
-//! that bad arguments have as well. So what is refused is tried again directly; if that works,
-//! the ring is not asked again.
+//! The kernel may know an operation and still refuse it for this kind of socket, with an errno that
+//! bad arguments have as well. So a refused operation is retried directly; if that works, the ring
+//! is not tried again.
 #![allow(unsafe_code)]
 
-use std::fmt;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
@@ -16,93 +15,14 @@ use xskit_core::abi::{self, SockaddrXdp};
 use xskit_core::backend::{Backend, SetOption};
 use xskit_rustix::until_released;
 
+use super::Traffic;
 use crate::answer::Asked;
 use crate::operand::Operand;
+use crate::route::{Reason, Route};
 use crate::socket::UringSocket;
-use crate::traffic::Traffic;
-
-/// Which way each part of the set-up takes. Everything that is read back, mapped or closed goes by
-/// a direct call: a ring's `getsockopt` knows the level SOL_SOCKET only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SetupReport {
-    /// `socket(2)`, or IORING_OP_SOCKET.
-    pub socket: Route,
-    /// `setsockopt(2)`, or IORING_OP_URING_CMD.
-    pub options: Route,
-    /// `bind(2)`, or IORING_OP_BIND.
-    pub bind: Route,
-}
-
-/// The way a part of the set-up takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// Through the ring.
-    Submission,
-    /// By the system call.
-    Direct(Reason),
-}
-
-/// Why a direct call is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The kernel's io_uring has no such operation.
-    Absent {
-        /// The first kernel that has it.
-        since: &'static str,
-    },
-    /// The ring refused, and the direct call worked.
-    Refused(Errno),
-    /// A thread of the kernel takes the submissions (SQPOLL): it stays in the namespaces that the
-    /// program had when it made the ring.
-    Polled,
-    /// The kernel does not say what its io_uring can do.
-    Unprobed(Errno),
-}
-
-impl SetupReport {
-    pub(crate) fn direct(reason: Reason) -> Self {
-        let route = Route::Direct(reason);
-        Self {
-            socket: route,
-            options: route,
-            bind: route,
-        }
-    }
-}
-
-impl fmt::Display for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Submission => f.write_str("submitted"),
-            Self::Direct(Reason::Absent { since }) => {
-                write!(f, "called directly (submitted since Linux {since})")
-            }
-            Self::Direct(Reason::Refused(errno)) => {
-                write!(f, "called directly (the ring says {errno})")
-            }
-            Self::Direct(Reason::Polled) => f.write_str("called directly (because of SQPOLL)"),
-            Self::Direct(Reason::Unprobed(errno)) => {
-                write!(f, "called directly (no probe: {errno})")
-            }
-        }
-    }
-}
-
-impl fmt::Display for SetupReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            socket,
-            options,
-            bind,
-        } = self;
-        write!(f, "socket {socket}, options {options}, bind {bind}")
-    }
-}
 
 impl Traffic {
-    /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`.
+    /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)`. IORING_OP_SOCKET: Linux 5.19.
     pub(crate) fn open(&mut self, route: &mut Route) -> Result<OwnedFd, Errno> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let entry = opcode::Socket::new(i32::from(abi::AF_XDP), kind, 0).build();
@@ -114,7 +34,7 @@ impl Traffic {
         })
     }
 
-    /// `setsockopt(2)`.
+    /// `setsockopt(2)`. IORING_OP_URING_CMD of it: Linux 6.7.
     pub(crate) fn set_option(
         &mut self,
         route: &mut Route,
@@ -133,8 +53,8 @@ impl Traffic {
             .map(drop)
     }
 
-    /// `bind(2)`, over the UMEM of another socket if one is given; tried again while the queue is being
-    /// released.
+    /// `bind(2)`, over the UMEM of another socket if one is given; retried while the queue is being
+    /// released. IORING_OP_BIND: Linux 6.11.
     pub(crate) fn bind(
         &mut self,
         route: &mut Route,
@@ -165,7 +85,8 @@ impl Traffic {
         })
     }
 
-    /// Has the ring do it, if that is the route. What it seems not to know is done directly.
+    /// Goes through the ring if that is the route, and directly if the ring seems not to know the
+    /// operation.
     fn by_either<T>(
         &mut self,
         route: &mut Route,
@@ -212,8 +133,8 @@ impl Traffic {
             if let Err(error) = entered
                 && !error.is_transient()
             {
-                // The entry may lie on the queue still, or be under way: what it names stays, the
-                // socket among it.
+                // The entry may still be on the queue or under way: its operand and its socket must
+                // stay.
                 mem::forget(operand);
                 self.answers.give_up();
                 if let Some(account) = self.accounts.get_mut(tag.socket) {
@@ -225,13 +146,13 @@ impl Traffic {
     }
 }
 
-/// Who did it.
+/// Which of the two did it.
 enum Answer<T> {
     OfRing(i32),
     OfCall(T),
 }
 
-/// Whether an error may say that the ring can't do this, rather than that it is wrong to ask.
+/// Whether an errno may mean that the ring can't do this, rather than that the arguments are wrong.
 fn may_be_unknown(errno: Errno) -> bool {
     matches!(errno, Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS)
 }
@@ -247,19 +168,18 @@ mod tests {
     use xskit_core::backend::Backend;
     use xskit_rustix::RustixBackend;
 
-    use super::{Answer, Asked, Reason, Route, SetupReport};
+    use super::super::{Traffic, fixture};
+    use super::{Answer, Asked, Reason, Route};
     use crate::config::UringConfig;
     use crate::probe;
     use crate::ring::Request;
-    use crate::traffic::Traffic;
-    use crate::wire::wire;
 
-    /// Nothing of a socket that has an account.
+    /// A socket without an account.
     const OTHER: Asked = Asked::Of(7);
 
     #[test]
     fn a_socket_with_a_late_entry_is_not_at_rest() {
-        let Some((mut traffic, socket, _peer)) = wire() else {
+        let Some((mut traffic, socket, _peer)) = fixture::open() else {
             return;
         };
         let late = traffic.answers.expect(Asked::Of(socket.number));
@@ -282,7 +202,7 @@ mod tests {
         };
         let mut traffic = Traffic::new(ring, RustixBackend::new());
         let (socket, _peer) = UnixDatagram::pair().expect("two sockets");
-        // Reading an option of this level is what no ring can do.
+        // No ring can read an option of this level.
         let (level, name) = (SOL_XDP as u32, sockopt::OPTIONS as u32);
         let fd = Fd(socket.as_raw_fd());
         let entry = || opcode::GetSockOpt::new(fd, level, name, std::ptr::null_mut(), 0).build();
@@ -300,19 +220,5 @@ mod tests {
             };
         }
         assert_eq!(traffic.direct.calls().submissions.setup, 2);
-    }
-
-    #[test]
-    fn a_report_reads_well() {
-        let report = SetupReport {
-            socket: Route::Submission,
-            options: Route::Direct(Reason::Refused(Errno::EOPNOTSUPP)),
-            bind: Route::Direct(Reason::Absent { since: "6.11" }),
-        };
-        assert_eq!(
-            report.to_string(),
-            "socket submitted, options called directly (the ring says EOPNOTSUPP (95)), \
-             bind called directly (submitted since Linux 6.11)"
-        );
     }
 }
