@@ -3,10 +3,10 @@
 use core::net::Ipv6Addr;
 
 use crate::ip::{IpPacket, PROTOCOL_UDP};
-use crate::{Ecn, Refusal};
+use crate::{Ecn, IpVersion, Refusal};
 
 /// Bytes of the header without extensions.
-pub(crate) const HEADER_LEN: usize = 40;
+const HEADER_LEN: usize = IpVersion::V6.header_len();
 
 mod field {
     use crate::field::Field;
