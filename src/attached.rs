@@ -4,7 +4,8 @@ use std::os::fd::AsFd;
 
 use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
 
-use crate::socket::{Interface, OpenError};
+use crate::error::OpenError;
+use crate::interface::Interface;
 
 /// The XDP program on an interface. Dropping it takes the program off again.
 ///

@@ -14,7 +14,7 @@ use xskit_rustix::RustixBackend;
 #[cfg(feature = "backend-uring")]
 use xskit_uring::{UringBackend, UringConfig, UringSocket};
 
-use crate::OpenError;
+use crate::error::OpenError;
 use crate::memory::{DescriptorError, Waker};
 
 /// Which backend is to drive a socket, and how it is to wait.

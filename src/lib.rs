@@ -67,9 +67,13 @@ mod async_socket;
 mod attached;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod backend;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+mod error;
 // For reading only.
 #[cfg(doc)]
 pub mod glossary;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+mod interface;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod socket;
 
@@ -86,7 +90,11 @@ pub use attached::{AttachedProgram, TakeError};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 pub use backend::{AnyBackend, AnyHandle, Driving};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
-pub use socket::{Interface, OpenError, Socket, SocketBuilder, Sockets};
+pub use error::OpenError;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+pub use interface::Interface;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+pub use socket::{Socket, SocketBuilder, Sockets};
 
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 pub use memory::Waker;

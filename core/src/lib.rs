@@ -37,7 +37,6 @@ pub mod ring;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod socket;
-mod sync;
 pub mod umem;
 
 pub use backend::Backend;

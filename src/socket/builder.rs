@@ -2,56 +2,17 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::net::netdevice::name_to_index;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use xskit_core::SocketConfig;
 use xskit_core::ring::RingSize;
 use xskit_core::socket::{BusyPoll, ZeroCopy};
 use xskit_core::umem::FrameSize;
-use xskit_core::{Errno, SocketConfig};
 
-use super::{Ground, OpenError, Socket};
+use super::Socket;
+use super::ground::Ground;
+use crate::backend::{AnyBackend, Driving};
+use crate::error::OpenError;
+use crate::interface::Interface;
 use crate::memory::MmapMemory;
-use crate::{AnyBackend, Driving};
-
-/// The name or the index of an interface, of the network namespace that the thread is in.
-///
-/// ```
-/// use xskit::Interface;
-///
-/// assert_eq!(Interface::from("eth1"), Interface::Name("eth1".to_owned()));
-/// assert_eq!(Interface::from(2), Interface::Index(2));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Interface {
-    /// As `ip link` names it.
-    Name(String),
-    /// As `ip link` numbers it, from 1.
-    Index(u32),
-}
-
-impl From<&str> for Interface {
-    fn from(name: &str) -> Self {
-        Self::Name(name.to_owned())
-    }
-}
-
-impl From<&String> for Interface {
-    fn from(name: &String) -> Self {
-        Self::Name(name.clone())
-    }
-}
-
-impl From<String> for Interface {
-    fn from(name: String) -> Self {
-        Self::Name(name)
-    }
-}
-
-impl From<u32> for Interface {
-    fn from(index: u32) -> Self {
-        Self::Index(index)
-    }
-}
 
 /// What a [`Socket`] is to be: for what is not said, the defaults of [`SocketConfig::new`], 4096 frames
 /// of 4096 bytes, and direct system calls.
@@ -89,8 +50,19 @@ pub struct SocketBuilder {
     one_thread: bool,
 }
 
+impl Socket {
+    /// Says what a socket is to be, to be opened then. The interface is named (`"eth1"`) or given by its
+    /// index.
+    #[doc(alias = "xsk_socket__create")]
+    #[doc(alias = "xsk_socket__create_opts")]
+    #[doc(alias = "xsk_umem__create")]
+    pub fn builder(interface: impl Into<Interface>) -> SocketBuilder {
+        SocketBuilder::new(interface.into())
+    }
+}
+
 impl SocketBuilder {
-    pub(super) fn new(interface: Interface) -> Self {
+    fn new(interface: Interface) -> Self {
         Self {
             interface,
             config: SocketConfig::new(0, 0),
@@ -294,21 +266,5 @@ impl SocketBuilder {
 
     pub(super) fn frame_count(&self) -> u32 {
         self.frames
-    }
-}
-
-impl Interface {
-    pub(crate) fn index(&self) -> Result<u32, OpenError> {
-        let name = match self {
-            Self::Index(index) => return Ok(*index),
-            Self::Name(name) => name,
-        };
-        let flags = SocketFlags::CLOEXEC;
-        socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)
-            .and_then(|any| name_to_index(any, name))
-            .map_err(|errno| OpenError::Interface {
-                name: name.clone(),
-                errno: Errno(errno.raw_os_error()),
-            })
     }
 }

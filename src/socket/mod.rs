@@ -5,93 +5,27 @@
 //! are made, so that a program stores them, moves them and sends them to a thread as one value.
 
 mod builder;
-mod error;
+mod ground;
 mod shared;
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use self_cell::{MutBorrow, self_cell};
+use self_cell::self_cell;
 use xskit_core::abi::Statistics;
 use xskit_core::backend::{Backend, Calls, Interest};
 use xskit_core::socket::{Accounting, Obtained, PacketCounts};
-use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
+use xskit_core::umem::Frame;
 use xskit_core::{Errno, SocketConfig};
 
-pub use builder::{Interface, SocketBuilder};
-pub use error::OpenError;
+pub use builder::SocketBuilder;
 pub use shared::Sockets;
 
-use crate::AnyBackend;
+use crate::backend::AnyBackend;
+use crate::error::OpenError;
 use crate::memory::{MmapMemory, Waker, create_descriptor};
-
-type CoreUmem<'s> = Umem<'s, MmapMemory>;
-type CoreSocket<'u> = xskit_core::Socket<'u, AnyBackend>;
-
-self_cell!(
-    /// A UMEM with its book-keeping.
-    struct Frames {
-        owner: MutBorrow<Vec<FrameSlot>>,
-        #[covariant]
-        dependent: CoreUmem,
-    }
-);
-
-/// What sockets stand on.
-struct Ground {
-    backend: AnyBackend,
-    frames: Frames,
-}
-
-impl Ground {
-    fn new(backend: AnyBackend, memory: MmapMemory, size: FrameSize) -> Result<Self, OpenError> {
-        let frames = memory.len_bytes() / size.bytes() as usize;
-        let slots = MutBorrow::new(vec![FrameSlot::new(); frames]);
-        let frames = Frames::try_new(slots, |slots| {
-            Umem::new(memory, slots.borrow_mut(), size).map_err(OpenError::Umem)
-        })?;
-        Ok(Self { backend, frames })
-    }
-
-    fn umem(&self) -> &CoreUmem<'_> {
-        self.frames.borrow_dependent()
-    }
-
-    /// A socket on a descriptor that was created elsewhere, or a new one.
-    fn open(
-        &self,
-        descriptor: Option<OwnedFd>,
-        config: &SocketConfig,
-    ) -> Result<CoreSocket<'_>, OpenError> {
-        let (backend, umem) = (&self.backend, self.umem());
-        match descriptor {
-            None => CoreSocket::open(backend, umem, config),
-            Some(descriptor) => {
-                let handle = backend.adopt(descriptor).map_err(OpenError::Descriptor)?;
-                CoreSocket::open_from(backend, umem, handle, config)
-            }
-        }
-        .map_err(OpenError::Socket)
-    }
-
-    /// Another beside one that this opened.
-    fn open_beside<'u>(
-        &self,
-        first: &CoreSocket<'u>,
-        descriptor: Option<OwnedFd>,
-        config: &SocketConfig,
-    ) -> Result<CoreSocket<'u>, OpenError> {
-        match descriptor {
-            None => first.open_shared(config),
-            Some(descriptor) => {
-                let handle = self.backend.adopt(descriptor);
-                first.open_shared_from(handle.map_err(OpenError::Descriptor)?, config)
-            }
-        }
-        .map_err(OpenError::Socket)
-    }
-}
+use ground::{CoreSocket, Ground};
 
 self_cell!(
     /// A socket with all that it borrows.
@@ -152,15 +86,6 @@ pub struct Socket(Kept);
 unsafe impl Send for Socket {}
 
 impl Socket {
-    /// Says what a socket is to be, to be opened then. The interface is named (`"eth1"`) or given by its
-    /// index.
-    #[doc(alias = "xsk_socket__create")]
-    #[doc(alias = "xsk_socket__create_opts")]
-    #[doc(alias = "xsk_umem__create")]
-    pub fn builder(interface: impl Into<Interface>) -> SocketBuilder {
-        SocketBuilder::new(interface.into())
-    }
-
     /// Creates what [`SocketBuilder::open_from`] opens, in another process that has no capability:
     /// a socket of the network namespace that the thread is in. Send the descriptor there (SCM_RIGHTS, unix(7)), or
     /// have a child inherit it.

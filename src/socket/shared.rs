@@ -8,8 +8,10 @@ use self_cell::self_cell;
 use xskit_core::Errno;
 use xskit_core::backend::{Backend, Calls, Interest};
 
-use super::{CoreSocket, Ground, OpenError, SocketBuilder};
-use crate::AnyBackend;
+use super::builder::SocketBuilder;
+use super::ground::{CoreSocket, Ground};
+use crate::backend::AnyBackend;
+use crate::error::OpenError;
 use crate::memory::{MmapMemory, Waker};
 
 type CoreSockets<'u> = Vec<CoreSocket<'u>>;

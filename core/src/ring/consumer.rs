@@ -1,7 +1,7 @@
 //! The consuming end of a ring.
 
+use super::sync::Ordering;
 use super::{Cursor, RingMemory, RingSize, Slot};
-use crate::sync::Ordering;
 
 /// The consuming end: `peek`, `pop`, `release`, or all three by `drain` and `drain_into`.
 ///

@@ -1,6 +1,6 @@
 //! Free slots of a ring, for a batch of values that come one at a time.
 
-use super::{Cursor, Full, RingMemory, Slot};
+use super::{Cursor, RingMemory, Slot};
 
 /// Slots to push into without asking the ring again. See
 /// [`Producer::free_slots`](super::Producer::free_slots).
@@ -51,3 +51,8 @@ impl<'r, 'm, S: Slot> FreeSlots<'r, 'm, S> {
         Ok(())
     }
 }
+
+/// The ring has no free slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the ring has no free slot: try again once the peer has taken values")]
+pub struct Full;

@@ -6,9 +6,9 @@ use core::mem::{align_of, size_of};
 use core::ptr::NonNull;
 use core::slice;
 
+use super::sync::AtomicU32;
 use super::{Cursor, RingSize, Slot};
 use crate::abi::RingOffset;
-use crate::sync::AtomicU32;
 
 /// The words and the slots of one ring, shared with a peer for `'m`.
 ///

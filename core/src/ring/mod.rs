@@ -26,9 +26,17 @@ mod slot;
 
 pub use consumer::{Consumer, Drain};
 pub use cursor::Cursor;
-pub use free_slots::FreeSlots;
+pub use free_slots::{FreeSlots, Full};
 pub use memory::{LayoutError, RingMemory};
-pub use producer::{Full, Producer};
+pub use producer::Producer;
 pub use role::{CompletionRing, FillRing, RxRing, TxRing};
 pub use size::{RingSize, RingSizeError};
 pub use slot::{AddressSlot, DescSlot, Slot};
+
+/// The atomics of the rings: loom's in its tests.
+mod sync {
+    #[cfg(not(loom))]
+    pub(super) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+    #[cfg(loom)]
+    pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+}

@@ -1,8 +1,8 @@
 //! The producing end of a ring.
 
-use super::{Cursor, FreeSlots, RingMemory, Slot};
+use super::sync::{Ordering, fence};
+use super::{Cursor, FreeSlots, Full, RingMemory, Slot};
 use crate::abi::RING_NEED_WAKEUP;
-use crate::sync::{Ordering, fence};
 
 /// The producing end: `reserve`, `push`, `commit`, or all three by `push_from`; the first two for a
 /// batch by `free_slots`.
@@ -42,10 +42,6 @@ pub struct Producer<'m, S> {
     /// What the shared word says.
     committed: Cursor,
 }
-
-/// The ring had no free slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
 
 impl<'m, S: Slot> Producer<'m, S> {
     /// Takes up the producing end where the shared words stand.

@@ -1,7 +1,7 @@
 //! What a ring's slots hold, as atomics: the peer may write them at any time.
 
+use super::sync::{AtomicU64, Ordering};
 use crate::abi::Desc;
-use crate::sync::{AtomicU64, Ordering};
 
 /// A slot of a ring in shared memory. Sealed: a ring relies on slots being atomics, any bytes of which
 /// are valid.

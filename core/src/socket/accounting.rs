@@ -1,6 +1,7 @@
 //! Where every frame is.
 
-use super::{Receiver, Transmitter};
+use super::receiver::Receiver;
+use super::transmitter::Transmitter;
 
 /// Every frame of a socket's UMEM, in exactly one place.
 ///

@@ -1,6 +1,5 @@
 //! What a socket is asked to be.
 
-use super::BusyPoll;
 use crate::abi::bind_flags;
 use crate::ring::RingSize;
 
@@ -74,6 +73,23 @@ pub enum ZeroCopy {
     /// Copy mode.
     #[doc(alias = "XDP_COPY")]
     Refuse,
+}
+
+/// How the device is polled when the program asks, rather than by its interrupts.
+///
+/// While it is on, [`flush`](super::Socket::flush) also has the kernel poll the device when the RX
+/// ring is empty: one call a flush. Devices keep interrupting beside it unless they are told to hold
+/// back (`napi_defer_hard_irqs` and `gro_flush_timeout` in `/sys/class/net`), and then nothing but
+/// these calls brings packets in time. Linux 5.11; CAP_NET_ADMIN.
+#[doc(alias = "SO_PREFER_BUSY_POLL")]
+#[doc(alias = "SO_BUSY_POLL")]
+#[doc(alias = "SO_BUSY_POLL_BUDGET")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusyPoll {
+    /// SO_BUSY_POLL: how long a call that blocks may poll, in microseconds, up to 2^31 - 1.
+    pub us: u32,
+    /// SO_BUSY_POLL_BUDGET: packets that one call may process; the kernel's default is 8.
+    pub budget: u16,
 }
 
 impl SocketConfig {

@@ -1,8 +1,9 @@
 //! Views of a socket's two halves, to use both at once.
 
-use super::receiver::Receiver;
+use super::receiver::{Received, Receiver};
+use super::reservation::Reservation;
+use super::send_error::SendError;
 use super::transmitter::Transmitter;
-use super::{Received, Reservation, SendError};
 use crate::umem::Frame;
 
 /// The receiving half of a socket: lends frames to the kernel and takes the packets that come back

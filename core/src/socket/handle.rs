@@ -4,11 +4,12 @@
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
+use super::error::Step;
+use super::receiver::Receiver;
 use crate::abi::{RingOffset, SockaddrXdp};
 use crate::backend::{Backend, Kick, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{RingMemory, RingSize, Slot};
-use crate::socket::{Receiver, Step};
 use crate::umem::{Pool, SocketNumber};
 
 /// An open socket handle with its mappings, and its place among the sockets of its UMEM.

@@ -155,7 +155,7 @@ impl<'u> Loans<'u> {
         shown: Cursor,
     ) -> Seen<'u> {
         let desc = Desc { addr, len, options };
-        if let Some(frame) = pool.accept(desc, self.look()) {
+        if let Some(frame) = Frame::accept(pool, desc, self.look()) {
             self.count -= 1;
             return Seen::Packet(frame);
         }
@@ -197,11 +197,11 @@ impl<'u> Iterator for Received<'_, 'u> {
     fn next(&mut self) -> Option<Frame<'u>> {
         loop {
             let desc = self.descriptors.next()?;
-            let mut frame = self.pool.accept(desc, self.on_ring);
+            let mut frame = Frame::accept(self.pool, desc, self.on_ring);
             if frame.is_none() && !self.is_fresh {
                 // What the kernel took for this batch.
                 (self.on_ring, self.is_fresh) = (self.loans.look(), true);
-                frame = self.pool.accept(desc, self.on_ring);
+                frame = Frame::accept(self.pool, desc, self.on_ring);
             }
             if let Some(frame) = frame {
                 self.loans.count -= 1;

@@ -1,6 +1,6 @@
 //! Slots of the TX ring, kept for a batch.
 
-use super::transmitter::{SendError, SendErrorKind};
+use super::send_error::{SendError, SendErrorKind};
 use crate::ring::{DescSlot, FreeSlots};
 use crate::umem::{Frame, Pool, SocketNumber};
 
@@ -50,7 +50,7 @@ impl<'r, 'u> Reservation<'r, 'u> {
     #[must_use]
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'u>> {
-        self.pool.alloc()
+        Frame::alloc(self.pool)
     }
 
     /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.

@@ -3,7 +3,7 @@
 use core::borrow::BorrowMut;
 use core::time::Duration;
 
-use super::Socket;
+use super::socket::Socket;
 use crate::backend::{Backend, Interest, Sleep};
 use crate::errno::Errno;
 use crate::umem::SocketNumber;

@@ -19,7 +19,7 @@
 use core::mem;
 use core::num::NonZeroU32;
 
-use super::Receiver;
+use super::receiver::Receiver;
 
 /// Descriptors that one kick sends in copy mode, unless the socket was given another budget
 /// (`TX_BATCH_SIZE`, net/xdp/xsk.c).

@@ -1,6 +1,6 @@
 //! How many frames each owner has.
 
-use super::ledger::Owner;
+use super::entry::Owner;
 
 /// A count of frames by who has them; the sum is always the UMEM's number of frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

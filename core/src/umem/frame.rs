@@ -6,8 +6,9 @@ use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut, Range};
 use core::ptr;
 
-use super::Pool;
-use super::ledger::{FrameIndex, SocketNumber};
+use super::entry::{OnFillRing, SocketNumber};
+use super::ledger::FrameIndex;
+use super::pool::Pool;
 use crate::abi::Desc;
 
 /// One frame of a UMEM, owned by the program: the packet in it is a `&mut [u8]` away.
@@ -67,9 +68,25 @@ pub struct Frame<'u> {
 }
 
 impl<'u> Frame<'u> {
+    /// Takes a free frame out of the stash, its range empty and at its start.
+    #[inline]
+    pub(crate) fn alloc(pool: &'u Pool<'u>) -> Option<Self> {
+        let index = pool.alloc()?;
+        let start = pool.frames().size().address(index.get());
+        Some(Self::new(pool, index, start, 0))
+    }
+
+    /// Takes a frame back from the kernel with the packet that the descriptor names, as
+    /// [`Pool::accept`] does.
+    #[inline]
+    pub(crate) fn accept(pool: &'u Pool<'u>, desc: Desc, on_ring: OnFillRing) -> Option<Self> {
+        let index = pool.accept(desc, on_ring)?;
+        Some(Self::new(pool, index, desc.addr, desc.len))
+    }
+
     /// The token of a frame that has just come out of the stash, or back from the kernel.
     #[inline]
-    pub(super) fn new(pool: &'u Pool<'u>, index: FrameIndex, address: u64, len: u32) -> Self {
+    fn new(pool: &'u Pool<'u>, index: FrameIndex, address: u64, len: u32) -> Self {
         Self {
             pool,
             index,

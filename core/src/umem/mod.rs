@@ -7,20 +7,20 @@
 //! never becomes a token.
 
 mod census;
+mod entry;
 mod frame;
 mod ledger;
 mod memory;
 mod pool;
 mod region;
 mod size;
-mod slot;
 mod stash;
 
 pub use census::Census;
+pub(crate) use entry::{OnFillRing, SocketNumber};
 pub use frame::{Frame, RangeError};
-pub(crate) use ledger::{OnFillRing, SocketNumber};
+pub use ledger::FrameSlot;
 pub use memory::Memory;
 pub(crate) use pool::Pool;
 pub use region::{Umem, UmemError};
 pub use size::{FrameSize, FrameSizeError};
-pub use slot::FrameSlot;

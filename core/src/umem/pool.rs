@@ -4,10 +4,12 @@ use core::cell::Cell;
 use core::iter::Rev;
 use core::slice;
 
-use super::ledger::{Entry, FrameIndex, Ledger, OnFillRing, Owner, SocketNumber};
+use super::census::Census;
+use super::entry::{Entry, OnFillRing, Owner, SocketNumber};
+use super::ledger::{FrameIndex, FrameSlot, Ledger};
 use super::memory::Frames;
+use super::size::FrameSize;
 use super::stash::Stash;
-use super::{Census, Frame, FrameSize, FrameSlot};
 use crate::abi::Desc;
 use crate::ring::Cursor;
 
@@ -96,14 +98,8 @@ impl<'s> Pool<'s> {
 
     /// Stash to application.
     #[inline]
-    pub(crate) fn alloc(&self) -> Option<Frame<'_>> {
-        let index = self.stash.pop()?;
-        Some(Frame::new(
-            self,
-            index,
-            self.frames.size().address(index.get()),
-            0,
-        ))
+    pub(super) fn alloc(&self) -> Option<FrameIndex> {
+        self.stash.pop()
     }
 
     /// Application to stash: what dropping a token does.
@@ -145,14 +141,12 @@ impl<'s> Pool<'s> {
     /// From the RX ring to the application, if the descriptor names a packet inside one frame
     /// that the kernel had to receive into, by the socket whose fill ring it has taken it off.
     #[inline]
-    pub(crate) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Option<Frame<'_>> {
+    pub(super) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Option<FrameIndex> {
         let size = self.frames.size();
         if !is_in_frame(desc, size) {
             return None;
         }
-        let number = size.number(desc.addr);
-        let index = self.ledger.take_back_lent(number, on_ring)?;
-        Some(Frame::new(self, index, desc.addr, desc.len))
+        self.ledger.take_back_lent(size.number(desc.addr), on_ring)
     }
 
     /// Whether a descriptor names a packet inside one frame that the kernel had to receive into, by

@@ -63,7 +63,7 @@ impl<'s, M: Memory> Umem<'s, M> {
     #[must_use]
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'_>> {
-        self.pool.alloc()
+        Frame::alloc(&self.pool)
     }
 
     /// How many frames there are.

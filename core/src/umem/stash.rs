@@ -3,8 +3,7 @@
 use core::cell::Cell;
 use core::fmt;
 
-use super::FrameSlot;
-use super::ledger::{FrameIndex, Ledger};
+use super::ledger::{FrameIndex, FrameSlot, Ledger};
 
 /// A stack of frame numbers in the first halves of a UMEM's [`FrameSlot`]s.
 ///
