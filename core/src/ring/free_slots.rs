@@ -2,7 +2,7 @@
 
 use super::{Cursor, RingMemory, Slot};
 
-/// Slots to push into without asking the ring again. See
+/// Slots to push into without reading the shared word again. See
 /// [`Producer::free_slots`](super::Producer::free_slots).
 #[derive(Debug)]
 pub struct FreeSlots<'r, 'm, S: Slot> {
@@ -38,7 +38,7 @@ impl<'r, 'm, S: Slot> FreeSlots<'r, 'm, S> {
     /// [`commit`](super::Producer::commit).
     ///
     /// # Errors
-    /// [`Full`] when none is left.
+    /// [`Full`] if none is left.
     #[inline]
     pub fn push(&mut self, value: S::Value) -> Result<(), Full> {
         let slot = self.next;

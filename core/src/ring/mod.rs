@@ -1,9 +1,9 @@
 //! The four rings, as pure state machines over raw memory.
 //!
 //! A ring is two cursors, a flags word and a power-of-two array of slots, shared with a peer.
-//! [`Producer`] and [`Consumer`] hold the only copies of *our* cursors that count: the shared
-//! words are read to learn of the peer's progress, or written to publish ours, and a word that
-//! claims the impossible counts as no progress at all.
+//! [`Producer`] and [`Consumer`] hold the only copies of *our* cursors that count: the shared words
+//! are read to learn of the peer's progress, or written to publish ours. A word with an impossible
+//! value counts as no progress.
 //!
 //! | role | we | slots | what passes |
 //! | --- | --- | --- | --- |
@@ -12,7 +12,7 @@
 //! | [`TxRing`] | produce | [`Desc`](crate::abi::Desc) | packets to send to the kernel |
 //! | [`CompletionRing`] | consume | `u64` | sent frames back to us |
 //!
-//! The rings pass numbers; who owns the frame behind a number is settled one layer up, in
+//! The rings pass numbers. The owner of the frame behind a number is settled one layer up, in
 //! [`umem`](crate::umem) and [`socket`](crate::socket).
 
 mod consumer;

@@ -1,4 +1,4 @@
-//! The set-up sequence. It stands here once, for every backend.
+//! The set-up sequence, once for all backends.
 
 use super::config::{SocketConfig, ZeroCopy};
 use super::error::{OpenError, Step};
@@ -33,15 +33,15 @@ impl<'u, B: Backend> Socket<'u, B> {
         open(backend, umem.pool(), None, None, config)
     }
 
-    /// Opens a socket as [`open`](Self::open) does, but on a handle that the backend has already: of a socket
-    /// that was created elsewhere and that nothing was done with. An error closes it.
+    /// Opens a socket as [`open`](Self::open) does, on a handle that the backend has already: of a
+    /// socket that was created elsewhere and not used since. An error closes it.
     ///
-    /// Creating a socket needs a capability, and what is done here needs none. The backends of a real kernel
-    /// take a descriptor in (`adopt`), which another process may have sent.
+    /// Creating a socket takes a capability; opening one on a handle takes none. The backends of a
+    /// real kernel adopt a descriptor (`adopt`), which another process may have sent.
     ///
     /// # Errors
-    /// [`OpenError`] names the step, the errno, and what to try: a socket that has a UMEM, or is bound, is
-    /// refused at [`Step::Register`], one whose rings have sizes at [`Step::Size`].
+    /// [`OpenError`] names the step, the errno, and what to try. A socket that has a UMEM or is
+    /// bound is refused at [`Step::Register`], one whose rings have sizes at [`Step::Size`].
     pub fn open_from<'s: 'u, M: Memory>(
         backend: &'u B,
         umem: &'u Umem<'s, M>,
@@ -59,17 +59,18 @@ impl<'u, B: Backend> Socket<'u, B> {
         );
     }
 
-    /// Opens another socket over the UMEM of this one: on another queue, or on another interface, of
-    /// the network namespace that the calling thread is in. Linux 5.10.
+    /// Opens another socket over the UMEM of this one: on another queue, or on another interface,
+    /// of the network namespace that the calling thread is in. Linux 5.10.
     ///
-    /// Each has its own four rings. The frames are of both: one that was received on either goes out on the
-    /// other as it is, and comes back into the one stash. Frames that the kernel has by one socket
-    /// don't count when the other's rings name them. Up to 64 sockets are open over a UMEM at a time;
-    /// closing one, this one too, leaves the others open.
+    /// Each socket has its own four rings, and both use all frames: one that was received on either
+    /// goes out on the other as it is, and comes back into the common stash. A frame that the
+    /// kernel has by one socket does not count if the other's rings name it. Up to 64 sockets may
+    /// be open over a UMEM at a time. Closing one, including this one, leaves the others open.
     ///
-    /// The mode is this socket's: in zero-copy mode the other device must have it as well, in copy mode
-    /// neither uses it. [`SocketConfig::zero_copy`] is not looked at.
-    /// Without [`SocketConfig::fill_frames`], half of the frames that are free by now go to receive into.
+    /// The mode is this socket's: in zero-copy mode the other device must have it as well, in copy
+    /// mode neither uses it. [`SocketConfig::zero_copy`] is ignored. Without
+    /// [`SocketConfig::fill_frames`], half of the frames that are free at that time are lent to
+    /// receive into.
     ///
     /// ```
     /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
@@ -96,8 +97,8 @@ impl<'u, B: Backend> Socket<'u, B> {
         self.open_beside(None, config)
     }
 
-    /// Opens another socket over the UMEM of this one, as [`open_shared`](Self::open_shared) does, but on a
-    /// handle that the backend has already, as [`open_from`](Self::open_from) does.
+    /// Opens another socket over the UMEM of this one, as [`open_shared`](Self::open_shared) does,
+    /// on a handle that the backend has already, as [`open_from`](Self::open_from) does.
     ///
     /// # Errors
     /// [`OpenError`] names the step, the errno, and what to try.
@@ -121,8 +122,8 @@ impl<'u, B: Backend> Socket<'u, B> {
 
 /// Opens a socket, step by step; the handle undoes what was done when a step fails.
 ///
-/// Over a UMEM that a socket is open over, it takes that socket: the kernel knows the UMEM by it. Without
-/// a handle that is `given`, it has one made.
+/// `shared` is a socket that is open over the UMEM already: the kernel identifies the UMEM by it.
+/// Without a `given` handle, the backend creates one.
 fn open<'u, B: Backend>(
     backend: &'u B,
     pool: &'u Pool<'u>,
@@ -189,7 +190,8 @@ fn try_open<'u, B: Backend>(
     })
 }
 
-/// A UMEM is registered once. A socket over one that is used up would neither receive nor send.
+/// A UMEM is registered once. A socket over a UMEM without a free frame would neither receive nor
+/// send.
 fn require_unused(pool: &Pool<'_>) -> StepResult<()> {
     if pool.is_claimed() {
         return Err((Step::Claim, Errno(0)));
@@ -268,7 +270,7 @@ fn bind<B: Backend>(
     shared: Option<&B::Socket>,
     config: &SocketConfig,
 ) -> StepResult<()> {
-    // The mode is that of the socket that is bound already, and the kernel refuses to be told any.
+    // The mode is that of the bound socket, and the kernel refuses flags for it.
     let flags = match shared {
         None => config.bind_flags(),
         Some(_) => bind_flags::SHARED_UMEM,

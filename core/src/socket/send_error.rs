@@ -27,7 +27,7 @@ use crate::umem::{Frame, Pool};
 #[error("{kind}")]
 #[non_exhaustive]
 pub struct SendError<'u> {
-    /// Why.
+    /// The reason.
     pub kind: SendErrorKind,
     /// The frame, still owned by the program.
     pub frame: Frame<'u>,
@@ -49,7 +49,7 @@ pub enum SendErrorKind {
 }
 
 impl SendErrorKind {
-    /// Why a frame can't be sent by the UMEM's socket at any time, if so.
+    /// Why a socket of this UMEM can never send the frame, if so.
     #[inline]
     pub(super) fn of(frame: &Frame<'_>, pool: &Pool<'_>) -> Option<Self> {
         if !frame.is_of(pool) {

@@ -75,11 +75,11 @@ pub struct Obtained {
     pub filled: u32,
     /// Packets that one kick sends; none in zero-copy mode, where a kick sends all.
     pub kick_budget: Option<NonZeroU32>,
-    /// What became of busy polling.
+    /// The outcome of the request for busy polling.
     pub busy_poll: BusyPolling,
 }
 
-/// How many packets a socket received and sent. Nothing is counted for it: the rings' cursors are read.
+/// How many packets a socket received and sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PacketCounts {
@@ -97,8 +97,8 @@ impl<'u, B: Backend> Socket<'u, B> {
         Frame::alloc(self.transmitter.pool)
     }
 
-    /// Packets that came in frames it had lent, and packets put on the TX ring, so far. How many of these the kernel is
-    /// done with, and what it refused, say the halves ([`halves`](Self::halves)).
+    /// Packets received in frames that the socket lent, and packets put on the TX ring, so far. The
+    /// [`halves`](Self::halves) count completions and refused descriptors.
     #[must_use]
     pub fn traffic(&self) -> PacketCounts {
         PacketCounts {
@@ -141,7 +141,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// Puts a frame's packet on the TX ring. It goes out with the next [`flush`](Self::flush).
     ///
     /// # Errors
-    /// [`SendError`] gives the frame back, with the reason.
+    /// [`SendError`] gives the frame back, with the [kind](super::SendErrorKind): `Full` if the
+    /// ring is full, `Empty` if the packet is, `ForeignFrame` if the frame is of another UMEM.
     #[doc(alias = "xsk_ring_prod__tx_desc")]
     #[doc(alias = "produce")]
     #[inline]
@@ -151,7 +152,7 @@ impl<'u, B: Backend> Socket<'u, B> {
 
     /// Both halves at once, to pass frames from one to the other.
     ///
-    /// Views, so that no ring can be moved from one socket to another and outlive its mapping:
+    /// They are views, so no ring can be moved from one socket to another and outlive its mapping:
     ///
     /// ```compile_fail,E0308
     /// fn mix<'u, B: xskit_core::Backend>(
@@ -167,7 +168,7 @@ impl<'u, B: Backend> Socket<'u, B> {
         (RxHalf(&mut self.receiver), TxHalf(&mut self.transmitter))
     }
 
-    /// Takes sent frames back into the stash, and tops the fill ring up from there.
+    /// Takes sent frames back into the stash, and tops up the fill ring from there.
     #[inline]
     pub fn recycle(&mut self) {
         self.transmitter.reap();
@@ -179,10 +180,10 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// A device that is full for the moment leaves packets on the TX ring (`TxHalf::waiting`): flush again
     /// soon, whether or not there is anything new to send.
     ///
-    /// With several sockets on one backend, `request` each and submit once.
+    /// With several sockets on one backend, [`request`](Self::request) for each and submit once.
     ///
     /// # Errors
-    /// What a kick returned, when it is not transient.
+    /// The errno of a kick, if it is not transient. [`Errno::kick_hint`] says what to try.
     #[doc(alias = "xsk_ring_prod__submit")]
     #[doc(alias = "produce_and_wakeup")]
     #[doc(alias = "wakeup")]
@@ -197,16 +198,16 @@ impl<'u, B: Backend> Socket<'u, B> {
         }
     }
 
-    /// Publishes what was sent and asks the backend for the kicks and wakes that the kernel is owed,
-    /// without submitting. Says whether there is anything to submit.
+    /// Publishes what was sent and requests the kicks and wakes that the kernel is owed from the
+    /// backend, without submitting. Returns whether there is anything to submit.
     ///
-    /// A kick is owed for what was published since the last one, and where the ring's flag asks for
-    /// one; it is made again only after a bounded number of flushes, or a wait, without progress. In
-    /// copy mode, where a call sends a bounded number of packets, as many are made as the packets
+    /// A kick is owed for packets published since the last one, if the ring's flag asks for it. It
+    /// is repeated only after a bounded number of flushes, or a wait, without progress. In copy
+    /// mode, where a call sends a bounded number of packets, there are as many kicks as the packets
     /// need, and no more than progress warrants.
     ///
     /// # Errors
-    /// What a kick returned, when it is not transient.
+    /// The errno of a kick, if it is not transient.
     #[inline]
     pub fn request(&mut self) -> Result<bool, Errno> {
         let mut asked = false;
@@ -234,10 +235,10 @@ impl<'u, B: Backend> Socket<'u, B> {
         self.obtained
     }
 
-    /// What the kernel counted.
+    /// The kernel's counters for this socket.
     ///
     /// # Errors
-    /// What the call returned.
+    /// The errno of `getsockopt(2)`.
     #[doc(alias = "XDP_STATISTICS")]
     #[doc(alias = "xdp_statistics")]
     pub fn statistics(&self) -> Result<Statistics, Errno> {

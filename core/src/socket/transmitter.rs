@@ -10,7 +10,7 @@ use crate::umem::{Frame, Pool, SocketNumber};
 #[derive(Debug)]
 pub(super) struct Transmitter<'u> {
     pub(super) pool: &'u Pool<'u>,
-    /// Which of the UMEM's sockets this is.
+    /// The socket's number among its UMEM's.
     socket: SocketNumber,
     pub(super) tx: TxRing<'u>,
     pub(super) completion: CompletionRing<'u>,
@@ -40,10 +40,10 @@ impl<'u> Transmitter<'u> {
 
     /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
     ///
-    /// By itself rather than by a reservation of one, which takes more instructions.
+    /// Not by a reservation of one slot, which takes more instructions.
     ///
     /// # Errors
-    /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is
+    /// [`SendError`] gives the frame back if the ring is full, the packet is empty, or the frame is
     /// of another UMEM.
     #[inline]
     pub(super) fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
@@ -56,7 +56,7 @@ impl<'u> Transmitter<'u> {
                 frame,
             });
         }
-        // A slot was just reserved, so this can't be full; were it, the frame would stay out of
+        // A slot was just reserved, so this cannot be full. If it were, the frame would stay out of
         // use in the ledger, which is sound.
         let _ = self.tx.push(frame.into_transmit(self.socket));
         Ok(())
@@ -68,7 +68,7 @@ impl<'u> Transmitter<'u> {
         Reservation::new(self.pool, self.socket, self.tx.free_slots(wanted))
     }
 
-    /// Takes every frame off the completion ring into the stash. Returns how many.
+    /// Takes every frame off the completion ring into the stash. Returns their number.
     #[inline]
     pub(super) fn reap(&mut self) -> u32 {
         let addresses = self.completion.drain(u32::MAX);
@@ -103,7 +103,7 @@ impl<'u> Transmitter<'u> {
         self.tx.needs_wakeup()
     }
 
-    /// Shows the kernel what was sent, and says how many packets wait on the TX ring.
+    /// Publishes what was sent, and returns how many packets wait on the TX ring.
     #[inline]
     pub(super) fn publish(&mut self) -> u32 {
         let sent = self.tx.uncommitted();
@@ -114,11 +114,11 @@ impl<'u> Transmitter<'u> {
         self.tx.outstanding()
     }
 
-    /// What there is to send, once so many packets wait on the TX ring.
+    /// The packets to send, with `waiting` of them on the TX ring.
     ///
-    /// The kernel reserves a slot of the completion ring for each packet that it takes, and each
-    /// completion that comes off it gives one back, also a bad one. A kernel that lies only has us
-    /// kick too seldom or too often.
+    /// The kernel reserves a slot of the completion ring for each packet that it takes. Each
+    /// completion that comes off it frees one, even a bad one. A lying kernel only makes us kick
+    /// too seldom or too often.
     #[inline]
     pub(super) fn backlog(&self, waiting: u32) -> Backlog {
         let slots = self.completed + self.bad_completions + u64::from(self.completion.size());

@@ -1,4 +1,4 @@
-//! The options that a socket can do without. A refusal is reported, and no error.
+//! The options that a socket can do without: a refusal is reported, and is not an error.
 
 use core::fmt;
 use core::num::NonZeroU32;
@@ -9,7 +9,7 @@ use super::wakeups::COPY_BUDGET;
 use crate::backend::{Backend, SetOption};
 use crate::errno::Errno;
 
-/// What became of the wish for busy polling.
+/// The outcome of a request for busy polling.
 ///
 /// ```
 /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
@@ -51,7 +51,7 @@ pub enum BusyPolling {
 }
 
 impl BusyPolling {
-    /// Whether the program is to poll the device.
+    /// Whether the program polls the device.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         matches!(self, Self::On(_))
@@ -86,7 +86,7 @@ pub(super) fn busy_poll<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfi
     for (number, (option, _)) in options.into_iter().enumerate() {
         if let Err(errno) = handle.set_option(option) {
             for (_, undo) in options.into_iter().take(number).rev() {
-                // Less than was granted a moment ago: no kernel refuses that.
+                // No kernel refuses less than it granted a moment ago.
                 let _ = handle.set_option(undo);
             }
             return BusyPolling::Refused { option, errno };
@@ -95,7 +95,7 @@ pub(super) fn busy_poll<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfi
     BusyPolling::On(wanted)
 }
 
-/// Every option that it takes, in the order in which they are set, and what undoes each.
+/// The options of busy polling in the order in which they are set, and what undoes each.
 const fn busy_poll_options(wanted: BusyPoll) -> [(SetOption, SetOption); 3] {
     use SetOption::{BusyPoll, BusyPollBudget, PreferBusyPoll};
     [
@@ -105,12 +105,12 @@ const fn busy_poll_options(wanted: BusyPoll) -> [(SetOption, SetOption); 3] {
     ]
 }
 
-/// Raises what one kick sends in copy mode, and says what that is now.
+/// Raises the number of packets that one kick sends in copy mode, and returns it.
 pub(super) fn kick_budget<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> NonZeroU32 {
     let most = config.tx.slots();
     let wanted = config.kick_budget.unwrap_or(most).min(most);
     match NonZeroU32::new(wanted) {
-        // The kernel's own bound is the least that it accepts, and needs no call.
+        // The kernel's default is the least that it accepts, and needs no call.
         Some(wanted) if wanted > COPY_BUDGET => {
             match handle.set_option(SetOption::TransmitBudget(wanted.get())) {
                 Ok(()) => wanted,

@@ -1,29 +1,29 @@
-//! Whose a frame is, in 32 bits.
+//! A frame's entry in the ledger: its owner, in 32 bits.
 
 use crate::ring::{Cursor, RingSize};
 
-/// Who has a frame, as far as the kernel's word is checked against it.
+/// Who has a frame: what the kernel's word is checked against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Owner {
-    /// We: it is in the stash, or a [`Frame`](super::Frame) is out for it.
+    /// The program: the frame is in the stash, or a [`Frame`](super::Frame) stands for it.
     #[default]
     Ours,
     /// The kernel, to receive into: on the fill ring, in the kernel's hands, or on the RX ring.
     Receive,
     /// The kernel, to send: on the TX ring, in the kernel's hands, or on the completion ring.
     Transmit,
-    /// Nobody any more: the kernel had it when its socket was closed, and may still write to it.
+    /// No owner: the kernel had it when its socket was closed, and may still write to it.
     Retired,
 }
 
-/// An [`Owner`] in the two lowest bits, and above them, for a frame that the kernel has, whose
-/// socket's side of the kernel it is ([`SocketNumber`]). The other 24 bits are, for a frame that was
-/// lent to receive into, the lowest of the fill ring's cursor at which its address stands.
+/// An [`Owner`] in the two lowest bits. For a frame that the kernel has, the next six are the
+/// number of the socket by which it has it ([`SocketNumber`]). For a frame that is lent to receive
+/// into, the other 24 are the lowest bits of the fill ring's cursor at its address.
 ///
-/// A ring has at most 2^20 slots, so a cursor among its entries is told apart from all others. The
-/// cursor of a loan that outlives 2^24 later ones may look like one of theirs: its packet is then
-/// refused, at worst.
+/// A ring has at most 2^20 slots, so these bits tell the cursors of its entries apart. The cursor
+/// of a loan that outlives 2^24 later ones may look like one of theirs: at worst its packet is then
+/// refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct Entry(u32);
@@ -34,7 +34,7 @@ impl Entry {
     pub(super) const RETIRED: Self = Self::of(Owner::Retired);
 
     const OWNER_BITS: u32 = 2;
-    /// What says whose a frame is, without its place.
+    /// The bits of the owner and the socket, without those of the place.
     const HOLDER_BITS: u32 = Self::OWNER_BITS + SocketNumber::BITS;
 
     #[inline]
@@ -42,7 +42,7 @@ impl Entry {
         Self(owner as u32)
     }
 
-    /// With the kernel's side of a socket.
+    /// With the kernel, by this socket.
     #[inline]
     pub(super) const fn with(socket: SocketNumber, owner: Owner) -> Self {
         Self((socket.0 as u32) << Self::OWNER_BITS | owner as u32)
@@ -84,7 +84,7 @@ impl Entry {
     }
 }
 
-/// Which of a UMEM's open sockets.
+/// The number of a socket among those open over its UMEM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SocketNumber(u8);
 
@@ -94,7 +94,7 @@ impl SocketNumber {
     /// How many sockets may be open over one UMEM at a time.
     pub(crate) const COUNT: u32 = 1 << Self::BITS;
 
-    /// The lowest number that is not in a set, which has a bit for each.
+    /// The lowest number that is not in `set`, which has a bit for each.
     pub(super) const fn lowest_free(set: u64) -> Option<Self> {
         let number = set.trailing_ones();
         if number < Self::COUNT {
@@ -110,8 +110,8 @@ impl SocketNumber {
     }
 }
 
-/// The entries of a socket's fill ring that the kernel has not taken, as far as we know: what a
-/// loan's place is held against.
+/// The entries of a socket's fill ring that the kernel has not taken, as far as we know. A loan's
+/// place is compared with them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OnFillRing {
     /// The entry of a loan just after the last of them.
@@ -133,14 +133,14 @@ impl OnFillRing {
     /// Whether an entry is a loan by this socket, at another place than these.
     #[inline]
     pub(super) const fn is_past(self, entry: Entry) -> bool {
-        // The holder's bits are equal, and their difference nothing, only for a loan by this
-        // socket. Whatever else they leave goes to the top, and is more than there are places.
+        // Only a loan by this socket has equal holder's bits, whose difference is zero. Any other
+        // difference is rotated to the top, and exceeds the number of places.
         let ahead = entry.0.wrapping_sub(self.end.0);
         ahead.rotate_right(Entry::HOLDER_BITS) < self.others
     }
 }
 
-/// How many places of the fill ring an [`Entry`] tells apart.
+/// The number of the fill ring's places that an [`Entry`] tells apart.
 const PLACES: u32 = 1 << (u32::BITS - Entry::HOLDER_BITS);
 
 const _: () = assert!(RingSize::MAX.slots() < PLACES / 2);

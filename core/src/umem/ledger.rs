@@ -8,10 +8,10 @@ use static_assertions::assert_eq_size;
 
 use super::entry::{Entry, OnFillRing, Owner, SocketNumber};
 
-/// The number of a frame that there is.
+/// The number of an existing frame.
 ///
-/// Made in this file only, for the ledger of one UMEM (and the first, which each has, for slots that are
-/// still to be filled in); it stays in that UMEM's stash and tokens.
+/// Made only in this file, for the ledger of one UMEM, whose stash and tokens it never leaves. The
+/// first, which every UMEM has, also fills slots that are not in use yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct FrameIndex(u32);
@@ -25,10 +25,10 @@ impl FrameIndex {
     }
 }
 
-/// Eight bytes of book-keeping, of which a UMEM takes one for each frame.
+/// Eight bytes of book-keeping. A UMEM takes one slot per frame.
 ///
-/// The core allocates nothing, so the caller says where they live: in a `Vec`, or in an array. They
-/// say nothing until a [`Umem`](super::Umem) has them.
+/// The core allocates nothing, so the caller decides where slots live: in a `Vec`, or in an array.
+/// Their content has no meaning until a [`Umem`](super::Umem) has them.
 ///
 /// ```
 /// use xskit_core::umem::FrameSlot;
@@ -72,8 +72,8 @@ impl fmt::Debug for FrameSlot {
 
 /// One [`Entry`] per frame, in the second halves of the [`FrameSlot`]s.
 ///
-/// What is ours is given away without a look: a token, or a place in the stash, is the proof. What
-/// the kernel gives back is looked up first.
+/// A frame of ours is given away without a look: a token, or a place in the stash, is the proof. A
+/// frame that the kernel gives back is looked up first.
 #[derive(Clone, Copy)]
 pub(super) struct Ledger<'s> {
     slots: &'s [FrameSlot],
@@ -112,8 +112,8 @@ impl<'s> Ledger<'s> {
         self.write(frame, Entry::sending(socket));
     }
 
-    /// The kernel has a frame from now on, to receive into: its address goes to this loan's place of
-    /// its socket's fill ring. It must be ours to lend, and of this UMEM.
+    /// The kernel has a frame from now on, to receive into: its address goes to the loan's place on
+    /// the socket's fill ring. It must be ours to lend, and of this UMEM.
     #[inline]
     pub(super) fn lend(&self, frame: FrameIndex, loan: Entry) {
         self.write(frame, loan);
@@ -127,7 +127,7 @@ impl<'s> Ledger<'s> {
         self.entry(frame).set(entry);
     }
 
-    /// Takes a frame back that was sent by this socket, if there is one of this number.
+    /// Takes back the frame of this number, if there is one that was sent by this socket.
     #[inline]
     pub(super) fn take_back_sent(&self, socket: SocketNumber, number: u64) -> Option<FrameIndex> {
         let frame = self.frame(number)?;
@@ -141,8 +141,8 @@ impl<'s> Ledger<'s> {
         Some(frame)
     }
 
-    /// Takes a frame that was lent to receive into back from the kernel, if there is one of this
-    /// number and it is off the fill ring.
+    /// Takes back the frame of this number, if there is one that was lent to receive into and is
+    /// off the fill ring.
     #[inline]
     pub(super) fn take_back_lent(&self, number: u64, on_ring: OnFillRing) -> Option<FrameIndex> {
         let frame = self.frame(number)?;
@@ -175,9 +175,9 @@ impl<'s> Ledger<'s> {
     #[inline]
     fn entry(&self, frame: FrameIndex) -> &'s Cell<Entry> {
         debug_assert!((frame.0 as usize) < self.slots.len());
-        // SAFETY: bounds: a frame's index is less than the number of slots: the functions that make
-        // one see to it, and it doesn't leave the UMEM whose ledger this is; alignment and lifetime
-        // are the slice's; aliasing: a cell, on one thread.
+        // SAFETY: bounds: a frame's index is less than the number of slots, as the functions that
+        // make one ensure, and it does not leave the UMEM whose ledger this is; alignment and
+        // lifetime: the slice's; aliasing: a cell, on one thread.
         &unsafe { self.slots.get_unchecked(frame.0 as usize) }.entry
     }
 
@@ -203,7 +203,7 @@ impl<'s> Ledger<'s> {
     }
 }
 
-/// Short, however many frames there are: whoever prints a frame's UMEM or socket prints this.
+/// Short for any number of frames: printing a UMEM or a socket prints this.
 impl fmt::Debug for Ledger<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
@@ -212,9 +212,9 @@ impl fmt::Debug for Ledger<'_> {
     }
 }
 
-/// Whether the kernel's word goes for whose a frame is, once it is one: only to measure what the
-/// ledger costs (`--cfg xskit_trust_kernel`). A frame may then have two owners, and no census is
-/// true.
+/// Whether the kernel is believed about the owner of a frame that exists: only for measuring the
+/// cost of the ledger (`--cfg xskit_trust_kernel`). A frame may then have two owners, and a census
+/// is wrong.
 const TRUST_KERNEL: bool = cfg!(xskit_trust_kernel);
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! UMEM: one region cut into frames, each with exactly one owner.
 //!
 //! [`Umem`] is the region with its book-keeping, [`FrameSlot`]s the memory of that book-keeping,
-//! [`Frame`] the token that *is* the ownership of a frame by the program. What the kernel has is
-//! kept in a ledger, with the socket by which it has it; every frame that the kernel returns is
-//! looked up there first, so a descriptor that is out of bounds, stale, doubled or another socket's
-//! never becomes a token.
+//! [`Frame`] the token that *is* the ownership of a frame by the program. A ledger records which
+//! frames the kernel has, and by which socket. Every frame that the kernel returns is looked up
+//! there first, so a descriptor that is out of bounds, stale, doubled or another socket's never
+//! becomes a token.
 
 mod census;
 mod entry;
