@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// What an Ethernet frame carries. Below 0x0600 it is a length instead (IEEE 802.3, not Ethernet II).
+/// The type of what an Ethernet frame carries. A value below 0x0600 is a length instead (IEEE
+/// 802.3, not Ethernet II).
 ///
 /// ```
 /// use xskit_wire::EtherType;

@@ -2,7 +2,7 @@
 
 use crate::{MacAddr, Refusal};
 
-/// Bytes of the two addresses. VLAN tags go between them and the type.
+/// Bytes of the two addresses. VLAN tags are between them and the type.
 pub(crate) const ADDRESSES_LEN: usize = 12;
 /// Bytes of the type.
 pub(crate) const TYPE_LEN: usize = 2;
@@ -46,7 +46,8 @@ impl Addresses {
 ///
 /// # Errors
 ///
-/// [`Refusal::TruncatedEthernet`] if the frame is too short for an Ethernet header; it is then unchanged.
+/// [`Refusal::TruncatedEthernet`] if the frame is too short for an Ethernet header. The frame is
+/// then unchanged.
 #[inline]
 pub fn swap_addresses(frame: &mut [u8]) -> Result<(), Refusal> {
     let (bytes, rest) = frame

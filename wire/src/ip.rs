@@ -7,7 +7,7 @@ use crate::Ecn;
 /// The number of UDP among IP protocols (RFC 768).
 pub(crate) const PROTOCOL_UDP: u8 = 17;
 
-/// Which Internet protocol.
+/// The version of the Internet Protocol.
 ///
 /// ```
 /// use xskit_wire::IpVersion;
