@@ -1,4 +1,4 @@
-//! Which interface is meant.
+//! An interface, by name or index.
 
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
@@ -6,7 +6,7 @@ use xskit_core::Errno;
 
 use crate::error::OpenError;
 
-/// The name or the index of an interface, of the network namespace that the thread is in.
+/// The name or the index of an interface, in the network namespace of the calling thread.
 ///
 /// ```
 /// use xskit::Interface;

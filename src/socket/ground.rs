@@ -1,4 +1,4 @@
-//! What sockets stand on: the frames, and the backend.
+//! The parts that sockets borrow: the frames and the backend.
 
 use std::os::fd::OwnedFd;
 
@@ -22,7 +22,7 @@ self_cell!(
     }
 );
 
-/// What sockets stand on.
+/// The parts that sockets borrow.
 pub(super) struct Ground {
     pub(super) backend: AnyBackend,
     frames: Frames,
@@ -46,7 +46,7 @@ impl Ground {
         self.frames.borrow_dependent()
     }
 
-    /// A socket on a descriptor that was created elsewhere, or a new one.
+    /// Opens a socket, on a descriptor that was created elsewhere if there is one.
     pub(super) fn open(
         &self,
         descriptor: Option<OwnedFd>,
@@ -63,7 +63,7 @@ impl Ground {
         .map_err(OpenError::Socket)
     }
 
-    /// Another beside one that this opened.
+    /// Opens another socket beside one that this opened.
     pub(super) fn open_beside<'u>(
         &self,
         first: &CoreSocket<'u>,
