@@ -208,6 +208,7 @@ impl<'m, S: Slot> Consumer<'m, S> {
 }
 
 /// Values off a ring, in order. See [`Consumer::drain`].
+#[must_use = "values that are not taken stay on the ring"]
 #[derive(Debug)]
 pub struct Drain<'r, 'm, S: Slot> {
     ring: &'r mut Consumer<'m, S>,

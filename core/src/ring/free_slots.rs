@@ -4,6 +4,7 @@ use super::{Cursor, RingMemory, Slot};
 
 /// Slots to push into without reading the shared word again. See
 /// [`Producer::free_slots`](super::Producer::free_slots).
+#[must_use = "slots that nothing is pushed into stay free"]
 #[derive(Debug)]
 pub struct FreeSlots<'r, 'm, S: Slot> {
     memory: RingMemory<'m, S>,

@@ -44,7 +44,8 @@ pub struct SocketConfig {
     #[doc(alias = "tx_size")]
     pub tx: RingSize,
     /// How many frames the kernel holds to receive into; the rest stay free for sending. The
-    /// default is half of the UMEM's frames. It is never more than the fill ring and the UMEM hold.
+    /// default is half of the UMEM's frames. The number is at most what the fill ring and the UMEM
+    /// hold.
     ///
     /// The kernel takes them in turn. In copy mode a small number (512, for instance) stays in the
     /// cache of the core that fills them. With a large number, longer bursts find room while the
@@ -56,7 +57,7 @@ pub struct SocketConfig {
     /// Whether packets may be, must be, or must not be passed without a copy.
     pub zero_copy: ZeroCopy,
     /// How many packets one kick may send in copy mode (XDP_MAX_TX_SKB_BUDGET, Linux 6.18). The
-    /// default is the whole TX ring. It is never less than 32, nor more than the TX ring holds.
+    /// default is the whole TX ring. The number is at least 32 and at most what the TX ring holds.
     /// Kernels without the option send 32.
     pub kick_budget: Option<u32>,
     /// Whether the program polls the device. If the kernel refuses, the socket opens without it.
@@ -77,7 +78,7 @@ pub enum ZeroCopy {
     Refuse,
 }
 
-/// Busy polling: the program's calls poll the device, rather than its interrupts.
+/// Busy polling: the kernel polls the device when the program calls, rather than on interrupts.
 ///
 /// While it is on, [`flush`](super::Socket::flush) also has the kernel poll the device if the RX
 /// ring is empty: one call per flush. The device still raises interrupts unless they are deferred

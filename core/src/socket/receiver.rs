@@ -179,6 +179,7 @@ enum Seen<'u> {
 }
 
 /// Packets off the RX ring, in order. See [`RxHalf::receive`](super::RxHalf::receive).
+#[must_use = "packets that are not taken stay on the ring"]
 #[derive(Debug)]
 pub struct Received<'r, 'u> {
     pool: &'u Pool<'u>,
