@@ -1,7 +1,7 @@
 //! Sends the UDP datagrams to one port back to their senders, over IPv4 and IPv6.
 //!
-//! Headers are parsed and written by `xskit::wire`, in the frame that the datagram came in: no byte of
-//! the payload is copied. All other packets go on to the kernel.
+//! `xskit::wire` parses and writes the headers in the frame that the datagram came in: no byte of
+//! the payload is copied. All other packets pass to the kernel.
 //!
 //! ```sh
 //! cargo build --example echo && sudo target/debug/examples/echo eth1 7777
@@ -45,13 +45,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Makes the datagram its own answer, unless it was for a group of hosts.
 fn answer(packet: &mut Frame<'_>) -> Option<()> {
-    // A local sender leaves the checksum to its card. The answer gets a right one either way.
+    // A local sender leaves the checksum to its card. The answer gets a correct one in any case.
     let datagram = Datagram::parse(packet, UdpChecksum::Ignore).ok()?;
     if datagram.link.destination.is_group() {
         return None;
     }
     let (reply, payload) = (datagram.reply(), datagram.payload_range());
-    // Padding goes, and so do IPv4 options: the new headers end where the payload starts.
+    // Padding and IPv4 options are removed: the new headers end where the payload starts.
     packet.truncate(payload.end);
     let surplus = payload.start.checked_sub(reply.header_len())?;
     packet.shrink_front(surplus).ok()?;

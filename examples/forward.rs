@@ -1,7 +1,7 @@
 //! Forwards the UDP datagrams to one port between two interfaces, both ways, without a copy.
 //!
-//! Both sockets share their frames: a packet leaves in the frame that it came in. It leaves as it
-//! came, addresses and all, as through a cable. All other packets go on to the kernel.
+//! Both sockets share their frames: a packet leaves in the frame that it came in, unchanged, as
+//! through a cable. All other packets pass to the kernel.
 //!
 //! ```sh
 //! cargo build --example forward && sudo target/debug/examples/forward eth1 eth2 7777

@@ -1,4 +1,4 @@
-//! Takes a JSON document by POST /echo over HTTP/3, and answers with it and its length.
+//! Accepts a JSON document by POST /echo over HTTP/3, and answers with the document and its length.
 //!
 //! ```sh
 //! cargo build --example json_echo --features udp
@@ -10,13 +10,13 @@ use xskit::quic::{Handler, Http, HttpConfig, Incoming, Reply, Request, Response}
 
 mod transport;
 
-/// The longest document that is taken. A connection has up to 100 requests under way.
+/// The longest document that is accepted. A connection has up to 100 requests in progress.
 const MOST_BYTES: usize = 64 << 10;
 
 struct Echo;
 
 impl Handler for Echo {
-    /// What of the document has come.
+    /// The part of the document received so far.
     type Exchange = Vec<u8>;
 
     fn request(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Vec<u8> {

@@ -1,9 +1,10 @@
-//! A backend of one's own, without privilege and without a kernel: packets come in from one pcap file and
-//! go out into another. The program above it is a socket like any other, and sends each packet back.
+//! A custom backend, without privilege and without a kernel: packets come in from one pcap file and
+//! go out into another. The program above it uses a socket like any other, and sends each packet
+//! back.
 //!
-//! `Backend` itself is unsafe to implement, since it vouches for memory that a kernel writes to. So this one
-//! is made of two parts: the simulated kernel (feature `sim` of `xskit-core`) moves frames and rings, and a
-//! `Device`, which is safe to implement, has the packets.
+//! `Backend` itself is unsafe to implement, since it vouches for memory that a kernel writes to. So
+//! this backend has two parts: the simulated kernel (feature `sim` of `xskit-core`) moves frames
+//! and rings, and a `Device`, which is safe to implement, supplies and accepts the packets.
 //!
 //! ```sh
 //! cargo run --example own_backend came-in.pcap went-out.pcap
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
 
     let mut sent = 0;
-    // A file doesn't keep one waiting: without a packet by now it is at its end.
+    // A file never blocks: if there is no packet now, it is at its end.
     while socket.wait(Interest::RECEIVE, Some(Duration::ZERO))? {
         let (mut receiver, mut transmitter) = socket.halves();
         let mut reservation = transmitter.reserve(64);
@@ -56,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where packets come from and go to.
+/// The files that packets come from and go to.
 struct Files {
     came_in: BufReader<File>,
     went_out: File,
@@ -70,7 +71,7 @@ impl Files {
         // The magic numbers of files with nanoseconds and with microseconds, then that of Ethernet.
         let is_known = matches!(word(&header, 0), 0xa1b2_3c4d | 0xa1b2_c3d4);
         if !is_known || word(&header, 20) != 1 {
-            let error = "no pcap file of Ethernet packets in this machine's byte order";
+            let error = "not a pcap file of Ethernet packets in this machine's byte order";
             return Err(io::Error::new(ErrorKind::InvalidData, error));
         }
         let mut went_out = File::create_new(went_out)?;
@@ -80,12 +81,12 @@ impl Files {
 }
 
 impl Device for Files {
-    /// The next packet of the file, unless it is at its end, or breaks off.
+    /// The next packet of the file, unless the file is at its end or is truncated.
     fn receive(&mut self) -> Option<Vec<u8>> {
         let mut header = [0; pcap::PACKET_HEADER_LEN];
         self.came_in.read_exact(&mut header).ok()?;
         let mut packet = Vec::new();
-        // By `take`, so that a length that can't be true takes no memory.
+        // By `take`, so that an impossible length allocates no memory.
         let len = u64::from(word(&header, 8));
         let read = self.came_in.by_ref().take(len).read_to_end(&mut packet);
         (read.ok()? as u64 == len).then_some(packet)
@@ -95,7 +96,7 @@ impl Device for Files {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let header = pcap::packet_header(now.unwrap_or_default(), packet.len());
         let written = self.went_out.write_all(&[&header[..], packet].concat());
-        // What it says fails the kick, and so the flush.
+        // The error fails the kick, and so the flush.
         written.map_err(|error| Errno(error.raw_os_error().unwrap_or(Errno::EINVAL.0)))
     }
 }

@@ -1,7 +1,8 @@
-//! Receives what another process's XDP program redirects: its map of sockets comes as a descriptor.
+//! Receives packets that another process's XDP program redirects: its map of sockets arrives as a
+//! descriptor.
 //!
-//! Whoever loads the program, by whichever loader, listens on a Unix socket and sends the descriptor of
-//! its BPF_MAP_TYPE_XSKMAP (SCM_RIGHTS, unix(7)). A map that is pinned is opened by
+//! The process that loads the program, by any loader, listens on a Unix socket and sends the
+//! descriptor of its BPF_MAP_TYPE_XSKMAP (SCM_RIGHTS, unix(7)). Open a pinned map by
 //! `SocketMap::open_pinned` instead.
 //!
 //! ```sh

@@ -1,6 +1,7 @@
-//! Writes the packets to one UDP port into a file that tcpdump and Wireshark read, and ends after so many.
+//! Writes the packets to one UDP port into a file that tcpdump and Wireshark read, and ends after
+//! COUNT packets.
 //!
-//! It takes these packets, it does not listen in: the kernel sees nothing of them.
+//! It takes these packets rather than listening in: the kernel does not see them.
 //!
 //! ```sh
 //! cargo build --example pcap && sudo target/debug/examples/pcap eth1 7777 100 taken.pcap

@@ -1,7 +1,8 @@
 //! Serves the files of a directory over HTTP/3, on QUIC, on one UDP port of an interface.
 //!
-//! Packets are opened in the frame that they came in, and sealed in the frame that they leave in. The command
-//! `xskit serve` does the same, and much besides: it gives up its privileges, and drops what the kernel would.
+//! Packets are opened in the frame that they came in, and sealed in the frame that they leave in.
+//! The command `xskit serve` does the same and more: it gives up its privileges, and drops packets
+//! that the kernel would drop.
 //!
 //! ```sh
 //! cargo build --example quic --features quic
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let identity = Identity::from_pem_files(Path::new(chain), Path::new(key))?;
     let mut config = ServerConfig::new(identity);
-    // What fits a packet of IPv6 fits one of IPv4 as well.
+    // A payload that fits an IPv6 packet fits an IPv4 packet as well.
     let mtu_bytes = Link::by_name(interface)?.mtu_bytes as usize;
     config.transport.max_udp_payload_bytes = udp_payload_for_mtu(mtu_bytes, true);
     let mut server = FileServer::of_directory(Path::new(root), &config, Instant::now())?;
@@ -34,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     socket.with(|socket| {
         let mut driver = Driver::new(socket, DriverConfig::default());
-        // What claims to come from this host itself is forged.
+        // Packets that claim to come from this host itself are forged.
         driver.distrust(address::of_host()?, None);
         loop {
             let moved = driver.turn(&mut server)?;

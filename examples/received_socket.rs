@@ -1,5 +1,6 @@
-//! A socket opened by a process without any capability: the broker creates it, and the data plane, its child and
-//! `nobody`, inherits it as standard input, and answers datagrams. To other processes it goes by SCM_RIGHTS.
+//! A socket opened by a process without any capability. The broker creates it. The data plane, a
+//! child that runs as `nobody`, inherits it as standard input and answers datagrams. Other
+//! processes can receive it by SCM_RIGHTS.
 //!
 //! ```sh
 //! cargo build --example received_socket && sudo target/debug/examples/received_socket eth1 7777
@@ -32,7 +33,7 @@ fn broker(interface: &str, port: u16) -> Result<(), Box<dyn Error>> {
     let output = command.spawn()?.stdout.ok_or("no pipe")?;
     let mut lines = BufReader::new(output).lines();
     let capabilities = lines.next().ok_or("the data plane failed")??;
-    // The socket is open by now, so the map takes it.
+    // The socket is open by now, so the map accepts it.
     let program = XdpProgram::load(1)?;
     program.register_socket(0, descriptor.as_fd())?;
     drop((command, descriptor)); // Both would keep the queue taken.

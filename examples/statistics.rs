@@ -28,12 +28,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             socket.recycle();
             socket.flush()
         })?;
-        // The wait is as long as is left, so that the file is written where nothing comes, too.
+        // Waits for the rest of the second, so that the file is written even if nothing arrives.
         let left = period.saturating_sub(written.elapsed());
         if left.is_zero() {
             let unfinished = format!("{path}.new");
             fs::write(&unfinished, render(&socket, &program)?)?;
-            // Whoever reads it meanwhile finds the old text or the new one, whole.
+            // A concurrent reader finds the whole old text or the whole new one.
             fs::rename(unfinished, path)?;
             written = Instant::now();
         }

@@ -1,4 +1,4 @@
-//! Sends streams and datagrams back, by a protocol of its own (ALPN `xskit-echo`): QUIC without HTTP.
+//! Sends streams and datagrams back, by its own protocol (ALPN `xskit-echo`): QUIC without HTTP.
 //!
 //! ```sh
 //! cargo build --example streams --features udp
@@ -29,11 +29,12 @@ impl Application for Echo {
     fn service(&mut self, _: &mut (), quic: &mut QuicConnection, _: Instant) -> Activity {
         let (mut buffer, mut advanced) = ([0; 16_384], false);
         for stream in quic.readable() {
-            // No more is read than there is room to send: so the client is held back, and nothing kept.
+            // Reads no more than there is room to send: the client is held back, and nothing is
+            // kept.
             while let Ok(room @ 1..) = quic.stream_capacity(stream) {
                 let piece = &mut buffer[..room.min(16_384)];
                 let read = quic.stream_recv(stream, piece);
-                // Who gives up one direction of a stream gets no other.
+                // A peer that gives up one direction of a stream loses the other.
                 if let Err(Error::StreamReset(code)) = read {
                     let _ = quic.stream_shutdown(stream, Shutdown::Write, code);
                 }

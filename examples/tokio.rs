@@ -1,5 +1,5 @@
-//! Receives on tokio's multi-threaded runtime: a task that goes from thread to thread with its socket, and
-//! prints where each UDP datagram to one port came from.
+//! Receives on tokio's multi-threaded runtime: a task that moves between threads with its socket,
+//! and prints the source of each UDP datagram to one port.
 //!
 //! ```sh
 //! cargo build --example tokio && sudo target/debug/examples/tokio eth1 7777

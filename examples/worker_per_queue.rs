@@ -1,5 +1,6 @@
-//! One socket and one thread per queue of an interface: each answers the UDP datagrams to one port that
-//! its queue receives with an empty one. SIGINT (Ctrl-C) stops all, and each then reports its count.
+//! One socket and one thread per queue of an interface. Each answers the UDP datagrams to one port
+//! that its queue receives with an empty datagram. SIGINT (Ctrl-C) stops all, and each then reports
+//! its count.
 //!
 //! ```sh
 //! cargo build --example worker_per_queue && sudo target/debug/examples/worker_per_queue eth1 7777
@@ -30,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{queues} workers, {} mode", program.mode());
     let start = |socket| {
         let stop = Arc::clone(&stop);
-        // One that fails stops the others.
+        // A worker that fails stops the others.
         thread::spawn(move || work(socket, &stop).inspect_err(|_| stop.store(true, Relaxed)))
     };
     let workers: Vec<_> = sockets.into_iter().map(start).collect();
@@ -41,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Answers until it is to stop. Returns how many packets there were.
+/// Answers until `stop` is set. Returns how many packets were received.
 fn work(mut socket: Socket, stop: &AtomicBool) -> io::Result<u64> {
     let mut count = 0;
     while !stop.load(Relaxed) {

@@ -1,4 +1,4 @@
-//! The socket on tokio's runtimes.
+//! The socket on a tokio runtime.
 
 use std::fmt;
 use std::io;
@@ -11,10 +11,10 @@ use xskit_core::backend::Interest;
 
 use crate::{AnyBackend, Socket};
 
-/// How often a waiting task looks whether the interface is still there: no event reports that it is gone.
+/// How often a waiting task checks that the interface is still there: no event reports its removal.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A [`Socket`] that a task waits for, on a runtime of one thread or of several (feature `tokio`).
+/// A [`Socket`] that a task waits for, on a runtime of one or several threads (feature `tokio`).
 ///
 /// ```no_run
 /// use xskit::{AsyncSocket, Socket};
@@ -34,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// ```
 pub struct AsyncSocket(AsyncFd<Registered>);
 
-/// A socket with its descriptor as `epoll(7)` knows it.
+/// A socket with the descriptor that `epoll(7)` watches.
 struct Registered(Socket);
 
 impl AsyncSocket {
@@ -42,30 +42,32 @@ impl AsyncSocket {
     /// (`Builder::enable_all`).
     ///
     /// # Errors
-    /// What `epoll_ctl(2)` returned.
+    /// The error of `epoll_ctl(2)`.
     ///
     /// # Panics
     /// Outside a runtime, and on one without I/O.
     pub fn new(socket: Socket) -> io::Result<Self> {
-        // SAFETY: a socket's descriptor is open and the same for as long as the socket is there. It is inside
-        // the `AsyncFd`, which deregisters it before it lets go of it. Nothing puts another in its place: no
-        // method lends it mutably but `with`, whose borrow can't be exchanged (see `Send for Socket`).
+        // SAFETY: a socket's descriptor stays open, and the same, for as long as the socket exists.
+        // The socket is inside the `AsyncFd`, which deregisters it before letting go of it. Nothing
+        // replaces it: only `with` lends it mutably, and what that lends cannot be exchanged (see
+        // `Send for Socket`).
         #[allow(unsafe_code)]
         let registered = unsafe { AsyncFd::register(Registered(socket)) };
         Ok(Self(registered?))
     }
 
-    /// Waits until packets are there. Nothing is lost where this is dropped before it ends.
+    /// Waits for packets. Dropping the future early loses nothing.
     ///
     /// # Errors
-    /// What `poll(2)` returned; ENETDOWN when the interface is gone, within a second.
+    /// The error of the wait. ENETDOWN within a second after the interface is gone.
     ///
     /// # Panics
     /// On a runtime without time.
     pub async fn readable(&mut self) -> io::Result<()> {
         loop {
-            // Events tell of changes, so the rings are looked at after what was told is forgotten: a packet that
-            // comes later makes an event. The call also has the kernel look at what it is owed.
+            // Events report changes, so the rings are read after the readiness was cleared: a
+            // packet that comes later makes a new event. The call also makes the kicks and wakes
+            // that are owed.
             let socket = &mut self.0.get_mut().0;
             if socket.wait(Interest::RECEIVE, Some(Duration::ZERO))? {
                 return Ok(());
@@ -85,13 +87,13 @@ impl AsyncSocket {
         self.0.get_mut().0.with(work)
     }
 
-    /// The socket, to ask it something.
+    /// The socket, for its read-only methods.
     #[must_use]
     pub fn get_ref(&self) -> &Socket {
         &self.0.get_ref().0
     }
 
-    /// The socket again, deregistered.
+    /// Deregisters the socket and returns it.
     #[must_use]
     pub fn into_inner(self) -> Socket {
         self.0.into_inner().0

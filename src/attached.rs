@@ -1,30 +1,33 @@
-//! The XDP program on an interface, with the ports that it takes and the sockets that get them.
+//! The XDP program on an interface, with the ports that it takes and the sockets that receive them.
 
 use std::os::fd::AsFd;
 
 use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
 
-use crate::socket::{Interface, OpenError};
+use crate::error::OpenError;
+use crate::interface::Interface;
 
-/// The XDP program on an interface. Dropping it takes the program off again.
+/// The XDP program on an interface. Dropping it detaches the program.
 ///
-/// [`SocketBuilder::open_and_take`](crate::SocketBuilder::open_and_take) makes one for a single socket,
-/// [`take`](Self::take) for a socket on each queue. What they do not cover, rules by address, a mode or an interface
-/// limit, is [`XdpProgram`]'s: loaded and attached by hand, or by [`program`](Self::program) afterwards.
+/// [`SocketBuilder::open_and_take`](crate::SocketBuilder::open_and_take) makes one for a single
+/// socket, [`take`](Self::take) for a socket on each queue. For rules by address, a mode or an
+/// interface limit, load and attach an [`XdpProgram`] by hand, or change [`program`](Self::program)
+/// afterwards.
 #[derive(Debug)]
 #[must_use = "dropping it takes the program off the interface"]
 pub struct AttachedProgram {
-    /// Dropped first: the program is off before its maps go.
+    /// Dropped first: the program is detached before its maps go.
     attachment: Attachment,
     program: XdpProgram,
 }
 
 impl AttachedProgram {
-    /// Loads the program, has it take the UDP datagrams to this port, of any address, and attaches it: natively where the
-    /// driver can.
+    /// Loads the program, has it take the UDP datagrams to this port, for any address, and attaches
+    /// it: in native mode if the driver has it.
     ///
-    /// Each socket comes with the queue that it is bound to, and gets what arrives on that queue. On other queues the
-    /// datagrams stay the kernel's, and [`Strays`](xskit_bpf::Strays) counts them.
+    /// Each socket comes with the queue that it is bound to, and receives the datagrams of that
+    /// queue. Those of other queues pass to the kernel, and [`Strays`](xskit_bpf::Strays) counts
+    /// them.
     ///
     /// ```no_run
     /// use xskit::{AttachedProgram, Socket};
@@ -37,7 +40,8 @@ impl AttachedProgram {
     /// ```
     ///
     /// # Errors
-    /// [`TakeError::Open`] if there is no such interface; [`TakeError::Program`] says which step of the program's failed.
+    /// [`TakeError::Open`] if there is no such interface, [`TakeError::Program`] if loading or
+    /// attaching the program failed.
     pub fn take(
         interface: impl Into<Interface>,
         port: u16,
@@ -58,32 +62,32 @@ impl AttachedProgram {
         })
     }
 
-    /// The mode that was obtained.
+    /// The mode obtained.
     #[must_use]
     pub fn mode(&self) -> Attached {
         self.attachment.mode()
     }
 
-    /// The program: its counters, and what else it is to take.
+    /// The program, for its counters and further rules.
     #[must_use]
     pub fn program(&self) -> &XdpProgram {
         &self.program
     }
 
-    /// Its place on the interface.
+    /// The attachment to the interface.
     pub fn attachment(&self) -> &Attachment {
         &self.attachment
     }
 }
 
-/// Why no socket gets what was to be taken. Each says what to try.
+/// Why a port could not be taken. Each text says what to try.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TakeError {
-    /// There is no socket, or no such interface.
+    /// The socket could not be opened, or there is no such interface.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The XDP program.
+    /// The XDP program could not be loaded or attached.
     #[error(transparent)]
     Program(#[from] xskit_bpf::Error),
 }

@@ -1,4 +1,4 @@
-//! One type for the backends that are compiled in, of which one is chosen at run time.
+//! One type for the compiled-in backends, one of which is chosen at run time.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,10 +14,10 @@ use xskit_rustix::RustixBackend;
 #[cfg(feature = "backend-uring")]
 use xskit_uring::{UringBackend, UringConfig, UringSocket};
 
-use crate::OpenError;
+use crate::error::OpenError;
 use crate::memory::{DescriptorError, Waker};
 
-/// Which backend is to drive a socket, and how it is to wait.
+/// Which backend drives a socket, and how it waits.
 ///
 /// ```no_run
 /// # #[cfg(feature = "backend-rustix")] {
@@ -35,14 +35,14 @@ pub enum Driving {
     /// Direct system calls.
     #[cfg(feature = "backend-rustix")]
     Rustix(xskit_rustix::Wait),
-    /// Submissions to an io_uring. Which threads may use it is the builder's to say, not
-    /// [`UringConfig::any_thread`]'s.
+    /// Submissions to an io_uring. The builder decides which threads may use it, not
+    /// [`UringConfig::any_thread`].
     #[cfg(feature = "backend-uring")]
     Uring(UringConfig),
 }
 
 impl Default for Driving {
-    /// Direct system calls, where they are compiled in, and waits by `ppoll(2)`.
+    /// Direct system calls, if they are compiled in, and waits by `ppoll(2)`.
     fn default() -> Self {
         #[cfg(feature = "backend-rustix")]
         return Self::Rustix(xskit_rustix::Wait::default());
@@ -53,9 +53,10 @@ impl Default for Driving {
 
 /// The backend of a [`Socket`](crate::Socket): one of those that are compiled in.
 ///
-/// Only a socket has one, for itself alone, and takes it along from thread to thread.
+/// Only a socket has one. It does not share it, and takes it along from thread to thread.
 ///
-/// It names the socket that [`Socket::with`](crate::Socket::with) lends, where a function takes that:
+/// The type is part of that of the socket which [`Socket::with`](crate::Socket::with) lends, for
+/// functions that take it:
 ///
 /// ```
 /// use xskit::{AnyBackend, Socket, af_xdp};
@@ -93,7 +94,7 @@ enum Handle {
     Uring(UringSocket),
 }
 
-/// Has the backend that there is do something.
+/// Runs an action on the backend, whichever it is.
 macro_rules! by {
     ($self:ident, |$backend:ident| $action:expr) => {
         match &$self.0 {
@@ -106,7 +107,7 @@ macro_rules! by {
 }
 
 impl AnyBackend {
-    /// One that any thread may use, or the one that makes it.
+    /// A backend that any thread may use, or only the one that makes it.
     pub(crate) fn new(driving: Driving, any_thread: bool) -> Result<Self, OpenError> {
         #[cfg(not(feature = "backend-uring"))]
         let _ = any_thread;
@@ -125,12 +126,12 @@ impl AnyBackend {
         }
     }
 
-    /// What ends this backend's waits from another thread.
+    /// The waker that ends this backend's waits from another thread.
     pub(crate) fn waker(&self) -> Result<Waker, Errno> {
         by!(self, |backend| backend.waker())
     }
 
-    /// Takes a descriptor in as a socket of the backend's.
+    /// Adopts a descriptor as a socket of the backend.
     pub(crate) fn adopt(&self, descriptor: OwnedFd) -> Result<AnyHandle, DescriptorError> {
         let handle = match &self.0 {
             #[cfg(feature = "backend-rustix")]
@@ -141,7 +142,7 @@ impl AnyBackend {
         Ok(AnyHandle(handle))
     }
 
-    /// The io_uring's backend, if it is that.
+    /// The io_uring backend, if it is this one.
     #[cfg(feature = "backend-uring")]
     #[must_use]
     pub fn as_uring(&self) -> Option<&UringBackend> {
@@ -184,7 +185,8 @@ impl AsFd for AnyHandle {
     }
 }
 
-/// The same with its socket. Each backend has sockets of its own kind only, so no other case comes.
+/// Runs an action on the backend and its socket. Each backend has sockets of only its own kind, so
+/// no other case occurs.
 macro_rules! with {
     ($self:ident, $socket:ident, |$backend:ident, $own:ident| $action:expr) => {
         match (&$self.0, &$socket.0) {
@@ -198,7 +200,7 @@ macro_rules! with {
     };
 }
 
-// SAFETY: every method is passed on to the one backend, which keeps to the contract.
+// SAFETY: every method is passed on to the one backend, which keeps the contract.
 unsafe impl Backend for AnyBackend {
     type Socket = AnyHandle;
 
@@ -243,7 +245,7 @@ unsafe impl Backend for AnyBackend {
     }
 
     unsafe fn unmap(&self, base: NonNull<u8>, len_bytes: usize) {
-        // SAFETY: by the caller's promise one mapping of `map`, which the same backend made.
+        // SAFETY: one mapping of `map`, by the caller's promise, which the same backend made.
         by!(self, |backend| unsafe { backend.unmap(base, len_bytes) });
     }
 
@@ -277,7 +279,7 @@ unsafe impl Backend for AnyBackend {
             (Inner::Rustix(backend), Handle::Rustix(own)) => backend.close(own),
             #[cfg(feature = "backend-uring")]
             (Inner::Uring(backend), Handle::Uring(own)) => backend.close(own),
-            // Of another kind of backend: dropped, as such a socket may be.
+            // A socket of another kind of backend may be dropped.
             #[cfg(all(feature = "backend-rustix", feature = "backend-uring"))]
             _ => {}
         }

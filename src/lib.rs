@@ -1,7 +1,7 @@
 //! AF_XDP sockets whose frames have one owner by type, and QUIC and HTTP/3 over them.
 //!
-//! [`Socket`] is an AF_XDP socket that a program keeps: stored, moved, sent to a thread; [`Sockets`] are several
-//! that share their frames. Below them are crates that can be used alone:
+//! [`Socket`] is an AF_XDP socket that a program can store, move and send to a thread; [`Sockets`]
+//! are several that share their frames. Below them are crates that can be used alone:
 //!
 //! | module | feature | what it is |
 //! | --- | --- | --- |
@@ -17,13 +17,15 @@
 //! | `https::Runtime::Uring` | `tcp-uring` | the same, driven by io_uring submissions |
 //! | `quic::driver::UdpDriver` | `udp` | the same endpoints over a UDP socket of the kernel |
 //!
-//! Only creating a socket and attaching a program take capabilities. A process that has them can do both for one that
-//! has none: `Socket::create_descriptor` here, `SocketBuilder::open_from` there.
+//! Only creating a socket and attaching a program take capabilities. A process that has them can do
+//! both for a process that has none: `Socket::create_descriptor` here, `SocketBuilder::open_from`
+//! there.
 //!
-//! [`glossary`] explains the words: UMEM, loan, kick and so on. The search of this documentation, and of those of
-//! `xskit-core` and `xskit-bpf`, also takes the names of libxdp, xsk-rs and the kernel's header.
+//! [`glossary`] explains the words: UMEM, loan, kick and so on. The search of this documentation,
+//! and of that of `xskit-core` and `xskit-bpf`, also finds the names of libxdp, xsk-rs and the
+//! kernel's header.
 //!
-//! A socket that takes UDP port 4433 off queue 0 of an interface, and counts what comes:
+//! A socket that takes UDP port 4433 from queue 0 of an interface, and prints the packets' lengths:
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "backend-rustix", feature = "bpf"))] {
@@ -48,7 +50,7 @@
 //!         socket.recycle();
 //!         socket.flush()
 //!     })?;
-//!     // Bounded: only a wait that ends says that the interface is gone (ENETDOWN).
+//!     // Bounded: only a wait that ends reports that the interface is gone (ENETDOWN).
 //!     socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
 //! }
 //! # }
@@ -67,9 +69,13 @@ mod async_socket;
 mod attached;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod backend;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+mod error;
 // For reading only.
 #[cfg(doc)]
 pub mod glossary;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+mod interface;
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 mod socket;
 
@@ -86,7 +92,11 @@ pub use attached::{AttachedProgram, TakeError};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 pub use backend::{AnyBackend, AnyHandle, Driving};
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
-pub use socket::{Interface, OpenError, Socket, SocketBuilder, Sockets};
+pub use error::OpenError;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+pub use interface::Interface;
+#[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
+pub use socket::{Socket, SocketBuilder, Sockets};
 
 #[cfg(any(feature = "backend-rustix", feature = "backend-uring"))]
 pub use memory::Waker;

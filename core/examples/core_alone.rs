@@ -1,7 +1,8 @@
 //! `xskit-core` alone, in a program without the standard library: a socket echoes what it receives.
 //!
-//! No heap either: frames have their book-keeping on the stack. What is simulated here, the kernel and the memory of the
-//! frames, does use std. On a machine a backend and its memory stand there: a handful of system calls, or a driver.
+//! It uses no heap either: the frames' book-keeping is on the stack. Only the simulated parts, the
+//! kernel and the memory of the frames, use std. A real program has a backend and its memory
+//! instead: a few system calls, or a driver.
 //!
 //! ```sh
 //! cargo run -p xskit-core --example core_alone
@@ -44,7 +45,7 @@ fn main() -> Result<(), std::boxed::Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends back what was received, over whatever backend: all that runs for a packet.
+/// Sends back what was received, over any backend: all the code that runs per packet.
 fn echo<B: Backend>(socket: &mut Socket<'_, B>) -> Result<u32, Errno> {
     let (mut receiver, mut transmitter) = socket.halves();
     let mut reservation = transmitter.reserve(64);

@@ -1,11 +1,12 @@
-//! Links both targets against nothing: what is not in the core, or here, is an undefined symbol.
+//! Links both targets against nothing: a symbol that neither the core nor this crate defines is
+//! undefined.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     for argument in ["-nostdlib", "-nostartfiles", "-Wl,-z,defs"] {
         println!("cargo::rustc-link-arg={argument}");
     }
-    // An address of its own, since nobody is there to relocate it.
+    // A fixed address, since nothing relocates the program.
     for argument in ["-static", "-no-pie"] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }

@@ -12,19 +12,19 @@ pub const SOL_XDP: i32 = 283;
 
 /// Flags of [`SockaddrXdp::flags`], given to `bind(2)`.
 pub mod bind_flags {
-    /// Use the UMEM of the socket named in `shared_umem_fd`. Carries no other flag.
+    /// Use the UMEM of the socket named in `shared_umem_fd`. Excludes every other flag.
     #[doc(alias = "XDP_SHARED_UMEM")]
     pub const SHARED_UMEM: u16 = 1 << 0;
     /// Insist on copy mode.
     #[doc(alias = "XDP_COPY")]
     pub const COPY: u16 = 1 << 1;
-    /// Insist on zero-copy mode; `bind(2)` fails where the driver has none.
+    /// Insist on zero-copy mode; `bind(2)` fails if the driver has none.
     #[doc(alias = "XDP_ZEROCOPY")]
     pub const ZEROCOPY: u16 = 1 << 2;
-    /// Have the rings say when the kernel must be woken (Linux 5.4).
+    /// Have the kernel set the rings' NEED_WAKEUP flag when it must be woken (Linux 5.4).
     #[doc(alias = "XDP_USE_NEED_WAKEUP")]
     pub const USE_NEED_WAKEUP: u16 = 1 << 3;
-    /// Packets over several frames (Linux 6.6).
+    /// Packets may span several frames (Linux 6.6).
     #[doc(alias = "XDP_USE_SG")]
     pub const USE_SG: u16 = 1 << 4;
 }
@@ -36,7 +36,7 @@ pub mod umem_flags {
     pub const UNALIGNED_CHUNK: u32 = 1 << 0;
     /// Checksums asked for in TX metadata are computed in software (Linux 6.8).
     pub const TX_SW_CSUM: u32 = 1 << 1;
-    /// `tx_metadata_len` is to be looked at (Linux 6.11).
+    /// `tx_metadata_len` is valid (Linux 6.11).
     pub const TX_METADATA_LEN: u32 = 1 << 2;
 }
 
@@ -78,9 +78,9 @@ pub mod pgoff {
     pub const UMEM_COMPLETION_RING: u64 = 0x1_8000_0000;
 }
 
-/// Where a frame's offset sits in an address of unaligned mode: the upper 16 bits.
+/// The bit from which an unaligned-mode address holds an offset: its upper 16 bits.
 pub const UNALIGNED_BUF_OFFSET_SHIFT: u32 = 48;
-/// The part of an unaligned-mode address that names the frame.
+/// The part of an unaligned-mode address below the offset: the base address.
 pub const UNALIGNED_BUF_ADDR_MASK: u64 = (1 << UNALIGNED_BUF_OFFSET_SHIFT) - 1;
 
 /// Flags of [`TxMetadata::flags`].
@@ -95,9 +95,9 @@ pub mod txmd_flags {
 
 /// Flags of [`Desc::options`].
 pub mod desc_options {
-    /// The packet goes on in the next descriptor (Linux 6.6).
+    /// The packet continues in the next descriptor (Linux 6.6).
     pub const PKT_CONTD: u32 = 1 << 0;
-    /// [`TxMetadata`](super::TxMetadata) stands before the packet (Linux 6.8).
+    /// [`TxMetadata`](super::TxMetadata) precedes the packet (Linux 6.8).
     pub const TX_METADATA: u32 = 1 << 1;
 }
 
@@ -105,7 +105,7 @@ pub mod desc_options {
 #[doc(alias = "XDP_OPTIONS_ZEROCOPY")]
 pub const OPTIONS_ZEROCOPY: u32 = 1 << 0;
 
-/// `struct sockaddr_xdp`: what `bind(2)` takes.
+/// `struct sockaddr_xdp`: the address for `bind(2)`.
 #[doc(alias = "sockaddr_xdp")]
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -187,8 +187,8 @@ pub struct UmemReg {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Dropped for other reasons than an invalid descriptor or a full RX ring. An empty fill ring is
-    /// among them, and counted in `rx_fill_ring_empty_descs` as well.
+    /// Dropped for a reason other than an invalid descriptor or a full RX ring. Drops for an empty
+    /// fill ring count here and in `rx_fill_ring_empty_descs`.
     pub rx_dropped: u64,
     /// Dropped because of an invalid descriptor on the fill ring.
     pub rx_invalid_descs: u64,
@@ -196,14 +196,14 @@ pub struct Statistics {
     pub tx_invalid_descs: u64,
     /// Dropped because the RX ring was full (Linux 5.9).
     pub rx_ring_full: u64,
-    /// Failed to take a frame because the fill ring was empty (Linux 5.9).
+    /// Attempts to take a frame from an empty fill ring (Linux 5.9).
     pub rx_fill_ring_empty_descs: u64,
-    /// Failed to take a descriptor because the TX ring was empty (Linux 5.9).
+    /// Attempts to take a descriptor from an empty TX ring (Linux 5.9).
     pub tx_ring_empty_descs: u64,
 }
 
 impl core::ops::AddAssign for Statistics {
-    /// Adds those of another socket.
+    /// Adds the counts of another socket.
     fn add_assign(&mut self, other: Self) {
         self.rx_dropped += other.rx_dropped;
         self.rx_invalid_descs += other.rx_invalid_descs;
@@ -215,9 +215,9 @@ impl core::ops::AddAssign for Statistics {
 }
 
 impl Statistics {
-    /// Packets dropped for a reason that no other counter names: they don't fit into a frame
-    /// ([`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu)), or the socket was not
-    /// bound to the queue that they came from.
+    /// Packets dropped for a reason that no other counter names: too long for a frame
+    /// ([`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu)), or received on a queue
+    /// that the socket is not bound to.
     #[must_use]
     pub const fn rx_dropped_otherwise(&self) -> u64 {
         self.rx_dropped
@@ -231,7 +231,7 @@ impl Statistics {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// [`OPTIONS_ZEROCOPY`] or nothing.
+    /// [`OPTIONS_ZEROCOPY`] or zero.
     pub flags: u32,
 }
 

@@ -1,4 +1,4 @@
-//! What a backend does: the handful of system calls that an AF_XDP socket takes.
+//! The backend: the few system calls that an AF_XDP socket needs.
 // The trait is unsafe to implement; nothing in this file is unsafe to run.
 #![allow(unsafe_code)]
 
@@ -8,14 +8,14 @@ use core::time::Duration;
 use crate::abi::{MmapOffsets, Options, SockaddrXdp, Statistics, UmemReg};
 use crate::errno::Errno;
 
-/// The system calls of an AF_XDP socket, one method a call.
+/// The system calls of an AF_XDP socket, one method per call.
 ///
-/// A backend knows nothing of rings, frames or sequence: those live in this crate, once. Methods
-/// take `&self`, since several sockets of one thread share a backend, which counts what it does
-/// ([`Calls`]) and may put kicks together: [`kick`](Self::kick) asks, [`submit`](Self::submit)
-/// does it.
+/// A backend knows nothing of rings, of frames or of the order of the calls: those live in this
+/// crate. Methods take `&self`, because several sockets of one thread share a backend. It counts
+/// its calls ([`Calls`]), and may combine kicks: [`kick`](Self::kick) requests one, and
+/// [`submit`](Self::submit) makes those requested.
 ///
-/// What is generic over the backend runs on the simulated kernel in tests:
+/// Code that is generic over the backend runs on the simulated kernel in tests:
 ///
 /// ```
 /// use xskit_core::{Backend, Socket};
@@ -38,61 +38,64 @@ use crate::errno::Errno;
 /// ```
 ///
 /// # Safety
-/// The core turns what a backend returns into references and hands frames to the kernel on its
-/// word. An implementation must pass every call on as it is documented, in particular:
-/// - [`map`](Self::map) returns a mapping of the asked-for length that stays valid until
-///   [`unmap`](Self::unmap), shared with nothing but the kernel's side of that ring;
-/// - [`offsets`](Self::offsets) and [`options`](Self::options) return what the kernel said, and
-///   [`set_option`](Self::set_option) returns EINVAL only if the kernel did, and succeeds only if the
-///   kernel did it. That sizes each ring of a socket once: a ring that was just sized is mapped nowhere yet;
+/// The core makes references out of a backend's results, and trusts them when it hands frames to
+/// the kernel. An implementation must carry out every call as documented. In particular:
+/// - [`map`](Self::map) returns a mapping of the requested length that stays valid until
+///   [`unmap`](Self::unmap), and is shared with nothing but the kernel's side of that ring;
+/// - [`offsets`](Self::offsets) and [`options`](Self::options) return what the kernel reported;
+/// - [`set_option`](Self::set_option) returns EINVAL only if the kernel did, and succeeds only if
+///   the kernel did. So each ring of a socket is sized once, and a ring that was just sized is not
+///   mapped anywhere yet;
 /// - [`bind_shared`](Self::bind_shared) binds over the UMEM of the socket that it is given;
-/// - after [`close`](Self::close) the kernel writes to UMEM memory only as far as it has pinned it
-///   itself.
+/// - after [`close`](Self::close) the kernel writes to UMEM memory only through pages that it has
+///   pinned itself.
 pub unsafe trait Backend {
-    /// An open socket. A value of this type names one socket of this backend, and no other. Give it
-    /// back by [`close`](Self::close): dropped in another way it may stay open, with its queue.
+    /// An open socket. A value names exactly one socket of this backend. End it with
+    /// [`close`](Self::close): a value that is dropped instead may leave the socket open and its
+    /// queue taken.
     type Socket;
 
-    /// Whether the kernel is simulated within this process, so that nothing else writes to a UMEM.
+    /// Whether the kernel is simulated in this process, so that nothing else writes to a UMEM.
     const IS_SIMULATED: bool = false;
 
-    /// The backend's name, as the command line has it.
+    /// The backend's name, as on the command line.
     fn name(&self) -> &'static str;
 
     /// `socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)`.
     ///
     /// # Errors
-    /// What the call returned; EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS.
+    /// The errno of `socket(2)`: EPERM without CAP_NET_RAW, EAFNOSUPPORT from a kernel without
+    /// CONFIG_XDP_SOCKETS.
     fn open(&self) -> Result<Self::Socket, Errno>;
 
     /// `setsockopt(2)`, at the option's own level.
     ///
     /// # Errors
-    /// What the call returned; ENOPROTOOPT for an option that the kernel does not have.
+    /// The errno of `setsockopt(2)`: ENOPROTOOPT for an option that the kernel does not have.
     fn set_option(&self, socket: &Self::Socket, option: SetOption) -> Result<(), Errno>;
 
     /// `getsockopt(XDP_MMAP_OFFSETS)`.
     ///
     /// # Errors
-    /// What the call returned.
+    /// The errno of `getsockopt(2)`.
     fn offsets(&self, socket: &Self::Socket) -> Result<MmapOffsets, Errno>;
 
     /// `getsockopt(XDP_STATISTICS)`.
     ///
     /// # Errors
-    /// What the call returned.
+    /// The errno of `getsockopt(2)`.
     fn statistics(&self, socket: &Self::Socket) -> Result<Statistics, Errno>;
 
     /// `getsockopt(XDP_OPTIONS)`.
     ///
     /// # Errors
-    /// What the call returned; ENOPROTOOPT before Linux 5.3.
+    /// The errno of `getsockopt(2)`: ENOPROTOOPT before Linux 5.3.
     fn options(&self, socket: &Self::Socket) -> Result<Options, Errno>;
 
     /// `mmap(2)` of a ring: shared, readable, writable, populated.
     ///
     /// # Errors
-    /// What the call returned.
+    /// The errno of `mmap(2)`.
     fn map(
         &self,
         socket: &Self::Socket,
@@ -107,20 +110,25 @@ pub unsafe trait Backend {
     /// reference into it may be used again.
     unsafe fn unmap(&self, base: NonNull<u8>, len_bytes: usize);
 
-    /// `bind(2)`, tried again for a bounded time while a queue that was just closed says EBUSY.
+    /// `bind(2)`, retried for a bounded time on EBUSY: the queue of a socket that was just closed
+    /// is free only a little later.
     ///
     /// # Errors
-    /// What the call returned, in the end.
+    /// The errno of the last attempt. [`OpenError`](crate::socket::OpenError) explains each: EBUSY
+    /// if another socket has the queue, EINVAL if the queue is not active, EOPNOTSUPP if the driver
+    /// lacks the mode, and others.
     fn bind(&self, socket: &Self::Socket, address: &SockaddrXdp) -> Result<(), Errno>;
 
-    /// `bind(2)` over the UMEM of another socket `with`, which is bound: as [`bind`](Self::bind), with
+    /// `bind(2)` over the UMEM of `with`, a bound socket: as [`bind`](Self::bind), with
     /// [`shared_umem_fd`](SockaddrXdp::shared_umem_fd) naming that socket. The address has
-    /// [`SHARED_UMEM`](crate::abi::bind_flags::SHARED_UMEM) among its flags. Linux 5.10, for another queue or interface.
+    /// [`SHARED_UMEM`](crate::abi::bind_flags::SHARED_UMEM) among its flags. Another queue or
+    /// interface needs Linux 5.10.
     ///
-    /// A backend that can't leaves this out.
+    /// A backend that cannot share a UMEM keeps this default.
     ///
     /// # Errors
-    /// What the call returned, in the end; EOPNOTSUPP from a backend that can't.
+    /// The errno of the last attempt, as with [`bind`](Self::bind); EOPNOTSUPP from a backend that
+    /// cannot share a UMEM.
     fn bind_shared(
         &self,
         socket: &Self::Socket,
@@ -131,49 +139,49 @@ pub unsafe trait Backend {
         Err(Errno::EOPNOTSUPP)
     }
 
-    /// `close(2)`, after which the socket's queue is free again, or soon will be.
+    /// `close(2)`. The socket's queue is free afterwards, or soon will be.
     fn close(&self, socket: Self::Socket);
 
-    /// Asks for a kick. It may be done at once, or with others at the next
+    /// Requests a kick, which is made at once, or together with others by the next
     /// [`submit`](Self::submit).
     ///
-    /// Transient errors ([`Errno::is_transient`]) are states: they are counted, and the work
-    /// stays in the ring for the next kick.
+    /// Transient errors ([`Errno::is_transient`]) are counted and not returned: the work stays on
+    /// the ring for the next kick.
     ///
     /// # Errors
-    /// What the call returned, when it is not transient.
+    /// The errno of the kick, if it is not transient.
     fn kick(&self, socket: &Self::Socket, kick: Kick) -> Result<(), Errno>;
 
-    /// Does what was asked for since the last time.
+    /// Makes the kicks requested since the last submission.
     ///
     /// # Errors
-    /// What a kick returned, when it is not transient; if a thread of the kernel does the kicks, at a
-    /// later call.
+    /// The errno of a kick, if it is not transient. If a kernel thread makes the kicks, a later
+    /// call returns it.
     fn submit(&self) -> Result<(), Errno>;
 
-    /// Waits until one of the sockets is ready, for at most `timeout` (for ever without one).
-    /// Returns how many are; zero after the timeout, when a signal came or the kernel had no memory
-    /// to wait with, or from a backend that was told not to wait.
+    /// Waits until one of the sockets is ready, for at most `timeout`, or indefinitely without one.
+    /// Returns how many are ready: zero after the timeout, after a signal, if the kernel had no
+    /// memory for the wait, or from a backend that was configured not to wait.
     ///
-    /// Look at the rings first: a backend may report what comes, and stay silent about what was
-    /// there before. [`Socket::wait`](crate::Socket::wait) does.
+    /// Look at the rings first, as [`Socket::wait`](crate::Socket::wait) does: a backend may report
+    /// only what arrives during the wait.
     ///
     /// # Errors
-    /// What the call returned, or the error of a socket; ENETDOWN when its interface is gone, which may
-    /// be told only when `timeout` is over: `ppoll(2)` sleeps on without one.
+    /// The errno of the call, or the error of a socket: ENETDOWN if its interface is gone. That may
+    /// be reported only once `timeout` is over; without one `ppoll(2)` sleeps on.
     fn wait(
         &self,
         interests: &[(&Self::Socket, Interest)],
         timeout: Option<Duration>,
     ) -> Result<usize, Errno>;
 
-    /// What a [`wait`](Self::wait) does for the rings. A backend that can't tell says nothing, and
-    /// wake-ups that are owed are asked for before each.
+    /// What a [`wait`](Self::wait) does for the rings. With this default, wake-ups that are owed
+    /// are requested before each wait.
     fn sleep(&self) -> Sleep {
         Sleep::Silent
     }
 
-    /// How many calls of each kind were made so far.
+    /// The calls made so far, by kind.
     fn calls(&self) -> Calls;
 }
 
@@ -182,10 +190,10 @@ pub unsafe trait Backend {
 pub enum Sleep {
     /// It returns at once: no time passes.
     Never,
-    /// It sleeps, and has the kernel look at the rings whose flags ask for it, as `poll(2)` does: in
-    /// zero-copy mode at both, in copy mode at the TX ring (`xsk_poll`, net/xdp/xsk.c).
+    /// It sleeps, and has the kernel look at the rings whose NEED_WAKEUP is set, as `poll(2)` does:
+    /// at both in zero-copy mode, at the TX ring in copy mode (`xsk_poll`, net/xdp/xsk.c).
     Kicks,
-    /// It sleeps, on a poll that may have been armed before, and submits what was asked for.
+    /// It sleeps on a poll that may have been armed earlier, and submits the requested kicks.
     Silent,
 }
 
@@ -194,23 +202,23 @@ pub enum Sleep {
 pub enum SetOption {
     /// XDP_UMEM_REG.
     UmemReg(UmemReg),
-    /// The number of a ring's slots: XDP_UMEM_FILL_RING and its like.
+    /// The number of a ring's slots: XDP_UMEM_FILL_RING and the other three.
     RingSize(RingKind, u32),
     /// XDP_MAX_TX_SKB_BUDGET: descriptors that one kick sends in copy mode, from 32 to the slots of
-    /// the TX ring, else EACCES. Linux 6.18.
+    /// the TX ring; EACCES otherwise. Linux 6.18.
     TransmitBudget(u32),
-    /// SO_PREFER_BUSY_POLL, at level SOL_SOCKET: packets are processed when the program asks, and the
-    /// device's interrupts stay off meanwhile. Linux 5.11; CAP_NET_ADMIN to switch it on.
+    /// SO_PREFER_BUSY_POLL, at level SOL_SOCKET: packets are processed when the program asks, and
+    /// the device's interrupts stay off meanwhile. Linux 5.11. Switching it on takes CAP_NET_ADMIN.
     PreferBusyPoll(bool),
-    /// SO_BUSY_POLL, at level SOL_SOCKET: how long a call may poll the device, in microseconds, up to
-    /// 2^31 - 1, else EINVAL. AF_XDP sockets have it since Linux 5.11. Some kernels refuse to raise it
-    /// without CAP_NET_ADMIN; 6.18 does not.
+    /// SO_BUSY_POLL, at level SOL_SOCKET: how long a call may poll the device, in microseconds, up
+    /// to 2^31 - 1; EINVAL otherwise. AF_XDP sockets have it since Linux 5.11. Some kernels refuse
+    /// to raise it without CAP_NET_ADMIN; 6.18 does not.
     BusyPoll {
         /// Zero switches it off.
         us: u32,
     },
-    /// SO_BUSY_POLL_BUDGET, at level SOL_SOCKET: packets that a call may process, 8 by default, for
-    /// which zero stands; CAP_NET_ADMIN to raise it. Linux 5.11.
+    /// SO_BUSY_POLL_BUDGET, at level SOL_SOCKET: packets that a call may process; zero stands for
+    /// the default, 8. Raising it takes CAP_NET_ADMIN. Linux 5.11.
     BusyPollBudget(u16),
 }
 
@@ -272,12 +280,13 @@ impl RingKind {
 /// What a kick is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kick {
-    /// Send what is on the TX ring: up to `times` calls, fewer when the kernel says it is done.
+    /// Send the packets on the TX ring: at most `times` calls, fewer once the kernel reports that
+    /// it is done.
     ///
     /// One call takes a bounded number of descriptors in copy mode (32, or
     /// XDP_MAX_TX_SKB_BUDGET), and all of them in zero-copy mode.
     Transmit {
-        /// The most calls that the work can need.
+        /// The most calls that the packets can need.
         times: u32,
     },
     /// Look at the fill ring again, and, with busy polling, at the device.
@@ -286,9 +295,9 @@ pub enum Kick {
 
 /// What a wait is for.
 ///
-/// In copy mode a wait by `poll(2)` also sends what is on the TX ring, one call's worth; one on a poll
-/// that was armed before does not. So don't wait for long with packets on the TX ring: what a kick left
-/// there goes with the next.
+/// In copy mode a wait by `poll(2)` also sends packets from the TX ring, as many as one call sends.
+/// A wait on a poll that was armed earlier does not. So do not wait for long with packets on the TX
+/// ring: those that a kick left there go out with the next kick.
 ///
 /// ```
 /// use xskit_core::backend::Interest;
@@ -312,7 +321,7 @@ impl Interest {
     };
 }
 
-/// How often a backend called the kernel, by kind, and what kicks ran into.
+/// A backend's system calls by kind, and the transient errors of its kicks.
 ///
 /// ```
 /// use xskit_core::Backend;
@@ -335,7 +344,7 @@ impl Interest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Calls {
-    /// Everything that opens, sizes, maps, binds, reads out or closes.
+    /// Calls that open, size, map, bind, query or close.
     pub setup: u64,
     /// Calls that asked the kernel to send.
     pub kicks: u64,
@@ -346,10 +355,10 @@ pub struct Calls {
     /// `io_uring_enter(2)` calls that handed submissions over, without waiting: kicks and wakes for
     /// any number of sockets.
     pub enters: u64,
-    /// What was asked of the kernel through an io_uring; no system calls of their own.
+    /// Requests made through an io_uring, which are not system calls themselves.
     pub submissions: Submissions,
-    /// Kicks after which something was left to send (EAGAIN): one call takes no more, or the
-    /// completion ring, the device's queue or the send buffer is full. The next kick goes on.
+    /// Kicks that left packets to send (EAGAIN): one call takes no more, or the completion ring,
+    /// the device's queue or the send buffer is full. The next kick continues.
     pub again: u64,
     /// Kicks that found the device busy (EBUSY).
     pub busy: u64,
@@ -402,7 +411,7 @@ pub struct Submissions {
 }
 
 impl Submissions {
-    /// Every entry, by what it was for. All but the first are for packets.
+    /// The entries by purpose. All but the first are for packets.
     #[must_use]
     pub const fn by_kind(&self) -> [(&'static str, u64); 5] {
         [
@@ -422,7 +431,7 @@ impl Calls {
         self.kicks + self.wakes + self.waits + self.enters
     }
 
-    /// Every system call, by what it was for. All but the first are the [data path](Self::data_path)'s.
+    /// The system calls by purpose. All but the first are the [data path](Self::data_path)'s.
     #[must_use]
     pub const fn by_kind(&self) -> [(&'static str, u64); 5] {
         [
@@ -434,7 +443,7 @@ impl Calls {
         ]
     }
 
-    /// Counts what a transient error of a kick was.
+    /// Counts the transient error of a kick.
     pub const fn count_transient(&mut self, errno: Errno) {
         match errno {
             Errno::EAGAIN => self.again += 1,

@@ -55,7 +55,7 @@ errnos! {
 }
 
 impl Errno {
-    /// Whether a kick that returned this is only told to come again: the work stays queued.
+    /// Whether a kick that returned this is only to be repeated: the work stays queued.
     ///
     /// EAGAIN (more descriptors than one call takes), EBUSY, ENOBUFS and ENETDOWN are states of
     /// the device; EINTR is a signal.
@@ -67,7 +67,7 @@ impl Errno {
         )
     }
 
-    /// What it means when a kick or a wait on a bound socket ends with this, and what to try; none
+    /// What this means when a kick or a wait on a bound socket returns it, and what to try. `None`
     /// for numbers that AF_XDP is not known to return there.
     ///
     /// Each driver chooses its own numbers (`ndo_xsk_wakeup`), so some have more than one meaning.

@@ -1,7 +1,8 @@
 //! AF_XDP as safe state machines: frames with one owner each, the four rings, the socket.
 //!
-//! No system call, no heap allocation and no clock is in here; a [`Backend`] makes the calls, and
-//! the caller brings the memory. With the feature `sim` a simulated kernel is one more backend.
+//! This crate makes no system call, allocates nothing and reads no clock: a [`Backend`] makes the
+//! calls, and the caller brings the memory. With the feature `sim` a simulated kernel is one more
+//! backend.
 //!
 //! ```text
 //!                          the program
@@ -26,7 +27,7 @@
 //! | completion | consume | the kernel, until popped | consumer | slots, producer |
 //!
 //! Modules, from the bottom up: [`abi`] mirrors the kernel's header, [`ring`] moves numbers,
-//! [`umem`] knows whose a frame is, [`socket`] joins them and runs the sequence over a
+//! [`umem`] knows who owns each frame, [`socket`] joins them and runs the sequence over a
 //! [`backend`].
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 
@@ -37,7 +38,6 @@ pub mod ring;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod socket;
-mod sync;
 pub mod umem;
 
 pub use backend::Backend;

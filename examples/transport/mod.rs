@@ -1,5 +1,5 @@
-//! A server over AF_XDP, on one UDP port of an interface, or over a UDP socket of the kernel, where its address is given
-//! instead: what the examples of QUIC applications have in common.
+//! A server over AF_XDP, on one UDP port of an interface, or over the kernel's UDP if an address is
+//! given instead: the common part of the examples of QUIC applications.
 
 use std::env;
 use std::error::Error;
@@ -15,7 +15,7 @@ use xskit::quic::{Application, Identity, Server, ServerConfig, udp_payload_for_m
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Runs an application as the command line says.
+/// Runs an application as configured on the command line.
 pub(crate) fn serve<A: Application>(app: A, change: impl FnOnce(&mut ServerConfig)) -> Outcome {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [place, port, chain, key] = arguments.as_slice() else {
@@ -31,7 +31,7 @@ pub(crate) fn serve<A: Application>(app: A, change: impl FnOnce(&mut ServerConfi
 }
 
 fn over_af_xdp(app: impl Application, mut config: ServerConfig, name: &str, port: u16) -> Outcome {
-    // What fits a packet of IPv6 fits one of IPv4 as well.
+    // A payload that fits an IPv6 packet fits an IPv4 packet as well.
     let mtu_bytes = Link::by_name(name)?.mtu_bytes as usize;
     config.transport.max_udp_payload_bytes = udp_payload_for_mtu(mtu_bytes, true);
     let mut server = Server::new(&config, app, Instant::now())?;
@@ -39,7 +39,7 @@ fn over_af_xdp(app: impl Application, mut config: ServerConfig, name: &str, port
     println!("{name}: {} mode", program.mode());
     socket.with(|socket| {
         let mut driver = Driver::new(socket, DriverConfig::default());
-        // What claims to come from this host itself is forged.
+        // Packets that claim to come from this host itself are forged.
         driver.distrust(address::of_host()?, None);
         loop {
             let moved = driver.turn(&mut server)?;

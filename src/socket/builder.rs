@@ -1,59 +1,20 @@
-//! What a socket is to be.
+//! The configuration of a socket, before it is opened.
 
 use std::os::fd::OwnedFd;
 
-use rustix::net::netdevice::name_to_index;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use xskit_core::SocketConfig;
 use xskit_core::ring::RingSize;
 use xskit_core::socket::{BusyPoll, ZeroCopy};
 use xskit_core::umem::FrameSize;
-use xskit_core::{Errno, SocketConfig};
 
-use super::{Ground, OpenError, Socket};
+use super::Socket;
+use super::ground::Ground;
+use crate::backend::{AnyBackend, Driving};
+use crate::error::OpenError;
+use crate::interface::Interface;
 use crate::memory::MmapMemory;
-use crate::{AnyBackend, Driving};
 
-/// The name or the index of an interface, of the network namespace that the thread is in.
-///
-/// ```
-/// use xskit::Interface;
-///
-/// assert_eq!(Interface::from("eth1"), Interface::Name("eth1".to_owned()));
-/// assert_eq!(Interface::from(2), Interface::Index(2));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Interface {
-    /// As `ip link` names it.
-    Name(String),
-    /// As `ip link` numbers it, from 1.
-    Index(u32),
-}
-
-impl From<&str> for Interface {
-    fn from(name: &str) -> Self {
-        Self::Name(name.to_owned())
-    }
-}
-
-impl From<&String> for Interface {
-    fn from(name: &String) -> Self {
-        Self::Name(name.clone())
-    }
-}
-
-impl From<String> for Interface {
-    fn from(name: String) -> Self {
-        Self::Name(name)
-    }
-}
-
-impl From<u32> for Interface {
-    fn from(index: u32) -> Self {
-        Self::Index(index)
-    }
-}
-
-/// What a [`Socket`] is to be: for what is not said, the defaults of [`SocketConfig::new`], 4096 frames
+/// The configuration of a [`Socket`]. The defaults are those of [`SocketConfig::new`], 4096 frames
 /// of 4096 bytes, and direct system calls.
 ///
 /// ```no_run
@@ -89,8 +50,19 @@ pub struct SocketBuilder {
     one_thread: bool,
 }
 
+impl Socket {
+    /// Configures a socket, before it is opened. The interface is given by its name (`"eth1"`) or
+    /// its index.
+    #[doc(alias = "xsk_socket__create")]
+    #[doc(alias = "xsk_socket__create_opts")]
+    #[doc(alias = "xsk_umem__create")]
+    pub fn builder(interface: impl Into<Interface>) -> SocketBuilder {
+        SocketBuilder::new(interface.into())
+    }
+}
+
 impl SocketBuilder {
-    pub(super) fn new(interface: Interface) -> Self {
+    fn new(interface: Interface) -> Self {
         Self {
             interface,
             config: SocketConfig::new(0, 0),
@@ -111,20 +83,20 @@ impl SocketBuilder {
         self
     }
 
-    /// How many frames there are, to receive and to send.
+    /// The number of frames, to receive and to send.
     #[doc(alias = "frame_count")]
     pub fn frames(mut self, frames: u32) -> Self {
         self.frames = frames;
         self
     }
 
-    /// How large a frame is: a power of two, from 2048 bytes up to a page.
+    /// The size of a frame: a power of two, from 2048 bytes up to a page.
     pub fn frame_size(mut self, bytes: u32) -> Self {
         self.frame_size_bytes = bytes;
         self
     }
 
-    /// Whether the frames are to lie on pages of 2 MiB; [`Socket::memory`] says what was obtained.
+    /// Whether to put the frames on pages of 2 MiB. [`Socket::memory`] reports what was obtained.
     #[doc(alias = "MAP_HUGETLB")]
     #[doc(alias = "use_huge_pages")]
     #[doc(alias = "hugepage")]
@@ -133,7 +105,7 @@ impl SocketBuilder {
         self
     }
 
-    /// Has the frames in the memory of this NUMA node (`mbind(2)`): best that of the device, which
+    /// Puts the frames in the memory of this NUMA node (`mbind(2)`). Best is the device's, which
     /// `/sys/class/net/eth1/device/numa_node` names (-1: none).
     #[doc(alias = "mbind")]
     pub fn numa_node(mut self, node: u32) -> Self {
@@ -141,7 +113,7 @@ impl SocketBuilder {
         self
     }
 
-    /// How many slots each of the four rings has: a power of two.
+    /// The number of slots of each of the four rings: a power of two.
     #[doc(alias = "rx_size")]
     #[doc(alias = "tx_size")]
     #[doc(alias = "fill_size")]
@@ -151,7 +123,7 @@ impl SocketBuilder {
         self
     }
 
-    /// How many frames the kernel is to hold to receive into; see [`SocketConfig::fill_frames`].
+    /// How many frames the kernel holds to receive into; see [`SocketConfig::fill_frames`].
     pub fn lend(mut self, frames: u32) -> Self {
         self.config.fill_frames = Some(frames);
         self
@@ -171,7 +143,7 @@ impl SocketBuilder {
         self
     }
 
-    /// Has the program's own calls poll the device; [`Socket::obtained`] says what became of it.
+    /// Has the program's own calls poll the device. [`Socket::obtained`] reports the outcome.
     #[doc(alias = "SO_PREFER_BUSY_POLL")]
     #[doc(alias = "SO_BUSY_POLL")]
     pub fn busy_poll(mut self, busy_poll: BusyPoll) -> Self {
@@ -185,16 +157,16 @@ impl SocketBuilder {
         self
     }
 
-    /// Promises that the socket stays on the thread that opens it. An io_uring then leaves completions to
-    /// the next wait (DEFER_TASKRUN, Linux 6.1), where they come as they like otherwise; calls from other
-    /// threads fail with EEXIST.
+    /// Promises that the socket stays on the thread that opens it. An io_uring then leaves
+    /// completions to the next wait (DEFER_TASKRUN, Linux 6.1) instead of running them at any time,
+    /// and calls from other threads fail with EEXIST.
     pub fn one_thread(mut self) -> Self {
         self.one_thread = true;
         self
     }
 
-    /// Everything that the kernel is told about the socket, at once; the index of the interface stays the
-    /// builder's.
+    /// Sets the whole configuration of the core's socket at once. The index of the interface stays
+    /// the builder's.
     pub fn config(mut self, config: SocketConfig) -> Self {
         self.config = config;
         self.ring_size = None;
@@ -211,16 +183,17 @@ impl SocketBuilder {
         Socket::open(self.ground()?, None, &self.socket_config()?)
     }
 
-    /// Opens the socket on a descriptor that [`Socket::create_descriptor`] returned, in another process most
-    /// likely: with no capability at all. An error closes it, and so does dropping the socket.
+    /// Opens the socket on a descriptor that [`Socket::create_descriptor`] returned, usually in
+    /// another process. Takes no capability. An error closes the descriptor, and so does dropping
+    /// the socket.
     ///
-    /// The frames then count against RLIMIT_MEMLOCK (`ulimit -l`, often 8 MiB), where CAP_IPC_LOCK is
-    /// missing. The interface is of the network namespace that the descriptor was created in; a name is looked up where
-    /// the thread is, so give the index if that is elsewhere.
+    /// Without CAP_IPC_LOCK the frames count against RLIMIT_MEMLOCK (`ulimit -l`, often 8 MiB). The
+    /// interface is in the network namespace that the descriptor was created in. A name is looked
+    /// up in the thread's namespace, so give the index if they differ.
     ///
-    /// Afterwards the XDP program's map takes the socket: by a duplicate of the descriptor, from whoever created it, or
-    /// from here by a descriptor of the map (Linux 5.19). Whoever keeps a duplicate keeps the queue taken, and could map
-    /// the rings.
+    /// Afterwards put the socket into the XDP program's map: its creator does so by a duplicate of
+    /// the descriptor, or this process by a descriptor of the map (Linux 5.19). A process that
+    /// keeps a duplicate keeps the queue taken, and could map the rings.
     ///
     /// ```no_run
     /// use xskit::Socket;
@@ -232,16 +205,17 @@ impl SocketBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`OpenError`] says what failed, and what to try; [`OpenError::Descriptor`] of what is not an AF_XDP socket, or
-    /// was used before.
+    /// [`OpenError`] says what failed, and what to try. [`OpenError::Descriptor`] if the descriptor
+    /// is not an AF_XDP socket's, or was used before.
     #[doc(alias = "SCM_RIGHTS")]
     #[doc(alias = "xsk_umem__create_with_fd")]
     pub fn open_from(&self, descriptor: OwnedFd) -> Result<Socket, OpenError> {
         Socket::open(self.ground()?, Some(descriptor), &self.socket_config()?)
     }
 
-    /// Opens the socket, and has the XDP program take the UDP datagrams to this port to it: those of any
-    /// address that arrive on the socket's queue. All else stays the kernel's.
+    /// Opens the socket, and has the XDP program redirect the UDP datagrams to this port to it:
+    /// those for any address that arrive on the socket's queue. Everything else passes to the
+    /// kernel.
     ///
     /// ```no_run
     /// use xskit::Socket;
@@ -252,7 +226,8 @@ impl SocketBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`TakeError`](crate::TakeError) says what failed, and what to try. Nothing is open or attached then.
+    /// [`TakeError`](crate::TakeError) says what failed, and what to try. Then nothing stays open
+    /// or attached.
     #[cfg(feature = "bpf")]
     pub fn open_and_take(
         &self,
@@ -265,7 +240,7 @@ impl SocketBuilder {
         Ok((socket, program))
     }
 
-    /// What the kernel is to be told.
+    /// The configuration of the core's socket.
     pub(super) fn socket_config(&self) -> Result<SocketConfig, OpenError> {
         let mut config = self.config;
         config.ifindex = self.interface.index()?;
@@ -294,21 +269,5 @@ impl SocketBuilder {
 
     pub(super) fn frame_count(&self) -> u32 {
         self.frames
-    }
-}
-
-impl Interface {
-    pub(crate) fn index(&self) -> Result<u32, OpenError> {
-        let name = match self {
-            Self::Index(index) => return Ok(*index),
-            Self::Name(name) => name,
-        };
-        let flags = SocketFlags::CLOEXEC;
-        socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)
-            .and_then(|any| name_to_index(any, name))
-            .map_err(|errno| OpenError::Interface {
-                name: name.clone(),
-                errno: Errno(errno.raw_os_error()),
-            })
     }
 }

@@ -1,97 +1,31 @@
-//! The socket that one keeps.
+//! A socket that a program can keep.
 //!
-//! The core's [`Socket`](xskit_core::Socket) borrows its UMEM, which borrows its book-keeping; that is
-//! the proof that no frame outlives them. Here the three are put together on the heap, sized when they
-//! are made, so that a program stores them, moves them and sends them to a thread as one value.
+//! The core's [`Socket`](xskit_core::Socket) borrows its UMEM, which borrows its book-keeping: that
+//! proves that no frame outlives them. This module puts the three together on the heap, sized at
+//! run time, so that a program can store them, move them and send them to a thread as one value.
 
 mod builder;
-mod error;
+mod ground;
 mod shared;
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use self_cell::{MutBorrow, self_cell};
+use self_cell::self_cell;
 use xskit_core::abi::Statistics;
 use xskit_core::backend::{Backend, Calls, Interest};
 use xskit_core::socket::{Accounting, Obtained, PacketCounts};
-use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
+use xskit_core::umem::Frame;
 use xskit_core::{Errno, SocketConfig};
 
-pub use builder::{Interface, SocketBuilder};
-pub use error::OpenError;
+pub use builder::SocketBuilder;
 pub use shared::Sockets;
 
-use crate::AnyBackend;
+use crate::backend::AnyBackend;
+use crate::error::OpenError;
 use crate::memory::{MmapMemory, Waker, create_descriptor};
-
-type CoreUmem<'s> = Umem<'s, MmapMemory>;
-type CoreSocket<'u> = xskit_core::Socket<'u, AnyBackend>;
-
-self_cell!(
-    /// A UMEM with its book-keeping.
-    struct Frames {
-        owner: MutBorrow<Vec<FrameSlot>>,
-        #[covariant]
-        dependent: CoreUmem,
-    }
-);
-
-/// What sockets stand on.
-struct Ground {
-    backend: AnyBackend,
-    frames: Frames,
-}
-
-impl Ground {
-    fn new(backend: AnyBackend, memory: MmapMemory, size: FrameSize) -> Result<Self, OpenError> {
-        let frames = memory.len_bytes() / size.bytes() as usize;
-        let slots = MutBorrow::new(vec![FrameSlot::new(); frames]);
-        let frames = Frames::try_new(slots, |slots| {
-            Umem::new(memory, slots.borrow_mut(), size).map_err(OpenError::Umem)
-        })?;
-        Ok(Self { backend, frames })
-    }
-
-    fn umem(&self) -> &CoreUmem<'_> {
-        self.frames.borrow_dependent()
-    }
-
-    /// A socket on a descriptor that was created elsewhere, or a new one.
-    fn open(
-        &self,
-        descriptor: Option<OwnedFd>,
-        config: &SocketConfig,
-    ) -> Result<CoreSocket<'_>, OpenError> {
-        let (backend, umem) = (&self.backend, self.umem());
-        match descriptor {
-            None => CoreSocket::open(backend, umem, config),
-            Some(descriptor) => {
-                let handle = backend.adopt(descriptor).map_err(OpenError::Descriptor)?;
-                CoreSocket::open_from(backend, umem, handle, config)
-            }
-        }
-        .map_err(OpenError::Socket)
-    }
-
-    /// Another beside one that this opened.
-    fn open_beside<'u>(
-        &self,
-        first: &CoreSocket<'u>,
-        descriptor: Option<OwnedFd>,
-        config: &SocketConfig,
-    ) -> Result<CoreSocket<'u>, OpenError> {
-        match descriptor {
-            None => first.open_shared(config),
-            Some(descriptor) => {
-                let handle = self.backend.adopt(descriptor);
-                first.open_shared_from(handle.map_err(OpenError::Descriptor)?, config)
-            }
-        }
-        .map_err(OpenError::Socket)
-    }
-}
+use ground::{CoreSocket, Ground};
 
 self_cell!(
     /// A socket with all that it borrows.
@@ -126,7 +60,7 @@ self_cell!(
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Two threads don't use it at a time:
+/// Two threads cannot use it at the same time:
 ///
 /// ```compile_fail
 /// fn share<T: Sync>() {}
@@ -137,36 +71,27 @@ self_cell!(
 #[doc(alias = "xsk_socket__fd")]
 pub struct Socket(Kept);
 
-/// What is inside is full of cells and pointers that no two threads may use at a time.
-// SAFETY: they don't. A socket's UMEM, book-keeping, backend and handle are made by `Socket::open`, which a
-// descriptor may be given to, and belong to it alone: of a descriptor's duplicates the kernel lets one set up the
-// socket. The references between them are inside it, and go where it goes. What is lent out
-// of it to `with` is of a lifetime that the caller can't name: no frame, ring or borrowed socket is kept
-// past the call. Nor can another socket be put in the place of the one that is lent: it would have to
-// borrow an `AnyBackend` for that lifetime, and nothing but `Socket::open` makes one, nor does anything lend
-// one for longer than a call.
-// Other methods lend for as long as the socket itself is borrowed. The backends' own state is plain
-// data and descriptors; the kernel takes a ring's submissions from any thread, or, if it was promised that
-// there is but one, refuses the others'.
+/// The parts are full of cells and pointers that no two threads may use at the same time.
+// SAFETY: no two threads do. `Socket::open` makes a socket's UMEM, book-keeping, backend and
+// handle, and they belong to it alone. It may be given a descriptor: of its duplicates, the kernel
+// lets only one set up the socket. The references between the parts are inside the socket, and move
+// with it. What `with` lends has a lifetime that the caller cannot name, so no frame, ring or
+// borrowed socket is kept past the call. Nor can another socket replace the one that is lent: it
+// would have to borrow an `AnyBackend` for that lifetime, but only `Socket::open` makes one, and
+// nothing lends one for longer than a call. Other methods lend for as long as the socket itself is
+// borrowed. The backends' own state is plain data and descriptors. The kernel takes a ring's
+// submissions from any thread or, if it was promised that there is only one, refuses those of
+// others.
 #[allow(unsafe_code)]
 unsafe impl Send for Socket {}
 
 impl Socket {
-    /// Says what a socket is to be, to be opened then. The interface is named (`"eth1"`) or given by its
-    /// index.
-    #[doc(alias = "xsk_socket__create")]
-    #[doc(alias = "xsk_socket__create_opts")]
-    #[doc(alias = "xsk_umem__create")]
-    pub fn builder(interface: impl Into<Interface>) -> SocketBuilder {
-        SocketBuilder::new(interface.into())
-    }
-
-    /// Creates what [`SocketBuilder::open_from`] opens, in another process that has no capability:
-    /// a socket of the network namespace that the thread is in. Send the descriptor there (SCM_RIGHTS, unix(7)), or
-    /// have a child inherit it.
+    /// Creates a socket for [`SocketBuilder::open_from`] in another process, which needs no
+    /// capability. The socket is in the network namespace of the calling thread. Send the
+    /// descriptor to that process (SCM_RIGHTS, unix(7)), or have a child inherit it.
     ///
     /// # Errors
-    /// [`OpenError`] says what failed, and what to try; without CAP_NET_RAW that is EPERM.
+    /// [`OpenError::Socket`] with the error of `socket(2)`, which is EPERM without CAP_NET_RAW.
     pub fn create_descriptor() -> Result<OwnedFd, OpenError> {
         let failed = xskit_core::socket::OpenError::of_creation;
         create_descriptor().map_err(|errno| OpenError::Socket(failed(errno)))
@@ -181,9 +106,9 @@ impl Socket {
         Ok(Self(kept))
     }
 
-    /// Works with packets and frames, by the core's [`Socket`](xskit_core::Socket): receives, sends,
-    /// publishes. What is taken off the rings, and not sent, goes back when it is dropped; nothing of it
-    /// leaves the call:
+    /// Works with packets and frames on the core's [`Socket`](xskit_core::Socket): receives, sends,
+    /// publishes. A frame that is taken off the rings and not sent goes back when it is dropped.
+    /// Nothing lent leaves the call:
     ///
     /// ```compile_fail
     /// fn keep(socket: &mut xskit::Socket) -> Option<xskit::af_xdp::umem::Frame<'_>> {
@@ -191,7 +116,7 @@ impl Socket {
     /// }
     /// ```
     ///
-    /// Nor does what is lent change places with another socket's:
+    /// Nor can the lent socket be swapped with another:
     ///
     /// ```compile_fail
     /// fn swap(one: &mut xskit::Socket, other: &mut xskit::Socket) {
@@ -199,7 +124,7 @@ impl Socket {
     /// }
     /// ```
     ///
-    /// Nor with one of the same backend, over frames that another thread may have:
+    /// Nor replaced by one of the same backend, over frames that another thread may have:
     ///
     /// ```compile_fail
     /// use xskit::af_xdp::umem::{Memory, Umem};
@@ -220,9 +145,10 @@ impl Socket {
         self.0.with_dependent_mut(|_, socket| work(socket))
     }
 
-    /// Receives up to `max` packets, no more than can be sent, and sends back those that `answer` made an answer
-    /// of, each in the frame that it came in. The others, and empty ones, are dropped. Then gives frames back to the
-    /// kernel and flushes. Returns how many packets were received.
+    /// Receives up to `max` packets, no more than can be sent, and sends back those for which
+    /// `answer` returns `Some`, each in the frame that it came in. The others, and empty ones, are
+    /// dropped. Then gives frames back to the kernel and flushes. Returns how many packets were
+    /// received.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -239,7 +165,7 @@ impl Socket {
     /// ```
     ///
     /// # Errors
-    /// What a kick returned, when it is not transient.
+    /// The errno of a kick, if it is not transient.
     pub fn answer(
         &mut self,
         max: u32,
@@ -252,7 +178,8 @@ impl Socket {
             for mut packet in receiver.receive(reservation.len()) {
                 received += 1;
                 if answer(&mut packet).is_some() {
-                    // There is room, so only an empty packet is refused. Its frame is free again.
+                    // There is room, so only an empty packet is refused. Its frame is then free
+                    // again.
                     let _ = reservation.send(packet);
                 }
             }
@@ -261,19 +188,19 @@ impl Socket {
         })
     }
 
-    /// Waits until packets are there, or room to send, for at most `timeout`, as
-    /// [the core's socket](xskit_core::Socket::wait) does.
+    /// Waits for packets, or for room to send, for at most `timeout`, as [the core's
+    /// socket](xskit_core::Socket::wait) does.
     ///
     /// # Errors
-    /// What the call returned; ENETDOWN when the interface is gone.
+    /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone.
     #[doc(alias = "poll")]
     #[doc(alias = "poll_and_consume")]
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         self.with(|socket| socket.wait(interest, timeout))
     }
 
-    /// What ends [`wait`](Self::wait) from another thread: to have it stop, say, or to hand it something. The wait then
-    /// returns false, as after its timeout.
+    /// Returns a waker, which ends a [`wait`](Self::wait) from another thread: to stop it, for
+    /// instance, or to hand it something. The wait then returns false, as after its timeout.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -287,21 +214,22 @@ impl Socket {
     /// ```
     ///
     /// # Errors
-    /// What `eventfd(2)` returned: EMFILE or ENFILE without room for a descriptor.
+    /// The errno of `eventfd(2)`: EMFILE or ENFILE if there is no room for a descriptor.
     pub fn waker(&self) -> Result<Waker, Errno> {
         self.0.borrow_owner().backend.waker()
     }
 
-    /// Whether received packets are there, by a look at the RX ring.
+    /// Whether received packets are on the RX ring. Makes no system call.
     #[must_use]
     pub fn has_packets(&self) -> bool {
         self.0.with_dependent(|_, socket| socket.has_packets())
     }
 
-    /// The descriptor, for a `poll(2)`, an `epoll(7)` or a runtime of one's own: readable while packets are there, writable
-    /// while the TX ring is at most half full. Before each wait of that kind, call [`wait`](Self::wait) with a
-    /// timeout of zero: it publishes what was sent, has the kernel look at what it is owed, and says whether packets
-    /// are there already. `AsyncSocket` does so on tokio (feature `tokio`).
+    /// The descriptor, for `poll(2)`, `epoll(7)` or another runtime: readable while there are
+    /// packets, writable while the TX ring is at most half full. Before each such wait, call
+    /// [`wait`](Self::wait) with a timeout of zero: it publishes what was sent, makes the kicks and
+    /// wakes that are owed, and returns whether there are packets already. `AsyncSocket` does so on
+    /// tokio (feature `tokio`).
     #[must_use]
     pub fn poll_fd(&self) -> BorrowedFd<'_> {
         self.as_fd()
@@ -314,10 +242,10 @@ impl Socket {
         self.0.with_dependent(|_, socket| socket.obtained())
     }
 
-    /// What the kernel counted.
+    /// The kernel's counters for this socket.
     ///
     /// # Errors
-    /// What the call returned.
+    /// The errno of `getsockopt(2)`.
     #[doc(alias = "XDP_STATISTICS")]
     #[doc(alias = "xdp_statistics")]
     pub fn statistics(&self) -> Result<Statistics, Errno> {
@@ -336,13 +264,13 @@ impl Socket {
         self.with(|socket| socket.accounting())
     }
 
-    /// How many calls of each kind were made for the socket so far.
+    /// The calls made for the socket so far, by kind.
     #[must_use]
     pub fn calls(&self) -> Calls {
         self.0.borrow_owner().backend.calls()
     }
 
-    /// The memory of the frames, which says what pages it is made of.
+    /// The memory of the frames, which reports the kind of its pages.
     #[must_use]
     pub fn memory(&self) -> &MmapMemory {
         self.0.borrow_owner().umem().memory()

@@ -8,8 +8,10 @@ use self_cell::self_cell;
 use xskit_core::Errno;
 use xskit_core::backend::{Backend, Calls, Interest};
 
-use super::{CoreSocket, Ground, OpenError, SocketBuilder};
-use crate::AnyBackend;
+use super::builder::SocketBuilder;
+use super::ground::{CoreSocket, Ground};
+use crate::backend::AnyBackend;
+use crate::error::OpenError;
 use crate::memory::{MmapMemory, Waker};
 
 type CoreSockets<'u> = Vec<CoreSocket<'u>>;
@@ -23,12 +25,12 @@ self_cell!(
     }
 );
 
-/// AF_XDP sockets on several queues or interfaces over one UMEM, which are used by one thread at a time.
+/// AF_XDP sockets on several queues or interfaces over one UMEM, used by one thread at a time.
 /// Linux 5.10.
 ///
-/// A frame that was received on one goes out on another as it is. Like a [`Socket`](crate::Socket)
-/// they can be stored, moved and sent to another thread between calls; packets and frames are handled inside
-/// [`with`](Self::with).
+/// A frame that was received on one is sent on another as it is. Like a [`Socket`](crate::Socket)
+/// they can be stored, moved and sent to another thread between calls. Packets and frames are
+/// handled inside [`with`](Self::with).
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -56,21 +58,22 @@ self_cell!(
 #[doc(alias = "xsk_socket__create_shared")]
 pub struct Sockets(Kept);
 
-// SAFETY: as for a `Socket`: no two threads use what is inside at a time, all of it was made by
-// `Sockets::open` and belongs to it alone, and nothing of it leaves the call of `with`, whose lifetime can't
-// be named. A socket that is put among those lent was opened over the same UMEM, with the same backend.
+// SAFETY: as for a `Socket`: no two threads use the parts at the same time, `Sockets::open` made
+// all of them and they belong to it alone, and nothing of them leaves the call of `with`, whose
+// lifetime cannot be named. A socket that is put among those lent was opened over the same UMEM,
+// with the same backend.
 #[allow(unsafe_code)]
 unsafe impl Send for Sockets {}
 
 impl Sockets {
     /// Opens a socket for each of the builders, in order.
     ///
-    /// The first says what frames there are, which backend drives all, whether another thread may, and the mode;
-    /// each says its interface, queue and rings, and how many frames it lends. Where none is said, each
-    /// lends its share of half of the frames.
+    /// The first builder sets the frames, the backend for all, whether other threads may use it,
+    /// and the mode. Each sets its interface, queue and rings, and how many frames it lends: by
+    /// default, its share of half of the frames.
     ///
     /// # Errors
-    /// [`OpenError`] says what failed, and what to try; [`OpenError::NoSocket`] without a builder.
+    /// [`OpenError`] says what failed, and what to try. [`OpenError::NoSocket`] without a builder.
     pub fn open(builders: &[SocketBuilder]) -> Result<Self, OpenError> {
         Self::open_each(builders.iter().map(|builder| (builder, None)).collect())
     }
@@ -78,7 +81,7 @@ impl Sockets {
     /// Opens each builder's socket on a descriptor, as [`SocketBuilder::open_from`] does.
     ///
     /// # Errors
-    /// [`OpenError`] says what failed, and what to try. All descriptors are closed then.
+    /// [`OpenError`] says what failed, and what to try. All descriptors are then closed.
     pub fn open_from(builders: Vec<(SocketBuilder, OwnedFd)>) -> Result<Self, OpenError> {
         let (builders, descriptors): (Vec<_>, Vec<_>) = builders.into_iter().unzip();
         let descriptors = descriptors.into_iter().map(Some);
@@ -106,11 +109,11 @@ impl Sockets {
         Ok(Self(kept))
     }
 
-    /// Works with packets and frames, by the core's sockets, in the order of the builders. One that is dropped
-    /// here is closed, and one that [`open_shared`](xskit_core::Socket::open_shared) of another
-    /// opens may be added.
+    /// Works with packets and frames on the core's sockets, in the order of the builders. A socket
+    /// that is dropped here is closed. One that is opened by
+    /// [`open_shared`](xskit_core::Socket::open_shared) of another may be added.
     ///
-    /// As with [`Socket::with`](crate::Socket::with), nothing of them leaves the call:
+    /// As with [`Socket::with`](crate::Socket::with), nothing lent leaves the call:
     ///
     /// ```compile_fail
     /// fn keep(sockets: &mut xskit::Sockets) -> Option<xskit::af_xdp::umem::Frame<'_>> {
@@ -135,21 +138,23 @@ impl Sockets {
     /// [the core's sockets](xskit_core::Socket::wait_any) do.
     ///
     /// # Errors
-    /// What the call returned; ENETDOWN when an interface is gone; EINVAL when all were closed.
+    /// The errno of the wait, or of a kick before it. ENETDOWN if an interface is gone, EINVAL if
+    /// all sockets were closed.
     #[doc(alias = "poll")]
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         self.with(|sockets| xskit_core::Socket::wait_any(sockets, interest, timeout))
     }
 
-    /// What ends [`wait`](Self::wait) from another thread, as [`Socket::waker`](crate::Socket::waker) does.
+    /// Returns a waker, which ends a [`wait`](Self::wait) from another thread, as
+    /// [`Socket::waker`](crate::Socket::waker) does.
     ///
     /// # Errors
-    /// What `eventfd(2)` returned.
+    /// The errno of `eventfd(2)`: EMFILE or ENFILE if there is no room for a descriptor.
     pub fn waker(&self) -> Result<Waker, Errno> {
         self.0.borrow_owner().backend.waker()
     }
 
-    /// The sockets' descriptors, in order: to put each into the map of an XDP program.
+    /// The sockets' descriptors, in order, to put into the map of an XDP program.
     #[must_use]
     #[doc(alias = "xsk_socket__fd")]
     pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
@@ -161,13 +166,13 @@ impl Sockets {
         })
     }
 
-    /// How many calls of each kind were made for the sockets so far.
+    /// The calls made for the sockets so far, by kind.
     #[must_use]
     pub fn calls(&self) -> Calls {
         self.0.borrow_owner().backend.calls()
     }
 
-    /// The memory of the frames, which says what pages it is made of.
+    /// The memory of the frames, which reports the kind of its pages.
     #[must_use]
     pub fn memory(&self) -> &MmapMemory {
         self.0.borrow_owner().umem().memory()

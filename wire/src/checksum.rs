@@ -24,7 +24,7 @@ impl Checksum {
         Self { sum: 0, odd: false }
     }
 
-    /// Adds a part (of less than 32 GiB). Any part may be of odd length, not only the last.
+    /// Adds a part of less than 32 GiB. Any part may be of odd length, not only the last.
     #[must_use]
     #[inline]
     pub fn bytes(self, part: &[u8]) -> Self {
@@ -54,7 +54,7 @@ impl Checksum {
         u16::from_be(!fold(self.sum))
     }
 
-    /// Was the sum taken over bytes that hold their own, right checksum?
+    /// Whether the summed bytes include their own checksum, and it is right.
     #[must_use]
     #[inline]
     pub fn verifies(self) -> bool {
@@ -62,8 +62,8 @@ impl Checksum {
     }
 }
 
-/// Two halves of each eight bytes in two sums: no carry to pass on, so the compiler vectorises it.
-/// A half has room for 2^32 additions, which is 32 GiB.
+/// Sums the two halves of every eight bytes apart: there is no carry between them, so the compiler
+/// vectorises the loop. A half has room for 2^32 additions, which is 32 GiB.
 #[inline]
 fn sum_words(bytes: &[u8]) -> u64 {
     let (chunks, tail) = bytes.as_chunks::<8>();

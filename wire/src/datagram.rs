@@ -6,10 +6,11 @@ use core::ops::Range;
 use crate::udp::{self, UdpHeader};
 use crate::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, ipv4, ipv6};
 
-/// What a frame's headers say. It doesn't borrow the frame, so the payload can be taken out of
-/// it as `&mut` and opened in place.
+/// The headers of a received frame. It does not borrow the frame, so the payload can be borrowed as
+/// `&mut` and opened in place.
 ///
-/// The flow label and the scope of IPv6 addresses are zero: addresses compare by what they are.
+/// The flow label and the scope of IPv6 addresses are zero, so that only the addresses are
+/// compared.
 ///
 /// ```
 /// # use xskit_wire::{Link, MacAddr, UdpHeaders};
@@ -30,13 +31,13 @@ use crate::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, i
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram {
-    /// The path it came over its link.
+    /// The path over the link that it came by.
     pub link: Link,
-    /// Who sent it.
+    /// The sender's address and port.
     pub source: SocketAddr,
-    /// Whom it is for, of the same IP version.
+    /// The receiver's address and port, of the same IP version.
     pub destination: SocketAddr,
-    /// Its congestion mark.
+    /// The congestion mark.
     pub ecn: Ecn,
     /// IPv4's TTL, IPv6's hop limit.
     pub hop_limit: u8,
@@ -50,7 +51,7 @@ impl Datagram {
     ///
     /// # Errors
     ///
-    /// The first [`Refusal`] met if it is anything but a whole, well-formed UDP datagram.
+    /// The first [`Refusal`] that applies, if the frame is not a whole, well-formed UDP datagram.
     #[doc(alias = "decode_packet")]
     pub fn parse(frame: &[u8], checksum: UdpChecksum) -> Result<Self, Refusal> {
         let (link, ether_type, bytes) = Link::parse(frame)?;
@@ -93,16 +94,17 @@ impl Datagram {
         frame.get_mut(self.payload_range())
     }
 
-    /// Which IP it came over.
+    /// The version of IP that it came over.
     #[must_use]
     pub const fn version(&self) -> IpVersion {
         IpVersion::of(&self.source)
     }
 
-    /// Headers for an answer, back along the path it came: MAC addresses, IP addresses and ports
-    /// exchanged, the same VLAN tags, no ECN, a fresh hop limit.
+    /// Headers for an answer, back along the path that it came by: MAC addresses, IP addresses and
+    /// ports exchanged, the same VLAN tags, no ECN, a fresh hop limit.
     ///
-    /// What came to a group address needs the interface's own as source: see [`Link::reply`].
+    /// The answer to a frame for a group address needs the interface's own address as source: see
+    /// [`Link::reply`].
     #[must_use]
     pub const fn reply(&self) -> UdpHeaders {
         UdpHeaders::new(self.link.reply(), self.destination, self.source)

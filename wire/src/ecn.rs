@@ -1,6 +1,6 @@
 //! Explicit congestion notification: two bits of the IP header (RFC 3168 section 5).
 
-/// What the low two bits of the IPv4 TOS or IPv6 traffic class byte say.
+/// The codepoint in the low two bits of the IPv4 TOS or IPv6 traffic class byte.
 ///
 /// ```
 /// use xskit_wire::Ecn;
@@ -12,7 +12,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Ecn {
-    /// The sender takes no part in ECN.
+    /// The sender does not take part in ECN.
     #[default]
     NotEct = 0b00,
     /// ECN-capable, codepoint ECT(1) (L4S: RFC 9331).

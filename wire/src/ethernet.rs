@@ -1,10 +1,8 @@
 //! The Ethernet header: 14 bytes, two addresses and the type of what follows (IEEE 802.3, RFC 894).
 
-use core::fmt;
-
 use crate::{MacAddr, Refusal};
 
-/// Bytes of the two addresses. VLAN tags go between them and the type.
+/// Bytes of the two addresses. VLAN tags are between them and the type.
 pub(crate) const ADDRESSES_LEN: usize = 12;
 /// Bytes of the type.
 pub(crate) const TYPE_LEN: usize = 2;
@@ -37,32 +35,6 @@ impl Addresses {
     }
 }
 
-/// What an Ethernet frame carries. Below 0x0600 it is a length instead (IEEE 802.3, not Ethernet II).
-///
-/// ```
-/// use xskit_wire::EtherType;
-///
-/// assert_eq!(EtherType::IPV6.to_string(), "0x86dd");
-/// assert_ne!(EtherType(0x0806), EtherType::IPV4); // ARP
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EtherType(pub u16);
-
-impl EtherType {
-    /// IPv4, 0x0800 (RFC 894).
-    #[doc(alias = "ETH_P_IP")]
-    pub const IPV4: Self = Self(0x0800);
-    /// IPv6, 0x86dd (RFC 2464 section 3).
-    #[doc(alias = "ETH_P_IPV6")]
-    pub const IPV6: Self = Self(0x86dd);
-}
-
-impl fmt::Display for EtherType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#06x}", self.0)
-    }
-}
-
 /// Sends a frame back where it came from: exchanges its source and destination addresses in place.
 ///
 /// ```
@@ -74,7 +46,8 @@ impl fmt::Display for EtherType {
 ///
 /// # Errors
 ///
-/// [`Refusal::TruncatedEthernet`] if the frame is too short for an Ethernet header; it is then unchanged.
+/// [`Refusal::TruncatedEthernet`] if the frame is too short for an Ethernet header. The frame is
+/// then unchanged.
 #[inline]
 pub fn swap_addresses(frame: &mut [u8]) -> Result<(), Refusal> {
     let (bytes, rest) = frame

@@ -1,7 +1,7 @@
-//! A byte range inside a header of fixed size, checked when it is compiled.
+//! A byte range inside a header of fixed size, checked at compile time.
 
 /// `LEN` bytes at offset `AT`. Each header names its fields once, in its `field` module, as
-/// constants of this type; a field that reaches beyond its header doesn't compile.
+/// constants of this type; a field that reaches beyond its header does not compile.
 #[derive(Clone, Copy)]
 pub(crate) struct Field<const AT: usize, const LEN: usize>;
 
@@ -13,7 +13,7 @@ impl<const AT: usize, const LEN: usize> Field<AT, LEN> {
         core::array::from_fn(|at| header[AT + at])
     }
 
-    /// Puts `value` in the field's place, in wire order.
+    /// Writes the field's bytes, in wire order.
     #[inline(always)]
     pub(crate) fn write<const N: usize>(self, header: &mut [u8; N], value: [u8; LEN]) {
         const { assert!(AT + LEN <= N, "field reaches beyond its header") };
@@ -36,7 +36,7 @@ impl<const AT: usize> Field<AT, 2> {
         u16::from_be_bytes(self.read(header))
     }
 
-    /// Puts a number in a field of two bytes.
+    /// Writes a field of two bytes, as a number.
     #[inline(always)]
     pub(crate) fn write_u16<const N: usize>(self, header: &mut [u8; N], value: u16) {
         self.write(header, value.to_be_bytes());

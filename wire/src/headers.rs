@@ -8,9 +8,10 @@ use crate::ipv6::Ipv6Header;
 use crate::udp::{self, pseudo_header};
 use crate::{Ecn, EtherType, IpVersion, Link};
 
-/// What to write in front of a payload.
+/// The headers to write in front of a payload.
 ///
-/// Flow label and scope of an IPv6 address are not written. IPv4 goes out as "don't fragment".
+/// The flow label and the scope of an IPv6 address are not written. IPv4 goes out as "don't
+/// fragment".
 ///
 /// ```
 /// use xskit_wire::{Ecn, Link, MacAddr, UdpHeaders};
@@ -65,11 +66,14 @@ impl UdpHeaders {
     /// Writes all headers, checksums included, in front of the payload that already lies at
     /// `frame[header_len..header_len + payload_len]`. Returns the length of the frame to send, in bytes.
     ///
-    /// No padding is added to reach Ethernet's least length: that is the driver's part.
+    /// Adds no padding up to Ethernet's minimum length: the driver does.
     ///
     /// # Errors
     ///
-    /// See [`EmitError`]. `frame` is unchanged then.
+    /// [`EmitError::MixedFamilies`] if the addresses are of different IP versions,
+    /// [`EmitError::PayloadTooLong`] if no UDP datagram holds the payload,
+    /// [`EmitError::FrameTooShort`] if the frame does not hold headers and payload. `frame` is then
+    /// unchanged.
     #[doc(alias = "encode_packet")]
     pub fn emit(&self, frame: &mut [u8], payload_len: usize) -> Result<usize, EmitError> {
         let version = IpVersion::of(&self.source);
@@ -89,7 +93,7 @@ impl UdpHeaders {
             frame_len,
         };
         let frame = frame.get_mut(..frame_len).ok_or(too_short)?;
-        // There is space by now. That the writers check it again keeps panics out of their code.
+        // There is room by now. The writers check it again, which keeps panics out of their code.
         self.write(frame, (udp::HEADER_LEN + payload_len) as u16)
             .ok_or(too_short)?;
         Ok(frame_len)
@@ -134,7 +138,7 @@ impl UdpHeaders {
     }
 }
 
-/// Why headers couldn't be written.
+/// Why headers were not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EmitError {
@@ -163,10 +167,10 @@ impl fmt::Display for EmitError {
                 f.write_str("source and destination are of different IP versions: give both as IPv4 or both as IPv6")
             }
             Self::PayloadTooLong { payload_len, max_len } => {
-                write!(f, "payload of {payload_len} bytes, a UDP datagram holds {max_len}: send less at once")
+                write!(f, "payload of {payload_len} bytes, but a UDP datagram holds {max_len}: send less at once")
             }
             Self::FrameTooShort { len, frame_len } => {
-                write!(f, "frame of {len} bytes, headers and payload need {frame_len}: send less or use larger frames")
+                write!(f, "frame of {len} bytes, but headers and payload need {frame_len}: send less, or use larger frames")
             }
         }
     }

@@ -2,12 +2,12 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::{Ecn, ipv4, ipv6};
+use crate::Ecn;
 
 /// The number of UDP among IP protocols (RFC 768).
 pub(crate) const PROTOCOL_UDP: u8 = 17;
 
-/// Which Internet protocol.
+/// The version of the Internet Protocol.
 ///
 /// ```
 /// use xskit_wire::IpVersion;
@@ -38,8 +38,8 @@ impl IpVersion {
     #[must_use]
     pub const fn header_len(self) -> usize {
         match self {
-            Self::V4 => ipv4::HEADER_LEN,
-            Self::V6 => ipv6::HEADER_LEN,
+            Self::V4 => 20,
+            Self::V6 => 40,
         }
     }
 
@@ -47,7 +47,7 @@ impl IpVersion {
     /// in its 16 bits (RFC 791 section 3.1), the payload length of IPv6 doesn't (RFC 8200 section 3).
     pub(crate) const fn max_payload_len(self) -> usize {
         match self {
-            Self::V4 => u16::MAX as usize - ipv4::HEADER_LEN,
+            Self::V4 => u16::MAX as usize - self.header_len(),
             Self::V6 => u16::MAX as usize,
         }
     }

@@ -3,10 +3,10 @@
 use core::net::Ipv4Addr;
 
 use crate::ip::{IpPacket, PROTOCOL_UDP};
-use crate::{Checksum, Ecn, Refusal};
+use crate::{Checksum, Ecn, IpVersion, Refusal};
 
 /// Bytes of the header without options.
-pub(crate) const HEADER_LEN: usize = 20;
+const HEADER_LEN: usize = IpVersion::V4.header_len();
 
 mod field {
     use crate::field::Field;

@@ -3,10 +3,10 @@
 use core::net::Ipv6Addr;
 
 use crate::ip::{IpPacket, PROTOCOL_UDP};
-use crate::{Ecn, Refusal};
+use crate::{Ecn, IpVersion, Refusal};
 
 /// Bytes of the header without extensions.
-pub(crate) const HEADER_LEN: usize = 40;
+const HEADER_LEN: usize = IpVersion::V6.header_len();
 
 mod field {
     use crate::field::Field;
@@ -54,8 +54,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Refusal> {
     })
 }
 
-/// Is it one of IANA's "IPv6 Extension Header Types" (RFC 7045 section 4)? The fragment header is
-/// told apart before.
+/// Whether this is one of IANA's "IPv6 Extension Header Types" (RFC 7045 section 4). The fragment
+/// header is handled before.
 const fn is_extension(next_header: u8) -> bool {
     matches!(
         next_header,

@@ -35,20 +35,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is taken
+//! # What is accepted
 //!
 //! The XDP program of `xskit-bpf` decides first, in the kernel, and these are its rules too:
-//! Ethernet II; at most two tags (0x8100, 0x88a8); IPv4 with any options, whole (not a fragment), its
-//! total length within the frame; IPv6 with UDP directly after the fixed header; a UDP length
-//! of at least 8 and within the IP payload. Bytes after the IP packet are padding.
-//! Beyond that, the IPv4 header checksum is always verified here, and the UDP checksum if asked
-//! ([`UdpChecksum`]). All else is a [`Refusal`], one variant per cause.
+//! Ethernet II; at most two tags (0x8100, 0x88a8); IPv4 with any options, whole (not a fragment),
+//! its total length within the frame; IPv6 with UDP directly after the fixed header; a UDP length
+//! of at least 8 and within the IP payload. Bytes after the IP packet are padding. In addition, the
+//! IPv4 header checksum is always verified here, and the UDP checksum on request ([`UdpChecksum`]).
+//! Everything else is a [`Refusal`], one variant per cause.
 //!
 //! # Assumptions
 //!
-//! Nothing is assumed of received bytes: no input makes this crate panic. What is on the wire
-//! is big-endian; ports, lengths and addresses in this crate's types are plain numbers.
-//! A driver or veth that takes VLAN tags out of the frame ("VLAN offload") shows none here.
+//! Nothing is assumed of received bytes: no input makes this crate panic. What is on the wire is
+//! big-endian; ports, lengths and addresses in this crate's types are plain numbers. If a driver or
+//! veth takes VLAN tags out of the frame ("VLAN offload"), none are seen here.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -58,6 +58,7 @@ extern crate std;
 mod checksum;
 mod datagram;
 mod ecn;
+mod ether_type;
 mod ethernet;
 mod field;
 mod headers;
@@ -82,7 +83,8 @@ struct Readme;
 pub use checksum::Checksum;
 pub use datagram::Datagram;
 pub use ecn::Ecn;
-pub use ethernet::{EtherType, swap_addresses};
+pub use ether_type::EtherType;
+pub use ethernet::swap_addresses;
 pub use headers::{EmitError, UdpHeaders};
 pub use ip::IpVersion;
 pub use link::Link;

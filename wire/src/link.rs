@@ -17,9 +17,9 @@ use crate::{EtherType, MacAddr, Refusal, Tpid, VlanTag, VlanTags};
 #[doc(alias = "ethhdr")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Who sends the frame.
+    /// The sender's address.
     pub source: MacAddr,
-    /// Who is to have it.
+    /// The receiver's address.
     pub destination: MacAddr,
     /// Up to two VLAN tags.
     pub tags: VlanTags,
@@ -36,10 +36,10 @@ impl Link {
         }
     }
 
-    /// The same path backwards: addresses exchanged, the same tags.
+    /// The reverse path: addresses exchanged, the same tags.
     ///
-    /// A frame to a group address came to one of many: replace the reply's `source` by the
-    /// interface's own address ([`MacAddr::is_group`]).
+    /// If the frame was for a group address ([`MacAddr::is_group`]), replace the reply's `source`
+    /// with the interface's own address.
     #[must_use]
     pub const fn reply(self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The address of a link's end: 48 bits (IEEE 802).
+//! The address of a station on a link: 48 bits (IEEE 802).
 
 use core::fmt;
 use core::str::FromStr;
@@ -33,7 +33,7 @@ impl MacAddr {
         self.0
     }
 
-    /// Is it a group address (multicast or broadcast)? Such an address is never a valid source.
+    /// Whether it is a group address (multicast or broadcast), which is never a valid source.
     #[must_use]
     pub const fn is_group(self) -> bool {
         self.0[0] & 1 == 1
@@ -88,7 +88,7 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
-/// The text is no MAC address.
+/// The text is not a MAC address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseMacAddrError;
 

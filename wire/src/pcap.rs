@@ -1,4 +1,4 @@
-//! The headers in a file of packets that tcpdump and Wireshark read (pcap-savefile(5)).
+//! The headers of a packet file that tcpdump and Wireshark read (pcap-savefile(5)).
 //!
 //! ```text
 //!  file  ┌─────────────┬───────────────┬────────┬───────────────┬────────┬───
@@ -28,14 +28,14 @@ pub const FILE_HEADER_LEN: usize = 24;
 /// Bytes of the header of a packet.
 pub const PACKET_HEADER_LEN: usize = 16;
 
-/// Times are in nanoseconds; in the byte order of the machine, which readers tell by it.
+/// Times in nanoseconds. Readers also tell the byte order by it, which is the machine's.
 const MAGIC: u32 = 0xa1b2_3c4d;
 /// The longest packet, as tcpdump writes it: longer than any frame.
 const SNAP_LEN: u32 = 262_144;
 /// LINKTYPE_ETHERNET.
 const ETHERNET: u32 = 1;
 
-/// What such a file begins with: version 2.4, Ethernet frames, times in nanoseconds.
+/// The header at the start of a file: version 2.4, Ethernet frames, times in nanoseconds.
 #[must_use]
 pub const fn file_header() -> [u8; FILE_HEADER_LEN] {
     let [major, minor] = [2_u16.to_ne_bytes(), 4_u16.to_ne_bytes()];
@@ -44,8 +44,8 @@ pub const fn file_header() -> [u8; FILE_HEADER_LEN] {
     words([MAGIC, version, 0, 0, SNAP_LEN, ETHERNET])
 }
 
-/// What stands before a packet of `len` bytes that is written whole. Its time is counted from the beginning of 1970, UTC; from
-/// 2106 on its seconds no longer fit.
+/// The header before a packet of `len` bytes that is written whole. `time` is counted from the
+/// beginning of 1970, UTC; from 2106 on its seconds no longer fit.
 #[must_use]
 pub const fn packet_header(time: Duration, len: usize) -> [u8; PACKET_HEADER_LEN] {
     let len = len as u32;

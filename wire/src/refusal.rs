@@ -4,7 +4,8 @@ use core::fmt;
 
 use crate::EtherType;
 
-/// One variant a cause, in the order in which [`Datagram::parse`](crate::Datagram::parse) looks.
+/// The cause, one variant each, in the order in which [`Datagram::parse`](crate::Datagram::parse)
+/// looks.
 ///
 /// ```
 /// use xskit_wire::{Datagram, EtherType, Refusal, UdpChecksum};
@@ -42,7 +43,7 @@ pub enum Refusal {
     Ipv6Version(u8),
     /// An IPv6 payload length beyond the frame: the length found.
     Ipv6PayloadLen(u16),
-    /// An IPv6 extension header before whatever else there is: its number (RFC 8200 section 4).
+    /// An IPv6 extension header: its number (RFC 8200 section 4).
     ExtensionHeader(u8),
     /// Another protocol over IP: its number.
     NotUdp(u8),
@@ -52,7 +53,7 @@ pub enum Refusal {
     UdpLen(u16),
     /// The UDP checksum is wrong.
     UdpChecksum,
-    /// No UDP checksum, though IPv6 demands one (RFC 8200 section 8.1).
+    /// No UDP checksum, which IPv6 requires (RFC 8200 section 8.1).
     UdpChecksumMissing,
 }
 

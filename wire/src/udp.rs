@@ -35,18 +35,18 @@ mod field {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UdpChecksum {
-    /// Refuse a wrong one. None at all (zero) is allowed over IPv4 (RFC 768), and refused over
-    /// IPv6 (RFC 8200 section 8.1). Reads the whole payload.
+    /// Refuse a wrong one. A missing checksum (zero) is allowed over IPv4 (RFC 768), and refused
+    /// over IPv6 (RFC 8200 section 8.1). Reads the whole payload.
     Verify,
-    /// Don't look. For protocols that authenticate every packet, as QUIC does; and needed where a
-    /// local peer's packets come over veth with a checksum that the kernel left to be completed.
+    /// Ignore it. For protocols that authenticate every packet, as QUIC does. Needed for packets of
+    /// a local peer over veth, whose checksum the kernel leaves incomplete.
     Ignore,
 }
 
 /// The largest UDP payload, in bytes, whose IP packet without options fits an MTU of `mtu_len_bytes`.
 ///
-/// Never more than the 16-bit length fields can say (65,507 over IPv4, 65,527 over IPv6);
-/// 0 if not even the headers fit. Ethernet header and VLAN tags don't count towards an MTU.
+/// Never more than the 16-bit length fields can hold (65,507 over IPv4, 65,527 over IPv6); 0 if not
+/// even the headers fit. The Ethernet header and VLAN tags do not count towards an MTU.
 ///
 /// ```
 /// use xskit_wire::{IpVersion, max_udp_payload};
@@ -66,7 +66,7 @@ pub const fn max_udp_payload(mtu_len_bytes: usize, version: IpVersion) -> usize 
     udp_len.saturating_sub(HEADER_LEN)
 }
 
-/// What a received UDP header says.
+/// A received UDP header.
 pub(crate) struct UdpHeader {
     pub(crate) source_port: u16,
     pub(crate) destination_port: u16,
@@ -128,7 +128,8 @@ pub(crate) fn emit(
     field::LEN.write_u16(header, len);
     field::CHECKSUM.write_u16(header, 0);
     let checksum = match pseudo_header.bytes(datagram).finish() {
-        // Zero would say "not computed"; the other zero of ones' complement verifies as well (RFC 768).
+        // Zero would mean "not computed"; the other zero of ones' complement verifies as well (RFC
+        // 768).
         0 => 0xffff,
         checksum => checksum,
     };

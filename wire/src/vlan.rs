@@ -14,7 +14,7 @@ mod field {
     pub(super) const TCI: Field<2, 2> = Field;
 }
 
-/// Whose tag it is: the value that stands where an untagged frame has its [`EtherType`].
+/// A tag's protocol identifier: the value where an untagged frame has its [`EtherType`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Tpid {
@@ -38,7 +38,7 @@ impl Tpid {
 /// One tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VlanTag {
-    /// Whose tag it is.
+    /// The protocol identifier.
     pub tpid: Tpid,
     /// Tag control information: 3 bits of priority, 1 bit drop-eligible, 12 bits of VLAN id.
     pub tci: u16,
@@ -67,7 +67,7 @@ impl fmt::Display for VlanTag {
     }
 }
 
-/// None, one or two tags, the outer one first.
+/// At most two tags, the outer one first.
 ///
 /// ```
 /// use xskit_wire::{Tpid, VlanTag, VlanTags};
@@ -86,13 +86,13 @@ pub struct VlanTags {
 }
 
 impl VlanTags {
-    /// An untagged frame's.
+    /// The tags of an untagged frame.
     pub const NONE: Self = Self {
         outer: None,
         inner: None,
     };
 
-    /// Adds a tag inside those there are.
+    /// Adds a tag as the innermost.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Memory that nobody has to ask for: statics, lent once.
+//! Memory without an allocator: statics, each lent once.
 
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
@@ -13,11 +13,11 @@ pub struct Area<const N: usize> {
     is_lent: AtomicBool,
 }
 
-// SAFETY: the bytes are reached through `lend` only, which gives them to one caller.
+// SAFETY: the bytes are reached only through `lend`, which gives them to one caller.
 unsafe impl<const N: usize> Sync for Area<N> {}
 
 impl<const N: usize> Area<N> {
-    /// An area that nobody has.
+    /// An area that is not lent yet.
     pub const fn zeroed() -> Self {
         Self {
             bytes: UnsafeCell::new([0; N]),
@@ -25,7 +25,7 @@ impl<const N: usize> Area<N> {
         }
     }
 
-    /// Start and length in bytes, the first time.
+    /// The start and the length in bytes, on the first call only.
     pub fn lend(&'static self) -> Option<NonNull<[u8]>> {
         let start = NonNull::new(self.bytes.get().cast::<u8>())?;
         (!self.is_lent.swap(true, Ordering::Relaxed))
@@ -43,7 +43,7 @@ impl StaticMemory {
     }
 }
 
-// SAFETY: a static stays where it is, zeroed, page-aligned, and was lent to this value alone.
+// SAFETY: a static stays where it is, zeroed and page-aligned, and was lent only to this value.
 unsafe impl Memory for StaticMemory {
     const IS_UNMAPPED: bool = false;
 

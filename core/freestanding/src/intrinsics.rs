@@ -1,5 +1,6 @@
-//! What compilers call without being asked, and libc has elsewhere. Byte by byte: none of it is timed.
-//! Volatile, or the compiler would see what the loops do and call the function they are in.
+//! The functions that compilers call implicitly, and that libc provides elsewhere. They work byte
+//! by byte, since none is timed. Accesses are volatile: otherwise the compiler would recognise the
+//! loops and call the very functions that they are in.
 
 use core::ffi::{c_int, c_void};
 use core::ptr::{read_volatile, write_volatile};
@@ -24,11 +25,11 @@ pub unsafe extern "C" fn memcpy(to: *mut c_void, from: *const c_void, len: usize
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn memmove(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void {
     if to.addr() < from.addr() {
-        // SAFETY: by the caller's promise; upwards, a byte is read before it is overwritten.
+        // SAFETY: by the caller's promise. Upwards, each byte is read before it is overwritten.
         return unsafe { memcpy(to, from, len) };
     }
     for at in (0..len).rev() {
-        // SAFETY: as above, and downwards the same.
+        // SAFETY: as above, for the downward direction.
         unsafe { copy_byte(to.cast(), from.cast(), at) }
     }
     to

@@ -1,4 +1,4 @@
-//! A backend whose kernel is a few lines: what is sent comes in again.
+//! A backend whose kernel is a few lines: packets that are sent are received again.
 
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
@@ -39,8 +39,8 @@ pub struct Loopback {
 }
 
 impl Loopback {
-    /// Every packet on the TX ring for which the fill ring has a frame. The ends are taken up anew
-    /// each time, where the shared words stand.
+    /// Passes every packet on the TX ring for which the fill ring has a frame. Each call makes new
+    /// ends, from the present values of the shared words on.
     fn pass(&self) -> Option<()> {
         let mut tx = Consumer::new(self.tx.get()?);
         let mut fill = Consumer::new(self.fill.get()?);
@@ -49,8 +49,8 @@ impl Loopback {
         while tx.peek(1) > 0 && fill.peek(1) > 0 && completion.reserve(1) > 0 && rx.reserve(1) > 0 {
             let (sent, addr) = (tx.pop()?, fill.pop()?);
             let received = Desc { addr, ..sent };
-            // SAFETY: the core put whole frames on the TX and the fill ring, which are the kernel's
-            // (this code's) now, and different ones; the region outlives the socket.
+            // SAFETY: the core put whole frames on the TX and the fill ring. Both are the kernel's
+            // now, which is this code, and they differ; the region outlives the socket.
             unsafe {
                 let from =
                     ptr::with_exposed_provenance::<u8>((self.umem.get() + sent.addr) as usize);
@@ -78,14 +78,14 @@ fn share<S: Slot>(
         return Err(Errno::ENOMEM);
     }
     let size = RingSize::new(SLOTS).map_err(|_| Errno::EINVAL)?;
-    // SAFETY: a zeroed static page; its lender gives it to the two ends of one ring only, which use
-    // atomics; `pass` pushes what it took off the other rings.
+    // SAFETY: a zeroed static page, lent only to the two ends of one ring, which use atomics;
+    // `pass` pushes only what it took off the other rings.
     let memory = unsafe { RingMemory::from_map(base, len_bytes, &OFFSET, size) };
     Ok((base, memory.map_err(|_| Errno::EINVAL)?))
 }
 
-// SAFETY: `map` returns pages of statics, each once, so they stay valid and are shared with nothing
-// but `pass`; that runs inside `kick`, and touches frames only that the core gave to the kernel.
+// SAFETY: `map` returns pages of statics, each once, so they stay valid and are shared only with
+// `pass`, which runs inside `kick` and touches only frames that the core gave to the kernel.
 unsafe impl Backend for Loopback {
     type Socket = ();
 
@@ -142,7 +142,7 @@ unsafe impl Backend for Loopback {
             }),
             RingKind::Tx => share(&TX, len_bytes).map(|(base, memory)| {
                 self.tx.set(Some(memory));
-                // SAFETY: inside the page just lent, where the flags word is; nobody else knows it yet.
+                // SAFETY: the flags word is inside the page just lent, which nothing else uses yet.
                 unsafe { base.add(OFFSET.flags as usize).cast::<u32>().write(1) };
                 base
             }),

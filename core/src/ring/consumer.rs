@@ -1,7 +1,7 @@
 //! The consuming end of a ring.
 
+use super::sync::Ordering;
 use super::{Cursor, RingMemory, RingSize, Slot};
-use crate::sync::Ordering;
 
 /// The consuming end: `peek`, `pop`, `release`, or all three by `drain` and `drain_into`.
 ///
@@ -24,7 +24,7 @@ pub struct Consumer<'m, S> {
 }
 
 impl<'m, S: Slot> Consumer<'m, S> {
-    /// Takes up the consuming end where the shared words stand.
+    /// The consuming end, from the present values of the shared words on.
     #[must_use]
     pub fn new(memory: RingMemory<'m, S>) -> Self {
         let next = Cursor::new(memory.consumer().load(Ordering::Relaxed));
@@ -43,7 +43,7 @@ impl<'m, S: Slot> Consumer<'m, S> {
         self.memory.size().slots()
     }
 
-    /// The same, as a size.
+    /// The number of slots, as a [`RingSize`].
     #[must_use]
     pub fn ring_size(&self) -> RingSize {
         self.memory.size()
@@ -58,7 +58,7 @@ impl<'m, S: Slot> Consumer<'m, S> {
 
     /// How many values, up to `wanted`, can be popped now.
     ///
-    /// The shared word is read only when the cached one promises fewer than wanted.
+    /// The shared word is read only if the cached one promises fewer.
     #[doc(alias = "xsk_ring_cons__peek")]
     #[doc(alias = "xsk_cons_nb_avail")]
     #[inline]
@@ -97,14 +97,14 @@ impl<'m, S: Slot> Consumer<'m, S> {
             .store(taken.word(), Ordering::Release);
     }
 
-    /// Takes up to `wanted` values, and releases them when it is dropped.
+    /// Takes up to `wanted` values. Dropping the iterator releases those that were taken.
     ///
     /// For batches: the cursor stays in a register until then.
     #[inline]
     pub fn drain(&mut self, wanted: u32) -> Drain<'_, 'm, S> {
         let (memory, first) = (self.memory, self.next);
         let end = first.plus(self.peek(wanted));
-        // Should the drain be leaked, its values were taken: none is seen twice.
+        // If the drain is leaked, its values count as taken: none is seen twice.
         self.next = end;
         Drain {
             ring: self,
@@ -115,8 +115,8 @@ impl<'m, S: Slot> Consumer<'m, S> {
         }
     }
 
-    /// Takes as many values as are there and `places` has room for, and releases them. Returns how
-    /// many.
+    /// Takes as many values as the ring has and `places` has room for, and releases them. Returns
+    /// their number.
     #[inline]
     pub fn drain_into(&mut self, places: &mut [S::Value]) -> u32 {
         let first = self.next;
@@ -136,7 +136,7 @@ impl<'m, S: Slot> Consumer<'m, S> {
             return self.drain_slowly(places);
         };
         let mut pairs = taken.iter_mut().zip(row);
-        // The first apart: when packets are few it is the only one, and needs no loop set up.
+        // The first one separately: when packets are few it is the only one, and needs no loop.
         if let Some((place, slot)) = pairs.next() {
             *place = slot.load();
         }
@@ -148,9 +148,9 @@ impl<'m, S: Slot> Consumer<'m, S> {
         count as u32
     }
 
-    /// What [`drain_into`](Self::drain_into) does when that comes seldom: the values go on at the
-    /// ring's first slot, or the peer's word is impossible. A function of its own, so that the rest
-    /// has the registers.
+    /// The rare cases of [`drain_into`](Self::drain_into): the values wrap around to the ring's
+    /// first slot, or the peer's word is impossible. Out of line, which leaves the registers to the
+    /// common case.
     #[cold]
     fn drain_slowly(&mut self, places: &mut [S::Value]) -> u32 {
         let values = self.drain(places.len().try_into().unwrap_or(u32::MAX));
@@ -158,18 +158,18 @@ impl<'m, S: Slot> Consumer<'m, S> {
         pairs.map(|(place, value)| *place = value).count() as u32
     }
 
-    /// How many values are in the ring and not yet popped, by a fresh look.
+    /// How many values are on the ring and not yet popped. Reads the shared word.
     #[must_use]
     #[inline]
     pub fn available(&mut self) -> u32 {
         self.refresh()
     }
 
-    /// Whether there is nothing to pop, by a fresh look that is not remembered.
+    /// Whether there is nothing to pop. Reads the shared word, and does not cache it.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
-        // Relaxed: no slot is read on the strength of this.
+        // Relaxed: no slot is read because of this.
         let producer = Cursor::new(self.memory.producer().load(Ordering::Relaxed));
         let limit = match producer.since(self.next) <= self.size() {
             true => producer,
@@ -178,8 +178,8 @@ impl<'m, S: Slot> Consumer<'m, S> {
         limit == self.next
     }
 
-    /// Reads the producer word anew, and says how many values can be popped; a word that is
-    /// impossible leaves what was known.
+    /// Reads the producer word again, and returns how many values can be popped. An impossible word
+    /// is ignored.
     #[inline]
     fn refresh(&mut self) -> u32 {
         match self.look() {
@@ -188,11 +188,11 @@ impl<'m, S: Slot> Consumer<'m, S> {
         }
     }
 
-    /// Reads the producer word anew, and says how many values can be popped; nothing when the word
+    /// Reads the producer word again, and returns how many values can be popped: `None` if the word
     /// is impossible.
     #[inline]
     fn look(&mut self) -> Option<u32> {
-        // Read before the acquire: the compiler has to read again what it reads after it.
+        // Read before the acquire: the compiler would have to read them again after it.
         let (next, size) = (self.next, self.size());
         // Pairs with the peer's release store of the producer word: without it we could read a
         // slot before what the peer stored there.
@@ -208,6 +208,7 @@ impl<'m, S: Slot> Consumer<'m, S> {
 }
 
 /// Values off a ring, in order. See [`Consumer::drain`].
+#[must_use = "values that are not taken stay on the ring"]
 #[derive(Debug)]
 pub struct Drain<'r, 'm, S: Slot> {
     ring: &'r mut Consumer<'m, S>,
@@ -218,13 +219,13 @@ pub struct Drain<'r, 'm, S: Slot> {
 }
 
 impl<S: Slot> Drain<'_, '_, S> {
-    /// Where the last value that was taken stands.
+    /// The position of the last value taken.
     #[must_use]
     pub fn last_position(&self) -> Cursor {
         Cursor::new(self.next.word().wrapping_sub(1))
     }
 
-    /// Puts the last value that was taken back, and ends.
+    /// Puts the last value taken back, and ends the iteration.
     pub fn put_back(&mut self) {
         if self.next != self.first {
             self.next = self.last_position();
@@ -233,7 +234,8 @@ impl<S: Slot> Drain<'_, '_, S> {
         }
     }
 
-    /// Up to where the peer shows values, by a fresh look that is not remembered.
+    /// The end of the values that the peer has published. Reads the shared word, and does not cache
+    /// it.
     #[must_use]
     pub fn shown(&self) -> Cursor {
         // Pairs with the peer's release store of the producer word: what the peer published before
@@ -265,15 +267,15 @@ impl<S: Slot> Iterator for Drain<'_, '_, S> {
         (left, Some(left))
     }
 
-    /// For loops inside, as in [`Producer::push_all`](super::Producer::push_all): over slots in a
-    /// row, without a mask.
+    /// Internal iteration, as in [`Producer::push_all`](super::Producer::push_all), runs over slots
+    /// in a row, without a mask.
     // Always: there are three copies of `step`, which nothing would inline otherwise.
     #[inline(always)]
     fn fold<B, F: FnMut(B, S::Value) -> B>(mut self, init: B, mut step: F) -> B {
         let (memory, first, left) = (self.memory, self.next, self.end.since(self.next));
         let mut folded = init;
         if left == 1 {
-            // As it is when packets are few: no loop to set up.
+            // The common case when packets are few: no loop.
             self.next = self.end;
             folded = step(folded, memory.slot(first).load());
         } else if let Some(row) = memory.row(first, left as usize) {
@@ -287,7 +289,7 @@ impl<S: Slot> Iterator for Drain<'_, '_, S> {
                 folded = step(folded, memory.slot(first.plus(taken)).load());
             }
         }
-        // It is there already, which the compiler doesn't find out.
+        // It is there already, which the compiler does not see.
         self.next = self.end;
         folded
     }
@@ -296,7 +298,7 @@ impl<S: Slot> Iterator for Drain<'_, '_, S> {
 impl<S: Slot> ExactSizeIterator for Drain<'_, '_, S> {}
 
 impl<S: Slot> Drop for Drain<'_, '_, S> {
-    /// What was not taken stays on the ring.
+    /// Values that were not taken stay on the ring.
     #[inline]
     fn drop(&mut self) {
         if self.next != self.end {

@@ -1,9 +1,9 @@
 //! A ring cursor: a 32-bit count that wraps.
 
-/// How many slots were ever passed at one end of a ring, modulo 2^32.
+/// The number of slots that one end of a ring has passed, modulo 2^32.
 ///
-/// Cursors run freely and are masked only to find a slot, so that full and empty differ
-/// (`include/linux/circular_buffer` style, as the kernel's `xsk_queue.h` does it).
+/// Cursors run freely and are masked only to find a slot, so that full and empty differ, as in the
+/// kernel's `xsk_queue.h`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor(u32);
 
@@ -22,7 +22,7 @@ impl Cursor {
         self.0
     }
 
-    /// This cursor, `slots` further on.
+    /// The cursor `slots` further on.
     #[must_use]
     #[inline]
     pub const fn plus(self, slots: u32) -> Self {
@@ -36,7 +36,7 @@ impl Cursor {
         self.0.wrapping_sub(earlier.0)
     }
 
-    /// The slot this cursor stands on, in a ring of `mask + 1` slots.
+    /// The slot that this cursor points to, in a ring of `mask + 1` slots.
     #[must_use]
     #[inline]
     pub const fn slot(self, mask: u32) -> usize {

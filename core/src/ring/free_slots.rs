@@ -1,9 +1,10 @@
 //! Free slots of a ring, for a batch of values that come one at a time.
 
-use super::{Cursor, Full, RingMemory, Slot};
+use super::{Cursor, RingMemory, Slot};
 
-/// Slots to push into without asking the ring again. See
+/// Slots to push into without reading the shared word again. See
 /// [`Producer::free_slots`](super::Producer::free_slots).
+#[must_use = "slots that nothing is pushed into stay free"]
 #[derive(Debug)]
 pub struct FreeSlots<'r, 'm, S: Slot> {
     memory: RingMemory<'m, S>,
@@ -38,7 +39,7 @@ impl<'r, 'm, S: Slot> FreeSlots<'r, 'm, S> {
     /// [`commit`](super::Producer::commit).
     ///
     /// # Errors
-    /// [`Full`] when none is left.
+    /// [`Full`] if none is left.
     #[inline]
     pub fn push(&mut self, value: S::Value) -> Result<(), Full> {
         let slot = self.next;
@@ -51,3 +52,8 @@ impl<'r, 'm, S: Slot> FreeSlots<'r, 'm, S> {
         Ok(())
     }
 }
+
+/// The ring has no free slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the ring has no free slot: try again once the peer has taken values")]
+pub struct Full;

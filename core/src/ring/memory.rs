@@ -1,4 +1,4 @@
-//! Where a ring lies: the one file of the rings that turns addresses into references.
+//! A ring's memory: the only file of the rings that turns addresses into references.
 #![allow(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -6,9 +6,9 @@ use core::mem::{align_of, size_of};
 use core::ptr::NonNull;
 use core::slice;
 
+use super::sync::AtomicU32;
 use super::{Cursor, RingSize, Slot};
 use crate::abi::RingOffset;
-use crate::sync::AtomicU32;
 
 /// The words and the slots of one ring, shared with a peer for `'m`.
 ///
@@ -39,7 +39,7 @@ impl<'m, S: Slot> RingMemory<'m, S> {
     /// A ring over words and slots that the caller already holds.
     ///
     /// # Errors
-    /// [`LayoutError::Slots`] when the number of slots is no power of two.
+    /// [`LayoutError::Slots`] if the number of slots is not a power of two.
     pub fn new(
         producer: &'m AtomicU32,
         consumer: &'m AtomicU32,
@@ -59,22 +59,23 @@ impl<'m, S: Slot> RingMemory<'m, S> {
         })
     }
 
-    /// How many bytes to map for a ring laid out as `offsets` says.
+    /// The number of bytes to map for a ring of this layout.
     #[must_use]
     pub const fn len_bytes(offsets: &RingOffset, size: RingSize) -> usize {
         (offsets.desc as usize).saturating_add(size.slots() as usize * size_of::<S>())
     }
 
-    /// A ring inside a mapping, laid out as the kernel said (`XDP_MMAP_OFFSETS`).
+    /// A ring inside a mapping, with the layout that the kernel reported (`XDP_MMAP_OFFSETS`).
     ///
     /// # Errors
-    /// [`LayoutError`] when an offset is misaligned or leads out of the mapping.
+    /// [`LayoutError::Misaligned`] if an offset is misaligned, [`LayoutError::OutOfBounds`] if one
+    /// leads out of the mapping.
     ///
     /// # Safety
     /// `base` must point to `len_bytes` initialised bytes that stay mapped, readable and writable
     /// until the last use of the ring within `'m`, and that this process touches through atomics
-    /// only. Whoever pushes onto the ring must own the frames that the pushed numbers name, if a
-    /// kernel follows them.
+    /// only. If a kernel follows the numbers on the ring, whoever pushes them must own the frames
+    /// that they name.
     pub unsafe fn from_map(
         base: NonNull<u8>,
         len_bytes: usize,
@@ -127,7 +128,7 @@ impl<'m, S: Slot> RingMemory<'m, S> {
         unsafe { self.flags.as_ref() }
     }
 
-    /// The slot that `cursor` stands on.
+    /// The slot that `cursor` points to.
     #[inline]
     pub(super) fn slot(&self, cursor: Cursor) -> &S {
         // SAFETY: bounds: the masked cursor is less than `size.slots()`, and both constructors
@@ -136,8 +137,8 @@ impl<'m, S: Slot> RingMemory<'m, S> {
         unsafe { self.slots.add(cursor.slot(self.mask)).as_ref() }
     }
 
-    /// The `count` slots from `first` on, if they lie in a row: they don't when they go on at the
-    /// ring's first.
+    /// The `count` slots from `first` on, if they lie in a row: `None` if they wrap around to the
+    /// ring's first slot.
     #[inline]
     pub(super) fn row(&self, first: Cursor, count: usize) -> Option<&[S]> {
         let start = first.slot(self.mask);
@@ -172,12 +173,12 @@ fn part<T>(
     NonNull::new(pointer).ok_or(LayoutError::OutOfBounds)
 }
 
-/// A ring layout that can't be followed.
+/// A ring layout that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {
-    /// The number of slots is zero or no power of two.
-    #[error("the number of ring slots is no power of two")]
+    /// The number of slots is zero, or not a power of two.
+    #[error("the number of ring slots is not a power of two")]
     Slots,
     /// An offset leads out of the mapping.
     #[error("a ring offset leads out of the mapping")]

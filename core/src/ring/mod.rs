@@ -1,9 +1,9 @@
 //! The four rings, as pure state machines over raw memory.
 //!
 //! A ring is two cursors, a flags word and a power-of-two array of slots, shared with a peer.
-//! [`Producer`] and [`Consumer`] hold the only copies of *our* cursors that count: the shared
-//! words are read to learn of the peer's progress, or written to publish ours, and a word that
-//! claims the impossible counts as no progress at all.
+//! [`Producer`] and [`Consumer`] hold the only copies of *our* cursors that count: the shared words
+//! are read to learn of the peer's progress, or written to publish ours. A word with an impossible
+//! value counts as no progress.
 //!
 //! | role | we | slots | what passes |
 //! | --- | --- | --- | --- |
@@ -12,7 +12,7 @@
 //! | [`TxRing`] | produce | [`Desc`](crate::abi::Desc) | packets to send to the kernel |
 //! | [`CompletionRing`] | consume | `u64` | sent frames back to us |
 //!
-//! The rings pass numbers; who owns the frame behind a number is settled one layer up, in
+//! The rings pass numbers. The owner of the frame behind a number is settled one layer up, in
 //! [`umem`](crate::umem) and [`socket`](crate::socket).
 
 mod consumer;
@@ -26,9 +26,17 @@ mod slot;
 
 pub use consumer::{Consumer, Drain};
 pub use cursor::Cursor;
-pub use free_slots::FreeSlots;
+pub use free_slots::{FreeSlots, Full};
 pub use memory::{LayoutError, RingMemory};
-pub use producer::{Full, Producer};
+pub use producer::Producer;
 pub use role::{CompletionRing, FillRing, RxRing, TxRing};
 pub use size::{RingSize, RingSizeError};
 pub use slot::{AddressSlot, DescSlot, Slot};
+
+/// The atomics of the rings: loom's in its tests.
+mod sync {
+    #[cfg(not(loom))]
+    pub(super) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+    #[cfg(loom)]
+    pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+}

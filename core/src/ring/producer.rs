@@ -1,8 +1,8 @@
 //! The producing end of a ring.
 
-use super::{Cursor, FreeSlots, RingMemory, Slot};
+use super::sync::{Ordering, fence};
+use super::{Cursor, FreeSlots, Full, RingMemory, Slot};
 use crate::abi::RING_NEED_WAKEUP;
-use crate::sync::{Ordering, fence};
 
 /// The producing end: `reserve`, `push`, `commit`, or all three by `push_from`; the first two for a
 /// batch by `free_slots`.
@@ -43,12 +43,8 @@ pub struct Producer<'m, S> {
     committed: Cursor,
 }
 
-/// The ring had no free slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
-
 impl<'m, S: Slot> Producer<'m, S> {
-    /// Takes up the producing end where the shared words stand.
+    /// The producing end, from the present values of the shared words on.
     #[must_use]
     pub fn new(memory: RingMemory<'m, S>) -> Self {
         let next = Cursor::new(memory.producer().load(Ordering::Relaxed));
@@ -70,7 +66,7 @@ impl<'m, S: Slot> Producer<'m, S> {
 
     /// How many values, up to `wanted`, can be pushed now without [`Full`].
     ///
-    /// The shared word is read only when the cached one leaves less room than wanted.
+    /// The shared word is read only if the cached one leaves less room.
     #[doc(alias = "xsk_ring_prod__reserve")]
     #[doc(alias = "xsk_prod_nb_free")]
     #[inline]
@@ -78,7 +74,7 @@ impl<'m, S: Slot> Producer<'m, S> {
         self.room(wanted as usize) as u32
     }
 
-    /// As [`reserve`](Self::reserve), for as many as lie in memory.
+    /// As [`reserve`](Self::reserve), for the length of a slice.
     #[inline]
     fn room(&mut self, wanted: usize) -> usize {
         if self.limit.since(self.next) as usize >= wanted {
@@ -90,7 +86,7 @@ impl<'m, S: Slot> Producer<'m, S> {
     /// Writes `value` into the next slot; the peer sees it after [`commit`](Self::commit).
     ///
     /// # Errors
-    /// [`Full`] when the peer has taken too little so far.
+    /// [`Full`] if no slot is free.
     #[inline]
     pub fn push(&mut self, value: S::Value) -> Result<(), Full> {
         if self.limit == self.next && self.refresh() == 0 {
@@ -101,20 +97,20 @@ impl<'m, S: Slot> Producer<'m, S> {
         Ok(())
     }
 
-    /// Up to `wanted` free slots, to push into one at a time without looking at the ring again.
+    /// Up to `wanted` free slots, to push into one at a time without reading the shared word again.
     #[inline]
     pub fn free_slots(&mut self, wanted: u32) -> FreeSlots<'_, 'm, S> {
         let count = self.reserve(wanted);
         FreeSlots::new(self.memory, &mut self.next, count)
     }
 
-    /// Pushes all of `values`, or none when there is not room for so many.
+    /// Pushes all of `values`, or none if there is no room for all.
     ///
     /// For batches: the cursor stays in a register, and is the only count. An iterator that yields
-    /// more than it says overwrites what was pushed before; one that yields less leaves room.
+    /// more than its length overwrites what it pushed before; one that yields less leaves room.
     ///
     /// # Errors
-    /// [`Full`] when the peer has taken too little so far.
+    /// [`Full`] if fewer slots are free than there are values.
     // Always: a call would put the iterator, and a whole Drain in it, into memory.
     #[inline(always)]
     pub fn push_all(
@@ -134,7 +130,7 @@ impl<'m, S: Slot> Producer<'m, S> {
         Ok(())
     }
 
-    /// Pushes as many of `values` as there is room for, and commits them. Returns how many.
+    /// Pushes as many of `values` as there is room for, and commits them. Returns their number.
     #[inline]
     pub fn push_from(&mut self, values: &[S::Value]) -> u32 {
         let first = self.next;
@@ -143,7 +139,7 @@ impl<'m, S: Slot> Producer<'m, S> {
             return self.push_slowly(values);
         };
         let mut pairs = row.iter().zip(pushed);
-        // The first apart, as in `Consumer::drain_into`.
+        // The first one separately, as in `Consumer::drain_into`.
         if let Some((slot, value)) = pairs.next() {
             slot.store(*value);
         }
@@ -155,8 +151,8 @@ impl<'m, S: Slot> Producer<'m, S> {
         count as u32
     }
 
-    /// What [`push_from`](Self::push_from) does when the values go on at the ring's first slot. A
-    /// function of its own, so that the rest has the registers.
+    /// The rare case of [`push_from`](Self::push_from): the values wrap around to the ring's first
+    /// slot. Out of line, which leaves the registers to the common case.
     #[cold]
     fn push_slowly(&mut self, values: &[S::Value]) -> u32 {
         let pushed = values.iter().take_while(|value| self.push(**value).is_ok());
@@ -165,9 +161,9 @@ impl<'m, S: Slot> Producer<'m, S> {
         count
     }
 
-    /// Publishes everything pushed so far. With nothing new it writes the shared word all the same,
-    /// for which the peer has to fetch it: ask [`uncommitted`](Self::uncommitted) where that happens
-    /// often.
+    /// Publishes everything pushed so far. It writes the shared word even if nothing is new, and
+    /// the peer then has to fetch it: check [`uncommitted`](Self::uncommitted) where that is
+    /// frequent.
     #[doc(alias = "xsk_ring_prod__submit")]
     #[inline]
     pub fn commit(&mut self) {
@@ -179,9 +175,9 @@ impl<'m, S: Slot> Producer<'m, S> {
             .store(self.next.word(), Ordering::Release);
     }
 
-    /// Empties the ring: takes back what the peer has not taken. Returns how many values that were.
+    /// Empties the ring: takes back the values that the peer has not taken. Returns their number.
     ///
-    /// Only for a ring that the peer does not use: one that does may have read the word before.
+    /// Only for a ring that the peer does not use: a peer that does may have read the word before.
     pub(crate) fn withdraw(&mut self) -> u32 {
         let (first, count) = self.not_taken();
         self.next = first;
@@ -189,7 +185,7 @@ impl<'m, S: Slot> Producer<'m, S> {
         count
     }
 
-    /// How many committed values the peer has not taken yet, by a fresh look.
+    /// How many committed values the peer has not taken yet. Reads the shared word.
     #[must_use]
     #[inline]
     pub fn outstanding(&mut self) -> u32 {
@@ -203,8 +199,8 @@ impl<'m, S: Slot> Producer<'m, S> {
         self.next
     }
 
-    /// The values that the peer has not taken, by a fresh look: where the first stands, and how many
-    /// there are.
+    /// The values that the peer has not taken: the position of the first, and their number. Reads
+    /// the shared word.
     #[must_use]
     #[inline]
     pub fn not_taken(&mut self) -> (Cursor, u32) {
@@ -212,7 +208,7 @@ impl<'m, S: Slot> Producer<'m, S> {
         self.known_not_taken()
     }
 
-    /// The same as far as is known without a look.
+    /// As [`not_taken`](Self::not_taken), without reading the shared word.
     #[must_use]
     #[inline]
     pub fn known_not_taken(&self) -> (Cursor, u32) {
@@ -220,7 +216,7 @@ impl<'m, S: Slot> Producer<'m, S> {
         (consumer, self.next.since(consumer))
     }
 
-    /// How many values were pushed and not committed yet.
+    /// How many values are pushed and not committed yet.
     #[must_use]
     #[inline]
     pub fn uncommitted(&self) -> u32 {
@@ -239,11 +235,11 @@ impl<'m, S: Slot> Producer<'m, S> {
         self.memory.flags().load(Ordering::Relaxed) & RING_NEED_WAKEUP != 0
     }
 
-    /// Whether so many values can be pushed, by a fresh look that is not remembered.
+    /// Whether `wanted` values can be pushed. Reads the shared word, and does not cache it.
     #[must_use]
     #[inline]
     pub fn has_room(&self, wanted: u32) -> bool {
-        // Relaxed: no slot is written on the strength of this.
+        // Relaxed: no slot is written because of this.
         let consumer = Cursor::new(self.memory.consumer().load(Ordering::Relaxed));
         let limit = match self.committed.since(consumer) <= self.size() - self.uncommitted() {
             true => consumer.plus(self.size()),
@@ -252,8 +248,8 @@ impl<'m, S: Slot> Producer<'m, S> {
         limit.since(self.next) >= wanted
     }
 
-    /// Reads the consumer word anew, and says how many values can be pushed; a word that is
-    /// impossible leaves what was known.
+    /// Reads the consumer word again, and returns how many values can be pushed. An impossible word
+    /// is ignored.
     #[cold]
     fn refresh(&mut self) -> u32 {
         self.look();

@@ -1,4 +1,4 @@
-//! What each ring is for, as types: a fill ring can't be mistaken for a completion ring.
+//! The four rings' roles as types: a fill ring cannot be mistaken for a completion ring.
 
 use core::ops::{Deref, DerefMut};
 
@@ -11,7 +11,7 @@ macro_rules! role {
         pub struct $name<'m>($end<'m, $slot>);
 
         impl<'m> $name<'m> {
-            /// Takes up our end of the ring where the shared words stand.
+            /// Our end of the ring, from the present values of the shared words on.
             #[must_use]
             pub fn new(memory: RingMemory<'m, $slot>) -> Self {
                 Self($end::new(memory))
@@ -54,7 +54,7 @@ role! {
     TxRing: Producer<DescSlot>
 }
 role! {
-    /// Brings frames back whose packets the kernel is done with, sent or not.
+    /// Brings back frames whose packets the kernel is done with, sent or not.
     #[doc(alias = "CompQueue")]
     #[doc(alias = "XDP_UMEM_COMPLETION_RING")]
     CompletionRing: Consumer<AddressSlot>

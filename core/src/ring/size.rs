@@ -1,9 +1,9 @@
-//! How many slots a ring has.
+//! The number of a ring's slots.
 
 /// A number of ring slots that the kernel can serve: a power of two, 1 to 2^20.
 ///
-/// The kernel accepts more, and takes the memory at once, up to 32 GiB a ring: it runs out of it
-/// rather than refuse.
+/// The kernel accepts more and allocates the memory at once, up to 32 GiB per ring: it runs out of
+/// memory rather than refuse.
 ///
 /// ```
 /// use xskit_core::ring::RingSize;
@@ -26,7 +26,7 @@ impl RingSize {
     /// Checks `slots`.
     ///
     /// # Errors
-    /// [`RingSizeError`] when it is zero, no power of two, or more than [`MAX`](Self::MAX).
+    /// [`RingSizeError`] if it is zero, not a power of two, or more than [`MAX`](Self::MAX).
     pub const fn new(slots: u32) -> Result<Self, RingSizeError> {
         if slots.is_power_of_two() && slots <= Self::MAX.0 {
             Ok(Self(slots))
@@ -59,7 +59,7 @@ impl RingSize {
 )]
 pub struct RingSizeError(pub u32);
 
-/// The power of two that was meant, perhaps.
+/// The power of two that was probably meant.
 fn nearest(slots: u32) -> u32 {
     match slots.checked_next_power_of_two() {
         Some(next) if next < RingSize::MAX.0 => next,

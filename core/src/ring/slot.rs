@@ -1,15 +1,15 @@
-//! What a ring's slots hold, as atomics: the peer may write them at any time.
+//! A ring's slots, as atomics: the peer may write them at any time.
 
+use super::sync::{AtomicU64, Ordering};
 use crate::abi::Desc;
-use crate::sync::{AtomicU64, Ordering};
 
-/// A slot of a ring in shared memory. Sealed: a ring relies on slots being atomics, any bytes of which
-/// are valid.
+/// A slot of a ring in shared memory. Sealed: a ring relies on slots being atomics, for which any
+/// bytes are valid.
 ///
 /// Loads and stores are relaxed: the cursor published after a store, or read before a load, is
 /// what orders them. A hostile peer can thus make us read nonsense, never cause a data race.
 pub trait Slot: sealed::Sealed {
-    /// What passes through the slot.
+    /// The value that passes through the slot.
     type Value: Copy;
 
     /// Reads the slot.
@@ -64,7 +64,7 @@ const _: () = {
     static_assertions::const_assert_eq!(core::mem::offset_of!(DescSlot, len_options), 8);
 };
 
-/// How far left `len` and `options` stand in the number whose bytes in memory they are.
+/// The shifts of `len` and `options` in the 64-bit word whose bytes they are.
 const SHIFTS: (u32, u32) = if cfg!(target_endian = "little") {
     (0, 32)
 } else {

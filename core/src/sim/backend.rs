@@ -22,7 +22,7 @@ pub struct SimBackend {
 /// A socket of the simulated kernel.
 #[derive(Debug)]
 pub struct SimSocket {
-    /// The kernel whose socket it is, whatever backend it is given to.
+    /// The kernel that the socket belongs to, whichever backend it is given to.
     kernel: Rc<RefCell<Kernel>>,
     id: usize,
 }
@@ -58,7 +58,7 @@ impl SimBackend {
     /// use xskit_core::umem::{FrameSize, FrameSlot, Umem};
     /// use xskit_core::{Errno, Socket, SocketConfig};
     ///
-    /// /// So many packets, and then none; what is sent is printed.
+    /// /// Yields this many packets, and prints what is sent.
     /// struct Countdown(u8);
     ///
     /// impl Device for Countdown {
@@ -94,7 +94,7 @@ impl SimBackend {
 }
 
 // SAFETY: `map` returns memory that lives until `close`, which the core calls after `unmap`; the
-// offsets are those it is laid out with; after `close` nothing of this code touches the UMEM.
+// offsets are those of its layout; after `close` nothing here touches the UMEM.
 unsafe impl Backend for SimBackend {
     type Socket = SimSocket;
 
@@ -240,7 +240,7 @@ unsafe impl Backend for SimBackend {
         kernel.calls.waits += 1;
         drop(kernel);
         for (socket, _) in interests {
-            // Waiting sends and wakes too: what it ran into is no matter of the wait.
+            // Waiting sends and wakes too. Errors of these are not the wait's.
             let mut kernel = socket.kernel.borrow_mut();
             let _ = kernel.kick(socket.id);
             let _ = kernel.wake_fill(socket.id);

@@ -1,4 +1,4 @@
-//! What a simulated interface's driver does in zero-copy mode.
+//! A simulated interface's driver in zero-copy mode.
 
 use crate::errno::Errno;
 
@@ -7,19 +7,19 @@ use crate::errno::Errno;
 /// the ring's words stay as they were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SimDriver {
-    /// Frames that the card's receive queue holds.
+    /// Frames that the device's receive queue holds.
     pub queue: usize,
     /// Packets that it sends, or receives, in a round (NAPI_POLL_WEIGHT).
     pub weight: usize,
-    /// Whether the fill ring's NEED_WAKEUP is set at all times, rather than only while the card's
+    /// Whether the fill ring's NEED_WAKEUP is set at all times, rather than only while the device's
     /// queue is short of frames.
     pub always_asks: bool,
-    /// What a kick is answered with while no XDP program is attached, if that matters.
+    /// The error of a kick while no XDP program is attached, if the driver needs one.
     pub without_program: Option<Errno>,
 }
 
 impl SimDriver {
-    /// igb: a kick raises an interrupt, and without a program says EINVAL.
+    /// igb: a kick raises an interrupt, and fails with EINVAL without a program.
     pub const IGB: Self = Self {
         queue: 256,
         weight: 64,
@@ -27,7 +27,7 @@ impl SimDriver {
         without_program: Some(Errno::EINVAL),
     };
 
-    /// virtio_net: the fill ring's flag is set for good.
+    /// virtio_net: the fill ring's flag is always set.
     pub const VIRTIO_NET: Self = Self {
         queue: 256,
         weight: 64,

@@ -23,22 +23,22 @@ pub(super) struct Kernel {
     wires: [Wire; 2],
     rng: Rng,
     pub(super) calls: Calls,
-    /// The option that is refused, and with what.
+    /// The option that is refused, and the error.
     pub(super) refused: Option<(&'static str, Errno)>,
-    /// Packets that the devices' queues have room for, in copy mode; no number is no end of it.
+    /// Packets that the devices' queues have room for, in copy mode; `None` is no limit.
     pub(super) room: Option<u32>,
     /// The driver of both interfaces, if it has a zero-copy mode.
     pub(super) driver: Option<SimDriver>,
     /// Whether an XDP program is attached to both.
     pub(super) has_program: bool,
-    /// What kicks are answered with, and nothing done.
+    /// The error that kicks return without doing anything.
     pub(super) kick_error: Option<Errno>,
-    /// What interface 1 is, if not an end of the wire.
+    /// The device that interface 1 is, instead of an end of the wire.
     pub(super) device: Option<Box<dyn Device>>,
 }
 
-/// Short, however much memory the rings have and however many packets are under way: whoever prints a
-/// backend or a socket prints this.
+/// Short for any size of the rings and any number of packets in transit: printing a backend or a
+/// socket prints this.
 impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kernel")
@@ -147,7 +147,7 @@ impl Kernel {
         }
     }
 
-    /// A socket is bound: what its driver does at once.
+    /// Binds a socket, and does what its driver does at once.
     fn start(&mut self, id: usize, bound: SockaddrXdp) {
         if let Ok(socket) = self.socket(id) {
             socket.bound = Some(bound);
@@ -233,7 +233,7 @@ impl Kernel {
         {
             sent.push(packet);
         }
-        // After a whole round it goes on by itself; otherwise it has to be woken.
+        // After a whole round the driver continues by itself; otherwise it must be woken.
         let goes_on = sent.len() == weight;
         socket.scheduled[0] = goes_on;
         socket.want(RingKind::Tx, !goes_on);
@@ -252,7 +252,7 @@ impl Kernel {
         }
     }
 
-    /// One call to send: as many packets as its budget says at most, EAGAIN when more are left.
+    /// One call to send: at most as many packets as the budget allows, EAGAIN if more are left.
     pub(super) fn transmit(&mut self, id: usize) -> Result<(), Errno> {
         let bound = self.socket(id)?.bound.ok_or(Errno::ENXIO)?;
         let to = usize::from(bound.ifindex == IFINDEXES[0]);
@@ -281,7 +281,7 @@ impl Kernel {
         }
     }
 
-    /// Runs what is scheduled, and delivers everything that is under way.
+    /// Runs scheduled work, and delivers all packets in transit.
     pub(super) fn pass_time(&mut self) {
         self.run_drivers();
         self.take_in();
@@ -289,7 +289,7 @@ impl Kernel {
         self.arrive(1, true);
     }
 
-    /// What came in at the device, as far as its socket has room.
+    /// Delivers packets from the device, as far as its socket has room.
     fn take_in(&mut self) {
         let receiver = self.bound_to(IFINDEXES[0], 0);
         let socket = receiver.and_then(|id| self.sockets[id].as_mut());

@@ -10,8 +10,8 @@ const PAGE: usize = 4096;
 
 /// Zeroed, page-aligned heap memory.
 ///
-/// Good for the simulated kernel, which writes only when called. A real kernel wants memory that
-/// is unmapped rather than handed to others: the backends bring that.
+/// For the simulated kernel, which writes only when called. A real kernel needs memory that is
+/// unmapped rather than handed out again, which the backends provide.
 #[derive(Debug)]
 pub struct HeapMemory {
     start: NonNull<u8>,
@@ -22,7 +22,7 @@ impl HeapMemory {
     /// `len_bytes` bytes, rounded up to whole pages, at least one.
     ///
     /// # Panics
-    /// When so much memory can't be had.
+    /// If the memory cannot be allocated.
     #[must_use]
     pub fn new(len_bytes: usize) -> Self {
         let len_bytes = len_bytes.max(1).next_multiple_of(PAGE);
@@ -36,8 +36,8 @@ impl HeapMemory {
     }
 }
 
-// SAFETY: the region is the value's own for as long as it lives, page-aligned by its layout and
-// initialised by zeroing. It goes back to an allocator, and says so.
+// SAFETY: the region belongs to the value for as long as it lives, is page-aligned by its layout
+// and initialised by zeroing. It goes back to an allocator, as `IS_UNMAPPED` says.
 unsafe impl Memory for HeapMemory {
     const IS_UNMAPPED: bool = false;
 
@@ -48,7 +48,7 @@ unsafe impl Memory for HeapMemory {
 
 impl Drop for HeapMemory {
     fn drop(&mut self) {
-        // SAFETY: allocated with this layout, and freed here only.
+        // SAFETY: allocated with this layout, and freed only here.
         unsafe { dealloc(self.start.as_ptr(), self.layout) }
     }
 }

@@ -31,7 +31,7 @@ pub struct SimNetwork {
 }
 
 impl SimNetwork {
-    /// A network whose accidents all follow from `seed`.
+    /// A network whose losses, duplicates and reorderings all follow from `seed`.
     #[must_use]
     pub fn new(wire: WireConfig, seed: u64) -> Self {
         Self {
@@ -45,46 +45,44 @@ impl SimNetwork {
         SimBackend::new(Rc::clone(&self.kernel))
     }
 
-    /// Has the interfaces' driver offer zero-copy mode, as the given one does.
+    /// Gives the interfaces a driver with zero-copy mode.
     pub fn offer_zero_copy(&self, driver: SimDriver) {
         self.kernel.borrow_mut().driver = Some(driver);
     }
 
-    /// Whether an XDP program is attached to the interfaces; one is from the beginning.
+    /// Sets whether an XDP program is attached to the interfaces. Initially one is.
     pub fn attach_program(&self, is_attached: bool) {
         self.kernel.borrow_mut().has_program = is_attached;
     }
 
-    /// From now on calls that send or wake do nothing but return this error, or no longer.
+    /// From now on calls that send or wake only return this error; with `None` they work again.
     pub fn fail_kicks(&self, errno: Option<Errno>) {
         self.kernel.borrow_mut().kick_error = errno;
     }
 
-    /// Sets or clears the fill ring's NEED_WAKEUP of every socket: what a driver says when it looks
-    /// at its flag before, or after, the program fills the ring.
+    /// Sets or clears the fill ring's NEED_WAKEUP of every socket, as a driver does that looks at
+    /// the ring before, or after, the program fills it.
     pub fn ask_for_frames(&self, is_asking: bool) {
         self.kernel.borrow().ask_for_frames(is_asking);
     }
 
-    /// Runs what a zero-copy driver has scheduled, and delivers everything that is under way on the
-    /// wire.
+    /// Runs the scheduled work of zero-copy drivers, and delivers all packets on the wire.
     pub fn pass_time(&self) {
         self.kernel.borrow_mut().pass_time();
     }
 
-    /// From now on an option is refused: named as in the kernel's headers, and with what.
+    /// From now on this option, named as in the kernel's headers, is refused with this error.
     pub fn refuse(&self, option: &'static str, errno: Errno) {
         self.kernel.borrow_mut().refused = Some((option, errno));
     }
 
-    /// From now on the devices' queues are full, so that nothing can be sent in copy mode, or no
-    /// longer.
+    /// From now on the devices' queues are full, so that nothing can be sent in copy mode, or are
+    /// no longer.
     pub fn stall(&self, is_stalled: bool) {
         self.kernel.borrow_mut().room = is_stalled.then_some(0);
     }
 
-    /// The devices' queues, if they are full, have sent so many packets more, and have room for as
-    /// many.
+    /// Has full device queues send this many packets, which makes room for as many.
     pub fn drain(&self, packets: u32) {
         let mut kernel = self.kernel.borrow_mut();
         kernel.room = kernel.room.map(|room| room + packets);

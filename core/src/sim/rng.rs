@@ -20,7 +20,7 @@ impl Rng {
         bits ^ (bits >> 31)
     }
 
-    /// A number below `bound`; zero when `bound` is.
+    /// A number below `bound`; zero if `bound` is zero.
     pub fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 {
             0
@@ -29,7 +29,7 @@ impl Rng {
         }
     }
 
-    /// True in `per_mille` of 1,000 cases.
+    /// True in `per_mille` of 1,000 calls, on average.
     pub fn chance(&mut self, per_mille: u32) -> bool {
         self.below(1000) < u64::from(per_mille)
     }

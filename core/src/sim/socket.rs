@@ -1,4 +1,4 @@
-//! A socket as the simulated kernel sees it.
+//! The simulated kernel's side of a socket.
 #![allow(unsafe_code)]
 
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ use crate::ring::{AddressSlot, Consumer, DescSlot, Producer, RingMemory, RingSiz
 /// Bytes that the kernel leaves free before a packet (XDP_PACKET_HEADROOM).
 const HEADROOM: u64 = 256;
 
-/// Descriptors that one kick sends, unless the socket was given another budget.
+/// Descriptors that one kick sends, unless the socket has another budget.
 const TRANSMIT_BUDGET: u32 = 32;
 
 /// Every word of a ring on a cache line of its own, as the kernel lays them out.
@@ -93,7 +93,8 @@ impl KernelSocket {
         let size = self.sizes[ring as usize].ok_or(Errno::EINVAL)?;
         self.backing
             .push(vec![0u64; len_bytes.div_ceil(8)].into_boxed_slice());
-        // Pointed to only now that the box is where it stays: a box that moves is a new owner.
+        // The pointer is taken only once the box is in place: moving a box invalidates pointers
+        // into it.
         let backing = self.backing.last_mut().ok_or(Errno::ENOMEM)?;
         let base = NonNull::new(backing.as_mut_ptr().cast::<u8>()).ok_or(Errno::ENOMEM)?;
         match ring {
@@ -127,8 +128,8 @@ impl KernelSocket {
             .is_some_and(|memory| memory.flags().load(Ordering::SeqCst) & RING_NEED_WAKEUP != 0)
     }
 
-    /// A zero-copy driver takes frames off the fill ring until it has `size`; it shows that with the
-    /// next packets. How many are missing?
+    /// A zero-copy driver takes frames off the fill ring until it has `size`. It shows that with
+    /// the next packets. Returns how many are missing.
     pub(super) fn fill_card(&mut self, size: usize) -> usize {
         if let Some(fill) = self.fill.as_mut() {
             let missing = size.saturating_sub(self.card.len());
@@ -142,8 +143,8 @@ impl KernelSocket {
         self.card.len()
     }
 
-    /// A zero-copy driver's end of a round: it shows the packets, and then what it took for them
-    /// (`xsk_flush`).
+    /// Ends a round of a zero-copy driver: shows the packets, and then the frames that it took for
+    /// them (`xsk_flush`).
     pub(super) fn show(&mut self) {
         if let Some(rx) = self.rx.as_mut().filter(|rx| rx.uncommitted() > 0) {
             rx.commit();
@@ -182,8 +183,8 @@ impl KernelSocket {
         true
     }
 
-    /// Takes one packet off the TX ring: `Ok(None)` when there is none, EAGAIN when the
-    /// completion ring has no room for its frame. A bad descriptor is counted and skipped.
+    /// Takes one packet off the TX ring: `Ok(None)` if there is none, EAGAIN if the completion ring
+    /// has no room for its frame. A bad descriptor is counted and skipped.
     pub(super) fn take_packet(&mut self) -> Result<Option<Vec<u8>>, Errno> {
         let (Some(umem), Some(tx), Some(completion)) =
             (self.umem, self.tx.as_mut(), self.completion.as_mut())
@@ -227,7 +228,7 @@ impl KernelSocket {
         fill.is_some_and(|fill| fill.peek(1) > 0) && rx.is_some_and(|rx| rx.reserve(1) > 0)
     }
 
-    /// Delivers a packet into the next frame of the fill ring, or counts why not.
+    /// Delivers a packet into the next frame of the fill ring, or counts the reason why not.
     pub(super) fn deliver(&mut self, packet: &[u8]) {
         let (Some(umem), Some(fill), Some(rx)) = (self.umem, self.fill.as_mut(), self.rx.as_mut())
         else {

@@ -1,10 +1,10 @@
-//! The wire: packets under way, and what befalls them.
+//! The wire: packets in transit, and what happens to them.
 
 use std::collections::VecDeque;
 
 use super::Rng;
 
-/// What befalls packets on the wire.
+/// What happens to packets on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireConfig {
     /// Packets lost, of 1,000.
@@ -13,7 +13,7 @@ pub struct WireConfig {
     pub duplicate_per_mille: u32,
     /// Packets that overtake others, of 1,000.
     pub reorder_per_mille: u32,
-    /// How many packets stay under way until later ones push them out, or a wait lets time pass.
+    /// How many packets stay in transit until later ones push them out, or a wait lets time pass.
     pub depth: usize,
 }
 
@@ -56,7 +56,7 @@ impl Wire {
         self.insert(packet, rng);
     }
 
-    /// The next packet to arrive; with `time_passes` also those that the depth would hold back.
+    /// The next packet to arrive. With `time_passes`, also those that the depth would hold back.
     pub(super) fn arrive(&mut self, time_passes: bool) -> Option<Vec<u8>> {
         let held_back = if time_passes { 0 } else { self.config.depth };
         if self.under_way.len() > held_back {

@@ -1,12 +1,13 @@
 //! Where every frame is.
 
-use super::{Receiver, Transmitter};
+use super::receiver::Receiver;
+use super::transmitter::Transmitter;
 
 /// Every frame of a socket's UMEM, in exactly one place.
 ///
-/// The ledger says whose a frame is, the rings' cursors say which ring it is on. What the kernel
-/// has and no ring shows is in the hands of the driver or of a packet under way. While packets pass,
-/// one that changes rings between two looks counts as in the kernel's hands.
+/// The ledger records each frame's owner, and the rings' cursors show which ring it is on. A frame
+/// that the kernel has and no ring shows is with the driver, or holds a packet in transit. While
+/// packets pass, a frame that changes rings between two looks counts as in the kernel's hands.
 ///
 /// ```
 /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
@@ -49,8 +50,9 @@ pub struct Accounting {
     pub retired: u32,
     /// All frames of the UMEM.
     pub frames: u32,
-    /// More entries on rings than the ledger has frames there: zero on a sound kernel that is idle.
-    /// While it works on another core it may be more, and the next look finds none:
+    /// Entries on rings in excess of the ledger's frames there: zero with a correct kernel that is
+    /// idle. While the kernel works on another core there may be some, which the next look does not
+    /// find:
     /// - it shows the packets of a batch before it shows that it took their frames off the fill ring
     ///   (`xsk_flush`, net/xdp/xsk.c);
     /// - when it sends on a thread of its own (SQPOLL), it completes frames before it shows that it
@@ -62,8 +64,8 @@ impl Accounting {
     pub(super) fn take(receiver: &mut Receiver<'_>, transmitter: &mut Transmitter<'_>) -> Self {
         let census = receiver.pool.census();
         let (receive, transmit) = receiver.pool.count_with(receiver.socket());
-        // Where frames arrive is read before where they leave from: one that the kernel moves in
-        // between is then seen on neither ring, and counts as in its hands, but never twice.
+        // The ring that frames arrive on is read before the one that they leave: a frame that the
+        // kernel moves in between is seen on neither, and counts as in its hands, but never twice.
         let rx = receiver.rx.available();
         let fill = receiver.loans.fill.outstanding();
         let completion = transmitter.completion.available();

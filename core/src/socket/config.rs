@@ -1,11 +1,11 @@
-//! What a socket is asked to be.
+//! The configuration of a socket.
 
-use super::BusyPoll;
 use crate::abi::bind_flags;
 use crate::ring::RingSize;
 
-/// What a socket is asked to be. The interface's MTU is the caller's to check against
-/// [`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu). Every field holds a value that the kernel can accept.
+/// The configuration of a socket. Every field holds a value that the kernel can accept. The caller
+/// compares the interface's MTU with
+/// [`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu).
 ///
 /// ```
 /// use xskit_core::SocketConfig;
@@ -43,29 +43,31 @@ pub struct SocketConfig {
     /// Slots of the TX ring.
     #[doc(alias = "tx_size")]
     pub tx: RingSize,
-    /// How many frames the kernel is to hold to receive into; the rest stay free to send. Without
-    /// a number, half of the UMEM's; in any case at most what the fill ring and the UMEM hold.
+    /// How many frames the kernel holds to receive into; the rest stay free for sending. The
+    /// default is half of the UMEM's frames. The number is at most what the fill ring and the UMEM
+    /// hold.
     ///
-    /// The kernel takes them in turns. In copy mode few of them (512, say) stay in the cache of the core
-    /// that fills them; with many, longer bursts find room while the program is away.
+    /// The kernel takes them in turn. In copy mode a small number (512, for instance) stays in the
+    /// cache of the core that fills them. With a large number, longer bursts find room while the
+    /// program is away.
     ///
-    /// Some zero-copy drivers (ice, i40e) insist on a filled ring at `bind(2)`, even for a socket
+    /// Some zero-copy drivers (ice, i40e) require a filled ring at `bind(2)`, even for a socket
     /// that only sends.
     pub fill_frames: Option<u32>,
     /// Whether packets may be, must be, or must not be passed without a copy.
     pub zero_copy: ZeroCopy,
-    /// How many packets one kick may send in copy mode (XDP_MAX_TX_SKB_BUDGET, Linux 6.18); in any
-    /// case at least 32 and at most what the TX ring holds. Without a number, the whole TX ring.
-    /// Kernels that don't have the option send 32.
+    /// How many packets one kick may send in copy mode (XDP_MAX_TX_SKB_BUDGET, Linux 6.18). The
+    /// default is the whole TX ring. The number is at least 32 and at most what the TX ring holds.
+    /// Kernels without the option send 32.
     pub kick_budget: Option<u32>,
-    /// Whether the program polls the device. Where the kernel refuses, the socket opens without.
+    /// Whether the program polls the device. If the kernel refuses, the socket opens without it.
     pub busy_poll: Option<BusyPoll>,
 }
 
-/// What is wanted of zero-copy mode.
+/// Whether to use zero-copy mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ZeroCopy {
-    /// Zero-copy where the driver has it, copy otherwise.
+    /// Zero-copy if the driver has it, copy otherwise.
     #[default]
     Auto,
     /// Zero-copy, or an error.
@@ -74,6 +76,23 @@ pub enum ZeroCopy {
     /// Copy mode.
     #[doc(alias = "XDP_COPY")]
     Refuse,
+}
+
+/// Busy polling: the kernel polls the device when the program calls, rather than on interrupts.
+///
+/// While it is on, [`flush`](super::Socket::flush) also has the kernel poll the device if the RX
+/// ring is empty: one call per flush. The device still raises interrupts unless they are deferred
+/// (`napi_defer_hard_irqs` and `gro_flush_timeout` in `/sys/class/net`). Once they are, only these
+/// calls bring packets in time. Linux 5.11. Takes CAP_NET_ADMIN.
+#[doc(alias = "SO_PREFER_BUSY_POLL")]
+#[doc(alias = "SO_BUSY_POLL")]
+#[doc(alias = "SO_BUSY_POLL_BUDGET")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusyPoll {
+    /// SO_BUSY_POLL: how long a call that blocks may poll, in microseconds, up to 2^31 - 1.
+    pub us: u32,
+    /// SO_BUSY_POLL_BUDGET: packets that one call may process; the kernel's default is 8.
+    pub budget: u16,
 }
 
 impl SocketConfig {

@@ -29,9 +29,9 @@ use crate::umem::SocketNumber;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub struct OpenError {
-    /// What was being done.
+    /// The step that failed.
     pub step: Step,
-    /// What the kernel said; zero where the step is no system call.
+    /// The kernel's error; zero if the step is not a system call.
     pub errno: Errno,
     /// Index of the interface asked for.
     pub ifindex: u32,
@@ -45,7 +45,7 @@ pub struct OpenError {
 pub enum Step {
     /// Another socket is open over the same UMEM.
     Claim,
-    /// As many sockets are open over the UMEM as may be.
+    /// The UMEM has as many open sockets as it can.
     TooMany,
     /// No frame of the UMEM is free, and some are out of use.
     Frames {
@@ -66,7 +66,7 @@ pub enum Step {
     Layout(RingKind, LayoutError),
     /// `bind(2)`.
     Bind {
-        /// Whether zero-copy was insisted on.
+        /// Whether zero-copy mode was forced.
         zero_copy_forced: bool,
     },
     /// `bind(2)` of a socket that shares the UMEM of another.
@@ -84,7 +84,7 @@ impl fmt::Display for OpenError {
             ),
             Step::TooMany => write!(
                 f,
-                "{} sockets are open over this UMEM, and no more can be: use another UMEM",
+                "{} sockets, as many as possible, are open over this UMEM: use another UMEM",
                 SocketNumber::COUNT
             ),
             Step::Frames { retired } => write!(
@@ -124,7 +124,7 @@ impl fmt::Display for OpenError {
             Step::Layout(ring, error) => {
                 write!(
                     f,
-                    "the kernel's layout of the {} ring can't be followed: {error}",
+                    "the kernel's layout of the {} ring cannot be used: {error}",
                     ring.name()
                 )
             }
@@ -140,7 +140,7 @@ impl fmt::Display for OpenError {
 }
 
 impl OpenError {
-    /// `socket(2)` returned `errno`, before it was said what interface and queue the socket is for: both are 0.
+    /// An error of `socket(2)`, before the interface and the queue are known: both are 0.
     #[must_use]
     pub const fn of_creation(errno: Errno) -> Self {
         Self {
@@ -175,8 +175,8 @@ impl OpenError {
             }
             Errno::ENOMEM => "; out of memory: use fewer frames",
             Errno::EBUSY => {
-                "; the socket that was given has a UMEM already, or is bound: give each socket a descriptor of \
-                 its own, from a socket(AF_XDP) that nothing was done with"
+                "; the given socket has a UMEM already, or is bound: give each socket its own descriptor, \
+                 from a socket(AF_XDP) that was not used before"
             }
             _ => "",
         }
@@ -186,8 +186,8 @@ impl OpenError {
         match self.errno {
             // Every `RingSize` is a power of two.
             Errno::EINVAL | Errno::EBUSY => {
-                "; the socket that was given has rings already, or is bound: give each socket a descriptor of \
-                 its own, from a socket(AF_XDP) that nothing was done with"
+                "; the given socket has rings already, or is bound: give each socket its own descriptor, \
+                 from a socket(AF_XDP) that was not used before"
             }
             _ => "; use a smaller power of two",
         }
@@ -197,7 +197,7 @@ impl OpenError {
         match self.errno {
             Errno::EINVAL => write!(
                 f,
-                "bind to queue {} of interface {}, sharing a UMEM: {}; the socket whose UMEM it is has this \
+                "bind to queue {} of interface {}, sharing a UMEM: {}; the socket that owns the UMEM has this \
                  queue, or the queue is not active on this interface: choose another one, or activate more \
                  (ethtool -L); Linux 5.10 or later is needed",
                 self.queue, self.ifindex, self.errno
@@ -206,7 +206,7 @@ impl OpenError {
                 f,
                 "bind to queue {} of interface {}, sharing a UMEM: {}; the UMEM's first socket is in zero-copy \
                  mode, and this driver has none: open the first in copy mode (ZeroCopy::Refuse). Or the \
-                 backend can't share a UMEM",
+                 backend cannot share a UMEM",
                 self.queue, self.ifindex, self.errno
             ),
             _ => self.write_bind(f, false),

@@ -1,8 +1,9 @@
 //! Views of a socket's two halves, to use both at once.
 
-use super::receiver::Receiver;
+use super::receiver::{Received, Receiver};
+use super::reservation::Reservation;
+use super::send_error::SendError;
 use super::transmitter::Transmitter;
-use super::{Received, Reservation, SendError};
 use crate::umem::Frame;
 
 /// The receiving half of a socket: lends frames to the kernel and takes the packets that come back
@@ -42,7 +43,8 @@ impl<'u> RxHalf<'_, 'u> {
         self.0.receive(max)
     }
 
-    /// Lends free frames to the kernel until it has as many as it is to have. Returns how many.
+    /// Lends free frames to the kernel until it has as many as
+    /// [`fill_frames`](super::SocketConfig::fill_frames) says. Returns the number lent.
     #[doc(alias = "xsk_ring_prod__fill_addr")]
     #[doc(alias = "produce")]
     #[inline]
@@ -100,8 +102,8 @@ impl<'u> RxHalf<'_, 'u> {
 pub struct TxHalf<'a, 'u>(pub(super) &'a mut Transmitter<'u>);
 
 impl<'u> TxHalf<'_, 'u> {
-    /// Up to `wanted` slots of the TX ring, fewer if it has not so many: a batch sent from them asks
-    /// for room once, and none of its packets lacks any.
+    /// Up to `wanted` free slots of the TX ring, fewer if it has fewer. A batch sent from them
+    /// looks for room once, and none of its packets lacks any.
     ///
     /// ```
     /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
@@ -126,12 +128,12 @@ impl<'u> TxHalf<'_, 'u> {
         self.0.reserve(wanted)
     }
 
-    /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush. For several,
+    /// Puts a frame's packet on the TX ring. The kernel sees it with the next flush. For several,
     /// [`reserve`](Self::reserve) costs less.
     ///
     /// # Errors
-    /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is
-    /// of another UMEM.
+    /// [`SendError`] gives the frame back, with the [kind](super::SendErrorKind): `Full` if the
+    /// ring is full, `Empty` if the packet is, `ForeignFrame` if the frame is of another UMEM.
     #[doc(alias = "xsk_ring_prod__tx_desc")]
     #[doc(alias = "produce")]
     #[inline]
@@ -139,7 +141,7 @@ impl<'u> TxHalf<'_, 'u> {
         self.0.send(frame)
     }
 
-    /// Takes every frame off the completion ring into the stash. Returns how many.
+    /// Takes every frame off the completion ring into the stash. Returns their number.
     #[doc(alias = "xsk_ring_cons__comp_addr")]
     #[doc(alias = "consume")]
     #[inline]
@@ -147,14 +149,14 @@ impl<'u> TxHalf<'_, 'u> {
         self.0.reap()
     }
 
-    /// How many packets the kernel has been shown and has not taken off the TX ring.
+    /// How many published packets the kernel has not taken off the TX ring.
     #[must_use]
     #[inline]
     pub fn waiting(&mut self) -> u32 {
         self.0.tx.outstanding()
     }
 
-    /// Packets handed over whose frames did not come back yet.
+    /// Packets handed over whose frames have not come back yet.
     #[must_use]
     #[inline]
     pub fn in_flight(&self) -> u64 {

@@ -4,11 +4,12 @@
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
+use super::error::Step;
+use super::receiver::Receiver;
 use crate::abi::{RingOffset, SockaddrXdp};
 use crate::backend::{Backend, Kick, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{RingMemory, RingSize, Slot};
-use crate::socket::{Receiver, Step};
 use crate::umem::{Pool, SocketNumber};
 
 /// An open socket handle with its mappings, and its place among the sockets of its UMEM.
@@ -27,7 +28,7 @@ pub(super) struct Handle<'u, B: Backend> {
 }
 
 impl<'u, B: Backend> Handle<'u, B> {
-    /// Creates a socket in its place among the UMEM's, or takes the one that is given, which is closed if
+    /// Creates a socket with a place among the UMEM's, or takes the given one, which is closed if
     /// there is no place.
     pub(super) fn create(
         backend: &'u B,
@@ -100,13 +101,14 @@ impl<'u, B: Backend> Handle<'u, B> {
     /// After a bind that failed: the frames go back to the stash when the socket is closed, if it is
     /// certain that the kernel will never find them.
     ///
-    /// The failure says nothing about that. A duplicate of the descriptor may have bound the socket
-    /// meanwhile, or may bind it later, and a bind that was submitted may still end. So the fill ring
-    /// is emptied first, and the kernel asked second whether the socket is unbound. If it is, every
-    /// later bind finds an empty ring: the kernel orders both by the socket's mutex.
+    /// The failure alone does not show that. A duplicate of the descriptor may have bound the
+    /// socket meanwhile, or may bind it later, and a bind that was submitted may still complete. So
+    /// the fill ring is emptied first, and then the kernel is asked whether the socket is unbound.
+    /// If it is, every later bind finds an empty ring: the kernel orders both by the socket's
+    /// mutex.
     pub(super) fn disown(&mut self, receiver: &mut Receiver<'_>, rx: RingSize) {
-        // A size that was set can't be set again: EINVAL while the socket is unbound, and EBUSY as
-        // soon as it is bound (`xsk_setsockopt`, net/xdp/xsk.c).
+        // A size that was set cannot be set again: EINVAL while the socket is unbound, EBUSY once
+        // it is bound (`xsk_setsockopt`, net/xdp/xsk.c).
         let sized_again = SetOption::RingSize(RingKind::Rx, rx.slots());
         self.is_disowned =
             receiver.withdraw() && self.set_option(sized_again) == Err(Errno::EINVAL);
@@ -122,7 +124,7 @@ impl<'u, B: Backend> Handle<'u, B> {
         self.backend
     }
 
-    /// Which of its UMEM's sockets this is.
+    /// The socket's number among its UMEM's.
     pub(super) fn number(&self) -> SocketNumber {
         self.number
     }
@@ -141,11 +143,12 @@ impl<'u, B: Backend> Handle<'u, B> {
 impl<B: Backend> Drop for Handle<'_, B> {
     fn drop(&mut self) {
         for (base, len_bytes) in self.maps.iter_mut().filter_map(Option::take) {
-            // SAFETY: each pair is of one `map` and taken out here, so unmapped once; the rings
-            // over it sit beside this handle and are not used again (they have no `Drop`).
+            // SAFETY: each pair is from one `map` and is taken out here, so it is unmapped once.
+            // The rings over it sit beside this handle, and are not used again (they have no
+            // `Drop`).
             unsafe { self.backend.unmap(base, len_bytes) }
         }
-        // SAFETY: taken here only, in the drop, and not used afterwards.
+        // SAFETY: taken only here, in the drop, and not used afterwards.
         let socket = unsafe { ManuallyDrop::take(&mut self.socket) };
         self.backend.close(socket);
         self.pool.unclaim(self.number, self.is_disowned);

@@ -1,23 +1,130 @@
-//! The set-up sequence. It stands here once, for every backend.
+//! The set-up sequence, once for all backends.
 
+use super::config::{SocketConfig, ZeroCopy};
+use super::error::{OpenError, Step};
 use super::handle::Handle;
+use super::receiver::Receiver;
+use super::socket::{Obtained, Socket};
+use super::transmitter::Transmitter;
+use super::tuning;
 use super::wakeups::{Kicks, Wakes};
-use super::{
-    Obtained, OpenError, Receiver, Socket, SocketConfig, Step, Transmitter, ZeroCopy, tuning,
-};
 use crate::abi::{self, MmapOffsets, SockaddrXdp, UmemReg, bind_flags};
 use crate::backend::{Backend, RingKind, SetOption};
 use crate::errno::Errno;
 use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
-use crate::umem::{Pool, SocketNumber};
+use crate::umem::{Memory, Pool, SocketNumber, Umem};
 
 type StepResult<T> = Result<T, (Step, Errno)>;
 
+impl<'u, B: Backend> Socket<'u, B> {
+    /// Opens a socket over `umem`: creates it, registers the UMEM, sizes and maps the rings, fills
+    /// the fill ring, binds, and reads back what was obtained. An error undoes what was done.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the step, the errno, and what to try.
+    #[doc(alias = "xsk_socket__create")]
+    #[doc(alias = "xsk_socket__create_opts")]
+    pub fn open<'s: 'u, M: Memory>(
+        backend: &'u B,
+        umem: &'u Umem<'s, M>,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        const { Self::require_unmapped::<M>() }
+        open(backend, umem.pool(), None, None, config)
+    }
+
+    /// Opens a socket as [`open`](Self::open) does, on a handle that the backend has already: of a
+    /// socket that was created elsewhere and not used since. An error closes it.
+    ///
+    /// Creating a socket takes a capability; opening one on a handle takes none. The backends of a
+    /// real kernel adopt a descriptor (`adopt`), which another process may have sent.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the step, the errno, and what to try. A socket that has a UMEM or is
+    /// bound is refused at [`Step::Register`], one whose rings have sizes at [`Step::Size`].
+    pub fn open_from<'s: 'u, M: Memory>(
+        backend: &'u B,
+        umem: &'u Umem<'s, M>,
+        handle: B::Socket,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        const { Self::require_unmapped::<M>() }
+        open(backend, umem.pool(), Some(handle), None, config)
+    }
+
+    const fn require_unmapped<M: Memory>() {
+        assert!(
+            M::IS_UNMAPPED || B::IS_SIMULATED,
+            "memory that is not unmapped when dropped is for simulated kernels only"
+        );
+    }
+
+    /// Opens another socket over the UMEM of this one: on another queue, or on another interface,
+    /// of the network namespace that the calling thread is in. Linux 5.10.
+    ///
+    /// Each socket has its own four rings, and both use all frames: one that was received on either
+    /// goes out on the other as it is, and comes back into the common stash. A frame that the
+    /// kernel has by one socket does not count if the other's rings name it. Up to 64 sockets may
+    /// be open over a UMEM at a time. Closing one, including this one, leaves the others open.
+    ///
+    /// The mode is this socket's: in zero-copy mode the other device must have it as well, in copy
+    /// mode neither uses it. [`SocketConfig::zero_copy`] is ignored. Without
+    /// [`SocketConfig::fill_frames`], half of the frames that are free at that time are lent to
+    /// receive into.
+    ///
+    /// ```
+    /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
+    /// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+    /// # use xskit_core::{Socket, SocketConfig};
+    /// # let network = SimNetwork::new(WireConfig::perfect(), 1);
+    /// # let mut slots = vec![FrameSlot::new(); 64];
+    /// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
+    /// # let backend = network.backend();
+    /// let mut left = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
+    /// let mut right = left.open_shared(&SocketConfig::new(2, 0))?;
+    /// for packet in left.receive(64) {
+    ///     right.send(packet).map_err(|refused| refused.kind)?;
+    /// }
+    /// right.flush()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OpenError`] names the step, the errno, and what to try.
+    #[doc(alias = "xsk_socket__create_shared")]
+    #[doc(alias = "XDP_SHARED_UMEM")]
+    pub fn open_shared(&self, config: &SocketConfig) -> Result<Self, OpenError> {
+        self.open_beside(None, config)
+    }
+
+    /// Opens another socket over the UMEM of this one, as [`open_shared`](Self::open_shared) does,
+    /// on a handle that the backend has already, as [`open_from`](Self::open_from) does.
+    ///
+    /// # Errors
+    /// [`OpenError`] names the step, the errno, and what to try.
+    pub fn open_shared_from(
+        &self,
+        handle: B::Socket,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        self.open_beside(Some(handle), config)
+    }
+
+    fn open_beside(
+        &self,
+        given: Option<B::Socket>,
+        config: &SocketConfig,
+    ) -> Result<Self, OpenError> {
+        let (backend, pool) = (self.handle.backend(), self.transmitter.pool);
+        open(backend, pool, given, Some(self.handle.socket()), config)
+    }
+}
+
 /// Opens a socket, step by step; the handle undoes what was done when a step fails.
 ///
-/// Over a UMEM that a socket is open over, it takes that socket: the kernel knows the UMEM by it. Without
-/// a handle that is `given`, it has one made.
-pub(super) fn open<'u, B: Backend>(
+/// `shared` is a socket that is open over the UMEM already: the kernel identifies the UMEM by it.
+/// Without a `given` handle, the backend creates one.
+fn open<'u, B: Backend>(
     backend: &'u B,
     pool: &'u Pool<'u>,
     given: Option<B::Socket>,
@@ -83,7 +190,8 @@ fn try_open<'u, B: Backend>(
     })
 }
 
-/// A UMEM is registered once. A socket over one that is used up would neither receive nor send.
+/// A UMEM is registered once. A socket over a UMEM without a free frame would neither receive nor
+/// send.
 fn require_unused(pool: &Pool<'_>) -> StepResult<()> {
     if pool.is_claimed() {
         return Err((Step::Claim, Errno(0)));
@@ -162,7 +270,7 @@ fn bind<B: Backend>(
     shared: Option<&B::Socket>,
     config: &SocketConfig,
 ) -> StepResult<()> {
-    // The mode is that of the socket that is bound already, and the kernel refuses to be told any.
+    // The mode is that of the bound socket, and the kernel refuses flags for it.
     let flags = match shared {
         None => config.bind_flags(),
         Some(_) => bind_flags::SHARED_UMEM,

@@ -2,23 +2,24 @@
 
 use core::hint::spin_loop;
 
-/// So many waits in a row, with no packet that came while we looked, until looking is not worth it.
+/// After this many waits in a row, with no packet that came during the looks, looking is not worth
+/// it.
 const LIMIT: u32 = 4;
 
-/// From then on, one rest in so many looks for its full length, to learn whether packets come faster again.
+/// From then on, one in this many rests looks for its full length, to learn whether packets come
+/// faster again.
 const PROBE: u32 = 16;
 
-/// The other rests look for this part of it.
+/// The other rests look for this fraction of it.
 const PART: u32 = 16;
 
 /// Counts looks that found nothing; after enough of them in a row it is time to wait.
 ///
-/// Looking costs no system call, waiting costs one and a wake-up. While packets keep coming at
-/// shorter intervals than the looks take, a loop that asks this never waits. Where they come at
-/// longer ones each wait comes anyway, and the looks before it were for nothing: so after 4 waits
-/// before which no look found any, only a 16th of the looks is made, and all of them before each
-/// 16th wait. The first packet that is found by looking again, rather than by waiting, brings all
-/// of them back.
+/// Looking costs no system call; waiting costs one, and a wake-up. While packets come at shorter
+/// intervals than the looks take, a loop that uses this never waits. At longer intervals the wait
+/// comes anyway, and the looks before it are wasted. So after 4 waits before which no look found a
+/// packet, only a 16th of the looks is made, and all of them before every 16th wait. The first
+/// packet that is found by looking, rather than by waiting, brings all of them back.
 ///
 /// ```
 /// use xskit_core::socket::Patience;
@@ -53,7 +54,7 @@ impl Patience {
         }
     }
 
-    /// Takes note of a look. True when it is time to wait.
+    /// Counts a look. Returns true when it is time to wait.
     #[inline]
     pub fn is_over(&mut self, found_something: bool) -> bool {
         if found_something {
@@ -74,7 +75,7 @@ impl Patience {
         false
     }
 
-    /// From here on looks are counted anew.
+    /// Restarts the count of looks.
     #[inline]
     fn begin(&mut self) {
         let is_short = self.in_vain >= LIMIT && !self.in_vain.is_multiple_of(PROBE);

@@ -10,11 +10,11 @@ pub(super) struct Receiver<'u> {
     pub(super) pool: &'u Pool<'u>,
     pub(super) rx: RxRing<'u>,
     pub(super) loans: Loans<'u>,
-    /// How many frames the kernel is to have.
+    /// How many frames to have lent to the kernel.
     target: u32,
 }
 
-/// The fill ring, and what became of the frames that it brought to the kernel.
+/// The fill ring, and the account of the frames that it brought to the kernel.
 #[derive(Debug)]
 pub(super) struct Loans<'u> {
     /// Whose loans they are.
@@ -22,7 +22,7 @@ pub(super) struct Loans<'u> {
     pub(super) fill: FillRing<'u>,
     /// How many frames the kernel has to receive into.
     count: u32,
-    /// How many it was lent so far.
+    /// How many frames it was lent so far.
     ever: u64,
     doubt: Doubt,
     bad_descriptors: u64,
@@ -68,7 +68,7 @@ impl<'u> Receiver<'u> {
         }
     }
 
-    /// Lends free frames to the kernel until it has as many as it is to have. Returns how many.
+    /// Lends free frames to the kernel until it has `target`. Returns the number lent.
     #[inline]
     pub(super) fn refill(&mut self) -> u32 {
         let loans = &mut self.loans;
@@ -90,7 +90,8 @@ impl<'u> Receiver<'u> {
         filled
     }
 
-    /// Takes every frame off the fill ring again. False if the kernel has taken one already.
+    /// Takes every frame off the fill ring again. Returns false if the kernel has taken one
+    /// already.
     pub(super) fn withdraw(&mut self) -> bool {
         self.loans.fill.withdraw() == self.loans.count
     }
@@ -101,7 +102,7 @@ impl<'u> Receiver<'u> {
         self.loans.fill.needs_wakeup()
     }
 
-    /// Which of the UMEM's sockets this is.
+    /// The socket's number among its UMEM's.
     pub(super) fn socket(&self) -> SocketNumber {
         self.loans.socket
     }
@@ -118,9 +119,9 @@ impl<'u> Receiver<'u> {
         self.loans.ever - u64::from(self.loans.count)
     }
 
-    /// How many frames to receive into the driver has in its hands: neither on the fill ring, nor
-    /// filled and on the RX ring. It may have more, since it shows what it takes off the fill ring
-    /// with the next packets.
+    /// How many frames the driver holds to receive into: neither on the fill ring, nor filled and
+    /// on the RX ring. It may hold more, since it shows what it takes off the fill ring only with
+    /// the next packets.
     pub(super) fn left(&mut self) -> u32 {
         let fill = self.loans.fill.outstanding();
         let on_rings = fill.saturating_add(self.rx.available());
@@ -135,15 +136,15 @@ impl<'u> Receiver<'u> {
 }
 
 impl<'u> Loans<'u> {
-    /// The entries of the fill ring that the kernel has not taken, by a fresh look.
+    /// The entries of the fill ring that the kernel has not taken. Reads the shared word.
     #[inline]
     fn look(&mut self) -> OnFillRing {
         let (first, count) = self.fill.not_taken();
         OnFillRing::new(self.socket, first, count)
     }
 
-    /// Looks once more at a descriptor that did not count, by what the kernel has taken off the fill
-    /// ring now. Taken apart, so that the caller doesn't keep each descriptor in memory.
+    /// Checks a refused descriptor once more, against what the kernel has taken off the fill ring
+    /// by now. The descriptor comes in parts, so that the caller does not keep each one in memory.
     #[cold]
     #[inline(never)]
     fn judge(
@@ -155,7 +156,7 @@ impl<'u> Loans<'u> {
         shown: Cursor,
     ) -> Seen<'u> {
         let desc = Desc { addr, len, options };
-        if let Some(frame) = pool.accept(desc, self.look()) {
+        if let Some(frame) = Frame::accept(pool, desc, self.look()) {
             self.count -= 1;
             return Seen::Packet(frame);
         }
@@ -167,7 +168,7 @@ impl<'u> Loans<'u> {
     }
 }
 
-/// What a descriptor turned out to be.
+/// The verdict on a descriptor.
 enum Seen<'u> {
     /// A packet.
     Packet(Frame<'u>),
@@ -178,13 +179,14 @@ enum Seen<'u> {
 }
 
 /// Packets off the RX ring, in order. See [`RxHalf::receive`](super::RxHalf::receive).
+#[must_use = "packets that are not taken stay on the ring"]
 #[derive(Debug)]
 pub struct Received<'r, 'u> {
     pool: &'u Pool<'u>,
     descriptors: Drain<'r, 'u, DescSlot>,
-    /// What the kernel has not taken off the fill ring, as far as we know.
+    /// The entries that the kernel has not taken off the fill ring, as far as we know.
     on_ring: OnFillRing,
-    /// Whether that was looked up since the packets were shown.
+    /// Whether `on_ring` was read since the packets were shown.
     is_fresh: bool,
     loans: &'r mut Loans<'u>,
 }
@@ -197,11 +199,11 @@ impl<'u> Iterator for Received<'_, 'u> {
     fn next(&mut self) -> Option<Frame<'u>> {
         loop {
             let desc = self.descriptors.next()?;
-            let mut frame = self.pool.accept(desc, self.on_ring);
+            let mut frame = Frame::accept(self.pool, desc, self.on_ring);
             if frame.is_none() && !self.is_fresh {
-                // What the kernel took for this batch.
+                // Includes the frames that the kernel took for this batch.
                 (self.on_ring, self.is_fresh) = (self.loans.look(), true);
-                frame = self.pool.accept(desc, self.on_ring);
+                frame = Frame::accept(self.pool, desc, self.on_ring);
             }
             if let Some(frame) = frame {
                 self.loans.count -= 1;
@@ -233,7 +235,7 @@ impl<'u> Iterator for Received<'_, 'u> {
 /// (`xsk_flush`, net/xdp/xsk.c). In between, a good descriptor looks like one for a frame that still
 /// lies on the fill ring. It is left on the RX ring for a later look, and is bad if
 /// - more packets were shown since: what the kernel took for those before is shown by now; or
-/// - so many looks saw neither: a core can be held up between the two stores, but not for ever.
+/// - [`LOOKS`] looks saw neither: a core can be held up between the two stores, but not forever.
 #[derive(Clone, Copy, Debug)]
 struct Doubt {
     /// Up to where packets were shown at the last look.
@@ -245,8 +247,8 @@ struct Doubt {
     ring: RingSize,
 }
 
-/// Looks at a descriptor that stays in doubt, before it is bad. Each is a turn of the program's
-/// loop, 50 ns at the least.
+/// Looks at a descriptor that stays in doubt before it is bad. Each is a turn of the program's
+/// loop, at least 50 ns.
 const LOOKS: u32 = 1 << 16;
 
 impl Doubt {
@@ -259,8 +261,8 @@ impl Doubt {
         }
     }
 
-    /// Takes note that the descriptor at `at` is in doubt while packets are shown up to `shown`.
-    /// Whether it is bad.
+    /// Counts a look at the descriptor at `at`, which is in doubt while packets are shown up to
+    /// `shown`. Returns whether it is bad.
     fn is_over(&mut self, at: Cursor, shown: Cursor) -> bool {
         if shown != self.shown {
             (self.settled, self.shown, self.looks) = (self.shown, shown, 0);

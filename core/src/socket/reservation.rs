@@ -1,19 +1,19 @@
-//! Slots of the TX ring, kept for a batch.
+//! Slots of the TX ring, reserved for a batch.
 
-use super::transmitter::{SendError, SendErrorKind};
+use super::send_error::{SendError, SendErrorKind};
 use crate::ring::{DescSlot, FreeSlots};
 use crate::umem::{Frame, Pool, SocketNumber};
 
 /// Slots of the TX ring to send a batch from, counted once. See
 /// [`TxHalf::reserve`](super::TxHalf::reserve).
 ///
-/// While it is there the sending half is in use. What was sent stays sent when it is dropped, and
-/// the other slots stay free.
+/// The sending half stays borrowed for as long. Dropping the reservation leaves sent packets sent,
+/// and the other slots free.
 #[must_use = "slots that nothing is sent from stay free"]
 #[derive(Debug)]
 pub struct Reservation<'r, 'u> {
     pool: &'u Pool<'u>,
-    /// By which of the UMEM's sockets.
+    /// The socket's number among its UMEM's.
     socket: SocketNumber,
     slots: FreeSlots<'r, 'u, DescSlot>,
 }
@@ -39,7 +39,7 @@ impl<'r, 'u> Reservation<'r, 'u> {
         self.slots.left()
     }
 
-    /// Whether no packet can be sent any more: the slots are used up, or the TX ring was full.
+    /// Whether no more packets can be sent: the slots are used up, or the TX ring was full.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -50,14 +50,15 @@ impl<'r, 'u> Reservation<'r, 'u> {
     #[must_use]
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'u>> {
-        self.pool.alloc()
+        Frame::alloc(self.pool)
     }
 
     /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
     ///
     /// # Errors
-    /// [`SendError`] gives the frame back, and leaves the slot free: the packet is empty, the frame
-    /// is of another UMEM, or ([`SendErrorKind::Full`]) all slots are used.
+    /// [`SendError`] gives the frame back and leaves the slot free: [`SendErrorKind::Empty`] if the
+    /// packet is empty, [`SendErrorKind::ForeignFrame`] if the frame is of another UMEM,
+    /// [`SendErrorKind::Full`] if all slots are used.
     #[inline]
     pub fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
         if let Some(kind) = SendErrorKind::of(&frame, self.pool) {
@@ -69,8 +70,8 @@ impl<'r, 'u> Reservation<'r, 'u> {
                 frame,
             });
         }
-        // There is a slot, so this can't be full; were it, the frame would stay out of use in the
-        // ledger, which is sound.
+        // There is a slot, so this cannot be full. If it were, the frame would stay out of use in
+        // the ledger, which is sound.
         let _ = self.slots.push(frame.into_transmit(self.socket));
         Ok(())
     }

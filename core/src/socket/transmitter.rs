@@ -1,6 +1,7 @@
 //! The sending half of a socket: the TX and the completion ring.
 
 use super::reservation::Reservation;
+use super::send_error::{SendError, SendErrorKind};
 use super::wakeups::Backlog;
 use crate::ring::{CompletionRing, TxRing};
 use crate::umem::{Frame, Pool, SocketNumber};
@@ -9,7 +10,7 @@ use crate::umem::{Frame, Pool, SocketNumber};
 #[derive(Debug)]
 pub(super) struct Transmitter<'u> {
     pub(super) pool: &'u Pool<'u>,
-    /// Which of the UMEM's sockets this is.
+    /// The socket's number among its UMEM's.
     socket: SocketNumber,
     pub(super) tx: TxRing<'u>,
     pub(super) completion: CompletionRing<'u>,
@@ -39,10 +40,10 @@ impl<'u> Transmitter<'u> {
 
     /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
     ///
-    /// By itself rather than by a reservation of one, which takes more instructions.
+    /// Not by a reservation of one slot, which takes more instructions.
     ///
     /// # Errors
-    /// [`SendError`] gives the frame back: the ring is full, the packet is empty, or the frame is
+    /// [`SendError`] gives the frame back if the ring is full, the packet is empty, or the frame is
     /// of another UMEM.
     #[inline]
     pub(super) fn send(&mut self, frame: Frame<'u>) -> Result<(), SendError<'u>> {
@@ -55,7 +56,7 @@ impl<'u> Transmitter<'u> {
                 frame,
             });
         }
-        // A slot was just reserved, so this can't be full; were it, the frame would stay out of
+        // A slot was just reserved, so this cannot be full. If it were, the frame would stay out of
         // use in the ledger, which is sound.
         let _ = self.tx.push(frame.into_transmit(self.socket));
         Ok(())
@@ -67,7 +68,7 @@ impl<'u> Transmitter<'u> {
         Reservation::new(self.pool, self.socket, self.tx.free_slots(wanted))
     }
 
-    /// Takes every frame off the completion ring into the stash. Returns how many.
+    /// Takes every frame off the completion ring into the stash. Returns their number.
     #[inline]
     pub(super) fn reap(&mut self) -> u32 {
         let addresses = self.completion.drain(u32::MAX);
@@ -102,7 +103,7 @@ impl<'u> Transmitter<'u> {
         self.tx.needs_wakeup()
     }
 
-    /// Shows the kernel what was sent, and says how many packets wait on the TX ring.
+    /// Publishes what was sent, and returns how many packets wait on the TX ring.
     #[inline]
     pub(super) fn publish(&mut self) -> u32 {
         let sent = self.tx.uncommitted();
@@ -113,11 +114,11 @@ impl<'u> Transmitter<'u> {
         self.tx.outstanding()
     }
 
-    /// What there is to send, once so many packets wait on the TX ring.
+    /// The packets to send, with `waiting` of them on the TX ring.
     ///
-    /// The kernel reserves a slot of the completion ring for each packet that it takes, and each
-    /// completion that comes off it gives one back, also a bad one. A kernel that lies only has us
-    /// kick too seldom or too often.
+    /// The kernel reserves a slot of the completion ring for each packet that it takes. Each
+    /// completion that comes off it frees one, even a bad one. A lying kernel only makes us kick
+    /// too seldom or too often.
     #[inline]
     pub(super) fn backlog(&self, waiting: u32) -> Backlog {
         let slots = self.completed + self.bad_completions + u64::from(self.completion.size());
@@ -131,65 +132,5 @@ impl<'u> Transmitter<'u> {
     #[inline]
     pub(super) fn is_ready(&self) -> bool {
         self.tx.has_room(self.tx.size().div_ceil(2))
-    }
-}
-
-/// A frame that was not sent, given back with the reason.
-///
-/// ```
-/// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
-/// # use xskit_core::umem::{FrameSize, FrameSlot, Umem};
-/// # use xskit_core::{Socket, SocketConfig};
-/// # let network = SimNetwork::new(WireConfig::perfect(), 1);
-/// # let mut slots = vec![FrameSlot::new(); 64];
-/// # let umem = Umem::new(HeapMemory::new(64 * 4096), &mut slots, FrameSize::DEFAULT)?;
-/// # let backend = network.backend();
-/// # let mut socket = Socket::open(&backend, &umem, &SocketConfig::new(1, 0))?;
-/// use xskit_core::socket::SendErrorKind;
-///
-/// let empty = socket.alloc().expect("a free frame");
-/// let refused = socket.send(empty).expect_err("no packet in it");
-/// assert_eq!(refused.kind, SendErrorKind::Empty);
-/// let mut frame = refused.frame; // to try again, or to drop
-/// frame.set_range(0..60)?;
-/// assert!(socket.send(frame).is_ok());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[error("{kind}")]
-#[non_exhaustive]
-pub struct SendError<'u> {
-    /// Why.
-    pub kind: SendErrorKind,
-    /// The frame, still owned by the program.
-    pub frame: Frame<'u>,
-}
-
-/// Why a frame was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendErrorKind {
-    /// The TX ring is full: flush, and try again later.
-    #[error("the TX ring is full: flush, and try again later")]
-    Full,
-    /// The frame's range is empty: say where the packet is with `Frame::set_range`.
-    #[error("the packet is empty: set the frame's range first")]
-    Empty,
-    /// The frame is of another UMEM than the socket: copy the packet into one of its own.
-    #[error("the frame is of another UMEM than the socket: copy the packet into one of its own")]
-    ForeignFrame,
-}
-
-impl SendErrorKind {
-    /// Why a frame can't be sent by the UMEM's socket at any time, if so.
-    #[inline]
-    pub(super) fn of(frame: &Frame<'_>, pool: &Pool<'_>) -> Option<Self> {
-        if !frame.is_of(pool) {
-            Some(Self::ForeignFrame)
-        } else if frame.is_empty() {
-            Some(Self::Empty)
-        } else {
-            None
-        }
     }
 }

@@ -1,44 +1,15 @@
-//! The options that a socket can do without. A refusal is reported, and no error.
+//! The options that a socket can do without: a refusal is reported, and is not an error.
 
 use core::fmt;
 use core::num::NonZeroU32;
 
-use super::SocketConfig;
+use super::config::{BusyPoll, SocketConfig};
 use super::handle::Handle;
 use super::wakeups::COPY_BUDGET;
 use crate::backend::{Backend, SetOption};
 use crate::errno::Errno;
 
-/// How the device is polled when the program asks, rather than by its interrupts.
-///
-/// While it is on, [`flush`](super::Socket::flush) also has the kernel poll the device when the RX
-/// ring is empty: one call a flush. Devices keep interrupting beside it unless they are told to hold
-/// back (`napi_defer_hard_irqs` and `gro_flush_timeout` in `/sys/class/net`), and then nothing but
-/// these calls brings packets in time. Linux 5.11; CAP_NET_ADMIN.
-#[doc(alias = "SO_PREFER_BUSY_POLL")]
-#[doc(alias = "SO_BUSY_POLL")]
-#[doc(alias = "SO_BUSY_POLL_BUDGET")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BusyPoll {
-    /// SO_BUSY_POLL: how long a call that blocks may poll, in microseconds, up to 2^31 - 1.
-    pub us: u32,
-    /// SO_BUSY_POLL_BUDGET: packets that one call may process; the kernel's default is 8.
-    pub budget: u16,
-}
-
-impl BusyPoll {
-    /// Every option that it takes, in the order in which they are set, and what undoes each.
-    const fn options(self) -> [(SetOption, SetOption); 3] {
-        use SetOption::{BusyPoll, BusyPollBudget, PreferBusyPoll};
-        [
-            (PreferBusyPoll(true), PreferBusyPoll(false)),
-            (BusyPoll { us: self.us }, BusyPoll { us: 0 }),
-            (BusyPollBudget(self.budget), BusyPollBudget(0)),
-        ]
-    }
-}
-
-/// What became of the wish for busy polling.
+/// The outcome of a request for busy polling.
 ///
 /// ```
 /// # use xskit_core::sim::{HeapMemory, SimNetwork, WireConfig};
@@ -80,7 +51,7 @@ pub enum BusyPolling {
 }
 
 impl BusyPolling {
-    /// Whether the program is to poll the device.
+    /// Whether the program polls the device.
     #[must_use]
     pub const fn is_on(&self) -> bool {
         matches!(self, Self::On(_))
@@ -111,11 +82,11 @@ pub(super) fn busy_poll<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfi
     let Some(wanted) = config.busy_poll else {
         return BusyPolling::Off;
     };
-    let options = wanted.options();
+    let options = busy_poll_options(wanted);
     for (number, (option, _)) in options.into_iter().enumerate() {
         if let Err(errno) = handle.set_option(option) {
             for (_, undo) in options.into_iter().take(number).rev() {
-                // Less than was granted a moment ago: no kernel refuses that.
+                // No kernel refuses less than it granted a moment ago.
                 let _ = handle.set_option(undo);
             }
             return BusyPolling::Refused { option, errno };
@@ -124,12 +95,22 @@ pub(super) fn busy_poll<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfi
     BusyPolling::On(wanted)
 }
 
-/// Raises what one kick sends in copy mode, and says what that is now.
+/// The options of busy polling in the order in which they are set, and what undoes each.
+const fn busy_poll_options(wanted: BusyPoll) -> [(SetOption, SetOption); 3] {
+    use SetOption::{BusyPoll, BusyPollBudget, PreferBusyPoll};
+    [
+        (PreferBusyPoll(true), PreferBusyPoll(false)),
+        (BusyPoll { us: wanted.us }, BusyPoll { us: 0 }),
+        (BusyPollBudget(wanted.budget), BusyPollBudget(0)),
+    ]
+}
+
+/// Raises the number of packets that one kick sends in copy mode, and returns it.
 pub(super) fn kick_budget<B: Backend>(handle: &Handle<'_, B>, config: &SocketConfig) -> NonZeroU32 {
     let most = config.tx.slots();
     let wanted = config.kick_budget.unwrap_or(most).min(most);
     match NonZeroU32::new(wanted) {
-        // The kernel's own bound is the least that it accepts, and needs no call.
+        // The kernel's default is the least that it accepts, and needs no call.
         Some(wanted) if wanted > COPY_BUDGET => {
             match handle.set_option(SetOption::TransmitBudget(wanted.get())) {
                 Ok(()) => wanted,

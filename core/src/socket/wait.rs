@@ -3,12 +3,12 @@
 use core::borrow::BorrowMut;
 use core::time::Duration;
 
-use super::Socket;
+use super::socket::Socket;
 use crate::backend::{Backend, Interest, Sleep};
 use crate::errno::Errno;
 use crate::umem::SocketNumber;
 
-/// How many sockets one wait is for at most: as many as may share a UMEM.
+/// The most sockets in one wait: as many as may share a UMEM.
 const MOST: usize = SocketNumber::COUNT as usize;
 
 /// Each socket of a slice that holds them, or references to them.
@@ -19,31 +19,31 @@ fn each<'a, 'u: 'a, B: Backend + 'u>(
 }
 
 impl<'u, B: Backend> Socket<'u, B> {
-    /// Waits until packets are there, or room to send, for at most `timeout` (for ever without
-    /// one). False after the timeout, or when a signal came.
+    /// Waits for packets, or for room to send, for at most `timeout`, or indefinitely without one.
+    /// Returns false after the timeout, or after a signal.
     ///
-    /// A loop gives a timeout: `poll(2)` doesn't wake up when the interface is removed, and only a wait
-    /// that ends reports it. A wait without one may then last for ever.
+    /// Give a timeout in a loop: `poll(2)` does not wake up when the interface is removed, and only
+    /// a wait that ends reports it. Without a timeout such a wait may last forever.
     ///
-    /// Makes no system call when the RX ring has packets, or the TX ring is at most half full:
-    /// what `poll(2)` would call ready (`xsk_poll`, net/xdp/xsk.c). Otherwise it publishes what was
-    /// sent, and has the kernel look at what it is owed: by the wait itself, where that does
+    /// Makes no system call if the RX ring has packets, or the TX ring is at most half full, which
+    /// is what `poll(2)` calls ready (`xsk_poll`, net/xdp/xsk.c). Otherwise it publishes what was
+    /// sent, and makes the kicks and wakes that are owed: by the wait itself, if that does
     /// ([`Sleep`]).
     ///
     /// # Errors
-    /// What the call returned; ENETDOWN when the interface is gone.
+    /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone.
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         Self::wait_any(&mut [self], interest, timeout)
     }
 
-    /// Whether received packets are there, by a look at the RX ring: no system call.
+    /// Whether received packets are on the RX ring. Makes no system call.
     #[must_use]
     pub fn has_packets(&self) -> bool {
         !self.receiver.rx.is_empty()
     }
 
-    /// Waits until one of up to 64 sockets of one backend is ready, as [`wait`](Self::wait) does for
-    /// one. Which one it was, their rings say. They come as a slice of sockets, or of references.
+    /// Waits until one of up to 64 sockets of one backend is ready, as [`wait`](Self::wait) does
+    /// for one. Their rings show which one. The slice holds sockets, or references to them.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -55,8 +55,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// ```
     ///
     /// # Errors
-    /// What the call returned; ENETDOWN when an interface is gone; EINVAL for no socket, or for more
-    /// than 64; EBADF for a socket of another backend, where the backend can tell.
+    /// As for [`wait`](Self::wait). EINVAL without a socket, or with more than 64. EBADF for a
+    /// socket of another backend, if the backend can tell.
     pub fn wait_any(
         sockets: &mut [impl BorrowMut<Self>],
         interest: Interest,
@@ -83,7 +83,7 @@ impl<'u, B: Backend> Socket<'u, B> {
         Ok(ready > 0)
     }
 
-    /// The call: how many are ready.
+    /// The call itself. Returns how many are ready.
     fn sleep(
         backend: &B,
         sockets: &[impl BorrowMut<Self>],
@@ -97,7 +97,7 @@ impl<'u, B: Backend> Socket<'u, B> {
         if sockets.len() == 1 {
             return backend.wait(&[(first, interest)], timeout);
         }
-        // There is no heap here. The places that are left over name the first, and are not shown.
+        // There is no heap here. The places left over name the first socket, and are not passed on.
         let mut interests = [(first, interest); MOST];
         for (place, socket) in interests.iter_mut().zip(handles()) {
             place.0 = socket;
@@ -113,7 +113,7 @@ impl<'u, B: Backend> Socket<'u, B> {
         interest.receive && self.has_packets() || interest.transmit && self.transmitter.is_ready()
     }
 
-    /// Publishes what was sent, and asks for what is owed, as far as the wait does not.
+    /// Publishes what was sent, and requests what is owed, as far as the wait does not.
     fn before_sleep(&mut self, sleep: Sleep) -> Result<(), Errno> {
         match sleep {
             Sleep::Never => {}

@@ -1,38 +1,38 @@
 //! When the kernel is owed a wake-up, and how many calls it takes.
 //!
-//! A ring's NEED_WAKEUP flag says that a wake-up is of use, not that one is due. In copy mode the TX
-//! ring's is always set. In zero-copy mode igb and virtio_net never clear it, and other drivers only
-//! once their work has run, which a call merely starts; the fill ring's is set whenever a refill came
-//! short, however many frames the driver has left. Whoever calls whenever the flag is set calls a
-//! thousand times for one batch. So a wake-up is due if the flag is set, and
+//! A ring's NEED_WAKEUP flag says that a wake-up is of use, not that one is due. In copy mode the
+//! TX ring's is always set. In zero-copy mode igb and virtio_net never clear it, and other drivers
+//! only once their work has run, which a call merely starts; the fill ring's is set whenever a
+//! refill came short, however many frames the driver has left. A program that calls whenever the
+//! flag is set makes a thousand calls for one batch. So a wake-up is due if the flag is set, and
 //! - something was published that the kernel was not told of; or
-//! - a bounded number of looks, or a sleep, went by without progress: what the kernel was told may
-//!   have been lost on a device that was busy, full or resetting.
+//! - a bounded number of looks, or a sleep, went by without progress: the last call may have been
+//!   lost on a device that was busy, full or resetting.
 //!
 //! | ring, mode | who does the work | due for what is new | due again |
 //! | --- | --- | --- | --- |
 //! | TX, copy | the call itself | at once, unless the device is full | at once while calls send all that they can; when the device is full, after a pause that grows until a call is worth it |
 //! | TX, zero-copy | the driver, later | at once | after 4,096 looks without progress, and twice as many each time |
 //! | fill, zero-copy | the driver, later | if the driver has few frames left; otherwise the next packet has it look | the same, if it still has few |
-//! | fill, copy | nobody asks | | |
+//! | fill, copy | no call is needed | | |
 
 use core::mem;
 use core::num::NonZeroU32;
 
-use super::Receiver;
+use super::receiver::Receiver;
 
-/// Descriptors that one kick sends in copy mode, unless the socket was given another budget
+/// Descriptors that one kick sends in copy mode, unless the socket has another budget
 /// (`TX_BATCH_SIZE`, net/xdp/xsk.c).
 pub(super) const COPY_BUDGET: NonZeroU32 = NonZeroU32::new(32).unwrap();
 
-/// A kick of a full device that sends fewer packets came too soon.
+/// A kick of a full device that sends fewer packets than this came too soon.
 const GRAIN: u32 = 32;
 
 /// The longest pause between two kicks of a full device, in looks.
 const LONGEST_PAUSE: u32 = 1024;
 
-/// Frames to receive into that a driver may take between two looks at the fill ring
-/// (NAPI_POLL_WEIGHT). One that has more is not about to run dry.
+/// Frames that a driver may use up between two looks at the fill ring (NAPI_POLL_WEIGHT). A driver
+/// that has more is not about to run dry.
 const FEW: u32 = 64;
 
 /// Counts looks without progress, up to when it is time to wake the kernel once more.
@@ -50,7 +50,8 @@ impl Overdue {
         limit: Self::FIRST,
     };
 
-    /// Takes note of a look. True when it is time; from then on twice as many are waited for.
+    /// Counts a look. Returns true when it is time to wake the kernel; the next time takes twice as
+    /// many.
     #[inline]
     fn is_over(&mut self) -> bool {
         self.looks += 1;
@@ -72,13 +73,12 @@ impl Overdue {
 
 /// When to kick, and how often in a row.
 ///
-/// A kernel in copy mode says EAGAIN when its budget is used up, and just the same when it can take
-/// nothing at all: the completion ring, the device's queue or the send buffer is full. What the
-/// completion ring has room for is known here. The other two show only in what became of the last
-/// kicks.
+/// A kernel in copy mode returns EAGAIN when its budget is used up, and also when it can take
+/// nothing at all: the completion ring, the device's queue or the send buffer is full. The
+/// completion ring's room is known here. The other two show only in the progress of the last kicks.
 #[derive(Debug)]
 pub(super) struct Kicks {
-    /// Descriptors that one kick sends; none in zero-copy mode, where it only starts work.
+    /// Descriptors that one kick sends; `None` in zero-copy mode, where it only starts work.
     budget: Option<NonZeroU32>,
     /// In zero-copy mode: up to which packet the kernel was told, and whether by a call, rather than
     /// that it would look by itself.
@@ -98,7 +98,7 @@ pub(super) struct Kicks {
     overdue: Overdue,
 }
 
-/// What is there to send.
+/// The packets to send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backlog {
     /// Packets that the kernel has taken off the TX ring so far.
@@ -125,8 +125,8 @@ impl Kicks {
         }
     }
 
-    /// How many kicks to ask for now, for packets that wait on the TX ring. Whether the flag is set
-    /// is asked only if it matters.
+    /// How many kicks to request now, for packets that wait on the TX ring. The flag is read only
+    /// if it matters.
     #[inline]
     pub(super) fn due(&mut self, backlog: Backlog, is_wanted: impl FnOnce() -> bool) -> u32 {
         let times = match self.budget {
@@ -205,14 +205,14 @@ impl Kicks {
         false
     }
 
-    /// The wait that comes now looks at the TX ring, where the flag calls for it (`xsk_poll`).
+    /// The wait that follows looks at the TX ring, if the flag calls for it (`xsk_poll`).
     pub(super) fn told_by_wait(&mut self, backlog: Backlog) {
         self.told = backlog.reach.max(self.told);
     }
 
-    /// A sleep comes now that does not look at the TX ring. A full device was given enough time, unless
-    /// the last kick has only just been made: it may still be on its way. A driver may have set the
-    /// flag after it was found clear.
+    /// A sleep follows that does not look at the TX ring. It gives a full device enough time,
+    /// unless the last kick was only just made and may still be on its way. A driver may have set
+    /// the flag after it was found clear.
     pub(super) fn before_sleep(&mut self) {
         if self.paused == 0 {
             self.is_early = true;
@@ -224,7 +224,7 @@ impl Kicks {
         }
     }
 
-    /// The next look is to kick again: a kick has failed, or a sleep is over in which nothing came.
+    /// The next look kicks again: a kick has failed, or a sleep is over in which nothing came.
     pub(super) fn time_passed(&mut self) {
         self.is_early = false;
         self.paused = self.pause.max(1);
@@ -244,7 +244,7 @@ pub(super) struct Wakes {
 }
 
 impl Wakes {
-    /// So many frames were on the fill ring when the driver was given it.
+    /// `filled` frames were on the fill ring when the driver was given it.
     pub(super) fn new(filled: u32) -> Self {
         Self {
             filled: filled.into(),
@@ -253,8 +253,8 @@ impl Wakes {
         }
     }
 
-    /// Whether to wake the kernel now. Whether the flag is set, and how many frames the driver has
-    /// left, is looked up only if it matters.
+    /// Whether to wake the kernel now. The flag, and the number of frames that the driver has left,
+    /// are read only if they matter.
     #[inline]
     pub(super) fn is_due(&mut self, receiver: &mut Receiver<'_>) -> bool {
         let lent = receiver.ever_lent();
@@ -277,13 +277,13 @@ impl Wakes {
         is_due
     }
 
-    /// The wait that comes now looks at the fill ring, where the flag calls for it (`xsk_poll`).
+    /// The wait that follows looks at the fill ring, if the flag calls for it (`xsk_poll`).
     pub(super) fn told_by_wait(&mut self, lent: u64) {
         self.told = lent;
     }
 
-    /// The next look is to be thorough: a sleep comes now that does not look at the fill ring, or
-    /// one is over in which nothing came.
+    /// The next look is thorough: a sleep follows that does not look at the fill ring, or one is
+    /// over in which nothing came.
     pub(super) fn time_passed(&mut self) {
         self.overdue.time_passed();
     }

@@ -1,8 +1,8 @@
-//! How many frames each owner has.
+//! The number of frames per owner.
 
-use super::ledger::Owner;
+use super::entry::Owner;
 
-/// A count of frames by who has them; the sum is always the UMEM's number of frames.
+/// The number of frames per owner. The sum is always the UMEM's number of frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Census {
@@ -19,7 +19,7 @@ pub struct Census {
 }
 
 impl Census {
-    /// Counts the owners; of the frames that are ours, `stash` are in the stash.
+    /// Counts the owners. `stash` of the frames that are ours are in the stash.
     pub(super) fn of(owners: impl Iterator<Item = Owner>, stash: u32) -> Self {
         let mut census = Self {
             stash,

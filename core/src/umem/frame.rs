@@ -1,4 +1,4 @@
-//! The token that is the ownership of a frame.
+//! The token that stands for the ownership of a frame.
 #![allow(unsafe_code)]
 
 use core::fmt;
@@ -6,19 +6,20 @@ use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut, Range};
 use core::ptr;
 
-use super::Pool;
-use super::ledger::{FrameIndex, SocketNumber};
+use super::entry::{OnFillRing, SocketNumber};
+use super::ledger::FrameIndex;
+use super::pool::Pool;
 use crate::abi::Desc;
 
-/// One frame of a UMEM, owned by the program: the packet in it is a `&mut [u8]` away.
+/// One frame of a UMEM, owned by the program, with the packet in it as a `&mut [u8]`.
 ///
 /// A frame is a range of bytes inside a fixed-size buffer. It derefs to that range, which for a
-/// received frame is the packet, and for a fresh one is empty until
-/// [`set_range`](Self::set_range) says where the packet goes. It can't be copied; sending it or
-/// giving it to the kernel consumes it; dropping it puts it back into the stash.
+/// received frame is the packet, and for a fresh one is empty until [`set_range`](Self::set_range)
+/// says where the packet goes. It cannot be copied. Sending it consumes it; dropping it puts it
+/// back into the stash.
 ///
-/// The range is cut and grown at both ends without moving a byte, so headers are taken off where a
-/// packet lies, and written before it:
+/// The range shrinks and grows at both ends without moving a byte, so headers are removed and
+/// prepended in place:
 ///
 /// ```
 /// # use xskit_core::sim::HeapMemory;
@@ -67,9 +68,25 @@ pub struct Frame<'u> {
 }
 
 impl<'u> Frame<'u> {
+    /// Takes a free frame out of the stash, its range empty and at its start.
+    #[inline]
+    pub(crate) fn alloc(pool: &'u Pool<'u>) -> Option<Self> {
+        let index = pool.alloc()?;
+        let start = pool.frames().size().address(index.get());
+        Some(Self::new(pool, index, start, 0))
+    }
+
+    /// Takes a frame back from the kernel with the packet that the descriptor names, as
+    /// [`Pool::accept`] does.
+    #[inline]
+    pub(crate) fn accept(pool: &'u Pool<'u>, desc: Desc, on_ring: OnFillRing) -> Option<Self> {
+        let index = pool.accept(desc, on_ring)?;
+        Some(Self::new(pool, index, desc.addr, desc.len))
+    }
+
     /// The token of a frame that has just come out of the stash, or back from the kernel.
     #[inline]
-    pub(super) fn new(pool: &'u Pool<'u>, index: FrameIndex, address: u64, len: u32) -> Self {
+    fn new(pool: &'u Pool<'u>, index: FrameIndex, address: u64, len: u32) -> Self {
         Self {
             pool,
             index,
@@ -86,7 +103,7 @@ impl<'u> Frame<'u> {
         start..start + self.len as usize
     }
 
-    /// How long the packet is, in bytes. As through the slice, without looking at the memory.
+    /// The length of the packet in bytes. Does not touch the memory.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
@@ -100,11 +117,11 @@ impl<'u> Frame<'u> {
         self.len == 0
     }
 
-    /// Says where the packet lies in the frame.
+    /// Sets where the packet lies in the frame, in bytes.
     ///
     /// # Errors
-    /// [`RangeError`] when the range leads out of the frame, or ends before it begins; the old range
-    /// stays.
+    /// [`RangeError`] if the range leads out of the frame, or ends before it begins. The old range
+    /// then stays.
     #[inline]
     pub fn set_range(&mut self, range: Range<usize>) -> Result<(), RangeError> {
         if range.start > range.end || range.end > self.capacity() {
@@ -115,11 +132,11 @@ impl<'u> Frame<'u> {
         Ok(())
     }
 
-    /// Takes `len_bytes` off the packet's front: a header that was read, say. The bytes stay in the
-    /// frame, before the range.
+    /// Removes `len_bytes` from the packet's front: a header that was read, for instance. The bytes
+    /// stay in the frame, before the range.
     ///
     /// # Errors
-    /// [`RangeError`] when the packet is shorter; the old range stays.
+    /// [`RangeError`] if the packet is shorter. The old range then stays.
     #[doc(alias = "skb_pull")]
     #[doc(alias = "bpf_xdp_adjust_head")]
     #[inline]
@@ -128,10 +145,10 @@ impl<'u> Frame<'u> {
         self.set_range(start.saturating_add(len_bytes)..end)
     }
 
-    /// Takes `len_bytes` off the packet's back: a checksum or padding, say.
+    /// Removes `len_bytes` from the packet's back: a checksum or padding, for instance.
     ///
     /// # Errors
-    /// [`RangeError`] when the packet is shorter; the old range stays.
+    /// [`RangeError`] if the packet is shorter. The old range then stays.
     #[doc(alias = "bpf_xdp_adjust_tail")]
     #[inline]
     pub fn shrink_back(&mut self, len_bytes: usize) -> Result<(), RangeError> {
@@ -140,14 +157,14 @@ impl<'u> Frame<'u> {
         self.set_range(start..end.ok_or(self.out_of_range())?)
     }
 
-    /// Puts the `len_bytes` that lie before the packet in front of it: room for a header, with
-    /// whatever the frame has there.
+    /// Extends the packet by the `len_bytes` before it: room for a header, with the bytes that the
+    /// frame has there.
     ///
     /// A received packet has 256 bytes before it (the kernel's XDP_PACKET_HEADROOM), unless an XDP
     /// program moved its start.
     ///
     /// # Errors
-    /// [`RangeError`] when the frame has less room before the packet; the old range stays.
+    /// [`RangeError`] if the frame has less room before the packet. The old range then stays.
     #[doc(alias = "skb_push")]
     #[doc(alias = "bpf_xdp_adjust_head")]
     #[inline]
@@ -157,10 +174,10 @@ impl<'u> Frame<'u> {
         self.set_range(start.ok_or(self.out_of_range())?..end)
     }
 
-    /// Appends the `len_bytes` that lie after the packet to it, with whatever the frame has there.
+    /// Extends the packet by the `len_bytes` after it, with the bytes that the frame has there.
     ///
     /// # Errors
-    /// [`RangeError`] when the frame has less room after the packet; the old range stays.
+    /// [`RangeError`] if the frame has less room after the packet. The old range then stays.
     #[doc(alias = "skb_put")]
     #[doc(alias = "bpf_xdp_adjust_tail")]
     #[inline]
@@ -169,7 +186,7 @@ impl<'u> Frame<'u> {
         self.set_range(start..end.saturating_add(len_bytes))
     }
 
-    /// Shortens the packet to its first `len_bytes`. No effect on one that is no longer than that, as
+    /// Shortens the packet to its first `len_bytes`. A packet that is not longer stays as it is, as
     /// with [`Vec::truncate`](https://doc.rust-lang.org/std/vec/struct.Vec.html#method.truncate).
     #[doc(alias = "skb_trim")]
     #[inline]
@@ -225,7 +242,7 @@ impl<'u> Frame<'u> {
         ptr::addr_eq(self.pool, pool)
     }
 
-    /// Ends the token: the kernel owns the frame, to send what is in its range by this socket.
+    /// Ends the token: the kernel owns the frame, and sends its range by this socket.
     #[inline]
     pub(crate) fn into_transmit(self, socket: SocketNumber) -> Desc {
         let frame = ManuallyDrop::new(self);

@@ -4,151 +4,14 @@
 use core::cell::Cell;
 use core::fmt;
 
-use super::FrameSlot;
-use crate::ring::{Cursor, RingSize};
+use static_assertions::assert_eq_size;
 
-/// Who has a frame, as far as the kernel's word is checked against it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Owner {
-    /// We: it is in the stash, or a [`Frame`](super::Frame) is out for it.
-    #[default]
-    Ours,
-    /// The kernel, to receive into: on the fill ring, in the kernel's hands, or on the RX ring.
-    Receive,
-    /// The kernel, to send: on the TX ring, in the kernel's hands, or on the completion ring.
-    Transmit,
-    /// Nobody any more: the kernel had it when its socket was closed, and may still write to it.
-    Retired,
-}
+use super::entry::{Entry, OnFillRing, Owner, SocketNumber};
 
-/// An [`Owner`] in the two lowest bits, and above them, for a frame that the kernel has, whose
-/// socket's side of the kernel it is ([`SocketNumber`]). The other 24 bits are, for a frame that was
-/// lent to receive into, the lowest of the fill ring's cursor at which its address stands.
+/// The number of an existing frame.
 ///
-/// A ring has at most 2^20 slots, so a cursor among its entries is told apart from all others. The
-/// cursor of a loan that outlives 2^24 later ones may look like one of theirs: its packet is then
-/// refused, at worst.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(transparent)]
-pub(super) struct Entry(u32);
-
-impl Entry {
-    pub(super) const OURS: Self = Self::of(Owner::Ours);
-
-    const RETIRED: Self = Self::of(Owner::Retired);
-
-    const OWNER_BITS: u32 = 2;
-    /// What says whose a frame is, without its place.
-    const HOLDER_BITS: u32 = Self::OWNER_BITS + SocketNumber::BITS;
-
-    #[inline]
-    const fn of(owner: Owner) -> Self {
-        Self(owner as u32)
-    }
-
-    /// With the kernel's side of a socket.
-    #[inline]
-    const fn with(socket: SocketNumber, owner: Owner) -> Self {
-        Self((socket.0 as u32) << Self::OWNER_BITS | owner as u32)
-    }
-
-    /// To send, by this socket.
-    #[inline]
-    const fn sending(socket: SocketNumber) -> Self {
-        Self::with(socket, Owner::Transmit)
-    }
-
-    /// Lent to receive into, at this place of this socket's fill ring.
-    #[inline]
-    pub(super) const fn loan(socket: SocketNumber, at: Cursor) -> Self {
-        Self(at.word() << Self::HOLDER_BITS | Self::with(socket, Owner::Receive).0)
-    }
-
-    /// Lent at the place after this loan's.
-    #[inline]
-    pub(super) const fn next_loan(self) -> Self {
-        Self(self.0.wrapping_add(1 << Self::HOLDER_BITS))
-    }
-
-    const fn owner(self) -> Owner {
-        match self.0 & 3 {
-            0 => Owner::Ours,
-            1 => Owner::Receive,
-            2 => Owner::Transmit,
-            _ => Owner::Retired,
-        }
-    }
-
-    /// Whether the kernel has the frame, by this socket.
-    fn is_with(self, socket: SocketNumber) -> bool {
-        let holder = self.0 & ((1 << Self::HOLDER_BITS) - 1);
-        [Owner::Receive, Owner::Transmit]
-            .map(|owner| Self::with(socket, owner).0)
-            .contains(&holder)
-    }
-}
-
-/// Which of a UMEM's open sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SocketNumber(u8);
-
-impl SocketNumber {
-    const BITS: u32 = 6;
-
-    /// How many sockets may be open over one UMEM at a time.
-    pub(crate) const COUNT: u32 = 1 << Self::BITS;
-
-    /// The lowest number that is not in a set, which has a bit for each.
-    pub(super) const fn lowest_free(set: u64) -> Option<Self> {
-        let number = set.trailing_ones();
-        if number < Self::COUNT {
-            Some(Self(number as u8))
-        } else {
-            None
-        }
-    }
-
-    /// The set of this number alone.
-    pub(super) const fn bit(self) -> u64 {
-        1 << self.0
-    }
-}
-
-/// The entries of a socket's fill ring that the kernel has not taken, as far as we know: what a
-/// loan's place is held against.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OnFillRing {
-    /// The entry of a loan just after the last of them.
-    end: Entry,
-    /// How many places there are from there on, up to the first of them.
-    others: u32,
-}
-
-impl OnFillRing {
-    /// The `count` entries from `first` on.
-    #[inline]
-    pub(crate) const fn new(socket: SocketNumber, first: Cursor, count: u32) -> Self {
-        Self {
-            end: Entry::loan(socket, first.plus(count)),
-            others: PLACES - count,
-        }
-    }
-
-    /// Whether an entry is a loan by this socket, at another place than these.
-    #[inline]
-    const fn is_past(self, entry: Entry) -> bool {
-        // The holder's bits are equal, and their difference nothing, only for a loan by this
-        // socket. Whatever else they leave goes to the top, and is more than there are places.
-        let ahead = entry.0.wrapping_sub(self.end.0);
-        ahead.rotate_right(Entry::HOLDER_BITS) < self.others
-    }
-}
-
-/// The number of a frame that there is.
-///
-/// Made in this file only, for the ledger of one UMEM (and the first, which each has, for slots that are
-/// still to be filled in); it stays in that UMEM's stash and tokens.
+/// Made only in this file, for the ledger of one UMEM, whose stash and tokens it never leaves. The
+/// first, which every UMEM has, also fills slots that are not in use yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct FrameIndex(u32);
@@ -162,10 +25,55 @@ impl FrameIndex {
     }
 }
 
+/// Eight bytes of book-keeping. A UMEM takes one slot per frame.
+///
+/// The core allocates nothing, so the caller decides where slots live: in a `Vec`, or in an array.
+/// Their content has no meaning until a [`Umem`](super::Umem) has them.
+///
+/// ```
+/// use xskit_core::umem::FrameSlot;
+/// let mut many = vec![FrameSlot::new(); 4096];
+/// let mut few = [const { FrameSlot::new() }; 64];
+/// # let _ = (many.as_mut_slice(), few.as_mut_slice());
+/// ```
+#[derive(Clone)]
+#[repr(C)]
+pub struct FrameSlot {
+    /// The frame's entry in the ledger.
+    pub(super) entry: Cell<Entry>,
+    /// A place in the stash.
+    pub(super) free: Cell<FrameIndex>,
+}
+
+assert_eq_size!(FrameSlot, [u8; 8]);
+
+impl FrameSlot {
+    /// A slot of no frame yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            free: Cell::new(FrameIndex::FIRST),
+            entry: Cell::new(Entry::OURS),
+        }
+    }
+}
+
+impl Default for FrameSlot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for FrameSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameSlot").finish_non_exhaustive()
+    }
+}
+
 /// One [`Entry`] per frame, in the second halves of the [`FrameSlot`]s.
 ///
-/// What is ours is given away without a look: a token, or a place in the stash, is the proof. What
-/// the kernel gives back is looked up first.
+/// A frame of ours is given away without a look: a token, or a place in the stash, is the proof. A
+/// frame that the kernel gives back is looked up first.
 #[derive(Clone, Copy)]
 pub(super) struct Ledger<'s> {
     slots: &'s [FrameSlot],
@@ -204,8 +112,8 @@ impl<'s> Ledger<'s> {
         self.write(frame, Entry::sending(socket));
     }
 
-    /// The kernel has a frame from now on, to receive into: its address goes to this loan's place of
-    /// its socket's fill ring. It must be ours to lend, and of this UMEM.
+    /// The kernel has a frame from now on, to receive into: its address goes to the loan's place on
+    /// the socket's fill ring. It must be ours to lend, and of this UMEM.
     #[inline]
     pub(super) fn lend(&self, frame: FrameIndex, loan: Entry) {
         self.write(frame, loan);
@@ -219,7 +127,7 @@ impl<'s> Ledger<'s> {
         self.entry(frame).set(entry);
     }
 
-    /// Takes a frame back that was sent by this socket, if there is one of this number.
+    /// Takes back the frame of this number, if there is one that was sent by this socket.
     #[inline]
     pub(super) fn take_back_sent(&self, socket: SocketNumber, number: u64) -> Option<FrameIndex> {
         let frame = self.frame(number)?;
@@ -233,8 +141,8 @@ impl<'s> Ledger<'s> {
         Some(frame)
     }
 
-    /// Takes a frame that was lent to receive into back from the kernel, if there is one of this
-    /// number and it is off the fill ring.
+    /// Takes back the frame of this number, if there is one that was lent to receive into and is
+    /// off the fill ring.
     #[inline]
     pub(super) fn take_back_lent(&self, number: u64, on_ring: OnFillRing) -> Option<FrameIndex> {
         let frame = self.frame(number)?;
@@ -267,9 +175,9 @@ impl<'s> Ledger<'s> {
     #[inline]
     fn entry(&self, frame: FrameIndex) -> &'s Cell<Entry> {
         debug_assert!((frame.0 as usize) < self.slots.len());
-        // SAFETY: bounds: a frame's index is less than the number of slots: the functions that make
-        // one see to it, and it doesn't leave the UMEM whose ledger this is; alignment and lifetime
-        // are the slice's; aliasing: a cell, on one thread.
+        // SAFETY: bounds: a frame's index is less than the number of slots, as the functions that
+        // make one ensure, and it does not leave the UMEM whose ledger this is; alignment and
+        // lifetime: the slice's; aliasing: a cell, on one thread.
         &unsafe { self.slots.get_unchecked(frame.0 as usize) }.entry
     }
 
@@ -295,7 +203,7 @@ impl<'s> Ledger<'s> {
     }
 }
 
-/// Short, however many frames there are: whoever prints a frame's UMEM or socket prints this.
+/// Short for any number of frames: printing a UMEM or a socket prints this.
 impl fmt::Debug for Ledger<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
@@ -304,24 +212,18 @@ impl fmt::Debug for Ledger<'_> {
     }
 }
 
-/// How many places of the fill ring an [`Entry`] tells apart.
-const PLACES: u32 = 1 << (u32::BITS - Entry::HOLDER_BITS);
-
-const _: () = assert!(RingSize::MAX.slots() < PLACES / 2);
-
-/// Whether the kernel's word goes for whose a frame is, once it is one: only to measure what the
-/// ledger costs (`--cfg xskit_trust_kernel`). A frame may then have two owners, and no census is
-/// true.
+/// Whether the kernel is believed about the owner of a frame that exists: only for measuring the
+/// cost of the ledger (`--cfg xskit_trust_kernel`). A frame may then have two owners, and a census
+/// is wrong.
 const TRUST_KERNEL: bool = cfg!(xskit_trust_kernel);
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Ledger, OnFillRing, Owner, SocketNumber};
+    use super::{Entry, FrameSlot, Ledger, OnFillRing, Owner, SocketNumber};
     use crate::ring::Cursor;
-    use crate::umem::FrameSlot;
 
-    const SOCKET: SocketNumber = SocketNumber(5);
-    const OTHER: SocketNumber = SocketNumber(4);
+    const SOCKET: SocketNumber = SocketNumber::lowest_free(0b1_1111).unwrap();
+    const OTHER: SocketNumber = SocketNumber::lowest_free(0b1111).unwrap();
 
     fn ledger_of(slots: &[FrameSlot; 1], entry: Entry) -> Ledger<'_> {
         let ledger = Ledger::new(slots);
@@ -367,13 +269,5 @@ mod tests {
 
         ledger_of(&slots, Entry::loan(SOCKET, Cursor::new(9)));
         assert!(ledger.is_lent(SOCKET, 0) && !ledger.is_lent(OTHER, 0));
-    }
-
-    #[test]
-    fn sockets_are_numbered_from_the_lowest_free_on() {
-        let numbers = [0, 0b101, u64::MAX >> 1, u64::MAX].map(SocketNumber::lowest_free);
-        let [first, second, last] = [0, 1, 63].map(|number| Some(SocketNumber(number)));
-        assert_eq!(numbers, [first, second, last, None]);
-        assert_eq!(SocketNumber(63).bit(), 1 << 63);
     }
 }

@@ -6,21 +6,21 @@ use core::slice;
 
 use super::FrameSize;
 
-/// The owner of a memory region that a UMEM may be made of.
+/// The owner of a memory region for a UMEM.
 ///
 /// # Safety
 /// For as long as the value lives, [`region`](Self::region) must return the same page-aligned,
-/// initialised, readable and writable bytes, also after the value was moved, and nothing else in the
-/// program touches them.
+/// initialised, readable and writable bytes, even after the value was moved, and nothing else in
+/// the program may touch them.
 ///
-/// Dropping it must give the pages back to the operating system (as `munmap(2)` does, which leaves
-/// alone what the kernel has pinned) rather than to an allocator that would hand them to others,
-/// or else [`IS_UNMAPPED`](Self::IS_UNMAPPED) must be false.
+/// Dropping it must return the pages to the operating system, as `munmap(2)` does, which leaves
+/// alone those that the kernel has pinned. If it returns them to an allocator, which hands them out
+/// again, [`IS_UNMAPPED`](Self::IS_UNMAPPED) must be false.
 pub unsafe trait Memory {
     /// Whether dropping the value unmaps the region. Only simulated kernels take other memory.
     const IS_UNMAPPED: bool = true;
 
-    /// Start and length in bytes.
+    /// The region's start, and its length in bytes.
     fn region(&self) -> NonNull<[u8]>;
 }
 
@@ -59,8 +59,8 @@ impl Frames {
     /// The `len` bytes from `address` on.
     ///
     /// # Safety
-    /// They must lie in one frame, whose one owner the caller is for all of `'a`, of a region that
-    /// lives as long.
+    /// They must lie in one frame of a region that lives for `'a`, and the caller must be that
+    /// frame's only owner for all of `'a`.
     #[inline]
     pub(super) unsafe fn bytes<'a>(&self, address: u64, len: u32) -> &'a [u8] {
         // SAFETY: bounds by the caller's promise, inside the region; alignment of bytes is 1;
@@ -82,8 +82,8 @@ impl Frames {
     /// `address` must be at most the region's length.
     #[inline]
     unsafe fn at(&self, address: u64) -> *mut u8 {
-        // SAFETY: by the caller's promise inside the region or just past its end; its length fits
-        // an isize, and so a usize, since the region is one allocation.
+        // SAFETY: the address is inside the region or just past its end, by the caller's promise;
+        // the length fits an isize, and so a usize, since the region is one allocation.
         unsafe { self.base.as_ptr().add(address as usize) }
     }
 }

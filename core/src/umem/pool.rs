@@ -1,17 +1,19 @@
-//! The frames of a UMEM and every way in which one changes its owner.
+//! The frames of a UMEM, and every way in which one changes owner.
 
 use core::cell::Cell;
 use core::iter::Rev;
 use core::slice;
 
-use super::ledger::{Entry, FrameIndex, Ledger, OnFillRing, Owner, SocketNumber};
+use super::census::Census;
+use super::entry::{Entry, OnFillRing, Owner, SocketNumber};
+use super::ledger::{FrameIndex, FrameSlot, Ledger};
 use super::memory::Frames;
+use super::size::FrameSize;
 use super::stash::Stash;
-use super::{Census, Frame, FrameSize, FrameSlot};
 use crate::abi::Desc;
 use crate::ring::Cursor;
 
-/// All that tokens and sockets need to know of a UMEM.
+/// The part of a UMEM that tokens and sockets use.
 ///
 /// ```text
 ///                        the kernel
@@ -34,7 +36,7 @@ pub(crate) struct Pool<'s> {
 }
 
 impl<'s> Pool<'s> {
-    /// All of the frames are free. There are as many slots.
+    /// All frames are free. There must be as many slots.
     pub(super) fn new(frames: Frames, slots: &'s [FrameSlot]) -> Self {
         let (stash, ledger) = (Stash::new(slots), Ledger::new(slots));
         stash.hold_all(ledger);
@@ -58,7 +60,7 @@ impl<'s> Pool<'s> {
         &self.frames
     }
 
-    /// Length of all frames in bytes, and where they start, to register with the kernel.
+    /// Where the frames start, and their length in bytes, to register with the kernel.
     pub(crate) fn extent(&self) -> (u64, u64) {
         let len = self.frames.size().address(self.frames.count());
         (self.frames.exposed_address(), len)
@@ -96,25 +98,19 @@ impl<'s> Pool<'s> {
 
     /// Stash to application.
     #[inline]
-    pub(crate) fn alloc(&self) -> Option<Frame<'_>> {
-        let index = self.stash.pop()?;
-        Some(Frame::new(
-            self,
-            index,
-            self.frames.size().address(index.get()),
-            0,
-        ))
+    pub(super) fn alloc(&self) -> Option<FrameIndex> {
+        self.stash.pop()
     }
 
     /// Application to stash: what dropping a token does.
     #[inline]
     pub(super) fn give_back(&self, index: FrameIndex) {
-        // There is room for every frame; were there none, this one would stay out of use.
+        // There is room for every frame. Without room this one would stay out of use.
         let _ = self.stash.push(index);
     }
 
-    /// Stash to the kernel, to receive into: up to `wanted` addresses for the fill ring, as many
-    /// of them as `push` takes, which must put them there from place `at` on. Returns how many.
+    /// Stash to the kernel, to receive into: offers up to `wanted` addresses to `push`, which must
+    /// put those that it takes on the fill ring, from place `at` on. Returns their number.
     #[inline]
     pub(crate) fn lend(
         &self,
@@ -142,28 +138,26 @@ impl<'s> Pool<'s> {
         self.ledger.send(socket, index);
     }
 
-    /// From the RX ring to the application, if the descriptor names a packet inside one frame
-    /// that the kernel had to receive into, by the socket whose fill ring it has taken it off.
+    /// RX ring to application, if the descriptor names a packet inside one frame that was lent to
+    /// the kernel by this socket, and that the kernel has taken off the fill ring.
     #[inline]
-    pub(crate) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Option<Frame<'_>> {
+    pub(super) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Option<FrameIndex> {
         let size = self.frames.size();
         if !is_in_frame(desc, size) {
             return None;
         }
-        let number = size.number(desc.addr);
-        let index = self.ledger.take_back_lent(number, on_ring)?;
-        Some(Frame::new(self, index, desc.addr, desc.len))
+        self.ledger.take_back_lent(size.number(desc.addr), on_ring)
     }
 
-    /// Whether a descriptor names a packet inside one frame that the kernel had to receive into, by
-    /// this socket.
+    /// Whether a descriptor names a packet inside one frame that is lent to the kernel by this
+    /// socket.
     pub(crate) fn is_lent(&self, socket: SocketNumber, desc: Desc) -> bool {
         let size = self.frames.size();
         is_in_frame(desc, size) && self.ledger.is_lent(socket, size.number(desc.addr))
     }
 
-    /// From the completion ring to the stash, those of the addresses that name a frame the kernel
-    /// had to send by this socket. Returns how many did.
+    /// Completion ring to stash: those of the addresses that name a frame which the kernel had to
+    /// send by this socket. Returns their number.
     #[inline]
     pub(crate) fn reclaim(
         &self,
@@ -176,7 +170,7 @@ impl<'s> Pool<'s> {
         )
     }
 
-    /// A number for one more socket; none when there is none left.
+    /// The number of one more socket; `None` if all are taken.
     pub(crate) fn claim(&self) -> Option<SocketNumber> {
         let sockets = self.sockets.get();
         let number = SocketNumber::lowest_free(sockets)?;
@@ -189,8 +183,8 @@ impl<'s> Pool<'s> {
         self.sockets.get() != 0
     }
 
-    /// The socket is closed. What the kernel had by it is retired, or goes back to the stash if the
-    /// kernel will never use it.
+    /// The socket is closed. Frames that the kernel had by it are retired, or go back to the stash
+    /// if the kernel will never use them.
     ///
     /// Nothing says when the kernel, or a device in zero-copy mode, is done with a frame: a second
     /// descriptor of the socket, or a poll armed on it, keeps it receiving.
@@ -207,8 +201,8 @@ impl<'s> Pool<'s> {
     }
 }
 
-/// Whether a descriptor's packet lies inside one frame, be there such a frame or not, and it has no
-/// options.
+/// Whether a descriptor has no options and its packet lies inside one frame, whether or not such a
+/// frame exists.
 #[inline]
 fn is_in_frame(desc: Desc, size: FrameSize) -> bool {
     // One comparison for both words: no option may be set, so they are never above a length.
@@ -221,7 +215,7 @@ pub(crate) struct Lending<'p> {
     /// The top of the stash is the last.
     slots: Rev<slice::Iter<'p, FrameSlot>>,
     ledger: Ledger<'p>,
-    /// What becomes of the next one.
+    /// The entry of the next one.
     next: Entry,
     size: FrameSize,
 }

@@ -11,8 +11,9 @@ use super::{Census, Frame, FrameSize, FrameSlot, Memory, Pool};
 /// (`mem::forget`), the kernel may still write to the region, which is then leaked too.
 ///
 /// One socket is opened over it, and up to 63 more that share it
-/// ([`Socket::open_shared`](crate::Socket::open_shared)). Frames that the kernel had when a socket was closed are out of use
-/// from then on, so the next one has fewer, until [`replace_memory`](Self::replace_memory) brings others.
+/// ([`Socket::open_shared`](crate::Socket::open_shared)). Frames that the kernel had when a socket
+/// was closed are out of use from then on, so the next one has fewer, until
+/// [`replace_memory`](Self::replace_memory) brings new ones.
 ///
 /// ```
 /// use xskit_core::sim::HeapMemory; // or a backend's memory, by `mmap(2)`
@@ -40,7 +41,8 @@ impl<'s, M: Memory> Umem<'s, M> {
     /// Bytes after the last whole frame, and slots after the last frame's, stay unused.
     ///
     /// # Errors
-    /// [`UmemError`] when the memory holds no frame, or more than there are slots.
+    /// [`UmemError::NoFrame`] if the memory is smaller than a frame, [`UmemError::TooManyFrames`]
+    /// if it holds more frames than there are slots.
     #[doc(alias = "xsk_umem__create")]
     #[doc(alias = "xsk_umem__create_opts")]
     pub fn new(memory: M, slots: &'s mut [FrameSlot], size: FrameSize) -> Result<Self, UmemError> {
@@ -59,11 +61,11 @@ impl<'s, M: Memory> Umem<'s, M> {
         })
     }
 
-    /// Takes a frame out of the stash, its range empty and at its start; none when all are in use.
+    /// Takes a frame out of the stash, its range empty and at its start; `None` if all are in use.
     #[must_use]
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'_>> {
-        self.pool.alloc()
+        Frame::alloc(&self.pool)
     }
 
     /// How many frames there are.
@@ -90,25 +92,24 @@ impl<'s, M: Memory> Umem<'s, M> {
         self.pool.census()
     }
 
-    /// The memory itself, for what its type can say about it (such as huge pages).
+    /// The memory itself, for what its type reports about it (huge pages, for instance).
     #[must_use]
     pub fn memory(&self) -> &M {
         &self.memory
     }
 
-    /// Puts other memory in the place of the present one: every frame is free again, those that were
-    /// out of use among them.
+    /// Replaces the memory: every frame is free again, including those that were out of use.
     ///
-    /// The bytes of retired frames can't be used again: a duplicate of a closed socket's descriptor
-    /// keeps the kernel writing to them, and nothing says whether there is one, nor when a device in
-    /// zero-copy mode is done. Fresh memory is the kernel's by nothing. The present memory is dropped,
-    /// as with the UMEM; what the kernel has pinned of it stays pinned, and counts against
-    /// RLIMIT_MEMLOCK, until the last descriptor of the last socket is closed.
+    /// The bytes of retired frames cannot be used again: a duplicate of a closed socket's
+    /// descriptor keeps the kernel writing to them. Nothing reports whether there is a duplicate,
+    /// nor when a device in zero-copy mode is done. The kernel has no claim to fresh memory. The
+    /// present memory is dropped, as with the UMEM. Pages that the kernel has pinned stay pinned,
+    /// and count against RLIMIT_MEMLOCK, until the last descriptor of the last socket is closed.
     ///
-    /// Sockets and frames borrow the UMEM, so there are none.
+    /// Sockets and frames borrow the UMEM, so none exist at this point.
     ///
     /// # Errors
-    /// [`UmemError::OtherFrames`] when the memory doesn't hold as many frames as the present one, which
+    /// [`UmemError::OtherFrames`] if the memory holds another number of frames. The present memory
     /// then stays.
     pub fn replace_memory(&mut self, memory: M) -> Result<(), UmemError> {
         let frames = Frames::new(memory.region(), self.frame_size());
@@ -118,7 +119,7 @@ impl<'s, M: Memory> Umem<'s, M> {
                 present: self.frame_count(),
             });
         }
-        // A socket that was leaked may still receive into the present memory, which then stays.
+        // A leaked socket may still receive into the present memory, which then stays.
         let is_leaked = self.pool.is_claimed();
         self.pool.restart(frames);
         let present = mem::replace(&mut self.memory, ManuallyDrop::new(memory));
@@ -138,9 +139,9 @@ impl<M: Memory> Drop for Umem<'_, M> {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
         if !self.pool.is_claimed() {
-            // SAFETY: `memory` is dropped here only, and not used afterwards. No socket of ours is
-            // open over it, and no frame lives, since both borrow `self`. What the kernel still
-            // has of it stays pinned, by the contract of `Memory`.
+            // SAFETY: `memory` is dropped only here, and not used afterwards. No socket of ours is
+            // open over it, and no frame lives, since both borrow `self`. Pages that the kernel
+            // still uses stay pinned, by the contract of `Memory`.
             unsafe { ManuallyDrop::drop(&mut self.memory) }
         }
     }
@@ -158,8 +159,8 @@ pub enum UmemError {
     },
     /// There are fewer slots than the memory holds frames.
     #[error(
-        "the memory holds {frames} frames, but there are {slots} slots to keep track of them: use one for each \
-         frame, or less memory"
+        "the memory holds {frames} frames, but there are {slots} slots to keep track of them: use one per frame, \
+         or less memory"
     )]
     TooManyFrames {
         /// How many frames the memory holds.
@@ -167,12 +168,10 @@ pub enum UmemError {
         /// How many slots there are.
         slots: usize,
     },
-    /// The memory that is to replace the present one holds another number of frames.
-    #[error(
-        "the memory holds {frames} frames, and is to replace one of {present}: allocate as much"
-    )]
+    /// The replacement holds another number of frames than the present memory.
+    #[error("the memory holds {frames} frames, but replaces one of {present}: allocate as much")]
     OtherFrames {
-        /// How many frames it holds.
+        /// How many frames the replacement holds.
         frames: u32,
         /// How many the present memory holds.
         present: u32,

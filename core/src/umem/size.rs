@@ -1,4 +1,4 @@
-//! How large a frame is.
+//! The size of a frame.
 
 /// A frame size that the kernel accepts in aligned mode: a power of two, 2048 up to a page.
 ///
@@ -31,7 +31,7 @@ impl FrameSize {
     /// Checks `bytes`.
     ///
     /// # Errors
-    /// [`FrameSizeError`] when it is no power of two from 2048 (`XDP_UMEM_MIN_CHUNK_SIZE`) to
+    /// [`FrameSizeError`] if it is not a power of two from 2048 (`XDP_UMEM_MIN_CHUNK_SIZE`) to
     /// 65536, the largest page of any architecture.
     pub const fn new(bytes: u32) -> Result<Self, FrameSizeError> {
         if bytes.is_power_of_two() && bytes >= 2048 && bytes <= 65536 {
@@ -51,13 +51,14 @@ impl FrameSize {
         self.mask + 1
     }
 
-    /// The largest MTU of an interface whose packets all fit into a frame, in bytes: what remains
-    /// besides the kernel's own part (XDP_PACKET_HEADROOM, 256 bytes) and an Ethernet header with two
+    /// The largest MTU of an interface whose packets all fit into a frame, in bytes: the frame's
+    /// size less the kernel's part (XDP_PACKET_HEADROOM, 256 bytes) and an Ethernet header with two
     /// VLAN tags (22).
     ///
-    /// Compare it with the interface's MTU before a socket is opened: the kernel opens one in copy mode
-    /// whatever the MTU, and drops what doesn't fit, which
-    /// [`Statistics::rx_dropped_otherwise`](crate::abi::Statistics::rx_dropped_otherwise) counts.
+    /// Compare it with the interface's MTU before opening a socket: in copy mode the kernel accepts
+    /// any MTU, and drops packets that do not fit.
+    /// [`Statistics::rx_dropped_otherwise`](crate::abi::Statistics::rx_dropped_otherwise) counts
+    /// those.
     #[must_use]
     pub const fn largest_mtu(self) -> u32 {
         self.bytes() - (256 + 22)

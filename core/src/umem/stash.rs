@@ -3,8 +3,7 @@
 use core::cell::Cell;
 use core::fmt;
 
-use super::FrameSlot;
-use super::ledger::{FrameIndex, Ledger};
+use super::ledger::{FrameIndex, FrameSlot, Ledger};
 
 /// A stack of frame numbers in the first halves of a UMEM's [`FrameSlot`]s.
 ///
@@ -36,7 +35,7 @@ impl<'s> Stash<'s> {
         Some(top.free.get())
     }
 
-    /// Puts a frame back. The stash has room for all frames of its UMEM; one too many is refused.
+    /// Puts a frame back. The stash has room for all frames of its UMEM, and refuses one more.
     #[inline]
     pub(super) fn push(&self, index: FrameIndex) -> bool {
         let len = self.len.get();
@@ -48,8 +47,8 @@ impl<'s> Stash<'s> {
         true
     }
 
-    /// Shows the uppermost frames, at most `wanted`, the top one last, to `take`, which says how
-    /// many of them, from the top, it takes.
+    /// Shows `take` the uppermost frames, at most `wanted`, the top one last. It returns how many
+    /// of them it takes, counted from the top.
     #[inline]
     pub(super) fn pop_many(&self, wanted: u32, take: impl FnOnce(&[FrameSlot]) -> usize) -> usize {
         let len = self.len.get();
@@ -60,12 +59,12 @@ impl<'s> Stash<'s> {
         taken
     }
 
-    /// Puts the frames back that `frames` yields, at most as many as there is room for, which is
-    /// all of a UMEM's. Returns how many.
+    /// Puts back the frames that `frames` yields, as far as there is room, which there is for all
+    /// of a UMEM's. Returns their number.
     #[inline]
     pub(super) fn push_many(&self, frames: impl Iterator<Item = FrameIndex>) -> u32 {
         let before = self.len.get();
-        // There is room for every frame; were there none, some would stay out of use.
+        // There is room for every frame. Without room some would stay out of use.
         let mut room = self.slots.get(before as usize..).unwrap_or_default().iter();
         let mut len = before;
         frames.for_each(|index| {

@@ -1,8 +1,8 @@
-//! Every function that a program may call for a packet, once more under a name that is exported, so
-//! that nothing is known of its arguments. A panic would call a function that isn't anywhere: if the
-//! optimiser can't rule all of them out, this doesn't link, and the linker says from where.
+//! Every function that a program may call per packet, exported under a second name, so that the
+//! optimiser knows nothing about its arguments. A panic would call an undefined function: unless
+//! the optimiser rules out every panic, this does not link.
 #![no_std]
-// Rust's own calling convention is enough to keep a function.
+// Rust's own calling convention is enough to keep an exported function.
 #![allow(improper_ctypes_definitions)]
 
 #[path = "../area.rs"]
@@ -15,10 +15,13 @@ pub mod rings;
 pub mod sockets;
 pub mod wires;
 
+#[cfg(feature = "with-alloc")]
+extern crate alloc;
+
 use core::panic::PanicInfo;
 
 unsafe extern "C" {
-    /// Not defined, on purpose.
+    /// Undefined, on purpose.
     fn the_hot_path_can_panic() -> !;
 }
 
@@ -28,7 +31,7 @@ fn panicked(_: &PanicInfo<'_>) -> ! {
     unsafe { the_hot_path_can_panic() }
 }
 
-/// What must be refused.
+/// A panic, which must be refused.
 #[cfg(feature = "with-panic")]
 #[unsafe(no_mangle)]
 pub fn index(packet: &[u8], at: usize) -> u8 {

@@ -11,7 +11,7 @@ use xskit_core::{Errno, Socket};
 use crate::area::StaticMemory;
 use crate::loopback::Loopback;
 
-/// Packets are looked at and dropped: each frame goes back to the stash.
+/// Packets are read and dropped: each frame goes back to the stash.
 #[unsafe(no_mangle)]
 pub fn receive(socket: &mut Socket<'_, Loopback>, max: u32) -> u64 {
     let packets = socket.receive(max);
@@ -22,7 +22,7 @@ fn sum(packet: &[u8]) -> u64 {
     packet.iter().map(|byte| u64::from(*byte)).sum()
 }
 
-/// Packets go out as they came.
+/// Packets are sent as they came.
 #[unsafe(no_mangle)]
 pub fn forward(socket: &mut Socket<'_, Loopback>) {
     let (mut receiver, mut transmitter) = socket.halves();
@@ -58,7 +58,7 @@ pub fn buffer(frame: &mut Frame<'_>) -> usize {
     frame.range().len() + frame.len() + frame.capacity()
 }
 
-/// Both ends of a packet moved, by whatever number.
+/// Both ends of a packet moved, by any numbers.
 #[unsafe(no_mangle)]
 pub fn cut_and_grow(frame: &mut Frame<'_>, len_bytes: [usize; 5]) -> Result<(), RangeError> {
     let [front, back, before, after, kept] = len_bytes;
@@ -88,7 +88,7 @@ pub fn recycle(socket: &mut Socket<'_, Loopback>) {
     socket.recycle();
 }
 
-/// What was sent, shown to the kernel, with the kicks that this calls for.
+/// Packets published, with the kicks that they call for.
 #[unsafe(no_mangle)]
 pub fn request(socket: &mut Socket<'_, Loopback>) -> Result<bool, Errno> {
     socket.request()
@@ -100,7 +100,7 @@ pub fn flush(socket: &mut Socket<'_, Loopback>) -> Result<(), Errno> {
     socket.flush()
 }
 
-/// Waiting, as far as it is the core's.
+/// The core's part of waiting.
 #[unsafe(no_mangle)]
 pub fn wait(
     socket: &mut Socket<'_, Loopback>,
@@ -120,7 +120,7 @@ pub fn wait_any(
     Socket::wait_any(sockets, interest, Some(timeout))
 }
 
-/// What the halves count.
+/// The halves' counters.
 #[unsafe(no_mangle)]
 pub fn counts(socket: &mut Socket<'_, Loopback>) -> u64 {
     let (receiver, mut transmitter) = socket.halves();

@@ -12,13 +12,13 @@ pub fn parse(packet: &[u8], checksum: UdpChecksum) -> Result<Datagram, Refusal> 
     Datagram::parse(packet, checksum)
 }
 
-/// The payload that they lead to.
+/// The payload after them.
 #[unsafe(no_mangle)]
 pub fn payload<'a>(datagram: &Datagram, packet: &'a mut [u8]) -> Option<&'a mut [u8]> {
     datagram.payload_mut(packet)
 }
 
-/// Headers for an answer, written.
+/// Headers of an answer, written.
 #[unsafe(no_mangle)]
 pub fn answer(
     datagram: &Datagram,
@@ -43,7 +43,7 @@ pub fn emit(
     headers.emit(packet, payload_len).ok()
 }
 
-/// A packet sent back by address.
+/// A packet's addresses exchanged.
 #[unsafe(no_mangle)]
 pub fn swap(packet: &mut [u8]) -> Result<(), Refusal> {
     swap_addresses(packet)

@@ -1,5 +1,5 @@
-//! Core and wire with nothing under them: no std, no allocator, no libc. It runs a socket over a kernel
-//! of a few lines, and exits with the number of the part that went wrong.
+//! Core and wire with nothing below them: no std, no allocator, no libc. The program runs a socket
+//! over a kernel of a few lines, and exits with the number of the part that failed.
 #![no_std]
 #![no_main]
 
@@ -20,7 +20,7 @@ extern crate alloc;
 
 use core::panic::PanicInfo;
 
-/// What runs, in the order of the exit codes from 1 on.
+/// The parts, in the order of their exit codes, from 1 on.
 const PARTS: [fn() -> Option<()>; 4] = [rings::run, sockets::run, wires::run, texts::run];
 /// The exit code after a panic.
 const PANICKED: i32 = 101;

@@ -1,4 +1,4 @@
-//! Bare rings over words of one's own.
+//! Bare rings over the program's own words.
 
 use core::array;
 use core::sync::atomic::{AtomicU32, Ordering};

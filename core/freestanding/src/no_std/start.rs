@@ -1,8 +1,8 @@
-//! Where the kernel starts the program, and how it ends: what libc does elsewhere.
+//! The program's start and its end, which libc provides elsewhere.
 
 use core::arch::{asm, global_asm};
 
-// The stack is aligned to 16 bytes at the entry of a process; a call from there is as the ABI has it.
+// The stack is aligned to 16 bytes at the entry of a process, as the ABI requires for a call.
 #[cfg(target_arch = "x86_64")]
 global_asm!(
     ".globl _start",

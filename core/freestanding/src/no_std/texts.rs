@@ -1,4 +1,4 @@
-//! Errors say what to do without an allocator too.
+//! Error texts are formatted without an allocator.
 
 use core::fmt::{self, Write};
 
@@ -11,7 +11,7 @@ use crate::area::{Area, StaticMemory};
 
 static REGION: Area<8192> = Area::zeroed();
 
-/// Counts what it is told.
+/// Counts the bytes written.
 struct Length(usize);
 
 impl Write for Length {

@@ -1,4 +1,4 @@
-//! Why there is no socket.
+//! Why a socket could not be opened.
 
 use xskit_core::Errno;
 use xskit_core::ring::RingSizeError;
@@ -6,7 +6,7 @@ use xskit_core::umem::{FrameSizeError, UmemError};
 
 use crate::memory::DescriptorError;
 
-/// Why a socket could not be opened. Each says what to try.
+/// Why a socket could not be opened. Each text says what to try.
 ///
 /// ```
 /// use xskit::{OpenError, Socket};
@@ -25,41 +25,41 @@ pub enum OpenError {
     Interface {
         /// The name.
         name: String,
-        /// What the look-up returned.
+        /// The error of the look-up.
         errno: Errno,
     },
-    /// The size of the rings.
+    /// The size of the rings is not possible.
     #[error(transparent)]
     RingSize(RingSizeError),
-    /// The size of the frames.
+    /// The size of the frames is not possible.
     #[error(transparent)]
     FrameSize(FrameSizeError),
     /// The memory of the frames could not be mapped.
     #[error("mmap of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames")]
     Memory {
-        /// How much was asked for.
+        /// The length asked for.
         len_bytes: usize,
-        /// What `mmap(2)` returned.
+        /// The error of `mmap(2)`.
         errno: Errno,
     },
-    /// The memory of the frames can't be that of this NUMA node.
+    /// The memory of the frames could not be bound to this NUMA node.
     #[error(
-        "mbind of the frames to NUMA node {node}: {errno}: name one that there is and that this process may use \
+        "mbind of the frames to NUMA node {node}: {errno}: name one that exists and that this process may use \
          (/sys/devices/system/node, cpuset.mems), or none"
     )]
     NumaNode {
         /// The node.
         node: u32,
-        /// What `mbind(2)` returned.
+        /// The error of `mbind(2)`.
         errno: Errno,
     },
-    /// The memory can't be cut into frames.
+    /// The memory cannot be cut into frames.
     #[error(transparent)]
     Umem(UmemError),
-    /// The descriptor that was given is not an AF_XDP socket's, or was used before.
+    /// The given descriptor is not an AF_XDP socket's, or was used before.
     #[error(transparent)]
     Descriptor(DescriptorError),
-    /// There is no io_uring.
+    /// The io_uring could not be made.
     #[cfg(feature = "backend-uring")]
     #[error(transparent)]
     Uring(xskit_uring::UringError),
