@@ -11,15 +11,21 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use xskit_quic::Handler;
+use xskit_quic::{Handler, Identity};
 
 use crate::activity::Activity;
 use crate::answer::{Host, answer};
+use crate::error::HttpsError;
 use crate::runtime::Runtime;
-use crate::tls::HTTP2;
+
+/// By ALPN, the most wanted first (RFC 9113, section 3.2; RFC 7301, section 6).
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// Header fields together, as HTTP/2 counts them; beyond, the client is told so (431 or a reset). What is over 16 KiB
 /// the handler doesn't see.
@@ -37,6 +43,18 @@ const MAX_SEND_BYTES: usize = 64 << 10;
 
 /// For what is to be said at last to a client that let a limit pass.
 const FAREWELL: Duration = Duration::from_millis(100);
+
+/// TLS 1.3, and 1.2 for those who have no other.
+pub(crate) fn tls_config(identity: &Identity) -> Result<Arc<ServerConfig>, HttpsError> {
+    let chain = identity.chain_der()?.into_iter().map(CertificateDer::from);
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key_der()?));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain.collect(), key)?;
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    Ok(Arc::new(config))
+}
 
 /// How a connection is run.
 pub(crate) struct Way {

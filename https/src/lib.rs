@@ -4,8 +4,7 @@
 //! ```text
 //! server       a port, on the thread that it is given
 //!   service      accepts, within the bounds of the QUIC server's configuration; drains
-//!   tls          the same certificate, for rustls
-//!   connection   a handshake, then HTTP/1.1 or 2 as ALPN says
+//!   connection   a TLS handshake by the same certificate, then HTTP/1.1 or 2 as ALPN says
 //!     activity   whose move it is: who lets nothing move is cut off
 //!     answer     one request: hyper's side of an exchange with the handler
 //!   redirect     what comes in the clear, sent to the other port
@@ -38,8 +37,8 @@ mod redirect;
 mod runtime;
 mod server;
 mod service;
-mod tls;
 
 pub use error::HttpsError;
 pub use runtime::Runtime;
-pub use server::{Control, HttpsServer, HttpsStats, Resumer};
+pub use server::{HttpsServer, Resumer};
+pub use service::{Control, HttpsStats};

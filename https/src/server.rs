@@ -3,20 +3,16 @@
 use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
-use rustls::ServerConfig as TlsConfig;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use xskit_quic::server::Guests;
-use xskit_quic::{Application, Handler, Http, HttpCounters, Identity, RequestKey, ServerConfig};
+use xskit_quic::{Application, Handler, Http, RequestKey, ServerConfig};
 
 use crate::activity::Limits;
 use crate::error::HttpsError;
 use crate::runtime::{Runtime, Started};
-use crate::service::Service;
-use crate::tls;
+use crate::service::{Control, HttpsStats, Service};
 
 /// A server of HTTP/1.1 and 2 over TLS.
 pub struct HttpsServer<H: Handler> {
@@ -42,75 +38,11 @@ impl Resumer {
     }
 }
 
-/// What can be changed while a server runs, on its thread.
-#[derive(Clone)]
-pub struct Control {
-    runtime: Runtime,
-    pub(crate) tls: Rc<RefCell<Arc<TlsConfig>>>,
-    pub(crate) alt_svc: Rc<RefCell<Option<HeaderValue>>>,
-}
-
-/// What a server has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HttpsStats {
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Connections closed at once, since there were as many as are allowed, in all or from one host or network.
-    pub refused: u64,
-    /// Requests and responses.
-    pub http: HttpCounters,
-}
-
-impl HttpsStats {
-    /// Adds those of another thread.
-    pub fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.refused += other.refused;
-        self.http.add(&other.http);
-    }
-}
-
 impl<H: Handler> std::fmt::Debug for HttpsServer<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpsServer")
             .field("counters", &self.service.counters)
             .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Control {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Control")
-            .field("alt_svc", &self.alt_svc)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Control {
-    /// Proves itself with another certificate to clients that come from now on.
-    ///
-    /// # Errors
-    ///
-    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): it can't be used, and the one so far is.
-    pub fn set_identity(&self, identity: &Identity) -> Result<(), HttpsError> {
-        *self.tls.borrow_mut() = tls::config(identity)?;
-        Ok(())
-    }
-
-    /// Says in each response that HTTP/3 is to be had on this port of UDP (RFC 7838; RFC 9114, section 3.1.1), for a day; or
-    /// that it isn't, any more.
-    pub fn advertise(&self, port: Option<u16>) {
-        let value = match port {
-            Some(port) => HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400")).ok(),
-            None => Some(HeaderValue::from_static("clear")),
-        };
-        *self.alt_svc.borrow_mut() = value;
-    }
-
-    /// Lets time pass, in a future that runs beside the server: that of [`HttpsServer::serve`].
-    pub async fn sleep(&self, time: Duration) {
-        self.runtime.sleep(time).await;
     }
 }
 
@@ -141,11 +73,7 @@ impl<H: Handler + 'static> HttpsServer<H> {
             },
             patience: config.handshake_timeout,
             max_streams: u32::try_from(config.transport.max_streams).unwrap_or(u32::MAX),
-            control: Control {
-                runtime,
-                tls: Rc::new(RefCell::new(tls::config(&config.identity)?)),
-                alt_svc: Rc::default(),
-            },
+            control: Control::new(runtime, &config.identity)?,
             counters: Rc::default(),
             exchanges: Rc::default(),
         };

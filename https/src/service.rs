@@ -1,30 +1,104 @@
-//! `Service`: what accepts connections, and what all of them share.
+//! `Service`: what accepts connections, and what all of them share; `Control` changes that while it runs.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+use rustls::ServerConfig as TlsConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use xskit_quic::server::{Guest, Guests};
-use xskit_quic::{Handler, HeldBytes, Http, RequestKey};
+use xskit_quic::{Handler, HeldBytes, Http, HttpCounters, Identity, RequestKey};
 
 use crate::activity::{Activity, Limits};
 use crate::answer::{Exchanges, Host};
-use crate::connection::{self, Way};
+use crate::connection::{self, Way, tls_config};
 use crate::error::HttpsError;
 use crate::redirect;
 use crate::runtime::{Listener, Runtime};
-use crate::server::{Control, HttpsStats};
 
 /// After accept(2) has failed, most likely for want of a descriptor.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Between looks at whether all has ended.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// What can be changed while a server runs, on its thread.
+#[derive(Clone)]
+pub struct Control {
+    runtime: Runtime,
+    tls: Rc<RefCell<Arc<TlsConfig>>>,
+    alt_svc: Rc<RefCell<Option<HeaderValue>>>,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control")
+            .field("alt_svc", &self.alt_svc)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    pub(crate) fn new(runtime: Runtime, identity: &Identity) -> Result<Self, HttpsError> {
+        Ok(Self {
+            runtime,
+            tls: Rc::new(RefCell::new(tls_config(identity)?)),
+            alt_svc: Rc::default(),
+        })
+    }
+
+    /// Proves itself with another certificate to clients that come from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): it can't be used, and the one so far is.
+    pub fn set_identity(&self, identity: &Identity) -> Result<(), HttpsError> {
+        *self.tls.borrow_mut() = tls_config(identity)?;
+        Ok(())
+    }
+
+    /// Says in each response that HTTP/3 is to be had on this port of UDP (RFC 7838; RFC 9114, section 3.1.1), for a day; or
+    /// that it isn't, any more.
+    pub fn advertise(&self, port: Option<u16>) {
+        let value = match port {
+            Some(port) => HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400")).ok(),
+            None => Some(HeaderValue::from_static("clear")),
+        };
+        *self.alt_svc.borrow_mut() = value;
+    }
+
+    /// Lets time pass, in a future that runs beside the server: that of [`HttpsServer::serve`](crate::HttpsServer::serve).
+    pub async fn sleep(&self, time: Duration) {
+        self.runtime.sleep(time).await;
+    }
+}
+
+/// What a server has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpsStats {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections closed at once, since there were as many as are allowed, in all or from one host or network.
+    pub refused: u64,
+    /// Requests and responses.
+    pub http: HttpCounters,
+}
+
+impl HttpsStats {
+    /// Adds those of another thread.
+    pub fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.http.add(&other.http);
+    }
+}
 
 /// A server, but for its runtime and its listeners.
 pub(crate) struct Service<H: Handler> {

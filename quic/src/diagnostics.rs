@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, open};
 
-#[cfg(feature = "qlog")]
-use crate::QlogDirectory;
 use crate::error::SetupError;
+#[cfg(feature = "qlog")]
+use crate::qlog::QlogDirectory;
 use crate::quic::QuicConnection;
 
 /// What to write of each connection; by default nothing.
@@ -67,20 +67,10 @@ impl KeyLog {
         // Never waits for the other end of a FIFO.
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
         let flags = flags | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = open(path, flags, Mode::RUSR | Mode::WUSR).map_err(refused("the key log", path));
+        let file = open(path, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(SetupError::diagnostics("the key log", path));
         Ok(Self {
             file: Arc::new(File::from(file?)),
         })
-    }
-}
-
-pub(crate) fn refused<E: Into<io::Error>>(
-    what: &'static str,
-    path: &Path,
-) -> impl FnOnce(E) -> SetupError {
-    move |source| SetupError::Diagnostics {
-        what,
-        path: path.to_owned(),
-        source: source.into(),
     }
 }

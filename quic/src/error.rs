@@ -80,3 +80,16 @@ pub enum SetupError {
     #[error("the HTTP/3 library refused the configuration: {0}")]
     Http(#[from] quiche::h3::Error),
 }
+
+impl SetupError {
+    pub(crate) fn diagnostics<E: Into<std::io::Error>>(
+        what: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::Diagnostics {
+            what,
+            path: path.to_owned(),
+            source: source.into(),
+        }
+    }
+}

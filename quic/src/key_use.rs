@@ -57,13 +57,13 @@ impl KeyUse {
     }
 
     /// Whether it is time to finish what is under way; true once.
-    pub(crate) fn begins_to_drain(&mut self) -> bool {
+    pub(crate) fn take_drain_due(&mut self) -> bool {
         let is_due = self.sent >= self.max_sent - self.max_sent / DRAIN_PART;
         is_due && !std::mem::replace(&mut self.was_drained, true)
     }
 
     /// Whether nothing more may be sent but a goodbye; true once.
-    pub(crate) fn is_spent(&mut self) -> bool {
+    pub(crate) fn take_spent(&mut self) -> bool {
         let is_due = self.sent >= self.max_sent || self.forged >= MOST_FORGED;
         is_due && !std::mem::replace(&mut self.was_spent, true)
     }
@@ -82,21 +82,21 @@ mod tests {
     fn a_connection_is_drained_and_then_ended() {
         let mut keys = KeyUse::new(u64::MAX);
         keys.sent = MAX_PACKETS_SENT - MAX_PACKETS_SENT / 8 - 1;
-        assert!(!keys.begins_to_drain());
+        assert!(!keys.take_drain_due());
         keys.add_sent();
-        assert!(keys.begins_to_drain() && !keys.begins_to_drain() && !keys.is_spent());
+        assert!(keys.take_drain_due() && !keys.take_drain_due() && !keys.take_spent());
         keys.sent = MAX_PACKETS_SENT - 1;
-        assert!(!keys.is_spent());
+        assert!(!keys.take_spent());
         keys.add_sent();
-        assert!(keys.is_spent() && !keys.is_spent());
+        assert!(keys.take_spent() && !keys.take_spent());
     }
 
     #[test]
     fn forged_packets_end_it_too() {
         let mut keys = KeyUse::new(10);
         keys.forged = MOST_FORGED - 1;
-        assert!(!keys.is_spent());
+        assert!(!keys.take_spent());
         keys.add_forged();
-        assert!(keys.is_spent());
+        assert!(keys.take_spent());
     }
 }

@@ -86,6 +86,7 @@ pub mod cert;
 pub mod client;
 mod diagnostics;
 pub mod driver;
+mod endpoint;
 mod error;
 mod files;
 mod header;
@@ -100,11 +101,11 @@ mod qlog;
 mod quic;
 pub mod server;
 mod timers;
-mod transmit;
 mod transport;
 
 pub use client::{Client, ClientConfig};
 pub use diagnostics::{Diagnostics, KeyLog};
+pub use endpoint::{Endpoint, Transmit};
 pub use error::SetupError;
 pub use files::{ByteRange, ContentRange, FileServer, Files, Root, RootError};
 pub use http::{
@@ -119,7 +120,7 @@ pub use qlog::QlogDirectory;
 pub use quic::{QuicConnection, StreamBuffers};
 pub use quiche;
 pub use server::{Application, Server, ServerConfig, Worker};
-pub use transmit::Transmit;
+
 pub use transport::{
     Congestion, MAX_UDP_PAYLOAD_BYTES, MIN_UDP_PAYLOAD_BYTES, TransportConfig, udp_payload_for_mtu,
 };

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, open, openat};
 
-use crate::diagnostics::refused;
 use crate::error::SetupError;
 use crate::quic::QuicConnection;
 
@@ -32,7 +31,8 @@ impl QlogDirectory {
     pub fn open(path: &Path) -> Result<Self, SetupError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = open(path, flags, Mode::empty());
-        let directory = directory.map_err(refused("the directory for qlog", path))?;
+        let directory =
+            directory.map_err(SetupError::diagnostics("the directory for qlog", path))?;
         Ok(Self {
             directory: Arc::new(directory),
         })

@@ -8,7 +8,7 @@ use boring::ssl::{SslContext, SslContextBuilder, SslMethod};
 use boring::x509::X509;
 
 use super::acks::AckPolicy;
-use super::ticket::Ticket;
+use super::ticket::{Ticket, Whom};
 use crate::diagnostics::Diagnostics;
 use crate::error::SetupError;
 use crate::transport::TransportConfig;
@@ -106,6 +106,19 @@ impl ClientConfig {
         Err(SetupError::ServerName {
             name: name.to_owned(),
         })
+    }
+
+    /// Whom it believes to be the server.
+    pub(super) fn whom(&self) -> Whom {
+        let (kind, trusted): (&[u8], Option<&[u8]>) = match &self.trust {
+            Trust::System => (b"system", None),
+            Trust::Anyone => (b"anyone", None),
+            Trust::Pem(pem) => (b"pem", Some(pem.as_bytes())),
+            Trust::File(path) => (b"file", Some(path.as_os_str().as_encoded_bytes())),
+        };
+        let name = [self.server_name.as_bytes(), kind];
+        let parts: Vec<&[u8]> = name.into_iter().chain(trusted).collect();
+        Whom::of(&parts)
     }
 
     /// A TLS context that trusts what it should.

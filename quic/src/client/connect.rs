@@ -6,7 +6,6 @@ use boring::x509::verify::{X509CheckFlags, X509VerifyFlags};
 use quiche::ConnectionId;
 
 use super::config::{ClientConfig, Name, Trust};
-use super::ticket::Whom;
 use crate::error::SetupError;
 use crate::quic::QuicConnection;
 
@@ -34,7 +33,7 @@ pub(super) fn connect(
     config.transport.apply(&mut quic_config)?;
     config.diagnostics.prepare(&mut quic_config);
     let ticket = config.ticket.as_ref();
-    let session = ticket.and_then(|ticket| ticket.session(Whom::of(config)));
+    let session = ticket.and_then(|ticket| ticket.session(config.whom()));
     if session.is_some() && config.early_data {
         quic_config.enable_early_data();
     }

@@ -15,12 +15,12 @@ use super::silence::Silence;
 use super::stats::ClientStats;
 use super::ticket::{Ticket, Whom};
 use crate::black_hole::BlackHole;
+use crate::endpoint::{Endpoint, Transmit};
 use crate::error::SetupError;
 use crate::key_use::{KeyUse, MAX_PACKETS_SENT};
 use crate::notices::Notices;
 use crate::pacer::Pacer;
 use crate::quic::{QuicConnection, packets_received};
-use crate::transmit::Transmit;
 
 /// A QUIC connection to a server over datagrams that the caller moves, for a protocol of your own.
 /// ([`Client`](super::Client) is HTTP/3 over one.)
@@ -32,7 +32,7 @@ use crate::transmit::Transmit;
 /// timeout, read what came until quiche returns `Done`, write, and call [`flush`](Self::flush).
 ///
 /// With a [`ticket`](ClientConfig::ticket), what is written while quiche's `is_in_early_data` says so (from
-/// the first [`poll_transmit`](Self::poll_transmit) on) goes out before the handshake is done, and whoever
+/// the first [`poll_transmit`](Endpoint::poll_transmit) on) goes out before the handshake is done, and whoever
 /// records it can send it to the server once more.
 ///
 /// What belongs to the connection stays with it: don't call `recv`, `send`, `on_timeout`, `close`,
@@ -97,7 +97,7 @@ impl<L> std::fmt::Debug for Connection<L> {
 
 impl<L: Copy> Connection<L> {
     /// Prepares a connection from `local` to `peer`; the first
-    /// [`poll_transmit`](Self::poll_transmit) begins the handshake.
+    /// [`poll_transmit`](Endpoint::poll_transmit) begins the handshake.
     ///
     /// `protocols` are the names that are offered by ALPN (RFC 7301), the most wanted first. Of the
     /// configuration, `authority` and `progress_timeout` are HTTP's and have no effect here.
@@ -122,7 +122,7 @@ impl<L: Copy> Connection<L> {
             held_until: None,
             keys: KeyUse::new(MAX_PACKETS_SENT),
             silence: Silence::default(),
-            whom: Whom::of(config),
+            whom: config.whom(),
             is_waiting: false,
             own: OwnAddress::new(local),
             link,
@@ -142,7 +142,7 @@ impl<L: Copy> Connection<L> {
         &mut self.quic
     }
 
-    /// Has what was written go out with the next [`poll_transmit`](Self::poll_transmit). Otherwise it may
+    /// Has what was written go out with the next [`poll_transmit`](Endpoint::poll_transmit). Otherwise it may
     /// wait as long as an acknowledgement does ([`AckPolicy`](super::AckPolicy)).
     pub fn flush(&mut self) {
         self.acks.urge();
@@ -160,7 +160,7 @@ impl<L: Copy> Connection<L> {
     }
 
     /// Goes on from another local address or port, when the one so far is gone. The server learns of it
-    /// by a packet that [`poll_transmit`](Self::poll_transmit) then has; its answers are addressed to
+    /// by a packet that [`poll_transmit`](Endpoint::poll_transmit) then has; its answers are addressed to
     /// `local`, and `handle_datagram` takes them. Before the handshake is done a server goes on
     /// sending to the first address (RFC 9000, section 9).
     pub fn set_local(&mut self, local: SocketAddr) {
@@ -169,82 +169,8 @@ impl<L: Copy> Connection<L> {
         }
     }
 
-    /// Takes in a UDP payload, decrypting it where it lies. `from` is the server, `to` the
-    /// local address it was sent to. The bytes are scrambled.
-    pub fn handle_datagram(
-        &mut self,
-        now: Instant,
-        datagram: &mut [u8],
-        from: SocketAddr,
-        to: SocketAddr,
-    ) {
-        self.counters.datagrams_in += 1;
-        self.counters.bytes_in += datagram.len() as u64;
-        if !self.quic.is_established() {
-            // Each step of the handshake wants its answer at once.
-            self.acks.urge();
-        }
-        let to = self.own.to_quiche(to);
-        let before = packets_received(&self.quic, to, from);
-        match self.quic.recv(datagram, RecvInfo { from, to }) {
-            Ok(_) => {}
-            Err(error) => {
-                if let Some(left_out) = self.notices.admit(now) {
-                    tracing::debug!(%error, left_out, "the connection to the server failed");
-                }
-                if error == quiche::Error::UnknownVersion {
-                    self.ending.note(Verdict::WrongVersion);
-                }
-                self.acks.urge();
-            }
-        }
-        if packets_received(&self.quic, to, from) > before {
-            self.acks.received(now);
-            self.heard = now;
-            self.silence.heard(now);
-        } else {
-            self.counters.datagrams_ignored += 1;
-            self.keys.add_forged();
-        }
-        if self.quic.is_established() {
-            self.handshake_deadline = None;
-        }
-        while self.quic.path_event_next().is_some() {}
-    }
-
-    /// Writes the next datagram to send into `out`, sealed there. `None`: nothing to send
-    /// until a datagram arrives or the timeout is reached.
-    ///
-    /// `out` must hold `max_udp_payload_bytes` of the configuration. What only acknowledges
-    /// is held back as [`AckPolicy`](super::AckPolicy) says, so calling this after every few received
-    /// datagrams costs little; `poll_timeout` then names the time by which to call again.
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
-        if !self.flushing && !self.acks.is_due(now) {
-            return None;
-        }
-        self.held_until = self.pacer.hold(now, &mut self.quic);
-        if self.held_until.is_some() && !self.is_over() {
-            return None;
-        }
-        let Some((len, info)) = self.send(out) else {
-            self.flushing = false;
-            self.acks.flushed();
-            return None;
-        };
-        self.flushing = true;
-        self.pacer.sent(len);
-        self.counters.datagrams_out += 1;
-        self.counters.bytes_out += len as u64;
-        Some(Transmit {
-            len,
-            from: self.own.current(),
-            to: info.to,
-            link: self.link,
-        })
-    }
-
     fn send(&mut self, out: &mut [u8]) -> Option<(usize, quiche::SendInfo)> {
-        if self.keys.is_spent() {
+        if self.keys.take_spent() {
             let code = quiche::WireErrorCode::AeadLimitReached as u64;
             let reason = b"the keys have protected all that they may";
             let _ = self.quic.close(false, code, reason);
@@ -270,45 +196,11 @@ impl<L: Copy> Connection<L> {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.quic.is_closed() {
-            return None;
-        }
-        let timers = [
-            self.quic.timeout_instant(),
-            self.handshake_deadline,
-            self.held_until.or_else(|| self.acks.deadline()),
-            self.silence.deadline().filter(|_| self.breaks_silence()),
-        ];
-        timers.into_iter().flatten().min()
-    }
-
     /// Has the time for the handshake begin at `now`, if it is not complete: for a connection that was
     /// made before packets could leave.
     pub fn restart_handshake_timeout(&mut self, now: Instant) {
         if let Some(deadline) = &mut self.handshake_deadline {
             *deadline = now + self.ending.handshake_timeout;
-        }
-    }
-
-    /// Does what is due at `now`. Then look for what came, for the end and for transmits.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        if self.quic.timeout_instant().is_some_and(|due| due <= now) {
-            self.black_hole.on_timeout(&mut self.quic);
-            self.acks.urge();
-            while self.quic.path_event_next().is_some() {}
-        }
-        if self.breaks_silence() && self.silence.is_over(now) {
-            // Fails only for a connection that is over.
-            let _ = self.quic.send_ack_eliciting();
-            self.acks.urge();
-        }
-        if self.handshake_deadline.is_some_and(|due| due <= now) {
-            self.handshake_deadline = None;
-            // No code reaches the server: it has no keys yet for an application's.
-            self.end(Verdict::HandshakeExpired, 0, b"");
         }
     }
 
@@ -326,7 +218,7 @@ impl<L: Copy> Connection<L> {
     }
 
     /// Ends the connection, telling the server with the application's error code. Call
-    /// [`poll_transmit`](Self::poll_transmit) once more until it returns `None`.
+    /// [`poll_transmit`](Endpoint::poll_transmit) once more until it returns `None`.
     pub fn close(&mut self, code: u64, reason: &[u8]) {
         self.end(Verdict::ClosedByUs, code, reason);
     }
@@ -380,7 +272,7 @@ impl<L: Copy> Connection<L> {
     }
 
     /// Whether the connection is over: it can be dropped once
-    /// [`poll_transmit`](Self::poll_transmit) has nothing more.
+    /// [`poll_transmit`](Endpoint::poll_transmit) has nothing more.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.close_later.is_some() || ending::is_over(&self.quic)
@@ -407,5 +299,111 @@ impl<L: Copy> Connection<L> {
             stats.udp_payload_bytes = self.black_hole.payload_bytes(path.pmtu);
         }
         stats
+    }
+}
+
+impl<L: Copy> Endpoint for Connection<L> {
+    type Link = L;
+
+    /// The link that a datagram came by is not followed: the kernel's routes decide the way to the server
+    /// ([`set_link`](Connection::set_link)).
+    fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        to: SocketAddr,
+        _link: L,
+    ) {
+        self.counters.datagrams_in += 1;
+        self.counters.bytes_in += datagram.len() as u64;
+        if !self.quic.is_established() {
+            // Each step of the handshake wants its answer at once.
+            self.acks.urge();
+        }
+        let to = self.own.to_quiche(to);
+        let before = packets_received(&self.quic, to, from);
+        match self.quic.recv(datagram, RecvInfo { from, to }) {
+            Ok(_) => {}
+            Err(error) => {
+                if let Some(left_out) = self.notices.admit(now) {
+                    tracing::debug!(%error, left_out, "the connection to the server failed");
+                }
+                if error == quiche::Error::UnknownVersion {
+                    self.ending.note(Verdict::WrongVersion);
+                }
+                self.acks.urge();
+            }
+        }
+        if packets_received(&self.quic, to, from) > before {
+            self.acks.received(now);
+            self.heard = now;
+            self.silence.heard(now);
+        } else {
+            self.counters.datagrams_ignored += 1;
+            self.keys.add_forged();
+        }
+        if self.quic.is_established() {
+            self.handshake_deadline = None;
+        }
+        while self.quic.path_event_next().is_some() {}
+    }
+
+    /// What only acknowledges is held back as [`AckPolicy`](super::AckPolicy) says, so calling this after
+    /// every few received datagrams costs little; `poll_timeout` then returns when to call again.
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
+        if !self.flushing && !self.acks.is_due(now) {
+            return None;
+        }
+        self.held_until = self.pacer.hold(now, &mut self.quic);
+        if self.held_until.is_some() && !self.is_over() {
+            return None;
+        }
+        let Some((len, info)) = self.send(out) else {
+            self.flushing = false;
+            self.acks.flushed();
+            return None;
+        };
+        self.flushing = true;
+        self.pacer.sent(len);
+        self.counters.datagrams_out += 1;
+        self.counters.bytes_out += len as u64;
+        Some(Transmit {
+            len,
+            from: self.own.current(),
+            to: info.to,
+            link: self.link,
+        })
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        if self.quic.is_closed() {
+            return None;
+        }
+        let timers = [
+            self.quic.timeout_instant(),
+            self.handshake_deadline,
+            self.held_until.or_else(|| self.acks.deadline()),
+            self.silence.deadline().filter(|_| self.breaks_silence()),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.quic.timeout_instant().is_some_and(|due| due <= now) {
+            self.black_hole.on_timeout(&mut self.quic);
+            self.acks.urge();
+            while self.quic.path_event_next().is_some() {}
+        }
+        if self.breaks_silence() && self.silence.take_due(now) {
+            // Fails only for a connection that is over.
+            let _ = self.quic.send_ack_eliciting();
+            self.acks.urge();
+        }
+        if self.handshake_deadline.is_some_and(|due| due <= now) {
+            self.handshake_deadline = None;
+            // No code reaches the server: it has no keys yet for an application's.
+            self.end(Verdict::HandshakeExpired, 0, b"");
+        }
     }
 }

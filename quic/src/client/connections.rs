@@ -17,13 +17,13 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::connect::LOCAL_CID_BYTES;
-use super::one_connection::OneConnection;
+use super::connection::Connection;
 use super::resets::{Resets, reset_token};
 use super::turns::Turns;
-use crate::driver::Endpoint;
+use crate::endpoint::{Endpoint, Transmit};
 use crate::header::Header;
+use crate::quic::QuicConnection;
 use crate::timers::Timers;
-use crate::transmit::Transmit;
 
 /// Datagrams that a connection sends before the next one has its turn.
 const TURN_DATAGRAMS: usize = 16;
@@ -35,9 +35,42 @@ pub struct ConnectionsKey {
     serial: u64,
 }
 
+/// One connection to a server: a [`Client`](super::Client) or a [`Connection`].
+pub trait OneConnection: Endpoint + sealed::Inner {}
+
+impl<C: Endpoint + sealed::Inner> OneConnection for C {}
+
+pub(super) mod sealed {
+    use crate::quic::QuicConnection;
+
+    /// What [`Connections`](super::Connections) asks of one.
+    pub trait Inner {
+        fn quic_mut(&mut self) -> &mut QuicConnection;
+
+        fn has_ended(&self) -> bool;
+
+        /// Whether sending has brought something that the application should look at.
+        fn has_news(&self) -> bool;
+    }
+}
+
+impl<L: Copy> sealed::Inner for Connection<L> {
+    fn quic_mut(&mut self) -> &mut QuicConnection {
+        self.quic()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_over()
+    }
+
+    fn has_news(&self) -> bool {
+        self.is_early()
+    }
+}
+
 /// Any number of connections, to any addresses, as one endpoint for one driver.
 ///
-/// `C` is [`Client`](super::Client) or [`Connection`](super::Connection). They may have a local address
+/// `C` is [`Client`](super::Client) or [`Connection`]. They may have a local address
 /// and port in common: a received datagram names its connection by an id, which is random. Connections
 /// with something to send take turns of 16 datagrams; idle ones cost memory, and no time.
 ///
@@ -292,7 +325,9 @@ impl<C: OneConnection> Connections<C> {
     }
 }
 
-impl<C: OneConnection> Endpoint<C::Link> for Connections<C> {
+impl<C: OneConnection> Endpoint for Connections<C> {
+    type Link = C::Link;
+
     /// A datagram that is no connection's is dropped, and counted as [`unclaimed`](Connections::unclaimed).
     fn handle_datagram(
         &mut self,

@@ -22,7 +22,6 @@ mod event;
 mod exchange;
 mod failure;
 mod head;
-mod one_connection;
 mod outgoing;
 mod own_address;
 mod requests;
@@ -44,18 +43,18 @@ pub use acks::AckPolicy;
 pub use certificate::{CertificateProblem, CertificateProblemKind};
 pub use config::{ClientConfig, Trust};
 pub use connection::Connection;
-pub use connections::{Connections, ConnectionsKey};
+pub use connections::{Connections, ConnectionsKey, OneConnection};
 pub use event::{ClientEvent, RequestId, ResponseHead};
 pub use failure::{ConnectionEnd, ErrorLayer, RequestError};
 pub use head::InvalidRequest;
-pub use one_connection::OneConnection;
 pub use outgoing::RequestBody;
 pub use stats::ClientStats;
 pub use ticket::Ticket;
 pub use validator::{NoValidator, Validator};
 
+use crate::endpoint::{Endpoint, Transmit};
 use crate::error::SetupError;
-use crate::transmit::Transmit;
+use crate::quic::QuicConnection;
 use requests::Requests;
 
 /// Header fields of a response may be this large together, uncompressed.
@@ -63,12 +62,12 @@ const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
 
 /// An HTTP/3 client over datagrams that the caller moves.
 ///
-/// Give every received UDP payload to [`handle_datagram`](Self::handle_datagram); then take
+/// Give every received UDP payload to [`handle_datagram`](Endpoint::handle_datagram); then take
 /// events by [`poll_event`](Self::poll_event) and body bytes by [`read_body`](Self::read_body);
 /// [`request`](Self::request) asks for something, with a body if need be;
-/// then call [`poll_transmit`](Self::poll_transmit) until it returns `None`. When the time
-/// that [`poll_timeout`](Self::poll_timeout) names is reached, call
-/// [`handle_timeout`](Self::handle_timeout), and the others again. [`Connections`] does so for several.
+/// then call [`poll_transmit`](Endpoint::poll_transmit) until it returns `None`. When the time
+/// that [`poll_timeout`](Endpoint::poll_timeout) names is reached, call
+/// [`handle_timeout`](Endpoint::handle_timeout), and the others again. [`Connections`] does so for several.
 ///
 /// The `now` arguments drive what this crate times: the handshake limit and held back
 /// acknowledgements. quiche's own loss detection reads the clock itself, so `now` must be
@@ -96,7 +95,7 @@ impl<L> std::fmt::Debug for Client<L> {
 
 impl<L: Copy> Client<L> {
     /// Prepares a connection from `local` to `peer`; the first
-    /// [`poll_transmit`](Self::poll_transmit) begins the handshake.
+    /// [`poll_transmit`](Endpoint::poll_transmit) begins the handshake.
     ///
     /// `link` is the link-layer way to `peer`; see [`set_link`](Self::set_link).
     ///
@@ -135,19 +134,6 @@ impl<L: Copy> Client<L> {
         self.connection.set_local(local);
     }
 
-    /// Takes in a UDP payload, decrypting it where it lies. `from` is the server, `to` the
-    /// local address it was sent to. The bytes are scrambled.
-    pub fn handle_datagram(
-        &mut self,
-        now: Instant,
-        datagram: &mut [u8],
-        from: SocketAddr,
-        to: SocketAddr,
-    ) {
-        self.connection.handle_datagram(now, datagram, from, to);
-        self.dirty = true;
-    }
-
     /// The next event. `None`: nothing new until a datagram arrives or a timeout is handled.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.service();
@@ -158,51 +144,9 @@ impl<L: Copy> Client<L> {
         self.events.pop_front()
     }
 
-    /// Writes the next datagram to send into `out`, as [`Connection::poll_transmit`]. `None`: nothing
-    /// to send until a datagram arrives or the timeout is reached.
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
-        self.service();
-        self.requests.note_progress(now);
-        let transmit = self.connection.poll_transmit(now, out);
-        // Early data begins with the first packet: then there is more to send.
-        self.dirty |= self.h3.is_none() && self.connection.takes_early_http();
-        transmit
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let requests = self.requests.deadline();
-        let requests = requests.filter(|_| self.told_connected && !self.is_over());
-        self.connection
-            .poll_timeout()
-            .into_iter()
-            .chain(requests)
-            .min()
-    }
-
     /// Has the time for the handshake begin at `now`, as [`Connection::restart_handshake_timeout`].
     pub fn restart_handshake_timeout(&mut self, now: Instant) {
         self.connection.restart_handshake_timeout(now);
-    }
-
-    /// Does what is due at `now`. Then look for events and transmits.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        self.dirty = true;
-        self.service();
-        self.requests.note_progress(now);
-        if self.told_connected && self.requests.deadline().is_some_and(|due| due <= now) {
-            // A server that is silent is more than a request without progress.
-            let silence = self.connection.silence(now);
-            let idle = self.connection.idle_timeout();
-            if !self.requests.may_wait(now, silence, idle) {
-                let quic = self.connection.quic();
-                self.requests.expire(now, quic, &mut self.events);
-                self.note_waiting();
-                self.connection.flush();
-            }
-        }
     }
 
     /// Has the connection know whether a response is due.
@@ -211,7 +155,7 @@ impl<L: Copy> Client<L> {
         self.connection.set_waiting(is_waiting);
     }
 
-    /// Ends the connection, telling the server. Call [`poll_transmit`](Self::poll_transmit)
+    /// Ends the connection, telling the server. Call [`poll_transmit`](Endpoint::poll_transmit)
     /// once more until it returns `None`.
     pub fn close(&mut self, _now: Instant) {
         self.connection
@@ -238,7 +182,7 @@ impl<L: Copy> Client<L> {
     }
 
     /// Whether the connection is over: the client can be dropped once
-    /// [`poll_transmit`](Self::poll_transmit) has nothing more.
+    /// [`poll_transmit`](Endpoint::poll_transmit) has nothing more.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.connection.is_over()
@@ -305,5 +249,75 @@ impl<L: Copy> Client<L> {
                 self.connection.refuse(code, b"HTTP/3 can't start");
             }
         }
+    }
+}
+
+impl<L: Copy> Endpoint for Client<L> {
+    type Link = L;
+
+    /// The link that a datagram came by is not followed: the kernel's routes decide the way to the server
+    /// ([`set_link`](Client::set_link)).
+    fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        to: SocketAddr,
+        link: L,
+    ) {
+        self.connection
+            .handle_datagram(now, datagram, from, to, link);
+        self.dirty = true;
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
+        self.service();
+        self.requests.note_progress(now);
+        let transmit = self.connection.poll_transmit(now, out);
+        // Early data begins with the first packet: then there is more to send.
+        self.dirty |= self.h3.is_none() && self.connection.takes_early_http();
+        transmit
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let requests = self.requests.deadline();
+        let requests = requests.filter(|_| self.told_connected && !self.is_over());
+        self.connection
+            .poll_timeout()
+            .into_iter()
+            .chain(requests)
+            .min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        self.dirty = true;
+        self.service();
+        self.requests.note_progress(now);
+        if self.told_connected && self.requests.deadline().is_some_and(|due| due <= now) {
+            // A server that is silent is more than a request without progress.
+            let silence = self.connection.silence(now);
+            let idle = self.connection.idle_timeout();
+            if !self.requests.put_off(now, silence, idle) {
+                let quic = self.connection.quic();
+                self.requests.expire(now, quic, &mut self.events);
+                self.note_waiting();
+                self.connection.flush();
+            }
+        }
+    }
+}
+
+impl<L: Copy> connections::sealed::Inner for Client<L> {
+    fn quic_mut(&mut self) -> &mut QuicConnection {
+        self.connection.quic()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_over()
+    }
+
+    fn has_news(&self) -> bool {
+        self.dirty || !self.events.is_empty()
     }
 }

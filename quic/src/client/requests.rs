@@ -98,7 +98,7 @@ impl Requests {
 
     /// Whether the idle timeout is about to end the connection, so that requests need not; they wait
     /// for that once. After `silence` the server hardly speaks again before it.
-    pub(super) fn may_wait(&mut self, now: Instant, silence: Duration, idle: Duration) -> bool {
+    pub(super) fn put_off(&mut self, now: Instant, silence: Duration, idle: Duration) -> bool {
         let half = self.patience / 2;
         let is_near = !idle.is_zero() && idle <= self.patience && silence >= half;
         if self.has_waited || !is_near {

@@ -25,7 +25,7 @@ impl Silence {
     }
 
     /// True once the deadline is reached.
-    pub(super) fn is_over(&mut self, now: Instant) -> bool {
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
         let is_over = self.deadline().is_some_and(|deadline| deadline <= now);
         if is_over {
             self.since = None;
@@ -42,10 +42,10 @@ mod tests {
     fn a_silence_is_broken_once() {
         let start = Instant::now();
         let mut silence = Silence::default();
-        assert!(!silence.is_over(start + PATIENCE));
+        assert!(!silence.take_due(start + PATIENCE));
         silence.heard(start);
-        assert!(!silence.is_over(start));
-        assert!(silence.is_over(start + PATIENCE) && !silence.is_over(start + 2 * PATIENCE));
+        assert!(!silence.take_due(start));
+        assert!(silence.take_due(start + PATIENCE) && !silence.take_due(start + 2 * PATIENCE));
         silence.heard(start + PATIENCE);
         assert_eq!(silence.deadline(), Some(start + 2 * PATIENCE));
     }

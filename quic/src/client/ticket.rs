@@ -4,8 +4,6 @@ use std::fmt;
 
 use boring::sha::Sha256;
 
-use super::config::{ClientConfig, Trust};
-
 /// Length of the digest that a ticket begins with.
 const WHOM_BYTES: usize = 32;
 
@@ -58,24 +56,12 @@ impl fmt::Debug for Ticket {
 pub(super) struct Whom([u8; WHOM_BYTES]);
 
 impl Whom {
-    pub(super) fn of(config: &ClientConfig) -> Self {
+    /// Of these byte strings, none of which runs into the next.
+    pub(super) fn of(parts: &[&[u8]]) -> Self {
         let mut digest = Sha256::new();
-        let mut take = |bytes: &[u8]| {
-            digest.update(&(bytes.len() as u64).to_be_bytes());
-            digest.update(bytes);
-        };
-        take(config.server_name.as_bytes());
-        match &config.trust {
-            Trust::System => take(b"system"),
-            Trust::Anyone => take(b"anyone"),
-            Trust::Pem(pem) => {
-                take(b"pem");
-                take(pem.as_bytes());
-            }
-            Trust::File(path) => {
-                take(b"file");
-                take(path.as_os_str().as_encoded_bytes());
-            }
+        for part in parts {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part);
         }
         Self(digest.finish())
     }
@@ -84,10 +70,11 @@ impl Whom {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::{ClientConfig, Trust};
 
     #[test]
     fn a_ticket_is_for_the_name_and_the_trust_it_was_got_under() {
-        let whom = |name, trust| Whom::of(&ClientConfig::new(name, 443, trust));
+        let whom = |name, trust| ClientConfig::new(name, 443, trust).whom();
         let mine = whom("a", Trust::System);
         let ticket = Ticket::new(mine, b"session");
         assert_eq!(ticket.session(mine), Some(&b"session"[..]));

@@ -12,7 +12,6 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `endpoint.rs` | what the driver asks of an endpoint |
 //! | `sources.rs` | whose datagrams are answered |
 //! | `turn.rs` | the driver and its turn |
 //! | `counters.rs` | what it counts |
@@ -20,15 +19,14 @@
 //! | `udp/` | the driver over a kernel UDP socket (feature `udp`) |
 
 mod counters;
-mod endpoint;
 mod error;
 mod sources;
 mod turn;
 #[cfg(feature = "udp")]
 mod udp;
 
+pub use crate::endpoint::Endpoint;
 pub use counters::{DriverCounters, RefusalCounts, UnanswerableCounts};
-pub use endpoint::Endpoint;
 pub use error::DriverError;
 pub use sources::{ReversePathCheck, Unanswerable};
 pub use turn::{Driver, DriverConfig};

@@ -61,14 +61,14 @@ impl Sources {
             Some(Unanswerable::Martian)
         } else if self.own.contains(&source) || source == destination {
             Some(Unanswerable::OwnSource)
-        } else if !self.has_way_back(source, destination) {
+        } else if !self.check_way_back(source, destination) {
             Some(Unanswerable::ReversePath)
         } else {
             None
         }
     }
 
-    fn has_way_back(&mut self, source: IpAddr, destination: IpAddr) -> bool {
+    fn check_way_back(&mut self, source: IpAddr, destination: IpAddr) -> bool {
         let Some(check) = &mut self.check else {
             return true;
         };
@@ -141,7 +141,7 @@ mod tests {
         let mut sources = Sources::default();
         let own = IpAddr::from([192, 0, 2, 9]);
         let has_way = |sources: &mut Sources, last| {
-            sources.has_way_back(IpAddr::from([192, 0, 2, last]), own)
+            sources.check_way_back(IpAddr::from([192, 0, 2, last]), own)
         };
         assert!(has_way(&mut sources, 2));
         for _ in 0..2 {

@@ -85,7 +85,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
     ///
     /// # Errors
     /// [`DriverError`] when a kick fails for good.
-    pub fn turn(&mut self, endpoint: &mut impl Endpoint<Link>) -> Result<bool, DriverError> {
+    pub fn turn(&mut self, endpoint: &mut impl Endpoint<Link = Link>) -> Result<bool, DriverError> {
         let now = Instant::now();
         let received = self.receive(now, endpoint);
         // Before sending takes them: the kernel's frames to receive into, and those sent last time.
@@ -106,7 +106,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
     /// [`DriverError`] when the wait fails.
     pub fn rest(
         &mut self,
-        endpoint: &mut impl Endpoint<Link>,
+        endpoint: &mut impl Endpoint<Link = Link>,
         moved: bool,
         longest: Duration,
     ) -> Result<bool, DriverError> {
@@ -149,7 +149,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         &self.counters
     }
 
-    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link>) -> u32 {
+    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = Link>) -> u32 {
         let mut received = 0;
         for mut frame in self.socket.receive(self.config.receive_batch.max(1)) {
             received += 1;
@@ -173,7 +173,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         received
     }
 
-    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link>) -> u32 {
+    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = Link>) -> u32 {
         let mut sent = 0;
         let (_, mut transmitter) = self.socket.halves();
         let mut reservation = transmitter.reserve(self.config.transmit_batch.max(1));

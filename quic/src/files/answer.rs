@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use super::asked::Asked;
 use super::condition::{Validators, Verdict};
 use super::content_range::ContentRange;
+use super::directory::Missing;
 use super::range::{ByteRange, Span};
-use super::root::{Document, Found, Missing, Root};
+use super::root::{Document, Found, Root};
 use crate::http::{BadRequest, Body, Request, Response};
 
 /// Which of the client's fields decides between a file and its neighbours.

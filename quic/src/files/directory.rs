@@ -8,7 +8,6 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::encoding::Encoding;
-use super::root::Missing;
 use super::tag::{TagKey, Version};
 
 /// Tries when a rename elsewhere keeps the kernel from being sure that a `..` stays inside.
@@ -43,6 +42,21 @@ pub(super) struct Opened {
     pub(super) fd: OwnedFd,
     pub(super) stat: Stat,
     pub(super) version: Version,
+}
+
+/// Why there is no document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The path can't be one: 400.
+    Malformed,
+    /// Nothing there that can be served: 404.
+    NotFound,
+    /// Outside of the root, or not readable: 403.
+    Forbidden,
+    /// Out of file descriptors or memory: 503.
+    Busy,
+    /// Anything else, such as an I/O error: 500.
+    Failed,
 }
 
 /// A file, as it was when it was last served.

@@ -1,15 +1,16 @@
 //! `Exchange`: one request and its response.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use quiche::h3;
 
-use super::application::Parts;
+use super::chunk::ChunkPool;
 use super::counters::HttpCounters;
 use super::handler::Handler;
 use super::incoming::BodyState;
-use super::memory::Memory;
+use super::memory::{Bounds, Memory};
 use super::open_files::OpenFiles;
 use super::priority::Priority;
 use super::record::{Ending, Hook, Record};
@@ -30,6 +31,16 @@ pub(super) struct Exchange<E> {
     pub(super) state: Option<E>,
     /// If somebody is told of its end.
     record: Option<Record>,
+}
+
+/// What every exchange needs.
+pub(super) struct Parts<'a, H> {
+    pub(super) handler: &'a mut H,
+    pub(super) pool: &'a Arc<ChunkPool>,
+    pub(super) bounds: Bounds,
+    pub(super) open: &'a OpenFiles,
+    pub(super) counters: &'a mut HttpCounters,
+    pub(super) hook: &'a mut Option<Hook>,
 }
 
 /// A request, as its transport has it.

@@ -21,7 +21,6 @@
 
 mod application;
 mod chunk;
-mod config;
 mod counters;
 mod credit;
 mod exchange;
@@ -38,8 +37,7 @@ mod response;
 mod session;
 mod transfer;
 
-pub use application::{Http, HttpCommon};
-pub use config::HttpConfig;
+pub use application::{Http, HttpCommon, HttpConfig};
 pub use counters::HttpCounters;
 pub use handler::Handler;
 pub use incoming::Incoming;

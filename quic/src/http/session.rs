@@ -1,21 +1,20 @@
 //! `Session`: the HTTP/3 side of one connection to the server.
 
+mod requests;
+
 use std::collections::HashSet;
 use std::time::Instant;
 
 use quiche::h3;
 
-use super::application::Parts;
 use super::chunk::Ledger;
 use super::credit::Credit;
-use super::exchange::{Arrived, Exchange};
+use super::exchange::{Exchange, Parts};
 use super::handler::Handler;
-use super::incoming::{BodyState, Incoming, Source};
+use super::incoming::BodyState;
 use super::memory::Memory;
-use super::priority::Priority;
 use super::record::{Ending, Hook};
 use super::reply::Reply;
-use super::request::{self, Fields};
 use super::transfer::{Progress, Turn};
 use crate::quic::{QuicConnection, is_forgotten};
 use crate::server::{Activity, Peer, WaitsFor};
@@ -168,107 +167,6 @@ impl<E> Session<E> {
         exchanges.find(|exchange| exchange.stream() == stream)
     }
 
-    /// Takes in what the client said; how many requests it gave up.
-    fn handle_events<H: Handler<Exchange = E>>(
-        &mut self,
-        quic: &mut QuicConnection,
-        shared: &mut Shared<'_, H>,
-    ) -> u32 {
-        let mut given_up = 0;
-        loop {
-            match self.h3.poll(quic) {
-                Ok((stream, h3::Event::Headers { list, more_frames })) => {
-                    if self.is_too_late(stream) {
-                        // Its end may have come already, and is told presently.
-                        self.open.insert(stream);
-                        let code = h3::WireErrorCode::RequestRejected;
-                        self.refuse_rest(stream, quic, code);
-                        self.abort(stream, quic, code);
-                    } else if self.open.insert(stream) {
-                        let is_early = !quic.is_established();
-                        self.answer(stream, &list, (more_frames, is_early), shared);
-                    } else {
-                        self.take_trailers(stream, &list, shared);
-                    }
-                }
-                Ok((stream, h3::Event::Data)) => given_up += self.take_body(stream, quic, shared),
-                Ok((stream, h3::Event::Finished)) => {
-                    if self.open.remove(&stream) {
-                        self.end_request(stream, shared);
-                    } else {
-                        given_up += 1;
-                        self.abort(stream, quic, h3::WireErrorCode::RequestIncomplete);
-                    }
-                }
-                Ok((stream, h3::Event::Reset(_))) => {
-                    given_up += self.give_up(stream, quic, shared);
-                }
-                Ok((stream, h3::Event::PriorityUpdate)) => self.prioritize(stream, quic),
-                Ok((_, h3::Event::GoAway)) => {}
-                Err(h3::Error::Done) => {
-                    for stream in self.forgotten.drain(..) {
-                        self.open.remove(&stream);
-                    }
-                    return given_up;
-                }
-                Err(_) => {
-                    // quiche has closed the connection with the fitting code.
-                    shared.parts.counters.protocol_errors += 1;
-                    self.disconnect(shared.parts.hook, shared.now);
-                    return given_up;
-                }
-            }
-        }
-    }
-
-    fn is_too_late(&self, stream: u64) -> bool {
-        matches!(self.leaving, Leaving::Told(first) if stream >= first)
-    }
-
-    /// A new request.
-    fn answer<H: Handler<Exchange = E>>(
-        &mut self,
-        stream: u64,
-        list: &[h3::Header],
-        (more_frames, is_early): (bool, bool),
-        shared: &mut Shared<'_, H>,
-    ) {
-        self.next_stream = self.next_stream.max(stream + 4);
-        let arrived = Arrived {
-            stream,
-            list,
-            protocol: "HTTP/3",
-            priority: self.priority(stream, list),
-            has_body: more_frames,
-            is_early,
-            at: shared.now,
-        };
-        let exchange = Exchange::begin(arrived, &self.peer, &mut shared.parts);
-        self.exchanges.push(exchange);
-    }
-
-    /// How soon a new request's response is wanted: an update that came before it counts more than its
-    /// own field (RFC 9218, section 7).
-    fn priority(&mut self, stream: u64, list: &[h3::Header]) -> Priority {
-        let update = self.h3.take_last_priority_update(stream).ok();
-        let field = Fields::new(list).get("priority");
-        let value = update.as_deref().or(field);
-        value.and_then(Priority::parse).unwrap_or_default()
-    }
-
-    /// The client has told how soon it wants a response. What comes before the request stays with quiche
-    /// until then.
-    fn prioritize(&mut self, stream: u64, quic: &mut QuicConnection) {
-        if self.exchange(stream).is_none() {
-            return;
-        }
-        let update = self.h3.take_last_priority_update(stream).ok();
-        let priority = update.as_deref().and_then(Priority::parse);
-        if let (Some(priority), Some(exchange)) = (priority, self.exchange(stream)) {
-            exchange.transfer.set_priority(priority, quic);
-        }
-    }
-
     /// Runs something of the handler on a request that it knows.
     fn with_reply<H: Handler<Exchange = E>>(
         &mut self,
@@ -285,147 +183,11 @@ impl<E> Session<E> {
         }
     }
 
-    fn take_trailers<H: Handler<Exchange = E>>(
-        &mut self,
-        stream: u64,
-        list: &[h3::Header],
-        shared: &mut Shared<'_, H>,
-    ) {
-        if !request::is_too_large(list) {
-            self.with_reply(stream, shared, |handler, state, reply| {
-                handler.trailers(state, Fields::new(list), reply);
-            });
-        }
-    }
-
-    fn end_request<H: Handler<Exchange = E>>(&mut self, stream: u64, shared: &mut Shared<'_, H>) {
-        if let Some(exchange) = self.exchange(stream) {
-            // Who refuses a body is not told of its end, whether or not that came before.
-            let is_refused = exchange.body == BodyState::Refused;
-            exchange.body = BodyState::Ended;
-            if !is_refused {
-                self.with_reply(stream, shared, H::end);
-            }
-        }
-    }
-
-    /// Part of a request's body came; how many requests that ends.
-    fn take_body<H: Handler<Exchange = E>>(
-        &mut self,
-        stream: u64,
-        quic: &mut QuicConnection,
-        shared: &mut Shared<'_, H>,
-    ) -> u32 {
-        match self.exchange(stream) {
-            Some(exchange) if exchange.state.is_some() && exchange.body != BodyState::Refused => {
-                exchange.body = BodyState::Unread;
-                self.read_body(stream, quic, shared)
-            }
-            // Nobody is there to read it.
-            _ => {
-                self.refuse_rest(stream, quic, h3::WireErrorCode::NoError);
-                0
-            }
-        }
-    }
-
-    /// Goes on with the bodies that handlers have left unread; how many requests that ends.
-    fn read_bodies<H: Handler<Exchange = E>>(
-        &mut self,
-        quic: &mut QuicConnection,
-        shared: &mut Shared<'_, H>,
-    ) -> u32 {
-        let unread = |exchange: &&Exchange<E>| exchange.body == BodyState::Unread;
-        let unread = self.exchanges.iter().filter(unread);
-        let streams: Vec<u64> = unread.map(Exchange::stream).collect();
-        let reads = streams.into_iter();
-        reads.map(|it| self.read_body(it, quic, shared)).sum()
-    }
-
-    /// Has the handler read; whether the client is found to have given the request up.
-    fn read_body<H: Handler<Exchange = E>>(
-        &mut self,
-        stream: u64,
-        quic: &mut QuicConnection,
-        shared: &mut Shared<'_, H>,
-    ) -> u32 {
-        let mut state = BodyState::Unread;
-        let mut exchanges = self.exchanges.iter_mut();
-        let found = exchanges.find(|exchange| exchange.stream() == stream);
-        let Some(exchange) = found else { return 0 };
-        if let Some((kept, mut reply)) = exchange.parts(&self.peer, shared.parts.open) {
-            let mut body = Incoming {
-                source: Source::Stream {
-                    h3: &mut self.h3,
-                    quic,
-                    stream,
-                },
-                state: &mut state,
-                read: &mut self.received_bytes,
-            };
-            shared.parts.handler.body(kept, &mut body, &mut reply);
-        }
-        exchange.body = state;
-        match state {
-            BodyState::Refused => {
-                self.refuse_rest(stream, quic, h3::WireErrorCode::NoError);
-                0
-            }
-            BodyState::Reset => self.give_up(stream, quic, shared),
-            BodyState::Drained | BodyState::Unread | BodyState::Ended => 0,
-        }
-    }
-
-    /// Tells the client to send no more of a request (RFC 9114, section 4.1.1).
-    fn refuse_rest(&mut self, stream: u64, quic: &mut QuicConnection, code: h3::WireErrorCode) {
-        let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code as u64);
-        // Nothing more will be told of its end, unless that has come already.
-        if !quic.stream_finished(stream) {
-            self.open.remove(&stream);
-        }
-        self.cut_short.push(stream);
-    }
-
-    /// The client has reset a request: whether that counts as one given up.
-    fn give_up<H>(
-        &mut self,
-        stream: u64,
-        quic: &mut QuicConnection,
-        shared: &mut Shared<'_, H>,
-    ) -> u32 {
-        let is_answered = self.open.remove(&stream);
-        // Otherwise the response is sent already, or was given up before.
-        if self.cancel(stream, shared) || !is_answered {
-            self.abort(stream, quic, h3::WireErrorCode::RequestCancelled);
-            return 1;
-        }
-        0
-    }
-
-    /// Nobody waits for the answer any more. False when there is none under way.
-    fn cancel<H>(&mut self, stream: u64, shared: &mut Shared<'_, H>) -> bool {
-        let of_stream = |exchange: &Exchange<E>| exchange.stream() == stream;
-        let Some(at) = self.exchanges.iter().position(of_stream) else {
-            return false;
-        };
-        let mut exchange = self.exchanges.remove(at);
-        let (peer, now) = (self.peer.address(), shared.now);
-        exchange.report(shared.parts.hook, peer, now, Ending::GivenUp);
-        shared.parts.counters.cancelled += 1;
-        true
-    }
-
     /// The connection has ended, and with it all responses.
     pub(super) fn disconnect(&mut self, hook: &mut Option<Hook>, now: Instant) {
         for mut exchange in self.exchanges.drain(..) {
             exchange.report(hook, self.peer.address(), now, Ending::Disconnected);
         }
-    }
-
-    /// Ends our side of a stream without an answer, so that its place is free for another.
-    fn abort(&mut self, stream: u64, quic: &mut QuicConnection, code: h3::WireErrorCode) {
-        let _ = quic.stream_shutdown(stream, quiche::Shutdown::Write, code as u64);
-        self.cut_short.push(stream);
     }
 
     /// Has quiche's HTTP/3 forget streams that the transport has forgotten: it does so when it is

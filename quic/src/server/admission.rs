@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use quiche::{ConnectionId, RetryConnectionIds};
 
+use super::Server;
 use super::application::Application;
 use super::cid::Cid;
 use super::connection::{Connection, Received};
 use super::ending::log;
+use super::endpoint::Origin;
 use super::sources::Full;
-use super::{Origin, Server};
 use crate::header::{Header, is_initial};
 use crate::quic::QuicConnection;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::ServerConfig;
-use super::account::Account;
+use super::sources::Account;
 use crate::error::SetupError;
 use crate::quic::QuicConnection;
 

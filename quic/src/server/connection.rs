@@ -5,18 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::account::Account;
 use super::allowance::Allowance;
 use super::application::{Application, ConnectionKey, Peer};
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
-use super::failure::Failure;
+use super::ending::Failure;
 use super::flight::Flight;
 use super::goodbye::Goodbye;
 use super::links::Links;
 use super::progress::{Lapse, Limits, Progress};
 use super::reset::Resets;
-use super::sources::Seat;
+use super::sources::{Account, Seat};
 use super::whereabouts::{Outgoing, Whereabouts};
 use super::worker::Worker;
 use crate::black_hole::BlackHole;
@@ -245,7 +244,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             self.begin(application, key, draining, strangers, now);
         }
         if let (Some(session), Some(progress)) = (&mut self.session, &mut self.progress) {
-            if self.keys.begins_to_drain() {
+            if self.keys.take_drain_due() {
                 application.drain(session);
             }
             let activity = application.service(session, &mut self.quic, now);
@@ -406,7 +405,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
     }
 
     fn write(&mut self, out: &mut [u8]) -> Option<Outgoing> {
-        if self.keys.is_spent() {
+        if self.keys.take_spent() {
             let code = quiche::WireErrorCode::AeadLimitReached as u64;
             self.close(false, code, b"the keys have protected all that they may");
         }

@@ -5,9 +5,22 @@ use std::time::Instant;
 
 use super::Server;
 use super::application::Application;
-use super::failure::Failure;
 use super::progress::Lapse;
 use crate::notices::Notices;
+
+/// What made a connection fail.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A datagram said what it must not.
+    #[error("the client broke the protocol: {0}")]
+    Violation(quiche::Error),
+    /// The handshake was done, and then the application's protocol could not begin.
+    #[error("the application's protocol can't begin: {0}")]
+    Begin(&'static str),
+    /// There was something to send, and it could not be written.
+    #[error("the connection can't send: {0}")]
+    Send(quiche::Error),
+}
 
 impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     /// Tells the client, unless that would be more than an address that isn't proven may be sent
@@ -58,7 +71,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     }
 
     /// Says goodbye to every client, and accepts no more. Then call
-    /// [`poll_transmit`](Self::poll_transmit) until [`is_drained`](Self::is_drained).
+    /// [`poll_transmit`](crate::Endpoint::poll_transmit) until [`is_drained`](Self::is_drained).
     pub fn close_all(&mut self, _now: Instant) {
         self.closing = true;
         let code = quiche::h3::WireErrorCode::NoError as u64;

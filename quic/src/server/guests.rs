@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::ServerConfig;
-use super::account::Account;
 use super::application::{ConnectionKey, Peer};
-use super::sources::{Full, Seat, Sources};
+use super::sources::{Account, Full, Seat, Sources};
 
 /// The connections of one port of TCP, of all its threads together: no more than a
 /// [`ServerConfig`] allows for QUIC, in all and from one host or network.

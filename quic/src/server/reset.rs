@@ -25,9 +25,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::Server;
 use super::application::Application;
 use super::cid::Cid;
-use super::{Origin, Server};
+use super::endpoint::Origin;
 use crate::error::SetupError;
 use crate::header::Header;
 use crate::identity::{DerivedKey, Identity};
@@ -162,6 +163,7 @@ mod tests {
     use super::*;
     use crate::cert;
     use crate::client::{Client, ClientConfig, Trust};
+    use crate::endpoint::Endpoint;
     use crate::server::{RandomIds, ServerConfig};
 
     fn identity() -> Identity {
@@ -235,7 +237,7 @@ mod tests {
                 server.handle_datagram(now, &mut buf[..sent.len], from, to, ());
             }
             while let Some(sent) = server.poll_transmit(now, &mut buf) {
-                client.handle_datagram(now, &mut buf[..sent.len], to, from);
+                client.handle_datagram(now, &mut buf[..sent.len], to, from, ());
             }
         }
         let (_, connection) = server.connections.iter_mut().next().unwrap();

@@ -9,8 +9,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
-
-use super::account::{Account, Count};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The first bits of an address, and how many; an IPv4 address is its IPv6-mapped one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,32 @@ impl Full {
             Self::Leaving => b"the server is shutting down",
         }
     }
+}
+
+/// A number that all who count it share. It orders nothing else, so relaxed loads and stores are
+/// enough.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn subtract(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The counts that a connection's client shares with others of its host and of its network.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) host: Count,
+    pub(crate) network: Count,
 }
 
 /// A connection's place among those of its host and its network.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::transmit::Transmit;
+use crate::endpoint::Transmit;
 
 /// Answers waiting at once. More are not worth having: whoever floods us is not listening.
 const MAX_WAITING: usize = 64;

@@ -18,10 +18,9 @@ use std::time::Instant;
 use crossbeam_queue::ArrayQueue;
 
 use super::ServerConfig;
-use super::account::Account;
 use super::cid::Cid;
 use super::cid_format::{ConnectionIdError, ConnectionIdFormat, LENGTHS};
-use super::sources::Sources;
+use super::sources::{Account, Sources};
 use super::strikes::Strikes;
 use super::tickets::Tickets;
 use super::token::Tokens;

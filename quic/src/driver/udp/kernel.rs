@@ -9,8 +9,8 @@ use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::error::UdpError;
 use super::outbox::Piece;
-use super::{UdpCalls, UdpConfig, UdpError};
 
 /// Messages that one call receives at most, each of a datagram or, with GRO, of up to 64.
 pub(super) const MESSAGES: usize = 16;
@@ -34,6 +34,29 @@ const PASSING: [Errno; 9] = [
     Errno::NOBUFS,
 ];
 
+/// System calls that a UDP driver made for packets, as it makes them of quinn-udp: that repeats one
+/// that a signal interrupts, and the first send that the kernel refuses (EINVAL), uncounted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UdpCalls {
+    /// recvmmsg(2), those that found nothing included.
+    pub receives: u64,
+    /// sendmsg(2), those that failed included.
+    pub sends: u64,
+    /// Of these, those for which the socket had no room (EAGAIN).
+    pub blocked_sends: u64,
+    /// poll(2).
+    pub waits: u64,
+}
+
+impl UdpCalls {
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.receives + self.sends + self.waits
+    }
+}
+
 /// A non-blocking UDP socket.
 #[derive(Debug)]
 pub(super) struct Kernel {
@@ -53,10 +76,15 @@ pub(super) struct Ready {
 }
 
 impl Kernel {
-    pub(super) fn new(socket: UdpSocket, config: &UdpConfig) -> Result<Self, UdpError> {
+    /// `receive_buffer_bytes` is `SO_RCVBUF`; `None` leaves it as it is.
+    pub(super) fn new(
+        socket: UdpSocket,
+        wants_offload: bool,
+        receive_buffer_bytes: Option<usize>,
+    ) -> Result<Self, UdpError> {
         let setup = |call| move |error: io::Error| UdpError::Setup(call, errno(&error));
         let state = UdpSocketState::new((&socket).into()).map_err(setup("setsockopt"))?;
-        if let Some(bytes) = config.receive_buffer_bytes {
+        if let Some(bytes) = receive_buffer_bytes {
             let asked = state.set_recv_buffer_size((&socket).into(), bytes);
             asked.map_err(setup("setsockopt(SO_RCVBUF)"))?;
         }
@@ -65,7 +93,7 @@ impl Kernel {
             socket,
             state,
             local,
-            wants_offload: config.segmentation_offload,
+            wants_offload,
             offload_checked: Instant::now(),
             buffer: vec![0; MESSAGES * MESSAGE_BYTES].into_boxed_slice(),
             calls: UdpCalls::default(),
