@@ -39,7 +39,7 @@ impl<L: Copy + PartialEq, A: Application> Endpoint for Server<L, A> {
             self.counters.dropped.malformed += 1;
             return;
         };
-        // Also for a known connection, and wherever in the datagram it stands (RFC 9000, 14.1).
+        // Also for a known connection, and wherever the Initial packet is (RFC 9000, section 14.1).
         if datagram.len() < MIN_UDP_PAYLOAD_BYTES && Coalesced::has_initial(datagram) {
             self.counters.dropped.short_initial += 1;
             return;
@@ -101,8 +101,8 @@ impl<L: Copy + PartialEq, A: Application> Endpoint for Server<L, A> {
 }
 
 impl<L: Copy + PartialEq, A: Application> Server<L, A> {
-    /// Takes in what arrived at other workers, and says how many packets that were. Call it before each
-    /// wait, and [`poll_transmit`](Endpoint::poll_transmit) afterwards.
+    /// Processes packets that arrived at other workers, and returns how many there were. Call it
+    /// before each wait, and [`poll_transmit`](Endpoint::poll_transmit) afterwards.
     pub fn take_over(&mut self, now: Instant) -> usize {
         let parcels = self.worker.look();
         let count = parcels.len();
@@ -129,8 +129,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         Header::parse(datagram, self.worker.cid_bytes())
     }
 
-    /// The other worker that has the connection of this packet, if one has. A client's first packets
-    /// go to ids of its own choice, which name nobody.
+    /// The other worker that owns this packet's connection, if any. A client's first packets have
+    /// ids of the client's choice, which name no worker.
     fn other_worker(&self, header: &Header<'_>) -> Option<u8> {
         match header {
             Header::Long { first, version, .. }
@@ -138,7 +138,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             {
                 None
             }
-            // A late packet by an id that its client has retired.
+            // A late packet with an id that its client has retired.
             _ if self.ids.is_retired(header.dcid()) => None,
             _ => self.worker.other_of(header.dcid()),
         }
@@ -192,7 +192,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         None
     }
 
-    /// One datagram of the connection whose turn it is.
+    /// Writes one datagram of the connection whose turn it is.
     fn step(&mut self, slot: usize, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
         let connection = self.connections.get_mut(slot)?;
         if connection.dirty {
@@ -225,7 +225,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         Some(transmit)
     }
 
-    /// A connection has nothing more to send: it waits for its timer, or it is over.
+    /// Arms the timer of a connection that has nothing more to send, or removes it.
     fn end_turn(&mut self, slot: usize, now: Instant) {
         let is_leaving = self.is_leaving();
         let Some(connection) = self.connections.get_mut(slot) else {

@@ -8,11 +8,11 @@
 //!                          +-> stateless answers ---------------------->|
 //! ```
 //!
-//! What a connection is for is the [`Application`]'s to say; HTTP/3 is one
-//! ([`Http`](crate::Http)). Who is admitted, ids, timers and bounds are the server's.
+//! The server does admission, ids, timers and bounds. The [`Application`] is the protocol on top;
+//! HTTP/3 is one ([`Http`](crate::Http)).
 //!
-//! A connection is touched when a datagram comes for it, when its timer fires, and while it
-//! has something to send; nothing ever walks over all of them except `stats` and `close_all`.
+//! A connection is touched when a datagram comes for it, when its timer fires, and while it has
+//! something to send. Only `stats`, `drain` and `close_all` walk over all connections.
 
 mod admission;
 mod allowance;
@@ -79,8 +79,8 @@ use tickets::Tickets;
 
 /// A QUIC server over datagrams that the caller moves, for an [`Application`] `A`.
 ///
-/// `L` is the link-layer way back to a client (see [`Endpoint::Link`]). It is learnt from each
-/// authentic datagram, so answers go back along the path that the client is heard on.
+/// `L` is the link to a client ([`Endpoint::Link`]). It is learnt from authentic datagrams, so
+/// answers take the path that the client is heard on.
 ///
 /// Move packets by the methods of [`Endpoint`], or have a [driver](crate::driver) do it.
 pub struct Server<L, A: Application> {
@@ -96,11 +96,11 @@ pub struct Server<L, A: Application> {
     early_data: bool,
     handshake_timeout: Duration,
     limits: Limits,
-    /// A new connection's.
+    /// A new connection's count.
     keys: KeyUse,
 
     connections: Slab<Box<Connection<L, A::Session>>>,
-    /// Given to the next connection.
+    /// That of the latest connection.
     serial: u64,
     ids: CidTable,
     /// Connections with something to do, each at most once.
@@ -129,14 +129,15 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     ///
     /// # Errors
     ///
-    /// [`SetupError`]: the certificate or a setting can't be used, or the application can't.
+    /// [`SetupError`] if the certificate or a setting can't be used, or if the application can't
+    /// work within the configuration.
     pub fn new(config: &ServerConfig, application: A, now: Instant) -> Result<Self, SetupError> {
         let mut team = Worker::team(config, 1, now)?.into_iter();
         let worker = team.next().ok_or(quiche::Error::InvalidState)?;
         Self::for_worker(config, worker, application)
     }
 
-    /// Sets up one of several servers of a port. All must have the same configuration.
+    /// Sets up one of several servers that share a port. All must have the same configuration.
     ///
     /// # Errors
     ///
@@ -186,13 +187,13 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         })
     }
 
-    /// Proves itself with another certificate to clients that come from now on. Those that are there keep
-    /// their connections, and the tokens by which the server resets those that it has lost: a token is
-    /// made by the private key of when its id was given out, and the last two keys are known.
+    /// Presents another certificate to new clients. Existing connections are kept, and so are the
+    /// stateless reset tokens of their ids: a token depends on the private key at the time its id
+    /// was issued, and the server remembers the last two keys.
     ///
     /// # Errors
     ///
-    /// [`SetupError`]: it can't be used, and the one so far is.
+    /// [`SetupError`] if the new identity can't be used. The server keeps the present one.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
         let protocols = self.application.protocols();
         let tickets = self.worker.tickets();
@@ -206,20 +207,19 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         Ok(())
     }
 
-    /// What runs on the connections.
+    /// The application.
     #[must_use]
     pub fn application(&self) -> &A {
         &self.application
     }
 
-    /// The same, to give it something. Call [`resume`](Self::resume) where it then has something
-    /// to send.
+    /// The application, to change. Call [`resume`](Self::resume) if it then has something to send.
     pub fn application_mut(&mut self) -> &mut A {
         &mut self.application
     }
 
-    /// Has the application look at a stream of a connection again: for answers that come from
-    /// elsewhere. Call [`poll_transmit`](Endpoint::poll_transmit) afterwards. False when the
+    /// Has the application look at a stream of a connection again, for answers that come from
+    /// elsewhere. Call [`poll_transmit`](Endpoint::poll_transmit) afterwards. False if the
     /// connection is gone.
     pub fn resume(&mut self, connection: ConnectionKey, stream: u64) -> bool {
         let known = self.connections.get_mut(connection.slot);
@@ -235,13 +235,13 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         true
     }
 
-    /// Has `judge` say whether a way back that is new for a client's address is one. Without a judge, the
-    /// latest genuine datagram says it.
+    /// Has `judge` decide whether to accept a new link to a known host. Without a judge, the latest
+    /// authentic datagram decides.
     pub fn judge_links(&mut self, judge: LinkJudge<L>) {
         self.link_judge = Some(judge);
     }
 
-    /// The counters so far. Walks over the connections; not for every packet.
+    /// The counters so far. Walks over all connections, so don't call it per packet.
     #[must_use]
     pub fn stats(&self) -> ServerStats {
         let mut stats = self.counters;
@@ -272,7 +272,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     }
 }
 
-/// What new connections are made with.
+/// quiche's configuration for new connections.
 fn quic_config(
     identity: &Identity,
     transport: &TransportConfig,
