@@ -4,10 +4,10 @@
 //! request() -> waiting -> a stream -> events: Response, Body, Finished or Failed
 //!   head        method, path and fields -> a checked header section
 //!   outgoing    the body, as the stream takes it
-//!   exchange    what of the response has come
+//!   exchange    the state of the response
 //! Connection: QUIC for HTTP/3, or for a protocol of your own
 //!   handle_datagram -> ack clock -> poll_transmit asks quiche only when an answer is due
-//! Connections: several of either, found by the id in each datagram, as one endpoint
+//! Connections: any number of either as one endpoint, found by the id in each datagram
 //! ```
 
 mod acks;
@@ -57,30 +57,24 @@ use crate::error::SetupError;
 use crate::quic::QuicConnection;
 use requests::Requests;
 
-/// Header fields of a response may be this large together, uncompressed.
+/// The largest header section of a response, uncompressed.
 const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
 
 /// An HTTP/3 client over datagrams that the caller moves.
 ///
-/// Give every received UDP payload to [`handle_datagram`](Endpoint::handle_datagram); then take
-/// events by [`poll_event`](Self::poll_event) and body bytes by [`read_body`](Self::read_body);
-/// [`request`](Self::request) asks for something, with a body if need be;
-/// then call [`poll_transmit`](Endpoint::poll_transmit) until it returns `None`. When the time
-/// that [`poll_timeout`](Endpoint::poll_timeout) names is reached, call
-/// [`handle_timeout`](Endpoint::handle_timeout), and the others again. [`Connections`] does so for several.
-///
-/// The `now` arguments drive what this crate times: the handshake limit and held back
-/// acknowledgements. quiche's own loss detection reads the clock itself, so `now` must be
-/// the real time.
+/// Send requests by [`get`](Self::get) or [`request`](Self::request). Move packets by the methods
+/// of [`Endpoint`], or have a [driver](crate::driver) do it. After each received datagram and each
+/// timeout, take events by [`poll_event`](Self::poll_event) and body bytes by
+/// [`read_body`](Self::read_body). [`Connections`] makes one endpoint of several clients.
 pub struct Client<L> {
     connection: Connection<L>,
     h3: Option<h3::Connection>,
     h3_config: h3::Config,
     requests: Requests,
     events: VecDeque<ClientEvent>,
-    /// Something happened that was not looked at yet.
+    /// Something has happened since `service` ran.
     dirty: bool,
-    /// The application was told that the handshake is done.
+    /// `Connected` was reported.
     told_connected: bool,
     body_bytes: u64,
 }
@@ -97,11 +91,11 @@ impl<L: Copy> Client<L> {
     /// Prepares a connection from `local` to `peer`; the first
     /// [`poll_transmit`](Endpoint::poll_transmit) begins the handshake.
     ///
-    /// `link` is the link-layer way to `peer`; see [`set_link`](Self::set_link).
+    /// `link` is the way to `peer` on the link layer; see [`set_link`](Self::set_link).
     ///
     /// # Errors
     ///
-    /// [`SetupError`]: the name, the trusted certificates or a setting can't be used.
+    /// [`SetupError`] if the name, the trusted certificates or a setting can't be used.
     pub fn new(
         config: &ClientConfig,
         local: SocketAddr,
@@ -124,17 +118,17 @@ impl<L: Copy> Client<L> {
         })
     }
 
-    /// Changes the link-layer way to the server, as [`Connection::set_link`].
+    /// Changes the link to the server, as [`Connection::set_link`].
     pub fn set_link(&mut self, link: L) {
         self.connection.set_link(link);
     }
 
-    /// Goes on from another local address or port, as [`Connection::set_local`].
+    /// Moves to another local address or port, as [`Connection::set_local`].
     pub fn set_local(&mut self, local: SocketAddr) {
         self.connection.set_local(local);
     }
 
-    /// The next event. `None`: nothing new until a datagram arrives or a timeout is handled.
+    /// The next event. `None` if there is none until a datagram arrives or a timeout is handled.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.service();
         if self.events.is_empty() {
@@ -144,32 +138,32 @@ impl<L: Copy> Client<L> {
         self.events.pop_front()
     }
 
-    /// Has the time for the handshake begin at `now`, as [`Connection::restart_handshake_timeout`].
+    /// Restarts the handshake's time limit at `now`, as [`Connection::restart_handshake_timeout`].
     pub fn restart_handshake_timeout(&mut self, now: Instant) {
         self.connection.restart_handshake_timeout(now);
     }
 
-    /// Has the connection know whether a response is due.
+    /// Informs the connection whether a response is due.
     fn note_waiting(&mut self) {
         let is_waiting = self.told_connected && self.requests.are_active();
         self.connection.set_waiting(is_waiting);
     }
 
-    /// Ends the connection, telling the server. Call [`poll_transmit`](Endpoint::poll_transmit)
-    /// once more until it returns `None`.
+    /// Closes the connection. Then call [`poll_transmit`](Endpoint::poll_transmit) until it returns
+    /// `None`.
     pub fn close(&mut self, _now: Instant) {
         self.connection
             .close(h3::WireErrorCode::NoError as u64, b"");
         self.dirty = true;
     }
 
-    /// Whether the handshake is done.
+    /// Whether the handshake is done, and the connection is not over.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.connection.is_established() && !self.is_over()
     }
 
-    /// Whether the connection goes on from an earlier one, as [`Connection::is_resumed`].
+    /// Whether the connection resumes an earlier one, as [`Connection::is_resumed`].
     #[must_use]
     pub fn is_resumed(&self) -> bool {
         self.connection.is_resumed()
@@ -181,8 +175,8 @@ impl<L: Copy> Client<L> {
         self.connection.ticket()
     }
 
-    /// Whether the connection is over: the client can be dropped once
-    /// [`poll_transmit`](Endpoint::poll_transmit) has nothing more.
+    /// Whether the connection is over. The client can be dropped once
+    /// [`poll_transmit`](Endpoint::poll_transmit) returns `None`.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.connection.is_over()
@@ -198,7 +192,7 @@ impl<L: Copy> Client<L> {
         }
     }
 
-    /// Starts HTTP/3, sends waiting requests, and turns what came in into events.
+    /// Starts HTTP/3, sends waiting requests, and turns received data into events.
     fn service(&mut self) {
         if !std::mem::take(&mut self.dirty) {
             return;
@@ -255,8 +249,8 @@ impl<L: Copy> Client<L> {
 impl<L: Copy> Endpoint for Client<L> {
     type Link = L;
 
-    /// The link that a datagram came by is not followed: the kernel's routes decide the way to the server
-    /// ([`set_link`](Client::set_link)).
+    /// The link that a datagram came by is not followed: the kernel's routes decide the way to the
+    /// server ([`set_link`](Client::set_link)).
     fn handle_datagram(
         &mut self,
         now: Instant,
@@ -295,7 +289,7 @@ impl<L: Copy> Endpoint for Client<L> {
         self.service();
         self.requests.note_progress(now);
         if self.told_connected && self.requests.deadline().is_some_and(|due| due <= now) {
-            // A server that is silent is more than a request without progress.
+            // If the whole server is silent, the idle timeout should end the connection instead.
             let silence = self.connection.silence(now);
             let idle = self.connection.idle_timeout();
             if !self.requests.put_off(now, silence, idle) {

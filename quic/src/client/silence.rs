@@ -1,14 +1,15 @@
-//! `Silence`: when a client that waits for a response should speak.
+//! `Silence`: when a client that waits for a response should send something.
 //!
-//! Behind a NAT whose binding is gone the server's packets are lost, and a client that only receives
-//! has nothing to say from which the server could learn the new address. So it says something.
+//! If a NAT has dropped its binding, the server's packets are lost, and a client that only receives
+//! sends nothing from which the server could learn the new address. So it sends a packet.
 
 use std::time::{Duration, Instant};
 
-/// The silence of a server after which its client speaks.
+/// The silence of a server after which the client sends a packet.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Time since the server was heard. One silence is broken once: quiche repeats what isn't answered.
+/// When the server was last heard. One packet per silence is enough: quiche repeats what isn't
+/// answered.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
     since: Option<Instant>,
@@ -19,12 +20,12 @@ impl Silence {
         self.since = Some(now);
     }
 
-    /// When to speak, if a response is waited for.
+    /// When to send, if a response is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.since.map(|since| since + PATIENCE)
     }
 
-    /// True once the deadline is reached.
+    /// Whether the deadline is reached; true once per silence.
     pub(super) fn take_due(&mut self, now: Instant) -> bool {
         let is_over = self.deadline().is_some_and(|deadline| deadline <= now);
         if is_over {
