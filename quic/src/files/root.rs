@@ -1,4 +1,4 @@
-//! `Root`: the directory that is served. Nothing outside of it can be opened through it.
+//! `Root`: the directory that is served. Nothing outside it can be opened through it.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use super::encoding::Encoding;
 use super::name::Name;
 use super::tag::TagKey;
 
-/// The last second that an HTTP date can name: the end of the year 9999 (RFC 9110, section 5.6.7).
+/// The last second that an HTTP date can express: the end of the year 9999 (RFC 9110, section
+/// 5.6.7).
 const LAST_HTTP_SECOND: u64 = 253_402_300_799;
 
 /// The directory to serve can't be used.
@@ -27,7 +28,7 @@ pub enum RootError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The kernel, or a filter in front of it, has no `openat2`.
+    /// `openat2` is missing (before Linux 5.6), or a seccomp filter forbids it.
     #[error(
         "can't serve files from {path}: openat2(2): {source}; serving needs Linux 5.6 or later, \
          and a sandbox that lets openat2 through, because the kernel then keeps every path \
@@ -43,28 +44,28 @@ pub enum RootError {
 
 /// A directory whose files are served.
 ///
-/// Its path is looked up for each request, so that a symlink which is switched to another
-/// directory, as deployments do, takes effect at once.
+/// Its path is looked up per request, so that switching a symlink to another directory, as
+/// deployments do, takes effect at once.
 #[derive(Debug)]
 pub struct Root {
-    /// Absolute, so that it stays right wherever the process goes.
+    /// Absolute, so that it survives a change of the working directory.
     path: PathBuf,
     current: Mutex<Directory>,
     tags: TagKey,
     dotfiles: bool,
 }
 
-/// What a request's path leads to.
+/// The result of looking up a request's path.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A file.
     Document(Document),
-    /// A directory that has an index, and was named without a slash at the end. This is the path
-    /// with one.
+    /// A directory that has an index, requested without a slash at the end. Holds the path with
+    /// one.
     Directory(String),
 }
 
-/// A regular file under the root, and what was known of it when it was opened.
+/// An open regular file under the root, and its state when it was opened.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) fd: OwnedFd,
@@ -72,23 +73,24 @@ pub(crate) struct Document {
     /// A strong entity tag, with its quotes.
     pub(crate) etag: String,
     pub(crate) modified: SystemTime,
-    /// Of the original, where this is an encoded neighbour of it.
+    /// The original's type, if this is an encoded neighbour.
     pub(crate) content_type: String,
-    /// How the bytes are encoded, where they are those of a neighbour.
+    /// The encoding, if this is a neighbour.
     pub(crate) encoding: Option<Encoding>,
-    /// Whether neighbours are looked for if the client accepts one.
+    /// Whether neighbours are looked up for clients that accept one.
     pub(crate) may_be_encoded: bool,
 }
 
-/// What a directory is answered with.
+/// The file that is served for a directory.
 const INDEX: &str = "index.html";
 
 impl Root {
-    /// Opens the directory, and makes sure that the kernel can confine paths to it.
+    /// Opens the directory, and checks that the kernel can confine paths to it.
     ///
     /// # Errors
     ///
-    /// [`RootError`]: not a readable directory, or no `openat2` (Linux 5.6).
+    /// [`RootError::Open`] if it is not a readable directory, and [`RootError::Beneath`] without
+    /// `openat2` (Linux 5.6).
     pub fn open(path: &Path) -> Result<Self, RootError> {
         let open = |source: std::io::Error| RootError::Open {
             path: path.to_owned(),
@@ -108,17 +110,17 @@ impl Root {
         })
     }
 
-    /// Whether names that begin with a dot are served. Without, only those below `/.well-known`
-    /// are (RFC 8615).
+    /// Sets whether names that begin with a dot are served. By default only
+    /// those below `/.well-known` are (RFC 8615).
     #[must_use]
     pub fn with_dotfiles(mut self, dotfiles: bool) -> Self {
         self.dotfiles = dotfiles;
         self
     }
 
-    /// Finds what a request's `:path` names. The query is dropped, percent-encoding undone once,
-    /// and a directory stands for its `index.html`. A neighbour with the first of these encodings that
-    /// there is stands for the file.
+    /// Looks up a request's `:path`. The query is dropped, the path is percent-decoded once, and a
+    /// directory stands for its `index.html`. A file is replaced by its neighbour with the first of
+    /// the `wanted` encodings that exists.
     pub(crate) fn find(
         &self,
         request_path: &str,
@@ -146,7 +148,7 @@ impl Root {
         }
     }
 
-    /// The file, or the neighbour that the client rather has.
+    /// The file, or the neighbour that the client prefers.
     fn select(
         &self,
         directory: &mut Directory,
@@ -186,7 +188,7 @@ fn describe(
 
 fn content_type(path: &Path) -> String {
     let mime = mime_guess::from_path(path).first_or_octet_stream();
-    // Text without a charset is guessed at by browsers, and guessed wrong.
+    // Browsers guess the charset of text without one, and often guess wrong.
     if mime.type_() == mime_guess::mime::TEXT && mime.get_param("charset").is_none() {
         return format!("{mime}; charset=utf-8");
     }

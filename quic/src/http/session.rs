@@ -19,52 +19,51 @@ use super::transfer::{Progress, Turn};
 use crate::quic::{QuicConnection, is_forgotten};
 use crate::server::{Activity, Peer, WaitsFor};
 
-/// Unidirectional streams that a client may open as long as its connection lasts.
+/// Unidirectional streams that a client may open during its connection.
 const MAX_UNIDIRECTIONAL_STREAMS: u64 = 1000;
 
-/// Beyond this many, those that were delivered are sorted out: more than a client may have open.
+/// Beyond this many, delivered streams are removed from the list. More than a client may have open.
 const MANY_HANDED_OVER: usize = 512;
 
-/// What all sessions of a server share.
+/// What a call needs besides the session.
 pub(super) struct Shared<'a, H> {
     pub(super) parts: Parts<'a, H>,
     pub(super) now: Instant,
 }
 
-/// Requests and responses of one connection. `E` is what the handler keeps of a request.
+/// Requests and responses of one connection. `E` is the handler's state of a request.
 pub struct Session<E> {
     h3: h3::Connection,
     peer: Peer,
-    /// Requests that were answered, and whose end was not told yet; header fields that still come
-    /// on one of them are trailers.
+    /// Requests that have begun and whose end was not reported yet; further header fields on one of
+    /// them are trailers.
     open: HashSet<u64>,
-    /// Streams that ended before quiche's HTTP/3 saw the end of a response on them. It keeps them
-    /// in mind until it is asked for them once the transport has forgotten them.
+    /// Streams that were ended early. quiche's HTTP/3 keeps their state until it is asked to use
+    /// them after the transport has forgotten them.
     cut_short: Vec<u64>,
-    /// Streams of which the last that quiche's HTTP/3 may report is their end.
+    /// Streams of which quiche's HTTP/3 may still report the end, but nothing else.
     forgotten: Vec<u64>,
-    /// Requests whose responses are under way, the one whose turn it is first.
+    /// Requests whose responses are under way, the next in turn first.
     exchanges: Vec<Exchange<E>>,
     progress: Progress,
     ledger: Ledger,
     credit: Credit,
-    /// Bytes of request bodies that were read.
+    /// Bytes read of request bodies.
     received_bytes: u64,
-    /// Streams whose responses were handed to the transport, which may not have delivered them.
+    /// Streams whose responses were handed to the transport and may be undelivered.
     handed_over: Vec<u64>,
     leaving: Leaving,
-    /// Above all requests so far.
+    /// The first stream id above all requests so far.
     next_stream: u64,
 }
 
-/// How far the end of a session is.
+/// How far the shutdown of a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
     No,
-    /// The client is to be told.
+    /// GOAWAY is to be sent.
     Asked,
-    /// It was told that requests from this stream on are not answered (GOAWAY, RFC 9114,
-    /// section 5.2).
+    /// GOAWAY was sent: requests from this stream on are not answered (RFC 9114, section 5.2).
     Told(u64),
 }
 
@@ -102,21 +101,21 @@ impl<E> Session<E> {
         })
     }
 
-    /// Has the handler asked for more of a response.
+    /// Has the handler called for more of a response.
     pub(super) fn resume(&mut self, stream: u64) {
         if let Some(exchange) = self.exchange(stream) {
             exchange.resumed = true;
         }
     }
 
-    /// Takes no more requests, and ends once those that there are have been answered.
+    /// Accepts no more requests, and closes the connection once the others are answered.
     pub(super) fn drain(&mut self) {
         if self.leaving == Leaving::No {
             self.leaving = Leaving::Asked;
         }
     }
 
-    /// Answers new requests, and writes as much of the responses as the transport takes.
+    /// Processes new requests, and writes as much of the responses as the transport takes.
     pub(super) fn service<H: Handler<Exchange = E>>(
         &mut self,
         quic: &mut QuicConnection,
@@ -125,7 +124,7 @@ impl<E> Session<E> {
         let before = (shared.parts.counters.requests, self.progress.body_bytes);
         let received = self.received_bytes;
         let mut given_up = 0;
-        // Before they are read.
+        // Checked before those streams are read.
         let crowded = opens_too_many(quic);
         if quic.is_readable() {
             given_up += self.read_bodies(quic, shared);
@@ -167,7 +166,7 @@ impl<E> Session<E> {
         exchanges.find(|exchange| exchange.stream() == stream)
     }
 
-    /// Runs something of the handler on a request that it knows.
+    /// Calls the handler for a request that it has seen.
     fn with_reply<H: Handler<Exchange = E>>(
         &mut self,
         stream: u64,
@@ -183,16 +182,16 @@ impl<E> Session<E> {
         }
     }
 
-    /// The connection has ended, and with it all responses.
+    /// The connection has ended, and so have all responses.
     pub(super) fn disconnect(&mut self, hook: &mut Option<Hook>, now: Instant) {
         for mut exchange in self.exchanges.drain(..) {
             exchange.report(hook, self.peer.address(), now, Ending::Disconnected);
         }
     }
 
-    /// Has quiche's HTTP/3 forget streams that the transport has forgotten: it does so when it is
-    /// to send or to receive something on one. Which of the calls does it depends on how far request
-    /// and response were; the last has it report the request's end, unless it has done so.
+    /// Has quiche's HTTP/3 forget streams that the transport has forgotten: it does so when asked
+    /// to send or receive on one. Which of the calls does it depends on the state of request and
+    /// response; the last makes it report the request's end, unless it has done so.
     fn forget_cut_short(&mut self, quic: &mut QuicConnection) {
         let http = &mut self.h3;
         self.cut_short.retain(|stream| {
@@ -208,7 +207,8 @@ impl<E> Session<E> {
         });
     }
 
-    /// Rounds over the responses, a turn each, until none gets on. How many were given up.
+    /// Writes the responses in rounds, one turn each, until none advances. Returns how many were
+    /// cancelled.
     fn write<H: Handler<Exchange = E>>(
         &mut self,
         quic: &mut QuicConnection,
@@ -219,7 +219,7 @@ impl<E> Session<E> {
         let mut advanced = true;
         while std::mem::take(&mut advanced) {
             self.ask_for_more(shared);
-            // Who got nothing, for want of room, comes first when there is some again.
+            // A response that got nothing for lack of room is first when there is room again.
             self.exchanges
                 .sort_by_key(|it| (it.transfer.precedence(), it.transfer.last_turn()));
             let memory = Memory {
@@ -230,7 +230,7 @@ impl<E> Session<E> {
             };
             let (h3, progress) = (&mut self.h3, &mut self.progress);
             let (peer, now) = (self.peer.address(), shared.now);
-            // Who gets on keeps those that come after from their turn.
+            // A response that advances keeps those of a later precedence from their turn.
             let mut floor = None;
             self.exchanges.retain_mut(|exchange| {
                 let precedence = exchange.transfer.precedence();
@@ -270,7 +270,7 @@ impl<E> Session<E> {
         quic: &mut QuicConnection,
     ) {
         if body == BodyState::Unread {
-            // Nobody reads it any more, and it would take room from the other requests.
+            // It is no longer read, and would take room from the other requests.
             self.refuse_rest(stream, quic, h3::WireErrorCode::NoError);
         }
         if ending == Ending::Complete {
@@ -281,7 +281,7 @@ impl<E> Session<E> {
         }
     }
 
-    /// Asks handlers for more, where there is room for it or they have something.
+    /// Calls the handler for responses with room for more, or with something new.
     fn ask_for_more<H: Handler<Exchange = E>>(&mut self, shared: &mut Shared<'_, H>) {
         let mut resumed = Vec::new();
         for exchange in &mut self.exchanges {
@@ -294,7 +294,8 @@ impl<E> Session<E> {
         }
     }
 
-    /// When the server is about to end: says so, and ends once all was answered and delivered.
+    /// While draining: sends GOAWAY, and closes the connection once everything was answered and
+    /// delivered.
     fn leave(&mut self, quic: &mut QuicConnection) {
         if self.leaving == Leaving::Asked {
             match self.h3.send_goaway(quic, self.next_stream) {
@@ -317,8 +318,8 @@ impl<E> Session<E> {
     }
 }
 
-/// Whether the client has opened more unidirectional streams than any does. HTTP/3 has a use for
-/// three; those of other kinds are read past, but quiche keeps something of each.
+/// Whether the client has opened more unidirectional streams than a well-behaved client does.
+/// HTTP/3 uses three; others are skipped, but quiche keeps some state of each.
 fn opens_too_many(quic: &QuicConnection) -> bool {
     let mut unidirectional = quic.readable().filter(|stream| stream & 2 != 0);
     unidirectional.any(|stream| stream >> 2 >= MAX_UNIDIRECTIONAL_STREAMS)

@@ -17,30 +17,30 @@ use crate::quic::QuicConnection;
 use turn::TURN_BYTES;
 pub(super) use turn::{Progress, Turn};
 
-/// Bytes of a streamed body that wait for the transport, before there is no more room.
+/// Bytes of a streamed body that may wait for the transport.
 const STREAM_BYTES: usize = 64 << 10;
 
-/// A response, as far as it has not been handed to the transport yet.
+/// The part of a response that was not handed to the transport yet.
 #[derive(Debug)]
 pub(super) struct Transfer {
     stream: u64,
     /// The answer to a HEAD request, which has no body.
     is_head: bool,
-    /// Header sections to be sent: interim ones, and the final one.
+    /// Header sections to send: interim ones, and the final one.
     sections: VecDeque<Vec<h3::Header>>,
     /// The first section was sent.
     is_opened: bool,
     /// The final response's status, not counted yet.
     status: Option<u16>,
     is_begun: bool,
-    /// The response was to be a file, beyond the client's share.
+    /// A response with a file was refused, because the client's share of open files is used up.
     is_file_refused: bool,
-    /// Read from the file (or made up), and not yet handed to the transport.
+    /// Body bytes in memory, not yet handed to the transport.
     ready: Bytes,
     rest: Rest,
-    /// What is left of its turn.
+    /// Bytes left of its turn.
     turn_left: usize,
-    /// Turns are numbered over the connection: the last one that it finished.
+    /// The number, over the connection, of the last turn that it finished.
     last_turn: u64,
     priority: Priority,
 }
@@ -51,10 +51,10 @@ enum Rest {
     /// The handler has not answered.
     Unknown,
     Nothing,
-    /// Stays until the end, so that what is in `ready` can be given back.
+    /// Kept until the end, so that bytes in `ready` can be given back.
     File(Source),
     Stream(Queue),
-    /// The handler has broken it off, with this code.
+    /// The handler has reset it with this code.
     Reset(u64),
 }
 
@@ -64,11 +64,11 @@ struct Source {
     fd: OwnedFd,
     offset: u64,
     left: u64,
-    /// Given back with the file.
+    /// Released with the file.
     _lease: Option<Lease>,
 }
 
-/// What a handler has written.
+/// What the handler has written.
 #[derive(Debug, Default)]
 struct Queue {
     chunks: VecDeque<Bytes>,
@@ -77,10 +77,10 @@ struct Queue {
     trailers: Vec<h3::Header>,
 }
 
-/// A piece of a response, for a transport that asks for one after the other.
+/// A piece of a response, for a transport that pulls them one by one.
 #[derive(Debug)]
 pub(super) enum Pulled {
-    /// Header fields: an interim response's, or the final one's.
+    /// The header section of an interim response, or of the final one.
     Section {
         fields: Vec<h3::Header>,
         is_final: bool,
@@ -89,7 +89,7 @@ pub(super) enum Pulled {
     Trailers(Vec<h3::Header>),
     /// The handler has more to say.
     Awaiting,
-    /// Too much is in memory already.
+    /// The bound on memory is reached.
     Starved,
     Done,
     /// As [`Turn::Broken`].
@@ -186,7 +186,7 @@ impl Transfer {
     }
 }
 
-/// The side of another transport than QUIC.
+/// For another transport than QUIC.
 impl Transfer {
     /// The next piece.
     pub(super) fn pull(&mut self, memory: &Memory<'_>) -> Pulled {
@@ -226,7 +226,7 @@ impl Transfer {
 }
 
 impl Source {
-    /// The next bytes; none if the file has become shorter than promised, or can't be read.
+    /// The next bytes. `None` if the file has become shorter than announced, or can't be read.
     fn read(&mut self, memory: &Memory<'_>, most: usize) -> Option<Bytes> {
         let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(most);
         let (pool, file) = (memory.pool, self.fd.as_fd());
@@ -244,17 +244,17 @@ impl Transfer {
         self.stream
     }
 
-    /// Who goes first.
+    /// Its place in the order of responses.
     pub(super) fn precedence(&self) -> Precedence {
         self.priority.precedence(self.stream)
     }
 
-    /// Among those of the same precedence, who finished a turn longest ago is next.
+    /// Among responses of the same precedence, the one with the lowest is next.
     pub(super) fn last_turn(&self) -> u64 {
         self.last_turn
     }
 
-    /// The client has changed its mind.
+    /// Changes the priority, by an update of the client.
     pub(super) fn set_priority(&mut self, priority: Priority, quic: &mut QuicConnection) {
         self.priority = priority;
         priority.apply(quic, self.stream);
@@ -265,19 +265,19 @@ impl Transfer {
         self.status.take()
     }
 
-    /// Whether the answer was 503 for want of a file to open, once.
+    /// Whether the response was replaced by a 503 because of the bound on open files; true once.
     pub(super) fn take_file_refused(&mut self) -> bool {
         std::mem::take(&mut self.is_file_refused)
     }
 
-    /// Whether the handler could write more of a streamed body, and none is left to send.
+    /// Whether the handler may write more of a streamed body, and nothing is left to send.
     pub(super) fn is_dry(&self) -> bool {
         matches!(&self.rest, Rest::Stream(queue) if !queue.is_finished && queue.chunks.is_empty())
             && self.ready.is_empty()
             && self.sections.is_empty()
     }
 
-    /// Whether there is something that the client could take.
+    /// Whether there is something for the client to take.
     pub(super) fn has_something(&self) -> bool {
         !self.sections.is_empty()
             || !self.ready.is_empty()

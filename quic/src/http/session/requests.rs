@@ -1,4 +1,4 @@
-//! A session's requests: what comes on their streams, and what of it the handler is told.
+//! A session's requests: what arrives on their streams, and the handler's calls for it.
 
 use quiche::h3;
 
@@ -12,7 +12,7 @@ use crate::http::request::{self, Fields};
 use crate::quic::QuicConnection;
 
 impl<E> Session<E> {
-    /// Takes in what the client said; how many requests it gave up.
+    /// Processes HTTP/3's events. Returns how many requests the client cancelled.
     pub(super) fn handle_events<H: Handler<Exchange = E>>(
         &mut self,
         quic: &mut QuicConnection,
@@ -23,7 +23,7 @@ impl<E> Session<E> {
             match self.h3.poll(quic) {
                 Ok((stream, h3::Event::Headers { list, more_frames })) => {
                     if self.is_too_late(stream) {
-                        // Its end may have come already, and is told presently.
+                        // Its end may have come already, and is reported next.
                         self.open.insert(stream);
                         let code = h3::WireErrorCode::RequestRejected;
                         self.refuse_rest(stream, quic, code);
@@ -56,7 +56,7 @@ impl<E> Session<E> {
                     return given_up;
                 }
                 Err(_) => {
-                    // quiche has closed the connection with the fitting code.
+                    // quiche has closed the connection with the right code.
                     shared.parts.counters.protocol_errors += 1;
                     self.disconnect(shared.parts.hook, shared.now);
                     return given_up;
@@ -69,7 +69,7 @@ impl<E> Session<E> {
         matches!(self.leaving, Leaving::Told(first) if stream >= first)
     }
 
-    /// A new request.
+    /// Begins a new request.
     fn answer<H: Handler<Exchange = E>>(
         &mut self,
         stream: u64,
@@ -91,8 +91,8 @@ impl<E> Session<E> {
         self.exchanges.push(exchange);
     }
 
-    /// How soon a new request's response is wanted: an update that came before it counts more than its
-    /// own field (RFC 9218, section 7).
+    /// A new request's priority: an update that came before it overrides its own field (RFC 9218,
+    /// section 7).
     fn priority(&mut self, stream: u64, list: &[h3::Header]) -> Priority {
         let update = self.h3.take_last_priority_update(stream).ok();
         let field = Fields::new(list).get("priority");
@@ -100,8 +100,7 @@ impl<E> Session<E> {
         value.and_then(Priority::parse).unwrap_or_default()
     }
 
-    /// The client has told how soon it wants a response. What comes before the request stays with quiche
-    /// until then.
+    /// Applies a priority update. One that precedes its request stays with quiche until then.
     fn prioritize(&mut self, stream: u64, quic: &mut QuicConnection) {
         if self.exchange(stream).is_none() {
             return;
@@ -128,7 +127,7 @@ impl<E> Session<E> {
 
     fn end_request<H: Handler<Exchange = E>>(&mut self, stream: u64, shared: &mut Shared<'_, H>) {
         if let Some(exchange) = self.exchange(stream) {
-            // Who refuses a body is not told of its end, whether or not that came before.
+            // After refusing the body, the handler is not told of its end, even if that came first.
             let is_refused = exchange.body == BodyState::Refused;
             exchange.body = BodyState::Ended;
             if !is_refused {
@@ -137,7 +136,7 @@ impl<E> Session<E> {
         }
     }
 
-    /// Part of a request's body came; how many requests that ends.
+    /// Processes part of a request's body. Returns how many requests were cancelled: 0 or 1.
     fn take_body<H: Handler<Exchange = E>>(
         &mut self,
         stream: u64,
@@ -149,7 +148,7 @@ impl<E> Session<E> {
                 exchange.body = BodyState::Unread;
                 self.read_body(stream, quic, shared)
             }
-            // Nobody is there to read it.
+            // There is no handler to read it.
             _ => {
                 self.refuse_rest(stream, quic, h3::WireErrorCode::NoError);
                 0
@@ -157,7 +156,8 @@ impl<E> Session<E> {
         }
     }
 
-    /// Goes on with the bodies that handlers have left unread; how many requests that ends.
+    /// Continues with the bodies that the handler has left unread. Returns how many requests were
+    /// cancelled.
     pub(super) fn read_bodies<H: Handler<Exchange = E>>(
         &mut self,
         quic: &mut QuicConnection,
@@ -170,7 +170,8 @@ impl<E> Session<E> {
         reads.map(|it| self.read_body(it, quic, shared)).sum()
     }
 
-    /// Has the handler read; whether the client is found to have given the request up.
+    /// Has the handler read. Returns 1 if the client turns out to have cancelled the request,
+    /// otherwise 0.
     fn read_body<H: Handler<Exchange = E>>(
         &mut self,
         stream: u64,
@@ -212,14 +213,14 @@ impl<E> Session<E> {
         code: h3::WireErrorCode,
     ) {
         let _ = quic.stream_shutdown(stream, quiche::Shutdown::Read, code as u64);
-        // Nothing more will be told of its end, unless that has come already.
+        // Its end is no longer reported, unless it has come already.
         if !quic.stream_finished(stream) {
             self.open.remove(&stream);
         }
         self.cut_short.push(stream);
     }
 
-    /// The client has reset a request: whether that counts as one given up.
+    /// The client has reset a request. Returns 1 if that counts as cancelled, otherwise 0.
     fn give_up<H>(
         &mut self,
         stream: u64,
@@ -227,7 +228,7 @@ impl<E> Session<E> {
         shared: &mut Shared<'_, H>,
     ) -> u32 {
         let is_answered = self.open.remove(&stream);
-        // Otherwise the response is sent already, or was given up before.
+        // Otherwise the response was sent already, or was cancelled before.
         if self.cancel(stream, shared) || !is_answered {
             self.abort(stream, quic, h3::WireErrorCode::RequestCancelled);
             return 1;
@@ -235,7 +236,7 @@ impl<E> Session<E> {
         0
     }
 
-    /// Nobody waits for the answer any more. False when there is none under way.
+    /// Drops a response that the client has cancelled. False if there is none under way.
     fn cancel<H>(&mut self, stream: u64, shared: &mut Shared<'_, H>) -> bool {
         let of_stream = |exchange: &Exchange<E>| exchange.stream() == stream;
         let Some(at) = self.exchanges.iter().position(of_stream) else {
@@ -248,7 +249,7 @@ impl<E> Session<E> {
         true
     }
 
-    /// Ends our side of a stream without an answer, so that its place is free for another.
+    /// Ends our side of a stream without an answer, so that the client may open another.
     fn abort(&mut self, stream: u64, quic: &mut QuicConnection, code: h3::WireErrorCode) {
         let _ = quic.stream_shutdown(stream, quiche::Shutdown::Write, code as u64);
         self.cut_short.push(stream);

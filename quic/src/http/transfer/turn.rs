@@ -1,4 +1,4 @@
-//! A transfer's turns: the response onto its stream, as there is room.
+//! A transfer's turns: writing the response to its stream, as there is room.
 
 use bytes::{Buf, Bytes};
 use quiche::h3;
@@ -8,8 +8,8 @@ use crate::http::memory::Memory;
 use crate::http::record::Ending;
 use crate::quic::QuicConnection;
 
-/// Written to one stream before the next one of the connection has its turn. Whoever runs out
-/// of room in the middle goes on with the rest of its turn: so turns are fair in bytes.
+/// Bytes written to a stream per turn. A stream that runs out of room continues its turn later, so
+/// turns are fair in bytes.
 pub(super) const TURN_BYTES: usize = 16 << 10;
 
 /// How a turn ended.
@@ -23,15 +23,15 @@ pub(in crate::http) enum Turn {
     Awaiting,
     /// All of it was handed over.
     Done,
-    /// The client wants no more of it, or the stream is gone.
+    /// The client has cancelled it, or the stream is gone.
     Cancelled,
-    /// The file ended before its length, or can't be read, or the handler has broken it off: the
-    /// stream was reset.
+    /// The stream was reset, because the file is too short or can't be read, or because the handler
+    /// reset the response.
     Broken,
 }
 
 impl Turn {
-    /// What this turn ends, if it is the last.
+    /// How the response ended, if this was its last turn.
     pub(in crate::http) fn ending(self) -> Option<Ending> {
         match self {
             Self::Advanced | Self::Blocked | Self::Awaiting => None,
@@ -52,7 +52,7 @@ pub(in crate::http) struct Progress {
 }
 
 impl Transfer {
-    /// Hands the transport as much as it takes, up to the end of this turn.
+    /// Hands the transport as much as it takes, at most to the end of this turn.
     pub(in crate::http) fn advance(
         &mut self,
         h3: &mut h3::Connection,
@@ -106,11 +106,11 @@ impl Transfer {
                 }
                 None if !queue.is_finished => return self.wait(quic),
                 None if !queue.trailers.is_empty() => return self.write_trailers(h3, quic),
-                // The stream's end is all that is left to be sent.
+                // Only the stream's end is left to send.
                 None => {}
             }
         } else if self.ready.is_empty() {
-            // No room, no read.
+            // Don't read without room to send.
             let room = match quic.stream_capacity(self.stream) {
                 Ok(0) => return Turn::Blocked,
                 Ok(_) if memory.is_full() => return Turn::Blocked,
@@ -127,7 +127,7 @@ impl Transfer {
             Ok(written) => {
                 self.ready.advance(written.min(self.ready.len()));
                 if self.ready.is_empty() {
-                    // Even without bytes it would keep the chunk in memory.
+                    // An empty slice would keep the chunk in memory.
                     self.ready = Bytes::new();
                 }
                 progress.body_bytes += written as u64;
@@ -152,7 +152,7 @@ impl Transfer {
         }
     }
 
-    /// For the handler, while the client does.
+    /// Waits for the handler, unless the client has cancelled the request.
     fn wait(&self, quic: &mut QuicConnection) -> Turn {
         match quic.stream_capacity(self.stream) {
             Ok(_) => Turn::Awaiting,
@@ -171,7 +171,7 @@ impl Transfer {
         }
     }
 
-    /// Frees what was read from the file and not handed over; it will be read again.
+    /// Frees bytes that were read from the file and not handed over. They are read again later.
     fn give_back(&mut self) {
         if let Rest::File(source) = &mut self.rest {
             let len = self.ready.len() as u64;
@@ -181,9 +181,9 @@ impl Transfer {
         }
     }
 
-    /// Fills `ready`, with no more than the stream has room for if memory is short. The stream is
-    /// reset when the file has become shorter than promised: the client must not take what it has
-    /// for all of it.
+    /// Fills `ready`, with at most what the stream has room for if memory is short. If the file has
+    /// become shorter than announced, the stream is reset: the client must not take the part for
+    /// the whole.
     fn read_chunk(
         &mut self,
         quic: &mut QuicConnection,
