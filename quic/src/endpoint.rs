@@ -4,18 +4,19 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 /// A sans-IO endpoint: [`Server`](crate::Server), [`Client`](crate::Client),
-/// [`client::Connection`](crate::client::Connection), [`client::Connections`](crate::client::Connections),
-/// or one of your own.
+/// [`client::Connection`](crate::client::Connection),
+/// [`client::Connections`](crate::client::Connections), or one of your own.
 ///
-/// After each received datagram, and after each timeout, call [`poll_transmit`](Self::poll_transmit)
-/// until it returns `None`. `now` must be the real time: quiche's loss detection reads the clock itself.
+/// After each received datagram, and after each timeout, call
+/// [`poll_transmit`](Self::poll_transmit) until it returns `None`. `now` must be the real time:
+/// quiche's loss detection reads the clock itself.
 pub trait Endpoint {
-    /// The way to a peer on the link layer: over AF_XDP a [`Link`](xskit_wire::Link) (MAC addresses and
-    /// VLAN tags), over a kernel socket `()`.
+    /// The way to a peer on the link layer: over AF_XDP a [`Link`](xskit_wire::Link) (MAC addresses
+    /// and VLAN tags), over a kernel socket `()`.
     type Link;
 
-    /// Takes in a UDP payload that arrived `from` a peer at the local address `to`, and decrypts it in
-    /// place. `link` is the way back. Afterwards the bytes are scrambled, whatever they were.
+    /// Takes in a UDP payload that arrived `from` a peer at the local address `to`, and decrypts it
+    /// in place. `link` is the way back. Afterwards the bytes are scrambled, whatever they were.
     fn handle_datagram(
         &mut self,
         now: Instant,
@@ -25,14 +26,14 @@ pub trait Endpoint {
         link: Self::Link,
     );
 
-    /// Writes the next UDP payload into `out` and seals it there. `None` if there is nothing to send until
-    /// a datagram arrives or the timeout is reached.
+    /// Writes the next UDP payload into `out` and seals it there. `None` if there is nothing to
+    /// send until a datagram arrives or the timeout is reached.
     ///
     /// `out` must hold [`max_udp_payload_bytes`](crate::TransportConfig::max_udp_payload_bytes).
     fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<Self::Link>>;
 
-    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest. It may be early: the
-    /// call then does nothing, and a later time is returned next.
+    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest. It may be early:
+    /// the call then does nothing, and a later time is returned next.
     #[must_use]
     fn poll_timeout(&self) -> Option<Instant>;
 

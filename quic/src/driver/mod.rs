@@ -1,9 +1,9 @@
-//! The drivers: one runs an endpoint over one AF_XDP socket, one over one kernel UDP socket.
+//! Drivers, which run an endpoint over an AF_XDP socket, or over a kernel UDP socket.
 //!
-//! A [`Driver`] takes turns. In each it hands what arrived to the endpoint, in the frames it came
-//! in, and has the endpoint write what it has to send into the frames it leaves in; then it gives
-//! both kinds back to the kernel. Between turns the caller does its own work, and [`Driver::rest`]
-//! waits when there is nothing to do.
+//! A [`Driver`] works in turns. In each it hands received packets to the endpoint, in the frames
+//! that they came in, and has the endpoint write packets into the frames that they leave in. Then
+//! it gives both kinds of frames back to the kernel. Between turns the caller does its own work,
+//! and [`Driver::rest`] waits if there is nothing to do.
 //!
 //! ```text
 //!   RX ring ─► Frame ─► parse headers ─► Endpoint::handle_datagram (opened in place)
@@ -12,10 +12,10 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `sources.rs` | whose datagrams are answered |
+//! | `sources.rs` | which datagrams are answered |
 //! | `turn.rs` | the driver and its turn |
 //! | `counters.rs` | what it counts |
-//! | `error.rs` | why it can't go on |
+//! | `error.rs` | why it can't continue |
 //! | `udp/` | the driver over a kernel UDP socket (feature `udp`) |
 
 mod counters;

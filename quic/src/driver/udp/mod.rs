@@ -1,19 +1,19 @@
-//! The same endpoints over a kernel UDP socket: where AF_XDP can't be had, and to compare.
+//! `UdpDriver`: the same endpoints over a kernel UDP socket, for where AF_XDP isn't available and
+//! for comparison.
 //!
-//! A [`UdpDriver`] takes turns as a [`Driver`](super::Driver) does. The kernel joins datagrams that
-//! came in a row (GRO), and cuts up those that leave in a row (GSO), so a system call moves up to 64
-//! of them.
+//! A [`UdpDriver`] works in turns as a [`Driver`](super::Driver) does. The kernel joins received
+//! datagrams (GRO) and splits sent ones (GSO), so that a system call moves up to 64 of them.
 //!
 //! ```text
 //!   recvmmsg ─► buffer ─► cut at the stride ─► Endpoint::handle_datagram (opened in place)
-//!   sendmsg  ◄─ outbox ◄─ as long as destination, source and size are one ◄─ Endpoint::poll_transmit
+//!   sendmsg  ◄─ outbox ◄─ while destination, source and size are the same ◄─ Endpoint::poll_transmit
 //! ```
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `outbox.rs` | datagrams on their way into one send |
-//! | `kernel.rs` | the socket, its calls and their number |
-//! | `error.rs` | why it can't be made, or can't go on |
+//! | `kernel.rs` | the socket, its system calls and their counts |
+//! | `error.rs` | why it can't be made, or can't continue |
 
 mod error;
 mod kernel;
@@ -34,12 +34,12 @@ use outbox::Outbox;
 /// How a UDP driver works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpConfig {
-    /// Datagrams sent a turn, at most.
+    /// The most datagrams sent per turn.
     pub transmit_batch: u32,
-    /// Whether the kernel cuts up what leaves in a row (GSO), where it can.
+    /// Whether to use segmentation offload (GSO) if the kernel has it.
     pub segmentation_offload: bool,
-    /// Bytes that may wait to be received; the kernel grants `net.core.rmem_max` at most. None leaves
-    /// what the socket has.
+    /// The receive buffer (`SO_RCVBUF`) in bytes; the kernel grants at most `net.core.rmem_max`.
+    /// `None` leaves it unchanged.
     pub receive_buffer_bytes: Option<usize>,
 }
 
@@ -78,17 +78,19 @@ pub struct UdpDriver {
     outbox: Outbox,
     /// The socket had no room for what is in the outbox.
     is_blocked: bool,
-    /// Whether there may be something to receive.
+    /// There may be something to receive.
     may_receive: bool,
 }
 
 impl UdpDriver {
-    /// A driver over this socket, which is bound, and becomes non-blocking.
+    /// A driver over this bound socket, which becomes non-blocking.
     ///
-    /// Bound to a wildcard, it answers from the address that a datagram came to.
+    /// If it is bound to a wildcard address, answers leave from the address that a datagram came
+    /// to.
     ///
     /// # Errors
-    /// [`UdpError::Setup`] where the kernel refuses one of the socket's options.
+    ///
+    /// [`UdpError::Setup`] if the kernel refuses a socket option.
     pub fn new(socket: UdpSocket, config: UdpConfig) -> Result<Self, UdpError> {
         let (offload, buffer) = (config.segmentation_offload, config.receive_buffer_bytes);
         Ok(Self {
@@ -101,12 +103,14 @@ impl UdpDriver {
         })
     }
 
-    /// One turn: receive, handle timeouts, transmit. Says whether there may be more to do at once.
+    /// One turn: receive, handle timeouts, transmit. Returns whether there may be more to do at
+    /// once.
     ///
     /// While the socket has no room, one batch waits, and the rest stays with the endpoint.
     ///
     /// # Errors
-    /// [`UdpError::Receive`] when receiving fails for good.
+    ///
+    /// [`UdpError::Receive`] if receiving fails for good.
     pub fn turn(&mut self, endpoint: &mut impl Endpoint<Link = ()>) -> Result<bool, UdpError> {
         let now = Instant::now();
         self.kernel.restore_offload(now);
@@ -118,12 +122,14 @@ impl UdpDriver {
         Ok(is_more_in || is_more_out)
     }
 
-    /// After a turn: unless there `is_more` to do, waits for a datagram, for room to send what had none,
-    /// for the endpoint's timeout, or for `longest`, whichever is first. Say that there `is_more` also
-    /// when the endpoint was given something new to send since the turn. Says whether it waited.
+    /// After a turn: unless there `is_more` to do, waits for a datagram, for room to send the
+    /// waiting batch, for the endpoint's timeout, or for `longest`, whichever is first. `is_more`
+    /// is what the turn returned; pass true also if the endpoint was given something new to send
+    /// since. Returns whether it waited.
     ///
     /// # Errors
-    /// [`UdpError::Wait`] when the wait fails.
+    ///
+    /// [`UdpError::Wait`] if the wait fails.
     pub fn rest(
         &mut self,
         endpoint: &mut impl Endpoint<Link = ()>,
@@ -149,26 +155,26 @@ impl UdpDriver {
         self.kernel.socket()
     }
 
-    /// What passed through so far, by datagrams. The kernel drops packets that are none, or that lie
-    /// about their source, before the socket: so [`refused`](DriverCounters::refused) stays empty.
+    /// The counters so far, in datagrams. The kernel drops malformed packets and forged sources
+    /// before the socket, so [`refused`](DriverCounters::refused) stays empty.
     #[must_use]
     pub fn counters(&self) -> &DriverCounters {
         &self.counters
     }
 
-    /// The system calls that this took.
+    /// The system calls so far.
     #[must_use]
     pub fn calls(&self) -> UdpCalls {
         self.kernel.calls()
     }
 
-    /// Datagrams that the kernel cuts out of one send at most: 1 without segmentation offload.
+    /// The most datagrams per send: 1 without segmentation offload.
     #[must_use]
     pub fn segments(&self) -> usize {
         self.kernel.segments()
     }
 
-    /// Receives once. Says whether more may be waiting.
+    /// Receives once. Returns whether more may be waiting.
     fn receive(
         &mut self,
         now: Instant,
@@ -180,7 +186,7 @@ impl UdpDriver {
         }
         let counters = &mut self.counters;
         let messages = self.kernel.receive(|bytes, stride, from, to| {
-            // An answer to port 0, or from a broadcast address, the kernel would refuse to send.
+            // The kernel would refuse to send an answer to port 0, or from a broadcast address.
             let is_answerable = from.port() != 0 && is_host(to.ip().to_canonical());
             let mut take = |datagram: &mut [u8]| {
                 counters.received += 1;
@@ -199,8 +205,8 @@ impl UdpDriver {
         Ok(messages == MESSAGES)
     }
 
-    /// Sends until the endpoint has nothing more, the socket has no room, or it is enough for a turn.
-    /// Says whether it was that.
+    /// Sends until the endpoint has nothing more, the socket has no room, or the turn's batch is
+    /// sent. Returns whether it was the last.
     fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = ()>) -> bool {
         let mut left = self.config.transmit_batch.max(1);
         loop {
@@ -217,7 +223,7 @@ impl UdpDriver {
             if self.is_blocked {
                 return false;
             }
-            // A datagram that was odd may be left.
+            // The odd datagram may be left.
             if is_over && self.outbox.is_empty() {
                 return is_enough;
             }
