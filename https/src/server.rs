@@ -1,4 +1,4 @@
-//! `HttpsServer`: a port of TCP, on the thread that it is given.
+//! `HttpsServer`: a TCP port, served on one thread.
 
 use std::cell::RefCell;
 use std::net::TcpListener;
@@ -14,26 +14,26 @@ use crate::error::HttpsError;
 use crate::runtime::{Runtime, Started};
 use crate::service::{Control, HttpsStats, Service};
 
-/// A server of HTTP/1.1 and 2 over TLS.
+/// A server of HTTP/1.1 and HTTP/2 over TLS.
 pub struct HttpsServer<H: Handler> {
-    /// Made early: a program that then gives up what it doesn't need may not be allowed to.
+    /// Created early: later the program may have given up the privileges for it.
     started: Started,
     service: Service<H>,
     resumer: Resumer,
     resumed: UnboundedReceiver<RequestKey>,
-    /// Where requests in the clear come, and the port that they are sent to.
+    /// The listener for plain HTTP, and the port that requests are redirected to.
     clear: Option<(TcpListener, u16)>,
 }
 
-/// Tells a server, from any thread, that a handler has something new for a request
+/// Informs a server, from any thread, that its handler has something new for a request
 /// ([`Reply::key`](xskit_quic::Reply::key)).
 #[derive(Clone, Debug)]
 pub struct Resumer(UnboundedSender<RequestKey>);
 
 impl Resumer {
-    /// Has the handler asked for more ([`Handler::resume`]). A request that is over is left alone.
+    /// Has the handler called for more ([`Handler::resume`]). No effect on a request that is over.
     pub fn resume(&self, request: RequestKey) {
-        // Gone with the server.
+        // Fails if the server is gone.
         let _ = self.0.send(request);
     }
 }
@@ -47,20 +47,20 @@ impl<H: Handler> std::fmt::Debug for HttpsServer<H> {
 }
 
 impl<H: Handler + 'static> HttpsServer<H> {
-    /// A server with the certificate and the limits of this configuration. `guests` are those of all threads of the
-    /// port.
+    /// A server with the certificate and the limits of this configuration. All threads of a port
+    /// share `guests`.
     ///
     /// # Errors
     ///
-    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): the certificate can't be used. [`Io`](HttpsError::Io):
-    /// there is no epoll(7), or no io_uring(7) for [`Runtime`]'s `Uring`.
+    /// - [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls) if the certificate can't be used.
+    /// - [`Io`](HttpsError::Io) without epoll(7), or io_uring(7) for [`Runtime`]'s `Uring`.
     pub fn new(
         config: &ServerConfig,
         mut http: Http<H>,
         guests: Guests,
         runtime: Runtime,
     ) -> Result<Self, HttpsError> {
-        // By its bounds on memory.
+        // Sets its bounds on memory.
         http.prepare(config)?;
         let (resumer, resumed) = unbounded_channel();
         let service = Service {
@@ -86,32 +86,33 @@ impl<H: Handler + 'static> HttpsServer<H> {
         })
     }
 
-    /// What can be changed while it runs.
+    /// A handle to change settings while the server runs.
     #[must_use]
     pub fn control(&self) -> Control {
         self.service.control.clone()
     }
 
-    /// Has it tell those who come to this listener without TLS (`http://`) to ask again on `port` with it.
+    /// Redirects plain HTTP requests (`http://`) on this listener to TLS on `port`.
     #[must_use]
     pub fn redirect(mut self, listener: TcpListener, port: u16) -> Self {
         self.clear = Some((listener, port));
         self
     }
 
-    /// For parts of the program that have something for a request later.
+    /// A handle for parts of the program that have something for a request later.
     #[must_use]
     pub fn resumer(&self) -> Resumer {
         self.resumer.clone()
     }
 
-    /// Serves, on this thread, until `end` says how long what is under way may take from then on. Then no more
-    /// connections are taken, and each is told to end (GOAWAY, or `connection: close`). `end` is run by the server's
-    /// own runtime: it may wait for what wakes it from any thread, and for [`Control::sleep`].
+    /// Serves on this thread until `end` returns the time limit for what is then under way. After
+    /// that no more connections are accepted, and each is told to end (GOAWAY, or `connection:
+    /// close`). `end` runs in the server's runtime: it may be woken from any thread, and may await
+    /// [`Control::sleep`].
     ///
     /// # Errors
     ///
-    /// [`HttpsError::Io`]: the listener can't be used.
+    /// [`HttpsError::Io`] if the listener can't be used.
     pub fn serve(
         self,
         listener: TcpListener,

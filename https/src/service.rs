@@ -1,4 +1,4 @@
-//! `Service`: what accepts connections, and what all of them share; `Control` changes that while it runs.
+//! `Service`: accepts connections, and holds what they share; `Control` changes that while it runs.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -22,13 +22,13 @@ use crate::error::HttpsError;
 use crate::redirect;
 use crate::runtime::{Listener, Runtime};
 
-/// After accept(2) has failed, most likely for want of a descriptor.
+/// The pause after accept(2) has failed, most likely for lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Between looks at whether all has ended.
+/// The interval of checks whether all connections have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What can be changed while a server runs, on its thread.
+/// Changes settings of a running server, on its thread.
 #[derive(Clone)]
 pub struct Control {
     runtime: Runtime,
@@ -53,18 +53,19 @@ impl Control {
         })
     }
 
-    /// Proves itself with another certificate to clients that come from now on.
+    /// Presents another certificate to new clients.
     ///
     /// # Errors
     ///
-    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls): it can't be used, and the one so far is.
+    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls) if it can't be used. The present one is
+    /// kept.
     pub fn set_identity(&self, identity: &Identity) -> Result<(), HttpsError> {
         *self.tls.borrow_mut() = tls_config(identity)?;
         Ok(())
     }
 
-    /// Says in each response that HTTP/3 is to be had on this port of UDP (RFC 7838; RFC 9114, section 3.1.1), for a day; or
-    /// that it isn't, any more.
+    /// Advertises HTTP/3 on this UDP port in each response, for a day (`alt-svc`: RFC 7838; RFC
+    /// 9114, section 3.1.1). `None` withdraws it (`clear`).
     pub fn advertise(&self, port: Option<u16>) {
         let value = match port {
             Some(port) => HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400")).ok(),
@@ -73,26 +74,27 @@ impl Control {
         *self.alt_svc.borrow_mut() = value;
     }
 
-    /// Lets time pass, in a future that runs beside the server: that of [`HttpsServer::serve`](crate::HttpsServer::serve).
+    /// Sleeps, in a future that runs in the server's runtime: the `end` of
+    /// [`HttpsServer::serve`](crate::HttpsServer::serve).
     pub async fn sleep(&self, time: Duration) {
         self.runtime.sleep(time).await;
     }
 }
 
-/// What a server has done.
+/// A server's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpsStats {
     /// Connections accepted.
     pub accepted: u64,
-    /// Connections closed at once, since there were as many as are allowed, in all or from one host or network.
+    /// Connections closed at once, because a bound was reached, in total or per host or network.
     pub refused: u64,
     /// Requests and responses.
     pub http: HttpCounters,
 }
 
 impl HttpsStats {
-    /// Adds those of another thread.
+    /// Adds another thread's counters.
     pub fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;
         self.refused += other.refused;
@@ -100,13 +102,13 @@ impl HttpsStats {
     }
 }
 
-/// A server, but for its runtime and its listeners.
+/// A server without its runtime and listeners.
 pub(crate) struct Service<H: Handler> {
     pub(crate) runtime: Runtime,
     pub(crate) http: Rc<RefCell<Http<H>>>,
     pub(crate) guests: Guests,
     pub(crate) limits: Limits,
-    /// For TLS's handshake, and for a request in the clear.
+    /// The longest TLS handshake, and the longest plain HTTP request.
     pub(crate) patience: Duration,
     pub(crate) max_streams: u32,
     pub(crate) control: Control,
@@ -121,7 +123,7 @@ pub(crate) struct Counters {
     open: Cell<u64>,
 }
 
-/// A connection, however it ends.
+/// An open connection, counted until it is dropped.
 struct Counted(Rc<Counters>);
 
 impl Counted {
@@ -138,7 +140,7 @@ impl Drop for Counted {
 }
 
 impl<H: Handler + 'static> Service<H> {
-    /// What was done so far.
+    /// The counters so far.
     pub(crate) fn stats(&self) -> HttpsStats {
         HttpsStats {
             accepted: self.counters.accepted.get(),
@@ -147,7 +149,7 @@ impl<H: Handler + 'static> Service<H> {
         }
     }
 
-    /// Runs connections until `end` says how long those that are left may take.
+    /// Serves until `end` returns the time limit for the connections that are left.
     pub(crate) async fn run<L: Listener>(
         &self,
         listener: TcpListener,
@@ -183,7 +185,7 @@ impl<H: Handler + 'static> Service<H> {
                 self.runtime.sleep(LOOK).await;
             }
         };
-        // Those that are left are closed with the runtime.
+        // Connections that are left are closed with the runtime.
         let _ = self.runtime.timeout(grace, all_have_ended).await;
         Ok(())
     }
