@@ -104,7 +104,8 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`CertError`] when a name can't be in a certificate.
+    /// [`CertError`] if a name is neither a host name nor an IP address, or the key can't be
+    /// generated.
     pub fn issue(&self, names: &[String], validity: Validity) -> Result<Pem, CertError> {
         self.sign(names, validity).map_err(|source| CertError {
             names: names.to_vec(),
@@ -129,7 +130,7 @@ impl Authority {
 ///
 /// # Errors
 ///
-/// [`CertError`] when a name can't be in a certificate.
+/// [`CertError`] if a name is neither a host name nor an IP address, or the key can't be generated.
 pub fn self_signed(names: &[String]) -> Result<Pem, CertError> {
     let make = || {
         let key = KeyPair::generate()?;

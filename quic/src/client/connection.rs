@@ -105,7 +105,12 @@ impl<L: Copy> Connection<L> {
     ///
     /// # Errors
     ///
-    /// [`SetupError`] if the name, the trusted certificates or a setting can't be used.
+    /// - [`SetupError::ServerName`] if the name is neither a host name nor an IP address.
+    /// - [`SetupError::TrustFile`] or [`TrustPem`](SetupError::TrustPem) if the trusted
+    ///   certificates can't be read, or there are none.
+    /// - [`SetupError::UdpPayload`] if `max_udp_payload_bytes` is outside QUIC's range.
+    /// - [`SetupError::Tls`] or [`Quic`](SetupError::Quic) if BoringSSL or quiche refuses a
+    ///   setting, or the random source fails.
     pub fn new(
         config: &ClientConfig,
         protocols: &[&[u8]],

@@ -95,7 +95,8 @@ impl<L: Copy> Client<L> {
     ///
     /// # Errors
     ///
-    /// [`SetupError`] if the name, the trusted certificates or a setting can't be used.
+    /// Those of [`Connection::new`], and [`SetupError::Http`] if quiche refuses a setting of
+    /// HTTP/3.
     pub fn new(
         config: &ClientConfig,
         local: SocketAddr,

@@ -84,7 +84,8 @@ impl<L: Copy + PartialEq> FileServer<L> {
     ///
     /// # Errors
     ///
-    /// [`SetupError`] if the directory, the certificate or a setting can't be used.
+    /// [`SetupError::Root`] if the directory can't be used, [`SetupError::Http`] if quiche refuses
+    /// a setting of HTTP/3, and those of [`Server::new`].
     pub fn of_directory(
         directory: &Path,
         config: &ServerConfig,

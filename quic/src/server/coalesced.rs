@@ -106,7 +106,7 @@ fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
 mod tests {
     use super::*;
 
-    /// A packet with a long header, of 5 bytes behind it; an Initial has a token of one byte.
+    /// A packet with a long header and a payload of 5 bytes; an Initial has a token of one byte.
     fn long(kind: u8) -> Vec<u8> {
         let mut packet = vec![0xc0 | kind, 0, 0, 0, 1, 1, 7, 2, 8, 9];
         if kind == INITIAL {
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!((seen.zero_rtts, seen.initials, seen.is_whole), (2, 1, true));
         let mut foreign = early.clone();
         foreign[6] ^= 1;
-        // Its id is cut off, and not.
+        // With its id cut off, and whole.
         for len in [7, foreign.len()] {
             let datagram = [&initial[..], &early, &foreign[..len], &early].concat();
             let seen = Coalesced::read(&datagram);

@@ -129,8 +129,11 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     ///
     /// # Errors
     ///
-    /// [`SetupError`] if the certificate or a setting can't be used, or if the application can't
-    /// work within the configuration.
+    /// - [`SetupError::ConnectionId`] if the ids of `connection_ids` don't have 8 to 20 bytes.
+    /// - [`SetupError::UdpPayload`] if `max_udp_payload_bytes` is outside QUIC's range.
+    /// - [`SetupError::Tls`] or [`Quic`](SetupError::Quic) if BoringSSL or quiche refuses a
+    ///   setting, or the random source fails.
+    /// - The application's own error of [`Application::prepare`].
     pub fn new(config: &ServerConfig, application: A, now: Instant) -> Result<Self, SetupError> {
         let mut team = Worker::team(config, 1, now)?.into_iter();
         let worker = team.next().ok_or(quiche::Error::InvalidState)?;
@@ -193,7 +196,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     ///
     /// # Errors
     ///
-    /// [`SetupError`] if the new identity can't be used. The server keeps the present one.
+    /// [`SetupError::Tls`] or [`Quic`](SetupError::Quic) if BoringSSL or quiche refuses it. The
+    /// server keeps the present one.
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
         let protocols = self.application.protocols();
         let tickets = self.worker.tickets();

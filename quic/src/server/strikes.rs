@@ -117,7 +117,7 @@ mod tests {
         assert!(strikes.strike(&[id(1), id(2), id(3)], begin));
         for known in 1..=3 {
             assert!(!strikes.strike(&[id(known), id(known + 10)], begin));
-            // Also what came with it.
+            // Nor an id that came with a known one.
             assert!(!strikes.strike(&[id(known + 10)], begin));
         }
         // However the windows fall.

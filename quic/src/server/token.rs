@@ -142,7 +142,7 @@ mod tests {
         tokens.turn(later);
         assert_ne!(tokens.key.current(), key);
         assert_eq!(tokens.open(later, peer, &token, id), Some(id));
-        // The clock does not matter to the key: without it the token is nothing.
+        // Its time has not run out, but its key is gone.
         tokens.turn(later + KEY_PERIOD);
         assert_eq!(tokens.open(later, peer, &token, id), None);
     }

@@ -221,7 +221,7 @@ fn only_regular_files_are_documents() {
     }
 }
 
-/// The encoding that is served of all, and the calls of `openat2` that it took.
+/// The encoding that is served, and the number of `openat2` calls that it took.
 fn encoding(root: &Root, path: &str, wanted: &[Encoding]) -> (Option<Encoding>, usize) {
     let before = OPENED.get();
     match root.find(path, wanted.iter().copied()) {
@@ -238,7 +238,7 @@ fn neighbours_are_looked_for_only_where_they_are_wanted() {
     fs::write(at("a b.txt.gz"), "gz").unwrap();
     fs::write(at("inside.br"), "br").unwrap();
     fs::write(at("sub/index.html.gz"), "gz").unwrap();
-    // Looked at and opened; what has been opened before is opened at once.
+    // Checked and opened; a file that was opened before is opened at once.
     assert_eq!(encoding(&root, "/a b.txt", &[]), (None, 2));
     assert_eq!(encoding(&root, "/a b.txt", &[]), (None, 1));
     assert_eq!(encoding(&root, "/a b.txt", &[Brotli]), (None, 2));
@@ -248,7 +248,7 @@ fn neighbours_are_looked_for_only_where_they_are_wanted() {
         (Some(Gzip), 2)
     );
     assert_eq!(encoding(&root, "/a b.txt.gz", &Encoding::ALL), (None, 1));
-    // By the name that was asked for, whatever that leads to.
+    // By the requested name, wherever that leads.
     assert_eq!(encoding(&root, "/inside", &Encoding::ALL).0, Some(Brotli));
     assert_eq!(encoding(&root, "/sub/", &[Zstd, Gzip]).0, Some(Gzip));
     assert_eq!(
