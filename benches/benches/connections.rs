@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+use xskit_quic::Endpoint;
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, Trust};
 use xskit_quic::{
@@ -236,7 +237,7 @@ impl World {
                 if sent.to == peer.address {
                     let (from, to) = (sent.from, sent.to);
                     peer.client
-                        .handle_datagram(now, &mut buffer[..sent.len], from, to);
+                        .handle_datagram(now, &mut buffer[..sent.len], from, to, ());
                 }
             }
         }

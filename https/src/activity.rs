@@ -1,4 +1,4 @@
-//! `Activity`: whose move it is on a connection, and until when it must be made.
+//! `Activity`: who must act next on a connection, and by when.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,32 +9,32 @@ use tokio::sync::Notify;
 
 use crate::runtime::Runtime;
 
-/// Requests that a client may give up, beyond those that it takes to the end: many are no accident, and each has cost
-/// nearly what an answer does.
+/// Requests that a client may cancel beyond those that it takes to the end: each costs nearly as
+/// much as an answer.
 const MAX_GIVEN_UP: u32 = 1000;
 
-/// Limits, as [`ServerConfig`](xskit_quic::ServerConfig) has them.
+/// The limits of [`ServerConfig`](xskit_quic::ServerConfig).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Nothing is asked for this long.
+    /// The longest time without a request.
     pub(crate) request: Duration,
-    /// Something is under way, it is the client's move, and for this long it takes or brings no byte of a body.
+    /// The longest time that the client, when it must act, may take or send no byte of a body.
     pub(crate) response: Duration,
 }
 
-/// What a connection's requests and their bodies tell of it.
+/// A connection's activity, as its requests and their bodies report it.
 #[derive(Debug)]
 pub(crate) struct Activity {
     limits: Limits,
-    /// Requests whose responses were not written to their end.
+    /// Requests whose responses are incomplete.
     open: Cell<usize>,
-    /// Of these, those on which the client is to take or to bring something.
+    /// Those of the open requests on which the client must take or send something.
     of_client: Cell<usize>,
-    /// Pieces of bodies that hyper has.
+    /// Pieces of response bodies in hyper's hands.
     pieces: Cell<usize>,
-    /// When the client last took or brought something that it was to.
+    /// When the client last took or sent something.
     moved: Cell<Instant>,
-    /// When the last request ended; before the first, when the connection began.
+    /// When the last request ended; at first, when the connection began.
     asked: Cell<Instant>,
     given_up: Cell<u32>,
     excess: Notify,
@@ -57,12 +57,12 @@ impl Activity {
         })
     }
 
-    /// The client has taken or brought something.
+    /// The client has taken or sent something.
     pub(crate) fn touch(&self) {
         self.moved.set(Instant::now());
     }
 
-    /// Whether it is the client's move on one more of the requests, or one less.
+    /// The client must act on one more request, or on one less.
     pub(crate) fn count_of_client(&self, is_more: bool) {
         let before = self.of_client.get();
         match is_more {
@@ -74,7 +74,7 @@ impl Activity {
         }
     }
 
-    /// The client has given a request up.
+    /// The client has cancelled a request.
     pub(crate) fn count_given_up(&self) {
         self.given_up.set(self.given_up.get().saturating_add(1));
         if self.given_up.get() > MAX_GIVEN_UP {
@@ -82,7 +82,7 @@ impl Activity {
         }
     }
 
-    /// A response was handed over to its end.
+    /// A response was handed over completely.
     pub(crate) fn count_complete(&self) {
         self.given_up.set(self.given_up.get().saturating_sub(1));
     }
@@ -96,7 +96,7 @@ impl Activity {
         self.is_gone.get()
     }
 
-    /// `None` while it is the handlers' move, or without end.
+    /// By when the client must act; `None` if the handlers must, or if there is no limit.
     fn deadline(&self) -> Option<Instant> {
         if self.open.get() == 0 {
             return self.asked.get().checked_add(self.limits.request);
@@ -107,9 +107,9 @@ impl Activity {
             .flatten()
     }
 
-    /// Until the client has let a limit pass, or has given up too much.
+    /// Waits until the client has let a limit pass, or has cancelled too many requests.
     pub(crate) async fn lapse(&self, runtime: Runtime) {
-        // Whose move it is may change meanwhile, and the deadline come earlier by that.
+        // Who must act may change meanwhile, and the deadline may become earlier.
         let longest = self.limits.request.min(self.limits.response);
         loop {
             let now = Instant::now();
@@ -126,7 +126,7 @@ impl Activity {
     }
 }
 
-/// A request, until its response was written to its end.
+/// A request, until its response is complete.
 #[derive(Debug)]
 pub(crate) struct Open(Rc<Activity>);
 
@@ -145,7 +145,7 @@ impl Drop for Open {
     }
 }
 
-/// A piece of a response's body, which tells when the client takes some of it.
+/// A piece of a response body, which reports when the client takes some of it.
 #[derive(Debug)]
 pub(crate) struct Taken {
     bytes: Bytes,

@@ -1,4 +1,4 @@
-//! One request: hyper's side of an exchange with the handler.
+//! `answer`: hyper's side of an exchange with the handler.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,26 +19,26 @@ use xskit_quic::{Ending, Handler, Head, HeldBytes, Http, LoneExchange, Piece, Re
 use crate::activity::{Activity, Open, Taken};
 use crate::runtime::Runtime;
 
-/// What a handler leaves unread of a body; beyond, no more is taken from the client.
+/// The most bytes of a body that a handler may leave unread before no more is read from the client.
 const MAX_UNREAD_BYTES: usize = 16 << 10;
 
-/// Before memory is asked for again that there wasn't.
+/// The pause after a bound on memory was reached.
 const STARVED: Duration = Duration::from_millis(10);
 
-/// A response that is broken off: hyper resets the stream, or closes the connection.
+/// A response was cut short: hyper resets the stream, or closes the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the response was broken off")]
 pub(crate) struct BrokenOff;
 
-/// What a connection's requests share.
+/// The shared state of a connection's requests.
 pub(crate) struct Host<H: Handler> {
     pub(crate) runtime: Runtime,
     pub(crate) http: Rc<RefCell<Http<H>>>,
     pub(crate) guest: Guest,
     pub(crate) activity: Rc<Activity>,
-    /// By all of its responses.
+    /// File bytes held by all of its responses.
     pub(crate) held: HeldBytes,
-    /// What is said of HTTP/3.
+    /// The `alt-svc` field, which advertises HTTP/3.
     pub(crate) alt_svc: Rc<RefCell<Option<HeaderValue>>>,
     pub(crate) exchanges: Rc<Exchanges<H>>,
 }
@@ -53,7 +53,7 @@ impl<H: Handler> Default for Exchanges<H> {
 }
 
 impl<H: Handler> Exchanges<H> {
-    /// Has the handler asked for more of one, if it isn't over.
+    /// Has the handler called for more of an exchange, if it isn't over.
     pub(crate) fn resume(&self, key: RequestKey) {
         let found = self.0.borrow().get(&key).and_then(Weak::upgrade);
         if let Some(shared) = found {
@@ -62,24 +62,24 @@ impl<H: Handler> Exchanges<H> {
     }
 }
 
-/// An exchange, shared by those who bring the request and those who take the response.
+/// An exchange, shared by the task that reads the request and the one that takes the response.
 pub(crate) struct Shared<H: Handler> {
     host: Rc<Host<H>>,
     key: RequestKey,
     exchange: LoneExchange<H::Exchange>,
     ending: Ending,
-    /// Who waits for more of the response.
+    /// Woken when there is more of the response.
     taker: Option<Waker>,
-    /// Who waits for the handler to read, or for more of the request.
+    /// Woken when the handler has read, or more of the request may be read.
     bringer: Option<Waker>,
-    /// It is the client's move.
+    /// The client must act next.
     is_clients: bool,
-    /// The request will never be complete.
+    /// The request was cut short.
     is_abandoned: bool,
 }
 
 impl<H: Handler> Shared<H> {
-    /// Runs something on the exchange, after which there may be more.
+    /// Runs `call` on the exchange, then wakes both tasks.
     fn with<T>(
         &mut self,
         call: impl FnOnce(&mut LoneExchange<H::Exchange>, &mut Http<H>, &Guest) -> T,
@@ -99,7 +99,7 @@ impl<H: Handler> Shared<H> {
         outcome
     }
 
-    /// Gives the handler a piece of the request. False once nobody wants more.
+    /// Passes a piece of the request to the handler. False once it wants no more.
     fn take(&mut self, frame: Frame<Bytes>) -> bool {
         self.host.activity.touch();
         self.with(|it, http, guest| match frame.into_data() {
@@ -113,7 +113,7 @@ impl<H: Handler> Shared<H> {
         })
     }
 
-    /// There will be no more of the request, and it is not complete.
+    /// The request was cut short.
     fn abandon(&mut self) {
         self.is_abandoned = true;
         if let Some(taker) = self.taker.take() {
@@ -121,7 +121,7 @@ impl<H: Handler> Shared<H> {
         }
     }
 
-    /// Until the handler has read enough.
+    /// Ready once the handler has read enough.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.exchange.unread_bytes() < MAX_UNREAD_BYTES {
             return Poll::Ready(());
@@ -153,7 +153,7 @@ impl<H: Handler> Drop for Shared<H> {
     }
 }
 
-/// Answers a request. `number` is its own among those of its connection.
+/// Answers a request. `number` names it within its connection.
 pub(crate) async fn answer<H: Handler + 'static>(
     host: Rc<Host<H>>,
     number: u64,
@@ -192,9 +192,10 @@ fn begin<H: Handler>(
     has_body: bool,
 ) -> LoneExchange<H::Exchange> {
     let uri = &parts.uri;
-    // HTTP/1.1 has it in the field `host`, unless the target is a whole URL: then that counts (RFC 9112, section 3.2.2).
+    // HTTP/1.1 has it in the field `host`. If the target is an absolute URL, that counts (RFC 9112,
+    // section 3.2.2).
     let authority = uri.authority().map(|it| it.as_str().as_bytes());
-    // None where the target is an authority, which only CONNECT may have.
+    // None if the target is an authority, which only CONNECT may have.
     let path = uri.path_and_query().map(|it| match it.as_str() {
         query if query.starts_with('?') => format!("/{query}"),
         path => path.to_owned(),
@@ -234,8 +235,8 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-/// Brings the request's body to the handler, no faster than it reads. Nothing of the exchange is held meanwhile: it
-/// is over when the response is, and so is this.
+/// Passes the request's body to the handler, as fast as that reads. It holds no strong reference to
+/// the exchange meanwhile, and ends with it.
 async fn bring<H: Handler>(shared: Weak<RefCell<Shared<H>>>, mut body: Incoming) {
     loop {
         let frame = poll_fn(|cx| {
@@ -259,7 +260,7 @@ async fn bring<H: Handler>(shared: Weak<RefCell<Shared<H>>>, mut body: Incoming)
                     return;
                 }
             }
-            // Over HTTP/1.1 hyper waits for the response all the same.
+            // Over HTTP/1.1, hyper still waits for the response.
             Some(Err(_)) => return shared.abandon(),
             None => {
                 shared.with(LoneExchange::end);
@@ -274,7 +275,7 @@ fn fields(map: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
         .map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
 }
 
-/// Until the handler has answered.
+/// Ready once the handler has answered.
 fn poll_head<H: Handler>(
     shared: &RefCell<Shared<H>>,
     cx: &mut Context<'_>,
@@ -282,7 +283,7 @@ fn poll_head<H: Handler>(
     loop {
         return match poll_piece(shared, cx) {
             Poll::Ready(Piece::Head(head)) => Poll::Ready(Ok(head)),
-            // hyper has no way to send it.
+            // hyper can't send interim responses.
             Poll::Ready(Piece::Interim(_)) => continue,
             Poll::Ready(_) => Poll::Ready(Err(BrokenOff)),
             Poll::Pending => Poll::Pending,
@@ -295,7 +296,7 @@ fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> 
     if shared.is_abandoned {
         return Poll::Ready(Piece::Broken);
     }
-    // Who asks need not be woken.
+    // The caller need not be woken.
     shared.taker = None;
     let host = Rc::clone(&shared.host);
     let piece = shared.with(|it, http, guest| it.next(http, guest, &host.held));
@@ -314,7 +315,7 @@ fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> 
             return Poll::Pending;
         }
         Piece::Broken => shared.ending = Ending::BrokenOff,
-        // hyper may not ask for the end.
+        // hyper may not poll for the end.
         _ if shared.exchange.is_done() => {
             shared.ending = Ending::Complete;
         }
@@ -342,7 +343,7 @@ fn respond<H: Handler>(
     Ok(response)
 }
 
-/// What can't be in a field is left out.
+/// Appends the fields that are valid, and skips the others.
 fn append(map: &mut HeaderMap, head: &Head) {
     for (name, value) in head.fields() {
         let name = HeaderName::from_bytes(name);

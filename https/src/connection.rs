@@ -1,4 +1,4 @@
-//! One connection: TLS, then HTTP/1.1 or 2.
+//! `run`: a connection, with TLS and then HTTP/1.1 or HTTP/2.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};
@@ -11,44 +11,67 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use xskit_quic::Handler;
+use xskit_quic::{Handler, Identity};
 
 use crate::activity::Activity;
 use crate::answer::{Host, answer};
+use crate::error::HttpsError;
 use crate::runtime::Runtime;
-use crate::tls::HTTP2;
 
-/// Header fields together, as HTTP/2 counts them; beyond, the client is told so (431 or a reset). What is over 16 KiB
-/// the handler doesn't see.
+/// Names for ALPN, in order of preference (RFC 9113, section 3.2; RFC 7301, section 6).
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
+
+/// The largest header section that hyper accepts, as HTTP/2 counts it; beyond that, the client gets
+/// status 431 or a reset. A section above 16 KiB is answered without the handler.
 const MAX_FIELD_BYTES: u32 = 32 << 10;
 
-/// Of HTTP/1.1's, with the request line; hyper takes no less than 8 KiB.
+/// The largest header section of HTTP/1.1 with the request line; hyper's minimum is 8 KiB.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
 
-/// Streams that a client of HTTP/2 has reset before they were answered, at most: beyond, the connection is closed
-/// (CVE-2023-44487).
+/// The most streams of HTTP/2 that a client may have reset before they were answered; beyond that,
+/// the connection is closed (CVE-2023-44487).
 const MAX_RESETS: usize = 20;
 
-/// What is to be sent of a stream and waits for the client, at most.
+/// The most bytes of a stream that wait for the client.
 const MAX_SEND_BYTES: usize = 64 << 10;
 
-/// For what is to be said at last to a client that let a limit pass.
+/// The time to send the last bytes to a client that has let a limit pass.
 const FAREWELL: Duration = Duration::from_millis(100);
 
-/// How a connection is run.
+/// The QUIC server's identity for rustls, with TLS 1.3, and 1.2 for clients without it.
+///
+/// # Errors
+///
+/// [`HttpsError::Identity`] if the certificate or key can't be converted, and [`HttpsError::Tls`]
+/// if rustls refuses them.
+pub(crate) fn tls_config(identity: &Identity) -> Result<Arc<ServerConfig>, HttpsError> {
+    let chain = identity.chain_der()?.into_iter().map(CertificateDer::from);
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key_der()?));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain.collect(), key)?;
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// How to run a connection.
 pub(crate) struct Way {
     pub(crate) tls: Arc<ServerConfig>,
-    /// For TLS's handshake.
+    /// The longest TLS handshake.
     pub(crate) patience: Duration,
     pub(crate) max_streams: u32,
     /// Becomes true when the server drains.
     pub(crate) draining: watch::Receiver<bool>,
 }
 
-/// Runs it to its end. What the client does wrong ends it, and is nobody else's concern.
+/// Runs a connection to its end. The client's errors end it and are logged, not returned.
 pub(crate) async fn run<H, S>(way: Way, host: Rc<Host<H>>, stream: S)
 where
     H: Handler + 'static,
@@ -92,7 +115,7 @@ where
     } else {
         let mut builder = http1::Builder::new();
         builder
-            // Nothing that trickles in is a request: the limit for those holds.
+            // A header section that trickles in is no request yet, so `Limits::request` holds.
             .header_read_timeout(None)
             .max_buf_size(MAX_BUFFER_BYTES);
         let connection = pin!(builder.serve_connection(stream, service));
@@ -107,7 +130,8 @@ where
     }
 }
 
-/// Until the connection is over, or the client has let a limit pass. When the server drains, it is told to finish.
+/// Runs until the connection is over, or the client has let a limit pass. When the server drains,
+/// the connection is told to finish.
 async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
     mut connection: Pin<&mut C>,
     mut draining: watch::Receiver<bool>,
@@ -119,7 +143,7 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
     let mut is_told = false;
     loop {
         let drain = async {
-            // Gone only with the server.
+            // An error means that the server is gone.
             let _ = draining.wait_for(|is_draining| *is_draining).await;
         };
         tokio::select! {
@@ -134,7 +158,7 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
                 finish(connection.as_mut());
             }
             () = lapse.as_mut() => {
-                // Told, as far as that is possible at once.
+                // The client is told, if that is possible at once.
                 finish(connection.as_mut());
                 let _ = runtime.timeout(FAREWELL, connection).await;
                 return activity.end();
@@ -143,7 +167,7 @@ async fn until_the_end<C: Future<Output = hyper::Result<()>>>(
     }
 }
 
-/// hyper's streams of HTTP/2, on this thread.
+/// Runs hyper's HTTP/2 streams on this thread.
 impl<F: Future<Output = ()> + 'static> Executor<F> for Runtime {
     fn execute(&self, future: F) {
         self.spawn(future);

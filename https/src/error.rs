@@ -1,23 +1,23 @@
-//! What keeps a server from serving.
+//! `HttpsError`: why a server can't be set up, or can't continue.
 
 use std::io;
 
 use xskit_quic::SetupError;
 
-/// A server can't be set up, or go on.
+/// A server can't be set up, or can't continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpsError {
-    /// The certificate can't be brought into the form that rustls takes.
+    /// The certificate or its key can't be converted for rustls.
     #[error(transparent)]
     Identity(#[from] SetupError),
-    /// rustls refuses the certificate or its key.
+    /// rustls refused the certificate or its key.
     #[error("TLS over TCP: {0} (rustls takes keys of RSA, P-256, P-384 and Ed25519)")]
     Tls(#[from] rustls::Error),
-    /// The listener can't be used, or the runtime has no epoll(7) or io_uring(7).
+    /// A system call for the listener failed, or the runtime has no epoll(7) or io_uring(7).
     #[error("{call} for TCP: {source}")]
     Io {
-        /// What was called.
+        /// The system call.
         call: &'static str,
         /// Why it failed.
         source: io::Error,

@@ -1,14 +1,13 @@
-//! HTTP/1.1 and HTTP/2 over TLS over the kernel's TCP, answered by the [`Handler`](xskit_quic::Handler)s of
-//! HTTP/3.
+//! HTTP/1.1 and HTTP/2 over TLS over the kernel's TCP, with the same
+//! [`Handler`](xskit_quic::Handler)s as HTTP/3.
 //!
 //! ```text
-//! server       a port, on the thread that it is given
+//! server       a port, on the calling thread
 //!   service      accepts, within the bounds of the QUIC server's configuration; drains
-//!   tls          the same certificate, for rustls
-//!   connection   a handshake, then HTTP/1.1 or 2 as ALPN says
-//!     activity   whose move it is: who lets nothing move is cut off
+//!   connection   a TLS handshake by the same certificate, then HTTP/1.1 or 2 as ALPN says
+//!     activity   who must act next: a client that doesn't is disconnected
 //!     answer     one request: hyper's side of an exchange with the handler
-//!   redirect     what comes in the clear, sent to the other port
+//!   redirect     plain HTTP, redirected to the TLS port
 //!   runtime      tokio, or compio over io_uring: tasks, time, streams
 //! ```
 //!
@@ -23,7 +22,7 @@
 //! let files = Files::new(Root::open(Path::new("/srv/www"))?);
 //! let http = Http::new(files, &HttpConfig::default())?;
 //! let server = HttpsServer::new(config, http, Guests::new(config), Runtime::Tokio)?;
-//! // Where HTTP/3 is served as well.
+//! // If HTTP/3 is served as well.
 //! server.control().advertise(Some(443));
 //! server.serve(TcpListener::bind("0.0.0.0:443")?, std::future::pending())?;
 //! # Ok(())
@@ -38,8 +37,8 @@ mod redirect;
 mod runtime;
 mod server;
 mod service;
-mod tls;
 
 pub use error::HttpsError;
 pub use runtime::Runtime;
-pub use server::{Control, HttpsServer, HttpsStats, Resumer};
+pub use server::{HttpsServer, Resumer};
+pub use service::{Control, HttpsStats};

@@ -1,4 +1,4 @@
-//! What comes in the clear is told where to ask again (RFC 9110, section 15.4.9).
+//! `run`: a connection of plain HTTP, which is redirected to TLS (RFC 9110, section 15.4.9).
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use xskit_quic::server::Guest;
 
 use crate::runtime::{Listener, Runtime};
 
-/// One connection, of one request.
+/// Runs a connection, for one request.
 pub(crate) async fn run<L: Listener>(
     runtime: Runtime,
     patience: Duration,
@@ -39,7 +39,7 @@ pub(crate) async fn run<L: Listener>(
     drop(guest);
 }
 
-/// 308, which keeps the method; 400 where it can't be known what the client calls this host.
+/// 308, which keeps the method; 400 if the client's name for this host is unknown.
 fn redirect(request: &Request<Incoming>, own: Option<&IpAddr>, port: u16) -> Response<Nothing> {
     let mut response = Response::new(Nothing);
     let location = location(request, own, port).and_then(|it| HeaderValue::try_from(it).ok());
@@ -67,7 +67,7 @@ fn location(request: &Request<Incoming>, own: Option<&IpAddr>, port: u16) -> Opt
     };
     let host = match (&named, own) {
         (Some(named), _) => named.host().to_owned(),
-        // HTTP/1.0 may leave it out.
+        // HTTP/1.0 may omit it.
         (None, Some(IpAddr::V6(own))) => format!("[{own}]"),
         (None, Some(own)) => own.to_string(),
         (None, None) => return None,
@@ -82,7 +82,7 @@ fn location(request: &Request<Incoming>, own: Option<&IpAddr>, port: u16) -> Opt
     })
 }
 
-/// A body of no bytes.
+/// An empty body.
 struct Nothing;
 
 impl Body for Nothing {

@@ -1,38 +1,114 @@
-//! `Service`: what accepts connections, and what all of them share.
+//! `Service`: accepts connections, and holds what they share; `Control` changes that while it runs.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+use rustls::ServerConfig as TlsConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use xskit_quic::server::{Guest, Guests};
-use xskit_quic::{Handler, HeldBytes, Http, RequestKey};
+use xskit_quic::{Handler, HeldBytes, Http, HttpCounters, Identity, RequestKey};
 
 use crate::activity::{Activity, Limits};
 use crate::answer::{Exchanges, Host};
-use crate::connection::{self, Way};
+use crate::connection::{self, Way, tls_config};
 use crate::error::HttpsError;
 use crate::redirect;
 use crate::runtime::{Listener, Runtime};
-use crate::server::{Control, HttpsStats};
 
-/// After accept(2) has failed, most likely for want of a descriptor.
+/// The pause after accept(2) has failed, most likely for lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Between looks at whether all has ended.
+/// The interval of checks whether all connections have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A server, but for its runtime and its listeners.
+/// Changes settings of a running server, on its thread.
+#[derive(Clone)]
+pub struct Control {
+    runtime: Runtime,
+    tls: Rc<RefCell<Arc<TlsConfig>>>,
+    alt_svc: Rc<RefCell<Option<HeaderValue>>>,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control")
+            .field("alt_svc", &self.alt_svc)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    pub(crate) fn new(runtime: Runtime, identity: &Identity) -> Result<Self, HttpsError> {
+        Ok(Self {
+            runtime,
+            tls: Rc::new(RefCell::new(tls_config(identity)?)),
+            alt_svc: Rc::default(),
+        })
+    }
+
+    /// Presents another certificate to new clients.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpsError::Identity`] or [`Tls`](HttpsError::Tls) if it can't be used. The present one is
+    /// kept.
+    pub fn set_identity(&self, identity: &Identity) -> Result<(), HttpsError> {
+        *self.tls.borrow_mut() = tls_config(identity)?;
+        Ok(())
+    }
+
+    /// Advertises HTTP/3 on this UDP port in each response, for a day (`alt-svc`: RFC 7838; RFC
+    /// 9114, section 3.1.1). `None` withdraws it (`clear`).
+    pub fn advertise(&self, port: Option<u16>) {
+        let value = match port {
+            Some(port) => HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400")).ok(),
+            None => Some(HeaderValue::from_static("clear")),
+        };
+        *self.alt_svc.borrow_mut() = value;
+    }
+
+    /// Sleeps, in a future that runs in the server's runtime: the `end` of
+    /// [`HttpsServer::serve`](crate::HttpsServer::serve).
+    pub async fn sleep(&self, time: Duration) {
+        self.runtime.sleep(time).await;
+    }
+}
+
+/// A server's counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpsStats {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections closed at once, because a bound was reached, in total or per host or network.
+    pub refused: u64,
+    /// Requests and responses.
+    pub http: HttpCounters,
+}
+
+impl HttpsStats {
+    /// Adds another thread's counters.
+    pub fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.http.add(&other.http);
+    }
+}
+
+/// A server without its runtime and listeners.
 pub(crate) struct Service<H: Handler> {
     pub(crate) runtime: Runtime,
     pub(crate) http: Rc<RefCell<Http<H>>>,
     pub(crate) guests: Guests,
     pub(crate) limits: Limits,
-    /// For TLS's handshake, and for a request in the clear.
+    /// The longest TLS handshake, and the longest plain HTTP request.
     pub(crate) patience: Duration,
     pub(crate) max_streams: u32,
     pub(crate) control: Control,
@@ -47,7 +123,7 @@ pub(crate) struct Counters {
     open: Cell<u64>,
 }
 
-/// A connection, however it ends.
+/// An open connection, counted until it is dropped.
 struct Counted(Rc<Counters>);
 
 impl Counted {
@@ -64,7 +140,7 @@ impl Drop for Counted {
 }
 
 impl<H: Handler + 'static> Service<H> {
-    /// What was done so far.
+    /// The counters so far.
     pub(crate) fn stats(&self) -> HttpsStats {
         HttpsStats {
             accepted: self.counters.accepted.get(),
@@ -73,7 +149,7 @@ impl<H: Handler + 'static> Service<H> {
         }
     }
 
-    /// Runs connections until `end` says how long those that are left may take.
+    /// Serves until `end` returns the time limit for the connections that are left.
     pub(crate) async fn run<L: Listener>(
         &self,
         listener: TcpListener,
@@ -109,7 +185,7 @@ impl<H: Handler + 'static> Service<H> {
                 self.runtime.sleep(LOOK).await;
             }
         };
-        // Those that are left are closed with the runtime.
+        // Connections that are left are closed with the runtime.
         let _ = self.runtime.timeout(grace, all_have_ended).await;
         Ok(())
     }

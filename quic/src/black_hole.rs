@@ -1,31 +1,32 @@
-//! `BlackHole`: notices that a path has ceased to carry datagrams of the size in use.
+//! `BlackHole`: detects that a path no longer carries datagrams of the size in use.
 
 use std::net::SocketAddr;
 
 use crate::quic::QuicConnection;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
-/// So many losses in a row (RFC 8899, section 4.3): three may be chance, but then a probe soon
-/// restores the size.
+/// Losses in a row that mean a black hole (RFC 8899, section 4.3). Three may be chance, but then a
+/// probe soon restores the size.
 const LOSSES: u64 = 3;
 
-/// Counts a connection's losses, and falls back to datagrams of 1,200 bytes (RFC 8899, section 4.3).
+/// Counts a connection's losses, and falls back to datagrams of 1,200 bytes (RFC 8899, section
+/// 4.3).
 ///
-/// quiche probes for a path's MTU until it is found, and does not look again when large packets
-/// vanish. What was lost is looked at when a timer fires: nothing here runs for every packet.
+/// quiche stops probing once it has found a path's MTU, and ignores that large packets vanish
+/// later. Losses are checked when a timer fires: nothing here runs per packet.
 #[derive(Debug)]
 pub(crate) struct BlackHole {
     /// The peer's address on the path that is counted.
     peer: Option<SocketAddr>,
     /// Probe timeouts of the path at the last look.
     timeouts: u64,
-    /// Of those, the last in a row during which nothing was acknowledged.
+    /// The latest of those in a row, during which nothing was acknowledged.
     silent_timeouts: u64,
     /// The connection's acknowledged bytes at the last look.
     acked_bytes: u64,
-    /// Acknowledged and lost bytes when more than one large datagram's were last acknowledged.
+    /// Acknowledged and lost bytes when at least one large datagram's bytes were last acknowledged.
     since: Totals,
-    /// The largest datagram that is written.
+    /// The largest datagram to write.
     limit_bytes: usize,
 }
 
@@ -55,12 +56,12 @@ impl BlackHole {
         out.get_mut(..len).unwrap_or_default()
     }
 
-    /// The largest datagram in use, where quiche says `payload_bytes`.
+    /// The largest datagram in use; quiche alone would use `payload_bytes`.
     pub(crate) fn payload_bytes(&self, payload_bytes: usize) -> usize {
         payload_bytes.min(self.limit_bytes)
     }
 
-    /// Has quiche do what is due, and looks at what is lost by then.
+    /// Runs quiche's timers, then checks the losses.
     pub(crate) fn on_timeout(&mut self, quic: &mut QuicConnection) {
         quic.on_timeout();
         let Some(path) = quic.path_stats().find(|path| path.active) else {
@@ -68,7 +69,7 @@ impl BlackHole {
         };
         let stats = quic.stats();
         let acked_bytes = stats.acked_bytes;
-        // The connection's: with CUBIC quiche leaves the path's at 0.
+        // The connection's counts: with CUBIC, quiche leaves the path's at 0.
         let now = Totals {
             acked_bytes,
             lost_bytes: stats.lost_bytes,
@@ -87,7 +88,7 @@ impl BlackHole {
         }
         (self.timeouts, self.acked_bytes) = (timeouts, acked_bytes);
         let in_use = self.payload_bytes(path.pmtu);
-        // Fewer bytes than one large datagram has: none was acknowledged.
+        // Fewer bytes than one large datagram: none was acknowledged.
         let none_arrived = acked_bytes - self.since.acked_bytes < in_use as u64;
         if in_use <= MIN_UDP_PAYLOAD_BYTES || !none_arrived {
             self.since = now;
@@ -104,9 +105,9 @@ impl BlackHole {
 
     fn fall_back(&mut self, quic: &mut QuicConnection) {
         match quic.pmtu() {
-            // 1,200 bytes at once; then it probes, from the size that was in use downwards.
+            // Drops to 1,200 bytes at once, then probes downwards from the size that was in use.
             Some(_) => quic.revalidate_pmtu(),
-            // In the middle of the search, or on a path that quiche does not probe.
+            // Still searching, or a path that quiche does not probe.
             None => self.limit_bytes = MIN_UDP_PAYLOAD_BYTES,
         }
     }

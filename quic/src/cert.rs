@@ -25,7 +25,7 @@ impl std::fmt::Debug for Pem {
     }
 }
 
-/// A certificate could not be made.
+/// A certificate can't be made.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "can't make a certificate for {names:?}: {source}; each name must be a host name or an IP address"
@@ -35,7 +35,7 @@ pub struct CertError {
     source: rcgen::Error,
 }
 
-/// When a certificate holds.
+/// A certificate's period of validity.
 #[derive(Clone, Copy, Debug)]
 pub struct Validity {
     /// The first moment.
@@ -45,7 +45,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// From an hour ago, for peers whose clock is a little behind, for this many days from now.
+    /// From an hour ago, for peers whose clock is slow, until this many days from now.
     #[must_use]
     pub fn days(days: u32) -> Self {
         let now = SystemTime::now();
@@ -56,7 +56,7 @@ impl Validity {
     }
 }
 
-/// A certificate authority that lives as long as this value: its key is never written.
+/// A certificate authority that lives as long as this value: its key is never stored.
 pub struct Authority {
     certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
@@ -70,11 +70,11 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// Makes a new authority, good for 30 days, with a P-256 key.
+    /// Makes a new authority with a P-256 key, valid for 30 days.
     ///
     /// # Errors
     ///
-    /// [`CertError`] when the key can't be made.
+    /// [`CertError`] if the key or the certificate can't be generated.
     pub fn new() -> Result<Self, CertError> {
         Self::make().map_err(|source| CertError {
             names: Vec::new(),
@@ -94,17 +94,18 @@ impl Authority {
         })
     }
 
-    /// The authority's certificate in PEM: what a client is told to trust.
+    /// The authority's certificate in PEM, for clients to trust.
     #[must_use]
     pub fn pem(&self) -> String {
         self.certificate.pem()
     }
 
-    /// A server certificate for these host names and IP addresses.
+    /// Issues a server certificate for these host names and IP addresses.
     ///
     /// # Errors
     ///
-    /// [`CertError`] when a name can't be in a certificate.
+    /// [`CertError`] if a name is neither a host name nor an IP address, or the key can't be
+    /// generated.
     pub fn issue(&self, names: &[String], validity: Validity) -> Result<Pem, CertError> {
         self.sign(names, validity).map_err(|source| CertError {
             names: names.to_vec(),
@@ -124,17 +125,17 @@ impl Authority {
     }
 }
 
-/// A certificate that vouches for itself, good for 90 days. A client trusts it by being given
-/// it as its authority, or by not checking at all.
+/// Makes a self-signed certificate, valid for 90 days. A client must be given it as its authority,
+/// or check nothing.
 ///
 /// # Errors
 ///
-/// [`CertError`] when a name can't be in a certificate.
+/// [`CertError`] if a name is neither a host name nor an IP address, or the key can't be generated.
 pub fn self_signed(names: &[String]) -> Result<Pem, CertError> {
     let make = || {
         let key = KeyPair::generate()?;
         let mut params = leaf(names, Validity::days(90))?;
-        // With "digital signature" alone, OpenSSL and BoringSSL don't see that it signs itself.
+        // With "digital signature" alone, OpenSSL and BoringSSL don't recognise it as self-signed.
         params.key_usages.clear();
         let certificate = params.self_signed(&key)?;
         Ok(Pem {

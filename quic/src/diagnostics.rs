@@ -1,4 +1,4 @@
-//! `Diagnostics`: what endpoints write for whoever looks into their connections.
+//! `Diagnostics`: key logs and qlogs of connections.
 
 use std::fs::File;
 use std::io;
@@ -7,32 +7,33 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, open};
 
-#[cfg(feature = "qlog")]
-use crate::QlogDirectory;
 use crate::error::SetupError;
+#[cfg(feature = "qlog")]
+use crate::qlog::QlogDirectory;
 use crate::quic::QuicConnection;
 
-/// What to write of each connection; by default nothing.
+/// What to log of each connection; nothing by default.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Diagnostics {
-    /// The TLS secrets, by which captured packets can be read.
+    /// TLS secrets, which decrypt captured packets.
     pub keylog: Option<KeyLog>,
-    /// What happens on the connection (qlog). A stranger's first packet is enough for a file.
+    /// Events of the connection (qlog). A server opens a file per accepted first packet, so
+    /// strangers can make it create files.
     #[cfg(feature = "qlog")]
     pub qlog: Option<QlogDirectory>,
 }
 
 impl Diagnostics {
-    /// Has new connections of this configuration tell their secrets, if they are wanted.
+    /// Has new connections of this configuration report their secrets, if a key log is set.
     pub(crate) fn prepare(&self, config: &mut quiche::Config) {
         if self.keylog.is_some() {
             config.log_keys();
         }
     }
 
-    /// Begins to write of a new connection. `original` is the id that the client's first packet went to.
-    /// Fails where the qlog's file can't be made.
+    /// Starts logging a new connection. `original` is the destination id of the client's first
+    /// packet. Fails if the qlog file can't be created.
     pub(crate) fn begin(&self, quic: &mut QuicConnection, original: &[u8]) -> io::Result<()> {
         if let Some(keylog) = &self.keylog {
             quic.set_keylog(Box::new(Arc::clone(&keylog.file)));
@@ -47,40 +48,30 @@ impl Diagnostics {
     }
 }
 
-/// A file to which TLS secrets are appended, in the format of `SSLKEYLOGFILE` (RFC 9850), which Wireshark
-/// reads. Whoever has it can read everything that went over the connections.
+/// A file to which TLS secrets are appended, in the format of `SSLKEYLOGFILE` (RFC 9850), which
+/// Wireshark reads. Anyone who has the file can decrypt the connections.
 ///
-/// One serves any number of connections and threads, and other programs may append to the same file:
-/// each line is written whole.
+/// One log serves any number of connections and threads. Other programs may append to the same
+/// file, because each line is written whole.
 #[derive(Clone, Debug)]
 pub struct KeyLog {
     file: Arc<File>,
 }
 
 impl KeyLog {
-    /// Opens the file, or makes one that only this user can read.
+    /// Opens the file for appending, or creates it readable by this user alone.
     ///
     /// # Errors
     ///
     /// [`SetupError::Diagnostics`] if it can't be opened for appending.
     pub fn open(path: &Path) -> Result<Self, SetupError> {
-        // Never waits for the other end of a FIFO.
+        // O_NONBLOCK: opening a FIFO must not wait for a reader.
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
         let flags = flags | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = open(path, flags, Mode::RUSR | Mode::WUSR).map_err(refused("the key log", path));
+        let file = open(path, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(SetupError::diagnostics("the key log", path));
         Ok(Self {
             file: Arc::new(File::from(file?)),
         })
-    }
-}
-
-pub(crate) fn refused<E: Into<io::Error>>(
-    what: &'static str,
-    path: &Path,
-) -> impl FnOnce(E) -> SetupError {
-    move |source| SetupError::Diagnostics {
-        what,
-        path: path.to_owned(),
-        source: source.into(),
     }
 }

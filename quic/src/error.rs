@@ -4,11 +4,11 @@ use crate::files::RootError;
 use crate::identity::IdentityError;
 use crate::server::ConnectionIdError;
 
-/// A server or client could not be made from its configuration.
+/// A server or client can't be set up from its configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// The UDP payload size is outside of what QUIC can use.
+    /// The UDP payload size is outside QUIC's range.
     #[error(
         "a UDP payload of {bytes} bytes is not possible: QUIC needs 1200 to 16383; \
          set it from the interface's MTU (an MTU of 1500 gives 1472 over IPv4, 1452 over IPv6)"
@@ -26,7 +26,7 @@ pub enum SetupError {
     /// The directory to serve can't be used.
     #[error(transparent)]
     Root(#[from] RootError),
-    /// The file with trusted certificates can't be read.
+    /// The file of trusted certificates can't be read.
     #[error(
         "can't read the trusted certificates in {path}: {source}; check the path given to --ca"
     )]
@@ -45,14 +45,14 @@ pub enum SetupError {
         /// Where they came from.
         what: String,
     },
-    /// What is written for diagnosis can't be opened.
+    /// A key log or the qlog directory can't be opened.
     #[error(
-        "can't open {what} {path}: {source}; choose a place that is there, and where this user may write"
+        "can't open {what} {path}: {source}; choose an existing directory that this user may write to"
     )]
     Diagnostics {
-        /// What it is.
+        /// Which of them.
         what: &'static str,
-        /// Where it should be.
+        /// Its path.
         path: std::path::PathBuf,
         /// Why not.
         source: std::io::Error,
@@ -79,4 +79,17 @@ pub enum SetupError {
     /// quiche refused an HTTP/3 setting.
     #[error("the HTTP/3 library refused the configuration: {0}")]
     Http(#[from] quiche::h3::Error),
+}
+
+impl SetupError {
+    pub(crate) fn diagnostics<E: Into<std::io::Error>>(
+        what: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::Diagnostics {
+            what,
+            path: path.to_owned(),
+            source: source.into(),
+        }
+    }
 }

@@ -1,19 +1,19 @@
-//! `Header`: what every QUIC version promises about a datagram's first bytes (RFC 8999).
+//! `Header`: the version-independent part of a datagram's first packet (RFC 8999).
 //!
-//! Read without allocating, because it decides for each datagram whose it is. quiche parses
-//! the rest itself.
+//! Every datagram is assigned to a connection by it, so parsing must not allocate. quiche parses
+//! the rest.
 
 /// The version-independent part of a packet header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Header<'a> {
-    /// Sent once the keys are agreed; the connection id is one we chose.
+    /// A packet sent after the handshake, to a connection id that we chose.
     Short {
         /// Destination connection id.
         dcid: &'a [u8],
     },
-    /// Handshake packets, and all of versions we don't know.
+    /// A handshake packet, or one of an unknown version.
     Long {
-        /// First byte, whose meaning is the version's.
+        /// First byte; its meaning depends on the version.
         first: u8,
         /// QUIC version; 0 is version negotiation.
         version: u32,
@@ -31,12 +31,12 @@ const TYPE_INITIAL: u8 = 0x00;
 const TYPE_ZERO_RTT: u8 = 0x10;
 
 impl<'a> Header<'a> {
-    /// `None` when the datagram is too short to be QUIC. A short header doesn't say how long its id is:
-    /// all of ours have `local_cid_bytes`.
+    /// `None` if the datagram is not QUIC. A short header doesn't carry its id's length: all of
+    /// ours have `local_cid_bytes`.
     pub(crate) fn parse(datagram: &'a [u8], local_cid_bytes: usize) -> Option<Self> {
         let (&first, rest) = datagram.split_first()?;
         if first & LONG_FORM == 0 {
-            // Every version-1 packet has this bit; without it, it is something else on our port.
+            // Every version-1 packet has this bit set.
             if first & FIXED_BIT == 0 {
                 return None;
             }
@@ -46,7 +46,7 @@ impl<'a> Header<'a> {
         Self::parse_long(datagram)
     }
 
-    /// The same for what is known to have a long header.
+    /// The same for a packet that has a long header.
     pub(crate) fn parse_long(datagram: &'a [u8]) -> Option<Self> {
         let (&first, rest) = datagram.split_first()?;
         let (version, rest) = rest.split_first_chunk()?;
@@ -73,7 +73,8 @@ pub(crate) fn is_initial(first: u8) -> bool {
     first & (LONG_FORM | FIXED_BIT | TYPE_MASK) == LONG_FORM | FIXED_BIT | TYPE_INITIAL
 }
 
-/// Whether it is that of a packet whose destination id may be the client's own choice: Initial, or 0-RTT.
+/// Whether a long header's first byte is that of an Initial or 0-RTT packet, whose destination id
+/// may be the client's choice.
 pub(crate) fn is_by_a_clients_id(first: u8) -> bool {
     is_initial(first) || is_initial(first ^ TYPE_ZERO_RTT)
 }

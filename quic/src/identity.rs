@@ -8,7 +8,7 @@ use boring::x509::X509;
 
 use crate::error::SetupError;
 
-/// What a server proves itself with: a certificate chain, leaf first, and the leaf's key.
+/// A server's certificate chain, leaf first, and the leaf's private key.
 #[derive(Clone)]
 pub struct Identity {
     chain: Vec<X509>,
@@ -24,7 +24,7 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-/// A secret that follows from an identity's.
+/// A secret derived from an identity's private key.
 pub(crate) type DerivedKey = [u8; 32];
 
 /// Why a certificate and key can't be used together.
@@ -97,7 +97,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// One [`IdentityError`] for each thing that can be wrong with them.
+    /// [`IdentityError::CertificateFile`] or [`KeyFile`](IdentityError::KeyFile) if a file can't be
+    /// read, and those of [`from_pem`](Self::from_pem).
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
         let chain =
             std::fs::read(certificate).map_err(|source| IdentityError::CertificateFile {
@@ -116,7 +117,9 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// One [`IdentityError`] for each thing that can be wrong with them.
+    /// [`IdentityError::NoCertificate`], [`BadCertificate`](IdentityError::BadCertificate) or
+    /// [`BadKey`](IdentityError::BadKey) if a text doesn't hold what it should, and
+    /// [`Mismatch`](IdentityError::Mismatch) if the key is not the leaf's.
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, IdentityError> {
         let names = ("the certificate".to_owned(), "the private key".to_owned());
         Self::parse(certificate, key, names.0, names.1)
@@ -151,11 +154,11 @@ impl Identity {
         Ok(Self { chain, key })
     }
 
-    /// The chain's certificates in DER, leaf first: for another TLS library.
+    /// The chain's certificates in DER, leaf first, for another TLS library.
     ///
     /// # Errors
     ///
-    /// [`SetupError::Tls`] if BoringSSL has no memory.
+    /// [`SetupError::Tls`] if BoringSSL is out of memory.
     pub fn chain_der(&self) -> Result<Vec<Vec<u8>>, SetupError> {
         let chain = self.chain.iter().map(|certificate| certificate.to_der());
         chain
@@ -166,11 +169,11 @@ impl Identity {
             })
     }
 
-    /// The private key in PKCS #8 (RFC 5958), in DER: for another TLS library.
+    /// The private key in PKCS #8 (RFC 5958), in DER, for another TLS library.
     ///
     /// # Errors
     ///
-    /// [`SetupError::Tls`] if BoringSSL has no memory.
+    /// [`SetupError::Tls`] if BoringSSL is out of memory.
     pub fn key_der(&self) -> Result<Vec<u8>, SetupError> {
         let key = self.key.private_key_to_der_pkcs8();
         key.map_err(|source| SetupError::Tls {
@@ -179,11 +182,11 @@ impl Identity {
         })
     }
 
-    /// A key that follows from the private key and this label, and reveals neither it nor other labels'
-    /// keys. Whoever has the private key gets the same, in this process or a later one.
+    /// Derives a key from the private key and this label. It reveals neither the private key nor
+    /// the keys of other labels, and it is the same in every process that has the private key.
     pub(crate) fn derive_key(&self, label: &[u8]) -> Result<DerivedKey, SetupError> {
         let derive = || {
-            // The form that every type of key has.
+            // Every type of key has this form.
             let private = self.key.private_key_to_der_pkcs8()?;
             boring::hash::hmac_sha256(&private, label)
         };

@@ -1,30 +1,31 @@
-//! `KeyUse`: how much a connection's keys have protected, and how much they may (RFC 9001, section 6.6).
+//! `KeyUse`: how many packets a connection's keys have protected, and how many they may (RFC 9001,
+//! section 6.6).
 //!
-//! quiche follows a client that takes new keys, and never takes new ones itself, nor does it count. What
-//! AES-GCM may protect with one key is 2^23 packets, which is 11 GB in packets of 1,350 bytes. So a
-//! connection that nears that is drained, and ended before it. A client that takes new keys gets no
-//! further: whether it did can't be seen from outside of quiche. Neither can the cipher, so
-//! ChaCha20-Poly1305, which may do more, is not let do it.
+//! quiche follows a peer's key update, but never starts one and doesn't count packets. AES-GCM may
+//! protect 2^23 packets with one key, which is 11 GB in packets of 1,350 bytes. So a connection
+//! that nears the limit is drained, and closed before it reaches the limit. A key update by the
+//! peer doesn't extend it, because quiche doesn't report one. Nor does it report the cipher, so the
+//! limit also holds for ChaCha20-Poly1305, which would allow more.
 //!
-//! Of forged packets, ChaCha20-Poly1305 bears the least: 2^36. Every datagram that brings nothing counts
-//! as one.
+//! Of forged packets, ChaCha20-Poly1305 tolerates the fewest: 2^36. Every datagram without a new
+//! authentic packet counts as one.
 
 /// Packets that AES-GCM may protect with one key.
 const MOST_SENT: u64 = 1 << 23;
 
-/// What is left for a goodbye, and for whatever else is not counted.
+/// Kept back for CONNECTION_CLOSE and for packets that are not counted.
 const MARGIN: u64 = 1 << 12;
 
-/// Packets whose forgery may fail.
+/// Packets that may fail to authenticate.
 const MOST_FORGED: u64 = 1 << 36;
 
-/// What is left to draining a connection: an eighth.
+/// The last part of the packets, an eighth, is for draining the connection.
 const DRAIN_PART: u64 = 8;
 
-/// As many as a connection may send.
+/// Packets that a connection may send.
 pub(crate) const MAX_PACKETS_SENT: u64 = MOST_SENT - MARGIN;
 
-/// Packets under a connection's keys.
+/// Counts packets under a connection's keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyUse {
     max_sent: u64,
@@ -35,7 +36,7 @@ pub(crate) struct KeyUse {
 }
 
 impl KeyUse {
-    /// For no more than `max_sent`.
+    /// For at most `max_sent` packets.
     pub(crate) fn new(max_sent: u64) -> Self {
         Self {
             max_sent: max_sent.min(MAX_PACKETS_SENT),
@@ -46,29 +47,29 @@ impl KeyUse {
         }
     }
 
-    /// A datagram was sent: no more than one packet in it is under these keys.
+    /// Counts a sent datagram: at most one packet in it is under these keys.
     pub(crate) fn add_sent(&mut self) {
         self.sent += 1;
     }
 
-    /// A datagram came with nothing authentic in it.
+    /// Counts a received datagram with no new authentic packet in it.
     pub(crate) fn add_forged(&mut self) {
         self.forged += 1;
     }
 
-    /// Whether it is time to finish what is under way; true once.
-    pub(crate) fn begins_to_drain(&mut self) -> bool {
+    /// Whether draining should begin; true once.
+    pub(crate) fn take_drain_due(&mut self) -> bool {
         let is_due = self.sent >= self.max_sent - self.max_sent / DRAIN_PART;
         is_due && !std::mem::replace(&mut self.was_drained, true)
     }
 
-    /// Whether nothing more may be sent but a goodbye; true once.
-    pub(crate) fn is_spent(&mut self) -> bool {
+    /// Whether only CONNECTION_CLOSE may still be sent; true once.
+    pub(crate) fn take_spent(&mut self) -> bool {
         let is_due = self.sent >= self.max_sent || self.forged >= MOST_FORGED;
         is_due && !std::mem::replace(&mut self.was_spent, true)
     }
 
-    /// Whether that has been so.
+    /// Whether [`take_spent`](Self::take_spent) has returned true.
     pub(crate) fn was_spent(&self) -> bool {
         self.was_spent
     }
@@ -82,21 +83,21 @@ mod tests {
     fn a_connection_is_drained_and_then_ended() {
         let mut keys = KeyUse::new(u64::MAX);
         keys.sent = MAX_PACKETS_SENT - MAX_PACKETS_SENT / 8 - 1;
-        assert!(!keys.begins_to_drain());
+        assert!(!keys.take_drain_due());
         keys.add_sent();
-        assert!(keys.begins_to_drain() && !keys.begins_to_drain() && !keys.is_spent());
+        assert!(keys.take_drain_due() && !keys.take_drain_due() && !keys.take_spent());
         keys.sent = MAX_PACKETS_SENT - 1;
-        assert!(!keys.is_spent());
+        assert!(!keys.take_spent());
         keys.add_sent();
-        assert!(keys.is_spent() && !keys.is_spent());
+        assert!(keys.take_spent() && !keys.take_spent());
     }
 
     #[test]
     fn forged_packets_end_it_too() {
         let mut keys = KeyUse::new(10);
         keys.forged = MOST_FORGED - 1;
-        assert!(!keys.is_spent());
+        assert!(!keys.take_spent());
         keys.add_forged();
-        assert!(keys.is_spent());
+        assert!(keys.take_spent());
     }
 }

@@ -1,25 +1,25 @@
-//! `Notices`: how many log lines a peer can cause.
+//! `Notices`: a bound on the log lines that peers cause.
 
 use std::time::{Duration, Instant};
 
-/// Lines at once.
+/// Lines in a burst.
 const BURST: u32 = 10;
-/// Time allows for another one this often.
+/// After a burst, one more line per this time.
 const EARNED_EVERY: Duration = Duration::from_secs(1);
 
-/// An allowance of log lines for what strangers do: whoever can send packets must not be able to
-/// fill a disk. 10 lines at once, and another one each second; what is left out is counted, besides its
-/// own counter, for the next line.
+/// An allowance of log lines for what strangers do: sending packets must not be a way to fill a
+/// disk. It allows 10 lines at once and then one per second, and counts what is left out for the
+/// next line.
 #[derive(Debug, Default)]
 pub struct Notices {
     written: u32,
-    /// Up to when time has given back what it gives.
+    /// Lines earned by time are accounted for up to here.
     since: Option<Instant>,
     left_out: u64,
 }
 
 impl Notices {
-    /// Whether a line may be written; if so, how many were left out since the last one.
+    /// `None` if no line may be written now; otherwise how many were left out since the last one.
     pub fn admit(&mut self, now: Instant) -> Option<u64> {
         let since = *self.since.get_or_insert(now);
         let waited = now.saturating_duration_since(since);

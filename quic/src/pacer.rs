@@ -1,5 +1,5 @@
-//! `Pacer`: spreads what a connection sends over the round trip, instead of sending a whole congestion
-//! window at once (RFC 9002, section 7.7).
+//! `Pacer`: spreads what a connection sends over the round trip, instead of sending a whole
+//! congestion window at once (RFC 9002, section 7.7).
 //!
 //! ```text
 //! budget  ----.                ,----.                ,-- burst
@@ -8,45 +8,46 @@
 //!                    '------'              '------'
 //! ```
 //!
-//! quiche paces BBR alone, by times that it gives with packets that are sealed already; CUBIC sends as much
-//! as its window allows. A window that comes at once overruns the queues on its way, and what they drop
-//! looks like congestion.
+//! quiche paces only BBR, by send times that it returns with packets already sealed; CUBIC sends as
+//! much as its window allows. A window sent at once overruns the queues on the path, and what they
+//! drop looks like congestion.
 
 use std::time::{Duration, Instant};
 
 use crate::quic::QuicConnection;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
-/// What may go out at once: what the rate allows for this long. Where the round trip is as short, a window
-/// is no more than that, and nothing is paced: on a local wire waits of microseconds would cost more than
-/// they are worth.
+/// A burst is what the rate allows in this time. If the round trip is not longer, a window is at
+/// most a burst and nothing is paced: on a local wire, waiting microseconds costs more than it
+/// gains.
 const BURST: Duration = Duration::from_millis(2);
 
-/// But no less, so that a slow connection isn't woken for each datagram, and no more, whatever the rate:
-/// less than a receiver's ring has.
+/// The bounds of a burst, whatever the rate. The lower keeps a slow connection from being woken per
+/// datagram; the upper is less than a receiver's ring holds.
 const MIN_BURST_DATAGRAMS: usize = 16;
 const MAX_BURST_DATAGRAMS: usize = 128;
 
-/// How much faster than a window in each round trip, as a fraction: a window that has room is then used, also
-/// where acknowledgements come late (RFC 9002, section 7.7).
+/// How much faster than one window per round trip, as a fraction. The whole window is then used
+/// even if acknowledgements come late (RFC 9002, section 7.7).
 const GAIN: (u128, u128) = (5, 4);
 
-/// What is no longer is an acknowledgement, or a word or two besides, and costs nothing: those are not to be held
-/// back (RFC 9002, section 7.7).
+/// Datagrams up to this size cost nothing: they hold an acknowledgement and little else, which
+/// should not be held back (RFC 9002, section 7.7).
 const FREE_BYTES: usize = 100;
 
-/// Room for a short header, and for no packet. quiche's CUBIC lets a window grow only while its last datagram
-/// filled it, or while it was asked for another that had no room: without that, a paced window grows only
-/// now and then. A short header has 21 bytes at most, a packet 22 at least (quiche 0.30).
+/// Room for a short header, but for no packet. quiche's CUBIC lets a window grow only if the last
+/// datagram filled it, or if another was asked for that had no room: without such a request, a
+/// paced window hardly grows. A short header has at most 21 bytes, a packet at least 22 (quiche
+/// 0.30).
 const TOO_SMALL_BYTES: usize = 21;
 
-/// A budget of bytes, which time fills.
+/// A budget of bytes that refills with time.
 #[derive(Debug)]
 pub(crate) struct Pacer {
     budget_bytes: usize,
-    /// When the budget was filled last.
+    /// When the budget was last filled.
     since: Instant,
-    /// Since the last datagram quiche was asked for one that can't be written.
+    /// quiche was asked for a datagram without room for it since the last one left.
     is_excused: bool,
 }
 
@@ -67,7 +68,7 @@ impl Pacer {
         }
     }
 
-    /// When the next datagram may leave, unless that is now.
+    /// When the next datagram may leave; `None` if that is now.
     pub(crate) fn hold(&mut self, now: Instant, quic: &mut QuicConnection) -> Option<Instant> {
         if self.budget_bytes > 0 {
             return None;
@@ -75,7 +76,7 @@ impl Pacer {
         let path = quic.path_stats().find(|path| path.active)?;
         let pace = Pace {
             window_bytes: path.cwnd,
-            // That of the way alone: what waits in queues, this host's own among them, is in the other.
+            // The path's own: `rtt` includes the time in queues, also in this host's.
             rtt: path.min_rtt.unwrap_or(path.rtt),
             datagram_bytes: path.pmtu,
         };
@@ -93,7 +94,7 @@ impl Pacer {
         }
     }
 
-    /// Adds what time has brought, up to a burst. Until there is half of one nothing leaves.
+    /// Adds what the elapsed time allows, up to a burst. Nothing leaves until there is half of one.
     fn fill(&mut self, now: Instant, pace: Pace) -> Option<Instant> {
         let least = MIN_BURST_DATAGRAMS * pace.datagram_bytes;
         let most = MAX_BURST_DATAGRAMS * pace.datagram_bytes;

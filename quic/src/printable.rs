@@ -1,11 +1,11 @@
-//! `Printable`: text from a peer, fit for a terminal.
+//! `Printable`: text from a peer, made safe for a terminal.
 
 use std::fmt::{self, Write};
 
-/// Text that somebody else chose, shown without anything that a terminal would obey.
+/// Text that a peer chose, shown without anything that a terminal would obey.
 ///
-/// Control characters (escape sequences begin with one) and invisible ones that reorder or hide what
-/// stands beside them are written as `\u{1b}`; all else stays as it is. Showing it twice changes
+/// Control characters (escape sequences begin with one), and invisible ones that reorder or hide
+/// their neighbours, are written as `\u{1b}`; everything else is unchanged. Escaping twice changes
 /// nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a str);
@@ -23,7 +23,7 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// Marks of direction, joiners, separators of lines and paragraphs, tags: characters without a shape.
+/// Direction marks, joiners, line and paragraph separators, and tags.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,

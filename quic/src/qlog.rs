@@ -1,4 +1,4 @@
-//! `QlogDirectory`: a file for each connection, in which it says what happens to it.
+//! `QlogDirectory`: a qlog file per connection.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -9,22 +9,21 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, open, openat};
 
-use crate::diagnostics::refused;
 use crate::error::SetupError;
 use crate::quic::QuicConnection;
 
-/// A directory with a file for each connection, in the format of qlog (JSON-SEQ).
+/// A directory of qlog files (JSON-SEQ), one per connection.
 ///
-/// A file has the name of the id that the client's first packet went to, in hexadecimal digits:
-/// `ID_client.sqlog` or `ID_server.sqlog`. It grows with the connection's packets, without a bound, and
-/// is complete once the connection is dropped.
+/// A file is named after the destination id of the client's first packet, in hexadecimal digits:
+/// `ID_client.sqlog` or `ID_server.sqlog`. It grows with the connection's packets, without a bound,
+/// and is complete once the connection is dropped.
 #[derive(Clone, Debug)]
 pub struct QlogDirectory {
     directory: Arc<OwnedFd>,
 }
 
 impl QlogDirectory {
-    /// Looks for a directory that is there. It is the same one from then on, whatever becomes of its name.
+    /// Opens an existing directory. Files go there even if it is renamed later.
     ///
     /// # Errors
     ///
@@ -32,7 +31,8 @@ impl QlogDirectory {
     pub fn open(path: &Path) -> Result<Self, SetupError> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = open(path, flags, Mode::empty());
-        let directory = directory.map_err(refused("the directory for qlog", path))?;
+        let directory =
+            directory.map_err(SetupError::diagnostics("the directory for qlog", path))?;
         Ok(Self {
             directory: Arc::new(directory),
         })
@@ -48,10 +48,10 @@ impl QlogDirectory {
             let _ = write!(name, "{byte:02x}");
         }
         name = name + "_" + side + ".sqlog";
-        // A client chooses the id. Two connections don't write into one file.
+        // A client chooses the id, so O_EXCL: two connections must not share a file.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&self.directory, &name, flags, Mode::from_raw_mode(0o640))?;
-        // An event is written in many small pieces.
+        // quiche writes an event in many small pieces.
         let writer = Box::new(BufWriter::new(File::from(file)));
         quic.set_qlog(writer, "xskit".to_owned(), name);
         Ok(())

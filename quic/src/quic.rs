@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-/// Has quiche keep stream data in [`Bytes`], so that a chunk of a file or of a response is queued by
-/// reference, not copied.
+/// Has quiche keep stream data in [`Bytes`], so that file chunks and response bodies are queued
+/// without a copy.
 #[derive(Clone, Debug, Default)]
 pub struct StreamBuffers;
 
@@ -27,8 +27,8 @@ pub type QuicConnection = quiche::Connection<StreamBuffers>;
 
 /// Authentic packets received on the path from `peer` to `local`.
 ///
-/// Looked at before and after each datagram: the difference tells whether there was anything
-/// in it. (`quiche::Connection::stats` has a count, too, but walks over all streams.)
+/// Compared before and after each datagram: the difference is how many it held.
+/// (`quiche::Connection::stats` has a count, too, but walks over all streams.)
 pub(crate) fn packets_received(
     quic: &QuicConnection,
     local: SocketAddr,
@@ -39,7 +39,7 @@ pub(crate) fn packets_received(
     path.map_or(0, |path| path.recv)
 }
 
-/// Whether the transport has delivered all of a stream, or given it up.
+/// Whether the transport has delivered all of a stream, or abandoned it.
 pub(crate) fn is_forgotten(quic: &mut QuicConnection, stream: u64) -> bool {
     let capacity = quic.stream_capacity(stream);
     matches!(capacity, Err(quiche::Error::InvalidStreamState(_)))

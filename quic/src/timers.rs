@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// Connections by deadline; one entry a connection.
+/// Connections by deadline; at most one entry per connection.
 ///
-/// Deadlines move later with nearly every packet. A move to later is not written down at
-/// once: the old entry fires early, and the caller then looks at the real deadline. So the
-/// set is touched a few times a second a connection, not once a packet.
+/// Nearly every packet moves its connection's deadline later. Such a move is not entered at once:
+/// the old entry fires early, and the caller then checks the real deadline. So the set is touched a
+/// few times per second and connection, not per packet.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     deadlines: BTreeSet<(Instant, usize)>,
 }
 
 impl Timers {
-    /// Makes sure that `connection` comes up by `deadline`. `armed` is its present entry, and
-    /// the caller keeps what is returned in its place.
+    /// Makes `connection` come up by `deadline`. `armed` is its present entry; the caller replaces
+    /// it by what is returned.
     #[must_use]
     pub(crate) fn arm(
         &mut self,
@@ -44,7 +44,7 @@ impl Timers {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Takes out a connection whose entry is due; it has none then.
+    /// Removes the first entry that is due and returns its connection.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<usize> {
         if self.next()? > now {
             return None;

@@ -7,15 +7,15 @@ use crate::error::SetupError;
 /// The smallest datagram a QUIC path must carry (RFC 9000, section 14).
 pub const MIN_UDP_PAYLOAD_BYTES: usize = 1200;
 
-/// The largest datagram this crate will send: the two-byte length field of a long header
-/// packet ends at 16,383 (RFC 9000, sections 16 and 17.2).
+/// The largest datagram this crate sends: the largest that the two-byte length field of a long
+/// header can express (RFC 9000, sections 16 and 17.2).
 pub const MAX_UDP_PAYLOAD_BYTES: usize = 16_383;
 
-/// The largest UDP payload that fits an IP packet of `mtu_bytes` without fragmentation,
-/// kept within what QUIC can use.
+/// The largest UDP payload that fits an IP packet of `mtu_bytes` without fragmentation, clamped to
+/// QUIC's range.
 ///
 /// `mtu_bytes` is the interface's MTU (the IP packet, without the Ethernet header).
-/// An MTU below 1228 (IPv4) or 1248 (IPv6) can't carry QUIC; the answer is 1200 then.
+/// An MTU below 1228 (IPv4) or 1248 (IPv6) can't carry QUIC; the result is then 1200.
 #[must_use]
 pub fn udp_payload_for_mtu(mtu_bytes: usize, ipv6: bool) -> usize {
     let headers = if ipv6 { 40 + 8 } else { 20 + 8 };
@@ -24,31 +24,31 @@ pub fn udp_payload_for_mtu(mtu_bytes: usize, ipv6: bool) -> usize {
         .clamp(MIN_UDP_PAYLOAD_BYTES, MAX_UDP_PAYLOAD_BYTES)
 }
 
-/// How the sending rate is found.
+/// The congestion control algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Congestion {
     /// CUBIC (RFC 9438), with HyStart++ (RFC 9406) to leave slow start before loss.
     #[default]
     Cubic,
-    /// BBRv2: models bandwidth and round-trip time, and minds loss less than CUBIC.
+    /// BBRv2: models bandwidth and round-trip time, and reacts to loss less than CUBIC.
     Bbr2,
 }
 
 /// QUIC transport settings.
 ///
-/// The defaults are those of [`TransportConfig::sender`] or [`TransportConfig::receiver`]:
-/// a sender grants small receive windows, because nobody needs to send it much; a receiver
-/// grants large ones, so that a long fat path stays full.
+/// The defaults are those of [`TransportConfig::sender`] or [`TransportConfig::receiver`]: a sender
+/// grants small receive windows, because peers send it little; a receiver grants large ones, which
+/// fill a path of high bandwidth and delay.
 #[derive(Clone, Debug)]
 pub struct TransportConfig {
-    /// Largest UDP payload sent, and the largest that the peer is told it may send, in bytes.
+    /// Largest UDP payload sent, and the largest that the peer is allowed to send, in bytes.
     /// See [`udp_payload_for_mtu`].
     pub max_udp_payload_bytes: usize,
     /// Probe for a path MTU up to `max_udp_payload_bytes`, starting at 1200 (the default).
-    /// Otherwise the path is taken to carry `max_udp_payload_bytes`. Either way datagrams shrink
-    /// to 1200 bytes when larger ones cease to arrive.
+    /// Otherwise the path is assumed to carry `max_udp_payload_bytes`. Either way datagrams shrink
+    /// to 1200 bytes when larger ones no longer arrive.
     pub discover_path_mtu: bool,
-    /// The connection is given up when nothing arrives for this long.
+    /// A connection ends when nothing arrives for this long.
     pub idle_timeout: Duration,
     /// Bytes the peer may have outstanding on the whole connection at first.
     pub connection_window_bytes: u64,
@@ -60,17 +60,16 @@ pub struct TransportConfig {
     pub max_stream_window_bytes: u64,
     /// Streams that the peer may have open at once, in each direction.
     pub max_streams: u64,
-    /// Unreliable datagrams (RFC 9221) that may wait in each direction; 0: none are offered to the
-    /// peer.
+    /// Unreliable datagrams (RFC 9221) that may be queued in each direction; 0 disables them.
     pub datagrams_queued: usize,
     /// Congestion control.
     pub congestion: Congestion,
     /// Congestion window at the start, in packets.
     pub initial_window_packets: usize,
-    /// Round-trip time assumed until one was measured. The first retransmission of a
-    /// handshake comes after three times this.
+    /// Round-trip time assumed until one is measured. The first retransmission of a handshake
+    /// follows after three times this.
     pub initial_rtt: Duration,
-    /// How long this endpoint may hold back an acknowledgement; the peer is told.
+    /// The longest that this endpoint holds back an acknowledgement; it is announced to the peer.
     pub max_ack_delay: Duration,
 }
 
@@ -135,16 +134,16 @@ impl TransportConfig {
         config.enable_hystart(true);
         let datagrams = self.datagrams_queued;
         config.enable_dgram(datagrams > 0, datagrams, datagrams);
-        // It paces by times that come with packets which are sealed already; a server has its own pacer.
+        // It would pace by send times of packets already sealed; both sides use `Pacer`.
         config.enable_pacing(false);
         config.set_active_connection_id_limit(ACTIVE_CONNECTION_IDS);
         Ok(())
     }
 }
 
-/// Connection ids each side keeps for the other: one in use and spare ones, so that a client that
-/// changes networks finds a fresh one. quiche has as many paths of a connection at most, and a
-/// server's need two (`server/whereabouts.rs`).
+/// Connection ids that each side issues to the other: the one in use and spare ones, so that a
+/// client that changes networks has a fresh one. It also limits quiche's paths of a connection, of
+/// which a server needs two (`server/whereabouts.rs`).
 const ACTIVE_CONNECTION_IDS: u64 = 8;
 
 fn millis(duration: Duration) -> u64 {

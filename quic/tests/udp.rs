@@ -250,7 +250,9 @@ impl Numbers {
     }
 }
 
-impl Endpoint<()> for Numbers {
+impl Endpoint for Numbers {
+    type Link = ();
+
     fn handle_datagram(
         &mut self,
         _now: Instant,

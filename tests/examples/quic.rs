@@ -15,6 +15,7 @@ use quinn::{Endpoint, EndpointConfig, TokioRuntime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
+use xskit::quic::Endpoint as _;
 use xskit::quic::cert::{self, Validity};
 use xskit::quic::client::{ClientEvent, Trust};
 use xskit::quic::{Client, ClientConfig};
@@ -160,7 +161,7 @@ fn quic() {
             let _ = socket.send(&buffer[..transmit.len]);
         }
         if let Ok(len) = socket.recv(&mut buffer) {
-            client.handle_datagram(now, &mut buffer[..len], to, from);
+            client.handle_datagram(now, &mut buffer[..len], to, from, ());
         }
         match client.poll_event() {
             Some(ClientEvent::Finished(_)) => break,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use xskit_quic::Endpoint;
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::{Client, ClientConfig};
 use xskit_wire::Link;
@@ -41,7 +42,7 @@ impl ClientParty {
     pub(super) fn take(&mut self, mut payload: Vec<u8>, from: SocketAddr) {
         let now = self.clock.now();
         self.client
-            .handle_datagram(now, &mut payload, from, self.local);
+            .handle_datagram(now, &mut payload, from, self.local, LINK);
     }
 
     /// Takes events, bodies and all that the client has to send.

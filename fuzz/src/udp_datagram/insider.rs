@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use xskit_quic::Endpoint;
+
 use super::client::ClientParty;
 use super::input::Input;
 use super::party::{frame, server_addr};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use xskit_quic::Endpoint;
 use xskit_quic::{FileServer, Files, Http, HttpConfig, Identity, Root, Server, ServerConfig};
 use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 

@@ -1,6 +1,6 @@
-//! What runs a server's tasks on its thread, and asks the kernel for connections and their bytes.
+//! `Runtime`: runs a server's tasks on its thread, with I/O by epoll or io_uring.
 //!
-//! Both have the same streams, those of tokio, so that TLS and HTTP are the same over either.
+//! Both runtimes have tokio's stream traits, so TLS and HTTP are the same over either.
 
 mod tokio;
 #[cfg(feature = "tcp-uring")]
@@ -15,21 +15,21 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::HttpsError;
 
-/// A runtime of one thread.
+/// A single-threaded runtime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Runtime {
-    /// tokio: epoll(7) reports what is ready, a system call each moves the bytes.
+    /// tokio: epoll(7) reports readiness, and each read or write is a system call.
     #[default]
     Tokio,
-    /// compio: io_uring(7) moves the bytes, and one system call waits for many moves. Linux 6.1.
-    /// Where the process is killed, the kernel has the port free some milliseconds later.
+    /// compio: reads and writes are submitted to io_uring(7), many per system call. Since Linux
+    /// 6.1. If the process is killed, the kernel frees the port some milliseconds later.
     #[cfg(feature = "tcp-uring")]
     Uring,
 }
 
 impl Runtime {
-    /// Runs a task beside the others, on this thread. Only where the runtime runs.
+    /// Spawns a task on this thread. Must be called within the runtime.
     pub(crate) fn spawn(self, task: impl Future<Output = ()> + 'static) {
         match self {
             Self::Tokio => drop(::tokio::task::spawn_local(task)),
@@ -38,7 +38,7 @@ impl Runtime {
         }
     }
 
-    /// Lets time pass. Only where the runtime runs.
+    /// Sleeps. Must be called within the runtime.
     pub(crate) async fn sleep(self, time: Duration) {
         match self {
             Self::Tokio => ::tokio::time::sleep(time).await,
@@ -47,7 +47,7 @@ impl Runtime {
         }
     }
 
-    /// The future's output, or `None` if it takes longer.
+    /// The future's output, or `None` if it takes longer than `time`.
     pub(crate) async fn timeout<F: Future>(self, time: Duration, future: F) -> Option<F::Output> {
         ::tokio::select! {
             biased;
@@ -57,7 +57,7 @@ impl Runtime {
     }
 }
 
-/// A runtime with its descriptors.
+/// A runtime that has opened its descriptors.
 #[derive(Debug)]
 pub(crate) enum Started {
     Tokio(self::tokio::Tokio),
@@ -75,20 +75,20 @@ impl Started {
     }
 }
 
-/// Where connections come from.
+/// A listening socket of a runtime.
 pub(crate) trait Listener: Sized + 'static {
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
 
-    /// Only where the runtime runs.
+    /// Must be called within the runtime.
     fn new(listener: TcpListener) -> Result<Self, HttpsError>;
 
-    /// The next connection, and who it is from. What is written to it goes out at once, and doesn't wait for
-    /// acknowledgements (`TCP_NODELAY`): a response is written when it is whole.
+    /// The next connection, and the client's address. `TCP_NODELAY` is set: responses are written
+    /// whole, so there is nothing to wait for.
     async fn accept(&self) -> io::Result<(Self::Stream, SocketAddr)>;
 
-    /// Takes no more connections, and leaves the port to others, before this returns.
+    /// Closes the listener. The port is free when this returns.
     async fn close(self);
 
-    /// The address that a client has reached.
+    /// The local address of a connection.
     fn local(stream: &Self::Stream) -> Option<IpAddr>;
 }

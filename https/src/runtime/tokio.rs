@@ -22,7 +22,7 @@ impl Tokio {
         ))
     }
 
-    /// Runs a future, and what it spawns until it is over; then drops that.
+    /// Runs a future and the tasks that it spawns. Tasks left at its end are dropped.
     pub(crate) fn run<T>(self, future: impl Future<Output = T>) -> T {
         LocalSet::new().block_on(&self.0, future)
     }
@@ -38,7 +38,7 @@ impl Listener for TcpListener {
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, from) = Self::accept(self).await?;
-        // Of a socket that is connected this can't fail; and without it all works, slower.
+        // Can't fail on a connected socket, and without it the server is only slower.
         let _ = stream.set_nodelay(true);
         Ok((stream, from))
     }

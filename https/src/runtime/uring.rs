@@ -15,10 +15,10 @@ use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 use super::Listener;
 use crate::error::{HttpsError, failed};
 
-/// What a connection waits with for the client's bytes.
+/// The initial size of a connection's buffers.
 const BUFFER_BYTES: usize = 16 << 10;
 
-/// What one submission sends, at most, and what waits for a client that doesn't take it.
+/// The most bytes per send, and the most that wait for a client that doesn't take them.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
@@ -27,24 +27,26 @@ pub(crate) struct Uring(Runtime);
 impl Uring {
     pub(super) fn new() -> Result<Self, HttpsError> {
         let mut ring = ProactorBuilder::new();
-        // One thread submits and waits, and it has completions dealt with when it waits: no interrupt of its own work.
+        // One thread submits and waits. Completions are processed while it waits, so they don't
+        // interrupt it.
         ring.single_issuer(true).defer_taskrun(true);
-        // Asked of the kernel now: with its first connection it would be too late for a program that may no longer.
+        // Probed now: a program may have given up the right to do so by the first connection.
         ring.detect_opcode_support(OpCodeFlag::basic());
         let runtime = Runtime::builder().with_proactor(ring).build();
         Ok(Self(runtime.map_err(failed(
-            "io_uring_setup(2), which takes Linux 6.1 and kernel.io_uring_disabled to be 0,",
+            "io_uring_setup(2), which needs Linux 6.1 and kernel.io_uring_disabled=0,",
         ))?))
     }
 
-    /// Runs a future, and what it spawns until it is over; then drops that.
+    /// Runs a future and the tasks that it spawns. Tasks left at its end are dropped.
     pub(crate) fn run<T>(self, future: impl Future<Output = T>) -> T {
         self.0.block_on(future)
     }
 }
 
 impl Listener for TcpListener {
-    /// Its bytes are copied once more than tokio's: the kernel works on buffers while nothing else may.
+    /// Bytes are copied once more than with tokio, because the kernel must own the buffers
+    /// meanwhile.
     type Stream = Compat<Pin<Box<AsyncStream<TcpStream>>>>;
 
     fn new(listener: std::net::TcpListener) -> Result<Self, HttpsError> {
@@ -53,15 +55,15 @@ impl Listener for TcpListener {
 
     async fn accept(&self) -> io::Result<(Self::Stream, SocketAddr)> {
         let (stream, from) = Self::accept(self).await?;
-        // Of a socket that is connected this can't fail; and without it all works, slower.
+        // Can't fail on a connected socket, and without it the server is only slower.
         let _ = stream.set_nodelay(true);
         let stream = AsyncStream::with_limits(BUFFER_BYTES, MAX_BUFFER_BYTES, stream);
         Ok((Box::pin(stream).compat(), from))
     }
 
     async fn close(self) {
-        // A ring that is dropped gives its sockets up later, by a worker of the kernel. This waits for the last accept to
-        // be cancelled; that it fails leaves it as it would be without.
+        // A dropped ring releases its sockets later, in a kernel worker. This waits until the last
+        // accept is cancelled. If it fails, the socket is closed as it would be without.
         let _ = Self::close(self).await;
     }
 

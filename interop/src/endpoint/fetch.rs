@@ -14,7 +14,7 @@ use crate::setting::{self, Setting, Url};
 const PIECE_BYTES: usize = 64 << 10;
 
 pub(super) trait Fetch {
-    type Connection: Endpoint<()>;
+    type Connection: Endpoint<Link = ()>;
 
     fn connection(&mut self) -> &mut Self::Connection;
     /// Asks, and takes in what came; complete files are saved. Says whether there is something to send.

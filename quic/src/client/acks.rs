@@ -1,19 +1,19 @@
-//! `AckClock`: when received datagrams have earned an answer.
+//! `AckClock`: when to acknowledge received datagrams.
 //!
-//! quiche writes an acknowledgement into the next packet that it is asked for. So not asking
-//! is what holds one back: this decides when the client asks. Fewer acknowledgements are
-//! fewer datagrams to send for the client and to read for the server.
+//! quiche writes an acknowledgement into the next packet that it is asked for, so the client holds
+//! one back by not asking. Fewer acknowledgements are fewer datagrams for the client to send and
+//! for the server to read.
 
 use std::time::{Duration, Instant};
 
-/// How many datagrams one acknowledgement may stand for.
+/// How many datagrams one acknowledgement may cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AckPolicy {
-    /// At most so many. Fewer at the beginning, when the server needs each answer to find
-    /// out how fast it may go: 2, and one more for every 16 datagrams received.
-    /// 1 answers every datagram that the driver delivers by itself.
+    /// The most datagrams per acknowledgement. It begins at 2 and grows by one per 16 datagrams
+    /// received, because at first the server needs frequent acknowledgements to find its sending
+    /// rate. 1 acknowledges each datagram, unless the driver delivers several at once.
     pub every_datagrams: u32,
-    /// None waits longer than this.
+    /// The longest that an acknowledgement is held back.
     pub delay: Duration,
 }
 
@@ -26,16 +26,16 @@ impl Default for AckPolicy {
     }
 }
 
-/// Datagrams per step by which the allowance grows.
+/// The allowance grows by one per this many datagrams.
 const RAMP_DATAGRAMS: u64 = 16;
 
-/// Counts what has come in since the last answer.
+/// Counts the datagrams received since the last acknowledgement.
 #[derive(Debug)]
 pub(super) struct AckClock {
     policy: AckPolicy,
     received: u64,
     waiting: u32,
-    /// When the first of those waiting came in.
+    /// When the first of the waiting datagrams came.
     since: Option<Instant>,
     /// Something other than an acknowledgement is to be sent.
     urgent: bool,
@@ -58,20 +58,20 @@ impl AckClock {
         self.since.get_or_insert(now);
     }
 
-    /// Something must go out at once.
+    /// Makes the next poll send at once.
     pub(super) fn urge(&mut self) {
         self.urgent = true;
     }
 
-    /// Everything there was to say has been said.
+    /// Everything was sent.
     pub(super) fn flushed(&mut self) {
         self.waiting = 0;
         self.since = None;
         self.urgent = false;
     }
 
-    /// Whether to ask quiche for packets. True when nothing waits: then it costs one call to
-    /// learn that there is nothing.
+    /// Whether to ask quiche for packets. Also true if nothing waits: one call then finds out that
+    /// there is nothing.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let ramp = 2 + self.received / RAMP_DATAGRAMS;
         let enough = ramp.min(u64::from(self.policy.every_datagrams));
@@ -80,7 +80,7 @@ impl AckClock {
             || self.deadline().is_none_or(|deadline| deadline <= now)
     }
 
-    /// When what waits has waited long enough.
+    /// When the acknowledgement must be sent.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.since.map(|since| since + self.policy.delay)
     }

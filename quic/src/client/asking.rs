@@ -1,4 +1,4 @@
-//! What an application asks of a client: requests, their bodies, and those of the responses.
+//! The application's side of a client: requests, their bodies, and response bodies.
 
 use bytes::Bytes;
 
@@ -7,18 +7,19 @@ use super::{Client, ClientEvent, RequestBody, RequestError, RequestId, Validator
 use crate::files::ByteRange;
 
 impl<L: Copy> Client<L> {
-    /// Asks for a path (percent-encoded, beginning with a slash), or a part of it. It goes
-    /// out as soon as the handshake is done and the server allows another stream. A path that
-    /// can't be asked for fails with [`RequestError::Invalid`].
+    /// Requests a path (percent-encoded, beginning with a slash), or a range of it. The request is
+    /// sent once the handshake is done and the server allows another stream. An invalid path is
+    /// reported as [`ClientEvent::Failed`] with [`RequestError::Invalid`].
     pub fn get(&mut self, path: &str, range: Option<ByteRange>) -> RequestId {
         let range = range.map(|range| range.to_string());
         let fields = range.as_deref().map(|range| ("range", range));
         self.ask_for(path, fields.as_slice())
     }
 
-    /// Asks for a part of a path if the file is still of the version that `validator` tells, and for
-    /// all of it if not: status 206 or 200 says which (`If-Range`: RFC 9110, section 13.1.5). A server
-    /// may also answer with all of it, or with status 416, whatever the version.
+    /// Requests a range of a path if the file is still of the version that `validator` names, and
+    /// otherwise the whole file: status 206 or 200 says which (`If-Range`: RFC 9110, section
+    /// 13.1.5). A server may also answer with the whole file, or with status 416, whatever the
+    /// version.
     pub fn get_if_range(
         &mut self,
         path: &str,
@@ -40,16 +41,17 @@ impl<L: Copy> Client<L> {
             })
     }
 
-    /// Sends a request. It goes out as soon as the handshake is done and the server allows another
-    /// stream; the body follows as the server takes it.
+    /// Sends a request once the handshake is done and the server allows another stream. The body
+    /// follows as the server takes it.
     ///
     /// The path is percent-encoded and begins with a slash (or is `*`, for OPTIONS). Field names
-    /// become lower case. `user-agent` is added unless it is there, and `content-length` where the
-    /// length is known and such a request usually has a body.
+    /// are converted to lower case. `user-agent` is added unless it is given, and so is
+    /// `content-length` if the length is known and either the body is not empty or the method
+    /// usually has one.
     ///
-    /// A body of [`RequestBody::Stream`] is written by [`write_body`](Self::write_body), at once or
-    /// later, and ended by [`finish_body`](Self::finish_body). If it has a `content-length` field,
-    /// what is written must be as long.
+    /// A body of [`RequestBody::Stream`] is written by [`write_body`](Self::write_body), at any
+    /// time, and ended by [`finish_body`](Self::finish_body). If `fields` have a `content-length`,
+    /// exactly as many bytes must be written.
     ///
     /// ```
     /// use xskit_quic::Client;
@@ -63,8 +65,8 @@ impl<L: Copy> Client<L> {
     ///
     /// # Errors
     ///
-    /// An [`InvalidRequest`], and nothing is sent: the method, the path or a field can't be in a
-    /// request, or `content-length` is not the body's.
+    /// An [`InvalidRequest`] if the method, the path or a field is not valid, or `content-length`
+    /// is not the body's. Nothing is sent then.
     pub fn request(
         &mut self,
         method: &str,
@@ -76,24 +78,25 @@ impl<L: Copy> Client<L> {
         self.requests.add(method, path, fields, body.into())
     }
 
-    /// How many bytes a streamed request body takes now. 0 also for one that takes no more.
+    /// How many bytes of a streamed request body can be written now. 0 for a body that takes no
+    /// more.
     #[must_use]
     pub fn room(&self, request: RequestId) -> usize {
         self.requests.room(request)
     }
 
-    /// Sends more of a streamed request body, by reference. Write no more than there is
-    /// [`room`](Self::room) for (64 KiB at first), and wait for [`ClientEvent::Room`]: what is written
-    /// beyond it waits in memory all the same.
+    /// Sends more of a streamed request body, without copying it. Write at most
+    /// [`room`](Self::room) bytes (64 KiB at first), then wait for [`ClientEvent::Room`]: anything
+    /// beyond is kept in memory.
     ///
-    /// False: the body takes no more. It isn't streamed, is finished, the server has refused it, or
-    /// the request is over.
+    /// False if the body takes no more: it isn't streamed, is finished, was refused by the server,
+    /// or the request is over.
     pub fn write_body(&mut self, request: RequestId, bytes: impl Into<Bytes>) -> bool {
         self.dirty = true;
         self.requests.write_body(request, bytes.into())
     }
 
-    /// Ends a streamed request body. No effect on others.
+    /// Ends a streamed request body. No effect on other bodies.
     pub fn finish_body(&mut self, request: RequestId) {
         self.dirty = true;
         self.requests.finish_body(request, Vec::new());
@@ -103,7 +106,7 @@ impl<L: Copy> Client<L> {
     ///
     /// # Errors
     ///
-    /// An [`InvalidRequest`]: a field can't be in a request. The body is not ended.
+    /// An [`InvalidRequest`] if a field is not valid. The body is not ended then.
     pub fn finish_body_with(
         &mut self,
         request: RequestId,
@@ -115,8 +118,8 @@ impl<L: Copy> Client<L> {
         Ok(())
     }
 
-    /// Gives a request up, and tells the server if it was sent (H3_REQUEST_CANCELLED). There are no
-    /// more events of it. No effect on one that is over.
+    /// Cancels a request, and tells the server if it was sent (H3_REQUEST_CANCELLED). No more of
+    /// its events follow. No effect on a request that is over.
     pub fn cancel(&mut self, request: RequestId) {
         self.requests.cancel(request, self.connection.quic());
         self.events.retain(|event| event.request() != Some(request));
@@ -125,8 +128,8 @@ impl<L: Copy> Client<L> {
         self.dirty = true;
     }
 
-    /// Reads body bytes of a response that has had its `Body` event; 0 when there are none
-    /// now. Reading is what lets the server send more.
+    /// Reads body bytes of a response after its `Body` event; returns 0 if there are none now. The
+    /// server may send more only as bytes are read.
     pub fn read_body(&mut self, request: RequestId, buf: &mut [u8]) -> usize {
         let Some(h3) = &mut self.h3 else {
             return 0;
@@ -134,7 +137,7 @@ impl<L: Copy> Client<L> {
         let quic = self.connection.quic();
         let read = self.requests.read_body(h3, quic, request, buf);
         self.body_bytes += read as u64;
-        // The end may have been read, or an empty frame with more behind it.
+        // The end may have been read, or an empty frame with more after it.
         self.dirty = true;
         read
     }

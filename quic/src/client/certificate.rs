@@ -7,7 +7,7 @@ use boring::x509::{GeneralNameRef, X509, X509Ref, X509VerifyError};
 
 use crate::Printable;
 
-/// Names of a certificate that are told; a hostile one can have thousands.
+/// Names of a certificate that are listed; a hostile one can have thousands.
 const NAMES_TOLD: usize = 10;
 
 /// Why a server's certificate was refused.
@@ -22,7 +22,7 @@ pub struct CertificateProblem {
     pub server_name: String,
     /// What is wrong.
     pub kind: CertificateProblemKind,
-    /// BoringSSL's words for it.
+    /// BoringSSL's description.
     pub detail: String,
 }
 
@@ -30,19 +30,19 @@ pub struct CertificateProblem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateProblemKind {
-    /// It is signed by nobody we trust.
+    /// No trusted authority has signed it.
     Untrusted,
     /// It is for other names.
     Name {
         /// The names it is for, as the certificate has them: [`Printable`] shows them safely.
         names: Vec<String>,
     },
-    /// It is past its time.
+    /// It has expired.
     Expired {
         /// Its last moment.
         until: String,
     },
-    /// Its time has not come.
+    /// It is not valid yet.
     NotYetValid {
         /// Its first moment.
         from: String,
@@ -52,10 +52,10 @@ pub enum CertificateProblemKind {
 }
 
 impl CertificateProblem {
-    /// `None` if the certificate was not the problem.
+    /// `None` if the certificate is not the problem.
     pub(super) fn of(ssl: &SslRef, leaf: Option<&[u8]>, server_name: &str) -> Option<Self> {
         let error = ssl.verify_result().err()?;
-        // What a connection says that got no certificate at all.
+        // Without a certificate there is an error as well.
         let leaf = X509::from_der(leaf?).ok()?;
         Some(Self {
             server_name: server_name.to_owned(),
@@ -104,7 +104,7 @@ fn name(name: &GeneralNameRef) -> Option<String> {
     v4.or(v6).ok().map(|address| address.to_string())
 }
 
-/// `a.test, b.test`; of many names the first, and how many more there are.
+/// `a.test, b.test`; the first names only if there are many, and how many more there are.
 fn listing(names: &[String]) -> String {
     let told = names.len().min(NAMES_TOLD);
     let (told, more) = names.split_at(told);

@@ -1,4 +1,4 @@
-//! `ClientConfig`: whom to talk to, and whom to believe.
+//! `ClientConfig`: which server to connect to, and which certificates to trust.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use boring::ssl::{SslContext, SslContextBuilder, SslMethod};
 use boring::x509::X509;
 
 use super::acks::AckPolicy;
-use super::ticket::Ticket;
+use super::ticket::{Ticket, Whom};
 use crate::diagnostics::Diagnostics;
 use crate::error::SetupError;
 use crate::transport::TransportConfig;
 
-/// Which certificates a client believes.
+/// Which certificates a client trusts.
 #[derive(Clone, Debug)]
 pub enum Trust {
     /// The authorities that the system trusts.
@@ -22,39 +22,39 @@ pub enum Trust {
     File(PathBuf),
     /// Only the certificates in this PEM text.
     Pem(String),
-    /// Any certificate at all (`--insecure`): whoever is on the path can read and change
-    /// everything.
+    /// Any certificate at all (`--insecure`): anyone on the path can read and change everything.
     Anyone,
 }
 
-/// A client's configuration. Make one with [`ClientConfig::new`], then change what differs.
+/// A client's configuration. Create one with [`ClientConfig::new`], then change fields.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// Host name or IP address that the server's certificate must be for. An IP address is
-    /// looked for among the certificate's IP names, and not sent as SNI.
+    /// The host name or IP address that the server's certificate must be for. An IP address is
+    /// compared with the certificate's IP addresses, and not sent as SNI.
     pub server_name: String,
-    /// What requests carry as `:authority`: the URL's host, with the port unless it is 443.
+    /// The `:authority` of requests: the URL's host, with the port unless it is 443.
     pub authority: String,
-    /// Which certificates to believe.
+    /// Which certificates to trust.
     pub trust: Trust,
     /// QUIC settings.
     pub transport: TransportConfig,
-    /// How long to wait for the server to finish the handshake.
+    /// The longest that a handshake may take.
     pub handshake_timeout: Duration,
-    /// How long a request may make no progress: the server takes nothing of its body and nothing of
-    /// its response comes, though the connection lives. While the application leaves unread what
-    /// came, or writes nothing of a streamed body, that doesn't count.
+    /// The longest that a request may go without progress on a live connection: the server takes
+    /// nothing of its body, and nothing of the response comes. Time during which the application
+    /// leaves received bytes unread, or has written nothing more of a streamed body, doesn't count.
     pub progress_timeout: Duration,
-    /// How many datagrams one acknowledgement may stand for.
+    /// How many datagrams one acknowledgement may cover.
     pub acks: AckPolicy,
-    /// What is written of the connection for diagnosis.
+    /// Key log and qlog of the connection.
     pub diagnostics: Diagnostics,
-    /// A ticket of an earlier connection to this server ([`Client::ticket`](super::Client::ticket)), which
-    /// this one then resumes: a shorter handshake, without certificates.
+    /// A ticket of an earlier connection to this server
+    /// ([`Client::ticket`](super::Client::ticket)). The new connection resumes that one: the
+    /// handshake is shorter and has no certificates.
     pub ticket: Option<Ticket>,
-    /// Whether a client with a ticket sends requests of safe methods (GET, HEAD, OPTIONS) before the
-    /// handshake is done, if the server allows it (early data, 0-RTT: RFC 8470). Whoever records them can
-    /// send them to the server once more, so switch this off where that matters.
+    /// Whether a client with a ticket sends requests of safe methods (GET, HEAD, OPTIONS) before
+    /// the handshake is done, if the server allows it (early data, 0-RTT: RFC 8470). An attacker
+    /// can replay them to the server, so switch this off if that matters.
     pub early_data: bool,
 }
 
@@ -89,7 +89,11 @@ impl ClientConfig {
         }
     }
 
-    /// The server's name as TLS needs it.
+    /// The server's name, checked.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::ServerName`] if it is neither a host name nor an IP address.
     pub(super) fn name(&self) -> Result<Name<'_>, SetupError> {
         let name = self.server_name.as_str();
         if let Ok(address) = name.parse() {
@@ -108,7 +112,20 @@ impl ClientConfig {
         })
     }
 
-    /// A TLS context that trusts what it should.
+    /// A digest of the server's name and the trusted certificates.
+    pub(super) fn whom(&self) -> Whom {
+        let (kind, trusted): (&[u8], Option<&[u8]>) = match &self.trust {
+            Trust::System => (b"system", None),
+            Trust::Anyone => (b"anyone", None),
+            Trust::Pem(pem) => (b"pem", Some(pem.as_bytes())),
+            Trust::File(path) => (b"file", Some(path.as_os_str().as_encoded_bytes())),
+        };
+        let name = [self.server_name.as_bytes(), kind];
+        let parts: Vec<&[u8]> = name.into_iter().chain(trusted).collect();
+        Whom::of(&parts)
+    }
+
+    /// A TLS context with the configured trust.
     pub(super) fn tls_context(&self) -> Result<SslContextBuilder, SetupError> {
         let tls = |step| move |source| SetupError::Tls { step, source };
         let mut context = SslContext::builder(SslMethod::tls()).map_err(tls("a TLS context"))?;
@@ -130,7 +147,7 @@ impl ClientConfig {
     }
 }
 
-/// What a certificate is checked against.
+/// The name that a certificate must be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name<'a> {
     Host(&'a str),

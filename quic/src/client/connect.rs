@@ -1,4 +1,4 @@
-//! A new quiche connection, and the name that it holds the server to.
+//! `connect`: a new quiche connection, and the check of the server's name.
 
 use std::net::SocketAddr;
 
@@ -6,19 +6,18 @@ use boring::x509::verify::{X509CheckFlags, X509VerifyFlags};
 use quiche::ConnectionId;
 
 use super::config::{ClientConfig, Name, Trust};
-use super::ticket::Whom;
 use crate::error::SetupError;
 use crate::quic::QuicConnection;
 
-/// Length of the id that the server puts into each packet to us, in bytes.
+/// Length in bytes of our connection ids.
 pub(super) const LOCAL_CID_BYTES: usize = 8;
 
-/// A quiche connection that checks the certificate against the configured name.
+/// Makes a quiche connection that checks the certificate against the configured name.
 ///
-/// quiche checks host names when it is given one, and sends it as SNI. An IP address must not
-/// be in SNI (RFC 6066, section 3), and is compared with the certificate's IP names: quiche is
-/// given no name then, and BoringSSL is told the address. Either is looked for among the subject
-/// alternative names only: a common name is a text for people (RFC 9525, section 2).
+/// quiche checks a host name, and sends it as SNI. An IP address must not be in SNI (RFC 6066,
+/// section 3): quiche is then given no name, and BoringSSL compares the address with those of the
+/// certificate. Only the subject alternative names count, not the common name (RFC 9525, section
+/// 2).
 pub(super) fn connect(
     config: &ClientConfig,
     protocols: &[&[u8]],
@@ -34,7 +33,7 @@ pub(super) fn connect(
     config.transport.apply(&mut quic_config)?;
     config.diagnostics.prepare(&mut quic_config);
     let ticket = config.ticket.as_ref();
-    let session = ticket.and_then(|ticket| ticket.session(Whom::of(config)));
+    let session = ticket.and_then(|ticket| ticket.session(config.whom()));
     if session.is_some() && config.early_data {
         quic_config.enable_early_data();
     }
@@ -55,7 +54,7 @@ pub(super) fn connect(
         verify.set_ip(address).map_err(tls)?;
     }
     if matches!(config.trust, Trust::File(_) | Trust::Pem(_)) {
-        // What the user named is believed as it is, be it the server's own certificate.
+        // A certificate that the user named is trusted as it is, even if it is the server's own.
         let step = "the trust in a single certificate";
         let tls = |source| SetupError::Tls { step, source };
         let flags = X509VerifyFlags::PARTIAL_CHAIN;

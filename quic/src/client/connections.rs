@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! datagram -> header -> id -> connection --+--> ready: asked for what to send, in turns
-//!                | of nobody               +--> news: looked at by the application
+//!                | unknown                 +--> news: looked at by the application
 //!                v
 //!        address and last 16 bytes -> the connection that is reset
 //! ```
 //!
 //! A connection is touched when a datagram comes for it, when its timer fires, when the application
-//! has touched it, and while it has something to send. Nothing walks over all of them.
+//! uses it, and while it has something to send. Nothing walks over all of them, but for `iter`.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,34 +17,67 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::connect::LOCAL_CID_BYTES;
-use super::one_connection::OneConnection;
+use super::connection::Connection;
 use super::resets::{Resets, reset_token};
 use super::turns::Turns;
-use crate::driver::Endpoint;
+use crate::endpoint::{Endpoint, Transmit};
 use crate::header::Header;
+use crate::quic::QuicConnection;
 use crate::timers::Timers;
-use crate::transmit::Transmit;
 
 /// Datagrams that a connection sends before the next one has its turn.
 const TURN_DATAGRAMS: usize = 16;
 
-/// Names one of several [`Connections`]. There it never names another, even once that one is removed.
+/// Names one of several [`Connections`]. It is never reused for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionsKey {
     slot: usize,
     serial: u64,
 }
 
+/// One connection to a server: a [`Client`](super::Client) or a [`Connection`].
+pub trait OneConnection: Endpoint + sealed::Inner {}
+
+impl<C: Endpoint + sealed::Inner> OneConnection for C {}
+
+pub(super) mod sealed {
+    use crate::quic::QuicConnection;
+
+    /// What [`Connections`](super::Connections) needs besides [`Endpoint`](crate::Endpoint).
+    pub trait Inner {
+        fn quic_mut(&mut self) -> &mut QuicConnection;
+
+        fn has_ended(&self) -> bool;
+
+        /// Whether sending has led to something that the application should look at.
+        fn has_news(&self) -> bool;
+    }
+}
+
+impl<L: Copy> sealed::Inner for Connection<L> {
+    fn quic_mut(&mut self) -> &mut QuicConnection {
+        self.quic()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_over()
+    }
+
+    fn has_news(&self) -> bool {
+        self.is_early()
+    }
+}
+
 /// Any number of connections, to any addresses, as one endpoint for one driver.
 ///
-/// `C` is [`Client`](super::Client) or [`Connection`](super::Connection). They may have a local address
-/// and port in common: a received datagram names its connection by an id, which is random. Connections
-/// with something to send take turns of 16 datagrams; idle ones cost memory, and no time.
+/// `C` is [`Client`](super::Client) or [`Connection`]. They may share a local address and port,
+/// because a received datagram names its connection by a random id. Connections with something to
+/// send take turns of 16 datagrams. Idle ones cost memory, but no time.
 ///
 /// Move packets by the methods of [`Endpoint`], or have a driver do it. Then
 /// [`poll_ready`](Self::poll_ready) names the connections to look at, and
-/// [`poll_over`](Self::poll_over) gives back those that are over. A driver is told of what was written
-/// since its turn as with one client: that something `moved`.
+/// [`poll_over`](Self::poll_over) returns those that are over. If anything was written since the
+/// driver's turn, pass `moved` to its `rest`, as with one client.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -83,14 +116,14 @@ pub struct ConnectionsKey {
 /// ```
 pub struct Connections<C> {
     members: Slab<Member<C>>,
-    /// Given to the next one.
+    /// That of the next connection.
     serial: u64,
-    /// Chosen at random by us, and the standard library's hasher is keyed at random.
+    /// By our ids, which are random.
     ids: HashMap<[u8; LOCAL_CID_BYTES], usize>,
     resets: Resets,
     /// Connections that may have something to send.
     ready: Turns,
-    /// Datagrams that the first one of them may send yet.
+    /// Datagrams that the first of them may still send in its turn.
     turn_left: usize,
     /// Connections that the application should look at.
     news: Turns,
@@ -104,7 +137,7 @@ struct Member<C> {
     connection: C,
     serial: u64,
     id: [u8; LOCAL_CID_BYTES],
-    /// The handshake was seen to be done.
+    /// Its handshake is done, and its reset token was looked up.
     is_met: bool,
     /// Its entry among the [`Resets`].
     reset: Option<u64>,
@@ -137,17 +170,17 @@ impl<C> Default for Connections<C> {
 }
 
 impl<C: OneConnection> Connections<C> {
-    /// None yet.
+    /// Without connections.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes in a connection, old or new.
+    /// Adds a connection, in whatever state.
     pub fn insert(&mut self, mut connection: C) -> ConnectionsKey {
         let mut id = [0; LOCAL_CID_BYTES];
         let given = connection.quic_mut().source_id();
-        // Both are as long as `connect` makes them.
+        // `connect` makes all ids this long.
         id.iter_mut()
             .zip(given.iter())
             .for_each(|(to, from)| *to = *from);
@@ -161,7 +194,7 @@ impl<C: OneConnection> Connections<C> {
             reset: None,
             armed: None,
         });
-        // That two ids are the same takes a broken random source. The first one keeps it then.
+        // Two equal ids take a broken random source. The first connection keeps the id then.
         self.ids.entry(id).or_insert(slot);
         self.meet(slot);
         self.ready.add(slot);
@@ -169,7 +202,7 @@ impl<C: OneConnection> Connections<C> {
         ConnectionsKey { slot, serial }
     }
 
-    /// A connection, to look at.
+    /// A connection, for reading.
     #[must_use]
     pub fn get(&self, key: ConnectionsKey) -> Option<&C> {
         let member = self.members.get(key.slot);
@@ -177,8 +210,8 @@ impl<C: OneConnection> Connections<C> {
         member.map(|member| &member.connection)
     }
 
-    /// A connection, to have it do something: the next [`poll_transmit`](Endpoint::poll_transmit) asks
-    /// it for what it has to send.
+    /// A connection, for use. The next [`poll_transmit`](Endpoint::poll_transmit) asks it for what
+    /// it has to send.
     pub fn get_mut(&mut self, key: ConnectionsKey) -> Option<&mut C> {
         let member = self.members.get_mut(key.slot);
         let member = member.filter(|member| member.serial == key.serial)?;
@@ -186,10 +219,10 @@ impl<C: OneConnection> Connections<C> {
         Some(&mut member.connection)
     }
 
-    /// The next connection for which something happened: a datagram came, its time has come, it has
-    /// ended, or it is new here. Take its events, or read and write, until there is nothing more. Each
-    /// comes up once until something happens again; the next [`poll_transmit`](Endpoint::poll_transmit)
-    /// asks it for what it has to send.
+    /// The next connection with news: a datagram came, its timer fired, it has ended, or it was
+    /// just added. Take its events, or read and write, until there is nothing more. A connection is
+    /// returned once per piece of news. The next [`poll_transmit`](Endpoint::poll_transmit) asks it
+    /// for what it has to send.
     pub fn poll_ready(&mut self) -> Option<(ConnectionsKey, &mut C)> {
         let slot = self.news.pop()?;
         self.ready.add(slot);
@@ -198,8 +231,8 @@ impl<C: OneConnection> Connections<C> {
         Some((ConnectionsKey { slot, serial }, &mut member.connection))
     }
 
-    /// Gives back the next connection that is over and has sent what it had to, its goodbye too. Its last
-    /// events, and how it ended, can still be taken from it.
+    /// Removes and returns the next connection that is over and has sent everything,
+    /// CONNECTION_CLOSE included. Its last events, and how it ended, can still be taken from it.
     pub fn poll_over(&mut self) -> Option<(ConnectionsKey, C)> {
         let slot = self.over.pop()?;
         let serial = self.members.get(slot)?.serial;
@@ -207,8 +240,9 @@ impl<C: OneConnection> Connections<C> {
         Some((key, self.remove(key)?))
     }
 
-    /// Gives back a connection, which may go on by itself or among others. Of one that is dropped before
-    /// it is over the server learns nothing: [`poll_over`](Self::poll_over) has those that said goodbye.
+    /// Removes and returns a connection, which can be used alone or added elsewhere. If it is
+    /// dropped before it is over, the server is not told; [`poll_over`](Self::poll_over) returns
+    /// those that are closed.
     pub fn remove(&mut self, key: ConnectionsKey) -> Option<C> {
         self.get(key)?;
         let slot = key.slot;
@@ -228,7 +262,7 @@ impl<C: OneConnection> Connections<C> {
         Some(member.connection)
     }
 
-    /// All connections, in no order. It looks at each: not for every packet.
+    /// All connections, in no order. Walks over all of them, so don't call it per packet.
     pub fn iter(&self) -> impl Iterator<Item = (ConnectionsKey, &C)> {
         self.members.iter().map(|(slot, member)| {
             let serial = member.serial;
@@ -236,26 +270,26 @@ impl<C: OneConnection> Connections<C> {
         })
     }
 
-    /// How many there are.
+    /// The number of connections.
     #[must_use]
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no connections.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// Datagrams received that were no connection's, and were dropped.
+    /// Datagrams that belonged to no connection and were dropped.
     #[must_use]
     pub fn unclaimed(&self) -> u64 {
         self.unclaimed
     }
 
-    /// Whose a datagram is: the connection's whose id it names, or the one's that it resets. Either takes
-    /// one look into a table, whatever the bytes are.
+    /// The connection that a datagram is for: by its id, or as a stateless reset. Each takes one
+    /// table lookup, whatever the bytes are.
     fn whose(&self, datagram: &[u8], from: SocketAddr) -> Option<usize> {
         let header = Header::parse(datagram, LOCAL_CID_BYTES);
         let id = header.and_then(|header| header.dcid().try_into().ok());
@@ -263,7 +297,7 @@ impl<C: OneConnection> Connections<C> {
         slot.or_else(|| self.resets.get(datagram, from))
     }
 
-    /// Learns by what the server may reset the connection, once the handshake has brought it.
+    /// Registers the connection's stateless reset token, once the handshake is done.
     fn meet(&mut self, slot: usize) {
         let member = self.members.get_mut(slot);
         let Some(member) = member.filter(|member| !member.is_met) else {
@@ -277,7 +311,7 @@ impl<C: OneConnection> Connections<C> {
         }
     }
 
-    /// A connection has nothing more to send: it waits for its timer, or it is over.
+    /// Arms the timer of a connection that has nothing more to send, or notes that it is over.
     fn end_turn(&mut self, slot: usize, now: Instant) {
         let Some(member) = self.members.get_mut(slot) else {
             return;
@@ -292,8 +326,11 @@ impl<C: OneConnection> Connections<C> {
     }
 }
 
-impl<C: OneConnection> Endpoint<C::Link> for Connections<C> {
-    /// A datagram that is no connection's is dropped, and counted as [`unclaimed`](Connections::unclaimed).
+impl<C: OneConnection> Endpoint for Connections<C> {
+    type Link = C::Link;
+
+    /// A datagram of no connection is dropped, and counted as
+    /// [`unclaimed`](Connections::unclaimed).
     fn handle_datagram(
         &mut self,
         now: Instant,
@@ -334,7 +371,6 @@ impl<C: OneConnection> Endpoint<C::Link> for Connections<C> {
         None
     }
 
-    /// It may be early: then [`handle_timeout`](Endpoint::handle_timeout) only has a later time named.
     fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }

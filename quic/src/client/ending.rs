@@ -1,4 +1,4 @@
-//! `Ending`: how a connection ends, from what is known here and by quiche.
+//! `Ending`: how a connection ended, from quiche's state and what the client knows.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use super::config::ClientConfig;
 use super::failure::{ConnectionEnd, ErrorLayer};
 use crate::quic::QuicConnection;
 
-/// The TLS alerts lie here among the QUIC error codes (RFC 9001, section 4.8).
+/// QUIC error codes that are TLS alerts (RFC 9001, section 4.8).
 const TLS_ALERTS: Range<u64> = 0x100..0x200;
 
-/// What is known about the end besides what quiche knows.
+/// What the client knows about the end beyond quiche's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Open,
     ClosedByUs,
     HandshakeExpired,
     WrongVersion,
-    /// It was told.
+    /// The end was reported.
     Told,
 }
 
-/// Tells the end of a connection, once.
+/// Reports the end of a connection, once.
 #[derive(Debug)]
 pub(super) struct Ending {
     verdict: Verdict,
@@ -43,14 +43,14 @@ impl Ending {
         }
     }
 
-    /// The first one counts.
+    /// Records a verdict; the first one counts.
     pub(super) fn note(&mut self, verdict: Verdict) {
         if self.verdict == Verdict::Open {
             self.verdict = verdict;
         }
     }
 
-    /// How it ended, once, when everything that came before it was read.
+    /// How the connection ended. Returned once, when everything that came before the end was read.
     pub(super) fn tell(&mut self, quic: &mut QuicConnection) -> Option<ConnectionEnd> {
         if self.verdict == Verdict::Told || !is_over(quic) {
             return None;
@@ -103,7 +103,7 @@ impl Ending {
     fn by_idleness(&self, quic: &QuicConnection) -> ConnectionEnd {
         let ours = self.idle_timeout;
         let parameters = quic.peer_transport_params();
-        // 0: none (RFC 9000, section 18.2); likewise ours.
+        // 0 means none (RFC 9000, section 18.2), also for ours.
         let theirs = parameters.map_or(0, |it| it.max_idle_timeout);
         let theirs = Duration::from_millis(theirs);
         let is_servers = !theirs.is_zero() && (theirs < ours || ours.is_zero());
@@ -123,7 +123,7 @@ impl Ending {
     }
 }
 
-/// Whether a connection can do no more than say that it is over.
+/// Whether a connection is closed or closing.
 pub(super) fn is_over(quic: &QuicConnection) -> bool {
     quic.is_closed() || quic.is_draining() || quic.local_error().is_some()
 }
@@ -144,7 +144,7 @@ fn by_server(error: &quiche::ConnectionError, layer: ErrorLayer) -> ConnectionEn
     match (layer, error.error_code) {
         (ErrorLayer::Quic, NO_ERROR)
         | (ErrorLayer::Http, H3_NO_ERROR)
-        // Protocols of one's own have no code that is agreed on; most mean this by 0.
+        // Other protocols have no agreed code; most use 0 for it.
         | (ErrorLayer::Application, 0) => ConnectionEnd::ByServer { reason },
         (ErrorLayer::Quic, REFUSED) => ConnectionEnd::Refused { reason },
         (ErrorLayer::Quic, code) if TLS_ALERTS.contains(&code) => {
@@ -158,7 +158,7 @@ fn by_server(error: &quiche::ConnectionError, layer: ErrorLayer) -> ConnectionEn
     }
 }
 
-/// The TLS alert in the low byte of a code among [`TLS_ALERTS`].
+/// The TLS alert of a code among [`TLS_ALERTS`]: its low byte.
 fn alert(code: u64) -> u8 {
     code.to_le_bytes()[0]
 }

@@ -1,46 +1,46 @@
-//! `ClientEvent`: what a client has to tell.
+//! `ClientEvent`: what a client reports.
 
 use quiche::h3::{Header, NameValue};
 
 use super::failure::{ConnectionEnd, RequestError};
 use crate::files::ContentRange;
 
-/// A request of one client.
+/// Names a request of one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(super) u64);
 
-/// Something happened.
+/// An event of a client.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The handshake is done, and the server is who it should be.
+    /// The handshake is done, and the server's certificate was accepted.
     Connected,
-    /// An interim response (status 1xx), such as 103 Early Hints (RFC 8297); the final one follows. A
-    /// server may send any number for a request: the first 16 are told.
+    /// An interim response (status 1xx), such as 103 Early Hints (RFC 8297). The final one follows.
+    /// Only the first 16 per request are reported.
     Interim(RequestId, ResponseHead),
     /// The header fields of a response.
     Response(RequestId, ResponseHead),
-    /// There are body bytes: call `read_body` until it gives none.
+    /// There are body bytes: call `read_body` until it returns 0.
     Body(RequestId),
-    /// The trailer section of a response, names in lower case. Its body was read before.
+    /// The trailer section of a response, names in lower case. It follows the last byte of the
+    /// body.
     Trailers(RequestId, Vec<(String, String)>),
-    /// All that was written of a streamed request body was handed to the transport: there is room
+    /// Everything written of a streamed request body was handed to the transport, so there is room
     /// for more ([`Client::room`](super::Client::room)).
     Room(RequestId),
-    /// The server wants no more of the request's body; what was not sent is dropped. The response
-    /// comes, or has come, all the same.
+    /// The server wants no more of the request's body, and the unsent rest is dropped. The response
+    /// still comes, unless it has come already.
     BodyRefused(RequestId),
-    /// The response is complete, and all of it has been read. What was not sent of the request is
-    /// dropped.
+    /// The response is complete, and all of it was read. The unsent rest of the request is dropped.
     Finished(RequestId),
-    /// There will be no (more) response to this request; the connection goes on.
+    /// The request failed: nothing more of its response comes. The connection continues.
     Failed(RequestId, RequestError),
-    /// The connection is over, and with it everything that was not finished. The last event.
+    /// The connection is over, and so are all unfinished requests. This is the last event.
     Closed(ConnectionEnd),
 }
 
 impl ClientEvent {
-    /// The request that it is about. `None` for one about the connection.
+    /// The request that the event is about. `None` if it is about the connection.
     #[must_use]
     pub fn request(&self) -> Option<RequestId> {
         match self {
@@ -62,28 +62,28 @@ impl ClientEvent {
 pub struct ResponseHead {
     /// HTTP status, such as 200.
     pub status: u16,
-    /// The body's length in bytes, if the server said.
+    /// The body's length in bytes, if the server sent it.
     pub content_length: Option<u64>,
     /// All header fields, names in lower case, without `:status`.
     pub fields: Vec<(String, String)>,
 }
 
 impl ResponseHead {
-    /// The first field of this name (lower case).
+    /// The first field of this name, given in lower case.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         let field = self.fields.iter().find(|(known, _)| known == name);
         field.map(|(_, value)| value.as_str())
     }
 
-    /// Which part of the file the response has, or that it has none; `None` where the field is missing,
-    /// malformed, or in another unit than bytes.
+    /// The response's `Content-Range`. `None` if the field is missing, malformed, or in another
+    /// unit than bytes.
     #[must_use]
     pub fn content_range(&self) -> Option<ContentRange> {
         self.field("content-range").and_then(ContentRange::parse)
     }
 
-    /// `None` when the fields are malformed (RFC 9114, section 4.1.2).
+    /// `None` if the fields are malformed (RFC 9114, section 4.1.2).
     pub(super) fn parse(headers: &[Header]) -> Option<Self> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut status = None;

@@ -1,4 +1,4 @@
-//! `Exchange`: a request that was sent, and what of its response has come.
+//! `Exchange`: a request that was sent, and the state of its response.
 
 use std::time::Instant;
 
@@ -9,31 +9,32 @@ use super::failure::RequestError;
 use super::head::Head;
 use super::outgoing::Outgoing;
 
-/// Interim responses that are told for each request, however many the server sends.
+/// Interim responses reported per request, however many the server sends.
 const MAX_INTERIM_TOLD: u32 = 16;
 
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) id: RequestId,
     pub(super) stream: u64,
-    /// What of the request is still to be sent.
+    /// The rest of the request, to be sent.
     pub(super) outgoing: Outgoing,
-    /// Of a request that was sent before the handshake was done: to send it again if that was too early.
+    /// The head of a request sent before the handshake was done, to send it again if the server
+    /// rejects it as too early.
     pub(super) early: Option<Head>,
-    /// Its place in the order of turns of those that send: lowest first.
+    /// The number of its last turn to send; the lowest is next.
     pub(super) last_turn: u64,
     /// The request was HEAD.
     is_head: bool,
     interim: u32,
-    /// From the response's header fields, once they have come.
+    /// Set once the response's header fields have come.
     head: Option<Expected>,
-    /// Header fields came after the body: nothing may follow them.
+    /// Trailers came: nothing may follow them.
     has_trailers: bool,
-    /// The application was told of body bytes, and has not read them to the end since.
+    /// A `Body` event was reported, and the application has not read all bytes since.
     pub(super) is_announced: bool,
     /// Body bytes read.
     pub(super) received: u64,
-    /// When it last made progress; and whether it has since.
+    /// When it last made progress, and whether it has made any since.
     pub(super) since: Instant,
     pub(super) has_moved: bool,
 }
@@ -68,17 +69,17 @@ impl Exchange {
         }
     }
 
-    /// Whether there can be body bytes.
+    /// Whether the response has begun, so that there can be body bytes.
     pub(super) fn is_answered(&self) -> bool {
         self.head.is_some()
     }
 
-    /// Whether body bytes would be in order.
+    /// Whether body bytes may come now.
     pub(super) fn takes_data(&self) -> bool {
         self.head.is_some() && !self.has_trailers
     }
 
-    /// Takes in header fields. Nothing to tell: one interim response too many.
+    /// Processes header fields. `None` for an interim response beyond the bound.
     pub(super) fn take_fields(
         &mut self,
         list: &[Header],
@@ -94,7 +95,7 @@ impl Exchange {
             let is_told = self.interim <= MAX_INTERIM_TOLD;
             return Ok(is_told.then_some(ClientEvent::Interim(self.id, head)));
         }
-        // These have no body, whatever length they name (RFC 9110, section 8.6).
+        // These have no body, whatever their content-length (RFC 9110, section 8.6).
         let bodiless = self.is_head || matches!(head.status, 204 | 304);
         self.head = Some(Expected {
             body_bytes: head.content_length.filter(|_| !bodiless),
@@ -102,7 +103,8 @@ impl Exchange {
         Ok(Some(ClientEvent::Response(self.id, head)))
     }
 
-    /// The request, if these fields say that it was sent too early (425: RFC 8470, section 5.2).
+    /// The request's head, if these fields say that it was sent too early (425: RFC 8470, section
+    /// 5.2).
     pub(super) fn take_too_early(&mut self, list: &[Header]) -> Option<Head> {
         let is_too_early = |it: &Header| it.name() == b":status" && it.value() == b"425";
         let is_first = self.head.is_none();
@@ -110,7 +112,7 @@ impl Exchange {
             .take_if(|_| is_first && list.iter().any(is_too_early))
     }
 
-    /// What the end of the stream means.
+    /// The event for the end of the stream.
     pub(super) fn finish(&self) -> ClientEvent {
         let received = self.received;
         match self.head {
@@ -129,8 +131,7 @@ impl Exchange {
     }
 }
 
-/// `None` where there are pseudo-header fields, which belong into no trailers (RFC 9114,
-/// section 4.3).
+/// `None` if there are pseudo-header fields, which trailers must not have (RFC 9114, section 4.3).
 fn trailers(list: &[Header]) -> Option<Vec<(String, String)>> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let field = |header: &Header| {

@@ -1,4 +1,5 @@
-//! How requests and connections end, in words for the person in front of it.
+//! `ConnectionEnd` and `RequestError`: how connections end and requests fail, explained to the
+//! user.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,25 +18,25 @@ pub enum ConnectionEnd {
     /// The server closed it without an error.
     #[error("the server closed the connection{}", quoted(.reason))]
     ByServer {
-        /// The server's words; often empty.
+        /// The server's reason; often empty.
         reason: String,
     },
     /// The server's certificate was refused.
     #[error(transparent)]
     Certificate(CertificateProblem),
-    /// The handshake failed for another reason.
+    /// The TLS handshake failed on this side for another reason.
     #[error("the TLS handshake failed here with alert {alert} ({}); the server's TLS is unusual or broken", alert_name(*.alert))]
     Tls {
         /// TLS alert sent to the server.
         alert: u8,
     },
-    /// The server gave up the handshake.
+    /// The server ended the TLS handshake.
     #[error("the server ended the TLS handshake with alert {alert} ({}){}", alert_name(*.alert), alert_hint(*.alert))]
     TlsByServer {
         /// TLS alert from the server.
         alert: u8,
     },
-    /// The server speaks QUIC, but no version that we do.
+    /// The server and this client have no QUIC version in common.
     #[error("the server speaks no QUIC version that this client does (version 1)")]
     Version,
     /// Nothing came back while the handshake was under way.
@@ -44,7 +45,7 @@ pub enum ConnectionEnd {
          and does a firewall let UDP through?"
     )]
     Unreachable {
-        /// How long was waited.
+        /// The time waited.
         after: Duration,
     },
     /// Answers came, but the handshake did not finish in time.
@@ -52,7 +53,7 @@ pub enum ConnectionEnd {
         "the handshake was not finished within {after:?}: the server answers, but slowly, or many packets are lost"
     )]
     HandshakeTimeout {
-        /// How long was waited.
+        /// The time waited.
         after: Duration,
     },
     /// Nothing came for the idle timeout.
@@ -63,43 +64,43 @@ pub enum ConnectionEnd {
     IdleTimeout {
         /// The idle timeout: the shorter of both sides'.
         after: Duration,
-        /// The server's is the shorter.
+        /// The server's is the shorter one.
         is_servers: bool,
     },
     /// The server takes no more connections.
     #[error("the server refused the connection{}; try again later", quoted(.reason))]
     Refused {
-        /// The server's words; often empty.
+        /// The server's reason; often empty.
         reason: String,
     },
-    /// The server no longer knows the connection, and said so by a stateless reset (RFC 9000, section
-    /// 10.3). A client that has gone on from another local address doesn't recognise it, and waits for its
-    /// idle timeout.
+    /// The server sent a stateless reset: it no longer knows the connection (RFC 9000, section
+    /// 10.3). A client that has moved to another local address doesn't recognise the reset, and
+    /// waits for its idle timeout.
     #[error(
-        "the server has lost this connection, most likely because it was restarted (stateless reset): try again"
+        "the server has lost this connection, most likely by a restart (stateless reset): try again"
     )]
     Reset,
     /// The server closed it with an error.
     #[error("the server closed the connection with {layer} error 0x{code:x}{}", quoted(.reason))]
     ErrorByServer {
-        /// Whose code it is.
+        /// The protocol of the code.
         layer: ErrorLayer,
         /// The code.
         code: u64,
-        /// The server's words; often empty.
+        /// The server's reason; often empty.
         reason: String,
     },
     /// The server broke the protocol.
     #[error("the server broke the protocol: closed with {layer} error 0x{code:x}")]
     Protocol {
-        /// Whose code it is.
+        /// The protocol of the code.
         layer: ErrorLayer,
         /// The code sent to the server.
         code: u64,
     },
 }
 
-/// Whose error codes are meant.
+/// The protocol that an error code belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorLayer {
     /// QUIC's (RFC 9000, section 20).
@@ -120,7 +121,7 @@ impl fmt::Display for ErrorLayer {
     }
 }
 
-/// Why a request came to nothing.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -143,17 +144,17 @@ pub enum RequestError {
         /// Body bytes read.
         received: u64,
     },
-    /// The response's header fields make no sense.
+    /// The response is malformed (RFC 9114, section 4.1.2).
     #[error("the server's response header is malformed")]
     Malformed,
-    /// For too long nothing of the request's body was taken and nothing of the response came, while
-    /// the connection lived.
+    /// The request made no progress for too long on a live connection: the server took nothing of
+    /// its body, and nothing of the response came.
     #[error(
-        "no progress for {after:?}, after {received} bytes of the response: the server is there, but does \
-         not go on; ask again, or allow it more time"
+        "no progress for {after:?}, after {received} bytes of the response: the server is there, but \
+         sends nothing more; ask again, or allow it more time"
     )]
     Stalled {
-        /// How long was waited.
+        /// The time waited.
         after: Duration,
         /// Body bytes read before that.
         received: u64,
@@ -161,7 +162,7 @@ pub enum RequestError {
     /// The server is going away, and did not process the request.
     #[error("the server is shutting down and did not answer; ask again on a new connection")]
     GoingAway,
-    /// It can't be made of what was given; nothing was sent.
+    /// The request is not valid. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] InvalidRequest),
     /// The transport could not carry the request.
@@ -212,7 +213,7 @@ fn alert_hint(alert: u8) -> &'static str {
     match alert {
         112 => ": it has no certificate for that name",
         116 => ": it wants a certificate from the client",
-        120 => ": it speaks QUIC, but not the protocol that was asked for",
+        120 => ": it speaks QUIC, but not the requested protocol",
         _ => "",
     }
 }

@@ -1,11 +1,11 @@
-//! `Head`: the header section of a request, and what can't be in one.
+//! `Head`: the checked header section of a request.
 
 use quiche::h3::Header;
 
 use super::outgoing::RequestBody;
 use crate::Printable;
 
-/// Why a request can't be made of what was given.
+/// Why a request is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRequest {
@@ -18,19 +18,19 @@ pub enum InvalidRequest {
         Printable(.0)
     )]
     Path(String),
-    /// The name isn't a token (RFC 9110, section 5.1). That includes pseudo-header fields, which
-    /// begin with a colon.
+    /// The name isn't a token (RFC 9110, section 5.1). Pseudo-header fields, which begin with a
+    /// colon, are not tokens.
     #[error(
-        "\"{}\" can't be the name of a header field: it is letters, digits and hyphens. Method, authority and path \
-         are no fields but arguments and the client's configuration",
+        "\"{}\" can't be the name of a header field: it is letters, digits and hyphens. Method and path \
+         are arguments, and the authority is in the client's configuration",
         Printable(.0)
     )]
     FieldName(String),
-    /// The field is about one connection of HTTP/1, and has no meaning in HTTP/3 (RFC 9114,
-    /// section 4.2), or is `host`, which `:authority` is instead.
+    /// The field is specific to connections of HTTP/1.1 (RFC 9114, section 4.2), or is `host`,
+    /// which `:authority` replaces.
     #[error("the header field {0} is not used in HTTP/3: leave it out")]
     ConnectionField(String),
-    /// The value has a CR, LF or NUL in it, or a blank at one of its ends (RFC 9110, section 5.5).
+    /// The value contains a CR, LF or NUL, or has a blank at an end (RFC 9110, section 5.5).
     #[error(
         "the value of the header field {0} has a line break or NUL in it, or a blank at an end: encode or trim it"
     )]
@@ -44,9 +44,9 @@ pub enum InvalidRequest {
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) fields: Vec<Header>,
-    /// The response to it has no body, whatever length it names.
+    /// The method is HEAD: the response has no body, whatever its content-length.
     pub(super) is_head: bool,
-    /// It asks for no change (RFC 9110, section 9.2.1), so that it may come twice.
+    /// The method is safe (RFC 9110, section 9.2.1), so the request may be repeated.
     pub(super) is_safe: bool,
 }
 
@@ -87,7 +87,7 @@ impl Head {
     }
 }
 
-/// Checked header fields, or trailers: names in lower case.
+/// Checks header fields or trailers, and converts their names to lower case.
 pub(super) fn section(fields: &[(&str, &str)]) -> Result<Vec<Header>, InvalidRequest> {
     let field = |(name, value): &(&str, &str)| field(name, value);
     fields.iter().map(field).collect()
@@ -111,8 +111,8 @@ fn field(name: &str, value: &str) -> Result<Header, InvalidRequest> {
     Ok(Header::new(name.as_bytes(), value.as_bytes()))
 }
 
-/// What is to be added: nothing where it is there already, or where a request usually has no body
-/// and has none (RFC 9110, section 8.6).
+/// The `content-length` to add. `None` if it is given, or if the method usually has no body and the
+/// request has none (RFC 9110, section 8.6).
 fn content_length(
     method: &str,
     fields: &[(&str, &str)],

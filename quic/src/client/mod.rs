@@ -4,10 +4,10 @@
 //! request() -> waiting -> a stream -> events: Response, Body, Finished or Failed
 //!   head        method, path and fields -> a checked header section
 //!   outgoing    the body, as the stream takes it
-//!   exchange    what of the response has come
+//!   exchange    the state of the response
 //! Connection: QUIC for HTTP/3, or for a protocol of your own
 //!   handle_datagram -> ack clock -> poll_transmit asks quiche only when an answer is due
-//! Connections: several of either, found by the id in each datagram, as one endpoint
+//! Connections: any number of either as one endpoint, found by the id in each datagram
 //! ```
 
 mod acks;
@@ -22,7 +22,6 @@ mod event;
 mod exchange;
 mod failure;
 mod head;
-mod one_connection;
 mod outgoing;
 mod own_address;
 mod requests;
@@ -44,44 +43,38 @@ pub use acks::AckPolicy;
 pub use certificate::{CertificateProblem, CertificateProblemKind};
 pub use config::{ClientConfig, Trust};
 pub use connection::Connection;
-pub use connections::{Connections, ConnectionsKey};
+pub use connections::{Connections, ConnectionsKey, OneConnection};
 pub use event::{ClientEvent, RequestId, ResponseHead};
 pub use failure::{ConnectionEnd, ErrorLayer, RequestError};
 pub use head::InvalidRequest;
-pub use one_connection::OneConnection;
 pub use outgoing::RequestBody;
 pub use stats::ClientStats;
 pub use ticket::Ticket;
 pub use validator::{NoValidator, Validator};
 
+use crate::endpoint::{Endpoint, Transmit};
 use crate::error::SetupError;
-use crate::transmit::Transmit;
+use crate::quic::QuicConnection;
 use requests::Requests;
 
-/// Header fields of a response may be this large together, uncompressed.
+/// The largest header section of a response, uncompressed.
 const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
 
 /// An HTTP/3 client over datagrams that the caller moves.
 ///
-/// Give every received UDP payload to [`handle_datagram`](Self::handle_datagram); then take
-/// events by [`poll_event`](Self::poll_event) and body bytes by [`read_body`](Self::read_body);
-/// [`request`](Self::request) asks for something, with a body if need be;
-/// then call [`poll_transmit`](Self::poll_transmit) until it returns `None`. When the time
-/// that [`poll_timeout`](Self::poll_timeout) names is reached, call
-/// [`handle_timeout`](Self::handle_timeout), and the others again. [`Connections`] does so for several.
-///
-/// The `now` arguments drive what this crate times: the handshake limit and held back
-/// acknowledgements. quiche's own loss detection reads the clock itself, so `now` must be
-/// the real time.
+/// Send requests by [`get`](Self::get) or [`request`](Self::request). Move packets by the methods
+/// of [`Endpoint`], or have a [driver](crate::driver) do it. After each received datagram and each
+/// timeout, take events by [`poll_event`](Self::poll_event) and body bytes by
+/// [`read_body`](Self::read_body). [`Connections`] makes one endpoint of several clients.
 pub struct Client<L> {
     connection: Connection<L>,
     h3: Option<h3::Connection>,
     h3_config: h3::Config,
     requests: Requests,
     events: VecDeque<ClientEvent>,
-    /// Something happened that was not looked at yet.
+    /// Something has happened since `service` ran.
     dirty: bool,
-    /// The application was told that the handshake is done.
+    /// `Connected` was reported.
     told_connected: bool,
     body_bytes: u64,
 }
@@ -96,13 +89,14 @@ impl<L> std::fmt::Debug for Client<L> {
 
 impl<L: Copy> Client<L> {
     /// Prepares a connection from `local` to `peer`; the first
-    /// [`poll_transmit`](Self::poll_transmit) begins the handshake.
+    /// [`poll_transmit`](Endpoint::poll_transmit) begins the handshake.
     ///
-    /// `link` is the link-layer way to `peer`; see [`set_link`](Self::set_link).
+    /// `link` is the way to `peer` on the link layer; see [`set_link`](Self::set_link).
     ///
     /// # Errors
     ///
-    /// [`SetupError`]: the name, the trusted certificates or a setting can't be used.
+    /// Those of [`Connection::new`], and [`SetupError::Http`] if quiche refuses a setting of
+    /// HTTP/3.
     pub fn new(
         config: &ClientConfig,
         local: SocketAddr,
@@ -125,30 +119,17 @@ impl<L: Copy> Client<L> {
         })
     }
 
-    /// Changes the link-layer way to the server, as [`Connection::set_link`].
+    /// Changes the link to the server, as [`Connection::set_link`].
     pub fn set_link(&mut self, link: L) {
         self.connection.set_link(link);
     }
 
-    /// Goes on from another local address or port, as [`Connection::set_local`].
+    /// Moves to another local address or port, as [`Connection::set_local`].
     pub fn set_local(&mut self, local: SocketAddr) {
         self.connection.set_local(local);
     }
 
-    /// Takes in a UDP payload, decrypting it where it lies. `from` is the server, `to` the
-    /// local address it was sent to. The bytes are scrambled.
-    pub fn handle_datagram(
-        &mut self,
-        now: Instant,
-        datagram: &mut [u8],
-        from: SocketAddr,
-        to: SocketAddr,
-    ) {
-        self.connection.handle_datagram(now, datagram, from, to);
-        self.dirty = true;
-    }
-
-    /// The next event. `None`: nothing new until a datagram arrives or a timeout is handled.
+    /// The next event. `None` if there is none until a datagram arrives or a timeout is handled.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.service();
         if self.events.is_empty() {
@@ -158,74 +139,32 @@ impl<L: Copy> Client<L> {
         self.events.pop_front()
     }
 
-    /// Writes the next datagram to send into `out`, as [`Connection::poll_transmit`]. `None`: nothing
-    /// to send until a datagram arrives or the timeout is reached.
-    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
-        self.service();
-        self.requests.note_progress(now);
-        let transmit = self.connection.poll_transmit(now, out);
-        // Early data begins with the first packet: then there is more to send.
-        self.dirty |= self.h3.is_none() && self.connection.takes_early_http();
-        transmit
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let requests = self.requests.deadline();
-        let requests = requests.filter(|_| self.told_connected && !self.is_over());
-        self.connection
-            .poll_timeout()
-            .into_iter()
-            .chain(requests)
-            .min()
-    }
-
-    /// Has the time for the handshake begin at `now`, as [`Connection::restart_handshake_timeout`].
+    /// Restarts the handshake's time limit at `now`, as [`Connection::restart_handshake_timeout`].
     pub fn restart_handshake_timeout(&mut self, now: Instant) {
         self.connection.restart_handshake_timeout(now);
     }
 
-    /// Does what is due at `now`. Then look for events and transmits.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        self.dirty = true;
-        self.service();
-        self.requests.note_progress(now);
-        if self.told_connected && self.requests.deadline().is_some_and(|due| due <= now) {
-            // A server that is silent is more than a request without progress.
-            let silence = self.connection.silence(now);
-            let idle = self.connection.idle_timeout();
-            if !self.requests.may_wait(now, silence, idle) {
-                let quic = self.connection.quic();
-                self.requests.expire(now, quic, &mut self.events);
-                self.note_waiting();
-                self.connection.flush();
-            }
-        }
-    }
-
-    /// Has the connection know whether a response is due.
+    /// Informs the connection whether a response is due.
     fn note_waiting(&mut self) {
         let is_waiting = self.told_connected && self.requests.are_active();
         self.connection.set_waiting(is_waiting);
     }
 
-    /// Ends the connection, telling the server. Call [`poll_transmit`](Self::poll_transmit)
-    /// once more until it returns `None`.
+    /// Closes the connection. Then call [`poll_transmit`](Endpoint::poll_transmit) until it returns
+    /// `None`.
     pub fn close(&mut self, _now: Instant) {
         self.connection
             .close(h3::WireErrorCode::NoError as u64, b"");
         self.dirty = true;
     }
 
-    /// Whether the handshake is done.
+    /// Whether the handshake is done, and the connection is not over.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.connection.is_established() && !self.is_over()
     }
 
-    /// Whether the connection goes on from an earlier one, as [`Connection::is_resumed`].
+    /// Whether the connection resumes an earlier one, as [`Connection::is_resumed`].
     #[must_use]
     pub fn is_resumed(&self) -> bool {
         self.connection.is_resumed()
@@ -237,8 +176,8 @@ impl<L: Copy> Client<L> {
         self.connection.ticket()
     }
 
-    /// Whether the connection is over: the client can be dropped once
-    /// [`poll_transmit`](Self::poll_transmit) has nothing more.
+    /// Whether the connection is over. The client can be dropped once
+    /// [`poll_transmit`](Endpoint::poll_transmit) returns `None`.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.connection.is_over()
@@ -254,7 +193,7 @@ impl<L: Copy> Client<L> {
         }
     }
 
-    /// Starts HTTP/3, sends waiting requests, and turns what came in into events.
+    /// Starts HTTP/3, sends waiting requests, and turns received data into events.
     fn service(&mut self) {
         if !std::mem::take(&mut self.dirty) {
             return;
@@ -305,5 +244,75 @@ impl<L: Copy> Client<L> {
                 self.connection.refuse(code, b"HTTP/3 can't start");
             }
         }
+    }
+}
+
+impl<L: Copy> Endpoint for Client<L> {
+    type Link = L;
+
+    /// The link that a datagram came by is not followed: the kernel's routes decide the way to the
+    /// server ([`set_link`](Client::set_link)).
+    fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        to: SocketAddr,
+        link: L,
+    ) {
+        self.connection
+            .handle_datagram(now, datagram, from, to, link);
+        self.dirty = true;
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
+        self.service();
+        self.requests.note_progress(now);
+        let transmit = self.connection.poll_transmit(now, out);
+        // Early data begins with the first packet: then there is more to send.
+        self.dirty |= self.h3.is_none() && self.connection.takes_early_http();
+        transmit
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let requests = self.requests.deadline();
+        let requests = requests.filter(|_| self.told_connected && !self.is_over());
+        self.connection
+            .poll_timeout()
+            .into_iter()
+            .chain(requests)
+            .min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        self.dirty = true;
+        self.service();
+        self.requests.note_progress(now);
+        if self.told_connected && self.requests.deadline().is_some_and(|due| due <= now) {
+            // If the whole server is silent, the idle timeout should end the connection instead.
+            let silence = self.connection.silence(now);
+            let idle = self.connection.idle_timeout();
+            if !self.requests.put_off(now, silence, idle) {
+                let quic = self.connection.quic();
+                self.requests.expire(now, quic, &mut self.events);
+                self.note_waiting();
+                self.connection.flush();
+            }
+        }
+    }
+}
+
+impl<L: Copy> connections::sealed::Inner for Client<L> {
+    fn quic_mut(&mut self) -> &mut QuicConnection {
+        self.connection.quic()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_over()
+    }
+
+    fn has_news(&self) -> bool {
+        self.dirty || !self.events.is_empty()
     }
 }

@@ -7,24 +7,24 @@ use quiche::h3::{self, Header};
 
 use crate::quic::QuicConnection;
 
-/// Written to one stream before the next one of the connection has its turn.
+/// Bytes written to a stream per turn.
 const TURN_BYTES: usize = 16 << 10;
 
-/// Bytes of a streamed body that wait for the transport, before there is no more room.
+/// Bytes of a streamed body that may wait for the transport.
 pub(super) const STREAM_BYTES: usize = 64 << 10;
 
-/// What follows a request's header fields.
+/// The body of a request.
 ///
 /// [`Bytes`], `Vec<u8>`, `String` and `&'static str` convert into one.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum RequestBody {
-    /// Nothing.
+    /// No body.
     #[default]
     Empty,
-    /// These bytes, which are sent by reference as the server takes them.
+    /// These bytes, which are sent without copying them as the server takes them.
     Bytes(Bytes),
-    /// What is written later ([`Client::write_body`](super::Client::write_body)), up to
+    /// Bytes written later by [`Client::write_body`](super::Client::write_body), until
     /// [`Client::finish_body`](super::Client::finish_body).
     Stream,
 }
@@ -64,14 +64,14 @@ impl From<&'static str> for RequestBody {
     }
 }
 
-/// What of a body was not handed to the transport yet.
+/// The part of a body that was not handed to the transport yet.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     chunks: VecDeque<Bytes>,
     bytes: usize,
     state: State,
     trailers: Vec<Header>,
-    /// Something was handed over since the application was told of room.
+    /// Bytes were handed over since the last `Room` event.
     has_drained: bool,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Outgoing {
 enum State {
     /// The application may write more.
     Open,
-    /// What is queued is the rest.
+    /// The queued bytes and trailers are the rest.
     Complete,
     /// All of it was handed over.
     Sent,
@@ -128,7 +128,7 @@ impl Outgoing {
         }
     }
 
-    /// False: the body takes no more.
+    /// False if the body takes no more.
     pub(super) fn write(&mut self, bytes: Bytes) -> bool {
         let is_open = self.state == State::Open;
         if is_open && !bytes.is_empty() {
@@ -152,12 +152,12 @@ impl Outgoing {
         }
     }
 
-    /// Whether the server waits for the application.
+    /// Whether the application has to write more before anything can be sent.
     pub(super) fn is_the_applications_move(&self) -> bool {
         self.state == State::Open && self.chunks.is_empty()
     }
 
-    /// Whether the stream has not been ended, neither by us nor by the server.
+    /// Whether the body was neither sent to its end nor refused.
     pub(super) fn is_under_way(&self) -> bool {
         matches!(self.state, State::Open | State::Complete)
     }
@@ -167,12 +167,12 @@ impl Outgoing {
         self.state == State::Sent
     }
 
-    /// Whether all that was written has been handed over, once each time.
+    /// Whether everything written was handed over; true once each time.
     pub(super) fn take_drained(&mut self) -> bool {
         self.is_the_applications_move() && std::mem::take(&mut self.has_drained)
     }
 
-    /// Hands the transport as much as it takes, up to the end of a turn.
+    /// Hands the transport as much as it takes, at most one turn.
     pub(super) fn advance(
         &mut self,
         h3: &mut h3::Connection,
@@ -181,7 +181,7 @@ impl Outgoing {
     ) -> Turn {
         let written = match (self.state, self.chunks.front()) {
             (State::Sent | State::Refused, _) => return Turn::Blocked,
-            // Only to learn whether the server still wants it.
+            // Checks only whether the server still wants it.
             (State::Open, None) => match quic.stream_capacity(stream) {
                 Ok(_) => return Turn::Blocked,
                 Err(error) => Err(error.into()),
@@ -255,7 +255,7 @@ mod tests {
         assert!(!body.take_drained(), "a byte is left");
         body.handed_over(1);
         assert!(body.take_drained() && !body.take_drained());
-        // It may take more than there is room for.
+        // More than the room is accepted.
         assert!(body.write(vec![0; 2 * STREAM_BYTES].into()));
         assert_eq!(body.room(), 0);
         body.finish(Vec::new());

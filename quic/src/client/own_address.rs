@@ -1,7 +1,8 @@
-//! `OwnAddress`: where a client is, and where quiche thinks it is.
+//! `OwnAddress`: a client's local address, and the one that quiche knows.
 //!
-//! quiche would make another path of another local address, and never find lost what was on its way
-//! on the first. So it sees the first one for good, and the server is told by a packet from the new one.
+//! For another local address quiche would make another path, and never declare lost what was in
+//! flight on the first. So quiche always sees the first address, and a packet from the new one
+//! informs the server.
 
 use std::net::SocketAddr;
 
@@ -13,7 +14,7 @@ pub(super) struct OwnAddress {
     /// As quiche knows it.
     first: SocketAddr,
     current: SocketAddr,
-    /// Number of the server's connection id that is in use.
+    /// Sequence number of the server's connection id in use.
     server_id: u64,
 }
 
@@ -30,23 +31,23 @@ impl OwnAddress {
         self.current
     }
 
-    /// False when that is the address already.
+    /// Changes the address. False if it is the same.
     pub(super) fn change(&mut self, quic: &mut QuicConnection, local: SocketAddr) -> bool {
         if local == self.current {
             return false;
         }
         self.current = local;
         if quic.is_established() {
-            // Another id for another address, so that nobody on the way links the two (RFC 9000, section
-            // 9.5), if the server gave a spare one. quiche takes them in order.
+            // A new address needs a new id, so that observers can't link the two (RFC 9000, section
+            // 9.5), if the server has issued a spare one. quiche uses ids in order.
             self.server_id += u64::from(quic.retire_dcid(self.server_id).is_ok());
-            // Fails only for a connection that is over.
+            // Fails only if the connection is over.
             let _ = quic.send_ack_eliciting();
         }
         true
     }
 
-    /// What quiche takes for the address that a datagram was sent to.
+    /// The address that quiche is told a datagram was sent to.
     pub(super) fn to_quiche(&self, to: SocketAddr) -> SocketAddr {
         if to == self.current { self.first } else { to }
     }

@@ -20,21 +20,21 @@ pub(super) struct Requests {
     next: u64,
     pub(super) waiting: VecDeque<Waiting>,
     pub(super) active: Vec<Exchange>,
-    /// Streams that were given up. quiche's HTTP/3 keeps them in mind until it is asked for them
-    /// once the transport has forgotten them.
+    /// Streams that were ended early. quiche's HTTP/3 keeps their state until it is asked to use
+    /// them after the transport has forgotten them.
     pub(super) cut_short: Vec<u64>,
-    /// Those that the server wants to have again, now that the handshake is done.
+    /// Requests that the server rejected as too early, to be sent again.
     pub(super) too_early: Vec<Waiting>,
     /// Requests sent before the handshake was done.
     pub(super) sent_early: u64,
-    /// Turns that bodies had.
+    /// Turns of bodies so far.
     turns: u64,
-    /// How long a request may make no progress.
+    /// The longest that a request may go without progress.
     patience: Duration,
-    /// When any request last made progress; and whether one has since.
+    /// When any request last made progress, and whether one has made any since.
     since: Instant,
     pub(super) has_moved: bool,
-    /// Has waited for the idle timeout once since then.
+    /// Failing requests was put off since then.
     has_waited: bool,
 }
 
@@ -63,7 +63,7 @@ impl Requests {
         }
     }
 
-    /// The handshake is done. From now on requests can make no progress, also those that were sent before.
+    /// The handshake is done: the progress timeout starts, also for requests sent before.
     pub(super) fn begin(&mut self) {
         self.has_moved = true;
         for active in &mut self.active {
@@ -71,7 +71,7 @@ impl Requests {
         }
     }
 
-    /// Notes that it is `now` that requests made progress, if any did since it was called last.
+    /// Records `now` as the time of progress of the requests that made any since the last call.
     pub(super) fn note_progress(&mut self, now: Instant) {
         if !std::mem::take(&mut self.has_moved) {
             return;
@@ -85,8 +85,8 @@ impl Requests {
         }
     }
 
-    /// When the first request has made no progress for too long. Those that wait for others count
-    /// only once there are no others.
+    /// When the first request will have made no progress for too long. Waiting requests count only
+    /// if none is active.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let first = match self.active.iter().map(|active| active.since).min() {
             None if self.waiting.is_empty() => return None,
@@ -96,9 +96,10 @@ impl Requests {
         first.checked_add(self.patience)
     }
 
-    /// Whether the idle timeout is about to end the connection, so that requests need not; they wait
-    /// for that once. After `silence` the server hardly speaks again before it.
-    pub(super) fn may_wait(&mut self, now: Instant, silence: Duration, idle: Duration) -> bool {
+    /// Puts off failing requests, once, if the idle timeout is about to end the connection anyway:
+    /// after so long a `silence` the server will hardly send again before that. Returns whether it
+    /// did.
+    pub(super) fn put_off(&mut self, now: Instant, silence: Duration, idle: Duration) -> bool {
         let half = self.patience / 2;
         let is_near = !idle.is_zero() && idle <= self.patience && silence >= half;
         if self.has_waited || !is_near {
@@ -133,7 +134,7 @@ impl Requests {
                 continue;
             };
             if quic.stream_readable(active.stream) || active.outgoing.is_the_applications_move() {
-                // It is the application that doesn't go on.
+                // The application has to act, not the server.
                 active.since = now;
                 continue;
             }
@@ -141,11 +142,11 @@ impl Requests {
             let error = RequestError::Stalled { after, received };
             self.give_up(at, error, h3::WireErrorCode::RequestCancelled, quic, events);
         }
-        // Those that waited behind them have their turn, and their time.
+        // Requests that waited for them are next, and their time starts.
         self.has_moved = true;
     }
 
-    /// A new request's name: also for one that isn't made, so that its failure can be told.
+    /// The next request's id, also for one that fails at once, so that its failure can be reported.
     pub(super) fn next_id(&mut self) -> RequestId {
         let id = RequestId(self.next);
         self.next += 1;
@@ -167,7 +168,7 @@ impl Requests {
         Ok(id)
     }
 
-    /// What is still to be sent of a request's body.
+    /// The rest of a request's body.
     fn outgoing(&mut self, id: RequestId) -> Option<&mut Outgoing> {
         let active = self.active.iter_mut();
         let active = active.map(|it| (it.id, &mut it.outgoing));
@@ -196,24 +197,25 @@ impl Requests {
         }
     }
 
-    /// Forgets a request, and has the server stop answering it.
+    /// Drops a request, and has the server stop answering it.
     pub(super) fn cancel(&mut self, id: RequestId, quic: &mut QuicConnection) {
         self.waiting.retain(|waiting| waiting.id != id);
         if let Some(at) = self.active.iter().position(|active| active.id == id) {
             let code = h3::WireErrorCode::RequestCancelled;
             self.cut_off(at, code, quic);
-            // Those that waited behind it have their turn, and their time.
+            // Requests that waited for it are next, and their time starts.
             self.has_moved = true;
         }
     }
 
-    /// Whether any was sent that is not answered in full.
+    /// Whether any request was sent whose response is incomplete.
     pub(super) fn are_active(&self) -> bool {
         !self.active.is_empty()
     }
 
-    /// Sends what waits, in order, as far as the server allows streams; before the handshake is done
-    /// (`is_early`) only up to the first request that may not come twice. True if any was sent.
+    /// Sends waiting requests in order, as far as the server allows streams. Before the handshake
+    /// is done (`is_early`), it stops at the first request that may not be repeated. True if any
+    /// was sent.
     pub(super) fn send(
         &mut self,
         is_early: bool,
@@ -256,7 +258,7 @@ impl Requests {
         any
     }
 
-    /// Has the requests that came too early wait for their turn, before the others. True if there are any.
+    /// Puts the requests that were too early in front of the waiting ones. True if there are any.
     pub(super) fn ask_again(&mut self) -> bool {
         let any = !self.too_early.is_empty();
         for request in self.too_early.drain(..).rev() {
@@ -276,7 +278,7 @@ impl Requests {
         let mut senders: Vec<&mut Exchange> = self.active.iter_mut().filter(under_way).collect();
         let mut any = false;
         while !senders.is_empty() {
-            // Who got nothing, for want of room, comes first when there is some again.
+            // A stream that got nothing for lack of room is first when there is room again.
             senders.sort_by_key(|exchange| exchange.last_turn);
             senders.retain_mut(|exchange| {
                 match exchange.outgoing.advance(h3, quic, exchange.stream) {
@@ -301,8 +303,8 @@ impl Requests {
         any
     }
 
-    /// Has quiche's HTTP/3 forget streams that the transport has forgotten: it does so when it is
-    /// to send something on one.
+    /// Has quiche's HTTP/3 forget streams that the transport has forgotten: it does so when asked
+    /// to send on one.
     pub(super) fn forget_cut_short(&mut self, h3: &mut h3::Connection, quic: &mut QuicConnection) {
         self.cut_short.retain(|stream| {
             let is_gone = is_forgotten(quic, *stream);

@@ -1,4 +1,4 @@
-//! `Resets`: whom a stateless reset is for.
+//! `Resets`: which connection a stateless reset is for.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -9,18 +9,18 @@ use crate::quic::QuicConnection;
 /// No packet is shorter, so neither is a stateless reset (RFC 9000, section 10.3).
 const MIN_RESET_BYTES: usize = 21;
 
-/// By which token a server may reset a connection, and from which address.
+/// The token by which a server may reset a connection, and the server's address.
 pub(super) fn reset_token(quic: &QuicConnection) -> Option<(u128, SocketAddr)> {
     let token = quic.peer_transport_params()?.stateless_reset_token?;
     let path = quic.path_stats().find(|path| path.active)?;
     Some((token, path.peer_addr))
 }
 
-/// Connections by what ends a stateless reset of each (RFC 9000, section 10.3.1).
+/// Connections by the token at the end of a stateless reset (RFC 9000, section 10.3.1).
 ///
-/// It has a random id, so it is known by its last bytes and by where it is from. What is looked up is
-/// their hash under a secret key: however many connections there are, that is one look for each of a
-/// stranger's datagrams, and the time that it takes says nothing of the tokens. quiche then compares
+/// A reset has a random id, so it is recognised by its last bytes and its source address. They are
+/// looked up by their hash under a secret key: that is one lookup per unknown datagram, however
+/// many connections there are, and its time reveals nothing about the tokens. quiche then compares
 /// the token itself.
 #[derive(Debug, Default)]
 pub(super) struct Resets {
@@ -29,7 +29,8 @@ pub(super) struct Resets {
 }
 
 impl Resets {
-    /// What it is removed by. A server that gives one token to two connections resets the later one.
+    /// Adds a connection and returns the key to remove it by. If a server gives two connections the
+    /// same token, it resets the later one.
     pub(super) fn insert(&mut self, token: u128, peer: SocketAddr, slot: usize) -> u64 {
         let hash = self.key.hash_one((token, peer));
         self.slots.insert(hash, slot);

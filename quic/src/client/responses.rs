@@ -1,4 +1,4 @@
-//! What comes on the streams of a client's requests.
+//! What the server sends on the streams of a client's requests.
 
 use std::collections::VecDeque;
 
@@ -28,14 +28,14 @@ impl Requests {
                     self.take_end(stream, quic, events);
                 }
                 Err(h3::Error::Done) => break self.announce(h3, quic, events),
-                // It has closed the connection, which is told about when it ends.
+                // quiche has closed the connection; its end is reported later.
                 Err(_) => break,
             }
         }
     }
 
-    /// Takes the end of a stream that came by itself behind a DATA frame's header. Left to quiche's
-    /// HTTP/3, the stream would be forgotten but stay among the readable ones, and polling fail.
+    /// Takes the end of a stream that comes directly after a DATA frame's header. quiche's HTTP/3
+    /// would forget the stream, which stays readable, and polling would fail.
     fn take_end(
         &mut self,
         stream: u64,
@@ -50,8 +50,8 @@ impl Requests {
         }
     }
 
-    /// Announces body bytes that can be read. quiche does so once, and again only after a read that
-    /// found nothing more: but a read also ends at an empty DATA frame, with more behind it.
+    /// Reports body bytes that can be read. quiche does so once, and again only after a read that
+    /// found nothing; but a read also ends at an empty DATA frame with more after it.
     fn announce(
         &mut self,
         h3: &mut h3::Connection,
@@ -86,7 +86,7 @@ impl Requests {
         let Some(active) = self.active.get_mut(at) else {
             return;
         };
-        // Body bytes count when they are read: a frame may have none.
+        // Body bytes count when they are read: a DATA frame may be empty.
         let is_progress = matches!(event, h3::Event::Headers { .. });
         active.has_moved |= is_progress;
         self.has_moved |= is_progress;
@@ -107,7 +107,7 @@ impl Requests {
             h3::Event::Data if !active.takes_data() => {
                 self.give_up(at, RequestError::Malformed, code, quic, events);
             }
-            // Announced once all is polled.
+            // Reported by `announce`.
             h3::Event::Data => {}
             h3::Event::Finished => {
                 events.push_back(active.finish());
@@ -123,8 +123,8 @@ impl Requests {
         }
     }
 
-    /// Nothing more of the response comes; it doesn't depend on what was not sent of the request
-    /// (RFC 9114, section 4.1).
+    /// Ends an exchange whose response is complete. The response doesn't depend on the unsent rest
+    /// of the request (RFC 9114, section 4.1).
     fn answered(&mut self, at: usize, quic: &mut QuicConnection) {
         let active = self.active.remove(at);
         if active.outgoing.is_under_way() {
@@ -157,7 +157,7 @@ impl Requests {
         quic: &mut QuicConnection,
     ) -> RequestId {
         let active = self.active.swap_remove(at);
-        // Refused where that direction has ended.
+        // Fails if that direction has ended.
         for direction in [quiche::Shutdown::Read, quiche::Shutdown::Write] {
             let _ = quic.stream_shutdown(active.stream, direction, code as u64);
         }
@@ -165,7 +165,7 @@ impl Requests {
         active.id
     }
 
-    /// Requests from `first_refused` on are not answered on this connection any more.
+    /// The server won't answer requests from stream `first_refused` on.
     fn going_away(
         &mut self,
         first_refused: u64,
@@ -191,7 +191,7 @@ impl Requests {
         let Some(active) = self.active.iter_mut().find(|active| active.id == id) else {
             return 0;
         };
-        // Errors come as events.
+        // Errors are reported as events.
         let read = h3.recv_body(quic, active.stream, buf).unwrap_or(0);
         active.is_announced = read > 0;
         active.received += read as u64;

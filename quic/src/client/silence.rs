@@ -1,14 +1,15 @@
-//! `Silence`: when a client that waits for a response should speak.
+//! `Silence`: when a client that waits for a response should send something.
 //!
-//! Behind a NAT whose binding is gone the server's packets are lost, and a client that only receives
-//! has nothing to say from which the server could learn the new address. So it says something.
+//! If a NAT has dropped its binding, the server's packets are lost, and a client that only receives
+//! sends nothing from which the server could learn the new address. So it sends a packet.
 
 use std::time::{Duration, Instant};
 
-/// The silence of a server after which its client speaks.
+/// The silence of a server after which the client sends a packet.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Time since the server was heard. One silence is broken once: quiche repeats what isn't answered.
+/// When the server was last heard. One packet per silence is enough: quiche repeats what isn't
+/// answered.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
     since: Option<Instant>,
@@ -19,13 +20,13 @@ impl Silence {
         self.since = Some(now);
     }
 
-    /// When to speak, if a response is waited for.
+    /// When to send, if a response is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.since.map(|since| since + PATIENCE)
     }
 
-    /// True once the deadline is reached.
-    pub(super) fn is_over(&mut self, now: Instant) -> bool {
+    /// Whether the deadline is reached; true once per silence.
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
         let is_over = self.deadline().is_some_and(|deadline| deadline <= now);
         if is_over {
             self.since = None;
@@ -42,10 +43,10 @@ mod tests {
     fn a_silence_is_broken_once() {
         let start = Instant::now();
         let mut silence = Silence::default();
-        assert!(!silence.is_over(start + PATIENCE));
+        assert!(!silence.take_due(start + PATIENCE));
         silence.heard(start);
-        assert!(!silence.is_over(start));
-        assert!(silence.is_over(start + PATIENCE) && !silence.is_over(start + 2 * PATIENCE));
+        assert!(!silence.take_due(start));
+        assert!(silence.take_due(start + PATIENCE) && !silence.take_due(start + 2 * PATIENCE));
         silence.heard(start + PATIENCE);
         assert_eq!(silence.deadline(), Some(start + 2 * PATIENCE));
     }

@@ -1,4 +1,4 @@
-//! `ClientStats`: what a client has done.
+//! `ClientStats`: a client's counters.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub struct ClientStats {
     pub datagrams_in: u64,
     /// Their bytes.
     pub bytes_in: u64,
-    /// Of those, datagrams in which nothing was new and authentic.
+    /// Datagrams received that held nothing new and authentic.
     pub datagrams_ignored: u64,
     /// UDP payloads written.
     pub datagrams_out: u64,
@@ -24,11 +24,11 @@ pub struct ClientStats {
     pub packets_sent: u64,
     /// QUIC packets received and authentic.
     pub packets_received: u64,
-    /// Own packets taken for lost.
+    /// QUIC packets sent and declared lost.
     pub packets_lost: u64,
-    /// Own packets sent with data that had been sent before.
+    /// QUIC packets sent with retransmitted data.
     pub packets_retransmitted: u64,
-    /// Smoothed round-trip time, acknowledgement delays taken off.
+    /// Smoothed round-trip time, without acknowledgement delays.
     pub rtt: Duration,
     /// The shortest round-trip time seen.
     pub min_rtt: Duration,

@@ -1,23 +1,21 @@
-//! `Ticket`: what a client keeps of a connection, to resume it.
+//! `Ticket`: what a client needs to resume a connection.
 
 use std::fmt;
 
 use boring::sha::Sha256;
 
-use super::config::{ClientConfig, Trust};
-
 /// Length of the digest that a ticket begins with.
 const WHOM_BYTES: usize = 32;
 
-/// What a server gave a client for its next connection (a TLS 1.3 session ticket: RFC 8446, section
-/// 4.6.1), with the transport parameters that early data goes by.
+/// A TLS 1.3 session ticket (RFC 8446, section 4.6.1), with the transport parameters that apply to
+/// early data.
 ///
-/// A resumed connection shows no certificate, since the ticket stands for the one that was checked. So a
-/// ticket is used only for the `server_name` and the `trust` that it was got under. With another
-/// configuration, or if the server doesn't take it any more, there is a full handshake.
+/// A resumed connection has no certificate; the ticket stands for the one that was checked. So a
+/// ticket is used only with the `server_name` and the `trust` that it was obtained under. With
+/// another configuration, or if the server no longer accepts it, there is a full handshake.
 ///
-/// It holds a secret: keep it as safe as a password. Use each one once, or whoever watches the path
-/// can tell that two connections are of one client (RFC 8446, appendix C.4).
+/// It holds a secret: keep it as safe as a password. Use each ticket once, or an observer can link
+/// two connections to one client (RFC 8446, appendix C.4).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ticket(Vec<u8>);
 
@@ -26,20 +24,20 @@ impl Ticket {
         Self([&whom.0, session].concat())
     }
 
-    /// quiche's part, if the ticket is for such connections.
+    /// quiche's part, if the ticket is from `whom`.
     pub(super) fn session(&self, whom: Whom) -> Option<&[u8]> {
         let (known, session) = self.0.split_at_checked(WHOM_BYTES)?;
         (known == whom.0).then_some(session)
     }
 
-    /// The bytes, to be stored.
+    /// The bytes, for storing.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Bytes of [`Ticket::as_bytes`]. Others make a ticket that is not used.
+/// From the bytes of [`Ticket::as_bytes`]. Other bytes make a ticket that is never used.
 impl From<Vec<u8>> for Ticket {
     fn from(bytes: Vec<u8>) -> Self {
         Self(bytes)
@@ -53,29 +51,17 @@ impl fmt::Debug for Ticket {
     }
 }
 
-/// A digest of whom a configuration believes to be whom.
+/// A digest of the server's name and the trusted certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Whom([u8; WHOM_BYTES]);
 
 impl Whom {
-    pub(super) fn of(config: &ClientConfig) -> Self {
+    /// The digest of these byte strings, each preceded by its length.
+    pub(super) fn of(parts: &[&[u8]]) -> Self {
         let mut digest = Sha256::new();
-        let mut take = |bytes: &[u8]| {
-            digest.update(&(bytes.len() as u64).to_be_bytes());
-            digest.update(bytes);
-        };
-        take(config.server_name.as_bytes());
-        match &config.trust {
-            Trust::System => take(b"system"),
-            Trust::Anyone => take(b"anyone"),
-            Trust::Pem(pem) => {
-                take(b"pem");
-                take(pem.as_bytes());
-            }
-            Trust::File(path) => {
-                take(b"file");
-                take(path.as_os_str().as_encoded_bytes());
-            }
+        for part in parts {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part);
         }
         Self(digest.finish())
     }
@@ -84,10 +70,11 @@ impl Whom {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::{ClientConfig, Trust};
 
     #[test]
     fn a_ticket_is_for_the_name_and_the_trust_it_was_got_under() {
-        let whom = |name, trust| Whom::of(&ClientConfig::new(name, 443, trust));
+        let whom = |name, trust| ClientConfig::new(name, 443, trust).whom();
         let mine = whom("a", Trust::System);
         let ticket = Ticket::new(mine, b"session");
         assert_eq!(ticket.session(mine), Some(&b"session"[..]));

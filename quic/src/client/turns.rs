@@ -1,4 +1,4 @@
-//! `Turns`: which connections wait for something.
+//! `Turns`: a queue of connections.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// At the end. False when it waits already.
+    /// Appends a slot. False if it is in the queue already.
     pub(super) fn add(&mut self, slot: usize) -> bool {
         if self.waits.len() <= slot {
             self.waits.resize(slot + 1, false);
@@ -33,20 +33,20 @@ impl Turns {
         Some(slot)
     }
 
-    /// The first one becomes the last.
+    /// Moves the first slot to the end.
     pub(super) fn rotate(&mut self) {
         self.order.extend(self.order.front().copied());
         self.order.pop_front();
     }
 
-    /// Takes a slot out, so that whoever has it next does not wait in the place of another.
+    /// Removes a slot, so that its next owner doesn't inherit the place in the queue.
     pub(super) fn remove(&mut self, slot: usize) {
         if self.set(slot, false) {
             self.order.retain(|waiting| *waiting != slot);
         }
     }
 
-    /// Whether that was a change.
+    /// Returns whether that was a change.
     fn set(&mut self, slot: usize, waits: bool) -> bool {
         let known = self.waits.get_mut(slot);
         known.is_some_and(|known| std::mem::replace(known, waits) != waits)

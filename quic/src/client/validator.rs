@@ -1,16 +1,16 @@
-//! `Validator`: what tells a version of a file from every other (RFC 9110, section 8.8).
+//! `Validator`: what identifies a version of a file (RFC 9110, section 8.8).
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use super::event::ResponseHead;
 
-/// By how much a date of modification has to precede the response's own to be a strong validator. A file
-/// can change twice within a second, and the two dates may be of different clocks (RFC 9110,
+/// How much older than the response's date a modification date must be to count as strong. A file
+/// can change twice within a second, and the two dates may be from different clocks (RFC 9110,
 /// section 8.8.2.2).
 const MIN_AGE: Duration = Duration::from_secs(60);
 
-/// A strong validator: an entity tag, or a date of modification that is old enough.
+/// A strong validator: an entity tag, or a modification date that is old enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validator(String);
 
@@ -20,8 +20,8 @@ pub struct Validator(String);
 pub struct NoValidator;
 
 impl Validator {
-    /// That of a response. `None` where it has no strong one; a date beside an entity tag that is weak
-    /// does not count (section 13.1.5).
+    /// The validator of a response. `None` if it has no strong one. A date beside a weak entity tag
+    /// doesn't count (section 13.1.5).
     #[must_use]
     pub fn of(head: &ResponseHead) -> Option<Self> {
         if let Some(tag) = head.field("etag") {
@@ -33,7 +33,8 @@ impl Validator {
             .then(|| Self(modified.to_owned()))
     }
 
-    /// Whether a response is of this version, by its field of the same kind. `None` where it has none.
+    /// Whether a response is of this version, by its field of the same kind. `None` if it has no
+    /// such field.
     #[must_use]
     pub fn matches(&self, head: &ResponseHead) -> Option<bool> {
         let name = if self.is_tag() {
@@ -44,7 +45,7 @@ impl Validator {
         head.field(name).map(|value| value == self.0)
     }
 
-    /// As `If-Range` has it.
+    /// The value for `If-Range`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,7 +59,7 @@ impl Validator {
 impl FromStr for Validator {
     type Err = NoValidator;
 
-    /// Reads what [`as_str`](Self::as_str) gave.
+    /// Parses the text of [`as_str`](Self::as_str).
     fn from_str(text: &str) -> Result<Self, NoValidator> {
         if is_strong_tag(text) || date(text).is_some() {
             Ok(Self(text.to_owned()))
@@ -68,7 +69,7 @@ impl FromStr for Validator {
     }
 }
 
-/// Tags of ASCII characters only: others may not have come through as they were.
+/// ASCII only: other characters may have been altered on the way.
 fn is_strong_tag(text: &str) -> bool {
     let inside = text.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     inside.is_some_and(|it| it.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))

@@ -1,4 +1,4 @@
-//! What a driver counts.
+//! `DriverCounters`: what a driver counts.
 
 use std::mem::discriminant;
 
@@ -14,18 +14,18 @@ pub struct DriverCounters {
     pub received: u64,
     /// Packets put on the TX ring, or datagrams that the kernel took.
     pub sent: u64,
-    /// Packets that are no UDP datagram in one piece, by cause; each was dropped.
+    /// Packets dropped because they are not an unfragmented UDP datagram, by cause.
     pub refused: RefusalCounts,
-    /// Datagrams that are not answered, by cause; each was dropped.
+    /// Datagrams dropped because they must not be answered, by cause.
     pub unanswerable: UnanswerableCounts,
-    /// Datagrams of the endpoint that could not be sent, because their headers could not be
-    /// written (mixed address families), the frame is of another UMEM, or the kernel refused them (no
-    /// route, or larger than the MTU); each was dropped.
+    /// Datagrams of the endpoint that could not be sent and were dropped: their headers could not
+    /// be written (mixed address families), the frame is of another UMEM, or the kernel refused
+    /// them (no route, or larger than the MTU).
     pub unsendable: u64,
 }
 
 impl DriverCounters {
-    /// Adds those of another driver.
+    /// Adds another driver's counters.
     pub fn add(&mut self, other: &Self) {
         self.received += other.received;
         self.sent += other.sent;
@@ -41,7 +41,7 @@ impl DriverCounters {
     }
 }
 
-/// How many datagrams were not answered, by cause.
+/// Datagrams that must not be answered, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnanswerableCounts {
@@ -69,9 +69,9 @@ impl UnanswerableCounts {
     }
 }
 
-/// How many packets were refused, by cause.
+/// Packets refused, by cause.
 ///
-/// A cause is a variant of [`Refusal`], whatever number it carries, so a hostile sender can't make
+/// A cause is a variant of [`Refusal`], whatever value it carries, so a hostile sender can't make
 /// the list long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RefusalCounts(Vec<(Refusal, u64)>);
@@ -83,7 +83,7 @@ impl RefusalCounts {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// The first packet's refusal of each cause that came up, and how many there were.
+    /// For each cause that occurred, the first refusal and the count.
     pub fn iter(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
         self.0.iter().copied()
     }
@@ -92,7 +92,7 @@ impl RefusalCounts {
         self.add(refusal, 1);
     }
 
-    /// There are few causes, and refusals are rare: a list does.
+    /// There are few causes, and refusals are rare, so a list is enough.
     fn add(&mut self, refusal: Refusal, packets: u64) {
         let is_same = |known: &Refusal| discriminant(known) == discriminant(&refusal);
         match self.0.iter_mut().find(|(known, _)| is_same(known)) {

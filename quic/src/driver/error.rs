@@ -1,8 +1,8 @@
-//! Why a driver can't go on.
+//! `DriverError`: why a driver can't continue.
 
 use xskit_core::Errno;
 
-/// Why a driver can't go on. The text says what the errno means, and what to try.
+/// Why a driver can't continue. The text explains the errno and what to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DriverError {
@@ -15,7 +15,7 @@ pub enum DriverError {
 }
 
 impl DriverError {
-    /// What the kernel returned.
+    /// The kernel's errno.
     #[must_use]
     pub const fn errno(&self) -> Errno {
         match *self {

@@ -1,9 +1,9 @@
-//! The drivers: one runs an endpoint over one AF_XDP socket, one over one kernel UDP socket.
+//! Drivers, which run an endpoint over an AF_XDP socket, or over a kernel UDP socket.
 //!
-//! A [`Driver`] takes turns. In each it hands what arrived to the endpoint, in the frames it came
-//! in, and has the endpoint write what it has to send into the frames it leaves in; then it gives
-//! both kinds back to the kernel. Between turns the caller does its own work, and [`Driver::rest`]
-//! waits when there is nothing to do.
+//! A [`Driver`] works in turns. In each it hands received packets to the endpoint, in the frames
+//! that they came in, and has the endpoint write packets into the frames that they leave in. Then
+//! it gives both kinds of frames back to the kernel. Between turns the caller does its own work,
+//! and [`Driver::rest`] waits if there is nothing to do.
 //!
 //! ```text
 //!   RX ring ─► Frame ─► parse headers ─► Endpoint::handle_datagram (opened in place)
@@ -12,23 +12,21 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `endpoint.rs` | what the driver asks of an endpoint |
-//! | `sources.rs` | whose datagrams are answered |
+//! | `sources.rs` | which datagrams are answered |
 //! | `turn.rs` | the driver and its turn |
 //! | `counters.rs` | what it counts |
-//! | `error.rs` | why it can't go on |
+//! | `error.rs` | why it can't continue |
 //! | `udp/` | the driver over a kernel UDP socket (feature `udp`) |
 
 mod counters;
-mod endpoint;
 mod error;
 mod sources;
 mod turn;
 #[cfg(feature = "udp")]
 mod udp;
 
+pub use crate::endpoint::Endpoint;
 pub use counters::{DriverCounters, RefusalCounts, UnanswerableCounts};
-pub use endpoint::Endpoint;
 pub use error::DriverError;
 pub use sources::{ReversePathCheck, Unanswerable};
 pub use turn::{Driver, DriverConfig};

@@ -1,39 +1,39 @@
-//! Whose datagrams are answered: XDP takes packets before the kernel has thrown out those that lie
-//! about where they come from.
+//! `Sources`: which datagrams are answered. XDP takes packets before the kernel has dropped those
+//! with a forged source address.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use xskit_wire::{Datagram, MacAddr};
 
-/// Verdicts on sources remembered at once.
+/// Verdicts that are remembered.
 const REMEMBERED: usize = 256;
 
-/// Whether the kernel would take a datagram from the first address to the second.
+/// Whether the kernel would accept a datagram from the first address to the second.
 pub type ReversePathCheck = Box<dyn FnMut(IpAddr, IpAddr) -> bool>;
 
-/// Why a datagram is not answered.
+/// Why a datagram must not be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unanswerable {
-    /// To or from a multicast or broadcast address, or from nowhere.
+    /// To or from a multicast, broadcast or unspecified address, or from port 0.
     Group,
-    /// From an address that no packet on a wire comes from.
+    /// From an address that no packet on a wire may have, such as loopback.
     Martian,
     /// From an address of this host.
     OwnSource,
-    /// From no MAC address, or from the one that it is to.
+    /// From MAC address 0, or from its own destination MAC address.
     Mac,
-    /// From where this host would send by another way (`rp_filter`).
+    /// From an address that this host would reach by another interface (`rp_filter`).
     ReversePath,
 }
 
-/// What is known about sources.
+/// The checks on source addresses.
 #[derive(Default)]
 pub(super) struct Sources {
     own: Vec<IpAddr>,
     check: Option<ReversePathCheck>,
-    /// The latest verdicts of `check`, each at the place of its source.
+    /// The latest verdicts of `check`, indexed by a hash of the source.
     verdicts: Vec<Option<(IpAddr, IpAddr, bool)>>,
 }
 
@@ -44,7 +44,7 @@ impl Sources {
         self.check = check;
     }
 
-    /// Why there is no one host to answer, no address to answer from, or a lie about either.
+    /// Why the datagram must not be answered, if so.
     pub(super) fn unanswerable(&mut self, packet: &Datagram) -> Option<Unanswerable> {
         let (source, destination) = (packet.source.ip(), packet.destination.ip());
         let link = packet.link;
@@ -61,14 +61,14 @@ impl Sources {
             Some(Unanswerable::Martian)
         } else if self.own.contains(&source) || source == destination {
             Some(Unanswerable::OwnSource)
-        } else if !self.has_way_back(source, destination) {
+        } else if !self.check_way_back(source, destination) {
             Some(Unanswerable::ReversePath)
         } else {
             None
         }
     }
 
-    fn has_way_back(&mut self, source: IpAddr, destination: IpAddr) -> bool {
+    fn check_way_back(&mut self, source: IpAddr, destination: IpAddr) -> bool {
         let Some(check) = &mut self.check else {
             return true;
         };
@@ -95,7 +95,7 @@ impl fmt::Debug for Sources {
     }
 }
 
-/// Whether it is the address of one host.
+/// Whether it can be the address of a single host.
 pub(super) fn is_host(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(ip) => !(ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified()),
@@ -103,7 +103,7 @@ pub(super) fn is_host(address: IpAddr) -> bool {
     }
 }
 
-/// What Linux takes from no wire (`ip_route_input_slow`, `ip6_rcv_core`).
+/// Sources that Linux accepts from no wire (`ip_route_input_slow`, `ip6_rcv_core`).
 fn is_martian(source: IpAddr) -> bool {
     match source {
         IpAddr::V4(ip) => ip.is_loopback() || ip.octets()[0] == 0,
@@ -111,7 +111,7 @@ fn is_martian(source: IpAddr) -> bool {
     }
 }
 
-/// Where a source's verdict is kept: one place of many, so that nothing has to be searched.
+/// The hash of a source, which selects the place of its verdict.
 fn place(source: IpAddr) -> usize {
     let fold = |octets: &[u8]| {
         octets.iter().fold(0usize, |hash, octet| {
@@ -141,7 +141,7 @@ mod tests {
         let mut sources = Sources::default();
         let own = IpAddr::from([192, 0, 2, 9]);
         let has_way = |sources: &mut Sources, last| {
-            sources.has_way_back(IpAddr::from([192, 0, 2, last]), own)
+            sources.check_way_back(IpAddr::from([192, 0, 2, last]), own)
         };
         assert!(has_way(&mut sources, 2));
         for _ in 0..2 {

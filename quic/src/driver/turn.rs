@@ -1,4 +1,4 @@
-//! The driver and its turn.
+//! `Driver`: turns over an AF_XDP socket.
 
 use std::net::IpAddr;
 use std::thread;
@@ -14,22 +14,22 @@ use super::sources::{ReversePathCheck, Sources};
 use super::{DriverCounters, DriverError, Endpoint};
 use crate::Transmit;
 
-/// Where a UDP payload starts in a frame to send: behind room for the longest headers (Ethernet,
-/// two VLAN tags, IPv6, UDP: 70 bytes), on a cache line of its own.
+/// Where a UDP payload starts in a frame to send: after room for the longest headers (Ethernet, two
+/// VLAN tags, IPv6, UDP: 70 bytes), at a cache line boundary.
 const PAYLOAD_START: usize = 128;
 
-/// While frames or slots to send are short, how long to wait for some to come back.
+/// The longest wait while there is no frame or TX ring slot to send with.
 const SHORTAGE_WAIT: Duration = Duration::from_millis(1);
 
 /// How a driver paces its turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DriverConfig {
-    /// Packets taken off the RX ring a turn, at most.
+    /// The most packets taken off the RX ring per turn.
     pub receive_batch: u32,
-    /// Packets put on the TX ring a turn, at most. A kick sends 32 in copy mode.
+    /// The most packets put on the TX ring per turn. A kick sends 32 in copy mode.
     pub transmit_batch: u32,
-    /// Empty looks at the rings before [`Driver::rest`] waits in the kernel. By default none where there is one
-    /// processor: there, looking keeps it from whoever would bring a packet.
+    /// Turns without a packet before [`Driver::rest`] waits in the kernel. 2000 by default, but 0
+    /// if there is one processor: polling would keep it from the process that sends the packet.
     pub patience: u32,
 }
 
@@ -45,7 +45,7 @@ impl Default for DriverConfig {
     }
 }
 
-/// What sending lacked.
+/// What sending ran out of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shortage {
     None,
@@ -63,12 +63,12 @@ pub struct Driver<'s, 'u, B: Backend> {
     patience: Patience,
     counters: DriverCounters,
     sources: Sources,
-    /// What the last turn left unsent, if anything.
+    /// What the last turn's sending ran out of, if anything.
     shortage: Shortage,
 }
 
 impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
-    /// A driver over this socket, which also gives it the frames to send from.
+    /// A driver over this socket, whose UMEM also has the frames to send from.
     #[must_use]
     pub fn new(socket: &'s mut Socket<'u, B>, config: DriverConfig) -> Self {
         Self {
@@ -81,14 +81,15 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         }
     }
 
-    /// One turn: receive, handle timeouts, transmit. Says whether any packet moved.
+    /// One turn: receive, handle timeouts, transmit. Returns whether any packet moved.
     ///
     /// # Errors
-    /// [`DriverError`] when a kick fails for good.
-    pub fn turn(&mut self, endpoint: &mut impl Endpoint<Link>) -> Result<bool, DriverError> {
+    ///
+    /// [`DriverError::Kick`] if a kick fails for good.
+    pub fn turn(&mut self, endpoint: &mut impl Endpoint<Link = Link>) -> Result<bool, DriverError> {
         let now = Instant::now();
         let received = self.receive(now, endpoint);
-        // Before sending takes them: the kernel's frames to receive into, and those sent last time.
+        // Before sending takes frames: refill the fill ring, and collect the frames sent last time.
         self.socket.recycle();
         if endpoint.poll_timeout().is_some_and(|at| at <= now) {
             endpoint.handle_timeout(now);
@@ -98,15 +99,16 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         Ok(received + sent > 0)
     }
 
-    /// After a turn: once enough turns moved nothing, waits for a packet, for the endpoint's
-    /// timeout, or for `longest`, whichever is first. Say that something `moved` also when the
-    /// endpoint was given something new to send since the turn. Says whether it waited.
+    /// After a turn: if enough turns have moved nothing, waits for a packet, for the endpoint's
+    /// timeout, or for `longest`, whichever is first. `moved` is what the turn returned; pass true
+    /// also if the endpoint was given something new to send since. Returns whether it waited.
     ///
     /// # Errors
-    /// [`DriverError`] when the wait fails.
+    ///
+    /// [`DriverError::Wait`] if the wait fails.
     pub fn rest(
         &mut self,
-        endpoint: &mut impl Endpoint<Link>,
+        endpoint: &mut impl Endpoint<Link = Link>,
         moved: bool,
         longest: Duration,
     ) -> Result<bool, DriverError> {
@@ -120,7 +122,8 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         if self.shortage != Shortage::None || self.socket.halves().1.waiting() > 0 {
             timeout = timeout.min(SHORTAGE_WAIT);
         }
-        // The kernel calls a half empty TX ring ready, so for want of a frame that is no help.
+        // The kernel reports a half empty TX ring as writable, which doesn't help if a frame is
+        // missing.
         let interest = Interest {
             receive: true,
             transmit: self.shortage == Shortage::Slot,
@@ -136,25 +139,25 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         self.socket
     }
 
-    /// From now on, drops what comes from `own` addresses of this host, and what the kernel would not
-    /// take by the way that it came, where there is a `check`. Its answers are remembered until this
-    /// is called again, so call it when addresses or routes have changed.
+    /// From now on, drops datagrams from `own` addresses of this host and, with a `check`, those
+    /// that the kernel's reverse path filter would drop. The verdicts are remembered until the next
+    /// call, so call this again when addresses or routes have changed.
     pub fn distrust(&mut self, own: Vec<IpAddr>, check: Option<ReversePathCheck>) {
         self.sources.set(own, check);
     }
 
-    /// What passed through so far.
+    /// The counters so far.
     #[must_use]
     pub fn counters(&self) -> &DriverCounters {
         &self.counters
     }
 
-    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link>) -> u32 {
+    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = Link>) -> u32 {
         let mut received = 0;
         for mut frame in self.socket.receive(self.config.receive_batch.max(1)) {
             received += 1;
-            // QUIC authenticates every packet, and a local peer over veth leaves only a partial
-            // checksum in the bytes: so the UDP checksum is not looked at.
+            // The UDP checksum is not verified: QUIC authenticates every packet, and a local peer
+            // over veth leaves only a partial checksum in the bytes.
             match Datagram::parse(&frame, UdpChecksum::Ignore) {
                 Ok(packet) => {
                     if let Some(cause) = self.sources.unanswerable(&packet) {
@@ -173,7 +176,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         received
     }
 
-    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link>) -> u32 {
+    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = Link>) -> u32 {
         let mut sent = 0;
         let (_, mut transmitter) = self.socket.halves();
         let mut reservation = transmitter.reserve(self.config.transmit_batch.max(1));

@@ -1,18 +1,19 @@
-//! What a request for a file is answered with.
+//! `answer`: the response to a request for a file.
 
 use std::time::SystemTime;
 
 use super::asked::Asked;
 use super::condition::{Validators, Verdict};
 use super::content_range::ContentRange;
+use super::directory::Missing;
 use super::range::{ByteRange, Span};
-use super::root::{Document, Found, Missing, Root};
+use super::root::{Document, Found, Root};
 use crate::http::{BadRequest, Body, Request, Response};
 
-/// Which of the client's fields decides between a file and its neighbours.
+/// The request field that selects between a file and its neighbours.
 const VARY: &str = "accept-encoding";
 
-/// Answers a request. `now` is the response's date.
+/// The response to a request. `now` is its date.
 pub(super) fn answer(request: &Request<'_>, root: &Root, now: SystemTime) -> Response {
     if !matches!(request.method(), "GET" | "HEAD") {
         return Response::text(405, "only GET and HEAD are served").field("allow", "GET, HEAD");
@@ -23,20 +24,20 @@ pub(super) fn answer(request: &Request<'_>, root: &Root, now: SystemTime) -> Res
     };
     match root.find(request.path(), asked.accepted.wanted()) {
         Ok(Found::Document(mut document)) => {
-            // A date to come would be no date (RFC 9110, section 8.8.2.1).
+            // A date in the future must not be sent (RFC 9110, section 8.8.2.1).
             document.modified = document.modified.min(now);
             if document.may_be_encoded
                 && document.encoding.is_none()
                 && asked.accepted.refuses_plain()
             {
-                let words = "there is none of the encodings that are accepted";
+                let words = "no accepted encoding is available";
                 return Response::text(406, words).field("vary", VARY);
             }
             part(request, &asked, document)
         }
-        // Links in a directory's index are relative to its name with a slash.
+        // Relative links in a directory's index need the slash at the end of its path.
         Ok(Found::Directory(location)) => {
-            Response::text(301, "a directory: its name ends in a slash").field("location", location)
+            Response::text(301, "a directory: its path ends in a slash").field("location", location)
         }
         Err(missing) => {
             let (status, why) = explain(missing);
@@ -53,11 +54,11 @@ fn part(request: &Request<'_>, asked: &Asked<'_>, document: Document) -> Respons
     };
     let range = match asked.conditions.judge(validators) {
         Verdict::Failed => {
-            let response = Response::text(412, "the file is of another version");
+            let response = Response::text(412, "the file has another version");
             return of_document(response, &document);
         }
         Verdict::NotModified => return of_document(Response::new(304), &document),
-        // A range is for GET only (RFC 9110, section 14.2).
+        // Ranges are defined for GET only (RFC 9110, section 14.2).
         Verdict::Proceed { range } => asked.range.filter(|_| range && request.method() == "GET"),
     };
     let whole = Span {
@@ -98,11 +99,11 @@ fn unsatisfiable(document: &Document) -> Response {
     };
     let response = Response::text(416, "the range lies outside of the file")
         .field("content-range", range.to_string());
-    // So that whoever has all of it knows that it is of this version.
+    // The validators tell a client with the whole file that it is of this version.
     of_document(response, document)
 }
 
-/// What every response that a document was selected for says of it.
+/// Adds the fields that every response about a document has.
 fn of_document(response: Response, document: &Document) -> Response {
     let response = response
         .field("etag", &document.etag)

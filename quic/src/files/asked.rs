@@ -1,10 +1,10 @@
-//! `Asked`: which part and which version of a file a request is for, and in which encoding.
+//! `Asked`: the range, version and encoding of a file that a request asks for.
 
 use super::condition::Conditions;
 use super::encoding::Accepted;
 use crate::http::{BadRequest, Fields, utf8};
 
-/// The header fields that matter for a file.
+/// The header fields that matter for files.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asked<'a> {
     pub(super) range: Option<&'a str>,
@@ -13,7 +13,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Each field at most once, but for lists.
+    /// Collects the fields. Each may occur once, except for lists.
     pub(super) fn parse(fields: Fields<'a>) -> Result<Self, BadRequest> {
         let mut asked = Self::default();
         for (name, value) in fields.iter() {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The precondition fields of a request, as they came.
+/// The precondition fields of a request, as received.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions<'a> {
     /// A list, one entry per field line.
@@ -14,21 +14,21 @@ pub(super) struct Conditions<'a> {
     pub(super) if_range: Option<&'a str>,
 }
 
-/// What tells one version of a file from another.
+/// What identifies a version of a file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Validators<'a> {
     /// A strong entity tag, with its quotes.
     pub(super) etag: &'a str,
     pub(super) modified: SystemTime,
-    /// Whether the date names this version alone. It doesn't for an encoded one: whoever compresses
-    /// a file gives both the same date, so a part of each could be taken for parts of one.
+    /// Whether the date is a strong validator. It isn't for an encoded file, which usually has the
+    /// same date as its original: a part of each could be taken for parts of one.
     pub(super) is_date_strong: bool,
 }
 
-/// What the preconditions make of a GET or HEAD.
+/// The result of the preconditions of a GET or HEAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Answer as if there were none, but honour `Range` only if this says so.
+    /// Answer as if there were none, but honour `Range` only if `range` is set.
     Proceed { range: bool },
     /// The client has this version: 304.
     NotModified,
@@ -37,8 +37,8 @@ pub(super) enum Verdict {
 }
 
 impl Conditions<'_> {
-    /// Evaluates all of them against a file that exists, in the order of section 13.2.2.
-    /// A date that can't be read counts as no field at all.
+    /// Evaluates all of them against an existing file, in the order of section 13.2.2. A field with
+    /// an invalid date is ignored.
     pub(super) fn judge(&self, file: Validators<'_>) -> Verdict {
         let modified = whole_seconds(file.modified);
         if !self.if_match.is_empty() {
@@ -60,7 +60,7 @@ impl Conditions<'_> {
         }
     }
 
-    /// Section 13.1.5: the tag by strong comparison, or exactly the date.
+    /// Section 13.1.5: the tag must match by strong comparison, or the date exactly.
     fn range_holds(&self, file: Validators<'_>) -> bool {
         let Some(validator) = self.if_range.map(str::trim) else {
             return true;
@@ -102,7 +102,7 @@ struct Tags<'a>(&'a str);
 impl<'a> Iterator for Tags<'a> {
     type Item = &'a str;
 
-    /// A comma may stand inside of a tag, so quotes are what counts.
+    /// Tags end at quotes, because a tag may contain commas.
     fn next(&mut self) -> Option<&'a str> {
         let line = self.0.trim_start_matches([' ', '\t', ',']);
         let opaque = line.strip_prefix("W/").unwrap_or(line);

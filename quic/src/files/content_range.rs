@@ -14,7 +14,7 @@ pub enum ContentRange {
         /// Length of the whole file in bytes, if the server knows it.
         complete: Option<u64>,
     },
-    /// Status 416, none of the file: `bytes */1234`.
+    /// Status 416, without a part: `bytes */1234`.
     Unsatisfied {
         /// Length of the whole file in bytes.
         complete: u64,
@@ -22,8 +22,7 @@ pub enum ContentRange {
 }
 
 impl ContentRange {
-    /// Reads the field's value. `None` for another unit, and for what is malformed or contradicts
-    /// itself.
+    /// Parses the field's value. `None` if it has another unit, is malformed or contradicts itself.
     pub(crate) fn parse(field: &str) -> Option<Self> {
         let (unit, range) = field.trim().split_once(' ')?;
         if !unit.eq_ignore_ascii_case("bytes") {
@@ -49,7 +48,7 @@ impl ContentRange {
     }
 }
 
-/// Digits only: `parse` alone would take a sign.
+/// Digits only: `parse` alone would accept a sign.
 fn number(digits: &str) -> Option<u64> {
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|_| is_number)

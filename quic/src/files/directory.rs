@@ -1,4 +1,4 @@
-//! `Directory`: what is opened below an open directory, and nothing outside of it.
+//! `Directory`: opens files below a directory, and nothing outside it.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -8,16 +8,16 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::encoding::Encoding;
-use super::root::Missing;
 use super::tag::{TagKey, Version};
 
-/// Tries when a rename elsewhere keeps the kernel from being sure that a `..` stays inside.
+/// Retries if a concurrent rename keeps the kernel from verifying that a `..` stays inside
+/// (EAGAIN).
 const RENAME_RETRIES: usize = 8;
 
-/// Looks at a name whose file is replaced between two of them.
+/// Attempts to open a file that is replaced between the check and the open.
 const REPLACED_RETRIES: usize = 8;
 
-/// Files that are remembered, at most.
+/// The most files that are remembered.
 const MAX_KNOWN: usize = 1024;
 
 #[cfg(test)]
@@ -26,18 +26,18 @@ thread_local! {
     pub(super) static OPENED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// What the root's path named when it was last looked up.
+/// The directory that the root's path led to at the last lookup.
 #[derive(Debug)]
 pub(super) struct Directory {
     fd: OwnedFd,
     identity: Identity,
-    /// What it named later, and could not be opened.
+    /// The directory that it led to later, which could not be opened.
     refused: Option<Identity>,
-    /// Files that were served, by their paths below it.
+    /// Files that were served, by their paths below the directory.
     known: HashMap<PathBuf, Known>,
 }
 
-/// A regular file that is open for reading.
+/// A regular file, open for reading.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) fd: OwnedFd,
@@ -45,14 +45,29 @@ pub(super) struct Opened {
     pub(super) version: Version,
 }
 
-/// A file, as it was when it was last served.
+/// Why there is no document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The path is not valid: 400.
+    Malformed,
+    /// There is nothing to serve: 404.
+    NotFound,
+    /// Outside the root, or not readable: 403.
+    Forbidden,
+    /// Out of file descriptors or memory: 503.
+    Busy,
+    /// Anything else, such as an I/O error: 500.
+    Failed,
+}
+
+/// The state of a file when it was last served.
 #[derive(Debug)]
 struct Known {
     state: State,
     version: Version,
 }
 
-/// What a version is made of.
+/// What distinguishes the versions of files.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
     file: Identity,
@@ -62,7 +77,7 @@ struct State {
     changed: (i64, u64),
 }
 
-/// Device and inode: what tells one file from all others while it is open.
+/// Device and inode: they identify a file while it is open.
 type Identity = (u64, u64);
 
 impl Directory {
@@ -78,13 +93,13 @@ impl Directory {
         })
     }
 
-    /// Whether the kernel confines paths to it.
+    /// Checks that the kernel can confine paths to the directory.
     pub(super) fn is_confining(&self) -> Result<(), Errno> {
         self.open_beneath(Path::new("."), OFlags::PATH).map(drop)
     }
 
-    /// Goes where the path leads now. Where that is nowhere, as for a moment when a symlink is
-    /// removed and made again, or can't be opened, the old directory stays.
+    /// Switches to the directory that the path leads to now. The old one stays if there is none (as
+    /// while a symlink is replaced), or if it can't be opened.
     pub(super) fn follow(&mut self, path: &Path) {
         let Ok(now) = rustix::fs::stat(path).map(|stat| identity(&stat)) else {
             return;
@@ -108,18 +123,19 @@ impl Directory {
         }
     }
 
-    /// A regular file, open for reading; `None` for a directory.
+    /// Opens a regular file for reading; `None` for a directory.
     ///
-    /// What it is, is found out before it is opened: opening a FIFO lets whoever waits to write to
-    /// it go on, and opening a device may do anything. Where the last look found a file, it is opened at once: what has
-    /// taken its place since may be opened once, without waiting, and is looked at first from then on.
+    /// The file's type is checked before opening: opening a FIFO unblocks its writer, and opening a
+    /// device may have any effect. A path that was a regular file before is opened at once. If
+    /// something else has taken its place, that is opened once, without waiting, and checked first
+    /// from then on.
     pub(super) fn file(
         &mut self,
         relative: &Path,
         tags: &TagKey,
     ) -> Result<Option<Opened>, Missing> {
         if let Some((path, known)) = self.known.remove_entry(relative) {
-            // It is known again once it has been opened.
+            // It becomes known again once it was opened.
             let (fd, stat) = self.open_to_read(relative)?;
             if is_regular(&stat) {
                 let known = known.of(&stat, tags);
@@ -134,7 +150,7 @@ impl Directory {
             if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                 return Ok(None);
             }
-            // Nothing else has bytes at an offset.
+            // Only regular files have bytes at an offset.
             if !is_regular(&stat) {
                 return Err(Missing::NotFound);
             }
@@ -148,7 +164,7 @@ impl Directory {
         Err(Missing::Busy)
     }
 
-    /// Waits for nobody, whatever it is.
+    /// Opens without blocking, whatever the file's type.
     fn open_to_read(&self, relative: &Path) -> Result<(OwnedFd, Stat), Missing> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = self.open_beneath(relative, flags).map_err(missing)?;
@@ -166,8 +182,8 @@ impl Directory {
         version
     }
 
-    /// The first of these encodings of a file that stands beside it, and isn't older. One that can't
-    /// be opened is none: the file itself is there.
+    /// The first of these encodings of a file that exists beside it and isn't older. One that can't
+    /// be opened is skipped, because the file itself can be served.
     pub(super) fn neighbour(
         &mut self,
         file: &Path,
@@ -185,7 +201,7 @@ impl Directory {
         })
     }
 
-    /// One `openat2`: the kernel refuses `..` and symlinks that lead out of the root (EXDEV).
+    /// A single `openat2`: the kernel refuses `..` and symlinks that lead out of the root (EXDEV).
     fn open_beneath(&self, relative: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
@@ -209,7 +225,7 @@ impl Known {
         }
     }
 
-    /// The same file as it is now.
+    /// Updates it to the file's present state.
     fn of(self, stat: &Stat, tags: &TagKey) -> Self {
         match self.state == State::of(stat) {
             true => self,

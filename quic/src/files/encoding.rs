@@ -1,15 +1,14 @@
-//! `Accepted`: which content codings a client takes, and how much it wants each (RFC 9110,
-//! section 12.5.3).
+//! `Accepted`: the content codings that a client accepts, by weight (RFC 9110, section 12.5.3).
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// A coding in which a file may stand beside the original, best first.
+/// A coding that a neighbour of a file may have, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
     /// RFC 7932.
     Brotli,
-    /// RFC 9659: with a window of at most 8 MiB, which is whoever compresses the file's to keep.
+    /// RFC 9659. It limits the window to 8 MiB, which is not checked here.
     Zstd,
     /// RFC 1952.
     Gzip,
@@ -19,7 +18,7 @@ impl Encoding {
     /// All of them, best first.
     pub(crate) const ALL: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
 
-    /// Its name in header fields.
+    /// The coding's name in header fields.
     pub(crate) fn coding(self) -> &'static str {
         match self {
             Self::Brotli => "br",
@@ -28,7 +27,7 @@ impl Encoding {
         }
     }
 
-    /// How the names of such files end.
+    /// The suffix of such files' names.
     fn suffix(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
@@ -37,14 +36,14 @@ impl Encoding {
         }
     }
 
-    /// The name of the neighbour of a file that is so encoded.
+    /// The name of a file's neighbour with this encoding.
     pub(super) fn of_neighbour(self, file: &Path) -> PathBuf {
         let mut name = OsString::from(file);
         name.push(self.suffix());
         name.into()
     }
 
-    /// Whether a file's name is that of an encoded one, which has no encoded neighbours of its own.
+    /// Whether a file's name is that of an encoded file, for which no neighbours are looked up.
     pub(super) fn is_of(file: &Path) -> bool {
         let name = file.as_os_str().as_encoded_bytes();
         let mut suffixes = Self::ALL.into_iter().map(Self::suffix);
@@ -55,24 +54,24 @@ impl Encoding {
 /// A weight in thousandths; 0 refuses.
 type Weight = u16;
 
-/// Without a weight of its own.
+/// The weight if none is given.
 const FULL: Weight = 1000;
 
 /// A request's `Accept-Encoding`, all field lines together.
 ///
-/// What can't be read is passed over: the worst that comes of it is the file as it is. A coding that
-/// is named twice has the lower weight.
+/// Invalid members are skipped; at worst the client gets the unencoded file. A coding that is
+/// listed twice has the lower weight.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Accepted {
     /// In the order of [`Encoding::ALL`].
     named: [Option<Weight>; 3],
     identity: Option<Weight>,
-    /// `*`: what is not named.
+    /// The weight of `*`: all codings that are not listed.
     others: Option<Weight>,
 }
 
 impl Accepted {
-    /// Takes in another field line.
+    /// Adds a field line.
     pub(super) fn add(&mut self, line: &[u8]) {
         for member in line.split(|byte| *byte == b',') {
             if let Some((coding, weight)) = member_of_list(member) {
@@ -99,8 +98,8 @@ impl Accepted {
         *slot = Some(slot.map_or(weight, |before| before.min(weight)));
     }
 
-    /// The encodings that the client rather has than the file as it is, best first: by weight, then in
-    /// the order of [`Encoding::ALL`], and at the same weight before the file as it is, since they are
+    /// The encodings that the client prefers to the unencoded file, best first: by weight, then in
+    /// the order of [`Encoding::ALL`]. At equal weight an encoding is preferred, because it is
     /// shorter.
     pub(super) fn wanted(&self) -> impl Iterator<Item = Encoding> + use<> {
         let plain = self.identity.or(self.others).unwrap_or(0);
@@ -111,13 +110,13 @@ impl Accepted {
         weighed.into_iter().filter(is_wanted).map(|(_, it)| it)
     }
 
-    /// Whether the client refuses a file as it is.
+    /// Whether the client refuses the unencoded file.
     pub(super) fn refuses_plain(&self) -> bool {
         self.identity.or(self.others) == Some(0)
     }
 }
 
-/// `coding [ OWS ";" OWS "q=" qvalue ]`; `None` for what is neither.
+/// `coding [ OWS ";" OWS "q=" qvalue ]`; `None` for anything else.
 fn member_of_list(member: &[u8]) -> Option<(&[u8], Weight)> {
     let mut parts = member.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let coding = parts.next()?;
@@ -129,7 +128,7 @@ fn member_of_list(member: &[u8]) -> Option<(&[u8], Weight)> {
     parts.next().is_none().then_some((coding, weight))
 }
 
-/// RFC 9110, section 12.4.2: 0 to 1, with up to three digits behind the point.
+/// RFC 9110, section 12.4.2: 0 to 1, with up to three digits after the point.
 fn qvalue(text: &[u8]) -> Option<Weight> {
     let (whole, digits) = match text {
         [whole @ (b'0' | b'1')] => (whole, &[][..]),
@@ -174,7 +173,7 @@ mod tests {
             (&["*, br;q=0"], "zstd gzip"),
             (&["gzip, *;q=0"], "gzip"),
             (&["*;q=0.5, gzip;q=0.8"], "gzip br zstd"),
-            // Rather the file as it is.
+            // The unencoded file is preferred.
             (&["identity"], ""),
             (&["identity, gzip;q=0.5"], ""),
             (&["identity;q=0.5, gzip;q=0.4, br;q=0.6"], "br"),

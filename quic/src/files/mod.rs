@@ -1,14 +1,15 @@
-//! Static files, as one handler of HTTP requests.
+//! Static files, as a handler of HTTP requests.
 //!
 //! ```text
 //! answer        request + root -> a response, perhaps with a span of a file
-//!   asked       which part, which version, which encoding
-//!     condition   If-Match and its kin -> go on, 304 or 412
+//!   asked       the range, version and encoding asked for
+//!     condition   If-Match and the like -> proceed, 304 or 412
 //!     encoding    Accept-Encoding -> which compressed neighbours to look for
 //!     range       "bytes=..." -> a span
 //!     content_range  a span -> "bytes ...", and back for a client
-//!   root        the only place that opens files; the kernel keeps it inside the directory
-//!     name        a path, decoded: hidden or not, and where a directory is
+//!   root        a path -> an open file
+//!     directory   the only place that opens files; the kernel confines it to the directory
+//!     name        a decoded path: whether it is hidden, and where its directory is
 //!     tag         entity tags
 //! ```
 
@@ -34,32 +35,33 @@ use crate::http::{Handler, Http, HttpConfig, Reply, Request};
 use crate::server::Server;
 use crate::{ServerConfig, SetupError};
 
-/// Serves the files below a directory to GET and HEAD: whole or in part (RFC 9110, section 14), on
-/// conditions (section 13), `index.html` for a directory.
+/// Serves the files below a directory to GET and HEAD, with ranges (RFC 9110, section 14) and
+/// preconditions (section 13), and `index.html` for a directory.
 ///
 /// # Compressed neighbours
 ///
-/// Nothing is compressed here. Where `x.js.br` (Brotli), `x.js.zst` (Zstandard) or `x.js.gz` (gzip)
-/// stands beside `x.js`, a client whose `Accept-Encoding` (section 12.5.3) takes it gets that
-/// file for `x.js`: the one with the highest weight, and of several the first in this order. It has an
-/// entity tag and a date of its own, and conditions and ranges are about its bytes.
+/// The server compresses nothing itself. If `x.js.br` (Brotli), `x.js.zst` (Zstandard) or `x.js.gz`
+/// (gzip) exists beside `x.js`, a client whose `Accept-Encoding` (section 12.5.3) allows it gets
+/// that file for `x.js`: the one with the highest weight, and at equal weight the first in this
+/// order. It has its own entity tag and date, and preconditions and ranges apply to its bytes.
 ///
-/// - A neighbour that was modified before the original is passed over, since it holds what the
-///   original was. So compress after each change, and keep the date (`gzip -k`, `brotli -k` and
-///   `zstd` do) or let it be the later one. A date is all that is compared: whoever replaces a file by
-///   one with an older date must replace its neighbours, too.
-/// - Each file has `vary: accept-encoding`, whether or not it has neighbours: who accepts no
-///   encoding is answered without a look for them, and a neighbour may come to stand there while a cache
-///   has the file. The files ending in `.br`, `.zst` and `.gz` have none, and are served as they are.
-/// - Who refuses the file as it is (`identity;q=0`) and takes none of its neighbours gets status 406.
+/// - A neighbour that is older than the original is skipped, because it holds an earlier version.
+///   So compress after each change, and keep the date (`gzip -k`, `brotli -k` and `zstd` do) or let
+///   it be later. Only dates are compared: if you replace a file by one with an older date, replace
+///   its neighbours, too.
+/// - Each file has `vary: accept-encoding`, even without neighbours: they are not looked up for
+///   clients that accept no encoding, and one may be added while a cache has the file. Files ending
+///   in `.br`, `.zst` and `.gz` don't have it, and are served unchanged.
+/// - A client that refuses the unencoded file (`identity;q=0`) and accepts none of its neighbours
+///   gets status 406.
 #[derive(Debug)]
 pub struct Files {
     root: Root,
 }
 
 impl Files {
-    /// The files below `root`. Names that begin with a dot are not served, but for `/.well-known`
-    /// (RFC 8615), unless the [`Root`] says so.
+    /// Serves the files below `root`. Names that begin with a dot are not served, except for
+    /// `/.well-known` (RFC 8615), unless [`Root::with_dotfiles`] allows them.
     #[must_use]
     pub fn new(root: Root) -> Self {
         Self { root }
@@ -82,7 +84,8 @@ impl<L: Copy + PartialEq> FileServer<L> {
     ///
     /// # Errors
     ///
-    /// [`SetupError`]: the directory, the certificate or a setting can't be used.
+    /// [`SetupError::Root`] if the directory can't be used, [`SetupError::Http`] if quiche refuses
+    /// a setting of HTTP/3, and those of [`Server::new`].
     pub fn of_directory(
         directory: &Path,
         config: &ServerConfig,

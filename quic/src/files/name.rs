@@ -1,4 +1,4 @@
-//! `Name`: what a request's `:path` names, decoded.
+//! `Name`: a request's `:path`, decoded.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-/// What a path may not hold as it is (RFC 3986, section 3.3).
+/// Characters to encode in a path (RFC 3986, section 3.3).
 const NOT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -27,29 +27,29 @@ const NOT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// What a query may not hold as it is; a `%` in it is one already encoded.
+/// Characters to encode in a query; a `%` in it belongs to an encoding.
 const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\');
 
-/// The one hidden name that is for everybody (RFC 8615).
+/// The one name with a dot that is always served (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
 
-/// A path below the root: percent-encoding undone once, no slash in front.
+/// A path below the root, percent-decoded once, without a leading slash.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name<'a> {
     bytes: Vec<u8>,
-    /// As it came, without the `?`.
+    /// As received, without the `?`.
     query: Option<&'a str>,
 }
 
 impl<'a> Name<'a> {
-    /// `None` for what can't be a file's name.
+    /// `None` if it can't be a file's name.
     pub(super) fn parse(request_path: &'a str) -> Option<Self> {
         let target = request_path.split('#').next().unwrap_or_default();
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
-        // A decoded slash in front would make the path absolute.
+        // A leading decoded slash would make the path absolute.
         let bytes: Vec<u8> = percent_decode_str(path)
             .skip_while(|byte| *byte == b'/')
             .collect();
@@ -63,12 +63,12 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// Whether it ends in a slash, as a directory's name must for links relative to it to be right.
+    /// Whether it ends in a slash, as a directory's path must for relative links to work.
     pub(super) fn ends_as_directory(&self) -> bool {
         matches!(self.bytes.as_slice(), [] | [.., b'/'])
     }
 
-    /// Whether any part of it begins with a dot, but for `.well-known` in the root.
+    /// Whether any part of it begins with a dot, except for `.well-known` in the root.
     pub(super) fn is_hidden(&self) -> bool {
         let parts = self.bytes.split(|byte| *byte == b'/').enumerate();
         parts
@@ -76,8 +76,8 @@ impl<'a> Name<'a> {
             .any(|(_, part)| part.starts_with(b".") && !matches!(part, b"." | b".."))
     }
 
-    /// The path to ask for instead if this is a directory. It begins with exactly one slash:
-    /// with two, the next part would be taken for a host's name.
+    /// The path to redirect to if this is a directory. It begins with exactly one slash: after two,
+    /// the next part would be a host name.
     pub(super) fn with_slash(&self) -> String {
         let mut location = format!("/{}/", percent_encode(&self.bytes, NOT_IN_PATH));
         if let Some(query) = self.query {

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// A range of bytes, as asked for.
+/// A requested range of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteRange {
     /// From this offset to the end: `bytes=500-`.
     From(u64),
-    /// From the first offset to the second, which is included: `bytes=0-499`.
+    /// From the first offset to the second, inclusive: `bytes=0-499`.
     Inclusive(u64, u64),
-    /// The last so many bytes: `bytes=-500`.
+    /// The last bytes, this many: `bytes=-500`.
     Last(u64),
 }
 
@@ -23,8 +23,8 @@ pub(crate) struct Span {
 }
 
 impl ByteRange {
-    /// Reads a `Range` field. `None` for what a server may and this one does ignore: another
-    /// unit, several ranges, or anything malformed.
+    /// Parses a `Range` field. `None` for what a server may ignore and this one does: another unit,
+    /// several ranges, or anything malformed.
     pub(crate) fn parse(field: &str) -> Option<Self> {
         let (unit, ranges) = field.split_once('=')?;
         if !unit.trim().eq_ignore_ascii_case("bytes") {
@@ -41,7 +41,7 @@ impl ByteRange {
         }
     }
 
-    /// What of a file of `size` bytes is meant; `None` if none of it (status 416).
+    /// The part of a file of `size` bytes; `None` if it has none of the range (status 416).
     pub(crate) fn within(self, size: u64) -> Option<Span> {
         let (start, end) = match self {
             Self::From(first) => (first, size),
@@ -53,7 +53,7 @@ impl ByteRange {
     }
 }
 
-/// An offset is digits only: `parse` alone would take a sign. One past 2^64 is past any file.
+/// Digits only: `parse` alone would accept a sign. An offset past 2^64 is past any file.
 fn offset(digits: &str) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;

@@ -1,16 +1,17 @@
-//! `Root`: the directory that is served. Nothing outside of it can be opened through it.
+//! `Root`: the directory that is served. Nothing outside it can be opened through it.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::directory::{Directory, Opened};
+use super::directory::{Directory, Missing, Opened};
 use super::encoding::Encoding;
 use super::name::Name;
 use super::tag::TagKey;
 
-/// The last second that an HTTP date can name: the end of the year 9999 (RFC 9110, section 5.6.7).
+/// The last second that an HTTP date can express: the end of the year 9999 (RFC 9110, section
+/// 5.6.7).
 const LAST_HTTP_SECOND: u64 = 253_402_300_799;
 
 /// The directory to serve can't be used.
@@ -27,7 +28,7 @@ pub enum RootError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The kernel, or a filter in front of it, has no `openat2`.
+    /// `openat2` is missing (before Linux 5.6), or a seccomp filter forbids it.
     #[error(
         "can't serve files from {path}: openat2(2): {source}; serving needs Linux 5.6 or later, \
          and a sandbox that lets openat2 through, because the kernel then keeps every path \
@@ -43,28 +44,28 @@ pub enum RootError {
 
 /// A directory whose files are served.
 ///
-/// Its path is looked up for each request, so that a symlink which is switched to another
-/// directory, as deployments do, takes effect at once.
+/// Its path is looked up per request, so that switching a symlink to another directory, as
+/// deployments do, takes effect at once.
 #[derive(Debug)]
 pub struct Root {
-    /// Absolute, so that it stays right wherever the process goes.
+    /// Absolute, so that it survives a change of the working directory.
     path: PathBuf,
     current: Mutex<Directory>,
     tags: TagKey,
     dotfiles: bool,
 }
 
-/// What a request's path leads to.
+/// The result of looking up a request's path.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A file.
     Document(Document),
-    /// A directory that has an index, and was named without a slash at the end. This is the path
-    /// with one.
+    /// A directory that has an index, requested without a slash at the end. Holds the path with
+    /// one.
     Directory(String),
 }
 
-/// A regular file under the root, and what was known of it when it was opened.
+/// An open regular file under the root, and its state when it was opened.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) fd: OwnedFd,
@@ -72,38 +73,24 @@ pub(crate) struct Document {
     /// A strong entity tag, with its quotes.
     pub(crate) etag: String,
     pub(crate) modified: SystemTime,
-    /// Of the original, where this is an encoded neighbour of it.
+    /// The original's type, if this is an encoded neighbour.
     pub(crate) content_type: String,
-    /// How the bytes are encoded, where they are those of a neighbour.
+    /// The encoding, if this is a neighbour.
     pub(crate) encoding: Option<Encoding>,
-    /// Whether neighbours are looked for if the client accepts one.
+    /// Whether neighbours are looked up for clients that accept one.
     pub(crate) may_be_encoded: bool,
 }
 
-/// Why there is no document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// The path can't be one: 400.
-    Malformed,
-    /// Nothing there that can be served: 404.
-    NotFound,
-    /// Outside of the root, or not readable: 403.
-    Forbidden,
-    /// Out of file descriptors or memory: 503.
-    Busy,
-    /// Anything else, such as an I/O error: 500.
-    Failed,
-}
-
-/// What a directory is answered with.
+/// The file that is served for a directory.
 const INDEX: &str = "index.html";
 
 impl Root {
-    /// Opens the directory, and makes sure that the kernel can confine paths to it.
+    /// Opens the directory, and checks that the kernel can confine paths to it.
     ///
     /// # Errors
     ///
-    /// [`RootError`]: not a readable directory, or no `openat2` (Linux 5.6).
+    /// [`RootError::Open`] if it is not a readable directory, and [`RootError::Beneath`] without
+    /// `openat2` (Linux 5.6).
     pub fn open(path: &Path) -> Result<Self, RootError> {
         let open = |source: std::io::Error| RootError::Open {
             path: path.to_owned(),
@@ -123,17 +110,17 @@ impl Root {
         })
     }
 
-    /// Whether names that begin with a dot are served. Without, only those below `/.well-known`
-    /// are (RFC 8615).
+    /// Sets whether names that begin with a dot are served. By default only
+    /// those below `/.well-known` are (RFC 8615).
     #[must_use]
     pub fn with_dotfiles(mut self, dotfiles: bool) -> Self {
         self.dotfiles = dotfiles;
         self
     }
 
-    /// Finds what a request's `:path` names. The query is dropped, percent-encoding undone once,
-    /// and a directory stands for its `index.html`. A neighbour with the first of these encodings that
-    /// there is stands for the file.
+    /// Looks up a request's `:path`. The query is dropped, the path is percent-decoded once, and a
+    /// directory stands for its `index.html`. A file is replaced by its neighbour with the first of
+    /// the `wanted` encodings that exists.
     pub(crate) fn find(
         &self,
         request_path: &str,
@@ -161,7 +148,7 @@ impl Root {
         }
     }
 
-    /// The file, or the neighbour that the client rather has.
+    /// The file, or the neighbour that the client prefers.
     fn select(
         &self,
         directory: &mut Directory,
@@ -201,7 +188,7 @@ fn describe(
 
 fn content_type(path: &Path) -> String {
     let mime = mime_guess::from_path(path).first_or_octet_stream();
-    // Text without a charset is guessed at by browsers, and guessed wrong.
+    // Browsers guess the charset of text without one, and often guess wrong.
     if mime.type_() == mime_guess::mime::TEXT && mime.get_param("charset").is_none() {
         return format!("{mime}; charset=utf-8");
     }
@@ -209,358 +196,4 @@ fn content_type(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-    use std::io::Read;
-    use std::iter;
-    use std::os::unix::fs::symlink;
-
-    use rustix::fs::{Mode, OFlags, inotify};
-    use rustix::io::Errno;
-
-    use super::super::directory::OPENED;
-
-    fn tree() -> (tempfile::TempDir, Root) {
-        let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().join("root");
-        fs::create_dir_all(root.join("sub/empty")).unwrap();
-        fs::write(dir.path().join("secret"), "outside").unwrap();
-        fs::write(root.join("a b.txt"), "hello").unwrap();
-        fs::write(root.join("sub/index.html"), "<p>").unwrap();
-        fs::write(root.join("%41"), "percent").unwrap();
-        symlink("../secret", root.join("out")).unwrap();
-        symlink("/etc/passwd", root.join("absolute")).unwrap();
-        symlink("a b.txt", root.join("inside")).unwrap();
-        symlink("loop", root.join("loop")).unwrap();
-        rustix::fs::mkfifoat(rustix::fs::CWD, root.join("fifo"), Mode::RUSR | Mode::WUSR).unwrap();
-        let opened = Root::open(&root).unwrap();
-        (dir, opened)
-    }
-
-    impl Root {
-        fn document(&self, request_path: &str) -> Result<Document, Missing> {
-            match self.find(request_path, iter::empty())? {
-                Found::Document(document) => Ok(document),
-                Found::Directory(to) => panic!("{request_path}: sent to {to}"),
-            }
-        }
-    }
-
-    #[test]
-    fn documents_are_found() {
-        let (_dir, root) = tree();
-        let file = root.document("/a%20b.txt?x=1#y").unwrap();
-        assert_eq!(
-            (file.size, file.content_type.as_str()),
-            (5, "text/plain; charset=utf-8")
-        );
-        assert_eq!(root.document("//a b.txt").unwrap().size, 5);
-        assert_eq!(root.document("/inside").unwrap().size, 5);
-        assert_eq!(root.document("/sub/../a b.txt").unwrap().size, 5);
-        for directory in ["/sub/", "/sub/empty/../"] {
-            let index = root.document(directory).unwrap();
-            assert_eq!(
-                index.content_type, "text/html; charset=utf-8",
-                "{directory}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_directory_without_its_slash_is_elsewhere() {
-        let (_dir, root) = tree();
-        let to = |path| match root.find(path, iter::empty()) {
-            Ok(Found::Directory(to)) => to,
-            other => panic!("{path}: {other:?}"),
-        };
-        assert_eq!(to("/sub?x=/y"), "/sub/?x=/y");
-        assert_eq!(to("//sub"), "/sub/");
-        assert_eq!(to("/sub/empty/.."), "/sub/empty/../");
-        for (path, why) in [
-            ("/../root/sub", Missing::Forbidden),
-            ("//evil.test/..", Missing::NotFound),
-            ("/sub/empty", Missing::NotFound),
-        ] {
-            assert_eq!(root.find(path, iter::empty()).unwrap_err(), why, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_root_that_is_switched_is_followed() {
-        let dir = tempfile::tempdir().unwrap();
-        for release in ["one", "two"] {
-            fs::create_dir(dir.path().join(release)).unwrap();
-            fs::write(dir.path().join(release).join("v"), release).unwrap();
-        }
-        let switch = |to: &str| {
-            symlink(to, dir.path().join("next")).unwrap();
-            fs::rename(dir.path().join("next"), dir.path().join("current")).unwrap();
-        };
-        switch("one");
-        let root = Root::open(&dir.path().join("current")).unwrap();
-        let read = || {
-            let mut text = String::new();
-            let document = root.document("/v").unwrap();
-            fs::File::from(document.fd)
-                .read_to_string(&mut text)
-                .unwrap();
-            (text, document.etag)
-        };
-        let (text, tag) = read();
-        assert_eq!(text, "one");
-        switch("two");
-        let (text, other) = read();
-        assert_eq!(text, "two");
-        assert_ne!(tag, other, "of the same size and date, perhaps");
-        switch("nowhere");
-        assert_eq!(read().0, "two", "the old one, rather than none");
-        switch("one");
-        assert_eq!(read(), ("one".to_owned(), tag));
-    }
-
-    #[test]
-    fn names_with_a_dot_are_served_on_request() {
-        let (dir, root) = tree();
-        let at = dir.path().join("root");
-        fs::create_dir(at.join(".well-known")).unwrap();
-        for name in [".env", ".well-known/x", ".well-known/.y"] {
-            fs::write(at.join(name), "x").unwrap();
-        }
-        assert_eq!(root.document("/.env").unwrap_err(), Missing::NotFound);
-        assert_eq!(root.document("/%2Eenv").unwrap_err(), Missing::NotFound);
-        assert_eq!(
-            root.document("/.well-known/.y").unwrap_err(),
-            Missing::NotFound
-        );
-        assert!(root.document("/.well-known/x").is_ok());
-        let root = root.with_dotfiles(true);
-        assert!(root.document("/.env").is_ok() && root.document("/.well-known/.y").is_ok());
-    }
-
-    #[test]
-    fn what_is_no_file_is_not_opened() {
-        let (dir, root) = tree();
-        let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
-        let fifo = dir.path().join("root/fifo");
-        inotify::add_watch(&watch, &fifo, inotify::WatchFlags::OPEN).unwrap();
-        let mut events = [0; 4096];
-        assert_eq!(root.document("/fifo").unwrap_err(), Missing::NotFound);
-        let opened = rustix::io::read(&watch, &mut events);
-        assert_eq!(opened, Err(Errno::AGAIN), "the FIFO was opened");
-        // The watch works.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        rustix::fs::open(&fifo, flags, Mode::empty()).unwrap();
-        assert!(rustix::io::read(&watch, &mut events).unwrap() > 0);
-    }
-
-    #[test]
-    fn what_was_a_file_may_be_something_else_since() {
-        let (dir, root) = tree();
-        let at = dir.path().join("root/%41");
-        let ask = || root.find("/%2541", iter::empty());
-        assert!(matches!(ask(), Ok(Found::Document(_))));
-        fs::remove_file(&at).unwrap();
-        assert_eq!(ask().unwrap_err(), Missing::NotFound);
-        rustix::fs::mkfifoat(rustix::fs::CWD, &at, Mode::RUSR | Mode::WUSR).unwrap();
-        let before = OPENED.get();
-        assert_eq!(ask().unwrap_err(), Missing::NotFound);
-        assert_eq!(OPENED.get(), before + 1, "more than looked at");
-        fs::remove_file(&at).unwrap();
-        fs::create_dir(&at).unwrap();
-        fs::write(at.join("index.html"), "<p>").unwrap();
-        assert!(matches!(ask(), Ok(Found::Directory(_))));
-        fs::remove_dir_all(&at).unwrap();
-        fs::write(&at, "other").unwrap();
-        assert!(matches!(ask(), Ok(Found::Document(file)) if file.size == 5));
-    }
-
-    #[test]
-    fn decoding_happens_once() {
-        let (_dir, root) = tree();
-        assert_eq!(root.document("/%2541").unwrap().size, 7);
-        assert_eq!(
-            root.document("/%252e%252e/secret").unwrap_err(),
-            Missing::NotFound
-        );
-    }
-
-    #[test]
-    fn nothing_outside_can_be_reached() {
-        let (_dir, root) = tree();
-        for path in [
-            "/../secret",
-            "/%2e%2e/secret",
-            "/..%2fsecret",
-            "/sub/../../secret",
-            "/out",
-            "/absolute",
-            "/%2f../secret",
-            "/loop",
-            "/sub/../../../../../../../../etc/passwd",
-        ] {
-            assert_eq!(
-                root.document(path).unwrap_err(),
-                Missing::Forbidden,
-                "{path}"
-            );
-        }
-        assert_eq!(
-            root.document("/%2fetc/passwd").unwrap_err(),
-            Missing::NotFound
-        );
-        assert_eq!(root.document("/a%00b").unwrap_err(), Missing::Malformed);
-    }
-
-    #[test]
-    fn only_regular_files_are_documents() {
-        let (_dir, root) = tree();
-        let long = format!("/{}", "x".repeat(300));
-        for path in [
-            "/fifo",
-            "/",
-            "/sub/empty",
-            "/nothing",
-            "/a b.txt/",
-            "/a b.txt/x",
-            &long,
-        ] {
-            assert_eq!(
-                root.document(path).unwrap_err(),
-                Missing::NotFound,
-                "{path}"
-            );
-        }
-    }
-
-    /// The encoding that is served of all, and the calls of `openat2` that it took.
-    fn encoding(root: &Root, path: &str, wanted: &[Encoding]) -> (Option<Encoding>, usize) {
-        let before = OPENED.get();
-        match root.find(path, wanted.iter().copied()) {
-            Ok(Found::Document(document)) => (document.encoding, OPENED.get() - before),
-            other => panic!("{path}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn neighbours_are_looked_for_only_where_they_are_wanted() {
-        use Encoding::{Brotli, Gzip, Zstd};
-        let (dir, root) = tree();
-        let at = |name: &str| dir.path().join("root").join(name);
-        fs::write(at("a b.txt.gz"), "gz").unwrap();
-        fs::write(at("inside.br"), "br").unwrap();
-        fs::write(at("sub/index.html.gz"), "gz").unwrap();
-        // Looked at and opened; what has been opened before is opened at once.
-        assert_eq!(encoding(&root, "/a b.txt", &[]), (None, 2));
-        assert_eq!(encoding(&root, "/a b.txt", &[]), (None, 1));
-        assert_eq!(encoding(&root, "/a b.txt", &[Brotli]), (None, 2));
-        assert_eq!(encoding(&root, "/a b.txt", &Encoding::ALL), (Some(Gzip), 5));
-        assert_eq!(
-            encoding(&root, "/a b.txt", &[Gzip, Brotli]),
-            (Some(Gzip), 2)
-        );
-        assert_eq!(encoding(&root, "/a b.txt.gz", &Encoding::ALL), (None, 1));
-        // By the name that was asked for, whatever that leads to.
-        assert_eq!(encoding(&root, "/inside", &Encoding::ALL).0, Some(Brotli));
-        assert_eq!(encoding(&root, "/sub/", &[Zstd, Gzip]).0, Some(Gzip));
-        assert_eq!(
-            root.find("/nothing", Encoding::ALL.into_iter())
-                .unwrap_err(),
-            Missing::NotFound
-        );
-        fs::remove_file(at("a b.txt")).unwrap();
-        let alone = root.find("/a b.txt", Encoding::ALL.into_iter());
-        assert_eq!(alone.unwrap_err(), Missing::NotFound);
-    }
-
-    #[test]
-    fn only_what_could_be_served_by_itself_is_a_neighbour() {
-        let (dir, root) = tree();
-        let at = |name: &str| dir.path().join("root").join(name);
-        let none = |what: &str| {
-            let found = encoding(&root, "/a b.txt", &[Encoding::Gzip]).0;
-            assert_eq!(found, None, "{what}");
-            let neighbour = at("a b.txt.gz");
-            fs::remove_file(&neighbour)
-                .or_else(|_| fs::remove_dir(&neighbour))
-                .unwrap();
-        };
-        symlink("../secret", at("a b.txt.gz")).unwrap();
-        none("outside of the root");
-        symlink("/etc/passwd", at("a b.txt.gz")).unwrap();
-        none("an absolute link");
-        symlink("loop", at("a b.txt.gz")).unwrap();
-        none("a loop");
-        fs::create_dir(at("a b.txt.gz")).unwrap();
-        none("a directory");
-        symlink("fifo", at("a b.txt.gz")).unwrap();
-        none("a FIFO");
-        symlink("sub/index.html", at("a b.txt.gz")).unwrap();
-        assert_eq!(
-            encoding(&root, "/a b.txt", &[Encoding::Gzip]).0,
-            Some(Encoding::Gzip)
-        );
-        let long = "x".repeat(254);
-        fs::write(at(&long), "a long name").unwrap();
-        assert_eq!(
-            encoding(&root, &format!("/{long}"), &Encoding::ALL),
-            (None, 5)
-        );
-        // What is hidden has hidden neighbours.
-        fs::write(at(".env"), "x").unwrap();
-        fs::write(at(".env.gz"), "x").unwrap();
-        for name in ["/.env", "/.env.gz"] {
-            let found = root.find(name, Encoding::ALL.into_iter());
-            assert_eq!(found.unwrap_err(), Missing::NotFound, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_older_neighbour_is_passed_over() {
-        let (dir, root) = tree();
-        let at = |name: &str| dir.path().join("root").join(name);
-        let date = |name: &str, nanos: u32| {
-            let date = UNIX_EPOCH + Duration::new(1_000_000_000, nanos);
-            let file = fs::File::options().append(true).create(true).open(at(name));
-            file.unwrap().set_modified(date).unwrap();
-        };
-        date("a b.txt", 5);
-        for (nanos, found) in [
-            (4, None),
-            (5, Some(Encoding::Gzip)),
-            (6, Some(Encoding::Gzip)),
-        ] {
-            date("a b.txt.gz", nanos);
-            assert_eq!(
-                encoding(&root, "/a b.txt", &[Encoding::Gzip]).0,
-                found,
-                "{nanos}"
-            );
-        }
-        date("a b.txt.br", 4);
-        assert_eq!(
-            encoding(&root, "/a b.txt", &Encoding::ALL).0,
-            Some(Encoding::Gzip),
-            "the next"
-        );
-    }
-
-    #[test]
-    fn the_tag_changes_with_the_file() {
-        let (dir, root) = tree();
-        let tag = || root.document("/inside").unwrap().etag;
-        let before = tag();
-        assert_eq!(before, tag());
-        fs::write(dir.path().join("root/a b.txt"), "longer than before").unwrap();
-        assert_ne!(before, tag());
-    }
-
-    #[test]
-    fn a_root_must_be_a_directory() {
-        let (dir, _root) = tree();
-        for path in ["nothing", "secret"] {
-            let error = Root::open(&dir.path().join(path)).unwrap_err();
-            assert!(error.to_string().contains(path), "{error}");
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! `TagKey`: entity tags that change with a file's content and tell nothing else of it.
+//! `TagKey`: entity tags that change with a file's content and reveal nothing about it.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use rustix::fs::Stat;
 
 use super::encoding::Encoding;
 
-/// What tells this machine's tags from those of others, so that tags outlive the process.
+/// The secret of this machine's tags. It is not the process's, so tags survive a restart.
 const MACHINE: &str = "/etc/machine-id";
 
-/// What entity tags are made with.
+/// The key of entity tags.
 ///
-/// A tag is a keyed hash of the inode's number, its size, and when it was last modified and
-/// changed. Dates and size alone don't do: archives are unpacked with one date for all files, and
-/// two trees that are written at once have the same dates to the tick. Without a key, who knows
-/// the rest could find the inode's number by trying.
+/// A tag is a keyed hash of the inode number, the size, and the times of the last modification and
+/// status change. Size and times alone are not enough: archives are unpacked with one date for all
+/// files, and two trees written at the same moment can have the same timestamps. Without a key, an
+/// observer who knows the rest could find the inode number by trying.
 pub(super) struct TagKey([u8; 32]);
 
 impl std::fmt::Debug for TagKey {
@@ -26,19 +26,19 @@ impl std::fmt::Debug for TagKey {
 }
 
 impl TagKey {
-    /// The machine's own; a random one, which holds as long as the process, where it has none.
+    /// The key of this machine, or a random one for this process if the machine has no id.
     pub(super) fn of_this_machine() -> Self {
         let mut secret = std::fs::read(MACHINE).unwrap_or_default();
         if secret.is_empty() {
             secret = vec![0; 32];
-            // Without random numbers there are no connections either.
+            // Without random numbers no connection can be set up either.
             let _ = boring::rand::rand_bytes(&mut secret);
         }
         secret.extend_from_slice(b"xskit entity tags");
         Self(boring::sha::sha256(&secret))
     }
 
-    /// What tells this version of a file from all others.
+    /// What identifies this version of a file.
     pub(super) fn version(&self, stat: &Stat) -> Version {
         let mut input = self.0.to_vec();
         for value in [
@@ -60,13 +60,13 @@ impl TagKey {
     }
 }
 
-/// A version of a file, as tags name it.
+/// The part of a tag that identifies a version of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Version(Arc<str>);
 
 impl Version {
-    /// The tag, with its quotes. The encoding is part of it, so that one file with two names is not the same answer
-    /// under both.
+    /// The tag, with its quotes. The encoding is part of it, so that `x.js.gz` has one tag as an
+    /// encoding of `x.js` and another by itself.
     pub(super) fn tag(&self, encoding: Option<Encoding>) -> String {
         let mut tag = String::with_capacity(39);
         tag.push('"');

@@ -1,4 +1,4 @@
-//! `Http`: HTTP/3 as an application of the server.
+//! `Http`: HTTP/3 as an application of the server, and its bounds (`HttpConfig`).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,8 +6,8 @@ use std::time::Instant;
 use quiche::h3;
 
 use super::chunk::{ChunkPool, MIN_READ_BYTES};
-use super::config::HttpConfig;
 use super::counters::HttpCounters;
+use super::exchange::Parts;
 use super::handler::Handler;
 use super::memory::Bounds;
 use super::open_files::OpenFiles;
@@ -17,9 +17,45 @@ use crate::error::SetupError;
 use crate::quic::QuicConnection;
 use crate::server::{Activity, Application, Close, Peer, ServerConfig};
 
-/// Header fields of a request may be this large together, uncompressed. Beyond, quiche closes the
-/// connection; so this is far more than what is answered (see `Request`).
+/// The largest header section of a request, uncompressed. quiche closes the connection beyond it,
+/// so it is far above the limit for status 431 (see `Request`).
 const MAX_FIELD_SECTION_BYTES: u64 = 128 << 10;
+
+/// Bounds of one connection, and of all of them together. Create one with [`HttpConfig::default`],
+/// then change fields.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Files open at once, one per response under way. A host may have a quarter of those left, a
+    /// network half of them; further requests are answered with 503. It should be below
+    /// RLIMIT_NOFILE by what else the process has open, and some spare.
+    pub max_open_files: usize,
+    /// File bytes that one connection may hold in memory, in steps of up to 128 KiB: those read and
+    /// not yet acknowledged. It limits the connection's rate to this many bytes per round trip. At
+    /// least 32 KiB per stream of [`TransportConfig::max_streams`](crate::TransportConfig).
+    pub max_body_bytes_held: usize,
+    /// File bytes that all connections together may hold in memory, up to 128 KiB more. Half of it
+    /// is shared: a connection may hold an eighth of what is free, so that some is always left for
+    /// the next one. The other half is divided among
+    /// [`ServerConfig::max_connections`](crate::ServerConfig), and each connection may always use
+    /// its part: clients that don't read can slow others down, but not stop them. At least 64 KiB
+    /// per connection of [`ServerConfig::max_connections`](crate::ServerConfig).
+    pub max_total_body_bytes_held: usize,
+    /// Requests that a client may cancel in a row, by resetting or stopping their streams. Each
+    /// response that it takes to the end, and each 10 ms, allows one more. Beyond that, the
+    /// connection is closed with H3_EXCESSIVE_LOAD.
+    pub max_requests_given_up: u32,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            max_open_files: 512,
+            max_body_bytes_held: 4 << 20,
+            max_total_body_bytes_held: 256 << 20,
+            max_requests_given_up: 1000,
+        }
+    }
+}
 
 /// HTTP/3 (RFC 9114), with a [`Handler`] that answers the requests.
 pub struct Http<H> {
@@ -31,7 +67,7 @@ pub struct Http<H> {
     hook: Option<Hook>,
 }
 
-/// What the workers of a port have in common: the bounds on files and on memory hold for all of them
+/// The shared state of a port's workers: the bounds on files and memory hold for all of them
 /// together.
 #[derive(Clone, Debug)]
 pub struct HttpCommon {
@@ -41,7 +77,7 @@ pub struct HttpCommon {
 }
 
 impl HttpCommon {
-    /// With these bounds.
+    /// Shared state with these bounds.
     #[must_use]
     pub fn new(config: &HttpConfig) -> Self {
         Self {
@@ -51,7 +87,7 @@ impl HttpCommon {
         }
     }
 
-    /// File bytes in memory now: read, and not yet acknowledged by the clients.
+    /// File bytes in memory now: those read and not yet acknowledged by the clients.
     #[must_use]
     pub fn body_bytes_held(&self) -> usize {
         self.pool.held_bytes()
@@ -64,16 +100,6 @@ impl HttpCommon {
     }
 }
 
-/// What every exchange needs.
-pub(super) struct Parts<'a, H> {
-    pub(super) handler: &'a mut H,
-    pub(super) pool: &'a Arc<ChunkPool>,
-    pub(super) bounds: Bounds,
-    pub(super) open: &'a OpenFiles,
-    pub(super) counters: &'a mut HttpCounters,
-    pub(super) hook: &'a mut Option<Hook>,
-}
-
 impl<H> std::fmt::Debug for Http<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Http")
@@ -83,7 +109,7 @@ impl<H> std::fmt::Debug for Http<H> {
 }
 
 impl<H: Handler> Http<H> {
-    /// HTTP/3 that this handler answers, within these bounds.
+    /// HTTP/3 with this handler, within these bounds.
     ///
     /// # Errors
     ///
@@ -110,11 +136,11 @@ impl<H: Handler> Http<H> {
         })
     }
 
-    /// Has this called for each response once it is over, whole or not: for an access log. It must not
-    /// block.
+    /// Calls `hook` at the end of each response, complete or not: for an access log. The hook must
+    /// not block.
     ///
-    /// Requests without a response are not told: those that were reset before their header section was
-    /// there, or that came after a GOAWAY.
+    /// Requests without a response are not reported: those reset before their header section was
+    /// complete, and those after a GOAWAY.
     ///
     /// ```
     /// use xskit_quic::{Files, Http, Printable};
@@ -132,13 +158,13 @@ impl<H: Handler> Http<H> {
         self
     }
 
-    /// The handler, to give it something. Call [`Server::resume`](crate::Server::resume) for each
-    /// request that can go on by it.
+    /// The handler, to change. Call [`Server::resume`](crate::Server::resume) for each request that
+    /// can then continue.
     pub fn handler_mut(&mut self) -> &mut H {
         &mut self.handler
     }
 
-    /// What the exchanges of another transport share.
+    /// What an exchange needs.
     pub(super) fn parts(&mut self) -> Parts<'_, H> {
         Parts {
             handler: &mut self.handler,
@@ -150,13 +176,13 @@ impl<H: Handler> Http<H> {
         }
     }
 
-    /// What was done so far.
+    /// The counters so far.
     #[must_use]
     pub fn counters(&self) -> &HttpCounters {
         &self.counters
     }
 
-    /// What it has in common with other workers.
+    /// The state that it shares with other workers.
     #[must_use]
     pub fn common(&self) -> &HttpCommon {
         &self.common
@@ -175,7 +201,7 @@ impl<H: Handler> Application for Http<H> {
     }
 
     fn prepare(&mut self, config: &ServerConfig) -> Result<(), SetupError> {
-        // With less, streams that a client doesn't read could keep those that it does from going on.
+        // With less, streams that a client doesn't read could block those that it does read.
         let streams = usize::try_from(config.transport.max_streams).unwrap_or(usize::MAX);
         let least = streams.saturating_mul(2 * MIN_READ_BYTES);
         self.bounds = Bounds::new(

@@ -1,8 +1,9 @@
-//! File bytes in memory: read in chunks, counted until the peer has acknowledged them.
+//! `ChunkPool`: file bytes in memory, read in chunks and counted until the peer has acknowledged
+//! them.
 //!
-//! A chunk is read straight into the buffer that quiche sends from. The buffer is freed when
-//! the last slice of it is: when its bytes are acknowledged or the stream is gone. So the
-//! counts below are what file serving really holds, quiche's send buffers included.
+//! A chunk is read directly into the buffer that quiche sends from. The buffer is freed with its
+//! last slice: when its bytes are acknowledged or the stream is gone. So the counts are what file
+//! serving really holds, quiche's send buffers included.
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,29 +12,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use rustix::io::Errno;
 
-/// Read at once from a file: large enough that system calls don't count, small enough to
-/// stay in the processor's cache until it is sent.
+/// The largest read from a file: large enough to make system calls negligible, small enough to stay
+/// in the processor's cache until it is sent.
 pub(crate) const CHUNK_BYTES: usize = 128 << 10;
 
-/// Read at once at the least, when many transfers share a connection's allowance.
+/// The smallest read, when many transfers share a connection's allowance.
 pub(crate) const MIN_READ_BYTES: usize = 16 << 10;
 
 /// Buffers kept for reuse.
 const POOLED_CHUNKS: usize = 64;
 
-/// The buffers of one server, used again and again.
+/// The buffers of one server, which are reused.
 #[derive(Debug, Default)]
 pub(crate) struct ChunkPool {
     free: Mutex<Vec<Vec<u8>>>,
     held: Ledger,
 }
 
-/// A count of bytes that are held in memory.
+/// A count of bytes held in memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger(Arc<AtomicUsize>);
 
 impl Ledger {
-    /// Bytes held now. The counts order nothing else, so relaxed loads and stores are enough.
+    /// Bytes held now. The count orders no other memory, so relaxed operations are enough.
     pub(crate) fn bytes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
@@ -70,13 +71,13 @@ impl Drop for Chunk {
 }
 
 impl ChunkPool {
-    /// Bytes of file data that the whole server holds.
+    /// File bytes that the whole server holds.
     pub(crate) fn held_bytes(&self) -> usize {
         self.held.bytes()
     }
 
-    /// Reads up to `want` bytes (and no more than a chunk) at `offset`. Empty at the end of
-    /// the file. The bytes are counted in `ledger`, too, until they are dropped.
+    /// Reads up to `want` bytes (at most a chunk) at `offset`. Empty at the end of the file. The
+    /// bytes are also counted in `ledger` until they are dropped.
     pub(crate) fn read(
         self: &Arc<Self>,
         ledger: &Ledger,
@@ -101,13 +102,13 @@ impl ChunkPool {
                 Err(errno) => return Err(errno),
             }
         }
-        // The spare capacity may reach past what was asked for.
+        // The spare capacity may be larger than `want`.
         chunk.data.truncate(want);
         Ok(Bytes::from_owner(chunk))
     }
 
-    /// An empty buffer: from the pool for a big read, just large enough for a small one, so
-    /// that many small files don't hold a chunk each.
+    /// An empty buffer: from the pool for a large read, of the exact size for a small one, so that
+    /// many small files don't hold a chunk each.
     fn take(&self, want: usize) -> Vec<u8> {
         if want <= CHUNK_BYTES / 4 {
             return Vec::with_capacity(want);

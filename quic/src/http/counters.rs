@@ -1,4 +1,4 @@
-//! `HttpCounters`: what HTTP/3 has done.
+//! `HttpCounters`: counters of requests and responses.
 
 /// Requests and responses, over all connections of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,23 +10,24 @@ pub struct HttpCounters {
     pub error_statuses: u64,
     /// Responses whose last byte was handed to the transport.
     pub completed: u64,
-    /// Responses that the client gave up.
+    /// Responses that the client cancelled.
     pub cancelled: u64,
-    /// Responses cut off, because the file became shorter or could not be read, or the handler
-    /// broke them off.
+    /// Responses cut short, because the file shrank or could not be read, or because the handler
+    /// reset them.
     pub broken: u64,
     /// Body bytes handed to the transport.
     pub body_bytes: u64,
-    /// Connections closed because the peer broke the rules of HTTP/3.
+    /// Connections closed because the peer violated HTTP/3.
     pub protocol_errors: u64,
-    /// Connections closed because the client gave up too many requests.
+    /// Connections closed because the client cancelled too many requests, or opened too many
+    /// unidirectional streams.
     pub excessive_load: u64,
-    /// Requests answered with 503, because the client had its share of the open files.
+    /// Requests answered with 503, because the client's share of the open files was used up.
     pub too_many_files: u64,
 }
 
 impl HttpCounters {
-    /// Adds those of another worker.
+    /// Adds another worker's counters.
     pub fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.error_statuses += other.error_statuses;

@@ -1,20 +1,20 @@
-//! `Credit`: how many requests a client may still give up.
+//! `Credit`: how many requests a client may still cancel.
 
 use std::time::{Duration, Instant};
 
-/// Time gives one back this often: more work than that is none a server would notice.
+/// Time gives one back this often; the load of cancelled requests at this rate is negligible.
 const EARNED_EVERY: Duration = Duration::from_millis(10);
 
-/// A connection's allowance of requests that come to nothing.
+/// A connection's allowance of cancelled requests.
 ///
-/// A request that is given up costs the server nearly what one that is answered does, and the
-/// client nothing, not even flow control, since its stream is free again at once. So each takes one
-/// away, and each response that is sent to its end gives one back, up to where it began.
+/// A cancelled request costs the server nearly as much as an answered one, and the client nothing,
+/// not even flow control, because its stream is free again at once. So each takes one away, and
+/// each complete response gives one back, up to the initial credit.
 #[derive(Debug)]
 pub(super) struct Credit {
     left: u32,
     most: u32,
-    /// Up to when time has given back what it gives.
+    /// Credit earned by time is accounted for up to here.
     since: Instant,
 }
 
@@ -27,12 +27,12 @@ impl Credit {
         }
     }
 
-    /// A response was sent to its end.
+    /// A response was complete.
     pub(super) fn earn(&mut self) {
         self.left = self.left.saturating_add(1).min(self.most);
     }
 
-    /// A request was given up. False when there was no credit for it.
+    /// A request was cancelled. False if there was no credit for it.
     #[must_use]
     pub(super) fn spend(&mut self, now: Instant) -> bool {
         self.earn_by_time(now);

@@ -1,15 +1,16 @@
 //! `Exchange`: one request and its response.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use quiche::h3;
 
-use super::application::Parts;
+use super::chunk::ChunkPool;
 use super::counters::HttpCounters;
 use super::handler::Handler;
 use super::incoming::BodyState;
-use super::memory::Memory;
+use super::memory::{Bounds, Memory};
 use super::open_files::OpenFiles;
 use super::priority::Priority;
 use super::record::{Ending, Hook, Record};
@@ -20,24 +21,34 @@ use super::transfer::{Progress, Transfer, Turn};
 use crate::quic::QuicConnection;
 use crate::server::Peer;
 
-/// One request, until its response is over. `E` is what the handler keeps of it.
+/// One request, until its response is over. `E` is the handler's state of it.
 pub(super) struct Exchange<E> {
     pub(super) transfer: Transfer,
     pub(super) body: BodyState,
-    /// The handler is to be asked for more.
+    /// The handler is to be called for more.
     pub(super) resumed: bool,
-    /// `None` for a request that the handler didn't see.
+    /// `None` for a request that was not passed to the handler.
     pub(super) state: Option<E>,
-    /// If somebody is told of its end.
+    /// Set if there is a hook to call at the end.
     record: Option<Record>,
 }
 
-/// A request, as its transport has it.
+/// What every exchange needs.
+pub(super) struct Parts<'a, H> {
+    pub(super) handler: &'a mut H,
+    pub(super) pool: &'a Arc<ChunkPool>,
+    pub(super) bounds: Bounds,
+    pub(super) open: &'a OpenFiles,
+    pub(super) counters: &'a mut HttpCounters,
+    pub(super) hook: &'a mut Option<Hook>,
+}
+
+/// A request, as received from its transport.
 pub(super) struct Arrived<'a> {
     /// Its number among those of its connection.
     pub(super) stream: u64,
     pub(super) list: &'a [h3::Header],
-    /// For whoever is told of its end.
+    /// For the access log.
     pub(super) protocol: &'static str,
     pub(super) priority: Priority,
     pub(super) has_body: bool,
@@ -46,7 +57,7 @@ pub(super) struct Arrived<'a> {
 }
 
 impl<E> Exchange<E> {
-    /// A new request, for the handler if it is well-formed.
+    /// Begins an exchange, and passes the request to the handler if it is well-formed.
     pub(super) fn begin<H: Handler<Exchange = E>>(
         arrived: Arrived<'_>,
         peer: &Peer,
@@ -93,7 +104,7 @@ impl<E> Exchange<E> {
         self.transfer.stream()
     }
 
-    /// What a call of the handler is given.
+    /// The arguments for calls of the handler.
     pub(super) fn parts<'a>(
         &'a mut self,
         peer: &'a Peer,
@@ -120,7 +131,7 @@ impl<E> Exchange<E> {
             record.body_bytes += progress.body_bytes - before;
         }
         match turn {
-            // Once each time.
+            // Once each time that the body runs dry.
             Turn::Advanced | Turn::Awaiting => {
                 self.resumed |= had_something && self.transfer.is_dry();
             }
@@ -132,7 +143,7 @@ impl<E> Exchange<E> {
         turn
     }
 
-    /// Counts the final response's status, once there is one, and keeps it for whoever is told of the end.
+    /// Counts the final response's status once it is known, and keeps it for the access log.
     pub(super) fn count_status(&mut self, counters: &mut HttpCounters) {
         let status = self.transfer.take_status();
         counters.error_statuses += u64::from(status.is_some_and(|it| it >= 400));
@@ -142,14 +153,14 @@ impl<E> Exchange<E> {
         }
     }
 
-    /// Bytes of its body, for the same.
+    /// Records the bytes of the response body, for the access log.
     pub(super) fn note_body(&mut self, bytes: u64) {
         if let Some(record) = &mut self.record {
             record.body_bytes = bytes;
         }
     }
 
-    /// Tells whoever wants to know of its end.
+    /// Calls the hook at the end of the response.
     pub(super) fn report(
         &mut self,
         hook: &mut Option<Hook>,

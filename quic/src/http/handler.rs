@@ -6,11 +6,11 @@ use super::request::{Fields, Request};
 
 /// Answers the requests of an HTTP server, without a runtime.
 ///
-/// Every method has a [`Reply`], through which the answer goes, now or in a later call. An
-/// *exchange* is what the handler keeps of one request until its response is handed over; when the
-/// client gives the request up, or the connection ends, it is dropped.
+/// Every method has a [`Reply`], by which the handler answers at once or in a later call. An
+/// *exchange* is the handler's state of one request. It is dropped when the response is handed
+/// over, the client cancels the request, or the connection ends.
 ///
-/// One handler serves one thread: its methods must not block.
+/// One handler serves one thread, so its methods must not block.
 ///
 /// ```
 /// use xskit_quic::{Handler, Incoming, Reply, Request, Response};
@@ -45,17 +45,17 @@ use super::request::{Fields, Request};
 /// }
 /// ```
 pub trait Handler {
-    /// What the handler keeps of one request.
+    /// The handler's state of one request.
     type Exchange;
 
-    /// A request came: its header section, checked as RFC 9114, section 4.3 asks for. Its body, if
-    /// it has one, follows in [`body`](Self::body).
+    /// A request's header section has come, checked by the rules of RFC 9114, section 4.3. Its
+    /// body, if any, follows in [`body`](Self::body).
     fn request(&mut self, request: &Request<'_>, reply: &mut Reply<'_>) -> Self::Exchange;
 
-    /// Bytes of the request's body are there to be read. What is left unread stays with the
-    /// transport, which then lets the client send no more; this is called again whenever something
-    /// comes from the client, or after [`Server::resume`](crate::Server::resume). Once the response
-    /// is over, what is unread is refused. By default the body is refused.
+    /// Bytes of the request's body can be read. What is left unread stays with the transport, whose
+    /// flow control then stops the client. The method is called again when something comes from the
+    /// client, or after [`Server::resume`](crate::Server::resume). Once the response is over, the
+    /// unread rest is refused. By default the body is refused.
     fn body(
         &mut self,
         exchange: &mut Self::Exchange,
@@ -76,13 +76,12 @@ pub trait Handler {
         let _ = (exchange, trailers, reply);
     }
 
-    /// The request is complete: nothing more of it comes. Not called for a request whose body was
-    /// refused.
+    /// The request is complete. Not called if its body was refused.
     fn end(&mut self, exchange: &mut Self::Exchange, reply: &mut Reply<'_>) {
         let _ = (exchange, reply);
     }
 
-    /// The streamed body of a response has run dry and has room ([`Reply::room`]), or
+    /// A response's streamed body has run empty and has room ([`Reply::room`]), or
     /// [`Server::resume`](crate::Server::resume) was called for this request.
     fn resume(&mut self, exchange: &mut Self::Exchange, reply: &mut Reply<'_>) {
         let _ = (exchange, reply);

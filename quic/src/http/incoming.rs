@@ -1,4 +1,4 @@
-//! `Incoming`: the body of a request, as it comes.
+//! `Incoming`: the body of a request, as it arrives.
 
 use std::collections::VecDeque;
 
@@ -7,55 +7,55 @@ use quiche::h3;
 
 use crate::quic::QuicConnection;
 
-/// What of a request's body can be read now.
+/// The part of a request's body that can be read now.
 pub struct Incoming<'a> {
     pub(super) source: Source<'a>,
     pub(super) state: &'a mut BodyState,
-    /// Bytes read so far, over all bodies.
+    /// Bytes read so far, of all bodies.
     pub(super) read: &'a mut u64,
 }
 
 /// Where a body comes from.
 pub(super) enum Source<'a> {
-    /// A stream of QUIC.
+    /// A QUIC stream.
     Stream {
         h3: &'a mut h3::Connection,
         quic: &'a mut QuicConnection,
         stream: u64,
     },
-    /// What has come by another transport.
+    /// Pieces received by another transport.
     Pieces(&'a mut VecDeque<Bytes>),
 }
 
-/// How far a request's body is.
+/// The state of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyState {
-    /// All that came was read.
+    /// Everything received was read.
     Drained,
-    /// Some of it waits to be read.
+    /// Received bytes wait to be read.
     Unread,
-    /// Nobody wants more of it.
+    /// The handler wants no more of it.
     Refused,
-    /// The client reset it while it was read.
+    /// The client reset it while it was being read.
     Reset,
-    /// All of it came.
+    /// It was received to its end.
     Ended,
 }
 
 impl Incoming<'_> {
-    /// Reads as much as fits. 0: there is no more for now; or the client has broken it off, and the
-    /// exchange is dropped presently.
+    /// Reads as much as fits. 0 if there is no more for now, or if the client has reset the body;
+    /// the exchange is then dropped soon.
     pub fn read(&mut self, out: &mut [u8]) -> usize {
         self.take(out)
     }
 
-    /// Appends at most `most` bytes. Says how many.
+    /// Appends at most `most` bytes. Returns how many.
     pub fn read_into(&mut self, out: &mut Vec<u8>, most: usize) -> usize {
         self.take(out.limit(most))
     }
 
-    /// Tells the client to send no more of it (H3_NO_ERROR, RFC 9114, section 4.1). It may still
-    /// want the response.
+    /// Tells the client to send no more of the body (H3_NO_ERROR, RFC 9114, section 4.1). The
+    /// response is sent all the same.
     pub fn refuse(&mut self) {
         *self.state = BodyState::Refused;
     }
@@ -87,7 +87,7 @@ impl Incoming<'_> {
                 *self.state = BodyState::Reset;
                 0
             }
-            // After any other error the connection ends, and says so elsewhere.
+            // Any other error ends the connection and is reported elsewhere.
             Err(_) => {
                 *self.state = BodyState::Drained;
                 0

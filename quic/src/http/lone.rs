@@ -1,5 +1,5 @@
-//! `LoneExchange`: one request that came by another transport than QUIC, HTTP/1.1 or 2 over TCP say, and a
-//! handler's response to it.
+//! `LoneExchange`: one request that came by another transport than QUIC, such as HTTP/1.1 or HTTP/2
+//! over TCP, and a handler's response to it.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -19,35 +19,36 @@ use super::request::{self, Fields, RequestKey};
 use super::transfer::Pulled;
 use crate::server::Guest;
 
-/// What keeping a piece takes beside its bytes, by and large: a client may send them one by one.
+/// The approximate overhead of a piece in memory: a client may send single bytes.
 const PIECE_BYTES: usize = 64;
 
-/// A request, and the response to it piece by piece. `E` is what the handler keeps of it.
+/// A request, and the response to it piece by piece. `E` is the handler's state of it.
 ///
-/// Give it what comes of the request ([`receive`](Self::receive), [`trailers`](Self::trailers),
-/// [`end`](Self::end)), ask for [`next`](Self::next) until it has nothing for now, and say at last how it
-/// ended ([`finish`](Self::finish)).
+/// Pass it the rest of the request ([`receive`](Self::receive), [`trailers`](Self::trailers),
+/// [`end`](Self::end)), call [`next`](Self::next) until it has nothing for now, and finally report
+/// how the exchange ended ([`finish`](Self::finish)).
 pub struct LoneExchange<E> {
     exchange: Exchange<E>,
     unread: VecDeque<Bytes>,
     unread_bytes: usize,
-    /// The next piece is in a file, and there was no memory for it.
+    /// The next piece is in a file, and the bound on memory is reached.
     is_starved: bool,
-    /// Not told to the handler yet.
+    /// Not passed to the handler yet.
     trailers: Option<Vec<Header>>,
-    /// Nothing more of the request comes.
+    /// The request is complete.
     is_ended: bool,
     received_bytes: u64,
     body_bytes: u64,
-    /// The handler was asked for more of a streamed body since it last had some.
+    /// The handler was called for more of a streamed body since it last wrote some.
     is_asked: bool,
 }
 
-/// File bytes that one connection's responses hold in memory, until the pieces that have them are dropped.
+/// File bytes that one connection's responses hold in memory, until the pieces with them are
+/// dropped.
 #[derive(Debug, Default)]
 pub struct HeldBytes(Ledger);
 
-/// What comes next of a response.
+/// The next piece of a response.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Piece {
@@ -59,11 +60,12 @@ pub enum Piece {
     Body(Bytes),
     /// The trailer section, after the body.
     Trailers(Head),
-    /// Nothing for now: ask again when more of the request came, or the handler is to be asked.
+    /// Nothing for now: call again when more of the request has come, or after
+    /// [`resume`](LoneExchange::resume).
     Awaiting,
-    /// That was all.
+    /// The response is complete.
     Done,
-    /// The response was broken off; the client must learn that it is incomplete.
+    /// The response was cut short. The client must learn that it is incomplete.
     Broken,
 }
 
@@ -74,7 +76,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// The status, of a response's.
+    /// The status, if it is a response's header section.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         let status = self.fields.iter().find(|field| field.name() == b":status");
@@ -96,10 +98,11 @@ impl<E> std::fmt::Debug for LoneExchange<E> {
 }
 
 impl<E> LoneExchange<E> {
-    /// A request came. `fields` are its header section as HTTP/2 and 3 have it: first `:method`, `:scheme`,
-    /// `:authority` and `:path`, then the others, names in lower case. What is malformed is answered with
-    /// 400, and what is too long with 431. `protocol` is for the log, `number` names the request
-    /// among those of its connection.
+    /// Begins an exchange. `fields` are the request's header section in the form of HTTP/2 and
+    /// HTTP/3: first `:method`, `:scheme`, `:authority` and `:path`, then the others, names in
+    /// lower case. A malformed request is answered with 400, and one with too many or too long
+    /// fields with 431. `protocol` is for the access log; `number` names the request within its
+    /// connection.
     pub fn begin<'f, H: Handler<Exchange = E>>(
         http: &mut Http<H>,
         guest: &Guest,
@@ -134,13 +137,13 @@ impl<E> LoneExchange<E> {
         }
     }
 
-    /// Its name within its server, by which the handler can be asked for more of it.
+    /// The request's name within its server, for [`resume`](Self::resume).
     #[must_use]
     pub fn key(&self, guest: &Guest) -> RequestKey {
         RequestKey::new(guest.peer().connection(), self.exchange.stream())
     }
 
-    /// Bytes of the request's body came. False once nobody wants more of it.
+    /// Passes on bytes of the request's body. False once the handler wants no more of it.
     pub fn receive<H: Handler<Exchange = E>>(
         &mut self,
         http: &mut Http<H>,
@@ -157,7 +160,7 @@ impl<E> LoneExchange<E> {
         self.offer(http, guest)
     }
 
-    /// Has the handler read what it has left. False once nobody wants more of it.
+    /// Has the handler read the unread bytes. False once it wants no more.
     fn offer<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) -> bool {
         if self.unread.is_empty() {
             return true;
@@ -184,13 +187,13 @@ impl<E> LoneExchange<E> {
         is_wanted
     }
 
-    /// Bytes that came and that the handler has left unread: while there are many, take no more from the client.
+    /// Bytes that the handler has left unread. While there are many, take no more from the client.
     #[must_use]
     pub fn unread_bytes(&self) -> usize {
         self.unread_bytes + self.unread.len() * PIECE_BYTES
     }
 
-    /// The request has a trailer section, which the handler is told of once it has read the body.
+    /// Passes on the request's trailer section, which the handler gets once it has read the body.
     pub fn trailers<'f, H: Handler<Exchange = E>>(
         &mut self,
         http: &mut Http<H>,
@@ -207,13 +210,13 @@ impl<E> LoneExchange<E> {
         }
     }
 
-    /// The request is complete, which the handler is told of once it has read the body.
+    /// The request is complete. The handler learns of it once it has read the body.
     pub fn end<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) {
         self.is_ended = true;
         self.tell_rest(http, guest);
     }
 
-    /// Tells what comes after the body, unless some of that is unread.
+    /// Passes trailers and end to the handler, unless some of the body is unread.
     fn tell_rest<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) {
         if !self.unread.is_empty() || self.exchange.body == BodyState::Ended {
             return;
@@ -237,7 +240,8 @@ impl<E> LoneExchange<E> {
         }
     }
 
-    /// Has the handler asked for more: another part of the program has something for this request.
+    /// Calls the handler for more, because another part of the program has something for this
+    /// request.
     pub fn resume<H: Handler<Exchange = E>>(&mut self, http: &mut Http<H>, guest: &Guest) {
         self.offer(http, guest);
         let parts = http.parts();
@@ -246,7 +250,8 @@ impl<E> LoneExchange<E> {
         }
     }
 
-    /// The next piece of the response. `held` are the file bytes of all responses of its connection.
+    /// The next piece of the response. `held` counts the file bytes of all responses of its
+    /// connection.
     pub fn next<H: Handler<Exchange = E>>(
         &mut self,
         http: &mut Http<H>,
@@ -288,26 +293,27 @@ impl<E> LoneExchange<E> {
         }
     }
 
-    /// Whether the client is to take something, or to bring more of the request: else the handler has not answered.
+    /// Whether the client must take something, or send more of the request. Otherwise the handler
+    /// has not answered yet.
     #[must_use]
     pub fn is_the_clients_move(&self) -> bool {
         !self.is_starved && self.exchange.is_the_clients_move()
     }
 
-    /// Whether [`next`](Self::next) has nothing since the connection, or all of them, hold as many file bytes as they may
-    /// ([`HttpConfig`](super::HttpConfig)): ask again after a while.
+    /// Whether [`next`](Self::next) returned nothing because a bound on file bytes is reached
+    /// ([`HttpConfig`](super::HttpConfig)): call it again after a while.
     #[must_use]
     pub fn is_starved(&self) -> bool {
         self.is_starved
     }
 
-    /// Whether the last piece that was asked for ended the response.
+    /// Whether the last piece ended the response.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.exchange.transfer.is_pulled()
     }
 
-    /// It is over, and this is how: the last that is asked of it.
+    /// Counts and reports the end of the exchange. Call it last.
     pub fn finish<H: Handler<Exchange = E>>(
         &mut self,
         http: &mut Http<H>,

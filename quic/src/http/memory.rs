@@ -1,30 +1,30 @@
-//! `Memory`: how many file bytes a connection may hold now.
+//! `Memory`: how many file bytes a connection may hold.
 
 use std::sync::Arc;
 
 use super::chunk::{CHUNK_BYTES, ChunkPool, Ledger, MIN_READ_BYTES};
 
-/// What of the free shared memory one connection may have, as a divisor: the more is taken, the
-/// less each may have, so that some is left for whoever comes next.
+/// The share of the free shared memory that one connection may have, as a divisor: the more is
+/// taken, the less each may have, so that some is left for the next.
 const SHARE_OF_FREE: usize = 8;
 
 /// The bounds of a server on file bytes in memory.
 ///
-/// A connection reads while it holds less than its allowance, and reads no more at once than
-/// half of what it is sure of (or than a chunk, if that is less): so all of them together hold at
-/// most `shared` and a chunk, and for each connection twice what it is sure of (or a chunk more).
+/// A connection reads while it holds less than its allowance, and reads at most half of what it is
+/// sure of (or a chunk, if that is less) at once. So all connections together hold at most `shared`
+/// and a chunk, and for each connection twice what it is sure of (or a chunk more).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    /// Of one connection.
+    /// The bound of one connection.
     connection: usize,
-    /// Of all connections, besides what each is sure of.
+    /// The bound of all connections, besides what each is sure of.
     shared: usize,
-    /// What each connection may hold whatever the others do.
+    /// What each connection may always hold, whatever the others do.
     sure: usize,
 }
 
 impl Bounds {
-    /// From what one connection may hold, all together, and how many there can be.
+    /// From the bound of one connection, that of all together, and the number of connections.
     pub(crate) fn new(connection: usize, total: usize, connections: usize) -> Self {
         let connections = connections.max(1);
         let total = total.max(connections.saturating_mul(4 * MIN_READ_BYTES));
@@ -41,7 +41,7 @@ impl Bounds {
     }
 }
 
-/// What a connection's transfers read files into.
+/// The memory that a connection's transfers read files into.
 pub(super) struct Memory<'a> {
     pub(super) pool: &'a Arc<ChunkPool>,
     /// What this connection holds.
@@ -64,15 +64,15 @@ impl Memory<'_> {
         self.ledger.bytes() >= self.allowance()
     }
 
-    /// Whether the connections together hold so much that this one has to do with less. Then
-    /// nothing may lie about that can't be sent: a connection whose allowance is taken by streams
-    /// that its client doesn't read would not get on with those that it does read.
+    /// Whether the connections together hold so much that this one gets less than its bound. Then
+    /// it must not keep bytes that can't be sent: if streams that the client doesn't read took up
+    /// the allowance, those that it does read would stall.
     pub(super) fn is_short(&self) -> bool {
         self.allowance() < self.bounds.connection
     }
 
-    /// How much to read at once. The more transfers, the less: what streams that the client
-    /// doesn't read have in hand must leave room for those that it does read.
+    /// How much to read at once. The more transfers there are, the less: streams that the client
+    /// doesn't read must leave room for those that it does read.
     pub(super) fn read_bytes(&self) -> usize {
         let share = self.allowance() / 8 / self.sharers.max(1);
         share.clamp(MIN_READ_BYTES, CHUNK_BYTES)

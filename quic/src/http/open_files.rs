@@ -1,9 +1,9 @@
-//! `OpenFiles`: how many files a server has open, and who may open another one.
+//! `OpenFiles`: how many files a server has open, and which client may open another.
 
 use crate::server::{Account, Count};
 
-/// What of the files left one host may have, as a divisor, and what one network may: the more are
-/// open, the less each may have, so that some are left for whoever comes next.
+/// The shares of the files left that one host and one network may have, as divisors: the more are
+/// open, the fewer each may have, so that some are left for the next.
 const HOST_SHARE: usize = 4;
 const NETWORK_SHARE: usize = 2;
 
@@ -32,7 +32,7 @@ impl OpenFiles {
         self.open.get()
     }
 
-    /// `None` when this account has its share. While there is a file left, each may have one.
+    /// `None` if this account's share is used up. Each may have one file while there is one left.
     pub(crate) fn lease(&self, account: &Account) -> Option<Lease> {
         let free = self.most.saturating_sub(self.open.get());
         let share = |divisor: usize| (free / divisor).max(1);

@@ -1,11 +1,11 @@
-//! `Priority`: in which order the responses of a connection are sent (RFC 9218).
+//! `Priority`: the order in which a connection's responses are sent (RFC 9218).
 
 use quiche::h3;
 use sfv::{BareItem, Dictionary, ListEntry, Parser};
 
 use crate::quic::QuicConnection;
 
-/// What quiche adds to an urgency, so that streams of HTTP/3's own stay ahead of responses.
+/// quiche adds this to an urgency, so that HTTP/3's own streams stay ahead of responses.
 const URGENCY_OFFSET: u8 = 124;
 
 /// How soon a response is wanted.
@@ -13,17 +13,17 @@ const URGENCY_OFFSET: u8 = 124;
 pub(super) struct Priority {
     /// From 0, the first, to 7.
     urgency: u8,
-    /// Parts of it are of use before all of it is there.
+    /// Parts of the response are useful before it is complete.
     is_incremental: bool,
 }
 
-/// Who of several responses goes first: the smaller one. Those that are equal take turns.
+/// Of several responses, the one with the smallest precedence goes first. Equal ones take turns.
 pub(super) type Precedence = (u8, bool, u64);
 
 impl Default for Priority {
-    /// That of a request that says nothing. Section 4.2 would have such responses sent one after the
-    /// other; but who doesn't know of priorities expects them to share, and section 10 leaves it to
-    /// the server.
+    /// The priority of a request without one. By section 4.2 such responses would be sent one after
+    /// the other, but clients that don't use priorities expect them to share, and section 10 leaves
+    /// it to the server.
     fn default() -> Self {
         Self {
             urgency: 3,
@@ -33,8 +33,8 @@ impl Default for Priority {
 }
 
 impl Priority {
-    /// Reads a field value; `None` if it is malformed. What is out of range, or of another type, counts
-    /// as left out (section 4).
+    /// Parses a field value; `None` if it is malformed. A parameter that is out of range, or of
+    /// another type, is ignored (section 4).
     pub(super) fn parse(value: &[u8]) -> Option<Self> {
         let members: Dictionary = Parser::new(value).parse().ok()?;
         let item = |key: &str| match members.get(key) {
@@ -51,18 +51,18 @@ impl Priority {
         })
     }
 
-    /// As quiche takes it with a response's header section.
+    /// quiche's form, for a response's header section.
     pub(super) fn of_response(self) -> h3::Priority {
         h3::Priority::new(self.urgency, self.is_incremental)
     }
 
-    /// Has quiche send a response that is under way in this order.
+    /// Sets the priority of a response under way in quiche.
     pub(super) fn apply(self, quic: &mut QuicConnection, stream: u64) {
-        // Refused for a stream that is gone.
+        // Fails if the stream is gone.
         let _ = quic.stream_priority(stream, URGENCY_OFFSET + self.urgency, self.is_incremental);
     }
 
-    /// Of the same urgency, those that are of no use in parts come first, one after the other.
+    /// Within an urgency, responses that are not incremental come first, one after the other.
     pub(super) fn precedence(self, stream: u64) -> Precedence {
         let stream = if self.is_incremental { 0 } else { stream };
         (self.urgency, self.is_incremental, stream)

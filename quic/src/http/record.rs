@@ -1,15 +1,15 @@
-//! `Served`: what came of a request, for an access log.
+//! `Served`: the outcome of a request, for an access log.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use quiche::h3::{Header, NameValue};
 
-/// What is told of each response.
+/// Called at the end of each response.
 pub(super) type Hook = Box<dyn FnMut(&Served<'_>) + Send>;
 
-/// Bytes that are kept of what the client chose, while its response is under way. Longer ones are cut,
-/// and end in [`CUT`].
+/// Bytes kept of the client's fields while its response is under way. Longer values are cut and end
+/// in [`CUT`].
 const METHOD_BYTES: usize = 32;
 const PATH_BYTES: usize = 2048;
 const USER_AGENT_BYTES: usize = 512;
@@ -18,8 +18,8 @@ const CUT: char = '…';
 /// A response that is over, and the request that it answers: see
 /// [`Http::on_response`](super::Http::on_response).
 ///
-/// The client chose method, path and user agent: whoever shows them escapes them first, as
-/// [`Printable`](crate::Printable) does for a terminal. Bytes that are no UTF-8 have become U+FFFD.
+/// The client chose method, path and user agent, so escape them before showing them, for a terminal
+/// by [`Printable`](crate::Printable). Bytes that are not UTF-8 are replaced by U+FFFD.
 #[derive(Clone, Copy, Debug)]
 pub struct Served<'a> {
     record: &'a Record,
@@ -32,20 +32,19 @@ pub struct Served<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {
-    /// All of it was handed to the transport. Whether the client has received all of it is not known
-    /// yet, and may never be.
+    /// All of it was handed to the transport. Whether the client receives all of it is not known
+    /// yet.
     Complete,
-    /// The client gave it up.
+    /// The client cancelled it.
     GivenUp,
-    /// The server broke it off: the file became shorter or could not be read, or the handler reset
-    /// it.
+    /// The server cut it short: the file shrank or could not be read, or the handler reset it.
     BrokenOff,
-    /// The connection ended, by whichever side.
+    /// The connection ended, from either side.
     Disconnected,
 }
 
 impl<'a> Served<'a> {
-    /// Where the client was when its handshake was done. It may have gone on from other addresses.
+    /// The client's address when the session began. It may have moved since.
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
@@ -57,8 +56,8 @@ impl<'a> Served<'a> {
         &self.record.text[..self.record.method_end]
     }
 
-    /// The request's path and query, of at most 2,048 bytes, as they came. Empty for CONNECT and for
-    /// a malformed request without one.
+    /// The request's path and query, of at most 2,048 bytes, as they came. Empty for CONNECT and
+    /// for a malformed request without one.
     #[must_use]
     pub fn path(&self) -> &'a str {
         &self.record.text[self.record.method_end..self.record.path_end]
@@ -71,7 +70,8 @@ impl<'a> Served<'a> {
         self.record.has_user_agent.then_some(text)
     }
 
-    /// By which protocol it came: `HTTP/3`, or what a [`LoneExchange`](super::LoneExchange) was begun with.
+    /// The protocol: `HTTP/3`, or the one given to
+    /// [`LoneExchange::begin`](super::LoneExchange::begin).
     #[must_use]
     pub fn protocol(&self) -> &'static str {
         self.record.protocol
@@ -83,13 +83,13 @@ impl<'a> Served<'a> {
         self.record.status
     }
 
-    /// Bytes of its body that were handed to the transport.
+    /// Bytes of the response's body that were handed to the transport.
     #[must_use]
     pub fn body_bytes(&self) -> u64 {
         self.record.body_bytes
     }
 
-    /// From the request's header section to the end.
+    /// The time from the request's header section to the end.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.now.saturating_duration_since(self.record.begun)
@@ -102,7 +102,7 @@ impl<'a> Served<'a> {
     }
 }
 
-/// What is kept of a request while its response is under way: one allocation.
+/// What is kept of a request while its response is under way, in one allocation.
 #[derive(Debug)]
 pub(super) struct Record {
     begun: Instant,
@@ -117,7 +117,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Of a request's header fields, well-formed or not.
+    /// A record of a request's header fields, well-formed or not.
     pub(super) fn new(list: &[Header], protocol: &'static str, now: Instant) -> Self {
         let value = |name: &[u8]| list.iter().find(|it| it.name() == name).map(Header::value);
         let parts = [
@@ -154,7 +154,7 @@ impl Record {
     }
 }
 
-/// Appends at most `most` bytes.
+/// Appends at most `most` bytes of `value`, as UTF-8.
 fn append(text: &mut String, value: &[u8], most: usize) {
     let end = text.len() + most;
     for chunk in value.utf8_chunks() {

@@ -1,4 +1,4 @@
-//! `Reply`: the way a handler answers one request.
+//! `Reply`: how a handler answers one request.
 
 use bytes::Bytes;
 use quiche::h3::Header;
@@ -11,8 +11,8 @@ use crate::server::{Account, Peer};
 
 /// The answer to one request, from the handler's side.
 ///
-/// What is given here is handed to the transport after the call, in turns with the other requests of
-/// the connection.
+/// The response is handed to the transport after the call, in turns with the connection's other
+/// responses.
 #[derive(Debug)]
 pub struct Reply<'a> {
     transfer: &'a mut Transfer,
@@ -40,19 +40,19 @@ impl Reply<'_> {
         self.key
     }
 
-    /// Sends an interim response ahead of the final one, such as 103 Early Hints (RFC 8297). No
-    /// effect once [`respond`](Self::respond) was called.
+    /// Sends an interim response before the final one, such as 103 Early Hints (RFC 8297). No
+    /// effect after [`respond`](Self::respond).
     pub fn inform(&mut self, status: u16, fields: &[(&str, &str)]) {
         let mut section = vec![response::status_field(status)];
         section.extend(headers(fields));
         self.transfer.inform(section);
     }
 
-    /// Answers. Only the first answer counts.
+    /// Sends the final response. Only the first call has an effect.
     ///
-    /// While the client's host or network has its share of the open files
-    /// ([`HttpConfig::max_open_files`](super::HttpConfig)), a response with a file becomes one with
-    /// status 503.
+    /// If the share of open files of the client's host or network is used up
+    /// ([`HttpConfig::max_open_files`](super::HttpConfig)), a response with a file is replaced by
+    /// one with status 503.
     pub fn respond(&mut self, response: Response) {
         if self.is_begun() {
             return;
@@ -74,16 +74,15 @@ impl Reply<'_> {
         self.transfer.is_begun()
     }
 
-    /// How many bytes a streamed body takes now.
+    /// How many bytes of a streamed body can be written now.
     #[must_use]
     pub fn room(&self) -> usize {
         self.transfer.room()
     }
 
-    /// Sends more of a streamed body, by reference. Write no more than there is
-    /// [`room`](Self::room) for, and wait for [`Handler::resume`](super::Handler::resume): what is
-    /// written beyond it waits in memory all the same. No effect for other bodies, and after
-    /// [`finish`](Self::finish).
+    /// Sends more of a streamed body, without copying it. Write at most [`room`](Self::room) bytes,
+    /// then wait for [`Handler::resume`](super::Handler::resume): anything beyond is kept in
+    /// memory. No effect on other bodies, and after [`finish`](Self::finish).
     pub fn write(&mut self, bytes: impl Into<Bytes>) {
         self.transfer.write(bytes.into());
     }
@@ -98,8 +97,8 @@ impl Reply<'_> {
         self.transfer.finish(headers(trailers).collect());
     }
 
-    /// Breaks the response off: the client learns that it is incomplete, by this error code
-    /// (RFC 9114, section 8.1; H3_INTERNAL_ERROR is 0x102).
+    /// Cuts the response short: the stream is reset with this error code, so that the client knows
+    /// that the response is incomplete (RFC 9114, section 8.1; H3_INTERNAL_ERROR is 0x102).
     pub fn reset(&mut self, code: u64) {
         self.transfer.reset(code);
     }

@@ -19,7 +19,7 @@ pub struct Request<'a> {
     pub(super) is_early: bool,
 }
 
-/// Names a request of a server, and no later one.
+/// Names a request of a server. It is never reused for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestKey {
     connection: ConnectionKey,
@@ -31,20 +31,20 @@ impl RequestKey {
         Self { connection, stream }
     }
 
-    /// The connection that it came on.
+    /// The request's connection.
     #[must_use]
     pub fn connection(self) -> ConnectionKey {
         self.connection
     }
 
-    /// Its stream (RFC 9000, section 2.1).
+    /// The request's stream (RFC 9000, section 2.1).
     #[must_use]
     pub fn stream(self) -> u64 {
         self.stream
     }
 }
 
-/// Header fields, in the order they came, pseudo-header fields left out.
+/// Header fields in the order received, without pseudo-header fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'a>(&'a [Header]);
 
@@ -67,14 +67,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Why a request is malformed (status 400), in words for the client.
+/// Why a request is malformed (status 400), as a text for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadRequest(pub(crate) &'static str);
 
-/// Header fields that are read, in bytes as `field_section_bytes` counts them.
+/// The largest header section that is answered, as `field_section_bytes` counts it.
 const MAX_FIELD_BYTES: usize = 16 << 10;
 
-/// Whether these are more header fields than are read (status 431).
+/// Whether the header section is too large (status 431).
 pub(super) fn is_too_large(headers: &[Header]) -> bool {
     field_section_bytes(headers) > MAX_FIELD_BYTES
 }
@@ -86,26 +86,26 @@ fn field_section_bytes(headers: &[Header]) -> usize {
 }
 
 impl<'a> Request<'a> {
-    /// The method, as it came: `GET` and `get` differ.
+    /// The method, case-sensitive: `GET` and `get` differ.
     #[must_use]
     pub fn method(&self) -> &'a str {
         self.method
     }
 
-    /// `https`, or what else the client says; empty for CONNECT.
+    /// The scheme, usually `https`; empty for CONNECT.
     #[must_use]
     pub fn scheme(&self) -> &'a str {
         self.scheme
     }
 
-    /// Host and port that the client asks for.
+    /// The host and port of the request's target.
     #[must_use]
     pub fn authority(&self) -> &'a str {
         self.authority
     }
 
-    /// Path and query, still percent-encoded. It begins with a slash, but for `OPTIONS *`, and
-    /// CONNECT, where it is empty.
+    /// Path and query, still percent-encoded. It begins with a slash, except for `OPTIONS *`; for
+    /// CONNECT it is empty.
     #[must_use]
     pub fn path(&self) -> &'a str {
         self.path
@@ -117,33 +117,36 @@ impl<'a> Request<'a> {
         self.fields
     }
 
-    /// Where the client was when HTTP/3 began. An early one's address is not proven.
+    /// The client's address when the session began. For an early request it is unproven.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// Whether more frames follow: a body, or trailers.
+    /// Whether a body or trailers follow.
     #[must_use]
     pub fn has_body(&self) -> bool {
         self.has_body
     }
 
-    /// Whether the client sent it as early data (0-RTT), and its handshake is not done yet (RFC 8470): its
-    /// address is not proven, and the request may come once more. Only GET, HEAD and OPTIONS do, and only
-    /// with [`ServerConfig::early_data`](crate::ServerConfig::early_data); others are answered with 425.
-    /// A handler for which a path is not safe by these methods answers 425 (Too Early) itself.
+    /// Whether the client sent it as early data (0-RTT), and its handshake is not done yet (RFC
+    /// 8470): its address is unproven, and the request may be repeated. Only GET, HEAD and OPTIONS
+    /// are passed on early, and only with
+    /// [`ServerConfig::early_data`](crate::ServerConfig::early_data); others are answered with
+    /// 425. A handler must answer 425 (Too Early) itself for paths on which these methods are not
+    ///   safe.
     #[must_use]
     pub fn is_early(&self) -> bool {
         self.is_early
     }
 
-    /// Whether it changes nothing (RFC 9110, section 9.2.1), and is answered without looking at a body.
+    /// Whether the method is safe (RFC 9110, section 9.2.1), and the request is answered without
+    /// its body.
     pub(super) fn is_safe(&self) -> bool {
         matches!(self.method, "GET" | "HEAD" | "OPTIONS")
     }
 
-    /// Checks the fields in the order they came.
+    /// Checks the fields in the order received.
     pub(crate) fn parse(headers: &'a [Header]) -> Result<Self, BadRequest> {
         let target = Target::collect(headers)?;
         let method = target.method.ok_or(BadRequest("no :method"))?;
@@ -164,7 +167,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The fields that say what is asked for, each at most once.
+/// The fields of the request's target, each at most once.
 #[derive(Default)]
 struct Target<'a> {
     method: Option<&'a str>,
@@ -190,7 +193,7 @@ impl<'a> Target<'a> {
             if name.iter().any(u8::is_ascii_uppercase) {
                 return Err(BadRequest("a field name in upper case"));
             }
-            // RFC 9114, section 10.3: a proxy would make two fields of one.
+            // RFC 9114, section 10.3: converted to HTTP/1.1, it would become two fields.
             if header
                 .value()
                 .iter()
@@ -210,7 +213,7 @@ impl<'a> Target<'a> {
             b":authority" => (&mut self.authority, "more than one :authority"),
             b":path" => (&mut self.path, "more than one :path"),
             b"host" => (&mut self.host, "more than one host"),
-            // RFC 9220's :protocol belongs to CONNECT, which nobody offered here.
+            // RFC 9220's :protocol belongs to extended CONNECT, which this server doesn't offer.
             [b':', ..] => return Err(BadRequest("an unknown pseudo-header field")),
             _ => return Ok(()),
         };

@@ -1,4 +1,4 @@
-//! `Response`: status, header fields and body, as a handler gives them.
+//! `Response`: status, header fields and body, as the handler sets them.
 
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -9,8 +9,8 @@ use quiche::h3::{Header, NameValue};
 
 /// A final response.
 ///
-/// `date` and `server` are added unless they are there, and so is `content-length`, but for a
-/// streamed body. The body of a response to HEAD, and of one with status 204 or 304, is left out.
+/// `date`, `server` and, except for a streamed body, `content-length` are added unless they are
+/// set. The body is dropped in a response to HEAD, and with status 204 or 304.
 #[derive(Debug)]
 pub struct Response {
     pub(super) status: u16,
@@ -18,30 +18,30 @@ pub struct Response {
     pub(super) body: Body,
 }
 
-/// What follows the header fields.
+/// The body of a response.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub enum Body {
-    /// Nothing.
+    /// No body.
     #[default]
     Empty,
-    /// These bytes, which are sent by reference.
+    /// These bytes, which are sent without copying them.
     Bytes(Bytes),
-    /// Part of a file, read as the client takes it. The response is cut off (the stream reset) if
-    /// the file becomes shorter.
+    /// Part of a file, read as the client takes it. If the file shrinks, the response is cut short
+    /// (the stream is reset).
     File {
-        /// The file, which `pread(2)` must not block on for long: a regular one.
+        /// A regular file, so that `pread(2)` doesn't block for long.
         file: OwnedFd,
-        /// Offsets of its first byte, and of the one after its last.
+        /// The byte range to send.
         span: Range<u64>,
     },
-    /// What is written later ([`Reply::write`](super::Reply::write)), up to
+    /// Bytes written later by [`Reply::write`](super::Reply::write), until
     /// [`Reply::finish`](super::Reply::finish).
     Stream,
 }
 
 impl Body {
-    /// Its length, where that is known.
+    /// The length, if it is known.
     fn len(&self) -> Option<u64> {
         match self {
             Self::Empty => Some(0),
@@ -87,7 +87,7 @@ impl Response {
         }
     }
 
-    /// A few words, as plain text.
+    /// A response with a plain text body.
     #[must_use]
     pub fn text(status: u16, words: impl Into<Body>) -> Self {
         Self::new(status)
@@ -95,8 +95,8 @@ impl Response {
             .body(words)
     }
 
-    /// Adds a header field. The name becomes lower case, as HTTP/3 wants it; what can't be in a value
-    /// (CR, LF and NUL: RFC 9110, section 5.5) becomes a space.
+    /// Adds a header field. The name is converted to lower case for HTTP/3. Characters that a value
+    /// must not contain (CR, LF and NUL: RFC 9110, section 5.5) are replaced by spaces.
     #[must_use]
     pub fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.fields.push(field(name, value.as_ref()));
@@ -121,7 +121,7 @@ impl Response {
         names.any(|known| known == name.as_bytes())
     }
 
-    /// What goes onto the stream: the header section, and the body that follows it.
+    /// The header section and the body to send.
     pub(crate) fn into_parts(mut self, is_head: bool, now: SystemTime) -> (Vec<Header>, Body) {
         let has_content = !matches!(self.status, 204 | 304);
         if has_content

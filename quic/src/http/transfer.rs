@@ -1,47 +1,46 @@
 //! `Transfer`: one response on its way to the client.
 
+mod turn;
+
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::SystemTime;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use quiche::h3;
 
 use super::memory::Memory;
 use super::open_files::Lease;
 use super::priority::{Precedence, Priority};
-use super::record::Ending;
 use super::response::{Body, Response};
 use crate::quic::QuicConnection;
+use turn::TURN_BYTES;
+pub(super) use turn::{Progress, Turn};
 
-/// Written to one stream before the next one of the connection has its turn. Whoever runs out
-/// of room in the middle goes on with the rest of its turn: so turns are fair in bytes.
-const TURN_BYTES: usize = 16 << 10;
-
-/// Bytes of a streamed body that wait for the transport, before there is no more room.
+/// Bytes of a streamed body that may wait for the transport.
 const STREAM_BYTES: usize = 64 << 10;
 
-/// A response, as far as it has not been handed to the transport yet.
+/// The part of a response that was not handed to the transport yet.
 #[derive(Debug)]
 pub(super) struct Transfer {
     stream: u64,
     /// The answer to a HEAD request, which has no body.
     is_head: bool,
-    /// Header sections to be sent: interim ones, and the final one.
+    /// Header sections to send: interim ones, and the final one.
     sections: VecDeque<Vec<h3::Header>>,
     /// The first section was sent.
     is_opened: bool,
     /// The final response's status, not counted yet.
     status: Option<u16>,
     is_begun: bool,
-    /// The response was to be a file, beyond the client's share.
+    /// A response with a file was refused, because the client's share of open files is used up.
     is_file_refused: bool,
-    /// Read from the file (or made up), and not yet handed to the transport.
+    /// Body bytes in memory, not yet handed to the transport.
     ready: Bytes,
     rest: Rest,
-    /// What is left of its turn.
+    /// Bytes left of its turn.
     turn_left: usize,
-    /// Turns are numbered over the connection: the last one that it finished.
+    /// The number, over the connection, of the last turn that it finished.
     last_turn: u64,
     priority: Priority,
 }
@@ -52,10 +51,10 @@ enum Rest {
     /// The handler has not answered.
     Unknown,
     Nothing,
-    /// Stays until the end, so that what is in `ready` can be given back.
+    /// Kept until the end, so that bytes in `ready` can be given back.
     File(Source),
     Stream(Queue),
-    /// The handler has broken it off, with this code.
+    /// The handler has reset it with this code.
     Reset(u64),
 }
 
@@ -65,11 +64,11 @@ struct Source {
     fd: OwnedFd,
     offset: u64,
     left: u64,
-    /// Given back with the file.
+    /// Released with the file.
     _lease: Option<Lease>,
 }
 
-/// What a handler has written.
+/// What the handler has written.
 #[derive(Debug, Default)]
 struct Queue {
     chunks: VecDeque<Bytes>,
@@ -78,40 +77,10 @@ struct Queue {
     trailers: Vec<h3::Header>,
 }
 
-/// How a turn ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Something was written, and more is left.
-    Advanced,
-    /// No room now.
-    Blocked,
-    /// The handler has more to say.
-    Awaiting,
-    /// All of it was handed over.
-    Done,
-    /// The client wants no more of it, or the stream is gone.
-    Cancelled,
-    /// The file ended before its length, or can't be read, or the handler has broken it off: the
-    /// stream was reset.
-    Broken,
-}
-
-impl Turn {
-    /// What this turn ends, if it is the last.
-    pub(super) fn ending(self) -> Option<Ending> {
-        match self {
-            Self::Advanced | Self::Blocked | Self::Awaiting => None,
-            Self::Done => Some(Ending::Complete),
-            Self::Cancelled => Some(Ending::GivenUp),
-            Self::Broken => Some(Ending::BrokenOff),
-        }
-    }
-}
-
-/// A piece of a response, for a transport that asks for one after the other.
+/// A piece of a response, for a transport that pulls them one by one.
 #[derive(Debug)]
 pub(super) enum Pulled {
-    /// Header fields: an interim response's, or the final one's.
+    /// The header section of an interim response, or of the final one.
     Section {
         fields: Vec<h3::Header>,
         is_final: bool,
@@ -120,20 +89,11 @@ pub(super) enum Pulled {
     Trailers(Vec<h3::Header>),
     /// The handler has more to say.
     Awaiting,
-    /// Too much is in memory already.
+    /// The bound on memory is reached.
     Starved,
     Done,
     /// As [`Turn::Broken`].
     Broken,
-}
-
-/// Counts over all transfers of a connection.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// Body bytes handed to the transport.
-    pub(super) body_bytes: u64,
-    /// Turns finished.
-    turns: u64,
 }
 
 /// The handler's side.
@@ -226,7 +186,7 @@ impl Transfer {
     }
 }
 
-/// The side of another transport than QUIC.
+/// For another transport than QUIC.
 impl Transfer {
     /// The next piece.
     pub(super) fn pull(&mut self, memory: &Memory<'_>) -> Pulled {
@@ -266,7 +226,7 @@ impl Transfer {
 }
 
 impl Source {
-    /// The next bytes; none if the file has become shorter than promised, or can't be read.
+    /// The next bytes. `None` if the file has become shorter than announced, or can't be read.
     fn read(&mut self, memory: &Memory<'_>, most: usize) -> Option<Bytes> {
         let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(most);
         let (pool, file) = (memory.pool, self.fd.as_fd());
@@ -284,17 +244,17 @@ impl Transfer {
         self.stream
     }
 
-    /// Who goes first.
+    /// Its place in the order of responses.
     pub(super) fn precedence(&self) -> Precedence {
         self.priority.precedence(self.stream)
     }
 
-    /// Among those of the same precedence, who finished a turn longest ago is next.
+    /// Among responses of the same precedence, the one with the lowest is next.
     pub(super) fn last_turn(&self) -> u64 {
         self.last_turn
     }
 
-    /// The client has changed its mind.
+    /// Changes the priority, by an update of the client.
     pub(super) fn set_priority(&mut self, priority: Priority, quic: &mut QuicConnection) {
         self.priority = priority;
         priority.apply(quic, self.stream);
@@ -305,19 +265,19 @@ impl Transfer {
         self.status.take()
     }
 
-    /// Whether the answer was 503 for want of a file to open, once.
+    /// Whether the response was replaced by a 503 because of the bound on open files; true once.
     pub(super) fn take_file_refused(&mut self) -> bool {
         std::mem::take(&mut self.is_file_refused)
     }
 
-    /// Whether the handler could write more of a streamed body, and none is left to send.
+    /// Whether the handler may write more of a streamed body, and nothing is left to send.
     pub(super) fn is_dry(&self) -> bool {
         matches!(&self.rest, Rest::Stream(queue) if !queue.is_finished && queue.chunks.is_empty())
             && self.ready.is_empty()
             && self.sections.is_empty()
     }
 
-    /// Whether there is something that the client could take.
+    /// Whether there is something for the client to take.
     pub(super) fn has_something(&self) -> bool {
         !self.sections.is_empty()
             || !self.ready.is_empty()
@@ -326,125 +286,6 @@ impl Transfer {
                 Rest::Nothing | Rest::File(_) | Rest::Reset(_) => true,
                 Rest::Stream(queue) => queue.is_finished || !queue.chunks.is_empty(),
             }
-    }
-
-    /// Hands the transport as much as it takes, up to the end of this turn.
-    pub(super) fn advance(
-        &mut self,
-        h3: &mut h3::Connection,
-        quic: &mut QuicConnection,
-        memory: &Memory<'_>,
-        progress: &mut Progress,
-    ) -> Turn {
-        while let Some(section) = self.sections.front() {
-            let is_last = self.sections.len() == 1 && self.is_begun;
-            let is_all = is_last && self.ready.is_empty() && matches!(self.rest, Rest::Nothing);
-            let sent = if self.is_opened {
-                h3.send_additional_headers(quic, self.stream, section, false, is_all)
-            } else {
-                let priority = self.priority.of_response();
-                h3.send_response_with_priority(quic, self.stream, section, &priority, is_all)
-            };
-            match sent {
-                Ok(()) if is_all => return Turn::Done,
-                Ok(()) => {
-                    self.is_opened = true;
-                    self.sections.pop_front();
-                }
-                Err(h3::Error::StreamBlocked | h3::Error::Done) => return Turn::Blocked,
-                Err(_) => return Turn::Cancelled,
-            }
-        }
-        match self.rest {
-            Rest::Unknown => self.wait(quic),
-            Rest::Reset(code) => {
-                let _ = quic.stream_shutdown(self.stream, quiche::Shutdown::Write, code);
-                Turn::Broken
-            }
-            _ => self.write_body(h3, quic, memory, progress),
-        }
-    }
-
-    fn write_body(
-        &mut self,
-        h3: &mut h3::Connection,
-        quic: &mut QuicConnection,
-        memory: &Memory<'_>,
-        progress: &mut Progress,
-    ) -> Turn {
-        if let Rest::Stream(queue) = &mut self.rest
-            && self.ready.is_empty()
-        {
-            match queue.chunks.pop_front() {
-                Some(chunk) => {
-                    queue.bytes -= chunk.len();
-                    self.ready = chunk;
-                }
-                None if !queue.is_finished => return self.wait(quic),
-                None if !queue.trailers.is_empty() => return self.write_trailers(h3, quic),
-                // The stream's end is all that is left to be sent.
-                None => {}
-            }
-        } else if self.ready.is_empty() {
-            // No room, no read.
-            let room = match quic.stream_capacity(self.stream) {
-                Ok(0) => return Turn::Blocked,
-                Ok(_) if memory.is_full() => return Turn::Blocked,
-                Ok(room) => room,
-                Err(_) => return Turn::Cancelled,
-            };
-            if let Err(turn) = self.read_chunk(quic, memory, room) {
-                return turn;
-            }
-        }
-        let mut piece = self.ready.slice(..self.ready.len().min(self.turn_left));
-        let last = self.is_read() && piece.len() == self.ready.len();
-        match h3.send_body_zc(quic, self.stream, &mut piece, last) {
-            Ok(written) => {
-                self.ready.advance(written.min(self.ready.len()));
-                if self.ready.is_empty() {
-                    // Even without bytes it would keep the chunk in memory.
-                    self.ready = Bytes::new();
-                }
-                progress.body_bytes += written as u64;
-                self.turn_left = self.turn_left.saturating_sub(written);
-                if self.turn_left == 0 {
-                    self.turn_left = TURN_BYTES;
-                    progress.turns += 1;
-                    self.last_turn = progress.turns;
-                }
-                match self.ready.is_empty() && self.is_read() {
-                    true => Turn::Done,
-                    false => Turn::Advanced,
-                }
-            }
-            Err(h3::Error::Done | h3::Error::StreamBlocked) => {
-                if memory.is_short() {
-                    self.give_back();
-                }
-                Turn::Blocked
-            }
-            Err(_) => Turn::Cancelled,
-        }
-    }
-
-    /// For the handler, while the client does.
-    fn wait(&self, quic: &mut QuicConnection) -> Turn {
-        match quic.stream_capacity(self.stream) {
-            Ok(_) => Turn::Awaiting,
-            Err(_) => Turn::Cancelled,
-        }
-    }
-
-    fn write_trailers(&mut self, h3: &mut h3::Connection, quic: &mut QuicConnection) -> Turn {
-        let Rest::Stream(queue) = &self.rest else {
-            return Turn::Done;
-        };
-        match h3.send_additional_headers(quic, self.stream, &queue.trailers, true, true) {
-            Ok(()) => Turn::Done,
-            Err(h3::Error::StreamBlocked | h3::Error::Done) => Turn::Blocked,
-            Err(_) => Turn::Cancelled,
-        }
     }
 
     /// Whether nothing follows `ready`.
@@ -456,45 +297,6 @@ impl Transfer {
                 queue.is_finished && queue.chunks.is_empty() && queue.trailers.is_empty()
             }
             Rest::Unknown | Rest::Reset(_) => false,
-        }
-    }
-
-    /// Frees what was read from the file and not handed over; it will be read again.
-    fn give_back(&mut self) {
-        if let Rest::File(source) = &mut self.rest {
-            let len = self.ready.len() as u64;
-            source.offset -= len;
-            source.left += len;
-            self.ready = Bytes::new();
-        }
-    }
-
-    /// Fills `ready`, with no more than the stream has room for if memory is short. The stream is
-    /// reset when the file has become shorter than promised: the client must not take what it has
-    /// for all of it.
-    fn read_chunk(
-        &mut self,
-        quic: &mut QuicConnection,
-        memory: &Memory<'_>,
-        room_bytes: usize,
-    ) -> Result<(), Turn> {
-        let Rest::File(source) = &mut self.rest else {
-            return Ok(());
-        };
-        let mut most = memory.read_bytes();
-        if memory.is_short() {
-            most = most.min(room_bytes);
-        }
-        match source.read(memory, most) {
-            Some(bytes) => {
-                self.ready = bytes;
-                Ok(())
-            }
-            None => {
-                let code = h3::WireErrorCode::InternalError as u64;
-                let _ = quic.stream_shutdown(self.stream, quiche::Shutdown::Write, code);
-                Err(Turn::Broken)
-            }
         }
     }
 }

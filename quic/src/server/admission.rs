@@ -5,20 +5,22 @@ use std::time::Instant;
 
 use quiche::{ConnectionId, RetryConnectionIds};
 
+use super::Server;
 use super::application::Application;
 use super::cid::Cid;
 use super::connection::{Connection, Received};
 use super::ending::log;
+use super::endpoint::Origin;
 use super::sources::Full;
-use super::{Origin, Server};
 use crate::header::{Header, is_initial};
 use crate::quic::QuicConnection;
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
-/// The shortest first destination id that a client may choose (RFC 9000, section 7.2).
+/// The shortest destination id that a client may choose for its first packet (RFC 9000, section
+/// 7.2).
 const MIN_INITIAL_DCID_BYTES: usize = 8;
 
-/// A first packet whose form is right.
+/// A well-formed first packet.
 #[derive(Clone, Copy)]
 struct FirstPacket {
     dcid: Cid,
@@ -28,16 +30,16 @@ struct FirstPacket {
 
 /// What to do with a first packet.
 enum Verdict {
-    /// Begin a handshake; after a Retry, with the id that the client used before it.
+    /// Begin a handshake. After a Retry, the id is that of the client's first packet.
     Accept(Option<Cid>),
-    /// Ask for proof of the address.
+    /// Ask the client to prove its address.
     Retry,
-    /// Say that there is no room.
+    /// Close with the reason that there is no room.
     Refuse(Cid, Full),
 }
 
 impl<L: Copy + PartialEq, A: Application> Server<L, A> {
-    /// Finds out what a datagram that belongs to no connection wants.
+    /// Handles a datagram that belongs to no connection.
     pub(super) fn admit(&mut self, now: Instant, datagram: &mut [u8], origin: Origin<L>) {
         let Some(Header::Long {
             first,
@@ -59,8 +61,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             *cause += 1;
             return;
         }
-        // Version 0 is itself a Version Negotiation: never answered, or two servers could
-        // keep each other busy.
+        // Version 0 is itself a Version Negotiation. It is never answered: otherwise two servers
+        // could keep each other busy.
         if version == 0 {
             dropped.malformed += 1;
             return;
@@ -105,7 +107,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         }
     }
 
-    /// `None` when the token field is cut off.
+    /// `None` if the token field is cut off.
     fn verdict(
         &self,
         now: Instant,
@@ -158,8 +160,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         );
     }
 
-    /// Takes the packet just far enough to close with CONNECTION_REFUSED under its keys.
-    /// Only for clients with a proven address, since it costs as much as accepting one.
+    /// Processes the packet just far enough to close with CONNECTION_REFUSED under its keys. Only
+    /// for clients with a proven address, because it costs as much as accepting one.
     fn refuse(
         &mut self,
         first: FirstPacket,
@@ -183,8 +185,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             self.counters.dropped.rejected_initial += 1;
             return;
         }
-        // Once quiche has all of the client's first message, it closes under the keys that come next, and
-        // the client has those only by the server's first message.
+        // Once quiche has all of the client's first message, it closes under the Handshake keys,
+        // which the client derives from the server's first message.
         if let Ok((len, _)) = quic.send(&mut answer) {
             let hello = answer.get(..len).unwrap_or_default().to_vec();
             self.stateless.push(hello, to, from, origin.link);
@@ -235,7 +237,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             connection.early_ids = Some(ids.into_iter().flatten().collect());
         }
         let received = connection.receive(datagram, origin.from, origin.to, origin.link, None);
-        // A handshake that failed, for want of a common protocol say, still has that to tell.
+        // A failed handshake (say, without a common protocol) still has its error to send.
         let has_answer = received == Received::Failed && !connection.quic.is_closed();
         if received != Received::Taken && !has_answer {
             self.counters.dropped.rejected_initial += 1;
@@ -256,8 +258,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         self.mark_ready(slot);
     }
 
-    /// Gives a connection its place among those of its host, once its address is proven. Where
-    /// there is none by then, the connection is refused.
+    /// Gives a connection its place among those of its host, once its address is proven. If there
+    /// is no place left by then, the connection is refused.
     pub(super) fn seat(&mut self, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
@@ -280,14 +282,14 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         }
     }
 
-    /// A connection that has not read its first packet yet, and the id it goes by.
+    /// A connection that has not read its first packet yet, and its id.
     fn new_quic(
         &mut self,
         first: FirstPacket,
         original: Option<Cid>,
         origin: Origin<L>,
     ) -> Option<(Cid, QuicConnection)> {
-        // Formats that leave little to chance repeat themselves.
+        // A format with few random bits may repeat an id.
         let scid = self.worker.new_id().filter(|id| !self.ids.has(*id))?;
         let token = self.resets.token(scid)?;
         self.quic_config.set_stateless_reset_token(Some(token));
@@ -306,7 +308,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         Some((scid, quic.ok()?))
     }
 
-    /// Queues an answer and counts it; without bytes, or room, the datagram counts as dropped.
+    /// Queues an answer and counts it. Without bytes or room, the datagram counts as dropped.
     pub(super) fn answer(
         &mut self,
         bytes: Option<&[u8]>,

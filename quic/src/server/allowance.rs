@@ -1,19 +1,19 @@
-//! `Allowance`: what may be sent to an address before it is proven.
+//! `Allowance`: how much may be sent to an address before it is proven.
 
 use std::net::SocketAddr;
 
 use crate::transport::MIN_UDP_PAYLOAD_BYTES;
 
-/// Bytes that may be sent for each one received (RFC 9000, section 8.1).
+/// Bytes that may be sent per byte received (RFC 9000, section 8.1).
 const FACTOR: usize = 3;
 
-/// An address that nothing has proven yet, and the bytes that may still be sent there.
+/// An unproven address, and the bytes that may still be sent there.
 ///
-/// A datagram's sender can write any source address, so what is answered must not be worth the
-/// lie. quiche has a limit of its own, but doesn't charge the padding of datagrams with an Initial
-/// packet to it: small acknowledgements, which cost 1,200 bytes each, pass it unnoticed. Once the
-/// address is proven no Initial packet is sent any more, and quiche's limit, which also holds for
-/// every path that a client moves to, is exact.
+/// Source addresses can be forged, so answers must not amplify much. quiche has a limit, but
+/// doesn't charge the padding of datagrams with an Initial packet: small acknowledgements, which
+/// are padded to 1,200 bytes each, pass it unnoticed. No Initial packet is sent once the address is
+/// proven; quiche's limit, which also holds for each path that a client moves to, is exact from
+/// then on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
     peer: SocketAddr,
@@ -28,15 +28,15 @@ impl Allowance {
         }
     }
 
-    /// A datagram came in; only those from the address itself count.
+    /// Counts a received datagram, if it came from the address itself.
     pub(super) fn received(&mut self, from: SocketAddr, bytes: usize) {
         if from == self.peer {
             self.left_bytes = self.left_bytes.saturating_add(bytes.saturating_mul(FACTOR));
         }
     }
 
-    /// As much of `out` as may be filled. `None`: less than a datagram with an Initial packet
-    /// must have, so what there is to say is held back until the client sends more.
+    /// The part of `out` that may be filled. `None` if that is less than a datagram with an Initial
+    /// packet needs: sending waits until the client sends more.
     pub(super) fn within<'a>(&self, out: &'a mut [u8]) -> Option<&'a mut [u8]> {
         if self.left_bytes < MIN_UDP_PAYLOAD_BYTES {
             return None;

@@ -1,30 +1,30 @@
-//! `Application`: what runs on a server's connections.
+//! `Application`: the protocol that runs on a server's connections.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::ServerConfig;
-use super::account::Account;
+use super::sources::Account;
 use crate::error::SetupError;
 use crate::quic::QuicConnection;
 
 /// A protocol on top of QUIC: HTTP/3 ([`Http`](crate::Http)), or one of your own.
 ///
 /// The server admits connections, finds them by their ids, keeps their timers and bounds, and moves
-/// their packets. From the end of the handshake on, the application reads and writes streams and
-/// datagrams by quiche's own methods on the [`QuicConnection`].
+/// their packets. Once the handshake is done, the application reads and writes streams and
+/// datagrams by quiche's methods on the [`QuicConnection`].
 ///
-/// What belongs to the server stays with it: an application doesn't call `recv`, `send`,
-/// `on_timeout`, `new_scid`, `migrate` or `path_event_next`.
+/// An application must not call `recv`, `send`, `on_timeout`, `new_scid`, `migrate` or
+/// `path_event_next`: those are the server's.
 pub trait Application {
-    /// What the application keeps of one connection, until [`end`](Self::end).
+    /// The application's state of one connection, until [`end`](Self::end).
     type Session;
 
-    /// The protocol's names for ALPN (RFC 7301), the most wanted first.
+    /// The protocol's names for ALPN (RFC 7301), in order of preference.
     fn protocols(&self) -> &[&[u8]];
 
-    /// Called once, before the first connection, with the bounds that the server keeps.
+    /// Called once, before the first connection, with the server's bounds.
     ///
     /// # Errors
     ///
@@ -34,19 +34,20 @@ pub trait Application {
         Ok(())
     }
 
-    /// Whether the application can begin by early data (0-RTT), where [`ServerConfig::early_data`] allows
-    /// it; by default not. Until the connection is established, it may then do only what may be done
-    /// twice: the server doesn't let anyone send it again, but nothing keeps a client from doing so
-    /// whose early data was not answered in time.
+    /// Whether the application accepts early data (0-RTT) if [`ServerConfig::early_data`] allows
+    /// it; false by default. Until the connection is established, the application may then act only
+    /// on what may be repeated: the server rejects replays by others, but a client whose early data
+    /// was not answered in time may send it again.
     fn takes_early_data(&self) -> bool {
         false
     }
 
-    /// A handshake is done, or early data was accepted and [`takes_early_data`](Self::takes_early_data).
+    /// Begins a session: the handshake is done, or early data was accepted
+    /// ([`takes_early_data`](Self::takes_early_data)).
     ///
     /// # Errors
     ///
-    /// A [`Close`] with which the connection ends instead.
+    /// The [`Close`] with which the connection ends instead.
     fn begin(
         &mut self,
         quic: &mut QuicConnection,
@@ -54,8 +55,9 @@ pub trait Application {
         now: Instant,
     ) -> Result<Self::Session, Close>;
 
-    /// Something happened: data arrived, there may be room to send, or [`resume`](Self::resume) was
-    /// called. Read and write until quiche returns `Done`: the next call comes with the next event.
+    /// Called after an event: data arrived, there may be room to send, or [`resume`](Self::resume)
+    /// was called. Read and write until quiche returns `Done`; the next call follows the next
+    /// event.
     fn service(
         &mut self,
         session: &mut Self::Session,
@@ -63,20 +65,20 @@ pub trait Application {
         now: Instant,
     ) -> Activity;
 
-    /// A part of the program has something new for a stream of this session
-    /// ([`Server::resume`](super::Server::resume)); `service` follows.
+    /// Another part of the program has something new for a stream of this session
+    /// ([`Server::resume`](super::Server::resume)). `service` follows.
     fn resume(&mut self, session: &mut Self::Session, stream: u64) {
         let _ = (session, stream);
     }
 
-    /// The server is about to close, or this connection, whose keys have protected nearly all that they may; it
-    /// may be said twice. Begin nothing new, finish what is under way, then close the
-    /// connection in [`service`](Self::service), which follows.
+    /// The server is about to close, or this connection's keys have protected nearly as many
+    /// packets as they may. It may be called twice. Begin nothing new, finish what is under way,
+    /// then close the connection in [`service`](Self::service), which follows.
     fn drain(&mut self, session: &mut Self::Session) {
         let _ = session;
     }
 
-    /// The connection has ended, by whichever side. By default its session is dropped.
+    /// The connection has ended, from either side. By default its session is dropped.
     fn end(&mut self, session: Self::Session, now: Instant) {
         let _ = now;
         drop(session);
@@ -90,13 +92,13 @@ pub struct Peer {
     pub(super) connection: ConnectionKey,
     /// Once the address is proven.
     pub(super) account: Arc<OnceLock<Account>>,
-    /// All others'.
+    /// That of all clients whose address is unproven.
     pub(super) strangers: Account,
 }
 
 impl Peer {
-    /// Where the client was when the application began. It may go on from other addresses, and what it
-    /// sent as early data came from an address that it only says is its own.
+    /// The client's address when the session began. It may have moved since, and the source address
+    /// of early data is unproven.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -108,22 +110,22 @@ impl Peer {
         self.connection
     }
 
-    /// What the client's host and network have of something that is bounded. Clients whose address is
-    /// not proven yet count as one host.
+    /// How many of a bounded resource the client's host and network hold. All clients whose address
+    /// is unproven count as one host.
     pub(crate) fn account(&self) -> &Account {
         self.account.get().unwrap_or(&self.strangers)
     }
 }
 
-/// Names a connection of a server, and no later one.
+/// Names a connection of a server. It is never reused for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionKey {
     pub(super) slot: usize,
-    /// Slots are used again, this isn't.
+    /// Unlike the slot, never reused.
     pub(super) serial: u64,
 }
 
-/// How an application ends a connection that can't begin.
+/// How an application ends a connection on which it can't begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close {
     /// The application's error code.
@@ -132,26 +134,26 @@ pub struct Close {
     pub reason: &'static str,
 }
 
-/// How a session gets on: by this the server closes connections of which nothing comes.
+/// A session's progress, by which the server closes connections that make none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activity {
-    /// Something of use came in or went out since the last time.
+    /// Something useful came in or went out since the last call.
     pub advanced: bool,
-    /// Bytes in memory that the peer has not acknowledged yet; a change counts as an advance.
+    /// Bytes in memory that the peer has not acknowledged yet. A change counts as progress.
     pub held_bytes: usize,
-    /// Whose move it is.
+    /// Who must act next.
     pub waits_for: WaitsFor,
 }
 
-/// Whose move it is on a connection.
+/// Who must act next on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitsFor {
-    /// Nothing is under way: the peer may ask for something, within
+    /// The peer: nothing is under way, and a request must come within
     /// [`ServerConfig::request_timeout`].
     Request,
-    /// Something is under way, and the peer must take or send more of it, within
+    /// The peer: something is under way, and the peer must take or send more of it within
     /// [`ServerConfig::response_timeout`].
     Peer,
-    /// The application itself, for as long as it likes.
+    /// The application, without a limit.
     Application,
 }

@@ -1,4 +1,4 @@
-//! Connection ids, and the table from id to connection.
+//! `Cid` and `CidTable`: connection ids, and the connection of each.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,16 +7,16 @@ use quiche::ConnectionId;
 
 use super::cid_format::ConnectionIdFormat;
 
-/// A connection id without an allocation.
+/// A connection id, stored without an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cid {
     len: u8,
-    /// Zero past `len`, so that equality of the whole is equality of the id.
+    /// Zero past `len`, so that the derived equality is that of the ids.
     bytes: [u8; quiche::MAX_CONN_ID_LEN],
 }
 
 impl Cid {
-    /// `None` when it is longer than version 1 allows.
+    /// `None` if it is longer than version 1 allows.
     pub(super) fn new(id: &[u8]) -> Option<Self> {
         let mut bytes = [0; quiche::MAX_CONN_ID_LEN];
         bytes.get_mut(..id.len())?.copy_from_slice(id);
@@ -24,7 +24,7 @@ impl Cid {
         Some(Self { len, bytes })
     }
 
-    /// A new one of ours, which names this worker. `None` if the random source fails.
+    /// A new id of ours, which names this worker. `None` if the random source fails.
     pub(super) fn random(format: &dyn ConnectionIdFormat, worker: Option<u8>) -> Option<Self> {
         let mut bytes = [0; quiche::MAX_CONN_ID_LEN];
         let id = bytes.get_mut(..format.len_bytes())?;
@@ -37,7 +37,7 @@ impl Cid {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
-    /// The same as quiche has it.
+    /// The same as quiche's type.
     pub(super) fn to_quiche(self) -> ConnectionId<'static> {
         ConnectionId::from_vec(self.as_slice().to_vec())
     }
@@ -45,11 +45,11 @@ impl Cid {
 
 /// Which connection an id belongs to.
 ///
-/// The standard library's hasher is keyed at random, so ids chosen by an attacker (the first
-/// one of a connection is the client's choice) don't collide on purpose.
+/// The standard library's hasher is keyed at random, so an attacker can't choose ids that collide
+/// (a connection's first id is the client's choice).
 #[derive(Debug, Default)]
 pub(super) struct CidTable {
-    /// `None`: the connection is there, but not by this id any more.
+    /// `None`: the connection exists, but has retired this id.
     connections: HashMap<Cid, Option<usize>>,
 }
 
@@ -58,17 +58,17 @@ impl CidTable {
         self.connections.get(&Cid::new(id)?).copied().flatten()
     }
 
-    /// Whether the client of a connection that is there has retired it.
+    /// Whether it is an id of an existing connection that the client has retired.
     pub(super) fn is_retired(&self, id: &[u8]) -> bool {
         Cid::new(id).is_some_and(|id| self.connections.get(&id) == Some(&None))
     }
 
-    /// Whether the id is taken, by a connection that is there or was.
+    /// Whether the id is taken, retired or not.
     pub(super) fn has(&self, id: Cid) -> bool {
         self.connections.contains_key(&id)
     }
 
-    /// False when the id is taken: nobody gets another connection's packets.
+    /// False if the id is taken: it keeps its connection.
     #[must_use]
     pub(super) fn insert(&mut self, id: Cid, connection: usize) -> bool {
         match self.connections.entry(id) {
@@ -80,7 +80,7 @@ impl CidTable {
         }
     }
 
-    /// It leads nowhere from now on, but is remembered until it is removed.
+    /// The id leads to no connection from now on, but stays taken until it is removed.
     pub(super) fn retire(&mut self, id: Cid) {
         if let Some(connection) = self.connections.get_mut(&id) {
             *connection = None;

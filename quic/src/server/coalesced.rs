@@ -1,9 +1,9 @@
 //! `Coalesced`: the packets of one datagram, by type, before any of them is decrypted
 //! (RFC 9000, section 12.2).
 //!
-//! What follows a packet counts only as far as it is for the same id. RFC 9000 says so, and quiche doesn't
-//! look: by an Initial packet of one's own for one id, recorded 0-RTT packets for another would reach a
-//! connection that they were not written for.
+//! Later packets count only if they have the same destination id as the first. RFC 9000 requires
+//! that, and quiche doesn't check: an attacker could put recorded 0-RTT packets for another id
+//! behind its own Initial packet, and they would reach a connection that they were not written for.
 
 use crate::header::{Header, is_initial};
 
@@ -12,21 +12,22 @@ const ZERO_RTT: u8 = 0x10;
 const RETRY: u8 = 0x30;
 const TYPE_MASK: u8 = 0x30;
 
-/// What a datagram carries, as far as its lengths lead.
+/// The packets of a datagram, as far as its length fields are valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Coalesced {
-    /// Packets of type Initial, whether or not they are authentic.
+    /// Initial packets, authentic or not.
     pub(super) initials: usize,
-    /// Those of early data.
+    /// 0-RTT packets, authentic or not.
     pub(super) zero_rtts: usize,
-    /// Bytes of packets for one id; those of another follow.
+    /// Bytes of the packets for the first packet's id.
     pub(super) own_bytes: usize,
-    /// Every packet was counted. False for one that is cut off, or not of version 1.
+    /// Every packet was counted. False if one is cut off or not of version 1.
     pub(super) is_whole: bool,
 }
 
 impl Coalesced {
-    /// Walks over the packets. At once done where the first has a short header, as nearly all have.
+    /// Walks over the packets. Returns at once if the first has a short header, as in nearly all
+    /// datagrams.
     pub(super) fn read(datagram: &[u8]) -> Self {
         let mut seen = Self {
             own_bytes: datagram.len(),
@@ -36,7 +37,7 @@ impl Coalesced {
         let mut rest = datagram;
         loop {
             match rest.first() {
-                // A short header's packet takes the rest, and so does padding.
+                // A packet with a short header extends to the end, and so does padding.
                 None | Some(0..0x80) => {
                     seen.is_whole = true;
                     return seen;
@@ -57,7 +58,7 @@ impl Coalesced {
         }
     }
 
-    /// Whether an Initial packet is in the datagram, which must then be expanded.
+    /// Whether the datagram holds an Initial packet, so that it must have at least 1,200 bytes.
     pub(super) fn has_initial(datagram: &[u8]) -> bool {
         datagram.first().is_some_and(|first| is_initial(*first))
             || Self::read(datagram).initials > 0
@@ -75,7 +76,7 @@ fn after_long(packet: &[u8]) -> Option<&[u8]> {
     else {
         return None;
     };
-    // First byte, version, and each id behind its length.
+    // First byte, version, and each id after its length.
     let mut rest = packet.get(1 + 4 + 1 + dcid.len() + 1 + scid.len()..)?;
     match first & TYPE_MASK {
         RETRY => return None,
@@ -105,7 +106,7 @@ fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
 mod tests {
     use super::*;
 
-    /// A packet with a long header, of 5 bytes behind it; an Initial has a token of one byte.
+    /// A packet with a long header and a payload of 5 bytes; an Initial has a token of one byte.
     fn long(kind: u8) -> Vec<u8> {
         let mut packet = vec![0xc0 | kind, 0, 0, 0, 1, 1, 7, 2, 8, 9];
         if kind == INITIAL {
@@ -148,7 +149,7 @@ mod tests {
         assert_eq!((seen.zero_rtts, seen.initials, seen.is_whole), (2, 1, true));
         let mut foreign = early.clone();
         foreign[6] ^= 1;
-        // Its id is cut off, and not.
+        // With its id cut off, and whole.
         for len in [7, foreign.len()] {
             let datagram = [&initial[..], &early, &foreign[..len], &early].concat();
             let seen = Coalesced::read(&datagram);

@@ -1,4 +1,4 @@
-//! `ServerConfig`: what a server needs to know.
+//! `ServerConfig`: a server's settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,46 +9,47 @@ use crate::identity::Identity;
 use crate::key_use::MAX_PACKETS_SENT;
 use crate::transport::TransportConfig;
 
-/// A server's configuration. Make one with [`ServerConfig::new`], then change what differs.
+/// A server's configuration. Create one with [`ServerConfig::new`], then change fields.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Certificate and key. From the private key the tokens follow by which a server that was restarted
-    /// resets the connections that it has lost (RFC 9000, section 10.3): with another private key at each
-    /// start its clients wait for their idle timeout. Whoever runs several servers with one private key
-    /// must see to it that a connection's packets reach no other of them (section 21.11).
+    /// Certificate and key. The tokens by which a restarted server resets lost connections (RFC
+    /// 9000, section 10.3) are derived from the private key: with a new private key at each start,
+    /// clients wait for their idle timeout. If several servers share a private key, a connection's
+    /// packets must reach no other of them (section 21.11).
     pub identity: Identity,
     /// QUIC settings. `max_streams` bounds the requests under way on a connection.
     pub transport: TransportConfig,
-    /// What is in the connection ids that the server chooses: for a load balancer in front of several
-    /// servers. [`RandomIds`] by default.
+    /// The layout of the server's connection ids, for a load balancer in front of several servers.
+    /// [`RandomIds`] by default.
     pub connection_ids: Arc<dyn ConnectionIdFormat>,
-    /// Connections at once; further ones are refused.
+    /// Connections at once, over all workers; further ones are refused.
     pub max_connections: usize,
-    /// Of these, from one host: an IPv4 address, or an IPv6 /64.
+    /// Connections at once from one host: an IPv4 address, or an IPv6 /64.
     pub max_connections_per_host: usize,
-    /// Of these, from one network: an IPv4 /24, or an IPv6 /48.
+    /// Connections at once from one network: an IPv4 /24, or an IPv6 /48.
     pub max_connections_per_network: usize,
-    /// With this many handshakes under way, a new client must first prove its address by a
-    /// Retry. 0 asks it of all.
+    /// With this many handshakes under way, a new client must first prove its address by a Retry.
+    /// 0: every client must.
     pub retry_above_half_open: usize,
-    /// Take early data (0-RTT, RFC 9001) of clients that come back with a ticket, if the application does
-    /// ([`Application::takes_early_data`](super::Application::takes_early_data); HTTP/3 answers the safe
-    /// methods). It is sent without a round trip before it. Copies of it that others send are not
-    /// acted on, as long as the wall clock is not set back by a minute. Off by default: a handler must
-    /// know that GET may be done twice.
+    /// Accept early data (0-RTT, RFC 9001) of clients that come back with a ticket, if the
+    /// application does ([`Application::takes_early_data`](super::Application::takes_early_data);
+    /// HTTP/3 answers the safe methods). It saves a round trip. Replays by others are not acted on,
+    /// unless the wall clock is set back by nearly a minute. Off by default, because a handler must
+    /// allow for a repeated GET.
     pub early_data: bool,
-    /// A handshake that takes longer is given up.
+    /// A handshake that takes longer is abandoned.
     pub handshake_timeout: Duration,
-    /// Packets that are sent on a connection, 2^23 less a few by default and at most: as many as AES-GCM may
-    /// protect with one key (RFC 9001, section 6.6), 11 GB in packets of 1,350 bytes. When seven eighths
-    /// were sent the connection is drained, so that its client takes another one.
+    /// Packets sent on a connection. The default, which is also the maximum, is a little less than
+    /// the 2^23 that AES-GCM may protect with one key (RFC 9001, section 6.6): 11 GB in packets of
+    /// 1,350 bytes. After seven eighths of them the connection is drained, so that its client opens
+    /// another one.
     pub max_packets_sent: u64,
-    /// A connection on which nothing is asked for this long is closed.
+    /// A connection without a request for this long is closed.
     pub request_timeout: Duration,
-    /// A connection with responses under way of which the client takes nothing for this long is
-    /// closed. What is sent counts as taken when it is acknowledged, in steps of up to 128 KiB.
+    /// A connection with responses under way, of which the client takes nothing for this long, is
+    /// closed. Bytes count as taken when they are acknowledged, in steps of up to 128 KiB.
     pub response_timeout: Duration,
-    /// What is written of connections for diagnosis.
+    /// Key log and qlogs of connections.
     pub diagnostics: Diagnostics,
 }
 

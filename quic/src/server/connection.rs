@@ -1,22 +1,21 @@
-//! `Connection`: one client, from its first packet to its last.
+//! `Connection`: a client's connection, from its first packet to its last.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::account::Account;
 use super::allowance::Allowance;
 use super::application::{Application, ConnectionKey, Peer};
 use super::cid::{Cid, CidTable};
 use super::coalesced::Coalesced;
-use super::failure::Failure;
+use super::ending::Failure;
 use super::flight::Flight;
 use super::goodbye::Goodbye;
 use super::links::Links;
 use super::progress::{Lapse, Limits, Progress};
 use super::reset::Resets;
-use super::sources::Seat;
+use super::sources::{Account, Seat};
 use super::whereabouts::{Outgoing, Whereabouts};
 use super::worker::Worker;
 use crate::black_hole::BlackHole;
@@ -24,75 +23,76 @@ use crate::key_use::KeyUse;
 use crate::pacer::Pacer;
 use crate::quic::QuicConnection;
 
-/// Datagrams a connection sends before the next one has its turn.
+/// Datagrams that a connection sends per turn.
 pub(super) const BURST_DATAGRAMS: u32 = 16;
 
-/// Retired ids that are remembered: as many as a client may have at once.
+/// Retired ids that are remembered: as many as a client may hold at once.
 const MAX_RETIRED: usize = 8;
 
 /// A client's connection.
 pub(super) struct Connection<L, S> {
-    /// No later connection has the same.
+    /// Never reused.
     pub(super) serial: u64,
     pub(super) quic: QuicConnection,
-    /// What the application keeps of it, from the end of the handshake on.
+    /// The application's state, from the end of the handshake on.
     pub(super) session: Option<S>,
     black_hole: BlackHole,
     whereabouts: Whereabouts,
     pub(super) links: Links<L>,
-    /// Every id it is known by in the table.
+    /// Its ids in the table, but for the retired ones.
     pub(super) ids: Vec<Cid>,
-    /// Ids that the client has retired last: packets may still come late by them.
+    /// The ids that the client retired last: late packets may still carry them.
     pub(super) retired: VecDeque<Cid>,
-    /// In the queue of those with something to do.
+    /// In the ready queue.
     pub(super) queued: bool,
-    /// Something happened since it was last serviced.
+    /// Something has happened since it was last serviced.
     pub(super) dirty: bool,
     pub(super) burst_left: u32,
     pacer: Pacer,
-    /// When it may send on, where its pace keeps it from that now.
+    /// When it may send again, if the pacer holds it back now.
     held_until: Option<Instant>,
     /// Its entry in the timers.
     pub(super) armed: Option<Instant>,
-    /// Until the handshake is done: when to give it up.
+    /// When to abandon the handshake; `None` once it is done.
     pub(super) handshake_deadline: Option<Instant>,
     /// The handshake took too long.
     pub(super) is_given_up: bool,
-    /// Once this side has ended it.
+    /// Set once this side has ended it.
     goodbye: Option<Goodbye>,
-    /// Until the client has proven that it receives at its address.
+    /// Set until the client has proven its address.
     pub(super) unproven: Option<Allowance>,
-    /// Until the client has got it.
+    /// Set until the client has received it.
     flight: Option<Box<Flight>>,
-    /// Packets with early data that came.
+    /// 0-RTT packets received.
     zero_rtts: usize,
-    /// Until early data was accepted, or the handshake is done: what is struck out then.
+    /// The ids to strike out when early data is accepted; `None` after that, or once the handshake
+    /// is done.
     pub(super) early_ids: Option<Vec<Cid>>,
     /// The application may begin before the handshake is done.
     may_begin_early: bool,
-    /// Where it began.
+    /// The client's first address.
     pub(super) host: IpAddr,
-    /// The seat's, for the application.
+    /// The seat's account, for the application.
     pub(super) account: Arc<OnceLock<Account>>,
-    /// Once the address is proven.
+    /// Set once the address is proven.
     pub(super) seat: Option<Seat>,
     /// Not logged yet.
     pub(super) failure: Option<Failure>,
     limits: Limits,
     pub(super) keys: KeyUse,
-    /// Once the application has begun, until the connection ends.
+    /// Set from when the application begins until the connection ends.
     progress: Option<Progress>,
 }
 
-/// Whether the second way leads to this host, where the first did until now.
+/// Whether the second link leads to this host, given that the first did until now.
 pub type LinkJudge<L> = Box<dyn FnMut(IpAddr, L, L) -> bool + Send>;
 
-/// What a datagram did.
+/// The outcome of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// Something new and authentic was in it.
+    /// It held something new and authentic.
     Taken,
-    /// Nothing was.
+    /// It held nothing new and authentic.
     Ignored,
     /// It ended the connection.
     Failed,
@@ -141,7 +141,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         }
     }
 
-    /// Decrypts a datagram in place and takes in what it says.
+    /// Decrypts a datagram in place and processes it.
     pub(super) fn receive(
         &mut self,
         datagram: &mut [u8],
@@ -162,10 +162,11 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         self.dirty = true;
         let authentic = taken.is_authentic();
         if let Some(coalesced) = coalesced {
-            // quiche keeps early data that it has no keys for yet: it may count any time later.
+            // quiche queues early data that it has no keys for yet, and may count it any time
+            // later.
             self.zero_rtts += coalesced.zero_rtts;
             if coalesced.is_whole && taken.packets > coalesced.initials + self.zero_rtts {
-                // One of the packets was under keys that only who receives our answers can have.
+                // At least one packet was under keys that only a receiver of our answers has.
                 self.unproven = None;
                 self.flight = None;
             } else if authentic
@@ -191,7 +192,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         }
     }
 
-    /// Leaves out packets of a datagram that are for another connection's id, or that of another attempt.
+    /// Cuts off packets of a datagram that are for another id.
     fn cut_foreign<'a>(&self, datagram: &'a mut [u8]) -> (&'a mut [u8], Option<Coalesced>) {
         if self.quic.is_established() {
             return (datagram, None);
@@ -201,9 +202,8 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         (&mut datagram[..own_bytes], Some(coalesced))
     }
 
-    /// Whoever is on the same wire can send a copy of a genuine datagram from a MAC address of its
-    /// own, and be first: another way to a host that is known already is taken only if the judge says
-    /// that it is one.
+    /// Anyone on the same wire can copy a genuine datagram and send it first from another MAC
+    /// address. So another link to a known host is accepted only if the judge confirms it.
     fn learn_link(&mut self, from: SocketAddr, link: L, judge: Option<&mut LinkJudge<L>>) {
         let link = match (self.links.to_host(from.ip()), judge) {
             (Some(known), Some(judge)) if known != link => {
@@ -220,7 +220,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         }
     }
 
-    /// Does what the last events call for: the application's part of it.
+    /// Runs the application after the last events.
     pub(super) fn service<A: Application<Session = S>>(
         &mut self,
         application: &mut A,
@@ -231,7 +231,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
     ) {
         self.dirty = false;
         if self.is_ending() {
-            // What the application keeps is of no more use.
+            // The session is of no more use.
             if let Some(session) = self.session.take() {
                 application.end(session, now);
             }
@@ -245,7 +245,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             self.begin(application, key, draining, strangers, now);
         }
         if let (Some(session), Some(progress)) = (&mut self.session, &mut self.progress) {
-            if self.keys.begins_to_drain() {
+            if self.keys.take_drain_due() {
                 application.drain(session);
             }
             let activity = application.service(session, &mut self.quic, now);
@@ -282,8 +282,8 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         }
     }
 
-    /// Once early data was accepted: whether the application may begin by it, which nobody may have sent
-    /// before. `None` where nothing is to be decided.
+    /// Once early data was accepted: whether the application may act on it, because it is no
+    /// replay. `None` if there is nothing to decide.
     pub(super) fn decide_early(&mut self, worker: &Worker<L>, now: Instant) -> Option<bool> {
         if self.quic.is_established() {
             self.early_ids = None;
@@ -293,21 +293,21 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         Some(self.may_begin_early)
     }
 
-    /// What the client should have done by now.
+    /// What the client has failed to do in time.
     pub(super) fn lapse(&self, now: Instant) -> Option<Lapse> {
         self.progress.as_ref()?.lapse(now)
     }
 
-    /// Ends it, and says why.
+    /// Closes the connection.
     pub(super) fn close(&mut self, app: bool, code: u64, reason: &[u8]) {
-        // Refused when it is closing already.
+        // Fails if it is closing already.
         let _ = self.quic.close(app, code, reason);
         self.progress = None;
         self.dirty = true;
     }
 
-    /// Drops ids that the client has retired, and gives it fresh ones up to the agreed number.
-    /// Returns how often it has moved to another address since.
+    /// Retires the ids that the client has retired, and issues new ones up to the agreed number.
+    /// Returns how often the client has moved since the last call.
     pub(super) fn keep_ids(
         &mut self,
         slot: usize,
@@ -362,8 +362,8 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         true
     }
 
-    /// Writes the next datagram, unless that would be too soon. A connection that can't send fails, and says
-    /// so to its peer.
+    /// Writes the next datagram, unless the pacer holds it back. A connection that can't send is
+    /// closed.
     pub(super) fn transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Outgoing> {
         if let Some(goodbye) = &mut self.goodbye {
             return goodbye.repeat(out);
@@ -386,7 +386,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         Some(sent)
     }
 
-    /// What the client has asked for once more goes before what is new.
+    /// Writes what the client has asked for again before what is new.
     fn write_first(&mut self, now: Instant, out: &mut [u8]) -> Option<Outgoing> {
         if self.quic.is_established() || self.is_ending() {
             self.flight = None;
@@ -406,7 +406,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
     }
 
     fn write(&mut self, out: &mut [u8]) -> Option<Outgoing> {
-        if self.keys.is_spent() {
+        if self.keys.take_spent() {
             let code = quiche::WireErrorCode::AeadLimitReached as u64;
             self.close(false, code, b"the keys have protected all that they may");
         }
@@ -420,14 +420,14 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             Err(error) => {
                 self.failure = Some(Failure::Send(error));
                 let code = quiche::WireErrorCode::InternalError as u64;
-                // Refused when it is closing already, for example after a failed handshake.
+                // Fails if it is closing already, for example after a failed handshake.
                 let _ = self.quic.close(false, code, b"");
                 self.whereabouts.transmit(&mut self.quic, out).ok()
             }
         }
     }
 
-    /// Does what quiche has to do by now, if anything.
+    /// Runs quiche's timers that are due.
     pub(super) fn on_timeout(&mut self, now: Instant) {
         if self.quic.timeout_instant().is_some_and(|due| due <= now) {
             self.black_hole.on_timeout(&mut self.quic);
@@ -448,16 +448,16 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         all.into_iter().flatten().min()
     }
 
-    /// Whether it can be forgotten, now that it has nothing to send. Once it has ended, quiche keeps it
-    /// for a while, so that late packets don't look like those of an unknown one; if the server is
-    /// closing, only where the client may not have heard its goodbye. Not so if the handshake took too
-    /// long: an address that was never proven is worth no memory.
+    /// Whether it can be removed, now that it has nothing to send. quiche keeps a closed connection
+    /// for a while, so that late packets don't look like those of an unknown one. While the server
+    /// is closing, it is kept only if the client may have missed its goodbye. A connection whose
+    /// handshake took too long is removed at once: an unproven address is not worth the memory.
     pub(super) fn is_over(&self, server_is_closing: bool) -> bool {
         let is_left = server_is_closing && self.quic.is_draining() && self.goodbye.is_none();
         self.quic.is_closed() || is_left || self.is_given_up
     }
 
-    /// Closed, or about to be: no more requests are answered.
+    /// Whether it is closed or closing: requests are no longer answered.
     pub(super) fn is_ending(&self) -> bool {
         self.quic.local_error().is_some() || self.quic.is_draining() || self.quic.is_closed()
     }

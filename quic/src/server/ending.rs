@@ -1,17 +1,30 @@
-//! How connections end from this side: given up, closed for want of use, or with the server.
+//! How the server ends connections: abandoned, unused, or with the server itself.
 
 use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Server;
 use super::application::Application;
-use super::failure::Failure;
 use super::progress::Lapse;
 use crate::notices::Notices;
 
+/// Why a connection failed, for the log.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A datagram violated the protocol.
+    #[error("the client broke the protocol: {0}")]
+    Violation(quiche::Error),
+    /// The application's protocol could not begin after the handshake.
+    #[error("the application's protocol can't begin: {0}")]
+    Begin(&'static str),
+    /// quiche could not write a datagram.
+    #[error("the connection can't send: {0}")]
+    Send(quiche::Error),
+}
+
 impl<L: Copy + PartialEq, A: Application> Server<L, A> {
-    /// Tells the client, unless that would be more than an address that isn't proven may be sent
-    /// (RFC 9000, section 8.1).
+    /// Abandons a handshake. The client is told, unless that exceeds what may be sent to an
+    /// unproven address (RFC 9000, section 8.1).
     pub(super) fn give_up_handshake(&mut self, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
@@ -25,7 +38,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         self.mark_ready(slot);
     }
 
-    /// Closes a connection that its client makes no use of.
+    /// Closes a connection whose client has let a limit pass.
     pub(super) fn end_lapsed(&mut self, slot: usize, lapse: Lapse) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
@@ -40,9 +53,9 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         self.mark_ready(slot);
     }
 
-    /// Refuses new connections, and has the application finish what is under way on those
-    /// that there are. Go on as before until [`is_drained`](Self::is_drained), and call
-    /// [`close_all`](Self::close_all) for what has not ended by the time that you have.
+    /// Refuses new connections, and has the application finish what is under way on the others.
+    /// Continue as before until [`is_drained`](Self::is_drained), or call
+    /// [`close_all`](Self::close_all) when the time is up.
     pub fn drain(&mut self) {
         self.draining = true;
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
@@ -57,8 +70,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         }
     }
 
-    /// Says goodbye to every client, and accepts no more. Then call
-    /// [`poll_transmit`](Self::poll_transmit) until [`is_drained`](Self::is_drained).
+    /// Closes every connection, and accepts no more. Then call
+    /// [`poll_transmit`](crate::Endpoint::poll_transmit) until [`is_drained`](Self::is_drained).
     pub fn close_all(&mut self, _now: Instant) {
         self.closing = true;
         let code = quiche::h3::WireErrorCode::NoError as u64;
@@ -71,8 +84,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         }
     }
 
-    /// After [`drain`](Self::drain) or [`close_all`](Self::close_all): every goodbye has been
-    /// written.
+    /// Whether all connections are gone and everything was written, after [`drain`](Self::drain) or
+    /// [`close_all`](Self::close_all).
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.is_leaving() && self.connections.is_empty() && self.stateless.is_empty()
@@ -83,7 +96,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         self.draining || self.closing
     }
 
-    /// Forgets it, and gives back all that it had.
+    /// Removes a connection and releases all that it holds.
     pub(super) fn remove(&mut self, slot: usize, now: Instant) {
         let Some(mut connection) = self.connections.try_remove(slot) else {
             return;
@@ -110,7 +123,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     }
 }
 
-/// As far as [`Notices`] allow.
+/// Logs a failure, if [`Notices`] allow another line.
 pub(super) fn log(notices: &mut Notices, now: Instant, host: IpAddr, failure: Failure) {
     if let Some(left_out) = notices.admit(now) {
         tracing::debug!(%host, left_out, "{failure}");

@@ -1,35 +1,36 @@
-//! `Flight`: the first datagrams of a handshake, said again to a client that still asks for them.
+//! `Flight`: the first datagrams of a handshake, repeated to a client that still asks for them.
 //!
-//! A client that has not got the server's first message sends Initial packets on and on. quiche answers them
-//! with acknowledgements alone, and repeats the message by a timer that doubles each time, in turns with what
-//! belongs to the next keys: after 0.3, 1.5, 6.3 and 25 seconds. Whoever loses three in a row gives up. So what
-//! was sent first is sent again when it is asked for (RFC 9002, section 6.2.3): the same packets, which
-//! a client that has them throws away.
+//! A client that has not received the server's first message keeps sending Initial packets. quiche
+//! answers them with acknowledgements alone. It repeats the message on a timer that doubles each
+//! time, in turns with packets under the next keys: after 0.3, 1.5, 6.3 and 25 seconds. A client
+//! that loses three in a row gives up. So the first datagrams are sent again on request (RFC 9002,
+//! section 6.2.3). The packets are identical: a client that has them already discards them.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::whereabouts::Outgoing;
 
-/// As many datagrams as may be sent to an address that is not proven, after one came from it; a longer
-/// message is in the timer's hands from there on.
+/// As many datagrams as may be sent to an unproven address after one came from it. The rest of a
+/// longer message is left to quiche's timer.
 const MAX_DATAGRAMS: usize = 3;
 
-/// Not again before this: a client's first message may itself come in several datagrams.
+/// The least time between repetitions: a client's first message may itself come in several
+/// datagrams.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The datagrams, and how often they went.
+/// The datagrams, and the state of their repetition.
 #[derive(Debug)]
 pub(super) struct Flight {
     datagrams: Vec<Vec<u8>>,
     from: SocketAddr,
     to: SocketAddr,
-    /// Nothing more belongs to it.
+    /// Complete: no datagram is added.
     is_whole: bool,
     /// The client has asked again.
     is_wanted: bool,
     sent: Instant,
-    /// Where a repetition is; behind the last one, there is none.
+    /// The next datagram of a repetition; none is under way if this is past the last.
     next: usize,
 }
 
@@ -46,7 +47,7 @@ impl Flight {
         }
     }
 
-    /// Remembers what was sent. Without a datagram there is nothing more to be sent for now.
+    /// Keeps a datagram that was sent. `None`: the connection has nothing more to send for now.
     pub(super) fn keep(&mut self, datagram: Option<&[u8]>, now: Instant) {
         match datagram {
             Some(datagram) if !self.is_whole => {
@@ -59,12 +60,12 @@ impl Flight {
         }
     }
 
-    /// An Initial packet came that the client had not sent before.
+    /// A new Initial packet came: the client still lacks the message.
     pub(super) fn ask(&mut self) {
         self.is_wanted = true;
     }
 
-    /// Writes the next datagram of a repetition, unless it is more than may be sent.
+    /// Writes the next datagram of a repetition, if `out` has room for it.
     pub(super) fn repeat(&mut self, now: Instant, out: &mut [u8]) -> Option<Outgoing> {
         let may_begin = self.is_whole && now >= self.sent + PAUSE;
         if std::mem::take(&mut self.is_wanted) && may_begin {

@@ -1,19 +1,20 @@
-//! `Goodbye`: a connection's last datagram, said again to a client that has not heard it.
+//! `Goodbye`: a connection's last datagram, repeated to a client that has missed it.
 //!
-//! quiche sends CONNECTION_CLOSE once. Behind a window that overruns the client's queue it is the first to be
-//! lost, and the client then waits for its idle timeout. Whoever still sends is told again, for the 1st, 2nd,
-//! 4th, 8th … of its datagrams: once the queue has run empty, one of them arrives (RFC 9000, section 10.2.1).
+//! quiche sends CONNECTION_CLOSE once. If it follows a window that overruns the client's queue, it
+//! is the first to be lost, and the client waits for its idle timeout. So it is repeated after the
+//! 1st, 2nd, 4th, 8th … datagram that the client still sends: once the queue is empty, one arrives
+//! (RFC 9000, section 10.2.1).
 
 use std::net::SocketAddr;
 
 use super::whereabouts::Outgoing;
 
-/// The datagram, and who is to have it.
+/// The datagram, and where it goes.
 pub(super) struct Goodbye {
     datagram: Vec<u8>,
     from: SocketAddr,
     to: SocketAddr,
-    /// Datagrams that came since.
+    /// Datagrams received since.
     heard: u32,
     is_due: bool,
 }
@@ -29,7 +30,7 @@ impl Goodbye {
         }
     }
 
-    /// Something came for the connection.
+    /// Counts a datagram that came for the connection.
     pub(super) fn note(&mut self) {
         self.heard = self.heard.saturating_add(1);
         self.is_due |= self.heard.is_power_of_two();

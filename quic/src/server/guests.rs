@@ -1,16 +1,15 @@
-//! `Guests`: clients that come by another transport than QUIC, admitted within the same bounds.
+//! `Guests`: clients of another transport than QUIC, admitted within the same bounds.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::ServerConfig;
-use super::account::Account;
 use super::application::{ConnectionKey, Peer};
-use super::sources::{Full, Seat, Sources};
+use super::sources::{Account, Full, Seat, Sources};
 
-/// The connections of one port of TCP, of all its threads together: no more than a
-/// [`ServerConfig`] allows for QUIC, in all and from one host or network.
+/// The connections of one TCP port, over all its threads: at most as many as a [`ServerConfig`]
+/// allows for QUIC, in total and from one host or network.
 #[derive(Clone, Debug)]
 pub struct Guests(Arc<Shared>);
 
@@ -27,7 +26,7 @@ struct Connections {
     count: usize,
 }
 
-/// One of them, until it is dropped. Its address is proven: TCP's handshake has done so.
+/// One connection, counted until it is dropped. TCP's handshake has proven its address.
 #[derive(Debug)]
 pub struct Guest {
     peer: Peer,
@@ -36,7 +35,7 @@ pub struct Guest {
 }
 
 impl Guests {
-    /// Within the bounds of this configuration.
+    /// No connections yet; the bounds are those of this configuration.
     #[must_use]
     pub fn new(config: &ServerConfig) -> Self {
         let sources = Sources::new(
@@ -50,7 +49,7 @@ impl Guests {
         }))
     }
 
-    /// A client has connected from this address. `None` if there is no room for it.
+    /// Admits a client that has connected from this address. `None` if there is no room for it.
     #[must_use]
     pub fn enter(&self, address: SocketAddr) -> Option<Guest> {
         let mut connections = self.0.connections();
@@ -77,7 +76,7 @@ impl Guests {
         })
     }
 
-    /// Connections now.
+    /// How many connections there are now.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.connections().count

@@ -1,4 +1,4 @@
-//! `Katran`: connection ids that the load balancer Katran reads: the host's number stands in them.
+//! `Katran`: connection ids that hold the host's number, for the load balancer Katran.
 //!
 //! ```text
 //! version 1:  01 | host (16 bits) | worker (8) | ...
@@ -6,18 +6,18 @@
 //! version 3:  11 | 6 bits unused | host (32) | worker (8) | ...
 //! ```
 //!
-//! Katran itself looks at the version and the host (`parse_quic` in its `pckt_parsing.h`), in packets whose
-//! ids have at least 8 bytes; the worker's place is mvfst's (`DefaultConnectionIdAlgo.h`). Ids have 12
-//! bytes, so that 54 bits are left to chance even in version 3.
+//! Katran reads the version and the host (`parse_quic` in its `pckt_parsing.h`) of ids with at
+//! least 8 bytes. The worker's place is that of mvfst (`DefaultConnectionIdAlgo.h`). Ids have 12
+//! bytes, so that 54 bits are random even in version 3.
 
 use super::cid_format::{ConnectionIdError, ConnectionIdFormat};
 
 const LEN_BYTES: usize = 12;
 
-/// The bits of an id that are looked at, the first one the highest.
+/// The first 8 bytes of an id, big-endian: all that is read.
 type Head = u64;
 
-/// How many bits of an id are a host's number.
+/// How many bits of an id hold the host's number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HostBits {
     /// 16: version 1.
@@ -29,7 +29,7 @@ pub enum HostBits {
     ThirtyTwo,
 }
 
-/// Ids as the load balancer Katran reads them.
+/// Ids in the format of the load balancer Katran.
 #[derive(Clone, Copy, Debug)]
 pub struct Katran {
     /// Version and host.
@@ -40,11 +40,11 @@ pub struct Katran {
 }
 
 impl Katran {
-    /// For the host that has this number in Katran's map of QUIC servers.
+    /// Ids of the host with this number in Katran's map of QUIC servers.
     ///
     /// # Errors
     ///
-    /// [`ConnectionIdError::Host`] if the number has more bits.
+    /// [`ConnectionIdError::Host`] if the number does not fit in `bits`.
     pub fn new(host: u32, bits: HostBits) -> Result<Self, ConnectionIdError> {
         // Where the host's number ends.
         let (version, bits, end) = match bits {

@@ -1,15 +1,15 @@
-//! `Links`: the way back to each address a connection was heard from.
+//! `Links`: the link to each address that a connection was heard from.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// Paths remembered at once; a client has one, or two for a moment while it moves.
+/// Paths remembered at once; a client has one, or two while it moves.
 const MAX_PATHS: usize = 8;
 
-/// Link-layer return paths by remote address, the one learnt last at the end.
+/// Links by remote address, the latest last.
 #[derive(Debug)]
 pub(super) struct Links<L> {
     paths: Vec<(SocketAddr, L)>,
-    /// Where the connection began; the answer when nothing better is known.
+    /// The connection's first link, for addresses that are not known.
     first: L,
 }
 
@@ -21,13 +21,13 @@ impl<L: Copy + PartialEq> Links<L> {
         }
     }
 
-    /// Whether that is what is known already: true for nearly every datagram.
+    /// Whether this is known already: true for nearly every datagram.
     pub(super) fn knows(&self, peer: SocketAddr, link: L) -> bool {
         self.paths.contains(&(peer, link))
     }
 
-    /// Learns the way to `peer`. Only for datagrams that proved authentic: otherwise anybody
-    /// could turn a connection's packets elsewhere.
+    /// Learns the link to `peer`. Only for authentic datagrams: otherwise anyone could divert a
+    /// connection's packets.
     pub(super) fn learn(&mut self, peer: SocketAddr, link: L) {
         self.paths.retain(|(known, _)| *known != peer);
         if self.paths.len() >= MAX_PATHS {
@@ -36,7 +36,7 @@ impl<L: Copy + PartialEq> Links<L> {
         self.paths.push((peer, link));
     }
 
-    /// The way to this host, at whatever port, that is known already.
+    /// The latest known link to this host, at any port.
     pub(super) fn to_host(&self, host: IpAddr) -> Option<L> {
         let mut paths = self.paths.iter().rev();
         let found = paths.find(|(known, _)| known.ip() == host);

@@ -1,5 +1,5 @@
-//! `Metric`: what a server counts, under the names that tokio-quiche 0.20 has for it, so that what watches
-//! one of them watches the other.
+//! `Metric`: a server's counters under the names of tokio-quiche 0.20, so that dashboards for one
+//! work with the other.
 //!
 //! | tokio-quiche's `Metrics` | here |
 //! | --- | --- |
@@ -9,20 +9,20 @@
 //! | `rejected_initial_packet_count`, failed to parse packet | [`Dropped::malformed`](super::Dropped) |
 //! | the same, accept queue overflow | all [`Refused`](super::Refused) |
 //! | the same, unexpected error | [`Dropped::internal`](super::Dropped) |
-//! | its other reasons; `invalid_cid_packet_count`, closes by code, bandwidth, loss and times | not counted, or not in these parts |
+//! | its other reasons; `invalid_cid_packet_count`, closes by code, bandwidth, loss and times | not counted, or not split this way |
 
 use std::fmt;
 
 use super::stats::ServerStats;
 
-/// A counter, or for connections a gauge. Printed as Prometheus reads it.
+/// A counter, or for connections a gauge. Displayed in the text format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// The name: that of the module in tokio-quiche, and of the method.
+    /// The name in tokio-quiche: its module and method.
     pub name: &'static str,
-    /// The label `reason`, where the metric has one.
+    /// The label `reason`, if the metric has one.
     pub reason: Option<&'static str>,
-    /// How many.
+    /// The count.
     pub value: u64,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Metric {
 }
 
 impl ServerStats {
-    /// The counters that tokio-quiche has names for.
+    /// The counters that tokio-quiche also has.
     #[must_use]
     pub fn metrics(&self) -> [Metric; 6] {
         let rejected = |value| Metric::new("quic_rejected_initial_packet_count", value);

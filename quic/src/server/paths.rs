@@ -1,4 +1,4 @@
-//! quiche's paths of a connection, looked at from outside.
+//! The state of a connection's paths in quiche.
 
 use std::net::SocketAddr;
 
@@ -6,18 +6,18 @@ use quiche::{PathStats, RecvInfo};
 
 use crate::quic::{QuicConnection, packets_received};
 
-/// How far quiche is with a path. Its own type has no public name.
+/// The state of a path's validation in quiche, whose own type has no public name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     Failed,
     Unknown,
     Validating,
-    /// An answer came; whether the path carries large datagrams may be open.
+    /// An answer came. Whether the path carries large datagrams may still be open.
     Proven,
 }
 
 impl State {
-    /// `None`: there is no path to that address.
+    /// `None` if there is no path to that address.
     pub(super) fn of(quic: &QuicConnection, peer: SocketAddr) -> Option<Self> {
         let path = quic.path_stats().find(|path| path.peer_addr == peer)?;
         Some(Self::in_stats(&path))
@@ -33,7 +33,7 @@ impl State {
     }
 }
 
-/// What came of a datagram.
+/// quiche's result for a datagram.
 pub(super) struct Taken {
     pub(super) result: quiche::Result<usize>,
     /// Packets in it that were new and authentic.
@@ -46,13 +46,13 @@ impl Taken {
     }
 }
 
-/// Whether quiche holds the path to that address for the client's.
+/// Whether the path to that address is quiche's active one.
 pub(super) fn is_active(quic: &QuicConnection, peer: SocketAddr) -> bool {
     quic.path_stats()
         .any(|path| path.active && path.peer_addr == peer)
 }
 
-/// Whether quiche has a path to send on.
+/// Whether quiche's active path can send.
 pub(super) fn works(quic: &QuicConnection) -> bool {
     quic.path_stats()
         .any(|path| path.active && State::in_stats(&path) != State::Failed)

@@ -1,4 +1,4 @@
-//! `Progress`: whether a client still makes use of its connection.
+//! `Progress`: whether a client still uses its connection.
 
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,17 @@ pub(super) struct Limits {
     pub(super) response: Duration,
 }
 
-/// What a client didn't do in time.
+/// What a client failed to do in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lapse {
     /// It asked for nothing.
     NoRequest,
-    /// It took nothing of what it had asked for.
+    /// It took nothing of the responses.
     Unread,
 }
 
 impl Lapse {
-    /// What it is told.
+    /// The reason in CONNECTION_CLOSE.
     pub(super) fn reason(self) -> &'static [u8] {
         match self {
             Self::NoRequest => b"no request for too long",
@@ -32,7 +32,7 @@ impl Lapse {
     }
 }
 
-/// When a connection last got on.
+/// When a connection last made progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
     limits: Limits,
@@ -52,7 +52,7 @@ impl Progress {
         }
     }
 
-    /// Takes note of how things are.
+    /// Records the present activity.
     pub(super) fn note(&mut self, now: Instant, activity: Activity) {
         let Activity {
             advanced,
@@ -66,7 +66,7 @@ impl Progress {
         self.waits_for = waits_for;
     }
 
-    /// Until when something must happen; `None` for a time without end.
+    /// By when something must happen; `None` if there is no limit.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.due()
             .and_then(|(limit, _)| self.since.checked_add(limit))

@@ -1,5 +1,5 @@
-//! `QuicLb`: connection ids that load balancers read by draft-ietf-quic-load-balancers (QUIC-LB),
-//! unencrypted, as AWS's Network Load Balancer does.
+//! `QuicLb`: unencrypted connection ids of draft-ietf-quic-load-balancers (QUIC-LB), as AWS's
+//! Network Load Balancer reads them.
 //!
 //! ```text
 //! 0    3          8
@@ -9,10 +9,10 @@
 //!                                     ^ the worker, masked
 //! ```
 //!
-//! The nonce must not show that two ids are of one connection (section "Server Actions"). A worker's plain
-//! number would, so it is masked by a keyed hash of the rest of the nonce, as "Server Process
-//! Demultiplexing" suggests. The key is of this process: what workers there were before it matters to
-//! nobody.
+//! The nonce must not reveal that two ids belong to one connection (section "Server Actions"). A
+//! worker's plain number would, so it is masked by a keyed hash of the rest of the nonce, as
+//! "Server Process Demultiplexing" suggests. The key lives as long as the process, as the workers
+//! do.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -23,10 +23,11 @@ const UNROUTABLE: u8 = 0b111;
 const CONFIG_SHIFT: u32 = 5;
 const MIN_NONCE_BYTES: usize = 4;
 
-/// Ids by draft-ietf-quic-load-balancers, unencrypted: a load balancer reads the server's id in them.
-/// The first byte encodes the length too.
+/// Unencrypted ids of draft-ietf-quic-load-balancers, in which a load balancer reads the server's
+/// id. The first byte also encodes the length.
 ///
-/// An observer can read the server's id as well, and so learns a little about which ids belong together.
+/// An observer can read the server's id as well, and learns a little about which ids belong
+/// together.
 #[derive(Clone, Debug)]
 pub struct QuicLb {
     first: u8,
@@ -36,12 +37,16 @@ pub struct QuicLb {
 }
 
 impl QuicLb {
-    /// `config` is the configuration rotation codepoint, from 0 to 6. Every server of one has a
-    /// `server_id` of its own, of the same length, and the same `nonce_bytes`, at least 4.
+    /// `config` is the configuration rotation codepoint, from 0 to 6. All servers of one
+    /// configuration have the same `nonce_bytes`, at least 4, and different `server_id`s of the
+    /// same length.
     ///
     /// # Errors
     ///
-    /// A [`ConnectionIdError`] if the draft or this server can't have it so.
+    /// - [`ConnectionIdError::Config`] if `config` is above 6.
+    /// - [`ConnectionIdError::NoServerId`] if `server_id` is empty.
+    /// - [`ConnectionIdError::ShortNonce`] if `nonce_bytes` is below 4.
+    /// - [`ConnectionIdError::Length`] if the whole id would not have 8 to 20 bytes.
     pub fn new(
         config: u8,
         server_id: &[u8],
@@ -64,7 +69,8 @@ impl QuicLb {
         }
     }
 
-    /// As AWS's Network Load Balancer takes it: a target's QUIC server ID has 8 bytes, and the whole id 16.
+    /// The format of AWS's Network Load Balancer: a target's QUIC server ID has 8 bytes, and the
+    /// whole id 16.
     #[must_use]
     pub fn aws(server_id: [u8; 8]) -> Self {
         Self::of(0, 15, &server_id)
@@ -80,7 +86,7 @@ impl QuicLb {
         }
     }
 
-    /// What hides the worker in this nonce, the worker's byte left out.
+    /// The mask of the worker's number; `rest` is the nonce without the worker's byte.
     fn mask(&self, rest: &[u8]) -> u8 {
         let [mask, ..] = self.mask.hash_one(rest).to_le_bytes();
         mask
@@ -118,7 +124,8 @@ impl ConnectionIdFormat for QuicLb {
 mod tests {
     use super::*;
 
-    /// The draft's test vectors, section "Unencrypted CIDs". The second one's nonce lacks a digit there.
+    /// The draft's test vectors, section "Unencrypted CIDs". The second one's nonce lacks a digit
+    /// there.
     #[test]
     fn ids_are_those_of_the_draft() {
         let first = QuicLb::new(0, &[0xc4, 0x60, 0x5e], 4).unwrap();

@@ -1,33 +1,35 @@
-//! `Resets`: stateless resets (RFC 9000, section 10.3). A client whose server was restarted learns by
-//! one that its connection is gone, and need not wait for its idle timeout.
+//! `Resets`: stateless resets (RFC 9000, section 10.3). They tell a client whose server was
+//! restarted that its connection is gone, so that it need not wait for its idle timeout.
 //!
 //! ```text
-//! id given out -> token = HMAC(key, id), told to the client under the connection's keys
-//! ... the server is killed, and started again with the same private key ...
+//! id issued -> token = HMAC(key, id), sent to the client under the connection's keys
+//! ... the server is killed, and restarted with the same private key ...
 //! packet for the id -> no such connection -> random bytes, then the same token
 //! ```
 //!
 //! # The key
 //!
-//! It is derived from the identity's private key, so it survives a restart without a file of its own,
-//! and all servers with one private key share it. A self-signed certificate made at each start has
-//! another key each time, and its clients wait for their idle timeout as before.
+//! The key is derived from the identity's private key, so it survives a restart without a file, and
+//! all servers with one private key share it. With a self-signed certificate made at each start it
+//! changes each time, and clients wait for their idle timeout.
 //!
-//! When the identity changes while the server runs, ids that are given out from then on have tokens by
-//! the new key: a server that is restarted later knows no other. The key before it is kept for ids that
-//! have their tokens already. An unknown id doesn't say by which of the two its token was made, so a
-//! coin decides for each answer: a client repeats what isn't answered, and two answers to one packet
-//! would be a way to multiply packets. Of several changes the last two keys count.
+//! When the identity changes while the server runs, tokens of new ids are made with the new key,
+//! because a server restarted later knows no other. The previous key is kept for ids issued before.
+//! An unknown id doesn't reveal which of the two made its token, so a coin decides per answer: a
+//! client repeats what isn't answered, and two answers to one packet would multiply packets. After
+//! several changes, the last two keys count.
 //!
-//! Whoever sees a connection's id, and can have its packet answered by another server with the same
-//! private key, learns the token, and can end the connection (RFC 9000, section 21.11). So where several
-//! servers share a private key, each packet must reach the server that has its connection.
+//! An attacker who sees a connection's id, and can route a packet with it to another server with
+//! the same private key, learns the token and can end the connection (RFC 9000, section 21.11). So
+//! if several servers share a private key, each packet must reach the server that has its
+//! connection.
 
 use std::time::{Duration, Instant};
 
+use super::Server;
 use super::application::Application;
 use super::cid::Cid;
-use super::{Origin, Server};
+use super::endpoint::Origin;
 use crate::error::SetupError;
 use crate::header::Header;
 use crate::identity::{DerivedKey, Identity};
@@ -35,25 +37,25 @@ use crate::identity::{DerivedKey, Identity};
 /// The shortest reset that clients recognise.
 const MIN_RESET_BYTES: usize = 21;
 
-/// As long as a reset need be to look like any packet, whatever the length of the ids in use; to
-/// longer packets the answer may be much shorter (RFC 9000, section 10.3).
+/// A reset of this length looks like any packet, whatever the length of the ids in use. The answer
+/// to a longer packet may be much shorter (RFC 9000, section 10.3).
 const MAX_RESET_BYTES: usize = 42;
 
 const TOKEN_BYTES: usize = 16;
 
-/// Bits of the first byte that are the same in each packet with a short header, and their values.
+/// Bits of the first byte that are fixed in packets with a short header, and their values.
 const FIXED_BITS: u8 = 0xc0;
 const SHORT_HEADER: u8 = 0x40;
 
-/// Resets at once.
+/// Resets in a burst.
 const BURST: u32 = 100;
-/// Time allows for another one this often.
+/// After a burst, one more reset per this time.
 const EARNED_EVERY: Duration = Duration::from_millis(10);
 
 const KEY_LABEL: &[u8] = b"xskit stateless reset key";
 const TOKEN_LABEL: &[u8] = b"xskit stateless reset token";
 
-/// Makes tokens and resets, as many as time allows.
+/// Makes tokens, and resets within a quota.
 pub(super) struct Resets {
     key: DerivedKey,
     former_key: Option<DerivedKey>,
@@ -69,7 +71,7 @@ impl Resets {
         })
     }
 
-    /// From now on, tokens are made by this identity's key.
+    /// Makes tokens with this identity's key from now on.
     pub(super) fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
         let key = identity.derive_key(KEY_LABEL)?;
         if key != self.key {
@@ -78,13 +80,12 @@ impl Resets {
         Ok(())
     }
 
-    /// What the client is told with the id, as quiche takes it. `None` if the cryptographic library
-    /// fails.
+    /// The token of an id, in quiche's form. `None` if the cryptographic library fails.
     pub(super) fn token(&self, id: Cid) -> Option<u128> {
         token(&self.key, id.as_slice()).map(u128::from_be_bytes)
     }
 
-    /// A reset of that many bytes for an unknown id. `None` if the cryptographic library fails.
+    /// A reset of `len` bytes for an unknown id. `None` if the cryptographic library fails.
     fn write(&self, len: usize, id: &[u8]) -> Option<Vec<u8>> {
         let mut random = [0; 1 + MAX_RESET_BYTES];
         boring::rand::rand_bytes(&mut random).ok()?;
@@ -107,15 +108,15 @@ fn token(key: &DerivedKey, id: &[u8]) -> Option<[u8; TOKEN_BYTES]> {
     mac.first_chunk().copied()
 }
 
-/// A bound on how many there are in any time.
+/// A bound on the rate of resets.
 #[derive(Debug, Default)]
 struct Quota {
-    /// When time will have made up for all that were taken.
+    /// When the time will have passed that the resets so far stand for.
     settled: Option<Instant>,
 }
 
 impl Quota {
-    /// Whether there may be another one.
+    /// Takes one reset from the quota; false if none is left.
     fn take(&mut self, now: Instant) -> bool {
         let settled = self.settled.map_or(now, |settled| settled.max(now));
         let may = settled.duration_since(now) <= EARNED_EVERY * (BURST - 1);
@@ -127,15 +128,15 @@ impl Quota {
 }
 
 impl<L: Copy + PartialEq, A: Application> Server<L, A> {
-    /// Answers a packet with a short header that belongs to no connection: also while the server is
-    /// closing, for its goodbye may have been lost. The answer is smaller than the packet, so two
-    /// servers that take each other's resets for packets are soon done (RFC 9000, section 10.3.3).
+    /// Answers a packet with a short header that belongs to no connection, also while the server is
+    /// closing, because its CONNECTION_CLOSE may have been lost. The answer is smaller than the
+    /// packet, so two servers that answer each other's resets soon stop (RFC 9000, section 10.3.3).
     pub(super) fn reset(&mut self, now: Instant, datagram: &[u8], origin: Origin<L>) {
         let header = self.parse(datagram);
         let dropped = &mut self.counters.dropped;
         let len = datagram.len().saturating_sub(1).min(MAX_RESET_BYTES);
         let id = match header {
-            // One that came late by an id which the client has retired is no sign of a lost connection.
+            // A late packet with a retired id is no sign of a lost connection.
             Some(Header::Short { dcid }) if !self.ids.is_retired(dcid) => dcid,
             _ => {
                 dropped.unknown_connection += 1;
@@ -162,6 +163,7 @@ mod tests {
     use super::*;
     use crate::cert;
     use crate::client::{Client, ClientConfig, Trust};
+    use crate::endpoint::Endpoint;
     use crate::server::{RandomIds, ServerConfig};
 
     fn identity() -> Identity {
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(count(begin), 0, "a clock that goes back");
     }
 
-    /// quiche takes an id that it has already only with the token that it has.
+    /// quiche accepts a known id only with the same token.
     #[test]
     fn every_id_that_a_client_is_given_has_its_token() {
         let root = tempfile::tempdir().unwrap();
@@ -235,11 +237,11 @@ mod tests {
                 server.handle_datagram(now, &mut buf[..sent.len], from, to, ());
             }
             while let Some(sent) = server.poll_transmit(now, &mut buf) {
-                client.handle_datagram(now, &mut buf[..sent.len], to, from);
+                client.handle_datagram(now, &mut buf[..sent.len], to, from, ());
             }
         }
         let (_, connection) = server.connections.iter_mut().next().unwrap();
-        // The first one is the client's own choice.
+        // The first id is the client's choice.
         let ids = &connection.ids[1..];
         assert_eq!(ids.len(), 8);
         for (at, id) in ids.iter().enumerate() {

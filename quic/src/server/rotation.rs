@@ -6,23 +6,22 @@
 //! accepted    | key 0    | keys 0, 1  | keys 1, 2
 //! ```
 //!
-//! Time is what a worker says it is when a client comes. Who only asks whether it is time for another key
-//! takes no lock.
+//! A worker passes the time when a client comes. Checking whether a new key is due takes no lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// A key of `N` bytes, and the one before it.
+/// A key of `N` bytes, and the previous one.
 pub(super) struct RotatingKey<const N: usize> {
     epoch: Instant,
     period: Duration,
-    /// The current key's; periods count from 0.
+    /// The current key's period, from 0.
     period_index: AtomicU64,
     keys: RwLock<Keys<N>>,
 }
 
-/// What there is at one time.
+/// The keys at one time.
 struct Keys<const N: usize> {
     current: [u8; N],
     previous: Option<[u8; N]>,
@@ -42,11 +41,11 @@ impl<const N: usize> RotatingKey<N> {
         })
     }
 
-    /// Takes another key if it is time. The old one stays where the random source fails.
+    /// Makes a new key if one is due. The old one stays if the random source fails.
     pub(super) fn turn(&self, now: Instant) {
         let since = now.saturating_duration_since(self.epoch);
         let index = since.as_secs() / self.period.as_secs().max(1);
-        // Only a hint: the lock orders what it is about.
+        // Only a hint: the lock orders the keys and the index.
         if index <= self.period_index.load(Ordering::Relaxed) {
             return;
         }
@@ -62,13 +61,13 @@ impl<const N: usize> RotatingKey<N> {
         }
     }
 
-    /// The key to make something with.
+    /// The key to use for new tokens or tickets.
     pub(super) fn current(&self) -> [u8; N] {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         keys.current
     }
 
-    /// Those that what comes back may have been made with, the current one first.
+    /// The keys that returned tokens or tickets may have been made with, the current one first.
     pub(super) fn accepted(&self) -> impl Iterator<Item = [u8; N]> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         [Some(keys.current), keys.previous].into_iter().flatten()
@@ -102,7 +101,7 @@ mod tests {
         assert_eq!(key.current(), second);
         key.turn(begin + 2 * period);
         assert!(!is_accepted(first) && is_accepted(second) && key.current() != second);
-        // Nobody came for a while: its time is over all the same.
+        // No client came for a while: the key has expired all the same.
         let third = key.current();
         key.turn(begin + 4 * period);
         assert!(!is_accepted(third));

@@ -1,16 +1,16 @@
-//! `Sources`: where connections come from, so that no stranger takes all places.
+//! `Sources`: connections by host and network, so that no stranger takes all places.
 //!
-//! Two prefixes of an address count. A *host* is what one customer has: an IPv4 address, or an
-//! IPv6 /64, any address of which one device may take (RFC 4862, RFC 6177). A *network* is what
-//! one can have of them without great cost: an IPv4 /24, or an IPv6 /48, which is at most what a
-//! site is given, and each the least that is routed by itself on the Internet. Both are far more
-//! than one user behind a shared address needs.
+//! Two prefixes of an address are counted. A *host* is what one customer has: an IPv4 address, or
+//! an IPv6 /64, in which one device may take any address (RFC 4862, RFC 6177). A *network* is what
+//! one party can get at little cost: an IPv4 /24, or an IPv6 /48, which is the most that a site is
+//! assigned. Each is the smallest prefix that is routed on the Internet. The default bounds on both
+//! are far above what the users behind one shared address need.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
-
-use super::account::{Account, Count};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The first bits of an address, and how many; an IPv4 address is its IPv6-mapped one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,21 +34,21 @@ impl Prefix {
     }
 }
 
-/// Which bound another connection would exceed.
+/// Why there is no room for another connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
-    /// That of the whole server.
+    /// The server's bound is reached.
     Server,
-    /// That of the client's host.
+    /// The bound per host is reached.
     Host,
-    /// That of the client's network.
+    /// The bound per network is reached.
     Network,
-    /// The server is about to end.
+    /// The server is draining.
     Leaving,
 }
 
 impl Full {
-    /// What a client is told.
+    /// The reason in CONNECTION_CLOSE.
     pub(super) fn reason(self) -> &'static [u8] {
         match self {
             Self::Server => b"the server has no room for another connection",
@@ -57,6 +57,31 @@ impl Full {
             Self::Leaving => b"the server is shutting down",
         }
     }
+}
+
+/// A shared counter. It orders no other memory, so relaxed operations are enough.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn subtract(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The counters that a client shares with others of its host and of its network.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) host: Count,
+    pub(crate) network: Count,
 }
 
 /// A connection's place among those of its host and its network.
@@ -73,8 +98,8 @@ struct Source {
     count: Count,
 }
 
-/// Connections whose address is proven, by host and by network. Others don't count: anybody could
-/// use up the places of somebody else.
+/// Connections whose address is proven, by host and by network. Others don't count: forged
+/// addresses could use up the places of someone else.
 #[derive(Debug)]
 pub(super) struct Sources {
     per_host: usize,
@@ -91,7 +116,7 @@ impl Sources {
         }
     }
 
-    /// Why there is no place for another one from this address, if there is none.
+    /// Why there is no place for another connection from this address; `None` if there is one.
     pub(super) fn full(&self, address: IpAddr) -> Option<Full> {
         let (host, network) = Prefix::of(address);
         let count = |prefix| self.known.get(&prefix).map_or(0, |it| it.connections);

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::transmit::Transmit;
+use crate::endpoint::Transmit;
 
-/// Answers waiting at once. More are not worth having: whoever floods us is not listening.
+/// Answers waiting at once. More are not worth keeping: a sender who floods us is not listening.
 const MAX_WAITING: usize = 64;
 
-/// Answers to be sent before anything else.
+/// Answers, which are sent before anything else.
 #[derive(Debug)]
 pub(super) struct Stateless<L> {
     waiting: VecDeque<Answer<L>>,
@@ -48,7 +48,7 @@ impl<L: Copy> Stateless<L> {
         }
     }
 
-    /// Writes the next answer that fits.
+    /// Writes the next answer that fits into `out`; those before it are dropped.
     pub(super) fn pop(&mut self, out: &mut [u8]) -> Option<Transmit<L>> {
         while let Some(answer) = self.waiting.pop_front() {
             let Some(target) = out.get_mut(..answer.bytes.len()) else {

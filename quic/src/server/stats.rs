@@ -1,4 +1,4 @@
-//! `ServerStats`: what a server has done, and what became of every datagram.
+//! `ServerStats`: a server's counters, in which every datagram is accounted for.
 
 use super::sources::Full;
 
@@ -18,26 +18,26 @@ pub struct ServerStats {
     pub datagrams_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
-    /// Datagrams that were handed to the worker that has their connection.
+    /// Datagrams handed to the worker that has their connection.
     pub handed_over: u64,
-    /// Datagrams that another worker has handed over.
+    /// Datagrams taken over from other workers.
     pub taken_over: u64,
-    /// Datagrams that a connection took something new from.
+    /// Datagrams that held something new for a connection.
     pub delivered: u64,
     /// Datagrams of no connection that got an answer.
     pub answered: Answered,
-    /// Datagrams that came to nothing.
+    /// Datagrams dropped, by cause.
     pub dropped: Dropped,
     /// Connections refused, by cause.
     pub refused: Refused,
-    /// Connections, by what happened to them.
+    /// Connections, by state and outcome.
     pub connections: ConnectionCounters,
     /// QUIC packets of all connections, ended ones included.
     pub packets: PacketCounters,
 }
 
 impl ServerStats {
-    /// Adds those of another worker.
+    /// Adds another worker's counters.
     pub fn add(&mut self, other: &Self) {
         self.datagrams_in += other.datagrams_in;
         self.bytes_in += other.bytes_in;
@@ -54,7 +54,7 @@ impl ServerStats {
     }
 }
 
-/// Adds field by field.
+/// Adds structs field by field.
 macro_rules! sums {
     ($name:ident, $method:ident: $($field:ident),+) => {
         impl $name {
@@ -80,11 +80,11 @@ sums!(PacketCounters, add_all: sent, received, lost, retransmitted);
 pub struct Answered {
     /// Version Negotiation, to a version other than 1.
     pub version_negotiation: u64,
-    /// Retry, to make sure of the client's address while many handshakes are under way.
+    /// Retry, to have a client prove its address while many handshakes are under way.
     pub retry: u64,
-    /// Refusals, because there are as many connections as are allowed; [`Refused`] has the causes.
+    /// Refusals, because a bound on connections is reached; [`Refused`] has the causes.
     pub refused: u64,
-    /// Stateless resets, to packets of connections that don't exist (any more).
+    /// Stateless resets, to packets of unknown connections.
     pub reset: u64,
 }
 
@@ -96,8 +96,8 @@ impl Answered {
     }
 }
 
-/// Connections refused to clients whose address was proven, by the bound that they would have
-/// exceeded. One counts once for each datagram of its first flight.
+/// Connections refused to clients whose address was proven, by the bound reached. A connection is
+/// counted once per datagram of its first flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
@@ -107,7 +107,7 @@ pub struct Refused {
     pub host_full: u64,
     /// `max_connections_per_network`.
     pub network_full: u64,
-    /// Not a bound: the server is about to end ([`Server::drain`](super::Server::drain)).
+    /// No bound: the server is draining ([`Server::drain`](super::Server::drain)).
     pub leaving: u64,
 }
 
@@ -134,24 +134,24 @@ impl Refused {
 pub struct Dropped {
     /// Not QUIC, or cut off.
     pub malformed: u64,
-    /// For a connection that doesn't exist (any more), and not worth a reset: of the handshake, too small,
-    /// or by an id that its client has retired.
+    /// For an unknown connection, and not answered by a reset: a handshake packet, too small, or
+    /// with an id that its client has retired.
     pub unknown_connection: u64,
-    /// A first packet below the 1200 bytes that RFC 9000 asks for.
+    /// With an Initial packet, but shorter than the 1200 bytes that RFC 9000 requires.
     pub short_initial: u64,
     /// A first packet that did not decrypt.
     pub rejected_initial: u64,
-    /// For a connection, but nothing in it decrypted, all of it was known already, or the
-    /// connection was ending.
+    /// For a connection, but nothing in it decrypted, it held nothing new, or the connection was
+    /// ending.
     pub unauthentic: u64,
-    /// Made a connection fail: the peer broke the protocol.
+    /// Ended its connection: the peer violated the protocol.
     pub violation: u64,
     /// A new connection while the server is closing.
     pub closing: u64,
-    /// Would have got an answer, but too many are waiting to be sent.
+    /// Not answered, because too many answers are waiting to be sent.
     pub answer_overflow: u64,
-    /// For a connection that doesn't exist (any more): would have got a reset, but 100 were sent at once,
-    /// and another one each 10 ms.
+    /// Not answered by a stateless reset, because the quota was spent: 100 at once, and then one
+    /// per 10 ms.
     pub reset_overflow: u64,
     /// For a connection of another worker, which had too many packets waiting.
     pub handover_overflow: u64,
@@ -177,13 +177,13 @@ impl Dropped {
     }
 }
 
-/// What became of connections.
+/// Connections, by state and outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionCounters {
-    /// Exist now, half-open and closing ones included.
+    /// Existing now, half-open and closing ones included.
     pub active: usize,
-    /// Exist now, and have not finished the handshake.
+    /// Existing now, with the handshake unfinished.
     pub half_open: usize,
     /// Connection ids in the table now.
     pub ids: usize,
@@ -193,13 +193,13 @@ pub struct ConnectionCounters {
     pub established: u64,
     /// Connections on which early data (0-RTT) was acted on before the handshake was finished.
     pub early: u64,
-    /// Those on which it had to wait: somebody may have sent it before.
+    /// Connections on which early data had to wait, because it may be a replay.
     pub early_held: u64,
     /// Handshakes not finished in time.
     pub handshake_timeouts: u64,
-    /// Ended because nothing arrived for the idle timeout.
+    /// Ended by the idle timeout.
     pub idle_timeouts: u64,
-    /// Closed because nothing was asked for too long, [`WaitsFor::Request`](super::WaitsFor).
+    /// Closed because no request came for too long, [`WaitsFor::Request`](super::WaitsFor).
     pub request_timeouts: u64,
     /// Closed because the client took or sent nothing of what was under way,
     /// [`WaitsFor::Peer`](super::WaitsFor).
@@ -207,7 +207,7 @@ pub struct ConnectionCounters {
     /// Closed because their keys had protected as many packets as they may
     /// ([`ServerConfig::max_packets_sent`](super::ServerConfig)).
     pub key_limits: u64,
-    /// Times that a client went on from another address.
+    /// Times that a client moved to another address.
     pub migrations: u64,
 }
 
@@ -219,9 +219,9 @@ pub struct PacketCounters {
     pub sent: u64,
     /// Received and authentic.
     pub received: u64,
-    /// Taken for lost.
+    /// Declared lost.
     pub lost: u64,
-    /// Sent with data that had been sent before.
+    /// Sent with retransmitted data.
     pub retransmitted: u64,
 }
 

@@ -1,52 +1,53 @@
-//! `Strikes`: why a request that was sent as early data (0-RTT) is not answered again for whoever has
-//! recorded it (RFC 8446, section 8; RFC 9001, section 9.2).
+//! `Strikes`: the defence against replays of early data (0-RTT; RFC 8446, section 8; RFC 9001,
+//! section 9.2).
 //!
-//! # What can be sent again
+//! # What can be replayed
 //!
-//! A recorded ClientHello, and the 0-RTT packets that belong to it. The keys of an Initial packet are
-//! known to all, so its ids can be any. Those of 0-RTT packets are not, and they authenticate the packet's
-//! header with its destination id (RFC 9001, section 5.3): it is the one that the client wrote. That is
-//! one of three:
+//! A recorded ClientHello, and its 0-RTT packets. The keys of an Initial packet are public, so a
+//! replay can choose its ids. The keys of 0-RTT packets are secret, and authenticate the header
+//! with the destination id (RFC 9001, section 5.3), so that id is the one that the client wrote. It
+//! is one of three:
 //!
 //! - the client's first choice,
-//! - after a Retry, what that told it,
+//! - after a Retry, the id in that,
 //! - once the server has answered, the id that the server chose.
 //!
 //! # What is kept
 //!
-//! So a connection on which early data is acted on strikes out all three, and one that has an id which
-//! was struck out does not act on early data: the packets that were recorded name an id that is no other
-//! connection's. It depends on this:
+//! A connection that acts on early data strikes out all three. A connection with an id that was
+//! struck out does not act on early data: recorded packets name an id that no other connection has.
+//! This relies on the following:
 //!
-//! - A packet reaches a connection only by an id of that connection: also the second one of a datagram
-//!   ([`Coalesced`](super::coalesced::Coalesced)).
-//! - Ids are kept for longer than a ClientHello is good for. BoringSSL takes no early data where the age
-//!   of the ticket by the client's clock and by the server's differ by more than 60 s
-//!   (`kMaxTicketAgeSkewSeconds`), and the first changes only as the second goes on: that is 122 s with all
-//!   rounding. Three minutes also outlast a wall clock that is set back by less than 58 s.
-//! - All workers share one register, and what has another has other tickets: those of a server that was
-//!   restarted are of no use.
-//! - Where there is no more room, no early data is acted on until all that was left out is stale.
+//! - A packet reaches a connection only by an id of that connection, even if it is not the first of
+//!   its datagram ([`Coalesced`](super::coalesced::Coalesced)).
+//! - Ids are kept for longer than a ClientHello is valid. BoringSSL rejects early data if the
+//!   ticket's age differs by more than 60 s between the client's and the server's clock
+//!   (`kMaxTicketAgeSkewSeconds`), and a recorded age is fixed: that is 122 s with all rounding.
+//!   Three minutes also outlast a wall clock that is set back by less than 58 s.
+//! - All workers share one register. A server with another register has other tickets; after a
+//!   restart the old ones are invalid.
+//! - When the register is full, no early data is acted on until all ids that were left out are
+//!   stale.
 //!
-//! A connection that doesn't act on early data takes it once its handshake is done: only the client itself
-//! can do that.
+//! A connection that doesn't act on early data processes it once its handshake is done, which only
+//! the client itself can complete.
 //!
 //! # What remains
 //!
-//! Whoever can hold back the client's own packets can have the request answered early by a copy of them,
-//! and then once more when the client's handshake is done. No server can know (RFC 8446, section
-//! 8). So an application may do as early data only what may be done twice.
+//! An attacker who holds back the client's own packets can have the request answered early by a
+//! copy, and then again when the client's handshake is done. No server can detect that (RFC 8446,
+//! section 8). So an application must act early only on what may be repeated.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::cid::Cid;
 
-/// How long an id is kept, at least; at most twice that.
+/// The least time that an id is kept; at most twice that.
 const WINDOW: Duration = Duration::from_secs(180);
 
-/// Ids of one window: about 480 connections a second. They take 10 MB at most, and those of the window
-/// before as many.
+/// Ids per window: about 480 connections per second. They take at most 10 MB, and those of the
+/// previous window as much again.
 const MAX_IDS: usize = 1 << 18;
 
 /// The ids of connections on which early data was acted on.
@@ -57,7 +58,7 @@ pub(super) struct Strikes {
     previous: HashSet<Cid>,
     /// When the current window began.
     begin: Instant,
-    /// An id was left out: until when it matters.
+    /// Set when an id was left out: until when it could be replayed.
     closed_until: Option<Instant>,
 }
 
@@ -116,7 +117,7 @@ mod tests {
         assert!(strikes.strike(&[id(1), id(2), id(3)], begin));
         for known in 1..=3 {
             assert!(!strikes.strike(&[id(known), id(known + 10)], begin));
-            // Also what came with it.
+            // Nor an id that came with a known one.
             assert!(!strikes.strike(&[id(known + 10)], begin));
         }
         // However the windows fall.

@@ -1,14 +1,15 @@
-//! `Tickets`: what TLS tickets are sealed with, by which a client resumes at any worker (RFC 8446,
-//! section 4.6.1).
+//! `Tickets`: the keys of TLS tickets, by which a client resumes at any worker (RFC 8446, section
+//! 4.6.1).
 //!
-//! A ticket is accepted for 12 to 24 hours: whoever learns the keys of one time can't open what was sent
-//! long before or after. quiche takes one key for good, so BoringSSL is given a function that knows both.
+//! A ticket is accepted for 12 to 24 hours, so that a leaked key doesn't open connections from long
+//! before or after. quiche takes a single fixed key, so BoringSSL is given a callback that knows
+//! both.
 //!
 //! ```text
 //! ticket = name of the key (16) | IV (16) | AES-256-CBC of the session | HMAC-SHA-256 of it all
 //! ```
 
-// One call, `seal_by`: what the function owes to BoringSSL is not checked by types.
+// For one call, in `seal_by`: types don't check what the callback owes to BoringSSL.
 #![allow(unsafe_code)]
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use boring::symm::{Cipher, CipherCtxRef};
 
 use super::rotation::RotatingKey;
 
-/// How long tickets are made with one key.
+/// How long new tickets are made with one key.
 const PERIOD: Duration = Duration::from_secs(12 * 60 * 60);
 
 const NAME_BYTES: usize = 16;
@@ -56,35 +57,35 @@ impl Tickets {
         Some(Self(Arc::new(RotatingKey::new(now, PERIOD)?)))
     }
 
-    /// Takes another key if it is time.
+    /// Makes a new key if one is due.
     pub(super) fn turn(&self, now: Instant) {
         self.0.turn(now);
     }
 
-    /// Has a server's tickets made and opened by these keys.
+    /// Has a server's tickets sealed and opened with these keys.
     pub(super) fn seal_by(&self, tls: &mut SslContextBuilder) {
         let keys = self.clone();
-        // SAFETY: BoringSSL calls this for a ticket to be made (`encrypt`), and one to be opened. It then
-        // uses `cipher` and `mac`, so both must have a key, and in the first case writes `name` and `iv`
-        // into the ticket. `seal` and `open` say that they did all of it, or anything but success is
-        // returned and none of it is used.
+        // SAFETY: BoringSSL calls this to seal a ticket (`encrypt`), or to open one. On success it
+        // uses `cipher` and `mac`, so both must be initialised, and when sealing it writes `name`
+        // and `iv` into the ticket. `seal` and `open` return success only after doing all of that.
+        // On any other return value, BoringSSL uses none of it.
         unsafe {
             tls.set_ticket_key_callback(move |_, name, iv, cipher, mac, encrypt| match encrypt {
                 true => match keys.seal(name, iv, cipher, mac) {
                     Ok(()) => TicketKeyCallbackResult::Success,
-                    // Without a ticket.
+                    // No ticket is sent.
                     Err(_) => TicketKeyCallbackResult::Noop,
                 },
                 false => match keys.open(name, iv, cipher, mac) {
                     Ok(true) => TicketKeyCallbackResult::Success,
-                    // A whole handshake.
+                    // A full handshake.
                     Ok(false) | Err(_) => TicketKeyCallbackResult::Noop,
                 },
             });
         }
     }
 
-    /// Sets everything that a new ticket needs.
+    /// Sets everything that BoringSSL needs to seal a ticket.
     fn seal(
         &self,
         name: &mut [u8; NAME_BYTES],
@@ -100,7 +101,7 @@ impl Tickets {
         mac.init(parts.mac, &MessageDigest::sha256())
     }
 
-    /// Sets everything that it takes to open a ticket. False if its key is not one of these.
+    /// Sets everything that BoringSSL needs to open a ticket. False if its key is not one of these.
     fn open(
         &self,
         name: &[u8; NAME_BYTES],

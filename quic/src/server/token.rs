@@ -1,5 +1,5 @@
-//! `Tokens`: Retry tokens, by which a client proves that it receives at its address
-//! (RFC 9000, section 8.1.2) while the server keeps no state for it.
+//! `Tokens`: Retry tokens, by which a client proves its address (RFC 9000, section 8.1.2) while the
+//! server keeps no state for it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use super::rotation::RotatingKey;
 
 /// A token is for one round trip; this allows for a slow one.
 const LIFETIME: Duration = Duration::from_secs(15);
-/// How long tokens are made with one key.
+/// How long new tokens are made with one key.
 const KEY_PERIOD: Duration = Duration::from_secs(60 * 60);
 const KEY_BYTES: usize = 32;
 const MAC_BYTES: usize = 16;
 const TIME_BYTES: usize = 4;
 
-/// Makes and checks tokens with keys of its own, so they end with the process.
+/// Makes and checks tokens. The keys are random, so tokens are valid within one process.
 pub(super) struct Tokens {
     key: RotatingKey<KEY_BYTES>,
     epoch: Instant,
@@ -28,13 +28,14 @@ impl Tokens {
         Some(Self { key, epoch: now })
     }
 
-    /// Takes another key if it is time.
+    /// Makes a new key if one is due.
     pub(super) fn turn(&self, now: Instant) {
         self.key.turn(now);
     }
 
-    /// A token for a client at `peer` whose first packet went to `original`, and whose next
-    /// one shall go to `retry`. Layout: seconds (4), original id, MAC (16).
+    /// Makes a token for a client at `peer` whose first packet had the destination id `original`,
+    /// and whose next one shall have `retry`. Layout: seconds (4), original id, MAC (16). `None` if
+    /// the cryptographic library fails.
     pub(super) fn mint(
         &self,
         now: Instant,
@@ -50,7 +51,7 @@ impl Tokens {
         Some(token)
     }
 
-    /// The original destination id, if the token is ours, in time, and for this client.
+    /// The original destination id, if the token is ours, still valid, and for this client.
     pub(super) fn open(
         &self,
         now: Instant,
@@ -79,7 +80,7 @@ impl Tokens {
     }
 }
 
-/// Every field has a fixed length or its length before it, so no two inputs look alike.
+/// Every field has a fixed length or a length prefix, so the MAC's input is unambiguous.
 fn mac(
     key: &[u8; KEY_BYTES],
     seconds: u32,
@@ -141,7 +142,7 @@ mod tests {
         tokens.turn(later);
         assert_ne!(tokens.key.current(), key);
         assert_eq!(tokens.open(later, peer, &token, id), Some(id));
-        // The clock does not matter to the key: without it the token is nothing.
+        // Its time has not run out, but its key is gone.
         tokens.turn(later + KEY_PERIOD);
         assert_eq!(tokens.open(later, peer, &token, id), None);
     }

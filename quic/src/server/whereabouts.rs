@@ -1,19 +1,19 @@
-//! `Whereabouts`: where a client is now, which quiche is not told.
+//! `Whereabouts`: the client's present address, which is hidden from quiche.
 //!
-//! quiche keeps loss recovery for each path, and follows a client that is heard from a new address at
-//! once: what was in flight on the old path is then never found lost, because nothing is sent there any
-//! more whose acknowledgement would show it. It also forgets no path, so only a few moves are followed.
-//! So quiche sees the client's first address, the *home*, for the life of the connection, and this
-//! translates. An address is moved to once the client proved that it is there (RFC 9000, section 9):
+//! quiche has separate loss recovery per path, and follows a client to a new address at once. What
+//! was in flight on the old path is then never declared lost, because no later packet on that path
+//! is acknowledged. quiche also never frees a path, so it follows only a few moves. So quiche sees
+//! the client's first address, the *home*, for the life of the connection, and `Whereabouts`
+//! translates. The server moves to an address once the client has proven it (RFC 9000, section 9):
 //!
 //! ```text
 //! datagram from elsewhere -> probe: a second path of quiche's, used for PATH_CHALLENGE alone
-//!          PATH_RESPONSE  -> this is where the client is; the probe is made to fail, so that it can
-//!                            be used for the next address
+//!          PATH_RESPONSE  -> the client is there; the probe is made to fail, so that it can be used
+//!                            for the next address
 //! ```
 //!
-//! Until then data goes where it went before, so a forged source address turns nothing away; the new
-//! address gets challenges, three times the bytes that came from it at most.
+//! Until then data goes where it went before, so a forged source address diverts nothing. The new
+//! address gets challenges, at most three times the bytes that came from it.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,7 +21,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::paths::{self, State, Taken, deliver};
 use crate::quic::QuicConnection;
 
-/// Bytes that may be sent to an address for each that came from there, until it is proven.
+/// Bytes that may be sent to an unproven address per byte received from it.
 const AMPLIFICATION: usize = 3;
 
 /// Set in the first byte of a packet with a long header.
@@ -33,28 +33,28 @@ const SHORT_HEADER: u8 = 0x40;
 /// Room for a packet that holds a PATH_CHALLENGE or a PING and little else.
 const SMALL_PACKET_BYTES: usize = 64;
 
-/// Packets of a probe's own that may wait; more are of no use.
+/// Sealed packets of the probe that may wait; more are of no use.
 const MAX_SEALED: usize = 8;
 
-/// Where a client is, and where it may have gone.
+/// A client's address, and the address that it may have moved to.
 #[derive(Debug)]
 pub(super) struct Whereabouts {
     /// The server's address and the client's first, as quiche knows them.
     local: SocketAddr,
     home: SocketAddr,
-    /// Where the client is.
+    /// The client's proven address.
     current: SocketAddr,
-    /// The client's last datagram came from another address.
+    /// Set if the client's last datagram came from another address.
     heard: Option<Heard>,
     probe: Probe,
-    /// quiche has seen an answer to a challenge, so what the probe sends has no bounds but ours.
+    /// quiche has seen an answer to a challenge, so it no longer limits what the probe sends.
     is_tried: bool,
-    /// quiche can't write the probe's packets before it has seen a datagram as the probe's: there was
-    /// none yet, or the client has retired the id that the last one came with.
+    /// quiche needs a datagram on the probe's path before it can write packets there: there was
+    /// none yet, or the client has retired the id of the last one.
     is_stale: bool,
-    /// quiche holds the probe for the client's path: nothing is sent until it knows better.
+    /// quiche's active path is the probe's: nothing is sent until that changes.
     astray: bool,
-    /// Packets of the probe's, and where they go.
+    /// The probe's packets, and where they go.
     sealed: VecDeque<(Vec<u8>, SocketAddr)>,
     moves: u64,
 }
@@ -66,19 +66,19 @@ struct Heard {
     credit: usize,
 }
 
-/// What the path that carries the challenges is up to.
+/// The state of the path that carries the challenges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Probe {
-    /// It can be used: it is not there yet, or failed.
+    /// It can be used: it doesn't exist yet, or has failed.
     Ready,
-    /// This address, and no other, was sent challenges.
+    /// Challenges were sent to this address, and to no other.
     Asked(SocketAddr),
-    /// It was answered. quiche tells of an answer only if the path had failed before, so the next
-    /// challenge is for nobody; true once that is written.
+    /// A challenge was answered. quiche reports an answer only if the path had failed before, so
+    /// the next challenge is written and thrown away; true once that is done.
     Failing(bool),
 }
 
-/// A datagram was written, and goes there.
+/// A datagram that was written, and its addresses.
 pub(super) struct Outgoing {
     pub(super) len: usize,
     pub(super) from: SocketAddr,
@@ -101,7 +101,7 @@ impl Whereabouts {
         }
     }
 
-    /// Where the client is now.
+    /// The client's proven address.
     pub(super) fn peer(&self) -> SocketAddr {
         self.current
     }
@@ -115,7 +115,7 @@ impl Whereabouts {
         to: SocketAddr,
     ) -> Taken {
         if !quic.is_established() {
-            // Clients don't move before (RFC 9000, section 9), and quiche knows that.
+            // Clients must not move before (RFC 9000, section 9), and quiche enforces that.
             let taken = deliver(quic, datagram, from, to);
             self.begin(quic);
             return taken;
@@ -135,7 +135,7 @@ impl Whereabouts {
         taken
     }
 
-    /// The handshake is done: home is where quiche sees the client now.
+    /// Once the handshake is done, home is quiche's active path.
     fn begin(&mut self, quic: &QuicConnection) {
         if !quic.is_established() {
             return;
@@ -154,7 +154,7 @@ impl Whereabouts {
         to: SocketAddr,
     ) -> Taken {
         if to != self.local {
-            // The server has one address for a connection.
+            // A connection has one address of the server.
             let nothing = Ok(datagram.len());
             return Taken {
                 result: nothing,
@@ -183,7 +183,7 @@ impl Whereabouts {
         if !taken.is_authentic() {
             return taken;
         }
-        // The answer to a PATH_CHALLENGE belongs where that came from.
+        // The answer to a PATH_CHALLENGE must go where the challenge came from.
         let asks = quic.stats().path_challenge_rx_count > before;
         let answer = asks.then(|| self.seal(quic, self.home, credit)).flatten();
         let spent = answer.as_ref().map_or(0, Vec::len);
@@ -194,14 +194,14 @@ impl Whereabouts {
         taken
     }
 
-    /// Whether quiche should see this datagram as the probe's. Long headers belong to the handshake.
+    /// Whether to deliver this datagram on the probe's path. Long headers belong to the handshake.
     fn needs_datagram(&self, datagram: &[u8]) -> bool {
         let is_short = datagram.first().is_some_and(|first| first & LONG_FORM == 0);
         self.is_stale && is_short
     }
 
-    /// Hands quiche a datagram as the probe's. quiche follows the client there, until the next one is
-    /// home's or a challenge was in vain.
+    /// Delivers a datagram on the probe's path. quiche follows the client there, until the next
+    /// datagram comes from home or a challenge fails.
     fn show_probe(&mut self, quic: &mut QuicConnection, datagram: &mut [u8]) -> Taken {
         let taken = deliver(quic, datagram, self.probe_address(), self.local);
         if taken.is_authentic() {
@@ -225,7 +225,7 @@ impl Whereabouts {
         if self.astray {
             self.hear(from, credit);
         } else if let Some(answer) = self.seal(quic, self.probe_address(), credit) {
-            // The client only tries the address, and wants an answer; quiche asks for one, too.
+            // The client only probes the address and wants an answer; quiche adds a challenge.
             self.put(answer, from);
             if self.state(quic) == Some(State::Validating) {
                 self.probe = Probe::Asked(from);
@@ -241,8 +241,7 @@ impl Whereabouts {
         self.heard = Some(Heard { from, credit });
     }
 
-    /// Sees what became of the probe, and goes on from there. Nothing to do for a client that is
-    /// where it always was.
+    /// Checks the probe's state and acts on it. Nothing to do for a client that has not moved.
     fn look(&mut self, quic: &mut QuicConnection) {
         if self.heard.is_none() && self.probe == Probe::Ready && !self.astray {
             return;
@@ -273,13 +272,13 @@ impl Whereabouts {
             Probe::Failing(true) | Probe::Asked(_) => {}
         }
         if self.astray && !paths::works(quic) {
-            // quiche has followed the client to a path that had failed: it goes back home.
+            // quiche has followed the client to a path that has failed: make it return home.
             quic.on_timeout();
             self.astray = !paths::is_active(quic, self.home);
         }
     }
 
-    /// An address is proven. If the client has been heard from another since, that one counts.
+    /// An address was proven. If the client has been heard from another since, that one counts.
     fn moved(&mut self, proven: SocketAddr) {
         if self.heard.is_some_and(|heard| heard.from == proven) {
             tracing::debug!(from = %self.current, to = %proven, "a client has moved");
@@ -289,7 +288,7 @@ impl Whereabouts {
         }
     }
 
-    /// Asks the address that was heard last to prove itself.
+    /// Challenges the address that the client was last heard from.
     fn challenge(&mut self, quic: &mut QuicConnection) {
         let Some(heard) = self.heard.filter(|heard| heard.credit > 0) else {
             return;
@@ -310,15 +309,15 @@ impl Whereabouts {
         self.put(challenge, heard.from);
     }
 
-    /// Has quiche send so many bytes to the probe's address, although it was never proven: it counts
-    /// what comes from there, authentic or not.
+    /// Raises quiche's limit on the bytes sent to the probe's address, which is unproven to it:
+    /// quiche counts what comes from there, authentic or not.
     fn allow(&self, quic: &mut QuicConnection, bytes: usize) {
         let bytes = bytes.min(quic.max_send_udp_payload_size());
         let mut nothing = vec![SHORT_HEADER; bytes / AMPLIFICATION];
         deliver(quic, &mut nothing, self.probe_address(), self.local);
     }
 
-    /// Call when quiche has done what was due by its timer.
+    /// Call after quiche's timers have run.
     pub(super) fn after_timeout(&mut self, quic: &mut QuicConnection) {
         if self.state(quic).is_none() {
             return;
@@ -327,21 +326,22 @@ impl Whereabouts {
         let Some(packet) = self.seal(quic, self.probe_address(), SMALL_PACKET_BYTES) else {
             return;
         };
-        // Not while it may be another challenge, which is for nobody, so that the path fails. Else it asks what was
-        // lost on the probe's path, whose timers rest once that is answered.
+        // While a challenge is out, the packet may be another one: it is thrown away, so that the
+        // path fails. Otherwise it recovers what was lost on the probe's path, whose timers stop
+        // once it is acknowledged.
         if !matches!(self.probe, Probe::Asked(_)) {
             self.put(packet, self.current);
         }
     }
 
-    /// Writes the next datagram, and says where it goes.
+    /// Writes the next datagram and returns where it goes.
     pub(super) fn transmit(
         &mut self,
         quic: &mut QuicConnection,
         out: &mut [u8],
     ) -> quiche::Result<Outgoing> {
         while let Some((packet, to)) = self.sealed.pop_front() {
-            // What no longer fits is as good as lost.
+            // A packet that no longer fits counts as lost.
             let Some(room) = out.get_mut(..packet.len()) else {
                 continue;
             };
@@ -370,12 +370,12 @@ impl Whereabouts {
         })
     }
 
-    /// How often the client has moved since this was asked last.
+    /// How often the client has moved since the last call.
     pub(super) fn take_moves(&mut self) -> u64 {
         std::mem::take(&mut self.moves)
     }
 
-    /// A packet of that path, if it has anything to say.
+    /// A packet of that path, if it has anything to send.
     fn seal(
         &mut self,
         quic: &mut QuicConnection,

@@ -5,10 +5,10 @@
 //! queue 1 -> server 1 <-------------------------------------------------------'
 //! ```
 //!
-//! A device spreads packets by addresses and ports, so a client that moves may arrive at another
-//! queue. Every connection id that a server gives out names its worker, and what arrives elsewhere is
-//! handed to it: copied once, through a bounded queue without locks. What workers share besides is
-//! touched when a connection begins or ends, not for each packet.
+//! A device spreads packets over queues by addresses and ports, so a client that moves may arrive
+//! at another queue. Every connection id names its worker, and a packet that arrives elsewhere is
+//! handed to that worker: copied once, through a bounded lock-free queue. Other shared state is
+//! touched when a connection begins or ends, not per packet.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,26 +18,25 @@ use std::time::Instant;
 use crossbeam_queue::ArrayQueue;
 
 use super::ServerConfig;
-use super::account::Account;
 use super::cid::Cid;
 use super::cid_format::{ConnectionIdError, ConnectionIdFormat, LENGTHS};
-use super::sources::Sources;
+use super::sources::{Account, Sources};
 use super::strikes::Strikes;
 use super::tickets::Tickets;
 use super::token::Tokens;
 use crate::error::SetupError;
 
-/// Packets that wait for a worker. Beyond, more are dropped, as by a device whose ring is full.
+/// Packets that may wait for a worker. Further ones are dropped, as by a device whose ring is full.
 const INBOX_PACKETS: usize = 1024;
 
-/// A place among the servers of one port. Make all of them with [`Worker::team`], and give each to a
-/// server ([`Server::for_worker`](super::Server::for_worker)).
+/// A place among the servers of one port. Create all of them with [`Worker::team`], and give one to
+/// each server ([`Server::for_worker`](super::Server::for_worker)).
 pub struct Worker<L> {
     index: u8,
     shared: Arc<Shared<L>>,
 }
 
-/// What the workers of a team have in common.
+/// The shared state of a team's workers.
 struct Shared<L> {
     connection_ids: Arc<dyn ConnectionIdFormat>,
     cid_bytes: usize,
@@ -45,16 +44,16 @@ struct Shared<L> {
     tickets: Tickets,
     strikes: Mutex<Strikes>,
     sources: Mutex<Sources>,
-    /// What all clients together have whose address is not proven.
+    /// The account of all clients whose address is unproven.
     strangers: Account,
     connections: AtomicUsize,
     inboxes: Vec<Inbox<L>>,
 }
 
-/// Where packets wait for a worker.
+/// A worker's queue of packets from other workers.
 struct Inbox<L> {
     parcels: ArrayQueue<Parcel<L>>,
-    /// The worker was woken, and has not looked since.
+    /// The worker was woken, and has not looked at its inbox since.
     is_told: AtomicBool,
     waker: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -71,13 +70,13 @@ impl<L> Worker<L> {
     /// The most workers that a team may have: a connection id names one in a byte.
     pub const MAX: usize = 256;
 
-    /// A team of `count` workers, from 1 to [`MAX`](Self::MAX), with the bounds of this configuration
-    /// for all of them together.
+    /// A team of `count` workers, clamped to 1 to [`MAX`](Self::MAX). The configuration's bounds
+    /// hold for all of them together.
     ///
     /// # Errors
     ///
-    /// [`SetupError::Quic`] if the cryptographic library has no random numbers, and
-    /// [`SetupError::ConnectionId`] if the format's ids have another length than is possible.
+    /// [`SetupError::Quic`] if the random source fails, and [`SetupError::ConnectionId`] if the
+    /// format's ids don't have 8 to 20 bytes.
     pub fn team(
         config: &ServerConfig,
         count: usize,
@@ -114,16 +113,16 @@ impl<L> Worker<L> {
         Ok((0..=u8::MAX).take(count).map(worker).collect())
     }
 
-    /// Has this called, by another worker's thread, when the first packet is handed over to this one
-    /// since [`Server::take_over`](super::Server::take_over) found no more: to end a wait. Only the
-    /// first such function counts.
+    /// Sets a function that ends this worker's wait. Another worker's thread calls it when it hands
+    /// over the first packet since [`Server::take_over`](super::Server::take_over) emptied the
+    /// inbox. Only the first call of `on_handover` has an effect.
     pub fn on_handover(&self, wake: impl Fn() + Send + Sync + 'static) {
         if let Some(inbox) = self.inbox() {
             let _ = inbox.waker.set(Box::new(wake));
         }
     }
 
-    /// Its number, from 0.
+    /// The worker's number, from 0.
     #[must_use]
     pub fn index(&self) -> u8 {
         self.index
@@ -141,13 +140,13 @@ impl<L> Worker<L> {
         &self.shared.tickets
     }
 
-    /// Takes other keys if it is time. Called when a client comes.
+    /// Makes new keys if they are due. Called when a client comes.
     pub(super) fn turn_keys(&self, now: Instant) {
         self.shared.tokens.turn(now);
         self.shared.tickets.turn(now);
     }
 
-    /// This worker's part of a bound on all of them.
+    /// This worker's share of a bound on the whole team.
     pub(super) fn part_of(&self, bound: usize) -> usize {
         bound.div_ceil(self.shared.inboxes.len())
     }
@@ -166,7 +165,7 @@ impl<L> Worker<L> {
         &self.shared.strangers
     }
 
-    /// Connections of all workers.
+    /// How many connections all workers have.
     pub(super) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
@@ -179,19 +178,19 @@ impl<L> Worker<L> {
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How long each of our connection ids is.
+    /// The length of each of our connection ids.
     pub(super) fn cid_bytes(&self) -> usize {
         self.shared.cid_bytes
     }
 
-    /// A new connection id, which names this worker if there are others. `None` if the random source
-    /// fails.
+    /// A new connection id, which names this worker if there are others. `None` if the random
+    /// source fails.
     pub(super) fn new_id(&self) -> Option<Cid> {
         let index = (self.shared.inboxes.len() > 1).then_some(self.index);
         Cid::random(&*self.shared.connection_ids, index)
     }
 
-    /// The other worker whose connection this id is of, if that exists.
+    /// The other worker that this id names, if it exists.
     pub(super) fn other_of(&self, id: &[u8]) -> Option<u8> {
         let shared = &*self.shared;
         if shared.inboxes.len() == 1 || id.len() != shared.cid_bytes {
@@ -207,8 +206,8 @@ impl<L> Worker<L> {
             return false;
         };
         let is_taken = inbox.parcels.push(parcel).is_ok();
-        // After the push: pairs with `look`, which takes the flag down before it looks. If it was up
-        // still, that look is to come, and finds the packet.
+        // After the push. Pairs with the swap in `look`, which clears the flag before the first
+        // pop: if the flag is still set here, that pop is yet to come and finds the packet.
         if !inbox.is_told.swap(true, Ordering::AcqRel)
             && let Some(wake) = inbox.waker.get()
         {
@@ -217,14 +216,15 @@ impl<L> Worker<L> {
         is_taken
     }
 
-    /// Packets that were handed over to this worker, no more than an inbox holds: who floods others
-    /// doesn't keep this one here. The rest is for the next look, which is due without a wake.
+    /// Takes the packets that were handed over to this worker, at most as many as an inbox holds,
+    /// so that a flood of handovers can't occupy it. The rest is left to the next call, which needs
+    /// no wake-up.
     pub(super) fn look(&self) -> Vec<Parcel<L>> {
         let Some(inbox) = self.inbox() else {
             return Vec::new();
         };
-        // The load alone spares the cache line's move when nothing came. The swap is before the first
-        // pop: pairs with `hand_over`.
+        // The load avoids taking the cache line exclusively when nothing came. The swap precedes
+        // the first pop and pairs with the one in `hand_over`.
         if !inbox.is_told.load(Ordering::Relaxed) || !inbox.is_told.swap(false, Ordering::AcqRel) {
             return Vec::new();
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use xskit_quic::Endpoint;
 use xskit_quic::{Client, FileServer};
 
 use super::raw::{Raw, request};
@@ -270,7 +271,7 @@ fn a_first_answer_that_was_lost_is_sent_again_as_soon_as_the_client_asks() {
             liar.scales.sent(sent.to, sent.len);
             if !is_lost {
                 let answer = &mut answer[..sent.len];
-                client.handle_datagram(Instant::now(), answer, server_addr(), from);
+                client.handle_datagram(Instant::now(), answer, server_addr(), from, ());
             }
         }
         assert_eq!(client.is_connected(), !is_lost);

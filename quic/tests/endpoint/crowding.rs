@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use xskit_quic::Endpoint;
 use xskit_quic::client::ConnectionEnd;
 use xskit_quic::{Client, FileServer};
 

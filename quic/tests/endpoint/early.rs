@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quiche::h3::{self, NameValue};
+use xskit_quic::Endpoint;
 use xskit_quic::ServerConfig;
 use xskit_quic::server::ServerStats;
 

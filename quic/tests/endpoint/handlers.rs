@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quiche::h3;
+use xskit_quic::Endpoint;
 use xskit_quic::{
     Body, Fields, Handler, Http, HttpConfig, Incoming, Reply, Request, RequestKey, Response,
     Server, ServerConfig,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use xskit_quic::Client;
+use xskit_quic::Endpoint;
 
 use super::world::{Dice, Pki, Site, World, content, files, server_addr};
 
@@ -280,7 +281,7 @@ fn log_lines_are_bounded_whatever_comes() {
             bytes[14] = 0;
             bytes[15..18].copy_from_slice(&[0, 0x44, 0x9e]);
             server.handle_datagram(now, &mut bytes, attacker(&mut dice), here, ());
-            client.handle_datagram(now, &mut [], here, here);
+            client.handle_datagram(now, &mut [], here, here, ());
         }
     });
     assert_eq!(server.stats().dropped.rejected_initial, 500);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use xskit_quic::Endpoint;
 use xskit_quic::cert::{self, Validity};
 use xskit_quic::client::{ClientEvent, ConnectionEnd, RequestError, RequestId, Trust};
 use xskit_quic::{Client, ClientConfig};
@@ -141,7 +142,7 @@ impl Odd {
             }
             while let Ok((len, info)) = self.quic.send(&mut buf) {
                 self.client
-                    .handle_datagram(now, &mut buf[..len], info.from, info.to);
+                    .handle_datagram(now, &mut buf[..len], info.from, info.to, ());
                 moved = true;
             }
             self.take_events();

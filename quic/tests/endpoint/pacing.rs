@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xskit_quic::Endpoint;
 use xskit_quic::client::ClientEvent;
 use xskit_quic::{
     Application, Client, Handler, Http, HttpConfig, Incoming, Reply, Request, Response, Server,
@@ -78,7 +79,7 @@ impl Wire {
                 server.handle_datagram(now, &mut datagram, near, far, ());
             }
             while let Some(mut datagram) = self.down.receive(now) {
-                client.handle_datagram(now, &mut datagram, far, near);
+                client.handle_datagram(now, &mut datagram, far, near, ());
             }
             server.handle_timeout(now);
             client.handle_timeout(now);

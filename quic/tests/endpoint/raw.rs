@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use quiche::h3::{self, NameValue};
+use xskit_quic::Endpoint;
 use xskit_quic::{Application, Files, Http, Server};
 
 use super::world::{NAME, Site, server_addr};

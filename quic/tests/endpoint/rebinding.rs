@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use xskit_quic::Endpoint;
+
 use super::raw::{Raw, request};
 use super::world::{Peer, Pki, Site, World, content, files, server_addr};
 

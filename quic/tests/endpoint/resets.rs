@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use xskit_quic::Endpoint;
 use xskit_quic::client::ConnectionEnd;
 use xskit_quic::server::{ConnectionIdFormat, QuicLb, RandomIds, ServerStats};
 use xskit_quic::{FileServer, Identity};

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use xskit_quic::Endpoint;
 use xskit_quic::{Ending, Files, Http, HttpConfig, Root, Served, Server, ServerConfig};
 
 use super::raw::{Raw, request};

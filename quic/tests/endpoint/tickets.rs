@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use xskit_quic::Endpoint;
 use xskit_quic::client::{ClientEvent, ConnectionEnd, Ticket};
 use xskit_quic::{
     Client, ClientConfig, FileServer, Handler, Http, HttpConfig, Reply, Request, Response, Server,
@@ -188,7 +189,7 @@ fn who_closes_at_once_leaves_no_handshake_behind() {
     to_server(&mut client, server);
     let mut answer = [0; 2000];
     while let Some(sent) = server.poll_transmit(now, &mut answer) {
-        client.handle_datagram(now, &mut answer[..sent.len], server_addr(), from);
+        client.handle_datagram(now, &mut answer[..sent.len], server_addr(), from, ());
     }
     assert!(client.is_connected());
     client.close(now);

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use xskit_quic::Endpoint;
 use xskit_quic::client::Validator;
 use xskit_quic::{ByteRange, Congestion, ContentRange};
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use xskit_quic::Endpoint;
 use xskit_quic::client::{InvalidRequest, RequestBody, RequestError, RequestId};
 use xskit_quic::{
     Fields, Handler, Http, HttpConfig, Incoming, Reply, Request, RequestKey, Response, Server,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quiche::h3;
+use xskit_quic::Endpoint;
 use xskit_quic::server::{
     ConnectionIdError, ConnectionIdFormat, HostBits, Katran, QuicLb, RandomIds, ServerStats,
 };

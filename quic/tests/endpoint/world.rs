@@ -10,6 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use xskit_quic::Endpoint;
 use xskit_quic::cert::{self, Authority, Validity};
 use xskit_quic::client::{
     ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
@@ -395,7 +396,8 @@ impl<A: Application> World<A> {
                     .handle_datagram(now, bytes, *from, *to, from.port());
             }
         } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is_at(*to)) {
-            peer.client.handle_datagram(now, bytes, *from, peer.local);
+            peer.client
+                .handle_datagram(now, bytes, *from, peer.local, ());
         }
     }
 

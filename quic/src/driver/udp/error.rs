@@ -1,13 +1,14 @@
-//! Why a UDP driver can't be made, or can't go on.
+//! `UdpError`: why a UDP driver can't be made, or can't continue.
 
 use xskit_core::Errno;
 
-/// Why a [`UdpDriver`](super::UdpDriver) can't be made, or can't go on. A datagram that the kernel
-/// does not send is none: it is counted as [`unsendable`](crate::driver::DriverCounters::unsendable).
+/// Why a [`UdpDriver`](super::UdpDriver) can't be made, or can't continue. A datagram that the
+/// kernel does not send is no error: it is counted as
+/// [`unsendable`](crate::driver::DriverCounters::unsendable).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UdpError {
-    /// A call of the set-up failed.
+    /// The named system call of the set-up failed.
     #[error("{0} of the UDP socket: {1}{hint}", hint = hint(*.1))]
     Setup(&'static str, Errno),
     /// Receiving failed.
@@ -19,7 +20,7 @@ pub enum UdpError {
 }
 
 impl UdpError {
-    /// What the kernel returned.
+    /// The kernel's errno.
     #[must_use]
     pub const fn errno(&self) -> Errno {
         match *self {
@@ -34,7 +35,7 @@ fn hint(errno: Errno) -> &'static str {
             ": a seccomp filter or a security module forbids it: allow the call to this process"
         }
         Errno::ENOPROTOOPT => {
-            ": the kernel, or what stands in for it, has no such option: run it on Linux itself"
+            ": the kernel, or an emulation of it, has no such option: run on Linux itself"
         }
         Errno::ENOMEM | Errno::ENOBUFS => ": the kernel is out of memory: try again later",
         _ => "",

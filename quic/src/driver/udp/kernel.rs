@@ -1,4 +1,4 @@
-//! `Kernel`: the socket, its calls and their number.
+//! `Kernel`: the socket, its system calls and their counts.
 
 use std::array;
 use std::io::{self, IoSliceMut};
@@ -9,19 +9,20 @@ use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::error::UdpError;
 use super::outbox::Piece;
-use super::{UdpCalls, UdpConfig, UdpError};
 
-/// Messages that one call receives at most, each of a datagram or, with GRO, of up to 64.
+/// The most messages that one call receives, each a datagram or, with GRO, up to 64.
 pub(super) const MESSAGES: usize = 16;
 
-/// Room for the longest message: a UDP datagram, or what the kernel has joined.
+/// Room for the longest message: a UDP datagram, or several joined by the kernel.
 const MESSAGE_BYTES: usize = 1 << 16;
 
-/// After a send that failed, sends are without segmentation offload for so long.
+/// How long sends go without segmentation offload after one has failed.
 const OFFLOAD_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a socket that is connected may report of earlier datagrams, by ICMP; and want of memory.
+/// Errors to ignore: those that a connected socket reports of earlier datagrams (ICMP), and lack of
+/// memory.
 const PASSING: [Errno; 9] = [
     Errno::CONNREFUSED,
     Errno::HOSTUNREACH,
@@ -33,6 +34,30 @@ const PASSING: [Errno; 9] = [
     Errno::NOMEM,
     Errno::NOBUFS,
 ];
+
+/// System calls that a UDP driver made for packets. quinn-udp repeats a call that a signal
+/// interrupts, and the first send that the kernel refuses (EINVAL); those repetitions are not
+/// counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UdpCalls {
+    /// recvmmsg(2), those that found nothing included.
+    pub receives: u64,
+    /// sendmsg(2), those that failed included.
+    pub sends: u64,
+    /// Those of the sends for which the socket had no room (EAGAIN).
+    pub blocked_sends: u64,
+    /// poll(2).
+    pub waits: u64,
+}
+
+impl UdpCalls {
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.receives + self.sends + self.waits
+    }
+}
 
 /// A non-blocking UDP socket.
 #[derive(Debug)]
@@ -46,17 +71,22 @@ pub(super) struct Kernel {
     calls: UdpCalls,
 }
 
-/// What a wait found.
+/// The result of a wait.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ready {
     pub(super) to_receive: bool,
 }
 
 impl Kernel {
-    pub(super) fn new(socket: UdpSocket, config: &UdpConfig) -> Result<Self, UdpError> {
+    /// `receive_buffer_bytes` is `SO_RCVBUF`; `None` leaves it as it is.
+    pub(super) fn new(
+        socket: UdpSocket,
+        wants_offload: bool,
+        receive_buffer_bytes: Option<usize>,
+    ) -> Result<Self, UdpError> {
         let setup = |call| move |error: io::Error| UdpError::Setup(call, errno(&error));
         let state = UdpSocketState::new((&socket).into()).map_err(setup("setsockopt"))?;
-        if let Some(bytes) = config.receive_buffer_bytes {
+        if let Some(bytes) = receive_buffer_bytes {
             let asked = state.set_recv_buffer_size((&socket).into(), bytes);
             asked.map_err(setup("setsockopt(SO_RCVBUF)"))?;
         }
@@ -65,7 +95,7 @@ impl Kernel {
             socket,
             state,
             local,
-            wants_offload: config.segmentation_offload,
+            wants_offload,
             offload_checked: Instant::now(),
             buffer: vec![0; MESSAGES * MESSAGE_BYTES].into_boxed_slice(),
             calls: UdpCalls::default(),
@@ -80,7 +110,7 @@ impl Kernel {
         self.calls
     }
 
-    /// Datagrams that one send may have.
+    /// The most datagrams per send.
     pub(super) fn segments(&self) -> usize {
         if self.wants_offload {
             self.state.max_gso_segments().max(1)
@@ -89,8 +119,8 @@ impl Kernel {
         }
     }
 
-    /// quinn-udp gives segmentation offload up for good once a send fails by EIO or EINVAL. An address
-    /// of this host that is gone, or that peers take for one, is enough for that: so it is tried again.
+    /// Tries segmentation offload again. quinn-udp gives it up for good once a send fails with EIO
+    /// or EINVAL, which a source address that this host no longer has is enough for.
     pub(super) fn restore_offload(&mut self, now: Instant) {
         if !self.wants_offload || self.state.max_gso_segments() > 1 {
             self.offload_checked = now;
@@ -102,8 +132,8 @@ impl Kernel {
         }
     }
 
-    /// Receives once, and gives each message to `take`: its bytes, the size of its datagrams, where
-    /// they are from and what they are to. Returns the number of messages.
+    /// Receives once, and passes each message to `take`: its bytes, the size of its datagrams,
+    /// their source and their destination. Returns the number of messages.
     pub(super) fn receive(
         &mut self,
         mut take: impl FnMut(&mut [u8], usize, SocketAddr, SocketAddr),
@@ -137,7 +167,7 @@ impl Kernel {
         self.calls.sends += 1;
         let transmit = Transmit {
             destination: piece.to,
-            // quiche reports no ECN counts, and marks nothing.
+            // quiche doesn't support ECN.
             ecn: None,
             contents: piece.bytes,
             segment_size: piece.segment,
@@ -155,14 +185,14 @@ impl Kernel {
         sent
     }
 
-    /// A socket that is bound to an address needs to be told of none.
+    /// The source address to set; none if the socket is bound to one.
     fn source(&self, from: IpAddr) -> Option<IpAddr> {
         let is_told = self.local.ip().is_unspecified() && !from.is_unspecified();
         is_told.then_some(from)
     }
 
-    /// Waits until there is something to receive, until there is room to send where that `is_blocked`,
-    /// or until `timeout` has passed.
+    /// Waits until there is something to receive, until there is room to send if sending
+    /// `is_blocked`, or until `timeout` has passed.
     pub(super) fn wait(&mut self, is_blocked: bool, timeout: Duration) -> Result<Ready, UdpError> {
         let mut interest = PollFlags::IN;
         interest.set(PollFlags::OUT, is_blocked);
@@ -170,7 +200,7 @@ impl Kernel {
         let timeout = Timespec::try_from(timeout).ok();
         self.calls.waits += 1;
         match poll(&mut fds, timeout.as_ref()) {
-            // An error of the socket is received as well.
+            // A socket error (POLLERR) is fetched by receiving, too.
             Ok(_) => Ok(Ready {
                 to_receive: !(fds[0].revents() - PollFlags::OUT).is_empty(),
             }),

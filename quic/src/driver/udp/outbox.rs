@@ -8,50 +8,50 @@ use rustix::io::Errno;
 
 use crate::{MAX_UDP_PAYLOAD_BYTES, Transmit};
 
-/// Bytes that one send may have: the payload of the largest IPv4 packet.
+/// The most bytes per send: the payload of the largest IPv4 packet.
 const MAX_BATCH_BYTES: usize = 65_507;
 
-/// Datagrams of one destination, source and size, of which the last may be shorter: what one send
-/// with segmentation offload (UDP_SEGMENT, Linux 4.18) takes.
+/// A batch of datagrams of one destination, source and size, of which the last may be shorter: what
+/// one send with segmentation offload (UDP_SEGMENT, Linux 4.18) takes.
 #[derive(Debug)]
 pub(super) struct Outbox {
     buffer: Box<[u8]>,
-    /// What is in the buffer and neither sent nor dropped.
+    /// The part of the buffer that was neither sent nor dropped.
     unsent: Range<usize>,
-    /// The first datagram of the batch: where all of them go, and their size.
+    /// The first datagram of the batch, whose addresses and size all have.
     head: Option<Transmit<()>>,
     count: usize,
-    /// Nothing fits behind the last datagram, which is shorter.
+    /// The last datagram is shorter, so no other can follow it.
     is_ended: bool,
-    /// A datagram behind the batch that doesn't go with it.
+    /// A datagram after the batch in the buffer that doesn't belong to it.
     odd: Option<Transmit<()>>,
 }
 
-/// One call to send.
+/// The argument of one send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece<'a> {
     pub(super) bytes: &'a [u8],
-    /// The size of each datagram but the last, where there are several.
+    /// The size of each datagram but the last, if there are several.
     pub(super) segment: Option<usize>,
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
 }
 
-/// What came of the calls to send.
+/// The result of the sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flushed {
     /// Datagrams that the kernel took.
     pub(super) sent: u64,
     /// Datagrams that it refused for good.
     pub(super) refused: u64,
-    /// It has no room for the rest, which is kept.
+    /// The socket has no room for the rest, which is kept.
     pub(super) is_blocked: bool,
 }
 
 impl Outbox {
     pub(super) fn new() -> Self {
         Self {
-            // The last datagram is written before it is known whether it still fits.
+            // A datagram is written before it is known whether it still fits the batch.
             buffer: vec![0; MAX_BATCH_BYTES + MAX_UDP_PAYLOAD_BYTES].into_boxed_slice(),
             unsent: 0..0,
             head: None,
@@ -65,8 +65,8 @@ impl Outbox {
         self.head.is_none()
     }
 
-    /// Polls datagrams until the batch is full, with `most` of them, or there is none. Says whether
-    /// there was none.
+    /// Polls datagrams until the batch is full, has `most` of them, or there is none. Returns
+    /// whether there was none.
     pub(super) fn fill(
         &mut self,
         most: usize,
@@ -88,7 +88,7 @@ impl Outbox {
     }
 
     fn has_room(&self, most: usize) -> bool {
-        // What was begun is finished first.
+        // A batch that was partly sent takes no more.
         let is_open = self.odd.is_none() && !self.is_ended && self.unsent.start == 0;
         is_open
             && match &self.head {
@@ -97,7 +97,7 @@ impl Outbox {
             }
     }
 
-    /// Takes in what was written behind the batch.
+    /// Adds the datagram that was written after the batch.
     fn add(&mut self, transmit: Transmit<()>) {
         match &self.head {
             None => self.head = Some(transmit),
@@ -114,7 +114,7 @@ impl Outbox {
         self.count += 1;
     }
 
-    /// Sends the batch, `most` datagrams a call. What is left behind it becomes the next batch.
+    /// Sends the batch, at most `most` datagrams per call. The odd datagram begins the next batch.
     pub(super) fn flush(
         &mut self,
         mut most: usize,
@@ -133,7 +133,7 @@ impl Outbox {
                     most = 1;
                     continue;
                 }
-                // To QUIC it is lost, as it would be further on.
+                // To QUIC it is lost, as if dropped on the path.
                 Err(_) => flushed.refused += count,
             }
             self.unsent.start += len;
@@ -173,9 +173,9 @@ fn datagrams(piece: &Piece<'_>) -> u64 {
     count as u64
 }
 
-/// Whether a send may have failed for its segments. On the way out there is IPsec, or, for older
-/// kernels, no checksum offload (EIO); or they are larger than the MTU by now (EMSGSIZE, older kernels
-/// EINVAL).
+/// Whether a send may have failed because of its segmentation: the route has IPsec or, in older
+/// kernels, no checksum offload (EIO), or the segments now exceed the MTU (EMSGSIZE, in older
+/// kernels EINVAL).
 fn is_of_segments(error: &io::Error) -> bool {
     let of_segments = [Errno::IO, Errno::INVAL, Errno::MSGSIZE];
     Errno::from_io_error(error).is_some_and(|errno| of_segments.contains(&errno))
@@ -191,8 +191,8 @@ mod tests {
         SocketAddr::from(([192, 0, 2, 1], port))
     }
 
-    /// Fills an outbox with datagrams of these sizes to these ports, and sends each batch by `send`,
-    /// which is given the sizes of its datagrams, their port, and how often it was called.
+    /// Fills an outbox with datagrams of these sizes to these ports, and sends each batch by
+    /// `send`, which is given the sizes of its datagrams, their port, and how often it was called.
     fn deliver(
         datagrams: &[(usize, u16)],
         most: usize,
