@@ -1,39 +1,15 @@
 //! The `xskit` command.
 
-mod access_log;
 mod args;
-mod attached;
-mod attempts;
 mod bench;
-mod bounds;
-mod carrier;
-mod confine;
-mod connection_ids;
-mod credentials;
 mod demo;
 mod diagnostics;
-mod driving;
-mod drops;
-mod failure;
-mod fault;
 mod get;
 mod nic;
-mod output;
-mod own;
-mod pace;
-mod path;
-mod redelivery;
 mod report;
-mod seconds;
+mod root;
 mod serve;
-mod session;
-mod size;
 mod stop;
-mod strays;
-mod target;
-mod transport;
-mod trust;
-mod usage;
 mod zone;
 
 use std::env;
@@ -65,7 +41,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report::say(format_args!("xskit: {}", failure::describe(&error)));
+            report::say(format_args!("xskit: {}", report::describe(&error)));
             ExitCode::FAILURE
         }
     }

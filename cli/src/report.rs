@@ -16,6 +16,21 @@ pub(crate) fn say(line: fmt::Arguments<'_>) {
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
+/// The whole chain of causes on one line. A cause that the text before it tells already, as texts
+/// that stand on their own do, is not repeated.
+pub(crate) fn describe(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Prints `report` as one line of JSON, or as the rows that it makes for people.
 pub(crate) fn print<R: Report>(report: &R, json: bool) -> anyhow::Result<()> {
     let text = match json {
@@ -60,6 +75,11 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// `part` for every 1,000 of `whole`.
 pub(crate) fn per_thousand(part: u64, whole: u64) -> f64 {
     if whole == 0 {
@@ -71,9 +91,10 @@ pub(crate) fn per_thousand(part: u64, whole: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
     use serde::Serialize;
 
-    use super::{Report, grouped, per_thousand, table};
+    use super::{Report, describe, grouped, per_thousand, table};
 
     #[derive(Serialize)]
     struct Hostile;
@@ -87,6 +108,14 @@ mod tests {
     #[test]
     fn a_table_holds_nothing_that_a_terminal_obeys() {
         assert_eq!(table(&Hostile), "  file  a\\u{1b}[2J\\u{a}b\n");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow!("no such file").context("can't read x (no such file)");
+        assert_eq!(describe(&error), "can't read x (no such file)");
+        let error = anyhow!("no such file").context("open").context("reading x");
+        assert_eq!(describe(&error), "reading x: open: no such file");
     }
 
     #[test]

@@ -5,9 +5,9 @@ use anyhow::{bail, ensure};
 use super::tally::{Clock, Tally};
 use crate::args::{FwdArgs, SocketArgs};
 use crate::nic::Nic;
-use crate::own::Taking;
+use crate::nic::own::Taking;
+use crate::nic::socket::{self, Socket};
 use crate::report;
-use crate::session::{self, Socket};
 use crate::stop::Stop;
 
 pub(crate) fn run(args: &FwdArgs, to_iface: &str) -> anyhow::Result<()> {
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &FwdArgs, to_iface: &str) -> anyhow::Result<()> {
         nic.lend_frames(args.run.lend, true);
         nic.lend_at_most(args.run.socket.tuning.frames / 4);
     }
-    let tally = session::run_pair(&nics, |sockets| {
+    let tally = socket::run_pair(&nics, |sockets| {
         let bridge = Bridge { args, nics: &nics };
         bridge.run(sockets)
     })?;

@@ -8,9 +8,9 @@ use super::bridge;
 use super::tally::{Clock, Tally};
 use crate::args::{FwdArgs, RunArgs};
 use crate::nic::Nic;
-use crate::own::Taking;
+use crate::nic::own::Taking;
+use crate::nic::socket::{self, Socket};
 use crate::report;
-use crate::session::{self, Socket};
 use crate::stop::Stop;
 
 pub(crate) fn run(args: &FwdArgs) -> anyhow::Result<()> {
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &FwdArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.socket)?;
     nic.avoid_redelivery();
     nic.lend_frames(args.lend, true);
-    let tally = session::run(&nic, |socket| Fwd { args, nic: &nic }.run(socket))?;
+    let tally = socket::run(&nic, |socket| Fwd { args, nic: &nic }.run(socket))?;
     report::print(&tally, args.json)
 }
 

@@ -8,8 +8,6 @@ mod rx;
 mod tally;
 mod tx;
 
-pub(crate) use rx::RxArgs;
-
 use crate::args::{Bench, BenchArgs};
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use xskit::net::Link;
 use xskit::wire::{self, MacAddr, UdpHeaders};
 
 use crate::args::FlowArgs;
-use crate::path;
+use crate::nic::path;
 
 /// Addresses for benchmarks (RFC 2544, appendix C.2.2).
 const BENCH_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1));

@@ -13,11 +13,11 @@ use super::packet;
 use super::tally::Clock;
 use crate::args::FlowArgs;
 use crate::nic::Nic;
-use crate::own::Taking;
+use crate::nic::own::Taking;
+use crate::nic::socket::{self, Socket};
+use crate::nic::usage::Usage;
 use crate::report::{self, Report, grouped};
-use crate::session::{self, Socket};
 use crate::stop::{LONGEST_WAIT, Stop};
-use crate::usage::Usage;
 
 /// A packet that is not back after so long is lost.
 const LOST_AFTER: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
         nic: &nic,
         packet,
     };
-    let times = session::run(&nic, |socket| ping.run(socket))?;
+    let times = socket::run(&nic, |socket| ping.run(socket))?;
     report::print(&times, args.run.json)
 }
 

@@ -4,32 +4,18 @@ use std::hint::spin_loop;
 use std::slice;
 
 use super::tally::{Clock, Tally};
-use crate::args::RunArgs;
+use crate::args::RxArgs;
 use crate::nic::Nic;
-use crate::own::Taking;
+use crate::nic::own::Taking;
+use crate::nic::socket::{self, Socket};
 use crate::report;
-use crate::session::{self, Socket};
 use crate::stop::Stop;
-
-/// Options of `bench rx`.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct RxArgs {
-    #[command(flatten)]
-    run: RunArgs,
-    /// Take every frame, whatever it carries (as xdpsock does), and not only the packets of the port.
-    #[arg(long)]
-    take_all: bool,
-    /// Pauses of the processor after a look at the ring that finds some packets, but less than a
-    /// batch: each look takes the cache line of the kernel's cursor from the core that moves it.
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    pause: u32,
-}
 
 pub(crate) fn run(args: &RxArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
     nic.avoid_redelivery();
     nic.lend_frames(args.run.lend, false);
-    let tally = session::run(&nic, |socket| Rx { args, nic: &nic }.run(socket))?;
+    let tally = socket::run(&nic, |socket| Rx { args, nic: &nic }.run(socket))?;
     report::print(&tally, args.run.json)
 }
 

@@ -11,13 +11,13 @@ use xskit::af_xdp::backend::Interest;
 use xskit::af_xdp::socket::{Accounting, Patience};
 
 use crate::args::RunArgs;
-use crate::attached::Attached;
-use crate::nic::{Nic, copy_mode};
+use crate::nic::Nic;
+use crate::nic::attached::Attached;
+use crate::nic::socket::{Socket, copy_mode};
+use crate::nic::strays;
+use crate::nic::usage::{Usage, cpu_seconds};
 use crate::report::{self, Report, grouped};
-use crate::session::Socket;
 use crate::stop::{LONGEST_WAIT, Stop};
-use crate::strays;
-use crate::usage::{Usage, cpu_seconds};
 
 /// While packets wait on the TX ring, how long to wait before the next kick.
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);

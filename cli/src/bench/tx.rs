@@ -9,11 +9,11 @@ use xskit::af_xdp::socket::ZeroCopy;
 use super::packet;
 use super::tally::{Clock, Tally};
 use crate::args::FlowArgs;
-use crate::attached::Passing;
-use crate::nic::Nic;
-use crate::session::{self, Socket};
+use crate::nic::attached::Passing;
+use crate::nic::socket::{self, Socket};
+use crate::nic::{Nic, carrier};
+use crate::report;
 use crate::stop::Stop;
-use crate::{carrier, failure, report};
 
 pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
     let mut nic = Nic::find(&args.run.socket)?;
@@ -28,11 +28,11 @@ pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
             stop,
             nic,
         };
-        session::run(nic, |socket| task.run(socket))
+        socket::run(nic, |socket| task.run(socket))
     };
     let tally = match send(&nic) {
         Err(error) if nic.config.zero_copy == ZeroCopy::Auto && error.is::<WithoutProgram>() => {
-            let cause = failure::describe(&error);
+            let cause = report::describe(&error);
             report::say(format_args!("xskit: note: sending in copy mode: {cause}"));
             nic.config.zero_copy = ZeroCopy::Refuse;
             send(&nic)?

@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 
-use super::space;
 use crate::args::DemoArgs;
-use crate::output::hex;
+use crate::report;
 use crate::stop::Stop;
 
 const CHUNK_BYTES: usize = 1 << 20;
@@ -53,7 +53,7 @@ impl DemoFile {
         let reading = || format!("--file {}", path.display());
         let file = File::open(&path).with_context(reading)?;
         let len = file.metadata().with_context(reading)?.len();
-        space::require(scratch, len)?;
+        require_space(scratch, len)?;
         let (bytes, sha256) = digest(file, stop, |_| Ok(())).with_context(reading)?;
         Ok(Self {
             root,
@@ -66,7 +66,7 @@ impl DemoFile {
 
     fn random(scratch: &Path, bytes: u64, stop: &Stop) -> anyhow::Result<Self> {
         // Once as it is served, once as it arrives.
-        space::require(scratch, bytes.saturating_mul(2))?;
+        require_space(scratch, bytes.saturating_mul(2))?;
         let root = scratch.join("root");
         std::fs::create_dir(&root).context("creating a directory")?;
         // Whatever the umask: the server reads them as nobody.
@@ -95,6 +95,21 @@ impl DemoFile {
     }
 }
 
+/// Checks that `dir` has room for `needed` bytes, before anything is written.
+fn require_space(dir: &Path, needed: u64) -> anyhow::Result<()> {
+    let room = statvfs(dir).with_context(|| format!("statvfs(3) of {}", dir.display()))?;
+    // File systems without a size of their own say that they have no blocks at all.
+    let is_bounded = room.f_blocks > 0;
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    ensure!(
+        !is_bounded || free >= needed,
+        "the demo's files take {needed} bytes, and {} has {free} left; free some space, use a \
+         smaller --size, or another TMPDIR",
+        dir.display()
+    );
+    Ok(())
+}
+
 /// A name as the path of a URL: every byte but the plainest percent-encoded (RFC 3986).
 fn url_path(name: &[u8]) -> String {
     let mut path = String::from("/");
@@ -121,7 +136,7 @@ fn digest(
         ensure!(!stop.is_asked(), "interrupted");
         let len = source.read(&mut chunk).context("read(2)")?;
         let Some(read) = chunk.get(..len).filter(|read| !read.is_empty()) else {
-            return Ok((bytes, hex(&hash.finalize())));
+            return Ok((bytes, report::hex(&hash.finalize())));
         };
         hash.update(read);
         keep(read)?;

@@ -7,7 +7,6 @@
 mod file;
 mod hosts;
 mod ping;
-mod space;
 mod summary;
 
 use anyhow::{Context, ensure};

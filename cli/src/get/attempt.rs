@@ -9,15 +9,15 @@ use xskit::quic::client::Trust;
 use xskit::quic::{Client, ClientConfig, udp_payload_for_mtu};
 use xskit::wire;
 
+use super::addresses::Addresses;
+use super::target::Target;
 use crate::args::GetArgs;
-use crate::attached::Attached;
-use crate::attempts::Attempts;
-use crate::failure;
 use crate::nic::Nic;
-use crate::own::Wanted;
-use crate::path::{self, Path, Way};
-use crate::serve::hold_port;
-use crate::target::Target;
+use crate::nic::attached::Attached;
+use crate::nic::own::Wanted;
+use crate::nic::path::{self, Path, Way};
+use crate::nic::port;
+use crate::report;
 use crate::zone;
 
 /// An address to try: the client, and the socket that holds its port.
@@ -37,14 +37,14 @@ impl Attempt {
         args: &GetArgs,
         config: &ClientConfig,
         nic: &Nic,
-        attempts: &mut Attempts,
+        addresses: &mut Addresses,
         held: Option<&UdpSocket>,
     ) -> anyhow::Result<Self> {
-        while let Some(peer) = attempts.next() {
-            let path = match path::find(&nic.link, peer.ip(), attempts.share()) {
+        while let Some(peer) = addresses.next() {
+            let path = match path::find(&nic.link, peer.ip(), addresses.share()) {
                 Ok(path) => path,
                 Err(error) => {
-                    attempts.failed(peer, error);
+                    addresses.failed(peer, error);
                     continue;
                 }
             };
@@ -52,12 +52,12 @@ impl Attempt {
                 |held: &&UdpSocket| held.local_addr().is_ok_and(|it| it.ip() == path.source);
             let port_holder = match held.filter(is_same) {
                 Some(held) => held.try_clone().context("fcntl(F_DUPFD_CLOEXEC)")?,
-                None => hold_port(zone::on(SocketAddr::new(path.source, 0), &nic.link)?)?,
+                None => port::hold(zone::on(SocketAddr::new(path.source, 0), &nic.link)?)?,
             };
             // So that the kernel tells it of ICMP messages; where it can't, the time limit has to do.
             let _ = port_holder.connect(peer);
             let peer = zone::bare(peer);
-            let remaining = attempts.remaining();
+            let remaining = addresses.remaining();
             let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
             return Ok(Self {
                 client: client(config, peer, &path, &port_holder, link, remaining)?,
@@ -68,7 +68,7 @@ impl Attempt {
                 is_homeless: false,
             });
         }
-        Err(attempts.error().context(format!("fetching {}", args.url)))
+        Err(addresses.error().context(format!("fetching {}", args.url)))
     }
 
     /// Given what has changed: goes on by the way that the kernel knows now, and from another address
@@ -90,7 +90,7 @@ impl Attempt {
     /// next look may find one.
     fn move_out(&mut self, nic: &Nic, attached: &mut Attached) -> Option<()> {
         let (link, source) = path::known_from(&nic.link, self.peer.ip())?;
-        let hold = |port| hold_port(zone::on(SocketAddr::new(source, port), &nic.link)?);
+        let hold = |port| port::hold(zone::on(SocketAddr::new(source, port), &nic.link)?);
         let is_usable = own(nic, source).is_some_and(|own| own.is_usable);
         let is_another = is_usable && source != self.local.ip();
         let held = is_another.then(|| hold(self.local.port()).or_else(|_| hold(0)))?;
@@ -111,7 +111,7 @@ impl Attempt {
         match self.loss(nic) {
             Some(loss) => anyhow!(
                 "{}; {loss}, and has no other that leads to {}",
-                failure::describe(&error),
+                report::describe(&error),
                 self.peer.ip()
             ),
             None => error,

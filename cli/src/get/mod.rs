@@ -1,8 +1,11 @@
 //! `xskit get`: one file over HTTP/3.
 
+mod addresses;
 mod attempt;
 mod continuation;
+mod output;
 mod summary;
+mod target;
 mod transfer;
 
 use std::time::{Duration, Instant};
@@ -13,17 +16,17 @@ use xskit::quic::client::{ClientEvent, ConnectionEnd};
 use xskit::quic::driver::DriverConfig;
 
 use crate::args::GetArgs;
-use crate::attached::Attached;
-use crate::attempts::{self, Attempts};
 use crate::nic::Nic;
-use crate::output::Output;
-use crate::own::{Taking, Wanted};
+use crate::nic::attached::Attached;
+use crate::nic::own::{Taking, Wanted};
+use crate::nic::socket::{self, Driver, Socket};
 use crate::report;
-use crate::session::{self, Driver, Socket};
 use crate::stop::{LONGEST_WAIT, Stop};
-use crate::target::Target;
 use crate::zone;
+use addresses::Addresses;
 use attempt::Attempt;
+use output::Output;
+use target::Target;
 
 pub(crate) use continuation::Continuation;
 pub(crate) use summary::GetSummary;
@@ -50,14 +53,14 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
         true => output.continuation(&target, &stop)?,
         false => None,
     };
-    let mut attempts = Attempts::new(&target.host, addresses, left);
-    let attempt = match Attempt::next(args, &config, &nic, &mut attempts, None) {
+    let mut addresses = Addresses::new(&target.host, addresses, left);
+    let attempt = match Attempt::next(args, &config, &nic, &mut addresses, None) {
         Ok(attempt) => attempt,
         Err(error) => return Err(output.break_off(&error)),
     };
     let task = Get {
         attempt,
-        attempts,
+        addresses,
         prepared: Instant::now(),
         stop,
         args,
@@ -67,7 +70,7 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
         continuation,
         output,
     };
-    let summary = session::run(&nic, |socket| task.run(socket))?;
+    let summary = socket::run(&nic, |socket| task.run(socket))?;
     report::print(&summary, args.json)
 }
 
@@ -77,7 +80,7 @@ struct Get<'a> {
     target: &'a Target,
     config: &'a ClientConfig,
     attempt: Attempt,
-    attempts: Attempts,
+    addresses: Addresses,
     /// Since when the address that is next waits for a socket and the XDP program.
     prepared: Instant,
     /// What to ask for, until that is answered; else all of the file.
@@ -116,7 +119,7 @@ impl Get<'_> {
             let attached = self.nic.attach(driver.socket(), &self.stop, &taking)?;
             let mut attached = attached.by_chance();
             let started = Instant::now();
-            self.attempts
+            self.addresses
                 .postpone(started.duration_since(self.prepared));
             self.attempt.client.restart_handshake_timeout(started);
             let outcome = match self.connect(driver, &mut attached) {
@@ -140,10 +143,10 @@ impl Get<'_> {
             let Some(error) = self.shake_hands(driver, attached)? else {
                 return Ok(());
             };
-            let attempts = &mut self.attempts;
-            attempts.failed(self.attempt.peer, error);
+            let addresses = &mut self.addresses;
+            addresses.failed(self.attempt.peer, error);
             let held = Some(&self.attempt.port_holder);
-            self.attempt = Attempt::next(self.args, self.config, self.nic, attempts, held)?;
+            self.attempt = Attempt::next(self.args, self.config, self.nic, addresses, held)?;
             self.prepared = Instant::now();
         }
         Ok(())
@@ -156,7 +159,7 @@ impl Get<'_> {
         attached: &mut Attached,
     ) -> anyhow::Result<Option<anyhow::Error>> {
         let nic = self.nic;
-        let (begun, share) = (Instant::now(), self.attempts.share());
+        let (begun, share) = (Instant::now(), self.addresses.share());
         while !self.attempt.client.is_connected() {
             let client = &mut self.attempt.client;
             let moved = driver.turn(client);
@@ -170,8 +173,8 @@ impl Get<'_> {
             }
             if client.stats().packets_received == 0 {
                 // Once the server has answered, nobody else is believed.
-                let refusal = attempts::refusal(&self.attempt.port_holder, self.attempt.peer);
-                let is_late = !self.attempts.is_last() && begun.elapsed() >= share;
+                let refusal = addresses::refusal(&self.attempt.port_holder, self.attempt.peer);
+                let is_late = !self.addresses.is_last() && begun.elapsed() >= share;
                 let silence = || anyhow!(ConnectionEnd::Unreachable { after: share });
                 if let Some(error) = refusal.or_else(|| is_late.then(silence)) {
                     return Ok(Some(error));

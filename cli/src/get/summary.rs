@@ -4,11 +4,11 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::Get;
-use crate::attached::Attached;
-use crate::drops::Drops;
+use crate::nic::attached::Attached;
+use crate::nic::drops::Drops;
+use crate::nic::socket::Driver;
+use crate::nic::usage::Usage;
 use crate::report::{Report, grouped};
-use crate::session::Driver;
-use crate::usage::Usage;
 
 /// What a download was like.
 #[derive(Debug, Serialize, Deserialize)]

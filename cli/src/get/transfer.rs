@@ -8,10 +8,10 @@ use xskit::quic::client::{
 
 use super::Get;
 use super::continuation::Verdict;
-use crate::attached::Attached;
-use crate::output::Origin;
+use super::output::Origin;
+use crate::nic::attached::Attached;
+use crate::nic::socket::Driver;
 use crate::report;
-use crate::session::Driver;
 
 /// Bytes taken from the connection at a time.
 const CHUNK_BYTES: usize = 256 << 10;

@@ -6,15 +6,14 @@ use anyhow::ensure;
 use xskit::quic::Worker;
 use xskit::wire::Link;
 
-use super::hold_port;
+use super::confine::Confinement;
 use super::summary::ServeSummary;
 use super::tcp::Tcp;
 use super::team::Team;
 use super::worker::Task;
+use crate::args::AfXdpArgs;
 use crate::args::{QueueChoice, ServeArgs, SocketArgs};
-use crate::confine::Confinement;
-use crate::nic::Nic;
-use crate::transport::AfXdpArgs;
+use crate::nic::{Nic, port};
 use crate::zone;
 
 pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<ServeSummary> {
@@ -23,7 +22,7 @@ pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<Serve
     let link = &nics[0].link;
     link.require_address(args.listen.ip())?;
     let address = zone::on(args.listen, link)?;
-    let port_holder = hold_port(address)?;
+    let port_holder = port::hold(address)?;
     let tcp = Tcp::open(args, address)?;
     let team = Team::new(args, confinement, Some(link), link.mtu_bytes, nics.len())?;
     let workers = Worker::<Link>::team(&team.config, nics.len(), Instant::now())?;

@@ -8,12 +8,12 @@ use xskit::quic::driver::DriverCounters;
 use xskit::quic::server::ServerStats;
 use xskit::quic::{FileServer, HttpCounters};
 
-use crate::attached::Attached;
-use crate::drops::Drops;
 use crate::nic::Nic;
+use crate::nic::attached::Attached;
+use crate::nic::drops::Drops;
+use crate::nic::socket::Socket;
+use crate::nic::usage::Usage;
 use crate::report::{Report, grouped};
-use crate::session::Socket;
-use crate::usage::Usage;
 
 /// What one worker did, over an AF_XDP socket.
 #[derive(Clone, Debug)]

@@ -23,13 +23,12 @@ use xskit::quic::{
 };
 
 use super::READY;
+use super::access_log::AccessLog;
+use super::confine::{Confinement, Reading};
+use super::credentials::Credentials;
 use super::summary::{ServeSummary, Share};
 use super::worker::Task;
-use crate::access_log::AccessLog;
 use crate::args::ServeArgs;
-use crate::confine::{Confinement, Reading};
-use crate::credentials::Credentials;
-use crate::failure;
 use crate::report;
 use crate::stop::{Reload, Stop};
 use crate::zone;
@@ -359,7 +358,7 @@ impl<'a> Team<'a> {
         report::say(format_args!(
             "xskit: warning: SIGHUP: {}; the certificate stays as it was (serve is {} now: if that may not read \
              the files, let it, or choose another --user)",
-            failure::describe(error),
+            report::describe(error),
             self.confinement.name()
         ));
     }

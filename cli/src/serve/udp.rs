@@ -10,16 +10,16 @@ use xskit::net::Link;
 use xskit::quic::driver::{UdpConfig, UdpDriver};
 use xskit::quic::{FileServer, Server};
 
+use super::confine::Confinement;
 use super::overflow::Overflow;
-use super::port_refused;
 use super::serving::{Serving, Way};
 use super::summary::{ServeSummary, Served};
 use super::tcp::Tcp;
 use super::team::Team;
 use crate::args::ServeArgs;
-use crate::confine::Confinement;
-use crate::drops::Drops;
-use crate::usage::Usage;
+use crate::nic::drops::Drops;
+use crate::nic::port;
+use crate::nic::usage::Usage;
 
 /// How reports name it.
 const MODE: &str = "kernel UDP";
@@ -29,7 +29,7 @@ const USUAL_MTU: u32 = 1500;
 
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ServeSummary> {
     let confinement = Confinement::plan(&args.confinement)?;
-    let socket = open(args.listen).map_err(|error| port_refused(args.listen, &error))?;
+    let socket = open(args.listen).map_err(|error| port::refused(args.listen, &error))?;
     let tcp = Tcp::open(args, args.listen)?;
     let driver = UdpDriver::new(socket, UdpConfig::default())?;
     let overflow = Overflow::of(driver.socket());

@@ -12,12 +12,13 @@ use xskit::wire::Link;
 use super::serving::{Serving, Way};
 use super::summary::{ServeSummary, Served, Share};
 use super::team::{Others, Steps, Team};
-use crate::attached::Attached;
+use super::trust;
+use crate::args::AfXdpArgs;
 use crate::nic::Nic;
-use crate::own::{Taking, Wanted};
-use crate::session::{self, Driver, Socket};
-use crate::transport::AfXdpArgs;
-use crate::{trust, zone};
+use crate::nic::attached::Attached;
+use crate::nic::own::{Taking, Wanted};
+use crate::nic::socket::{self, Driver, Socket};
+use crate::zone;
 
 /// A worker, and the queue that it is for.
 pub(super) struct Task<'a> {
@@ -55,7 +56,7 @@ impl Task<'_> {
             attached.warn();
             attached.warn_of_length(driver.socket());
             let socket = driver.socket();
-            session::trace_setup(socket);
+            socket::trace_setup(socket);
             ServeSummary::of_sockets(mode, nic, socket, &attached, &sum)
         })
     }
@@ -96,7 +97,7 @@ impl Task<'_> {
 
     /// The socket, and the server that goes with it.
     fn open(self, team: &Team<'_>) -> anyhow::Result<(xskit::Socket, FileServer<Link>)> {
-        let socket = session::open(self.nic)?;
+        let socket = socket::open(self.nic)?;
         if team.has_others() {
             let waker = socket.waker().context("eventfd(2)")?;
             self.worker.on_handover(move || waker.wake());

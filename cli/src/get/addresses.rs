@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use rustix::io::Errno;
 
-use crate::failure;
+use crate::report;
 
 /// How long an address may be silent if there are others: the longest delay between two attempts
 /// that RFC 8305 (section 8) recommends.
 const LONGEST_SHARE: Duration = Duration::from_secs(2);
 
 /// Addresses still to try, those that failed, and the time that is left for all.
-pub(crate) struct Attempts {
+pub(crate) struct Addresses {
     host: String,
     left: VecDeque<SocketAddr>,
     failures: Vec<(SocketAddr, anyhow::Error)>,
     deadline: Instant,
 }
 
-impl Attempts {
+impl Addresses {
     /// The addresses of `host` in this order, for `timeout` from now on together.
     pub(crate) fn new(host: &str, addresses: Vec<SocketAddr>, timeout: Duration) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl Attempts {
             return error;
         }
         let tell = |(address, error): &(SocketAddr, anyhow::Error)| {
-            format!("{}: {}", address.ip(), failure::describe(error))
+            format!("{}: {}", address.ip(), report::describe(error))
         };
         let each: Vec<String> = self.failures.iter().map(tell).collect();
         let count = each.len();
@@ -109,28 +109,28 @@ mod tests {
 
     use anyhow::anyhow;
 
-    use super::{Attempts, LONGEST_SHARE};
+    use super::{Addresses, LONGEST_SHARE};
 
     #[test]
     fn the_last_address_has_all_the_time_that_is_left() {
         let addresses: [SocketAddr; 3] = [1, 2, 3].map(|n| ([192, 0, 2, n], 443).into());
         let long = Duration::from_secs(3600);
-        let mut attempts = Attempts::new("a.test", addresses.into(), long);
+        let mut tried = Addresses::new("a.test", addresses.into(), long);
         for (at, address) in addresses.into_iter().enumerate() {
-            assert_eq!(attempts.next(), Some(address));
+            assert_eq!(tried.next(), Some(address));
             match at {
-                2 => assert!(attempts.share() > LONGEST_SHARE),
-                _ => assert_eq!(attempts.share(), LONGEST_SHARE),
+                2 => assert!(tried.share() > LONGEST_SHARE),
+                _ => assert_eq!(tried.share(), LONGEST_SHARE),
             }
-            attempts.failed(address, anyhow!("silence {at}"));
+            tried.failed(address, anyhow!("silence {at}"));
         }
-        assert_eq!(attempts.next(), None);
+        assert_eq!(tried.next(), None);
         assert_eq!(
-            attempts.error().to_string(),
+            tried.error().to_string(),
             "none of the 3 addresses of a.test answers: 192.0.2.1: silence 0; 192.0.2.2: silence 1; \
              192.0.2.3: silence 2"
         );
-        let mut one = Attempts::new("a.test", addresses[..1].into(), Duration::ZERO);
+        let mut one = Addresses::new("a.test", addresses[..1].into(), Duration::ZERO);
         let address = one.next().expect("one");
         assert_eq!(one.share(), Duration::ZERO);
         one.failed(address, anyhow!("silence"));

@@ -1,6 +1,5 @@
 //! The file that `get` writes: under a name that says it is partial until it is whole.
 
-mod beginning;
 mod mark;
 mod partial;
 
@@ -11,13 +10,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, ensure};
 use sha2::{Digest, Sha256};
 
-use crate::failure;
-use crate::get::Continuation;
+use super::Continuation;
+use crate::get::target::Target;
 use crate::report;
 use crate::stop::Stop;
-use crate::target::Target;
 
-use beginning::Beginning;
+use partial::Beginning;
 
 pub(crate) use mark::Origin;
 
@@ -201,12 +199,12 @@ impl Output {
             )
         })?;
         self.is_settled = true;
-        Ok(hex(&std::mem::take(&mut self.hash).finalize()))
+        Ok(report::hex(&std::mem::take(&mut self.hash).finalize()))
     }
 
     /// Leaves it at what has come so far; `error`, and where that is.
     pub(crate) fn break_off(mut self, error: &anyhow::Error) -> anyhow::Error {
-        let error = failure::describe(error);
+        let error = report::describe(error);
         let beginning = self.beginning.as_ref().filter(|_| self.is_inherited);
         let bytes = beginning.map_or(self.bytes, |beginning| beginning.bytes);
         if bytes == 0 {
@@ -245,18 +243,13 @@ impl Drop for Output {
     }
 }
 
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;
 
     use super::{Origin, Output};
+    use crate::get::target::Target;
     use crate::stop::Stop;
-    use crate::target::Target;
 
     #[test]
     fn a_file_has_its_name_only_when_it_is_whole() {

@@ -4,12 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 
-use crate::credentials::is_within;
 use crate::report;
+use crate::root;
 
 /// Where the file is.
 pub(super) struct Place {
@@ -22,25 +22,17 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn find(path: &Path, root: &Path) -> anyhow::Result<Self> {
+    pub(super) fn find(path: &Path, served: &Path) -> anyhow::Result<Self> {
         let name = path.file_name().map(OsStr::to_owned);
         let name =
             name.with_context(|| format!("--access-log {}: no file's name", path.display()))?;
-        let parent = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        ensure!(
-            !is_within(parent, root),
-            "--access-log {}: is under --root {}, so everybody could fetch it; move it elsewhere",
-            path.display(),
-            root.display()
-        );
+        root::refuse("--access-log", path, served)?;
+        let parent = root::parent(path);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = openat(CWD, parent, flags, Mode::empty()).with_context(|| {
             format!("--access-log {}: open(2) of its directory", path.display())
         })?;
-        let holds_root = is_within(root, parent);
+        let holds_root = root::is_within(served, parent);
         if holds_root {
             report::say(format_args!(
                 "xskit: note: --access-log {}: SIGHUP won't open it again, since its directory holds --root, too, which \

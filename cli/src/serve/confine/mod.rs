@@ -7,7 +7,6 @@
 //! | `capabilities.rs` | capabilities, in every set |
 //! | `files.rs` | files, by Landlock |
 //! | `calls.rs` | system calls, by seccomp |
-//! | `parent.rs` | nothing: it keeps what a change of user would undo |
 //!
 //! All of this holds for the calling thread and those that it starts, so each thread does it before any of them looks
 //! at a packet. The kernel's thread that takes submissions (`--sqpoll`) keeps what the process had when its ring was
@@ -18,7 +17,6 @@ mod account;
 mod calls;
 mod capabilities;
 mod files;
-mod parent;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -27,13 +25,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::process::geteuid;
+use rustix::process::{
+    Pid, Signal, geteuid, getppid, parent_process_death_signal, set_parent_process_death_signal,
+};
 use rustix::thread::{CapabilitySet, set_no_new_privs};
 
 use crate::args::ConfinementArgs;
-use crate::{failure, report};
+use crate::report;
 use account::Account;
 
 /// What is going to be given up, and for whom.
@@ -101,7 +101,7 @@ impl Confinement {
         let whole = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, reading.root, whole, Mode::empty())
             .with_context(|| format!("--root {}: open(2)", reading.root.display()))?;
-        let parent = parent::Signal::read()?;
+        let parent = ParentDeathSignal::read()?;
         capabilities::drop_bounding_set();
         self.become_user(reading.root)?;
         let kept = match self.user {
@@ -150,7 +150,7 @@ impl Confinement {
                     false => account.become_it(),
                 };
                 outcome.unwrap_or_else(|error| {
-                    let why = failure::describe(&error);
+                    let why = report::describe(&error);
                     self.note(format_args!("it stays root, without capabilities: {why}"));
                 });
                 Ok(())
@@ -176,6 +176,33 @@ impl Confinement {
             User::Root => "root",
             User::Same => "this user",
         }
+    }
+}
+
+/// The signal for the parent's death, which the process asked for, or whoever started it did for it: a change of
+/// user or capabilities takes it back.
+struct ParentDeathSignal {
+    signal: Option<Signal>,
+    parent: Option<Pid>,
+}
+
+impl ParentDeathSignal {
+    /// prctl(PR_GET_PDEATHSIG).
+    fn read() -> anyhow::Result<Self> {
+        Ok(Self {
+            signal: parent_process_death_signal().context("prctl(PR_GET_PDEATHSIG)")?,
+            parent: getppid(),
+        })
+    }
+
+    /// prctl(PR_SET_PDEATHSIG), unless the parent died meanwhile: then the signal would never come.
+    fn ask_again(&self) -> anyhow::Result<()> {
+        if self.signal.is_none() {
+            return Ok(());
+        }
+        set_parent_process_death_signal(self.signal).context("prctl(PR_SET_PDEATHSIG)")?;
+        ensure!(getppid() == self.parent, "the parent process has ended");
+        Ok(())
     }
 }
 

@@ -9,8 +9,8 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use xskit::quic::client::Validator;
 
-use super::hex;
-use crate::target::Target;
+use crate::get::target::Target;
+use crate::report;
 
 const NAME: &str = "user.xskit.partial";
 
@@ -50,7 +50,7 @@ impl Origin {
 fn url_hash(target: &Target) -> String {
     let host = target.host.to_ascii_lowercase();
     let url = format!("https://{host} {}{}", target.port, target.path);
-    hex(&Sha256::digest(url))
+    report::hex(&Sha256::digest(url))
 }
 
 /// The origin of a download's bytes, if it is known. Fails with ENODATA for a file that no download

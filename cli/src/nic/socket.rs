@@ -1,12 +1,15 @@
-//! The socket that a command works with.
+//! The socket that a command works with: opened, why it could not be, and why it no longer works.
 
 use anyhow::anyhow;
 use xskit::af_xdp::Errno;
 use xskit::af_xdp::socket::Step;
-use xskit::net::{Capability, privilege};
-use xskit::{AnyBackend, OpenError};
+use xskit::backend_rustix::{MmapMemory, PageSize};
+use xskit::net::{Capability, Link, privilege};
+use xskit::quic::driver::DriverError;
+use xskit::{AnyBackend, OpenError, SocketBuilder, Sockets};
 
-use crate::nic::Nic;
+use super::Nic;
+use crate::report;
 
 /// The socket, whatever drives it.
 pub(crate) type Socket<'u> = xskit::af_xdp::Socket<'u, AnyBackend>;
@@ -56,6 +59,45 @@ pub(crate) fn run_pair<T>(
         refusal(nic.unwrap_or(&nics[0]), &error)
     })?;
     sockets.with(|sockets| task(sockets))
+}
+
+impl Nic {
+    /// Opens a socket on the queue.
+    fn open(&self) -> Result<xskit::Socket, OpenError> {
+        let socket = self.builder().open()?;
+        note_pages(socket.memory());
+        Ok(socket)
+    }
+
+    /// Opens a socket on the queue of each of two interfaces, over one UMEM.
+    fn open_pair(nics: &[Self; 2]) -> Result<Sockets, OpenError> {
+        let sockets = Sockets::open(&nics.each_ref().map(Self::builder))?;
+        note_pages(sockets.memory());
+        Ok(sockets)
+    }
+
+    fn builder(&self) -> SocketBuilder {
+        let builder = xskit::Socket::builder(self.link.index)
+            .config(self.config)
+            .frames(self.frames)
+            .frame_size(self.frame_size.bytes())
+            .huge_pages(self.huge_pages)
+            .driving(self.driving)
+            .one_thread();
+        match self.numa_node {
+            Some(node) => builder.numa_node(node),
+            None => builder,
+        }
+    }
+}
+
+/// Says so where huge pages were asked for and not obtained.
+fn note_pages(memory: &MmapMemory) {
+    if let PageSize::FellBack(errno) = memory.pages() {
+        report::say(format_args!(
+            "xskit: note: no huge pages ({errno}): none are reserved (vm.nr_hugepages); usual ones are used"
+        ));
+    }
 }
 
 /// Why there is no socket, and which option or privilege would help.
@@ -108,4 +150,40 @@ fn missing_capabilities() -> String {
         return String::new();
     }
     format!("; missing here: {}", missing.join(", "))
+}
+
+impl Nic {
+    /// A kick that failed for good.
+    pub(crate) fn kick_failed(&self, errno: Errno) -> anyhow::Error {
+        self.socket_failed(DriverError::Kick(errno))
+    }
+
+    /// A wait for sockets on all of these that failed: of the one that is gone or down, if one is.
+    pub(crate) fn wait_failed(nics: &[Self], errno: Errno) -> anyhow::Error {
+        let is_well = |nic: &&Self| {
+            Link::by_index(nic.link.index)
+                .is_ok_and(|link| link.name == nic.link.name && link.is_up)
+        };
+        let nic = nics.iter().find(|nic| !is_well(nic)).or(nics.first());
+        let error = DriverError::Wait(errno);
+        nic.map_or_else(|| anyhow!("{error}"), |nic| nic.socket_failed(error))
+    }
+
+    /// Either of them.
+    pub(crate) fn socket_failed(&self, error: DriverError) -> anyhow::Error {
+        let option = match error.errno() {
+            Errno::EINVAL | Errno::ENXIO | Errno::EOPNOTSUPP => " (--zero-copy refuse)",
+            _ => "",
+        };
+        anyhow!("{self}: {error}{option}")
+    }
+}
+
+/// Whether the socket copies packets.
+pub(crate) fn copy_mode(socket: &Socket<'_>) -> &'static str {
+    if socket.obtained().zero_copy {
+        "zero-copy"
+    } else {
+        "copy"
+    }
 }

@@ -124,7 +124,7 @@ impl Own {
             self.is_failing = true;
             report::say(format_args!(
                 "xskit: warning: what the interface takes may have changed, and could not be followed: {}",
-                crate::failure::describe(error)
+                report::describe(error)
             ));
         }
     }

@@ -8,9 +8,9 @@ use xskit::af_xdp::backend::{Backend, Calls};
 use xskit::af_xdp::socket::BusyPolling;
 use xskit::quic::driver::UdpCalls;
 
-use crate::nic::Nic;
+use super::Nic;
+use super::socket::Socket;
 use crate::report::{grouped, per_thousand};
-use crate::session::Socket;
 
 /// How a socket was driven, and what that took, as every report has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, Error, FromArgMatches, ValueEnum, value_parser};
 
-use crate::args::{QueueChoice, TuningArgs};
+use super::socket::{QueueChoice, TuningArgs};
 
 /// The sockets, with the options that they have.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use xskit::af_xdp::abi::Statistics;
 use xskit::quic::driver::DriverCounters;
 
-use crate::attached::Attached;
-use crate::strays;
+use super::attached::Attached;
+use super::strays;
 
 /// Packets dropped, by cause; causes that did not come up are left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! What `xskit serve` proves itself with: a certificate and its key, out of files that may change, or
 //! made at the start.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure};
@@ -12,6 +12,7 @@ use xskit::quic::{Identity, cert};
 
 use crate::args::ServeArgs;
 use crate::report;
+use crate::root::{is_same, is_within};
 
 /// How the first line of a private key in PEM ends, of whatever kind.
 const KEY_LINE: &[u8] = b"PRIVATE KEY-----";
@@ -97,20 +98,6 @@ fn guard(option: &str, file: &Path, root: &Path) -> anyhow::Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Whether this is in a directory, or is it. By what the directories are, not by their names: one may be
-/// mounted in several places. Not, where either can't be found: opening it says why.
-pub(crate) fn is_within(path: &Path, directory: &Path) -> bool {
-    let (Ok(path), Ok(directory)) = (path.canonicalize(), directory.metadata()) else {
-        return false;
-    };
-    let is_it = |above: &Path| above.metadata().is_ok_and(|it| is_same(&it, &directory));
-    path.ancestors().any(is_it)
-}
-
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// What a self-signed certificate is for: the address listened on, or all of the interface's or host's.

@@ -1,21 +1,31 @@
 //! The interface that a command works on: found and checked.
 
+pub(crate) mod attached;
+pub(crate) mod carrier;
+pub(crate) mod drops;
+pub(crate) mod own;
+mod pace;
+pub(crate) mod path;
+pub(crate) mod port;
+mod redelivery;
+pub(crate) mod socket;
+pub(crate) mod strays;
+pub(crate) mod usage;
+
 use std::fmt;
 
 use anyhow::{Context, bail, ensure};
 use rustix::param::page_size;
+use xskit::Driving;
 use xskit::af_xdp::SocketConfig;
 use xskit::af_xdp::ring::RingSize;
 use xskit::af_xdp::socket::ZeroCopy;
 use xskit::af_xdp::umem::FrameSize;
-use xskit::backend_rustix::{MmapMemory, PageSize};
 use xskit::bpf::{AttachMode, device_features};
 use xskit::net::Link;
-use xskit::{Driving, OpenError, SocketBuilder, Sockets};
 
 use crate::args::SocketArgs;
-use crate::session::Socket;
-use crate::{carrier, redelivery, report};
+use crate::report;
 
 /// Frames that the kernel may have at a time to receive into in copy mode.
 const LENT_IN_COPY_MODE: u32 = 512;
@@ -143,43 +153,6 @@ impl Nic {
             }
         }
     }
-
-    /// Opens a socket on the queue.
-    pub(crate) fn open(&self) -> Result<xskit::Socket, OpenError> {
-        let socket = self.builder().open()?;
-        note_pages(socket.memory());
-        Ok(socket)
-    }
-
-    /// Opens a socket on the queue of each of two interfaces, over one UMEM.
-    pub(crate) fn open_pair(nics: &[Self; 2]) -> Result<Sockets, OpenError> {
-        let sockets = Sockets::open(&nics.each_ref().map(Self::builder))?;
-        note_pages(sockets.memory());
-        Ok(sockets)
-    }
-
-    fn builder(&self) -> SocketBuilder {
-        let builder = xskit::Socket::builder(self.link.index)
-            .config(self.config)
-            .frames(self.frames)
-            .frame_size(self.frame_size.bytes())
-            .huge_pages(self.huge_pages)
-            .driving(self.driving)
-            .one_thread();
-        match self.numa_node {
-            Some(node) => builder.numa_node(node),
-            None => builder,
-        }
-    }
-}
-
-/// Says so where huge pages were asked for and not obtained.
-fn note_pages(memory: &MmapMemory) {
-    if let PageSize::FellBack(errno) = memory.pages() {
-        report::say(format_args!(
-            "xskit: note: no huge pages ({errno}): none are reserved (vm.nr_hugepages); usual ones are used"
-        ));
-    }
 }
 
 /// `eth1 (driver igb)`.
@@ -222,13 +195,4 @@ fn require_fit(link: &Link, frame_size: FrameSize) -> anyhow::Result<()> {
         link.mtu_bytes,
         frame_size.bytes() - most
     )
-}
-
-/// Whether the socket copies packets.
-pub(crate) fn copy_mode(socket: &Socket<'_>) -> &'static str {
-    if socket.obtained().zero_copy {
-        "zero-copy"
-    } else {
-        "copy"
-    }
 }

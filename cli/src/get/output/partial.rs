@@ -1,14 +1,19 @@
 //! The partial file: made, or taken over from an earlier download, and held by one download at a time.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use anyhow::{anyhow, ensure};
+use anyhow::{anyhow, bail, ensure};
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
+use sha2::{Digest, Sha256};
 
 use super::mark;
+use crate::stop::Stop;
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Creates the file, or takes the one that an earlier download left; then the second value is true.
 pub(super) fn open(partial: &Path) -> anyhow::Result<(File, bool)> {
@@ -59,4 +64,34 @@ fn lock(file: &File, partial: &Path) -> anyhow::Result<()> {
         partial.display()
     );
     Ok(())
+}
+
+/// The beginning of a file, as an earlier download left it: how long it is, and its hash, which goes on.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) bytes: u64,
+    pub(super) hash: Sha256,
+}
+
+impl Beginning {
+    /// Reads the file to its end, which is where bytes are written next.
+    pub(super) fn read(file: &mut File, name: &Path, stop: &Stop) -> anyhow::Result<Self> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let (mut bytes, mut hash) = (0, Sha256::new());
+        while !stop.is_asked() {
+            match file.read(&mut chunk) {
+                Ok(0) => return Ok(Self { bytes, hash }),
+                Ok(len) => {
+                    hash.update(chunk.get(..len).unwrap_or_default());
+                    bytes += len as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let name = name.display();
+                    bail!("read(2) of {name}: {error}; without -C the download begins anew")
+                }
+            }
+        }
+        bail!("interrupted")
+    }
 }

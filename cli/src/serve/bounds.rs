@@ -1,12 +1,9 @@
 //! What a server's clients may have of it, and of the process's file descriptors.
 
-use std::time::Duration;
-
-use clap::value_parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use xskit::quic::{HttpConfig, ServerConfig};
 
-use crate::seconds;
+use crate::args::BoundArgs;
 
 /// Descriptors that are not for clients' files: the XDP program and its maps, the log, and a few for the
 /// moment in which a file is looked for. Of a small limit no more than half.
@@ -14,43 +11,6 @@ const RESERVED_DESCRIPTORS: u64 = 56;
 
 /// Each worker's: its socket, ring, waker and root.
 const RESERVED_PER_WORKER: u64 = 8;
-
-/// A host is an IPv4 address or an IPv6 /64, a network an IPv4 /24 or an IPv6 /48.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Bounds")]
-pub(crate) struct BoundArgs {
-    /// Connections at once; further ones are refused.
-    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = value_parser!(u32).range(1..=1 << 20))]
-    max_connections: u32,
-    /// Of these, from one host: an IPv4 address, or an IPv6 /64.
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = value_parser!(u32).range(1..))]
-    max_connections_per_host: u32,
-    /// Of these, from one network: an IPv4 /24, or an IPv6 /48.
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = value_parser!(u32).range(1..))]
-    max_connections_per_network: u32,
-    /// Files open at once, of which a host may have a quarter of what is left, and a network half;
-    /// by default what the hard limit of descriptors (`ulimit -Hn`) leaves.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
-    max_open_files: Option<u32>,
-    /// Close a connection on which nothing is asked for so long.
-    #[arg(
-        long,
-        value_name = "S",
-        default_value = "60",
-        value_parser = seconds::some,
-        allow_negative_numbers = true
-    )]
-    request_timeout: Duration,
-    /// Close a connection that takes nothing more of its responses for so long.
-    #[arg(
-        long,
-        value_name = "S",
-        default_value = "120",
-        value_parser = seconds::some,
-        allow_negative_numbers = true
-    )]
-    response_timeout: Duration,
-}
 
 impl BoundArgs {
     /// Writes the bounds, and raises the limit of descriptors as far as this process may. Returns how many
@@ -116,7 +76,8 @@ mod tests {
     use rustix::process::{Resource, getrlimit};
     use xskit::quic::{HttpConfig, Identity, ServerConfig, cert};
 
-    use super::{BoundArgs, left_for_files, left_for_tcp, raise_descriptor_limit};
+    use super::{left_for_files, left_for_tcp, raise_descriptor_limit};
+    use crate::args::BoundArgs;
 
     #[derive(Parser)]
     struct Line {

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use xskit::net::{Changes, Link, ReversePath, address};
 use xskit::quic::driver::ReversePathCheck;
-
-use crate::session::Driver;
 use xskit::quic::server::LinkJudge;
 use xskit::wire;
 
-use crate::path;
+use crate::nic::path;
+use crate::nic::socket::Driver;
 
 /// How long a neighbour's verdict holds: whoever races for packets must not have the kernel asked for
 /// each.

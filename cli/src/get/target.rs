@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, ensure};
 use http::Uri;
 
+use crate::args::Resolve;
 use crate::zone;
 
 /// An `https` URL, taken apart.
@@ -166,42 +167,13 @@ fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// `HOST:PORT:ADDRESS`: where to find a host, as curl's option of the same name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Resolve {
-    host: String,
-    port: u16,
-    address: IpAddr,
-    zone: u32,
-}
-
-impl FromStr for Resolve {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        let form = || format!("{text:?} is not HOST:PORT:ADDRESS");
-        let (host, rest) = text.split_once(':').with_context(form)?;
-        let (port, address) = rest.split_once(':').with_context(form)?;
-        let address = address
-            .strip_prefix('[')
-            .and_then(|address| address.strip_suffix(']'))
-            .unwrap_or(address);
-        let (address, zone) = zone::address(address).with_context(form)?;
-        Ok(Self {
-            host: host.to_owned(),
-            port: port.parse().with_context(form)?,
-            address,
-            zone,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
-    use super::{Resolve, Target, alternate};
+    use super::{Target, alternate};
+    use crate::args::Resolve;
 
     fn target(text: &str) -> (String, u16, String) {
         let target: Target = text.parse().expect("a target");

@@ -7,14 +7,14 @@ use anyhow::{anyhow, bail};
 use xskit::bpf::{AttachMode, Attached as Mode, Attachment, Error, Strays, XdpProgram};
 use xskit::net::{Changes, Link};
 
-use crate::carrier;
-use crate::nic::{Nic, copy_mode};
-use crate::own::{Own, Taking, Wanted};
-use crate::pace::Pace;
+use super::Nic;
+use super::carrier;
+use super::own::{Own, Taking, Wanted};
+use super::pace::Pace;
+use super::socket::{Socket, copy_mode};
+use super::strays::{self, Taken};
 use crate::report;
-use crate::session::Socket;
 use crate::stop::Stop;
-use crate::strays::{self, Taken};
 
 /// How often to ask whether the kernel has announced a change.
 const CHANGES_PAUSE: Duration = Duration::from_millis(100);
@@ -225,7 +225,7 @@ impl Attached {
     /// A failure, and the strays that may be why.
     pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         match self.describe_strays() {
-            Some(text) => anyhow!("{}; {text}", crate::failure::describe(&error)),
+            Some(text) => anyhow!("{}; {text}", report::describe(&error)),
             None => error,
         }
     }
