@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use fastrand::Rng;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -106,7 +107,7 @@ struct Way {
     /// The first datagram's time.
     begun: Option<Instant>,
     next_rebind: Duration,
-    random: u64,
+    rng: Rng,
     lines: [Line; 2],
 }
 
@@ -154,7 +155,7 @@ impl Relay {
             seen: Arc::clone(&seen),
             begun: None,
             next_rebind: FIRST_REBIND,
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            rng: Rng::with_seed(seed),
             lines: [line(), line()],
         };
         tokio::spawn(way.run());
@@ -276,8 +277,7 @@ impl Way {
             return;
         }
         if self.is_spoilt(from, self.network.corruption_percent) {
-            let at = self.next_random() as usize % datagram.len().max(1);
-            if let Some(byte) = datagram.get_mut(at) {
+            if let Some(byte) = self.rng.choice(&mut datagram) {
                 *byte ^= 0xff;
             }
             self.note(|seen| seen.corrupted += 1);
@@ -313,19 +313,11 @@ impl Way {
         if percent == 0 {
             return false;
         }
-        let is_chosen = self.next_random() % 100 < percent;
+        let is_chosen = self.rng.u64(..100) < percent;
         let row = &mut self.lines[from as usize].spoilt_in_a_row;
         let is_spoilt = is_chosen && *row < MAX_ROW;
         *row = if is_spoilt { *row + 1 } else { 0 };
         is_spoilt
-    }
-
-    /// Xorshift: the same losses in each run, as far as the packets are.
-    fn next_random(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random >> 16
     }
 
     fn note<T>(&self, change: impl FnOnce(&mut Seen) -> T) -> T {

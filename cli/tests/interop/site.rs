@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::LazyLock;
 
+use fastrand::Rng;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -12,18 +13,11 @@ use tempfile::TempDir;
 /// chunks never match.
 const PERIOD: usize = 1_048_573;
 
-/// Bytes without a pattern of their own: xorshift64.
+/// Bytes without a pattern of their own.
 static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    })
-    .flatten()
-    .take(PERIOD)
-    .collect()
+    let mut pattern = vec![0; PERIOD];
+    Rng::with_seed(1).fill(&mut pattern);
+    pattern
 });
 
 /// A directory of files.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use fastrand::Rng;
 use xskit_quic::client::Validator;
 use xskit_quic::{ByteRange, Congestion, ContentRange};
 
@@ -33,7 +34,7 @@ fn a_bad_wire_changes_nothing() {
     let (pki, dir) = (Pki::new(), files(&[MIB]));
     for seed in 1..=6 {
         let mut world = World::serve(&pki, dir.path());
-        world.dice = world::Dice::new(seed);
+        world.rng = Rng::with_seed(seed);
         world.faults = Faults {
             lost: 20,
             doubled: 20,

@@ -10,6 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use xskit_quic::cert::{self, Authority, Validity};
 use xskit_quic::client::{
     ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
@@ -25,28 +26,10 @@ pub(crate) fn server_addr() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 4433))
 }
 
-/// Pseudo-random numbers from a seed (xorshift64*).
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 33) as usize % bound
-    }
-
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| (self.next() >> 40) as u8).collect()
-    }
+pub(crate) fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    rng.fill(&mut bytes);
+    bytes
 }
 
 /// What goes wrong on the wire, in thousandths of the datagrams.
@@ -163,7 +146,7 @@ pub(crate) struct World<A: Application = Http<Files>> {
     pub(crate) peers: Vec<Peer>,
     pub(crate) faults: Faults,
     pub(crate) mtu: usize,
-    pub(crate) dice: Dice,
+    pub(crate) rng: Rng,
     wire: VecDeque<Packet>,
     /// The largest datagram that went over the wire.
     pub(crate) largest: usize,
@@ -203,7 +186,7 @@ impl<A: Application> World<A> {
             peers: Vec::new(),
             faults: Faults::default(),
             mtu: 65_535,
-            dice: Dice::new(1),
+            rng: Rng::with_seed(1),
             wire: VecDeque::new(),
             largest: 0,
             most_held: 0,
@@ -356,7 +339,7 @@ impl<A: Application> World<A> {
     }
 
     fn put(&mut self, bytes: &[u8], from: SocketAddr, to: SocketAddr) {
-        if bytes.len() > self.mtu || self.dice.below(1000) < self.faults.lost {
+        if bytes.len() > self.mtu || self.rng.usize(..1000) < self.faults.lost {
             return;
         }
         self.largest = self.largest.max(bytes.len());
@@ -365,12 +348,12 @@ impl<A: Application> World<A> {
             from,
             to,
         };
-        if self.dice.below(1000) < self.faults.doubled {
+        if self.rng.usize(..1000) < self.faults.doubled {
             self.wire.push_back(packet());
         }
         self.wire.push_back(packet());
-        if self.dice.below(1000) < self.faults.delayed {
-            let (last, other) = (self.wire.len() - 1, self.dice.below(self.wire.len()));
+        if self.rng.usize(..1000) < self.faults.delayed {
+            let (last, other) = (self.wire.len() - 1, self.rng.usize(..self.wire.len()));
             self.wire.swap(last, other);
         }
     }
@@ -534,5 +517,5 @@ pub(crate) fn files(sizes: &[usize]) -> tempfile::TempDir {
 
 /// The bytes of the file of that size.
 pub(crate) fn content(size: usize) -> Vec<u8> {
-    Dice::new(size as u64 + 7).bytes(size)
+    random_bytes(&mut Rng::with_seed(size as u64 + 7), size)
 }
