@@ -7,9 +7,9 @@ use xskit_wire::{
 use crate::frame::{Layers, UDP_LEN, put_u16, u16_at};
 
 /// In the first byte: put the right IPv4 checksum in.
-pub const FIX_IPV4: u8 = 1;
+const FIX_IPV4: u8 = 1;
 /// In the first byte: put the right UDP checksum in.
-pub const FIX_UDP: u8 = 2;
+const FIX_UDP: u8 = 2;
 
 /// The first byte says which checksums to put right ([`FIX_IPV4`], [`FIX_UDP`]); the others are the frame.
 ///

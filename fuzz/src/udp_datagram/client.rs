@@ -6,8 +6,7 @@ use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::{Client, ClientConfig};
 use xskit_wire::Link;
 
-use super::clock::Clock;
-use super::party::{FILE, LINK, MAX_DATAGRAMS, NAME, Sent, content, pki, server_addr};
+use super::party::{Clock, FILE, LINK, MAX_DATAGRAMS, NAME, Sent, content, pki, server_addr};
 
 /// A client that asks for [`FILE`], and the clock it is shown.
 pub(super) struct ClientParty {

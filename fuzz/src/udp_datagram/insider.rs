@@ -101,6 +101,7 @@ impl Streams {
 
 #[cfg(test)]
 mod tests {
+    use super::super::party::folder;
     use super::*;
 
     const PING: [u8; 1] = [0x01];
@@ -127,9 +128,9 @@ mod tests {
     /// Otherwise what is behind HTTP/3 and QPACK is never reached.
     #[test]
     fn a_seed_is_a_request_that_is_answered() {
-        let seeds = crate::seeds::all();
-        let seed = seeds.iter().find(|seed| seed.name == "client-get");
-        let mut input = Input::new(&seed.expect("it is among the seeds").bytes[1..]);
+        let seed = folder().join("udp_datagram/client-get");
+        let seed = std::fs::read(seed).expect("it is in the repository");
+        let mut input = Input::new(&seed[1..]);
         let local = SocketAddr::from(([203, 0, 113, 9], 9000));
         let mut party = ServerParty::new();
         let mut peer = Peer::client(&mut party, local);

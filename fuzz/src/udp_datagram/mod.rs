@@ -8,7 +8,6 @@
 //! acknowledgement delays. Nobody here ever waits for a timer, except an honest client at the very end.
 
 mod client;
-mod clock;
 mod input;
 mod insider;
 mod party;

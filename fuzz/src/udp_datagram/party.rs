@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use xskit_quic::cert::{Authority, Pem, Validity};
 use xskit_wire::{Link, MacAddr, UdpHeaders};
@@ -63,4 +64,20 @@ pub(super) struct Sent {
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
     pub(super) payload: Vec<u8>,
+}
+
+/// The clock that the endpoints are shown: the real one, which quiche reads itself, put forward now and then.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Clock {
+    ahead: Duration,
+}
+
+impl Clock {
+    pub(super) fn now(self) -> Instant {
+        Instant::now() + self.ahead
+    }
+
+    pub(super) fn put_forward(&mut self, by: Duration) {
+        self.ahead += by;
+    }
 }

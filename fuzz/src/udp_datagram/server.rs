@@ -8,8 +8,7 @@ use xskit_quic::{FileServer, Files, Http, HttpConfig, Identity, Root, Server, Se
 use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 
 use super::client::ClientParty;
-use super::clock::Clock;
-use super::party::{MAX_DATAGRAMS, Sent, folder, frame, pki};
+use super::party::{Clock, MAX_DATAGRAMS, Sent, folder, frame, pki};
 
 const MAX_CONNECTIONS: usize = 6;
 const HANDSHAKE: Duration = Duration::from_secs(10);
