@@ -9,8 +9,9 @@ use xskit_core::backend::RingKind;
 use xskit_core::ring::{AddressSlot, Consumer, Full, Producer, RingMemory};
 
 use crate::config::Config;
+use crate::difference::{Difference, agree};
+use crate::kernel::RingWords;
 use crate::op::RingOp;
-use crate::world::{Difference, RingWords, agree};
 
 /// What both ends share.
 #[derive(Debug)]

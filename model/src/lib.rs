@@ -17,6 +17,7 @@
 
 pub mod bare;
 pub mod config;
+mod difference;
 pub mod hostile;
 pub mod kernel;
 pub mod op;
@@ -28,6 +29,7 @@ mod stamp;
 pub mod world;
 
 pub use config::Config;
+pub use difference::Difference;
 pub use hostile::hostile_kernel;
 pub use op::Op;
 pub use oracle::Oracle;

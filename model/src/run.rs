@@ -5,7 +5,7 @@ use std::ops::Add;
 
 use arbitrary::{Arbitrary, Unstructured};
 
-use crate::world::Difference;
+use crate::difference::Difference;
 use crate::{Config, Op, World};
 
 /// How many steps a run takes at most.

@@ -11,7 +11,7 @@ use xskit_core::backend::{Calls, Sleep};
 use crate::config::Config;
 use crate::op::{Answer, OpenStep};
 pub(crate) use backend::REFUSAL;
-pub(crate) use ring::Ring;
+pub(crate) use ring::{Ring, RingWords};
 use side::Side;
 
 /// The [`Backend`](xskit_core::Backend) of a [`World`](crate::World), and the kernel behind it.

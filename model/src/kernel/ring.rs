@@ -14,6 +14,14 @@ const PRODUCER: usize = 0;
 const CONSUMER: usize = 1;
 const FLAGS: usize = 2;
 
+/// The words of a ring as the kernel sees them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RingWords {
+    pub(crate) producer: u32,
+    pub(crate) consumer: u32,
+    pub(crate) slots: u32,
+}
+
 /// The memory of a ring. Everything is atomic, and there is one thread: orderings don't matter here.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
@@ -90,6 +98,14 @@ impl Ring {
 
     pub(crate) fn needs_wakeup(&self) -> bool {
         self.load(0, FLAGS) & RING_NEED_WAKEUP != 0
+    }
+
+    pub(crate) fn words(&self) -> RingWords {
+        RingWords {
+            producer: self.producer(),
+            consumer: self.consumer(),
+            slots: self.slots,
+        }
     }
 
     /// What lies between the two words: count of entries, and zero when they make no sense.

@@ -1,7 +1,7 @@
 //! Looks at what a state has inside, by steps that end it.
 
+use crate::difference::Difference;
 use crate::op::Answer;
-use crate::world::Difference;
 use crate::{Op, World};
 
 /// Compares what only shows later: what the cursors say, the order of the stash, and how many

@@ -33,8 +33,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use xskit_core::backend::RingKind;
 
 use super::cursors::{Cursors, DOUBT};
+use crate::kernel::RingWords;
 use crate::oracle::Place;
-use crate::world::RingWords;
 use crate::{Config, Op, Oracle, World};
 
 /// A state up to what can't matter. 128 bits of hash: among 2^25 states two would share one by

@@ -13,8 +13,8 @@ use std::time::Instant;
 use audit::audit;
 use key::KeyMaker;
 
+use crate::difference::Difference;
 use crate::run::{Failure, ToldInPanic};
-use crate::world::Difference;
 use crate::{Config, Op, World};
 
 /// So deep is searched however short the time.

@@ -7,8 +7,9 @@ use xskit_core::abi::Desc;
 use xskit_core::backend::{Interest, RingKind};
 use xskit_core::umem::Frame;
 
-use super::{Difference, World, agree};
+use super::World;
 use crate::config::FRAME_BYTES;
+use crate::difference::{Difference, agree};
 use crate::op::RINGS;
 use crate::oracle::{Passed, Place};
 

@@ -2,7 +2,8 @@
 
 use xskit_core::backend::RingKind;
 
-use super::{Difference, World, agree};
+use super::World;
+use crate::difference::{Difference, agree};
 
 impl World<'_> {
     pub(super) fn kernel_takes(&mut self, count: u8) -> Result<(), Difference> {

@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use xskit_core::socket::{OpenError, Step};
 use xskit_core::{Errno, Socket};
 
-use super::{Difference, World, agree};
+use super::World;
 use crate::config::{FRAME_BYTES, IFINDEX};
+use crate::difference::{Difference, agree};
 use crate::kernel::REFUSAL;
 use crate::op::OpenStep;
 use crate::oracle::Opened;

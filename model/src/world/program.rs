@@ -4,8 +4,9 @@ use std::mem;
 
 use xskit_core::socket::{Reservation, SendError};
 
-use super::{Difference, World, agree};
+use super::World;
 use crate::config::FRAME_BYTES;
+use crate::difference::{Difference, agree};
 use crate::oracle::{Packet, Place};
 
 type Agreed = Result<(), Difference>;

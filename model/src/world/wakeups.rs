@@ -5,7 +5,8 @@ use std::mem;
 use xskit_core::Errno;
 use xskit_core::backend::{Interest, Kick, RingKind, Sleep};
 
-use super::{Difference, World, agree};
+use super::World;
+use crate::difference::{Difference, agree};
 use crate::kernel::AtWait;
 use crate::op::{Answer, Doze};
 
