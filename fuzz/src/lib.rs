@@ -1,8 +1,8 @@
 //! Fuzz targets of xskit, one attack surface each.
 //!
-//! An attack is a function that takes the bytes an attacker would send, and panics if a rule is broken. The programs in
-//! `fuzz_targets/` hand it to libFuzzer when cargo-fuzz builds them, and otherwise run it over the files on their command
-//! line. The tests run it over the seeds.
+//! An attack is a function that takes the bytes an attacker would send, and panics if a rule is
+//! broken. The programs in `fuzz_targets/` hand it to libFuzzer when cargo-fuzz builds them, and
+//! otherwise run it over the files on their command line. The tests run it over the seeds.
 //!
 //! | target | the bytes | the rule |
 //! | --- | --- | --- |
@@ -14,9 +14,10 @@
 //!
 //! # Seeds
 //!
-//! `seeds/TARGET/` holds the first inputs of a target, one per file, named by what it shows. To add one, take an input that
-//! the fuzzer kept in `corpus/TARGET/`, or a finding minimised by `cargo xtask fuzz --minimise`, and copy it there under such
-//! a name. The tests run every file, and refuse two that are alike and any of 2 KiB or more.
+//! `seeds/TARGET/` holds the first inputs of a target, one per file, named by what it shows. To add
+//! one, take an input that the fuzzer kept in `corpus/TARGET/`, or a finding minimised by `cargo
+//! xtask fuzz --minimise`, and copy it there under such a name. The tests run every file, and
+//! refuse two that are alike and any of 2 KiB or more.
 
 use std::process::ExitCode;
 use std::{env, fs};

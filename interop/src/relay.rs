@@ -1,5 +1,5 @@
-//! A relay between one UDP port of a client and a server: the runner's network, a link of 10 Mbit/s with a short queue,
-//! that drops, corrupts, rebinds or goes black.
+//! A relay between one UDP port of a client and a server: the runner's network, a link of 10 Mbit/s
+//! with a short queue, that drops, corrupts, rebinds or goes black.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,36 +17,36 @@ use crate::packet::{Kind, packets};
 
 const BITS_PER_SECOND: u64 = 10_000_000;
 
-/// Datagrams that wait for the link in each direction, at most.
+/// The most datagrams that wait for the link in each direction.
 const QUEUE: usize = 25;
 
-/// Headers of Ethernet, IP and UDP, which take their time too.
+/// Headers of Ethernet, IP and UDP, which take time on the link too.
 const HEADER_BYTES: u64 = 14 + 20 + 8;
 
-/// What gets lost or corrupted in a row, at most.
+/// The most datagrams lost or corrupted in a row.
 const MAX_ROW: u32 = 3;
 
-/// A black hole is open, then closed.
+/// The link is open, then black.
 const OPEN: Duration = Duration::from_secs(5);
 const BLACK: Duration = Duration::from_secs(2);
 
-/// When a client's address changes first, and how often then.
+/// The first change of a client's address, and the interval after it.
 const FIRST_REBIND: Duration = Duration::from_secs(1);
 const NEXT_REBIND: Duration = Duration::from_secs(5);
 
-/// What the relay does, in each direction.
+/// The relay's behaviour, in each direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Network {
     pub(crate) delay: Duration,
     pub(crate) loss_percent: u64,
     pub(crate) corruption_percent: u64,
-    /// Datagrams of the client with these numbers, from 0, get lost: from the first on, before the second.
+    /// The client's datagrams with numbers in this half-open range, from 0, are lost.
     pub(crate) drop_from_client: (u64, u64),
-    /// Now and then nothing passes for a while.
+    /// Whether at times nothing passes.
     pub(crate) is_black: bool,
-    /// The client's port as the server sees it changes.
+    /// Whether the client's port changes, as the server sees it.
     pub(crate) rebinds_port: bool,
-    /// The same, of its address.
+    /// Whether its address does.
     pub(crate) rebinds_address: bool,
 }
 
@@ -72,20 +72,21 @@ pub(crate) enum From {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) lost: u64,
-    /// Lost since the queue was full.
+    /// Lost because the queue was full.
     pub(crate) overflowed: u64,
     pub(crate) corrupted: u64,
     pub(crate) rebinds: u64,
     pub(crate) version_negotiations: u64,
     pub(crate) retries: u64,
     pub(crate) zero_rtt: u64,
-    /// The client's datagrams before an answer could be there.
+    /// The client's datagrams before an answer could have arrived.
     pub(crate) unanswered: u64,
-    /// Bytes from the server beyond three times what it had got, while only the first datagram was let through.
+    /// Bytes from the server beyond three times what it had received, while only the first datagram
+    /// was let through.
     pub(crate) amplified_bytes: u64,
     /// The beginnings of packets with short headers, by their sender.
     pub(crate) short: [Vec<Vec<u8>>; 2],
-    /// How long the sender's own ids are, which the other end's packets carry.
+    /// The length of the sender's own ids, which the other end's packets carry.
     pub(crate) id_len: [usize; 2],
     from_client: u64,
     passed_to_server_bytes: u64,
@@ -113,7 +114,7 @@ struct Way {
 
 /// One direction of the link.
 struct Line {
-    /// When the datagrams leave that wait.
+    /// The departure times of the waiting datagrams.
     leaving: VecDeque<Instant>,
     spoilt_in_a_row: u32,
     later: UnboundedSender<Delayed>,
@@ -127,7 +128,8 @@ struct Delayed {
 }
 
 impl Relay {
-    /// Starts one as a task, which ends with the runtime. With another seed, other datagrams are lost.
+    /// Starts one as a task, which ends with the runtime. The seed decides which datagrams are
+    /// lost.
     pub(crate) async fn start(
         network: Network,
         server: SocketAddr,
@@ -170,11 +172,11 @@ impl Relay {
     }
 }
 
-/// In the order in which they came.
+/// Sends the datagrams in the order in which they came.
 async fn send_when_due(mut due: UnboundedReceiver<Delayed>) {
     while let Some(next) = due.recv().await {
         tokio::time::sleep_until(next.due).await;
-        // What can't be sent is lost, as on any network.
+        // A datagram that cannot be sent is lost, as on any network.
         let _ = next.socket.send_to(&next.datagram, next.to).await;
     }
 }
@@ -237,7 +239,7 @@ impl Way {
         }
     }
 
-    /// Counts what can be seen of a datagram.
+    /// Counts the visible packets of a datagram.
     fn look(&self, from: From, datagram: &[u8]) {
         self.note(|seen| {
             for packet in packets(datagram) {
@@ -263,7 +265,7 @@ impl Way {
             let number = self.note(|seen| seen.rebinds);
             address = Ipv4Addr::new(127, 0, 1, 2 + (number % 200) as u8).into();
         }
-        // The case fails for want of a migration if this did.
+        // If this fails, so does the case, for lack of a migration.
         if let Ok(socket) = UdpSocket::bind((address, 0)).await {
             self.back = Arc::new(socket);
             self.note(|seen| seen.rebinds += 1);
@@ -294,7 +296,7 @@ impl Way {
         let takes = Duration::from_nanos(bits * 1_000_000_000 / BITS_PER_SECOND);
         let leaves = line.leaving.back().copied().unwrap_or(now) + takes;
         line.leaving.push_back(leaves);
-        // Only gone when the runtime is.
+        // Fails only once the runtime ends.
         let _ = line.later.send(Delayed {
             due: leaves + self.network.delay,
             socket,
@@ -308,7 +310,7 @@ impl Way {
         self.network.is_black && passed % (OPEN + BLACK).as_millis() >= OPEN.as_millis()
     }
 
-    /// Whether this datagram is one of so many percent, and not the next of too many in a row.
+    /// Whether chance selects this datagram, and not too many in a row were selected before.
     fn is_spoilt(&mut self, from: From, percent: u64) -> bool {
         if percent == 0 {
             return false;

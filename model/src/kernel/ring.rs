@@ -1,4 +1,4 @@
-//! A ring's memory as the kernel sees it. Nothing of the core's rings is used.
+//! A ring's memory as the kernel sees it, without the core's ring code.
 
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ pub(crate) struct RingWords {
     pub(crate) slots: u32,
 }
 
-/// The memory of a ring. Everything is atomic, and there is one thread: orderings don't matter here.
+/// The memory of a ring. Everything is atomic, and there is one thread: orderings don't matter.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
     lines: Rc<[Aligned]>,
@@ -35,7 +35,7 @@ pub(crate) struct Ring {
 struct Aligned(Line);
 
 impl Ring {
-    /// Where the words lie, as `XDP_MMAP_OFFSETS` has it.
+    /// The offsets that `XDP_MMAP_OFFSETS` reports.
     pub(crate) const OFFSETS: RingOffset = RingOffset {
         producer: 0,
         consumer: 4,
@@ -108,13 +108,13 @@ impl Ring {
         }
     }
 
-    /// What lies between the two words: count of entries, and zero when they make no sense.
+    /// The number of entries between the two words; 0 if that is impossible.
     pub(crate) fn filled(&self) -> u32 {
         let filled = self.producer().wrapping_sub(self.consumer());
         if filled <= self.slots { filled } else { 0 }
     }
 
-    /// The entry that a cursor stands on: a descriptor, of which an address ring has the first half.
+    /// The entry at a cursor: a descriptor, of which an address ring has the first half.
     pub(crate) fn entry(&self, cursor: u32) -> Desc {
         let (line, half) = self.place(cursor);
         let low = u64::from(self.load(line, half));

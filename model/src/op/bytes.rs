@@ -1,4 +1,4 @@
-//! Steps out of a fuzzer's bytes.
+//! Steps made of a fuzzer's bytes.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 

@@ -153,18 +153,18 @@ impl World<'_> {
         }
     }
 
-    /// The words of the bare ring, and how many values are pushed but not committed, and popped but
-    /// not released.
+    /// The words of the bare ring, and the numbers of values pushed but not committed and popped
+    /// but not released.
     pub(crate) fn bare_words(&self) -> (RingWords, u32, u32) {
         self.bare.words()
     }
 
-    /// Everything that the socket has, as its `Debug` shows it.
+    /// Writes the socket's `Debug`.
     pub(crate) fn write_socket(&self, text: &mut impl fmt::Write) -> fmt::Result {
         write!(text, "{:?}", self.socket)
     }
 
-    /// Both ends of the bare ring, as their `Debug` shows them.
+    /// Writes the `Debug` of both ends of the bare ring.
     pub(crate) fn write_bare(&self, text: &mut impl fmt::Write) -> fmt::Result {
         self.bare.write(text)
     }

@@ -1,4 +1,4 @@
-//! Random sequences of steps, in worlds of every size; proptest shrinks what fails.
+//! Random sequences of steps, in worlds of every size; proptest shrinks failures.
 
 mod strategy;
 
@@ -15,7 +15,8 @@ fn add(total: &Cell<Passed>, passed: Passed) {
     total.set(total.get() + passed);
 }
 
-/// Enough moved to say anything, and a call is for more than one packet, though kernels refuse most.
+/// Checks that enough moved, and that a call is for more than one packet, although kernels refuse
+/// most.
 fn check(total: Passed) {
     assert!(
         total.completed > 1000 && total.received > 1000,
@@ -32,7 +33,7 @@ fn the_core_does_what_the_oracle_says() {
     let cases = ProptestConfig {
         cases: 2000,
         failure_persistence: None,
-        // The default one takes most of the time where dependencies aren't optimised.
+        // The default generator takes most of the time if dependencies are not optimised.
         rng_algorithm: RngAlgorithm::XorShift,
         ..ProptestConfig::default()
     };

@@ -1,4 +1,4 @@
-//! What random worlds and steps are made of.
+//! Strategies for random worlds and steps.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -8,7 +8,8 @@ use xskit_model::config::MAX_FRAMES;
 use xskit_model::op::{Answer, Doze, OpenStep, RINGS, RingOp, Transient};
 use xskit_model::{Config, Op};
 
-/// Rings of 1 to 64 slots, 1 to 64 frames, and counters that start anywhere, mostly just under 2^32.
+/// Rings of 1 to 64 slots, 1 to 64 frames, and counters that start anywhere, mostly just under
+/// 2^32.
 pub(crate) fn config() -> impl Strategy<Value = Config> {
     let slots = [(); 4].map(|()| (0..=6u32).prop_map(|shift| 1 << shift));
     let start = prop_oneof![
