@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use fastrand::Rng;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// The pattern's length in bytes. A prime, so that bytes that are off by whole packets, pages or
@@ -100,15 +99,5 @@ impl Content {
             offset += len as u64;
             bytes = later;
         }
-    }
-
-    /// The SHA-256 in hexadecimal.
-    pub(crate) fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
-        for piece in self.pieces() {
-            hash.update(piece);
-        }
-        let digest = hash.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
