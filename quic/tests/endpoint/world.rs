@@ -112,10 +112,8 @@ pub(crate) fn identity(pem: &cert::Pem) -> Identity {
 /// One client and everything it has said.
 pub(crate) struct Peer {
     pub(crate) client: Client<()>,
-    /// Where the wire says it is. A change is what a NAT does when it moves a binding;
-    /// what is sent to the old address still arrives.
+    /// Where the wire says it is. A NAT that moves a binding changes it.
     pub(crate) address: SocketAddr,
-    pub(crate) formerly: Vec<SocketAddr>,
     /// Where it thinks it is.
     pub(crate) local: SocketAddr,
     /// Read bodies as they come.
@@ -211,7 +209,6 @@ impl<A: Application> World<A> {
         self.peers.push(Peer {
             client,
             address,
-            formerly: Vec::new(),
             local: address,
             reading: true,
             connected: false,
@@ -377,7 +374,7 @@ impl<A: Application> World<A> {
                 self.server
                     .handle_datagram(now, bytes, *from, *to, from.port());
             }
-        } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is_at(*to)) {
+        } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *to) {
             peer.client.handle_datagram(now, bytes, *from, peer.local);
         }
     }
@@ -425,12 +422,7 @@ impl<A: Application> World<A> {
 }
 
 impl Peer {
-    pub(crate) fn move_to(&mut self, port: u16) {
-        self.formerly.push(self.address);
-        self.address.set_port(port);
-    }
-
-    /// As [`move_to`](Self::move_to), but the old binding is gone, and with it what is on the way there.
+    /// The old binding is gone, and with it what is on the way there.
     pub(crate) fn rebind(&mut self, address: SocketAddr) {
         self.address = address;
     }
@@ -439,10 +431,6 @@ impl Peer {
     pub(crate) fn relocate(&mut self, address: SocketAddr) {
         (self.local, self.address) = (address, address);
         self.client.set_local(address);
-    }
-
-    fn is_at(&self, address: SocketAddr) -> bool {
-        self.address == address || self.formerly.contains(&address)
     }
 
     pub(crate) fn is_done(&self) -> bool {
