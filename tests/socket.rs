@@ -15,20 +15,11 @@ use xskit::{
     AttachedProgram, Driving, OpenError, Socket, SocketBuilder, Sockets, TakeError, backend_rustix,
     backend_uring,
 };
-use xskit_testbed::{Host, HostPair, HostPairConfig, privilege};
+use xskit_testbed::{Host, HostPair, privilege};
 
 const PORT: u16 = 4433;
 /// Only to fail rather than hang.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn pair(test: &str, queues: u32) -> Option<HostPair> {
-    let config = HostPairConfig {
-        queues,
-        ..HostPairConfig::default()
-    };
-    privilege::require_net_admin(test)
-        .then(|| HostPair::new(config).expect("two hosts joined by a wire"))
-}
 
 /// Every way to drive a socket, but those that need a device of a certain kind.
 fn ways() -> impl Iterator<Item = Driving> {
@@ -126,7 +117,8 @@ fn client(from: &Host, to: &Host) -> UdpSocket {
 
 #[test]
 fn a_socket_goes_from_thread_to_thread_and_outlives_them() {
-    let Some(pair) = pair("a_socket_goes_from_thread_to_thread_and_outlives_them", 1) else {
+    let Some(pair) = HostPair::for_test("a_socket_goes_from_thread_to_thread_and_outlives_them", 1)
+    else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -164,7 +156,8 @@ fn a_socket_goes_from_thread_to_thread_and_outlives_them() {
 
 #[test]
 fn sockets_that_share_frames_go_from_thread_to_thread() {
-    let Some(pair) = pair("sockets_that_share_frames_go_from_thread_to_thread", 2) else {
+    let Some(pair) = HostPair::for_test("sockets_that_share_frames_go_from_thread_to_thread", 2)
+    else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -212,7 +205,7 @@ fn sockets_that_share_frames_go_from_thread_to_thread() {
 #[test]
 fn a_wait_ends_once_when_another_thread_calls_the_waker() {
     let name = "a_wait_ends_once_when_another_thread_calls_the_waker";
-    let Some(pair) = pair(name, 1) else {
+    let Some(pair) = HostPair::for_test(name, 1) else {
         return;
     };
     for driving in ways() {
@@ -286,7 +279,7 @@ fn descriptor(of: &Host) -> OwnedFd {
 #[test]
 fn a_received_socket_is_opened_registered_and_used_without_any_capability() {
     let test = "a_received_socket_is_opened_registered_and_used_without_any_capability";
-    let Some(pair) = pair(test, 1) else {
+    let Some(pair) = HostPair::for_test(test, 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -319,7 +312,7 @@ fn a_received_socket_is_opened_registered_and_used_without_any_capability() {
 
 #[test]
 fn received_sockets_share_frames() {
-    let Some(pair) = pair("received_sockets_share_frames", 2) else {
+    let Some(pair) = HostPair::for_test("received_sockets_share_frames", 2) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -352,7 +345,7 @@ fn received_sockets_share_frames() {
 
 #[test]
 fn a_descriptor_that_can_not_be_opened_says_why() {
-    let Some(pair) = pair("a_descriptor_that_can_not_be_opened_says_why", 2) else {
+    let Some(pair) = HostPair::for_test("a_descriptor_that_can_not_be_opened_says_why", 2) else {
         return;
     };
     let far = &pair.second;
@@ -390,7 +383,7 @@ fn a_descriptor_that_can_not_be_opened_says_why() {
 
 #[test]
 fn as_many_frames_as_memory_holds() {
-    let Some(pair) = pair("as_many_frames_as_memory_holds", 1) else {
+    let Some(pair) = HostPair::for_test("as_many_frames_as_memory_holds", 1) else {
         return;
     };
     let index = pair.second.link.index;
@@ -407,7 +400,7 @@ fn as_many_frames_as_memory_holds() {
 
 #[test]
 fn what_can_not_be_opened_says_why() {
-    let Some(pair) = pair("what_can_not_be_opened_says_why", 1) else {
+    let Some(pair) = HostPair::for_test("what_can_not_be_opened_says_why", 1) else {
         return;
     };
     let open = |builder: xskit::SocketBuilder| {
@@ -435,7 +428,7 @@ fn what_can_not_be_opened_says_why() {
 
 #[test]
 fn a_socket_takes_a_port_in_one_call() {
-    let Some(pair) = pair("a_socket_takes_a_port_in_one_call", 2) else {
+    let Some(pair) = HostPair::for_test("a_socket_takes_a_port_in_one_call", 2) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);

@@ -1,5 +1,5 @@
-//! A duplicate of a socket's descriptor, which safe code can take (`pidfd_getfd(2)`), outlives an
-//! opening that failed. Alone in its process, since it guesses the descriptor's number.
+//! A duplicate of a socket's descriptor, which safe code can make (`pidfd_getfd(2)`), outlives a
+//! failed opening. Alone in its process, because it guesses the descriptor's number.
 
 use std::fs::File;
 use std::net::UdpSocket;
@@ -12,23 +12,21 @@ use xskit_bpf::{AttachMode, XdpProgram};
 use xskit_core::abi::{AF_XDP, SockaddrXdp};
 use xskit_core::backend::{Backend, RingKind, SetOption};
 use xskit_core::socket::Step;
-use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_rustix::{MmapMemory, RustixBackend};
+use xskit_rustix::RustixBackend;
 use xskit_testbed::HostPair;
 
 use crate::RealBackend;
-use crate::fixture::{self, PATIENCE, PORT};
+use crate::fixture::{MmapUmem, PATIENCE, PORT, umem};
 
 const FRAMES: usize = 64;
 const STAMP: u8 = 0x5a;
 
-type SmallUmem<'s> = Umem<'s, MmapMemory>;
-
-/// An opening fails and its frames are free again; the socket, bound by the duplicate, then receives
-/// into none of them.
-pub fn a_duplicate_finds_no_free_frame<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    if let Some(pair) = fixture::pair("a_duplicate_finds_no_free_frame", 1) {
+/// An opening fails and its frames are free again; the socket, bound by the duplicate, then
+/// receives into none of them.
+pub(crate) fn a_duplicate_finds_no_free_frame<B: RealBackend>(make: impl Fn() -> B + Sync) {
+    if let Some(pair) = HostPair::for_test("a_duplicate_finds_no_free_frame", 1) {
         let in_first = || open_and_bind_the_duplicate(&make, &pair);
         pair.first.run(in_first).expect("in the first host");
     }
@@ -58,7 +56,7 @@ fn open_and_bind_the_duplicate<B: RealBackend>(make: &impl Fn() -> B, pair: &Hos
     });
     assert_eq!(umem.free() as usize, FRAMES, "{:?}", umem.census());
 
-    // What the core goes by: the kernel says whether a socket is unbound.
+    // The core relies on this: the kernel tells whether a socket is unbound.
     let direct = RustixBackend::new();
     let size_again = SetOption::RingSize(RingKind::Rx, config.rx.slots());
     let is_bound = || direct.set_option(&duplicate, size_again);
@@ -76,7 +74,7 @@ fn open_and_bind_the_duplicate<B: RealBackend>(make: &impl Fn() -> B, pair: &Hos
     receive_nothing(pair, &direct, &duplicate, &umem);
 }
 
-/// A duplicate of this process's descriptor of that number, once there is one.
+/// A duplicate of this process's descriptor with that number, once it exists.
 fn take_duplicate(own: &OwnedFd, number: i32) -> OwnedFd {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -88,13 +86,8 @@ fn take_duplicate(own: &OwnedFd, number: i32) -> OwnedFd {
     }
 }
 
-/// Sends datagrams to the bound duplicate until one has found no frame to be received into.
-fn receive_nothing(
-    pair: &HostPair,
-    direct: &RustixBackend,
-    socket: &OwnedFd,
-    umem: &SmallUmem<'_>,
-) {
+/// Sends datagrams to the bound duplicate until one finds no frame.
+fn receive_nothing(pair: &HostPair, direct: &RustixBackend, socket: &OwnedFd, umem: &MmapUmem<'_>) {
     let program = XdpProgram::load(1).expect("the program");
     program
         .register_socket(0, socket.as_fd())
@@ -119,13 +112,8 @@ fn receive_nothing(
     }
 }
 
-fn umem(slots: &mut [FrameSlot]) -> SmallUmem<'_> {
-    let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
-    Umem::new(memory, slots, FrameSize::DEFAULT).expect("a UMEM")
-}
-
-/// Writes every frame, and sees to it that all are free.
-fn stamp_all(umem: &SmallUmem<'_>) {
+/// Writes every frame; all must be free.
+fn stamp_all(umem: &MmapUmem<'_>) {
     let mut frames: Vec<_> = std::iter::from_fn(|| umem.alloc()).collect();
     assert_eq!(frames.len(), FRAMES);
     frames
@@ -133,7 +121,7 @@ fn stamp_all(umem: &SmallUmem<'_>) {
         .for_each(|frame| frame.buffer_mut().fill(STAMP));
 }
 
-fn are_stamped(umem: &SmallUmem<'_>) -> bool {
+fn are_stamped(umem: &MmapUmem<'_>) -> bool {
     let mut frames: Vec<_> = std::iter::from_fn(|| umem.alloc()).collect();
     frames
         .iter_mut()

@@ -1,5 +1,4 @@
-//! What the tests stand on: two hosts joined by a veth pair or two cards, a UMEM, and datagrams
-//! between them.
+//! The fixture of the tests: a UMEM, sockets, and datagrams between two hosts.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use xskit_core::socket::ZeroCopy;
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_rustix::MmapMemory;
-use xskit_testbed::{HostPair, HostPairConfig, Link as Interface, cards, privilege};
+use xskit_testbed::{HostPair, Link as Interface, cards};
 use xskit_wire::{Link, UdpHeaders};
 
 use crate::RealBackend;
@@ -19,25 +18,14 @@ use crate::RealBackend;
 pub const PORT: u16 = 4433;
 /// Frames of a UMEM.
 pub const FRAMES: usize = 1024;
-/// Far longer than anything here takes; only to fail rather than hang.
+/// Far longer than anything here takes: a limit against hanging.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A UMEM of mapped memory.
 pub type MmapUmem<'s> = Umem<'s, MmapMemory>;
 
-/// Two hosts with so many queues each. Without privilege none, and the test is counted as skipped.
-#[must_use]
-pub fn pair(test: &str, queues: u32) -> Option<HostPair> {
-    let config = HostPairConfig {
-        queues,
-        ..HostPairConfig::default()
-    };
-    privilege::require_net_admin(test)
-        .then(|| HostPair::new(config).expect("two hosts joined by a wire"))
-}
-
-/// A socket's configuration in the mode that is under test: zero-copy, or an error, on cards; copy
-/// mode on veth, which has no other.
+/// A socket's configuration in the mode under test: zero-copy, or an error, on cards; copy mode on
+/// veth, which has no other.
 #[must_use]
 pub fn config(ifindex: u32) -> SocketConfig {
     let zero_copy = if cards::are_named() {
@@ -51,7 +39,7 @@ pub fn config(ifindex: u32) -> SocketConfig {
     }
 }
 
-/// Opens a socket, and checks that it is in the mode that is under test.
+/// Opens a socket, and checks that it is in the mode under test.
 pub fn open<'u, 's: 'u, B: Backend>(
     backend: &'u B,
     umem: &'u MmapUmem<'s>,
@@ -63,13 +51,13 @@ pub fn open<'u, 's: 'u, B: Backend>(
     socket
 }
 
-/// A UMEM over `store`.
+/// A UMEM with a frame per slot.
 pub fn umem(slots: &mut [FrameSlot]) -> MmapUmem<'_> {
-    let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
+    let memory = MmapMemory::allocate(slots.len() * 4096, false).expect("memory");
     Umem::new(memory, slots, FrameSize::DEFAULT).expect("a UMEM")
 }
 
-/// Takes turns until one says that it is done, and waits in between.
+/// Takes turns until one returns true, and waits in between.
 pub fn until<'u, B: Backend>(
     socket: &mut Socket<'u, B>,
     mut turn: impl FnMut(&mut Socket<'u, B>) -> bool,
@@ -100,7 +88,7 @@ pub fn headers_to_port(pair: &HostPair) -> UdpHeaders {
     headers(pair, source, (pair.second.ipv4, PORT).into())
 }
 
-/// Makes the frame's packet a datagram.
+/// Writes a datagram into the frame.
 pub fn write_datagram(frame: &mut Frame<'_>, headers: &UdpHeaders, payload: &[u8]) {
     let start = headers.header_len();
     frame
@@ -112,7 +100,8 @@ pub fn write_datagram(frame: &mut Frame<'_>, headers: &UdpHeaders, payload: &[u8
         .expect("room for the headers");
 }
 
-/// Puts datagrams on the TX ring until there are `count`, or no free frame or slot is left.
+/// Puts `count` datagrams on the TX ring, or fewer if no free frame or slot is left. Returns the
+/// number.
 pub fn send_datagrams<'u, 's: 'u, B: Backend>(
     socket: &mut Socket<'u, B>,
     umem: &'u MmapUmem<'s>,
@@ -134,7 +123,7 @@ pub fn send_datagrams<'u, 's: 'u, B: Backend>(
 /// Has the kernel send everything, and takes every frame back.
 ///
 /// # Errors
-/// What a kick returned.
+/// The error of a kick.
 pub fn drain<B: Backend>(socket: &mut Socket<'_, B>) -> Result<(), Errno> {
     let deadline = Instant::now() + PATIENCE;
     while socket.halves().1.in_flight() > 0 {
@@ -145,7 +134,7 @@ pub fn drain<B: Backend>(socket: &mut Socket<'_, B>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Has the taken port's packets of an interface come to the socket, while the value lives.
+/// Directs an interface's packets to the taken port to the socket, while the value lives.
 pub fn take_port<B: RealBackend>(
     socket: &Socket<'_, B>,
     ifindex: u32,

@@ -1,5 +1,5 @@
-//! Nothing is left open, mapped or pinned, however often a queue is bound. Alone in its process, since
-//! it counts what the process has.
+//! Nothing is left open, mapped or pinned, however often a queue is bound. Alone in its process,
+//! because it counts the process's resources.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,37 +13,34 @@ use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use xskit_bpf::{AttachMode, XdpProgram};
 use xskit_core::backend::Interest;
 use xskit_core::socket::Step;
-use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_rustix::MmapMemory;
-use xskit_testbed::{HostPair, HostPairConfig, privilege};
+use xskit_testbed::HostPair;
 
 use crate::RealBackend;
+use crate::duplicate;
+use crate::fixture::umem;
 
 const TEST: &str = "a_thousand_openings_leave_nothing_behind";
 const CYCLES: u32 = 1000;
 /// Before the first count, so that allocator and loader have what they keep.
 const WARM_UP: u32 = 50;
-/// One in so many receives by an XDP program: the kernel takes a tenth of a second to verify it.
+/// One cycle in this many receives by an XDP program: the kernel takes 0.1 s to verify it.
 const CYCLES_A_PROGRAM: u32 = 10;
-/// In turns: a queue is released some 30 ms after its socket was closed.
+/// Used in turns: a queue is released some 30 ms after its socket was closed.
 const QUEUES: u32 = 8;
 const FRAMES: usize = 64;
-/// A tenth of what all cycles pin: the kernel counts it against RLIMIT_MEMLOCK.
+/// A tenth of the memory that all cycles pin, which counts against RLIMIT_MEMLOCK.
 const PINNED_BYTES: u64 = CYCLES as u64 / 10 * FRAMES as u64 * 4096;
-/// How long the kernel may take to release what was closed.
+/// How long the kernel may take to release closed resources.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Opens and binds a thousand sockets, and looks what is left.
+/// Opens and binds a thousand sockets, and checks that nothing is left.
 pub fn a_thousand_openings_leave_nothing_behind<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    if !privilege::require_net_admin(TEST) {
+    duplicate::a_duplicate_finds_no_free_frame(&make);
+    let Some(pair) = HostPair::for_test(TEST, QUEUES) else {
         return;
-    }
-    let config = HostPairConfig {
-        queues: QUEUES,
-        ..HostPairConfig::default()
     };
-    let pair = HostPair::new(config).expect("two hosts joined by veth");
     let host = &pair.first;
     let cycles = || {
         count_pinned_memory();
@@ -84,7 +81,7 @@ fn open_and_close<B: RealBackend>(
     let config = SocketConfig::new(ifindex, queue);
     let backend = make();
     let mut slots = vec![FrameSlot::new(); FRAMES];
-    let umem = Umem::new(memory(), &mut slots, FrameSize::DEFAULT).expect("a UMEM");
+    let umem = umem(&mut slots);
     let mut socket = Socket::open(&backend, &umem, &config).expect("bound");
     let received = cycle.is_multiple_of(CYCLES_A_PROGRAM).then(|| {
         let program = XdpProgram::load(QUEUES).expect("the program");
@@ -122,19 +119,15 @@ fn open_and_close<B: RealBackend>(
 fn refuse<B: RealBackend>(make: &impl Fn() -> B, config: &SocketConfig, errno: Errno) {
     let backend = make();
     let mut slots = vec![FrameSlot::new(); FRAMES];
-    let umem = Umem::new(memory(), &mut slots, FrameSize::DEFAULT).expect("a UMEM");
+    let umem = umem(&mut slots);
     let refused = Socket::open(&backend, &umem, config).map(drop);
     let refused = refused.expect_err("not to be had");
     assert!(matches!(refused.step, Step::Bind { .. }), "{refused}");
     assert_eq!(refused.errno, errno);
 }
 
-fn memory() -> MmapMemory {
-    MmapMemory::allocate(FRAMES * 4096, false).expect("memory")
-}
-
-/// Has what UMEMs pin counted against a limit, which CAP_IPC_LOCK lifts: one that stayed pinned in
-/// every cycle would reach it, and the next UMEM be refused.
+/// Counts pinned UMEMs against a limit, which CAP_IPC_LOCK would lift: if one stayed pinned in
+/// every cycle, the next UMEM would be refused.
 fn count_pinned_memory() {
     let mut held = capabilities(None).expect("our capabilities");
     held.effective -= CapabilitySet::IPC_LOCK;
@@ -147,7 +140,7 @@ fn count_pinned_memory() {
     setrlimit(Resource::Memlock, limit).expect("a lower limit");
 }
 
-/// Waits for what the kernel does later.
+/// Waits for the kernel's deferred work.
 fn until(holds: impl Fn() -> bool, otherwise: impl Fn() -> String) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
@@ -163,7 +156,7 @@ struct Holdings {
     mappings: usize,
     /// Mappings of sockets.
     rings: usize,
-    /// VmSize, VmLck and VmPin, as `/proc/self/status` has them.
+    /// VmSize, VmLck and VmPin of `/proc/self/status`.
     memory: Vec<String>,
 }
 
@@ -201,7 +194,7 @@ struct BpfIds {
 }
 
 impl BpfIds {
-    /// Those that a descriptor of ours holds, as `/proc/self/fdinfo` tells.
+    /// The objects that this process's descriptors hold, by `/proc/self/fdinfo`.
     fn of_this_process() -> Self {
         let mut ids = Self::default();
         for entry in fs::read_dir("/proc/self/fdinfo").expect("/proc").flatten() {

@@ -1,15 +1,15 @@
-//! What every backend must do on a real kernel: one suite, generic over the backend.
+//! The requirements on every backend on a real kernel: one suite, generic over the backend.
 //!
-//! A backend's own tests say how it is made, and run all of it:
+//! A backend's own tests name its constructor:
 //!
 //! ```
 //! xskit_backend_suite::veth!(xskit_rustix::RustixBackend::new);
 //! ```
 //!
-//! Each test makes its hosts itself; where it can't, it prints `skipped: needs CAP_…`.
+//! Each test makes its own hosts. Without the privileges it prints `skipped: needs CAP_…`.
 
 pub mod conformance;
-pub mod duplicate;
+mod duplicate;
 pub mod fixture;
 pub mod leaks;
 pub mod options;
@@ -25,54 +25,52 @@ pub trait RealBackend: Backend<Socket: AsFd> {}
 
 impl<B: Backend<Socket: AsFd>> RealBackend for B {}
 
-/// The tests on veth pairs, for backends made by `$make`. With `few:` fewer frames, for backends that
-/// keep a core busy: on two cores, two of them leave little to the test itself. With `if there =>`
-/// only where `there` says that the backend can be had.
+/// Functions of `$module` as tests, called with `$arguments` where `$there` holds.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! veth {
-    (if $there:expr => few: $make:expr) => {
-        $crate::veth! { $there, $make,
-            a_taken_port_comes_to_the_socket_and_others_to_the_kernel
-            the_kernel_accepts_what_is_sent_checksums_and_all
-            frames_forwarded_stay_accounted_for
-            what_the_kernel_refuses_is_named
-            a_frame_leaves_by_another_queue_than_it_came_by
-            a_queue_is_free_again_after_a_wait
-            a_wait_says_that_the_interface_is_gone
-        }
-    };
-    (if $there:expr => $make:expr) => {
-        $crate::veth! { $there, $make,
-            a_taken_port_comes_to_the_socket_and_others_to_the_kernel
-            the_kernel_accepts_what_is_sent_checksums_and_all
-            a_million_frames_forwarded_stay_accounted_for
-            what_the_kernel_refuses_is_named
-            a_frame_leaves_by_another_queue_than_it_came_by
-            a_queue_is_free_again_after_a_wait
-            a_wait_says_that_the_interface_is_gone
-        }
-    };
-    (few: $make:expr) => {
-        $crate::veth! { if true => few: $make }
-    };
-    ($make:expr) => {
-        $crate::veth! { if true => $make }
-    };
-    ($there:expr, $make:expr, $($test:ident)*) => {
+macro_rules! tests {
+    (if $there:expr; $module:ident $arguments:tt; $($test:ident)*) => {
         $(#[test]
         fn $test() {
             if $there {
-                $crate::veth::$test($make);
+                $crate::$module::$test $arguments;
             }
         })*
     };
 }
 
-/// The tests of what a socket can do without, for backends made by `$make`.
+/// The tests on veth pairs, for backends made by `$make`. With `few:` fewer frames, for backends
+/// that keep a core busy: two of them take all of two cores. With `if there =>` only where the
+/// backend can be had.
+#[macro_export]
+macro_rules! veth {
+    (if $there:expr => few: $make:expr) => {
+        $crate::veth! { if $there; $make; frames_forwarded_stay_accounted_for }
+    };
+    (if $there:expr => $make:expr) => {
+        $crate::veth! { if $there; $make; a_million_frames_forwarded_stay_accounted_for }
+    };
+    (if $there:expr; $make:expr; $forwarded:ident) => {
+        $crate::tests! { if $there; veth($make);
+            $forwarded
+            a_taken_port_comes_to_the_socket_and_others_to_the_kernel
+            the_kernel_accepts_what_is_sent_checksums_and_all
+            what_the_kernel_refuses_is_named
+            a_frame_leaves_by_another_queue_than_it_came_by
+            a_queue_is_free_again_after_a_wait
+            a_wait_says_that_the_interface_is_gone
+        }
+    };
+    ($($make:tt)*) => {
+        $crate::veth! { if true => $($make)* }
+    };
+}
+
+/// The tests of the options that a socket can do without, for backends made by `$make`.
 #[macro_export]
 macro_rules! options {
     (if $there:expr => $make:expr) => {
-        $crate::options! { $there, $make,
+        $crate::tests! { if $there; options($make);
             a_kick_sends_as_much_as_the_kernel_grants
             a_kick_sends_no_more_than_it_is_told_to
             busy_polling_is_on_when_all_of_it_is_granted
@@ -84,22 +82,14 @@ macro_rules! options {
     ($make:expr) => {
         $crate::options! { if true => $make }
     };
-    ($there:expr, $make:expr, $($test:ident)*) => {
-        $(#[test]
-        fn $test() {
-            if $there {
-                $crate::options::$test($make);
-            }
-        })*
-    };
 }
 
-/// The tests of sockets that were created elsewhere, for backends made by `$make`, which take a descriptor in
-/// by `$adopt`.
+/// The tests of sockets that were created elsewhere, for backends made by `$make`, which adopt a
+/// descriptor by `$adopt`.
 #[macro_export]
 macro_rules! received {
     (if $there:expr => $make:expr, $adopt:expr) => {
-        $crate::received! { $there, $make, $adopt,
+        $crate::tests! { if $there; received($make, $adopt);
             a_received_socket_needs_no_capability
             a_descriptor_of_anything_else_is_refused_and_named
         }
@@ -107,28 +97,15 @@ macro_rules! received {
     ($make:expr, $adopt:expr) => {
         $crate::received! { if true => $make, $adopt }
     };
-    ($there:expr, $make:expr, $adopt:expr, $($test:ident)*) => {
-        $(#[test]
-        fn $test() {
-            if $there {
-                $crate::received::$test($make, $adopt);
-            }
-        })*
-    };
 }
 
-/// The test that nothing is left behind, and that a duplicate of a socket's descriptor does no harm,
-/// for backends made by `$make`. It counts what its process has, so it is to be alone in it.
+/// The test that nothing is left behind, and that a duplicate of a socket's descriptor does no
+/// harm, for backends made by `$make`. It counts its process's resources, so it must be alone in
+/// it.
 #[macro_export]
 macro_rules! leaks {
     (if $there:expr => $make:expr) => {
-        #[test]
-        fn a_thousand_openings_leave_nothing_behind() {
-            if $there {
-                $crate::duplicate::a_duplicate_finds_no_free_frame($make);
-                $crate::leaks::a_thousand_openings_leave_nothing_behind($make);
-            }
-        }
+        $crate::tests! { if $there; leaks($make); a_thousand_openings_leave_nothing_behind }
     };
     ($make:expr) => {
         $crate::leaks! { if true => $make }
@@ -140,12 +117,7 @@ macro_rules! leaks {
 #[macro_export]
 macro_rules! conformance {
     (if $there:expr => $make:expr) => {
-        #[test]
-        fn the_table_is_what_a_run_finds() {
-            if $there {
-                $crate::conformance::the_table_is_what_a_run_finds($make);
-            }
-        }
+        $crate::tests! { if $there; conformance($make); the_table_is_what_a_run_finds }
     };
     ($make:expr) => {
         $crate::conformance! { if true => $make }

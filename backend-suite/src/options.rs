@@ -1,5 +1,5 @@
-//! What a real kernel grants: the budget of a kick, busy polling, and waits that need no call. Each test takes what
-//! makes a backend, and panics when it fails.
+//! What a real kernel grants: the budget of a kick, busy polling, and waits without a call. Each
+//! test takes a backend's constructor, and panics if it fails.
 #![allow(unsafe_code)]
 
 use std::num::NonZeroU32;
@@ -9,33 +9,31 @@ use std::time::Duration;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use xskit_core::backend::{Calls, Interest, SetOption};
 use xskit_core::socket::{BusyPoll, BusyPolling, ZeroCopy};
-use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_rustix::MmapMemory;
-use xskit_testbed::{HostPair, HostPairConfig, privilege};
+use xskit_testbed::HostPair;
 
 use crate::RealBackend;
+use crate::fixture::{MmapUmem, umem};
 
 const FRAMES: usize = 256;
 
 const WANTED: BusyPoll = BusyPoll { us: 20, budget: 64 };
 
-/// Opens a socket on a veth, as `change` has its configuration, and lets `check` look at it.
+/// Opens a socket on a veth with a configuration changed by `change`, and calls `check`.
 fn open<B: RealBackend + 'static>(
     test: &str,
     make: &(impl Fn() -> B + Sync),
     change: impl FnOnce(&mut SocketConfig) + Send,
-    check: impl for<'u> FnOnce(&mut Socket<'u, B>, &'u Umem<'_, MmapMemory>) + Send,
+    check: impl for<'u> FnOnce(&mut Socket<'u, B>, &'u MmapUmem<'_>) + Send,
 ) {
-    if !privilege::require_net_admin(test) {
+    let Some(pair) = HostPair::for_test(test, 1) else {
         return;
-    }
-    let pair = HostPair::new(HostPairConfig::default()).expect("two hosts joined by veth");
+    };
     let open = || {
         let backend = make();
         let mut slots = vec![FrameSlot::new(); FRAMES];
-        let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
-        let umem = Umem::new(memory, &mut slots, FrameSize::DEFAULT).expect("a UMEM");
+        let umem = umem(&mut slots);
         let mut config = SocketConfig {
             fill_frames: Some(0),
             zero_copy: ZeroCopy::Refuse,
@@ -48,7 +46,7 @@ fn open<B: RealBackend + 'static>(
     pair.first.run(open).expect("in the first host");
 }
 
-/// Calls and submissions of a kind.
+/// Calls and submissions together.
 fn kicks(calls: &Calls) -> u64 {
     calls.kicks + calls.submissions.kicks
 }
@@ -57,10 +55,10 @@ fn wakes(calls: &Calls) -> u64 {
     calls.wakes + calls.submissions.wakes
 }
 
-/// Sends packets that nobody receives. How many kicks did it take?
+/// Sends packets without a receiver. Returns the number of kicks.
 fn send<'u, B: RealBackend>(
     socket: &mut Socket<'u, B>,
-    umem: &'u Umem<'_, MmapMemory>,
+    umem: &'u MmapUmem<'_>,
     packets: u32,
 ) -> u64 {
     let before = socket.backend().calls();
@@ -75,7 +73,7 @@ fn send<'u, B: RealBackend>(
     kicks(&socket.backend().calls()) - kicks(&before)
 }
 
-/// One kick sends the whole TX ring where the kernel has the option, and 32 packets where it has not.
+/// One kick sends the whole TX ring if the kernel has the option, else 32 packets.
 pub fn a_kick_sends_as_much_as_the_kernel_grants<B: RealBackend + 'static>(
     make: impl Fn() -> B + Sync,
 ) {
@@ -86,7 +84,7 @@ pub fn a_kick_sends_as_much_as_the_kernel_grants<B: RealBackend + 'static>(
         |_| (),
         |socket, umem| {
             let budget = socket.obtained().kick_budget.map(NonZeroU32::get);
-            // XDP_MAX_TX_SKB_BUDGET is there from Linux 6.18 on; it never takes less than 32.
+            // XDP_MAX_TX_SKB_BUDGET exists since Linux 6.18; its minimum is 32.
             let has_option = match socket
                 .backend()
                 .set_option(socket.handle(), SetOption::TransmitBudget(31))
@@ -101,7 +99,7 @@ pub fn a_kick_sends_as_much_as_the_kernel_grants<B: RealBackend + 'static>(
     );
 }
 
-/// A budget of 32 is kept to.
+/// A budget of 32 is kept.
 pub fn a_kick_sends_no_more_than_it_is_told_to<B: RealBackend + 'static>(
     make: impl Fn() -> B + Sync,
 ) {
@@ -117,8 +115,8 @@ pub fn a_kick_sends_no_more_than_it_is_told_to<B: RealBackend + 'static>(
     );
 }
 
-/// SO_PREFER_BUSY_POLL and SO_BUSY_POLL, as the kernel has them. It does not say what
-/// SO_BUSY_POLL_BUDGET is.
+/// The kernel's values of SO_PREFER_BUSY_POLL and SO_BUSY_POLL. It does not report
+/// SO_BUSY_POLL_BUDGET.
 fn busy_poll(socket: &impl AsFd) -> (bool, u32) {
     let get = |name| {
         let (mut value, mut len) = (0u32, size_of::<u32>() as libc::socklen_t);
@@ -139,7 +137,7 @@ fn busy_poll(socket: &impl AsFd) -> (bool, u32) {
     (get(libc::SO_PREFER_BUSY_POLL) != 0, get(libc::SO_BUSY_POLL))
 }
 
-/// Busy polling is on, and read back, and polls when a flush finds nothing.
+/// Busy polling is on and read back, and a flush that finds nothing polls.
 pub fn busy_polling_is_on_when_all_of_it_is_granted<B: RealBackend + 'static>(
     make: impl Fn() -> B + Sync,
 ) {
@@ -187,7 +185,7 @@ pub fn busy_polling_that_is_granted_in_part_is_undone<B: RealBackend + 'static>(
             other => panic!("{other:?}"),
         }
         assert_eq!(busy_poll(socket.handle()), (false, 0));
-        // The kernel said yes to the first option, and so the undoing was needed.
+        // The kernel grants the first option, so undoing it was necessary.
         socket
             .backend()
             .set_option(socket.handle(), SetOption::PreferBusyPoll(true))
@@ -205,7 +203,7 @@ pub fn busy_polling_without_the_capability_is_refused_and_the_socket_opens<
     let test = "busy_polling_without_the_capability_is_refused_and_the_socket_opens";
     let change = |config: &mut SocketConfig| {
         config.busy_poll = Some(WANTED);
-        // Of this thread only, which is the first host's for this test.
+        // For this thread only, which runs in the first host for this test.
         let held = capabilities(None).expect("what this thread may");
         let effective = held.effective - CapabilitySet::NET_ADMIN;
         set_capabilities(None, CapabilitySets { effective, ..held }).expect("less than before");
@@ -223,7 +221,7 @@ pub fn busy_polling_without_the_capability_is_refused_and_the_socket_opens<
     });
 }
 
-/// Room on the TX ring is seen there, and packets that are not there are waited for.
+/// Room on the TX ring is seen without a call; a wait for packets needs one.
 pub fn an_empty_tx_ring_is_no_reason_to_call_the_kernel<B: RealBackend + 'static>(
     make: impl Fn() -> B + Sync,
 ) {

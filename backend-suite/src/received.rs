@@ -9,31 +9,31 @@ use std::thread;
 use xskit_bpf::{AttachMode, XdpProgram};
 use xskit_core::backend::{Backend, RingKind, SetOption};
 use xskit_core::socket::Step;
-use xskit_core::umem::{FrameSize, FrameSlot, Umem};
+use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_rustix::{DescriptorError, MmapMemory, RustixBackend, create_descriptor};
+use xskit_rustix::{DescriptorError, RustixBackend, create_descriptor};
 use xskit_testbed::{HostPair, privilege};
 use xskit_wire::{Datagram, UdpChecksum};
 
 use crate::RealBackend;
-use crate::fixture::{self, MmapUmem, PATIENCE, PORT, drain, until, wait_for_carrier};
+use crate::fixture::{self, PATIENCE, PORT, drain, umem, until, wait_for_carrier};
 
-/// Few: without CAP_IPC_LOCK they count against RLIMIT_MEMLOCK, those of all tests at a time.
+/// Few: without CAP_IPC_LOCK those of all concurrent tests count against RLIMIT_MEMLOCK.
 const FRAMES: usize = 128;
 const PINGS: u8 = 20;
 
-/// How the backend takes a descriptor in.
+/// How the backend adopts a descriptor.
 pub trait Adopt<B: Backend>: Fn(&B, OwnedFd) -> Result<B::Socket, DescriptorError> + Sync {}
 
 impl<B: Backend, F: Fn(&B, OwnedFd) -> Result<B::Socket, DescriptorError> + Sync> Adopt<B> for F {}
 
-/// Datagrams are received and answered by a thread without capabilities, in another network namespace than
-/// the socket's.
+/// Datagrams are received and answered by a thread without capabilities, in another network
+/// namespace than the socket's.
 pub fn a_received_socket_needs_no_capability<B: RealBackend>(
     make: impl Fn() -> B + Sync,
     adopt: impl Adopt<B>,
 ) {
-    let Some(pair) = fixture::pair("a_received_socket_needs_no_capability", 1) else {
+    let Some(pair) = HostPair::for_test("a_received_socket_needs_no_capability", 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -115,13 +115,14 @@ fn ping(pair: &HostPair) {
     }
 }
 
-/// What is not an AF_XDP socket, or was used before, is refused, and the error says what it is.
+/// A descriptor that is not an AF_XDP socket, or was used before, is refused, and the error says
+/// what it is.
 pub fn a_descriptor_of_anything_else_is_refused_and_named<B: RealBackend>(
     make: impl Fn() -> B + Sync,
     adopt: impl Adopt<B>,
 ) {
     let test = "a_descriptor_of_anything_else_is_refused_and_named";
-    if let Some(pair) = fixture::pair(test, 1) {
+    if let Some(pair) = HostPair::for_test(test, 1) {
         let in_second = || refuse(&make, &adopt, pair.second.link.index);
         pair.second.run(in_second).expect("in the second host");
     }
@@ -157,7 +158,7 @@ fn refuse<B: RealBackend>(make: &impl Fn() -> B, adopt: &impl Adopt<B>, ifindex:
     assert_eq!(error, DescriptorError::Bound);
     drop((descriptor, socket));
 
-    // An opening that fails at its last step leaves the duplicate a UMEM.
+    // After an opening that fails at its last step the duplicate has a UMEM.
     let descriptor = create_descriptor().expect("a socket");
     let handle = descriptor.try_clone().expect("a duplicate");
     let handle = adopt(&backend, handle).expect("not used yet");
@@ -167,7 +168,7 @@ fn refuse<B: RealBackend>(make: &impl Fn() -> B, adopt: &impl Adopt<B>, ifindex:
     let error = refused(descriptor, "has a UMEM already");
     assert_eq!(error, DescriptorError::HasUmem);
 
-    // Rings alone don't show, until they are sized.
+    // Rings alone are noticed only when they are sized.
     let descriptor = create_descriptor().expect("a socket");
     let direct = RustixBackend::new();
     let size = SetOption::RingSize(RingKind::Rx, config.rx.slots());
@@ -179,9 +180,4 @@ fn refuse<B: RealBackend>(make: &impl Fn() -> B, adopt: &impl Adopt<B>, ifindex:
     for umem in [other, third] {
         assert_eq!(umem.free() as usize, FRAMES, "{:?}", umem.census());
     }
-}
-
-fn umem(slots: &mut [FrameSlot]) -> MmapUmem<'_> {
-    let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
-    Umem::new(memory, slots, FrameSize::DEFAULT).expect("a UMEM")
 }

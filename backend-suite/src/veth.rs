@@ -1,5 +1,5 @@
-//! The socket on a real kernel: two hosts joined by a veth pair, or by two cards where the environment names them. Each
-//! test takes what makes a backend, and panics when it fails.
+//! The socket on a real kernel: two hosts joined by a veth pair, or by two cards if the environment
+//! names them. Each test takes a backend's constructor, and panics if it fails.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -20,18 +20,17 @@ use crate::fixture::{
     until, write_datagram,
 };
 
-/// So long that a card need not fill up its frame: the shortest has 60 bytes.
+/// Long enough that a card need not pad the frame to 60 bytes.
 const TO_THE_PROGRAM: &[u8] = b"to the program, by its port";
 
-fn pair(test: &str) -> Option<HostPair> {
-    fixture::pair(test, 1)
-}
-
-/// Of two datagrams, the one to a taken port comes to the socket, the other to the kernel.
+/// Of two datagrams, the one to a taken port reaches the socket, the other the kernel.
 pub fn a_taken_port_comes_to_the_socket_and_others_to_the_kernel<B: RealBackend>(
     make: impl Fn() -> B + Sync,
 ) {
-    let Some(pair) = pair("a_taken_port_comes_to_the_socket_and_others_to_the_kernel") else {
+    let Some(pair) = HostPair::for_test(
+        "a_taken_port_comes_to_the_socket_and_others_to_the_kernel",
+        1,
+    ) else {
         return;
     };
     let config = fixture::config(pair.second.link.index);
@@ -47,7 +46,7 @@ pub fn a_taken_port_comes_to_the_socket_and_others_to_the_kernel<B: RealBackend>
     }
 }
 
-/// Has one datagram of two taken in this mode, from a kernel socket of the first host.
+/// Sends two datagrams from a kernel socket of the first host, one of which is taken in this mode.
 fn take_one<B: RealBackend>(
     make: &(impl Fn() -> B + Sync),
     pair: &HostPair,
@@ -91,7 +90,8 @@ fn take_one<B: RealBackend>(
 pub fn the_kernel_accepts_what_is_sent_checksums_and_all<B: RealBackend>(
     make: impl Fn() -> B + Sync,
 ) {
-    let Some(pair) = pair("the_kernel_accepts_what_is_sent_checksums_and_all") else {
+    let Some(pair) = HostPair::for_test("the_kernel_accepts_what_is_sent_checksums_and_all", 1)
+    else {
         return;
     };
     let ipv6 = pair.second.ipv6.expect("the pair has IPv6");
@@ -131,26 +131,27 @@ fn send_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, tar
     let calls = backend.calls();
     let kicks = calls.kicks + calls.submissions.kicks;
     let wakes = calls.wakes + calls.submissions.wakes;
-    // One more after each sleep that brought nothing: with SQPOLL, a thread of the kernel sends when it gets a core.
+    // One more after each sleep that brought nothing: with SQPOLL, a kernel thread sends when it
+    // gets a core.
     assert!(
         (1..=1 + calls.waits).contains(&kicks),
         "one packet, one kick: {calls:?}"
     );
-    // In zero-copy mode a driver may ask to be told of frames to receive into.
+    // In zero-copy mode a driver may ask for a wake on new frames.
     let asks = u64::from(socket.obtained().zero_copy);
     assert!(wakes <= asks, "{calls:?}");
 }
 
-/// A million packets are sent back, and every frame is where it should be all the time.
+/// A million packets are sent back, and every frame is accounted for at all times.
 pub fn a_million_frames_forwarded_stay_accounted_for<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    if let Some(pair) = pair("a_million_frames_forwarded_stay_accounted_for") {
+    if let Some(pair) = HostPair::for_test("a_million_frames_forwarded_stay_accounted_for", 1) {
         forward_a_flood(&make, &pair, 1_000_000);
     }
 }
 
-/// The same for fewer, where kernel threads compete with the test for few cores.
+/// The same for fewer, if kernel threads compete with the test for few cores.
 pub fn frames_forwarded_stay_accounted_for<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    if let Some(pair) = pair("frames_forwarded_stay_accounted_for") {
+    if let Some(pair) = HostPair::for_test("frames_forwarded_stay_accounted_for", 1) {
         // An emulated card is a thousand times as slow as a veth.
         let packets = if cards::are_named() { 4_000 } else { 20_000 };
         forward_a_flood(&make, &pair, packets);
@@ -165,7 +166,7 @@ fn forward_a_flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPa
                 .run(|| flood(make, pair, &done))
                 .expect("in the first host")
         });
-        // Set also when the forwarder panics, so that the other thread ends.
+        // Also set if the forwarder panics, so that the other thread ends.
         let _done = SetOnDrop(&done);
         pair.second
             .run(|| forward(make, pair, packets))
@@ -188,7 +189,8 @@ fn flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, done: 
     let umem = umem(&mut slots);
     let ifindex = pair.first.link.index;
     let config = SocketConfig {
-        // What comes back is passed on. An emulated card that can't receive holds up who sends to it.
+        // Returning packets are passed on. An emulated card that cannot receive holds up its
+        // sender.
         fill_frames: Some(if cards::are_named() { 64 } else { 0 }),
         ..fixture::config(ifindex)
     };
@@ -200,19 +202,20 @@ fn flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, done: 
         socket.flush().expect("a kick");
         socket.recycle();
     }
-    // Before, a kernel thread may be at it, and not have told yet what it took off the ring.
+    // Before that, a kernel thread may still be sending, and not have published what it took off
+    // the ring.
     drain(&mut socket).expect("a kick");
     assert!(socket.accounting().is_whole());
 }
 
-/// Sends `packets` packets back, and looks where every frame is on the way.
+/// Sends `packets` packets back, and accounts for every frame on the way.
 fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, packets: u64) {
     let backend = make();
     let mut slots = vec![FrameSlot::new(); FRAMES];
     let umem = umem(&mut slots);
     let config = fixture::config(pair.second.link.index);
     let mut socket = fixture::open(&backend, &umem, &config);
-    // Attached to the end: without a program, igb refuses the kick for what is still to be sent.
+    // Attached to the end: without a program, igb refuses the kick for unsent packets.
     let (program, _attachment) = take_port(&socket, pair.second.link.index, AttachMode::Auto);
     until(&mut socket, |socket| {
         while turn(socket) {
@@ -245,7 +248,7 @@ fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, pack
     );
 }
 
-/// What comes in on one queue goes out by another's socket, in the frame it came in: over one UMEM.
+/// A packet from one queue leaves by another queue's socket in the same frame, over one UMEM.
 pub fn a_frame_leaves_by_another_queue_than_it_came_by<B: RealBackend>(
     make: impl Fn() -> B + Sync,
 ) {
@@ -254,7 +257,7 @@ pub fn a_frame_leaves_by_another_queue_than_it_came_by<B: RealBackend>(
     if cards::are_named() {
         return;
     }
-    let Some(pair) = fixture::pair(test, 2) else {
+    let Some(pair) = HostPair::for_test(test, 2) else {
         return;
     };
     pair.second
@@ -262,7 +265,7 @@ pub fn a_frame_leaves_by_another_queue_than_it_came_by<B: RealBackend>(
         .expect("in the second host");
 }
 
-/// Opens a socket on each of two queues, and has what comes to either be sent back by the other.
+/// Opens a socket on each of two queues, and sends back the packets of each by the other.
 fn cross<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair) {
     let ifindex = pair.second.link.index;
     let backend = make();
@@ -290,7 +293,7 @@ fn cross<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair) {
 
     let mut sockets = [first, second];
     let mut received = [0; 2];
-    // Of a flow each, whose queue is the kernel's choice: all on one once in 2^63 runs.
+    // A flow each, on a queue that the kernel chooses: all on one queue once in 2^63 runs.
     for number in 0..64u8 {
         let client = pair.first.run(|| UdpSocket::bind((pair.first.ipv4, 0)));
         let client = client.expect("in the first host").expect("a client");
@@ -316,7 +319,7 @@ fn cross<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair) {
     assert!(second.accounting().is_whole());
 }
 
-/// Sends the next packet back by the socket that it did not come to, and counts by which it came.
+/// Sends the next packet back by the other socket, and counts by which it came.
 fn echo_crosswise<B: Backend>(sockets: &mut [Socket<'_, B>; 2], received: &mut [u32; 2]) {
     let before = received.iter().sum::<u32>();
     let deadline = Instant::now() + PATIENCE;
@@ -327,7 +330,7 @@ fn echo_crosswise<B: Backend>(sockets: &mut [Socket<'_, B>; 2], received: &mut [
         for queue in 0..2 {
             let packet = sockets[queue].receive(1).next();
             if let Some(mut packet) = packet {
-                // A local sender leaves the checksum to its card. The answer's is right.
+                // A local sender leaves the checksum to its card. The answer's is correct.
                 let datagram = Datagram::parse(&packet, UdpChecksum::Ignore);
                 let datagram = datagram.expect("a datagram");
                 let len = datagram.payload_range().len();
@@ -346,7 +349,7 @@ fn echo_crosswise<B: Backend>(sockets: &mut [Socket<'_, B>; 2], received: &mut [
     }
 }
 
-/// One turn of forwarding; says whether there was anything to forward.
+/// One turn of forwarding; returns whether there was anything to forward.
 fn turn<B: Backend>(socket: &mut Socket<'_, B>) -> bool {
     let (mut receiver, mut transmitter) = socket.halves();
     let before = transmitter.sent();
@@ -361,9 +364,9 @@ fn turn<B: Backend>(socket: &mut Socket<'_, B>) -> bool {
     forwarded
 }
 
-/// Taken queues, wrong queues, wrong interfaces and missing modes are told apart.
+/// Taken queues, wrong queues, wrong interfaces and missing modes have different errors.
 pub fn what_the_kernel_refuses_is_named<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    let Some(pair) = pair("what_the_kernel_refuses_is_named") else {
+    let Some(pair) = HostPair::for_test("what_the_kernel_refuses_is_named", 1) else {
         return;
     };
     pair.first
@@ -416,9 +419,9 @@ fn refusals<B: RealBackend>(make: &(impl Fn() -> B + Sync), ifindex: u32) {
     refuse(forced, Errno::EOPNOTSUPP, "no zero-copy mode");
 }
 
-/// Waiting leaves nothing behind that would keep a closed socket's queue.
+/// A wait leaves nothing behind that keeps a closed socket's queue.
 pub fn a_queue_is_free_again_after_a_wait<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    let Some(pair) = pair("a_queue_is_free_again_after_a_wait") else {
+    let Some(pair) = HostPair::for_test("a_queue_is_free_again_after_a_wait", 1) else {
         return;
     };
     let config = fixture::config(pair.first.link.index);
@@ -443,9 +446,9 @@ pub fn a_queue_is_free_again_after_a_wait<B: RealBackend>(make: impl Fn() -> B +
     pair.first.run(open_and_wait).expect("in the first host");
 }
 
-/// A wait on a socket whose interface was removed says ENETDOWN.
+/// A wait on a socket whose interface was removed returns ENETDOWN.
 pub fn a_wait_says_that_the_interface_is_gone<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    let Some(pair) = pair("a_wait_says_that_the_interface_is_gone") else {
+    let Some(pair) = HostPair::for_test("a_wait_says_that_the_interface_is_gone", 1) else {
         return;
     };
     let HostPair { first, second } = pair;
@@ -458,7 +461,7 @@ pub fn a_wait_says_that_the_interface_is_gone<B: RealBackend>(make: impl Fn() ->
         let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
         let mut look = || socket.wait(Interest::RECEIVE, Some(Duration::from_millis(10)));
         assert_eq!(look(), Ok(false));
-        // A veth goes with its peer, and that with its host.
+        // A veth goes with its peer, and the peer with its host.
         drop(second.lock().expect("not poisoned").take());
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {

@@ -4,7 +4,7 @@ mod availability;
 
 use std::time::Duration;
 
-use xskit_backend_suite::fixture::{self, FRAMES, drain, headers_to_port, send_datagrams, umem};
+use xskit_backend_suite::fixture::{FRAMES, drain, headers_to_port, send_datagrams, umem};
 use xskit_core::ring::RingSize;
 use xskit_core::umem::FrameSlot;
 use xskit_core::{Backend, Socket, SocketConfig};
@@ -15,7 +15,7 @@ fn hosts(test: &str, queues: u32, config: UringConfig) -> Option<HostPair> {
     if !availability::is_there(config) {
         return None;
     }
-    fixture::pair(test, queues)
+    HostPair::for_test(test, queues)
 }
 
 fn sender(pair: &HostPair, queue: u32) -> SocketConfig {

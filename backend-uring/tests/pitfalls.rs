@@ -14,7 +14,7 @@ use std::time::Duration;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue::Entry};
 use xskit_backend_suite::fixture::{
-    self, FRAMES, PATIENCE, drain, headers_to_port, send_datagrams, take_port, umem,
+    FRAMES, PATIENCE, drain, headers_to_port, send_datagrams, take_port, umem,
 };
 use xskit_bpf::AttachMode;
 use xskit_core::abi::{self, SOL_XDP, SockaddrXdp, UmemReg};
@@ -47,7 +47,7 @@ fn hosts(test: &str) -> Option<HostPair> {
     if !availability::is_there(UringConfig::default()) {
         return None;
     }
-    fixture::pair(test, 1)
+    HostPair::for_test(test, 1)
 }
 
 /// A socket that only sends, with so many slots to send and to complete.

@@ -17,36 +17,27 @@ fn make(config: UringConfig) -> UringBackend {
     UringBackend::new(config).expect("a ring")
 }
 
-mod block {
-    use super::*;
-    xskit_backend_suite::received!(
-        if is_there(waiting(Wait::Block)) => || make(waiting(Wait::Block)), UringBackend::adopt
-    );
-}
-
-mod multishot {
-    use super::*;
-    xskit_backend_suite::received!(
-        if is_there(waiting(Wait::Multishot)) => || make(waiting(Wait::Multishot)), UringBackend::adopt
-    );
-}
-
-mod napi {
-    use super::*;
-    xskit_backend_suite::received!(
-        if is_there(waiting(Wait::Napi)) => || make(waiting(Wait::Napi)), UringBackend::adopt
-    );
-}
-
-mod sqpoll {
-    use super::*;
-
-    fn polled() -> UringConfig {
-        UringConfig {
-            sqpoll: Some(SqPoll::default()),
-            ..waiting(Wait::Block)
-        }
+fn polled() -> UringConfig {
+    UringConfig {
+        sqpoll: Some(SqPoll::default()),
+        ..waiting(Wait::Block)
     }
+}
 
-    xskit_backend_suite::received!(if is_there(polled()) => || make(polled()), UringBackend::adopt);
+macro_rules! each {
+    ($($name:ident: $config:expr;)*) => {
+        $(mod $name {
+            use super::*;
+            xskit_backend_suite::received!(
+                if is_there($config) => || make($config), UringBackend::adopt
+            );
+        })*
+    };
+}
+
+each! {
+    block: waiting(Wait::Block);
+    multishot: waiting(Wait::Multishot);
+    napi: waiting(Wait::Napi);
+    sqpoll: polled();
 }

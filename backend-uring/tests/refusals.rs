@@ -6,9 +6,10 @@ mod availability;
 
 use std::thread;
 
-use xskit_backend_suite::fixture::{self, FRAMES, umem};
+use xskit_backend_suite::fixture::{FRAMES, umem};
 use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
+use xskit_testbed::HostPair;
 use xskit_uring::{Reason, Route, UringBackend, UringConfig, UringError};
 
 /// Has a system call fail with `errno` on this thread from now on.
@@ -81,7 +82,7 @@ fn what_can_not_be_probed_is_done_directly() {
     if !availability::is_there(UringConfig::default()) {
         return;
     }
-    let Some(pair) = fixture::pair("what_can_not_be_probed_is_done_directly", 1) else {
+    let Some(pair) = HostPair::for_test("what_can_not_be_probed_is_done_directly", 1) else {
         return;
     };
     let open = || {

@@ -24,47 +24,23 @@ fn make(config: UringConfig) -> UringBackend {
     UringBackend::new(config).expect("a ring")
 }
 
-mod block {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(waiting(Wait::Block)) => || make(waiting(Wait::Block)));
+macro_rules! each {
+    ($($name:ident: $config:expr $(=> $few:ident)?;)*) => {
+        $(mod $name {
+            use super::*;
+            xskit_backend_suite::veth!(if is_there($config) => $($few:)? || make($config));
+        })*
+    };
 }
 
-mod poll {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(waiting(Wait::Poll)) => || make(waiting(Wait::Poll)));
-}
-
-mod multishot {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(waiting(Wait::Multishot)) => || make(waiting(Wait::Multishot)));
-}
-
-mod busy {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(waiting(Wait::Busy)) => few: || make(waiting(Wait::Busy)));
-}
-
-mod napi {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(waiting(Wait::Napi)) => || make(waiting(Wait::Napi)));
-}
-
-mod sqpoll_block {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(polled(Wait::Block)) => few: || make(polled(Wait::Block)));
-}
-
-mod sqpoll_poll {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(polled(Wait::Poll)) => few: || make(polled(Wait::Poll)));
-}
-
-mod sqpoll_multishot {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(polled(Wait::Multishot)) => few: || make(polled(Wait::Multishot)));
-}
-
-mod sqpoll_busy {
-    use super::*;
-    xskit_backend_suite::veth!(if is_there(polled(Wait::Busy)) => few: || make(polled(Wait::Busy)));
+each! {
+    block: waiting(Wait::Block);
+    poll: waiting(Wait::Poll);
+    multishot: waiting(Wait::Multishot);
+    busy: waiting(Wait::Busy) => few;
+    napi: waiting(Wait::Napi);
+    sqpoll_block: polled(Wait::Block) => few;
+    sqpoll_poll: polled(Wait::Poll) => few;
+    sqpoll_multishot: polled(Wait::Multishot) => few;
+    sqpoll_busy: polled(Wait::Busy) => few;
 }

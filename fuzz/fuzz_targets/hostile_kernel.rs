@@ -2,4 +2,4 @@
 
 #![cfg_attr(fuzzing, no_main)]
 
-xskit_fuzz::target!(xskit_fuzz::rings::hostile_kernel);
+xskit_fuzz::target!(xskit_model::hostile_kernel);

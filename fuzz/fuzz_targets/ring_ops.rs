@@ -2,4 +2,4 @@
 
 #![cfg_attr(fuzzing, no_main)]
 
-xskit_fuzz::target!(xskit_fuzz::rings::ring_ops);
+xskit_fuzz::target!(xskit_model::ring_ops);

@@ -1,6 +1,7 @@
-//! Arbitrary frames to the XDP program, in the kernel, and to the header parser: they must take the same ones.
+//! Arbitrary frames to the XDP program in the kernel, and to the header parser: both must take the
+//! same ones.
 //!
-//! Needs privilege: the program is loaded, though attached nowhere; BPF_PROG_TEST_RUN is what gives it frames.
+//! Needs privilege: the program is loaded, attached nowhere, and given frames by BPF_PROG_TEST_RUN.
 
 mod kernel;
 mod rules;
@@ -16,10 +17,10 @@ use rules::Rule;
 
 /// The kernel takes no shorter frame for a test run (ETH_HLEN).
 const MIN_LEN: usize = 14;
-/// Nor one that doesn't fit a page beside the program's head room and the kernel's own data.
+/// Nor one that does not fit a page beside the program's headroom and the kernel's own data.
 const MAX_LEN: usize = 3072;
 
-/// What becomes of a frame, by the counter that goes up.
+/// The fate of a frame, by the counter that goes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Taken,
@@ -27,11 +28,11 @@ enum Verdict {
     Malformed,
 }
 
-/// The first byte chooses the rules; the others are the frame.
+/// The first byte selects the rules; the others are the frame.
 ///
 /// # Panics
 ///
-/// If the two disagree, or the program can't be loaded: see [`is_possible`].
+/// If the two disagree, or the program cannot be loaded: see [`is_possible`].
 pub fn attack(input: &[u8]) {
     let Some((&choice, frame)) = input.split_first() else {
         return;
@@ -50,11 +51,11 @@ pub fn attack(input: &[u8]) {
     assert_eq!(found, expected, "rules {:?}: {frame:02x?}", sets[choice]);
 }
 
-/// Whether the program can be loaded here; if not, [`NEEDED`] says what is missing.
+/// Whether the program can be loaded here; if not, [`NEEDED`] names what is missing.
 ///
 /// # Panics
 ///
-/// If it can't be loaded though privilege is there.
+/// If it cannot be loaded despite the privilege.
 pub fn is_possible() -> bool {
     match kernel::is_possible() {
         true => {
@@ -65,7 +66,7 @@ pub fn is_possible() -> bool {
     }
 }
 
-/// One loaded program for each set of rules, with a socket, so that what is taken is redirected.
+/// One loaded program per set of rules, with a socket, so that taken frames are redirected.
 fn kernels() -> &'static Mutex<Vec<Kernel>> {
     static KERNELS: OnceLock<Mutex<Vec<Kernel>>> = OnceLock::new();
     KERNELS.get_or_init(|| {
@@ -83,8 +84,8 @@ fn user(rules: &[Rule], frame: &[u8]) -> Verdict {
     }
 }
 
-/// The XDP program doesn't look at the IPv4 header's checksum, so that is put right first: the one difference in what is
-/// taken, and on purpose (user space drops such a packet, the kernel would as well).
+/// The XDP program ignores the IPv4 header's checksum, so it is corrected first. This is the one
+/// difference in what is taken, and intended: user space drops such a packet, as the kernel would.
 fn parse(frame: &[u8]) -> Result<Datagram, Refusal> {
     let mut frame = frame.to_vec();
     if let Some(layers) = Layers::of(&frame) {
@@ -93,7 +94,8 @@ fn parse(frame: &[u8]) -> Result<Datagram, Refusal> {
     Datagram::parse(&frame, UdpChecksum::Ignore)
 }
 
-/// What the program does where the parser refuses: one of its two ways to leave a frame to the kernel.
+/// The program's verdict where the parser refuses: one of its two ways to leave a frame to the
+/// kernel.
 fn refused(refusal: Refusal, frame_len: usize) -> Verdict {
     match refusal {
         Refusal::TooManyTags
@@ -101,7 +103,7 @@ fn refused(refusal: Refusal, frame_len: usize) -> Verdict {
         | Refusal::Fragment
         | Refusal::ExtensionHeader(_)
         | Refusal::NotUdp(_) => Verdict::Passed,
-        // A third tag, and cut off: the parser says the latter, the program the former.
+        // A third tag, and cut off: the parser reports the latter, the program the former.
         Refusal::TruncatedVlan if frame_len >= MIN_LEN + 2 * 4 => Verdict::Passed,
         Refusal::Ipv4Checksum | Refusal::UdpChecksum | Refusal::UdpChecksumMissing => {
             panic!("{refusal}, though the one was put right and the others are not looked at")

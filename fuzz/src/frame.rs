@@ -1,20 +1,21 @@
-//! Where the headers of a frame lie, and what their checksums must be: read once more from the RFCs, in another style than
-//! the parser under attack, so that the two can be held against each other.
+//! The offsets of a frame's headers, and their correct checksums. Written again from the RFCs, in
+//! another style than the parser under attack, so that the two can be compared.
 
-/// Offset of the type of what follows the Ethernet addresses, or of the first VLAN tag.
+/// Offset of the EtherType, or of the first VLAN tag.
 const ETHER_TYPE: usize = 12;
 
 /// The UDP header's length.
 pub const UDP_LEN: usize = 8;
 
-/// A frame's layers, as far as their fixed headers are there. Lengths that the headers claim are not checked.
+/// A frame's layers, as far as their fixed headers are present. The headers' lengths are not
+/// checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layers {
     /// 4 or 6.
     pub version: u8,
     /// Offset of the IP header.
     pub ip: usize,
-    /// Offset of what follows the IP header and its options.
+    /// Offset of the bytes after the IP header and its options.
     pub udp: usize,
     /// Offset of the end of the packet, by the IP header. The frame may end before it.
     pub end: usize,
@@ -59,7 +60,7 @@ impl Layers {
         }
     }
 
-    /// The UDP checksum that belongs into the frame; `None` if the datagram isn't whole. Never zero.
+    /// The frame's correct UDP checksum; `None` if the datagram is not whole. Never zero.
     pub fn udp_checksum(&self, frame: &[u8]) -> Option<u16> {
         let addresses = match self.version {
             4 => self.ip + 12..self.ip + 20,
@@ -82,21 +83,22 @@ impl Layers {
         }
     }
 
-    /// The checksum that belongs into the IPv4 header; `None` if there is none, or not all of it.
+    /// The correct checksum of the IPv4 header; `None` without a whole one.
     pub fn ipv4_checksum(&self, frame: &[u8]) -> Option<u16> {
         let header = frame.get(self.ip..self.udp).filter(|_| self.version == 4)?;
         let (before, after) = header.split_at_checked(10)?;
         Some(checksum(before.iter().chain(after.get(2..)?)))
     }
 
-    /// Puts the right IPv4 checksum in, where there is one: a random one would stop almost every frame.
+    /// Writes the correct IPv4 checksum, if there is one: a random one would stop almost every
+    /// frame.
     pub fn set_ipv4_checksum(&self, frame: &mut [u8]) {
         if let Some(sum) = self.ipv4_checksum(frame) {
             put_u16(frame, self.ip + 10, sum);
         }
     }
 
-    /// Puts the right UDP checksum in, if the datagram is whole.
+    /// Writes the correct UDP checksum, if the datagram is whole.
     pub fn set_udp_checksum(&self, frame: &mut [u8]) {
         if let Some(sum) = self.udp_checksum(frame) {
             put_u16(frame, self.udp + 6, sum);
@@ -117,8 +119,8 @@ pub fn put_u16(bytes: &mut [u8], at: usize, number: u16) {
     }
 }
 
-/// The Internet checksum over an even number of bytes, or an odd one with a zero after it: word by word, carry by carry
-/// (RFC 1071).
+/// The Internet checksum, an odd last byte padded with zero: word by word, carry by carry (RFC
+/// 1071).
 fn checksum<'a>(bytes: impl Iterator<Item = &'a u8>) -> u16 {
     let mut sum = 0u32;
     for (at, byte) in bytes.enumerate() {

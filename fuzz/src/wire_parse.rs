@@ -1,4 +1,4 @@
-//! Arbitrary frames into the header parser, and what it read out through the writer again.
+//! Arbitrary frames into the header parser, and its results through the writer again.
 
 use xskit_wire::{
     Datagram, EmitError, IpVersion, Refusal, UdpChecksum, UdpHeaders, swap_addresses,
@@ -6,16 +6,18 @@ use xskit_wire::{
 
 use crate::frame::{Layers, UDP_LEN, put_u16, u16_at};
 
-/// In the first byte: put the right IPv4 checksum in.
-pub const FIX_IPV4: u8 = 1;
-/// In the first byte: put the right UDP checksum in.
-pub const FIX_UDP: u8 = 2;
+/// In the first byte: correct the IPv4 checksum.
+const FIX_IPV4: u8 = 1;
+/// In the first byte: correct the UDP checksum.
+const FIX_UDP: u8 = 2;
 
-/// The first byte says which checksums to put right ([`FIX_IPV4`], [`FIX_UDP`]); the others are the frame.
+/// The first byte selects the checksums to correct (bit 0 the IPv4 header's, bit 1 UDP's); the
+/// others are the frame.
 ///
 /// # Panics
 ///
-/// If the parser lets a wrong frame through, reports what isn't there, or the writer writes something else.
+/// If the parser accepts a wrong frame or reports a wrong field, or the writer does not restore the
+/// headers.
 pub fn attack(input: &[u8]) {
     let Some((&fixes, frame)) = input.split_first() else {
         return;
@@ -60,7 +62,8 @@ fn addresses_swap_back(frame: &[u8]) {
     }
 }
 
-/// The payload ends where UDP says, which is no later than where IP says, which is no later than the frame's end.
+/// The payload ends at UDP's length, at the latest where IP ends, which is at the latest the
+/// frame's end.
 fn payload_is_inside(layers: &Layers, datagram: &Datagram, frame: &[u8]) {
     let range = datagram.payload_range();
     assert_eq!(range.start, layers.udp + UDP_LEN);
@@ -86,7 +89,7 @@ fn payload_is_inside(layers: &Layers, datagram: &Datagram, frame: &[u8]) {
     assert_eq!(datagram.version() == IpVersion::V4, layers.version == 4);
 }
 
-/// Passed means right, and refused means wrong, by a second opinion.
+/// The parser passes exactly the checksums that a second implementation finds correct.
 fn checksums_are_told(layers: &Layers, datagram: &Datagram, frame: &[u8]) {
     if let Some(right) = layers.ipv4_checksum(frame) {
         assert!(same_sum(
@@ -119,7 +122,8 @@ fn same_sum(a: u16, b: u16) -> bool {
     a == b || (a.min(b), a.max(b)) == (0, 0xffff)
 }
 
-/// Writing what was read gives the same headers, apart from what [`without_what_is_not_carried`] takes out.
+/// Writing the headers again gives the same bytes, except those that
+/// [`without_what_is_not_carried`] removes.
 fn same_when_written_again(layers: &Layers, datagram: &Datagram, frame: &[u8]) {
     let headers = UdpHeaders {
         link: datagram.link,
@@ -153,9 +157,9 @@ fn same_when_written_again(layers: &Layers, datagram: &Datagram, frame: &[u8]) {
     too_short_is_left_alone(&headers, payload.len());
 }
 
-/// A datagram as the writer gives it. It doesn't carry: IPv4 options, DSCP, identification, the reserved and
-/// don't-fragment bits (always "don't fragment"); IPv6 DSCP and flow label; an IP payload longer than the UDP datagram;
-/// a UDP checksum that was left out.
+/// A datagram as the writer gives it, without: IPv4 options, DSCP, identification, the reserved and
+/// don't-fragment bits (always "don't fragment"); IPv6 DSCP and flow label; an IP payload longer
+/// than the UDP datagram; a UDP checksum that was left out.
 fn without_what_is_not_carried(layers: &Layers, frame: &[u8]) -> Vec<u8> {
     let Layers { version, ip, .. } = *layers;
     let fixed_len = if version == 4 { 20 } else { 40 };

@@ -21,13 +21,13 @@ use crate::peer::{Peer, Places};
 use crate::relay::{From, Relay, Seen};
 use crate::setting::{Protocol, Role, Url};
 
-/// How long a server may take until its port is there, Python and all.
+/// How long a server may take to open its port, including Python's start.
 const START: Duration = Duration::from_secs(20);
 
-/// For the client's last packets, beside their way.
+/// For the client's last packets, in addition to the delay.
 const LAST: Duration = Duration::from_millis(100);
 
-/// How long it may take to end when it is told to.
+/// How long it may take to end after SIGTERM.
 const END: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Bout {
     pub(crate) case: &'static Case,
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     Passed(String),
@@ -96,7 +96,7 @@ impl Bout {
         note
     }
 
-    /// Nothing where an end can't play.
+    /// `None` if an end cannot run the case.
     async fn fight(self, attempt: u64) -> anyhow::Result<Option<Seen>> {
         let ground = Ground::new(self.case)?;
         let own: IpAddr = match self.case.demand {
@@ -120,7 +120,7 @@ impl Bout {
                 return Err(ground.explain(error));
             }
         };
-        // What is on its way arrives.
+        // Lets datagrams under way arrive.
         sleep(2 * self.case.network.delay + LAST).await;
         end(&mut server).await?;
         if !is_played {
@@ -135,7 +135,7 @@ impl Bout {
         Ok(Some(seen))
     }
 
-    /// Runs the client's programs. False if one can't play.
+    /// Runs the client's programs. False if one cannot run the case.
     async fn fetch(
         self,
         ground: &Ground,
@@ -197,7 +197,7 @@ impl Bout {
         }
     }
 
-    /// What the relay must have seen, and done.
+    /// Checks what the relay must have seen and done.
     fn check_network(self, seen: &Seen) -> anyhow::Result<()> {
         let network = self.case.network;
         if network.loss_percent > 0 || network.is_black {
@@ -229,7 +229,7 @@ impl Bout {
         Ok(())
     }
 
-    /// What our end says, or the secrets that it wrote down.
+    /// Checks our end's report, or the secrets in its key log.
     fn check_ends(self, ground: &Ground, seen: &Seen) -> anyhow::Result<()> {
         let (report, is_server) = match (self.server, self.client) {
             (Peer::Xskit, _) => (ground.report("server")?, true),
@@ -310,7 +310,7 @@ impl Ground {
         })
     }
 
-    /// What a client asks of this address.
+    /// The URLs of all files at this address.
     fn urls(&self, address: SocketAddr) -> Vec<Url> {
         let url = |path: String| Url {
             host: match address.ip() {
@@ -337,14 +337,14 @@ impl Ground {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// The last line that an end of ours wrote.
+    /// The last line of our end's output.
     fn report(&self, end: &str) -> anyhow::Result<Value> {
         let text = self.read(&format!("{end}.out"));
         let line = text.lines().last().context("our end has told nothing")?;
         Ok(serde_json::from_str(line)?)
     }
 
-    /// Adds what the ends last complained of.
+    /// Adds the ends' last lines on stderr.
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let mut text = format!("{error:#}");
         for end in ["server", "client"] {
@@ -392,7 +392,7 @@ fn write_certificates(case: &Case, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for the server's port. False if it can't play.
+/// Waits for the server's port. False if it cannot run the case.
 async fn is_listening(server: &mut Child, port: u16) -> anyhow::Result<bool> {
     let deadline = Instant::now() + START;
     let local = format!(":{port:04X} ");
@@ -415,7 +415,7 @@ async fn is_listening(server: &mut Child, port: u16) -> anyhow::Result<bool> {
     }
 }
 
-/// Has a server say goodbye.
+/// Ends a server by SIGTERM.
 async fn end(server: &mut Child) -> anyhow::Result<()> {
     let pid = server
         .id()

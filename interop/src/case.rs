@@ -1,4 +1,4 @@
-//! The runner's cases: what each asks of the network, of the client and of the server.
+//! The runner's cases: the requirements of each on network, client and server.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::relay::Network;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// What the client is told (`TESTCASE`).
+    /// The client's `TESTCASE`.
     pub(crate) client: &'static str,
     /// What the server is told.
     pub(crate) server: &'static str,
@@ -16,29 +16,29 @@ pub(crate) struct Case {
     /// Lengths of the files, in bytes.
     pub(crate) files: &'static [usize],
     pub(crate) demand: Demand,
-    /// After which it has failed.
+    /// The time after which it has failed.
     pub(crate) patience: Duration,
 }
 
-/// What must be seen beside files that arrive whole.
+/// What a case requires beside files that arrive whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Demand {
     Files,
     /// No file, but a Version Negotiation packet.
     VersionNegotiation,
-    /// More than one packet of the client before the server was heard.
+    /// More than one packet from the client before the server's first.
     Patience,
     /// The client offers ChaCha20 alone.
     ChaCha20,
-    /// A Retry packet, which the server must be told to send.
+    /// A Retry packet, which the server must be configured to send.
     Retry,
     /// The server's count of migrations.
     Migration,
-    /// At most three times the bytes that came, until the client has answered.
+    /// At most three times the bytes received, until the client has answered.
     Amplification,
     /// A second handshake without a certificate.
     Resumption,
-    /// The same, and requests before it was done.
+    /// The same, with requests before it is complete.
     ZeroRtt,
     /// Packets of both ends under the next keys.
     KeyUpdate,
@@ -48,7 +48,7 @@ pub(crate) enum Demand {
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Told the same at both ends.
+/// The same name at both ends.
 const fn case(name: &'static str, files: &'static [usize], demand: Demand) -> Case {
     Case {
         name,
@@ -61,7 +61,7 @@ const fn case(name: &'static str, files: &'static [usize], demand: Demand) -> Ca
     }
 }
 
-/// Told that it is a transfer.
+/// Named `transfer` at both ends.
 const fn transfer(name: &'static str, files: &'static [usize], demand: Demand) -> Case {
     case(name, files, demand).told("transfer", "transfer")
 }
@@ -84,8 +84,8 @@ impl Case {
         self
     }
 
-    /// How often it may be tried: where chance takes a third of all datagrams from fifty handshakes, timers that double
-    /// keep one of them from ending in time now and then, whichever the stacks.
+    /// The number of attempts. With a third of all datagrams lost in fifty handshakes, doubling
+    /// timers now and then keep one from ending in time, whichever the stacks.
     pub(crate) fn attempts(&self) -> u64 {
         match self.client {
             "multiconnect" => 3,
@@ -93,7 +93,7 @@ impl Case {
         }
     }
 
-    /// How many connections it takes. A client may end with the negotiation of versions, or go on.
+    /// The expected number of connections. A client may end with version negotiation, or go on.
     pub(crate) fn connections(&self) -> Option<usize> {
         match (self.client, self.demand) {
             (_, Demand::VersionNegotiation) => None,
@@ -160,7 +160,7 @@ pub(crate) const CASES: &[Case] = &[
     transfer("goodput", &[10 * MIB], Demand::Files),
 ];
 
-/// Cases that no pair can run, since quiche has not got what they ask for, or this program hasn't.
+/// Cases that no pair can run, because quiche or this program lacks what they need.
 pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("ecn", "quiche neither marks packets nor reports marks"),
     ("v2", "quiche has version 1 alone"),

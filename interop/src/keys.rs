@@ -1,4 +1,4 @@
-//! Under which keys packets were sent, read with the secrets that our end wrote down.
+//! The key phase of packets, read with the secrets from our end's key log.
 
 use std::path::Path;
 
@@ -6,17 +6,18 @@ use anyhow::Context;
 use ring::aead::quic::{AES_128, AES_256, HeaderProtectionKey};
 use ring::hkdf::{HKDF_SHA256, HKDF_SHA384, Prk};
 
-/// As much of a packet as is needed: its first byte, an id, a packet number of four bytes and a sample.
+/// The prefix of a packet that is needed: its first byte, an id, a packet number of four bytes and
+/// a sample.
 pub(crate) const PREFIX_BYTES: usize = 1 + 20 + 4 + 16;
 
 /// In the first byte of a short header (RFC 9000, section 17.3.1).
 const KEY_PHASE: u8 = 0x04;
 
-/// Of the first byte, what is protected in a short header (RFC 9001, section 5.4.1).
+/// The protected bits of a short header's first byte (RFC 9001, section 5.4.1).
 const PROTECTED: u8 = 0x1f;
 
-/// Whether any of these packets was sent under the second keys. `secret` is the sender's line in the key log, `id_len` the
-/// length of the ids in its packets. Only for AES.
+/// Whether any of these packets was sent under the second keys. `secret` is the sender's line in
+/// the key log, `id_len` the length of the ids in its packets. Only for AES.
 pub(crate) fn any_updated(
     keylog: &Path,
     secret: &str,

@@ -1,5 +1,6 @@
-//! `cargo xtask interop`: the cases of the QUIC interop runner, by its names: our server and our client against stacks that
-//! share no code with quiche, through a relay that delays, drops, corrupts, rebinds or goes black.
+//! `cargo xtask interop`: the cases of the QUIC interop runner, by its names: our server and our
+//! client against stacks that share no code with quiche, through a relay that delays, drops,
+//! corrupts, rebinds or goes black.
 //!
 //! ```text
 //! matrix ── for each pair of peers, for each case:
@@ -9,7 +10,7 @@
 //!           what must have been seen: files, and by the relay (trace) and our own end
 //! ```
 //!
-//! `interop endpoint` is our end alone, as the runner would start it in a container.
+//! `interop endpoint` is only our end, as the runner would start it in a container.
 
 mod bout;
 mod case;
@@ -31,7 +32,7 @@ use setting::Setting;
 const USAGE: &str =
     "usage: interop [--peer quinn|aioquic|ngtcp2|xskit] [--case CASE] [--json] | interop endpoint";
 
-/// What the runner takes as "this endpoint can't do that".
+/// The exit code that the runner takes as "unsupported".
 const UNSUPPORTED: u8 = 127;
 
 fn main() -> ExitCode {
@@ -59,7 +60,7 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<ExitCode> {
     matrix::run(&wanted)
 }
 
-/// One end. It says whether it can do what it is told to.
+/// Runs one end. The exit code says whether it supports the case.
 fn play(end: fn(&Setting) -> anyhow::Result<Option<()>>) -> anyhow::Result<ExitCode> {
     Ok(match end(&Setting::from_environment()?)? {
         Some(()) => ExitCode::SUCCESS,

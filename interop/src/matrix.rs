@@ -1,4 +1,4 @@
-//! Runs the cases between the pairs, and prints what came of them.
+//! Runs the cases between the pairs, and prints the outcomes.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use crate::bout::{Bout, Outcome};
 use crate::case::{CASES, UNSUPPORTED};
 use crate::peer::Peer;
 
-/// Bouts at a time: most of their time is the relay's.
+/// Concurrent bouts: most of their time is the relay's delay.
 const AT_ONCE: usize = 6;
 
 /// What to run.
@@ -97,7 +97,7 @@ fn pairs(wanted: &Wanted) -> anyhow::Result<Vec<Pair>> {
 
 type Outcomes = BTreeMap<(usize, &'static str), Outcome>;
 
-/// Some at a time.
+/// Runs the bouts, [`AT_ONCE`] at a time.
 async fn fight(bouts: Vec<(usize, Bout)>) -> anyhow::Result<Outcomes> {
     let (places, mut running) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
     for (pair, bout) in bouts {
@@ -125,7 +125,7 @@ fn told(outcome: &Outcome) -> String {
     }
 }
 
-/// A row a case, a column a pair, and what didn't pass below.
+/// A row per case, a column per pair, and the failures below.
 fn print(pairs: &[Pair], outcomes: &Outcomes, is_whole: bool) {
     println!("{:<20} server", "");
     let heading = |ends: fn(&Pair) -> Peer| {

@@ -1,4 +1,4 @@
-//! What can be seen of QUIC packets without keys (RFC 8999; RFC 9000, section 17).
+//! The fields of QUIC packets that are visible without keys (RFC 8999; RFC 9000, section 17).
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
@@ -21,7 +21,7 @@ pub(crate) struct Packet<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// The packets of a datagram, as far as they can be told apart.
+/// The packets of a datagram, as far as they can be separated.
 pub(crate) fn packets(mut datagram: &[u8]) -> Vec<Packet<'_>> {
     let mut packets = Vec::new();
     while let Some((packet, rest)) = next(datagram) {
@@ -60,13 +60,13 @@ fn next(bytes: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     Some((packet(kind, source), rest.get(len..)?))
 }
 
-/// Bytes behind a byte with their number.
+/// Bytes prefixed by a byte with their number.
 fn prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&len, rest) = bytes.split_first()?;
     rest.split_at_checked(len.into())
 }
 
-/// A number of variable length (RFC 9000, section 16).
+/// A variable-length integer (RFC 9000, section 16).
 fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let len = 1 << (bytes.first()? >> 6);
     let (number, rest) = bytes.split_at_checked(len)?;

@@ -17,13 +17,13 @@ pub(crate) enum Peer {
     Ngtcp2,
 }
 
-/// Where things are in a bout.
+/// The folders and files of a bout.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     pub(crate) www: PathBuf,
     pub(crate) certs: PathBuf,
     pub(crate) downloads: PathBuf,
-    /// For what an end has to remember.
+    /// For an end's own state.
     pub(crate) scratch: PathBuf,
     pub(crate) keylog: PathBuf,
 }
@@ -49,7 +49,7 @@ impl Peer {
         }
     }
 
-    /// What is missing on this machine, and how to get it.
+    /// The program missing on this machine, and how to get it.
     pub(crate) fn missing(self) -> Option<&'static str> {
         let is_there = |program: &str| {
             let folders = env::var_os("PATH").unwrap_or_default();
@@ -67,7 +67,7 @@ impl Peer {
         }
     }
 
-    /// Whether it has HTTP/3 alone.
+    /// The protocol of a case. ngtcp2 has only HTTP/3.
     pub(crate) fn protocol(self, case: &Case) -> Protocol {
         match (self, case.name) {
             (Self::Ngtcp2, _) | (_, "http3") => Protocol::Http3,
@@ -75,7 +75,7 @@ impl Peer {
         }
     }
 
-    /// Why it can't play a case; others say so when they are started.
+    /// Why it cannot run a case; others report it when they are started.
     pub(crate) fn lacks(self, role: Role, case: &Case) -> Option<&'static str> {
         match (self, role, case.demand) {
             (Self::Xskit, Role::Client, Demand::VersionNegotiation) => {
@@ -128,14 +128,14 @@ impl Peer {
         connections.iter().map(line).collect()
     }
 
-    /// One that reads the runner's environment.
+    /// The command line of an end that reads the runner's environment.
     fn endpoint(self, places: &Places) -> Vec<String> {
         let this = env::current_exe().unwrap_or_else(|_| "interop".into());
         let this = this.display().to_string();
         match self {
             Self::Aioquic => {
                 let script = places.scratch.join("aioquic_endpoint.py");
-                // It fails to start without.
+                // Without it the end fails to start.
                 let _ = std::fs::write(&script, AIOQUIC);
                 let python = env::var("INTEROP_PYTHON").unwrap_or("python3".to_owned());
                 vec![python, script.display().to_string()]

@@ -1,5 +1,5 @@
-//! A relay between one UDP port of a client and a server: the runner's network, a link of 10 Mbit/s with a short queue,
-//! that drops, corrupts, rebinds or goes black.
+//! A relay between one UDP port of a client and a server: the runner's network, a link of 10 Mbit/s
+//! with a short queue, that drops, corrupts, rebinds or goes black.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use fastrand::Rng;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -16,36 +17,36 @@ use crate::packet::{Kind, packets};
 
 const BITS_PER_SECOND: u64 = 10_000_000;
 
-/// Datagrams that wait for the link in each direction, at most.
+/// The most datagrams that wait for the link in each direction.
 const QUEUE: usize = 25;
 
-/// Headers of Ethernet, IP and UDP, which take their time too.
+/// Headers of Ethernet, IP and UDP, which take time on the link too.
 const HEADER_BYTES: u64 = 14 + 20 + 8;
 
-/// What gets lost or corrupted in a row, at most.
+/// The most datagrams lost or corrupted in a row.
 const MAX_ROW: u32 = 3;
 
-/// A black hole is open, then closed.
+/// The link is open, then black.
 const OPEN: Duration = Duration::from_secs(5);
 const BLACK: Duration = Duration::from_secs(2);
 
-/// When a client's address changes first, and how often then.
+/// The first change of a client's address, and the interval after it.
 const FIRST_REBIND: Duration = Duration::from_secs(1);
 const NEXT_REBIND: Duration = Duration::from_secs(5);
 
-/// What the relay does, in each direction.
+/// The relay's behaviour, in each direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Network {
     pub(crate) delay: Duration,
     pub(crate) loss_percent: u64,
     pub(crate) corruption_percent: u64,
-    /// Datagrams of the client with these numbers, from 0, get lost: from the first on, before the second.
+    /// The client's datagrams with numbers in this half-open range, from 0, are lost.
     pub(crate) drop_from_client: (u64, u64),
-    /// Now and then nothing passes for a while.
+    /// Whether at times nothing passes.
     pub(crate) is_black: bool,
-    /// The client's port as the server sees it changes.
+    /// Whether the client's port changes, as the server sees it.
     pub(crate) rebinds_port: bool,
-    /// The same, of its address.
+    /// Whether its address does.
     pub(crate) rebinds_address: bool,
 }
 
@@ -71,20 +72,21 @@ pub(crate) enum From {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) lost: u64,
-    /// Lost since the queue was full.
+    /// Lost because the queue was full.
     pub(crate) overflowed: u64,
     pub(crate) corrupted: u64,
     pub(crate) rebinds: u64,
     pub(crate) version_negotiations: u64,
     pub(crate) retries: u64,
     pub(crate) zero_rtt: u64,
-    /// The client's datagrams before an answer could be there.
+    /// The client's datagrams before an answer could have arrived.
     pub(crate) unanswered: u64,
-    /// Bytes from the server beyond three times what it had got, while only the first datagram was let through.
+    /// Bytes from the server beyond three times what it had received, while only the first datagram
+    /// was let through.
     pub(crate) amplified_bytes: u64,
     /// The beginnings of packets with short headers, by their sender.
     pub(crate) short: [Vec<Vec<u8>>; 2],
-    /// How long the sender's own ids are, which the other end's packets carry.
+    /// The length of the sender's own ids, which the other end's packets carry.
     pub(crate) id_len: [usize; 2],
     from_client: u64,
     passed_to_server_bytes: u64,
@@ -106,13 +108,13 @@ struct Way {
     /// The first datagram's time.
     begun: Option<Instant>,
     next_rebind: Duration,
-    random: u64,
+    rng: Rng,
     lines: [Line; 2],
 }
 
 /// One direction of the link.
 struct Line {
-    /// When the datagrams leave that wait.
+    /// The departure times of the waiting datagrams.
     leaving: VecDeque<Instant>,
     spoilt_in_a_row: u32,
     later: UnboundedSender<Delayed>,
@@ -126,7 +128,8 @@ struct Delayed {
 }
 
 impl Relay {
-    /// Starts one as a task, which ends with the runtime. With another seed, other datagrams are lost.
+    /// Starts one as a task, which ends with the runtime. The seed decides which datagrams are
+    /// lost.
     pub(crate) async fn start(
         network: Network,
         server: SocketAddr,
@@ -154,7 +157,7 @@ impl Relay {
             seen: Arc::clone(&seen),
             begun: None,
             next_rebind: FIRST_REBIND,
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            rng: Rng::with_seed(seed),
             lines: [line(), line()],
         };
         tokio::spawn(way.run());
@@ -169,11 +172,11 @@ impl Relay {
     }
 }
 
-/// In the order in which they came.
+/// Sends the datagrams in the order in which they came.
 async fn send_when_due(mut due: UnboundedReceiver<Delayed>) {
     while let Some(next) = due.recv().await {
         tokio::time::sleep_until(next.due).await;
-        // What can't be sent is lost, as on any network.
+        // A datagram that cannot be sent is lost, as on any network.
         let _ = next.socket.send_to(&next.datagram, next.to).await;
     }
 }
@@ -236,7 +239,7 @@ impl Way {
         }
     }
 
-    /// Counts what can be seen of a datagram.
+    /// Counts the visible packets of a datagram.
     fn look(&self, from: From, datagram: &[u8]) {
         self.note(|seen| {
             for packet in packets(datagram) {
@@ -262,7 +265,7 @@ impl Way {
             let number = self.note(|seen| seen.rebinds);
             address = Ipv4Addr::new(127, 0, 1, 2 + (number % 200) as u8).into();
         }
-        // The case fails for want of a migration if this did.
+        // If this fails, so does the case, for lack of a migration.
         if let Ok(socket) = UdpSocket::bind((address, 0)).await {
             self.back = Arc::new(socket);
             self.note(|seen| seen.rebinds += 1);
@@ -276,8 +279,7 @@ impl Way {
             return;
         }
         if self.is_spoilt(from, self.network.corruption_percent) {
-            let at = self.next_random() as usize % datagram.len().max(1);
-            if let Some(byte) = datagram.get_mut(at) {
+            if let Some(byte) = self.rng.choice(&mut datagram) {
                 *byte ^= 0xff;
             }
             self.note(|seen| seen.corrupted += 1);
@@ -294,7 +296,7 @@ impl Way {
         let takes = Duration::from_nanos(bits * 1_000_000_000 / BITS_PER_SECOND);
         let leaves = line.leaving.back().copied().unwrap_or(now) + takes;
         line.leaving.push_back(leaves);
-        // Only gone when the runtime is.
+        // Fails only once the runtime ends.
         let _ = line.later.send(Delayed {
             due: leaves + self.network.delay,
             socket,
@@ -308,24 +310,16 @@ impl Way {
         self.network.is_black && passed % (OPEN + BLACK).as_millis() >= OPEN.as_millis()
     }
 
-    /// Whether this datagram is one of so many percent, and not the next of too many in a row.
+    /// Whether chance selects this datagram, and not too many in a row were selected before.
     fn is_spoilt(&mut self, from: From, percent: u64) -> bool {
         if percent == 0 {
             return false;
         }
-        let is_chosen = self.next_random() % 100 < percent;
+        let is_chosen = self.rng.u64(..100) < percent;
         let row = &mut self.lines[from as usize].spoilt_in_a_row;
         let is_spoilt = is_chosen && *row < MAX_ROW;
         *row = if is_spoilt { *row + 1 } else { 0 };
         is_spoilt
-    }
-
-    /// Xorshift: the same losses in each run, as far as the packets are.
-    fn next_random(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random >> 16
     }
 
     fn note<T>(&self, change: impl FnOnce(&mut Seen) -> T) -> T {

@@ -1,8 +1,8 @@
-//! `Setting`: what the runner tells an endpoint, by environment variables and folders.
+//! `Setting`: the runner's environment variables and folders.
 //!
-//! The runner's own: `ROLE`, `TESTCASE`, `REQUESTS`, `SSLKEYLOGFILE`, `QLOGDIR`, and the folders `/www`, `/certs` and
-//! `/downloads`. Ours, for two endpoints on one machine: `WWW`, `CERTS`, `DOWNLOADS`, `LISTEN`, and `ALPN` for a peer that
-//! has HTTP/3 alone.
+//! The runner's own: `ROLE`, `TESTCASE`, `REQUESTS`, `SSLKEYLOGFILE`, `QLOGDIR`, and the folders
+//! `/www`, `/certs` and `/downloads`. Ours, for two endpoints on one machine: `WWW`, `CERTS`,
+//! `DOWNLOADS`, `LISTEN`, and `ALPN` for a peer that has only HTTP/3.
 
 use std::env;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -12,8 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use xskit_quic::client::Trust;
 
-/// How long an end waits for the other one, be it silent or in a handshake. Where 30 of 100 datagrams are lost, timers
-/// that double soon wait for half of that.
+/// How long an end waits for the other one, in a handshake or silent. With 30 % of datagrams lost,
+/// doubling timers soon wait for half of that.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +22,7 @@ pub(crate) enum Role {
     Server,
 }
 
-/// What runs on QUIC.
+/// The protocol on QUIC.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Protocol {
     Http3,
@@ -109,7 +109,7 @@ impl Setting {
         self.certs.join("priv.key")
     }
 
-    /// The runner's authority, where it shows one.
+    /// The runner's authority, if its certificate is there.
     pub(crate) fn trust(&self) -> Trust {
         let authority = self.certs.join("ca.pem");
         match authority.is_file() {
@@ -118,13 +118,13 @@ impl Setting {
         }
     }
 
-    /// Writes what was downloaded of a request.
+    /// Writes the content downloaded by a request.
     pub(crate) fn save(&self, request: &Url, content: &[u8]) -> anyhow::Result<()> {
         let path = self.downloads.join(request.name()?);
         std::fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
     }
 
-    /// The server of the requests, which is the same for all.
+    /// The server of the requests, the same for all.
     pub(crate) fn server(&self) -> anyhow::Result<&Url> {
         let first = self.requests.first().context("REQUESTS has no URL")?;
         let is_same = |url: &Url| url.host == first.host && url.port == first.port;

@@ -1,4 +1,4 @@
-//! One ring with the core at both ends and no socket around it, beside an oracle of its own.
+//! One ring with the core at both ends and no socket around it, and its own oracle.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,10 +9,11 @@ use xskit_core::backend::RingKind;
 use xskit_core::ring::{AddressSlot, Consumer, Full, Producer, RingMemory};
 
 use crate::config::Config;
+use crate::difference::{Difference, agree};
+use crate::kernel::RingWords;
 use crate::op::RingOp;
-use crate::world::{Difference, RingWords, agree};
 
-/// What both ends share.
+/// The shared words and slots.
 #[derive(Debug)]
 pub(crate) struct BareMemory {
     producer: AtomicU32,
@@ -23,7 +24,7 @@ pub(crate) struct BareMemory {
 }
 
 impl BareMemory {
-    /// A ring as large as the TX ring, whose words start where that one's do.
+    /// A ring of the TX ring's size and start.
     pub(crate) fn new(config: &Config) -> Self {
         let start = config.start_of(RingKind::Tx);
         let slots = config.slots_of(RingKind::Tx);
@@ -37,7 +38,7 @@ impl BareMemory {
     }
 }
 
-/// Both ends, and what should be in between.
+/// Both ends, and the values that should be between them.
 #[derive(Debug)]
 pub(crate) struct Bare<'m> {
     memory: &'m BareMemory,
@@ -78,7 +79,7 @@ impl<'m> Bare<'m> {
         }
     }
 
-    /// How many slots are free for the producer.
+    /// Slots free for the producer.
     fn room(&self) -> u32 {
         let in_use = self.written.len() + self.shown.len() + self.taken as usize;
         (self.memory.slots.len() - in_use) as u32
@@ -172,7 +173,7 @@ impl<'m> Bare<'m> {
         agree("drain", is, should_be)
     }
 
-    /// The slots of everything taken go back.
+    /// Releases the slots of everything taken.
     fn release(&mut self) {
         self.passed.1 += self.taken;
         self.taken = 0;
@@ -184,7 +185,7 @@ impl<'m> Bare<'m> {
         agree("pop", self.consumer.pop(), should_be)
     }
 
-    /// The shared words, and how many values are written and taken.
+    /// The shared words, and the numbers of values written and taken.
     pub(crate) fn words(&self) -> (RingWords, u32, u32) {
         let [producer, consumer] =
             [&self.memory.producer, &self.memory.consumer].map(|word| word.load(Ordering::Relaxed));

@@ -14,7 +14,7 @@ pub const FRAME_BYTES: u32 = 2048;
 
 const _: () = assert!(Config::frame_size().bytes() == FRAME_BYTES);
 
-/// The interface that sockets ask for.
+/// The interface of every socket.
 pub const IFINDEX: u32 = 1;
 
 /// How large a world is, and where its counters start.
@@ -24,20 +24,20 @@ pub struct Config {
     pub frames: u32,
     /// Slots of each ring, by [`RingKind`]: powers of two.
     pub slots: [u32; 4],
-    /// What the producer and the consumer word of each ring say when it is mapped.
+    /// The value of each ring's producer and consumer word when it is mapped.
     pub starts: [u32; 4],
-    /// How many frames the kernel is to hold to receive into.
+    /// Frames that the kernel is to hold for receiving.
     pub fill_frames: Option<u32>,
     /// Whether the kernel grants zero-copy mode.
     pub zero_copy: bool,
-    /// Whether the kernel lets a kick send the whole TX ring, rather than 32 packets.
+    /// Whether the kernel lets a kick send the whole TX ring instead of 32 packets.
     pub raises_budget: bool,
-    /// Whether two sockets are open at the beginning, rather than one.
+    /// Whether two sockets are open at the beginning instead of one.
     pub has_two: bool,
 }
 
 impl Config {
-    /// A world whose rings are all alike.
+    /// A world of equal rings.
     #[must_use]
     pub const fn even(frames: u32, slots: u32, start: u32) -> Self {
         Self {
@@ -51,10 +51,10 @@ impl Config {
         }
     }
 
-    /// What a socket is asked to be, on this queue.
+    /// The configuration of a socket on this queue.
     ///
     /// # Panics
-    /// When a number of slots is no power of two.
+    /// If a number of slots is not a power of two.
     #[must_use]
     pub fn socket(&self, queue: u32) -> SocketConfig {
         let size = |ring| RingSize::new(self.slots_of(ring)).expect("a power of two");
@@ -68,7 +68,7 @@ impl Config {
         }
     }
 
-    /// The size of a frame as the core has it.
+    /// The frame size in the core's type.
     #[must_use]
     pub const fn frame_size() -> FrameSize {
         match FrameSize::new(FRAME_BYTES) {
@@ -77,7 +77,7 @@ impl Config {
         }
     }
 
-    /// How many packets one kick sends; none in zero-copy mode, where it sends all.
+    /// Packets that one kick sends; `None` in zero-copy mode, where it sends all.
     #[must_use]
     pub fn kick_budget(&self) -> Option<u32> {
         let raised = if self.raises_budget {
@@ -88,13 +88,13 @@ impl Config {
         (!self.zero_copy).then_some(raised.max(32))
     }
 
-    /// How many slots a ring has.
+    /// A ring's number of slots.
     #[must_use]
     pub const fn slots_of(&self, ring: RingKind) -> u32 {
         self.slots[ring as usize]
     }
 
-    /// Where a ring's words start.
+    /// The start of a ring's words.
     #[must_use]
     pub const fn start_of(&self, ring: RingKind) -> u32 {
         self.starts[ring as usize]

@@ -1,4 +1,4 @@
-//! The UMEM's memory, which the test can read and write as a kernel does.
+//! The UMEM's memory, which a test can read and write as the kernel does.
 #![allow(unsafe_code)]
 
 use std::ptr::{self, NonNull};
@@ -9,7 +9,7 @@ use xskit_core::umem::Memory;
 use crate::config::FRAME_BYTES;
 use crate::stamp::{Bytes, Stamp};
 
-/// Memory for exactly so many frames, though the heap gives whole pages.
+/// Memory for exactly this many frames, although the heap gives whole pages.
 #[derive(Debug)]
 pub(crate) struct Region {
     memory: HeapMemory,
@@ -25,12 +25,12 @@ impl Region {
         }
     }
 
-    /// Where the memory starts, as a number.
+    /// The start address.
     pub(crate) fn address(&self) -> usize {
         self.memory.region().addr().get()
     }
 
-    /// All bytes of a frame, as a kernel reads them.
+    /// Copies all bytes of a frame, as a kernel reads them.
     pub(crate) fn read(&self, frame: u32, into: &mut Bytes) {
         let from = self.frame(frame);
         // SAFETY: bounds: `frame` checks them; alignment of bytes is 1; lifetime: the memory is

@@ -5,18 +5,18 @@ use std::ops::Add;
 
 use arbitrary::{Arbitrary, Unstructured};
 
-use crate::world::Difference;
+use crate::difference::Difference;
 use crate::{Config, Op, World};
 
 /// How many steps a run takes at most.
 pub const MAX_STEPS: usize = 400;
 
-/// A run that went wrong: its world, its steps up to the one that differed, and what differs.
+/// A failed run: its world, its steps up to the first difference, and the difference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Failure {
     /// The world.
     pub config: Config,
-    /// The steps after the beginning; the last one went wrong.
+    /// The steps after the beginning; the last one failed.
     pub trace: Vec<Op>,
     /// What went wrong.
     pub difference: Difference,
@@ -34,7 +34,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// How far a run came: how many packets passed the last socket in each of its two places.
+/// How far a run came: packets that passed the last socket in each of its two places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
     /// Sent.
@@ -47,10 +47,10 @@ pub struct Passed {
     pub calls: u64,
 }
 
-/// Opens a socket, or two, takes the steps, and compares after each.
+/// Opens one or two sockets, takes the steps, and compares after each.
 ///
 /// # Errors
-/// [`Failure`] where real thing and oracle differ.
+/// [`Failure`] where the socket and the oracle differ.
 pub fn run(config: &Config, ops: &[Op]) -> Result<Passed, Box<Failure>> {
     World::with(config, |world| {
         let failed = |steps: usize, difference| {
@@ -77,7 +77,7 @@ pub fn run(config: &Config, ops: &[Op]) -> Result<Passed, Box<Failure>> {
 }
 
 impl Passed {
-    /// What passed the socket that steps are about.
+    /// The counts of the current socket.
     fn of(world: &World<'_>) -> Self {
         let (sent, completed, received) = world.oracle().counts();
         let (kicks, wakes) = world.oracle().calls();
@@ -103,7 +103,7 @@ impl Add for Passed {
     }
 }
 
-/// Says on stderr which steps led to a panic of the core.
+/// Prints on stderr the steps that led to a panic of the core.
 pub(crate) struct ToldInPanic<'a>(pub(crate) &'a Config, pub(crate) &'a [Op]);
 
 impl Drop for ToldInPanic<'_> {
@@ -117,7 +117,7 @@ impl Drop for ToldInPanic<'_> {
 /// Makes a world and steps of a fuzzer's bytes, and runs them.
 ///
 /// # Panics
-/// Where real thing and oracle differ, with the steps that led there.
+/// Where the socket and the oracle differ, with the steps that led there.
 pub fn ring_ops(bytes: &[u8]) -> Passed {
     let mut bytes = Unstructured::new(bytes);
     let Ok(config) = Config::arbitrary(&mut bytes) else {

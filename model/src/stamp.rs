@@ -1,19 +1,19 @@
-//! What is written into a frame, so that no two packets look alike.
+//! The bytes written into a frame: no two packets look alike.
 
 use crate::config::FRAME_BYTES;
 
 /// The bytes of a whole frame.
 pub(crate) type Bytes = [u8; FRAME_BYTES as usize];
 
-/// The number of a write. All bytes of a frame follow from the number of the last write to it;
-/// number zero is a frame as it was allocated, all zeros.
+/// The number of a write, which determines all bytes of the frame. Number 0 is a frame as
+/// allocated, all zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp(pub(crate) u32);
 
 /// Odd, so that multiplying by it loses nothing; its bits are even and look random.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A number for each eight bytes of a frame.
+/// A number per eight bytes of a frame.
 const POSITIONS: [u64; FRAME_BYTES as usize / 8] = {
     let mut positions = [0; FRAME_BYTES as usize / 8];
     let mut position = 0;
@@ -25,10 +25,10 @@ const POSITIONS: [u64; FRAME_BYTES as usize / 8] = {
 };
 
 impl Stamp {
-    /// Fills `frame` as this write does: every eight bytes tell of the write and of the place.
+    /// Fills `frame` as this write does: every eight bytes identify the write and the place.
     pub(crate) fn fill(self, frame: &mut Bytes) {
         let write = u64::from(self.0).wrapping_mul(SPREAD);
-        // All ones or all zeros: a loop with nothing to decide is done many bytes at a time.
+        // All ones or all zeros: a loop without a branch is vectorised.
         let written = u64::from(self.0 != 0).wrapping_neg();
         let (words, _) = frame.as_chunks_mut::<8>();
         for (word, position) in words.iter_mut().zip(&POSITIONS) {

@@ -1,4 +1,4 @@
-//! The hostile kernel on random bytes: what a fuzzer does, without one.
+//! The hostile kernel on random bytes, without a fuzzer.
 
 use xskit_core::sim::Rng;
 use xskit_model::hostile_kernel;

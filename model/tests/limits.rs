@@ -1,6 +1,6 @@
-//! What happens at every limit, defined: each test drives the socket there, and says what it sees.
+//! The behaviour at every limit: each test drives the socket there.
 //!
-//! The oracle compares everything after every step; the numbers below say that the limit was met.
+//! The oracle compares everything after every step; the numbers below prove that the limit was met.
 
 use xskit_core::backend::RingKind;
 use xskit_core::ring::RingSize;
@@ -31,7 +31,7 @@ fn apply(world: &mut World<'_>, op: Op) {
     }
 }
 
-/// Takes a step and compares what it returned, and not everything else, for steps in their thousands.
+/// Takes a step and compares only what it returned, for thousands of steps.
 fn step(world: &mut World<'_>, op: Op) {
     if let Err(difference) = world.step(op) {
         panic!("{op:?}: {difference}");
@@ -216,7 +216,7 @@ fn a_kick_refused_for_ever_fills_the_ring_and_loses_nothing() {
             (8, 0),
             "after 0, 1, 2, 4, … 32 flushes"
         );
-        // It gives in at last, after a sleep.
+        // At last it takes them, after a sleep.
         apply(world, SLEEP);
         apply(world, FLUSH_TAKEN);
         apply(world, Op::KernelCompletes { pick: 0, count: 8 });
@@ -229,7 +229,7 @@ fn a_kick_refused_for_ever_fills_the_ring_and_loses_nothing() {
 fn a_kick_that_leaves_packets_behind_is_repeated_ever_more_seldom() {
     let mut config = Config::even(64, 64, START);
     config.fill_frames = Some(0);
-    // Two kicks' worth. How many kicks there are shows in what they leave.
+    // Two kicks' worth. The packets left show the number of kicks.
     let left_by = |refusals: usize| {
         let refuse = [Op::Flush(Answer::Busy(Transient::Again))].repeat(refusals);
         let ops = [&[Op::Burst { count: 64 }], &refuse[..]].concat();
@@ -355,7 +355,7 @@ fn a_kernel_that_never_completes_gets_every_free_frame_and_no_more() {
         assert_eq!(places(world), [0, 8, 0, 0, 0, 24, 0]);
         apply(world, Op::Alloc { len: LEN });
         assert_eq!(world.oracle().count(Place::Application), 0);
-        // Nothing says that the kernel is done with them, so they are out of use for good.
+        // The kernel may still use them, so they stay out of use.
         apply(world, Op::Close);
         assert_eq!(world.oracle().count(Place::Retired), 32);
     });

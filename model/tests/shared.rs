@@ -1,6 +1,7 @@
-//! Two sockets over one UMEM: each test drives them to a limit, and says what it sees.
+//! Two sockets over one UMEM: each test drives them to a limit.
 //!
-//! The oracle compares everything of both after every step; the numbers below say that the limit was met.
+//! The oracle compares everything of both after every step; the numbers below prove that the limit
+//! was met.
 
 use xskit_model::op::{Answer, Op, OpenStep};
 use xskit_model::oracle::Place;
@@ -25,8 +26,8 @@ fn apply(world: &mut World<'_>, op: Op) {
     }
 }
 
-/// Frames by place: stash, retired; and by the socket that steps are about: fill ring, RX ring, TX ring,
-/// kernel to send.
+/// Frames by place: stash, retired; and by the socket that steps are about: fill ring, RX ring, TX
+/// ring, kernel to send.
 fn places(world: &World<'_>) -> [u32; 6] {
     [
         Place::Stash,
@@ -159,7 +160,8 @@ fn a_socket_opened_while_no_frame_is_free_lends_what_comes_free() {
         apply(world, Op::Switch);
         apply(world, Op::Refill);
         assert_eq!(places(world), [0, 0, 1, 0, 0, 0]);
-        // Out of use by the first, and yet the second goes on: a third opens over its UMEM with none.
+        // Out of use by the first, and yet the second goes on: a third opens over its UMEM with
+        // none.
         apply(world, Op::Switch);
         apply(world, Op::Close);
         apply(world, OPEN);

@@ -4,18 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use xskit_net::{Error, Link, neighbour, route_to};
-use xskit_testbed::{HostPair, HostPairConfig, privilege};
+use xskit_testbed::HostPair;
 
 /// Far above what a neighbour on the same veth takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn pair(test: &str) -> Option<HostPair> {
-    privilege::require_net_admin(test).then(|| HostPair::new(HostPairConfig::default()).unwrap())
-}
-
 #[test]
 fn a_neighbour_is_resolved_from_an_empty_table() {
-    let Some(pair) = pair("a_neighbour_is_resolved_from_an_empty_table") else {
+    let Some(pair) = HostPair::for_test("a_neighbour_is_resolved_from_an_empty_table", 1) else {
         return;
     };
     let (first, second) = (&pair.first, &pair.second);
@@ -40,7 +36,9 @@ fn a_neighbour_is_resolved_from_an_empty_table() {
 #[test]
 fn a_neighbour_that_does_not_answer_is_waited_for_no_longer_than_asked() {
     let test = "a_neighbour_that_does_not_answer_is_waited_for_no_longer_than_asked";
-    let Some(pair) = pair(test) else { return };
+    let Some(pair) = HostPair::for_test(test, 1) else {
+        return;
+    };
     let first = &pair.first;
     let timeout = Duration::from_millis(100);
     for (address, protocol) in [("10.77.0.9", "ARP"), ("fd77::9", "neighbour discovery")] {
@@ -56,7 +54,7 @@ fn a_neighbour_that_does_not_answer_is_waited_for_no_longer_than_asked() {
 
 #[test]
 fn routes_lead_by_the_wire_or_nowhere() {
-    let Some(pair) = pair("routes_lead_by_the_wire_or_nowhere") else {
+    let Some(pair) = HostPair::for_test("routes_lead_by_the_wire_or_nowhere", 1) else {
         return;
     };
     let (first, second) = (&pair.first, &pair.second);
@@ -104,7 +102,7 @@ fn routes_lead_by_the_wire_or_nowhere() {
 #[test]
 fn an_interface_without_ethernet_resolves_nothing() {
     let test = "an_interface_without_ethernet_resolves_nothing";
-    let Some(HostPair { first, second }) = pair(test) else {
+    let Some(HostPair { first, second }) = HostPair::for_test(test, 1) else {
         return;
     };
     let lo = first.run(|| Link::by_name("lo")).unwrap().unwrap();
@@ -119,7 +117,7 @@ fn an_interface_without_ethernet_resolves_nothing() {
 
 #[test]
 fn a_veth_names_its_driver() {
-    let Some(pair) = pair("a_veth_names_its_driver") else {
+    let Some(pair) = HostPair::for_test("a_veth_names_its_driver", 1) else {
         return;
     };
     let name = pair.first.run(|| pair.first.link.driver()).unwrap();

@@ -1,10 +1,10 @@
-//! Two cards in the place of a veth pair: the same tests and the same demo, on real drivers.
+//! Two cards instead of a veth pair: the same tests and the same demo, on real drivers.
 //!
 //! `XSKIT_CARDS=02:00:00:00:00:01,02:00:00:00:00:02` names them by their Ethernet addresses, since
 //! their names change: each is moved into a host's namespace and renamed there. When that namespace
 //! goes, the kernel moves the card back to the machine's first namespace, some time later and under
-//! the name that it had last. The caller must be in that first namespace, and nothing else may use
-//! the two cards: their addresses are lost.
+//! its last name. The caller must be in that first namespace, and nothing else may use the two
+//! cards: their IP addresses are lost.
 
 use std::env;
 use std::os::fd::AsFd;
@@ -21,7 +21,7 @@ use crate::namespace::Namespace;
 /// The variable that names the cards.
 pub const VARIABLE: &str = "XSKIT_CARDS";
 
-/// How long a card may take to come back from the namespace of a host that is gone.
+/// How long a card may take to return from the namespace of a host that is gone.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Whether the environment names cards, so that [`HostPair::new`](crate::HostPair::new) uses them.
@@ -34,7 +34,7 @@ pub fn are_named() -> bool {
 pub(crate) struct Cards([[u8; 6]; 2]);
 
 impl Cards {
-    /// Those that the environment names; `None` where it names none.
+    /// The cards that the environment names; `None` if it names none.
     pub(crate) fn from_environment() -> Result<Option<Self>> {
         if !are_named() {
             return Ok(None);

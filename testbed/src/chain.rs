@@ -17,8 +17,8 @@ use crate::error::Result;
 use crate::namespace::Namespace;
 use crate::pair::{Host, HostConfig, HostPairConfig, wait_until_up};
 
-/// Two hosts of one network, and between them one that has an end of the wire to each and no address: what it does
-/// not pass on does not arrive. Dropping one cuts its wires.
+/// Two hosts of one network, and a host between them with a wire to each and no address: only what
+/// it forwards arrives. Dropping one cuts its wires.
 #[derive(Debug)]
 pub struct HostChain {
     /// One host.

@@ -1,5 +1,5 @@
-//! The few requests that change something: make a veth pair, move a link, bring it up, give it an
-//! address.
+//! The netlink requests that change something: make a veth pair, move a link, bring it up, give it
+//! an address.
 //!
 //! References: rtnetlink(7) RTM_NEWLINK, RTM_SETLINK, RTM_NEWADDR; veth(4).
 
@@ -22,15 +22,15 @@ use xskit_net::netlink::Netlink;
 
 use crate::error::{Error, Result};
 
-/// What one end of a wire is to be like.
+/// The configuration of one end of a wire.
 pub(crate) struct LinkEnd<'a> {
     pub(crate) name: &'a str,
     pub(crate) mtu_bytes: u32,
     pub(crate) queues: u32,
 }
 
-/// Makes a veth pair: `here` in the namespace of `netlink`, `there` at once in the one of
-/// `peer_namespace`, so neither is ever seen anywhere else.
+/// Makes a veth pair: `here` in the namespace of `netlink`, `there` at once in that of
+/// `peer_namespace`, so neither ever appears elsewhere.
 pub(crate) fn create_veth(
     netlink: &mut Netlink,
     here: &LinkEnd<'_>,
@@ -65,7 +65,7 @@ fn end_message(end: &LinkEnd<'_>) -> LinkMessage {
     message.attributes = vec![
         LinkAttribute::IfName(end.name.to_owned()),
         LinkAttribute::Mtu(end.mtu_bytes),
-        // Both counts, always: without them veth makes a queue a CPU and activates one.
+        // Both counts, always: without them veth makes a queue per CPU and activates one.
         LinkAttribute::NumTxQueues(end.queues),
         LinkAttribute::NumRxQueues(end.queues),
     ];
@@ -101,9 +101,9 @@ pub(crate) fn set_up(netlink: &mut Netlink, name: &str) -> Result<()> {
     Ok(netlink.change(&request, RouteNetlinkMessage::SetLink(message), 0)?)
 }
 
-/// Keeps the kernel from giving `link` a link-local address when it comes up: that one would be
-/// unusable for a second or two of duplicate address detection, and until then the kernel could
-/// resolve no IPv6 neighbour.
+/// Keeps the kernel from giving `link` a link-local address when it comes up: duplicate address
+/// detection would make it unusable for a second or two, in which the kernel resolves no IPv6
+/// neighbour.
 pub(crate) fn no_generated_address(netlink: &mut Netlink, link: &Link) -> Result<()> {
     let mut message = LinkMessage::default();
     message.header.index = link.index;
@@ -157,7 +157,7 @@ pub(crate) fn add_address(
     })
 }
 
-/// What the kernel says where IPv6 is switched off for the device (EACCES), for good, or not built
+/// Whether the kernel has IPv6 switched off for the device (EACCES) or altogether, or not built in
 /// (EAFNOSUPPORT, EOPNOTSUPP).
 fn ipv6_disabled(link: &Link, error: xskit_net::Error) -> Error {
     match error {

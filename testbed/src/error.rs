@@ -1,14 +1,14 @@
-//! Every way in which a test bed can't be had, one variant a cause, each text saying what to try.
+//! The errors of a test bed, one variant per cause. Each text says what to try.
 
 use std::io;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
-/// The result of every call of this crate.
+/// The result of this crate's calls.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, where, and what to try.
+/// What failed, where, and what to try.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -68,7 +68,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// A system call that failed with `errno`; EPERM becomes the name of the capability that is missing.
+    /// A system call that failed with `errno`; EPERM becomes the name of the capability that is
+    /// missing.
     pub(crate) fn call(
         call: &'static str,
         capability: &'static str,
@@ -78,7 +79,7 @@ impl Error {
         xskit_net::Error::call(call, capability, purpose, errno).into()
     }
 
-    /// One that needs no capability; EIO for the few errors that std makes up itself.
+    /// A call that needs no capability; EIO for the few errors without an errno.
     pub(crate) fn failed(call: &'static str, purpose: &str, error: &io::Error) -> Self {
         let call = xskit_net::Error::Call {
             call,

@@ -1,5 +1,5 @@
-//! Hosts to try AF_XDP on: network namespaces without names, joined by a veth pair, or by two cards that the environment
-//! names. They are gone with the processes that hold them.
+//! Hosts for AF_XDP tests: unnamed network namespaces, joined by a veth pair, or by two cards that
+//! the environment names. They end with the processes that hold them.
 //!
 //! ```no_run
 //! use xskit_testbed::{HostPair, HostPairConfig};

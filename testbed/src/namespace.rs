@@ -20,8 +20,7 @@ use xskit_net::netlink::Netlink;
 use crate::configure;
 use crate::error::{Error, Result};
 
-/// A network namespace of its own: its own interfaces, addresses, routes and ports. Only `lo` is in
-/// it, and up.
+/// A network namespace: interfaces, addresses, routes and ports. It has only `lo`, which is up.
 #[derive(Debug)]
 pub struct Namespace {
     /// `/proc/thread-self/ns/net` of the thread that made it, close-on-exec.
@@ -31,9 +30,9 @@ pub struct Namespace {
 /// What becomes of a child process when the *thread* that started it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenParentDies {
-    /// The kernel sends it SIGKILL (PR_SET_PDEATHSIG), so nothing outlives a killed parent. Mind
-    /// that the kernel means the thread: start such a child from one that lives as long as the
-    /// child should, not from within [`Namespace::run`].
+    /// The kernel sends it SIGKILL (PR_SET_PDEATHSIG), so nothing outlives a killed parent. The
+    /// kernel goes by the parent thread: start such a child from one that lives as long as the
+    /// child should, not within [`Namespace::run`].
     Kill,
     /// It lives on.
     LiveOn,
@@ -43,8 +42,8 @@ impl Namespace {
     /// Makes one. The calling thread stays where it is.
     ///
     /// # Errors
-    /// [`xskit_net::Error::MissingCapability`] (CAP_SYS_ADMIN); [`xskit_net::Error::Call`] where `/proc` is missing or
-    /// threads or descriptors run out.
+    /// [`xskit_net::Error::MissingCapability`] (CAP_SYS_ADMIN); [`xskit_net::Error::Call`] where
+    /// `/proc` is missing or threads or descriptors run out.
     pub fn new() -> Result<Self> {
         on_own_thread("make a network namespace", || {
             // SAFETY: unsafe only for CLONE_FILES, which would give this thread a table of
@@ -69,11 +68,11 @@ impl Namespace {
         })?
     }
 
-    /// Runs `task` inside, on a thread of its own, and waits for it. Sockets that it opens stay of
-    /// this namespace wherever they are taken afterwards. A panic of `task` goes on in the caller.
+    /// Runs `task` inside, on a new thread, and waits for it. Sockets that it opens belong to this
+    /// namespace wherever they are moved. A panic of `task` continues in the caller.
     ///
     /// # Errors
-    /// Those of [`Namespace::enter`], and [`xskit_net::Error::Call`] where no thread can be made.
+    /// Those of [`Namespace::enter`], and [`xskit_net::Error::Call`] if no thread can be made.
     pub fn run<T: Send>(&self, task: impl FnOnce() -> T + Send) -> Result<T> {
         on_own_thread("run in a network namespace", || {
             self.enter()?;
@@ -81,8 +80,8 @@ impl Namespace {
         })?
     }
 
-    /// Moves the calling thread in, for as long as it lives. Its other threads stay where they are;
-    /// those that it starts from now on start inside.
+    /// Moves the calling thread in, for as long as it lives. Threads that it starts later start
+    /// inside; all others stay where they are.
     ///
     /// # Errors
     /// [`xskit_net::Error::MissingCapability`] (CAP_SYS_ADMIN), [`xskit_net::Error::Call`].
@@ -99,12 +98,11 @@ impl Namespace {
         )
     }
 
-    /// Makes the children that `command` will start begin their life inside. They see
-    /// `/sys/class/net` of where they came from, but everything else of this namespace. `command`
-    /// keeps the namespace alive.
+    /// Starts the children of `command` inside. They see `/sys/class/net` of the parent's
+    /// namespace, and everything else of this one. `command` keeps the namespace alive.
     ///
-    /// The calling process must also be the one that starts them. Where the child cannot enter,
-    /// starting it fails with the errno of setns(2).
+    /// The calling process must be the one that starts them. If a child cannot enter, starting it
+    /// fails with the errno of setns(2).
     ///
     /// # Errors
     /// [`xskit_net::Error::Call`] where descriptors run out.
@@ -124,7 +122,7 @@ impl Namespace {
         let begin = move || -> std::io::Result<()> {
             if when_parent_dies == WhenParentDies::Kill {
                 set_parent_process_death_signal(Some(Signal::KILL))?;
-                // Had the parent died before that line, no signal would ever come.
+                // If the parent died before that line, no signal comes.
                 if getppid() != Some(parent) {
                     return Err(Errno::SRCH.into());
                 }
@@ -148,7 +146,7 @@ impl AsFd for Namespace {
     }
 }
 
-/// Runs `task` on a thread of its own, which may change namespaces without the caller noticing.
+/// Runs `task` on a new thread, which may change namespaces without the caller noticing.
 fn on_own_thread<T: Send>(purpose: &str, task: impl FnOnce() -> T + Send) -> Result<T> {
     thread::scope(|scope| {
         let spawned = thread::Builder::new()

@@ -1,4 +1,4 @@
-//! Two hosts joined by a wire: two namespaces and a veth pair, ready to use, gone with the
+//! Two hosts joined by a wire: two namespaces and a veth pair, ready to use. They end with the
 //! processes that hold them.
 //!
 //! ```text
@@ -10,7 +10,7 @@
 //!    fd77::1/64, fe80::1/64              fd77::2/64, fe80::2/64
 //! ```
 //!
-//! Where the environment names two cards, they take the place of the veth pair; see [`cards`](crate::cards).
+//! If the environment names two cards, they replace the veth pair; see [`cards`](crate::cards).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
@@ -24,14 +24,15 @@ use crate::cards::Cards;
 use crate::configure::{self, LinkEnd};
 use crate::error::{Error, Result};
 use crate::namespace::Namespace;
+use crate::privilege::require_net_admin;
 
 /// How long a new pair may take to become operational: veth usually takes less than a millisecond,
 /// a card that negotiates its speed seconds.
 const UP_TIMEOUT: Duration = Duration::from_secs(30);
 const LINK_LOCAL_PREFIX_LEN: u8 = 64;
 
-/// What a pair of hosts is to be like. The default is the picture above, with one queue and an MTU
-/// of 1,500 bytes.
+/// The configuration of a pair of hosts. The default is the picture above, with one queue and an
+/// MTU of 1,500 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPairConfig {
     /// One host.
@@ -40,11 +41,11 @@ pub struct HostPairConfig {
     pub second: HostConfig,
     /// Receive queues and, as many, send queues of each end, all active.
     pub queues: u32,
-    /// The MTU of both ends. With a native XDP program a veth takes about 3,500 at most.
+    /// The MTU of both ends. With a native XDP program a veth takes at most about 3,500.
     pub mtu_bytes: u32,
 }
 
-/// What one of the hosts is to be like.
+/// The configuration of one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostConfig {
     /// The name of its interface, 1 to 15 bytes; both hosts may use the same.
@@ -94,19 +95,33 @@ pub struct Host {
     pub mac: [u8; 6],
     /// Its IPv4 address.
     pub ipv4: Ipv4Addr,
-    /// Its IPv6 address, if it was to have one.
+    /// Its IPv6 address, if configured.
     pub ipv6: Option<Ipv6Addr>,
 }
 
 impl HostPair {
+    /// Two hosts for a test, with this many queues each. `None` without the privileges, after saying
+    /// that the test is skipped.
+    ///
+    /// # Panics
+    /// When the hosts can't be made.
+    #[must_use]
+    pub fn for_test(test: &str, queues: u32) -> Option<Self> {
+        let config = HostPairConfig {
+            queues,
+            ..HostPairConfig::default()
+        };
+        require_net_admin(test).then(|| Self::new(config).expect("two hosts joined by a wire"))
+    }
+
     /// Makes the two hosts. When it returns, both ends are operational and every address is usable.
-    /// The caller's own namespace is not touched at any moment.
+    /// The caller's own namespace is never changed.
     ///
     /// # Errors
-    /// [`Error::Network`] with [`MissingCapability`](xskit_net::Error::MissingCapability) (CAP_SYS_ADMIN,
-    /// CAP_NET_ADMIN); [`Error::NoVeth`], [`Error::Ipv6Disabled`];
-    /// [`Refused`](xskit_net::Error::Refused) where a name, count, MTU or address is none that
-    /// the kernel takes, [`Error::PairNotUp`]. With cards also [`Error::CardsMalformed`] and
+    /// [`Error::Network`] with [`MissingCapability`](xskit_net::Error::MissingCapability)
+    /// (CAP_SYS_ADMIN, CAP_NET_ADMIN); [`Error::NoVeth`], [`Error::Ipv6Disabled`];
+    /// [`Refused`](xskit_net::Error::Refused) if the kernel does not take a name, count, MTU or
+    /// address, [`Error::PairNotUp`]. With cards also [`Error::CardsMalformed`] and
     /// [`Error::NoCard`].
     pub fn new(config: HostPairConfig) -> Result<Self> {
         let (first, second) = (Namespace::new()?, Namespace::new()?);
@@ -131,7 +146,7 @@ impl HostPair {
 }
 
 impl HostPairConfig {
-    /// What an end of a wire of this name is to be like.
+    /// The configuration of the end of a wire with this name.
     pub(crate) fn end<'a>(&self, interface: &'a str) -> LinkEnd<'a> {
         LinkEnd {
             name: interface,

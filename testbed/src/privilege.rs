@@ -1,4 +1,4 @@
-//! How a test that needs capabilities says that it was skipped, and how one goes on without any.
+//! Skips tests for missing capabilities, and drops capabilities.
 
 use std::fs;
 use std::io::Write;
@@ -9,27 +9,27 @@ use xskit_net::privilege::missing;
 
 /// For a test's first line: `if !privilege::require("its name", &[…]) { return; }`.
 ///
-/// Says `skipped: needs CAP_…` on the error stream where something is missing, past the test
-/// harness, which would swallow what a passing test prints.
+/// If a capability is missing, prints `skipped: needs CAP_…` on stderr, past the test harness,
+/// which swallows the output of a passing test.
 pub fn require(test: &str, needed: &[Capability]) -> bool {
     let missing = missing(needed);
     if missing.is_empty() {
         return true;
     }
-    // If even the error stream is closed there is nobody left to tell.
+    // If even stderr is closed, there is nowhere to report it.
     let _ = writeln!(std::io::stderr().lock(), "{}", skipped(test, &missing));
     false
 }
 
-/// [`require`] of what a [`HostPair`](crate::HostPair) needs: CAP_NET_ADMIN and CAP_SYS_ADMIN.
+/// [`require`] for a [`HostPair`](crate::HostPair): CAP_NET_ADMIN and CAP_SYS_ADMIN.
 pub fn require_net_admin(test: &str) -> bool {
     require(test, &[Capability::NetAdmin, Capability::SysAdmin])
 }
 
-/// From now on this thread has no capability, nor a way to get one back.
+/// Drops all capabilities of this thread for good.
 ///
 /// # Panics
-/// When the kernel does not say so afterwards.
+/// If the kernel does not confirm it.
 pub fn drop_all() {
     let none = CapabilitySet::empty();
     let sets = CapabilitySets {

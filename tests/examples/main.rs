@@ -25,22 +25,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use xskit::Socket;
 use xskit::bpf::{AttachMode, Rule, XdpProgram};
 use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders, pcap};
-use xskit_testbed::{
-    Host, HostChain, HostPair, HostPairConfig, Namespace, WhenParentDies, privilege,
-};
+use xskit_testbed::{Host, HostChain, HostPair, Namespace, WhenParentDies, privilege};
 
 const PORT: u16 = 4433;
 /// Only to fail rather than hang.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn pair(test: &str, queues: u32) -> Option<HostPair> {
-    let config = HostPairConfig {
-        queues,
-        ..HostPairConfig::default()
-    };
-    privilege::require_net_admin(test)
-        .then(|| HostPair::new(config).expect("two hosts joined by a wire"))
-}
 
 /// An example that runs, and ends with the test.
 struct Example {
@@ -140,7 +129,9 @@ fn ask(client: &UdpSocket, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn echo() {
-    let Some(pair) = pair("echo", 1) else { return };
+    let Some(pair) = HostPair::for_test("echo", 1) else {
+        return;
+    };
     let (near, far) = (&pair.first, &pair.second);
     let _echo = Example::start("echo", far, &[&PORT.to_string()]);
     let v6 = far.ipv6.expect("an IPv6 address");
@@ -156,7 +147,7 @@ fn echo() {
 /// What no kernel's socket sends: options, a word of no operations (RFC 791), and padding.
 #[test]
 fn echo_takes_options_and_padding_off() {
-    let Some(pair) = pair("echo_takes_options_and_padding_off", 1) else {
+    let Some(pair) = HostPair::for_test("echo_takes_options_and_padding_off", 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -243,7 +234,7 @@ fn send_by_xdp(host: &Host, headers: &UdpHeaders, payload: &[u8]) {
 
 #[test]
 fn own_program() {
-    let Some(pair) = pair("own_program", 1) else {
+    let Some(pair) = HostPair::for_test("own_program", 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -275,7 +266,7 @@ fn own_program() {
 
 #[test]
 fn received_socket() {
-    let Some(pair) = pair("received_socket", 1) else {
+    let Some(pair) = HostPair::for_test("received_socket", 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -291,7 +282,7 @@ fn received_socket() {
 #[test]
 fn worker_per_queue() {
     const CLIENTS: u64 = 64;
-    let Some(pair) = pair("worker_per_queue", 2) else {
+    let Some(pair) = HostPair::for_test("worker_per_queue", 2) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -319,7 +310,9 @@ fn worker_per_queue() {
 
 #[test]
 fn pcap() {
-    let Some(pair) = pair("pcap", 1) else { return };
+    let Some(pair) = HostPair::for_test("pcap", 1) else {
+        return;
+    };
     let (near, far) = (&pair.first, &pair.second);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("taken.pcap");
@@ -363,7 +356,7 @@ fn words(bytes: &[u8]) -> Vec<u32> {
 
 #[test]
 fn statistics() {
-    let Some(pair) = pair("statistics", 1) else {
+    let Some(pair) = HostPair::for_test("statistics", 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -395,7 +388,9 @@ fn statistics() {
 
 #[test]
 fn tokio() {
-    let Some(pair) = pair("tokio", 1) else { return };
+    let Some(pair) = HostPair::for_test("tokio", 1) else {
+        return;
+    };
     let (near, far) = (&pair.first, &pair.second);
     let receiver = Example::start("tokio", far, &[&PORT.to_string()]);
     let client = client(near, far.ipv4);

@@ -19,9 +19,9 @@ use xskit::quic::Endpoint as _;
 use xskit::quic::cert::{self, Validity};
 use xskit::quic::client::{ClientEvent, Trust};
 use xskit::quic::{Client, ClientConfig};
-use xskit_testbed::Host;
+use xskit_testbed::{Host, HostPair};
 
-use super::{Example, PATIENCE, PORT, client, pair};
+use super::{Example, PATIENCE, PORT, client};
 
 /// An authority, and a server's certificate by it for one address, in files.
 struct Identity {
@@ -131,7 +131,9 @@ fn content(len: u32) -> Vec<u8> {
 /// A file from the server on one host, by a client over the kernel's UDP on the other.
 #[test]
 fn quic() {
-    let Some(pair) = pair("quic", 1) else { return };
+    let Some(pair) = HostPair::for_test("quic", 1) else {
+        return;
+    };
     let (near, far) = (&pair.first, &pair.second);
     let identity = Identity::of(far.ipv4);
     let file = content(1 << 20);
@@ -211,7 +213,7 @@ async fn post(
 
 #[test]
 fn json_echo() {
-    let Some(pair) = pair("json_echo", 1) else {
+    let Some(pair) = HostPair::for_test("json_echo", 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
@@ -259,7 +261,7 @@ fn check_json_echo(near: &Host, far: &Host, identity: &Identity) {
 
 #[test]
 fn streams() {
-    let Some(pair) = pair("streams", 1) else {
+    let Some(pair) = HostPair::for_test("streams", 1) else {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);

@@ -1,4 +1,4 @@
-//! The cases that safe code can't be written for, or that need what xskit doesn't have: the kernel's
+//! The cases that cannot be written in safe code, or need a feature that xskit lacks: the kernel's
 //! own answer, by raw sockets.
 
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ const TOO_LONG: u32 = 9001;
 /// Packets that any device can hold.
 const BATCH: usize = 64;
 
-/// A descriptor to send, and whether its packet is to arrive.
+/// A descriptor to send, and whether its packet must arrive.
 #[derive(Clone, Copy)]
 struct Piece {
     addr: u64,
@@ -62,8 +62,8 @@ impl Wire {
         })
     }
 
-    /// Has the kernel take all pieces, a batch after the other, and checks that just the good packets
-    /// arrive, in order. `look` sees each received descriptor.
+    /// Sends all pieces, batch by batch, and checks that exactly the good packets arrive, in order.
+    /// `look` sees each received descriptor.
     fn carry(&mut self, pieces: &[Piece], look: impl Fn(&Desc)) {
         pieces
             .chunks(BATCH)
@@ -116,7 +116,7 @@ fn with<B: RealBackend>(
     }
 }
 
-/// Descriptors that lead out of the UMEM, or over the end of their chunk, are counted and skipped.
+/// Descriptors beyond the UMEM, or across the end of their chunk, are counted and skipped.
 fn invalid<B: RealBackend>(lab: &Lab<'_, B>, chunk: u32, unaligned: bool) -> Outcome {
     let umem = RawUmem {
         chunk,
@@ -184,8 +184,8 @@ pub(super) fn headroom<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     })
 }
 
-/// Half of the packets lie across two chunks: the odd ones, so that none lies across two huge pages,
-/// which need not be side by side.
+/// Half of the packets lie across two chunks: the odd ones, so that none lies across two huge
+/// pages, which need not be adjacent.
 pub(super) fn send_unaligned<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     let umem = RawUmem {
         unaligned: true,

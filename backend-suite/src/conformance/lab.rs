@@ -20,7 +20,7 @@ const STORE: usize = 16_384;
 /// The lowest source port of a stream.
 const FIRST_STREAM: u16 = 20_000;
 
-/// Where the cases run: a driver, and the way in which it hands packets over.
+/// A platform of the cases: a driver, and how it hands packets over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Platform {
     /// veth, program in the stack, copy mode.
@@ -34,7 +34,7 @@ pub(super) enum Platform {
 }
 
 impl Platform {
-    /// All of them, as the table has them.
+    /// All of them, in the table's order.
     pub(super) const ALL: [Self; 4] = [
         Self::VethGeneric,
         Self::VethNative,
@@ -64,7 +64,7 @@ impl Platform {
         }
     }
 
-    /// Those that the interfaces of this pair make possible.
+    /// The platforms of this pair's interfaces.
     fn of(pair: &HostPair) -> Vec<Self> {
         if !cards::are_named() {
             return vec![Self::VethGeneric, Self::VethNative];
@@ -86,7 +86,8 @@ pub(super) enum Side {
     Second,
 }
 
-/// Two hosts with a program on each interface, which passes [`PORT`] to the socket registered there.
+/// Two hosts with a program on each interface, which passes [`PORT`] to the socket registered
+/// there.
 pub(super) struct Lab<'m, B> {
     pub(super) platform: Platform,
     make: &'m (dyn Fn() -> B + Sync),
@@ -96,7 +97,7 @@ pub(super) struct Lab<'m, B> {
 }
 
 impl<'m, B: RealBackend> Lab<'m, B> {
-    /// One lab for each platform that is there, ready one after the other.
+    /// Runs `task` in a lab for each platform that is there, one after the other.
     pub(super) fn each(make: &'m (dyn Fn() -> B + Sync), mut task: impl FnMut(&Self)) {
         let mut pair = HostPair::new(HostPairConfig::default()).expect("two hosts");
         for platform in Platform::of(&pair) {
@@ -106,7 +107,8 @@ impl<'m, B: RealBackend> Lab<'m, B> {
         }
     }
 
-    /// Another pair of hosts like this one, with another MTU. Not for cards, of which there are two.
+    /// Another pair of hosts like this one, with another MTU. Not for cards, of which there are
+    /// two.
     pub(super) fn with_mtu(&self, mtu_bytes: u32) -> Self {
         let config = HostPairConfig {
             mtu_bytes,
@@ -148,7 +150,7 @@ impl<'m, B: RealBackend> Lab<'m, B> {
         self.host(side).link.index
     }
 
-    /// Has the packets that come to this side go to this socket from now on.
+    /// Directs this side's packets to this socket.
     pub(super) fn register(&self, side: Side, socket: &impl AsFd) {
         let (program, _) = &self.programs[side as usize];
         program.unregister_socket(0).expect("unregistered");
@@ -166,7 +168,7 @@ impl<'m, B: RealBackend> Lab<'m, B> {
         }
     }
 
-    /// Opens a socket in the calling thread, which is to be this side's, and checks its mode.
+    /// Opens a socket in the calling thread, which must run on this side, and checks its mode.
     pub(super) fn open<T>(
         &self,
         side: Side,
@@ -187,7 +189,7 @@ impl<'m, B: RealBackend> Lab<'m, B> {
         task(&mut socket, &umem)
     }
 
-    /// A stream of packets that no other has been like.
+    /// A stream of packets unlike any before.
     pub(super) fn stream(&self, from: Side, packets: u32, len: usize) -> Stream {
         let id = self.streams.fetch_add(1, Ordering::Relaxed);
         let (source, target) = (&self.pair.first, &self.pair.second);
@@ -218,19 +220,19 @@ pub(super) struct Buffers {
     pub(super) size: FrameSize,
 }
 
-/// What is different about every other packet of a stream.
+/// The difference of every other packet of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Odd {
     /// Nothing.
     Same,
-    /// It is to a port that the program passes to the kernel.
+    /// Its port is one that the program passes to the kernel.
     Passed,
-    /// It has so many bytes, which are more than the receiver has room for.
+    /// It has this many bytes, more than the receiver has room for.
     Long(usize),
 }
 
-/// Numbered datagrams, as xskxceiver has them: each word of the payload says which packet it is of,
-/// in its upper half, and which word it is, in its lower half.
+/// Numbered datagrams, as in xskxceiver: each word of the payload has the packet's number in its
+/// upper half, and its own in its lower half.
 #[derive(Clone, Debug)]
 pub(super) struct Stream {
     id: u16,
@@ -262,7 +264,7 @@ impl Stream {
         packet
     }
 
-    /// How far the numbers of those packets are apart that are to arrive.
+    /// The distance between the numbers of packets that are to arrive.
     pub(super) fn step(&self) -> u32 {
         1 + u32::from(self.odd != Odd::Same)
     }

@@ -1,8 +1,8 @@
-//! The cases of the kernel's own AF_XDP test, `xskxceiver`, and what became of each here.
+//! The cases of the kernel's own AF_XDP test, `xskxceiver`, and their outcomes here.
 //!
 //! The names are those of `tools/testing/selftests/bpf/prog_tests/test_xsk.h`, and each case checks
-//! what is checked there: contents, order, counts, statistics. `CONFORMANCE.md` is written by a run,
-//! and a run that comes out otherwise fails.
+//! the same: contents, order, counts, statistics. A run writes `CONFORMANCE.md`, and a run with
+//! other outcomes fails.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -25,14 +25,14 @@ use crate::RealBackend;
 use lab::Lab;
 use xskit_testbed::privilege;
 
-/// What became of a case.
+/// The outcome of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// Everything was as xskxceiver has it.
+    /// Everything was as xskxceiver asserts it.
     Passes,
-    /// It can't be had there, for this reason; xskxceiver skips it as well.
+    /// It cannot run there, for this reason; xskxceiver skips it as well.
     Skipped(&'static str),
-    /// This machine lacks what it needs: the table stays as it is.
+    /// This machine lacks this requirement: the table stays as it is.
     Unavailable(&'static str),
 }
 
@@ -151,7 +151,8 @@ pub fn the_table_is_what_a_run_finds<B: RealBackend>(make: impl Fn() -> B + Sync
 }
 
 impl<B: RealBackend> Case<B> {
-    /// Runs the case. The table's cell, if there is one to be had; an error if it failed.
+    /// Runs the case. Returns the table's cell, `None` if it could not run here, an error if it
+    /// failed.
     fn run(&self, lab: &Lab<'_, B>) -> Result<Option<String>, ()> {
         let run = match self.how {
             How::Safe(run, _) | How::Raw(run, _) | How::RawMissing(run, _) => run,

@@ -1,8 +1,8 @@
-//! A socket without the library's checks: what is put on its rings is the caller's choice.
+//! A socket without the library's checks: the caller chooses what goes on its rings.
 //!
-//! The system calls are those of the rustix backend, one by one; the rings are the core's, which pass
-//! any number on. There is no ledger and no frame, so a descriptor may name whatever a test wants the
-//! kernel to refuse. Memory is copied in and out by address, and never borrowed.
+//! The system calls are those of the rustix backend, one by one; the rings are the core's, which
+//! pass any number on. There is no ledger and no frame, so a descriptor may name anything that a
+//! test wants the kernel to refuse. Memory is copied in and out by address, and never borrowed.
 #![allow(unsafe_code)]
 
 use std::os::fd::OwnedFd;
@@ -22,7 +22,7 @@ use crate::RealBackend;
 
 const CHUNKS: u32 = 1024;
 
-/// What a raw socket's UMEM is like: 1,024 chunks.
+/// The layout of a raw socket's UMEM: 1,024 chunks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawUmem {
     /// Bytes of a chunk.
@@ -72,13 +72,13 @@ pub(super) struct RawSocket {
     completion: CompletionRing<'static>,
     rx: RxRing<'static>,
     tx: TxRing<'static>,
-    /// What the rings lie in.
+    /// The mappings of the rings.
     maps: Vec<(NonNull<u8>, usize)>,
 }
 
 impl RawSocket {
-    /// Opens a socket on queue 0 of this side, in the lab's mode; none where the UMEM needs huge pages
-    /// and there are none.
+    /// Opens a socket on queue 0 of this side, in the lab's mode; none where the UMEM needs huge
+    /// pages and there are none.
     pub(super) fn open<B: RealBackend>(
         lab: &Lab<'_, B>,
         side: Side,
@@ -87,7 +87,7 @@ impl RawSocket {
         let zero_copy = lab.platform.is_zero_copy();
         let memory = MmapMemory::allocate(umem.len_bytes() as usize, umem.unaligned);
         let memory = memory.expect("memory");
-        // A packet across two pages is no problem to a copy; a device must find them side by side.
+        // A copy can cross two pages; a device needs them adjacent.
         if umem.unaligned && zero_copy && memory.pages() != PageSize::Huge {
             return None;
         }
@@ -167,8 +167,8 @@ impl RawSocket {
     /// Copies bytes to an address of the UMEM.
     pub(super) fn write(&mut self, address: u64, bytes: &[u8]) {
         let place = self.place(address, bytes.len());
-        // SAFETY: bounds: checked by `place`; alignment: bytes; lifetime: `memory` is mapped as long
-        // as `self`; aliasing: nothing ever borrows from `memory`, so `bytes` is elsewhere.
+        // SAFETY: bounds: checked by `place`; alignment: bytes; lifetime: `memory` is mapped as
+        // long as `self`; aliasing: nothing ever borrows from `memory`, so `bytes` is elsewhere.
         unsafe { place.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len()) }
     }
 
@@ -201,7 +201,8 @@ impl RawSocket {
         self.tx.commit();
     }
 
-    /// Kicks once if anything is on the TX ring, and takes completions. Whether all was taken.
+    /// Kicks once if anything is on the TX ring, and takes completions. Returns whether all was
+    /// taken.
     pub(super) fn turn_to_send(&mut self) -> bool {
         if self.tx.outstanding() > 0 {
             let kick = Kick::Transmit { times: 1 };
@@ -235,8 +236,8 @@ impl RawSocket {
 impl Drop for RawSocket {
     fn drop(&mut self) {
         for (base, len_bytes) in self.maps.drain(..) {
-            // SAFETY: each is one whole mapping of `ring`; the rings over them are never lent out and
-            // not used after this.
+            // SAFETY: each is one whole mapping of `ring`; the rings over them are never lent out
+            // and not used after this.
             unsafe { self.backend.unmap(base, len_bytes) }
         }
     }
@@ -253,8 +254,8 @@ fn ring<S: Slot>(
     let len_bytes = RingMemory::<S>::len_bytes(offsets, RingSize::DEFAULT);
     let base = backend.map(socket, kind, len_bytes).expect("mmap(2)");
     maps.push((base, len_bytes));
-    // SAFETY: the mapping is this ring's alone, as long as asked for, and stays until the socket that
-    // keeps both is dropped. The numbers pushed may name anything in the UMEM, or nothing: no
+    // SAFETY: the mapping is this ring's alone, as long as asked for, and stays until the socket
+    // that keeps both is dropped. The numbers pushed may name anything in the UMEM, or nothing: no
     // reference leads into its memory, which is only copied to and from.
     unsafe { RingMemory::from_map(base, len_bytes, offsets, RingSize::DEFAULT) }.expect("a ring")
 }

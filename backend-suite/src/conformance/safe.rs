@@ -1,4 +1,4 @@
-//! The cases that safe code can be written for: through the public interface, as any program would.
+//! The cases that can be written in safe code, through the public interface.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::traffic::{Pace, Plan, both, exchange, put, receive, send};
 use crate::RealBackend;
 use crate::fixture::{PATIENCE, drain, until};
 
-/// How long a wait is to last that nothing can end.
+/// The timeout of a wait that nothing ends.
 const IN_VAIN: Duration = Duration::from_millis(200);
 
 fn frame_size_2k() -> FrameSize {
@@ -26,7 +26,7 @@ fn slots(slots: u32) -> RingSize {
     RingSize::new(slots).expect("a power of two")
 }
 
-/// An exchange that differs from xskxceiver's default in what `change` says.
+/// An exchange that differs from xskxceiver's default by `change`.
 fn plain<B: RealBackend>(lab: &Lab<'_, B>, change: impl FnOnce(&mut Plan)) -> Outcome {
     let mut plan = Plan::default();
     change(&mut plan);
@@ -56,12 +56,12 @@ pub(super) fn poll_tx<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     plain(lab, |plan| plan.wait_to_send = true)
 }
 
-/// Each second packet is none that the program takes: the others come, in order.
+/// The program does not take every second packet: the others arrive, in order.
 pub(super) fn half_not_taken<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     plain(lab, |plan| plan.odd = Odd::Passed)
 }
 
-/// Nobody sends, and a wait for packets ends without any.
+/// Without a sender, a wait for packets ends without any.
 pub(super) fn poll_rx_in_vain<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     let buffers = Plan::default().buffers;
     let wait = || {
@@ -78,7 +78,7 @@ pub(super) fn poll_rx_in_vain<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     Outcome::Passes
 }
 
-/// Nobody takes completions, so the TX ring stays full, and a wait for room ends without any.
+/// Completions are not taken, so the TX ring stays full, and a wait for room ends without any.
 pub(super) fn poll_tx_in_vain<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     const SLOTS: u32 = 64;
     let buffers = Buffers {
@@ -152,14 +152,15 @@ pub(super) fn rx_dropped<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     plan.buffers.size = frame_size_2k();
     exchange(&lab.with_mtu(3000), &plan, |socket, stream, pace| {
         receive(socket, stream, &plan, pace);
-        // The last packet is one to be dropped, and may be under way.
+        // The last packet is to be dropped, and may be under way.
         let dropped = u64::from(plan.packets / 2);
         until(socket, |socket| statistics(socket).rx_dropped == dropped);
     });
     Outcome::Passes
 }
 
-/// Nobody takes packets: the RX ring fills, what comes then is counted, and what came first is there.
+/// Packets are not taken: the RX ring fills, later packets are counted, and the first ones are
+/// there.
 pub(super) fn rx_full<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     const SLOTS: u32 = 512;
     let plan = Plan {
@@ -180,7 +181,8 @@ pub(super) fn rx_full<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     Outcome::Passes
 }
 
-/// Nobody fills the fill ring: what comes when it is empty is counted, and what came first is there.
+/// The fill ring is not filled: packets that find it empty are counted, and the first ones are
+/// there.
 pub(super) fn fill_empty<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     const LENT: u32 = 512;
     let plan = Plan {
@@ -232,7 +234,7 @@ fn until_counted<'u, B: RealBackend>(
     }
 }
 
-/// A kick that its budget ends shows on the TX ring just what it took.
+/// A kick ended by its budget takes exactly its budget off the TX ring.
 pub(super) fn tx_consumer<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     const BUDGET: u32 = 32;
     if lab.platform.is_zero_copy() {
@@ -246,7 +248,8 @@ pub(super) fn tx_consumer<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
             buffers,
             |_| (),
             |socket, umem| {
-                // The socket takes a kick to send its whole ring, so a flush makes one; but it doesn't.
+                // The socket expects one kick to send its whole ring, so a flush makes one; but
+                // that kick does not.
                 let less = SetOption::TransmitBudget(BUDGET);
                 match socket.backend().set_option(socket.handle(), less) {
                     Err(Errno::ENOPROTOOPT) => return false,
@@ -266,7 +269,7 @@ pub(super) fn tx_consumer<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     }
 }
 
-/// What a device's rings can hold, and hold now: (RX, TX) each.
+/// The maximum and current sizes of a device's rings: (RX, TX) each.
 struct DeviceRings {
     most: (u32, u32),
     now: (u32, u32),
@@ -299,7 +302,7 @@ impl DeviceRings {
     }
 }
 
-/// Runs `task` with the device's rings at a size that is made of what they can hold.
+/// Runs `task` with the device's rings at a size computed from their maximum.
 fn with_device_rings<B: RealBackend>(
     lab: &Lab<'_, B>,
     size: impl FnOnce((u32, u32)) -> (u32, u32),

@@ -27,8 +27,8 @@ else fails. With `XSKIT_CONFORMANCE=FILE` it writes the columns of where it runs
 /// Outcomes by case and platform.
 type Cells = BTreeMap<(&'static str, &'static str), String>;
 
-/// Compares the cells with the table, or writes the table if the environment asks for it. Columns of
-/// other platforms, and cells that this machine has no answer for, stay as they are.
+/// Compares the cells with the table, or writes the table if the environment asks for it. Columns
+/// of other platforms, and cells that this machine has no answer for, stay as they are.
 pub(super) fn settle<B>(cases: &[Case<B>], cells: &Cells) {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("CONFORMANCE.md");
     let write_to = std::env::var_os(WRITE).map(std::path::PathBuf::from);
@@ -98,7 +98,7 @@ fn render<B>(
 }
 
 impl<B> How<B> {
-    /// What the table says of how a case is written, and why so.
+    /// The table's text on how a case is written, and why.
     fn columns(&self) -> (&'static str, String) {
         match self {
             Self::Safe(_, why) => ("safe code", (*why).to_owned()),

@@ -1,4 +1,4 @@
-//! Streams from one host to the other, through the public interface alone.
+//! Streams from one host to the other, through the public interface only.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -23,8 +23,8 @@ pub(super) struct Plan {
     pub(super) packets: u32,
     pub(super) len: usize,
     pub(super) batch: u32,
-    /// The largest number of packets under way: half of what the receiving device's ring holds, since
-    /// some drivers refill theirs only when half of it is empty. What finds no room there is lost.
+    /// The largest number of packets under way: half of what the receiving device's ring holds,
+    /// since some drivers refill theirs only when half of it is empty. Packets beyond are lost.
     pub(super) window: u32,
     pub(super) buffers: Buffers,
     /// Changes the configuration of both ends.
@@ -33,7 +33,7 @@ pub(super) struct Plan {
     pub(super) wait_to_receive: bool,
     /// Has the sender wait for room after each turn.
     pub(super) wait_to_send: bool,
-    /// What is different about every other packet, which then is not to arrive.
+    /// The difference of every other packet, which then must not arrive.
     pub(super) odd: Odd,
 }
 
@@ -56,16 +56,16 @@ impl Default for Plan {
     }
 }
 
-/// What the two ends of an exchange know of each other.
+/// The state that the two ends of an exchange share.
 #[derive(Default)]
 pub(super) struct Pace {
     is_open: AtomicBool,
-    /// Packets that are through, those that were to be dropped on the way included.
+    /// Packets that are through, including those that were to be dropped.
     through: AtomicU32,
 }
 
 impl Pace {
-    /// Says that the receiver is there.
+    /// Signals that the receiver is ready.
     pub(super) fn open(&self) {
         self.is_open.store(true, Ordering::Release);
     }
@@ -78,7 +78,7 @@ impl Pace {
         }
     }
 
-    /// Says how many packets are through.
+    /// Publishes the number of packets that are through.
     pub(super) fn advance(&self, through: u32) {
         self.through.store(through, Ordering::Release);
     }

@@ -13,7 +13,6 @@ mod namespace;
 mod oracle;
 mod packet;
 mod privilege;
-mod random;
 mod rule_sets;
 mod rules;
 mod shipped;

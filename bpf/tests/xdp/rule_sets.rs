@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use fastrand::Rng;
 use xskit_bpf::{Error, Only, Prefix, Rule, XdpProgram};
 
 use crate::dry_run::{Verdict, verdict};
+use crate::mutations::change;
 use crate::oracle::{Protocol, Wanted, read};
 use crate::packet::*;
 use crate::privilege;
-use crate::random::Random;
 
 fn prefix(text: &str) -> Prefix {
     text.parse().unwrap()
@@ -231,16 +232,16 @@ fn agrees_with_the_oracle_on_random_rules() {
         return;
     }
     let seeds = frames().map(|(_, frame)| frame);
-    let mut random = Random(0x243f_6a88_85a3_08d3);
+    let mut rng = Rng::with_seed(0x243f_6a88_85a3_08d3);
     let mut seen = [0u32; 3];
     for _ in 0..12 {
         let program = XdpProgram::load(1).unwrap();
         let mut rules: Vec<Wanted> = Vec::new();
         for _ in 0..25 {
-            if random.below(3) == 0 && !rules.is_empty() {
-                let gone = rules.swap_remove(random.below(rules.len()));
+            if rng.usize(..3) == 0 && !rules.is_empty() {
+                let gone = rules.swap_remove(rng.usize(..rules.len()));
                 assert_eq!(program.remove_rules(&[gone.rule()]).unwrap(), 1);
-            } else if let Some(new) = random.wanted().filter(|new| !rules.contains(new)) {
+            } else if let Some(new) = wanted(&mut rng).filter(|new| !rules.contains(new)) {
                 match program.add_rules(&[new.rule()]) {
                     Ok(()) => rules.push(new),
                     Err(Error::TooManyShapes) => {}
@@ -248,8 +249,8 @@ fn agrees_with_the_oracle_on_random_rules() {
                 }
             }
             for _ in 0..40 {
-                let seed = random.below(seeds.len());
-                let frame = random.change(&seeds[seed]);
+                let seed = rng.usize(..seeds.len());
+                let frame = change(&mut rng, &seeds[seed]);
                 let expected = match read(&frame) {
                     None => Verdict::Malformed,
                     Some(Some(packet)) if rules.iter().any(|rule| rule.names(&packet)) => {
@@ -269,52 +270,50 @@ fn agrees_with_the_oracle_on_random_rules() {
     assert!(seen.iter().all(|&count| count > 1_000), "{seen:?}");
 }
 
-impl Random {
-    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())].clone()
-    }
+fn one_of<T: Clone>(rng: &mut Rng, choices: &[T]) -> T {
+    choices[rng.usize(..choices.len())].clone()
+}
 
-    /// A rule, unless it is of no version.
-    fn wanted(&mut self) -> Option<Wanted> {
-        let ports = [PORT..=PORT, PORT..=PORT, 256..=PORT, PORT..=512, 444..=450];
-        let ports = self.one_of(&ports);
-        let protocols = [
-            Protocol::Udp(ports.clone()),
-            Protocol::Udp(ports.clone()),
-            Protocol::Tcp(ports),
-            Protocol::Icmp,
-            // Seldom: a change at every port takes a while where nothing is optimised.
-            if self.below(2) == 0 {
-                Protocol::Any
-            } else {
-                Protocol::Icmp
-            },
-        ];
-        let wanted = Wanted {
-            protocol: self.one_of(&protocols),
-            to: self.some_prefix(["192.0.2.2", "2001:db8::2"]),
-            from: self.some_prefix(["192.0.2.1", "2001:db8::1"]),
-            vlan: self.one_of(&[None, None, None, Some(0), Some(0x2a), Some(0x2b)]),
-        };
-        // Those of ports alone would soon take everything.
-        let is_whole = wanted.to.or(wanted.from).is_none() && wanted.vlan.is_none();
-        let is_mixed = wanted
-            .to
-            .zip(wanted.from)
-            .is_some_and(|((to, _), (from, _))| to.is_ipv4() != from.is_ipv4());
-        let is_left_out = is_mixed || (is_whole && self.below(4) > 0);
-        (!is_left_out).then_some(wanted)
-    }
+/// A rule, unless it is of no version.
+fn wanted(rng: &mut Rng) -> Option<Wanted> {
+    let ports = [PORT..=PORT, PORT..=PORT, 256..=PORT, PORT..=512, 444..=450];
+    let ports = one_of(rng, &ports);
+    let protocols = [
+        Protocol::Udp(ports.clone()),
+        Protocol::Udp(ports.clone()),
+        Protocol::Tcp(ports),
+        Protocol::Icmp,
+        // Seldom: a change at every port takes a while where nothing is optimised.
+        if rng.usize(..2) == 0 {
+            Protocol::Any
+        } else {
+            Protocol::Icmp
+        },
+    ];
+    let wanted = Wanted {
+        protocol: one_of(rng, &protocols),
+        to: some_prefix(rng, ["192.0.2.2", "2001:db8::2"]),
+        from: some_prefix(rng, ["192.0.2.1", "2001:db8::1"]),
+        vlan: one_of(rng, &[None, None, None, Some(0), Some(0x2a), Some(0x2b)]),
+    };
+    // Those of ports alone would soon take everything.
+    let is_whole = wanted.to.or(wanted.from).is_none() && wanted.vlan.is_none();
+    let is_mixed = wanted
+        .to
+        .zip(wanted.from)
+        .is_some_and(|((to, _), (from, _))| to.is_ipv4() != from.is_ipv4());
+    let is_left_out = is_mixed || (is_whole && rng.usize(..4) > 0);
+    (!is_left_out).then_some(wanted)
+}
 
-    fn some_prefix(&mut self, near: [&str; 2]) -> Option<(IpAddr, u8)> {
-        if self.below(2) == 0 {
-            return None;
-        }
-        let address: IpAddr = self.one_of(&near).parse().unwrap();
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let len = self.one_of(&[bits, bits, bits - 1, bits - 8, 8, 1]);
-        Some((cut(address, len), len as u8))
+fn some_prefix(rng: &mut Rng, near: [&str; 2]) -> Option<(IpAddr, u8)> {
+    if rng.usize(..2) == 0 {
+        return None;
     }
+    let address: IpAddr = one_of(rng, &near).parse().unwrap();
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let len = one_of(rng, &[bits, bits, bits - 1, bits - 8, 8, 1]);
+    Some((cut(address, len), len as u8))
 }
 
 /// The address with all bits after the first `len` zero.

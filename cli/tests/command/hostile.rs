@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use fastrand::Rng;
 use serde_json::Value;
 use xskit::af_xdp::socket::ZeroCopy;
 use xskit::af_xdp::umem::{FrameSize, FrameSlot, Umem};
@@ -18,39 +19,23 @@ const FRAMES: usize = 64;
 /// An Ethernet header and a little: what a kernel makes of less is its own affair.
 const MIN_FRAME_BYTES: usize = 20;
 
-/// xorshift64.
-struct Dice(u64);
+fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    rng.fill(&mut bytes);
+    bytes
+}
 
-impl Dice {
-    fn throw(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+/// Flips some bits, and cuts off some bytes now and then.
+fn mutate(rng: &mut Rng, bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..rng.usize(1..=4) {
+        let at = rng.usize(..bytes.len());
+        bytes[at] ^= 1 << rng.u8(..8);
     }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.throw() % bound as u64) as usize
+    if rng.u8(..4) == 0 {
+        bytes.truncate(rng.usize(1..=bytes.len()));
     }
-
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
-        std::iter::repeat_with(|| self.throw() as u8)
-            .take(len)
-            .collect()
-    }
-
-    /// Flips some bits, and cuts off some bytes now and then.
-    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut bytes = bytes.to_vec();
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len());
-            bytes[at] ^= 1 << self.below(8);
-        }
-        if self.below(4) == 0 {
-            bytes.truncate(1 + self.below(bytes.len()));
-        }
-        bytes
-    }
+    bytes
 }
 
 /// The first datagram of `xskit get`, as the kernel's UDP gets it from the wire.
@@ -132,7 +117,7 @@ fn datagrams_that_are_none_of_quic_are_counted() {
     };
     let initial = first_datagram(&scene);
     assert!(initial.len() >= 1200, "{}", initial.len());
-    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let mut rng = Rng::with_seed(0x9E37_79B9_7F4A_7C15);
     let mut server = scene.start_server(&[]);
     let socket = scene
         .client()
@@ -141,10 +126,10 @@ fn datagrams_that_are_none_of_quic_are_counted() {
         .unwrap();
     let to = (scene.server().ipv4, PORT);
     for round in 0..ROUNDS {
-        let any_len = dice.below(1473);
-        let garbage = dice.bytes(any_len);
-        let mutated = dice.mutate(&initial);
-        let short = &initial[..dice.below(1200)];
+        let any_len = rng.usize(..1473);
+        let garbage = random_bytes(&mut rng, any_len);
+        let mutated = mutate(&mut rng, &initial);
+        let short = &initial[..rng.usize(..1200)];
         for payload in [&garbage[..], &mutated, short, &[]] {
             // The kernel may be short of buffers for a moment, which is as good as a loss.
             let _ = socket.send_to(payload, to);
@@ -181,18 +166,18 @@ fn frames_with_malformed_headers_are_counted() {
     let Some(scene) = Scene::with(test, four_queues()) else {
         return;
     };
-    let mut dice = Dice(0xD1B5_4A32_D192_ED03);
+    let mut rng = Rng::with_seed(0xD1B5_4A32_D192_ED03);
     let whole = frame(&scene, &[0x40; 100]);
     let mut frames = Vec::new();
     for _ in 0..ROUNDS {
         // Any bit of any header, or the end, anywhere; the Ethernet addresses stay.
-        let mut mutated = dice.mutate(&whole);
+        let mut mutated = mutate(&mut rng, &whole);
         mutated.resize(mutated.len().max(MIN_FRAME_BYTES), 0);
         mutated[..12].copy_from_slice(&whole[..12]);
         let mut random = whole[..14].to_vec();
         random.extend({
-            let len = MIN_FRAME_BYTES + dice.below(1400);
-            dice.bytes(len)
+            let len = MIN_FRAME_BYTES + rng.usize(..1400);
+            random_bytes(&mut rng, len)
         });
         // A UDP length beyond the end, and one below its header's; an IPv4 length beyond the end.
         let mut long = whole.clone();
@@ -200,7 +185,7 @@ fn frames_with_malformed_headers_are_counted() {
         let mut short = whole.clone();
         short[38..40].copy_from_slice(&[0, 7]);
         let mut cut = whole.clone();
-        cut.truncate(14 + 20 + dice.below(50));
+        cut.truncate(14 + 20 + rng.usize(..50));
         frames.extend([mutated, random, long, short, cut, whole.clone()]);
     }
     let mut server = scene.start_server(&[]);

@@ -32,24 +32,6 @@ fn a_killed_client_is_in_nobodys_way() {
     scene.assert_left(&[]);
 }
 
-#[test]
-fn a_killed_server_is_in_nobodys_way() {
-    let Some(scene) = Scene::new("a_killed_server_is_in_nobodys_way") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
-    let download = scene.start_download(&[]);
-    assert!(has_program(scene.server()));
-    server.kill();
-    assert!(!has_program(scene.server()));
-    // At once, with the client of the first server still there.
-    let server = scene.start_server(&[]);
-    assert_partial(&scene, &download.finish());
-    scene.assert_works();
-    server.interrupt().json();
-    scene.assert_left(&[]);
-}
-
 /// A certificate and its key in files, which get another content.
 struct Renewed<'a> {
     scene: &'a Scene,
@@ -107,7 +89,10 @@ fn a_restarted_server_ends_the_downloads_of_the_killed_one() {
     let words = [&as_strs(&words)[..], &["--user", "root"]].concat();
     let server = scene.start_server(&words);
     let download = scene.start_download(&["--ca", &authority, "--timeout", "600"]);
+    assert!(has_program(scene.server()));
     server.kill();
+    assert!(!has_program(scene.server()));
+    // At once, with the client of the first server still there.
     let server = scene.start_server(&words);
     let outcome = download.finish();
     outcome.refused(&[
@@ -117,6 +102,7 @@ fn a_restarted_server_ends_the_downloads_of_the_killed_one() {
         "try again",
     ]);
     assert_partial(&scene, &outcome);
+    scene.assert_works();
     server.interrupt().json();
     scene.assert_left(&[]);
 }

@@ -63,12 +63,8 @@ impl Authority {
         roots
     }
 
-    /// The authority's own certificate, PEM.
-    pub(crate) fn file(&self) -> PathBuf {
-        self.path().join("ca.pem")
-    }
-
-    fn path(&self) -> &Path {
+    /// The folder with `ca.pem`, the authority's own certificate.
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 }

@@ -17,7 +17,7 @@ use rustls::RootCertStore;
 use xskit_testbed::Host;
 
 use crate::authority::SERVER_NAME;
-use crate::server::PATIENCE;
+use crate::process::PATIENCE;
 use crate::site::Content;
 
 /// Runs a client's work on this thread.

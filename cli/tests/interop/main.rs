@@ -15,13 +15,18 @@
 //! | module | is |
 //! | --- | --- |
 //! | [`scene`] | two hosts with a server on one of them: where every test begins |
-//! | [`server`] | the `xskit serve` process |
+//! | [`process`] | the program as a child process: that of the tests of the command |
+//! | [`server`] | `xskit serve` as one |
 //! | [`site`] | the files it serves, every byte known |
 //! | [`authority`] | the certificate authority that the clients trust |
 //! | [`client`] | the quinn client |
 
 mod authority;
 mod client;
+// The other tests use more of it.
+#[allow(dead_code)]
+#[path = "../command/process.rs"]
+mod process;
 mod scene;
 mod server;
 mod site;

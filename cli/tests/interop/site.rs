@@ -5,25 +5,18 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::LazyLock;
 
-use sha2::{Digest, Sha256};
+use fastrand::Rng;
 use tempfile::TempDir;
 
 /// The pattern's length in bytes. A prime, so that bytes that are off by whole packets, pages or
 /// chunks never match.
 const PERIOD: usize = 1_048_573;
 
-/// Bytes without a pattern of their own: xorshift64.
+/// Bytes without a pattern of their own.
 static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    })
-    .flatten()
-    .take(PERIOD)
-    .collect()
+    let mut pattern = vec![0; PERIOD];
+    Rng::with_seed(1).fill(&mut pattern);
+    pattern
 });
 
 /// A directory of files.
@@ -106,15 +99,5 @@ impl Content {
             offset += len as u64;
             bytes = later;
         }
-    }
-
-    /// The SHA-256 in hexadecimal.
-    pub(crate) fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
-        for piece in self.pieces() {
-            hash.update(piece);
-        }
-        let digest = hash.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -12,7 +12,7 @@ use xskit_bpf::{Counters, XdpProgram};
 use super::Verdict;
 use super::rules::Rule;
 
-/// What loading the program and opening its socket need.
+/// The capabilities for loading the program and opening its socket.
 pub const NEEDED: &str = "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW";
 
 const CAPABILITIES: CapabilitySet = CapabilitySet::BPF
@@ -28,10 +28,11 @@ pub(super) fn is_possible() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CAPABILITIES))
 }
 
-/// A loaded program and what it has counted so far.
+/// A loaded program and its counters so far.
 pub(super) struct Kernel {
     program: XdpProgram,
-    /// Registered for queue 0, which test runs stand for. Not bound: nothing is delivered in a test run.
+    /// Registered for queue 0, which is the queue of test runs. Not bound: a test run delivers
+    /// nothing.
     _socket: OwnedFd,
     counted: Counters,
 }
@@ -59,7 +60,7 @@ impl Kernel {
         }
     }
 
-    /// What becomes of the frame; its return value and its counters must tell the same.
+    /// The verdict on a frame; the return value and the counters must agree.
     pub(super) fn verdict(&mut self, frame: &[u8]) -> Verdict {
         let action = run(&self.program, frame);
         let counted = self
@@ -82,7 +83,7 @@ impl Kernel {
     }
 }
 
-/// Runs the program once and gives what it returned.
+/// Runs the program once and returns its action.
 fn run(program: &XdpProgram, frame: &[u8]) -> u32 {
     let mut opts = bpf_test_run_opts {
         sz: size_of::<bpf_test_run_opts>() as u64,
@@ -91,8 +92,8 @@ fn run(program: &XdpProgram, frame: &[u8]) -> u32 {
         repeat: 1,
         ..Default::default()
     };
-    // SAFETY: `opts` is initialised and says its size; its input pointer is to the frame, which outlives the call, of the
-    // size given; its output pointers are null.
+    // SAFETY: `opts` is initialised and says its size; its input pointer is to the frame, which
+    // outlives the call, of the size given; its output pointers are null.
     let result = unsafe { bpf_prog_test_run_opts(program.as_fd().as_raw_fd(), &mut opts) };
     assert_eq!(result, 0, "BPF_PROG_TEST_RUN on {} bytes", frame.len());
     opts.retval

@@ -1,4 +1,4 @@
-//! Rules, as user space understands them.
+//! Rules, evaluated in user space.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,7 +10,7 @@ use xskit_wire::Datagram;
 pub(super) enum Rule {
     /// The arguments of `XdpProgram::take`.
     Short { port: u16, address: Option<IpAddr> },
-    /// One of `XdpProgram::add_rules`, and what it says, once more.
+    /// One of `XdpProgram::add_rules`, and its meaning written again.
     Long {
         rule: Said,
         names: fn(&Datagram) -> bool,
@@ -18,7 +18,7 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// Whether the datagram is to be taken.
+    /// Whether the rule takes the datagram.
     pub(super) fn names(&self, datagram: &Datagram) -> bool {
         match *self {
             Self::Short { port, address } => is_for(port, address, datagram.destination),
@@ -27,8 +27,9 @@ impl Rule {
     }
 }
 
-/// Written after the documentation of `take`: no address is any at all, the unspecified one is any of its version, and a
-/// mapped one is the IPv4 address that it wraps. On the wire, a mapped address is an IPv6 address like others.
+/// By the documentation of `take`: no address means any, the unspecified one any of its version,
+/// and a mapped one the IPv4 address that it wraps. On the wire, a mapped address is an IPv6
+/// address like others.
 fn is_for(port: u16, address: Option<IpAddr>, destination: SocketAddr) -> bool {
     if port != destination.port() {
         return false;
@@ -59,7 +60,7 @@ fn is_of_vlan(datagram: &Datagram, id: u16) -> bool {
     }
 }
 
-/// The sets to choose from.
+/// The sets of rules that an input can select.
 pub(super) fn sets() -> Vec<Vec<Rule>> {
     let any = |port| Rule::Short {
         port,

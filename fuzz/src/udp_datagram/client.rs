@@ -1,4 +1,4 @@
-//! A client under attack, and what must hold of it after every blow.
+//! A client under attack, and what must hold of it after every operation.
 
 use std::net::SocketAddr;
 
@@ -7,17 +7,16 @@ use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::{Client, ClientConfig};
 use xskit_wire::Link;
 
-use super::clock::Clock;
-use super::party::{FILE, LINK, MAX_DATAGRAMS, NAME, Sent, content, pki, server_addr};
+use super::party::{Clock, FILE, LINK, MAX_DATAGRAMS, NAME, Sent, content, pki, server_addr};
 
-/// A client that asks for [`FILE`], and the clock it is shown.
+/// A client that asks for [`FILE`], and its clock.
 pub(super) struct ClientParty {
     pub(super) client: Client<Link>,
     pub(super) clock: Clock,
     pub(super) local: SocketAddr,
     request: RequestId,
     reading: Vec<u8>,
-    /// The whole file, when it is here.
+    /// The whole file, once it has arrived.
     body: Option<Vec<u8>>,
 }
 
@@ -45,7 +44,7 @@ impl ClientParty {
             .handle_datagram(now, &mut payload, from, self.local, LINK);
     }
 
-    /// Takes events, bodies and all that the client has to send.
+    /// Takes events, bodies and everything that the client has to send.
     pub(super) fn drain(&mut self) -> Vec<Sent> {
         self.events();
         let mut out = [0; 2048];
@@ -53,7 +52,7 @@ impl ClientParty {
         while let Some(sent) = self.client.poll_transmit(self.clock.now(), &mut out) {
             assert!(
                 drained.len() < MAX_DATAGRAMS,
-                "one blow, endless answers: {:?}",
+                "one operation, endless answers: {:?}",
                 self.client.stats()
             );
             assert_eq!((sent.from, sent.link), (self.local, LINK));
@@ -92,12 +91,12 @@ impl ClientParty {
         }
     }
 
-    /// The whole response is here.
+    /// Whether the whole response has arrived.
     pub(super) fn is_done(&self) -> bool {
         self.body.is_some()
     }
 
-    /// From an honest server nothing but the file comes, or nothing.
+    /// Checks that an honest server sent the file, or nothing.
     pub(super) fn has_the_file_or_nothing(&self) {
         if let Some(body) = &self.body {
             assert_eq!(body, content());

@@ -1,14 +1,15 @@
-//! The input as a list of operations: whatever is missing at its end is empty or zero, so every input means something.
+//! The input as a list of operations. Missing bytes at its end read as empty or zero, so every
+//! input is valid.
 
-/// What is left of an input.
+/// The rest of an input.
 pub(super) struct Input<'a> {
     rest: &'a [u8],
 }
 
-/// More operations than this make an input slow, and no more interesting.
+/// More operations make an input slow, and no more interesting.
 const MAX_OPERATIONS: usize = 64;
 
-/// Below what UDP over IPv4 can carry, by enough for the headers of QUIC.
+/// The most that UDP over IPv4 carries, less room for QUIC's headers.
 const MAX_BLOCK: usize = 60_000;
 
 impl<'a> Input<'a> {
@@ -16,7 +17,8 @@ impl<'a> Input<'a> {
         Self { rest }
     }
 
-    /// The operations one after the other: the byte that begins each. What it reads must be read before the next.
+    /// Runs the operations in order, each with its first byte. `run` reads the operation's other
+    /// bytes.
     pub(super) fn each_operation(&mut self, mut run: impl FnMut(u8, &mut Self)) {
         for _ in 0..MAX_OPERATIONS {
             let Some(operation) = self.next() else {
@@ -40,20 +42,20 @@ impl<'a> Input<'a> {
         u16::from_be_bytes([self.byte(), self.byte()])
     }
 
-    /// So many bytes, or what is left.
+    /// `len` bytes, or the rest.
     pub(super) fn bytes(&mut self, len: usize) -> &'a [u8] {
         let (bytes, rest) = self.rest.split_at(len.min(self.rest.len()));
         self.rest = rest;
         bytes
     }
 
-    /// Two bytes of length, and so many bytes, as far as a datagram holds them.
+    /// Two bytes of length, and that many bytes, as far as a datagram holds them.
     pub(super) fn block(&mut self) -> &'a [u8] {
         let len = usize::from(self.u16());
         self.bytes(len.min(MAX_BLOCK))
     }
 
-    /// One byte of length, and so many bytes, `max_len` at most.
+    /// One byte of length, and that many bytes, at most `max_len`.
     pub(super) fn short_block(&mut self, max_len: usize) -> &'a [u8] {
         let len = usize::from(self.byte()) % (max_len + 1);
         self.bytes(len)

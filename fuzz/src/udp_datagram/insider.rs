@@ -1,4 +1,4 @@
-//! A peer with the right keys: every frame it sends is authentic, and none needs to make sense.
+//! A peer with the right keys: every frame it sends is authentic, and none need be valid.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ pub(super) fn attack_server(input: &mut Input<'_>, honest: bool) {
     let mut party = ServerParty::new();
     let mut peer = Peer::client(&mut party, local);
     assert_eq!(party.server.stats().connections.established, 1);
-    blows_to_server(&mut party, &mut peer, local, input);
+    operate_on_server(&mut party, &mut peer, local, input);
     party.forgets_the_half_open();
     if honest {
         party.serves_an_honest_client();
@@ -27,7 +27,7 @@ pub(super) fn attack_server(input: &mut Input<'_>, honest: bool) {
     party.drain();
 }
 
-fn blows_to_server(
+fn operate_on_server(
     party: &mut ServerParty,
     peer: &mut Peer,
     local: SocketAddr,
@@ -42,7 +42,7 @@ fn blows_to_server(
                 party.take(frame(local, server_addr(), &peer.seal(&frames)));
             }
             6 => {
-                // The same connection from somewhere else: a NAT, or a phone.
+                // The same connection from another address: a NAT, or a phone.
                 let mut from = local;
                 from.set_port(9000 + u16::from(input.byte() % 16));
                 party.take(frame(from, server_addr(), &peer.seal(input.block())));
@@ -79,14 +79,15 @@ pub(super) fn attack_client(input: &mut Input<'_>) {
     party.drain();
 }
 
-/// How far each stream was written, so that an input is a list of chunks and not of offsets.
+/// The bytes written to each stream: an input is a list of chunks, not of offsets.
 #[derive(Default)]
 struct Streams {
     written: HashMap<u8, usize>,
 }
 
 impl Streams {
-    /// A STREAM frame with the next chunk (RFC 9000, section 19.8): a byte for the stream and FIN, and a block.
+    /// A STREAM frame with the next chunk (RFC 9000, section 19.8): a byte for the stream and FIN,
+    /// and a block.
     fn next(&mut self, input: &mut Input<'_>) -> Vec<u8> {
         let which = input.byte();
         let (stream, fin) = (which & 0x1f, which >> 7);
@@ -103,6 +104,7 @@ impl Streams {
 
 #[cfg(test)]
 mod tests {
+    use super::super::party::folder;
     use super::*;
 
     const PING: [u8; 1] = [0x01];
@@ -126,16 +128,16 @@ mod tests {
         assert_eq!(party.client.stats().packets_received, before + 1);
     }
 
-    /// Otherwise what is behind HTTP/3 and QPACK is never reached.
+    /// Otherwise the code behind HTTP/3 and QPACK is never reached.
     #[test]
     fn a_seed_is_a_request_that_is_answered() {
-        let seeds = crate::seeds::all();
-        let seed = seeds.iter().find(|seed| seed.name == "client-get");
-        let mut input = Input::new(&seed.expect("it is among the seeds").bytes[1..]);
+        let seed = folder().join("udp_datagram/client-get");
+        let seed = std::fs::read(seed).expect("it is in the repository");
+        let mut input = Input::new(&seed[1..]);
         let local = SocketAddr::from(([203, 0, 113, 9], 9000));
         let mut party = ServerParty::new();
         let mut peer = Peer::client(&mut party, local);
-        blows_to_server(&mut party, &mut peer, local, &mut input);
+        operate_on_server(&mut party, &mut peer, local, &mut input);
         let http = party.server.application().counters();
         assert_eq!(
             (http.requests, http.error_statuses, http.completed),

@@ -1,14 +1,15 @@
-//! Frames into the QUIC endpoints: what a server and a client make of everybody else on the network.
+//! Frames into the QUIC endpoints: a server and a client against everyone else on the network.
 //!
-//! The first byte chooses who attacks: strangers without keys (`strangers`), somebody on the path who spoils, repeats and
-//! loses the datagrams of an honest pair (`path`), or a peer who has shaken hands and then sends what it likes under the
-//! right keys (`insider`). The other bytes say what they do.
+//! The first byte selects the attacker: strangers without keys (`strangers`), someone on the path
+//! who corrupts, repeats and drops the datagrams of an honest pair (`path`), or a peer that
+//! completed the handshake and then sends arbitrary frames under the right keys (`insider`). The
+//! other bytes are its operations.
 //!
-//! quiche reads the clock itself and draws random numbers, so two runs of an input may differ in packet numbers, ids and
-//! acknowledgement delays. Nobody here ever waits for a timer, except an honest client at the very end.
+//! quiche reads the clock itself and draws random numbers, so two runs of an input may differ in
+//! packet numbers, ids and acknowledgement delays. Only an honest client at the very end waits for
+//! a timer.
 
 mod client;
-mod clock;
 mod input;
 mod insider;
 mod party;
@@ -20,7 +21,7 @@ mod strangers;
 
 use input::Input;
 
-/// In the first byte: an honest client comes after the attack, and must get its file.
+/// In the first byte: an honest client follows the attack, and must get its file.
 const HONEST_CLIENT: u8 = 0x80;
 /// The kinds of attack: the first byte without [`HONEST_CLIENT`], modulo 4.
 const STRANGERS: u8 = 0;
@@ -31,7 +32,7 @@ const INSIDER_CLIENT: u8 = 2;
 ///
 /// # Panics
 ///
-/// If an endpoint breaks a bound that it promises, loses count, or serves anything but the file.
+/// If an endpoint exceeds a bound, miscounts, or serves anything but the file.
 pub fn attack(input: &[u8]) {
     let Some((&first, rest)) = input.split_first() else {
         return;

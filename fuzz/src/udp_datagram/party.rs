@@ -1,8 +1,9 @@
-//! What the endpoints under attack, and their attackers, know of each other: addresses, certificates, the file.
+//! What the endpoints and their attackers share: addresses, certificates, the file, the clock.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use xskit_quic::cert::{Authority, Pem, Validity};
 use xskit_wire::{Link, MacAddr, UdpHeaders};
@@ -10,10 +11,10 @@ use xskit_wire::{Link, MacAddr, UdpHeaders};
 pub(super) const NAME: &str = "server.test";
 /// The file that an honest client asks for, below the folder that is served.
 pub(super) const FILE: &str = "/wire_parse/udp4";
-/// Datagrams that one blow may cause; the windows and files here are too small for more.
+/// Datagrams that one operation may cause; the windows and files here are too small for more.
 pub(super) const MAX_DATAGRAMS: usize = 2048;
 
-/// Where the server is.
+/// The server's address.
 pub(super) fn server_addr() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 443))
 }
@@ -34,7 +35,7 @@ pub(super) fn pki() -> &'static (String, Pem) {
     })
 }
 
-/// What the server serves.
+/// The folder that is served.
 pub(super) fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/seeds"))
 }
@@ -63,4 +64,20 @@ pub(super) struct Sent {
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
     pub(super) payload: Vec<u8>,
+}
+
+/// The endpoints' clock: the real one, which quiche reads itself, put forward now and then.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Clock {
+    ahead: Duration,
+}
+
+impl Clock {
+    pub(super) fn now(self) -> Instant {
+        Instant::now() + self.ahead
+    }
+
+    pub(super) fn put_forward(&mut self, by: Duration) {
+        self.ahead += by;
+    }
 }

@@ -1,4 +1,4 @@
-//! Somebody on the path between an honest client and an honest server, without keys.
+//! Someone on the path between an honest client and an honest server, without keys.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -8,9 +8,9 @@ use super::input::Input;
 use super::party::{Sent, frame, server_addr};
 use super::server::ServerParty;
 
-/// What may be under way; more is dropped, as a queue would.
+/// Datagrams under way at most; more are dropped, as by a queue.
 const MAX_UNDER_WAY: usize = 64;
-/// Datagrams moved after the input is over.
+/// Datagrams moved after the end of the input.
 const FAITHFUL: usize = 64;
 
 pub(super) fn attack(input: &mut Input<'_>) {
@@ -42,7 +42,7 @@ struct Path {
 }
 
 impl Path {
-    /// One datagram, treated as the operation says; without a datagram there is nothing to do.
+    /// Treats one datagram by the operation; does nothing without a datagram.
     fn meddle(&mut self, operation: u8, input: &mut Input<'_>) {
         let Some(mut datagram) = self.under_way.pop_front() else {
             return;

@@ -1,4 +1,5 @@
-//! A peer that has shaken hands honestly, by quiche itself, and gave away the key of its direction.
+//! A peer that completed the handshake honestly, by quiche itself, and disclosed its direction's
+//! key.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use super::server::ServerParty;
 
 /// Datagrams there and back until the handshake must be done.
 const ROUNDS: usize = 20;
-/// Where the packet numbers of forged packets begin: above all that the handshake used.
+/// The first packet number of forged packets: above all that the handshake used.
 const FIRST_NUMBER: u32 = 1000;
 
 /// The keys of one direction of an established connection.
@@ -86,7 +87,7 @@ impl Peer {
     }
 }
 
-/// What TLS tells about its secrets, in the form that key logs have.
+/// The secrets of TLS, in the format of key logs.
 #[derive(Clone, Default)]
 struct KeyLog(Arc<Mutex<Vec<u8>>>);
 

@@ -1,5 +1,5 @@
-//! QUIC packets with arbitrary frames under the right keys (RFC 9001, section 5), so that what is behind the
-//! authentication is attacked as well. AEAD_AES_128_GCM only.
+//! QUIC packets with arbitrary frames under the right keys (RFC 9001, section 5), so that the code
+//! behind the authentication is attacked as well. AEAD_AES_128_GCM only.
 
 use boring::hash::hmac_sha256;
 use boring::symm::{Cipher, encrypt, encrypt_aead};
@@ -18,7 +18,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Of a client's first packets: anybody can make them.
+    /// Of a client's first packets: anyone can make them.
     pub(super) fn of_initial(dcid: &[u8]) -> Self {
         Self::of_secret(&expand(&hmac(&INITIAL_SALT, dcid), "client in", 32))
     }
@@ -55,7 +55,7 @@ impl Keys {
     }
 }
 
-/// What an Initial packet says before its frames.
+/// The header of an Initial packet.
 pub(super) struct Initial<'a> {
     pub(super) version: u32,
     pub(super) dcid: &'a [u8],
@@ -86,7 +86,8 @@ pub(super) fn seal_short(keys: &Keys, dcid: &[u8], number: u32, frames: &[u8]) -
     keys.seal(header, frames)
 }
 
-/// A variable-length integer in two bytes (RFC 9000, section 16); what is too large for them is cut.
+/// A variable-length integer in two bytes (RFC 9000, section 16); what is too large for them is
+/// cut.
 pub(super) fn varint(number: usize) -> [u8; 2] {
     (0x4000 | (number & 0x3fff) as u16).to_be_bytes()
 }

@@ -1,4 +1,4 @@
-//! A server under attack, and what must hold of it after every blow.
+//! A server under attack, and what must hold of it after every operation.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -9,13 +9,12 @@ use xskit_quic::{FileServer, Files, Http, HttpConfig, Identity, Root, Server, Se
 use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 
 use super::client::ClientParty;
-use super::clock::Clock;
-use super::party::{MAX_DATAGRAMS, Sent, folder, frame, pki};
+use super::party::{Clock, MAX_DATAGRAMS, Sent, folder, frame, pki};
 
 const MAX_CONNECTIONS: usize = 6;
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Ids that a connection may have: its first two, those it keeps for the client, and those that the client
-/// has retired last.
+/// Ids that a connection may have: its first two, those it keeps for the client, and those that the
+/// client has retired last.
 const MAX_IDS: usize = 2 + 8 + 8;
 const MAX_BODY_BYTES: usize = 512 << 10;
 
@@ -28,7 +27,7 @@ fn files() -> Http<Files> {
     Http::new(Files::new(root), &config).expect("the configuration is sound")
 }
 
-/// A server, the clock it is shown, and what it got from and sent to whom.
+/// A server, its clock, and the bytes received from and sent to each address.
 pub(super) struct ServerParty {
     pub(super) server: FileServer<Link>,
     pub(super) clock: Clock,
@@ -54,7 +53,7 @@ impl ServerParty {
         }
     }
 
-    /// As a driver does it: headers first, then the payload where it lies.
+    /// As a driver does: headers first, then the payload in place.
     pub(super) fn take(&mut self, mut frame: Vec<u8>) {
         let Ok(datagram) = Datagram::parse(&frame, UdpChecksum::Ignore) else {
             return;
@@ -69,14 +68,14 @@ impl ServerParty {
             .handle_datagram(now, payload, from, to, datagram.link);
     }
 
-    /// Takes all that the server has to send.
+    /// Takes everything that the server has to send.
     pub(super) fn drain(&mut self) -> Vec<Sent> {
         let mut out = [0; 2048];
         let mut drained = Vec::new();
         while let Some(sent) = self.server.poll_transmit(self.clock.now(), &mut out) {
             assert!(
                 drained.len() < MAX_DATAGRAMS,
-                "one blow, endless answers: {:?}",
+                "one operation, endless answers: {:?}",
                 self.server.stats()
             );
             let payload = out[..sent.len].to_vec();
@@ -99,7 +98,7 @@ impl ServerParty {
         drained
     }
 
-    /// Puts the clock forward, and lets what is due happen.
+    /// Puts the clock forward, and handles the timers that are due.
     pub(super) fn wait(&mut self, by: Duration) {
         self.clock.put_forward(by);
         self.server.handle_timeout(self.clock.now());
@@ -120,15 +119,15 @@ impl ServerParty {
         );
     }
 
-    /// Nobody has proved its address: each gets three times what it sent at most (RFC 9000, section 8.1).
-    pub(super) fn nobody_is_flooded(&self) {
+    /// No address is validated: each gets at most three times what it sent (RFC 9000, section 8.1).
+    pub(super) fn no_address_is_flooded(&self) {
         for (to, sent) in &self.sent {
             let received = self.received.get(to).copied().unwrap_or(0);
             assert!(*sent <= 3 * received, "{sent} bytes to {to} for {received}");
         }
     }
 
-    /// Whoever has not finished its handshake is forgotten when the time for that is over.
+    /// Unfinished handshakes are forgotten when their time is over.
     pub(super) fn forgets_the_half_open(&mut self) {
         self.wait(HANDSHAKE + Duration::from_secs(1));
         self.drain();
@@ -136,7 +135,7 @@ impl ServerParty {
         assert_eq!(stats.connections.half_open, 0, "{stats:?}");
     }
 
-    /// An honest client, from a place that nobody else has, gets its file.
+    /// An honest client, from an address that no one else has, gets its file.
     pub(super) fn serves_an_honest_client(&mut self) {
         let local = SocketAddr::from(([198, 51, 100, 200], 50_000));
         let mut party = ClientParty::new(local);

@@ -1,4 +1,4 @@
-//! Strangers: no keys but those of first packets, which anybody can make.
+//! Strangers: no keys but those of first packets, which anyone can make.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,15 +32,15 @@ pub(super) fn attack(input: &mut Input<'_>, honest: bool) {
             }
             _ => party.wait(Duration::from_millis(u64::from(input.byte()) * 50)),
         }
-        // Now and then answers are left waiting.
+        // Some operations leave answers waiting.
         if operation & 0x80 == 0 {
             party.drain();
         }
     });
     party.drain();
-    party.nobody_is_flooded();
+    party.no_address_is_flooded();
     party.forgets_the_half_open();
-    party.nobody_is_flooded();
+    party.no_address_is_flooded();
     assert_eq!(party.server.stats().connections.ids, 0);
     if honest {
         party.serves_an_honest_client();
@@ -53,7 +53,7 @@ fn stranger(which: u8) -> SocketAddr {
     SocketAddr::from(([203, 0, 113, which % 16], 1000 + u16::from(which)))
 }
 
-/// A first packet: its flags, ids, token and frames from the input, its keys the right ones.
+/// A first packet under the right keys: its flags, ids, token and frames are from the input.
 fn initial(input: &mut Input<'_>, number: u32) -> Vec<u8> {
     let flags = input.byte();
     let packet = Initial {

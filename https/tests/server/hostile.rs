@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use xskit_https::Runtime;
@@ -154,17 +155,11 @@ fn who_never_opens_a_window_is_cut_off(runtime: Runtime) {
 fn garbage_is_nobody_elses_concern(runtime: Runtime) {
     let (_dir, files) = files();
     let site = site(runtime, files, |_| {});
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut throw = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
+    let mut rng = Rng::with_seed(1);
     run(async {
         for round in 0..60 {
-            let len = usize::try_from(throw() % 600).unwrap() + 1;
-            let noise: Vec<u8> = std::iter::repeat_with(|| throw() as u8).take(len).collect();
+            let mut noise = vec![0; rng.usize(1..=600)];
+            rng.fill(&mut noise);
             match round % 4 {
                 // Instead of TLS.
                 0 => {
@@ -178,9 +173,9 @@ fn garbage_is_nobody_elses_concern(runtime: Runtime) {
                     let mut said = PREFACE.to_vec();
                     said.extend(frame(SETTINGS, 0, 0, b""));
                     for piece in noise.chunks(24) {
-                        let (kind, flags) = ((throw() % 12) as u8, throw() as u8);
-                        let mut bytes = frame(kind, flags, (throw() % 4) as u32, piece);
-                        bytes[2] = bytes[2].wrapping_add((throw() % 8 == 0).into());
+                        let (kind, flags) = (rng.u8(..12), rng.u8(..));
+                        let mut bytes = frame(kind, flags, rng.u32(..4), piece);
+                        bytes[2] = bytes[2].wrapping_add((rng.u8(..8) == 0).into());
                         said.extend(bytes);
                     }
                     said.extend(frame(DATA, 0, 1, &noise));

@@ -1,4 +1,4 @@
-//! The client: fetches what it is asked for, by as many connections as the case has.
+//! The client: fetches the requested files over the case's connections.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::setting::{PATIENCE, Protocol, Setting, Url};
 /// How long a client waits for a ticket, and for its last packets to go.
 const LAST: Duration = Duration::from_secs(2);
 
-/// What a connection was good for.
+/// The results of a connection.
 struct Fetched {
     ticket: Option<Ticket>,
     is_resumed: bool,
@@ -69,7 +69,7 @@ fn connect(setting: &Setting, config: &ClientConfig, urls: &[Url]) -> anyhow::Re
     }
 }
 
-/// The address from which the kernel sends to this one.
+/// The source address that the kernel uses for this peer.
 fn own_address(peer: SocketAddr) -> std::io::Result<IpAddr> {
     let any: IpAddr = match peer {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -86,7 +86,7 @@ fn fetch(
     mut driver: UdpDriver,
 ) -> anyhow::Result<Fetched> {
     let mut until = None;
-    // For the files, and then for what tells of another connection.
+    // First for the files, then for the ticket of another connection.
     loop {
         let is_more = driver.turn(fetch.connection())?;
         let is_new = fetch.advance(setting)?;

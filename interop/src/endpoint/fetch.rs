@@ -17,12 +17,13 @@ pub(super) trait Fetch {
     type Connection: Endpoint<Link = ()>;
 
     fn connection(&mut self) -> &mut Self::Connection;
-    /// Asks, and takes in what came; complete files are saved. Says whether there is something to send.
+    /// Sends requests, and reads responses; saves complete files. Returns whether there is
+    /// something to send.
     fn advance(&mut self, setting: &Setting) -> anyhow::Result<bool>;
     fn is_done(&self) -> bool;
     fn ticket(&self) -> Option<Ticket>;
     fn is_resumed(&self) -> bool;
-    /// Something was asked for before the handshake was done.
+    /// Whether a request was sent before the handshake was complete.
     fn is_early(&self) -> bool;
     fn close(&mut self);
 }
@@ -107,9 +108,9 @@ impl Fetch for Http3 {
 /// By HTTP/0.9.
 pub(super) struct Hq {
     connection: Connection<()>,
-    /// Not asked for yet, the next one last.
+    /// Not requested yet, the next one last.
     waiting: Vec<Url>,
-    /// What is left of a request's line.
+    /// The unsent rest of a request's line.
     asking: Option<(Vec<u8>, Url)>,
     open: BTreeMap<u64, (Url, Vec<u8>)>,
     next_stream: u64,
@@ -137,7 +138,7 @@ impl Hq {
         })
     }
 
-    /// Asks for as many as the server's limit and the congestion window allow.
+    /// Requests as many as the server's limit and the congestion window allow.
     fn ask(&mut self) -> anyhow::Result<bool> {
         let quic = self.connection.quic();
         let is_early = quic.is_in_early_data();
@@ -159,7 +160,7 @@ impl Hq {
                 Err(error) => return Err(error).context("a request can't be sent"),
             };
             (self.asked_early, is_new) = (self.asked_early || is_early, true);
-            // Else the window is full, and the rest goes later.
+            // If not empty, the window is full, and the rest follows later.
             let asked = self.asking.take_if(|(line, _)| line.is_empty());
             let Some((_, url)) = asked else {
                 break;

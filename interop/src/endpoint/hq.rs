@@ -1,4 +1,4 @@
-//! HTTP/0.9 over QUIC at the server: a stream with `GET /name` and its end is answered by the file's bytes.
+//! HTTP/0.9 over QUIC at the server: the answer to a stream with `GET /name` is the file's bytes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use xskit_quic::server::{Activity, WaitsFor};
 
 use crate::setting::file_name;
 
-/// A request is longer than the longest file name, by this.
+/// The longest request.
 const MAX_REQUEST_BYTES: usize = 1024;
 
-/// What a stream without an answer is reset with. The protocol has no codes.
+/// The reset code of a stream without an answer. The protocol has no codes.
 const NO_ANSWER: u64 = 1;
 
 pub(super) struct Hq {
@@ -53,7 +53,7 @@ impl Hq {
                     *sent < content.len()
                 }
                 Err(quiche::Error::Done) => true,
-                // The client wants no more of it.
+                // The client has stopped the stream.
                 Err(_) => false,
             }
         });
@@ -75,7 +75,7 @@ impl Hq {
         }
     }
 
-    /// Reads what came of a request. Says whether anything did.
+    /// Reads a request. Returns whether any bytes came.
     fn read(&self, session: &mut HqSession, quic: &mut QuicConnection, id: u64) -> bool {
         let (mut buffer, mut advanced) = ([0; MAX_REQUEST_BYTES], false);
         while let Ok((len, is_all)) = quic.stream_recv(id, &mut buffer) {
@@ -93,7 +93,7 @@ impl Hq {
                 Some(content) => *stream = Stream::Answering { content, sent: 0 },
                 None => {
                     session.streams.remove(&id);
-                    // Fails only for a stream that is over.
+                    // Fails only for a stream that has ended.
                     let _ = quic.stream_shutdown(id, Shutdown::Read, NO_ANSWER);
                     let _ = quic.stream_shutdown(id, Shutdown::Write, NO_ANSWER);
                     break;

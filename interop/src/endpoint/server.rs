@@ -17,7 +17,7 @@ use xskit_quic::{
 use super::hq::{Hq, HqSession};
 use crate::setting::{PATIENCE, Protocol, Setting};
 
-/// How long a server that is told to end says goodbye.
+/// How long a server closes its connections after SIGTERM.
 const GOODBYE: Duration = Duration::from_millis(500);
 
 const PROTOCOLS: &[&[u8]] = &[

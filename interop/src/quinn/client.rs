@@ -17,12 +17,12 @@ use tokio::task::JoinSet;
 
 use crate::setting::{Protocol, Setting, Url};
 
-/// A draft's: the server has not got it.
+/// A draft's version, which the server does not have.
 const OLD_VERSION: u32 = 0xff00_001d;
 
 const MAX_FILE_BYTES: usize = 64 << 20;
 
-/// What an application without codes closes with.
+/// The close code of an application without codes.
 const NO_ERROR: u32 = 0;
 
 #[derive(Clone)]
@@ -133,7 +133,7 @@ async fn early(setting: &Setting, endpoint: &Endpoint, urls: &[Url]) -> anyhow::
     Ok(())
 }
 
-/// quinn ends when it is told of other versions, and begins with none that it has not got.
+/// quinn ends when it is offered other versions, and starts only with versions that it has.
 async fn negotiate(setting: &Setting, endpoint: &mut Endpoint) -> anyhow::Result<()> {
     let mut config = config(setting)?;
     config.version(OLD_VERSION);
@@ -158,7 +158,7 @@ impl Connection {
         Ok(Self { quic, requests })
     }
 
-    /// All at once, as far as the server lets it.
+    /// Fetches all at once, as far as the server allows.
     async fn fetch(&self, setting: &Setting, urls: &[Url]) -> anyhow::Result<()> {
         let mut fetches = JoinSet::new();
         for url in urls {

@@ -26,7 +26,7 @@ pub(crate) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
     })
 }
 
-/// What quinn is to encrypt with: everything, or ChaCha20 alone.
+/// quinn's cipher suites: all, or only ChaCha20.
 fn provider(only_chacha20: bool) -> Arc<CryptoProvider> {
     let mut provider = default_provider();
     if only_chacha20 {
@@ -37,14 +37,14 @@ fn provider(only_chacha20: bool) -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
-/// As patient as ours.
+/// The same idle timeout as ours.
 fn transport() -> anyhow::Result<Arc<TransportConfig>> {
     let mut config = TransportConfig::default();
     config.max_idle_timeout(Some(PATIENCE.try_into()?));
     Ok(Arc::new(config))
 }
 
-/// Initial packets are under AES whatever is offered (RFC 9001, section 5.2).
+/// Initial packets use AES whatever is offered (RFC 9001, section 5.2).
 fn initial_suite() -> anyhow::Result<rustls::quic::Suite> {
     cipher_suite::TLS13_AES_128_GCM_SHA256
         .tls13()

@@ -70,7 +70,7 @@ fn config(setting: &Setting) -> anyhow::Result<quinn::ServerConfig> {
     tls.alpn_protocols = [Protocol::Http3, Protocol::Hq]
         .map(|it| it.name().into())
         .to_vec();
-    // QUIC's only other value than none (RFC 9001, section 4.6.1).
+    // The only value other than 0 in QUIC (RFC 9001, section 4.6.1).
     tls.max_early_data_size = match setting.case.as_str() {
         "zerortt" => u32::MAX,
         _ => 0,
@@ -86,7 +86,7 @@ async fn serve(incoming: Incoming, folder: &Path) -> anyhow::Result<()> {
     let data = connecting.handshake_data().await?;
     let data = data.downcast::<HandshakeData>().ok();
     let protocol = data.and_then(|data| data.protocol).unwrap_or_default();
-    // With what came as early data.
+    // Includes early data.
     let connection = match connecting.into_0rtt() {
         Ok((connection, _)) => connection,
         Err(connecting) => connecting.await?,

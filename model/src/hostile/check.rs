@@ -56,7 +56,7 @@ impl Siege<'_> {
         Ok(())
     }
 
-    /// Every frame's bytes are those that the program wrote last: nobody else got hold of them.
+    /// Every frame's bytes are those that the program wrote last.
     fn check_contents(&self) -> Broken {
         let (mut is, mut should_be) = ([0; FRAME_BYTES as usize], [0; FRAME_BYTES as usize]);
         for frame in 0..self.config.frames {

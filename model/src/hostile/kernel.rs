@@ -34,7 +34,7 @@ impl Siege<'_> {
         self.note_taken();
     }
 
-    /// Looks at what the fill ring's consumer word says now.
+    /// Notes the fill ring's consumer word.
     pub(super) fn note_taken(&mut self) {
         if let Some(fill) = self.kernel.side().ring(RingKind::Fill) {
             self.mirror.note_taken(fill.consumer(), fill.slots());
@@ -66,7 +66,7 @@ impl Siege<'_> {
             return;
         };
         let stand = self.mirror.rings.stand[kind as usize];
-        // After a wild word it goes on from where the program stands.
+        // After a wild word it goes on from the program's position.
         let at = match ring.producer() {
             at if at.wrapping_sub(stand) < ring.slots() => at,
             _ => stand,
@@ -91,8 +91,8 @@ impl Siege<'_> {
         self.note_taken();
     }
 
-    /// The kernel comes to its senses, and gives everything back by the socket that had it: whatever it
-    /// did before, all frames must come home.
+    /// The kernel gives everything back by the socket that had it: whatever it did before, all
+    /// frames must come home.
     pub(super) fn repent(&mut self) -> Broken {
         self.flush(crate::op::Answer::Later, true)?;
         for kind in [RingKind::Fill, RingKind::Tx] {
@@ -120,7 +120,8 @@ impl Siege<'_> {
         )
     }
 
-    /// Fills all of a ring, with the frames that it can bring back, and with nonsense after them.
+    /// Fills all of a ring: first with the frames that it can bring back, then with invalid
+    /// entries.
     fn fill_ring(&self, kind: RingKind, owner: Owner) {
         let kernel = self.kernel.side();
         let Some(ring) = kernel.ring(kind) else {

@@ -1,6 +1,6 @@
-//! Who owns each frame, as far as the program's own steps say. The kernel has no say in it.
+//! The owner of each frame, by the program's own steps alone: the kernel's words do not count.
 //!
-//! All is seen from one of two sockets: the one that steps are about.
+//! Everything is seen from the current one of two sockets.
 
 use std::mem;
 
@@ -15,10 +15,10 @@ use crate::stamp::Stamp;
 
 const FRAME: u64 = FRAME_BYTES as u64;
 
-/// Who has a frame.
+/// The owner of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// Nobody: it is free.
+    /// No one: it is free.
     Stash,
     /// The program, by a token.
     Application,
@@ -30,7 +30,7 @@ pub(super) enum Owner {
     OtherReceive,
     /// The kernel, to send by the other socket.
     OtherTransmit,
-    /// Nobody any more.
+    /// No one: it is out of use.
     Retired,
 }
 
@@ -52,11 +52,11 @@ impl Owner {
 struct Loan {
     /// Where it stands.
     at: u32,
-    /// Whether the kernel has shown, at any moment since, that it took it.
+    /// Whether the kernel has ever shown since that it took it.
     was_taken: bool,
 }
 
-/// Each frame's owner and contents, and where the program stands on the rings of both sockets.
+/// Each frame's owner and contents, and the program's position on the rings of both sockets.
 #[derive(Debug)]
 pub(super) struct Mirror {
     owners: Vec<Owner>,
@@ -81,7 +81,7 @@ impl Mirror {
         }
     }
 
-    /// From now on all is seen from the other socket.
+    /// Makes the other socket the current one.
     pub(super) fn switch(&mut self) {
         mem::swap(&mut self.rings, &mut self.other);
         for owner in &mut self.owners {
@@ -89,7 +89,7 @@ impl Mirror {
         }
     }
 
-    /// A new owner for a frame. False when it isn't the old one's.
+    /// Passes a frame to a new owner. False if it is not the old one's.
     pub(super) fn pass(&mut self, frame: u32, from: Owner, to: Owner) -> bool {
         match self.owners.get_mut(frame as usize) {
             Some(owner) if *owner == from => {
@@ -122,7 +122,7 @@ impl Mirror {
         frames
     }
 
-    /// How many frames each owner has.
+    /// The number of frames of each owner.
     pub(super) fn census(&self) -> Census {
         let count = |owner| self.of(owner).len() as u32;
         let mut census = Census::default();
@@ -134,7 +134,7 @@ impl Mirror {
         census
     }
 
-    /// The socket is gone: what the kernel had by it is out of use, and by the other one, as before.
+    /// The socket is gone: the frames that the kernel had by it are out of use.
     pub(super) fn retire(&mut self) {
         for owner in &mut self.owners {
             if matches!(owner, Owner::Receive | Owner::Transmit) {
@@ -143,7 +143,7 @@ impl Mirror {
         }
     }
 
-    /// A free frame is lent: its address stands at this place of the fill ring.
+    /// A free frame is lent: its address is at this position of the fill ring.
     pub(super) fn lend(&mut self, frame: u32, at: u32) -> bool {
         if let Some(loan) = self.loans.get_mut(frame as usize) {
             *loan = Loan {
@@ -154,7 +154,7 @@ impl Mirror {
         self.pass(frame, Owner::Stash, Owner::Receive)
     }
 
-    /// The fill ring's consumer word says this now. One that is impossible says nothing.
+    /// Notes the fill ring's consumer word. An impossible one says nothing.
     pub(super) fn note_taken(&mut self, consumer: u32, slots: u32) {
         for frame in self.of(Owner::Receive) {
             let is_taken = self.is_taken(frame, consumer, slots);
@@ -169,7 +169,7 @@ impl Mirror {
         left <= slots && stand.wrapping_sub(self.loans[frame as usize].at) > left
     }
 
-    /// Whether some word since the frame was lent said so.
+    /// Whether any word since the frame was lent said so.
     pub(super) fn was_taken(&self, frame: u32) -> bool {
         self.loans[frame as usize].was_taken
     }
@@ -193,7 +193,7 @@ impl Mirror {
         Stamp(self.writes)
     }
 
-    /// What a hostile kernel writes, where it counts among lent or sent frames.
+    /// The descriptor that a hostile kernel writes. Indices count among lent or sent frames.
     pub(super) fn resolve(&self, entry: Entry) -> Desc {
         let among = |frames: Vec<u32>, number: u8| match frames.len() {
             0 => u64::from(number),

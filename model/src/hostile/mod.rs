@@ -1,9 +1,9 @@
-//! The real socket against a kernel that writes whatever it likes into the shared memory.
+//! The real socket against a kernel that writes arbitrary values into the shared memory.
 //!
-//! Words, flags and slots take any value at any step. Whatever they are: nothing panics, a frame
-//! has one owner, every token's bytes lie inside its frame and stay as the program wrote them,
-//! exactly the descriptors that make sense become frames, and all others are counted. One for a frame
-//! that still stands on the fill ring makes no sense, and waits until that is certain. Nor does one for
+//! Words, flags and slots take any value at any step. Whatever they are: nothing panics; a frame
+//! has one owner; every token's bytes lie inside its frame and stay as the program wrote them;
+//! exactly the valid descriptors become frames, and all others are counted. A descriptor for a
+//! frame that is still on the fill ring is invalid, and waits until that is certain. So is one for
 //! a frame that the kernel has by the other of two sockets over the UMEM.
 
 mod check;
@@ -28,10 +28,10 @@ use crate::run::MAX_STEPS;
 use mirror::Mirror;
 use step::Step;
 
-/// Nothing, or the rule that was broken and how.
+/// Nothing, or the broken rule and what broke it.
 type Broken = Result<(), String>;
 
-/// Whether a rule holds.
+/// Checks a rule.
 fn holds(is_so: bool, rule: &'static str, seen: impl fmt::Debug) -> Broken {
     if is_so {
         Ok(())
@@ -43,17 +43,17 @@ fn holds(is_so: bool, rule: &'static str, seen: impl fmt::Debug) -> Broken {
 /// What a run saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Descriptors and completions that made no sense.
+    /// Invalid descriptors and completions.
     pub bad: u64,
-    /// Those of them that were for frames which the kernel had by the other socket.
+    /// Those of them for frames that the kernel had by the other socket.
     pub elsewhere: u64,
-    /// Packets received before the kernel came to its senses.
+    /// Packets received before the kernel gave everything back.
     pub received: u64,
     /// Frames taken back after being sent, likewise.
     pub completed: u64,
 }
 
-/// The real sockets, and what their owner knows for sure.
+/// The real sockets, and what the program knows for certain.
 struct Siege<'u> {
     config: Config,
     umem: &'u Umem<'u, Region>,
@@ -66,10 +66,10 @@ struct Siege<'u> {
     seen: Seen,
 }
 
-/// Makes a world, steps of a program and a hostile kernel of a fuzzer's bytes, and runs them.
+/// Makes a world, and steps of a program and a hostile kernel, of a fuzzer's bytes, and runs them.
 ///
 /// # Panics
-/// When a rule is broken, with the steps that led there.
+/// If a rule is broken, with the steps that led there.
 pub fn hostile_kernel(bytes: &[u8]) -> Seen {
     let mut bytes = Unstructured::new(bytes);
     let (Ok(config), Ok(consumers)) = (Config::arbitrary(&mut bytes), apart(&mut bytes)) else {
@@ -88,7 +88,7 @@ pub fn hostile_kernel(bytes: &[u8]) -> Seen {
     }
 }
 
-/// How far the words of each ring are apart when it is mapped; mostly they are one.
+/// The distance between the words of each ring when it is mapped; mostly 0.
 fn apart(bytes: &mut Unstructured<'_>) -> arbitrary::Result<[i8; 4]> {
     match bytes.int_in_range(0..=3u8)? {
         0 => bytes.arbitrary(),
@@ -97,7 +97,7 @@ fn apart(bytes: &mut Unstructured<'_>) -> arbitrary::Result<[i8; 4]> {
 }
 
 impl Siege<'_> {
-    /// A world whose consumer words start so far from the producer words.
+    /// A world whose consumer words start this far from the producer words.
     fn with<R>(config: &Config, consumers: [i8; 4], act: impl FnOnce(&mut Siege<'_>) -> R) -> R {
         let kernel = Kernel::new(config);
         for ((_, consumer), ahead) in kernel.state().starts.iter_mut().zip(consumers) {
@@ -137,7 +137,7 @@ impl Siege<'_> {
         Ok(seen)
     }
 
-    /// Opens as many sockets as the world begins with.
+    /// Opens the sockets that the world begins with.
     fn begin(&mut self) -> Broken {
         self.open()?;
         if self.config.has_two {
@@ -148,7 +148,7 @@ impl Siege<'_> {
         Ok(())
     }
 
-    /// All frames come home, by each socket.
+    /// Brings all frames home, by each socket.
     fn end(&mut self) -> Broken {
         self.repent()?;
         self.switch();

@@ -42,7 +42,7 @@ impl<'u> Siege<'u> {
         self.fill_frame(held)
     }
 
-    /// Fills a held frame with bytes of its own.
+    /// Fills a held frame with new bytes.
     fn fill_frame(&mut self, held: usize) -> Broken {
         let stamp = self.mirror.next_stamp();
         let frame = &mut self.held[held];
@@ -79,7 +79,7 @@ impl<'u> Siege<'u> {
         burst
     }
 
-    /// Sends a held frame by the socket, which is taken out meanwhile.
+    /// Sends a held frame by the socket, which is taken out of `self` meanwhile.
     fn send_by(
         &mut self,
         held: u8,
@@ -104,7 +104,7 @@ impl<'u> Siege<'u> {
             return Ok(());
         }
         self.mirror.pass(index, Owner::Application, Owner::Transmit);
-        // Words that were impossible so far may come true by it.
+        // Words that were impossible may become possible by it.
         self.mirror.rings.is_stalled = false;
         let stand = self.step_on(RingKind::Tx, 1);
         let entry = self.entry(RingKind::Tx, stand);
@@ -133,7 +133,7 @@ impl<'u> Siege<'u> {
         self.lend(lent)
     }
 
-    /// So many frames were lent: they must have been free, and stand in the fill ring's slots.
+    /// Checks the frames lent: they must have been free, and be in the fill ring's slots.
     fn lend(&mut self, lent: u32) -> Broken {
         let stand = self.passes(RingKind::Fill, lent)?;
         for ahead in 0..lent {
@@ -143,7 +143,7 @@ impl<'u> Siege<'u> {
             let is_lent = frame.is_some_and(|frame| self.mirror.lend(frame, at));
             holds(is_lent, "what is lent was free", addr)?;
         }
-        // A word that was impossible so far may come true by it.
+        // A word that was impossible may become possible by it.
         self.note_taken();
         Ok(())
     }
@@ -156,7 +156,7 @@ impl<'u> Siege<'u> {
         self.take_back(reaped)
     }
 
-    /// So many frames came back: they must be just the good ones on the completion ring.
+    /// Checks the frames that came back: they must be exactly the good ones on the completion ring.
     fn take_back(&mut self, reaped: u32) -> Broken {
         let Some(socket) = self.socket.as_mut() else {
             return Ok(());
@@ -202,7 +202,7 @@ impl<'u> Siege<'u> {
             return Ok(());
         };
         let slots = self.config.slots_of(RingKind::Tx);
-        // The model's kernel never says that anything is ready: what is, the rings say.
+        // The model's kernel never reports readiness: the rings do.
         let ready = socket.wait(Interest::RECEIVE, None);
         let available = socket.accounting().rx;
         holds(

@@ -1,5 +1,5 @@
-//! What comes off the RX ring: the packets in lent frames that the kernel took off the fill ring, in
-//! order, and nothing else.
+//! Checks what comes off the RX ring: the packets in lent frames that the kernel took off the fill
+//! ring, in order, and nothing else.
 
 use xskit_core::backend::RingKind;
 
@@ -27,7 +27,7 @@ impl Siege<'_> {
         if is_any_doubtful || is_left {
             let (shown, slots) = self.words_of_rx();
             let is_possible = shown.wrapping_sub(stand) <= slots;
-            // A word that is impossible doesn't say what the core took it for.
+            // An impossible word does not say what the core took it for.
             let shown = if is_possible {
                 shown
             } else {
@@ -45,8 +45,8 @@ impl Siege<'_> {
         Ok(())
     }
 
-    /// The descriptors that were passed: the frames held since then are those of the good ones. Says
-    /// whether any was for a frame that stood on the fill ring.
+    /// Checks the descriptors that were passed: the frames held since then are those of the good
+    /// ones. Returns whether any was for a frame on the fill ring.
     fn passed_rightly(&mut self, before: usize, stand: u32, passed: u32) -> Result<bool, String> {
         let new = self.held[before..].iter();
         let new: Vec<_> = new.map(|frame| (frame.index(), frame.range())).collect();
@@ -79,13 +79,13 @@ impl Siege<'_> {
         Ok(is_any_doubtful)
     }
 
-    /// If packets are left though more were wanted, the next is one that has to wait. Says whether
+    /// If packets are left although more were wanted, the next one has to wait. Returns whether
     /// there is one.
     fn left_rightly(&mut self, stand: u32, passed: u32, wanted: u32) -> Result<bool, String> {
         let (shown, slots) = self.words_of_rx();
         let there = shown.wrapping_sub(stand);
         if there > slots {
-            // The core goes by what was there before, which nobody else knows: one may be left.
+            // The core goes by the word before, which only it knows: one may be left.
             return Ok(passed < wanted);
         }
         if passed >= wanted.min(there) {
@@ -108,7 +108,7 @@ impl Siege<'_> {
         Ok(true)
     }
 
-    /// Whether the fill ring's consumer word says now that a frame was taken.
+    /// Whether the fill ring's consumer word now says that a frame was taken.
     fn is_taken(&self, frame: u32) -> bool {
         let kernel = self.kernel.side();
         kernel

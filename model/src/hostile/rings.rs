@@ -4,26 +4,26 @@ use xskit_core::backend::RingKind;
 
 use crate::op::RINGS;
 
-/// Where the program stands on the rings of one socket, and what it has seen there.
+/// The program's position on the rings of one socket, and its observations there.
 #[derive(Debug, Default)]
 pub(super) struct Rings {
     /// The program's end of each ring: what it would publish next.
     pub(super) stand: [u32; 4],
     /// The addresses on the RX ring, the newest first.
     recent: [u64; 8],
-    /// Where a packet was left on the RX ring, since its frame still stood on the fill ring, and up
-    /// to where packets were shown then.
+    /// The position of a packet left on the RX ring because its frame was still on the fill ring,
+    /// and the last packet shown then.
     pub(super) left: Option<(u32, u32)>,
-    /// Up to where packets were shown when one was left, or was bad, for that.
+    /// The last packet shown when one was left, or was bad, for that reason.
     doubted: Option<u32>,
     pub(super) bad_descriptors: u64,
     pub(super) bad_completions: u64,
-    /// Whether the last kicks sent nothing, and nothing has happened since that could change that.
+    /// Whether the last kicks sent nothing, and nothing since could change that.
     pub(super) is_stalled: bool,
 }
 
 impl Rings {
-    /// A socket was opened over rings with these words: each end starts where its own word stands.
+    /// A socket was opened over rings with these words: each end starts at its own word.
     pub(super) fn take_up(&mut self, starts: &[(u32, u32); 4]) {
         *self = Self {
             recent: self.recent,
@@ -37,7 +37,7 @@ impl Rings {
         }
     }
 
-    /// A packet in a frame that is not taken was come across while packets were shown up to here.
+    /// Notes a packet in a frame that is not taken, while packets were shown up to here.
     pub(super) fn doubt(&mut self, shown: u32) {
         let further = |before: u32| shown.wrapping_sub(before).cast_signed() > 0;
         if self.doubted.is_none_or(further) {
@@ -45,7 +45,7 @@ impl Rings {
         }
     }
 
-    /// Whether such a packet at this place was shown already when one was come across before.
+    /// Whether such a packet at this position was already shown when the last one was noted.
     pub(super) fn was_doubted(&self, at: u32) -> bool {
         self.doubted
             .is_some_and(|shown| shown.wrapping_sub(at).cast_signed() > 0)
@@ -57,7 +57,7 @@ impl Rings {
         self.recent[0] = addr;
     }
 
-    /// The address that was shown so many before the last.
+    /// The address shown `back` descriptors before the last.
     pub(super) fn shown_before(&self, back: u8) -> u64 {
         self.recent[usize::from(back) % self.recent.len()]
     }

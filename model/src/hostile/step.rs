@@ -95,8 +95,8 @@ pub enum Address {
     BeyondNumbers(u8, u8, u16),
     /// In a frame that was sent, by its place among them.
     InSent(u8, u16),
-    /// In a frame that the kernel has by the other socket, by its place among those lent and then those
-    /// sent.
+    /// In a frame that the kernel has by the other socket, by its place among those lent and then
+    /// those sent.
     Elsewhere(u8, u16),
 }
 

@@ -14,7 +14,7 @@ use super::{AtWait, Kernel, KernelSocket, Ring, Side, State};
 use crate::config::IFINDEX;
 use crate::op::{Answer, OpenStep};
 
-/// What a step that is to be refused is refused with.
+/// The errno of a refused step.
 pub(crate) const REFUSAL: Errno = Errno::ENOMEM;
 
 impl State {
@@ -59,7 +59,7 @@ impl State {
         self.step(OpenStep::Bind)?;
         let own = self.sides[at].umem;
         let umem = match with.map(|with| &self.sides[with]) {
-            // As the kernel does, which takes no other flag then, and no UMEM besides.
+            // As the kernel, which then takes no other flag and no second UMEM.
             Some(_) if own.is_some() || address.flags != bind_flags::SHARED_UMEM => None,
             Some(with) => with.umem.filter(|_| with.is_bound),
             None => own,
@@ -119,9 +119,9 @@ impl State {
 }
 
 // SAFETY: `map` returns memory of at least the asked-for length, kept until the next `open` in the
-// socket's place, which is refused before `close`, and shared with `State` only, which uses atomics;
-// `offsets` is how it is laid out. `bind_shared` takes the UMEM that the other socket is bound to.
-// Nothing here writes to the UMEM.
+// socket's place, which is refused before `close`, and shared with `State` only, which uses
+// atomics; `offsets` is how it is laid out. `bind_shared` takes the UMEM that the other socket is
+// bound to. Nothing here writes to the UMEM.
 unsafe impl Backend for Kernel {
     type Socket = KernelSocket;
 
@@ -184,7 +184,7 @@ unsafe impl Backend for Kernel {
     }
 
     unsafe fn unmap(&self, _base: NonNull<u8>, _len_bytes: usize) {
-        // The memory stays until the next `open` in its place: the kernel's end is still there.
+        // The memory stays until the next `open` in its place: the kernel still uses its end.
     }
 
     fn bind(&self, socket: &KernelSocket, address: &SockaddrXdp) -> Result<(), Errno> {

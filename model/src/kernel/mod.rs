@@ -1,4 +1,6 @@
-//! A kernel that does nothing by itself: every step of it is asked for.
+//! A kernel that does nothing by itself: every step of it is requested. `xskit_core::sim` is no
+//! substitute: it moves packets by itself, and its rings are the core's own, which are under test
+//! here.
 
 mod backend;
 mod ring;
@@ -11,7 +13,7 @@ use xskit_core::backend::{Calls, Sleep};
 use crate::config::Config;
 use crate::op::{Answer, OpenStep};
 pub(crate) use backend::REFUSAL;
-pub(crate) use ring::Ring;
+pub(crate) use ring::{Ring, RingWords};
 use side::Side;
 
 /// The [`Backend`](xskit_core::Backend) of a [`World`](crate::World), and the kernel behind it.
@@ -26,7 +28,7 @@ pub struct KernelSocket {
     at: usize,
 }
 
-/// All that a kernel knows.
+/// The kernel's state.
 #[derive(Debug)]
 pub(crate) struct State {
     is_zero_copy: bool,
@@ -34,24 +36,24 @@ pub(crate) struct State {
     /// The producer and the consumer word of each ring when it is mapped.
     pub(crate) starts: [(u32, u32); 4],
     sides: [Side; 2],
-    /// Which of them steps are about, and the next socket gets.
+    /// The index of the current socket, and of the next one opened.
     current: usize,
     /// The step of opening to refuse.
     pub(crate) refused: Option<OpenStep>,
-    /// What the next kicks are answered with.
+    /// The answer to the next kicks.
     pub(crate) answer: Answer,
-    /// The submissions since somebody looked.
+    /// The submissions since the last look.
     pub(crate) submits: u32,
-    /// What a wait does for the rings. One that sleeps is asked for by a step; the others are looks.
+    /// What a wait does for the rings. A sleep is requested by a step; other waits are looks.
     pub(crate) sleep: Sleep,
-    /// Whether something comes during a wait.
+    /// Whether a packet comes during a wait.
     pub(crate) wakes_up: bool,
-    /// What the waits since somebody looked found when they began.
+    /// The program's progress at the beginning of each wait since the last look.
     pub(crate) waits: Vec<AtWait>,
     calls: Calls,
 }
 
-/// What the program has done when a wait begins.
+/// The program's progress at the beginning of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AtWait {
     /// The producer words of the TX and the fill ring.

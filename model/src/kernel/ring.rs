@@ -1,4 +1,4 @@
-//! A ring's memory as the kernel sees it. Nothing of the core's rings is used.
+//! A ring's memory as the kernel sees it, without the core's ring code.
 
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -14,7 +14,15 @@ const PRODUCER: usize = 0;
 const CONSUMER: usize = 1;
 const FLAGS: usize = 2;
 
-/// The memory of a ring. Everything is atomic, and there is one thread: orderings don't matter here.
+/// The words of a ring as the kernel sees them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RingWords {
+    pub(crate) producer: u32,
+    pub(crate) consumer: u32,
+    pub(crate) slots: u32,
+}
+
+/// The memory of a ring. Everything is atomic, and there is one thread: orderings don't matter.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
     lines: Rc<[Aligned]>,
@@ -27,7 +35,7 @@ pub(crate) struct Ring {
 struct Aligned(Line);
 
 impl Ring {
-    /// Where the words lie, as `XDP_MMAP_OFFSETS` has it.
+    /// The offsets that `XDP_MMAP_OFFSETS` reports.
     pub(crate) const OFFSETS: RingOffset = RingOffset {
         producer: 0,
         consumer: 4,
@@ -92,13 +100,21 @@ impl Ring {
         self.load(0, FLAGS) & RING_NEED_WAKEUP != 0
     }
 
-    /// What lies between the two words: count of entries, and zero when they make no sense.
+    pub(crate) fn words(&self) -> RingWords {
+        RingWords {
+            producer: self.producer(),
+            consumer: self.consumer(),
+            slots: self.slots,
+        }
+    }
+
+    /// The number of entries between the two words; 0 if that is impossible.
     pub(crate) fn filled(&self) -> u32 {
         let filled = self.producer().wrapping_sub(self.consumer());
         if filled <= self.slots { filled } else { 0 }
     }
 
-    /// The entry that a cursor stands on: a descriptor, of which an address ring has the first half.
+    /// The entry at a cursor: a descriptor, of which an address ring has the first half.
     pub(crate) fn entry(&self, cursor: u32) -> Desc {
         let (line, half) = self.place(cursor);
         let low = u64::from(self.load(line, half));

@@ -11,27 +11,27 @@ use xskit_core::backend::{Kick, RingKind};
 use super::Ring;
 use crate::config::FRAME_BYTES;
 
-/// All that a kernel knows of one socket.
+/// The kernel's state of one socket.
 #[derive(Debug, Default)]
 pub(crate) struct Side {
-    /// As it was registered, by this socket or by the one whose UMEM it shares.
+    /// The registration, by this socket or by the one whose UMEM it shares.
     pub(crate) umem: Option<UmemReg>,
     pub(super) sizes: [Option<u32>; 4],
     pub(super) rings: [Option<Ring>; 4],
     pub(super) is_open: bool,
     pub(crate) is_bound: bool,
-    /// Frames off the fill ring whose packets were shown, and which still stand there.
+    /// Frames whose packets were shown and which are still on the fill ring.
     unsettled: u32,
     /// Frames off the fill ring, by address, in the driver's hands.
     pub(crate) receiving: VecDeque<u64>,
     /// Packets off the TX ring, under way.
     pub(crate) sending: VecDeque<Desc>,
-    /// The kicks since somebody looked.
+    /// The kicks since the last look.
     pub(crate) kicks: Vec<Kick>,
 }
 
 impl Side {
-    /// As `socket(2)` makes it.
+    /// A socket as `socket(2)` makes it.
     pub(super) fn open() -> Self {
         Self {
             is_open: true,
@@ -74,15 +74,15 @@ impl Side {
         Ok(base)
     }
 
-    /// How many frames a bind would find on the fill ring that was mapped last, though it comes only
-    /// after the socket was given up: a duplicate of the descriptor still has it.
+    /// Frames that a late bind would find on the fill ring mapped last. A duplicate of the
+    /// descriptor can bind after the socket was given up.
     pub(crate) fn found_by_late_bind(&self) -> u32 {
         self.rings[RingKind::Fill as usize]
             .as_ref()
             .map_or(0, Ring::filled)
     }
 
-    /// Takes up to `count` packets off the TX ring. How many are left?
+    /// Takes up to `count` packets off the TX ring. Returns the number left.
     pub(crate) fn take(&mut self, count: u32) -> u32 {
         let Some(tx) = self.rings[RingKind::Tx as usize].as_ref() else {
             return 0;
@@ -119,8 +119,8 @@ impl Side {
         self.receiving.extend(frames.map(|desc| desc.addr));
     }
 
-    /// Puts a packet in a frame at hand on the RX ring. False when the ring is full, or there is
-    /// no frame.
+    /// Puts a packet in one of the kernel's frames on the RX ring. False if the ring is full, or
+    /// there is no frame.
     pub(crate) fn deliver(&mut self, pick: usize, start: u32, len: u32) -> bool {
         self.settle();
         let (Some(&frame), Some(ring)) = (self.receiving.get(pick), self.ring(RingKind::Rx)) else {
@@ -138,8 +138,8 @@ impl Side {
         done
     }
 
-    /// Takes the next frame off the fill ring, puts a packet in it on the RX ring, and shows that
-    /// only. False when the ring is full, or there is no frame.
+    /// Takes the next frame off the fill ring, puts a packet in it on the RX ring, and shows only
+    /// the packet. False if the ring is full, or there is no frame.
     pub(crate) fn deliver_early(&mut self, start: u32, len: u32) -> bool {
         let (Some(fill), Some(rx)) = (self.ring(RingKind::Fill), self.ring(RingKind::Rx)) else {
             return false;

@@ -1,4 +1,4 @@
-//! Steps out of a fuzzer's bytes.
+//! Steps made of a fuzzer's bytes.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -113,13 +113,14 @@ impl<'a> Arbitrary<'a> for Answer {
 
 impl<'a> Arbitrary<'a> for OpenStep {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match bytes.int_in_range(0..=6u8)? {
+        Ok(match bytes.int_in_range(0..=7u8)? {
             0 => Self::Create,
             1 => Self::Register,
             2 => Self::Size(*bytes.choose(&RINGS)?),
             3 => Self::Offsets,
             4 => Self::Map(*bytes.choose(&RINGS)?),
             5 => Self::Bind,
+            6 => Self::BoundElsewhere,
             _ => Self::Confirm,
         })
     }

@@ -5,11 +5,11 @@ mod bytes;
 use xskit_core::Errno;
 use xskit_core::backend::{RingKind, Sleep};
 
-/// A step of the program or of the kernel. One that can't happen (there is no such frame, the
-/// socket is closed, …) does nothing, by definition, on the real thing as on the oracle.
+/// A step of the program or of the kernel. An impossible step (no such frame, a closed socket, …)
+/// does nothing, by definition, on the socket and on the oracle.
 ///
-/// `held` counts among the frames that the program holds, and `pick` among those in the kernel's
-/// hands, from the oldest on and round and round.
+/// `held` is an index into the program's frames, and `pick` into the kernel's, the oldest first,
+/// modulo their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Take a frame out of the stash, and write a packet of `len` bytes into it, unless zero.
@@ -17,7 +17,7 @@ pub enum Op {
         /// Length of the packet in bytes.
         len: u16,
     },
-    /// Set a held frame's range and fill the frame. A range that leads out of the frame is refused.
+    /// Set a held frame's range and fill the frame. A range beyond the frame is refused.
     Write {
         /// Which frame.
         held: u8,
@@ -31,8 +31,8 @@ pub enum Op {
         /// Which frame.
         held: u8,
     },
-    /// Reserve slots of the TX ring, take frames out of the stash and send a packet in each, until one
-    /// can't be had or sent.
+    /// Reserve slots of the TX ring, take frames out of the stash and send a packet in each, until
+    /// one can't be had or sent.
     Burst {
         /// How many at most.
         count: u8,
@@ -48,7 +48,7 @@ pub enum Op {
         max: u8,
         /// How many of them to take.
         take: u8,
-        /// Whether the frames are held from then on, or dropped at once.
+        /// Whether the frames are held or dropped at once.
         keep: bool,
     },
     /// Take packets off the iterator, hold them, and leak the iterator.
@@ -75,24 +75,23 @@ pub enum Op {
     Flush(Answer),
     /// The same without submitting.
     Request(Answer),
-    /// Wait for packets, with none there, on a backend of either kind.
+    /// Wait for packets while there are none, on a backend of either kind.
     Wait {
         /// Whether the wait has the kernel look at the rings.
         sleep: Doze,
-        /// Whether something comes before the time is over.
+        /// Whether a packet comes before the timeout.
         is_woken: bool,
-        /// What the kernel does when it is kicked before or by the wait.
+        /// The kernel's answer to kicks before or by the wait.
         answer: Answer,
     },
-    /// Have the socket say where every frame is.
+    /// Ask the socket where every frame is.
     Accounting,
-    /// Have the steps from now on be about the other one of two sockets, the program's and the
-    /// kernel's.
+    /// Make the other socket the current one, for the steps of program and kernel.
     Switch,
     /// Drop the socket.
     Close,
-    /// Open the socket, over the UMEM of the other one if that is open, with a step that fails, perhaps.
-    /// While it is open it must be refused.
+    /// Open the socket, over the UMEM of the other one if that is open. A step may fail. An open
+    /// socket must be refused.
     Open {
         /// The step that the kernel refuses.
         refused: Option<OpenStep>,
@@ -123,8 +122,8 @@ pub enum Op {
         /// How long, in bytes; cut off to lie inside.
         len: u16,
     },
-    /// The kernel takes frames off the fill ring and puts packets in them on the RX ring, which it
-    /// shows before it shows what it took (`xsk_flush`, net/xdp/xsk.c).
+    /// The kernel takes frames off the fill ring and puts packets in them on the RX ring. It shows
+    /// the packets before it shows what it took (`xsk_flush`, net/xdp/xsk.c).
     KernelDeliversEarly {
         /// How many.
         count: u8,
@@ -133,7 +132,7 @@ pub enum Op {
         /// How long, in bytes; cut off to lie inside.
         len: u16,
     },
-    /// The kernel shows what it took for those.
+    /// The kernel shows what it took for them.
     KernelSettles,
     /// The kernel sets or clears NEED_WAKEUP of the TX ring.
     KernelWantsKick(bool),
@@ -143,49 +142,49 @@ pub enum Op {
     Ring(RingOp),
 }
 
-/// A step on a bare ring, both of whose ends are the core's.
+/// A step on a bare ring. The core has both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RingOp {
     /// Ask the producing end for room.
     Reserve(u8),
     /// Write values.
     Push(u8),
-    /// Write so many values at once, or none.
+    /// Write this many values at once, or none.
     PushAll(u8),
     /// Publish them.
     Commit,
-    /// Ask how many were published and not released.
+    /// Ask for the number published and not released.
     Outstanding,
     /// Ask the consuming end for values.
     Peek(u8),
     /// Take values.
     Pop(u8),
-    /// Take some of so many values at once, and give their slots back.
+    /// Take some of the values drained at once, and release their slots.
     Drain {
         /// For how many to ask.
         wanted: u8,
         /// How many to take.
         take: u8,
     },
-    /// Ask for so many at once, and leak them.
+    /// Drain this many at once, and leak the iterator.
     Leak(u8),
     /// Give their slots back.
     Release,
-    /// Ask how many are there to be taken.
+    /// Ask for the number that can be taken.
     Available,
 }
 
-/// What a wait does for the rings; as `xskit_core::backend::Sleep`.
+/// What a wait does for the rings; see `xskit_core::backend::Sleep`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doze {
     /// It has the kernel look at both, as `poll(2)` does.
     Kicks,
-    /// Nothing: what is owed is asked for before.
+    /// Nothing: everything owed is requested before.
     Silent,
 }
 
 impl Doze {
-    /// As a backend has it.
+    /// The backend's value.
     #[must_use]
     pub const fn of_backend(self) -> Sleep {
         match self {
@@ -195,20 +194,20 @@ impl Doze {
     }
 }
 
-/// What the kernel does when it is kicked to send.
+/// The kernel's answer to a transmit kick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It succeeds, and takes nothing for now.
     Later,
-    /// It takes up to so many packets a call, and says EAGAIN when some are left.
+    /// It takes up to this many packets per call, and returns EAGAIN if some are left.
     Takes(u8),
-    /// It takes nothing, and says this; none of them is an error of the program.
+    /// It takes nothing, and returns this; none of these is an error of the program.
     Busy(Transient),
-    /// The call fails for good, with EPERM.
+    /// The call fails permanently, with EPERM.
     Fails,
 }
 
-/// The error numbers that tell a kick to come again.
+/// The error numbers that ask for another kick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the field's own names")]
 pub enum Transient {

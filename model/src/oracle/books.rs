@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::wakeups::Wakeups;
 use super::{Passed, Place};
 
-/// What there is for one socket: its frames with the kernel, what passed its rings, and what the kernel
-/// is owed by it.
+/// The state of one socket: its frames with the kernel, the progress of its rings, and the calls it
+/// owes the kernel.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Books {
     /// The frames of the places [that each socket has for itself](Place::OF_KERNEL), the oldest
@@ -17,15 +17,15 @@ pub(super) struct Books {
     /// Slots of the RX ring that were taken and not given back.
     pub(super) unreleased: u32,
     pub(super) is_open: bool,
-    /// Which of the sockets that are open: the lowest number that the other one hasn't.
+    /// The socket's number: the lowest that the other open one does not have.
     pub(super) number: u32,
-    /// How many frames the kernel is to have to receive into.
+    /// Frames that the kernel is to have for receiving.
     pub(super) target: u32,
     pub(super) wants_kick: bool,
     pub(super) wants_wake: bool,
     pub(super) wakeups: Wakeups,
-    /// Frames of packets on the RX ring, or lost off it, that still stand on the fill ring: those
-    /// that came last.
+    /// Frames of the latest packets on the RX ring, or lost off it, that are still on the fill
+    /// ring.
     pub(super) early: VecDeque<u32>,
     pub(super) sent: u64,
     pub(super) completed: u64,
@@ -33,7 +33,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// A socket that was just opened, with no frame lent so far.
+    /// A socket just opened, with no frame lent yet.
     pub(super) fn open(number: u32, target: u32) -> Self {
         Self {
             is_open: true,

@@ -17,7 +17,7 @@ impl Oracle {
         }
     }
 
-    /// Which packet under way a number means, if one can be completed.
+    /// The packet under way that a number means, if one can be completed.
     #[must_use]
     pub fn completable(&self, number: u8) -> Option<usize> {
         let has_room =
@@ -47,7 +47,7 @@ impl Oracle {
         }
     }
 
-    /// Which frame at hand a number means, if a packet can be delivered.
+    /// The kernel's frame that a number means, if a packet can be delivered.
     #[must_use]
     pub fn deliverable(&self, number: u8) -> Option<usize> {
         let has_room = self.has_room_on_rx();
@@ -56,15 +56,16 @@ impl Oracle {
             .filter(|_| has_room)
     }
 
-    /// The kernel receives a packet into a frame at hand, and puts it on the RX ring. Which frame?
+    /// The kernel receives a packet into one of its frames, and puts it on the RX ring. Returns the
+    /// frame.
     pub fn kernel_delivers(&mut self, pick: usize, start: u16, len: u16) -> Option<u32> {
         self.kernel_settles();
         let frame = self.pass(Place::KernelReceive, pick, Place::RxRing)?;
         Some(self.received_into(frame, start, len))
     }
 
-    /// The kernel receives a packet into the next frame of the fill ring, and shows that only.
-    /// Which frame, if there is one and room on the RX ring?
+    /// The kernel receives a packet into the next frame of the fill ring, and shows only the
+    /// packet. Returns the frame, if there is one and room on the RX ring.
     pub fn kernel_delivers_early(&mut self, start: u16, len: u16) -> Option<u32> {
         if !self.has_room_on_rx() {
             return None;

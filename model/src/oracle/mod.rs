@@ -1,10 +1,10 @@
-//! What should be: where every frame is, in which order, and what is in it.
+//! The expected state: where every frame is, in which order, and its contents.
 //!
 //! The oracle shares no code with the core. A frame is a number in one list; a step moves numbers
-//! from one list to another, and says what the program should see of it.
+//! between lists, and returns what the program should see.
 //!
-//! Two sockets may be open over the UMEM. Steps, and all that is asked of the oracle, are about one of
-//! them, until [`switch`](Oracle::switch) has the other's turn. Stash and held frames are one.
+//! Two sockets may be open over the UMEM. Steps and queries concern one of them until
+//! [`switch`](Oracle::switch). They share the stash and the held frames.
 
 mod books;
 mod kernel;
@@ -23,7 +23,7 @@ pub use program::Opened;
 use crate::config::Config;
 use crate::stamp::Stamp;
 
-/// What a frame's token says, and what is written in the frame.
+/// A token's range, and the frame's contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packet {
     /// Where it starts in the frame, in bytes.
@@ -34,7 +34,7 @@ pub struct Packet {
     pub stamp: Stamp,
 }
 
-/// How many entries passed each end of a ring since it was mapped.
+/// Entries that passed each end of a ring since it was mapped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
     /// Shown by the producer.
@@ -49,12 +49,12 @@ pub struct Oracle {
     config: Config,
     /// Where each frame is.
     places: Vec<Place>,
-    /// The frames of each place that the sockets have in common, the oldest first; the stash gives out
-    /// its newest first.
+    /// The frames of each place that the sockets have in common, the oldest first; the stash gives
+    /// out its newest first.
     lists: [VecDeque<u32>; Place::COMMON],
     /// Each frame's packet.
     packets: Vec<Packet>,
-    /// How often anything was written to any frame.
+    /// Writes to any frame so far.
     writes: u32,
     /// The socket that steps are about.
     socket: Books,
@@ -62,7 +62,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// All frames in the stash, the first to be given out first, and no socket.
+    /// All frames in the stash, the first given out first, and no socket.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let mut lists = [const { VecDeque::new() }; Place::COMMON];
@@ -78,7 +78,7 @@ impl Oracle {
         }
     }
 
-    /// From now on everything is about the other socket.
+    /// Makes the other socket the current one.
     pub fn switch(&mut self) {
         mem::swap(&mut self.socket, &mut self.other);
     }
@@ -117,19 +117,19 @@ impl Oracle {
         self.packets[frame as usize]
     }
 
-    /// How many entries passed the ends of a ring, by kind.
+    /// Entries that passed the ends of each ring, by kind.
     #[must_use]
     pub fn passed(&self) -> &[Passed; 4] {
         &self.socket.passed
     }
 
-    /// Slots of the RX ring that an iterator took with it when it was leaked.
+    /// Slots of the RX ring that a leaked iterator kept.
     #[must_use]
     pub fn unreleased(&self) -> u32 {
         self.socket.unreleased
     }
 
-    /// The frames of packets that were shown, and which the fill ring still has, the oldest first.
+    /// Frames of packets already shown that are still on the fill ring, the oldest first.
     #[must_use]
     pub fn early(&self) -> &VecDeque<u32> {
         &self.socket.early
@@ -153,8 +153,8 @@ impl Oracle {
         self.other.is_open
     }
 
-    /// Which of the open sockets this is, and how many frames the kernel is to have to receive into by
-    /// it; zeros while it is closed.
+    /// The socket's number, and the frames that the kernel is to have for receiving by it; zeros
+    /// while it is closed.
     pub(crate) fn number_and_target(&self) -> (u32, u32) {
         match self.is_open() {
             true => (self.socket.number, self.socket.target),
@@ -178,7 +178,7 @@ impl Oracle {
         )
     }
 
-    /// Takes the `position`th frame of a place to the end of another.
+    /// Moves the `position`th frame of a place to the end of another.
     fn pass(&mut self, from: Place, position: usize, to: Place) -> Option<u32> {
         let frame = self.at_mut(from).remove(position)?;
         assert_eq!(self.place(frame), from, "the oracle contradicts itself");
@@ -187,7 +187,7 @@ impl Oracle {
         Some(frame)
     }
 
-    /// Takes all frames of a place to the end of another, in order. How many?
+    /// Moves all frames of a place to the end of another, in order. Returns their number.
     fn pass_all(&mut self, from: Place, to: Place) -> u32 {
         let count = self.count(from);
         for _ in 0..count {

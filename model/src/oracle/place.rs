@@ -1,6 +1,6 @@
 //! Where a frame can be.
 
-/// Where a frame is. Every frame is in exactly one place.
+/// The place of a frame. Every frame is in exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Free.
@@ -28,11 +28,11 @@ pub enum Place {
 }
 
 impl Place {
-    /// How many places the sockets of a UMEM have in common: the first.
+    /// The number of places that the sockets of a UMEM have in common: the first ones.
     pub const COMMON: usize = 3;
 
-    /// The places of what the kernel has, by the core's books, in the order of a frame's way through each
-    /// half of a socket. Each socket has these for itself.
+    /// The kernel's places by the core's books, in the order in which a frame passes each half of a
+    /// socket. Each socket has its own.
     pub const OF_KERNEL: [Self; 8] = [
         Self::FillRing,
         Self::KernelReceive,
@@ -44,7 +44,7 @@ impl Place {
         Self::CompletionRing,
     ];
 
-    /// Which of [`OF_KERNEL`](Self::OF_KERNEL), if it is one of those.
+    /// The index in [`OF_KERNEL`](Self::OF_KERNEL), if it is there.
     #[must_use]
     pub const fn of_socket(self) -> Option<usize> {
         (self as usize).checked_sub(Self::COMMON)

@@ -9,21 +9,21 @@ use super::{Books, Oracle, Packet, Place};
 use crate::config::FRAME_BYTES;
 use crate::op::OpenStep;
 
-/// What opening a socket should do.
+/// The expected outcome of opening a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// It opens, with so many frames lent.
+    /// It opens, with this many frames lent.
     With(u32),
-    /// It is refused, since it is open.
+    /// Refused: it is open.
     Claimed,
-    /// It is refused, since no frame is free and so many are retired.
+    /// Refused: no frame is free, and this many are retired.
     UsedUp(u32),
     /// It fails at this step.
     Failed(OpenStep),
 }
 
 impl Oracle {
-    /// The frame that should come out of the stash.
+    /// The frame expected out of the stash.
     pub fn alloc(&mut self) -> Option<u32> {
         let newest = self.at(Place::Stash).len().checked_sub(1)?;
         let frame = self.pass(Place::Stash, newest, Place::Application)?;
@@ -32,13 +32,13 @@ impl Oracle {
         Some(frame)
     }
 
-    /// Which of the held frames a number means.
+    /// The held frame that a number means.
     #[must_use]
     pub fn held(&self, number: u8) -> Option<usize> {
         usize::from(number).checked_rem(self.at(Place::Application).len())
     }
 
-    /// A packet is written into a held frame. None when the range should be refused.
+    /// Writes a packet into a held frame. `None` if the range should be refused.
     pub fn write(&mut self, held: usize, start: u16, len: u16) -> Option<Packet> {
         if u32::from(start) + u32::from(len) > FRAME_BYTES {
             return None;
@@ -56,7 +56,7 @@ impl Oracle {
     /// A held frame is sent.
     ///
     /// # Errors
-    /// Why it should be refused.
+    /// The expected refusal.
     pub fn send(&mut self, held: usize) -> Result<(), SendErrorKind> {
         let frame = self.at(Place::Application)[held];
         if self.packet(frame).len == 0 {
@@ -70,7 +70,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// How many packets the TX ring should take.
+    /// Packets that the TX ring should take.
     #[must_use]
     pub fn room(&self) -> u32 {
         let slots = self.config.slots_of(RingKind::Tx);
@@ -82,7 +82,7 @@ impl Oracle {
         self.pass(Place::Application, held, Place::Stash);
     }
 
-    /// Packets on the RX ring that the program can have: those of frames that the kernel has shown
+    /// Packets on the RX ring that the program can receive: those whose frames the kernel has shown
     /// to be off the fill ring. The others came last.
     #[must_use]
     pub fn receivable(&self) -> usize {
@@ -91,7 +91,7 @@ impl Oracle {
         on_ring.len() - on_ring.iter().filter(early).count()
     }
 
-    /// A packet should come off the RX ring, if there is one to be had.
+    /// Receives the next packet, if one can be received.
     pub fn receive(&mut self) -> Option<u32> {
         if self.receivable() == 0 {
             return None;
@@ -108,7 +108,7 @@ impl Oracle {
         self.socket.unreleased = 0;
     }
 
-    /// Up to `count` packets are lost with an iterator that was leaked.
+    /// Up to `count` packets are lost with a leaked iterator.
     pub fn lose(&mut self, count: u32) {
         for _ in 0..count {
             if self.pass(Place::RxRing, 0, Place::Lost).is_none() {
@@ -131,7 +131,7 @@ impl Oracle {
         used <= self.config.slots_of(RingKind::Tx) / 2
     }
 
-    /// How many frames should be lent.
+    /// Lends frames. Returns the expected number.
     pub fn refill(&mut self) -> u32 {
         let fill_slots = self.config.slots_of(RingKind::Fill);
         let mut lent = 0;
@@ -146,7 +146,7 @@ impl Oracle {
         lent
     }
 
-    /// How many frames should be taken back.
+    /// Takes frames back. Returns the expected number.
     pub fn reap(&mut self) -> u32 {
         let reaped = self.pass_all(Place::CompletionRing, Place::Stash);
         self.socket.passed[RingKind::Completion as usize].consumed += reaped;
@@ -165,7 +165,7 @@ impl Oracle {
         self.socket.lent()
     }
 
-    /// Who should own how many frames.
+    /// The expected number of frames per owner.
     #[must_use]
     pub fn census(&self) -> Census {
         let mut census = Census::default();
@@ -177,10 +177,10 @@ impl Oracle {
         census
     }
 
-    /// Where the socket should say that every frame is.
+    /// The expected accounting of the socket.
     #[must_use]
     pub fn accounting(&self) -> Accounting {
-        // A frame whose packet was shown early stands on two rings at once.
+        // A frame whose packet was shown early is on two rings at once.
         let on_rings = self.on_fill_ring() + self.count(Place::RxRing);
         let lent = self.lent();
         let mut accounting = Accounting::default();
@@ -208,7 +208,8 @@ impl Oracle {
         }
     }
 
-    /// The socket is opened, over the UMEM of the other one if that is open, or should fail to.
+    /// Opens the socket, over the UMEM of the other one if that is open. Returns the expected
+    /// outcome.
     pub fn open(&mut self, refused: Option<OpenStep>) -> Opened {
         if self.socket.is_open {
             return Opened::Claimed;
@@ -219,7 +220,7 @@ impl Oracle {
             return Opened::UsedUp(retired);
         }
         self.socket.target = self.target(is_shared);
-        // What is registered already is not registered again.
+        // A UMEM is registered once.
         match refused.filter(|step| !(is_shared && *step == OpenStep::Register)) {
             None => {
                 let number = u32::from(is_shared && self.other.number == 0);
@@ -230,7 +231,7 @@ impl Oracle {
             }
             Some(step) => {
                 match step {
-                    // Frames were lent before, and are taken off the fill ring again.
+                    // Frames were lent before the step, and are taken off the fill ring again.
                     OpenStep::Bind => self.lend_and_take_back(),
                     // The kernel may have begun to use them.
                     OpenStep::BoundElsewhere | OpenStep::Confirm => {
@@ -244,8 +245,8 @@ impl Oracle {
         }
     }
 
-    /// How many frames the kernel of a new socket is to have to receive into: half of those that are free,
-    /// unless the program says.
+    /// How many frames the kernel of a new socket is to have to receive into: half of those that
+    /// are free, unless the program says.
     fn target(&self, is_shared: bool) -> u32 {
         let frames = match is_shared {
             true => self.count(Place::Stash),

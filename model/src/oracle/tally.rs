@@ -1,9 +1,9 @@
-//! Causes and calls over the whole run of a socket: no more of these than of those.
+//! Causes and calls over the whole run of a socket: no more calls than causes.
 
 use super::Oracle;
 use super::wakeups::{OVERDUE, Rule};
 
-/// What was seen since the socket was opened: causes and calls.
+/// Causes and calls since the socket was opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     flushes: u64,
@@ -24,7 +24,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// A driver is given a fill ring with so many frames on it.
+    /// For a driver that is given a fill ring with this many frames.
     pub(super) fn new(filled: u32) -> Self {
         Self {
             loans: filled,

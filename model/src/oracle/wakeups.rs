@@ -1,8 +1,8 @@
 //! When the kernel is owed a kick or a wake, and when it must be left alone.
 //!
-//! Not how the core counts, but what a call must have for a cause: the calls that were seen are held
-//! against what the kernel was told before, what it did since, and how much time it was given. A
-//! call that is due and does not come is a wake-up that is lost; one without a cause is repeated.
+//! Not how the core counts, but which cause a call must have: calls are checked against what the
+//! kernel was told before, what it did since, and how much time it had. A due call that does not
+//! come is a lost wake-up; one without a cause is a repeated one.
 
 use std::mem;
 
@@ -14,16 +14,16 @@ use super::{Oracle, Place};
 /// Flushes without progress after which a wake-up may be taken for lost.
 pub(super) const OVERDUE: u32 = 4096;
 
-/// The most flushes that a full device is left alone for.
+/// The largest number of flushes for which a full device is left alone.
 const LONGEST_PAUSE: u32 = 1024;
 
-/// Packets for which a kick was worth it.
+/// The number of packets that makes a kick worthwhile.
 const GRAIN: u32 = 32;
 
-/// A driver that has so many frames left is not about to run dry.
+/// A driver with this many frames left is not about to run dry.
 const FEW: u32 = 64;
 
-/// What was broken.
+/// The text of a broken rule.
 pub(super) type Rule = &'static str;
 
 /// How many kicks, wakes and calls a cause allows.
@@ -56,12 +56,12 @@ impl Bounds {
     }
 }
 
-/// What the kernel was told of the TX ring, and what it was given time for.
+/// What the kernel was told about the TX ring, and what it had time for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sending {
-    /// Zero-copy mode: up to which packet it was told.
+    /// Zero-copy mode: the packet up to which it was told.
     told: u32,
-    /// Whether it was told by a call, rather than that it did not ask for one.
+    /// Whether it was told by a call; otherwise it did not ask for one.
     is_called: bool,
     /// Packets that it had taken: in copy mode at the last kick, else at the last flush.
     taken: u32,
@@ -71,7 +71,7 @@ struct Sending {
     /// Flushes that left a full device alone since the last kick, and how many there may be.
     skipped: u32,
     pause: (u32, u32),
-    /// A flush found the flag clear, and nobody can see whether it counts as a kick.
+    /// A flush found the flag clear; whether that counts as a kick is not visible.
     is_vague: bool,
     /// A sleep since the last kick gave a full device time.
     has_rested: bool,
@@ -83,7 +83,7 @@ struct Sending {
     looks: u32,
 }
 
-/// What the kernel was told of the fill ring.
+/// What the kernel was told about the fill ring.
 #[derive(Clone, Copy, Debug, Default)]
 struct Filling {
     /// Frames lent when the driver was given the ring.
@@ -95,7 +95,7 @@ struct Filling {
     looks: u32,
 }
 
-/// Everything that says whether a call has a cause.
+/// The state that decides whether a call has a cause.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wakeups {
     sending: Sending,
@@ -104,7 +104,7 @@ pub(super) struct Wakeups {
 }
 
 impl Wakeups {
-    /// A socket is opened, whose driver is given a fill ring with so many frames on it.
+    /// For a socket just opened, whose driver is given a fill ring with this many frames.
     pub(super) fn new(filled: u32) -> Self {
         Self {
             sending: Sending::default(),
@@ -119,24 +119,24 @@ impl Wakeups {
 }
 
 impl Oracle {
-    /// Holds what a flush asked the kernel for against what is owed. `has_failed` if the kick to
-    /// send failed for good, after which no wake is asked for.
+    /// Checks what a flush asked of the kernel against what is owed. `has_failed`: the transmit
+    /// kick failed permanently, after which no wake is requested.
     ///
     /// # Errors
     /// The rule that is broken.
     pub fn flushed(&mut self, kicks: &[Kick], has_failed: bool) -> Result<(), Rule> {
         let (times, wakes) = match *kicks {
             [] => (0, 0),
-            [Kick::Transmit { times: 0 }, ..] => return Err("no kick is for nothing"),
+            [Kick::Transmit { times: 0 }, ..] => return Err("no kick has zero calls"),
             [Kick::Transmit { times }] => (times, 0),
             [Kick::Receive] => (0, 1),
             [Kick::Transmit { times }, Kick::Receive] => (times, 1),
-            _ => return Err("one kick and one wake at most, in this order"),
+            _ => return Err("at most one kick and one wake, in this order"),
         };
         self.note(times, wakes);
         self.kicked(times)?;
         if has_failed {
-            // Nobody was told.
+            // The kernel was not told.
             self.socket.wakeups.tally.sleeps += 1;
             self.socket.wakeups.sending.is_early = false;
             self.socket.wakeups.sending.has_rested = true;
@@ -147,7 +147,7 @@ impl Oracle {
         self.bound_calls()
     }
 
-    /// A wait that has the kernel look at both rings where their flags ask for it.
+    /// A wait that has the kernel look at both rings if their flags ask for it.
     pub fn tells_by_wait(&mut self) {
         self.note(0, 0);
         let reach = self.reach();
@@ -156,8 +156,8 @@ impl Oracle {
         self.socket.wakeups.filling.told = self.lent_so_far();
     }
 
-    /// A wait that does not. A full device had time enough, and a flag may have been set after it was
-    /// found clear.
+    /// A wait that does not. A full device had enough time, and a flag may have been set after it
+    /// was found clear.
     pub fn sleeps_silently(&mut self) {
         self.socket.wakeups.tally.sleeps += 1;
         let sending = &mut self.socket.wakeups.sending;
@@ -169,7 +169,7 @@ impl Oracle {
         self.socket.wakeups.filling.has_slept = true;
     }
 
-    /// A sleep is over in which nothing came.
+    /// A sleep ended in which nothing came.
     pub fn slept_in_vain(&mut self) {
         self.socket.wakeups.tally.sleeps += 1;
         self.socket.wakeups.sending.is_early = false;
@@ -187,9 +187,9 @@ impl Oracle {
         )
     }
 
-    /// What of this decides whether calls are due from now on. How long a full device is left alone
-    /// for, and flushes without progress, are left out: they only say when, and searches don't come
-    /// to an end of them.
+    /// The part of this that decides whether calls are due from now on. How long a full device is
+    /// left alone, and flushes without progress, are left out: they only decide when, and no search
+    /// would end.
     pub(crate) fn owed(&self) -> [u32; 7] {
         let Wakeups {
             sending, filling, ..
@@ -229,8 +229,8 @@ impl Oracle {
         self.socket.passed[RingKind::Fill as usize].produced
     }
 
-    /// Up to which packet the kernel can take: what it was shown, as far as there will be a slot
-    /// for the completion.
+    /// The packet up to which the kernel can take: what it was shown, as far as completions have a
+    /// slot.
     pub(super) fn reach(&self) -> u32 {
         let slots = self.config.slots_of(RingKind::Completion);
         let reaped = self.socket.passed[RingKind::Completion as usize].consumed;
@@ -239,14 +239,14 @@ impl Oracle {
             .min(reaped + slots)
     }
 
-    /// So many calls to send were asked for.
+    /// Checks the number of transmit calls.
     fn kicked(&mut self, times: u32) -> Result<(), Rule> {
         if self.count(Place::TxRing) == 0 {
-            let rule = "nobody is kicked for an empty ring";
+            let rule = "no kick is made for an empty ring";
             return Bounds::NONE.hold(times, rule, rule);
         }
         if times > 0 && !self.socket.wants_kick {
-            return Err("nobody is kicked who does not ask for it");
+            return Err("no kick is made without NEED_WAKEUP");
         }
         let hoped = self.reach().saturating_sub(self.taken());
         match self.config.kick_budget() {
@@ -278,8 +278,8 @@ impl Oracle {
         sending.look(is_over || times > 0);
         due.hold(
             times,
-            "zero-copy: packets that the kernel was not told of are kicked for",
-            "zero-copy: no packet is kicked for twice without a cause",
+            "zero-copy: a kick is made for packets that the kernel was not told of",
+            "zero-copy: no second kick is made for a packet without a cause",
         )
     }
 
@@ -292,8 +292,8 @@ impl Oracle {
         self.socket.wakeups.sending.look(times > 0);
         due.hold(
             times,
-            "copy: after a sleep a full completion ring is kicked for",
-            "copy: a full completion ring is not kicked for",
+            "copy: after a sleep a kick is made despite a full completion ring",
+            "copy: no kick is made while the completion ring is full",
         )
     }
 
@@ -303,7 +303,7 @@ impl Oracle {
         let sending = &mut self.socket.wakeups.sending;
         let progress = taken - sending.taken;
         let needed = hoped.div_ceil(budget);
-        // Some packets were left by the last kicks: no more than were of use, and another.
+        // The last kicks left packets: no more calls than were useful, plus one.
         let of_use = match progress < sending.hoped {
             true => needed.min(progress.div_ceil(budget) + 1),
             false => needed,
@@ -337,16 +337,16 @@ impl Oracle {
         sending.look(times > 0 || !is_asked);
         due.hold(
             times,
-            "copy: packets are kicked for as often as they need, once a full device had time",
+            "copy: packets get as many kicks as they need, once a full device had time",
             "copy: no more kicks than packets need and progress warrants, none too soon",
         )?;
         match is_whole {
             true => Ok(()),
-            false => Err("copy: if packets are kicked for, as often as they need"),
+            false => Err("copy: packets that get a kick get as many as they need"),
         }
     }
 
-    /// The driver was woken so often for the fill ring.
+    /// Checks the number of wakes for the fill ring.
     fn woken(&mut self, wakes: u32) -> Result<(), Rule> {
         let lent = self.lent_so_far();
         let on_rings = self.count(Place::FillRing) + self.count(Place::RxRing);
@@ -355,7 +355,7 @@ impl Oracle {
         let filling = &mut self.socket.wakeups.filling;
         let is_new = lent != filling.told;
         let due = match is_new {
-            // Who lends no more has nothing to say.
+            // Without new frames there is nothing to tell.
             _ if !is_asked || lent == filling.first => Bounds::NONE,
             true if left < FEW => Bounds::exactly(1),
             false if left >= FEW => Bounds::NONE,
@@ -380,7 +380,7 @@ impl Oracle {
 }
 
 impl Sending {
-    /// What may be asked for again because the last kick seems lost.
+    /// Calls allowed because the last kick seems lost.
     fn lost(&self) -> Bounds {
         match self.has_slept {
             true => Bounds::exactly(1),
@@ -389,21 +389,22 @@ impl Sending {
         }
     }
 
-    /// A flush looked at the ring; whether the kernel was told, or did anything.
+    /// A flush looked at the ring. `is_over`: the kernel was told, or made progress.
     fn look(&mut self, is_over: bool) {
         let is_over = is_over || self.has_slept;
         self.looks = if is_over { 0 } else { self.looks + 1 };
         self.has_slept = false;
     }
 
-    /// How many flushes a device that stays full is left alone for, after a kick that sent so much.
+    /// The bounds on the pause of a device that stays full, after a kick that sent `progress`
+    /// packets.
     fn next_pause(&self, progress: u32) -> (u32, u32) {
         let (least, most) = match self.has_rested {
             true => self.pause,
             false => (self.skipped, self.skipped),
         };
         match progress {
-            // Never fewer, while kicks aren't worth it.
+            // Never fewer while kicks are not worthwhile.
             0..GRAIN => (least.max(1), (2 * most).clamp(1, LONGEST_PAUSE)),
             GRAIN..=63 => (least, most),
             _ => (least / 2, most),

@@ -1,11 +1,11 @@
-//! Looks at what a state has inside, by steps that end it.
+//! Looks inside a state, by steps that end it.
 
+use crate::difference::Difference;
 use crate::op::Answer;
-use crate::world::Difference;
 use crate::{Op, World};
 
-/// Compares what only shows later: what the cursors say, the order of the stash, and how many
-/// frames the core believes to have lent. Every packet is taken, every frame brought back.
+/// Compares what only shows later: the cursors, the order of the stash, and the core's count of
+/// lent frames. Every packet is taken, and every frame brought back.
 pub(super) fn audit(world: &mut World<'_>) -> Result<(), Difference> {
     const ALL: u8 = u8::MAX;
     let before = [

@@ -1,4 +1,4 @@
-//! The core's own cursors, out of its `Debug`.
+//! The core's own cursors, read from its `Debug`.
 
 use std::fmt;
 
@@ -10,16 +10,15 @@ const ROLES: [&str; RINGS.len() + 1] = ["FillRing", "CompletionRing", "RxRing", 
 /// The cursors of a doubt.
 pub(super) const DOUBT: usize = RINGS.len();
 
-/// Listens to what `Debug` says of rings, and remembers the numbers that stand as `Cursor(n)`.
+/// Reads the `Debug` of rings, and keeps the numbers written as `Cursor(n)`.
 ///
-/// A ring's cursors are private, and the core shows them only this way. Nothing else is kept, so no
-/// text is built.
+/// A ring's cursors are private; the core shows them only this way. No text is built.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
-    /// By ring; a bare ring, that of no role, counts as the first.
+    /// By ring; a bare ring has no role and counts as the first.
     found: [Vec<u32>; ROLES.len()],
     ring: usize,
-    /// How much of `Cursor(` was said just now.
+    /// How much of `Cursor(` was just written.
     heard: u8,
 }
 
@@ -31,10 +30,10 @@ impl Cursors {
         self.heard = 0;
     }
 
-    /// The cursors of one ring, in the order in which they were said.
+    /// The cursors of one ring, in the order written.
     ///
     /// # Panics
-    /// When there are none: states that differ would look alike.
+    /// If there are none: different states would look alike.
     pub(super) fn of(&self, ring: usize) -> &[u32] {
         let found = &self.found[ring];
         assert!(

@@ -1,61 +1,60 @@
-//! What of a state decides all that can follow, as a number.
+//! The part of a state that decides everything that can follow, as a number.
 //!
-//! Two states with one key behave alike from then on, so the search looks at one of them. A key is
-//! made of:
+//! Two states with the same key behave alike from then on, so the search expands one of them. A key
+//! consists of:
 //!
-//! - **Which frames are where, in order, without their names.** A frame is a number that the core
-//!   shifts, masks and compares with others for being the same, so that renaming the frames renames
-//!   what happens and changes nothing else. Every frame is in exactly one ordered list, so the
-//!   lists' lengths and the packets' ranges, in order, are a state up to names. What is written in a
-//!   frame nobody looks at but the oracle.
-//! - **The words and cursors of every ring**, the core's own ones among them, as its `Debug` shows
-//!   them: a cached word that is stale is a state of its own. Only differences between a ring's
-//!   cursors, the slot that one stands on, and the wrap at 2^32 can matter: before the wrap the
-//!   place is kept exactly, after it as the slot.
-//! - **What was shown before what was taken for it**: how many packets, and up to where the core
-//!   remembers to have seen them.
+//! - **Which frames are where, in order, without their names.** The core shifts, masks and compares
+//!   frame numbers for equality, so renaming the frames changes nothing else. Every frame is in
+//!   exactly one ordered list, so the lists' lengths and the packets' ranges, in order, are a state
+//!   up to names. Only the oracle reads a frame's contents.
+//! - **The words and cursors of every ring**, including the core's own, as its `Debug` shows them:
+//!   a stale cached word is a different state. Only differences between a ring's cursors, the slot
+//!   under one of them, and the wrap at 2^32 can matter: before the wrap the position is kept
+//!   exactly, after it as the slot.
+//! - **What was shown before its frame was taken**: how many packets, and the last one that the
+//!   core remembers seeing.
 //! - The two NEED_WAKEUP flags, and whether a socket is open.
-//! - **Which wake-ups are owed**: what the kernel was told of, whether a device is left alone, whether
-//!   a sleep went by, as the oracle has it. For how many flushes a full device is left alone is left
-//!   out, and so are flushes without progress: they count to a thousand and more, only say when a call
-//!   comes, and no search would end. Of two such states the one on the shorter way is searched.
-//! - **Where there may be two sockets**: what is a socket's of all this for both, which of them steps are
-//!   about, which number of the core's it has, and how many frames each is to lend.
+//! - **Which wake-ups are owed**, by the oracle: what the kernel was told, whether a device is left
+//!   alone, whether a sleep passed. The length of that pause is left out, and so are flushes
+//!   without progress: they count to a thousand and more, only decide when a call comes, and no
+//!   search would end. Of two such states the one with the shorter trace is searched.
+//! - **If there may be two sockets**: each socket's part of all this, which one is current, its
+//!   number in the core, and how many frames each is to lend.
 //!
-//! How many calls a kick takes is one in worlds of up to 32 frames.
+//! In worlds of up to 32 frames a kick takes one call.
 //!
-//! What is in the stash, how many frames the core believes to have lent, and the counters are
-//! compared with the oracle in every state that the search comes to (the audit), so they can't
-//! differ where the lists are the same.
+//! The stash, the core's count of lent frames and the counters are compared with the oracle in
+//! every state that the search reaches (the audit), so they cannot differ where the lists are
+//! equal.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use xskit_core::backend::RingKind;
 
 use super::cursors::{Cursors, DOUBT};
+use crate::kernel::RingWords;
 use crate::oracle::Place;
-use crate::world::RingWords;
 use crate::{Config, Op, Oracle, World};
 
-/// A state up to what can't matter. 128 bits of hash: among 2^25 states two would share one by
-/// chance once in 2^79 searches.
+/// A state without what cannot matter. 128 bits of hash: among 2^25 states two collide once in 2^79
+/// searches.
 pub(super) type Key = u128;
 
-/// The lists that are no socket's, in the order of which frames are told apart.
+/// The lists of no socket, in the order that tells frames apart.
 const COMMON: [Place; Place::COMMON] = [Place::Stash, Place::Application, Place::Retired];
 
-/// Makes keys; what it holds is reused between states.
+/// Makes keys. Its buffers are reused between states.
 pub(super) struct KeyMaker {
     cursors: Cursors,
     parts: Vec<u32>,
-    /// Whether the bare ring takes part; otherwise it stays as it was made.
+    /// Whether the bare ring takes part; otherwise it never changes.
     has_bare_ring: bool,
     /// Whether a second socket takes part.
     has_other: bool,
 }
 
 impl KeyMaker {
-    /// Of a search in this world, with these steps to choose from.
+    /// For a search in this world with this alphabet.
     pub(super) fn new(config: &Config, alphabet: &[Op]) -> Self {
         Self {
             cursors: Cursors::default(),
@@ -65,7 +64,7 @@ impl KeyMaker {
         }
     }
 
-    /// The world is as before when it returns.
+    /// Makes the key of a state. Leaves the world unchanged.
     pub(super) fn key(&mut self, world: &mut World<'_>) -> Key {
         self.parts.clear();
         self.lists(world.oracle(), COMMON);
@@ -98,7 +97,7 @@ impl KeyMaker {
     fn lists(&mut self, oracle: &Oracle, places: impl IntoIterator<Item = Place>) {
         for place in places {
             self.parts.push(oracle.count(place));
-            // A range that is set anew before anybody looks is no part of the state.
+            // A range that is always set again before it is read is not part of the state.
             if !matches!(place, Place::Stash | Place::FillRing | Place::KernelReceive) {
                 for frame in oracle.at(place) {
                     let packet = oracle.packet(*frame);
@@ -122,7 +121,7 @@ impl KeyMaker {
         let rx = &words[RingKind::Rx as usize];
         let next = rx.consumer.wrapping_add(world.oracle().unreleased());
         for seen in self.cursors.of(DOUBT) {
-            // What is behind the next packet was decided: it is all one where that stands.
+            // Everything behind the next packet is decided: its position does not matter.
             let ahead = seen.wrapping_sub(next);
             self.parts.push(if ahead <= rx.slots { ahead } else { 0 });
         }
@@ -143,7 +142,7 @@ fn add_ring(parts: &mut Vec<u32>, words: &RingWords, own: &[u32]) {
     parts.extend([words.producer, words.consumer]);
     parts.extend(own);
     let ring = &mut parts[first..];
-    // As signed numbers, counters that start just under 2^32 pass from below zero to above it.
+    // As signed numbers, counters that start just under 2^32 go from below zero to above it.
     let lowest = ring.iter().map(|word| *word as i32).min().unwrap_or(0);
     for word in ring {
         *word = word.wrapping_sub(lowest as u32);

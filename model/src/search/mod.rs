@@ -1,7 +1,8 @@
-//! Every interleaving of some steps, up to a depth: breadth first, so a failure's trace is shortest.
+//! Every interleaving of some steps, up to a depth. Breadth first: a failure's trace is the
+//! shortest.
 //!
-//! A state is kept as the way that led to it, and made anew from the start when it is its turn:
-//! worlds are small, and cheap to make.
+//! A state is kept as the steps that led to it, and made again from the start when its turn comes:
+//! worlds are small and cheap to make.
 
 mod audit;
 mod cursors;
@@ -13,23 +14,23 @@ use std::time::Instant;
 use audit::audit;
 use key::KeyMaker;
 
+use crate::difference::Difference;
 use crate::run::{Failure, ToldInPanic};
-use crate::world::Difference;
 use crate::{Config, Op, World};
 
-/// So deep is searched however short the time.
+/// The depth that is searched however short the time.
 pub const ALWAYS: usize = 5;
 
 /// How far a search came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explored {
-    /// Every sequence of so many steps was taken.
+    /// Every sequence of this many steps was taken.
     pub depth: usize,
-    /// States that differ.
+    /// Distinct states.
     pub states: usize,
     /// Steps taken from those.
     pub steps: u64,
-    /// Whether longer sequences lead to no state that was not seen.
+    /// Whether longer sequences lead to no new state.
     pub is_complete: bool,
 }
 
@@ -52,14 +53,14 @@ struct Search<'a> {
 }
 
 /// Takes every sequence of steps of the alphabet, after the sockets were opened, to the greatest
-/// depth that `deadline` allows: a level below [`ALWAYS`] is begun only if it
-/// can be expected to end in time.
+/// depth that `deadline` allows: a level beyond [`ALWAYS`] is begun only if it is expected to end
+/// in time.
 ///
 /// # Panics
-/// With more frames than one kick sends.
+/// If there are more frames than one kick sends.
 ///
 /// # Errors
-/// The shortest sequence after which real thing and oracle differ.
+/// The shortest sequence after which the socket and the oracle differ.
 pub fn explore(
     config: &Config,
     alphabet: &[Op],
@@ -136,7 +137,8 @@ impl Search<'_> {
         way
     }
 
-    /// Goes a way of which all but the last step were gone before; notes the state if it is new.
+    /// Takes a sequence of which all but the last step were taken before; keeps the state if it is
+    /// new.
     fn visit(&mut self, way: &mut [Op], state: State) -> Result<(), Box<Failure>> {
         let keys = &mut self.keys;
         let _told = ToldInPanic(self.config, way);

@@ -1,14 +1,15 @@
-//! Everything that can be seen without a change to the socket, compared with the oracle.
+//! Compares with the oracle everything visible without changing the socket.
 //!
-//! What reads a shared word anew (`accounting`, `room`, `waiting`) is not in here, but a step by
-//! itself: a look after every step would hide a cached word that went stale.
+//! Whatever reads a shared word again (`accounting`, `room`, `waiting`) is a step instead: a read
+//! after every step would hide a stale cached word.
 
 use xskit_core::abi::Desc;
 use xskit_core::backend::{Interest, RingKind};
 use xskit_core::umem::Frame;
 
-use super::{Difference, World, agree};
+use super::World;
 use crate::config::FRAME_BYTES;
+use crate::difference::{Difference, agree};
 use crate::op::RINGS;
 use crate::oracle::{Passed, Place};
 
@@ -43,7 +44,7 @@ impl World<'_> {
         self.compare_hands()
     }
 
-    /// The tokens: which frames they are, where they point to, and what is there.
+    /// Compares the tokens: their frames, their addresses and their bytes.
     pub(super) fn compare_held(&self) -> Agreed {
         let should_be = self.oracle.at(Place::Application);
         agree("frames held", self.held.len(), should_be.len())?;
@@ -67,7 +68,7 @@ impl World<'_> {
         agree("packet in a held frame", &frame[..], &bytes[range])
     }
 
-    /// The bytes of every frame, whoever owns it: nobody else has written there.
+    /// Compares the bytes of every frame, whoever owns it: no one else may have written there.
     fn compare_contents(&self) -> Agreed {
         let (mut is, mut should_be) = ([0; FRAME_BYTES as usize], [0; FRAME_BYTES as usize]);
         for frame in 0..self.config.frames {
@@ -85,7 +86,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What the halves say of themselves.
+    /// Compares what both halves report.
     fn compare_halves(&mut self) -> Agreed {
         let Some(socket) = self.socket.as_mut() else {
             return agree("a socket is open", false, self.oracle.is_open());
@@ -109,7 +110,7 @@ impl World<'_> {
         agree("NEED_WAKEUP of TX and fill", wakeups, self.oracle.wakeups())
     }
 
-    /// The rings as the kernel sees them: both words, and every entry between them.
+    /// Compares the rings as the kernel sees them: both words, and every entry between them.
     fn compare_rings(&self) -> Agreed {
         if !self.oracle.is_open() {
             return Ok(());
@@ -130,8 +131,8 @@ impl World<'_> {
                 self.oracle.passed()[kind as usize],
             )?;
             let listed = self.oracle.at(place_of(kind));
-            // Before those: slots of the RX ring that were taken and not given back, and entries of
-            // the fill ring whose packets were shown early.
+            // Ahead of those: RX slots taken and not released, and fill entries whose packets were
+            // shown early.
             let (left, early) = match kind {
                 RingKind::Rx => (self.oracle.unreleased(), None),
                 RingKind::Fill => (0, Some(self.oracle.early())),
@@ -149,7 +150,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The frames that the kernel took off the rings.
+    /// Compares the frames that the kernel took off the rings.
     fn compare_hands(&self) -> Agreed {
         let kernel = self.kernel.side();
         let receiving = self.oracle.at(Place::KernelReceive);
@@ -179,7 +180,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What a ring's entry for a frame should say.
+    /// The expected entry of a ring for a frame.
     fn entry_of(&self, kind: RingKind, frame: u32) -> Desc {
         let packet = self.oracle.packet(frame);
         let addr = u64::from(frame) * u64::from(FRAME_BYTES);

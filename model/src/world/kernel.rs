@@ -2,7 +2,8 @@
 
 use xskit_core::backend::RingKind;
 
-use super::{Difference, World, agree};
+use super::World;
+use crate::difference::{Difference, agree};
 
 impl World<'_> {
     pub(super) fn kernel_takes(&mut self, count: u8) -> Result<(), Difference> {
@@ -60,7 +61,7 @@ impl World<'_> {
         if self.socket.is_none() {
             return Ok(());
         }
-        // It shows what it took for one batch before it shows the next.
+        // The kernel shows what it took for one batch before it shows the next.
         self.kernel_settles()?;
         for _ in 0..count {
             let Some(frame) = self.oracle.kernel_delivers_early(start, len) else {

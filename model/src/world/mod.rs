@@ -1,27 +1,22 @@
 //! The real sockets and the oracle, side by side.
 
 mod compare;
-mod difference;
 mod kernel;
 mod opening;
 mod program;
 mod wakeups;
-mod words;
 
-use std::mem;
+use std::{fmt, mem};
 
 use xskit_core::Socket;
 use xskit_core::umem::{Frame, FrameSlot, Umem};
 
-pub use difference::Difference;
-pub(crate) use difference::agree;
-pub(crate) use words::RingWords;
-
 use crate::Oracle;
 use crate::bare::{Bare, BareMemory};
 use crate::config::{Config, MAX_FRAMES};
-use crate::kernel::Kernel;
-use crate::op::Op;
+use crate::difference::Difference;
+use crate::kernel::{Kernel, Ring, RingWords};
+use crate::op::{Op, RINGS};
 use crate::region::Region;
 
 /// The real sockets and the oracle, side by side.
@@ -146,5 +141,31 @@ impl World<'_> {
             Op::KernelWantsWake(wanted) => self.kernel_wants_wake(wanted),
             Op::Ring(op) => self.bare.step(op),
         }
+    }
+
+    /// The words of the socket's rings, by kind; none without a socket.
+    pub(crate) fn ring_words(&self) -> Option<[RingWords; 4]> {
+        self.socket.as_ref()?;
+        let kernel = self.kernel.side();
+        match RINGS.map(|kind| kernel.ring(kind).map(Ring::words)) {
+            [Some(fill), Some(completion), Some(rx), Some(tx)] => Some([fill, completion, rx, tx]),
+            _ => None,
+        }
+    }
+
+    /// The words of the bare ring, and the numbers of values pushed but not committed and popped
+    /// but not released.
+    pub(crate) fn bare_words(&self) -> (RingWords, u32, u32) {
+        self.bare.words()
+    }
+
+    /// Writes the socket's `Debug`.
+    pub(crate) fn write_socket(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        write!(text, "{:?}", self.socket)
+    }
+
+    /// Writes the `Debug` of both ends of the bare ring.
+    pub(crate) fn write_bare(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        self.bare.write(text)
     }
 }

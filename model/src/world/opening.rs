@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use xskit_core::socket::{OpenError, Step};
 use xskit_core::{Errno, Socket};
 
-use super::{Difference, World, agree};
+use super::World;
 use crate::config::{FRAME_BYTES, IFINDEX};
+use crate::difference::{Difference, agree};
 use crate::kernel::REFUSAL;
 use crate::op::OpenStep;
 use crate::oracle::Opened;
@@ -22,7 +23,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A kernel, or a device, that is slow to notice writes into what it was lent.
+    /// A kernel or device that notices late writes into the frames it was lent.
     fn scribble(&mut self) {
         for (frame, stamp) in self.oracle.kernel_scribbles() {
             self.umem.memory().write(frame, stamp);
@@ -89,7 +90,7 @@ impl World<'_> {
         self.registration()
     }
 
-    /// What the kernel was told of the UMEM.
+    /// Compares the UMEM's registration.
     fn registration(&self) -> Agreed {
         let told = self.kernel.side().umem.unwrap_or_default();
         let address = self.umem.memory().address() as u64;
@@ -99,12 +100,12 @@ impl World<'_> {
     }
 }
 
-/// All that an error says.
+/// Every field of an error.
 fn told(error: OpenError) -> (Step, Errno, u32, u32) {
     (error.step, error.errno, error.ifindex, error.queue)
 }
 
-/// How the core names a step of a socket that shares another's UMEM, or doesn't.
+/// The core's name for a step, with or without a shared UMEM.
 fn step_of(step: OpenStep, is_shared: bool) -> Step {
     match step {
         OpenStep::Create => Step::Create,

@@ -4,8 +4,9 @@ use std::mem;
 
 use xskit_core::socket::{Reservation, SendError};
 
-use super::{Difference, World, agree};
+use super::World;
 use crate::config::FRAME_BYTES;
+use crate::difference::{Difference, agree};
 use crate::oracle::{Packet, Place};
 
 type Agreed = Result<(), Difference>;
@@ -52,7 +53,7 @@ impl<'u> World<'u> {
             bytes.len(),
         )?;
         frame.buffer_mut().fill(0);
-        // The packet by its slice, what is around it by the whole buffer.
+        // The packet through its slice, the rest through the whole buffer.
         frame.copy_from_slice(&bytes[range.clone()]);
         let buffer = frame.buffer_mut();
         buffer[..range.start].copy_from_slice(&bytes[..range.start]);
@@ -68,7 +69,7 @@ impl<'u> World<'u> {
         self.sent(held, sent)
     }
 
-    /// What became of a frame that was taken out of the held ones there, to be sent.
+    /// Compares the outcome of sending a frame that was taken out of the held ones.
     fn sent(&mut self, held: usize, sent: Result<(), SendError<'u>>) -> Agreed {
         let sent = sent.map_err(|refused| {
             self.held.insert(held, refused.frame);
@@ -78,7 +79,7 @@ impl<'u> World<'u> {
     }
 
     pub(super) fn burst(&mut self, count: u8) -> Agreed {
-        // Taken out, so that slots of it are reserved while the rest of the world is used.
+        // Taken out, so that its slots stay reserved while the rest of the world is in use.
         let Some(mut socket) = self.socket.take() else {
             return self.burst_from(None, count);
         };
@@ -138,7 +139,7 @@ impl<'u> World<'u> {
             self.oracle.release_rx();
         }
         if !keep {
-            // What is in them is looked at first.
+            // Their contents are compared first.
             self.compare_held()?;
             for _ in before..self.held.len() {
                 drop(self.held.remove(before));
@@ -157,8 +158,8 @@ impl<'u> World<'u> {
         let mut received = receiver.receive(max.into());
         self.held.extend(received.by_ref().take(take.into()));
         mem::forget(received);
-        // A descriptor that has to wait goes back to the ring, with all after it, if the iterator
-        // came to it.
+        // If the iterator reached a descriptor that has to wait, that one and all after it go back
+        // to the ring.
         let receivable = self.oracle.receivable();
         let on_ring = self.oracle.at(Place::RxRing).len();
         let is_put_back =
@@ -171,7 +172,7 @@ impl<'u> World<'u> {
         Ok(())
     }
 
-    /// The frames held since then are those that should have come, at most so many.
+    /// Compares the frames held since then with those that should have come, at most `most`.
     fn received_since(&mut self, before: usize, most: u8) -> Agreed {
         let should_be: Vec<_> = (0..most).map_while(|_| self.oracle.receive()).collect();
         let received = self.held[before..].iter().map(|frame| frame.index());

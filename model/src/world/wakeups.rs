@@ -1,11 +1,12 @@
-//! What asks the kernel for something: flushes and waits, on the real socket and on the oracle.
+//! Steps that call the kernel: flushes and waits, on the real socket and on the oracle.
 
 use std::mem;
 
 use xskit_core::Errno;
 use xskit_core::backend::{Interest, Kick, RingKind, Sleep};
 
-use super::{Difference, World, agree};
+use super::World;
+use crate::difference::{Difference, agree};
 use crate::kernel::AtWait;
 use crate::op::{Answer, Doze};
 
@@ -64,7 +65,7 @@ impl World<'_> {
             return self.waited(None);
         }
         agree("wait", ready, Ok(is_woken))?;
-        // What is owed is published, and asked for, before it sleeps.
+        // Everything owed is published and requested before the sleep.
         let shown = [RingKind::Tx, RingKind::Fill].map(|kind| {
             let produced = self.oracle.passed()[kind as usize].produced;
             self.config.start_of(kind).wrapping_add(produced)
@@ -83,7 +84,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The kicks and wakes that were asked for: held against what is owed, and then done.
+    /// Checks the requested kicks and wakes against what is owed, and then performs them.
     fn asked_for(&mut self, answer: Answer) -> Result<Vec<Kick>, Difference> {
         let kicks = mem::take(&mut self.kernel.side().kicks);
         let has_failed = is_fatal(&kicks, answer);
@@ -96,13 +97,13 @@ impl World<'_> {
         Ok(kicks)
     }
 
-    /// The waits that the kernel saw, and nothing else.
+    /// Checks that the kernel saw these waits and no other call.
     fn waited(&mut self, should_be: Option<AtWait>) -> Agreed {
         let waits = mem::take(&mut self.kernel.state().waits);
         agree("waits", waits, should_be.into_iter().collect())?;
         let kicks = mem::take(&mut self.kernel.side().kicks);
         agree("kicks by a wait", kicks, Vec::new())?;
-        // A wait that sleeps silently submits what was asked for by itself.
+        // A silent wait submits the requests itself.
         self.submitted(false)
     }
 
@@ -112,7 +113,7 @@ impl World<'_> {
     }
 }
 
-/// Whether a kick to send was made that fails for good.
+/// Whether a transmit kick was made that fails permanently.
 fn is_fatal(kicks: &[Kick], answer: Answer) -> bool {
     answer == Answer::Fails && matches!(kicks.first(), Some(Kick::Transmit { .. }))
 }

@@ -39,8 +39,8 @@ pub(crate) const CYCLE: &[Op] = &[
     deliver(1, 0),
 ];
 
-/// A cycle by two sockets, with frames that come by one and leave by the other, one of which is closed and
-/// opened again.
+/// A cycle by two sockets: frames come by one and leave by the other, and one is closed and opened
+/// again.
 pub(crate) const SHARED: &[Op] = &[
     Op::Switch,
     Op::Burst { count: 1 },
@@ -59,7 +59,8 @@ pub(crate) const SHARED: &[Op] = &[
     },
 ];
 
-/// What a kernel shows before it shows what it took for it, and a program that looks in between.
+/// A kernel that shows packets before it shows what it took for them, and a program that looks in
+/// between.
 pub(crate) const EARLY: &[Op] = &[
     receive(1, 1, false),
     receive(4, 4, false),
@@ -87,7 +88,7 @@ const fn early(count: u8) -> Op {
     }
 }
 
-/// What makes calls to the kernel, and what gives them a cause.
+/// Steps that call the kernel, and steps that give a cause.
 pub(crate) const CALLS: &[Op] = &[
     Op::Burst { count: 1 },
     receive(4, 4, false),
@@ -116,7 +117,7 @@ const FLAGS: [Op; 4] = [
     Op::KernelWantsWake(true),
 ];
 
-/// What makes calls to a kernel that sets and clears its flags.
+/// Steps that call a kernel that sets and clears its flags.
 pub(crate) fn calls_and_flags() -> Vec<Op> {
     [CALLS, &FLAGS].concat()
 }
@@ -129,7 +130,7 @@ const fn wait(sleep: Doze, is_woken: bool) -> Op {
     }
 }
 
-/// A cycle with packets of another place, empty ones, kicks that fail, sockets closed and opened
+/// A cycle with packets at another offset, empty ones, failing kicks, and sockets closed and opened
 /// again.
 pub(crate) fn mishaps() -> Vec<Op> {
     let mut ops = CYCLE.to_vec();

@@ -1,8 +1,8 @@
 //! Every interleaving of the program's and the kernel's steps, in small worlds.
 //!
-//! Some are searched to the end: no sequence of steps, however long, leads to a state that was not
-//! seen. The others go as deep as the time allows, `XSKIT_SEARCH_SECONDS` for all of them together,
-//! 50 by default. `xskit_model::search` says what a state is.
+//! Some are searched to the end: no sequence of steps, however long, leads to a new state. The
+//! others go as deep as the time allows: `XSKIT_SEARCH_SECONDS` for all of them together, 50 by
+//! default. `xskit_model::search` defines a state.
 
 mod alphabet;
 mod worlds;
@@ -49,7 +49,7 @@ fn seconds() -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Does the searches side by side; each has its share of the time that is left when it begins.
+/// Runs the searches side by side; each has its share of the time left when it begins.
 fn search(spaces: Vec<Space>, deadline: Option<Instant>) -> Vec<Explored> {
     let left = Mutex::new(VecDeque::from(spaces));
     let next = || {

@@ -6,7 +6,7 @@ use crate::alphabet::{
     BARE_RING, CALLS, CYCLE, EARLY, SHARED, calls_and_flags, everything, mishaps,
 };
 
-/// A search to do.
+/// A search.
 pub(crate) struct Space {
     pub(crate) config: Config,
     pub(crate) steps: &'static str,
@@ -23,12 +23,12 @@ impl Space {
     }
 }
 
-/// So many before 2^32.
+/// This far below 2^32.
 const fn before_wrap(count: u32) -> u32 {
     count.wrapping_neg()
 }
 
-/// Worlds so small that a search comes to an end.
+/// Worlds small enough for a complete search.
 pub(crate) fn closing() -> Vec<Space> {
     let mut spaces = Vec::new();
     for (slots, before) in [(1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (4, 2), (4, 5)] {
@@ -69,7 +69,7 @@ pub(crate) fn closing() -> Vec<Space> {
         config.zero_copy = zero_copy;
         spaces.push(Space::new(config, "calls", steps));
     }
-    // That each of eight rings wraps in its turn would be too much; others do.
+    // Eight rings that each wrap would be too many states; other worlds wrap.
     let mut config = Config::even(2, 1, 0);
     (config.has_two, config.fill_frames) = (true, Some(1));
     spaces.push(Space::new(config, "shared", SHARED));

@@ -4,13 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use fastrand::Rng;
 use xskit_quic::client::{
     ClientEvent, Connection, ConnectionEnd, Connections, ConnectionsKey, OneConnection, RequestBody,
 };
 use xskit_quic::driver::Endpoint;
 use xskit_quic::{Client, ClientConfig, FileServer};
 
-use super::world::{Dice, PATIENCE, Packet, Pki, Site, content, files};
+use super::world::{PATIENCE, Packet, Pki, Site, content, files, random_bytes};
 
 const LEN: usize = 20_000;
 /// Datagrams of a turn.
@@ -31,7 +32,7 @@ struct Many<C> {
     servers: Vec<(SocketAddr, FileServer<()>)>,
     clients: Connections<C>,
     wire: VecDeque<Packet>,
-    dice: Dice,
+    rng: Rng,
     /// In thousandths of the datagrams.
     lost: usize,
 }
@@ -43,7 +44,7 @@ impl<C: OneConnection<Link = ()>> Many<C> {
             servers: (1..).zip(sites).map(serve).collect(),
             clients: Connections::new(),
             wire: VecDeque::new(),
-            dice: Dice::new(3),
+            rng: Rng::with_seed(3),
             lost: 0,
         }
     }
@@ -73,7 +74,7 @@ impl<C: OneConnection<Link = ()>> Many<C> {
     }
 
     fn put(&mut self, bytes: &[u8], from: SocketAddr, to: SocketAddr) {
-        if self.dice.below(1000) >= self.lost {
+        if self.rng.usize(..1000) >= self.lost {
             let bytes = bytes.to_vec();
             self.wire.push_back(Packet { bytes, from, to });
         }
@@ -242,11 +243,11 @@ fn what_names_nobody_reaches_nobody() {
     let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
     many.connect_all(&pki.client(), 20);
     let before = (many.datagrams_in(), many.clients.unclaimed());
-    let mut dice = Dice::new(11);
+    let mut rng = Rng::with_seed(11);
     let count = 20_000;
     for number in 0..count {
-        let len = dice.below(1500);
-        let mut bytes = dice.bytes(len);
+        let len = rng.usize(..1500);
+        let mut bytes = random_bytes(&mut rng, len);
         // A short header, version 1 with an id like ours, Version Negotiation, and whatever it is.
         let begin: &[u8] = match number % 4 {
             0 => &[0x5a],
@@ -256,8 +257,8 @@ fn what_names_nobody_reaches_nobody() {
         };
         let shared = begin.len().min(len);
         bytes[..shared].copy_from_slice(&begin[..shared]);
-        let from = server_at(1 + u8::from(dice.below(4) == 0));
-        let to = local(dice.below(20));
+        let from = server_at(1 + u8::from(rng.usize(..4) == 0));
+        let to = local(rng.usize(..20));
         many.deliver(Packet { bytes, from, to });
     }
     assert_eq!(many.datagrams_in(), before.0);

@@ -1,9 +1,9 @@
 //! Responses in every split of frames and bytes that a server could send.
 
+use fastrand::Rng;
 use xskit_quic::client::RequestError;
 
 use super::odd::{Odd, Told};
-use super::world::Dice;
 
 /// One frame of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ enum Cut {
     Whole,
     Frames,
     Bytes,
-    /// Anywhere, by these dice.
+    /// Anywhere, by the generator of this seed.
     Anywhere(u64),
 }
 
@@ -66,11 +66,11 @@ fn answer(odd: &mut Odd, frames: &[Frame], cut: Cut, fin_alone: bool) -> Told {
         Cut::Frames => {}
         Cut::Bytes => pieces = whole.iter().map(|byte| vec![*byte]).collect(),
         Cut::Anywhere(seed) => {
-            let mut dice = Dice::new(seed);
+            let mut rng = Rng::with_seed(seed);
             pieces.clear();
             let mut rest = whole.as_slice();
             while !rest.is_empty() {
-                let (piece, more) = rest.split_at(1 + dice.below(rest.len().min(40)));
+                let (piece, more) = rest.split_at(1 + rng.usize(..rest.len().min(40)));
                 pieces.push(piece.to_vec());
                 rest = more;
             }
@@ -123,13 +123,13 @@ fn a_response_arrives_whole_however_it_is_framed_and_cut() {
 fn so_do_longer_ones_with_trailers() {
     let mut odd = Odd::connect(|_| {}, |_| {});
     for seed in 0..100 {
-        let mut dice = Dice::new(seed);
-        let mut frames: Vec<Frame> = (0..dice.below(12))
-            .map(|_| match dice.below(4) {
+        let mut rng = Rng::with_seed(seed);
+        let mut frames: Vec<Frame> = (0..rng.usize(..12))
+            .map(|_| match rng.usize(..4) {
                 0 => Data(0),
-                1 => Data(dice.below(70)),
-                2 => Data(dice.below(3000)),
-                _ => Unknown(dice.below(70)),
+                1 => Data(rng.usize(..70)),
+                2 => Data(rng.usize(..3000)),
+                _ => Unknown(rng.usize(..70)),
             })
             .collect();
         if seed % 3 == 0 {

@@ -5,55 +5,56 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use xskit_quic::Client;
 use xskit_quic::Endpoint;
 
-use super::world::{Dice, Pki, Site, World, content, files, server_addr};
+use super::world::{Pki, Site, World, content, files, random_bytes, server_addr};
 
 const SIZE: usize = 300_000;
 
-fn attacker(dice: &mut Dice) -> SocketAddr {
-    let port = 30_000 + u16::try_from(dice.below(1000)).unwrap();
+fn attacker(rng: &mut Rng) -> SocketAddr {
+    let port = 30_000 + rng.u16(..1000);
     SocketAddr::from(([203, 0, 113, 66], port))
 }
 
 /// Random bytes whose beginning looks like QUIC.
-fn noise(dice: &mut Dice) -> Vec<u8> {
-    let len = match dice.below(3) {
-        0 => dice.below(40),
-        1 => dice.below(1200),
-        _ => 1200 + dice.below(300),
+fn noise(rng: &mut Rng) -> Vec<u8> {
+    let len = match rng.usize(..3) {
+        0 => rng.usize(..40),
+        1 => rng.usize(..1200),
+        _ => 1200 + rng.usize(..300),
     };
-    let mut bytes = dice.bytes(len);
+    let mut bytes = random_bytes(rng, len);
     if let Some(first) = bytes.first_mut() {
         *first |= 0x40;
     }
-    if dice.below(2) == 0 && len > 24 {
+    if rng.usize(..2) == 0 && len > 24 {
         bytes[0] = 0xc0 | (bytes[0] & 0x3f);
-        let version: u32 = [1, 0, 0x6b33_43cf, 0xff00_001d][dice.below(4)];
+        let version: u32 = [1, 0, 0x6b33_43cf, 0xff00_001d][rng.usize(..4)];
         bytes[1..5].copy_from_slice(&version.to_be_bytes());
-        bytes[5] = u8::try_from(dice.below(22)).unwrap();
+        bytes[5] = rng.u8(..22);
     }
     bytes
 }
 
 /// A valid datagram, spoilt.
-fn spoil(dice: &mut Dice, mut bytes: Vec<u8>) -> Vec<u8> {
-    match dice.below(4) {
-        0 => bytes.truncate(dice.below(bytes.len() + 1)),
+fn spoil(rng: &mut Rng, mut bytes: Vec<u8>) -> Vec<u8> {
+    match rng.usize(..4) {
+        0 => bytes.truncate(rng.usize(..bytes.len() + 1)),
         1 => {
-            for _ in 0..=dice.below(8) {
-                let at = dice.below(bytes.len());
-                bytes[at] ^= 1 << dice.below(8);
+            for _ in 0..=rng.usize(..8) {
+                let at = rng.usize(..bytes.len());
+                bytes[at] ^= 1 << rng.usize(..8);
             }
         }
         2 => {
-            let at = dice.below(bytes.len().min(60));
-            bytes[at] = bytes[at].wrapping_add(1 + u8::try_from(dice.below(255)).unwrap());
+            let at = rng.usize(..bytes.len().min(60));
+            bytes[at] = bytes[at].wrapping_add(rng.u8(1..));
         }
         _ => {
-            let len = 1 + dice.below(50);
-            bytes.extend(dice.bytes(len));
+            let len = 1 + rng.usize(..50);
+            bytes.extend(random_bytes(rng, len));
         }
     }
     bytes
@@ -63,16 +64,16 @@ fn spoil(dice: &mut Dice, mut bytes: Vec<u8>) -> Vec<u8> {
 fn noise_disturbs_nobody() {
     let (pki, dir) = (Pki::new(), files(&[SIZE]));
     let mut world = World::serve(&pki, dir.path());
-    let mut dice = Dice::new(42);
+    let mut rng = Rng::with_seed(42);
     let at = world.connect(&pki.client());
     let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
     let mut sent = 0;
     while !world.peers[at].is_done() {
         for _ in 0..200 {
-            let (bytes, from) = (noise(&mut dice), attacker(&mut dice));
+            let (bytes, from) = (noise(&mut rng), attacker(&mut rng));
             world.inject(bytes, from, server_addr());
             sent += 1;
-            let (bytes, to) = (noise(&mut dice), world.peers[at].address);
+            let (bytes, to) = (noise(&mut rng), world.peers[at].address);
             let from = if sent % 2 == 0 { server_addr() } else { from };
             world.inject(bytes, from, to);
         }
@@ -103,7 +104,7 @@ fn spoilt_copies_of_real_datagrams_disturb_nobody() {
     let (pki, dir) = (Pki::new(), files(&[SIZE]));
     for seed in 1..=3 {
         let mut world = World::serve(&pki, dir.path());
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::with_seed(seed);
         let at = world.connect(&pki.client());
         let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
         // The first packets can be spoilt such that the server answers another client id, so
@@ -117,7 +118,7 @@ fn spoilt_copies_of_real_datagrams_disturb_nobody() {
                 .map(|packet| (packet.bytes.clone(), packet.from, packet.to))
                 .collect();
             for (bytes, from, to) in copies {
-                let spoilt = spoil(&mut dice, bytes);
+                let spoilt = spoil(&mut rng, bytes);
                 world.inject(spoilt, from, to);
                 sent += 1;
             }
@@ -136,12 +137,12 @@ fn replies_to_strangers_are_never_larger_than_what_they_sent() {
     let mut config = Site::new(dir.path(), pki.identity.clone());
     config.retry_above_half_open = 0;
     let mut world = World::new(&config);
-    let mut dice = Dice::new(5);
+    let mut rng = Rng::with_seed(5);
     let mut out = [0; 2000];
     for _ in 0..3000 {
-        let bytes = noise(&mut dice);
+        let bytes = noise(&mut rng);
         let len = bytes.len();
-        let from = attacker(&mut dice);
+        let from = attacker(&mut rng);
         world.inject(bytes, from, server_addr());
         let mut answered = 0;
         while let Some(sent) = world.server.poll_transmit(Instant::now(), &mut out) {
@@ -160,11 +161,11 @@ fn a_flood_of_first_packets_leaves_little_behind() {
     config.retry_above_half_open = 20;
     config.handshake_timeout = Duration::from_secs(2);
     let mut world = World::new(&config);
-    let mut dice = Dice::new(6);
+    let mut rng = Rng::with_seed(6);
     let mut out = [0; 2000];
     for _ in 0..200 {
         // Real first packets from addresses that never answer.
-        let from = attacker(&mut dice);
+        let from = attacker(&mut rng);
         let mut ghost =
             Client::new(&pki.client(), from, server_addr(), (), Instant::now()).unwrap();
         while let Some(sent) = ghost.poll_transmit(Instant::now(), &mut out) {
@@ -193,12 +194,12 @@ fn a_flood_of_first_packets_leaves_little_behind() {
 fn answers_nobody_fetches_are_bounded() {
     let (pki, dir) = (Pki::new(), files(&[]));
     let mut world = World::serve(&pki, dir.path());
-    let mut dice = Dice::new(7);
+    let mut rng = Rng::with_seed(7);
     for _ in 0..1000 {
-        let mut bytes = dice.bytes(1200);
+        let mut bytes = random_bytes(&mut rng, 1200);
         bytes[..6].copy_from_slice(&[0xc0, 0xfa, 0xce, 0xb0, 0x0c, 8]);
         bytes[14] = 8;
-        world.inject(bytes, attacker(&mut dice), server_addr());
+        world.inject(bytes, attacker(&mut rng), server_addr());
     }
     let stats = world.server.stats();
     assert_eq!(stats.answered.version_negotiation, 64);
@@ -224,10 +225,10 @@ fn a_forged_path_is_not_learnt() {
         .map(|packet| packet.bytes.clone())
         .collect();
     let from = world.peers[at].address;
-    let mut dice = Dice::new(8);
+    let mut rng = Rng::with_seed(8);
     for mut bytes in copies {
         let last = bytes.len() - 1;
-        bytes[last] ^= u8::try_from(1 + dice.below(255)).unwrap();
+        bytes[last] ^= rng.u8(1..);
         world
             .server
             .handle_datagram(Instant::now(), &mut bytes, from, server_addr(), 666);
@@ -271,16 +272,16 @@ fn log_lines_are_bounded_whatever_comes() {
     let here = server_addr();
     let now = Instant::now();
     let mut client = Client::new(&pki.client(), here, here, (), now).unwrap();
-    let mut dice = Dice::new(9);
+    let mut rng = Rng::with_seed(9);
     let lines = Lines::default();
     tracing::subscriber::with_default(lines.clone(), || {
         for _ in 0..500 {
             // A first packet that can't be decrypted, to the server; no bytes at all, to the client.
-            let mut bytes = dice.bytes(1200);
+            let mut bytes = random_bytes(&mut rng, 1200);
             bytes[..6].copy_from_slice(&[0xc0, 0, 0, 0, 1, 8]);
             bytes[14] = 0;
             bytes[15..18].copy_from_slice(&[0, 0x44, 0x9e]);
-            server.handle_datagram(now, &mut bytes, attacker(&mut dice), here, ());
+            server.handle_datagram(now, &mut bytes, attacker(&mut rng), here, ());
             client.handle_datagram(now, &mut [], here, here, ());
         }
     });

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use xskit_quic::Endpoint;
 use xskit_quic::client::ConnectionEnd;
 use xskit_quic::server::{ConnectionIdFormat, QuicLb, RandomIds, ServerStats};
 use xskit_quic::{FileServer, Identity};
 
 use super::raw::Raw;
-use super::world::{Dice, Pki, Site, World, files, server_addr};
+use super::world::{Pki, Site, World, files, random_bytes, server_addr};
 
 /// What a reset ends with.
 const TOKEN_BYTES: usize = 16;
@@ -190,10 +191,10 @@ fn resets_are_as_many_as_time_allows() {
 fn the_handshakes_packets_get_no_reset() {
     let (pki, dir) = (Pki::new(), files(&[]));
     let mut server = server(&pki.identity, dir.path());
-    let mut dice = Dice::new(7);
+    let mut rng = Rng::with_seed(7);
     for first in 0x80..=0xff {
         for len in [40, 1200] {
-            let mut packet = dice.bytes(len);
+            let mut packet = random_bytes(&mut rng, len);
             packet[0] = first;
             packet[1..5].copy_from_slice(&1_u32.to_be_bytes());
             packet[5] = 8;

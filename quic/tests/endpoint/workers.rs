@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use quiche::h3;
 use xskit_quic::Endpoint;
 use xskit_quic::server::{
@@ -14,7 +15,7 @@ use xskit_quic::{
 };
 
 use super::raw::{client_config, request};
-use super::world::{Dice, NAME, Pki, content, files, server_addr};
+use super::world::{NAME, Pki, content, files, server_addr};
 
 pub(crate) struct Team {
     pub(crate) servers: Vec<FileServer<()>>,
@@ -187,9 +188,9 @@ fn transfer_everywhere(format: Arc<dyn ConnectionIdFormat>, len: usize) {
     let header = |(n, v): &(&str, &str)| h3::Header::new(n.as_bytes(), v.as_bytes());
     let fields: Vec<_> = fields.iter().map(header).collect();
     http.send_request(&mut client.quic, &fields, true).unwrap();
-    let (mut dice, mut body, mut is_all) = (Dice::new(5), Vec::new(), false);
+    let (mut rng, mut body, mut is_all) = (Rng::with_seed(5), Vec::new(), false);
     for _ in 0..1000 {
-        team.exchange(&mut client, || dice.below(4));
+        team.exchange(&mut client, || rng.usize(..4));
         while let Ok((stream, event)) = http.poll(&mut client.quic) {
             let mut buf = [0; 4096];
             while let Ok(len) = http.recv_body(&mut client.quic, stream, &mut buf) {

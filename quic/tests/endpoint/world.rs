@@ -10,6 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use xskit_quic::Endpoint;
 use xskit_quic::cert::{self, Authority, Validity};
 use xskit_quic::client::{
@@ -26,28 +27,10 @@ pub(crate) fn server_addr() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 4433))
 }
 
-/// Pseudo-random numbers from a seed (xorshift64*).
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 33) as usize % bound
-    }
-
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| (self.next() >> 40) as u8).collect()
-    }
+pub(crate) fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    rng.fill(&mut bytes);
+    bytes
 }
 
 /// What goes wrong on the wire, in thousandths of the datagrams.
@@ -130,10 +113,8 @@ pub(crate) fn identity(pem: &cert::Pem) -> Identity {
 /// One client and everything it has said.
 pub(crate) struct Peer {
     pub(crate) client: Client<()>,
-    /// Where the wire says it is. A change is what a NAT does when it moves a binding;
-    /// what is sent to the old address still arrives.
+    /// Where the wire says it is. A NAT that moves a binding changes it.
     pub(crate) address: SocketAddr,
-    pub(crate) formerly: Vec<SocketAddr>,
     /// Where it thinks it is.
     pub(crate) local: SocketAddr,
     /// Read bodies as they come.
@@ -164,7 +145,7 @@ pub(crate) struct World<A: Application = Http<Files>> {
     pub(crate) peers: Vec<Peer>,
     pub(crate) faults: Faults,
     pub(crate) mtu: usize,
-    pub(crate) dice: Dice,
+    pub(crate) rng: Rng,
     wire: VecDeque<Packet>,
     /// The largest datagram that went over the wire.
     pub(crate) largest: usize,
@@ -204,7 +185,7 @@ impl<A: Application> World<A> {
             peers: Vec::new(),
             faults: Faults::default(),
             mtu: 65_535,
-            dice: Dice::new(1),
+            rng: Rng::with_seed(1),
             wire: VecDeque::new(),
             largest: 0,
             most_held: 0,
@@ -229,7 +210,6 @@ impl<A: Application> World<A> {
         self.peers.push(Peer {
             client,
             address,
-            formerly: Vec::new(),
             local: address,
             reading: true,
             connected: false,
@@ -357,7 +337,7 @@ impl<A: Application> World<A> {
     }
 
     fn put(&mut self, bytes: &[u8], from: SocketAddr, to: SocketAddr) {
-        if bytes.len() > self.mtu || self.dice.below(1000) < self.faults.lost {
+        if bytes.len() > self.mtu || self.rng.usize(..1000) < self.faults.lost {
             return;
         }
         self.largest = self.largest.max(bytes.len());
@@ -366,12 +346,12 @@ impl<A: Application> World<A> {
             from,
             to,
         };
-        if self.dice.below(1000) < self.faults.doubled {
+        if self.rng.usize(..1000) < self.faults.doubled {
             self.wire.push_back(packet());
         }
         self.wire.push_back(packet());
-        if self.dice.below(1000) < self.faults.delayed {
-            let (last, other) = (self.wire.len() - 1, self.dice.below(self.wire.len()));
+        if self.rng.usize(..1000) < self.faults.delayed {
+            let (last, other) = (self.wire.len() - 1, self.rng.usize(..self.wire.len()));
             self.wire.swap(last, other);
         }
     }
@@ -444,12 +424,7 @@ impl<A: Application> World<A> {
 }
 
 impl Peer {
-    pub(crate) fn move_to(&mut self, port: u16) {
-        self.formerly.push(self.address);
-        self.address.set_port(port);
-    }
-
-    /// As [`move_to`](Self::move_to), but the old binding is gone, and with it what is on the way there.
+    /// The old binding is gone, and with it what is on the way there.
     pub(crate) fn rebind(&mut self, address: SocketAddr) {
         self.address = address;
     }
@@ -458,10 +433,6 @@ impl Peer {
     pub(crate) fn relocate(&mut self, address: SocketAddr) {
         (self.local, self.address) = (address, address);
         self.client.set_local(address);
-    }
-
-    fn is_at(&self, address: SocketAddr) -> bool {
-        self.address == address || self.formerly.contains(&address)
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -536,5 +507,5 @@ pub(crate) fn files(sizes: &[usize]) -> tempfile::TempDir {
 
 /// The bytes of the file of that size.
 pub(crate) fn content(size: usize) -> Vec<u8> {
-    Dice::new(size as u64 + 7).bytes(size)
+    random_bytes(&mut Rng::with_seed(size as u64 + 7), size)
 }

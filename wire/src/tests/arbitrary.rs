@@ -22,10 +22,10 @@ fn taken(frame: &[u8]) -> bool {
 
 #[test]
 fn random_bytes() {
-    let mut random = Random::new(6);
+    let mut rng = Rng::with_seed(6);
     for _ in 0..20_000 {
-        let len = random.below(150);
-        let mut frame = random.payload(len);
+        let len = rng.usize(..150);
+        let mut frame = noise(&mut rng, len);
         let _ = swap_addresses(&mut frame);
         taken(&frame);
         // Past the first check, to what random bytes hardly ever reach.
@@ -45,18 +45,18 @@ fn random_bytes() {
 
 #[test]
 fn valid_frames_with_some_bytes_changed() {
-    let mut random = Random::new(7);
+    let mut rng = Rng::with_seed(7);
     let (mut taken_count, mut refused_count) = (0, 0);
     for round in 0..30_000 {
         let version = [IpVersion::V4, IpVersion::V6][round % 2];
-        let headers = headers(version, random.below(3));
-        let len = random.below(40);
-        let mut frame = emitted(&headers, &random.payload(len));
-        for _ in 0..random.below(4) {
-            let at = random.below(frame.len());
-            frame[at] = random.next() as u8;
+        let headers = headers(version, rng.usize(..3));
+        let len = rng.usize(..40);
+        let mut frame = emitted(&headers, &noise(&mut rng, len));
+        for _ in 0..rng.usize(..4) {
+            let at = rng.usize(..frame.len());
+            frame[at] = rng.u8(..);
         }
-        frame.truncate(frame.len() - [0, 0, 0, random.below(frame.len())][random.below(4)]);
+        frame.truncate(frame.len() - [0, 0, 0, rng.usize(..frame.len())][rng.usize(..4)]);
         match taken(&frame) {
             true => taken_count += 1,
             false => refused_count += 1,

@@ -8,35 +8,14 @@ mod round_trip;
 use core::net::SocketAddr;
 use std::{vec, vec::Vec};
 
+use fastrand::Rng;
+
 use super::*;
 
-/// Reproducible numbers (xorshift64, Marsaglia 2003).
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// Below `end`, which is not 0.
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        ((self.next() >> 11) % end as u64) as usize
-    }
-
-    pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        core::array::from_fn(|_| (self.next() >> 32) as u8)
-    }
-
-    pub(super) fn payload(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| (self.next() >> 32) as u8).collect()
-    }
+pub(super) fn noise(rng: &mut Rng, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    rng.fill(&mut bytes);
+    bytes
 }
 
 /// The address in a form that tests can write briefly.

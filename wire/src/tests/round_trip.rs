@@ -6,31 +6,32 @@ use super::*;
 
 const VERSIONS: [IpVersion; 2] = [IpVersion::V4, IpVersion::V6];
 
-fn random_headers(random: &mut Random, version: IpVersion) -> UdpHeaders {
+fn random_headers(rng: &mut Rng, version: IpVersion) -> UdpHeaders {
     let mut address = || -> SocketAddr {
         let ip = match version {
-            IpVersion::V4 => IpAddr::V4(Ipv4Addr::from(random.bytes::<4>())),
-            IpVersion::V6 => IpAddr::V6(Ipv6Addr::from(random.bytes::<16>())),
+            IpVersion::V4 => IpAddr::V4(Ipv4Addr::from(rng.u32(..))),
+            IpVersion::V6 => IpAddr::V6(Ipv6Addr::from(rng.u128(..))),
         };
-        SocketAddr::new(ip, random.next() as u16)
+        SocketAddr::new(ip, rng.u16(..))
     };
     let (source, destination) = (address(), address());
-    let mut link = Link::new(MacAddr::new(random.bytes()), MacAddr::new(random.bytes()));
-    for _ in 0..random.below(3) {
-        let tpid = [Tpid::Customer, Tpid::Service][random.below(2)];
+    let mut mac = || MacAddr::new(core::array::from_fn(|_| rng.u8(..)));
+    let mut link = Link::new(mac(), mac());
+    for _ in 0..rng.usize(..3) {
+        let tpid = [Tpid::Customer, Tpid::Service][rng.usize(..2)];
         let tag = VlanTag {
             tpid,
-            tci: random.next() as u16,
+            tci: rng.u16(..),
         };
         link.tags.push(tag).expect("at most two");
     }
-    let ecn = Ecn::from_bits(random.next() as u8);
+    let ecn = Ecn::from_bits(rng.u8(..));
     UdpHeaders {
         link,
         source,
         destination,
         ecn,
-        hop_limit: random.next() as u8,
+        hop_limit: rng.u8(..),
     }
 }
 
@@ -54,12 +55,12 @@ fn assert_read_back(headers: &UdpHeaders, payload: &[u8], padding: usize) {
 
 #[test]
 fn any_headers_with_any_payload_and_padding() {
-    let mut random = Random::new(4);
+    let mut rng = Rng::with_seed(4);
     for round in 0..4000 {
-        let headers = random_headers(&mut random, VERSIONS[round % 2]);
-        let len = random.below(if round % 50 == 0 { 9000 } else { 90 });
-        let payload = random.payload(len);
-        let padding = random.below(20);
+        let headers = random_headers(&mut rng, VERSIONS[round % 2]);
+        let len = rng.usize(..if round % 50 == 0 { 9000 } else { 90 });
+        let payload = noise(&mut rng, len);
+        let padding = rng.usize(..20);
         assert_read_back(&headers, &payload, padding);
     }
 }
@@ -69,7 +70,7 @@ fn the_longest_payload_and_no_longer() {
     for version in VERSIONS {
         let headers = headers(version, 2);
         let max_len = max_udp_payload(usize::MAX, version);
-        let payload = Random::new(5).payload(max_len);
+        let payload = noise(&mut Rng::with_seed(5), max_len);
         assert_read_back(&headers, &payload, 3);
 
         let mut frame = vec![0; 70_000];

@@ -1,8 +1,8 @@
-//! What the core did, and what it should have done.
+//! A difference between the core and the oracle.
 
 use std::fmt;
 
-/// Something that the core did otherwise than it should.
+/// A result of the core that differs from the oracle's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: is {is}, should be {should_be}")]
 pub struct Difference {
@@ -12,7 +12,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// A rule that is broken, and by what.
+    /// A broken rule, and the value that broke it.
     pub(crate) fn broken(rule: &'static str, seen: impl fmt::Debug) -> Self {
         Self {
             what: rule,
