@@ -375,7 +375,7 @@ impl<A: Application> World<A> {
                 self.server
                     .handle_datagram(now, bytes, *from, *to, from.port());
             }
-        } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is_at(*to)) {
+        } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *to) {
             peer.client
                 .handle_datagram(now, bytes, *from, peer.local, ());
         }
