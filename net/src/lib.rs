@@ -37,7 +37,7 @@ struct Readme;
 
 pub use address::InterfaceAddress;
 pub use error::{Error, Result};
-pub use link::{AttachedProgram, Link, XdpMode};
+pub use link::{Link, XdpAttachment, XdpMode};
 pub use privilege::Capability;
 pub use queues::Queues;
 pub use reverse_path::ReversePath;

@@ -44,7 +44,7 @@ pub struct Link {
     /// Whether it has a carrier (`IFF_LOWER_UP`).
     pub has_carrier: bool,
     /// Its XDP programs, at most one per mode.
-    pub xdp: Vec<AttachedProgram>,
+    pub xdp: Vec<XdpAttachment>,
     /// Receive and send queues that the device was created with; fewer may be active.
     pub(crate) possible_queues: (u32, u32),
 }
@@ -52,7 +52,7 @@ pub struct Link {
 /// An XDP program that is attached to an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct AttachedProgram {
+pub struct XdpAttachment {
     /// Where it runs.
     pub mode: XdpMode,
     /// Its ID, as `bpftool prog show id` takes it.
@@ -262,17 +262,17 @@ impl Link {
 
 /// The kernel reports a program by its mode and, if it is the only one, again without a mode. The
 /// former suffices.
-fn xdp_program(part: &LinkXdp) -> Option<AttachedProgram> {
+fn xdp_program(part: &LinkXdp) -> Option<XdpAttachment> {
     match *part {
-        LinkXdp::DrvProgId(id) => Some(AttachedProgram {
+        LinkXdp::DrvProgId(id) => Some(XdpAttachment {
             mode: XdpMode::Native,
             id,
         }),
-        LinkXdp::SkbProgId(id) => Some(AttachedProgram {
+        LinkXdp::SkbProgId(id) => Some(XdpAttachment {
             mode: XdpMode::Generic,
             id,
         }),
-        LinkXdp::HwProgId(id) => Some(AttachedProgram {
+        LinkXdp::HwProgId(id) => Some(XdpAttachment {
             mode: XdpMode::Offloaded,
             id,
         }),
@@ -340,11 +340,11 @@ mod tests {
         ];
         let link = Link::from_answer(RouteNetlinkMessage::NewLink(message)).unwrap();
         let expected = [
-            AttachedProgram {
+            XdpAttachment {
                 mode: XdpMode::Native,
                 id: 7,
             },
-            AttachedProgram {
+            XdpAttachment {
                 mode: XdpMode::Generic,
                 id: 9,
             },
