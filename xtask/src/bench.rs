@@ -69,7 +69,7 @@ impl Args {
 
 /// The benchmarks leave libxdp out where it is missing.
 fn note_what_is_missing() {
-    if let Err(problem) = setup::ensure_also(&[&LIBXDP, &CLANG]) {
+    if let Err(problem) = setup::ensure_also(&[LIBXDP, CLANG]) {
         eprintln!("note: {problem:#}");
     }
 }
@@ -128,7 +128,7 @@ fn ledger() -> Result<ExitCode> {
 
 /// HTTP over the kernel's TCP, beside nginx and beside HTTP/3 over AF_XDP.
 fn tcp(flags: &[&str]) -> Result<ExitCode> {
-    setup::ensure_also(&[&NGINX, &H2LOAD, &PERF])?;
+    setup::ensure_also(&[NGINX, H2LOAD, PERF])?;
     build("--package xskit-cli --bin xskit --all-features")?;
     build("--package xskit-report --bin tcp")?;
     let release = build("--package xskit-benches --example paced")?;

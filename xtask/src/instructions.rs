@@ -62,7 +62,7 @@ type Costs = HashMap<String, Cost>;
 /// Builds, counts, prints.
 pub(crate) fn command() -> Result<ExitCode> {
     setup::ensure()?;
-    if let Err(problem) = setup::ensure_also(&[&VALGRIND, &LIBXDP, &CLANG]) {
+    if let Err(problem) = setup::ensure_also(&[VALGRIND, LIBXDP, CLANG]) {
         eprintln!("note: {problem:#}");
     }
     let valgrind = probe::on_path("valgrind").context("valgrind counts the instructions")?;

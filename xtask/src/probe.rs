@@ -5,13 +5,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use serde::Deserialize;
+
 /// How a requirement shows itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Probe {
     /// An executable of this name on PATH.
-    Command(&'static str),
+    Command(String),
     /// A header that the C compiler finds.
-    Header(&'static str),
+    Header(String),
     /// A clang that emits BPF.
     ClangForBpf,
     /// The shared library of clang, where bindgen looks for it.
@@ -20,7 +23,7 @@ pub(crate) enum Probe {
 
 impl Probe {
     /// True if the thing is there.
-    pub(crate) fn is_met(self) -> bool {
+    pub(crate) fn is_met(&self) -> bool {
         match self {
             Self::Command(name) => on_path(name).is_some(),
             Self::Header(name) => compiles("cc", &["-E"], &format!("#include <{name}>\n")),
@@ -58,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_header_is_found_by_the_compiler() {
-        assert!(Probe::Header("stdio.h").is_met());
-        assert!(!Probe::Header("no/such/header.h").is_met());
+        assert!(Probe::Header("stdio.h".to_owned()).is_met());
+        assert!(!Probe::Header("no/such/header.h".to_owned()).is_met());
     }
 }

@@ -1,20 +1,59 @@
-//! Everything a build needs that cargo doesn't bring: its purpose, how to see it, and the packages
-//! that hold it.
+//! Everything a build needs that cargo doesn't bring: `xtask/requirements.toml`.
 
+use std::collections::BTreeMap;
 use std::fs;
+
+use anyhow::Result;
+use serde::Deserialize;
 
 use crate::probe::Probe;
 
+/// Names of requirements of single chores.
+pub(crate) const CLANG: &str = "clang with the bpf target";
+pub(crate) const VALGRIND: &str = "valgrind";
+pub(crate) const LIBXDP: &str = "libxdp headers";
+pub(crate) const NGINX: &str = "nginx";
+pub(crate) const H2LOAD: &str = "h2load";
+pub(crate) const PERF: &str = "perf";
+
+/// By name.
+pub(crate) type Requirements = BTreeMap<String, Requirement>;
+
 /// One thing that must be on the machine before a build script looks for it.
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Requirement {
-    pub(crate) name: &'static str,
-    pub(crate) purpose: &'static str,
+    pub(crate) purpose: String,
     pub(crate) probe: Probe,
     /// By [`Family`]; several names are separated by spaces.
-    packages: [&'static str; 4],
+    packages: [String; 4],
 }
 
-/// Distributions that share package names and a package manager, in the order of the names above.
+/// The requirements of builds, with those of the tests, or by name.
+pub(crate) enum Wanted<'a> {
+    ForBuilds,
+    ForTests,
+    Named(&'a [&'a str]),
+}
+
+impl Wanted<'_> {
+    pub(crate) fn requirements(&self) -> Result<Requirements> {
+        let table = include_str!("../requirements.toml");
+        let mut parts: BTreeMap<String, Requirements> = toml::from_str(table)?;
+        let mut part = |name| parts.remove(name).unwrap_or_default();
+        let (mut wanted, mut tests) = (part("builds"), part("tests"));
+        match self {
+            Self::ForBuilds => {}
+            Self::ForTests => wanted.append(&mut tests),
+            Self::Named(names) => {
+                wanted.extend(tests.into_iter().chain(part("chores")));
+                wanted.retain(|name, _| names.contains(&name.as_str()));
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+/// Distributions that share package names and a package manager, in the order of package names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Debian,
@@ -55,143 +94,17 @@ impl Family {
 }
 
 /// The packages that hold what is missing, each once.
-pub(crate) fn packages(missing: &[&Requirement], family: Family) -> Vec<&'static str> {
-    let names = missing.iter().map(|it| it.packages[family as usize]);
+pub(crate) fn packages(missing: &Requirements, family: Family) -> Vec<&str> {
+    let names = missing.values().map(|it| &it.packages[family as usize]);
     let mut packages: Vec<_> = names.flat_map(|names| names.split(' ')).collect();
     packages.sort_unstable();
     packages.dedup();
     packages
 }
 
-/// What a build needs.
-pub(crate) const FOR_BUILDS: &[&Requirement] = &[
-    &Requirement {
-        name: "C compiler and headers",
-        purpose: "links every Rust program; builds libbpf and ring",
-        probe: Probe::Header("stdio.h"),
-        packages: ["gcc libc6-dev", "gcc glibc-devel", "gcc", "gcc glibc-devel"],
-    },
-    &Requirement {
-        name: "C++ compiler",
-        purpose: "builds BoringSSL, the cryptography of quiche, and libFuzzer",
-        probe: Probe::Command("c++"),
-        packages: ["g++", "gcc-c++", "gcc", "gcc-c++"],
-    },
-    &Requirement {
-        name: "make",
-        purpose: "builds libbpf and BoringSSL",
-        probe: Probe::Command("make"),
-        packages: ["make"; 4],
-    },
-    &Requirement {
-        name: "cmake",
-        purpose: "configures BoringSSL",
-        probe: Probe::Command("cmake"),
-        packages: ["cmake"; 4],
-    },
-    &Requirement {
-        name: "pkg-config",
-        purpose: "finds the libraries of libbpf",
-        probe: Probe::Command("pkg-config"),
-        packages: ["pkg-config", "pkgconf-pkg-config", "pkgconf", "pkg-config"],
-    },
-    &Requirement {
-        name: "libclang",
-        purpose: "reads BoringSSL's headers for its bindings",
-        probe: Probe::Libclang,
-        packages: ["libclang-dev", "clang-devel", "clang", "clang-devel"],
-    },
-    &Requirement {
-        name: "libelf headers",
-        purpose: "libbpf reads the compiled XDP program with it",
-        probe: Probe::Header("libelf.h"),
-        packages: [
-            "libelf-dev",
-            "elfutils-libelf-devel",
-            "libelf",
-            "libelf-devel",
-        ],
-    },
-    &Requirement {
-        name: "zlib headers",
-        purpose: "libelf's compressed sections",
-        probe: Probe::Header("zlib.h"),
-        packages: ["zlib1g-dev", "zlib-devel", "zlib", "zlib-devel"],
-    },
-    &Requirement {
-        name: "ip",
-        purpose: "makes and changes interfaces in the tests",
-        probe: Probe::Command("ip"),
-        packages: ["iproute2", "iproute", "iproute2", "iproute2"],
-    },
-];
-
-/// What the tests need besides: they compile the XDP program anew.
-pub(crate) const FOR_TESTS: &[&Requirement] = &[&CLANG, &KERNEL_HEADERS];
-
-/// Compiles the XDP program, and libxdp's inline functions where our rings are compared with them.
-pub(crate) static CLANG: Requirement = Requirement {
-    name: "clang with the bpf target",
-    purpose: "compiles the XDP program, for the tests",
-    probe: Probe::ClangForBpf,
-    packages: ["clang"; 4],
-};
-
-static KERNEL_HEADERS: Requirement = Requirement {
-    name: "kernel headers",
-    purpose: "linux/bpf.h, to compile the XDP program",
-    probe: Probe::Header("linux/bpf.h"),
-    packages: [
-        "linux-libc-dev",
-        "kernel-headers",
-        "linux-api-headers",
-        "linux-glibc-devel",
-    ],
-};
-
-pub(crate) static VALGRIND: Requirement = Requirement {
-    name: "valgrind",
-    purpose: "counts instructions",
-    probe: Probe::Command("valgrind"),
-    packages: ["valgrind"; 4],
-};
-
-pub(crate) static LIBXDP: Requirement = Requirement {
-    name: "libxdp headers",
-    purpose: "the rings that ours are compared with",
-    probe: Probe::Header("xdp/xsk.h"),
-    packages: [
-        "libxdp-dev",
-        "libxdp-devel",
-        "libxdp libbpf",
-        "libxdp-devel",
-    ],
-};
-
-pub(crate) static NGINX: Requirement = Requirement {
-    name: "nginx",
-    purpose: "the server that ours is compared with over TCP",
-    probe: Probe::Command("nginx"),
-    packages: ["nginx-light", "nginx", "nginx", "nginx"],
-};
-
-pub(crate) static H2LOAD: Requirement = Requirement {
-    name: "h2load",
-    purpose: "asks servers over HTTP/1.1 and HTTP/2",
-    probe: Probe::Command("h2load"),
-    packages: ["nghttp2-client", "nghttp2", "nghttp2", "nghttp2"],
-};
-
-pub(crate) static PERF: Requirement = Requirement {
-    name: "perf",
-    purpose: "counts the system calls of servers",
-    probe: Probe::Command("perf"),
-    packages: ["linux-perf", "perf", "perf", "perf"],
-};
-
 #[cfg(test)]
 mod tests {
-    use super::{FOR_BUILDS, Family, packages};
+    use super::{CLANG, Family, H2LOAD, LIBXDP, NGINX, PERF, VALGRIND, Wanted, packages};
 
     #[test]
     fn id_is_preferred_and_id_like_is_the_fall_back() {
@@ -206,7 +119,15 @@ mod tests {
 
     #[test]
     fn a_package_that_meets_two_requirements_is_named_once() {
-        let names = packages(FOR_BUILDS, Family::Arch);
+        let all = Wanted::ForTests.requirements().expect("well formed");
+        let names = packages(&all, Family::Arch);
         assert_eq!(names.iter().filter(|name| **name == "gcc").count(), 1);
+    }
+
+    #[test]
+    fn each_name_is_in_the_table() {
+        let names = [CLANG, VALGRIND, LIBXDP, NGINX, H2LOAD, PERF];
+        let found = Wanted::Named(&names).requirements().expect("well formed");
+        assert_eq!(found.len(), names.len());
     }
 }

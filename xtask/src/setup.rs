@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::interop;
 use crate::machine;
 use crate::probe;
-use crate::requirement::{FOR_BUILDS, FOR_TESTS, Family, Requirement, packages};
+use crate::requirement::{Family, Requirement, Requirements, Wanted, packages};
 
 /// How many times an installation is tried: mirrors and the package lock have bad moments.
 const TRIES: u32 = 3;
@@ -34,37 +34,40 @@ pub(crate) fn command(args: &Args) -> Result<ExitCode> {
     if args.interop {
         interop::ensure_peers()?;
     } else if !args.check {
-        install_missing("to build and test xskit", &all())?;
-        report();
-    } else if !report() {
+        install_missing(TO_TEST, &Wanted::ForTests)?;
+        report()?;
+    } else if !report()? {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }
 
+const TO_TEST: &str = "to build and test xskit";
+
 /// Installs what is missing to build; prints nothing if all is there.
 pub(crate) fn ensure() -> Result<()> {
-    install_missing("to build xskit", FOR_BUILDS)
+    install_missing("to build xskit", &Wanted::ForBuilds)
 }
 
 /// The same for the tests, which need more.
 pub(crate) fn ensure_for_tests() -> Result<(), String> {
-    install_missing("to build and test xskit", &all()).map_err(|problem| format!("{problem:#}"))
+    let installed = install_missing(TO_TEST, &Wanted::ForTests);
+    installed.map_err(|problem| format!("{problem:#}"))
 }
 
 /// Installs what a single chore needs besides; prints nothing if all is there.
-pub(crate) fn ensure_also(wanted: &[&'static Requirement]) -> Result<()> {
-    install_missing("for this chore", wanted)
+pub(crate) fn ensure_also(names: &[&str]) -> Result<()> {
+    install_missing("for this chore", &Wanted::Named(names))
 }
 
-fn install_missing(purpose: &str, wanted: &[&'static Requirement]) -> Result<()> {
-    let missing = missing(wanted);
+fn install_missing(purpose: &str, wanted: &Wanted<'_>) -> Result<()> {
+    let missing = missing(wanted)?;
     if missing.is_empty() {
         return Ok(());
     }
     eprintln!("Missing {purpose}:");
-    for requirement in &missing {
-        eprintln!("  {}: {}", requirement.name, requirement.purpose);
+    for (name, requirement) in &missing {
+        eprintln!("  {name}: {}", requirement.purpose);
     }
     let family = Family::detect();
     eprintln!("{}", advice(&missing, family));
@@ -75,7 +78,7 @@ fn install_missing(purpose: &str, wanted: &[&'static Requirement]) -> Result<()>
     let authority = Authority::detect()
         .context("installing needs root or sudo: run the line above, then this again")?;
     authority.install(&[], &packages(&missing, Family::Debian))?;
-    let left: Vec<_> = self::missing(wanted).iter().map(|it| it.name).collect();
+    let left: Vec<_> = self::missing(wanted)?.into_keys().collect();
     ensure!(
         left.is_empty(),
         "still missing after the installation: {}",
@@ -85,41 +88,32 @@ fn install_missing(purpose: &str, wanted: &[&'static Requirement]) -> Result<()>
 }
 
 /// Lists every requirement with its state, then what running will lack. True if nothing is missing.
-fn report() -> bool {
-    for Requirement {
-        name,
-        purpose,
-        probe,
-        ..
-    } in all()
-    {
-        let state = if probe.is_met() { "found" } else { "MISSING" };
+fn report() -> Result<bool> {
+    let missing = missing(&Wanted::ForTests)?;
+    for (name, Requirement { purpose, .. }) in Wanted::ForTests.requirements()? {
+        let is_missing = missing.contains_key(&name);
+        let state = if is_missing { "MISSING" } else { "found" };
         eprintln!("{state:<7}  {name:<26} {purpose}");
     }
     for note in machine::notes() {
         eprintln!("note: {note}");
     }
-    let missing = missing(&all());
     if missing.is_empty() {
         eprintln!("Everything that building and testing needs is here.");
     } else {
         eprintln!("{}", advice(&missing, Family::detect()));
     }
-    missing.is_empty()
+    Ok(missing.is_empty())
 }
 
-fn all() -> Vec<&'static Requirement> {
-    [FOR_BUILDS, FOR_TESTS].concat()
-}
-
-fn missing(wanted: &[&'static Requirement]) -> Vec<&'static Requirement> {
-    let mut missing = wanted.to_vec();
-    missing.retain(|requirement| !requirement.probe.is_met());
-    missing
+fn missing(wanted: &Wanted<'_>) -> Result<Requirements> {
+    let mut missing = wanted.requirements()?;
+    missing.retain(|_, requirement| !requirement.probe.is_met());
+    Ok(missing)
 }
 
 /// The command to type; for an unknown distribution, Debian's package names as a hint.
-fn advice(missing: &[&Requirement], family: Option<Family>) -> String {
+fn advice(missing: &Requirements, family: Option<Family>) -> String {
     let names = packages(missing, family.unwrap_or(Family::Debian)).join(" ");
     match family {
         Some(family) => format!("Install with: {} {names}", family.install_command()),
@@ -188,13 +182,12 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
-    use super::{advice, all};
-    use crate::requirement::Family;
+    use super::{Family, Wanted, advice};
 
     #[test]
     fn the_advice_can_be_typed_as_it_stands() {
-        let mut libclang = all();
-        libclang.retain(|requirement| requirement.name == "libclang");
+        let libclang = Wanted::Named(&["libclang"]).requirements();
+        let libclang = libclang.expect("well formed");
         let ends_with = |family, end| assert!(advice(&libclang, family).ends_with(end));
         let apt = "apt-get install --no-install-recommends libclang-dev";
         ends_with(Some(Family::Debian), apt);
