@@ -6,13 +6,14 @@
 mod outcome;
 mod target;
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 use fs_err as fs;
@@ -35,11 +36,14 @@ const SHORT_S: u64 = 10;
 const BEAT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(200);
 
-/// For the sanitizer: Rust links some objects twice, which is no finding.
-const ASAN_OPTIONS: &str = "detect_odr_violation=0";
+/// Rust links some objects twice, which is no finding.
+const ENVIRONMENT: [(&str, &str); 2] = [
+    ("ASAN_OPTIONS", "detect_odr_violation=0"),
+    ("RUST_BACKTRACE", "1"),
+];
 
-/// Those of cargo-fuzz 0.13. Without `codegen-units=1` and `link-dead-code`: they cost half of the
-/// build's time, and the one is for optimising across crates, which is off here.
+/// Those of cargo-fuzz 0.13, without `link-dead-code`, and without `codegen-units=1`, which serves
+/// optimisation across crates.
 const RUSTFLAGS: &str = "--cfg fuzzing -Zsanitizer=address -Cdebug-assertions \
      -Cpasses=sancov-module \
      -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -78,7 +82,7 @@ pub(crate) fn command(mut args: Args) -> Result<ExitCode> {
         setup::ensure()?;
         cargo::run(&mut build(&[target])?)?;
         if args.minimise.is_some() {
-            return minimise(libfuzzer(target)?, &file, args.seconds);
+            return minimise(target, &file, args.seconds);
         }
         return Err(cargo::become_it(libfuzzer(target)?.arg(file)));
     }
@@ -100,7 +104,7 @@ pub(crate) fn short_round() -> Step {
     let began = Instant::now();
     let targets = Target::value_variants();
     let name = format!("fuzzing, {SHORT_S} s per target");
-    let mut built = match build(targets) {
+    let built = match build(targets) {
         Ok(mut build) => Step::run("fuzz targets, built", &mut build),
         Err(problem) => Step::skip(&name, &format!("{problem:#}")),
     };
@@ -108,27 +112,26 @@ pub(crate) fn short_round() -> Step {
         return built;
     }
     println!("==> {name}");
-    match fuzz(targets, SHORT_S) {
-        Ok(outcomes) => {
-            built.output = report(&outcomes);
-            built.tally = tally(&outcomes);
-        }
-        Err(problem) => {
-            built.output = format!("{problem:#}\n");
-            built.tally = Tally {
-                failed: 1,
-                ..Tally::default()
-            };
-        }
-    }
-    print!("{}", built.output);
+    let (output, tally) = match fuzz(targets, SHORT_S) {
+        Ok(outcomes) => (report(&outcomes), tally(&outcomes)),
+        Err(problem) => (format!("{problem:#}\n"), FAILED),
+    };
+    print!("{output}");
     Step {
         name,
         took: began.elapsed(),
-        succeeded: built.tally.failed == 0,
-        ..built
+        succeeded: tally.failed == 0,
+        output,
+        tally,
     }
 }
+
+/// The targets were not run.
+const FAILED: Tally = Tally {
+    passed: 0,
+    failed: 1,
+    skipped: 0,
+};
 
 fn tally(outcomes: &[Outcome]) -> Tally {
     let count = |is: fn(&End) -> bool| outcomes.iter().filter(|it| is(&it.end)).count();
@@ -223,26 +226,24 @@ fn fuzz(targets: &[Target], each_s: u64) -> Result<Vec<Outcome>> {
 
 fn start(target: Target, each_s: u64) -> Result<(Target, PathBuf, Child)> {
     let name = target.name();
-    let (path, log) = log(&name)?;
+    fs::create_dir_all(folder())?;
+    let path = folder().join(format!("{name}.log"));
     println!("{name}: fuzzing for {each_s} s; log in {}", path.display());
     let fuzz = cargo::workspace().join("fuzz");
     let corpus = fuzz.join("corpus").join(&name);
     fs::create_dir_all(&corpus)?;
-    let libfuzzer = libfuzzer(target)?;
-    let mut run = Command::new("timeout");
-    run.args(["--kill-after=5", &(each_s + GRACE_S).to_string()])
-        .arg(libfuzzer.get_program())
-        .args(libfuzzer.get_args())
+    let mut run = limited(target, each_s)?;
+    run
         // Of the search alone: minimising finds its own length, and libFuzzer dies of another.
         .arg(format!("-max_len={}", target.limits().max_len_bytes))
-        .arg(format!("-max_total_time={each_s}"))
         .arg("-print_final_stats=1")
         // New inputs go to the first folder.
         .arg(corpus)
-        .arg(fuzz.join("seeds").join(&name))
-        .env("ASAN_OPTIONS", ASAN_OPTIONS)
-        .env("RUST_BACKTRACE", "1");
-    let run = logged(&mut run, &log)?;
+        .arg(fuzz.join("seeds").join(&name));
+    let mut log = File::create(&path)?;
+    writeln!(log, "{run:?}")?;
+    run.stdout(log.try_clone()?).stderr(log);
+    let run = run.spawn().context("timeout can't be run")?;
     Ok((target, path, run))
 }
 
@@ -257,56 +258,34 @@ fn libfuzzer(target: Target) -> Result<Command> {
     run.arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg(format!("-timeout={}", limits.timeout_s))
         .arg(format!("-rss_limit_mb={}", limits.rss_limit_mib))
-        .env("ASAN_OPTIONS", ASAN_OPTIONS)
-        .env("RUST_BACKTRACE", "1");
+        .envs(ENVIRONMENT);
     Ok(run)
 }
 
-/// libFuzzer leaves one file per step, of which the shortest is wanted.
-fn minimise(mut libfuzzer: Command, file: &Path, time_s: u64) -> Result<ExitCode> {
-    let steps = folder().join("minimise");
-    if steps.exists() {
-        fs::remove_dir_all(&steps)?;
-    }
-    fs::create_dir_all(&steps)?;
-    let (path, log) = log("minimise")?;
-    println!("minimising for {time_s} s; log in {}", path.display());
-    libfuzzer
-        .arg("-minimize_crash=1")
+/// The same for this long, and a little longer.
+fn limited(target: Target, time_s: u64) -> Result<Command> {
+    let libfuzzer = libfuzzer(target)?;
+    let mut run = Command::new("timeout");
+    run.args(["--kill-after=5", &(time_s + GRACE_S).to_string()])
+        .arg(libfuzzer.get_program())
+        .args(libfuzzer.get_args())
         .arg(format!("-max_total_time={time_s}"))
-        .arg(format!("-artifact_prefix={}/", steps.display()))
-        .arg(file);
-    logged(&mut libfuzzer, &log)?.wait()?;
-    let found = fs::read_dir(&steps)?.flatten();
-    let shortest = found.min_by_key(|step| step.metadata().map_or(u64::MAX, |it| it.len()));
-    let shortest = shortest.with_context(|| {
-        format!(
-            "no shorter input was found; {} says whether this one fails at all",
-            path.display()
-        )
-    })?;
-    let target = file.with_added_extension("min");
-    fs::copy(shortest.path(), &target)?;
-    println!("{}", target.display());
+        .envs(ENVIRONMENT);
+    Ok(run)
+}
+
+/// Leaves the shortest input found in FILE.min.
+fn minimise(target: Target, file: &Path, time_s: u64) -> Result<ExitCode> {
+    let shorter = file.with_added_extension("min");
+    // Of an earlier run; mostly there is none.
+    let _ = fs::remove_file(&shorter);
+    let mut run = limited(target, time_s)?;
+    run.arg("-minimize_crash=1")
+        .arg(format!("-exact_artifact_path={}", shorter.display()));
+    let status = run.arg(file).status().context("timeout can't be run")?;
+    ensure!(shorter.exists(), "no shorter input was found ({status})");
+    println!("{}", shorter.display());
     Ok(ExitCode::SUCCESS)
-}
-
-fn log(name: &str) -> Result<(PathBuf, fs::File)> {
-    fs::create_dir_all(folder())?;
-    let path = folder().join(format!("{name}.log"));
-    let log = fs::File::create(&path)?;
-    Ok((path, log))
-}
-
-/// Starts a command whose output goes to the log, after the command itself.
-fn logged(command: &mut Command, mut log: &fs::File) -> Result<Child> {
-    writeln!(log, "{command:?}")?;
-    let log = log.file();
-    command.stdout(log.try_clone()?).stderr(log.try_clone()?);
-    let name = command.get_program().to_string_lossy().into_owned();
-    command
-        .spawn()
-        .with_context(|| format!("{name} can't be run"))
 }
 
 fn read(log: &Path) -> Result<String> {
@@ -339,10 +318,8 @@ fn report(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::outcome::{End, Figures, Outcome};
-    use super::{minimise, report, tally};
+    use super::{report, tally};
     use crate::tally::Tally;
-    use std::process::Command;
-    use std::{env, fs, process};
 
     fn outcome(end: End) -> Outcome {
         Outcome {
@@ -372,20 +349,5 @@ mod tests {
             "{report}"
         );
         assert!(report.contains("skipped: needs CAP_BPF\n"), "{report}");
-    }
-
-    /// A shell instead of libFuzzer, which writes two steps where it is told.
-    #[test]
-    fn the_shortest_step_is_kept() {
-        let file = env::temp_dir().join(format!("xskit-minimise-{}", process::id()));
-        fs::write(&file, "as found").expect("a file");
-        let mut libfuzzer = Command::new("sh");
-        let script = "prefix=${3#*=}; printf abc > ${prefix}b; printf abcd > ${prefix}a; exit 1";
-        libfuzzer.args(["-c", script, "sh"]);
-        minimise(libfuzzer, &file, 1).expect("there are two");
-        let shorter = file.with_extension("min");
-        assert_eq!(fs::read(&shorter).expect("it is there"), b"abc");
-        fs::remove_file(&shorter).expect("it can be removed");
-        fs::remove_file(&file).expect("it can be removed");
     }
 }
