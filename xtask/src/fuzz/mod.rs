@@ -13,7 +13,7 @@ use std::process::{Child, Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 use fs_err as fs;
@@ -44,14 +44,13 @@ const ENVIRONMENT: [(&str, &str); 2] = [
 
 /// Those of cargo-fuzz 0.13, without `link-dead-code`, and without `codegen-units=1`, which serves
 /// optimisation across crates.
-const RUSTFLAGS: &str = "--cfg fuzzing -Zsanitizer=address -Cdebug-assertions \
-     -Cpasses=sancov-module \
+const RUSTFLAGS: &str = "-Zsanitizer=address --cfg fuzzing -Cpasses=sancov-module \
      -Cllvm-args=-sanitizer-coverage-level=4 \
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
      -Cllvm-args=-sanitizer-coverage-pc-table \
      -Cllvm-args=-sanitizer-coverage-trace-compares \
-     -Cllvm-args=-sanitizer-coverage-stack-depth \
-     -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
+     -Cllvm-args=-simplifycfg-branch-fold-threshold=0 \
+     -Cllvm-args=-sanitizer-coverage-stack-depth -Cdebug-assertions";
 
 #[derive(clap::Args)]
 #[command(override_usage = "\
@@ -76,7 +75,9 @@ pub(crate) struct Args {
 pub(crate) fn command(mut args: Args) -> Result<ExitCode> {
     let one = args.replay.as_ref().or(args.minimise.as_ref());
     if let Some([name, file]) = one.map(Vec::as_slice) {
-        let target = Target::from_str(name, false).map_err(anyhow::Error::msg)?;
+        let target = Target::from_str(name, false);
+        let target =
+            target.map_err(|_| anyhow!("no target {name:?}; see `cargo xtask fuzz -h`"))?;
         // Before a build of minutes.
         let file = fs::canonicalize(file)?;
         setup::ensure()?;
@@ -300,7 +301,7 @@ fn report(outcomes: &[Outcome]) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.add_rows(outcomes.iter().map(Outcome::row));
-    let mut text = format!("\n{table}\n");
+    let mut text = format!("\n{}\n", table.trim_fmt());
     for Outcome { target, end, .. } in outcomes {
         let End::Failed { what, artifact } = end else {
             continue;
