@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Some(chore) => carry_out(chore),
         None => Cli::command()
-            .print_help()
+            .print_long_help()
             .map(|()| ExitCode::SUCCESS)
             .map_err(Error::new),
     };
