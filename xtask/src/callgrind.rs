@@ -1,6 +1,6 @@
-//! Reading what callgrind wrote: how many instructions each function took, calls from it included.
+//! Reads from callgrind's output how many instructions each function took, calls from it included.
 //!
-//! The format is described in valgrind's manual, "Callgrind Format Specification". What counts here:
+//! Source: valgrind's manual, "Callgrind Format Specification". The lines that count here:
 //!
 //! ```text
 //! fn=(7) caller             a function, named where it first appears; later only (7)
@@ -11,61 +11,54 @@
 
 use std::collections::HashMap;
 
-/// What all calls of one function came to.
+use anyhow::{Context, Result, ensure};
+
+/// The total of all calls of one function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) calls: u64,
-    /// Those of the functions it called included.
+    /// With those of the functions it called.
     pub(crate) instructions: u64,
 }
 
 /// The cost of every function that was called, by its full name.
 ///
 /// # Errors
-/// Says which line isn't as expected.
-pub(crate) fn costs(text: &str) -> Result<HashMap<String, Cost>, String> {
-    let mut names = HashMap::new();
-    let mut costs: HashMap<String, Cost> = HashMap::new();
+/// Names the line that isn't as expected.
+pub(crate) fn costs(text: &str) -> Result<HashMap<String, Cost>> {
+    let (mut names, mut costs) = (HashMap::new(), HashMap::<_, Cost>::new());
     let mut callee = None;
     let mut lines = text.lines();
-    if !text.lines().any(|line| line == "events: Ir") {
-        return Err("callgrind's output does not count instructions alone".to_owned());
-    }
+    ensure!(
+        text.lines().any(|line| line == "events: Ir"),
+        "callgrind's output does not count instructions alone"
+    );
     while let Some(line) = lines.next() {
-        if let Some(function) = line.strip_prefix("cfn=") {
-            callee = Some(name(function, &mut names).ok_or_else(|| unexpected(line))?);
-        } else if let Some(function) = line.strip_prefix("fn=") {
-            name(function, &mut names).ok_or_else(|| unexpected(line))?;
-        } else if let Some(calls) = line.strip_prefix("calls=") {
+        let unexpected =
+            |line: &str| format!("callgrind's output has an unexpected line: {line:?}");
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
+        if let "fn" | "cfn" = key {
+            // `(7) name`, and from then on `(7)`.
+            let (id, name) = value.split_once(' ').unzip();
+            names.extend(id.zip(name));
+            let name = names.get(id.unwrap_or(value));
+            let name = *name.with_context(|| unexpected(line))?;
+            callee = Some(name).filter(|_| key == "cfn");
+        } else if key == "calls" {
             let of_calls = lines.next().unwrap_or_default();
-            let cost = costs
-                .entry(callee.take().ok_or_else(|| unexpected(line))?)
-                .or_default();
-            cost.calls += number(calls, 0).ok_or_else(|| unexpected(line))?;
-            cost.instructions += number(of_calls, 1).ok_or_else(|| unexpected(of_calls))?;
+            let callee = callee.take().with_context(|| unexpected(line))?;
+            let cost = costs.entry(callee.to_owned()).or_default();
+            cost.calls += number(value, 0).with_context(|| unexpected(line))?;
+            cost.instructions += number(of_calls, 1).with_context(|| unexpected(of_calls))?;
         }
     }
     Ok(costs)
 }
 
-/// The name behind `(7) name` or, once that was seen, behind `(7)`.
-fn name(function: &str, names: &mut HashMap<String, String>) -> Option<String> {
-    let (id, name) = match function.split_once(' ') {
-        Some((id, name)) => (id, Some(name)),
-        None => (function, None),
-    };
-    if let Some(name) = name {
-        names.insert(id.to_owned(), name.to_owned());
-    }
-    names.get(id).cloned()
-}
-
 fn number(line: &str, word: usize) -> Option<u64> {
     line.split(' ').nth(word)?.parse().ok()
-}
-
-fn unexpected(line: &str) -> String {
-    format!("callgrind's output has an unexpected line: {line:?}")
 }
 
 #[cfg(test)]
@@ -115,7 +108,7 @@ calls=1 42
 
     #[test]
     fn what_is_not_callgrinds_is_refused_by_line() {
-        let refused = |text: &str| costs(text).expect_err("malformed");
+        let refused = |text: &str| costs(text).expect_err("malformed").to_string();
         assert!(refused("events: Ir Dr\n").contains("instructions alone"));
         assert!(refused("events: Ir\ncfn=(4)\n").contains("\"cfn=(4)\""));
         assert!(refused("events: Ir\ncalls=1 2\n3 4\n").contains("\"calls=1 2\""));

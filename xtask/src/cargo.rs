@@ -1,8 +1,12 @@
-//! Running cargo on this workspace from whatever folder the user stands in.
+//! Cargo on this workspace, from whatever folder the user stands in.
 
 use std::env;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::{Context, Error, Result, ensure};
+use cargo_metadata::{Metadata, MetadataCommand};
 
 /// The folder of the workspace: the one above this crate's.
 pub(crate) fn workspace() -> PathBuf {
@@ -22,7 +26,7 @@ pub(crate) fn program() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// A cargo command on the workspace, in the folder the user stands in, so that their relative paths hold.
+/// A cargo command on the workspace, in the user's folder, so that relative paths hold.
 pub(crate) fn command(verb: &str) -> Command {
     let mut command = program();
     command
@@ -32,39 +36,47 @@ pub(crate) fn command(verb: &str) -> Command {
     command
 }
 
-/// The sources of a crate from a registry that this workspace depends on.
-pub(crate) fn sources_of(name: &str) -> Option<PathBuf> {
-    let mut metadata = command("metadata");
-    let output = metadata.args(["--format-version", "1"]).output().ok()?;
-    crate_folder(&String::from_utf8(output.stdout).ok()?, name)
+/// The workspace and all its dependencies.
+pub(crate) fn metadata() -> Result<Metadata> {
+    let mut metadata = MetadataCommand::new();
+    metadata.manifest_path(workspace().join("Cargo.toml"));
+    Ok(metadata.exec()?)
 }
 
-/// The folder of a crate from a registry, by the paths of the manifests in cargo's metadata.
-fn crate_folder(metadata: &str, name: &str) -> Option<PathBuf> {
-    metadata
-        .split("\"manifest_path\":\"")
-        .filter_map(|rest| rest.split_once("/Cargo.toml\""))
-        .map(|(folder, _)| PathBuf::from(folder))
-        .find(|folder| {
-            let own = folder.file_name().and_then(|own| own.to_str());
-            let version = own
-                .and_then(|own| own.strip_prefix(name))
-                .and_then(|rest| rest.strip_prefix('-'));
-            version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
-        })
+/// The sources of a crate from a registry that this workspace depends on.
+pub(crate) fn sources_of(name: &str) -> Option<PathBuf> {
+    let packages = metadata().ok()?.packages;
+    let found = packages.into_iter().find(|package| package.name == name)?;
+    Some(found.manifest_path.parent()?.into())
+}
+
+/// Runs a command, which must succeed.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status();
+    let status = status.with_context(|| format!("{name} can't be run"))?;
+    ensure!(
+        status.success(),
+        "{name} failed ({status}); its messages are above"
+    );
+    Ok(())
+}
+
+/// Becomes the command, so that signals and exit codes are its own. Returns only if that fails.
+pub(crate) fn become_it(command: &mut Command) -> Error {
+    let error = command.exec();
+    let name = command.get_program().to_string_lossy();
+    Error::new(error).context(format!("{name} can't be run"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::crate_folder;
-    use std::path::PathBuf;
+    use super::sources_of;
 
     #[test]
-    fn a_crate_is_found_by_name_and_version() {
-        let metadata = r#"{"a":1,"manifest_path":"/r/boring-sys-x-1.0.0/Cargo.toml","b":2},
-            {"manifest_path":"/r/boring-sys-5.4.0/Cargo.toml"}"#;
-        let found = crate_folder(metadata, "boring-sys");
-        assert_eq!(found, Some(PathBuf::from("/r/boring-sys-5.4.0")));
-        assert_eq!(crate_folder(metadata, "boring"), None);
+    fn a_dependency_is_found_by_its_exact_name() {
+        let found = sources_of("boring-sys").expect("a dependency");
+        assert!(found.join("deps/boringssl").is_dir(), "{found:?}");
+        assert_eq!(sources_of("boring-s"), None);
     }
 }

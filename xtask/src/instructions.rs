@@ -1,33 +1,35 @@
-//! `cargo xtask instructions`: instructions per descriptor of every job that `benches/rivals` does, by libxdp's inline
-//! functions, by our rings, and by a socket with its ledger and without; and of a forwarder's turn by the core's socket and
-//! by the one that is kept. Counted by callgrind.
+//! `cargo xtask instructions`: instructions per descriptor, counted by callgrind, of every job in
+//! `benches/rivals`: by libxdp's inline functions, by our rings, and by a socket with its ledger and
+//! without; and of a forwarder's turn by the core's socket and by the one that is kept.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Error, Result, ensure};
+use comfy_table::{CellAlignment, Table, presets};
+use fs_err as fs;
 
 use crate::callgrind::{self, Cost};
 use crate::cargo;
 use crate::probe;
 use crate::requirement::{CLANG, LIBXDP, VALGRIND};
 use crate::setup;
-use crate::table::Table;
 use crate::trusting::Build;
 
 const PROGRAM: &str = "ring_instructions";
 
-/// What has a turn by either socket, on a real kernel.
+/// A turn by either socket, on a real kernel.
 const FACE: &str = "face_path";
 
 const BATCHES: [u64; 3] = [1, 16, 64];
 
-/// Descriptors in each job: a multiple of every batch and of every ring's size, so that the looks at the other end's
-/// cursor that come once in many batches are counted in full.
+/// Descriptors in each job: a multiple of every batch and of every ring's size, so that the looks at
+/// the other end's cursor that come once in many batches are counted in full.
 const DESCRIPTORS: u64 = 1 << 15;
 
 const HEAD: [&str; 8] = [
-    "instructions a descriptor",
+    "instructions per descriptor",
     "batch",
     "libxdp",
     "rings",
@@ -37,84 +39,37 @@ const HEAD: [&str; 8] = [
     "ledger",
 ];
 
-/// A row: its name, and the functions of libxdp, of our rings and of the socket that do the job.
-struct Job {
-    name: &'static str,
-    libxdp: &'static str,
-    bare: &'static str,
-    socket: Option<&'static str>,
-}
+/// A row: its name, what the functions of libxdp and of our rings are called behind `libxdp_` and
+/// `bare_`, and the one of the socket.
+struct Job(&'static str, &'static str, Option<&'static str>);
 
 const JOBS: [Job; 7] = [
-    Job::new(
-        "fill: produce; refill",
-        "libxdp_fill",
-        "bare_fill",
-        Some("socket_refill"),
-    ),
-    Job::new(
-        "RX: consume; receive",
-        "libxdp_rx",
-        "bare_rx",
-        Some("socket_receive"),
-    ),
-    Job::new(
-        "TX: produce; send",
-        "libxdp_tx",
-        "bare_tx",
-        Some("socket_send"),
-    ),
-    Job::new(
+    Job("fill: produce; refill", "fill", Some("socket_refill")),
+    Job("RX: consume; receive", "rx", Some("socket_receive")),
+    Job("TX: produce; send", "tx", Some("socket_send")),
+    Job(
         "completion: consume; reap",
-        "libxdp_completion",
-        "bare_completion",
+        "completion",
         Some("socket_reap"),
     ),
-    Job::new(
-        "flags: look; flush",
-        "libxdp_flags",
-        "bare_flags",
-        Some("socket_flush"),
-    ),
-    Job::new("round trip", "libxdp_round_trip", "bare_round_trip", None),
-    Job::new(
-        "round trip with flags",
-        "libxdp_forward",
-        "bare_forward",
-        Some("socket_forward"),
-    ),
+    Job("flags: look; flush", "flags", Some("socket_flush")),
+    Job("round trip", "round_trip", None),
+    Job("round trip with flags", "forward", Some("socket_forward")),
 ];
 
-impl Job {
-    const fn new(
-        name: &'static str,
-        libxdp: &'static str,
-        bare: &'static str,
-        socket: Option<&'static str>,
-    ) -> Self {
-        Self {
-            name,
-            libxdp,
-            bare,
-            socket,
-        }
-    }
-}
+type Costs = HashMap<String, Cost>;
 
 /// Builds, counts, prints.
-pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
-    if !args.is_empty() {
-        return Err("instructions takes no argument".to_owned());
-    }
+pub(crate) fn command() -> Result<ExitCode> {
     setup::ensure()?;
-    if let Err(problem) = setup::ensure_also(&[&VALGRIND, &LIBXDP, &CLANG]) {
-        eprintln!("note: {problem}");
+    if let Err(problem) = setup::ensure_also(&[VALGRIND, LIBXDP, CLANG]) {
+        eprintln!("note: {problem:#}");
     }
-    let valgrind = probe::on_path("valgrind").ok_or("valgrind counts the instructions")?;
-    let programs = Build::WithLedger.programs(&[PROGRAM, FACE])?;
+    let valgrind = probe::on_path("valgrind").context("valgrind counts the instructions")?;
+    let build = |build: Build, names: &[&str]| build.programs(names).map_err(Error::msg);
+    let programs = build(Build::WithLedger, &[PROGRAM, FACE])?;
     let program = programs.join(PROGRAM);
-    let trusting = Build::WithoutLedger.programs(&[PROGRAM])?.join(PROGRAM);
-    let mut table = Table::new(&HEAD);
+    let trusting = build(Build::WithoutLedger, &[PROGRAM])?.join(PROGRAM);
     let mut about_libxdp = String::new();
     let mut counts = Vec::new();
     for batch in BATCHES {
@@ -124,28 +79,33 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         about_libxdp = said;
         counts.push((batch, costs, without));
     }
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header(HEAD);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
     for job in &JOBS {
         for (batch, costs, without) in &counts {
-            table.push(row(job, *batch, costs, without)?);
+            table.add_row(row(job, *batch, costs, without)?);
         }
     }
-    print!("{table}");
-    println!("\n{about_libxdp}");
+    println!("{table}\n\n{about_libxdp}");
     println!(
         "rings - libxdp is the difference of the two; ledger that of Socket with it and without."
     );
     match count(&valgrind, &programs.join(FACE), &[DESCRIPTORS]) {
         Ok((_, costs)) => println!("\n{}", through_the_face(&costs)?),
-        Err(problem) => eprintln!("note: {problem}"),
+        Err(problem) => eprintln!("note: {problem:#}"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A forwarder's turn, real system calls' wrappers included, by the core's socket and by the one that is kept.
-fn through_the_face(costs: &HashMap<String, Cost>) -> Result<String, String> {
+/// A forwarder's turn, real system calls' wrappers included, by the core's socket and by the one
+/// that is kept.
+fn through_the_face(costs: &Costs) -> Result<String> {
     let of = |function| {
-        let cost = find(costs, function)?.ok_or_else(|| format!("{function} was not called"))?;
-        Ok::<_, String>(cost.instructions as f64 / DESCRIPTORS as f64)
+        let cost = find(costs, function)?.with_context(|| format!("{function} was not called"))?;
+        Ok::<_, Error>(cost.instructions as f64 / DESCRIPTORS as f64)
     };
     let (core, face, large) = (of("core_turn")?, of("face_turn")?, of("large_turn")?);
     Ok(format!(
@@ -154,12 +114,8 @@ fn through_the_face(costs: &HashMap<String, Cost>) -> Result<String, String> {
     ))
 }
 
-/// Runs the program under callgrind. Returns what it said and the cost of each of its functions.
-fn count(
-    valgrind: &Path,
-    program: &Path,
-    args: &[u64],
-) -> Result<(String, HashMap<String, Cost>), String> {
+/// Runs the program under callgrind. Returns its output and the cost of each of its functions.
+fn count(valgrind: &Path, program: &Path, args: &[u64]) -> Result<(String, Costs)> {
     let name = program.file_name().unwrap_or_default().display();
     let args: Vec<_> = args.iter().map(u64::to_string).collect();
     let out = cargo::target().join(format!("callgrind.{name}.{}", args.join(".")));
@@ -169,28 +125,23 @@ fn count(
         .arg(program)
         .args(&args)
         .output()
-        .map_err(|error| format!("valgrind can't be run: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{name} under valgrind failed:\n{said}"));
-    }
-    let text = fs::read_to_string(&out)
-        .map_err(|error| format!("{} can't be read: {error}", out.display()))?;
+        .context("valgrind can't be run")?;
+    ensure!(
+        output.status.success(),
+        "{name} under valgrind failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Ok((said, callgrind::costs(&text)?))
+    Ok((said, callgrind::costs(&fs::read_to_string(&out)?)?))
 }
 
-/// One job at one batch, by what the build with the ledger and the one without came to.
-fn row(
-    job: &Job,
-    batch: u64,
-    costs: &HashMap<String, Cost>,
-    without: &HashMap<String, Cost>,
-) -> Result<Vec<String>, String> {
-    let bare = per_descriptor(costs, job.bare, batch)?
-        .ok_or_else(|| format!("{} was not called", job.bare))?;
-    let libxdp = per_descriptor(costs, job.libxdp, batch)?;
-    let of_socket = |costs| match job.socket {
+/// One job at one batch, by the builds with the ledger and without.
+fn row(job: &Job, batch: u64, costs: &Costs, without: &Costs) -> Result<Vec<String>> {
+    let Job(name, ring, socket) = *job;
+    let bare = per_descriptor(costs, &format!("bare_{ring}"), batch)?
+        .with_context(|| format!("bare_{ring} was not called"))?;
+    let libxdp = per_descriptor(costs, &format!("libxdp_{ring}"), batch)?;
+    let of_socket = |costs| match socket {
         Some(function) => per_descriptor(costs, function, batch),
         None => Ok(None),
     };
@@ -199,7 +150,7 @@ fn row(
     let shown = |figure: Option<f64>| figure.map_or_else(String::new, |n| format!("{n:.2}"));
     let signed = |figure: Option<f64>| figure.map_or_else(String::new, |n| format!("{n:+.2}"));
     Ok(vec![
-        job.name.to_owned(),
+        name.to_owned(),
         batch.to_string(),
         shown(libxdp),
         shown(Some(bare)),
@@ -210,37 +161,34 @@ fn row(
     ])
 }
 
-/// Instructions per descriptor of a function, which must have been called for each batch, and once only.
-fn per_descriptor(
-    costs: &HashMap<String, Cost>,
-    function: &str,
-    batch: u64,
-) -> Result<Option<f64>, String> {
+/// Instructions per descriptor of a function, which must have been called once per batch.
+fn per_descriptor(costs: &Costs, function: &str, batch: u64) -> Result<Option<f64>> {
     let Some(cost) = find(costs, function)? else {
         return Ok(None);
     };
-    if cost.calls != DESCRIPTORS / batch {
-        return Err(format!("{function} was called {} times", cost.calls));
-    }
+    let calls = cost.calls;
+    ensure!(
+        calls == DESCRIPTORS / batch,
+        "{function} was called {calls} times"
+    );
     Ok(Some(cost.instructions as f64 / DESCRIPTORS as f64))
 }
 
-/// The cost of a function of this name, if it was called. Rust's names have their module before them and may have a
-/// hash behind.
-fn find<'c>(costs: &'c HashMap<String, Cost>, function: &str) -> Result<Option<&'c Cost>, String> {
+/// The cost of a function of this name, if it was called. Rust's names have their module in front
+/// and may have a hash behind.
+fn find<'c>(costs: &'c Costs, function: &str) -> Result<Option<&'c Cost>> {
     let is_it = |name: &str| {
         let mut path = name.rsplit("::");
         let last = path.next();
         last == Some(function) || (last.is_some_and(is_hash) && path.next() == Some(function))
     };
     let mut found = costs.iter().filter(|(name, _)| is_it(name));
-    let Some((_, cost)) = found.next() else {
-        return Ok(None);
-    };
-    if found.next().is_some() {
-        return Err(format!("there are several functions {function}"));
-    }
-    Ok(Some(cost))
+    let cost = found.next().map(|(_, cost)| cost);
+    ensure!(
+        found.next().is_none(),
+        "there are several functions {function}"
+    );
+    Ok(cost)
 }
 
 fn is_hash(part: &str) -> bool {
@@ -249,11 +197,9 @@ fn is_hash(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{DESCRIPTORS, HEAD, JOBS, per_descriptor, row};
-    use crate::callgrind::Cost;
-    use std::collections::HashMap;
+    use super::{Cost, Costs, DESCRIPTORS, HEAD, JOBS, per_descriptor, row};
 
-    fn costs(batch: u64, of: &[(&str, u64)]) -> HashMap<String, Cost> {
+    fn costs(batch: u64, of: &[(&str, u64)]) -> Costs {
         let cost = |instructions: &u64| Cost {
             calls: DESCRIPTORS / batch,
             instructions: instructions * DESCRIPTORS,
@@ -283,7 +229,7 @@ mod tests {
 
     #[test]
     fn libxdp_may_be_missing_and_our_rings_may_not() {
-        let without = HashMap::new();
+        let without = Costs::new();
         let row = |of| row(&JOBS[0], 1, &costs(1, of), &without);
         let cells = ["", "4.00", "", "", "", ""];
         assert_eq!(row(&[("bare_fill", 4)]).expect("ours")[2..], cells);
@@ -296,6 +242,6 @@ mod tests {
         assert!(per_descriptor(&often, "f", 16).is_err());
         let twice = costs(1, &[("a::f", 1), ("b::f", 1)]);
         assert!(per_descriptor(&twice, "f", 1).is_err());
-        assert_eq!(per_descriptor(&twice, "g", 1), Ok(None));
+        assert!(matches!(per_descriptor(&twice, "g", 1), Ok(None)));
     }
 }

@@ -1,9 +1,11 @@
-//! Programs in Python that chores use if they can be had: each in an environment of its own in the target folder. None
-//! is part of what the build needs, so where one can't be had, what uses it says that it is skipped.
+//! Python programs that chores use where they can be had: each in an environment in the target
+//! folder. The build needs none of them, so a chore goes on without, and says what it skips.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use fs_err as fs;
 
 use crate::cargo;
 use crate::probe;
@@ -23,34 +25,23 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Makes the environment, unless this version is there.
-    pub(crate) fn ensure(self) -> Result<(), String> {
-        if fs::read_to_string(self.marker()).is_ok_and(|made| made == self.requirement) {
+    pub(crate) fn ensure(self) -> Result<()> {
+        let folder = self.path();
+        let marker = folder.join("installed");
+        if fs::read_to_string(&marker).is_ok_and(|made| made == self.requirement) {
             return Ok(());
         }
-        let python = python().ok_or("needs python3 with the module venv (Debian: python3-venv)")?;
-        let folder = self.path();
-        run(Command::new(python)
-            .args(["-m", "venv", "--clear"])
-            .arg(&folder))?;
-        let pip = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--only-binary=:all:",
-            self.requirement,
-        ];
-        run(Command::new(folder.join("bin/python")).args(pip))?;
-        // Last, so that an interrupted run leaves none that looks whole. The programs name their folder, so it can't be
-        // renamed instead.
-        let marker = self.marker();
-        fs::write(&marker, self.requirement)
-            .map_err(|error| format!("writing {} failed: {error}", marker.display()))
-    }
-
-    fn marker(self) -> PathBuf {
-        self.path().join("installed")
+        let python =
+            python().context("needs python3 with the module venv (Debian: python3-venv)")?;
+        let venv = ["-m", "venv", "--clear"];
+        run(Command::new(python).args(venv).arg(&folder))?;
+        let pip = ["-m", "pip", "install", "--quiet"];
+        let alone = ["--disable-pip-version-check", "--only-binary=:all:"];
+        let mut install = Command::new(folder.join("bin/python"));
+        run(install.args(pip).args(alone).arg(self.requirement))?;
+        // Last, so that an interrupted run leaves no environment that looks whole. Renaming the
+        // folder won't do: the programs in it name it.
+        Ok(fs::write(marker, self.requirement)?)
     }
 
     /// Where it is.
@@ -63,19 +54,13 @@ impl Environment {
 pub(crate) fn python() -> Option<PathBuf> {
     let python = probe::on_path("python3")?;
     let mut modules = Command::new(&python);
-    modules
-        .args(["-c", "import venv, ensurepip"])
-        .stderr(Stdio::null());
-    modules
-        .status()
+    modules.args(["-c", "import venv, ensurepip"]);
+    let status = modules.stderr(Stdio::null()).status();
+    status
         .is_ok_and(|status| status.success())
         .then_some(python)
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
-    match command.stdout(std::io::stderr()).status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{command:?} failed: {status}")),
-        Err(error) => Err(format!("{command:?} can't be run: {error}")),
-    }
+fn run(command: &mut Command) -> Result<()> {
+    cargo::run(command.stdout(std::io::stderr()))
 }

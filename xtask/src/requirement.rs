@@ -1,229 +1,133 @@
-//! Everything a build needs that cargo doesn't bring: what for, how to see it, and the packages that hold it.
+//! Everything a build needs that cargo doesn't bring: `xtask/requirements.toml`.
 
-use crate::distribution::Family;
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::Result;
+use serde::Deserialize;
+
 use crate::probe::Probe;
 
+/// Names of requirements of single chores.
+pub(crate) const CLANG: &str = "clang with the bpf target";
+pub(crate) const VALGRIND: &str = "valgrind";
+pub(crate) const LIBXDP: &str = "libxdp headers";
+pub(crate) const NGINX: &str = "nginx";
+pub(crate) const H2LOAD: &str = "h2load";
+pub(crate) const PERF: &str = "perf";
+
+/// By name.
+pub(crate) type Requirements = BTreeMap<String, Requirement>;
+
 /// One thing that must be on the machine before a build script looks for it.
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Requirement {
-    pub(crate) name: &'static str,
-    pub(crate) purpose: &'static str,
+    pub(crate) purpose: String,
     pub(crate) probe: Probe,
-    packages: Packages,
+    /// By [`Family`]; several names are separated by spaces.
+    packages: [String; 4],
 }
 
-/// Package names by family; several names are separated by spaces.
-struct Packages {
-    debian: &'static str,
-    fedora: &'static str,
-    arch: &'static str,
-    suse: &'static str,
+/// The requirements of builds, with those of the tests, or by name.
+pub(crate) enum Wanted<'a> {
+    ForBuilds,
+    ForTests,
+    Named(&'a [&'a str]),
 }
 
-impl Requirement {
-    /// The packages to install on `family`, one name each.
-    pub(crate) fn packages(&self, family: Family) -> impl Iterator<Item = &'static str> {
-        let names = match family {
-            Family::Debian => self.packages.debian,
-            Family::Fedora => self.packages.fedora,
-            Family::Arch => self.packages.arch,
-            Family::Suse => self.packages.suse,
-        };
-        names.split(' ')
+impl Wanted<'_> {
+    pub(crate) fn requirements(&self) -> Result<Requirements> {
+        let table = include_str!("../requirements.toml");
+        let mut parts: BTreeMap<String, Requirements> = toml::from_str(table)?;
+        let mut part = |name| parts.remove(name).unwrap_or_default();
+        let (mut wanted, mut tests) = (part("builds"), part("tests"));
+        match self {
+            Self::ForBuilds => {}
+            Self::ForTests => wanted.append(&mut tests),
+            Self::Named(names) => {
+                wanted.extend(tests.into_iter().chain(part("chores")));
+                wanted.retain(|name, _| names.contains(&name.as_str()));
+            }
+        }
+        Ok(wanted)
     }
 }
 
-/// What a build needs, in the order it is listed.
-pub(crate) const ALL: &[Requirement] = &[
-    Requirement {
-        name: "C compiler and headers",
-        purpose: "links every Rust program; builds libbpf and ring",
-        probe: Probe::Header("stdio.h"),
-        packages: Packages {
-            debian: "gcc libc6-dev",
-            fedora: "gcc glibc-devel",
-            arch: "gcc",
-            suse: "gcc glibc-devel",
-        },
-    },
-    Requirement {
-        name: "C++ compiler",
-        purpose: "builds BoringSSL, the cryptography of quiche, and libFuzzer",
-        probe: Probe::Command("c++"),
-        packages: Packages {
-            debian: "g++",
-            fedora: "gcc-c++",
-            arch: "gcc",
-            suse: "gcc-c++",
-        },
-    },
-    Requirement {
-        name: "make",
-        purpose: "builds libbpf and BoringSSL",
-        probe: Probe::Command("make"),
-        packages: Packages {
-            debian: "make",
-            fedora: "make",
-            arch: "make",
-            suse: "make",
-        },
-    },
-    Requirement {
-        name: "cmake",
-        purpose: "configures BoringSSL",
-        probe: Probe::Command("cmake"),
-        packages: Packages {
-            debian: "cmake",
-            fedora: "cmake",
-            arch: "cmake",
-            suse: "cmake",
-        },
-    },
-    Requirement {
-        name: "pkg-config",
-        purpose: "libbpf's build finds its libraries by it",
-        probe: Probe::Command("pkg-config"),
-        packages: Packages {
-            debian: "pkg-config",
-            fedora: "pkgconf-pkg-config",
-            arch: "pkgconf",
-            suse: "pkg-config",
-        },
-    },
-    Requirement {
-        name: "libclang",
-        purpose: "reads BoringSSL's headers for its bindings",
-        probe: Probe::Libclang,
-        packages: Packages {
-            debian: "libclang-dev",
-            fedora: "clang-devel",
-            arch: "clang",
-            suse: "clang-devel",
-        },
-    },
-    Requirement {
-        name: "libelf headers",
-        purpose: "libbpf reads the compiled XDP program with it",
-        probe: Probe::Header("libelf.h"),
-        packages: Packages {
-            debian: "libelf-dev",
-            fedora: "elfutils-libelf-devel",
-            arch: "libelf",
-            suse: "libelf-devel",
-        },
-    },
-    Requirement {
-        name: "zlib headers",
-        purpose: "libelf's compressed sections",
-        probe: Probe::Header("zlib.h"),
-        packages: Packages {
-            debian: "zlib1g-dev",
-            fedora: "zlib-devel",
-            arch: "zlib",
-            suse: "zlib-devel",
-        },
-    },
-    Requirement {
-        name: "ip",
-        purpose: "makes and changes interfaces in the tests",
-        probe: Probe::Command("ip"),
-        packages: Packages {
-            debian: "iproute2",
-            fedora: "iproute",
-            arch: "iproute2",
-            suse: "iproute2",
-        },
-    },
-];
+/// Distributions that share package names and a package manager, in the order of package names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Debian,
+    Fedora,
+    Arch,
+    Suse,
+}
 
-/// What the tests need besides: they compile the XDP program anew.
-pub(crate) const PROGRAM: &[&Requirement] = &[&CLANG, &KERNEL_HEADERS];
+impl Family {
+    /// The family of the running system, by `ID`, or else by a word of `ID_LIKE`. Source:
+    /// os-release(5).
+    pub(crate) fn detect() -> Option<Self> {
+        Self::from_os_release(&fs::read_to_string("/etc/os-release").ok()?)
+    }
 
-/// Compiles the XDP program, and libxdp's inline functions where our rings are compared with them.
-pub(crate) static CLANG: Requirement = Requirement {
-    name: "clang with the bpf target",
-    purpose: "compiles the XDP program, for the tests",
-    probe: Probe::ClangForBpf,
-    packages: Packages {
-        debian: "clang",
-        fedora: "clang",
-        arch: "clang",
-        suse: "clang",
-    },
-};
+    fn from_os_release(text: &str) -> Option<Self> {
+        let field = |key| text.lines().find_map(|line| line.strip_prefix(key));
+        let fields = [field("ID="), field("ID_LIKE=")].into_iter().flatten();
+        let mut words = fields.flat_map(|value| value.split(['"', '\'', ' ']));
+        words.find_map(|id| match id {
+            "debian" | "ubuntu" => Some(Self::Debian),
+            "fedora" | "rhel" | "centos" => Some(Self::Fedora),
+            "arch" => Some(Self::Arch),
+            id if id.starts_with("suse") || id.starts_with("opensuse") => Some(Self::Suse),
+            _ => None,
+        })
+    }
 
-static KERNEL_HEADERS: Requirement = Requirement {
-    name: "kernel headers",
-    purpose: "linux/bpf.h, to compile the XDP program",
-    probe: Probe::Header("linux/bpf.h"),
-    packages: Packages {
-        debian: "linux-libc-dev",
-        fedora: "kernel-headers",
-        arch: "linux-api-headers",
-        suse: "linux-glibc-devel",
-    },
-};
+    /// The command that installs packages, to be followed by their names.
+    pub(crate) fn install_command(self) -> &'static str {
+        match self {
+            Self::Debian => "apt-get install --no-install-recommends",
+            Self::Fedora => "dnf install",
+            Self::Arch => "pacman -S --needed",
+            Self::Suse => "zypper install",
+        }
+    }
+}
 
-/// Counts instructions, for `cargo xtask instructions`.
-pub(crate) static VALGRIND: Requirement = Requirement {
-    name: "valgrind",
-    purpose: "counts instructions",
-    probe: Probe::Command("valgrind"),
-    packages: Packages {
-        debian: "valgrind",
-        fedora: "valgrind",
-        arch: "valgrind",
-        suse: "valgrind",
-    },
-};
+/// The packages that hold what is missing, each once.
+pub(crate) fn packages(missing: &Requirements, family: Family) -> Vec<&str> {
+    let names = missing.values().map(|it| &it.packages[family as usize]);
+    let mut packages: Vec<_> = names.flat_map(|names| names.split(' ')).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
 
-/// What the benchmarks compare the rings with. Its header is enough.
-pub(crate) static LIBXDP: Requirement = Requirement {
-    name: "libxdp headers",
-    purpose: "the rings that ours are compared with",
-    probe: Probe::Header("xdp/xsk.h"),
-    packages: Packages {
-        debian: "libxdp-dev",
-        fedora: "libxdp-devel",
-        arch: "libxdp libbpf",
-        suse: "libxdp-devel",
-    },
-};
+#[cfg(test)]
+mod tests {
+    use super::{CLANG, Family, H2LOAD, LIBXDP, NGINX, PERF, VALGRIND, Wanted, packages};
 
-/// The server that ours is compared with over TCP.
-pub(crate) static NGINX: Requirement = Requirement {
-    name: "nginx",
-    purpose: "the server that ours is compared with over TCP",
-    probe: Probe::Command("nginx"),
-    packages: Packages {
-        debian: "nginx-light",
-        fedora: "nginx",
-        arch: "nginx",
-        suse: "nginx",
-    },
-};
+    #[test]
+    fn id_is_preferred_and_id_like_is_the_fall_back() {
+        let family = Family::from_os_release;
+        let rocky = "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n";
+        assert_eq!(family(rocky), Some(Family::Fedora));
+        let leap = "ID='opensuse-leap'\nID_LIKE='suse opensuse'\n";
+        assert_eq!(family(leap), Some(Family::Suse));
+        assert_eq!(family("ID_LIKE=debian\nID=fedora\n"), Some(Family::Fedora));
+        assert_eq!(family("VERSION_ID=debian\nID=plan9\n"), None);
+    }
 
-/// Asks both.
-pub(crate) static H2LOAD: Requirement = Requirement {
-    name: "h2load",
-    purpose: "asks servers over HTTP/1.1 and HTTP/2",
-    probe: Probe::Command("h2load"),
-    packages: Packages {
-        debian: "nghttp2-client",
-        fedora: "nghttp2",
-        arch: "nghttp2",
-        suse: "nghttp2",
-    },
-};
+    #[test]
+    fn a_package_that_meets_two_requirements_is_named_once() {
+        let all = Wanted::ForTests.requirements().expect("well formed");
+        let names = packages(&all, Family::Arch);
+        assert_eq!(names.iter().filter(|name| **name == "gcc").count(), 1);
+    }
 
-/// Counts the system calls of both.
-pub(crate) static PERF: Requirement = Requirement {
-    name: "perf",
-    purpose: "counts the system calls of servers",
-    probe: Probe::Command("perf"),
-    packages: Packages {
-        debian: "linux-perf",
-        fedora: "perf",
-        arch: "perf",
-        suse: "perf",
-    },
-};
+    #[test]
+    fn each_name_is_in_the_table() {
+        let names = [CLANG, VALGRIND, LIBXDP, NGINX, H2LOAD, PERF];
+        let found = Wanted::Named(&names).requirements().expect("well formed");
+        assert_eq!(found.len(), names.len());
+    }
+}

@@ -1,177 +1,197 @@
-//! `cargo xtask setup`, and the same before every other chore: lists all that is missing at once, and installs it where
-//! it can, before any build script fails on it. Everything is said on stderr: stdout belongs to the chore that follows.
+//! `cargo xtask setup`, and the same before every other chore: lists all that is missing, and
+//! installs it where that needs no questions: as root or through sudo, on Debian and Ubuntu.
+//!
+//! Everything goes to stderr: stdout belongs to the chore that follows.
 
-use std::process::ExitCode;
+use std::io::{self, IsTerminal};
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use crate::distribution::Family;
-use crate::install::{self, Authority};
+use anyhow::{Context, Result, bail, ensure};
+
 use crate::interop;
 use crate::machine;
-use crate::requirement::{ALL, PROGRAM, Requirement};
+use crate::probe;
+use crate::requirement::{Family, Requirement, Requirements, Wanted, packages};
 
-/// `setup [--check | --interop]`. With `--check` the exit code tells whether something is missing.
-pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
-    match args {
-        [] => {
-            ensure_for_tests()?;
-            report();
-            Ok(ExitCode::SUCCESS)
-        }
-        [flag] if flag == "--check" => Ok(if report() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        }),
-        [flag] if flag == "--interop" => interop::ensure_peers().map(|()| ExitCode::SUCCESS),
-        _ => Err("setup takes no argument but --check or --interop".to_owned()),
-    }
+/// How many times an installation is tried: mirrors and the package lock have bad moments.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// List what is needed and install nothing; fails if something is missing
+    #[arg(long, conflicts_with = "interop")]
+    check: bool,
+    /// Install the peers of the interoperability tests: aioquic into the target folder, ngtcp2,
+    /// Chromium
+    #[arg(long)]
+    interop: bool,
 }
 
-/// Sees to it that everything the build needs is installed; says nothing if it is.
-pub(crate) fn ensure() -> Result<(), String> {
-    install_missing("to build xskit", &for_builds())
+pub(crate) fn command(args: &Args) -> Result<ExitCode> {
+    if args.interop {
+        interop::ensure_peers()?;
+    } else if !args.check {
+        install_missing(TO_TEST, &Wanted::ForTests)?;
+        report()?;
+    } else if !report()? {
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const TO_TEST: &str = "to build and test xskit";
+
+/// Installs what is missing to build; prints nothing if all is there.
+pub(crate) fn ensure() -> Result<()> {
+    install_missing("to build xskit", &Wanted::ForBuilds)
 }
 
 /// The same for the tests, which need more.
 pub(crate) fn ensure_for_tests() -> Result<(), String> {
-    install_missing("to build and test xskit", &all())
+    let installed = install_missing(TO_TEST, &Wanted::ForTests);
+    installed.map_err(|problem| format!("{problem:#}"))
 }
 
-/// Sees to it that what a single chore needs besides is installed; says nothing if it is.
-pub(crate) fn ensure_also(wanted: &[&'static Requirement]) -> Result<(), String> {
-    install_missing("for this chore", wanted)
+/// Installs what a single chore needs besides; prints nothing if all is there.
+pub(crate) fn ensure_also(names: &[&str]) -> Result<()> {
+    install_missing("for this chore", &Wanted::Named(names))
 }
 
-fn install_missing(to_do: &str, wanted: &[&'static Requirement]) -> Result<(), String> {
-    let missing = missing(wanted);
+fn install_missing(purpose: &str, wanted: &Wanted<'_>) -> Result<()> {
+    let missing = missing(wanted)?;
     if missing.is_empty() {
         return Ok(());
     }
-    eprintln!("Missing {to_do}:");
-    for requirement in &missing {
-        eprintln!("  {}: {}", requirement.name, requirement.purpose);
+    eprintln!("Missing {purpose}:");
+    for (name, requirement) in &missing {
+        eprintln!("  {name}: {}", requirement.purpose);
     }
     let family = Family::detect();
     eprintln!("{}", advice(&missing, family));
-    let authority =
-        match family {
-            Some(Family::Debian) => Authority::detect()
-                .ok_or("installing needs root, or sudo: type the line above, then this again")?,
-            _ => return Err(
-                "only apt-get is driven from here: install what is missing, then run this again"
-                    .to_owned(),
-            ),
-        };
-    install::by_apt(authority, &[], &packages(&missing, Family::Debian))?;
-    match self::missing(wanted).as_slice() {
-        [] => Ok(()),
-        left => Err(format!(
-            "still missing after the installation: {}",
-            names(left)
-        )),
-    }
+    ensure!(
+        family == Some(Family::Debian),
+        "only apt-get is driven from here: install what is missing, then run this again"
+    );
+    let authority = Authority::detect()
+        .context("installing needs root or sudo: run the line above, then this again")?;
+    authority.install(&[], &packages(&missing, Family::Debian))?;
+    let left: Vec<_> = self::missing(wanted)?.into_keys().collect();
+    ensure!(
+        left.is_empty(),
+        "still missing after the installation: {}",
+        left.join(", ")
+    );
+    Ok(())
 }
 
-/// Lists every requirement with its state, then what running will lack. True if nothing is missing to build and test.
-fn report() -> bool {
-    for requirement in all() {
-        let state = if requirement.probe.is_met() {
-            "found  "
-        } else {
-            "MISSING"
-        };
-        eprintln!("{state}  {:<26} {}", requirement.name, requirement.purpose);
+/// Lists every requirement with its state, then what running will lack. True if nothing is missing.
+fn report() -> Result<bool> {
+    let missing = missing(&Wanted::ForTests)?;
+    for (name, Requirement { purpose, .. }) in Wanted::ForTests.requirements()? {
+        let is_missing = missing.contains_key(&name);
+        let state = if is_missing { "MISSING" } else { "found" };
+        eprintln!("{state:<7}  {name:<26} {purpose}");
     }
     for note in machine::notes() {
         eprintln!("note: {note}");
     }
-    let missing = missing(&all());
     if missing.is_empty() {
         eprintln!("Everything that building and testing needs is here.");
     } else {
         eprintln!("{}", advice(&missing, Family::detect()));
     }
-    missing.is_empty()
+    Ok(missing.is_empty())
 }
 
-fn for_builds() -> Vec<&'static Requirement> {
-    ALL.iter().collect()
+fn missing(wanted: &Wanted<'_>) -> Result<Requirements> {
+    let mut missing = wanted.requirements()?;
+    missing.retain(|_, requirement| !requirement.probe.is_met());
+    Ok(missing)
 }
 
-fn all() -> Vec<&'static Requirement> {
-    ALL.iter().chain(PROGRAM.iter().copied()).collect()
-}
-
-fn missing(wanted: &[&'static Requirement]) -> Vec<&'static Requirement> {
-    let wanted = wanted.iter().copied();
-    wanted
-        .filter(|requirement| !requirement.probe.is_met())
-        .collect()
-}
-
-fn names(missing: &[&Requirement]) -> String {
-    missing
-        .iter()
-        .map(|requirement| requirement.name)
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-/// The packages that hold what is missing, each once, in the order of the table.
-fn packages(missing: &[&Requirement], family: Family) -> Vec<&'static str> {
-    let mut packages = Vec::new();
-    for package in missing
-        .iter()
-        .flat_map(|requirement| requirement.packages(family))
-    {
-        if !packages.contains(&package) {
-            packages.push(package);
-        }
-    }
-    packages
-}
-
-/// The command to type; for a distribution that isn't known, Debian's package names as a hint.
-fn advice(missing: &[&Requirement], family: Option<Family>) -> String {
+/// The command to type; for an unknown distribution, Debian's package names as a hint.
+fn advice(missing: &Requirements, family: Option<Family>) -> String {
+    let names = packages(missing, family.unwrap_or(Family::Debian)).join(" ");
     match family {
-        Some(family) => {
-            format!(
-                "Install with: {} {}",
-                family.install_command(),
-                packages(missing, family).join(" ")
-            )
+        Some(family) => format!("Install with: {} {names}", family.install_command()),
+        None => format!("This distribution is not known. On Debian the packages are: {names}"),
+    }
+}
+
+/// By whose right packages are installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Authority {
+    Root,
+    Sudo,
+}
+
+impl Authority {
+    /// Root itself, or a sudo that needs no password or has a terminal to ask for it.
+    pub(crate) fn detect() -> Option<Self> {
+        if machine::is_root() {
+            return Some(Self::Root);
         }
-        None => format!(
-            "This distribution isn't known here. On Debian the packages are: {}",
-            packages(missing, Family::Debian).join(" ")
-        ),
+        probe::on_path("sudo")?;
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "true"]).stdin(Stdio::null());
+        let output = sudo.output();
+        let asks_nothing = output.is_ok_and(|output| output.status.success());
+        let can_ask = || io::stdin().is_terminal() && io::stderr().is_terminal();
+        (asks_nothing || can_ask()).then_some(Self::Sudo)
+    }
+
+    /// Fetches the package lists and installs `packages` by apt-get with these `options`.
+    pub(crate) fn install(self, options: &[&str], packages: &[&str]) -> Result<()> {
+        for attempt in 1..=TRIES {
+            if attempt > 1 {
+                eprintln!("apt-get failed; try {attempt} of {TRIES} follows");
+                thread::sleep(PAUSE);
+            }
+            // A broken third-party source fails the update, and these packages may be had all the same.
+            self.apt(options, &["update"])?;
+            let install = ["install", "--yes", "--no-install-recommends"];
+            if self.apt(options, &[&install, packages].concat())? {
+                return Ok(());
+            }
+        }
+        let names = packages.join(" ");
+        bail!("apt-get could not install {names} in {TRIES} tries; its messages are above")
+    }
+
+    fn apt(self, options: &[&str], args: &[&str]) -> Result<bool> {
+        let mut command = Command::new("env");
+        if self == Self::Sudo {
+            command = Command::new("sudo");
+            command.arg("env");
+        }
+        command
+            .args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"])
+            .args(["-o", "Acquire::Retries=2"])
+            .args(["-o", "DPkg::Lock::Timeout=120"])
+            .args(["-o", "Dpkg::Use-Pty=0"])
+            .args(options)
+            .args(args)
+            .stdout(io::stderr());
+        let status = command.status().context("apt-get can't be run")?;
+        Ok(status.success())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{advice, all, packages};
-    use crate::distribution::Family;
-
-    #[test]
-    fn a_package_that_meets_two_requirements_is_named_once() {
-        let names = packages(&all(), Family::Arch);
-        assert_eq!(names.iter().filter(|name| **name == "gcc").count(), 1);
-        assert_eq!(names.iter().filter(|name| **name == "clang").count(), 1);
-    }
+    use super::{Family, Wanted, advice};
 
     #[test]
     fn the_advice_can_be_typed_as_it_stands() {
-        let clang: Vec<_> = all()
-            .into_iter()
-            .filter(|requirement| requirement.name == "libclang")
-            .collect();
-        let text = |family| advice(&clang, family);
-        assert!(
-            text(Some(Family::Debian))
-                .ends_with("apt-get install --no-install-recommends libclang-dev")
-        );
-        assert!(text(Some(Family::Fedora)).ends_with("dnf install clang-devel"));
-        assert!(text(None).ends_with("libclang-dev"));
+        let libclang = Wanted::Named(&["libclang"]).requirements();
+        let libclang = libclang.expect("well formed");
+        let ends_with = |family, end| assert!(advice(&libclang, family).ends_with(end));
+        let apt = "apt-get install --no-install-recommends libclang-dev";
+        ends_with(Some(Family::Debian), apt);
+        ends_with(Some(Family::Fedora), "dnf install clang-devel");
+        ends_with(None, "libclang-dev");
     }
 }

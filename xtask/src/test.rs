@@ -46,7 +46,7 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     if let Err(problem) = interop::ensure_browser() {
         println!("note: no test with a browser: {problem}");
     }
-    if let Err(problem) = setup::ensure_also(&[&H2LOAD]) {
+    if let Err(problem) = setup::ensure_also(&[H2LOAD]) {
         println!("note: no test with h2load: {problem}");
     }
     // Two threads: compiling ends on one core, and tests wait. Each has target folders of its own.

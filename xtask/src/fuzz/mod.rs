@@ -1,72 +1,123 @@
-//! `cargo xtask fuzz`: libFuzzer on each target of `fuzz/`, under AddressSanitizer, on the stable toolchain.
+//! `cargo xtask fuzz`: libFuzzer on the targets of `fuzz/`, under AddressSanitizer, on the stable
+//! toolchain.
+//!
+//! cargo builds all targets at once, with the flags of cargo-fuzz, which would have to be built first.
 
-mod build;
-mod minimise;
 mod outcome;
-mod request;
 mod target;
-mod watch;
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use self::build::Builder;
-use self::outcome::{End, Figures, Outcome};
-use self::request::Request;
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, Table, presets};
+use fs_err as fs;
+
+use self::outcome::{End, Figures, HEAD, Outcome};
 use self::target::Target;
+use crate::boringssl;
 use crate::cargo;
 use crate::setup;
 use crate::step::Step;
 use crate::tally::Tally;
 
-/// A build takes minutes where all is new; this is for a hang.
-const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
 /// What a run may take beyond its time: it ends when an input is done, and looks for leaks then.
-const GRACE: Duration = Duration::from_secs(120);
-/// The time of each target in `cargo xtask test`.
-const SHORT: Duration = Duration::from_secs(10);
+const GRACE_S: u64 = 120;
 
-/// Fuzzes, replays or minimises, as the arguments say.
-pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
-    let request = Request::parse(args)?;
-    setup::ensure()?;
-    let builder = Builder::new()?;
-    match request {
-        Request::Fuzz(targets, each) => {
-            let outcomes = fuzz(&builder, &targets, each);
-            report(&outcomes);
-            let failed = |outcome: &Outcome| matches!(outcome.end, End::Failed { .. });
-            Ok(if outcomes.iter().any(failed) {
-                ExitCode::FAILURE
-            } else {
-                ExitCode::SUCCESS
-            })
+/// The time of each target in `cargo xtask test`.
+const SHORT_S: u64 = 10;
+
+/// How often the figures of the running targets are printed.
+const BEAT: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(200);
+
+/// Rust links some objects twice, which is no finding.
+const ENVIRONMENT: [(&str, &str); 2] = [
+    ("ASAN_OPTIONS", "detect_odr_violation=0"),
+    ("RUST_BACKTRACE", "1"),
+];
+
+/// Those of cargo-fuzz 0.13, without `link-dead-code`, and without `codegen-units=1`, which serves
+/// optimisation across crates.
+const RUSTFLAGS: &str = "-Zsanitizer=address --cfg fuzzing -Cpasses=sancov-module \
+     -Cllvm-args=-sanitizer-coverage-level=4 \
+     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+     -Cllvm-args=-sanitizer-coverage-pc-table \
+     -Cllvm-args=-sanitizer-coverage-trace-compares \
+     -Cllvm-args=-simplifycfg-branch-fold-threshold=0 \
+     -Cllvm-args=-sanitizer-coverage-stack-depth -Cdebug-assertions";
+
+#[derive(clap::Args)]
+#[command(override_usage = "\
+cargo xtask fuzz [--seconds N] [TARGET]...
+       cargo xtask fuzz --replay TARGET FILE
+       cargo xtask fuzz [--seconds N] --minimise TARGET FILE")]
+pub(crate) struct Args {
+    /// How long each target runs
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Run one input, as a finding's report names it
+    #[arg(long, num_args = 2, value_names = ["TARGET", "FILE"], conflicts_with_all = ["minimise", "targets"])]
+    replay: Option<Vec<String>>,
+    /// Look for a shorter input that fails as well, and put it into FILE.min
+    #[arg(long, num_args = 2, value_names = ["TARGET", "FILE"], conflicts_with = "targets")]
+    minimise: Option<Vec<String>>,
+    /// The targets; all unless named
+    #[arg(value_name = "TARGET")]
+    targets: Vec<Target>,
+}
+
+pub(crate) fn command(mut args: Args) -> Result<ExitCode> {
+    let one = args.replay.as_ref().or(args.minimise.as_ref());
+    if let Some([name, file]) = one.map(Vec::as_slice) {
+        let target = Target::from_str(name, false);
+        let target =
+            target.map_err(|_| anyhow!("no target {name:?}; see `cargo xtask fuzz -h`"))?;
+        // Before a build of minutes.
+        let file = fs::canonicalize(file)?;
+        setup::ensure()?;
+        cargo::run(&mut build(&[target])?)?;
+        if args.minimise.is_some() {
+            return minimise(target, &file, args.seconds);
         }
-        Request::Replay(target, file) => replay(&builder, target, &file),
-        Request::Minimise(target, file, time) => {
-            present(&file)?;
-            build(&builder, target)?;
-            let shorter = minimise::run(libfuzzer(&builder, target)?, &file, time)?;
-            println!("{}", shorter.display());
-            Ok(ExitCode::SUCCESS)
-        }
+        return Err(cargo::become_it(libfuzzer(target)?.arg(file)));
     }
+    if args.targets.is_empty() {
+        args.targets = Target::value_variants().to_vec();
+    }
+    setup::ensure()?;
+    cargo::run(&mut build(&args.targets)?)?;
+    let outcomes = fuzz(&args.targets, args.seconds)?;
+    print!("{}", report(&outcomes));
+    Ok(match tally(&outcomes).failed {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
 }
 
 /// The short round of `cargo xtask test`: each target is a check.
 pub(crate) fn short_round() -> Step {
-    let name = format!("fuzzing, {} s a target", SHORT.as_secs());
-    println!("==> {name}");
     let began = Instant::now();
-    let outcomes = match Builder::new() {
-        Ok(builder) => fuzz(&builder, target::ALL, SHORT),
-        Err(problem) => vec![failure("cargo-fuzz", problem)],
+    let targets = Target::value_variants();
+    let name = format!("fuzzing, {SHORT_S} s per target");
+    let built = match build(targets) {
+        Ok(mut build) => Step::run("fuzz targets, built", &mut build),
+        Err(problem) => Step::skip(&name, &format!("{problem:#}")),
     };
-    let output = report(&outcomes);
-    let tally = tally(&outcomes);
+    if !built.succeeded || built.tally.skipped > 0 {
+        return built;
+    }
+    println!("==> {name}");
+    let (output, tally) = match fuzz(targets, SHORT_S) {
+        Ok(outcomes) => (report(&outcomes), tally(&outcomes)),
+        Err(problem) => (format!("{problem:#}\n"), FAILED),
+    };
+    print!("{output}");
     Step {
         name,
         took: began.elapsed(),
@@ -76,177 +127,228 @@ pub(crate) fn short_round() -> Step {
     }
 }
 
+/// The targets were not run.
+const FAILED: Tally = Tally {
+    passed: 0,
+    failed: 1,
+    skipped: 0,
+};
+
 fn tally(outcomes: &[Outcome]) -> Tally {
-    let mut tally = Tally::default();
-    for outcome in outcomes {
-        match outcome.end {
-            End::Clean => tally.passed += 1,
-            End::Skipped(_) => tally.skipped += 1,
-            End::Failed { .. } => tally.failed += 1,
-        }
+    let count = |is: fn(&End) -> bool| outcomes.iter().filter(|it| is(&it.end)).count();
+    Tally {
+        passed: count(|end| *end == End::Clean),
+        skipped: count(|end| matches!(end, End::Skipped(_))),
+        failed: count(|end| matches!(end, End::Failed { .. })),
     }
-    tally
 }
 
-/// Logs and builds: nothing of it is worth keeping.
+/// Logs and builds, of which nothing is worth keeping.
 fn folder() -> PathBuf {
     cargo::target().join("fuzz")
 }
 
-fn fuzz(builder: &Builder, targets: &[Target], each: Duration) -> Vec<Outcome> {
-    let run = |target: &Target| {
-        let outcome = build(builder, *target).and_then(|()| fuzz_one(builder, *target, each));
-        outcome.unwrap_or_else(|problem| failure(target.name, problem))
-    };
-    targets.iter().map(run).collect()
+/// Apart from the other builds: theirs would be thrown away for these flags, and these for theirs.
+fn built() -> PathBuf {
+    folder().join("build")
 }
 
-/// What came to no run at all.
-fn failure(name: &'static str, what: String) -> Outcome {
-    let end = End::Failed {
-        what,
-        artifact: None,
-    };
-    Outcome {
-        name,
-        figures: Figures::default(),
-        end,
+/// Builds targets, with a target triple, so that build scripts and macros stay as they are.
+fn build(targets: &[Target]) -> Result<Command> {
+    let features: Vec<_> = targets.iter().map(|target| target.features()).collect();
+    let mut build = cargo::command("build");
+    build
+        .args(["--release", "--package", "xskit-fuzz"])
+        .args(["--target", host()?, "--target-dir"])
+        .arg(built())
+        .args(["--features", &features.join(",")]);
+    for target in targets {
+        build.args(["--bin", &target.name()]);
     }
+    build
+        // Sanitizers are behind a flag that a stable compiler opens only so.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", RUSTFLAGS)
+        // Optimising across crates costs minutes, and what it inlines is lost to coverage.
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .envs(boringssl::for_linking(&programs()?));
+    Ok(build)
 }
 
-fn build(builder: &Builder, target: Target) -> Result<(), String> {
-    let log = log(&format!("{}.build", target.name))?;
-    println!("{}: building; log in {}", target.name, log.display());
-    carry_out(&mut builder.build(target), &log)
+/// The folder of the targets' programs.
+fn programs() -> Result<PathBuf> {
+    Ok(built().join(host()?).join("release"))
 }
 
-/// Runs what must succeed; if it doesn't, the end of what it said is the error.
-fn carry_out(command: &mut Command, log: &Path) -> Result<(), String> {
-    let last = |output: &str| output.lines().last().unwrap_or_default().trim().to_owned();
-    let ended = watch::run(command, log, BUILD_LIMIT, last)
-        .map_err(|error| format!("{command:?} can't be run: {error}"))?;
-    if ended.succeeded {
-        return Ok(());
+fn host() -> Result<&'static str> {
+    let architecture = std::env::consts::ARCH;
+    let triples = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+    let mut triples = triples.into_iter();
+    let host = triples.find(|triple| triple.starts_with(architecture));
+    host.context("x86_64 or aarch64, with glibc")
+}
+
+/// Runs as many targets at a time as there are cores.
+fn fuzz(targets: &[Target], each_s: u64) -> Result<Vec<Outcome>> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let mut outcomes = Vec::new();
+    for round in targets.chunks(cores) {
+        let runs: Result<Vec<_>> = round.iter().map(|target| start(*target, each_s)).collect();
+        let mut runs = runs?;
+        let mut last = Instant::now();
+        while runs
+            .iter_mut()
+            .any(|(_, _, run)| matches!(run.try_wait(), Ok(None)))
+        {
+            thread::sleep(POLL);
+            if last.elapsed() > BEAT {
+                last = Instant::now();
+                for (target, log, _) in &runs {
+                    let figures = Figures::of(&read(log)?);
+                    let (executions, edges) = (figures.executions, figures.edges);
+                    println!("{}: {executions} executions, {edges} edges", target.name());
+                }
+            }
+        }
+        for (target, log, mut run) in runs {
+            let status = run.wait()?;
+            let mut output = read(&log)?;
+            // Of timeout(1), which says nothing itself.
+            if let Some(124 | 137) = status.code() {
+                output += "\nERROR: did not end by itself, and was killed\n";
+            }
+            outcomes.push(Outcome::of(target.name(), status.success(), &output));
+        }
     }
-    let lines: Vec<&str> = ended.output.lines().collect();
-    let tail = lines[lines.len().saturating_sub(30)..].join("\n");
-    Err(format!("{command:?} failed:\n{tail}"))
+    Ok(outcomes)
 }
 
-fn fuzz_one(builder: &Builder, target: Target, each: Duration) -> Result<Outcome, String> {
-    let log = log(target.name)?;
-    println!(
-        "{}: fuzzing for {} s; log in {}",
-        target.name,
-        each.as_secs(),
-        log.display()
-    );
-    let crate_folder = cargo::workspace().join("fuzz");
-    let corpus = made(crate_folder.join("corpus").join(target.name))?;
-    let mut run = libfuzzer(builder, target)?;
-    // Of the search alone: minimising finds its own length, and libFuzzer dies of being told another.
-    run.arg(format!("-max_len={}", target.max_len_bytes))
-        .arg(format!("-max_total_time={}", each.as_secs()))
+fn start(target: Target, each_s: u64) -> Result<(Target, PathBuf, Child)> {
+    let name = target.name();
+    fs::create_dir_all(folder())?;
+    let path = folder().join(format!("{name}.log"));
+    println!("{name}: fuzzing for {each_s} s; log in {}", path.display());
+    let fuzz = cargo::workspace().join("fuzz");
+    let corpus = fuzz.join("corpus").join(&name);
+    fs::create_dir_all(&corpus)?;
+    let mut run = limited(target, each_s)?;
+    run
+        // Of the search alone: minimising finds its own length, and libFuzzer dies of another.
+        .arg(format!("-max_len={}", target.limits().max_len_bytes))
         .arg("-print_final_stats=1")
-        // What is new goes to the first folder.
+        // New inputs go to the first folder.
         .arg(corpus)
-        .arg(crate_folder.join("seeds").join(target.name));
-    let beat = |output: &str| {
-        let Figures {
-            executions, edges, ..
-        } = Figures::of(output);
-        format!("{executions} executions, {edges} edges")
-    };
-    let ended = watch::run(&mut run, &log, each + GRACE, beat)
-        .map_err(|error| format!("{run:?} can't be run: {error}"))?;
-    Ok(Outcome::of(target.name, ended.succeeded, &ended.output))
+        .arg(fuzz.join("seeds").join(&name));
+    let mut log = File::create(&path)?;
+    writeln!(log, "{run:?}")?;
+    run.stdout(log.try_clone()?).stderr(log);
+    let run = run.spawn().context("timeout can't be run")?;
+    Ok((target, path, run))
 }
 
 /// A target's program with what one input may cost.
-fn libfuzzer(builder: &Builder, target: Target) -> Result<Command, String> {
-    let artifacts = made(cargo::workspace().join("fuzz/artifacts").join(target.name))?;
-    let mut run = Command::new(builder.program(target));
+fn libfuzzer(target: Target) -> Result<Command> {
+    let artifacts = cargo::workspace()
+        .join("fuzz/artifacts")
+        .join(target.name());
+    fs::create_dir_all(&artifacts)?;
+    let limits = target.limits();
+    let mut run = Command::new(programs()?.join(target.name()));
     run.arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .arg(format!("-timeout={}", target.timeout_s))
-        .arg(format!("-rss_limit_mb={}", target.rss_limit_mib))
-        // Rust links some objects twice; that is no finding.
-        .env("ASAN_OPTIONS", "detect_odr_violation=0")
-        .env("RUST_BACKTRACE", "1");
+        .arg(format!("-timeout={}", limits.timeout_s))
+        .arg(format!("-rss_limit_mb={}", limits.rss_limit_mib))
+        .envs(ENVIRONMENT);
     Ok(run)
 }
 
-/// One input, with all that the target says on the screen.
-fn replay(builder: &Builder, target: Target, file: &Path) -> Result<ExitCode, String> {
-    present(file)?;
-    build(builder, target)?;
-    let mut run = libfuzzer(builder, target)?;
-    let status = run.arg(file).status();
-    let status = status.map_err(|error| format!("{run:?} can't be run: {error}"))?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+/// The same for this long, and a little longer.
+fn limited(target: Target, time_s: u64) -> Result<Command> {
+    let libfuzzer = libfuzzer(target)?;
+    let mut run = Command::new("timeout");
+    run.args(["--kill-after=5", &(time_s + GRACE_S).to_string()])
+        .arg(libfuzzer.get_program())
+        .args(libfuzzer.get_args())
+        .arg(format!("-max_total_time={time_s}"))
+        .envs(ENVIRONMENT);
+    Ok(run)
 }
 
-/// Said before a build of minutes.
-fn present(file: &Path) -> Result<(), String> {
-    let found = fs::metadata(file);
-    found
-        .map(drop)
-        .map_err(|error| format!("{}: {error}", file.display()))
+/// Leaves the shortest input found in FILE.min.
+fn minimise(target: Target, file: &Path, time_s: u64) -> Result<ExitCode> {
+    let shorter = file.with_added_extension("min");
+    // Of an earlier run; mostly there is none.
+    let _ = fs::remove_file(&shorter);
+    let mut run = limited(target, time_s)?;
+    run.arg("-minimize_crash=1")
+        .arg(format!("-exact_artifact_path={}", shorter.display()));
+    let status = run.arg(file).status().context("timeout can't be run")?;
+    ensure!(shorter.exists(), "no shorter input was found ({status})");
+    println!("{}", shorter.display());
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the table, then what was found and how to see it again. Returns what it printed.
+fn read(log: &Path) -> Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(log)?).into_owned())
+}
+
+/// The table, then the findings and how to see each again.
 fn report(outcomes: &[Outcome]) -> String {
-    let mut text = format!("\n{}\n", Outcome::HEAD);
-    for outcome in outcomes {
-        text += &format!("{outcome}\n");
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(HEAD);
+    for column in table.column_iter_mut().skip(1).take(HEAD.len() - 2) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
-    for outcome in outcomes {
-        if let End::Failed { what, artifact } = &outcome.end {
-            text += &format!("\n{}: {what}\n", outcome.name);
-            if let Some(artifact) = artifact {
-                text += &format!("  input   {artifact}\n");
-                text += &format!(
-                    "  replay  cargo xtask fuzz --replay {} {artifact}\n",
-                    outcome.name
-                );
-            }
+    table.add_rows(outcomes.iter().map(Outcome::row));
+    let mut text = format!("\n{}\n", table.trim_fmt());
+    for Outcome { target, end, .. } in outcomes {
+        let End::Failed { what, artifact } = end else {
+            continue;
+        };
+        text += &format!("\n{target}: {what}\n");
+        if let Some(input) = artifact {
+            text += &format!("  input   {input}\n");
+            text += &format!("  replay  cargo xtask fuzz --replay {target} {input}\n");
         }
     }
     text += &format!("logs in {}\n", folder().display());
-    print!("{text}");
     text
-}
-
-fn log(name: &str) -> Result<PathBuf, String> {
-    Ok(made(folder())?.join(format!("{name}.log")))
-}
-
-fn made(folder: PathBuf) -> Result<PathBuf, String> {
-    let made: io::Result<()> = fs::create_dir_all(&folder);
-    made.map_err(|error| format!("{} can't be made: {error}", folder.display()))?;
-    Ok(folder)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{failure, tally};
-    use crate::fuzz::outcome::{End, Outcome};
+    use super::outcome::{End, Figures, Outcome};
+    use super::{report, tally};
     use crate::tally::Tally;
 
+    fn outcome(end: End) -> Outcome {
+        Outcome {
+            target: "a".to_owned(),
+            figures: Figures::default(),
+            end,
+        }
+    }
+
     #[test]
-    fn each_target_counts_once() {
-        let bad = failure("a", "no compiler".to_owned());
-        let with = |end| Outcome { end, ..bad.clone() };
-        let skipped = with(End::Skipped("CAP_BPF".to_owned()));
+    fn each_target_counts_once_and_a_finding_can_be_replayed() {
+        let failed = End::Failed {
+            what: "two owners".to_owned(),
+            artifact: Some("/a/crash-0bad".to_owned()),
+        };
+        let skipped = End::Skipped("CAP_BPF".to_owned());
+        let outcomes = [End::Clean, failed, skipped, End::Clean].map(outcome);
         let expected = Tally {
             passed: 2,
             failed: 1,
             skipped: 1,
         };
-        let outcomes = [with(End::Clean), bad.clone(), skipped, with(End::Clean)];
         assert_eq!(tally(&outcomes), expected);
+        let report = report(&outcomes);
+        assert!(
+            report.contains("cargo xtask fuzz --replay a /a/crash-0bad\n"),
+            "{report}"
+        );
+        assert!(report.contains("skipped: needs CAP_BPF\n"), "{report}");
     }
 }

@@ -1,73 +1,62 @@
 //! The targets: what each needs to be built, and what libFuzzer may spend on one input.
 
+use clap::ValueEnum;
+
 /// A fuzz target of the crate `fuzz/`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target {
-    /// The name of the program, of its corpus and of its seeds.
-    pub(crate) name: &'static str,
-    /// Features of the crate: a target that needs only the core doesn't wait for QUIC.
-    pub(crate) features: &'static str,
-    /// The longest input, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Target {
+    RingOps,
+    HostileKernel,
+    WireParse,
+    BpfVsUser,
+    UdpDatagram,
+}
+
+/// What libFuzzer may spend on one input: more is a finding.
+pub(crate) struct Limits {
+    /// The longest input it makes, in bytes.
     pub(crate) max_len_bytes: u32,
-    /// An input that takes longer is a finding, in seconds.
     pub(crate) timeout_s: u32,
-    /// More memory in use is a finding, in MiB.
     pub(crate) rss_limit_mib: u32,
 }
 
-/// All of them, the quickest to build first.
-pub(crate) const ALL: &[Target] = &[
-    Target {
-        name: "ring_ops",
-        features: "",
-        max_len_bytes: 1024,
-        timeout_s: 10,
-        rss_limit_mib: 1024,
-    },
-    Target {
-        name: "hostile_kernel",
-        features: "",
-        max_len_bytes: 1024,
-        timeout_s: 10,
-        rss_limit_mib: 1024,
-    },
-    Target {
-        name: "wire_parse",
-        features: "",
-        max_len_bytes: 2048,
-        timeout_s: 5,
-        rss_limit_mib: 1024,
-    },
-    Target {
-        name: "bpf_vs_user",
-        features: "bpf",
-        max_len_bytes: 2048,
-        timeout_s: 5,
-        rss_limit_mib: 1024,
-    },
-    Target {
-        name: "udp_datagram",
-        features: "quic",
-        max_len_bytes: 2048,
-        // Handshakes, and on a busy machine.
-        timeout_s: 20,
-        rss_limit_mib: 2048,
-    },
-];
+impl Target {
+    /// The name of the program, of its corpus and of its seeds.
+    pub(crate) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 
-/// The target of this name.
-pub(crate) fn named(name: &str) -> Result<Target, String> {
-    let found = ALL.iter().find(|target| target.name == name);
-    found.copied().ok_or_else(|| {
-        let names: Vec<&str> = ALL.iter().map(|target| target.name).collect();
-        format!("no target {name:?}; there are: {}", names.join(", "))
-    })
+    /// Features of the crate: a target that needs only the core doesn't wait for QUIC.
+    pub(crate) fn features(self) -> &'static str {
+        match self {
+            Self::RingOps | Self::HostileKernel | Self::WireParse => "",
+            Self::BpfVsUser => "bpf",
+            Self::UdpDatagram => "quic",
+        }
+    }
+
+    pub(crate) fn limits(self) -> Limits {
+        let (max_len_bytes, timeout_s, rss_limit_mib) = match self {
+            Self::RingOps | Self::HostileKernel => (1024, 10, 1024),
+            Self::WireParse | Self::BpfVsUser => (2048, 5, 1024),
+            // Handshakes, and on a busy machine.
+            Self::UdpDatagram => (2048, 20, 2048),
+        };
+        Limits {
+            max_len_bytes,
+            timeout_s,
+            rss_limit_mib,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ALL;
+    use super::Target;
     use crate::cargo;
+    use clap::ValueEnum;
     use std::fs;
 
     #[test]
@@ -78,9 +67,12 @@ mod tests {
             .map(|entry| entry.expect("it can be listed").path())
             .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
             .collect();
-        let mut listed: Vec<&str> = ALL.iter().map(|target| target.name).collect();
+        let mut listed: Vec<_> = Target::value_variants()
+            .iter()
+            .map(|it| it.name())
+            .collect();
         names.sort();
-        listed.sort_unstable();
+        listed.sort();
         assert_eq!(listed, names);
         for name in names {
             assert!(folder.join("seeds").join(&name).is_dir(), "{name}");

@@ -1,31 +1,36 @@
-//! `cargo xtask vm --count`: instructions of the whole machine for each packet, in a machine whose clock counts them.
-//! What is counted, and how, is the program `counted`'s business (`benches/report/src/counted`); here it is built, run
-//! in each boot, and its tables are made.
+//! `cargo xtask vm --count`: instructions of the whole machine per packet, in a machine whose clock
+//! counts them. The program `counted` (`benches/report/src/counted`) decides what is counted, and
+//! how; here it is built, run in each boot, and its tables are made.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use anyhow::{Context, Error, Result, ensure};
+use fs_err as fs;
+
 use super::machine::{Driver, Machine, quoted};
 use super::packages::{Bed, folder};
 use super::{Running, quiche, read, wait_for};
-use crate::boringssl;
+use crate::bench;
 use crate::cargo;
 use crate::setup;
 
-/// One nanosecond of the guest is one instruction, and the clock leaps to the next timer where there is nothing to do.
+/// One nanosecond of the guest is one instruction, and the clock leaps to the next timer where there
+/// is nothing to do.
 const COUNTING: &str = "-accel tcg,thread=single -icount shift=0,sleep=off";
 
-/// Else virtio_net's card sends when QEMU's other thread comes to it, so that a sender's instructions would depend on the
-/// load of this machine. So it sends two microseconds of the guest's time after it is told to.
+/// virtio_net's card sends two microseconds of the guest's time after it is told to. Without this it
+/// sends when QEMU's other thread comes to it, and a sender's instructions depend on the load of
+/// this machine.
 const PROMPT: &str = "-global virtio-net-pci.ioeventfd=off -global virtio-net-pci.tx=timer \
                       -global virtio-net-pci.x-txtimer=2000";
 
 /// So that the table can say by how much two differ.
 const BOOTS: usize = 2;
 
-/// A machine whose clock leaps sometimes hangs before its kernel has come far, and comes up when it is started again.
+/// A machine whose clock leaps sometimes hangs before its kernel has come far, and comes up when it
+/// is started again.
 const ATTEMPTS: usize = 3;
 const BOOT_LIMIT: Duration = Duration::from_secs(150);
 
@@ -37,20 +42,29 @@ const GUEST_LIMIT_S: u32 = 1_000_000;
 
 const GUEST: &str = include_str!("count.sh");
 
-/// Counts what has one of these parts in its name, or all, on each driver. Prints the tables; with `is_update` they go
-/// into the answers too.
+/// Counts what has one of these parts in its name, or all, on each driver. Prints the tables; with
+/// `is_update` they go into the answers too.
 pub(super) fn command(
     bed: &Bed,
     drivers: &[Driver],
     parts: &[String],
     is_update: bool,
 ) -> Result<ExitCode, String> {
-    if is_update && !parts.is_empty() {
-        return Err("--update takes no PART: its tables are of all".to_owned());
-    }
-    let programs = build()?;
+    let counted = count_all(bed, drivers, parts, is_update);
+    counted.map_err(|problem| format!("{problem:#}"))
+}
+
+fn count_all(bed: &Bed, drivers: &[Driver], parts: &[String], is_update: bool) -> Result<ExitCode> {
+    ensure!(
+        !is_update || parts.is_empty(),
+        "--update takes no PART: its tables are of all"
+    );
+    setup::ensure()?;
+    let programs = bench::build(
+        "--all-features --package xskit-cli --bin xskit --package xskit-report --bin counted",
+    )?;
     if let Err(problem) = quiche::ensure(&rivals()) {
-        eprintln!("quiche's example server is left out: {problem}");
+        eprintln!("quiche's example server is left out: {problem:#}");
     }
     let kind = if parts.is_empty() { "counted" } else { "part" };
     let of = |driver: Driver, boot| folder().join(format!("{kind}-{}-{boot}.json", driver.name()));
@@ -64,29 +78,16 @@ pub(super) fn command(
     let runs = Driver::ALL
         .into_iter()
         .flat_map(|driver| (1..=BOOTS).map(move |boot| of(driver, boot)));
-    let is_meant = |run: &PathBuf| run.exists();
     let mut tables = Command::new(programs.join("counted"));
-    tables.arg("tables");
-    if is_update {
-        tables.arg("--update");
-    }
+    tables.arg("tables").args(is_update.then_some("--update"));
     tables.arg(cargo::workspace().join("benches/ANSWERS.md"));
-    tables.args(runs.filter(is_meant));
-    match tables.status() {
-        Ok(status) if status.success() => Ok(ExitCode::SUCCESS),
-        Ok(_) => Ok(ExitCode::FAILURE),
-        Err(error) => Err(format!("counted can't be run: {error}")),
-    }
+    tables.args(runs.filter(|run| run.exists()));
+    let status = tables.status().context("counted can't be run")?;
+    Ok(ExitCode::from(u8::from(!status.success())))
 }
 
 /// One boot, whose results go to `to`.
-fn count(
-    bed: &Bed,
-    driver: Driver,
-    programs: &Path,
-    parts: &[String],
-    to: &Path,
-) -> Result<(), String> {
+fn count(bed: &Bed, driver: Driver, programs: &Path, parts: &[String], to: &Path) -> Result<()> {
     let machine = Machine {
         cpus: 1,
         qemu: vec![COUNTING.to_owned(), PROMPT.to_owned()],
@@ -99,17 +100,16 @@ fn count(
         parts.join(" ")
     );
     let mut running = booted(&machine, &script, programs)?;
-    let end = wait_for(&mut running, "0.end", LIMIT)?;
+    let end = wait_for(&mut running, "0.end", LIMIT).map_err(Error::msg)?;
     eprint!("{}", read(&running.results.join("0.out")));
     let run = running.results.join("run.json");
     running.finish();
-    if !end.starts_with("0 ") {
-        return Err(format!(
-            "counting on {} failed, as said above",
-            driver.name()
-        ));
-    }
-    fs::copy(&run, to).map_err(|error| format!("copying {} failed: {error}", run.display()))?;
+    ensure!(
+        end.starts_with("0 "),
+        "counting on {} failed, as said above",
+        driver.name()
+    );
+    fs::copy(run, to)?;
     Ok(())
 }
 
@@ -118,31 +118,15 @@ fn rivals() -> PathBuf {
     folder().join("rivals")
 }
 
-fn booted(machine: &Machine, script: &str, programs: &Path) -> Result<Running, String> {
+fn booted(machine: &Machine, script: &str, programs: &Path) -> Result<Running> {
     let mut attempt = 1;
     loop {
-        let mut running = machine.start(script, programs)?;
+        let mut running = machine.start(script, programs).map_err(Error::msg)?;
         match wait_for(&mut running, "ready", BOOT_LIMIT) {
             Ok(_) => return Ok(running),
-            Err(problem) if attempt == ATTEMPTS => return Err(problem),
+            Err(problem) if attempt == ATTEMPTS => return Err(Error::msg(problem)),
             Err(problem) => eprintln!("{problem}; once more"),
         }
         attempt += 1;
-    }
-}
-
-/// Builds what runs in the machine, as `xtask bench` does. Returns its folder.
-fn build() -> Result<PathBuf, String> {
-    setup::ensure()?;
-    let release = cargo::target().join("release");
-    let mut build = cargo::command("build");
-    build.args(["--release", "--all-features"]);
-    build.args(["--package", "xskit-cli", "--bin", "xskit"]);
-    build.args(["--package", "xskit-report", "--bin", "counted"]);
-    build.envs(boringssl::for_linking(&release));
-    match build.status() {
-        Ok(status) if status.success() => Ok(release),
-        Ok(_) => Err("what is to be counted was not built".to_owned()),
-        Err(error) => Err(format!("cargo can't be run: {error}")),
     }
 }

@@ -2,11 +2,15 @@
 //! own files, which it can read and not change.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{File, Permissions};
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use anyhow::{Context, Error, Result};
+use fs_err as fs;
 
 use super::packages::{self, Bed};
 use crate::cargo;
@@ -74,21 +78,22 @@ impl Machine {
     /// Boots it to run `script`, which is shell code and may call `job` of `guest.sh`. What the guest writes into
     /// `$RESULTS` comes into [`Running::results`]; `programs` is a folder that is put into its PATH.
     pub(crate) fn start(&self, script: &str, programs: &Path) -> Result<Running, String> {
-        let results = self.prepare(script, programs)?;
-        let exec = format!("sh {GUEST_RESULTS}/guest.sh");
-        let vng = self.command(&results, &["--verbose", "--exec", &exec]);
-        // It insists on a terminal.
-        let mut command = Command::new("script");
-        command.args(["-q", "-e", "-c", &vng, "/dev/null"]);
-        let console = File::create(results.join("console.log"));
-        let console = console.map_err(|error| format!("creating console.log failed: {error}"))?;
-        let errors = console.try_clone();
-        command
-            .stdin(Stdio::null())
-            .stdout(console)
-            .stderr(errors.map_err(|error| format!("console.log: {error}"))?);
-        let child = self.spawn(&mut command)?;
-        Ok(Running { child, results })
+        let start = || {
+            let results = self.prepare(script, programs)?;
+            let exec = format!("sh {GUEST_RESULTS}/guest.sh");
+            let vng = self.command(&results, &["--verbose", "--exec", &exec]);
+            let console = File::create(results.join("console.log"))?;
+            // It insists on a terminal.
+            let mut command = Command::new("script");
+            command
+                .args(["-q", "-e", "-c", &vng, "/dev/null"])
+                .stdin(Stdio::null())
+                .stderr(console.try_clone()?)
+                .stdout(console);
+            let child = self.spawn(&mut command)?;
+            Ok(Running { child, results })
+        };
+        start().map_err(|problem: Error| format!("{problem:#}"))
     }
 
     /// Boots it for a person, who gets a shell on this terminal; returns when they leave it.
@@ -96,43 +101,42 @@ impl Machine {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Err("--shell needs a terminal".to_owned());
         }
-        let results = self.prepare("exec bash -i\n", programs)?;
-        let shell = results.join("shell");
-        executable(
-            &shell,
-            &format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
-        )?;
-        let shell = format!("{GUEST_RESULTS}/shell");
-        let vng = self.command(&results, &["--shell", &shell]);
-        let mut child = self.spawn(Command::new("sh").args(["-c", &vng]))?;
-        child
-            .wait()
-            .map_err(|error| format!("waiting for the machine failed: {error}"))?;
-        Ok(())
+        let shell = || {
+            let results = self.prepare("exec bash -i\n", programs)?;
+            let shell = results.join("shell");
+            fs::write(
+                &shell,
+                format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
+            )?;
+            fs::set_permissions(&shell, Permissions::from_mode(0o755))?;
+            let shell = format!("{GUEST_RESULTS}/shell");
+            let vng = self.command(&results, &["--shell", &shell]);
+            self.spawn(Command::new("sh").args(["-c", &vng]))?.wait()?;
+            Ok(())
+        };
+        shell().map_err(|problem: Error| format!("{problem:#}"))
     }
 
     /// Empties the folder for the results, and writes the guest's script into it.
-    fn prepare(&self, script: &str, programs: &Path) -> Result<PathBuf, String> {
+    fn prepare(&self, script: &str, programs: &Path) -> Result<PathBuf> {
         let results = packages::folder().join(self.driver.name());
         let scratch = cargo::target().join("tmp");
         let _ = fs::remove_dir_all(&results);
         for folder in [&results, &scratch] {
-            fs::create_dir_all(folder)
-                .map_err(|error| format!("creating {} failed: {error}", folder.display()))?;
+            fs::create_dir_all(folder)?;
         }
         let variables = [
-            ("RESULTS", GUEST_RESULTS.to_owned()),
-            ("WORKSPACE", text(&cargo::workspace())),
-            ("SCRATCH", text(&scratch)),
-            ("MODULES", text(&self.bed.root.join("lib/modules"))),
-            ("DRIVER", self.driver.name().to_owned()),
-            ("CARDS", CARDS.join(" ")),
-            ("PROGRAMS", text(programs)),
+            ("RESULTS", GUEST_RESULTS.into()),
+            ("WORKSPACE", cargo::workspace()),
+            ("SCRATCH", scratch),
+            ("MODULES", self.bed.root.join("lib/modules")),
+            ("DRIVER", self.driver.name().into()),
+            ("CARDS", CARDS.join(" ").into()),
+            ("PROGRAMS", programs.into()),
         ];
         let variables = variables.map(|(name, value)| format!("{name}={}\n", quoted(value)));
-        let path = results.join("guest.sh");
-        fs::write(&path, [&variables.concat(), GUEST, script].concat())
-            .map_err(|error| format!("writing {} failed: {error}", path.display()))?;
+        let guest = [&variables.concat(), GUEST, script].concat();
+        fs::write(results.join("guest.sh"), guest)?;
         Ok(results)
     }
 
@@ -140,20 +144,9 @@ impl Machine {
     fn command(&self, results: &Path, more: &[&str]) -> String {
         let mut words: Vec<OsString> = vec![self.bed.programs.join("vng").into()];
         words.extend(["--run".into(), self.bed.kernel.clone().into()]);
-        words.extend(
-            [
-                "--disable-kvm",
-                "--disable-microvm",
-                "--force-9p",
-                "--user",
-                "root",
-                "--memory",
-                "2G",
-                "--cpus",
-                &self.cpus.to_string(),
-            ]
-            .map(OsString::from),
-        );
+        let fixed = "--disable-kvm --disable-microvm --force-9p --user root --memory 2G --cpus";
+        words.extend(fixed.split(' ').map(OsString::from));
+        words.push(self.cpus.to_string().into());
         words.push(format!("--qemu-opts={}", self.qemu_options(results)).into());
         // The guest mounts empty folders over /tmp and others: these are there wherever they are.
         for folder in [cargo::workspace(), cargo::target()] {
@@ -183,16 +176,13 @@ impl Machine {
     }
 
     /// virtme-ng looks for its other programs on the PATH.
-    fn spawn(&self, command: &mut Command) -> Result<Child, String> {
+    fn spawn(&self, command: &mut Command) -> Result<Child> {
         let mut path = self.bed.programs.clone().into_os_string();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
         path.push(":/usr/sbin:/sbin");
-        let name = command.get_program().to_string_lossy().into_owned();
-        command
-            .env("PATH", path)
-            .spawn()
-            .map_err(|error| format!("{name} can't be run: {error}"))
+        let child = command.env("PATH", path).spawn();
+        child.with_context(|| format!("{:?} can't be run", command.get_program()))
     }
 }
 
@@ -238,17 +228,6 @@ impl Drop for Running {
 pub(super) fn quoted(word: impl Into<OsString>) -> String {
     let word = word.into().to_string_lossy().replace('\'', "'\\''");
     format!("'{word}'")
-}
-
-fn text(path: &Path) -> String {
-    path.display().to_string()
-}
-
-fn executable(path: &Path, text: &str) -> Result<(), String> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::write(path, text)
-        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
-        .map_err(|error| format!("writing {} failed: {error}", path.display()))
 }
 
 #[cfg(test)]

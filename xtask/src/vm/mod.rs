@@ -3,7 +3,7 @@
 //!
 //! | module | is |
 //! | --- | --- |
-//! | [`sources`] | where this machine gets Debian packages from |
+//! | [`apt`] | Debian packages, in newer suites than the machine's own |
 //! | [`packages`] | QEMU, a kernel, virtme-ng: had once, kept in `target/vm` |
 //! | [`machine`] | the machine, and `guest.sh`, which it runs |
 //! | [`plan`] | what to run on the cards |
@@ -11,13 +11,13 @@
 //! | [`count`] | instructions for each packet, in the place of tests |
 //! | [`quiche`] | a server to count ours beside |
 
+mod apt;
 mod count;
 mod machine;
 mod outcome;
 mod packages;
 mod plan;
 mod quiche;
-mod sources;
 
 use std::env;
 use std::fs;
@@ -42,72 +42,69 @@ const GRACE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is asked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Request {
-    drivers: Vec<Driver>,
-    tests: Vec<String>,
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "\
+cargo xtask vm [--json] [--short] [igb|virtio_net] [TEST]...
+       cargo xtask vm --count [--update] [igb|virtio_net] [PART]...
+       cargo xtask vm --shell [igb|virtio_net]")]
+pub(crate) struct Request {
+    /// Print one JSON object
+    #[arg(long)]
     json: bool,
-    shell: bool,
+    /// Run what `cargo xtask test` runs
+    #[arg(long)]
     short: bool,
+    /// Open a shell in the emulated machine, with the xskit command in its PATH
+    #[arg(long)]
+    shell: bool,
+    /// Count instructions per packet, beside xdpsock and kernel sockets, and for HTTP/3, beside
+    /// nginx and quiche's example
+    #[arg(long, conflicts_with_all = ["json", "short", "shell"])]
     count: bool,
+    /// Write the tables of benches/ANSWERS.md as well
+    #[arg(long, requires = "count")]
     update: bool,
+    /// igb or virtio_net, else both; and parts of the names of tests, else all
+    #[arg(value_name = "DRIVER|TEST")]
+    words: Vec<String>,
 }
 
 impl Request {
-    fn of(args: &[String]) -> Result<Self, String> {
-        let mut request = Self::default();
-        for arg in args {
-            let driver = Driver::ALL.into_iter().find(|driver| driver.name() == arg);
-            match (arg.as_str(), driver) {
-                (_, Some(driver)) => request.drivers.push(driver),
-                ("--json", _) => request.json = true,
-                ("--shell", _) => request.shell = true,
-                ("--short", _) => request.short = true,
-                ("--count", _) => request.count = true,
-                ("--update", _) => request.update = true,
-                (flag, _) if flag.starts_with('-') => {
-                    return Err(format!(
-                        "vm takes --json, --short, --shell, --count or --update, not {flag}"
-                    ));
-                }
-                (test, _) => request.tests.push(test.to_owned()),
-            }
-        }
-        if (request.short || request.shell) && !request.tests.is_empty() {
+    /// The drivers and the tests that are named.
+    fn words(&self) -> Result<(Vec<Driver>, Vec<String>), String> {
+        let named = |word: &String| Driver::ALL.into_iter().find(|it| it.name() == word);
+        let mut drivers: Vec<_> = self.words.iter().filter_map(named).collect();
+        let tests = self.words.iter().filter(|word| named(word).is_none());
+        let tests: Vec<_> = tests.cloned().collect();
+        if (self.short || self.shell) && !tests.is_empty() {
             return Err("--short and --shell take no TEST".to_owned());
         }
-        if request.count && (request.json || request.short || request.shell) {
-            return Err("--count takes no flag but --update".to_owned());
+        if drivers.is_empty() {
+            drivers = Driver::ALL.to_vec();
         }
-        if request.update && !request.count {
-            return Err("--update is of --count".to_owned());
-        }
-        if request.drivers.is_empty() {
-            request.drivers = Driver::ALL.to_vec();
-        }
-        Ok(request)
+        Ok((drivers, tests))
     }
 }
 
 /// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, or the object, to stdout.
-pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
-    let request = Request::of(args)?;
+pub(crate) fn command(request: Request) -> Result<ExitCode, String> {
+    let (drivers, tests) = request.words()?;
     let bed = Bed::ensure().map_err(|what| format!("the emulated machine needs {what}"))?;
     if request.count {
-        return count::command(&bed, &request.drivers, &request.tests, request.update);
+        return count::command(&bed, &drivers, &tests, request.update);
     }
     let plan = if request.short || request.shell {
         Plan::short()?
     } else {
-        Plan::whole(&request.tests)?
+        Plan::whole(&tests)?
     };
     if request.shell {
-        let driver = request.drivers.first().copied().unwrap_or(Driver::Igb);
+        let driver = drivers.first().copied().unwrap_or(Driver::Igb);
         Machine::new(&bed, driver).shell(&plan.programs)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut outcomes = Vec::new();
-    for driver in request.drivers {
+    for driver in drivers {
         outcomes.extend(run(&Machine::new(&bed, driver), &plan)?);
     }
     if request.json {
@@ -250,29 +247,23 @@ fn read(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Driver, Request};
+    use clap::{Args, Command, FromArgMatches};
+
+    fn parse(line: &str) -> Result<Request, clap::Error> {
+        let command = Request::augment_args(Command::new("vm").no_binary_name(true));
+        Request::from_arg_matches(&command.try_get_matches_from(line.split_whitespace())?)
+    }
 
     #[test]
-    fn drivers_tests_and_flags_are_told_apart() {
-        let of = |args: &[&str]| {
-            let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
-            Request::of(&args)
-        };
-        assert_eq!(of(&[]).unwrap().drivers, Driver::ALL);
-        let request = of(&["virtio_net", "--json", "block::"]).unwrap();
-        assert_eq!(request.drivers, [Driver::VirtioNet]);
-        assert_eq!(
-            (request.json, request.tests),
-            (true, vec!["block::".to_owned()])
-        );
-        let request = of(&["--count", "tx", "--update"]).unwrap();
-        assert_eq!(
-            (request.count, request.update, request.tests),
-            (true, true, vec!["tx".to_owned()])
-        );
-        for wrong in [["--update", "igb"], ["--count", "--json"]] {
-            assert!(of(&wrong).is_err(), "{wrong:?}");
+    fn drivers_and_tests_are_told_apart() {
+        let words = |line| parse(line).expect("well formed").words();
+        assert_eq!(words(""), Ok((Driver::ALL.to_vec(), Vec::new())));
+        let expected = (vec![Driver::VirtioNet], vec!["block::".to_owned()]);
+        assert_eq!(words("virtio_net --json block::"), Ok(expected));
+        assert!(words("--count tx --update").is_ok());
+        assert!(words("--short block::").is_err());
+        for wrong in ["--update igb", "--count --json", "--fast"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
-        assert!(of(&["--fast"]).is_err());
-        assert!(of(&["--short", "block::"]).is_err());
     }
 }

@@ -1,7 +1,8 @@
-//! What came of each job: as a line, and as JSON.
+//! The outcome of each job: as a line, and as JSON.
 
-use std::fmt::Write;
 use std::time::Duration;
+
+use serde_json::json;
 
 use super::machine::Driver;
 use crate::tally::{SKIPPED, Tally};
@@ -10,11 +11,11 @@ use crate::tally::{SKIPPED, Tally};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Passed,
-    /// It ran; this is why that was not enough.
+    /// It ran, and this is the reason.
     Failed(String),
     /// It never ran, because the machine didn't.
     NotRun(String),
-    /// It can't hold on cards.
+    /// It does not apply to cards.
     LeftOut(&'static str),
 }
 
@@ -98,46 +99,33 @@ pub(super) fn tally(outcomes: &[Outcome]) -> Tally {
 /// One object, on one line.
 pub(super) fn json(outcomes: &[Outcome]) -> String {
     let tests = outcomes.iter().map(|outcome| {
-        let reason = match outcome.verdict.reason() {
-            "" => String::new(),
-            reason => format!(",\"reason\":{}", string(reason)),
-        };
-        format!(
-            "{{\"driver\":{},\"test\":{},\"outcome\":{},\"seconds\":{:.3}{reason}}}",
-            string(outcome.driver.name()),
-            string(&outcome.name),
-            string(outcome.verdict.word()),
-            outcome.took.as_secs_f64()
-        )
-    });
-    let tally = tally(outcomes);
-    format!(
-        "{{\"succeeded\":{},\"passed\":{},\"failed\":{},\"left_out\":{},\"tests\":[{}]}}",
-        tally.failed == 0,
-        tally.passed,
-        tally.failed,
-        tally.skipped,
-        tests.collect::<Vec<_>>().join(",")
-    )
-}
-
-fn string(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            // Writing to a String doesn't fail.
-            c if c.is_control() => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
-            c => quoted.push(c),
+        let mut test = json!({
+            "driver": outcome.driver.name(),
+            "test": outcome.name,
+            "outcome": outcome.verdict.word(),
+            "seconds": outcome.took.as_secs_f64(),
+        });
+        if outcome.verdict != Verdict::Passed {
+            test["reason"] = outcome.verdict.reason().into();
         }
-    }
-    quoted.push('"');
-    quoted
+        test
+    });
+    let tests: Vec<_> = tests.collect();
+    let tally = tally(outcomes);
+    let object = json!({
+        "succeeded": tally.failed == 0,
+        "passed": tally.passed,
+        "failed": tally.failed,
+        "left_out": tally.skipped,
+        "tests": tests,
+    });
+    object.to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Driver, Outcome, Verdict, json, tally};
+    use serde_json::Value;
     use std::time::Duration;
 
     const SAYS: &str = "1 passed";
@@ -169,15 +157,13 @@ mod tests {
         };
         let mut outcomes = vec![outcome(Verdict::Passed), outcome(Verdict::LeftOut("so"))];
         assert_eq!(tally(&outcomes).failed, 0);
-        let text = json(&outcomes);
-        assert!(
-            text.starts_with("{\"succeeded\":true,\"passed\":1,"),
-            "{text}"
-        );
+        let object: Value = serde_json::from_str(&json(&outcomes)).expect("an object");
+        assert_eq!(object["succeeded"], true);
+        assert_eq!(object["passed"], 1);
         outcomes.push(outcome(Verdict::NotRun("no \"boot\"\n".to_owned())));
-        let text = json(&outcomes);
-        assert!(text.starts_with("{\"succeeded\":false,"), "{text}");
-        assert!(text.contains(r#""reason":"no \"boot\"\u000a"}"#), "{text}");
+        let object: Value = serde_json::from_str(&json(&outcomes)).expect("an object");
+        assert_eq!(object["succeeded"], false);
+        assert_eq!(object["tests"][2]["reason"], "no \"boot\"\n");
         assert!(outcomes[2].line().starts_with("FAILED"));
     }
 }

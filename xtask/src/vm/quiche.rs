@@ -1,9 +1,12 @@
-//! The example server that comes with quiche, which ours is counted beside: built from cargo's own copy of the crate,
-//! with the BoringSSL and the profile of our release.
+//! The example server that comes with quiche, which ours is counted beside: built from cargo's copy
+//! of the crate, with the BoringSSL and the profile of our release.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use fs_err as fs;
+use toml::Table;
 
 use super::packages::folder;
 use crate::boringssl;
@@ -11,20 +14,14 @@ use crate::cargo;
 
 const EXAMPLE: &str = "http3-server";
 
-/// The name it gets, by which the program `counted` knows it.
+/// Its name for the program `counted`.
 const NAME: &str = "quiche-server";
 
 /// Where it listens, and where it is to: at a card instead of the loopback interface.
 const LISTENS: [&str; 2] = ["127.0.0.1:4433", "0.0.0.0:4433"];
 
-/// What the copy's manifest begins with: it is a workspace of its own, though it lies in ours.
-const ALONE: &str = "[workspace]\n\n";
-
-/// Only quiche's own tests need it, and our lock file doesn't have it.
-const NEEDLESS: &str = "[dev-dependencies.rstest]";
-
 /// Builds it into `programs`, unless it is there.
-pub(super) fn ensure(programs: &Path) -> Result<(), String> {
+pub(super) fn ensure(programs: &Path) -> Result<()> {
     let built = programs.join(NAME);
     if built.exists() {
         return Ok(());
@@ -39,71 +36,39 @@ pub(super) fn ensure(programs: &Path) -> Result<(), String> {
     build.env("CARGO_PROFILE_RELEASE_LTO", "thin");
     build.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
     build.envs(boringssl::for_linking(&target.join("release")));
-    succeed(&mut build)?;
-    let example = target.join("release/examples").join(EXAMPLE);
-    fs::create_dir_all(programs)
-        .and_then(|()| fs::copy(&example, &built))
-        .map_err(|error| format!("copying {} failed: {error}", example.display()))?;
+    cargo::run(&mut build)?;
+    fs::create_dir_all(programs)?;
+    fs::copy(target.join("release/examples").join(EXAMPLE), built)?;
     Ok(())
 }
 
-/// Copies the crate, with our lock file, and changes what has to be.
-fn copy_to(copy: &Path) -> Result<(), String> {
-    let sources = cargo::sources_of("quiche").ok_or("cargo's copy of quiche is not found")?;
-    let _ = fs::remove_dir_all(copy);
-    succeed(Command::new("cp").arg("-R").arg(&sources).arg(copy))?;
-    succeed(
-        Command::new("cp")
-            .arg(cargo::workspace().join("Cargo.lock"))
-            .arg(copy),
+/// Copies the crate, with our lock file, and changes what has to be changed.
+fn copy_to(copy: &Path) -> Result<()> {
+    let sources = cargo::sources_of("quiche").context("cargo's copy of quiche is not found")?;
+    if copy.exists() {
+        fs::remove_dir_all(copy)?;
+    }
+    cargo::run(Command::new("cp").arg("-R").arg(sources).arg(copy))?;
+    fs::copy(
+        cargo::workspace().join("Cargo.lock"),
+        copy.join("Cargo.lock"),
     )?;
-    change(&copy.join("Cargo.toml"), |manifest| {
-        Some(format!("{ALONE}{}", without(&manifest, NEEDLESS)))
-    })?;
+    let path = copy.join("Cargo.toml");
+    let manifest = alone(fs::read_to_string(&path)?.parse()?);
+    fs::write(path, manifest.to_string())?;
+    let path = copy.join("examples").join(EXAMPLE).with_extension("rs");
+    let source = fs::read_to_string(&path)?;
     let [from, to] = LISTENS;
-    change(
-        &copy.join("examples").join(EXAMPLE).with_extension("rs"),
-        |source| source.contains(from).then(|| source.replace(from, to)),
-    )
+    ensure!(source.contains(from), "{path:?} is not as expected");
+    Ok(fs::write(&path, source.replace(from, to))?)
 }
 
-fn change(path: &Path, how: impl Fn(String) -> Option<String>) -> Result<(), String> {
-    let failed = |error| format!("changing {} failed: {error}", path.display());
-    let text = fs::read_to_string(path).map_err(failed)?;
-    let changed = how(text).ok_or_else(|| format!("{} is not as expected", path.display()))?;
-    fs::write(path, changed).map_err(failed)
-}
-
-/// The manifest without a table: from its head to the next.
-fn without(manifest: &str, head: &str) -> String {
-    let Some((before, rest)) = manifest.split_once(head) else {
-        return manifest.to_owned();
-    };
-    let after = rest.find("\n[").map_or("", |at| &rest[at + 1..]);
-    format!("{before}{after}")
-}
-
-fn succeed(command: &mut Command) -> Result<(), String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{name} ({status}; its messages are above)")),
-        Err(error) => Err(format!("{name} can't be run: {error}")),
+/// The manifest as a workspace, though it lies in ours, and without rstest, which only quiche's own
+/// tests need and our lock file doesn't have.
+fn alone(mut manifest: Table) -> Table {
+    manifest.insert("workspace".to_owned(), Table::new().into());
+    if let Some(toml::Value::Table(tests)) = manifest.get_mut("dev-dependencies") {
+        tests.remove("rstest");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without;
-
-    #[test]
-    fn a_table_is_taken_out_of_a_manifest() {
-        let manifest = "[a]\nx = 1\n\n[b]\ny = [\n  2,\n]\n\n[c]\nz = 3\n";
-        assert_eq!(without(manifest, "[b]"), "[a]\nx = 1\n\n[c]\nz = 3\n");
-        assert_eq!(
-            without(manifest, "[c]"),
-            "[a]\nx = 1\n\n[b]\ny = [\n  2,\n]\n\n"
-        );
-        assert_eq!(without(manifest, "[d]"), manifest);
-    }
+    manifest
 }
