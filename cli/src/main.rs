@@ -1,4 +1,15 @@
 //! The `xskit` command.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `args/` | the command line, as values |
+//! | `demo/`, `serve/`, `get/`, `bench/` | a command each |
+//! | `nic/` | the interface that a command works on, its sockets and its XDP program |
+//! | `report.rs` | what a command prints |
+//! | `diagnostics.rs` | key log and qlog |
+//! | `root.rs` | what must not be under the directory that is served |
+//! | `stop.rs` | signals |
+//! | `zone.rs` | link-local addresses |
 
 mod args;
 mod bench;

@@ -52,7 +52,7 @@ pub(crate) struct RunArgs {
     /// mode; in zero-copy mode all, less those that `fwd` and `ping` send.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub(crate) lend: Option<u32>,
-    /// How long to run; 0 is until a signal.
+    /// How long to run; 0 runs until a signal.
     #[arg(
         long,
         value_name = "S",

@@ -1,4 +1,15 @@
 //! `xskit get`: one file over HTTP/3.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `mod.rs` | the connection |
+//! | `target.rs` | the URL, and its addresses |
+//! | `addresses.rs` | the addresses, tried one after another |
+//! | `attempt.rs` | an address to try, and the path to it |
+//! | `transfer.rs` | the request, and its answer |
+//! | `continuation.rs` | the request for the rest of a file (`-C`) |
+//! | `output/` | the file that is written |
+//! | `summary.rs` | the report |
 
 mod addresses;
 mod attempt;

@@ -147,7 +147,7 @@ impl Target {
         let found = answered.recv_timeout(timeout).map_err(|_| {
             anyhow!("looking up {host} took longer than {timeout:?} (--timeout); try --resolve")
         })?;
-        found.with_context(|| format!("looking up {host}; try --resolve"))
+        found.map_err(|error| anyhow!("looking up {host}: {error}; try --resolve"))
     }
 }
 

@@ -1,4 +1,18 @@
-//! The interface that a command works on: found and checked; its sockets and its XDP program.
+//! The interface that a command works on, its sockets and its XDP program.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `mod.rs` | the interface, found and checked |
+//! | `socket.rs` | its sockets: opened, and why one can't be or no longer works |
+//! | `attached.rs` | the XDP program on it |
+//! | `own.rs` | its addresses, which the program's rules follow |
+//! | `strays.rs` | packets on queues without a socket |
+//! | `carrier.rs` | the wait for its carrier |
+//! | `path.rs` | the path from it to a host |
+//! | `port.rs` | a UDP port, held |
+//! | `redelivery.rs` | drivers that return frames twice |
+//! | `usage.rs`, `drops.rs` | what is counted |
+//! | `pace.rs` | how often a loop looks at something else |
 
 pub(crate) mod attached;
 pub(crate) mod carrier;

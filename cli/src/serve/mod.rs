@@ -12,6 +12,11 @@
 //! | `overflow.rs` | datagrams that this socket had no room for |
 //! | `serving.rs` | the loop that runs a worker's server, over either |
 //! | `summary.rs` | the report, all workers together |
+//! | `credentials.rs` | the certificate and its key |
+//! | `bounds.rs` | the limits of clients, and of descriptors |
+//! | `trust.rs` | which packets to believe, as the kernel would |
+//! | `confine/` | root, files and system calls, given up |
+//! | `access_log/` | a line per response |
 
 mod access_log;
 mod af_xdp;
