@@ -1,4 +1,4 @@
-//! What `serve` and `get` write of their connections for whoever looks into them.
+//! The diagnostics that `serve` and `get` write of their connections: key log and qlog.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,14 @@ use crate::args::DiagnosticArgs;
 use crate::report;
 use crate::root;
 
-/// Where browsers and curl are told of a key log, too.
+/// The variable that browsers and curl read, too.
 const KEYLOG: &str = "SSLKEYLOGFILE";
 
 impl DiagnosticArgs {
-    /// Opens what is to be written, none of it under what is `served`.
+    /// Opens the files to write.
+    ///
+    /// # Errors
+    /// One can't be opened, or is under the directory that is `served`.
     pub(crate) fn open(&self, served: Option<&Path>) -> anyhow::Result<Diagnostics> {
         let guard = |option: &str, path: &Path| match served {
             Some(root) => root::refuse(option, path, root),
@@ -24,8 +27,8 @@ impl DiagnosticArgs {
             guard(KEYLOG, &path)?;
             diagnostics.keylog = Some(KeyLog::open(&path)?);
             report::say(format_args!(
-                "xskit: warning: {KEYLOG} is set: TLS secrets are appended to {}, by which all that is \
-                 transferred can be read",
+                "xskit: warning: {KEYLOG} is set: TLS secrets are appended to {}, which decrypt \
+                 everything transferred",
                 path.display()
             ));
         }

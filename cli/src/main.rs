@@ -1,4 +1,15 @@
 //! The `xskit` command.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `args/` | the command line, as values |
+//! | `demo/`, `serve/`, `get/`, `bench/` | a command each |
+//! | `nic/` | the interface that a command works on, its sockets and its XDP program |
+//! | `report.rs` | what a command prints |
+//! | `diagnostics.rs` | key log and qlog |
+//! | `root.rs` | what must not be under the directory that is served |
+//! | `stop.rs` | signals |
+//! | `zone.rs` | link-local addresses |
 
 mod args;
 mod bench;
@@ -21,7 +32,7 @@ use tracing_subscriber::EnvFilter;
 
 use args::{Args, Command};
 
-/// The environment variable that says how much to tell on stderr.
+/// The environment variable with the log level of stderr.
 const LOG: &str = "XSKIT_LOG";
 
 fn main() -> ExitCode {
@@ -47,13 +58,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the log may have colours: not in a file or a pipe, nor where NO_COLOR (no-color.org) is set.
+/// Whether the log has colours: not in a file or a pipe, nor if NO_COLOR (no-color.org) is set.
 fn is_colourful() -> bool {
     let is_refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     io::stderr().is_terminal() && !is_refused
 }
 
-/// What the environment asks to be told. What can't be read is said, and no reason to stop.
+/// The log filter of the environment. One that can't be parsed is noted and ignored.
 fn log_filter() -> EnvFilter {
     EnvFilter::try_from_env(LOG).unwrap_or_else(|error| {
         if env::var_os(LOG).is_some() {

@@ -8,16 +8,16 @@ use anyhow::Context;
 use serde::Serialize;
 use xskit::quic::Printable;
 
-/// Says something on stderr, by one write, so that lines of several processes don't mix. If that is
-/// closed or full, the work goes on all the same. Whatever peers or file names put into the line, a
-/// terminal obeys none of it, and it stays one line.
+/// Prints a line on stderr, in one write, so that lines of several processes don't mix. A stderr
+/// that is closed or full is ignored. Control characters from peers or file names are escaped, so
+/// it stays one line.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
     let line = format!("{}\n", Printable(&line.to_string()));
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// The whole chain of causes on one line. A cause that the text before it tells already, as texts
-/// that stand on their own do, is not repeated.
+/// The whole chain of causes on one line. A cause that the text before it already contains is not
+/// repeated.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
@@ -56,13 +56,13 @@ fn table<R: Report>(report: &R) -> String {
         .collect()
 }
 
-/// Something to print at the end.
+/// A report at the end of a command.
 pub(crate) trait Report: Serialize {
     /// Names and values, in order.
     fn rows(&self) -> Vec<(&'static str, String)>;
 }
 
-/// A number with its thousands set apart.
+/// A number with commas between its thousands.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -80,7 +80,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `part` for every 1,000 of `whole`.
+/// `part` per 1,000 of `whole`.
 pub(crate) fn per_thousand(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         0.0

@@ -6,19 +6,19 @@ use std::path::Path;
 
 use anyhow::ensure;
 
-/// Refuses a file that is not to be served, where it is under `root`. It need not be there yet; and if it is, it may
-/// be a link.
+/// Refuses a file that must not be served and is under `root`. It need not exist yet, and may be a
+/// link.
 pub(crate) fn refuse(option: &str, path: &Path, root: &Path) -> anyhow::Result<()> {
     ensure!(
         !is_within(path, root) && !is_within(parent(path), root),
-        "{option} {}: is under --root {}, so everybody could fetch it; move it elsewhere",
+        "{option} {}: is under --root {}, so anyone could fetch it; move it elsewhere",
         path.display(),
         root.display()
     );
     Ok(())
 }
 
-/// The directory in which a file is, or is to be.
+/// The directory that a file is in, or will be.
 pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -26,8 +26,8 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Whether this is in a directory, or is it. By what the directories are, not by their names: one may be
-/// mounted in several places. Not, where either can't be found: opening it says why.
+/// Whether `path` is in `directory`, or is it. Directories are compared by device and inode, since
+/// one may be mounted in several places. False if either can't be found: opening it reports why.
 pub(crate) fn is_within(path: &Path, directory: &Path) -> bool {
     let (Ok(path), Ok(directory)) = (path.canonicalize(), directory.metadata()) else {
         return false;
@@ -36,7 +36,7 @@ pub(crate) fn is_within(path: &Path, directory: &Path) -> bool {
     path.ancestors().any(is_it)
 }
 
-/// Whether both are of one file.
+/// Whether both are the same file.
 pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

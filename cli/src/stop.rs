@@ -1,4 +1,4 @@
-//! Signals, as flags that loops look at: SIGINT and SIGTERM, and SIGHUP.
+//! Signals as flags that loops look at: SIGINT and SIGTERM, and SIGHUP.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// How long a loop may wait before it looks at the flag again: a signal that comes just before
-/// `poll(2)` doesn't interrupt it.
+/// How long a loop may wait before it looks at the flag again: a signal just before `poll(2)`
+/// doesn't interrupt it.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Whether the user asked to stop.
@@ -27,7 +27,7 @@ impl Stop {
         Ok(Self(flag))
     }
 
-    /// Asks in the place of the user.
+    /// Asks instead of the user.
     pub(crate) fn ask(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -49,7 +49,7 @@ impl Reload {
         Ok(Self(flag))
     }
 
-    /// Takes the flag down.
+    /// Returns the flag, and clears it.
     pub(crate) fn take(&self) -> bool {
         self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
     }

@@ -1,13 +1,14 @@
 //! Zones of link-local IPv6 addresses (RFC 4007): the interface, by name or number, behind a `%`.
 //!
-//! Only --iface has any packets, so a zone is never needed, and if there is one it has to be that.
+//! All packets go by --iface, so a zone is never needed, and one that is given must be that
+//! interface.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use anyhow::{Context, ensure};
 use xskit::net::Link;
 
-/// The number of an interface that is named, or given by number.
+/// The index of an interface, given by name or number.
 fn index(zone: &str) -> anyhow::Result<u32> {
     match zone.parse() {
         Ok(index) => Ok(index),
@@ -15,7 +16,7 @@ fn index(zone: &str) -> anyhow::Result<u32> {
     }
 }
 
-/// Takes `ADDRESS` or `ADDRESS%ZONE` apart.
+/// Parses `ADDRESS` or `ADDRESS%ZONE`.
 pub(crate) fn address(text: &str) -> anyhow::Result<(IpAddr, u32)> {
     match text.split_once('%') {
         None => Ok((text.parse()?, 0)),
@@ -47,12 +48,12 @@ pub(crate) fn with(address: SocketAddr, zone: u32) -> SocketAddr {
     }
 }
 
-/// The address as packets have it: without a zone.
+/// The address as in packets: without a zone.
 pub(crate) fn bare(address: SocketAddr) -> SocketAddr {
     with(address, 0)
 }
 
-/// The address as the kernel wants it from a program: a link-local one with the zone of `link`.
+/// The address as the kernel wants it from a program: if link-local, with the zone of `link`.
 pub(crate) fn on(address: SocketAddr, link: &Link) -> anyhow::Result<SocketAddr> {
     let SocketAddr::V6(ipv6) = address else {
         return Ok(address);

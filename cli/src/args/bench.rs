@@ -22,18 +22,17 @@ pub(crate) enum Bench {
     Tx(FlowArgs),
     /// Receive and drop the UDP packets of a port (as xdpsock's rxdrop).
     Rx(RxArgs),
-    /// Send the UDP packets of a port back where they came from (as xdpsock's l2fwd), or on to another interface.
+    /// Send the UDP packets of a port back to their sender (as xdpsock's l2fwd), or on through
+    /// another interface.
     Fwd(FwdArgs),
-    /// Time the way to a `bench fwd` and back, one packet at a time.
+    /// Time the round trip to a `bench fwd`, one packet at a time.
     Ping(FlowArgs),
 }
 
 /// Options of every benchmark.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) socket: SocketArgs,
-    /// The UDP port of the packets; by default the one that xdpsock sends to as well.
+    /// The UDP port of the packets; the default is xdpsock's, too.
     #[arg(
         long,
         value_name = "PORT",
@@ -41,19 +40,19 @@ pub(crate) struct RunArgs {
         value_parser = value_parser!(u16).range(1..)
     )]
     pub(crate) port: u16,
-    /// Bytes of each packet that `tx` and `ping` make, with all headers but without the FCS; `rx`
-    /// and `fwd` take packets of any size.
+    /// Bytes per packet that `tx` and `ping` send, headers included and the FCS not; `rx` and `fwd`
+    /// take packets of any size.
     #[arg(long, value_name = "B", default_value_t = 64)]
     pub(crate) size: u16,
-    /// Packets a turn.
+    /// Packets per batch.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..))]
     pub(crate) batch: u32,
-    /// Frames that the kernel may have at a time to receive into; `tx` receives nothing. With few of
-    /// them their bytes stay in the cache of the core that fills them; with many, longer bursts find
-    /// room. By default 512 in copy mode; in zero-copy mode all, less those that `fwd` and `ping` send.
+    /// Frames that the kernel has at a time to receive into; `tx` receives nothing. Few frames stay
+    /// in the cache of the core that fills them; many hold longer bursts. By default 512 in copy
+    /// mode; in zero-copy mode all, less those that `fwd` and `ping` send.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub(crate) lend: Option<u32>,
-    /// How long to run; 0 until a signal comes.
+    /// How long to run; 0 runs until a signal.
     #[arg(
         long,
         value_name = "S",
@@ -62,53 +61,54 @@ pub(crate) struct RunArgs {
         allow_negative_numbers = true
     )]
     pub(crate) seconds: Duration,
-    /// Empty looks at the ring before the process waits in the kernel; where packets never come in
-    /// time for them, only a sixteenth of these.
+    /// Empty looks at the ring before the process waits in the kernel; a sixteenth of them if
+    /// packets never arrive in time.
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) spin: u32,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) socket: SocketArgs,
 }
 
 /// Options of `rx`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RxArgs {
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
-    /// Take every frame, whatever it carries (as xdpsock does), and not only the packets of the port.
+    /// Take every frame (as xdpsock does), not only the packets of the port.
     #[arg(long)]
     pub(crate) take_all: bool,
-    /// Pauses of the processor after a look at the ring that finds some packets, but less than a
-    /// batch: each look takes the cache line of the kernel's cursor from the core that moves it.
+    /// Spin-loop pauses after a look at the ring that finds less than a batch: each look takes the
+    /// cache line of the kernel's cursor from the core that moves it.
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub(crate) pause: u32,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// Options of `fwd`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FwdArgs {
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
-    /// Another interface: what comes in on either goes out on the other as it is, in the frame it came in, which
-    /// both share (XDP_SHARED_UMEM, Linux 5.10). Without it, packets go back to their sender.
+    /// Forward between --iface and this interface, both ways: packets leave unchanged, in the
+    /// frames they came in, over one UMEM (XDP_SHARED_UMEM, Linux 5.10). Without it, packets go
+    /// back to their sender.
     #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) to_iface: Option<String>,
-    /// Pass on every frame, whatever it carries, and not only the packets of the port: a bridge.
+    /// Forward every frame, not only the packets of the port: a bridge.
     #[arg(long, requires = "to_iface")]
     pub(crate) take_all: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// Options of the benchmarks that make packets.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FlowArgs {
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
-    /// The address to send to. The kernel finds the way; without it, packets go to 198.18.0.2, an
-    /// address for benchmarks (RFC 2544), and to the MAC address of `--to-mac`.
+    /// The address to send to, by the kernel's route. Without it, packets go to 198.18.0.2, an
+    /// address for benchmarks (RFC 2544), at the MAC address of --to-mac.
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Option<IpAddr>,
-    /// The MAC address to send to, where `--to` is not given.
+    /// The MAC address to send to without --to.
     #[arg(
         long,
         value_name = "MAC",
@@ -116,4 +116,6 @@ pub(crate) struct FlowArgs {
         conflicts_with = "to"
     )]
     pub(crate) to_mac: MacAddr,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }

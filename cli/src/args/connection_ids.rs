@@ -1,4 +1,5 @@
-//! What a load balancer reads in a server's connection ids: `quic-lb:0xa1b2c3d4e5f60718`, `katran:1092`.
+//! What a load balancer reads in a server's connection ids: `quic-lb:0xa1b2c3d4e5f60718`,
+//! `katran:1092`.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ fn katran(host: &str, options: &Options<'_>) -> anyhow::Result<Katran> {
     options.only(&["bits"])?;
     let host = host
         .parse()
-        .context("a Katran host is a number of 16 bits, or 24 or 32 by bits=")?;
+        .context("a Katran host is a number of 16 bits, or of 24 or 32 with bits=")?;
     let bits = match options.number("bits")?.unwrap_or(16) {
         16 => HostBits::Sixteen,
         24 => HostBits::TwentyFour,
@@ -95,7 +96,7 @@ impl<'a> Options<'a> {
         let number = found.next().map(|(_, value)| value.parse());
         ensure!(found.next().is_none(), "{name}= is given twice: {CHOICE}");
         let number = number.transpose().ok();
-        number.with_context(|| format!("{name}= is no such number: {CHOICE}"))
+        number.with_context(|| format!("{name}= is not a valid number: {CHOICE}"))
     }
 }
 
@@ -143,11 +144,11 @@ mod tests {
             ("quic-lb:0xa", "0x and two hexadecimal digits"),
             ("quic-lb:0xé1", "0x and two hexadecimal digits"),
             ("quic-lb:0x01,config=7", "0 to 6"),
-            ("quic-lb:0x01,config=-1", "config= is no such number"),
+            ("quic-lb:0x01,config=-1", "config= is not a valid number"),
             ("quic-lb:0x01,config=1,config=2", "config= is given twice"),
             ("quic-lb:0x01,nonce=3", "at least 4"),
             ("quic-lb:0x01,nonce=5", "8 to 20"),
-            ("quic-lb:0x01,nonce=", "nonce= is no such number"),
+            ("quic-lb:0x01,nonce=", "nonce= is not a valid number"),
             ("quic-lb:0x01,", "nonce=4..18"),
             ("quic-lb:0x01,bits=16", "config=0..6"),
             ("katran:", "number of 16 bits"),

@@ -1,4 +1,4 @@
-//! How a socket is driven: the backend, how it waits, and what it is told about kicks and polling.
+//! How a socket is driven: the backend, how it waits, and its kick budget and busy polling.
 
 use anyhow::bail;
 use clap::{ValueEnum, value_parser};
@@ -8,29 +8,29 @@ use xskit::af_xdp::socket::BusyPoll;
 #[cfg(feature = "backend-uring")]
 use xskit::backend_uring::{SqPoll, UringConfig};
 
-/// Packets that one call may process with `--busy-poll-us`: what a device's interrupt may
-/// (NAPI_POLL_WEIGHT).
+/// Packets that one call may process with `--busy-poll-us`: as many as one interrupt of a device
+/// may (NAPI_POLL_WEIGHT).
 const BUSY_POLL_BUDGET: u16 = 64;
 
-/// Options of everything that drives a socket.
+/// Options of every command that drives a socket.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Driving")]
 pub(crate) struct DrivingArgs {
-    /// How the sockets are driven.
+    /// How the sockets' operations reach the kernel.
     #[arg(long, value_enum, default_value_t = BackendName::Rustix)]
     pub(crate) backend: BackendName,
-    /// How to wait for packets, once looking at the rings has found none for a while.
+    /// How to wait for packets once the rings have been empty for a while.
     #[arg(long, value_enum, default_value_t = WaitName::Block)]
     pub(crate) wait: WaitName,
-    /// Have a thread of the kernel take the submissions: a core for it, and no system calls while
-    /// packets flow (with --backend uring).
+    /// Have a kernel thread take the submissions (SQPOLL): it uses a core, and no system calls are
+    /// made while packets flow (with --backend uring).
     #[arg(long)]
     pub(crate) sqpoll: bool,
-    /// Packets that one kick may send in copy mode, 32 or more; by default what the TX ring holds
-    /// (XDP_MAX_TX_SKB_BUDGET, Linux 6.18; 32 before).
+    /// Packets that one kick may send in copy mode, at least 32; by default the size of the TX ring
+    /// (XDP_MAX_TX_SKB_BUDGET, Linux 6.18; always 32 before).
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(32..))]
     pub(crate) budget: Option<u32>,
-    /// Have the program's own calls poll the device, for so many microseconds at most
+    /// Have the program's own calls poll the device, each for at most this many microseconds
     /// (SO_PREFER_BUSY_POLL, SO_BUSY_POLL).
     #[arg(long, value_name = "US", value_parser = value_parser!(u32).range(1..=i64::from(i32::MAX)))]
     pub(crate) busy_poll_us: Option<u32>,
@@ -49,22 +49,28 @@ pub(crate) enum BackendName {
 pub(crate) enum WaitName {
     /// Sleep in poll(2).
     Block,
-    /// Sleep in the ring, with a poll armed for each time (uring).
+    /// Sleep in io_uring, with a poll armed for each wait (uring).
     Poll,
-    /// Sleep in the ring, with a poll armed once for all times (uring).
+    /// Sleep in io_uring, with one multishot poll for all waits (uring).
     Multishot,
-    /// Never sleep: look again.
+    /// Never sleep: keep looking at the rings.
     Busy,
-    /// Sleep in the ring, which polls the device before (uring).
+    /// Sleep in io_uring, which busy-polls the device first (uring).
     Napi,
 }
 
 impl DrivingArgs {
-    /// The backend that was asked for, or why its options don't go with it.
+    /// The backend that was asked for.
+    ///
+    /// # Errors
+    /// An option doesn't go with it.
     pub(crate) fn driving(&self) -> anyhow::Result<Driving> {
         match self.backend {
             BackendName::Rustix if self.sqpoll => {
-                bail!("--sqpoll is for submissions, and the rustix backend makes none{INSTEAD}")
+                bail!(
+                    "--sqpoll is for io_uring submissions, and the rustix backend makes none: use \
+                     {URING}"
+                )
             }
             BackendName::Rustix => Ok(Driving::Rustix(self.rustix_wait()?)),
             #[cfg(feature = "backend-uring")]
@@ -82,8 +88,8 @@ impl DrivingArgs {
             WaitName::Block => Ok(Wait::Block),
             WaitName::Busy => Ok(Wait::Busy),
             ring => bail!(
-                "--wait {} waits in a ring, and the rustix backend has none: use --wait block or \
-                 busy{INSTEAD}",
+                "--wait {} sleeps in io_uring, and the rustix backend has none: use --wait block \
+                 or busy, or {URING}",
                 value_name(&ring)
             ),
         }
@@ -101,7 +107,7 @@ impl DrivingArgs {
         }
     }
 
-    /// Writes what the kernel is told about the socket.
+    /// Writes the socket's kick budget and busy polling.
     pub(crate) fn configure(&self, config: &mut SocketConfig) {
         config.kick_budget = self.budget;
         config.busy_poll = self.busy_poll_us.map(|us| BusyPoll {
@@ -110,7 +116,7 @@ impl DrivingArgs {
         });
     }
 
-    /// The same options as words of a command line.
+    /// The same options as command-line words.
     pub(crate) fn words(&self) -> Vec<String> {
         let mut words = vec![
             format!("--backend={}", value_name(&self.backend)),
@@ -135,13 +141,13 @@ impl DrivingArgs {
     }
 }
 
-const INSTEAD: &str = if cfg!(feature = "backend-uring") {
-    ", or --backend uring"
+const URING: &str = if cfg!(feature = "backend-uring") {
+    "--backend uring"
 } else {
-    ", or a build with the feature backend-uring"
+    "a build with the feature backend-uring"
 };
 
-/// A value as the command line has it.
+/// A value as it is written on the command line.
 pub(crate) fn value_name<V: ValueEnum>(value: &V) -> String {
     value
         .to_possible_value()

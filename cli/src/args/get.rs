@@ -16,24 +16,24 @@ use crate::zone;
 pub(crate) struct GetArgs {
     /// What to fetch: https://HOST[:PORT]/PATH
     pub(crate) url: String,
-    /// The file to write. While it is incomplete its name ends in `.part`.
+    /// The file to write. Its name ends in `.part` until it is complete.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Go on from what a download that broke off left in FILE.part, if the server still has that
-    /// version of the file; else begin anew.
+    /// Continue from what an interrupted download left in FILE.part, if the server still has that
+    /// version of the file; otherwise start over.
     #[arg(short = 'C', long = "continue")]
     pub(crate) resume: bool,
     /// Trust the authorities in this PEM file, and no others.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub(crate) ca: Option<PathBuf>,
-    /// Accept any certificate: whoever is on the way can read and change everything.
+    /// Accept any certificate: anyone on the path can then read and change everything.
     #[arg(long)]
     pub(crate) insecure: bool,
-    /// Use this address for a host and port; given several times, try each.
+    /// Use this address for a host and port; if given several times, try each.
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     pub(crate) resolve: Vec<Resolve>,
-    /// How long finding the server, with all its addresses and the handshake, may take; and how long it
-    /// may then be silent, or the download stand still.
+    /// How long connecting may take, name resolution, all addresses and the handshake included; and
+    /// how long the server may then be silent, or the download make no progress.
     #[arg(
         long,
         value_name = "S",
@@ -51,7 +51,7 @@ pub(crate) struct GetArgs {
     pub(crate) socket: SocketArgs,
 }
 
-/// `HOST:PORT:ADDRESS`: where to find a host, as curl's option of the same name.
+/// `HOST:PORT:ADDRESS`: the address of a host, as in curl's option of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolve {
     pub(crate) host: String,

@@ -1,6 +1,6 @@
-//! The command line: what each command can be asked, as values.
+//! The command line, as values.
 //!
-//! What the values mean on this machine is for the commands to find out.
+//! The commands find out what the values mean on this machine.
 
 mod bench;
 mod connection_ids;
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Send a file over HTTP/3 between two hosts made for it (network namespaces and veth).
+    /// Send a file over HTTP/3 between two temporary hosts (network namespaces and veth).
     Demo(DemoArgs),
     /// Serve a directory over HTTP/3.
     Serve(ServeArgs),
@@ -47,7 +47,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoArgs {
-    /// How large a file of random bytes to send.
+    /// The size of the file of random bytes to send.
     #[arg(long, value_name = "SIZE", default_value = "256M")]
     pub(crate) size: Size,
     /// Send this file instead.

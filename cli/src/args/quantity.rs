@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-/// The longest time that makes sense; far below where a clock would overflow.
+/// The longest time that makes sense; far below what overflows a clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A number of bytes.
@@ -22,9 +22,11 @@ impl FromStr for Size {
             Some('G' | 'g') => (&text[..text.len() - 1], 30),
             _ => (text, 0),
         };
-        let number: u64 = number
-            .parse()
-            .with_context(|| format!("{text:?} is no size: use a number, with K, M or G"))?;
+        let number: u64 = number.parse().with_context(|| {
+            format!(
+                "{text:?} is not a size: use a number of bytes, or one with K, M or G, such as 256M"
+            )
+        })?;
         let bytes = number
             .checked_mul(1 << shift)
             .context("the size is too large")?;

@@ -16,40 +16,41 @@ use crate::zone;
 #[derive(Debug, clap::Args)]
 #[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
-    /// The address of the interface, and the port of UDP and TCP, to listen on; 0.0.0.0 or [::] for all
-    /// its addresses of one kind, as they come and go (with --transport udp, the host's). A link-local
-    /// address may have its zone.
+    /// The address of the interface, and the UDP and TCP port, to listen on; 0.0.0.0 or [::] is all
+    /// its addresses of that family, followed as they change (with --transport udp, the host's). A
+    /// link-local address may have a zone.
     #[arg(long, value_name = "ADDR:PORT", value_parser = zone::socket_address)]
     pub(crate) listen: SocketAddr,
-    /// The directory to serve. Where x.js.br, x.js.zst or x.js.gz, no older, stands beside x.js, a client
-    /// that accepts that encoding gets it for x.js.
+    /// The directory to serve. If x.js.br, x.js.zst or x.js.gz is beside x.js and not older, a
+    /// client that accepts that encoding gets it instead of x.js.
     #[arg(long, value_name = "DIR")]
     pub(crate) root: PathBuf,
-    /// Also serve files whose names, or directories', begin with a dot; else only `.well-known` is
-    /// (RFC 8615).
+    /// Also serve files and directories whose names begin with a dot; without this only
+    /// `.well-known` is served (RFC 8615).
     #[arg(long)]
     pub(crate) dotfiles: bool,
-    /// The certificate chain, PEM, leaf first. On SIGHUP it is read again, and so is the key.
+    /// The certificate chain, PEM, leaf first. SIGHUP reads it and the key again.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
     /// The certificate's private key, PEM; it may be in the same file, but not under --root.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// Make a certificate for the address that only a client which checks nothing accepts.
+    /// Make a certificate for the address; only clients that don't verify it accept it.
     #[arg(long)]
     pub(crate) self_signed: bool,
-    /// What is in the connection ids: chance, or for the load balancer in front a server's number, as
-    /// draft-ietf-quic-load-balancers has it unencrypted (AWS's Network Load Balancer takes
-    /// quic-lb:0x and the 16 digits of the target's QUIC server ID), or as Katran does.
+    /// The format of connection ids: random, or with this server's number for a load balancer in
+    /// front of it, unencrypted as in draft-ietf-quic-load-balancers (for AWS's Network Load
+    /// Balancer, quic-lb:0x and the 16 digits of the target's QUIC server ID) or as Katran reads
+    /// it.
     #[arg(
         long,
         value_name = "random|quic-lb:SERVER-ID[,config=N][,nonce=N]|katran:HOST[,bits=N]",
         default_value = "random"
     )]
     pub(crate) cid_format: ConnectionIds,
-    /// Append a line of JSON to this file for each response, once it is over; `-` is standard output. On
-    /// SIGHUP, if another file has this name by now, or none, that is opened or made, as far as the user
-    /// that `serve` has become may.
+    /// Append a line of JSON to this file per finished response; `-` is standard output. SIGHUP
+    /// reopens it by name, for log rotation; the user that `serve` runs as by then (--user) needs
+    /// permission to.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) access_log: Option<PathBuf>,
     /// Print one JSON object at the end.
@@ -59,8 +60,8 @@ pub(crate) struct ServeArgs {
     pub(crate) transport: Transport,
     #[command(flatten)]
     pub(crate) tcp: TcpArgs,
-    /// Once a signal came: how long what is under way may take, before connections are closed. New ones
-    /// are refused at once, and those without a request under way end.
+    /// How long requests under way may take after SIGINT or SIGTERM, before all connections are
+    /// closed. New connections are refused at once, and idle ones are closed.
     #[arg(
         long,
         help_heading = "Bounds",
@@ -82,10 +83,11 @@ pub(crate) struct ServeArgs {
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "TCP")]
 pub(crate) struct TcpArgs {
-    /// Don't serve HTTP/1.1 and 2 over TCP, on the same address and port, where browsers come first.
+    /// Don't serve HTTP/1.1 and HTTP/2 over TCP on the same address and port, which browsers try
+    /// first.
     #[arg(long)]
     pub(crate) no_tcp: bool,
-    /// What asks the kernel for connections and their bytes.
+    /// The runtime of the TCP connections.
     #[arg(
         long,
         value_enum,
@@ -94,7 +96,7 @@ pub(crate) struct TcpArgs {
         conflicts_with = "no_tcp"
     )]
     pub(crate) tcp: TcpRuntime,
-    /// Threads that share the connections of TCP.
+    /// Threads that share the TCP connections.
     #[arg(
         long,
         value_name = "N",
@@ -103,11 +105,11 @@ pub(crate) struct TcpArgs {
         value_parser = value_parser!(u16).range(1..=256)
     )]
     pub(crate) tcp_threads: u16,
-    /// The port that clients of TCP are told of, by Alt-Svc for UDP and by --redirect-http for TLS, where it is another
-    /// than that of --listen to them.
+    /// The port to announce to TCP clients, in Alt-Svc and in --redirect-http's redirects, if
+    /// clients reach the server by another port than that of --listen.
     #[arg(long, value_name = "PORT", conflicts_with = "no_tcp", value_parser = value_parser!(u16).range(1..))]
     pub(crate) advertise_port: Option<u16>,
-    /// Tell those who come to this TCP port without TLS to come to the other with it; 80 if no port is given.
+    /// Redirect plain HTTP on this TCP port to https; 80 if no port is given.
     #[arg(
         long,
         value_name = "PORT",
@@ -122,9 +124,9 @@ pub(crate) struct TcpArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TcpRuntime {
-    /// tokio: epoll(7), and a system call for each move of bytes.
+    /// tokio: epoll(7), and a system call per read and write.
     Tokio,
-    /// compio: io_uring(7), Linux 6.1. What it submits, the filter of system calls doesn't see.
+    /// compio: io_uring(7), Linux 6.1. The seccomp filter doesn't see what it submits.
     #[cfg(feature = "tcp-uring")]
     Uring,
 }
@@ -133,20 +135,20 @@ pub(crate) enum TcpRuntime {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Bounds")]
 pub(crate) struct BoundArgs {
-    /// Connections at once; further ones are refused.
+    /// Connections at once; more are refused.
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = value_parser!(u32).range(1..=1 << 20))]
     pub(crate) max_connections: u32,
-    /// Of these, from one host: an IPv4 address, or an IPv6 /64.
+    /// Connections at once from one host: an IPv4 address, or an IPv6 /64.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = value_parser!(u32).range(1..))]
     pub(crate) max_connections_per_host: u32,
-    /// Of these, from one network: an IPv4 /24, or an IPv6 /48.
+    /// Connections at once from one network: an IPv4 /24, or an IPv6 /48.
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = value_parser!(u32).range(1..))]
     pub(crate) max_connections_per_network: u32,
-    /// Files open at once, of which a host may have a quarter of what is left, and a network half;
-    /// by default what the hard limit of descriptors (`ulimit -Hn`) leaves.
+    /// Files open at once; a host may have a quarter of those that are free, a network half. By
+    /// default what the hard limit of descriptors (`ulimit -Hn`) leaves.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub(crate) max_open_files: Option<u32>,
-    /// Close a connection on which nothing is asked for so long.
+    /// Close a connection that has made no request for this long.
     #[arg(
         long,
         value_name = "S",
@@ -155,7 +157,7 @@ pub(crate) struct BoundArgs {
         allow_negative_numbers = true
     )]
     pub(crate) request_timeout: Duration,
-    /// Close a connection that takes nothing more of its responses for so long.
+    /// Close a connection that has taken nothing of its responses for this long.
     #[arg(
         long,
         value_name = "S",
@@ -166,15 +168,15 @@ pub(crate) struct BoundArgs {
     pub(crate) response_timeout: Duration,
 }
 
-/// What a process keeps once it is set up.
+/// What the process keeps once it is set up.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Confinement")]
 pub(crate) struct ConfinementArgs {
-    /// Whom to become once the socket is open and the files are read, by name or number. By default
-    /// nobody, if started by root; `root` stays root, who reads every file.
+    /// The user to become once the sockets are open and the files are read, by name or number. By
+    /// default nobody, if started by root; `root` stays root, which can read every file.
     #[arg(long, value_name = "USER[:GROUP]", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) user: Option<String>,
-    /// Don't bound which files can be opened (Landlock) and which system calls made (seccomp).
+    /// Don't restrict which files can be opened (Landlock) and which system calls made (seccomp).
     #[arg(long)]
     pub(crate) no_sandbox: bool,
 }

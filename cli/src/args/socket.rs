@@ -14,11 +14,11 @@ use super::driving::{DrivingArgs, value_name};
 /// With fewer frames QUIC hardly gets a packet through: the fill ring holds half of them.
 const MIN_FRAMES: i64 = 16;
 
-/// Options of everything that opens a socket on an interface.
+/// Options of every command that opens a socket on an interface.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Socket")]
 pub(crate) struct SocketArgs {
-    /// The interface, by its name or an alternative one.
+    /// The interface, by its name or an alternative name.
     #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) iface: String,
     /// The queue of the interface.
@@ -28,14 +28,14 @@ pub(crate) struct SocketArgs {
     pub(crate) tuning: TuningArgs,
 }
 
-/// Options of everything that opens a socket.
+/// Options of every command that opens a socket.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Socket")]
 pub(crate) struct TuningArgs {
     /// Where the XDP program runs: in the driver (native) or in the kernel's stack (generic).
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     pub(crate) mode: Mode,
-    /// Whether packets may be, must be, or must not be passed without a copy.
+    /// Whether packets may, must or must not pass without a copy.
     #[arg(long, value_enum, default_value_t = Copying::Auto)]
     pub(crate) zero_copy: Copying,
     /// Frames in the UMEM.
@@ -46,17 +46,17 @@ pub(crate) struct TuningArgs {
         value_parser = value_parser!(u32).range(MIN_FRAMES..)
     )]
     pub(crate) frames: u32,
-    /// Bytes a frame: 2048 or 4096 (a power of two, at most a page).
+    /// Bytes per frame: 2048 or 4096 (a power of two, at most a page).
     #[arg(long, value_name = "BYTES", default_value_t = 4096)]
     pub(crate) frame_size: u32,
     /// Slots of each ring, a power of two.
     #[arg(long, value_name = "N", default_value_t = 4096)]
     pub(crate) ring_size: u32,
-    /// Use pages of 2 MiB for the UMEM, if any are reserved.
+    /// Use pages of 2 MiB for the UMEM, if any are reserved (vm.nr_hugepages).
     #[arg(long)]
     pub(crate) huge_pages: bool,
-    /// The NUMA node whose memory the UMEM is to be in: best that of the device, which
-    /// /sys/class/net/IF/device/numa_node names.
+    /// Allocate the UMEM on this NUMA node; the device's own is best
+    /// (/sys/class/net/IF/device/numa_node).
     #[arg(long, value_name = "NODE")]
     pub(crate) numa_node: Option<u32>,
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub(crate) struct TuningArgs {
 }
 
 impl TuningArgs {
-    /// The same options as words of a command line.
+    /// The same options as command-line words.
     pub(crate) fn words(&self) -> Vec<String> {
         let mut words = vec![
             format!("--mode={}", value_name(&self.mode)),
@@ -84,9 +84,9 @@ impl TuningArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
-    /// Native, or generic where the driver can't.
+    /// Native, or generic if the driver doesn't support native.
     Auto,
-    /// In the driver, or not at all.
+    /// In the driver, or an error.
     Native,
     /// In the kernel's stack: works with every driver, slower.
     Generic,
@@ -104,7 +104,7 @@ impl From<Mode> for AttachMode {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Copying {
-    /// Zero-copy where the driver has it, and to receive also does it right.
+    /// Zero-copy if the driver supports it, and for receiving only if it does so correctly.
     Auto,
     /// Zero-copy, or an error.
     Force,
@@ -122,7 +122,7 @@ impl From<Copying> for ZeroCopy {
     }
 }
 
-/// Which queues of an interface.
+/// Queues of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum QueueChoice {
     /// All that are active.
@@ -140,7 +140,7 @@ impl FromStr for QueueChoice {
         }
         let numbers = text.split(',').map(str::parse);
         let numbers = numbers.collect::<Result<BTreeSet<u32>, _>>();
-        let numbers = numbers.context("use `all`, or numbers of queues such as 0 or 0,1")?;
+        let numbers = numbers.context("use `all`, or queue numbers such as 0 or 0,1")?;
         Ok(Self::These(numbers.into_iter().collect()))
     }
 }

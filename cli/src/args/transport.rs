@@ -1,4 +1,4 @@
-//! By which sockets `xskit serve` has its packets.
+//! The sockets of `xskit serve`: AF_XDP, or the kernel's UDP.
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, Command, Error, FromArgMatches, ValueEnum, value_pa
 
 use super::socket::{QueueChoice, TuningArgs};
 
-/// The sockets, with the options that they have.
+/// The sockets, with their options.
 #[derive(Clone, Debug)]
 pub(crate) enum Transport {
     AfXdp(AfXdpArgs),
@@ -18,18 +18,18 @@ pub(crate) enum Transport {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Socket")]
 pub(crate) struct AfXdpArgs {
-    /// The interface, by its name or an alternative one.
+    /// The interface, by its name or an alternative name.
     #[arg(long, value_name = "IF", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) iface: String,
-    /// The queues of the interface, each with a thread, a socket and a UMEM of its own: `all` that are
-    /// active, or their numbers, such as 0,1.
+    /// The queues of the interface to serve, each by its own thread, socket and UMEM: `all` active
+    /// ones, or numbers such as 0,1.
     #[arg(long, value_name = "N,...", default_value = "all")]
     pub(crate) queue: QueueChoice,
-    /// Take packets of these VLANs, too, whose tags then go onto the answers. By default packets with a
-    /// tag go to the kernel.
+    /// Also take packets tagged with these VLANs, and tag the answers alike. By default tagged
+    /// packets go to the kernel.
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = value_parser!(u16).range(1..4095))]
     pub(crate) vlan: Vec<u16>,
-    /// Take frames to any MAC address, not only those to the interface's own.
+    /// Take frames to any MAC address, not only to the interface's own.
     #[arg(long)]
     pub(crate) any_mac: bool,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) struct AfXdpArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Socket")]
 struct Choice {
-    /// By which sockets packets come and go.
+    /// The kind of socket that packets are received and sent by.
     #[arg(long, value_enum, default_value_t = Name::AfXdp)]
     transport: Name,
 }
@@ -48,8 +48,8 @@ struct Choice {
 enum Name {
     /// AF_XDP sockets on queues of --iface.
     AfXdp,
-    /// One UDP socket of the kernel, with GSO and GRO, whatever the interface: it takes no capability, and
-    /// neither --iface nor any other option of AF_XDP sockets and their frames.
+    /// One UDP socket of the kernel, with GSO and GRO, on any interface: it needs no capability,
+    /// and takes neither --iface nor any other option of AF_XDP sockets.
     Udp,
 }
 
@@ -78,7 +78,8 @@ impl FromArgMatches for Transport {
                 Some(option) => Err(Error::raw(
                     ErrorKind::ArgumentConflict,
                     format!(
-                        "the argument '{option}' cannot be used with '--transport udp': it is for AF_XDP sockets\n"
+                        "the argument '{option}' cannot be used with '--transport udp': it is for \
+                         AF_XDP sockets\n"
                     ),
                 )),
             },
@@ -91,7 +92,7 @@ impl FromArgMatches for Transport {
     }
 }
 
-/// An option that was given and says nothing to a UDP socket.
+/// An option that was given and means nothing to a UDP socket.
 fn of_af_xdp(matches: &ArgMatches) -> Option<String> {
     let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
     let socket = AfXdpArgs::augment_args(Command::new("socket"));

@@ -1,4 +1,5 @@
-//! `bench fwd --to-iface`: passes the packets of a port, or all frames, on between two interfaces, in the frames they came in.
+//! `bench fwd --to-iface`: forwards the packets of a port, or all frames, between two interfaces,
+//! in the frames they came in.
 
 use anyhow::{bail, ensure};
 
@@ -18,7 +19,8 @@ pub(crate) fn run(args: &FwdArgs, to_iface: &str) -> anyhow::Result<()> {
     let mut nics = [Nic::find(&args.run.socket)?, Nic::find(&other)?];
     ensure!(
         nics[0].link.index != nics[1].link.index,
-        "--to-iface: {} is --iface as well: without --to-iface packets go back by the interface they came by",
+        "--to-iface: {} is also --iface; leave --to-iface out to send packets back by the \
+         interface they came in on",
         nics[0].link.name
     );
     for nic in &mut nics {
@@ -42,7 +44,7 @@ impl Bridge<'_> {
     fn run<'u>(self, sockets: &mut [Socket<'u>]) -> anyhow::Result<Tally> {
         let stop = Stop::on_signals()?;
         let [left, right] = sockets else {
-            bail!("two interfaces have {} sockets", sockets.len());
+            bail!("{} sockets for two interfaces", sockets.len());
         };
         let taking = match self.args.take_all {
             true => Taking::All,
@@ -76,19 +78,20 @@ impl Bridge<'_> {
             .under(&mut attached[1], right)
     }
 
-    /// A batch from one socket's RX ring to the other's TX ring. What finds no slot there waits.
+    /// Moves a batch from one socket's RX ring to the other's TX ring. Packets without a TX slot
+    /// wait.
     fn pass_on<'u>(&self, from: &mut Socket<'u>, to: &mut Socket<'u>, passed: &mut Passed) {
         let (_, mut transmitter) = to.halves();
         let mut reservation = transmitter.reserve(self.args.run.batch);
         for packet in from.receive(reservation.len()) {
             passed.bytes += packet.len() as u64;
-            // There is a slot, and the frame is of the UMEM of both.
+            // There is a slot, and both sockets share the UMEM.
             passed.packets += u64::from(reservation.send(packet).is_ok());
         }
     }
 }
 
-/// What was passed on, either way.
+/// What was forwarded, in both directions.
 #[derive(Default)]
 struct Passed {
     packets: u64,

@@ -1,4 +1,4 @@
-//! `bench fwd`: sends the packets of a port back where they came from, in the frames they came in.
+//! `bench fwd`: sends the packets of a port back to their sender, in the frames they came in.
 
 use std::slice;
 
@@ -47,7 +47,7 @@ impl Fwd<'_> {
                     continue;
                 }
                 bytes += packet.len() as u64;
-                // There is a slot; a packet that is refused all the same is dropped with its frame.
+                // There is a slot; a packet that is still refused is dropped with its frame.
                 packets += u64::from(reservation.send(packet).is_ok());
             }
             socket

@@ -1,4 +1,4 @@
-//! `bench ping`: times packets to a `bench fwd` and back, one at a time.
+//! `bench ping`: times round trips to a `bench fwd`, one packet at a time.
 
 use std::slice;
 use std::time::{Duration, Instant};
@@ -19,20 +19,19 @@ use crate::nic::usage::Usage;
 use crate::report::{self, Report, grouped};
 use crate::stop::{LONGEST_WAIT, Stop};
 
-/// A packet that is not back after so long is lost.
+/// A packet that is not back after this time is lost.
 const LOST_AFTER: Duration = Duration::from_secs(1);
 
-/// The longest time that the histogram tells from longer ones: a packet may come when the process
-/// was just not looking.
+/// The longest time that the histogram resolves: longer than [`LOST_AFTER`], since the process may
+/// be scheduled late.
 const LONGEST_NS: u64 = 10_000_000_000;
 
-/// Where the distribution of the times is read off, in percent of the packets.
+/// The percentiles reported.
 const PERCENTILES: [f64; 14] = [
     1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0,
 ];
 
-/// Where the sequence number stands, from the packet's end: behind all headers in any packet of
-/// the least size.
+/// The sequence number is the packet's last bytes: behind all headers even in the smallest packet.
 const SEQUENCE_BYTES: usize = 8;
 
 pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
@@ -110,7 +109,7 @@ impl Ping<'_> {
         Ok(())
     }
 
-    /// Waits for the packet with this number; earlier ones that come late are passed over.
+    /// Waits for the packet with this number; earlier ones that come late are ignored.
     fn await_echo(
         &self,
         socket: &mut Socket<'_>,
@@ -143,7 +142,7 @@ impl Ping<'_> {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Times {
     bench: &'static str,
@@ -158,7 +157,7 @@ pub(crate) struct Times {
     p99_ns: u64,
     p999_ns: u64,
     max_ns: u64,
-    /// Percent of the packets, and how long they took at most.
+    /// Percent of the packets, and the longest time that these took.
     percentiles_ns: [(f64, u64); PERCENTILES.len()],
 }
 

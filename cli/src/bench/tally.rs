@@ -1,4 +1,4 @@
-//! What a benchmark counted, and how it is printed.
+//! What a benchmark counted, and its report.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -19,10 +19,10 @@ use crate::nic::usage::{Usage, cpu_seconds};
 use crate::report::{self, Report, grouped};
 use crate::stop::{LONGEST_WAIT, Stop};
 
-/// While packets wait on the TX ring, how long to wait before the next kick.
+/// The wait before the next kick while packets are on the TX ring.
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
-/// How long the kernel may take to be done with what it has begun.
+/// How long the kernel may take to finish what it has begun.
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
 /// The clock and the stop signal of a run.
@@ -57,12 +57,13 @@ impl Clock {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// What the socket took since the clock was started.
+    /// The socket's usage since the clock was started.
     pub(crate) fn usage(&self, socket: &Socket<'_>, nic: &Nic, packets: u64) -> Usage {
         Usage::take(socket, nic, packets).since(self.cpu_seconds_before)
     }
 
-    /// After a turn: waits for packets once enough turns found nothing. Says whether it waited.
+    /// Call after each turn: waits for packets once enough turns found none. Returns whether it
+    /// waited.
     pub(crate) fn rest<'u>(
         &mut self,
         nics: &[Nic],
@@ -86,7 +87,7 @@ impl Clock {
     }
 }
 
-/// What came of a run of `tx`, `rx` or `fwd`.
+/// The result of a run of `tx`, `rx` or `fwd`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Tally {
     bench: &'static str,
@@ -168,7 +169,7 @@ impl Tally {
         Ok(self)
     }
 
-    /// The same of a socket behind an XDP program.
+    /// The same with what the XDP program in front of the socket counted.
     pub(crate) fn under(
         mut self,
         attached: &mut Attached,
@@ -189,8 +190,8 @@ impl Stock {
         let at = settled(socket);
         if at.excess > 0 {
             report::say(format_args!(
-                "xskit: warning: {nic}: the kernel shows {} frames on the rings that it was not given, \
-                 which is a fault of the driver; none of them is taken for a packet",
+                "xskit: warning: {nic}: {} entries on the rings are of frames that the kernel was \
+                 not given, a fault of the driver; none of them is taken for a packet",
                 at.excess
             ));
         }
@@ -202,7 +203,8 @@ impl Stock {
         })
     }
 
-    /// Another socket over the same UMEM: what is nobody's but the UMEM's is in both.
+    /// Adds another socket over the same UMEM. Frames of neither socket are counted in both, so
+    /// they are not added.
     fn add(&mut self, other: &Self) {
         let (drops, more) = (&mut self.kernel_drops, &other.kernel_drops);
         drops.other += more.other;
@@ -222,8 +224,8 @@ impl Stock {
     }
 }
 
-/// Where every frame is, once the kernel is at rest: while a thread of its sends (SQPOLL), a frame can be
-/// completed before it is seen to have left the TX ring.
+/// Where every frame is, once the kernel is at rest: while its thread sends (SQPOLL), a frame can
+/// be completed before it is seen to have left the TX ring.
 fn settled(socket: &mut Socket<'_>) -> Accounting {
     let deadline = Instant::now() + SETTLES_WITHIN;
     loop {

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &FlowArgs) -> anyhow::Result<()> {
     report::print(&tally, args.run.json)
 }
 
-/// There is no sending by zero-copy, for want of an XDP program.
+/// The driver sends by zero-copy only under an XDP program, and none could be attached.
 #[derive(Debug)]
 struct WithoutProgram(String);
 
@@ -94,14 +94,14 @@ impl Tx<'_> {
             }
             socket.recycle();
         }
-        // What the kernel has not taken off the ring was not sent.
+        // Packets that are still on the ring were not sent.
         let unsent = u64::from(socket.accounting().tx);
         let packets = socket.halves().1.sent() - unsent;
         let bytes = packets * self.packet.len() as u64;
         Tally::take("tx", self.nic, socket, &clock, (packets, bytes))
     }
 
-    /// Writes the packet into every frame that is free, once: sending doesn't change it.
+    /// Writes the packet into every free frame, once: sending doesn't change it.
     fn prepare(&self, socket: &Socket<'_>) -> anyhow::Result<()> {
         let mut frames = Vec::new();
         while let Some(mut frame) = socket.alloc() {
@@ -120,8 +120,8 @@ impl Tx<'_> {
             .attach_passing()
             .context(WithoutProgram(self.nic.to_string()))?;
         report::say(format_args!(
-            "xskit: note: {} sends by zero-copy only while an XDP program is on the interface: one \
-             that passes every packet is attached",
+            "xskit: note: {} sends by zero-copy only while an XDP program is on the interface, so \
+             one that passes every packet was attached",
             self.nic
         ));
         carrier::wait(&self.nic.link, Some(&self.stop))?;

@@ -19,7 +19,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(super) struct DemoFile {
     /// The directory to serve.
     pub(super) root: PathBuf,
-    /// It is the user's, so it may be one that only root reads.
+    /// It is the user's, and may be readable only by root.
     pub(super) is_given: bool,
     /// The file's path in a URL.
     pub(super) url_path: String,
@@ -42,7 +42,7 @@ impl DemoFile {
             .with_context(|| format!("--file {}", path.display()))?;
         ensure!(
             path.is_file(),
-            "--file {}: is no regular file",
+            "--file {}: is not a regular file",
             path.display()
         );
         let root = path
@@ -65,11 +65,11 @@ impl DemoFile {
     }
 
     fn random(scratch: &Path, bytes: u64, stop: &Stop) -> anyhow::Result<Self> {
-        // Once as it is served, once as it arrives.
+        // The file that is served, and the one that arrives.
         require_space(scratch, bytes.saturating_mul(2))?;
         let root = scratch.join("root");
         std::fs::create_dir(&root).context("creating a directory")?;
-        // Whatever the umask: the server reads them as nobody.
+        // Whatever the umask, the server reads it as nobody.
         std::fs::set_permissions(&root, Permissions::from_mode(0o755)).context("chmod(2)")?;
         let path = root.join("random.bin");
         let writing = || {
@@ -98,7 +98,7 @@ impl DemoFile {
 /// Checks that `dir` has room for `needed` bytes, before anything is written.
 fn require_space(dir: &Path, needed: u64) -> anyhow::Result<()> {
     let room = statvfs(dir).with_context(|| format!("statvfs(3) of {}", dir.display()))?;
-    // File systems without a size of their own say that they have no blocks at all.
+    // File systems without a size report no blocks at all.
     let is_bounded = room.f_blocks > 0;
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     ensure!(
@@ -110,7 +110,7 @@ fn require_space(dir: &Path, needed: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A name as the path of a URL: every byte but the plainest percent-encoded (RFC 3986).
+/// A name as the path of a URL: all but unreserved bytes percent-encoded (RFC 3986).
 fn url_path(name: &[u8]) -> String {
     let mut path = String::from("/");
     for &byte in name {
@@ -123,8 +123,8 @@ fn url_path(name: &[u8]) -> String {
     path
 }
 
-/// Reads `source` to its end, unless the user stops that, and hands every piece to `keep`. Returns
-/// how many bytes there were and their SHA-256.
+/// Reads `source` to its end, unless `stop` is asked, and passes every piece to `keep`. Returns the
+/// number of bytes and their SHA-256.
 fn digest(
     mut source: impl Read,
     stop: &Stop,

@@ -23,7 +23,7 @@ use crate::report;
 use crate::serve::{READY, ServeSummary};
 use crate::stop::Stop;
 
-/// How long the server may take to end once it was told to.
+/// How long the server may take to end after SIGINT.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 const POLL_PAUSE: Duration = Duration::from_millis(20);
 
@@ -71,7 +71,7 @@ impl Server {
         Ok(Self { child, messages })
     }
 
-    /// Ends it as a user would, and takes its summary.
+    /// Ends it as a user would, and returns its summary.
     pub(super) fn finish(mut self) -> anyhow::Result<ServeSummary> {
         self.child.interrupt();
         let deadline = Instant::now() + END_PATIENCE;
@@ -89,14 +89,14 @@ impl Server {
     }
 }
 
-/// Passes the server's messages on, up to the line that says it is ready; then a thread does.
+/// Passes the server's messages on up to the line that says it is ready; from there a thread does.
 fn wait_until_ready(mut stderr: BufReader<ChildStderr>) -> anyhow::Result<JoinHandle<()>> {
     let mut line = String::new();
     loop {
         line.clear();
         let len = stderr
             .read_line(&mut line)
-            .context("reading what the server says")?;
+            .context("reading the server's stderr")?;
         ensure!(
             len > 0,
             "the server ended before it was ready; it says why above"
@@ -133,7 +133,7 @@ impl Client {
         Ok(Self(Running::start(command, &hosts.first)?))
     }
 
-    /// Waits until it is done, and takes its summary.
+    /// Waits until it is done, and returns its summary.
     pub(super) fn finish(mut self, stop: &Stop) -> anyhow::Result<GetSummary> {
         while self.0.is_running()? {
             if stop.is_asked() {
@@ -145,7 +145,7 @@ impl Client {
     }
 }
 
-/// This very program, with the demo's socket options.
+/// This program, with the demo's socket options.
 fn xskit(what: &str, args: &DemoArgs, iface: &str) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     command.args([what, "--json", "--iface", iface]);
@@ -174,7 +174,7 @@ impl Running {
             .is_none())
     }
 
-    /// SIGINT. That it is gone already is found out when it is waited for.
+    /// Sends SIGINT. If the process is gone already, waiting for it reports that.
     fn interrupt(&self) {
         let _ = kill_process(Pid::from_child(&self.0), Signal::INT);
     }
@@ -198,7 +198,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only when it has ended, which is what is wanted.
+        // Both fail only if it has ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,8 +1,9 @@
-//! `xskit demo`: a file over HTTP/3 over AF_XDP between two hosts made for it.
+//! `xskit demo`: a file over HTTP/3 over AF_XDP between two temporary hosts.
 //!
-//! The hosts are network namespaces without names, joined by a veth pair (or two cards, where
-//! `XSKIT_CARDS` names them); they vanish with this process, however it ends. `xskit serve` runs in one, `xskit get` in the other, and meanwhile
-//! this process pings from host to host through the kernel's own stack.
+//! The hosts are unnamed network namespaces, joined by a veth pair (or by two cards, if
+//! `XSKIT_CARDS` names them); they vanish with this process, however it ends. `xskit serve` runs in
+//! one, `xskit get` in the other, and meanwhile this process pings from host to host through the
+//! kernel's own stack.
 
 mod file;
 mod hosts;
@@ -48,13 +49,13 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let served = server.finish()?;
     ensure!(
         got.sha256 == file.sha256,
-        "the file came out different: SHA-256 {} was sent, {} arrived",
+        "the file changed on the way: SHA-256 {} was sent, {} arrived",
         file.sha256,
         got.sha256
     );
     ensure!(
         pings.answered > 0,
-        "the kernel's stack did not answer one of {} pings during the transfer",
+        "the kernel's stack answered none of {} pings during the transfer",
         pings.sent
     );
     report::print(&DemoSummary::new(got, served, pings), args.json)

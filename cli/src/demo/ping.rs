@@ -1,4 +1,4 @@
-//! ICMP echo through the kernel's own stacks, to show that they go on working.
+//! ICMP echo through the kernel's own stacks, to show that they keep working.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -46,7 +46,7 @@ impl Pinger {
                 let protocol = Some(ipproto::ICMP);
                 socket_with(AddressFamily::INET, SocketType::RAW, flags, protocol)
             })?
-            .context("socket(SOCK_RAW, IPPROTO_ICMP); CAP_NET_RAW is needed")?;
+            .context("socket(SOCK_RAW, IPPROTO_ICMP) needs CAP_NET_RAW")?;
         let done = Arc::new(AtomicBool::new(false));
         let is_done = Arc::clone(&done);
         let thread = thread::spawn(move || ping(&socket, target, &is_done));

@@ -1,4 +1,4 @@
-//! A server's addresses, tried one after another, and what became of each.
+//! A server's addresses, tried one after another, and why each failed.
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::report;
 
-/// How long an address may be silent if there are others: the longest delay between two attempts
+/// How long an address may be silent if others are left: the longest delay between two attempts
 /// that RFC 8305 (section 8) recommends.
 const LONGEST_SHARE: Duration = Duration::from_secs(2);
 
@@ -22,7 +22,7 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// The addresses of `host` in this order, for `timeout` from now on together.
+    /// The addresses of `host` in this order, with `timeout` from now on for all.
     pub(crate) fn new(host: &str, addresses: Vec<SocketAddr>, timeout: Duration) -> Self {
         Self {
             host: host.to_owned(),
@@ -46,14 +46,14 @@ impl Addresses {
         self.left.is_empty()
     }
 
-    /// The time that is left for all, up to a tenth of a second, for it is told to people.
+    /// The time left for all, rounded up to a tenth of a second, since people read it.
     pub(crate) fn remaining(&self) -> Duration {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let tenths = left.as_millis().div_ceil(100);
         Duration::from_millis(u64::try_from(tenths).map_or(u64::MAX, |it| it.saturating_mul(100)))
     }
 
-    /// Of it, what the address tried now may take before it answers.
+    /// The share of it that the current address has to answer.
     pub(crate) fn share(&self) -> Duration {
         match u32::try_from(self.left.len()) {
             Ok(0) => self.remaining(),
@@ -62,7 +62,7 @@ impl Addresses {
         }
     }
 
-    /// Time that went to something else.
+    /// Extends the deadline by time spent on something else.
     pub(crate) fn postpone(&mut self, by: Duration) {
         self.deadline += by;
     }
@@ -87,13 +87,14 @@ impl Addresses {
     }
 }
 
-/// Why nothing comes from `peer`, if an ICMP message that is an answer to what was sent from the
-/// port of `held` says so. The kernel hands it to the socket that is connected to `peer`.
+/// Why `peer` does not answer, if an ICMP message says so. The kernel reports it on `held`, which
+/// has the local port and is connected to `peer`.
 pub(crate) fn refusal(held: &UdpSocket, peer: SocketAddr) -> Option<anyhow::Error> {
     let error = held.take_error().ok().flatten()?;
     let meaning = match Errno::from_io_error(&error) {
         Some(Errno::CONNREFUSED) => format!(
-            "nothing listens there on UDP port {} (ICMP port unreachable): is the server running, and is \
+            "nothing listens there on UDP port {} (ICMP port unreachable): is the server running, \
+             and is \
              the port right?",
             peer.port()
         ),
@@ -127,7 +128,8 @@ mod tests {
         assert_eq!(tried.next(), None);
         assert_eq!(
             tried.error().to_string(),
-            "none of the 3 addresses of a.test answers: 192.0.2.1: silence 0; 192.0.2.2: silence 1; \
+            "none of the 3 addresses of a.test answers: 192.0.2.1: silence 0; 192.0.2.2: silence \
+             1; \
              192.0.2.3: silence 2"
         );
         let mut one = Addresses::new("a.test", addresses[..1].into(), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! An address of the server to try, and the way to it.
+//! An address of the server to try, and the path to it.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -27,12 +27,14 @@ pub(super) struct Attempt {
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
     pub(super) port_holder: UdpSocket,
-    /// The interface has lost `local`, and no other address that leads to the server was found yet.
+    /// The interface has lost `local`, and no other address that leads to the server has been found
+    /// yet.
     is_homeless: bool,
 }
 
 impl Attempt {
-    /// The next address that there is a way to. The port `held` stays, if the way begins at its address.
+    /// The next address with a path to it. The port `held` is kept if the path begins at its
+    /// address.
     pub(super) fn next(
         args: &GetArgs,
         config: &ClientConfig,
@@ -54,7 +56,8 @@ impl Attempt {
                 Some(held) => held.try_clone().context("fcntl(F_DUPFD_CLOEXEC)")?,
                 None => port::hold(zone::on(SocketAddr::new(path.source, 0), &nic.link)?)?,
             };
-            // So that the kernel tells it of ICMP messages; where it can't, the time limit has to do.
+            // So that the kernel reports ICMP messages on it. If this fails, the time limit still
+            // holds.
             let _ = port_holder.connect(peer);
             let peer = zone::bare(peer);
             let remaining = addresses.remaining();
@@ -71,23 +74,23 @@ impl Attempt {
         Err(addresses.error().context(format!("fetching {}", args.url)))
     }
 
-    /// Given what has changed: goes on by the way that the kernel knows now, and from another address
-    /// where the interface has lost its own.
+    /// Follows changes: moves to the path that the kernel knows now, and to another local address
+    /// if the interface has lost this one.
     pub(super) fn follow(&mut self, nic: &Nic, attached: &mut Attached, changes: Changes) {
         if let Some(link) = self.way.follow(&nic.link, changes) {
             self.client.set_link(link);
         }
         if changes.addresses || self.is_homeless {
             self.is_homeless = own(nic, self.local.ip()).is_none();
-            // Before that a server knows nothing of moves (RFC 9000, section 9).
+            // A client may not migrate before the handshake is confirmed (RFC 9000, section 9).
             if self.is_homeless && self.client.is_connected() {
                 self.is_homeless = self.move_out(nic, attached).is_none();
             }
         }
     }
 
-    /// Goes on from the address from which the kernel would send. `None` where there is none yet: the
-    /// next look may find one.
+    /// Moves to the address from which the kernel would send. `None` if there is none yet: the next
+    /// look may find one.
     fn move_out(&mut self, nic: &Nic, attached: &mut Attached) -> Option<()> {
         let (link, source) = path::known_from(&nic.link, self.peer.ip())?;
         let hold = |port| port::hold(zone::on(SocketAddr::new(source, port), &nic.link)?);
@@ -106,7 +109,7 @@ impl Attempt {
         Some(())
     }
 
-    /// A failure, and what the interface has lost, which may be why.
+    /// The error, with the address that the interface has lost, which may be its cause.
     pub(super) fn explain(&self, error: anyhow::Error, nic: &Nic) -> anyhow::Error {
         match self.loss(nic) {
             Some(loss) => anyhow!(
@@ -118,7 +121,7 @@ impl Attempt {
         }
     }
 
-    /// What the interface has lost, if it has no other instead.
+    /// The address that the interface has lost, if it has no other instead.
     pub(super) fn loss(&self, nic: &Nic) -> Option<String> {
         self.is_homeless.then(|| {
             let (name, own) = (&nic.link.name, self.local.ip());
@@ -133,7 +136,7 @@ fn own(nic: &Nic, address: IpAddr) -> Option<InterfaceAddress> {
     all.into_iter().find(|own| own.address == address)
 }
 
-/// What all attempts have in common.
+/// The configuration that all attempts share.
 pub(super) fn config(args: &GetArgs, target: &Target) -> anyhow::Result<ClientConfig> {
     let trust = match &args.ca {
         Some(file) => Trust::File(file.clone()),

@@ -1,5 +1,5 @@
-//! The rest of a file whose beginning an earlier download left, and what a server's answer to the
-//! question for it means (RFC 9110, sections 13.1.5 and 14).
+//! The request for the rest of a file, and what the server's answer means (RFC 9110, sections
+//! 13.1.5 and 14).
 
 use anyhow::{bail, ensure};
 use xskit::quic::client::{ResponseHead, Validator};
@@ -8,24 +8,24 @@ use xskit::quic::{ByteRange, ContentRange};
 /// What to ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct Continuation {
-    /// So many bytes are there.
+    /// The bytes that are there.
     pub(crate) offset: u64,
     /// Their version.
     pub(crate) validator: Validator,
 }
 
-/// What follows from an answer.
+/// What an answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The rest of the file comes, which then has so many bytes.
+    /// The rest of the file follows, which is `complete` bytes long.
     GoOn { complete: u64 },
     /// No byte is missing.
     Whole,
-    /// All of the file comes.
+    /// The whole file follows.
     Anew,
-    /// Nothing of it comes: all of it is to be asked for.
+    /// Nothing follows: ask for the whole file.
     Ask,
-    /// The answer is no file.
+    /// The answer is not a file.
     Refused,
 }
 
@@ -34,13 +34,14 @@ impl Continuation {
         ByteRange::From(self.offset)
     }
 
-    /// Fails for an answer that is a part, but not the one that was asked for.
+    /// # Errors
+    /// The answer is a part, but not the one that was asked for.
     pub(super) fn judge(&self, head: &ResponseHead) -> anyhow::Result<Verdict> {
         match (head.status, head.content_range()) {
             (200, _) => Ok(Verdict::Anew),
             (206, range) => match self.complete(head, range) {
                 Ok(complete) => Ok(Verdict::GoOn { complete }),
-                Err(error) => bail!("{error}; without -C the download begins anew"),
+                Err(error) => bail!("{error}; without -C the download starts over"),
             },
             (416, Some(ContentRange::Unsatisfied { complete }))
                 if complete == self.offset && self.validator.matches(head) == Some(true) =>
@@ -68,12 +69,13 @@ impl Continuation {
         };
         ensure!(
             self.validator.matches(head) != Some(false),
-            "the server answered {asked} with a part of another version than was asked for"
+            "the server answered {asked} with a part of another version"
         );
         let len = complete - self.offset;
         ensure!(
             head.content_length.is_none_or(|length| length == len),
-            "the server answered {asked} with a part of another length than it says"
+            "the server answered {asked} with a part whose content-length contradicts its \
+             content-range"
         );
         Ok(complete)
     }

@@ -1,4 +1,15 @@
 //! `xskit get`: one file over HTTP/3.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `mod.rs` | the connection |
+//! | `target.rs` | the URL, and its addresses |
+//! | `addresses.rs` | the addresses, tried one after another |
+//! | `attempt.rs` | an address to try, and the path to it |
+//! | `transfer.rs` | the request, and its answer |
+//! | `continuation.rs` | the request for the rest of a file (`-C`) |
+//! | `output/` | the file that is written |
+//! | `summary.rs` | the report |
 
 mod addresses;
 mod attempt;
@@ -31,7 +42,7 @@ use target::Target;
 pub(crate) use continuation::Continuation;
 pub(crate) use summary::GetSummary;
 
-/// How long the farewell to the server may take.
+/// How long closing the connection may take.
 const FAREWELL: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
@@ -48,7 +59,7 @@ pub(crate) fn run(args: &GetArgs) -> anyhow::Result<()> {
     let stop = Stop::on_signals()?;
     let config = attempt::config(args, &target)?;
     let mut output = Output::create(&args.output)?;
-    // Before a time limit runs: reading what is there may take long.
+    // Before the time limit starts: reading the partial file may take long.
     let continuation = match args.resume {
         true => output.continuation(&target, &stop)?,
         false => None,
@@ -81,9 +92,9 @@ struct Get<'a> {
     config: &'a ClientConfig,
     attempt: Attempt,
     addresses: Addresses,
-    /// Since when the address that is next waits for a socket and the XDP program.
+    /// When the next address began to wait for a socket and the XDP program.
     prepared: Instant,
-    /// What to ask for, until that is answered; else all of the file.
+    /// The rest to ask for, until that is answered; `None` is the whole file.
     continuation: Option<Continuation>,
     output: Output,
     stop: Stop,
@@ -106,9 +117,9 @@ impl Get<'_> {
 }
 
 impl Get<'_> {
-    /// Attaches the XDP program for the address that packets go out from, and again where the next of
-    /// the server's addresses is reached from another; then runs the request to its end. Also returns
-    /// since when packets could leave.
+    /// Attaches the XDP program for the address that packets go out from, and again where the next
+    /// of the server's addresses is reached from another; then runs the request to its end. Also
+    /// returns since when packets could leave.
     fn fetch(
         &mut self,
         driver: &mut Driver<'_, '_>,
@@ -131,8 +142,7 @@ impl Get<'_> {
         }
     }
 
-    /// Tries the server's addresses until one answers, or is to be reached from another address of
-    /// this host.
+    /// Tries the server's addresses until one answers, or the next needs another local address.
     fn connect(
         &mut self,
         driver: &mut Driver<'_, '_>,
@@ -152,7 +162,7 @@ impl Get<'_> {
         Ok(())
     }
 
-    /// Runs the handshake to its end. Returns why the address does not answer, if it doesn't.
+    /// Runs the handshake. Returns why the address does not answer, if it doesn't.
     fn shake_hands(
         &mut self,
         driver: &mut Driver<'_, '_>,
@@ -172,7 +182,7 @@ impl Get<'_> {
                 _ => {}
             }
             if client.stats().packets_received == 0 {
-                // Once the server has answered, nobody else is believed.
+                // Once the server has answered, ICMP messages are not believed.
                 let refusal = addresses::refusal(&self.attempt.port_holder, self.attempt.peer);
                 let is_late = !self.addresses.is_last() && begun.elapsed() >= share;
                 let silence = || anyhow!(ConnectionEnd::Unreachable { after: share });
@@ -190,8 +200,8 @@ impl Get<'_> {
         Ok(None)
     }
 
-    /// After a turn, which moved something or not: waits until there is something to do, and follows
-    /// what has changed about the interface and the way to the server.
+    /// Call after each turn, which `moved` something or not: waits until there is something to do,
+    /// and follows changes of the interface and of the path to the server.
     fn rest(
         &mut self,
         driver: &mut Driver<'_, '_>,
@@ -208,7 +218,7 @@ impl Get<'_> {
         Ok(())
     }
 
-    /// Tells the server that we are done. Whether it hears it makes no difference to the file.
+    /// Closes the connection. Whether the server hears it makes no difference to the file.
     fn say_farewell(&mut self, driver: &mut Driver<'_, '_>) {
         if self.attempt.client.is_over() {
             return;

@@ -1,4 +1,4 @@
-//! What a download was like.
+//! The report of a download.
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -10,13 +10,13 @@ use crate::nic::socket::Driver;
 use crate::nic::usage::Usage;
 use crate::report::{Report, grouped};
 
-/// What a download was like.
+/// The report of a download.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct GetSummary {
     pub(crate) url: String,
     pub(crate) file: String,
     pub(crate) bytes: u64,
-    /// Of them, those that an earlier download left.
+    /// Of these, those that an earlier download left.
     kept_bytes: u64,
     pub(crate) seconds: f64,
     pub(crate) goodput_mbps: f64,

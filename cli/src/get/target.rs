@@ -1,4 +1,4 @@
-//! The URL of `get`, and the addresses behind it.
+//! The URL of `get`, and its addresses.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use http::Uri;
 use crate::args::Resolve;
 use crate::zone;
 
-/// An `https` URL, taken apart.
+/// The parts of an `https` URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Host name or address, IPv6 without brackets.
@@ -48,7 +48,7 @@ impl FromStr for Target {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         ensure!(
             !authority.contains('@'),
-            "{text:?} names a user: xskit logs in nowhere; use https://HOST[:PORT]/PATH"
+            "{text:?} names a user, and xskit sends no credentials; use https://HOST[:PORT]/PATH"
         );
         let port = port(&uri).with_context(|| {
             format!("{text:?} has no valid port: use https://HOST[:PORT]/PATH, PORT 1 to 65535")
@@ -63,8 +63,8 @@ impl FromStr for Target {
     }
 }
 
-/// The URL without the zone of its address, and the zone: `[fe80::1%25eth1]` (RFC 6874), or as people
-/// write it, `[fe80::1%eth1]`.
+/// The URL without the zone of its address, and the zone: `[fe80::1%25eth1]` (RFC 6874), or, as
+/// people write it, `[fe80::1%eth1]`.
 fn without_zone(text: &str) -> (String, Option<&str>) {
     let zoned = text.split_once("://[").and_then(|(_, rest)| {
         let (address, _) = rest.split_once(']')?;
@@ -87,7 +87,7 @@ fn in_ascii(path: &str) -> String {
     path.bytes().map(encode).collect()
 }
 
-/// The port in the URL, or that of https; `None` where what stands there is no port.
+/// The port in the URL, or that of https; `None` if it is not a port.
 fn port(uri: &Uri) -> Option<u16> {
     let authority = uri.authority()?.as_str();
     match authority.rsplit_once(':') {
@@ -100,8 +100,8 @@ fn port(uri: &Uri) -> Option<u16> {
 }
 
 impl Target {
-    /// The server's addresses, in the order to try them: given by `overrides`, written in the URL, or
-    /// found by the system within `timeout`.
+    /// The server's addresses, in the order to try them: from `overrides`, from the URL, or looked
+    /// up by the system within `timeout`.
     pub(crate) fn resolve(
         &self,
         overrides: &[Resolve],
@@ -135,23 +135,23 @@ impl Target {
         Ok(alternate(addresses))
     }
 
-    /// Asks the system, on a thread: its own time limits are nobody's business here.
+    /// Asks the system, on a thread, because its own time limits are not ours.
     fn look_up(&self, timeout: Duration) -> anyhow::Result<Vec<SocketAddr>> {
         let host = &self.host;
         let name = (host.clone(), self.port);
         let (answer, answered) = mpsc::channel();
         thread::spawn(move || {
-            // Once the time is over nobody listens any more.
+            // Fails if the time is over.
             let _ = answer.send(name.to_socket_addrs().map(Iterator::collect));
         });
         let found = answered.recv_timeout(timeout).map_err(|_| {
-            anyhow!("finding the address of {host} took {timeout:?} (--timeout); try --resolve")
+            anyhow!("looking up {host} took longer than {timeout:?} (--timeout); try --resolve")
         })?;
-        found.with_context(|| format!("finding the address of {host}; try --resolve"))
+        found.map_err(|error| anyhow!("looking up {host}: {error}; try --resolve"))
     }
 }
 
-/// Addresses of both families in turns, each family in its order (RFC 8305, section 4).
+/// Addresses of both families alternately, each family in its order (RFC 8305, section 4).
 fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let is_first = |it: &SocketAddr| {
         addresses

@@ -1,4 +1,4 @@
-//! The request, and its answer on the way into the file.
+//! The request, and its answer written to the file.
 
 use anyhow::{anyhow, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -40,7 +40,7 @@ impl Get<'_> {
             bar: &bar,
         };
         let outcome = self.follow(driver, attached, &mut transfer);
-        // However it went: what is printed next must not run into the bar.
+        // Whatever the outcome, the next line must not run into the bar.
         bar.finish_and_clear();
         outcome
     }
@@ -71,7 +71,7 @@ impl Get<'_> {
         }
     }
 
-    /// Takes what the last turn brought; true when the file is complete.
+    /// Handles the events of the last turn; true if the file is complete.
     fn handle_events(&mut self, transfer: &mut Transfer<'_>) -> anyhow::Result<bool> {
         while let Some(event) = self.attempt.client.poll_event() {
             match event {
@@ -92,20 +92,20 @@ impl Get<'_> {
                     return Err(anyhow!("{error} (--timeout)"));
                 }
                 ClientEvent::Failed(_, error) => return Err(anyhow!(error)),
-                // A request without a body has no events of it; the others say nothing that is needed.
+                // The other events don't matter to a download.
                 _ => {}
             }
         }
         Ok(false)
     }
 
-    /// Takes the answer to the question for the rest; true when the file was complete before.
+    /// Handles the answer to the request for the rest; true if the file was complete before.
     fn go_on(&mut self, head: &ResponseHead, transfer: &mut Transfer<'_>) -> anyhow::Result<bool> {
         let Some(rest) = self.continuation.take() else {
             return Ok(false);
         };
         let verdict = rest.judge(head);
-        // -C would come to the same again.
+        // Another -C would fail alike.
         let verdict = verdict.inspect_err(|_| self.output.begin(None))?;
         match verdict {
             Verdict::GoOn { complete } => {
@@ -116,10 +116,12 @@ impl Get<'_> {
             Verdict::Whole => self.output.go_on(),
             Verdict::Anew | Verdict::Ask => {
                 let why = match rest.validator.matches(head) {
-                    Some(true) => "the server sends no parts of it",
-                    _ => "the server has another version of it",
+                    Some(true) => "the server sends no parts of the file",
+                    _ => "the server has another version of the file",
                 };
-                report::say(format_args!("xskit: note: -C: the file begins anew: {why}"));
+                report::say(format_args!(
+                    "xskit: note: -C: the download starts over: {why}"
+                ));
                 if verdict == Verdict::Ask {
                     transfer.request = self.ask();
                 } else {
@@ -131,7 +133,7 @@ impl Get<'_> {
         Ok(verdict == Verdict::Whole)
     }
 
-    /// Takes the header fields of an answer that should be the whole file.
+    /// Handles the header fields of an answer that should be the whole file.
     fn begin(&mut self, head: &ResponseHead, transfer: &Transfer<'_>) -> anyhow::Result<()> {
         ensure!(
             head.status == 200,
@@ -152,7 +154,7 @@ impl Get<'_> {
         let bar = transfer.bar;
         bar.set_length(len_bytes);
         bar.set_position(self.output.bytes());
-        // The rate is that of now.
+        // The rate is the current one.
         bar.reset_eta();
         bar.set_style(ProgressStyle::with_template(
             "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
@@ -178,7 +180,7 @@ impl Get<'_> {
         let complete = transfer.complete.unwrap_or(bytes);
         ensure!(
             complete == bytes,
-            "the server said that the file has {complete} bytes, and sent {bytes}"
+            "the server announced {complete} bytes, and sent {bytes}"
         );
         Ok(true)
     }

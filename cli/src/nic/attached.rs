@@ -16,13 +16,13 @@ use super::strays::{self, Taken};
 use crate::report;
 use crate::stop::Stop;
 
-/// How often to ask whether the kernel has announced a change.
+/// How often to look for changes that the kernel announced.
 const CHANGES_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often to look for strays, and for what was too long.
+/// How often to look for strays, and for packets that fit no frame.
 const STRAYS_PAUSE: Duration = Duration::from_secs(1);
 
-/// The XDP program on the interface, which takes a port or all; dropping this takes it off.
+/// The XDP program on the interface, which takes a port or all frames. Dropping this detaches it.
 pub(crate) struct Attached {
     program: XdpProgram,
     attachment: Attachment,
@@ -36,12 +36,12 @@ pub(crate) struct Attached {
     is_length_said: bool,
 }
 
-/// A program that passes every packet, on the interface; dropping this takes it off.
+/// A program that passes every packet, on the interface. Dropping this detaches it.
 pub(crate) struct Passing(#[expect(dead_code, reason = "held, not used")] Attachment);
 
 impl Nic {
-    /// Loads the XDP program, has it take what is asked for, attaches it with `socket` behind it, and
-    /// waits for the carrier.
+    /// Loads the XDP program, has it redirect `taking` to `socket`, attaches it, and waits for the
+    /// carrier.
     pub(crate) fn attach(
         &self,
         socket: &Socket<'_>,
@@ -52,7 +52,7 @@ impl Nic {
         self.attach_all(&behind, stop, taking)
     }
 
-    /// The same with a socket for each of several queues.
+    /// The same with a socket per queue.
     pub(crate) fn attach_all(
         &self,
         behind: &[(u32, BorrowedFd<'_>)],
@@ -79,7 +79,8 @@ impl Nic {
         let attachment = self.put_on(&program, self.mode)?;
         if let Some(refusal) = attachment.native_refusal() {
             report::say(format_args!(
-                "xskit: note: {} is in generic mode, since its driver refused native: {refusal}",
+                "xskit: note: {} is in generic mode, because its driver refused native mode: \
+                 {refusal}",
                 self.link.name
             ));
         }
@@ -104,10 +105,10 @@ impl Nic {
         Ok(attached)
     }
 
-    /// Attaches the program natively, with no port to take.
+    /// Attaches the program in native mode, with no port to take.
     pub(crate) fn attach_passing(&self) -> anyhow::Result<Passing> {
         if self.mode == AttachMode::Generic {
-            bail!("--mode generic: the driver wants a native one");
+            bail!("--mode generic: the driver needs it in native mode; use --mode auto");
         }
         let program = XdpProgram::load(1)?;
         self.put_on(&program, AttachMode::Native).map(Passing)
@@ -123,13 +124,13 @@ impl Nic {
 }
 
 impl Attached {
-    /// The port is of the kernel's choice, and another the next time.
+    /// The kernel chose the port, and chooses another the next time.
     pub(crate) fn by_chance(mut self) -> Self {
         self.taken.is_chosen = false;
         self
     }
 
-    /// From now on takes this of what is for the interface itself, and no longer what it took.
+    /// Takes `wanted` from now on, instead of what it took.
     pub(crate) fn take_instead(&mut self, wanted: Wanted) {
         self.taken.port = Some(wanted.port);
         self.taken.is_ipv6 = wanted.address.is_ipv6();
@@ -148,22 +149,22 @@ impl Attached {
         format!("{}, {}", self.attachment.mode(), copy_mode(socket))
     }
 
-    /// Packets whose headers could not be read, left to the kernel.
+    /// Packets with malformed headers, left to the kernel.
     pub(crate) fn malformed(&self) -> Result<u64, Error> {
         Ok(self.program.counters()?.malformed)
     }
 
     /// Packets that came in on a queue without a socket.
     pub(crate) fn strays(&self) -> Result<Strays, Error> {
-        // One call, where there are none, rather than one a queue.
+        // One call if there are none, not one per queue.
         match self.program.counters()?.no_socket {
             0 => Ok(Strays::default()),
             _ => self.program.strays(),
         }
     }
 
-    /// After a turn, which rested or not: now and then, follows what has changed about the interface,
-    /// and warns of strays. Returns what has changed.
+    /// Call after each turn. Now and then follows what has changed about the interface, and warns
+    /// of strays. Returns what has changed.
     #[inline]
     pub(crate) fn watch(&mut self, rested: bool) -> Changes {
         if self.changes_pace.is_due(rested) {
@@ -184,7 +185,7 @@ impl Attached {
         }
     }
 
-    /// Warns of strays, once. A look that fails is no reason to stop: the next may not.
+    /// Warns of strays, once. A look that fails is ignored: the next may succeed.
     #[cold]
     pub(crate) fn warn(&mut self) {
         if self.is_said {
@@ -196,15 +197,15 @@ impl Attached {
         }
     }
 
-    /// The same for packets that no frame held.
+    /// Call after each turn. Now and then warns of packets that fit no frame.
     pub(crate) fn watch_length(&mut self, rested: bool, socket: &Socket<'_>) {
         if self.length_pace.is_due(rested) {
             self.warn_of_length(socket);
         }
     }
 
-    /// Warns, once, of packets that no frame held: in generic mode, what a program on this machine sends
-    /// with segmentation offload comes before it is cut into segments.
+    /// Warns, once, of packets that fit no frame: in generic mode, packets that a program on this
+    /// machine sends with segmentation offload arrive unsegmented.
     #[cold]
     pub(crate) fn warn_of_length(&mut self, socket: &Socket<'_>) {
         if self.attachment.mode() != Mode::Generic || self.is_length_said {
@@ -215,14 +216,15 @@ impl Attached {
         if dropped > 0 {
             self.is_length_said = true;
             report::say(format_args!(
-                "xskit: warning: packets that fit no frame were dropped, {dropped} so far: in generic mode, what a sender on \
-                 this machine leaves to segmentation offload comes in one piece; use --mode native, or `ethtool -K IF \
+                "xskit: warning: packets that fit no frame were dropped, {dropped} so far: in \
+                 generic mode, packets that a sender on this machine leaves to segmentation \
+                 offload arrive unsegmented; use --mode native, or `ethtool -K IF \
                  tx-udp-segmentation off` on the sender's interface"
             ));
         }
     }
 
-    /// A failure, and the strays that may be why.
+    /// The error, with the strays that may be its cause.
     pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         match self.describe_strays() {
             Some(text) => anyhow!("{}; {text}", report::describe(&error)),

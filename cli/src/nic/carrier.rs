@@ -1,5 +1,5 @@
-//! The wait for a carrier: some drivers lose it for seconds when an XDP program comes or goes, or
-//! when their channels change.
+//! The wait for a carrier: some drivers lose it for seconds when an XDP program is attached or
+//! detached, or when their channels change.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,14 +13,13 @@ use crate::stop::Stop;
 /// How long a carrier may take: a copper link takes 2 to 5 s.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A wait longer than this is said.
+/// A longer wait is reported.
 const MOMENT: Duration = Duration::from_millis(300);
 
-/// How long to wait before the next look.
+/// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Waits until packets can leave, and gives the interface as it is then. Returns early once `stop` is
-/// asked.
+/// Waits until packets can leave, and returns the interface as it is then. Returns early on `stop`.
 pub(crate) fn wait(link: &Link, stop: Option<&Stop>) -> anyhow::Result<Link> {
     let started = Instant::now();
     let mut is_said = false;
@@ -38,7 +37,7 @@ pub(crate) fn wait(link: &Link, stop: Option<&Stop>) -> anyhow::Result<Link> {
         if !is_said && started.elapsed() >= MOMENT {
             is_said = true;
             report::say(format_args!(
-                "xskit: note: waiting for the carrier of {}, {} s at most",
+                "xskit: note: waiting for the carrier of {}, for at most {} s",
                 link.name,
                 PATIENCE.as_secs()
             ));

@@ -9,7 +9,7 @@ use xskit::quic::driver::DriverCounters;
 use super::attached::Attached;
 use super::strays;
 
-/// Packets dropped, by cause; causes that did not come up are left out.
+/// Packets dropped, by cause; causes that did not occur are left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Drops(pub(crate) BTreeMap<String, u64>);
 
@@ -48,7 +48,7 @@ impl Drops {
         Ok(drops)
     }
 
-    /// Those of a UDP socket of the kernel, as far as they reached the program.
+    /// Those of a kernel UDP socket that reached the program.
     pub(crate) fn of_kernel(driver: &DriverCounters) -> Self {
         let mut drops = Self::default();
         drops.count("not answerable", driver.unanswerable.group);
@@ -62,7 +62,7 @@ impl Drops {
         }
     }
 
-    /// For people: each cause with its count, or that there are none.
+    /// For people: each cause with its count, or `none`.
     pub(crate) fn describe(&self) -> String {
         if self.0.is_empty() {
             return "none".to_owned();

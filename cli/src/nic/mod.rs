@@ -1,4 +1,18 @@
-//! The interface that a command works on: found and checked.
+//! The interface that a command works on, its sockets and its XDP program.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `mod.rs` | the interface, found and checked |
+//! | `socket.rs` | its sockets: opened, and why one can't be or no longer works |
+//! | `attached.rs` | the XDP program on it |
+//! | `own.rs` | its addresses, which the program's rules follow |
+//! | `strays.rs` | packets on queues without a socket |
+//! | `carrier.rs` | the wait for its carrier |
+//! | `path.rs` | the path from it to a host |
+//! | `port.rs` | a UDP port, held |
+//! | `redelivery.rs` | drivers that return frames twice |
+//! | `usage.rs`, `drops.rs` | what is counted |
+//! | `pace.rs` | how often a loop looks at something else |
 
 pub(crate) mod attached;
 pub(crate) mod carrier;
@@ -44,7 +58,7 @@ pub(crate) struct Nic {
     pub(crate) mode: AttachMode,
     /// The backend asked for.
     pub(crate) driving: Driving,
-    /// How it is to wait, as reports name it.
+    /// How to wait, as reports name it.
     pub(crate) wait: String,
 }
 
@@ -82,7 +96,7 @@ impl Nic {
         })
     }
 
-    /// The same at another of its queues.
+    /// The same interface at another queue.
     pub(crate) fn at_queue(&self, queue: u32) -> anyhow::Result<Self> {
         self.link.require_queue(queue)?;
         let mut other = self.clone();
@@ -90,15 +104,16 @@ impl Nic {
         Ok(other)
     }
 
-    /// For a task that only sends: just enough that drivers which insist on it find some.
+    /// For a task that only sends: just enough for drivers that require some.
     pub(crate) fn lend_few_frames(&mut self) {
         self.config.fill_frames = Some(self.frames.min(32) / 2);
     }
 
-    /// For a task that receives: how many frames the kernel may have at a time, if that was asked for.
+    /// For a task that receives: how many frames the kernel has at a time; `asked`, if that is
+    /// some.
     ///
-    /// In copy mode few of them are best: their bytes stay in the cache. In zero-copy mode the device
-    /// has them, so as many as there are, or half of them where others are `kept` to send.
+    /// In copy mode few are best: they stay in the cache. In zero-copy mode the device has them, so
+    /// all of them, or half if others are `kept` to send.
     pub(crate) fn lend_frames(&mut self, asked: Option<u32>, kept: bool) {
         self.config.fill_frames = match asked {
             Some(frames) => Some(frames.min(self.frames)),
@@ -108,12 +123,12 @@ impl Nic {
         };
     }
 
-    /// For one of several sockets over a UMEM: no more than its share, where there is a number.
+    /// For one of several sockets over a UMEM: at most its share.
     pub(crate) fn lend_at_most(&mut self, frames: u32) {
         self.config.fill_frames = self.config.fill_frames.map(|lent| lent.min(frames));
     }
 
-    /// For a task that receives: keeps off zero-copy where the driver would return frames twice, unless
+    /// For a task that receives: avoids zero-copy if the driver would return frames twice, unless
     /// it is forced.
     pub(crate) fn avoid_redelivery(&mut self) {
         let uname = rustix::system::uname();
@@ -123,14 +138,15 @@ impl Nic {
             return;
         }
         let fault = format!(
-            "{driver} of Linux {release} delivers frames twice in zero-copy mode when its fill ring runs \
-             dry"
+            "{driver} of Linux {release} delivers frames twice in zero-copy mode when its fill \
+             ring runs dry"
         );
         match self.config.zero_copy {
             ZeroCopy::Auto => {
                 self.config.zero_copy = ZeroCopy::Refuse;
                 report::say(format_args!(
-                    "xskit: note: {} is used in copy mode: {fault} (--zero-copy force insists)",
+                    "xskit: note: {} is used in copy mode: {fault} (--zero-copy force overrides \
+                     this)",
                     self.link.name
                 ));
             }
@@ -142,7 +158,7 @@ impl Nic {
         }
     }
 
-    /// Whether zero-copy mode is likely to be obtained; only the socket can say for sure.
+    /// Whether zero-copy mode is likely; only the open socket knows.
     fn expects_zero_copy(&self) -> bool {
         match self.config.zero_copy {
             ZeroCopy::Force => true,
@@ -163,14 +179,13 @@ impl fmt::Display for Nic {
     }
 }
 
-/// A size of frames that the kernel takes: it cuts no frame across two pages
-/// (`xdp_umem_reg`, EINVAL).
+/// A frame size that the kernel takes: no frame crosses a page boundary (`xdp_umem_reg`, EINVAL).
 fn frame_size(bytes: u32) -> anyhow::Result<FrameSize> {
     let frame_size = FrameSize::new(bytes).context("--frame-size")?;
     ensure!(
         bytes as usize <= page_size(),
-        "--frame-size: frames of {bytes} bytes are not possible here: none may be larger than a \
-         page, which has {} bytes on this machine",
+        "--frame-size: a frame of {bytes} bytes is larger than a page, which is {} bytes on this \
+         machine",
         page_size()
     );
     Ok(frame_size)
@@ -188,8 +203,8 @@ fn require_fit(link: &Link, frame_size: FrameSize) -> anyhow::Result<()> {
         String::new()
     };
     bail!(
-        "packets of {0} don't fit frames of {1} bytes: its MTU is {2}, and {3} \
-         bytes go to headers; use {larger_frames}an MTU of {most} at most: ip link set {0} mtu 1500",
+        "the packets of {0} don't fit frames of {1} bytes: its MTU is {2}, and headers take {3} \
+         bytes; use {larger_frames}an MTU of at most {most}: ip link set {0} mtu 1500",
         link.name,
         frame_size.bytes(),
         link.mtu_bytes,

@@ -1,5 +1,5 @@
 //! What the kernel's own stack would take at this interface: packets to its addresses, in frames to
-//! its MAC address. The XDP program is told, and told again whenever that changes.
+//! its MAC address. The XDP program's rules follow it as it changes.
 
 use std::net::IpAddr;
 
@@ -8,14 +8,14 @@ use xskit::net::{Changes, Link, Watch};
 
 use crate::report;
 
-/// What is to be taken off an interface.
+/// What to take off an interface.
 #[derive(Clone, Debug)]
 pub(crate) enum Taking {
-    /// Whatever comes in for this port, whoever it is for.
+    /// All packets to this port, whatever their destination address.
     Any(u16),
-    /// What is for the interface itself.
+    /// Packets to the interface itself.
     Own(Wanted),
-    /// Every frame, whatever it carries.
+    /// Every frame.
     All,
 }
 
@@ -33,20 +33,20 @@ impl Taking {
     }
 }
 
-/// What is to be taken of what is for an interface itself.
+/// Which packets to an interface itself to take.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) port: u16,
-    /// One of its addresses, or the unspecified one for all of its version.
+    /// One of its addresses, or the unspecified one for all of that family.
     pub(crate) address: IpAddr,
-    /// Frames with a tag of these VLANs are taken, too.
+    /// Frames tagged with these VLANs are taken, too.
     pub(crate) vlans: Vec<u16>,
     /// So are frames to any MAC address.
     pub(crate) any_mac: bool,
 }
 
 impl Wanted {
-    /// The same as the kernel would take, without exceptions.
+    /// Exactly what the kernel would take.
     pub(crate) fn new(port: u16, address: IpAddr) -> Self {
         Self {
             port,
@@ -65,14 +65,14 @@ impl Wanted {
     }
 }
 
-/// What is taken, and what the kernel announces about it.
+/// What is taken, and the kernel's announcements about it.
 #[derive(Debug)]
 pub(crate) struct Own {
     watch: Watch,
     wanted: Wanted,
     /// The ports and addresses for which the program has a rule.
     taken: Vec<(u16, IpAddr)>,
-    /// What was announced and not yet followed.
+    /// Announced and not yet followed.
     pending: Changes,
     is_failing: bool,
 }
@@ -92,8 +92,8 @@ impl Own {
         Ok(own)
     }
 
-    /// Looks at what has changed, and tells the program. What can't be followed is said once, and
-    /// tried again at the next look.
+    /// Looks for changes, and updates the program. A failure is reported once, and retried at the
+    /// next look.
     pub(crate) fn look(&mut self, program: &XdpProgram, link: &Link) -> Changes {
         let announced = match self.watch.look() {
             Ok(changes) => changes,
@@ -110,7 +110,7 @@ impl Own {
         announced
     }
 
-    /// From now on this is wanted instead.
+    /// Takes this from now on instead.
     pub(crate) fn want(&mut self, program: &XdpProgram, link: &Link, wanted: Wanted) {
         self.wanted = wanted;
         self.pending = Changes::ALL;
@@ -123,7 +123,8 @@ impl Own {
         if !self.is_failing {
             self.is_failing = true;
             report::say(format_args!(
-                "xskit: warning: what the interface takes may have changed, and could not be followed: {}",
+                "xskit: warning: the interface may have changed, and the XDP program could not be \
+                 updated; trying again: {}",
                 report::describe(error)
             ));
         }
@@ -154,7 +155,7 @@ impl Own {
             .filter(|address| self.wanted.includes(*address))
             .map(|address| (self.wanted.port, address))
             .collect();
-        // Those that went make room for those that came.
+        // Removed addresses make room for new ones.
         while let Some(at) = self.taken.iter().position(|it| !wanted.contains(it)) {
             let (port, address) = self.taken[at];
             program.release(port, Some(address))?;

@@ -1,8 +1,8 @@
-//! When a loop that moves packets looks at something else: seldom, and at the cost of next to nothing.
+//! How often a loop that moves packets looks at something else: seldom, at next to no cost.
 
 use std::time::{Duration, Instant};
 
-/// While no turn rests, one in so many looks at the clock.
+/// Turns between looks at the clock while none rests.
 const TURNS_PER_LOOK: u32 = 256;
 
 /// Says when it is time to look again.
@@ -23,7 +23,7 @@ impl Pace {
         }
     }
 
-    /// Takes note of a turn, and whether it rested. True when it is time to look.
+    /// Counts a turn, which `rested` or not. True when it is time to look.
     #[inline]
     pub(crate) fn is_due(&mut self, rested: bool) -> bool {
         self.turns = self.turns.wrapping_add(1);

@@ -1,4 +1,4 @@
-//! The way to a host, as the kernel knows it, and as it changes.
+//! The path to a host, as the kernel knows it, followed as it changes.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use xskit::net::{Changes, Link, neighbour, route_to};
 use xskit::wire::{self, MacAddr};
 
-/// How long the kernel may take to find a neighbour's MAC address.
+/// How long the kernel may take to resolve a neighbour's MAC address.
 pub(crate) const RESOLUTION_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How packets get to a host.
 pub(crate) struct Path {
-    /// Our address on the way there.
+    /// Our address on this path.
     pub(crate) source: IpAddr,
     /// The MAC address to send to: the host's or its gateway's.
     pub(crate) next_hop: MacAddr,
-    /// The most bytes an IP packet may have on the way.
+    /// The path MTU that the kernel knows, in bytes of the IP packet.
     pub(crate) mtu_bytes: u32,
 }
 
-/// Asks the kernel for the way to `destination` through `link`, neighbour resolution included, which
-/// takes `patience` at most.
+/// Asks the kernel for the path to `destination` through `link`. Neighbour resolution takes at most
+/// `patience`.
 pub(crate) fn find(link: &Link, destination: IpAddr, patience: Duration) -> anyhow::Result<Path> {
     let route = route_to(destination, Some(link))?;
     let patience = patience.min(RESOLUTION_PATIENCE);
@@ -35,13 +35,13 @@ pub(crate) fn find(link: &Link, destination: IpAddr, patience: Duration) -> anyh
     })
 }
 
-/// The way to `destination` through `link` as the kernel knows it now; none where it knows none, or
-/// is still to find the neighbour. Never waits.
+/// The path to `destination` through `link` as the kernel knows it now; `None` if it has no route
+/// or no neighbour entry yet. Never waits.
 pub(crate) fn known(link: &Link, destination: IpAddr) -> Option<wire::Link> {
     known_from(link, destination).map(|(link, _)| link)
 }
 
-/// The same, with our address on that way.
+/// The same, with our address on that path.
 pub(crate) fn known_from(link: &Link, destination: IpAddr) -> Option<(wire::Link, IpAddr)> {
     let link = Link::by_index(link.index).ok()?;
     let route = route_to(destination, Some(&link)).ok()?;
@@ -51,11 +51,11 @@ pub(crate) fn known_from(link: &Link, destination: IpAddr) -> Option<(wire::Link
     Some((way, route.source))
 }
 
-/// The way to a host that packets take, followed as it changes.
+/// The path that packets to a host take, followed as it changes.
 pub(crate) struct Way {
     destination: IpAddr,
     current: wire::Link,
-    /// It changed, and the kernel does not know the new one yet.
+    /// It changed, and the kernel has not resolved the new one yet.
     is_pending: bool,
 }
 
@@ -68,8 +68,8 @@ impl Way {
         }
     }
 
-    /// Given what has changed: the way, where it is another now. While the kernel knows none, the old
-    /// one stays.
+    /// Returns the path if `changes` made it another. While the kernel knows none, the old one
+    /// stays.
     pub(crate) fn follow(&mut self, link: &Link, changes: Changes) -> Option<wire::Link> {
         if !(self.is_pending || changes.link || changes.routes || changes.neighbours) {
             return None;

@@ -1,18 +1,18 @@
-//! Drivers that deliver a buffer twice in zero-copy mode, so that the kernel writes into a frame that
-//! the program holds.
+//! Drivers that deliver a buffer twice in zero-copy mode, after which the kernel writes into a
+//! frame that the program holds.
 //!
-//! igb: `igb_alloc_rx_buffers_zc`, coming short before its ring's end, leaves the length of the next
-//! descriptor as it was. Whenever the fill ring runs dry, `igb_clean_rx_irq_zc` goes on into stale
+//! igb: if `igb_alloc_rx_buffers_zc` gets too few buffers, it leaves the length of the next
+//! descriptor as it was. Whenever the fill ring runs dry, `igb_clean_rx_irq_zc` runs on into stale
 //! descriptors, and delivers their buffers again.
 
 /// A Linux version: 6.14 is (6, 14).
 type Version = (u32, u32);
 
-/// A driver, and the kernels in which it does that.
+/// A driver, and the kernels in which it has the fault.
 struct Affected {
     driver: &'static str,
     since: Version,
-    /// The first version that no longer does it.
+    /// The first version without it.
     fixed: Option<Version>,
 }
 
@@ -23,7 +23,7 @@ const TABLE: [Affected; 1] = [Affected {
     fixed: None,
 }];
 
-/// Whether this driver does that in this release of Linux, as uname(2) has it.
+/// Whether this driver has the fault in this release of Linux, as uname(2) reports it.
 pub(crate) fn affects(driver: &str, release: &str) -> bool {
     affected(&TABLE, driver, release)
 }

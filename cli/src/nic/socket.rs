@@ -14,11 +14,11 @@ use crate::report;
 /// The socket, whatever drives it.
 pub(crate) type Socket<'u> = xskit::af_xdp::Socket<'u, AnyBackend>;
 
-/// What runs endpoints over it.
+/// What runs QUIC endpoints over it.
 pub(crate) type Driver<'s, 'u> = xskit::quic::driver::Driver<'s, 'u, AnyBackend>;
 
-/// Opens a socket and does `task` with it. Socket and frames are gone, in that order, when this
-/// returns.
+/// Opens a socket and runs `task` with it. When this returns, the socket is closed, then the UMEM
+/// freed.
 pub(crate) fn run<T>(
     nic: &Nic,
     task: impl FnOnce(&mut Socket<'_>) -> anyhow::Result<T>,
@@ -35,7 +35,7 @@ pub(crate) fn open(nic: &Nic) -> anyhow::Result<xskit::Socket> {
     nic.open().map_err(|error| refusal(nic, &error))
 }
 
-/// What of the set-up went through a ring.
+/// Logs which steps of the set-up went through io_uring.
 pub(crate) fn trace_setup(socket: &Socket<'_>) {
     #[cfg(feature = "backend-uring")]
     if let Some(backend) = socket.backend().as_uring() {
@@ -91,16 +91,17 @@ impl Nic {
     }
 }
 
-/// Says so where huge pages were asked for and not obtained.
+/// Notes that huge pages were asked for and not obtained.
 fn note_pages(memory: &MmapMemory) {
     if let PageSize::FellBack(errno) = memory.pages() {
         report::say(format_args!(
-            "xskit: note: no huge pages ({errno}): none are reserved (vm.nr_hugepages); usual ones are used"
+            "xskit: note: --huge-pages: mmap(2): {errno}: none are reserved (vm.nr_hugepages), so \
+             pages of the usual size are used"
         ));
     }
 }
 
-/// Why there is no socket, and which option or privilege would help.
+/// Why no socket could be opened, and which option or privilege would help.
 fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
     let remedy = match error {
         OpenError::Memory { .. } => " (--frames)".to_owned(),
@@ -113,7 +114,7 @@ fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
     )
 }
 
-/// The option or the privilege that would help where a step failed.
+/// The option or the privilege that would help after a failed step.
 fn remedy(step: Step, errno: Errno) -> String {
     match (step, errno) {
         (Step::Create, Errno::EPERM) => missing_capabilities(),
@@ -134,7 +135,8 @@ fn remedy(step: Step, errno: Errno) -> String {
     }
 }
 
-/// All that a command on an interface needs, so that nobody is told one capability a time.
+/// All capabilities that a command on an interface lacks, so that they are not reported one at a
+/// time.
 fn missing_capabilities() -> String {
     let needed = [
         Capability::NetRaw,
@@ -153,12 +155,13 @@ fn missing_capabilities() -> String {
 }
 
 impl Nic {
-    /// A kick that failed for good.
+    /// The error of a failed kick.
     pub(crate) fn kick_failed(&self, errno: Errno) -> anyhow::Error {
         self.socket_failed(DriverError::Kick(errno))
     }
 
-    /// A wait for sockets on all of these that failed: of the one that is gone or down, if one is.
+    /// The error of a failed wait on sockets of `nics`: it names the interface that is gone or
+    /// down, if one is.
     pub(crate) fn wait_failed(nics: &[Self], errno: Errno) -> anyhow::Error {
         let is_well = |nic: &&Self| {
             Link::by_index(nic.link.index)
@@ -169,7 +172,7 @@ impl Nic {
         nic.map_or_else(|| anyhow!("{error}"), |nic| nic.socket_failed(error))
     }
 
-    /// Either of them.
+    /// The error of a socket that worked and no longer does.
     pub(crate) fn socket_failed(&self, error: DriverError) -> anyhow::Error {
         let option = match error.errno() {
             Errno::EINVAL | Errno::ENXIO | Errno::EOPNOTSUPP => " (--zero-copy refuse)",

@@ -1,4 +1,4 @@
-//! How a socket was driven, and what that took.
+//! How a socket was driven, and the system calls and processor time that took.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +12,20 @@ use super::Nic;
 use super::socket::Socket;
 use crate::report::{grouped, per_thousand};
 
-/// How a socket was driven, and what that took, as every report has it.
+/// How a socket was driven, and what that took; part of every report.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Usage {
     pub(crate) backend: String,
     /// How it waited.
     pub(crate) wait: String,
-    /// Packets that one kick sends; none where it sends all.
+    /// Packets that one kick sends; `None` if it sends all.
     kick_budget: Option<u32>,
-    /// What was obtained of busy polling, where it was asked for.
+    /// The busy polling obtained, if it was asked for.
     busy_poll: Option<String>,
     #[serde(flatten)]
     pub(crate) counts: CallCounts,
-    /// Processor time of the whole process, kernel and all threads included; of a benchmark, since its
-    /// clock was started.
+    /// Processor time of the whole process, kernel and all threads included; in a benchmark, since
+    /// its clock was started.
     cpu_seconds: f64,
 }
 
@@ -36,7 +36,7 @@ impl Usage {
         Self::of_all(socket, nic, &calls, packets)
     }
 
-    /// The same of several sockets alike, which made these calls.
+    /// The same of several like sockets, which made these calls.
     pub(crate) fn of_all(socket: &Socket<'_>, nic: &Nic, calls: &Calls, packets: u64) -> Self {
         let obtained = socket.obtained();
         let busy_poll = match obtained.busy_poll {
@@ -75,8 +75,8 @@ impl Usage {
         }
     }
 
-    /// The same without processor time that was used before: setting up takes as much for one packet
-    /// as for a million.
+    /// The same without the processor time used before: set-up takes as much for one packet as for
+    /// a million.
     pub(crate) fn since(mut self, cpu_seconds_before: f64) -> Self {
         self.cpu_seconds -= cpu_seconds_before;
         self
@@ -103,8 +103,8 @@ pub(crate) fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// System calls and ring submissions by kind. The set-up's are listed, and not in the sum: it is the
-/// same for one packet and for a million.
+/// System calls and ring submissions by kind. Those of the set-up are listed but not in the sum:
+/// they are as many for one packet as for a million.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CallCounts {
     /// System calls for packets.
@@ -142,7 +142,7 @@ impl CallCounts {
         text
     }
 
-    /// What went through a ring; nothing, if nothing did.
+    /// What went through io_uring, if anything did.
     fn describe_submissions(&self) -> Option<String> {
         Some(listing(&self.submissions)).filter(|text| !text.is_empty())
     }
@@ -155,7 +155,7 @@ fn named(kinds: &[(&str, u64)]) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// The kinds of which there were any for packets.
+/// The kinds used for packets.
 fn listing(kinds: &BTreeMap<String, u64>) -> String {
     let some: Vec<_> = kinds
         .iter()

@@ -37,7 +37,7 @@ pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<Serve
     Ok(summary.with_rest(by_tcp, team.log_lines_lost()))
 }
 
-/// The interface, once for each of the queues.
+/// The interface, once per queue.
 fn find(options: &AfXdpArgs) -> anyhow::Result<Vec<Nic>> {
     let of = |queue| SocketArgs {
         iface: options.iface.clone(),
@@ -54,14 +54,14 @@ fn find(options: &AfXdpArgs) -> anyhow::Result<Vec<Nic>> {
         QueueChoice::These(queues) => queues.clone(),
         QueueChoice::All => match nic.link.queues()? {
             counts if counts.is_exact => (0..counts.both()).collect(),
-            // The driver can't say which are active.
+            // The driver can't report which are active.
             _ => vec![0],
         },
     };
     ensure!(
         queues.len() <= Worker::<Link>::MAX,
-        "{} queues are more than the {} that can be served: name some with --queue, or have fewer with \
-         `ethtool -L {} combined N`",
+        "{} queues are more than the {} that can be served: name some with --queue, or reduce them \
+         with `ethtool -L {} combined N`",
         queues.len(),
         Worker::<Link>::MAX,
         nic.link.name

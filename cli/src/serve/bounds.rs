@@ -1,20 +1,20 @@
-//! What a server's clients may have of it, and of the process's file descriptors.
+//! The limits of a server's clients, and of the process's file descriptors.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use xskit::quic::{HttpConfig, ServerConfig};
 
 use crate::args::BoundArgs;
 
-/// Descriptors that are not for clients' files: the XDP program and its maps, the log, and a few for the
-/// moment in which a file is looked for. Of a small limit no more than half.
+/// Descriptors that are not for clients' files: the XDP program and its maps, the log, and a few
+/// for path look-ups. At most half of a small limit.
 const RESERVED_DESCRIPTORS: u64 = 56;
 
-/// Each worker's: its socket, ring, waker and root.
+/// Descriptors per worker: its socket, ring, waker and root.
 const RESERVED_PER_WORKER: u64 = 8;
 
 impl BoundArgs {
-    /// Writes the bounds, and raises the limit of descriptors as far as this process may. Returns how many
-    /// connections of TCP there may be.
+    /// Writes the limits, and raises the process's limit of descriptors as far as it may. Returns
+    /// the limit of TCP connections.
     pub(crate) fn configure(
         &self,
         config: &mut ServerConfig,
@@ -42,14 +42,14 @@ impl BoundArgs {
     }
 }
 
-/// Sets the soft limit to the hard one, and returns what it is then.
+/// Raises the soft limit to the hard one. Returns the limit obtained.
 fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    // Refused where the hard limit is above fs.nr_open by now; the old one will do.
+    // Refused if the hard limit is above fs.nr_open by now; the old soft limit will do.
     let obtained = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
@@ -57,12 +57,12 @@ fn raise_descriptor_limit() -> u64 {
     obtained.unwrap_or(u64::MAX)
 }
 
-/// How many of these descriptors are for connections of TCP, each of which has one.
+/// Descriptors for TCP connections, one each.
 fn left_for_tcp(left: u64, connections: u64) -> u64 {
     connections.min(left / 2)
 }
 
-/// How many of a limit's descriptors are for clients' files.
+/// Descriptors of `limit` that are left for clients' files.
 fn left_for_files(limit: u64, workers: u64) -> u64 {
     let reserved = RESERVED_DESCRIPTORS + RESERVED_PER_WORKER * workers;
     limit - reserved.min(limit / 2)

@@ -1,5 +1,4 @@
-//! What `xskit serve` proves itself with: a certificate and its key, out of files that may change, or
-//! made at the start.
+//! The certificate of `xskit serve` and its key, from files that may change, or made at the start.
 
 use std::fs;
 use std::net::IpAddr;
@@ -14,17 +13,17 @@ use crate::args::ServeArgs;
 use crate::report;
 use crate::root::{is_same, is_within};
 
-/// How the first line of a private key in PEM ends, of whatever kind.
+/// The end of the first line of any private key in PEM.
 const KEY_LINE: &[u8] = b"PRIVATE KEY-----";
 
-/// The options that name a certificate and its key, or ask for a certificate to be made.
+/// The options of the certificate: its files and its key's, or --self-signed.
 pub(crate) struct Credentials<'a> {
     args: &'a ServeArgs,
     link: Option<&'a Link>,
 }
 
 impl<'a> Credentials<'a> {
-    /// A certificate that is made is for addresses of `link`, or of the host.
+    /// A self-signed certificate is for the addresses of `link`, or of the host.
     pub(crate) fn new(args: &'a ServeArgs, link: Option<&'a Link>) -> Self {
         Self { args, link }
     }
@@ -32,7 +31,7 @@ impl<'a> Credentials<'a> {
     /// Reads the files as they are now, or makes a certificate.
     ///
     /// # Errors
-    /// They can't be used, or would be served.
+    /// The files can't be used, or would be served.
     pub(crate) fn read(&self) -> anyhow::Result<Identity> {
         match (&self.args.cert, &self.args.key) {
             (Some(certificate), Some(key)) => {
@@ -48,15 +47,15 @@ impl<'a> Credentials<'a> {
         }
     }
 
-    /// The files that may change; none for a certificate that is made.
+    /// The files that may change; none with --self-signed.
     pub(crate) fn files(&self) -> Vec<&'a Path> {
         let files = [&self.args.cert, &self.args.key].into_iter().flatten();
         files.map(PathBuf::as_path).collect()
     }
 }
 
-/// Refuses a private key that would be served, in whichever of the files, and warns of one that every
-/// user can read.
+/// Refuses a private key that would be served, in either file, and warns of one that every user can
+/// read.
 fn guard_keys(certificate: &Path, key: &Path, root: &Path) -> anyhow::Result<()> {
     guard("--key", key, root)?;
     match holds_another_key(certificate, key) {
@@ -65,10 +64,10 @@ fn guard_keys(certificate: &Path, key: &Path, root: &Path) -> anyhow::Result<()>
     }
 }
 
-/// Whether there is a private key in the certificate's file, and that is not the key's own.
+/// Whether the certificate's file holds a private key, and is not the key's own file.
 fn holds_another_key(certificate: &Path, key: &Path) -> bool {
     let Ok(metadata) = certificate.metadata() else {
-        // Reading it says why.
+        // Reading it reports why.
         return false;
     };
     let is_the_same = key.metadata().is_ok_and(|key| is_same(&key, &metadata));
@@ -82,25 +81,28 @@ fn holds_key(pem: &[u8]) -> bool {
 
 fn guard(option: &str, file: &Path, root: &Path) -> anyhow::Result<()> {
     let Ok(found) = file.canonicalize() else {
-        // Opening it says why.
+        // Opening it reports why.
         return Ok(());
     };
     ensure!(
         !is_within(&found, root),
-        "{option} {}: holds a private key and is under --root {}, so everybody could fetch it; move it elsewhere",
+        "{option} {}: holds a private key and is under --root {}, so anyone could fetch it; move \
+         it elsewhere",
         file.display(),
         root.display()
     );
     if found.metadata()?.permissions().mode() & 0o004 != 0 {
         report::say(format_args!(
-            "xskit: warning: {option} {} holds a private key, and every user of this machine can read it: chmod o-r it",
+            "xskit: warning: {option} {} holds a private key, and every user of this machine can \
+             read it: chmod o-r it",
             file.display()
         ));
     }
     Ok(())
 }
 
-/// What a self-signed certificate is for: the address listened on, or all of the interface's or host's.
+/// The names of a self-signed certificate: the address listened on, or all of the interface or the
+/// host.
 fn own_names(listen: IpAddr, link: Option<&Link>) -> anyhow::Result<Vec<String>> {
     if !listen.is_unspecified() {
         return Ok(vec![listen.to_string()]);

@@ -1,17 +1,22 @@
-//! `xskit serve`: static files over HTTP/3, by a worker for each queue of the interface, or by one over a
-//! UDP socket of the kernel.
+//! `xskit serve`: static files over HTTP/3, by a worker per queue of the interface, or by one over
+//! a kernel UDP socket.
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `mod.rs` | the choice between them, and the port |
+//! | `mod.rs` | the choice between them |
 //! | `af_xdp.rs` | the set-up over AF_XDP, until there are workers |
-//! | `team.rs` | the steps that workers take together, and what one tells the others |
+//! | `team.rs` | the steps that workers take together, and what one shares with the others |
 //! | `worker.rs` | one worker: a socket, and a server |
 //! | `udp.rs` | the only worker over a UDP socket of the kernel |
 //! | `tcp.rs` | HTTP/1.1 and 2 beside it, over the kernel's TCP |
-//! | `overflow.rs` | what that socket had no room to keep |
+//! | `overflow.rs` | datagrams that this socket had no room for |
 //! | `serving.rs` | the loop that runs a worker's server, over either |
-//! | `summary.rs` | what was done, all workers together |
+//! | `summary.rs` | the report, all workers together |
+//! | `credentials.rs` | the certificate and its key |
+//! | `bounds.rs` | the limits of clients, and of descriptors |
+//! | `trust.rs` | which packets to believe, as the kernel would |
+//! | `confine/` | root, files and system calls, given up |
+//! | `access_log/` | a line per response |
 
 mod access_log;
 mod af_xdp;

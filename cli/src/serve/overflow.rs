@@ -1,4 +1,4 @@
-//! What a UDP socket had no room to keep: the kernel drops it before the program sees it, and lists how much.
+//! Datagrams that a UDP socket had no room for: the kernel drops them unseen, and lists how many.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -7,14 +7,14 @@ use std::os::fd::AsFd;
 
 use rustix::fs::fstat;
 
-/// The kernel's list of UDP sockets (proc_net(5)), open from before the files were bounded.
+/// The kernel's list of UDP sockets (proc_net(5)), opened before Landlock.
 pub(super) struct Overflow {
     list: File,
     inode: u64,
 }
 
 impl Overflow {
-    /// Of this socket.
+    /// For this socket.
     pub(super) fn of(socket: &UdpSocket) -> io::Result<Self> {
         let list = match socket.local_addr()? {
             SocketAddr::V4(_) => "/proc/self/net/udp",
@@ -26,7 +26,7 @@ impl Overflow {
         })
     }
 
-    /// Datagrams dropped so far; none where the list doesn't have the socket.
+    /// Datagrams dropped so far; 0 if the list doesn't have the socket.
     pub(super) fn count(&mut self) -> io::Result<u64> {
         let mut text = String::new();
         self.list.rewind()?;

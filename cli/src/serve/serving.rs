@@ -1,4 +1,4 @@
-//! `Serving`: a worker at work, over sockets of either kind.
+//! `Serving`: the loop of a worker, over either kind of socket.
 
 use std::time::{Duration, Instant};
 
@@ -7,21 +7,21 @@ use xskit::quic::FileServer;
 use super::team::{Known, Team};
 use crate::stop::LONGEST_WAIT;
 
-/// How long goodbyes may take.
+/// How long closing the connections may take.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// Between looks at the clock, at the end.
+/// Between looks at the clock while draining.
 const SHORT_WAIT: Duration = Duration::from_millis(10);
 
-/// How a worker's packets come and go.
+/// How a worker's packets are received and sent.
 pub(super) trait Way {
-    /// Its clients' way on the link layer.
+    /// What identifies a client's link layer.
     type Link: Copy + PartialEq;
 
-    /// Moves what can be moved. The answer is for `rest`.
+    /// Receives and sends what it can. Pass the result to `rest`.
     fn turn(&mut self, server: &mut FileServer<Self::Link>) -> anyhow::Result<bool>;
 
-    /// Waits for `longest` at most, once there is nothing to do. Says whether it waited.
+    /// Waits for at most `longest` if there is nothing to do. Returns whether it waited.
     fn rest(
         &mut self,
         server: &mut FileServer<Self::Link>,
@@ -29,7 +29,7 @@ pub(super) trait Way {
         longest: Duration,
     ) -> anyhow::Result<bool>;
 
-    /// Looks after what is there once, if that is this worker's part.
+    /// Looks after what the whole server has once, if this worker does that.
     fn look_after(&mut self, team: &Team<'_>, rested: bool);
 
     /// Addresses or routes have changed.
@@ -61,7 +61,7 @@ impl<'t, W: Way> Serving<'t, W> {
         self.say_farewell()
     }
 
-    /// A turn, and whatever else is to be looked after.
+    /// A turn, then everything else that needs looking after.
     fn go_round(&mut self, longest: Duration) -> anyhow::Result<()> {
         let rested = self.turn(longest)?;
         self.way.look_after(self.team, rested);
@@ -69,7 +69,7 @@ impl<'t, W: Way> Serving<'t, W> {
         Ok(())
     }
 
-    /// A turn, and a rest if there was nothing to do; whether there was one.
+    /// A turn, and a rest if there was nothing to do. Returns whether it rested.
     fn turn(&mut self, longest: Duration) -> anyhow::Result<bool> {
         let taken_over = self.server.take_over(Instant::now());
         let moved = self.way.turn(&mut self.server)? || taken_over > 0;
@@ -91,7 +91,8 @@ impl<'t, W: Way> Serving<'t, W> {
         }
     }
 
-    /// Has all workers finish what is under way, closes every connection, and lets the last packets out.
+    /// Waits until all workers have finished what is under way, closes every connection, and sends
+    /// the last packets.
     fn say_farewell(&mut self) -> anyhow::Result<()> {
         self.server.drain();
         let mut deadline = Instant::now() + self.team.args.drain;

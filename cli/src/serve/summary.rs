@@ -1,4 +1,4 @@
-//! `ServeSummary`: what a server did until it was ended, all workers together.
+//! `ServeSummary`: the report of a server, all workers together.
 
 use serde::{Deserialize, Serialize};
 use xskit::af_xdp::abi::Statistics;
@@ -40,7 +40,7 @@ impl Share {
 }
 
 impl Served {
-    /// Takes stock of a server whose packets went through a driver with these counters.
+    /// Counts of a server, and of the driver that its packets went through.
     pub(super) fn new<L: Copy + PartialEq>(
         driver: &DriverCounters,
         server: &FileServer<L>,
@@ -64,7 +64,7 @@ impl Served {
     }
 }
 
-/// What a server did until it was ended.
+/// The report of a server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ServeSummary {
     pub(crate) mode: String,
@@ -73,19 +73,19 @@ pub(crate) struct ServeSummary {
     #[serde(flatten)]
     pub(crate) usage: Usage,
     pub(crate) drops: Drops,
-    /// Connections and requests that were one too many, or came to nothing in time, by cause.
+    /// Connections and requests that were beyond a limit, or timed out, by cause.
     refused: Drops,
     connections: u64,
-    /// Of these, the ones on which early data was acted on.
+    /// Of these, those on which early data was acted on.
     early: u64,
     requests: u64,
-    /// Packets of connections that are not there, answered by a stateless reset.
+    /// Packets of unknown connections, answered by a stateless reset.
     resets: u64,
-    /// Packets that arrived at another worker than that of their connection.
+    /// Packets that arrived at another worker than their connection's.
     handed_over: u64,
     packets_lost: u64,
     packets_retransmitted: u64,
-    /// Over the kernel's TCP, beside all of that.
+    /// The part over the kernel's TCP.
     tcp: Option<ByTcp>,
     /// Lines that the access log lacks.
     log_lines_lost: u64,
@@ -97,14 +97,14 @@ pub(crate) struct ServeSummary {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct ByTcp {
     connections: u64,
-    /// Connections that were one too many, of all, a host's or a network's.
+    /// Connections beyond the limit of all, of a host or of a network.
     refused: u64,
     requests: u64,
     body_bytes: u64,
 }
 
 impl ServeSummary {
-    /// Of all workers; `socket` is one of theirs, which are alike.
+    /// Of all workers. `socket` is any of theirs, which are alike.
     pub(super) fn of_sockets(
         mode: String,
         nic: &Nic,
@@ -118,7 +118,7 @@ impl ServeSummary {
         Ok(Self::new(mode, usage, drops, served))
     }
 
-    /// `drops` are what was dropped before the server saw it.
+    /// `drops` are the packets dropped before the server saw them.
     pub(super) fn new(mode: String, usage: Usage, mut drops: Drops, served: &Served) -> Self {
         let (stats, http) = (&served.server, &served.http);
         let dropped = &stats.dropped;
@@ -158,7 +158,7 @@ impl ServeSummary {
         }
     }
 
-    /// With what is known once all have ended.
+    /// Adds what is known once all threads have ended.
     pub(super) fn with_rest(mut self, stats: Option<HttpsStats>, log_lines_lost: u64) -> Self {
         self.log_lines_lost = log_lines_lost;
         self.tcp = stats.map(|stats| ByTcp {

@@ -1,6 +1,7 @@
-//! HTTP/1.1 and 2 beside HTTP/3: threads for the kernel's TCP.
+//! HTTP/1.1 and HTTP/2 beside HTTP/3: threads for the kernel's TCP.
 //!
-//! Browsers come by TCP first, and are told of HTTP/3 there (RFC 7838). The XDP program takes UDP alone.
+//! Browsers connect by TCP first, where Alt-Svc announces HTTP/3 (RFC 7838). The XDP program takes
+//! only UDP.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
@@ -19,24 +20,24 @@ use super::team::{EndsAll, Known, Team};
 use crate::args::{ServeArgs, TcpArgs, TcpRuntime};
 use crate::stop::LONGEST_WAIT;
 
-/// Connections that wait to be accepted; the kernel allows `net.core.somaxconn`.
+/// Connections that wait to be accepted; the kernel allows at most `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// The ports, taken while there are privileges: a part for each thread.
+/// The ports, bound while there are privileges: a part per thread.
 pub(super) struct Tcp(Vec<Part>);
 
 /// A thread's part.
 struct Part {
     listener: TcpListener,
-    /// In the clear: one thread has it.
+    /// For plain HTTP; only one thread has it.
     clear: Option<TcpListener>,
     runtime: Runtime,
-    /// As clients know it, of UDP and of TCP.
+    /// The port as clients know it, of UDP and of TCP.
     port: u16,
 }
 
 impl Tcp {
-    /// Nothing with `--no-tcp`. `address` is the one that is served over UDP.
+    /// `None` with `--no-tcp`. `address` is the one served over UDP.
     pub(super) fn open(args: &ServeArgs, address: SocketAddr) -> anyhow::Result<Option<Self>> {
         let TcpArgs {
             no_tcp,
@@ -48,7 +49,8 @@ impl Tcp {
         if no_tcp {
             return Ok(None);
         }
-        // The kernel deals connections out to sockets that share a port. A lone one shares it with nobody.
+        // The kernel distributes connections among sockets that share a port. A single one must not
+        // share it.
         let sharing = if tcp_threads > 1 {
             Sharing::Own
         } else {
@@ -70,7 +72,7 @@ impl Tcp {
         Ok(Some(Self(parts.collect::<anyhow::Result<_>>()?)))
     }
 
-    /// Serves on threads of its own while `work` does; all ends when one of them does.
+    /// Serves on its threads while `work` runs; all end when one of them does.
     pub(super) fn beside<T>(
         tcp: Option<Self>,
         team: &Team<'_>,
@@ -94,7 +96,8 @@ impl Tcp {
                 threads.push(thread.context("clone(2) of a thread for TCP")?);
             }
             drop(ready);
-            // When it is said that the server is ready, these are. Who has failed says why when joined.
+            // The server is reported ready only once these are. A thread that failed reports why
+            // when joined.
             let are_ready = threads.iter().all(|_| are_ready.recv().is_ok());
             let outcome = are_ready.then(work);
             drop(ends);
@@ -102,7 +105,7 @@ impl Tcp {
             if let Some(log) = &team.log {
                 log.flush();
             }
-            // Why the one that ended first has ended is why the others did.
+            // The first to end is why the others ended.
             match outcome {
                 Some(outcome) => Ok((outcome?, Some(all?))),
                 None => Err(all.map_or_else(|error| error, |_| anyhow!("TCP is not served"))),
@@ -111,7 +114,7 @@ impl Tcp {
     }
 }
 
-/// Waits for all, then adds up what they served.
+/// Joins all, then adds up what they served.
 fn join(
     threads: Vec<ScopedJoinHandle<'_, anyhow::Result<HttpsStats>>>,
 ) -> anyhow::Result<HttpsStats> {
@@ -132,14 +135,14 @@ impl Part {
     ) -> anyhow::Result<HttpsStats> {
         let server = HttpsServer::new(&team.config, team.http()?, guests, self.runtime);
         let mut server = server.with_context(|| match self.runtime {
-            Runtime::Tokio => "--no-tcp serves over UDP alone",
-            _ => "--tcp tokio does without io_uring",
+            Runtime::Tokio => "can't serve over TCP; --no-tcp serves over UDP alone",
+            _ => "can't serve over TCP by io_uring; --tcp tokio does without",
         })?;
         if let Some(clear) = self.clear {
             server = server.redirect(clear, self.port);
         }
         team.confine(|| true)?;
-        // Nobody waits where another one has failed.
+        // Fails if another thread has failed.
         let _ = ready.send(());
         let control = server.control();
         control.advertise(Some(self.port));
@@ -157,7 +160,7 @@ impl From<TcpRuntime> for Runtime {
     }
 }
 
-/// Follows what the first worker finds out, until all end. Then says how long that may take.
+/// Follows what the first worker publishes, until the end. Returns how long draining may take.
 async fn follow(team: &Team<'_>, control: Control) -> Duration {
     let mut known = Known::default();
     while !team.stop.is_asked() {
@@ -171,7 +174,7 @@ async fn follow(team: &Team<'_>, control: Control) -> Duration {
     team.args.drain
 }
 
-/// Who else may listen on the same port.
+/// Which other sockets may listen on the same port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sharing {
     None,
@@ -179,7 +182,7 @@ enum Sharing {
     Own,
 }
 
-/// Listens on an address, or on all of its kind.
+/// Listens on an address, or on all of its family.
 fn open(address: SocketAddr, sharing: Sharing) -> anyhow::Result<TcpListener> {
     let open = || -> io::Result<TcpListener> {
         let family = match address {
@@ -188,7 +191,7 @@ fn open(address: SocketAddr, sharing: Sharing) -> anyhow::Result<TcpListener> {
         };
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-        // A server that is started again need not wait for the last one's connections.
+        // A restarted server need not wait for its predecessor's connections (TIME_WAIT).
         sockopt::set_socket_reuseaddr(&socket, true)?;
         if sharing == Sharing::Own {
             sockopt::set_socket_reuseport(&socket, true)?;
@@ -206,11 +209,12 @@ fn open(address: SocketAddr, sharing: Sharing) -> anyhow::Result<TcpListener> {
 fn refused(address: SocketAddr, error: &io::Error) -> anyhow::Error {
     let hint = match error.kind() {
         ErrorKind::AddrInUse => {
-            "; another program has the port: end it (`ss -ltnp` lists who has which), choose another, or serve \
-             over UDP alone (--no-tcp)"
+            "; another program has the port: stop it (`ss -ltnp` shows which), choose another \
+             port, or serve over UDP alone (--no-tcp)"
         }
         ErrorKind::PermissionDenied => {
-            "; ports this low need CAP_NET_BIND_SERVICE: run as root, grant it, or choose a higher one"
+            "; a port this low needs CAP_NET_BIND_SERVICE: run as root, grant it, or choose a \
+             higher port"
         }
         _ => "; --no-tcp serves over UDP alone",
     };

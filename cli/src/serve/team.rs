@@ -1,4 +1,4 @@
-//! `Team`: the steps that workers take together, and what one of them tells the others.
+//! `Team`: the steps that workers take together, and what one of them shares with the others.
 //!
 //! ```text
 //! each worker   opens its socket                  (with privileges)
@@ -33,7 +33,7 @@ use crate::report;
 use crate::stop::{Reload, Stop};
 use crate::zone;
 
-/// What all workers go by.
+/// What all workers share.
 pub(super) struct Team<'a> {
     pub(super) args: &'a ServeArgs,
     credentials: Credentials<'a>,
@@ -43,16 +43,16 @@ pub(super) struct Team<'a> {
     pub(super) stop: Stop,
     reload: Reload,
     pub(super) log: Option<AccessLog>,
-    /// Each has a descriptor.
+    /// Each takes a descriptor.
     max_tcp_connections: usize,
     pub(super) news: News,
     workers: usize,
-    /// Workers with something under way still, when all end.
+    /// Workers that still have something under way while draining.
     busy: AtomicUsize,
 }
 
-/// Ends the whole server when a worker ends, also by a panic: a server that ends is seen, a queue that
-/// nobody serves is not.
+/// Ends the whole server when a worker ends, also by a panic: a server that ends is noticed, a
+/// queue that is not served is not.
 pub(super) struct EndsAll<'a>(pub(super) &'a Stop);
 
 impl Drop for EndsAll<'_> {
@@ -61,17 +61,17 @@ impl Drop for EndsAll<'_> {
     }
 }
 
-/// What the first worker has found out.
+/// What the first worker publishes.
 #[derive(Default)]
 pub(super) struct News {
-    /// How often the interface's addresses or the routes have changed.
+    /// How often the interface's addresses or the routes changed.
     addresses: AtomicU64,
     /// How often the certificate was read again.
     identities: AtomicU64,
     identity: Mutex<Option<Identity>>,
 }
 
-/// How much of it a worker knows.
+/// How much of it a worker has seen.
 #[derive(Default)]
 pub(super) struct Known {
     addresses: u64,
@@ -85,7 +85,7 @@ impl News {
 
     fn tell_of_identity(&self, identity: Identity) {
         *self.identity() = Some(identity);
-        // After the identity: who sees the number finds it.
+        // After the identity: a worker that sees the number finds it.
         self.identities.fetch_add(1, Ordering::Release);
     }
 
@@ -95,13 +95,13 @@ impl News {
 }
 
 impl Known {
-    /// Whether addresses or routes have changed since the last time.
+    /// Whether addresses or routes have changed since the last call.
     pub(super) fn learn_addresses(&mut self, news: &News) -> bool {
         let now = news.addresses.load(Ordering::Relaxed);
         std::mem::replace(&mut self.addresses, now) != now
     }
 
-    /// The certificate, if it was read again since the last time.
+    /// The certificate, if it was read again since the last call.
     pub(super) fn learn_identity(&mut self, news: &News) -> Option<Identity> {
         let now = news.identities.load(Ordering::Acquire);
         if std::mem::replace(&mut self.identities, now) == now {
@@ -129,10 +129,10 @@ pub(super) struct Others {
 }
 
 impl Steps {
-    /// Reports a step, and waits until all have taken it. False when there is no next one.
+    /// Reports a step, and waits until all have taken it. False if there is no next one.
     pub(super) fn take(&self, outcome: anyhow::Result<Descriptors>) -> bool {
         let is_done = outcome.is_ok();
-        // Nobody listens where the first worker has failed.
+        // Fails if the first worker has failed.
         let is_heard = self.done.send(outcome).is_ok();
         is_done && is_heard && self.next.recv().is_ok()
     }
@@ -142,21 +142,21 @@ impl Steps {
         self.take(Err(error));
     }
 
-    /// Tells what this worker did.
+    /// Sends this worker's counts.
     pub(super) fn tell(&self, share: Share) {
         let _ = self.share.send(share);
     }
 }
 
 impl Drop for Steps {
-    /// Who panics takes no further step; the first worker must not wait for one.
+    /// A worker that panics takes no further step; the first worker must not wait for one.
     fn drop(&mut self) {
         let _ = self.done.send(Err(anyhow!("a worker's thread has ended")));
     }
 }
 
 impl Others {
-    /// Waits until all others have taken a step, and gives what they have sent along.
+    /// Waits until all others have taken a step, and returns what they sent along.
     pub(super) fn wait(&self) -> anyhow::Result<Descriptors> {
         let mut descriptors = Vec::new();
         for _ in &self.next {
@@ -166,22 +166,22 @@ impl Others {
         Ok(descriptors)
     }
 
-    /// What the others did, as they end.
+    /// The others' counts, as they end.
     pub(super) fn shares(&self) -> impl Iterator<Item = Share> {
         self.shares.iter()
     }
 
     pub(super) fn go_on(&self) {
         for next in &self.next {
-            // Who is gone has said so, or does when it is joined.
+            // A worker that is gone has reported why, or does when it is joined.
             let _ = next.send(());
         }
     }
 }
 
 impl<'a> Team<'a> {
-    /// Reads the certificate and opens the access log. A certificate that is made is for addresses of
-    /// `link`, or of the host.
+    /// Reads the certificate and opens the access log. A self-signed certificate is for the
+    /// addresses of `link`, or of the host.
     pub(super) fn new(
         args: &'a ServeArgs,
         confinement: Confinement,
@@ -201,7 +201,7 @@ impl<'a> Team<'a> {
         let bounds = &args.bounds;
         let max_tcp_connections = bounds.configure(&mut config, &mut http, workers, has_tcp);
         config.connection_ids = Arc::clone(&args.cid_format.0);
-        // To read a file twice changes nothing.
+        // Replayed early data does no harm: reading a file twice changes nothing.
         config.early_data = true;
         let open_log = |path| AccessLog::open(path, &args.root);
         let log = args.access_log.as_deref().map(open_log).transpose()?;
@@ -256,7 +256,7 @@ impl<'a> Team<'a> {
             drop((done, share));
             let ends = EndsAll(&self.stop);
             let outcome = first.lead(self, &others);
-            // Those that wait for a next step learn that there is none.
+            // Workers that wait for a next step learn that there is none.
             drop((others, ends));
             for thread in threads {
                 thread.join().map_err(|_| anyhow!("a worker panicked"))??;
@@ -269,8 +269,8 @@ impl<'a> Team<'a> {
         self.workers > 1
     }
 
-    /// A worker has finished what was under way. Until all have, it still hands on what arrives at its
-    /// queue.
+    /// Call once a worker has finished what was under way. Until all have, it still hands over
+    /// packets that arrive at its queue.
     pub(super) fn has_finished(&self) {
         self.busy.fetch_sub(1, Ordering::Relaxed);
     }
@@ -279,7 +279,7 @@ impl<'a> Team<'a> {
         self.busy.load(Ordering::Relaxed) == 0
     }
 
-    /// Gives up, on this thread, what only the set-up took.
+    /// Gives up, on this thread, what only the set-up needed.
     pub(super) fn confine(&self, works: impl Fn() -> bool) -> anyhow::Result<()> {
         let log = self.log.as_ref().map(AccessLog::directory).transpose()?;
         let log = log.flatten();
@@ -294,7 +294,7 @@ impl<'a> Team<'a> {
         self.confinement.enter(&reading, works)
     }
 
-    /// Says that it serves, and by which way.
+    /// Reports that it serves, and over which sockets.
     pub(super) fn say_ready(&self, way: impl fmt::Display) {
         let beside = match self.args.tcp.no_tcp {
             true => "",
@@ -307,7 +307,7 @@ impl<'a> Team<'a> {
         ));
     }
 
-    /// What answers the requests, for one worker.
+    /// What answers one worker's requests.
     pub(super) fn http(&self) -> anyhow::Result<Http<Files>> {
         let root = Root::open(&self.args.root)?.with_dotfiles(self.args.dotfiles);
         let http = Http::for_worker(Files::new(root), self.common.clone())?;
@@ -317,7 +317,7 @@ impl<'a> Team<'a> {
         })
     }
 
-    /// The clients of TCP.
+    /// The limits of TCP clients.
     pub(super) fn guests(&self) -> Guests {
         let mut config = self.config.clone();
         config.max_connections = self.max_tcp_connections;
@@ -329,8 +329,7 @@ impl<'a> Team<'a> {
         self.log.as_ref().map_or(0, AccessLog::lost)
     }
 
-    /// On SIGHUP: goes on in the access log's new file, and reads the certificate again, for clients that
-    /// come from now on.
+    /// After SIGHUP: reopens the access log, and reads the certificate again, for new connections.
     pub(super) fn reload(&self) {
         if !self.reload.take() {
             return;
@@ -353,11 +352,11 @@ impl<'a> Team<'a> {
         }
     }
 
-    /// The certificate could not be replaced.
+    /// Warns that the certificate could not be replaced.
     pub(super) fn say_stale(&self, error: &anyhow::Error) {
         report::say(format_args!(
-            "xskit: warning: SIGHUP: {}; the certificate stays as it was (serve is {} now: if that may not read \
-             the files, let it, or choose another --user)",
+            "xskit: warning: SIGHUP: {}; the certificate stays as it was (serve runs as {} now: \
+             let that user read the files, or choose another --user)",
             report::describe(error),
             self.confinement.name()
         ));

@@ -1,4 +1,4 @@
-//! Whose packets are believed, as the kernel would: its addresses, its check of the way back, and its
+//! Which packets to believe, as the kernel would: by its addresses, its reverse path check and its
 //! neighbours.
 
 use std::net::IpAddr;
@@ -12,11 +12,10 @@ use xskit::wire;
 use crate::nic::path;
 use crate::nic::socket::Driver;
 
-/// How long a neighbour's verdict holds: whoever races for packets must not have the kernel asked for
-/// each.
+/// How long a verdict holds: a flood of packets must not ask the kernel per packet.
 const VERDICT_HOLDS: Duration = Duration::from_millis(100);
 
-/// Has the driver drop what the kernel would, as far as that may have changed.
+/// Has the driver drop what the kernel would drop, updated if `changes` affect it.
 pub(crate) fn follow(
     driver: &mut Driver<'_, '_>,
     link: &Link,
@@ -34,7 +33,7 @@ fn reverse_path(link: &Link) -> anyhow::Result<Option<ReversePathCheck>> {
     };
     Ok(Some(Box::new(move |source, destination| {
         match (source, destination) {
-            // If the kernel can't be asked, QUIC's own proof of the address has to do.
+            // If the kernel can't be asked, QUIC's own address validation is enough.
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 check.accepts(source, destination).unwrap_or(true)
             }
@@ -43,7 +42,7 @@ fn reverse_path(link: &Link) -> anyhow::Result<Option<ReversePathCheck>> {
     })))
 }
 
-/// Says of another way to a known client whether it is the one that the kernel would take.
+/// Judges whether another link to a known client is the one that the kernel would use.
 pub(crate) fn link_judge(link: &Link) -> LinkJudge<wire::Link> {
     let link = link.clone();
     let mut last: Option<(IpAddr, wire::Link, Instant, bool)> = None;

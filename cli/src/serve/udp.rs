@@ -1,4 +1,4 @@
-//! `serve` over a UDP socket of the kernel: one worker, and the way of its packets.
+//! `serve` over a kernel UDP socket: one worker, and its packets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -24,7 +24,7 @@ use crate::nic::usage::Usage;
 /// How reports name it.
 const MODE: &str = "kernel UDP";
 
-/// An MTU that an address is taken to have if no interface says another.
+/// The MTU assumed if no interface has the address.
 const USUAL_MTU: u32 = 1500;
 
 pub(super) fn run(args: &ServeArgs) -> anyhow::Result<ServeSummary> {
@@ -59,13 +59,15 @@ fn serve(
     let mut drops = Drops::of_kernel(&served.driver);
     match overflow.and_then(|mut it| it.count()) {
         Ok(datagrams) => drops.count("receive buffer full", datagrams),
-        Err(error) => tracing::warn!("what had no room can't be counted: /proc/net: {error}"),
+        Err(error) => {
+            tracing::warn!("datagrams that had no room can't be counted: /proc/net: {error}")
+        }
     }
     let usage = Usage::of_kernel(&driver.calls(), served.packets());
     Ok(ServeSummary::new(MODE.to_owned(), usage, drops, &served))
 }
 
-/// A socket for the addresses of one kind, as an AF_XDP server takes them.
+/// A socket for the addresses of one family, as an AF_XDP server has them.
 fn open(address: SocketAddr) -> io::Result<UdpSocket> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,
@@ -80,12 +82,12 @@ fn open(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// The MTU of the interface that has the address, or the largest of those that a wildcard stands for:
-/// each connection finds out what its own path takes.
+/// The MTU of the interface that has the address, or the largest one for a wildcard: each
+/// connection discovers the MTU of its path.
 fn largest_mtu(listen: IpAddr) -> anyhow::Result<u32> {
     let links = Link::all().context("the interfaces' MTUs")?;
     if listen.is_unspecified() {
-        // Loopback counts as none.
+        // Loopback doesn't count.
         let wires = links.iter().filter(|link| link.is_up && link.mac.is_some());
         let largest = wires.map(|link| link.mtu_bytes).max();
         return Ok(largest.unwrap_or(USUAL_MTU));

@@ -20,7 +20,7 @@ use crate::nic::own::{Taking, Wanted};
 use crate::nic::socket::{self, Driver, Socket};
 use crate::zone;
 
-/// A worker, and the queue that it is for.
+/// A worker, and its queue.
 pub(super) struct Task<'a> {
     pub(super) nic: &'a Nic,
     pub(super) options: &'a AfXdpArgs,
@@ -28,7 +28,7 @@ pub(super) struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// The first worker's way, which also does what is done once.
+    /// The first worker's part, which includes everything done once.
     pub(super) fn lead(self, team: &Team<'_>, others: &Others) -> anyhow::Result<ServeSummary> {
         let (nic, taking) = (self.nic, self.taking(team));
         let (mut socket, server) = self.open(team)?;
@@ -49,7 +49,7 @@ impl Task<'_> {
             let mut serving = Serving::new(team, server, way);
             serving.run()?;
             let mut sum = serving.share()?;
-            // All have ended, or are about to.
+            // The others have ended, or are about to.
             team.stop.ask();
             others.shares().for_each(|share| sum.add(&share));
             let AfXdp { mut driver, .. } = serving.way;
@@ -61,7 +61,7 @@ impl Task<'_> {
         })
     }
 
-    /// Every other worker's way. Of what goes wrong before it serves, `steps` tell the first one.
+    /// Every other worker's part. Errors before it serves go to the first worker through `steps`.
     pub(super) fn assist(self, team: &Team<'_>, steps: &Steps) -> anyhow::Result<()> {
         let nic = self.nic;
         let (mut socket, server) = match self.open(team) {
@@ -85,7 +85,7 @@ impl Task<'_> {
         })
     }
 
-    /// What is to be taken off the interface.
+    /// What to take off the interface.
     fn taking(&self, team: &Team<'_>) -> Taking {
         let listen = zone::bare(team.args.listen);
         Taking::Own(Wanted {
@@ -95,7 +95,7 @@ impl Task<'_> {
         })
     }
 
-    /// The socket, and the server that goes with it.
+    /// The socket, and its server.
     fn open(self, team: &Team<'_>) -> anyhow::Result<(xskit::Socket, FileServer<Link>)> {
         let socket = socket::open(self.nic)?;
         if team.has_others() {
@@ -108,17 +108,17 @@ impl Task<'_> {
     }
 }
 
-/// The socket by another descriptor, which another thread may have.
+/// Another descriptor of the socket, for another thread.
 fn duplicate(socket: &Socket<'_>) -> anyhow::Result<OwnedFd> {
     let descriptor = socket.handle().as_fd().try_clone_to_owned();
     descriptor.context("fcntl(F_DUPFD_CLOEXEC) of the socket")
 }
 
-/// A socket's driver, and what is followed for it.
+/// A socket's driver, and the interface that it follows.
 struct AfXdp<'n, 's, 'u> {
     nic: &'n Nic,
     driver: Driver<'s, 'u>,
-    /// Of the first worker, who has the XDP program.
+    /// The XDP program, which the first worker has.
     attached: Option<&'n mut Attached>,
 }
 
@@ -171,8 +171,10 @@ impl Way for AfXdp<'_, '_, '_> {
 
     fn follow_addresses(&mut self) {
         if let Err(error) = trust::follow(&mut self.driver, &self.nic.link, Changes::ALL) {
-            // What was believed before is believed until the next change.
-            tracing::warn!("whose packets to believe could not be asked: {error}");
+            // The previous answer holds until the next change.
+            tracing::warn!(
+                "the kernel's addresses and reverse path check could not be read: {error}"
+            );
         }
     }
 }

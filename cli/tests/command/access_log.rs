@@ -160,7 +160,7 @@ pub(crate) fn assert_logged_and_moved(scene: &Scene, options: &[&str]) {
     assert_eq!(outcome.json()["log_lines_lost"], 0);
     assert_eq!((lines(&old).len(), lines(&log).len()), (2, 2));
     assert_said(&outcome, "warning: SIGHUP: access log", 1);
-    assert_said(&outcome, "the access log was opened again", 1);
+    assert_said(&outcome, "the access log was reopened", 1);
     assert_said(&outcome, "certificate", 0);
     scene.assert_left(&[]);
 }

@@ -111,7 +111,7 @@ fn whom_a_server_becomes_is_a_choice() {
         .refused(&["--user nosuch", "no user", "/etc/passwd"]);
     scene
         .serve(&["--user", "4711:0"])
-        .refused(&["--user 4711:0", "half of it is root"]);
+        .refused(&["--user 4711:0", "only one of the two is root"]);
     fs::set_permissions(scene.root(), Permissions::from_mode(0o700)).unwrap();
     scene.serve(&[]).refused(&[
         "--root",
@@ -138,7 +138,7 @@ fn what_cannot_be_given_up_is_said_once() {
     assert_eq!(
         outcome
             .stderr
-            .matches("it stays root, without capabilities: CAP_SETUID")
+            .matches("serve stays root, without capabilities: CAP_SETUID")
             .count(),
         1,
         "{outcome:#?}"

@@ -204,8 +204,8 @@ fn files_that_cannot_be_sent_are_refused() {
     let scratch = scratch();
     let run = |words: &[&str]| -> Outcome { demo(&scratch, words).run() };
     run(&["--file", "/nonesuch"]).refused(&["--file /nonesuch", "No such file"]);
-    run(&["--file", "/dev"]).refused(&["--file /dev", "no regular file"]);
-    run(&["--file", "/dev/null"]).refused(&["--file /dev/null", "no regular file"]);
+    run(&["--file", "/dev"]).refused(&["--file /dev", "not a regular file"]);
+    run(&["--file", "/dev/null"]).refused(&["--file /dev/null", "not a regular file"]);
     run(&["--size", "12x"]).refused(&["--size", "12x", "K, M or G"]);
     run(&["--size", "99999999999G"]).refused(&["--size", "too large"]);
     run(&["--size", "1M", "--file", "x"]).refused(&["--size", "--file"]);

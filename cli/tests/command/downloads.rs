@@ -18,7 +18,7 @@ pub(crate) fn assert_partial(scene: &Scene, outcome: &Outcome) {
     let len = fs::metadata(&partial).unwrap().len();
     assert!(len > 0 && len < LONG.1, "{len}");
     let kept = format!(
-        "the first {len} bytes are kept in {}; -C goes on from there",
+        "the first {len} bytes are kept in {}; -C continues from there",
         partial.display()
     );
     outcome.refused(&[&kept]);

@@ -37,7 +37,7 @@ impl<'a> BrokenOff<'a> {
         broken_off.get(&[]).refused(&[
             "No space left on device",
             &format!("the first {} bytes are kept in", Self::KEPT),
-            "-C goes on from there",
+            "-C continues from there",
         ]);
         broken_off.disk.resize(16 << 20);
         broken_off
@@ -106,7 +106,7 @@ fn a_download_of_another_version_begins_anew() {
     fs::write(scene.root().join(BrokenOff::NAME), &new).unwrap();
     let (said, report) = download.go_on(&new);
     assert!(
-        said.contains("begins anew: the server has another version"),
+        said.contains("starts over: the server has another version"),
         "{said}"
     );
     assert_eq!(report["kept_bytes"], 0, "{report:#}");
@@ -140,7 +140,7 @@ fn a_download_that_lacks_no_byte_is_found_to_be_whole() {
         .write_all(&download.file[BrokenOff::KEPT - 1..])
         .unwrap();
     let (said, report) = download.go_on(&download.file);
-    assert!(said.contains("begins anew"), "{said}");
+    assert!(said.contains("starts over"), "{said}");
     assert_eq!(report["kept_bytes"], 0, "{report:#}");
     server.interrupt().json();
     scene.assert_left(&[]);
@@ -155,7 +155,7 @@ fn what_no_download_left_is_not_gone_on_with() {
     let partial = scene.out().join("short.part");
     fs::write(&partial, "the user's own").unwrap();
     let outcome = scene.get(SHORT.0, &["-C"]).run();
-    outcome.refused(&["short.part is there already, and may be yours", "rename"]);
+    outcome.refused(&["short.part exists already, and may be yours", "rename"]);
     assert_eq!(fs::read(&partial).unwrap(), b"the user's own");
     fs::remove_file(&partial).unwrap();
 
@@ -164,9 +164,9 @@ fn what_no_download_left_is_not_gone_on_with() {
     let get = || Xskit::new(&as_strs(&words)).on(scene.client()).run();
     let outcome = get();
     assert_eq!(outcome.json()["bytes"], SHORT.1);
-    assert!(outcome.stderr.contains("-C can't go on"), "{outcome:#?}");
+    assert!(outcome.stderr.contains("-C can't continue"), "{outcome:#?}");
     fs::write(disk.path().join("x.part"), "whoever's").unwrap();
-    get().refused(&["may be yours", "its file system keeps no attributes"]);
+    get().refused(&["may be yours", "its file system has no extended attributes"]);
     assert_eq!(fs::read(disk.path().join("x.part")).unwrap(), b"whoever's");
     server.interrupt().json();
     scene.assert_left(&[]);

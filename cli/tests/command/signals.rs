@@ -179,7 +179,10 @@ fn certificates_are_read_again_as_far_as_nobody_may() {
     for (words, count) in [
         ("the certificate was read again", 1),
         (refusal.as_str(), 2),
-        ("the certificate stays as it was (serve is nobody now", 2),
+        (
+            "the certificate stays as it was (serve runs as nobody now",
+            2,
+        ),
     ] {
         let found = outcome.stderr.matches(words).count();
         assert_eq!(found, count, "{words:?} in {outcome:#?}");

@@ -1,5 +1,5 @@
-//! The extended attribute of a partial file: a download made it, and of which version of which file
-//! its bytes are.
+//! The extended attribute of a partial file: it says that a download made it, and the URL and
+//! version of its bytes.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -14,13 +14,13 @@ use crate::report;
 
 const NAME: &str = "user.xskit.partial";
 
-/// An attribute has as much room as this on ext4, all of a file's together.
+/// The room on ext4 for all attributes of a file.
 const MAX_BYTES: usize = 4096;
 
-/// Where a partial file's bytes are from.
+/// The origin of a partial file's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// SHA-256 of the URL, which itself may hold a secret.
+    /// SHA-256 of the URL, because the URL may hold a secret.
     url: String,
     pub(crate) validator: Validator,
 }
@@ -33,7 +33,7 @@ impl Origin {
         }
     }
 
-    /// A validator says nothing about another URL's file.
+    /// Whether the bytes are of this URL: a validator says nothing about another's.
     pub(crate) fn is_of(&self, target: &Target) -> bool {
         self.url == url_hash(target)
     }
@@ -54,7 +54,7 @@ fn url_hash(target: &Target) -> String {
 }
 
 /// The origin of a download's bytes, if it is known. Fails with ENODATA for a file that no download
-/// made, and with EOPNOTSUPP where the file system has no such attributes.
+/// made, and with EOPNOTSUPP if the file system has no such attributes.
 pub(crate) fn read(file: impl AsFd) -> Result<Option<Origin>, Errno> {
     let mut text = [0; MAX_BYTES];
     match fgetxattr(file, NAME, &mut text[..]) {

@@ -1,4 +1,4 @@
-//! The file that `get` writes: under a name that says it is partial until it is whole.
+//! The file that `get` writes, under a partial name until it is whole.
 
 mod mark;
 mod partial;
@@ -29,13 +29,13 @@ pub(crate) struct Output {
     bytes: u64,
     /// Of these, those that an earlier download left.
     kept_bytes: u64,
-    /// It holds what an earlier download left, which stays until there is something in its place.
+    /// It holds what an earlier download left, which stays until there are new bytes.
     is_inherited: bool,
-    /// Of that, what can be gone on from.
+    /// What an earlier download left, if it can be continued.
     beginning: Option<Beginning>,
-    /// Where the bytes to come are from, if a later download can go on from them.
+    /// The origin of the bytes to come, if a later download can continue them.
     origin: Option<Origin>,
-    /// A later download can go on from what the file holds.
+    /// A later download can continue what the file holds.
     is_resumable: bool,
     /// Nothing is left to do with the file.
     is_settled: bool,
@@ -51,7 +51,7 @@ impl Output {
         );
         ensure!(
             whole.is_file() || !whole.exists(),
-            "-o {}: is a device or the like, which the file would replace; name a file",
+            "-o {}: is not a regular file, and the download would replace it; name another file",
             whole.display()
         );
         let mut name = whole.as_os_str().to_owned();
@@ -73,7 +73,7 @@ impl Output {
         })
     }
 
-    /// What there is of `target`, to go on from, read and hashed. Where there is nothing, says why.
+    /// What there is of `target` to continue, read and hashed. Notes why, if there is nothing.
     pub(crate) fn continuation(
         &mut self,
         target: &Target,
@@ -81,17 +81,20 @@ impl Output {
     ) -> anyhow::Result<Option<Continuation>> {
         if !self.is_inherited {
             if mark::read(&self.file).is_err() {
-                self.note("its file system keeps no attributes (user.*): if the download breaks off, -C can't go on");
+                self.note(
+                    "its file system has no extended attributes (user.*): if the download breaks \
+                     off, -C can't continue it",
+                );
             }
             return Ok(None);
         }
         let origin = match mark::read(&self.file).ok().flatten() {
             None => {
-                self.note("begins anew: of which version its bytes are is not known");
+                self.note("the download starts over: the version of the bytes there is unknown");
                 return Ok(None);
             }
             Some(origin) if !origin.is_of(target) => {
-                self.note("begins anew: its bytes are of another URL");
+                self.note("the download starts over: the bytes there are from another URL");
                 return Ok(None);
             }
             Some(origin) => origin,
@@ -110,7 +113,7 @@ impl Output {
         report::say(format_args!("xskit: note: -C: {name}: {text}"));
     }
 
-    /// The bytes to come follow on those of the continuation.
+    /// The bytes to come continue those of the earlier download.
     pub(crate) fn go_on(&mut self) {
         if let Some(beginning) = self.beginning.take() {
             self.hash = beginning.hash;
@@ -121,7 +124,7 @@ impl Output {
         }
     }
 
-    /// The bytes to come are the file from its beginning.
+    /// The bytes to come are the file from its start.
     pub(crate) fn begin(&mut self, origin: Option<Origin>) {
         self.beginning = None;
         self.origin = origin;
@@ -129,7 +132,7 @@ impl Output {
 
     pub(crate) fn write(&mut self, mut bytes: &[u8]) -> anyhow::Result<()> {
         self.make_room()?;
-        // Not `write_all`: how much of it a full disk took is to be known.
+        // Not `write_all`: how much a full disk took must be known.
         while !bytes.is_empty() {
             let (taken, left) = match self.file.write(bytes) {
                 Ok(0) => return Err(self.cannot_write(&ErrorKind::WriteZero.into())),
@@ -144,8 +147,8 @@ impl Output {
         Ok(())
     }
 
-    /// Before the first bytes: those of an earlier download go, and where the new ones are from is
-    /// noted. In this order, so that no bytes ever stand under another origin than theirs.
+    /// Before the first bytes: removes those of an earlier download, then notes the origin of the
+    /// new ones. In this order, bytes are never marked with an origin that is not theirs.
     fn make_room(&mut self) -> anyhow::Result<()> {
         if std::mem::take(&mut self.is_inherited) {
             let emptied = self.empty();
@@ -183,7 +186,7 @@ impl Output {
         self.kept_bytes
     }
 
-    /// Gives the file its name, and says the SHA-256 of its bytes.
+    /// Gives the file its name, and returns the SHA-256 of its bytes.
     pub(crate) fn finish(mut self) -> anyhow::Result<String> {
         if self.is_inherited {
             // The file has no bytes.
@@ -202,7 +205,7 @@ impl Output {
         Ok(report::hex(&std::mem::take(&mut self.hash).finalize()))
     }
 
-    /// Leaves it at what has come so far; `error`, and where that is.
+    /// Keeps what has come so far. Returns `error`, with where that is.
     pub(crate) fn break_off(mut self, error: &anyhow::Error) -> anyhow::Error {
         let error = report::describe(error);
         let beginning = self.beginning.as_ref().filter(|_| self.is_inherited);
@@ -211,7 +214,7 @@ impl Output {
             return anyhow!("{error}");
         }
         let resumption = match self.is_resumable || beginning.is_some() {
-            true => "; -C goes on from there",
+            true => "; -C continues from there",
             false => "",
         };
         self.is_settled = true;
@@ -231,7 +234,7 @@ impl Drop for Output {
             return;
         }
         if self.bytes == 0 {
-            // Nothing is lost with an empty file; that it can't be removed is no news by then.
+            // Nothing is lost with an empty file, and a failure to remove it matters to no one.
             let _ = fs::remove_file(&self.partial);
         } else {
             report::say(format_args!(
@@ -292,7 +295,7 @@ mod tests {
         let content = || std::fs::read(&partial).expect("a file");
         std::fs::write(&partial, "the user's own").expect("written");
         let refusal = Output::create(&whole).expect_err("refused").to_string();
-        assert!(refusal.contains("f.part is there already"), "{refusal}");
+        assert!(refusal.contains("f.part exists already"), "{refusal}");
         assert_eq!(content(), b"the user's own");
         std::fs::remove_file(&partial).expect("removed");
 
@@ -329,10 +332,10 @@ mod tests {
         };
         let origin = Origin::new(&asked, "\"v1\"".parse().expect("a tag"));
         let told = break_off(Some(origin.clone()), b"ab");
-        assert!(told.ends_with("f.part; -C goes on from there"), "{told}");
+        assert!(told.ends_with("f.part; -C continues from there"), "{told}");
         assert_eq!(left(&other), None);
         assert_eq!(left(&asked), Some((2, "\"v1\"".to_owned())));
-        // Whoever begins anew, and learns of no version.
+        // A download that starts over, and learns of no version.
         let told = break_off(None, b"x");
         assert!(told.ends_with("f.part"), "{told}");
         assert_eq!(left(&asked), None);

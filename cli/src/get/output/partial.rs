@@ -1,4 +1,5 @@
-//! The partial file: made, or taken over from an earlier download, and held by one download at a time.
+//! The partial file: made, or taken over from an earlier download, and held by one download at a
+//! time.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -15,12 +16,13 @@ use crate::stop::Stop;
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// Creates the file, or takes the one that an earlier download left; then the second value is true.
+/// Creates the file, or takes over the one that an earlier download left; then the second value is
+/// true.
 pub(super) fn open(partial: &Path) -> anyhow::Result<(File, bool)> {
     match File::create_new(partial) {
         Ok(file) => {
             lock(&file, partial)?;
-            // Where there are no such attributes, the next download leaves the file alone.
+            // Without such attributes, the next download leaves the file alone.
             let _ = mark::write(&file, None);
             Ok((file, false))
         }
@@ -39,12 +41,12 @@ fn inherit(partial: &Path) -> anyhow::Result<File> {
     let why = match openat(CWD, partial, flags, Mode::empty()) {
         Ok(file) => {
             let file = File::from(file);
-            // First: whoever has it may be about to give it its name.
+            // First: another download may be about to rename it.
             lock(&file, partial)?;
             match mark::read(&file) {
                 Ok(_) => return Ok(file),
                 Err(Errno::OPNOTSUPP) => {
-                    " (its file system keeps no attributes, user.*, that would tell a download's)"
+                    " (its file system has no extended attributes, user.*, to mark a download's)"
                 }
                 Err(_) => "",
             }
@@ -52,11 +54,12 @@ fn inherit(partial: &Path) -> anyhow::Result<File> {
         Err(_) => "",
     };
     Err(anyhow!(
-        "-o: {name} is there already, and may be yours{why}: remove or rename it, or name another file"
+        "-o: {name} exists already, and may be yours{why}: remove or rename it, or name another \
+         file"
     ))
 }
 
-/// Only one download at a time writes the file. Where there are no locks, whoever starts two has to see to it.
+/// Only one download at a time writes the file. A file system without locks can't enforce that.
 fn lock(file: &File, partial: &Path) -> anyhow::Result<()> {
     ensure!(
         flock(file, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK),
@@ -66,7 +69,8 @@ fn lock(file: &File, partial: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The beginning of a file, as an earlier download left it: how long it is, and its hash, which goes on.
+/// The beginning of a file, as an earlier download left it: how long it is, and its hash, which
+/// goes on.
 #[derive(Debug)]
 pub(super) struct Beginning {
     pub(super) bytes: u64,
@@ -74,7 +78,7 @@ pub(super) struct Beginning {
 }
 
 impl Beginning {
-    /// Reads the file to its end, which is where bytes are written next.
+    /// Reads the file to its end, where bytes are written next.
     pub(super) fn read(file: &mut File, name: &Path, stop: &Stop) -> anyhow::Result<Self> {
         let mut chunk = vec![0; CHUNK_BYTES];
         let (mut bytes, mut hash) = (0, Sha256::new());
@@ -88,7 +92,7 @@ impl Beginning {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     let name = name.display();
-                    bail!("read(2) of {name}: {error}; without -C the download begins anew")
+                    bail!("read(2) of {name}: {error}; without -C the download starts over")
                 }
             }
         }

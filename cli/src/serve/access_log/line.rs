@@ -1,17 +1,16 @@
-//! `Line`: what the log says of one response.
+//! `Line`: a response in the log.
 //!
-//! JSON lines, because the Combined Log Format has no place for what matters here besides (how long it
-//! took, and whether it was cut off), and each program has its own idea of how that escapes what a
-//! client sends.
+//! JSON lines, because the Combined Log Format has no field for the duration or for a response that
+//! was cut off, and programs differ on how it escapes what a client sends.
 //!
 //! ```json
 //! {"time":1767225600.123,"client":"192.0.2.7:50000","method":"GET","path":"/a","protocol":"HTTP/3","status":200,"bytes":5000,"seconds":0.012345,"user_agent":"curl/8.18.0","cut_off":null}
 //! ```
 //!
-//! `time` is when the response was over, in seconds since 1970; `seconds`, how long it took since the
-//! request's header section came; `bytes`, what was handed to the transport of its body. `status` is
-//! null if there was none yet. `cut_off` says by whom: `"client"` or `"server"` ended the response, or
-//! `"connection"`, that with which it ended; null is a whole response.
+//! `time` is when the response was over, in seconds since 1970; `seconds`, how long it took since
+//! the request's header section came; `bytes`, what was handed to the transport of its body.
+//! `status` is null if there was none yet. `cut_off` says by whom: `"client"` or `"server"` ended
+//! the response, or `"connection"`, that with which it ended; null is a whole response.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -94,8 +93,8 @@ fn quote_or_null(out: &mut String, text: Option<&str>) {
     }
 }
 
-/// A JSON string, all but printable ASCII escaped: nothing in it is obeyed by a terminal, and a program
-/// reads what the client sent.
+/// A JSON string with all but printable ASCII escaped: a terminal obeys nothing in it, and a
+/// program reads what the client sent.
 fn quote(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {

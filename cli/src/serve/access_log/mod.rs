@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `mod.rs` | the log: what waits, what is lost, and the way to the next file |
+//! | `mod.rs` | the log: pending lines, lost lines, and reopening |
 //! | `line.rs` | a line |
 //! | `place.rs` | where the file is |
 
@@ -25,13 +25,13 @@ use crate::report;
 use line::Line;
 use place::Place;
 
-/// Bytes of lines that wait for a reader who is slow.
+/// Bytes of lines that wait for a slow reader.
 const MOST_PENDING: usize = 64 << 10;
 
-/// What a pipe that is ready takes without blocking (PIPE_BUF).
+/// Bytes that a ready pipe takes without blocking (PIPE_BUF).
 const PIPE_BYTES: usize = 4096;
 
-/// The log, for those who write lines and those who see to the file.
+/// The log, shared by the threads that write lines and the one that reopens the file.
 #[derive(Clone)]
 pub(crate) struct AccessLog(Arc<Mutex<Log>>);
 
@@ -39,7 +39,7 @@ impl AccessLog {
     /// Opens the file that is named, or standard output for `-`.
     ///
     /// # Errors
-    /// It can't be opened, or would be served.
+    /// The file can't be opened, or would be served.
     pub(crate) fn open(path: &Path, root: &Path) -> anyhow::Result<Self> {
         let log = match path == Path::new("-") {
             true => Log::to_stdout().context("--access-log -: dup(2)")?,
@@ -66,23 +66,23 @@ impl AccessLog {
         self.log().add(&Line::of(served));
     }
 
-    /// Writes what there is, as far as that doesn't block.
+    /// Writes pending lines, as far as that doesn't block.
     pub(crate) fn flush(&self) {
         self.log().flush();
     }
 
-    /// Goes on in the file that has the name now.
+    /// Reopens the file by its name.
     pub(crate) fn reopen(&self, user: &str) {
         self.log().reopen(user);
     }
 
-    /// Lines that could not be written, in the end.
+    /// Lines that could not be written, pending ones included.
     pub(crate) fn lost(&self) -> u64 {
         let log = self.log();
         log.lost + log.pending.matches('\n').count() as u64
     }
 
-    /// A descriptor of the directory in which the file is opened again; none where it isn't.
+    /// A descriptor of the directory in which the file is reopened; `None` if it isn't.
     pub(crate) fn directory(&self) -> anyhow::Result<Option<OwnedFd>> {
         let log = self.log();
         // Devices and FIFOs aren't rotated.
@@ -97,12 +97,12 @@ struct Log {
     file: OwnedFd,
     /// `None` for standard output.
     place: Option<Place>,
-    /// Whole lines, but for the beginning of the first one, which may be written already.
+    /// Whole lines, except that the start of the first may be written already.
     pending: String,
-    /// What was written last ends in the middle of a line.
+    /// The last write ended in the middle of a line.
     is_mid_line: bool,
     lost: u64,
-    /// Lost since somebody was told.
+    /// Lost since the last notice.
     untold: u64,
     is_failing: bool,
     notices: Notices,
@@ -139,12 +139,12 @@ impl Log {
             self.flush();
         }
         if self.pending.len() >= MOST_PENDING {
-            let reader = "whoever reads it is too slow";
+            let reader = "its reader is too slow";
             self.lose(1, reader);
             return;
         }
         if self.pending.is_empty() && self.is_mid_line {
-            // Of a line whose rest could not be written.
+            // Ends a line whose rest could not be written.
             self.pending.push('\n');
         }
         line.write(&mut self.pending);
@@ -154,7 +154,7 @@ impl Log {
         while !self.pending.is_empty() {
             let mut piece = self.pending.as_bytes();
             if self.place.is_none() {
-                // It is shared, perhaps with a shell: it can't be kept from blocking, only asked.
+                // Stdout may be shared with a shell, so it can't be made non-blocking, only polled.
                 if !is_ready(self.file.as_fd()) {
                     return;
                 }
@@ -182,7 +182,7 @@ impl Log {
         drop(written);
         if std::mem::take(&mut self.is_failing) && self.notices.admit(Instant::now()).is_some() {
             report::say(format_args!(
-                "xskit: note: access log {}: it goes on; {} lines were lost",
+                "xskit: note: access log {}: writing again; {} lines were lost",
                 self.name(),
                 std::mem::take(&mut self.untold)
             ));
@@ -196,7 +196,8 @@ impl Log {
             && self.notices.admit(Instant::now()).is_some()
         {
             report::say(format_args!(
-                "xskit: warning: access log {}: write(2): {why}; serving goes on, and so does trying",
+                "xskit: warning: access log {}: write(2): {why}; serving continues, and lines are \
+                 lost until a write succeeds",
                 self.name()
             ));
         }
@@ -213,21 +214,21 @@ impl Log {
         match place.open() {
             Ok(file) => {
                 self.file = file;
-                // What is left of the line is in the other one.
+                // The start of the line is in the old file.
                 if std::mem::take(&mut self.is_mid_line)
                     && let Some((_, rest)) = self.pending.split_once('\n')
                 {
                     self.pending = rest.to_owned();
                     self.lost += 1;
                 }
-                report::say(format_args!("xskit: note: the access log was opened again"));
+                report::say(format_args!("xskit: note: the access log was reopened"));
             }
             Err(errno) => {
                 let error = io::Error::from(errno);
                 report::say(format_args!(
-                    "xskit: warning: SIGHUP: access log {}: open(2): {error}; lines go on to the file that was opened before \
-                     (serve is {user} now: make the new file one that this user may write, as `create 0640 {user}` of \
-                     logrotate does, or use `copytruncate`)",
+                    "xskit: warning: SIGHUP: access log {}: open(2): {error}; lines still go to \
+                     the old file (serve runs as {user} now: let that user write the new file, as \
+                     logrotate's `create 0640 {user}` does, or use `copytruncate`)",
                     place.path.display()
                 ));
             }
@@ -246,7 +247,7 @@ fn is_ready(file: BorrowedFd<'_>) -> bool {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // An error is ready, too: the write says which.
+    // An error counts as ready, too: the write reports it.
     poll(&mut wanted, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 

@@ -1,4 +1,4 @@
-//! `Place`: where the log's file is, also once the process may no longer go there.
+//! `Place`: where the log's file is, kept open for when the process may no longer walk there.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
@@ -14,10 +14,10 @@ use crate::root;
 /// Where the file is.
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    /// Stays what it was when the user was another one.
+    /// Opened before the change of user.
     pub(super) directory: OwnedFd,
     name: OsString,
-    /// What is served may not become writable for the sake of the log.
+    /// The directory also holds what is served, which must not become writable for the log.
     pub(super) holds_root: bool,
 }
 
@@ -25,7 +25,7 @@ impl Place {
     pub(super) fn find(path: &Path, served: &Path) -> anyhow::Result<Self> {
         let name = path.file_name().map(OsStr::to_owned);
         let name =
-            name.with_context(|| format!("--access-log {}: no file's name", path.display()))?;
+            name.with_context(|| format!("--access-log {}: names no file", path.display()))?;
         root::refuse("--access-log", path, served)?;
         let parent = root::parent(path);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -35,8 +35,8 @@ impl Place {
         let holds_root = root::is_within(served, parent);
         if holds_root {
             report::say(format_args!(
-                "xskit: note: --access-log {}: SIGHUP won't open it again, since its directory holds --root, too, which \
-                 the server may not write to; give it one of its own",
+                "xskit: note: --access-log {}: SIGHUP won't reopen it, because its directory also \
+                 holds --root, which must not become writable; put it in a directory of its own",
                 path.display()
             ));
         }
@@ -48,7 +48,7 @@ impl Place {
         })
     }
 
-    /// Never waits: for whoever opens the other end of a FIFO, say.
+    /// Never blocks, for example on the other end of a FIFO.
     pub(super) fn open(&self) -> Result<OwnedFd, Errno> {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
         let flags = flags | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -60,7 +60,7 @@ impl Place {
         )
     }
 
-    /// Whether this open file has the name.
+    /// Whether this open file still has the name.
     pub(super) fn is_of(&self, file: &OwnedFd) -> bool {
         let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
         let there = statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW);

@@ -12,8 +12,7 @@ use rustix::thread::{
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
-/// The user who owns nothing, where the system has none by that name (the kernel's overflow
-/// number).
+/// The user number of nobody if the system has no user of that name (the kernel's overflow number).
 const NOBODY: u32 = 65534;
 
 /// A user and its groups.
@@ -28,13 +27,13 @@ pub(super) struct Account {
 
 impl Account {
     /// The user that `USER` or `USER:GROUP` names, each a name in the system's files or a number.
-    /// Without a group, it is the user's own, and for a number that nobody has, the same number.
+    /// Without a group, it is the user's own; for an unknown user number, the same number.
     pub(super) fn find(text: &str) -> anyhow::Result<Self> {
         let (users, groups) = (lines(USERS), lines(GROUPS));
         Self::among(text, &users, &groups).with_context(|| format!("--user {text}"))
     }
 
-    /// The one who owns nothing.
+    /// The user nobody.
     pub(super) fn nobody() -> Self {
         let is_sound = |account: &Self| !account.uid.is_root();
         Self::find("nobody").ok().filter(is_sound).unwrap_or(Self {
@@ -64,13 +63,15 @@ impl Account {
                 None => number(group),
             }
             .with_context(|| format!("there is no group {group:?} in {GROUPS}"))?,
-            (None, Some(fields)) => number(field(fields, 3)).context("its group is no number")?,
+            (None, Some(fields)) => {
+                number(field(fields, 3)).context("its group is not a number")?
+            }
             (None, None) => uid,
         };
         let name = known.map_or(user.to_owned(), |fields| field(&fields, 0).to_owned());
         ensure!(
             (uid == 0) == (gid == 0),
-            "half of it is root: name a user and a group that are not, or root"
+            "only one of the two is root: name a user and a group that are not, or root"
         );
         let is_member = |fields: &Vec<&str>| field(fields, 3).split(',').any(|it| it == name);
         let further = groups
@@ -88,7 +89,8 @@ impl Account {
         })
     }
 
-    /// setgroups(2), setresgid(2), setresuid(2), for the calling thread; permitted capabilities stay.
+    /// setgroups(2), setresgid(2), setresuid(2), for the calling thread; permitted capabilities
+    /// stay.
     pub(super) fn become_it(&self) -> anyhow::Result<()> {
         let (uid, gid) = (self.uid, self.gid);
         let held = capabilities(None).context("capget(2)")?.effective;
@@ -110,7 +112,7 @@ impl Account {
     }
 }
 
-/// The lines of one of the system's files; none, where it can't be read.
+/// The lines of one of the system's files; none if it can't be read.
 fn lines(file: &str) -> Vec<String> {
     let text = fs::read(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -131,7 +133,7 @@ fn field<'a>(fields: &[&'a str], at: usize) -> &'a str {
     fields.get(at).copied().unwrap_or_default()
 }
 
-/// A user's or group's number. The highest one is none: system calls take it for "unchanged".
+/// A user's or group's number. Not the highest one, which system calls take for "unchanged".
 fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number| *number != u32::MAX)
 }

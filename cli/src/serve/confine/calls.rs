@@ -1,5 +1,5 @@
-//! System calls, bounded by seccomp: those that moving packets and reading files takes. All others
-//! fail as on a kernel that has no such call (ENOSYS), for which libraries have other ways.
+//! System calls, restricted by seccomp to those for moving packets and reading files. All others
+//! fail with ENOSYS, as on a kernel without them, for which libraries have fallbacks.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -10,7 +10,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, apply_filter,
 };
 
-/// Whatever the arguments.
+/// Allowed with any arguments.
 const CALLS: &[c_long] = &[
     // Memory.
     libc::SYS_brk,
@@ -19,7 +19,7 @@ const CALLS: &[c_long] = &[
     libc::SYS_mprotect,
     libc::SYS_mremap,
     libc::SYS_munmap,
-    // Files; which of them is Landlock's to say, and the user's.
+    // Files; Landlock and the user decide which.
     libc::SYS_close,
     libc::SYS_dup,
     libc::SYS_faccessat,
@@ -50,7 +50,7 @@ const CALLS: &[c_long] = &[
     libc::SYS_unlinkat,
     libc::SYS_write,
     libc::SYS_writev,
-    // Sockets and rings that are open, and those of SOCKETS.
+    // Open sockets and rings, and new ones of SOCKETS.
     libc::SYS_accept4,
     libc::SYS_bind,
     libc::SYS_connect,
@@ -105,7 +105,7 @@ const CALLS: &[c_long] = &[
     libc::SYS_uname,
 ];
 
-/// Older names of some of these, which C libraries still call on x86-64.
+/// Older versions of some of these, which C libraries still call on x86-64.
 #[cfg(target_arch = "x86_64")]
 const OLDER: &[c_long] = &[
     libc::SYS_access,
@@ -121,24 +121,26 @@ const OLDER: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[c_long] = &[];
 
-/// Kinds of sockets that can still be opened: to ask the kernel about links, routes and neighbours.
+/// Address families of sockets that can still be opened: to ask the kernel about links, routes and
+/// neighbours.
 const SOCKETS: &[u64] = &[
     libc::AF_INET as u64,
     libc::AF_INET6 as u64,
     libc::AF_NETLINK as u64,
 ];
 
-/// Commands of bpf(2) on maps and links that are open (linux/bpf.h): look an element up, update it,
-/// delete it, find the next one; what a descriptor is of; detach a link. None makes anything.
+/// Commands of bpf(2) on open maps and links (linux/bpf.h): look up, update and delete an element,
+/// get the next key; get information of a descriptor; detach a link. None creates anything.
 const BPF: &[u64] = &[1, 2, 3, 4, 15, 34];
 
-/// Requests of ioctl(2), whose type differs between C libraries: SIOCETHTOOL, the channels of a device;
-/// TCGETS and TIOCGWINSZ, whether a descriptor is a terminal and how wide; FIONBIO, whether it blocks.
+/// Requests of ioctl(2), whose type differs between C libraries: SIOCETHTOOL, the channels of a
+/// device; TCGETS and TIOCGWINSZ, whether a descriptor is a terminal and how wide; FIONBIO, whether
+/// it blocks.
 const IOCTLS: &[u64] = &[0x8946, 0x5401, 0x5413, 0x5421];
 
-/// Bounds the calling thread. The error is the words to say about it.
+/// Restricts the calling thread. The error is the text to report.
 pub(super) fn bound() -> Result<(), String> {
-    let failed = |error| format!("system calls are not bounded by seccomp: {error}");
+    let failed = |error| format!("system calls are not restricted by seccomp: {error}");
     let program = program().map_err(|error| failed(error.to_string()))?;
     apply_filter(&program).map_err(|error| failed(error.to_string()))
 }
@@ -149,7 +151,7 @@ fn program() -> Result<BpfProgram, BackendError> {
     rules.insert(libc::SYS_socket, one_of(0, SOCKETS)?);
     rules.insert(libc::SYS_bpf, one_of(0, BPF)?);
     rules.insert(libc::SYS_ioctl, one_of(1, IOCTLS)?);
-    // Limits are read, of the process itself.
+    // Only to read the process's own limits.
     let own = condition(0, 0)?;
     let reads = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
     let limits = SeccompRule::new(vec![own, reads])?;
@@ -159,13 +161,13 @@ fn program() -> Result<BpfProgram, BackendError> {
     SeccompFilter::new(rules, otherwise, SeccompAction::Allow, arch)?.try_into()
 }
 
-/// Rules for a call that may have one of these values as its argument number `at`.
+/// Rules for a call whose argument `at` may be one of these values.
 fn one_of(at: u8, values: &[u64]) -> Result<Vec<SeccompRule>, BackendError> {
     let rule = |value: &u64| SeccompRule::new(vec![condition(at, *value)?]);
     values.iter().map(rule).collect()
 }
 
-/// The kernel looks at 32 bits of these arguments, too.
+/// The kernel, too, uses 32 bits of these arguments.
 fn condition(at: u8, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(at, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
 }

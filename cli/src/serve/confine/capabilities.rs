@@ -6,8 +6,8 @@ use rustix::thread::{
     clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
 };
 
-/// Empties the bounding set, as long as CAP_SETPCAP is there for it. Where it isn't, no_new_privs sees
-/// to it that no program gives anything back.
+/// Empties the bounding set, if CAP_SETPCAP allows it. If not, no_new_privs still keeps any program
+/// from giving anything back.
 pub(super) fn drop_bounding_set() {
     for number in 0..u64::BITS {
         let capability = CapabilitySet::from_bits_retain(1 << number);
@@ -22,8 +22,8 @@ pub(super) fn drop_bounding_set() {
     }
 }
 
-/// Gives up all but `kept`, and CAP_BPF unless `works` says that it works without: tried with nothing
-/// else in effect, while that can still be taken back. Returns what it did not work without.
+/// Gives up all but `kept`, and CAP_BPF if `works` fails without it: this is tried with only `kept`
+/// in effect, while that can still be undone. Returns what was needed.
 pub(super) fn drop_all_but(
     kept: CapabilitySet,
     works: impl Fn() -> bool,
@@ -45,8 +45,7 @@ pub(super) fn drop_all_but(
         false => CapabilitySet::BPF & held,
     };
     set(kept | needed, kept | needed)?;
-    // Of capabilities that are neither permitted nor inheritable none is in it; before Linux 4.3
-    // there is none.
+    // The ambient set only holds what is permitted and inheritable; before Linux 4.3 there is none.
     let _ = clear_ambient_capability_set();
     Ok(needed)
 }

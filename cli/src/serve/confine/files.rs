@@ -1,5 +1,6 @@
-//! Files, bounded by Landlock: a few directories may be read, and nothing may be written, made,
-//! removed or run, but for files of the logs' directories, which may be made and written; no TCP port may be taken or reached, no process outside signalled.
+//! Files, restricted by Landlock: a few directories may be read, and nothing written, created,
+//! removed or executed, except that files in the logs' directories may be created and written. No
+//! TCP port may be bound or connected to, no other process signalled.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,21 +12,22 @@ use landlock::{
 
 use super::Reading;
 
-/// What is known of Landlock here. Older kernels do what they know of it.
+/// The Landlock ABI used. Older kernels enforce what they know of it.
 const KNOWN: ABI = ABI::V7;
 
-/// What is read besides: about processors, by the C library and libbpf; and the interface's rp_filter.
+/// Also read: the processors, by the C library and libbpf, and the interface's rp_filter.
 const ABOUT_THE_SYSTEM: [&str; 2] = ["/sys/devices/system/cpu", "/proc/sys/net/ipv4/conf"];
 
-/// Bounds the calling thread. The error is the words to say about it.
+/// Restricts the calling thread. The error is the text to report.
 pub(super) fn bound(root: &OwnedFd, reading: &Reading<'_>) -> Result<(), String> {
     match restrict(root, reading) {
         Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => Ok(()),
         Ok(RulesetStatus::NotEnforced) => Err(
-            "files are not bounded: this kernel has no Landlock (5.13, and `landlock` in its lsm= list)"
+            "files are not restricted: this kernel has no Landlock (Linux 5.13, with `landlock` in \
+             its lsm= list)"
                 .to_owned(),
         ),
-        Err(error) => Err(format!("files are not bounded by Landlock: {error}")),
+        Err(error) => Err(format!("files are not restricted by Landlock: {error}")),
     }
 }
 
@@ -51,8 +53,8 @@ fn restrict(root: &OwnedFd, reading: &Reading<'_>) -> Result<RulesetStatus, Rule
     Ok(rules.restrict_self()?.ruleset)
 }
 
-/// The directories in which whatever may come to stand at `path` is looked for: the one that holds
-/// what is there now, and the same for each link on the way, since those get switched.
+/// The directories that `path` may lead to: the one that holds its target now, and the one that
+/// holds the target of each link on the way, since links get switched.
 fn places(path: &Path) -> Vec<PathBuf> {
     let steps = path
         .ancestors()
@@ -61,7 +63,7 @@ fn places(path: &Path) -> Vec<PathBuf> {
     targets.map(holder).collect()
 }
 
-/// The directory that holds `target`; of one at the very top only itself.
+/// The directory that holds `target`; `target` itself if that is directly under `/`.
 fn holder(target: PathBuf) -> PathBuf {
     match target.parent() {
         Some(parent) if parent.parent().is_some() => parent.to_owned(),
@@ -121,7 +123,7 @@ mod tests {
                 ],
             )
         };
-        // Of a thread only, which so bounds nothing else of this process.
+        // On a thread of its own, so the rest of this process is not restricted.
         let (status, now, next, logs, refused) =
             thread::scope(|scope| scope.spawn(bounded).join()).unwrap();
         if status == RulesetStatus::NotEnforced {
@@ -147,7 +149,7 @@ mod tests {
         assert_eq!(holders, [dir.join("releases/1"), dir.join("releases")]);
         assert_eq!(places(&dir.join("releases")), [dir.as_path()]);
         assert!(places(&dir.join("nothing")).is_empty());
-        // Not everything, for the sake of one directory.
+        // Not all of `/` for one directory.
         assert_eq!(places(Path::new("/proc")), [Path::new("/proc")]);
         assert_eq!(places(Path::new("/")), [Path::new("/")]);
     }

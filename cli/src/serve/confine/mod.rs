@@ -1,5 +1,5 @@
-//! What a process that faces strangers does without once it is set up: root, capabilities, and the
-//! files and system calls that it will not need.
+//! What a server gives up once it is set up: root, capabilities, and the files and system calls
+//! that it will not need.
 //!
 //! | file | takes away |
 //! | --- | --- |
@@ -8,10 +8,11 @@
 //! | `files.rs` | files, by Landlock |
 //! | `calls.rs` | system calls, by seccomp |
 //!
-//! All of this holds for the calling thread and those that it starts, so each thread does it before any of them looks
-//! at a packet. The kernel's thread that takes submissions (`--sqpoll`) keeps what the process had when its ring was
-//! made; that ring only sends, receives and polls (`backend-uring/src/ring.rs`). The ring of `--tcp uring` is compio's
-//! and has no such restriction: Landlock still bounds what it opens, but seccomp does not see what is submitted.
+//! All of this applies to the calling thread and those that it starts, so each thread does it
+//! before any of them looks at a packet. The kernel's thread that takes submissions (`--sqpoll`)
+//! keeps what the process had when its ring was made; that ring only sends, receives and polls
+//! (`backend-uring/src/ring.rs`). The ring of `--tcp uring` is compio's and has no such
+//! restriction: Landlock still bounds what it opens, but seccomp does not see what is submitted.
 
 mod account;
 mod calls;
@@ -36,31 +37,31 @@ use crate::args::ConfinementArgs;
 use crate::report;
 use account::Account;
 
-/// What is going to be given up, and for whom.
+/// What to give up, and the user to become.
 pub(crate) struct Confinement {
     user: User,
     is_bounded: bool,
-    /// What was said already, by another thread.
+    /// Notes that another thread has printed already.
     said: Mutex<BTreeSet<String>>,
 }
 
-/// Whom the process becomes.
+/// The user that the process becomes.
 enum User {
-    /// Whoever the user named.
+    /// The user named by --user.
     Chosen(Account),
-    /// Nobody, where that can be: it was started by root, who named no one.
+    /// The user nobody, if possible: started by root, without --user.
     Nobody(Account),
-    /// Root, by the user's will: it may go on reading every file.
+    /// Root, by --user root: it can still read every file.
     Root,
-    /// Whoever it is.
+    /// The user that started it.
     Same,
 }
 
-/// The files that a process goes on reading, and where it writes.
+/// The files that the process still reads, and where it writes.
 pub(crate) struct Reading<'a> {
     /// The directory that is served.
     pub(crate) root: &'a Path,
-    /// Files that are read again, if there are any.
+    /// Files that SIGHUP reads again.
     pub(crate) again: Vec<&'a Path>,
     /// The directories in which logs are opened.
     pub(crate) logs: Vec<BorrowedFd<'a>>,
@@ -86,13 +87,14 @@ impl Confinement {
         })
     }
 
-    /// Gives up everything but `reading`, for good. `works` says whether the rest of what the process
-    /// does works: on some kernels (before 5.19) it takes CAP_BPF.
+    /// Gives up everything but `reading`, for good. `works` reports whether the process still works
+    /// without capabilities: before Linux 5.19 it needs CAP_BPF.
     ///
-    /// What this machine can't take away is said, and no reason to stop.
+    /// What this machine can't take away is noted, and not an error.
     ///
     /// # Errors
-    /// The user that was asked for can't be become, or may not read what is to be served.
+    /// The process can't become the user of --user, or that user may not read the directory to
+    /// serve.
     pub(crate) fn enter(
         &self,
         reading: &Reading<'_>,
@@ -111,15 +113,15 @@ impl Confinement {
         match capabilities::drop_all_but(kept, works) {
             Ok(needed) if needed.is_empty() => {}
             Ok(_) => self.note(
-                "CAP_BPF is kept: this kernel lets no one else read the counters (5.19 does)",
+                "CAP_BPF is kept: before Linux 5.19, reading the XDP program's counters needs it",
             ),
             Err(errno) => self.note(format_args!("capabilities are kept: capset(2): {errno}")),
         }
         parent.ask_again()?;
         openat(&root, ".", whole, Mode::empty()).with_context(|| {
             format!(
-                "--root {}: {} may not enter it; let everybody (chmod o+x), choose another --user, or \
-                 stay root by --user root",
+                "--root {}: {} may not enter it; let every user (chmod o+x), choose another \
+                 --user, or stay root with --user root",
                 reading.root.display(),
                 self.name()
             )
@@ -133,7 +135,8 @@ impl Confinement {
         Ok(())
     }
 
-    /// Becomes the user; nobody is become only if that can be, and leaves a way to what is served.
+    /// Becomes the user. Becomes nobody only if that is possible, and leaves a path to the
+    /// directory that is served.
     fn become_user(&self, root: &Path) -> anyhow::Result<()> {
         match &self.user {
             User::Chosen(account) => account
@@ -142,8 +145,8 @@ impl Confinement {
             User::Nobody(account) => {
                 let outcome = match is_switched_behind_doors(root) {
                     true => Err(anyhow!(
-                        "--root {} is reached by a link, and {} could not follow it to another place: chmod o+x \
-                         the directories above, or choose a --user",
+                        "--root {} is reached by a symbolic link, and {} could not follow it once \
+                         it is switched: chmod o+x the directories above, or choose a --user",
                         root.display(),
                         account.name
                     )),
@@ -151,7 +154,9 @@ impl Confinement {
                 };
                 outcome.unwrap_or_else(|error| {
                     let why = report::describe(&error);
-                    self.note(format_args!("it stays root, without capabilities: {why}"));
+                    self.note(format_args!(
+                        "serve stays root, without capabilities: {why}"
+                    ));
                 });
                 Ok(())
             }
@@ -159,7 +164,7 @@ impl Confinement {
         }
     }
 
-    /// Says what could not be taken away, once for all threads.
+    /// Notes what could not be taken away, once for all threads.
     fn note(&self, what: impl Display) {
         let what = what.to_string();
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -169,7 +174,7 @@ impl Confinement {
         }
     }
 
-    /// Whom it becomes, or stays.
+    /// The user that it becomes, or stays.
     pub(crate) fn name(&self) -> &str {
         match &self.user {
             User::Chosen(account) | User::Nobody(account) => &account.name,
@@ -179,8 +184,8 @@ impl Confinement {
     }
 }
 
-/// The signal for the parent's death, which the process asked for, or whoever started it did for it: a change of
-/// user or capabilities takes it back.
+/// The parent-death signal, which the process or its parent asked for. A change of user or
+/// capabilities clears it.
 struct ParentDeathSignal {
     signal: Option<Signal>,
     parent: Option<Pid>,
@@ -195,7 +200,7 @@ impl ParentDeathSignal {
         })
     }
 
-    /// prctl(PR_SET_PDEATHSIG), unless the parent died meanwhile: then the signal would never come.
+    /// prctl(PR_SET_PDEATHSIG). Fails if the parent died meanwhile: the signal would never come.
     fn ask_again(&self) -> anyhow::Result<()> {
         if self.signal.is_none() {
             return Ok(());
@@ -206,7 +211,8 @@ impl ParentDeathSignal {
     }
 }
 
-/// Whether a link is on the way to `root`, which may be switched, and not everybody may go that way.
+/// Whether a symbolic link, which may be switched, is on the path to `root`, and not every user may
+/// search that path.
 fn is_switched_behind_doors(root: &Path) -> bool {
     let Ok(path) = std::path::absolute(root) else {
         return false;
