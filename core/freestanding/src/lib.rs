@@ -5,11 +5,8 @@
 // Rust's own calling convention is enough to keep an exported function.
 #![allow(improper_ctypes_definitions)]
 
-#[path = "../area.rs"]
 pub mod area;
-#[path = "../intrinsics.rs"]
 pub mod intrinsics;
-#[path = "../loopback.rs"]
 pub mod loopback;
 pub mod rings;
 pub mod sockets;
