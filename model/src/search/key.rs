@@ -8,10 +8,10 @@
 //!   what happens and changes nothing else. Every frame is in exactly one ordered list, so the
 //!   lists' lengths and the packets' ranges, in order, are a state up to names. What is written in a
 //!   frame nobody looks at but the oracle.
-//! - **The words and cursors of every ring**, the core's own ones among them, as its `Debug` shows
-//!   them: a cached word that is stale is a state of its own. Only differences between a ring's
-//!   cursors, the slot that one stands on, and the wrap at 2^32 can matter: before the wrap the
-//!   place is kept exactly, after it as the slot.
+//! - **The words and cursors of every ring**, the core's own ones among them: a cached word that is
+//!   stale is a state of its own. Only differences between a ring's cursors, the slot that one
+//!   stands on, and the wrap at 2^32 can matter: before the wrap the place is kept exactly, after
+//!   it as the slot.
 //! - **What was shown before what was taken for it**: how many packets, and up to where the core
 //!   remembers to have seen them.
 //! - The two NEED_WAKEUP flags, and whether a socket is open.
@@ -31,8 +31,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use xskit_core::backend::RingKind;
+use xskit_core::ring::Cursor;
 
-use super::cursors::{Cursors, DOUBT};
 use crate::oracle::Place;
 use crate::world::RingWords;
 use crate::{Config, Op, Oracle, World};
@@ -46,7 +46,6 @@ const COMMON: [Place; Place::COMMON] = [Place::Stash, Place::Application, Place:
 
 /// Makes keys; what it holds is reused between states.
 pub(super) struct KeyMaker {
-    cursors: Cursors,
     parts: Vec<u32>,
     /// Whether the bare ring takes part; otherwise it stays as it was made.
     has_bare_ring: bool,
@@ -58,7 +57,6 @@ impl KeyMaker {
     /// Of a search in this world, with these steps to choose from.
     pub(super) fn new(config: &Config, alphabet: &[Op]) -> Self {
         Self {
-            cursors: Cursors::default(),
             parts: Vec::new(),
             has_bare_ring: alphabet.iter().any(|op| matches!(op, Op::Ring(_))),
             has_other: config.has_two || alphabet.contains(&Op::Switch),
@@ -109,21 +107,19 @@ impl KeyMaker {
     }
 
     fn rings(&mut self, world: &World<'_>) {
-        let Some(words) = world.ring_words() else {
+        let (Some(words), Some(own)) = (world.ring_words(), world.socket_cursors()) else {
             return;
         };
-        self.cursors.clear();
-        // The sink never fails.
-        let _ = world.write_socket(&mut self.cursors);
-        for (ring, words) in words.iter().enumerate() {
-            add_ring(&mut self.parts, words, self.cursors.of(ring));
+        let rings: [&[Cursor]; 4] = [&own.fill, &own.completion, &own.rx, &own.tx];
+        for (words, own) in words.iter().zip(rings) {
+            add_ring(&mut self.parts, words, own);
         }
         self.parts.push(world.oracle().early().len() as u32);
         let rx = &words[RingKind::Rx as usize];
         let next = rx.consumer.wrapping_add(world.oracle().unreleased());
-        for seen in self.cursors.of(DOUBT) {
+        for seen in own.doubt {
             // What is behind the next packet was decided: it is all one where that stands.
-            let ahead = seen.wrapping_sub(next);
+            let ahead = seen.word().wrapping_sub(next);
             self.parts.push(if ahead <= rx.slots { ahead } else { 0 });
         }
     }
@@ -131,17 +127,15 @@ impl KeyMaker {
     fn bare_ring(&mut self, world: &World<'_>) {
         let (words, pushed, popped) = world.bare_words();
         self.parts.extend([pushed, popped]);
-        self.cursors.clear();
-        let _ = world.write_bare(&mut self.cursors);
-        add_ring(&mut self.parts, &words, self.cursors.of(0));
+        add_ring(&mut self.parts, &words, &world.bare_cursors());
     }
 }
 
 /// A ring's shared words, and the core's own cursors.
-fn add_ring(parts: &mut Vec<u32>, words: &RingWords, own: &[u32]) {
+fn add_ring(parts: &mut Vec<u32>, words: &RingWords, own: &[Cursor]) {
     let first = parts.len();
     parts.extend([words.producer, words.consumer]);
-    parts.extend(own);
+    parts.extend(own.iter().map(|cursor| cursor.word()));
     let ring = &mut parts[first..];
     // As signed numbers, counters that start just under 2^32 pass from below zero to above it.
     let lowest = ring.iter().map(|word| *word as i32).min().unwrap_or(0);

@@ -1,6 +1,7 @@
 //! What the search needs to know of the rings to tell states apart.
 
-use std::fmt;
+use xskit_core::ring::Cursor;
+use xskit_core::socket::SocketCursors;
 
 use super::World;
 use crate::op::RINGS;
@@ -37,13 +38,13 @@ impl World<'_> {
         self.bare.words()
     }
 
-    /// Everything that the socket has, as its `Debug` shows it.
-    pub(crate) fn write_socket(&self, text: &mut impl fmt::Write) -> fmt::Result {
-        write!(text, "{:?}", self.socket)
+    /// The core's own cursors of the socket; none without a socket.
+    pub(crate) fn socket_cursors(&self) -> Option<SocketCursors> {
+        self.socket.as_ref().map(|socket| socket.cursors())
     }
 
-    /// Both ends of the bare ring, as their `Debug` shows them.
-    pub(crate) fn write_bare(&self, text: &mut impl fmt::Write) -> fmt::Result {
-        self.bare.write(text)
+    /// The core's own cursors of both ends of the bare ring.
+    pub(crate) fn bare_cursors(&self) -> Vec<Cursor> {
+        self.bare.cursors()
     }
 }
