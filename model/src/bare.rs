@@ -1,12 +1,11 @@
 //! One ring with the core at both ends and no socket around it, and its own oracle.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::mem::forget;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use xskit_core::backend::RingKind;
-use xskit_core::ring::{AddressSlot, Consumer, Full, Producer, RingMemory};
+use xskit_core::ring::{AddressSlot, Consumer, Cursor, Full, Producer, RingMemory};
 
 use crate::config::Config;
 use crate::difference::{Difference, agree};
@@ -197,9 +196,9 @@ impl<'m> Bare<'m> {
         (words, self.written.len() as u32, self.taken)
     }
 
-    /// Both ends, as their `Debug` shows them.
-    pub(crate) fn write(&self, text: &mut impl fmt::Write) -> fmt::Result {
-        write!(text, "{:?}{:?}", self.producer, self.consumer)
+    /// The core's own cursors of both ends.
+    pub(crate) fn cursors(&self) -> Vec<Cursor> {
+        [&self.producer.cursors()[..], &self.consumer.cursors()].concat()
     }
 
     pub(crate) fn compare(&self) -> Result<(), Difference> {

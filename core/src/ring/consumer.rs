@@ -37,6 +37,15 @@ impl<'m, S: Slot> Consumer<'m, S> {
         ring
     }
 
+    /// All of our cursors, for a search that tells states apart: the next slot, and the end of the
+    /// known values.
+    #[cfg(feature = "sim")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn cursors(&self) -> [Cursor; 2] {
+        [self.next, self.limit]
+    }
+
     /// How many slots the ring has.
     #[must_use]
     pub fn size(&self) -> u32 {

@@ -58,6 +58,15 @@ impl<'m, S: Slot> Producer<'m, S> {
         ring
     }
 
+    /// All of our cursors, for a search that tells states apart: the next slot, the end of the free
+    /// slots, and the end of the committed ones.
+    #[cfg(feature = "sim")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn cursors(&self) -> [Cursor; 3] {
+        [self.next, self.limit, self.committed]
+    }
+
     /// How many slots the ring has.
     #[must_use]
     pub fn size(&self) -> u32 {

@@ -29,5 +29,8 @@ pub use patience::Patience;
 pub use receiver::Received;
 pub use reservation::Reservation;
 pub use send_error::{SendError, SendErrorKind};
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub use socket::SocketCursors;
 pub use socket::{Obtained, PacketCounts, Socket};
 pub use tuning::BusyPolling;

@@ -128,6 +128,13 @@ impl<'u> Receiver<'u> {
         self.loans.count.saturating_sub(on_rings)
     }
 
+    /// The cursors of the doubt: up to where packets were shown, and up to where the kernel has also
+    /// shown what it took.
+    #[cfg(feature = "sim")]
+    pub(super) fn doubt(&self) -> [Cursor; 2] {
+        [self.loans.doubt.shown, self.loans.doubt.settled]
+    }
+
     /// Descriptors from the kernel that named no frame it had; each was dropped.
     #[must_use]
     pub(super) fn bad_descriptors(&self) -> u64 {

@@ -14,6 +14,8 @@ use super::wakeups::{Kicks, Wakes};
 use crate::abi::Statistics;
 use crate::backend::{Backend, Kick};
 use crate::errno::Errno;
+#[cfg(feature = "sim")]
+use crate::ring::Cursor;
 use crate::umem::Frame;
 
 /// An AF_XDP socket bound to one queue of one interface, over a UMEM of its own or that of
@@ -262,6 +264,35 @@ impl<'u, B: Backend> Socket<'u, B> {
     #[must_use]
     pub fn accounting(&mut self) -> Accounting {
         Accounting::take(&mut self.receiver, &mut self.transmitter)
+    }
+}
+
+/// The core's own cursors of a socket: what it knows beyond the words that it shares with the kernel.
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SocketCursors {
+    pub fill: [Cursor; 3],
+    pub completion: [Cursor; 2],
+    pub rx: [Cursor; 2],
+    pub tx: [Cursor; 3],
+    pub doubt: [Cursor; 2],
+}
+
+#[cfg(feature = "sim")]
+impl<B: Backend> Socket<'_, B> {
+    /// All of the core's cursors, for a search that tells states apart.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn cursors(&self) -> SocketCursors {
+        SocketCursors {
+            fill: self.receiver.loans.fill.cursors(),
+            completion: self.transmitter.completion.cursors(),
+            rx: self.receiver.rx.cursors(),
+            tx: self.transmitter.tx.cursors(),
+            doubt: self.receiver.doubt(),
+        }
     }
 }
 

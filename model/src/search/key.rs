@@ -7,8 +7,7 @@
 //!   frame numbers for equality, so renaming the frames changes nothing else. Every frame is in
 //!   exactly one ordered list, so the lists' lengths and the packets' ranges, in order, are a state
 //!   up to names. Only the oracle reads a frame's contents.
-//! - **The words and cursors of every ring**, including the core's own, as its `Debug` shows them:
-//!   a stale cached word is a different state. Only differences between a ring's cursors, the slot
+//! - **The words and cursors of every ring**, including the core's own: a stale cached word is a different state. Only differences between a ring's cursors, the slot
 //!   under one of them, and the wrap at 2^32 can matter: before the wrap the position is kept
 //!   exactly, after it as the slot.
 //! - **What was shown before its frame was taken**: how many packets, and the last one that the
@@ -30,8 +29,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use xskit_core::backend::RingKind;
+use xskit_core::ring::Cursor;
 
-use super::cursors::{Cursors, DOUBT};
 use crate::kernel::RingWords;
 use crate::oracle::Place;
 use crate::{Config, Op, Oracle, World};
@@ -45,7 +44,6 @@ const COMMON: [Place; Place::COMMON] = [Place::Stash, Place::Application, Place:
 
 /// Makes keys. Its buffers are reused between states.
 pub(super) struct KeyMaker {
-    cursors: Cursors,
     parts: Vec<u32>,
     /// Whether the bare ring takes part; otherwise it never changes.
     has_bare_ring: bool,
@@ -57,7 +55,6 @@ impl KeyMaker {
     /// For a search in this world with this alphabet.
     pub(super) fn new(config: &Config, alphabet: &[Op]) -> Self {
         Self {
-            cursors: Cursors::default(),
             parts: Vec::new(),
             has_bare_ring: alphabet.iter().any(|op| matches!(op, Op::Ring(_))),
             has_other: config.has_two || alphabet.contains(&Op::Switch),
@@ -108,21 +105,19 @@ impl KeyMaker {
     }
 
     fn rings(&mut self, world: &World<'_>) {
-        let Some(words) = world.ring_words() else {
+        let (Some(words), Some(own)) = (world.ring_words(), world.socket_cursors()) else {
             return;
         };
-        self.cursors.clear();
-        // The sink never fails.
-        let _ = world.write_socket(&mut self.cursors);
-        for (ring, words) in words.iter().enumerate() {
-            add_ring(&mut self.parts, words, self.cursors.of(ring));
+        let rings: [&[Cursor]; 4] = [&own.fill, &own.completion, &own.rx, &own.tx];
+        for (words, own) in words.iter().zip(rings) {
+            add_ring(&mut self.parts, words, own);
         }
         self.parts.push(world.oracle().early().len() as u32);
         let rx = &words[RingKind::Rx as usize];
         let next = rx.consumer.wrapping_add(world.oracle().unreleased());
-        for seen in self.cursors.of(DOUBT) {
+        for seen in own.doubt {
             // Everything behind the next packet is decided: its position does not matter.
-            let ahead = seen.wrapping_sub(next);
+            let ahead = seen.word().wrapping_sub(next);
             self.parts.push(if ahead <= rx.slots { ahead } else { 0 });
         }
     }
@@ -130,17 +125,15 @@ impl KeyMaker {
     fn bare_ring(&mut self, world: &World<'_>) {
         let (words, pushed, popped) = world.bare_words();
         self.parts.extend([pushed, popped]);
-        self.cursors.clear();
-        let _ = world.write_bare(&mut self.cursors);
-        add_ring(&mut self.parts, &words, self.cursors.of(0));
+        add_ring(&mut self.parts, &words, &world.bare_cursors());
     }
 }
 
 /// A ring's shared words, and the core's own cursors.
-fn add_ring(parts: &mut Vec<u32>, words: &RingWords, own: &[u32]) {
+fn add_ring(parts: &mut Vec<u32>, words: &RingWords, own: &[Cursor]) {
     let first = parts.len();
     parts.extend([words.producer, words.consumer]);
-    parts.extend(own);
+    parts.extend(own.iter().map(|cursor| cursor.word()));
     let ring = &mut parts[first..];
     // As signed numbers, counters that start just under 2^32 go from below zero to above it.
     let lowest = ring.iter().map(|word| *word as i32).min().unwrap_or(0);

@@ -5,7 +5,6 @@
 //! worlds are small and cheap to make.
 
 mod audit;
-mod cursors;
 mod key;
 
 use std::collections::HashSet;

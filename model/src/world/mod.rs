@@ -6,9 +6,11 @@ mod opening;
 mod program;
 mod wakeups;
 
-use std::{fmt, mem};
+use std::mem;
 
 use xskit_core::Socket;
+use xskit_core::ring::Cursor;
+use xskit_core::socket::SocketCursors;
 use xskit_core::umem::{Frame, FrameSlot, Umem};
 
 use crate::Oracle;
@@ -159,13 +161,13 @@ impl World<'_> {
         self.bare.words()
     }
 
-    /// Writes the socket's `Debug`.
-    pub(crate) fn write_socket(&self, text: &mut impl fmt::Write) -> fmt::Result {
-        write!(text, "{:?}", self.socket)
+    /// The core's own cursors of the socket; none without a socket.
+    pub(crate) fn socket_cursors(&self) -> Option<SocketCursors> {
+        self.socket.as_ref().map(Socket::cursors)
     }
 
-    /// Writes the `Debug` of both ends of the bare ring.
-    pub(crate) fn write_bare(&self, text: &mut impl fmt::Write) -> fmt::Result {
-        self.bare.write(text)
+    /// The core's own cursors of both ends of the bare ring.
+    pub(crate) fn bare_cursors(&self) -> Vec<Cursor> {
+        self.bare.cursors()
     }
 }
