@@ -7,7 +7,8 @@
 //!   frame numbers for equality, so renaming the frames changes nothing else. Every frame is in
 //!   exactly one ordered list, so the lists' lengths and the packets' ranges, in order, are a state
 //!   up to names. Only the oracle reads a frame's contents.
-//! - **The words and cursors of every ring**, including the core's own: a stale cached word is a different state. Only differences between a ring's cursors, the slot
+//! - **The words and cursors of every ring**, including the core's own: a stale cached word is a
+//!   different state. Only differences between a ring's cursors, the slot
 //!   under one of them, and the wrap at 2^32 can matter: before the wrap the position is kept
 //!   exactly, after it as the slot.
 //! - **What was shown before its frame was taken**: how many packets, and the last one that the

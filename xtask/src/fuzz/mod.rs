@@ -277,7 +277,9 @@ fn limited(target: Target, time_s: u64) -> Result<Command> {
 
 /// Leaves the shortest input found in FILE.min.
 fn minimise(target: Target, file: &Path, time_s: u64) -> Result<ExitCode> {
-    let shorter = file.with_added_extension("min");
+    let mut shorter = file.as_os_str().to_owned();
+    shorter.push(".min");
+    let shorter = PathBuf::from(shorter);
     // Of an earlier run; mostly there is none.
     let _ = fs::remove_file(&shorter);
     let mut run = limited(target, time_s)?;
