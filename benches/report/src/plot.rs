@@ -89,8 +89,13 @@ pub(crate) fn lines(axes: &Axes<'_>, lines: &[Series]) -> anyhow::Result<String>
         .map(|(x, _)| *x)
         .chain(axes.x_ticks.iter().map(|(x, _)| *x));
     let (left, right) = ends(xs);
+    // A single value stands in the middle.
+    let pad = if left < right { 0.0 } else { 1.0 };
     // Logarithms are drawn on a linear axis, so that both kinds of axis have one type.
     let ys = || all().map(|(_, y)| *y).filter(|y| *y > 0.0);
+    if ys().count() == 0 {
+        return Ok(String::new());
+    }
     let (low, high) = ends(ys());
     let map = |y: f64| if axes.y_is_log { y.log10() } else { y };
     let y_range = if axes.y_is_log {
@@ -106,9 +111,6 @@ pub(crate) fn lines(axes: &Axes<'_>, lines: &[Series]) -> anyhow::Result<String>
     } else {
         RangedCoordf64::from(y_range.clone()).key_points(8)
     };
-    if ys().count() == 0 {
-        return Ok(String::new());
-    }
     draw((WIDTH, HEIGHT), axes.title, |area| {
         let (plot, legend) = area.split_horizontally(WIDTH - LEGEND_WIDTH);
         let mut chart = ChartBuilder::on(&plot)
@@ -116,7 +118,10 @@ pub(crate) fn lines(axes: &Axes<'_>, lines: &[Series]) -> anyhow::Result<String>
             .x_label_area_size(40)
             .y_label_area_size(60)
             .build_cartesian_2d(
-                Axis(left..right, axes.x_ticks.iter().map(|(x, _)| *x).collect()),
+                Axis(
+                    left - pad..right + pad,
+                    axes.x_ticks.iter().map(|(x, _)| *x).collect(),
+                ),
                 Axis(y_range, y_ticks),
             )?;
         let x_name = |x: &f64| {
@@ -200,16 +205,11 @@ fn text(area: &Area<'_>, at: (i32, i32), from: HPos, words: &str) -> anyhow::Res
     Ok(area.draw(&Text::new(words, at, style))?)
 }
 
-/// The least and the largest; a single value stands in the middle.
+/// The least and the largest.
 fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let ends = values.fold((f64::MAX, f64::MIN), |(low, high), it| {
+    values.fold((f64::MAX, f64::MIN), |(low, high), it| {
         (low.min(it), high.max(it))
-    });
-    if ends.0 < ends.1 {
-        ends
-    } else {
-        (ends.0 - 1.0, ends.1 + 1.0)
-    }
+    })
 }
 
 /// About three digits and a unit.
