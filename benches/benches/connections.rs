@@ -1,9 +1,8 @@
-//! What a server's packet costs by how many connections there are, and by how many workers: `cargo bench --bench
-//! connections`.
+//! A server's cost per packet by the number of connections and of workers: `cargo bench --bench connections`.
 //!
 //! Servers and clients are in one thread, and datagrams move at once. Only the servers' calls are timed, by the CPU
-//! time of the thread, and only what they allocate is counted. A round asks for as many answers in each world; a ratio
-//! is that of one round.
+//! time of the thread, and only what they allocate is counted. A round asks for the same number of answers in each world; a ratio
+//! is within one round.
 
 // The allocator counts.
 #![allow(unsafe_code)]
@@ -14,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+use xskit_benches::spread::Spread;
 use xskit_quic::Endpoint;
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, Trust};
@@ -31,13 +31,13 @@ const ANSWERS: usize = 2_000;
 const ANSWER_LEN: usize = 16 << 10;
 /// Answers of each connection before the first round.
 const WARM_UP: usize = 4;
-/// With several workers, one request in so many arrives at another than its connection's.
+/// With several workers, one request in so many arrives at a worker that is not its connection's.
 const ASTRAY: usize = 8;
 
 const NAME: &str = "server.test";
 const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
-/// Bytes that are allocated while it counts.
+/// Counts allocated bytes while it is on.
 struct Counting;
 
 thread_local! {
@@ -75,7 +75,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Runs something of a server: what it gave, the CPU time that it took and the bytes that it kept.
+/// Runs a server's call, and returns its result, its CPU time and the bytes that it keeps.
 fn measured<T>(run: impl FnOnce() -> T) -> (T, Duration, isize) {
     let (begin, before) = (cpu_time(), BYTES.get());
     COUNTS.set(true);
@@ -150,7 +150,7 @@ impl World {
         for number in 0..connections {
             world.connect(number, &config);
         }
-        // The way's MTU is found, and whatever else comes once.
+        // Path MTU discovery, and whatever else happens once.
         for _ in 0..WARM_UP * connections {
             world.ask(false);
         }
@@ -170,11 +170,11 @@ impl World {
         while !self.peers[number].client.is_connected() {
             self.exchange(number, worker);
         }
-        // What both still have to say about the handshake.
+        // The rest of the handshake.
         self.exchange(number, worker);
     }
 
-    /// The next client asks, and has its answer.
+    /// The next client sends a request and receives the answer.
     fn ask(&mut self, is_astray: bool) {
         let number = self.next;
         self.next = (number + 1) % self.peers.len();
@@ -205,7 +205,7 @@ impl World {
         }
     }
 
-    /// What a client has to say goes to a worker, and what any has to say to the client.
+    /// Moves the client's datagrams to a worker, and all workers' datagrams to the client.
     fn exchange(&mut self, number: usize, worker: usize) {
         let mut buffer = [0; 2000];
         let now = Instant::now();
@@ -243,7 +243,7 @@ impl World {
         }
     }
 
-    /// CPU time of the servers for each datagram of a round.
+    /// CPU time of the servers per datagram of a round.
     fn round(&mut self) -> f64 {
         (self.spent, self.datagrams) = (Duration::ZERO, 0);
         for number in 0..ANSWERS {
@@ -252,13 +252,6 @@ impl World {
         }
         self.spent.as_secs_f64() * 1e9 / self.datagrams as f64
     }
-}
-
-/// The median, and the range of eight of ten.
-fn spread(mut figures: Vec<f64>) -> [f64; 3] {
-    figures.sort_by(f64::total_cmp);
-    let at = |part: usize| figures[(figures.len() - 1) * part / 10];
-    [at(5), at(1), at(9)]
 }
 
 fn main() {
@@ -277,11 +270,13 @@ fn main() {
     println!("| server | CPU ns per datagram | to the first |");
     println!("| --- | ---: | ---: |");
     for ((name, _), of) in worlds.iter().zip(&costs) {
-        let ratios = of.iter().zip(&costs[0]).map(|(it, first)| it / first);
-        let [middle, low, high] = spread(of.clone());
-        let [ratio, from, to] = spread(ratios.collect());
+        let [cost, ratio] = [
+            Spread::of(of.iter().copied()),
+            Spread::of_ratios(of, &costs[0]),
+        ];
         println!(
-            "| {name} | {middle:.0} ({low:.0} to {high:.0}) | {ratio:.2} ({from:.2} to {to:.2}) |"
+            "| {name} | {:.0} ({:.0} to {:.0}) | {:.2} ({:.2} to {:.2}) |",
+            cost.median, cost.p10, cost.p90, ratio.median, ratio.p10, ratio.p90
         );
     }
     println!(

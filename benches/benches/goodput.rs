@@ -1,8 +1,8 @@
-//! End to end: bytes a second of a file over HTTP/3 over AF_XDP over a veth pair.
+//! End to end: bytes per second of a file over HTTP/3 over AF_XDP over a veth pair.
 //!
-//! An iteration is a connection of its own, handshake included, and one file over it. Server and
+//! An iteration is a new connection, handshake included, and one file over it. Server and
 //! client are two threads in two hosts, each with its own socket; the file is in the page cache,
-//! and what arrives is counted and dropped. Without the privilege for hosts made of network
+//! and received bytes are counted and dropped. Without the privilege for hosts made of network
 //! namespaces, the benchmark says so and does nothing.
 
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::driver::{Driver, DriverConfig};
 use xskit_quic::{Client, ClientConfig, FileServer, Identity, ServerConfig, udp_payload_for_mtu};
 use xskit_rustix::RustixBackend;
-use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
+use xskit_testbed::Host;
 use xskit_wire::Link;
 
 /// The file's length in bytes.
@@ -39,11 +39,9 @@ const CHUNK_LEN: usize = 256 << 10;
 type VethDriver<'s, 'u> = Driver<'s, 'u, RustixBackend>;
 
 fn goodput(criterion: &mut Criterion) {
-    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
-    if !privilege::require("bench goodput", &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
+    let Some(pair) = veth::hosts("bench goodput") else {
         return;
-    }
-    let pair = HostPair::new(HostPairConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    };
     let (server, client) = (&pair.first, &pair.second);
     let root = tempfile::tempdir().expect("a directory");
     let content: Vec<u8> = (0..FILE_LEN).map(|at| (at % 251) as u8).collect();

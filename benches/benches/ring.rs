@@ -1,6 +1,6 @@
-//! The four rings, in time a descriptor: our end with the peer's work left out, and both ends.
+//! The four rings, in time per descriptor: our end without the peer's work, and both ends.
 //!
-//! An iteration is a descriptor, so `time` is nanoseconds a descriptor at every batch size.
+//! An iteration is a descriptor, so `time` is nanoseconds per descriptor at every batch size.
 
 mod group;
 
@@ -11,10 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use xskit_benches::descriptors::{BATCHES, STRETCH};
 use xskit_benches::shared_ring::SharedRing;
 use xskit_core::abi::Desc;
-use xskit_core::ring::{
-    AddressSlot, CompletionRing, Consumer, DescSlot, FillRing, Producer, RingSize, RxRing, Slot,
-    TxRing,
-};
+use xskit_core::ring::{AddressSlot, Consumer, DescSlot, Producer, RingSize, Slot};
 
 const ADDRESS: u64 = 0x7_1000;
 const PACKET: Desc = Desc {
@@ -23,79 +20,50 @@ const PACKET: Desc = Desc {
     options: 0,
 };
 
-fn fill(criterion: &mut Criterion) {
-    let shared = SharedRing::<AddressSlot>::new(RingSize::DEFAULT);
+fn rings(criterion: &mut Criterion) {
+    produced::<AddressSlot>(criterion, "ring/fill produce", ADDRESS, produce);
+    produced::<DescSlot>(criterion, "ring/TX produce", PACKET, produce);
+    consumed::<DescSlot>(criterion, "ring/RX consume", PACKET);
+    consumed::<AddressSlot>(criterion, "ring/completion consume", ADDRESS);
+    // Both ends in turn, so that each has to look at the other's cursor every time.
+    produced::<AddressSlot>(criterion, "ring/fill produce + consume", ADDRESS, pass);
+    produced::<DescSlot>(criterion, "ring/TX produce + consume", PACKET, pass);
+}
+
+type Stretch<S> =
+    fn(&mut Producer<'_, S>, &mut Consumer<'_, S>, u32, <S as Slot>::Value) -> Duration;
+
+/// A fill or TX ring.
+fn produced<S: Slot + Default>(
+    criterion: &mut Criterion,
+    name: &str,
+    value: S::Value,
+    stretch: Stretch<S>,
+) {
+    let shared = SharedRing::<S>::new(RingSize::DEFAULT);
     let (mut ours, mut peer) = (
-        FillRing::new(shared.memory()),
+        Producer::new(shared.memory()),
         Consumer::new(shared.memory()),
     );
-    let mut group = group::open(criterion, "ring/fill produce");
+    let mut group = group::open(criterion, name);
     for batch in BATCHES {
         group::measure(&mut group, batch, || {
-            produce(&mut ours, &mut peer, batch, ADDRESS)
+            stretch(&mut ours, &mut peer, batch, value)
         });
     }
 }
 
-fn tx(criterion: &mut Criterion) {
-    let shared = SharedRing::<DescSlot>::new(RingSize::DEFAULT);
-    let (mut ours, mut peer) = (TxRing::new(shared.memory()), Consumer::new(shared.memory()));
-    let mut group = group::open(criterion, "ring/TX produce");
-    for batch in BATCHES {
-        group::measure(&mut group, batch, || {
-            produce(&mut ours, &mut peer, batch, PACKET)
-        });
-    }
-}
-
-fn rx(criterion: &mut Criterion) {
-    let shared = SharedRing::<DescSlot>::new(RingSize::DEFAULT);
-    let (mut ours, mut peer) = (RxRing::new(shared.memory()), Producer::new(shared.memory()));
-    let mut group = group::open(criterion, "ring/RX consume");
-    for batch in BATCHES {
-        group::measure(&mut group, batch, || {
-            consume(&mut ours, &mut peer, batch, PACKET)
-        });
-    }
-}
-
-fn completion(criterion: &mut Criterion) {
-    let shared = SharedRing::<AddressSlot>::new(RingSize::DEFAULT);
+/// An RX or completion ring.
+fn consumed<S: Slot + Default>(criterion: &mut Criterion, name: &str, value: S::Value) {
+    let shared = SharedRing::<S>::new(RingSize::DEFAULT);
     let (mut ours, mut peer) = (
-        CompletionRing::new(shared.memory()),
+        Consumer::new(shared.memory()),
         Producer::new(shared.memory()),
     );
-    let mut group = group::open(criterion, "ring/completion consume");
+    let mut group = group::open(criterion, name);
     for batch in BATCHES {
         group::measure(&mut group, batch, || {
-            consume(&mut ours, &mut peer, batch, ADDRESS)
-        });
-    }
-}
-
-/// Both ends in turn, so that each has to look at the other's cursor every time.
-fn fill_both_ends(criterion: &mut Criterion) {
-    let shared = SharedRing::<AddressSlot>::new(RingSize::DEFAULT);
-    let (mut ours, mut peer) = (
-        FillRing::new(shared.memory()),
-        Consumer::new(shared.memory()),
-    );
-    let mut group = group::open(criterion, "ring/fill produce + consume");
-    for batch in BATCHES {
-        group::measure(&mut group, batch, || {
-            pass(&mut ours, &mut peer, batch, ADDRESS)
-        });
-    }
-}
-
-/// As [`fill_both_ends`], with descriptors.
-fn tx_both_ends(criterion: &mut Criterion) {
-    let shared = SharedRing::<DescSlot>::new(RingSize::DEFAULT);
-    let (mut ours, mut peer) = (TxRing::new(shared.memory()), Consumer::new(shared.memory()));
-    let mut group = group::open(criterion, "ring/TX produce + consume");
-    for batch in BATCHES {
-        group::measure(&mut group, batch, || {
-            pass(&mut ours, &mut peer, batch, PACKET)
+            consume(&mut ours, &mut peer, batch, value)
         });
     }
 }
@@ -171,6 +139,6 @@ fn pop<S: Slot>(ring: &mut Consumer<'_, S>, batch: u32) {
 criterion_group! {
     name = benches;
     config = group::config();
-    targets = fill, tx, rx, completion, fill_both_ends, tx_both_ends
+    targets = rings
 }
 criterion_main!(benches);

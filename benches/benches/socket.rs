@@ -10,9 +10,10 @@ use std::time::Instant;
 use criterion::{Criterion, criterion_group, criterion_main};
 use xskit_benches::descriptors::{BATCHES, STRETCH};
 use xskit_benches::loopback::Loopback;
-use xskit_benches::peer::{Peer, Rings};
+use xskit_benches::peer::Peer;
 use xskit_benches::round_trip::{self, BareRings, RING_SIZE};
-use xskit_benches::shared_ring::SharedRing;
+use xskit_benches::shared_ring::SharedRings;
+use xskit_benches::veth;
 use xskit_core::umem::FrameSlot;
 
 fn socket(criterion: &mut Criterion) {
@@ -20,7 +21,7 @@ fn socket(criterion: &mut Criterion) {
         vec![FrameSlot::new(); round_trip::FRAMES],
         Loopback::default(),
     );
-    let umem = round_trip::umem(&mut slots).expect("memory");
+    let umem = veth::umem(&mut slots);
     let mut socket = round_trip::socket(&backend, &umem);
     let mut group = group::open(criterion, "socket/round trip");
     for batch in BATCHES {
@@ -41,14 +42,8 @@ fn socket(criterion: &mut Criterion) {
 fn bare(criterion: &mut Criterion) {
     let mut group = group::open(criterion, "socket/bare rings");
     for batch in BATCHES {
-        let [fill, completion] = [(); 2].map(|()| SharedRing::new(RING_SIZE));
-        let [rx, tx] = [(); 2].map(|()| SharedRing::new(RING_SIZE));
-        let rings = Rings {
-            fill: fill.memory(),
-            completion: completion.memory(),
-            rx: rx.memory(),
-            tx: tx.memory(),
-        };
+        let memory = SharedRings::new(RING_SIZE);
+        let rings = memory.views();
         let (mut ours, mut peer) = (BareRings::new(&rings, batch), Peer::new(&rings));
         group::measure(&mut group, batch, || {
             let started = Instant::now();

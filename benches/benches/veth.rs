@@ -1,4 +1,4 @@
-//! Packets a second over a veth pair, with real sockets: sent, received and dropped, and sent back.
+//! Packets per second over a veth pair, with real sockets: sent, received and dropped, and sent back.
 //!
 //! An iteration is a packet of 60 bytes. Two hosts are made of network namespaces and gone at the
 //! end; without the privilege for that, the benchmark says so and does nothing.
@@ -15,20 +15,18 @@ use xskit_core::backend::Interest;
 use xskit_core::socket::Patience;
 use xskit_core::umem::FrameSlot;
 use xskit_rustix::RustixBackend;
-use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
+use xskit_testbed::Host;
 
 /// Looks at an empty ring before the kernel is asked to wait.
 const LOOKS: u32 = 2000;
 
-/// A wait after which something is wrong.
+/// A longer wait is an error.
 const LOST: Duration = Duration::from_secs(10);
 
 fn veth(criterion: &mut Criterion) {
-    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
-    if !privilege::require("bench veth", &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
+    let Some(pair) = veth::hosts("bench veth") else {
         return;
-    }
-    let pair = HostPair::new(HostPairConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    };
     let (ours, other) = (&pair.second, &pair.first);
     measure(criterion, "tx", ours, |orders| {
         transmit(ours, other, orders)
@@ -96,14 +94,14 @@ fn forward(host: &Host, orders: &Orders) {
     });
 }
 
-/// Drops what came while no one measured.
+/// Drops packets from before the measurement.
 fn skip_old(socket: &mut Socket<'_, RustixBackend>) {
     socket.receive(u32::MAX).for_each(drop);
     socket.recycle();
     socket.flush().expect("a kick");
 }
 
-/// Takes turns until they are `enough` packets, and waits where there are none.
+/// Takes turns for `enough` packets, and waits where there are none.
 fn until(
     socket: &mut Socket<'_, RustixBackend>,
     enough: u64,

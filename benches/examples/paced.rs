@@ -1,7 +1,7 @@
-//! Asks an HTTP/3 server for one path from a UDP socket of the kernel, at a rate or so many requests at a time, and
-//! prints how long they took: the client of `cargo xtask bench tcp`.
+//! Requests one path of an HTTP/3 server through a kernel UDP socket, at a rate or with so many requests at a time, and
+//! prints their times: the client of `cargo xtask bench tcp`.
 //!
-//! At a rate, the time of a request begins when it was due: what waits for a slow answer counts as well.
+//! At a rate, a request's time begins when it was due, so that a delay by a slow answer counts as well.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -9,6 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use xskit_benches::spread::percentile;
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::driver::{UdpConfig, UdpDriver};
 use xskit_quic::{Client, ClientConfig};
@@ -74,20 +75,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let seconds = start.elapsed().as_secs_f64();
     load.times_us.sort_by(f64::total_cmp);
-    let at = |part: f64| {
-        let place = (load.times_us.len() as f64 * part).ceil() as usize;
-        load.times_us
-            .get(place.saturating_sub(1))
-            .copied()
-            .unwrap_or(0.0)
-    };
+    // Without an answer it is NaN, which JSON doesn't have.
+    let at = |percent| percentile(&load.times_us, percent).max(0.0);
     println!(
         "{{\"answers\":{},\"bytes\":{},\"failed\":{},\"seconds\":{seconds},\"p50_us\":{},\"p99_us\":{}}}",
         load.times_us.len(),
         load.bytes,
         load.failed,
-        at(0.5),
-        at(0.99),
+        at(50.0),
+        at(99.0),
     );
     Ok(())
 }
@@ -105,17 +101,17 @@ impl Load {
         self.begun.insert(id, due);
     }
 
-    /// Moves what there is; if that was nothing, waits at most so long for a datagram.
+    /// Moves what there is; if there is nothing, waits for a datagram, at most `longest`.
     fn turn(&mut self, longest: Duration) -> Result<(), Box<dyn Error>> {
         let is_more = self.driver.turn(&mut self.client)?;
-        // What was taken leaves room for more, of which the server is told in the next turn.
+        // Reading makes room, which the next turn reports to the server.
         let has_taken = self.take()?;
         self.driver
             .rest(&mut self.client, is_more || has_taken, longest)?;
         Ok(())
     }
 
-    /// Takes what has come of answers, if anything has.
+    /// Reads what has arrived of answers. Returns whether anything has.
     fn take(&mut self) -> Result<bool, Box<dyn Error>> {
         let mut has_taken = false;
         let mut body = [0; 16 << 10];

@@ -1,16 +1,16 @@
-//! Time a descriptor, whatever the batch.
+//! Time per descriptor at any batch size.
 
 use std::time::Duration;
 
 /// The batch sizes that are measured.
 pub const BATCHES: [u32; 3] = [1, 16, 64];
 
-/// Descriptors between two looks at the clock: a multiple of every batch size, and so many that
-/// the look (some 25 ns) costs next to nothing a descriptor.
+/// Descriptors between two looks at the clock: a multiple of every batch size, and so many that a
+/// look (some 25 ns) adds next to nothing per descriptor.
 pub const STRETCH: u32 = 1024;
 
-/// Has `run` pass stretches of [`STRETCH`] descriptors until they are at least `descriptors`, and
-/// returns the time that so many would have taken. `run` returns the part of its time that counts.
+/// Calls `run`, which passes [`STRETCH`] descriptors and returns its time, for at least
+/// `descriptors` descriptors, and returns the time of that many.
 ///
 /// For criterion's `iter_custom`: an iteration is a descriptor, at every batch size.
 pub fn time(descriptors: u64, mut run: impl FnMut() -> Duration) -> Duration {

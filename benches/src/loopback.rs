@@ -1,7 +1,7 @@
 //! A backend with one socket that receives what it sends.
 //!
-//! The simulated kernel of `xskit-core` copies packets, checks them and keeps a wire, which would
-//! drown what the benchmark of a socket is after; this one only passes descriptors on.
+//! The simulated kernel of `xskit-core` (`sim`) copies packets, checks them and keeps a wire: a benchmark over it would
+//! measure that work, not the socket's; this backend only passes descriptors on.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -13,12 +13,12 @@ use std::time::Duration;
 use xskit_core::abi::{MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 use xskit_core::errno::Errno;
-use xskit_core::ring::{AddressSlot, DescSlot, RingMemory, RingSize, Slot};
+use xskit_core::ring::{RingSize, Slot};
 
-use crate::peer::{Peer, Rings};
+use crate::peer::Peer;
 use crate::ring_view::{RingView, RingViews};
 
-/// Every word of a ring on a cache line of its own, as the kernel lays them out.
+/// Every word of a ring on its own cache line, as in the kernel.
 const RING_OFFSET: RingOffset = RingOffset {
     producer: 0,
     consumer: 64,
@@ -26,17 +26,17 @@ const RING_OFFSET: RingOffset = RingOffset {
     desc: 192,
 };
 
-/// What the memory of a ring is made of.
+/// The unit of a ring's memory.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct CacheLine {
     _bytes: [u8; 64],
 }
 
-/// The backend, and the other side of its one socket. Kicks are done at once, or never asked for.
+/// The backend, and the other side of its one socket. Kicks are done at once, or never needed.
 #[derive(Default)]
 pub struct Loopback {
-    /// Someone else plays the kernel, by [`views`](Self::views).
+    /// The caller plays the kernel, through [`views`](Self::views).
     never_kicked: bool,
     sizes: [Cell<Option<RingSize>>; 4],
     /// The memory of the rings, by [`RingKind`]; freed when this is dropped.
@@ -47,7 +47,7 @@ pub struct Loopback {
 }
 
 impl Loopback {
-    /// A backend whose rings ask for no kick, and on which nothing happens but by its
+    /// A backend whose rings need no kick, and whose kernel is the caller, through
     /// [`views`](Self::views).
     #[must_use]
     pub fn never_kicked() -> Self {
@@ -61,21 +61,33 @@ impl Loopback {
     /// # Errors
     /// EINVAL before that.
     pub fn views(&self) -> Result<RingViews<'_>, Errno> {
-        Ok(RingViews {
-            fill: self.view::<AddressSlot>(RingKind::Fill)?,
-            completion: self.view::<AddressSlot>(RingKind::Completion)?,
-            rx: self.view::<DescSlot>(RingKind::Rx)?,
-            tx: self.view::<DescSlot>(RingKind::Tx)?,
-        })
+        // SAFETY: the views borrow `self`, with which the memory is freed.
+        unsafe { self.unbound_views() }
     }
 
-    fn view<S: Slot>(&self, kind: RingKind) -> Result<RingView<'_, S>, Errno> {
+    /// # Safety
+    /// The views are not used once `self` is dropped.
+    unsafe fn unbound_views<'m>(&self) -> Result<RingViews<'m>, Errno> {
+        // SAFETY: as this function's caller has promised.
+        unsafe {
+            Ok(RingViews {
+                fill: self.view(RingKind::Fill)?,
+                completion: self.view(RingKind::Completion)?,
+                rx: self.view(RingKind::Rx)?,
+                tx: self.view(RingKind::Tx)?,
+            })
+        }
+    }
+
+    /// # Safety
+    /// The view is not used once `self` is dropped, and is of the slots that the ring has.
+    unsafe fn view<'m, S: Slot>(&self, kind: RingKind) -> Result<RingView<'m, S>, Errno> {
         let size = self.sizes[kind as usize].get().ok_or(Errno::EINVAL)?;
         let lines = self.maps[kind as usize].get().ok_or(Errno::EINVAL)?;
         let at = |offset: u64| lines.cast::<u8>().as_ptr().wrapping_add(offset as usize);
         // SAFETY: bounds: `map` was asked for `size` slots behind the words; alignment: lines and
         // offsets are multiples of 64; initialisation: zeroed, and valid as any bytes; lifetime:
-        // the memory is freed with `self`, which is borrowed; aliasing: atomics, as both ends use.
+        // the memory is freed with `self`; aliasing: atomics, as both ends use.
         Ok(unsafe {
             RingView {
                 producer: AtomicU32::from_ptr(at(RING_OFFSET.producer).cast()),
@@ -83,32 +95,6 @@ impl Loopback {
                 flags: AtomicU32::from_ptr(at(RING_OFFSET.flags).cast()),
                 slots: slice::from_raw_parts(at(RING_OFFSET.desc).cast(), size.slots() as usize),
             }
-        })
-    }
-
-    /// The ring as a peer of this backend sees it, once it is mapped.
-    fn ring<S: Slot>(&self, kind: RingKind) -> Result<RingMemory<'static, S>, Errno> {
-        let (size, lines) = (
-            self.sizes[kind as usize].get(),
-            self.maps[kind as usize].get(),
-        );
-        let (Some(size), Some(lines)) = (size, lines) else {
-            return Err(Errno::EINVAL);
-        };
-        let len_bytes = lines.len() * size_of::<CacheLine>();
-        // SAFETY: bounds and initialisation: `lines` are so many zeroed bytes; alignment is checked
-        // inside; lifetime: they are freed when `self` is dropped, and the ring is used only by
-        // the peer in `self.peer`, which no one gets out; aliasing: both ends use atomics only.
-        unsafe { RingMemory::from_map(lines.cast(), len_bytes, &RING_OFFSET, size) }
-            .map_err(|_| Errno::EINVAL)
-    }
-
-    fn rings(&self) -> Result<Rings<'static>, Errno> {
-        Ok(Rings {
-            fill: self.ring(RingKind::Fill)?,
-            completion: self.ring(RingKind::Completion)?,
-            rx: self.ring(RingKind::Rx)?,
-            tx: self.ring(RingKind::Tx)?,
         })
     }
 
@@ -132,7 +118,7 @@ unsafe impl Backend for Loopback {
     }
 
     fn open(&self) -> Result<(), Errno> {
-        // The rings of an earlier socket may be there, so a backend is good for one.
+        // The rings of an earlier socket may be mapped, so a backend has one socket only.
         match self.maps.iter().all(|map| map.get().is_none()) {
             true => Ok(()),
             false => Err(Errno::EBUSY),
@@ -173,13 +159,13 @@ unsafe impl Backend for Loopback {
         let lines = NonNull::from(Box::leak(lines));
         map.set(Some(lines));
         if ring == RingKind::Tx && !self.never_kicked {
-            // As a kernel in copy mode does: it sends only when kicked.
+            // As in copy mode, where the kernel sends only when kicked.
             let flags = lines
                 .cast::<u8>()
                 .as_ptr()
                 .wrapping_add(RING_OFFSET.flags as usize);
             // SAFETY: the word lies inside `lines` since every ring has more than 192 bytes, is
-            // aligned, and nobody else has it yet.
+            // aligned, and has no other user yet.
             unsafe { flags.cast::<u32>().write(xskit_core::abi::RING_NEED_WAKEUP) };
         }
         Ok(lines.cast())
@@ -191,7 +177,9 @@ unsafe impl Backend for Loopback {
 
     fn bind(&self, (): &(), _address: &SockaddrXdp) -> Result<(), Errno> {
         if !self.never_kicked {
-            *self.peer.borrow_mut() = Some(Peer::new(&self.rings()?));
+            // SAFETY: the peer stays in `self.peer`, and is dropped before the memory.
+            let rings = unsafe { self.unbound_views()? };
+            *self.peer.borrow_mut() = Some(Peer::new(&rings));
         }
         Ok(())
     }

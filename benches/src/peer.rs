@@ -1,24 +1,13 @@
 //! The kernel's part on all four rings, reduced to moving descriptors.
 
 use xskit_core::abi::Desc;
-use xskit_core::ring::{AddressSlot, Consumer, DescSlot, Producer, RingMemory};
+use xskit_core::ring::{AddressSlot, Consumer, DescSlot, Producer};
 
-/// The four rings of one socket.
-#[derive(Clone, Copy, Debug)]
-pub struct Rings<'m> {
-    /// Empty frames to the kernel.
-    pub fill: RingMemory<'m, AddressSlot>,
-    /// Sent frames from the kernel.
-    pub completion: RingMemory<'m, AddressSlot>,
-    /// Received packets from the kernel.
-    pub rx: RingMemory<'m, DescSlot>,
-    /// Packets to send to the kernel.
-    pub tx: RingMemory<'m, DescSlot>,
-}
+use crate::ring_view::RingViews;
 
 /// The other ends of a socket's rings: every packet sent is received again.
 ///
-/// No byte of a packet is looked at or moved, so what a benchmark sees is descriptors only.
+/// It reads and moves no byte of a packet: a benchmark measures descriptors only.
 #[derive(Debug)]
 pub struct Peer<'m> {
     fill: Consumer<'m, AddressSlot>,
@@ -30,20 +19,20 @@ pub struct Peer<'m> {
 impl<'m> Peer<'m> {
     /// Takes up the kernel's ends of these rings.
     #[must_use]
-    pub fn new(rings: &Rings<'m>) -> Self {
+    pub fn new(rings: &RingViews<'m>) -> Self {
         Self {
-            fill: Consumer::new(rings.fill),
-            completion: Producer::new(rings.completion),
-            rx: Producer::new(rings.rx),
-            tx: Consumer::new(rings.tx),
+            fill: Consumer::new(rings.fill.memory()),
+            completion: Producer::new(rings.completion.memory()),
+            rx: Producer::new(rings.rx.memory()),
+            tx: Consumer::new(rings.tx.memory()),
         }
     }
 
     /// Takes everything off the TX ring: its frame goes onto the completion ring, and a packet of
     /// the same length onto the RX ring, in a frame of the fill ring. Returns how many it moved.
     ///
-    /// Stops where a ring has no more to give or to take. Never inlined, so that a profiler can
-    /// tell this end from ours by name.
+    /// Stops where a ring is empty or full. Never inlined, so that a profiler has a name for this
+    /// end.
     #[inline(never)]
     pub fn peer_turn(&mut self) -> u32 {
         let packets = self.tx.peek(u32::MAX);

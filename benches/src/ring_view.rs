@@ -1,4 +1,4 @@
-//! A ring as its raw words and slots, for whoever plays the kernel.
+//! A ring's raw words and slots, for code that plays the kernel.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -7,9 +7,9 @@ use xskit_core::ring::{AddressSlot, DescSlot, RingMemory, Slot};
 /// The words and slots of one ring.
 #[derive(Debug)]
 pub struct RingView<'m, S> {
-    /// What the producing end has shown.
+    /// The published producer cursor.
     pub producer: &'m AtomicU32,
-    /// What the consuming end has taken.
+    /// The published consumer cursor.
     pub consumer: &'m AtomicU32,
     /// Whether the kernel asks to be woken.
     pub flags: &'m AtomicU32,
@@ -29,14 +29,14 @@ impl<'m, S: Slot> RingView<'m, S> {
     /// The ring, for either end.
     ///
     /// # Panics
-    /// When the slots are no power of two.
+    /// When the number of slots is not a power of two.
     #[must_use]
     pub fn memory(&self) -> RingMemory<'m, S> {
         RingMemory::new(self.producer, self.consumer, self.flags, self.slots)
             .expect("a power of two")
     }
 
-    /// The slot that a word which reads `cursor` stands on.
+    /// The slot of a cursor.
     #[must_use]
     pub fn slot(&self, cursor: u32) -> &'m S {
         &self.slots[cursor as usize & (self.slots.len() - 1)]
@@ -56,7 +56,7 @@ pub struct RingViews<'m> {
     pub tx: RingView<'m, DescSlot>,
 }
 
-/// Moves a word that nobody else writes.
+/// Advances a cursor with no other writer.
 #[inline]
 pub fn advance(word: &AtomicU32, slots: u32) {
     let moved = word.load(Ordering::Relaxed).wrapping_add(slots);

@@ -7,14 +7,14 @@ use std::hint::black_box;
 
 use xskit_core::abi::Desc;
 use xskit_core::ring::{CompletionRing, FillRing, RingSize, RxRing, TxRing};
-use xskit_core::umem::{FrameSize, FrameSlot, Umem};
-use xskit_core::{Errno, Socket, SocketConfig};
+use xskit_core::umem::Umem;
+use xskit_core::{Socket, SocketConfig};
 use xskit_rustix::MmapMemory;
 
 use crate::loopback::Loopback;
-use crate::peer::Rings;
+use crate::ring_view::RingViews;
 
-/// Length of the packets that go round, in bytes. Nobody writes or reads them.
+/// Length of the packets in bytes, which are never written or read.
 pub const PACKET_LEN: u32 = 64;
 
 /// Frames of the UMEM: half of them lent to receive into.
@@ -25,19 +25,6 @@ pub const RING_SIZE: RingSize = match RingSize::new(256) {
     Ok(size) => size,
     Err(_) => RingSize::DEFAULT,
 };
-
-/// A UMEM of a frame for each slot.
-///
-/// # Errors
-/// What `mmap(2)` returned.
-///
-/// # Panics
-/// Never: the memory is of that many frames.
-pub fn umem(slots: &mut [FrameSlot]) -> Result<Umem<'_, MmapMemory>, Errno> {
-    let size = FrameSize::DEFAULT;
-    let memory = MmapMemory::allocate(slots.len() * size.bytes() as usize, false)?;
-    Ok(Umem::new(memory, slots, size).expect("a slot for each frame"))
-}
 
 /// A socket over the loopback backend, with rings of [`RING_SIZE`].
 ///
@@ -83,7 +70,7 @@ pub fn socket_turn<'u>(
     received
 }
 
-/// Our ends of the four rings, and nothing else: the numbers that come off one go onto another.
+/// Our ends of the four rings, without ownership: numbers from one ring go onto another.
 #[derive(Debug)]
 pub struct BareRings<'m> {
     fill: FillRing<'m>,
@@ -95,12 +82,12 @@ pub struct BareRings<'m> {
 impl<'m> BareRings<'m> {
     /// Takes up our ends, with `batch` addresses on the fill and as many packets on the TX ring.
     #[must_use]
-    pub fn new(rings: &Rings<'m>, batch: u32) -> Self {
+    pub fn new(rings: &RingViews<'m>, batch: u32) -> Self {
         let mut bare = Self {
-            fill: FillRing::new(rings.fill),
-            completion: CompletionRing::new(rings.completion),
-            rx: RxRing::new(rings.rx),
-            tx: TxRing::new(rings.tx),
+            fill: FillRing::new(rings.fill.memory()),
+            completion: CompletionRing::new(rings.completion.memory()),
+            rx: RxRing::new(rings.rx.memory()),
+            tx: TxRing::new(rings.tx.memory()),
         };
         for number in 0..u64::from(batch) {
             // Both rings are empty and longer than a batch.
@@ -112,8 +99,8 @@ impl<'m> BareRings<'m> {
         bare
     }
 
-    /// Puts up to `batch` received frames back onto the fill ring, and sends from as many that
-    /// were sent. Returns how many packets it received. The peer's turn comes before.
+    /// Puts up to `batch` received frames back onto the fill ring, and sends completed ones again.
+    /// Returns how many packets it received. The peer's turn comes before.
     ///
     /// Never inlined, so that a profiler finds it by name.
     #[inline(never)]
@@ -147,12 +134,14 @@ fn packet(addr: u64) -> Desc {
 mod tests {
     use super::*;
     use crate::peer::Peer;
-    use crate::shared_ring::SharedRing;
+    use crate::shared_ring::SharedRings;
+    use crate::veth;
+    use xskit_core::umem::FrameSlot;
 
     #[test]
     fn every_packet_comes_back_and_every_frame_stays_accounted_for() {
         let (mut slots, backend) = (vec![FrameSlot::new(); FRAMES], Loopback::default());
-        let umem = umem(&mut slots).expect("memory");
+        let umem = veth::umem(&mut slots);
         let mut socket = socket(&backend, &umem);
         for batch in [1, 16, 64] {
             for _ in 0..100 {
@@ -174,14 +163,8 @@ mod tests {
 
     #[test]
     fn bare_rings_pass_a_batch_every_turn() {
-        let [fill, completion] = [(); 2].map(|()| SharedRing::new(RING_SIZE));
-        let [rx, tx] = [(); 2].map(|()| SharedRing::new(RING_SIZE));
-        let rings = Rings {
-            fill: fill.memory(),
-            completion: completion.memory(),
-            rx: rx.memory(),
-            tx: tx.memory(),
-        };
+        let memory = SharedRings::new(RING_SIZE);
+        let rings = memory.views();
         let (mut bare, mut peer) = (BareRings::new(&rings, 16), Peer::new(&rings));
         for _ in 0..100 {
             assert_eq!((peer.peer_turn(), bare.bare_turn(16)), (16, 16));

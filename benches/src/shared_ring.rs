@@ -6,7 +6,7 @@ use xskit_core::ring::{AddressSlot, DescSlot, RingMemory, RingSize, Slot};
 
 use crate::ring_view::{RingView, RingViews};
 
-/// A shared word on a cache line of its own, as the kernel lays them out.
+/// A shared word on its own cache line, as in the kernel.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Word(AtomicU32);
@@ -32,7 +32,7 @@ impl<S: Slot + Default> SharedRing<S> {
         }
     }
 
-    /// The words and slots, for whoever plays the kernel.
+    /// The words and slots, for code that plays the kernel.
     #[must_use]
     pub fn view(&self) -> RingView<'_, S> {
         RingView {

@@ -1,4 +1,4 @@
-//! How a thread that runs beside a measurement learns of its end.
+//! The signal that ends a thread which runs beside a measurement.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,12 +1,12 @@
-//! What a program does over and over with a real socket: sends, receives, sends back.
+//! One turn of a program with a real socket: send, receive, or send back.
 
 use xskit_core::{Backend, Socket};
 use xskit_wire::swap_addresses;
 
-/// Packets a turn.
+/// Packets per turn.
 pub const BATCH: u32 = 64;
 
-/// Sends a batch of what is in the frames already, so many bytes of each.
+/// Sends a batch of frames as they are, `len_bytes` of each.
 ///
 /// # Panics
 /// When a kick fails, or no frame is that large.
@@ -40,7 +40,7 @@ pub fn receive<B: Backend>(socket: &mut Socket<'_, B>) -> u64 {
 /// Sends packets back, in the frames that they came in. Returns how many.
 ///
 /// # Panics
-/// When a kick fails, or what came is no Ethernet packet.
+/// When a kick fails, or a packet is shorter than an Ethernet header.
 #[inline]
 pub fn send_back<B: Backend>(socket: &mut Socket<'_, B>) -> u64 {
     let (mut receiver, mut transmitter) = socket.halves();

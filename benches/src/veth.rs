@@ -4,7 +4,7 @@ use xskit_bpf::{AttachMode, Attachment, XdpProgram};
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
 use xskit_rustix::{MmapMemory, RustixBackend};
-use xskit_testbed::Host;
+use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
 use xskit_wire::{Link, MacAddr, UdpHeaders};
 
 /// Frames of a UMEM.
@@ -16,8 +16,25 @@ pub const PORT: u16 = 4433;
 /// The length of the packets, in bytes: the shortest Ethernet frame, without its checksum.
 pub const PACKET_LEN: usize = 60;
 
-/// A MAC address that nobody has: the kernel drops what is sent there first thing.
+/// A MAC address that no host has, so that the kernel drops packets for it at once.
 const NOBODY: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xff]);
+
+/// Two hosts joined by a wire; without the privilege, `None` and a message about `program`.
+///
+/// # Panics
+/// When they can't be made.
+#[must_use]
+pub fn hosts(program: &str) -> Option<HostPair> {
+    let pair = || HostPair::new(HostPairConfig::default());
+    is_privileged(program).then(|| pair().unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Whether hosts, sockets and XDP programs can be made; if not, prints a message about `program`.
+#[must_use]
+pub fn is_privileged(program: &str) -> bool {
+    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
+    privilege::require(program, &[NetAdmin, SysAdmin, NetRaw, Bpf])
+}
 
 /// A UMEM of a frame for each slot.
 ///
@@ -48,7 +65,7 @@ pub fn socket<'u>(
     Socket::open(backend, umem, &config).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Has the XDP program bring [`PORT`] of the host to the socket, until what is returned is dropped.
+/// Attaches the XDP program, which redirects [`PORT`] of the host to the socket until the returned value is dropped.
 ///
 /// # Panics
 /// When the program can't be loaded or attached.
@@ -80,10 +97,10 @@ pub fn headers_to_nobody(from: &Host, to: &Host) -> UdpHeaders {
     UdpHeaders::new(link, (from.ipv4, 9).into(), (to.ipv4, PORT).into())
 }
 
-/// Writes a packet of so many bytes into the frame.
+/// Writes a packet of `len_bytes` into the frame.
 ///
 /// # Panics
-/// When it does not fit a frame, or the headers don't fit it.
+/// When the packet is longer than a frame, or shorter than the headers.
 pub fn write(frame: &mut Frame<'_>, headers: &UdpHeaders, len_bytes: usize) {
     frame.set_range(0..len_bytes).expect("inside the frame");
     frame.fill(0);
@@ -92,8 +109,7 @@ pub fn write(frame: &mut Frame<'_>, headers: &UdpHeaders, len_bytes: usize) {
         .expect("room for the headers");
 }
 
-/// Writes a packet of so many bytes into every free frame. A frame keeps its bytes when it is sent, so sending
-/// needs only to say where the packet is.
+/// Writes a packet of `len_bytes` into every free frame. A sent frame keeps its bytes, so the next send writes nothing.
 ///
 /// # Panics
 /// As [`write()`].

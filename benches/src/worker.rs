@@ -1,4 +1,4 @@
-//! A thread in a host that sets up once and is then asked for samples.
+//! A thread in a host that sets up once and then measures samples on request.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
@@ -52,7 +52,7 @@ impl Worker {
 }
 
 impl Orders {
-    /// Measures with `run` whatever is asked for, until no one asks any more.
+    /// Measures each request with `run`, until the [`Worker`] is dropped.
     pub fn answer(&self, mut run: impl FnMut(u64) -> Duration) {
         while let Ok(iterations) = self.orders.recv() {
             if self.samples.send(run(iterations)).is_err() {

@@ -1,4 +1,4 @@
-//! The answers file: paragraphs that people write, and tables that a run writes, between marks.
+//! The answers file: paragraphs written by people, and tables written by a run, between marks.
 //!
 //! ```text
 //! <!-- table: budget -->
@@ -12,12 +12,14 @@ const BEGIN: &str = "<!-- table: ";
 const BEGIN_CLOSES: &str = " -->";
 const END: &str = "<!-- end -->";
 
-/// The text with what `table` makes of each name between its marks, whatever was there. A table that can't be made
-/// stays as it is.
+/// The text with each table replaced by what `table` returns for its name; by an empty table it is not replaced.
 ///
 /// # Errors
-/// Where marks don't match, or a name is unknown (`table` returns nothing at all).
-pub fn with_tables(text: &str, table: impl Fn(&str) -> Option<String>) -> anyhow::Result<String> {
+/// Where marks don't match, or `table` returns `None`: the name is unknown.
+pub(crate) fn with_tables(
+    text: &str,
+    table: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<String> {
     let mut made = String::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -48,7 +50,8 @@ pub fn with_tables(text: &str, table: impl Fn(&str) -> Option<String>) -> anyhow
 }
 
 /// The names of all tables, in order.
-pub fn names(text: &str) -> impl Iterator<Item = &str> {
+#[cfg(test)]
+pub(crate) fn names(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(name)
 }
 

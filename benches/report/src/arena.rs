@@ -13,30 +13,31 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use xskit_testbed::{Host, HostPair, HostPairConfig, Link};
+use xskit_wire::MacAddr;
 
 use crate::core::{Cores, Place};
 use crate::figures::{CPU, Figures, PPS};
 use crate::job::{Contestant, Job, Load, PORT, Task, Who};
 use crate::profile;
 use crate::program::Program;
-use crate::rival::{Rival, Wire};
+use crate::rival::{Rival, Wire, words};
 use crate::udp;
 use crate::variant::{BASELINE, Variant};
 
-/// How long a program may take until it is at work.
+/// How long a program may take to begin its work.
 const START_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the queue may take to be free after the program before, which not every rival waits for.
+/// How long the queue may stay taken after the previous program. Not every rival waits for it.
 const RELEASE: Duration = Duration::from_millis(200);
 
-/// How long a program may take until what it does is always the same.
+/// How long a program may take to reach a steady state.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// Rates that count of those that a rival tells, one a second; the first, which doesn't, is of its start.
+/// How many of a rival's rates count, one per second. The first covers its start and does not count.
 const RIVAL_RATES: usize = 1;
 
-/// The hosts, and what is run in them.
-pub struct Arena {
+/// The hosts, and what runs in them.
+pub(crate) struct Arena {
     pair: HostPair,
     cores: Cores,
     xskit: PathBuf,
@@ -44,10 +45,7 @@ pub struct Arena {
 
 impl Arena {
     /// Makes the hosts. `xskit` is the command's path.
-    ///
-    /// # Errors
-    /// Where the privilege is missing.
-    pub fn new(xskit: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) fn new(xskit: PathBuf) -> anyhow::Result<Self> {
         Ok(Self {
             pair: HostPair::new(HostPairConfig::default())?,
             cores: Cores::of_this_thread()?,
@@ -55,11 +53,15 @@ impl Arena {
         })
     }
 
-    /// Has every contestant do the job once, in an order that starts with another one each round.
+    /// Runs every contestant once, beginning with another one each round.
     ///
     /// # Errors
-    /// Where the load can't be made. A contestant's failure is its own figure.
-    pub fn round(&self, job: &Job, round: usize) -> anyhow::Result<Vec<anyhow::Result<Figures>>> {
+    /// Where the load can't be made. A contestant's failure is its outcome.
+    pub(crate) fn round(
+        &self,
+        job: &Job,
+        round: usize,
+    ) -> anyhow::Result<Vec<anyhow::Result<Figures>>> {
         let turns = || {
             let count = job.contestants.len();
             let order = (0..count).map(|place| (place + round) % count);
@@ -73,10 +75,7 @@ impl Arena {
     }
 
     /// Samples the first and the second core while a contestant does the job.
-    ///
-    /// # Errors
-    /// Where it doesn't get to work, or perf fails.
-    pub fn profile(
+    pub(crate) fn profile(
         &self,
         job: &Job,
         contestant: &Contestant,
@@ -126,8 +125,8 @@ impl Arena {
         }
     }
 
-    /// The command line that a contestant's part in the job comes to.
-    pub fn command(&self, job: &Job, contestant: &Contestant) -> String {
+    /// The command line of a contestant's part in the job.
+    pub(crate) fn command(&self, job: &Job, contestant: &Contestant) -> String {
         match &contestant.who {
             Who::Xskit(variant, options) => {
                 let words = self.xskit_words(job.task, job, *variant, options);
@@ -164,7 +163,7 @@ impl Arena {
         Figures::of_xskit(&program.finish(job.length)?)
     }
 
-    /// Starts `xskit bench` in the task's host, for so long; for good where that is zero.
+    /// Starts `xskit bench` in the task's host. A `length` of zero has no end.
     fn start(
         &self,
         task: Task,
@@ -185,59 +184,42 @@ impl Arena {
         variant: Variant,
         options: &[String],
     ) -> Vec<String> {
-        let (host, _) = self.host(task);
-        let mut words = vec![
-            self.xskit.to_string_lossy().into_owned(),
-            "bench".to_owned(),
-            task.word().to_owned(),
-            "--json".to_owned(),
-            format!("--iface={}", host.link.name),
-            format!("--port={PORT}"),
-            format!("--size={}", job.len_bytes),
-            format!("--batch={}", job.batch),
-        ];
-        if task == Task::Ping {
-            words.push(format!("--to={}", self.pair.second.ipv4));
-        }
-        words.extend(variant.words());
-        words.extend(job.options.iter().chain(options).cloned());
-        words
+        let (interface, len_bytes) = (&self.host(task).0.link.name, job.len_bytes);
+        let to = match task {
+            Task::Ping => format!(" --to={}", self.pair.second.ipv4),
+            _ => String::new(),
+        };
+        let mut all = vec![self.xskit.to_string_lossy().into_owned()];
+        all.extend(words(&format!(
+            "bench {} --json --iface={interface} --port={PORT} --size={len_bytes} --batch={}{to} {}",
+            task.word(),
+            job.batch,
+            variant.options
+        )));
+        all.extend(job.options.iter().chain(options).cloned());
+        all
     }
 
-    /// Packets that nobody in the first host takes when they are sent back.
+    /// Sends packets from the first host, where no socket takes them when they are sent back.
     fn flood(&self, job: &Job) -> anyhow::Result<Program> {
-        let baseline = Variant::named(BASELINE).context("the baseline is a variant")?;
         let flood = Job {
             batch: 64,
             options: Vec::new(),
             ..job.clone()
         };
-        let mut words = self.xskit_words(Task::Tx, &flood, baseline, &[]);
-        words.push(format!("--to-mac={}", mac(&self.pair.second)));
+        let mut words = self.xskit_words(Task::Tx, &flood, BASELINE, &[]);
+        words.push(format!("--to-mac={}", MacAddr::new(self.pair.second.mac)));
         words.push("--seconds=0".to_owned());
         Program::start(&words, &self.pair.first, &self.cores, Place::First)
     }
 
     /// Waits until the second host's interface has an XDP program.
     fn await_program_on_second(&self, program: &mut Program) -> anyhow::Result<()> {
-        let deadline = Instant::now() + START_PATIENCE;
         let second = &self.pair.second;
-        loop {
+        program.wait_until("attaches no XDP program", || {
             let link = second.run(|| Link::by_name(&second.link.name))??;
-            if !link.xdp.is_empty() {
-                return Ok(());
-            }
-            ensure!(
-                program.is_running()?,
-                "the other end: {}",
-                program.complaint()
-            );
-            ensure!(
-                Instant::now() < deadline,
-                "the other end attaches no XDP program"
-            );
-            thread::sleep(Duration::from_millis(2));
-        }
+            Ok(!link.xdp.is_empty())
+        })
     }
 
     fn rival_words(&self, job: &Job, rival: &Rival) -> Option<Vec<String>> {
@@ -245,7 +227,7 @@ impl Arena {
         let [first, second] = self.cores.first_two();
         let wire = Wire {
             interface: &host.link.name,
-            peer_mac: &mac(&self.pair.second),
+            peer_mac: &MacAddr::new(self.pair.second.mac).to_string(),
             len_bytes: job.len_bytes,
             port: PORT,
             cores: match place {
@@ -253,8 +235,7 @@ impl Arena {
                 Place::Second | Place::Anywhere => [first, second],
             },
         };
-        let arguments = (rival.arguments)(job.task, wire)?;
-        Some([vec![rival.program.to_owned()], arguments].concat())
+        rival.words(job.task, wire)
     }
 
     fn rival_turn(&self, job: &Job, rival: &Rival) -> anyhow::Result<Figures> {
@@ -271,15 +252,13 @@ impl Arena {
         meanwhile: impl FnOnce(&Program) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let words = self.rival_words(job, rival).context("it can't do that")?;
-        let _taker = match rival.wants_program_on_peer {
-            true => Some(self.taker(job)?),
-            false => None,
-        };
+        let is_needed = rival.wants_program_on_peer;
+        let _taker = is_needed.then(|| self.taker(job)).transpose()?;
         let (host, place) = self.host(job.task);
         thread::sleep(RELEASE);
         let program = Program::start(&words, host, &self.cores, place)?;
         let outcome = meanwhile(&program);
-        // It has to end by itself, to take its XDP program off.
+        // It has to end by itself, to detach its XDP program.
         program.interrupt();
         let ended = program.finish(Duration::ZERO);
         outcome.map_err(|error| match ended {
@@ -288,10 +267,9 @@ impl Arena {
         })
     }
 
-    /// Takes what is sent to the second host, with an XDP program.
+    /// Receives what is sent to the second host, through an XDP program.
     fn taker(&self, job: &Job) -> anyhow::Result<Program> {
-        let baseline = Variant::named(BASELINE).context("the baseline is a variant")?;
-        let mut words = self.xskit_words(Task::Rx, job, baseline, &[]);
+        let mut words = self.xskit_words(Task::Rx, job, BASELINE, &[]);
         words.push("--seconds=0".to_owned());
         let mut taker = Program::start(&words, &self.pair.second, &self.cores, Place::Second)?;
         self.await_program_on_second(&mut taker)?;
@@ -299,7 +277,7 @@ impl Arena {
     }
 }
 
-/// Reads the rates that a program prints, and what processor time it takes between the first and the last.
+/// Reads the rates that a program prints, and its processor time between the first and the last.
 fn watch(program: &Program, rate: impl Fn(&str) -> Option<f64>) -> anyhow::Result<Figures> {
     first_rate(program, &rate)?;
     let (started, cpu) = (Instant::now(), program.cpu_seconds()?);
@@ -329,9 +307,4 @@ fn first_rate(program: &Program, rate: impl Fn(&str) -> Option<f64>) -> anyhow::
         }
     }
     bail!("no packet went for {START_PATIENCE:?}")
-}
-
-fn mac(host: &Host) -> String {
-    let bytes: Vec<_> = host.mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    bytes.join(":")
 }

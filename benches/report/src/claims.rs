@@ -1,13 +1,13 @@
-//! What the paragraphs of the answers file claim, in a form that a run can be held against.
+//! The claims of the answers file's paragraphs, in a form that a run is checked against.
 //!
 //! ```text
 //! <!-- claim: group | figure | contestant | divided by contestant | < 1.1 -->
 //! ```
 //!
-//! With an empty fourth field the figure itself is meant. What is compared is the median.
+//! The median is compared. With an empty fourth field the claim is about the figure itself.
 
 use anyhow::{Context, bail};
-use xskit_rivals::spread::Spread;
+use xskit_benches::spread::Spread;
 
 use crate::results::Results;
 use crate::table::{Table, cell};
@@ -15,22 +15,20 @@ use crate::table::{Table, cell};
 const BEGIN: &str = "<!-- claim: ";
 const END: &str = " -->";
 
-/// One claim.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Claim {
+pub(crate) struct Claim {
     group: String,
     figure: String,
     of: String,
     to: Option<String>,
-    /// Whether it is to be less than the bound, or more.
+    /// Whether the bound is an upper one.
     is_less: bool,
     bound: f64,
 }
 
 impl Claim {
-    /// What was measured; nothing where something of it wasn't.
-    #[must_use]
-    pub fn measured(&self, results: &Results) -> Option<Spread> {
+    /// `None` where a part of it was not measured.
+    pub(crate) fn measured(&self, results: &Results) -> Option<Spread> {
         let group = results.group(&self.group)?;
         match &self.to {
             Some(to) => group.ratio(&self.of, to, &self.figure),
@@ -38,9 +36,8 @@ impl Claim {
         }
     }
 
-    /// Whether the run bears it out; nothing where it wasn't measured.
-    #[must_use]
-    pub fn holds(&self, results: &Results) -> Option<bool> {
+    /// Whether it is true of the run; `None` where it was not measured.
+    pub(crate) fn holds(&self, results: &Results) -> Option<bool> {
         let median = self.measured(results)?.median;
         Some(if self.is_less {
             median < self.bound
@@ -89,18 +86,17 @@ impl Claim {
 /// All claims of the answers file, in order.
 ///
 /// # Errors
-/// Says which one can't be read.
-pub fn claims(answers: &str) -> anyhow::Result<Vec<Claim>> {
+/// Names the claim that can't be read.
+pub(crate) fn claims(answers: &str) -> anyhow::Result<Vec<Claim>> {
     let lines = answers
         .lines()
         .filter_map(|line| line.strip_prefix(BEGIN)?.strip_suffix(END));
     lines.map(Claim::parse).collect()
 }
 
-/// Each claim beside what was measured, as Markdown.
-#[must_use]
-pub fn table(claims: &[Claim], results: &Results) -> String {
-    let mut table = Table::new(&["claim", "claimed", "measured", "holds"]);
+/// Each claim beside its measured value, as Markdown.
+pub(crate) fn table(claims: &[Claim], results: &Results) -> String {
+    let mut table = Table::new(["claim", "claimed", "measured", "holds"]);
     for claim in claims {
         let sign = if claim.is_less { "under" } else { "over" };
         let holds = match claim.holds(results) {
@@ -115,7 +111,7 @@ pub fn table(claims: &[Claim], results: &Results) -> String {
             holds.to_owned(),
         ]);
     }
-    table.markdown_of_any()
+    table.markdown()
 }
 
 #[cfg(test)]

@@ -1,32 +1,25 @@
-//! Processors to put senders and receivers on, so that the scheduler moves nobody about.
+//! Processors for senders and receivers, so that the scheduler moves none of them.
 
 use anyhow::Context;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Where somebody may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// On the first processor.
+pub(crate) enum Place {
     First,
     /// On the second, or the first where there is no other.
     Second,
-    /// Anywhere.
     Anywhere,
 }
 
-/// The processors that this program may use, as it found them.
 #[derive(Clone, Debug)]
-pub struct Cores {
+pub(crate) struct Cores {
     all: CpuSet,
     first_two: [usize; 2],
 }
 
 impl Cores {
     /// Those of the calling thread.
-    ///
-    /// # Errors
-    /// What `sched_getaffinity(2)` returned.
-    pub fn of_this_thread() -> anyhow::Result<Self> {
+    pub(crate) fn of_this_thread() -> anyhow::Result<Self> {
         let all = sched_getaffinity(None).context("sched_getaffinity")?;
         let mut allowed = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
         let first = allowed.next().context("no processor to run on")?;
@@ -38,16 +31,12 @@ impl Cores {
     }
 
     /// The first two by number, which are the same one where there is no other.
-    #[must_use]
-    pub const fn first_two(&self) -> [usize; 2] {
+    pub(crate) const fn first_two(&self) -> [usize; 2] {
         self.first_two
     }
 
-    /// Puts the calling thread there, and with it the threads and processes that it starts.
-    ///
-    /// # Errors
-    /// What `sched_setaffinity(2)` returned.
-    pub fn go_to(&self, place: Place) -> anyhow::Result<()> {
+    /// Moves the calling thread there, and the threads and processes that it starts from now on.
+    pub(crate) fn go_to(&self, place: Place) -> anyhow::Result<()> {
         let one = |core| {
             let mut set = CpuSet::new();
             set.set(core);

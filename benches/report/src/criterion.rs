@@ -1,4 +1,4 @@
-//! Criterion's estimates, read from where it leaves them.
+//! Criterion's estimates, read from its folder.
 
 use std::fs;
 use std::path::Path;
@@ -7,22 +7,20 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One benchmark's estimate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// The benchmark's name, group and all.
-    pub name: String,
+pub(crate) struct Estimate {
+    /// The benchmark's name, with its group.
+    pub(crate) name: String,
     /// The median time of an iteration, in nanoseconds.
-    pub median_ns: f64,
-    /// Where the median lies with 95 % confidence, in nanoseconds.
-    pub interval_ns: (f64, f64),
-    /// Elements an iteration, where the benchmark says so.
-    pub elements: Option<f64>,
+    pub(crate) median_ns: f64,
+    /// The 95 % confidence interval of the median, in nanoseconds.
+    pub(crate) interval_ns: (f64, f64),
+    /// Elements per iteration, where the benchmark says so.
+    pub(crate) elements: Option<f64>,
 }
 
 /// All estimates below `folder` that are not older than `since`, by name.
-#[must_use]
-pub fn estimates(folder: &Path, since: SystemTime) -> Vec<Estimate> {
+pub(crate) fn estimates(folder: &Path, since: SystemTime) -> Vec<Estimate> {
     let mut found = Vec::new();
     collect(folder, since, &mut found);
     found.sort_by(|one, other| one.name.cmp(&other.name));

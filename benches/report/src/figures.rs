@@ -1,51 +1,49 @@
-//! What one measurement came to: figures by name, and for round trips a curve.
+//! The outcome of one measurement: figures by name, and a curve for round trips.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use xskit_benches::spread::percentile;
 
-/// Packets a second.
-pub const PPS: &str = "pps";
-/// System calls for every 1,000 packets.
-pub const CALLS: &str = "calls_per_1000";
-/// Seconds of processor time for every million packets, the kernel's on the program's behalf included.
-pub const CPU: &str = "cpu_s_per_million";
-/// Kicks for every 1,000 packets, by call or by submission.
-pub const KICKS: &str = "kicks_per_1000";
-/// Wakes for the fill ring for every 1,000 packets, by call or by submission.
-pub const WAKES: &str = "wakes_per_1000";
-/// Waits for every 1,000 packets.
-pub const WAITS: &str = "waits_per_1000";
-/// Submissions to an io_uring for every 1,000 packets.
-pub const SUBMISSIONS: &str = "submissions_per_1000";
-/// Polls that were armed, for every 1,000 packets.
-pub const POLLS: &str = "polls_per_1000";
-/// Packets sent a kick.
-pub const PER_KICK: &str = "packets_per_kick";
+pub(crate) const PPS: &str = "pps";
+/// System calls per 1,000 packets.
+pub(crate) const CALLS: &str = "calls_per_1000";
+/// Seconds of processor time per million packets, including the kernel's on the program's behalf.
+pub(crate) const CPU: &str = "cpu_s_per_million";
+/// Kicks per 1,000 packets, by call or by submission.
+pub(crate) const KICKS: &str = "kicks_per_1000";
+/// Wakes for the fill ring per 1,000 packets, by call or by submission.
+pub(crate) const WAKES: &str = "wakes_per_1000";
+/// Waits per 1,000 packets.
+pub(crate) const WAITS: &str = "waits_per_1000";
+/// Submissions to an io_uring per 1,000 packets.
+pub(crate) const SUBMISSIONS: &str = "submissions_per_1000";
+/// Polls armed per 1,000 packets.
+pub(crate) const POLLS: &str = "polls_per_1000";
+/// Packets sent per kick.
+pub(crate) const PER_KICK: &str = "packets_per_kick";
 /// Median of the round trips, in microseconds.
-pub const P50: &str = "p50_us";
+pub(crate) const P50: &str = "p50_us";
 /// The 99th percentile of the round trips, in microseconds.
-pub const P99: &str = "p99_us";
+pub(crate) const P99: &str = "p99_us";
 /// The 99.9th percentile of the round trips, in microseconds.
-pub const P999: &str = "p999_us";
-/// Nanoseconds a packet.
-pub const NS: &str = "ns_per_packet";
+pub(crate) const P999: &str = "p999_us";
+pub(crate) const NS: &str = "ns_per_packet";
 
 /// The figures of one measurement.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
+pub(crate) struct Figures {
     values: BTreeMap<String, f64>,
-    /// Percentile (0 to 100) and the time that so many round trips took at most, in microseconds.
+    /// Percentile (0 to 100) and its round-trip time in microseconds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub curve: Vec<(f64, f64)>,
+    pub(crate) curve: Vec<(f64, f64)>,
 }
 
 impl Figures {
-    /// The figures named here; one that is no finite number is left out.
-    #[must_use]
-    pub fn of<'n>(named: impl IntoIterator<Item = (&'n str, f64)>) -> Self {
+    /// The figures named here, without those that are not finite.
+    pub(crate) fn of<'n>(named: impl IntoIterator<Item = (&'n str, f64)>) -> Self {
         let finite = named.into_iter().filter(|(_, value)| value.is_finite());
         Self {
             values: finite
@@ -55,26 +53,23 @@ impl Figures {
         }
     }
 
-    /// With those of another, which count where both have one.
-    #[must_use]
-    pub fn and(mut self, other: &Self) -> Self {
+    /// With those of another, which replace its own.
+    pub(crate) fn and(mut self, other: &Self) -> Self {
         let others = other.values.iter();
         self.values
             .extend(others.map(|(name, value)| (name.clone(), *value)));
         self
     }
 
-    /// A figure by its name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<f64> {
+    pub(crate) fn get(&self, name: &str) -> Option<f64> {
         self.values.get(name).copied()
     }
 
     /// Reads what `xskit bench … --json` printed.
     ///
     /// # Errors
-    /// Where that is no JSON object with `packets` and `seconds`.
-    pub fn of_xskit(text: &str) -> anyhow::Result<Self> {
+    /// Where that is not a JSON object with `packets` and `seconds`.
+    pub(crate) fn of_xskit(text: &str) -> anyhow::Result<Self> {
         let report: Value = serde_json::from_str(text).context("what xskit bench printed")?;
         let number = |path: &str| report.pointer(path).and_then(Value::as_f64);
         let packets = number("/packets").context("no `packets` in what xskit bench printed")?;
@@ -110,24 +105,18 @@ impl Figures {
         Ok(figures)
     }
 
-    /// Of round trips, in nanoseconds.
+    /// The figures of round trips with these times in microseconds.
     ///
-    /// The curve is read off at the percentiles at which `xskit bench ping` gives it.
-    #[must_use]
-    pub fn of_round_trips(
-        mut times_ns: Vec<u64>,
+    /// The curve has the percentiles that `xskit bench ping` prints.
+    pub(crate) fn of_round_trips(
+        mut times_us: Vec<f64>,
         seconds: f64,
         cpu_seconds: f64,
         calls: u64,
     ) -> Self {
-        times_ns.sort_unstable();
-        let (Some(last), count) = (times_ns.len().checked_sub(1), times_ns.len() as f64) else {
-            return Self::default();
-        };
-        let at_us = |percentile: f64| {
-            let place = (percentile * count / 100.0).ceil() as usize;
-            times_ns[place.saturating_sub(1).min(last)] as f64 / 1e3
-        };
+        times_us.sort_by(f64::total_cmp);
+        let count = times_us.len() as f64;
+        let at_us = |percent| percentile(&times_us, percent);
         let mut figures = Self::of([
             (PPS, count / seconds),
             (CALLS, calls as f64 * 1e3 / count),
@@ -137,13 +126,13 @@ impl Figures {
             (P999, at_us(99.9)),
         ]);
         figures.curve = PERCENTILES
-            .map(|percentile| (percentile, at_us(percentile)))
+            .map(|percent| (percent, at_us(percent)))
             .to_vec();
         figures
     }
 }
 
-/// Where the curve of round trips is read off.
+/// The percentiles of the curve.
 const PERCENTILES: [f64; 14] = [
     1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 99.95, 99.99, 100.0,
 ];
@@ -215,7 +204,7 @@ mod tests {
 
     #[test]
     fn percentiles_of_round_trips_are_times_that_were_measured() {
-        let times = (1..=1000).rev().map(|us| us * 1000).collect();
+        let times = (1..=1000).rev().map(f64::from).collect();
         let figures = Figures::of_round_trips(times, 2.0, 0.5, 4000);
         assert_eq!(figures.get(P50), Some(500.0));
         assert_eq!(figures.get(P99), Some(990.0));
@@ -225,9 +214,5 @@ mod tests {
         assert_eq!(figures.get(CALLS), Some(4000.0));
         assert_eq!(figures.curve.first(), Some(&(1.0, 10.0)));
         assert_eq!(figures.curve.last(), Some(&(100.0, 1000.0)));
-        assert_eq!(
-            Figures::of_round_trips(Vec::new(), 1.0, 0.0, 0),
-            Figures::default()
-        );
     }
 }

@@ -1,39 +1,31 @@
-//! What the project wants to reach, beside what was measured.
+//! The project's goals beside what was measured.
 
-use xskit_rivals::spread::Spread;
+use xskit_benches::spread::Spread;
 
 use crate::figures::{CALLS, NS, P50, P99, PPS};
-use crate::results::{Group, Results};
+use crate::results::{Group, Results, Series};
 use crate::table::{Table, cell};
 
-/// One goal, and how near a run came.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Goal {
-    /// What is compared.
-    pub what: String,
+struct Goal {
+    what: String,
     /// The contestant that came nearest.
-    pub best: String,
-    /// What was measured; nothing where something was missing.
-    pub measured: Option<Spread>,
-    /// What it should be.
-    pub wanted: Wanted,
+    best: String,
+    /// `None` where something was not measured.
+    measured: Option<Spread>,
+    wanted: Wanted,
 }
 
-/// A bound.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Wanted {
-    /// This or more.
+enum Wanted {
     AtLeast(f64),
-    /// This or less.
     AtMost(f64),
-    /// Less than this.
     Under(f64),
 }
 
 impl Goal {
-    /// Whether the median is within the bound; nothing where there is no median.
-    #[must_use]
-    pub fn is_met(&self) -> Option<bool> {
+    /// Whether the median is within the bound; `None` where there is no median.
+    fn is_met(&self) -> Option<bool> {
         let median = self.measured?.median;
         Some(match self.wanted {
             Wanted::AtLeast(bound) => median >= bound,
@@ -43,55 +35,54 @@ impl Goal {
     }
 }
 
-/// All goals.
-#[must_use]
-pub fn goals(results: &Results) -> Vec<Goal> {
-    let mut goals = rates(results);
-    for udp in ["kernel UDP, blocking", "kernel UDP, busy"] {
-        goals.extend([(P50, "p50"), (P99, "p99")].map(|it| round_trips(results, it, udp)));
-    }
-    goals.push(calls(results));
-    goals.extend(
-        ["sockets-memory", "sockets-rustix", "sockets-uring"].map(|id| sockets(results, id)),
-    );
-    goals
-}
-
-/// The best way of each backend beside each rival.
-fn rates(results: &Results) -> Vec<Goal> {
+fn goals(results: &Results) -> Vec<Goal> {
     let mut goals = Vec::new();
     for task in ["tx", "rx", "fwd"] {
         for len in [64, 1400] {
             for (rival, factor) in [("xdpsock", 1.2), ("testpmd", 1.1)] {
-                let group = results.group(&format!("{task}-{len}"));
-                goals.extend(
-                    ["rustix", "uring"]
-                        .map(|backend| rate(group, (task, len), backend, rival, factor)),
-                );
+                let rate = |backend| rate(results, (task, len), backend, rival, factor);
+                goals.extend(["rustix", "uring"].map(rate));
             }
         }
     }
+    for udp in ["kernel UDP, blocking", "kernel UDP, busy"] {
+        goals.extend([(P50, "p50"), (P99, "p99")].map(|it| round_trips(results, it, udp)));
+    }
+    goals.push(calls(results));
+    let jobs = ["sockets-memory", "sockets-rustix", "sockets-uring"];
+    goals.extend(jobs.map(|id| sockets(results, id)));
     goals
 }
 
-fn rate(
+fn name_or(series: Option<&Series>, other: &str) -> String {
+    series.map_or(other, |series| &series.name).to_owned()
+}
+
+/// The ratio of a figure of one contestant to another's, where all are there.
+fn ratio(
     group: Option<&Group>,
+    ours: Option<&Series>,
+    theirs: Option<&Series>,
+    figure: &str,
+) -> Option<Spread> {
+    group?.ratio(&ours?.name, &theirs?.name, figure)
+}
+
+/// The best way of a backend beside a rival.
+fn rate(
+    results: &Results,
     (task, len): (&str, u32),
     backend: &str,
     rival: &str,
     factor: f64,
 ) -> Goal {
-    let ours = group.and_then(|group| group.fastest(backend));
-    let theirs = group.and_then(|group| group.fastest(rival));
-    let both = group.zip(ours).zip(theirs);
+    let group = results.group(&format!("{task}-{len}"));
+    let [ours, theirs] = [backend, rival].map(|name| group?.fastest(name));
+    let name = name_or(theirs, rival);
     Goal {
-        what: format!(
-            "{task}, {len} bytes: rate of {backend} to {}",
-            theirs.map_or(rival, |it| it.name.as_str())
-        ),
-        best: ours.map_or_else(|| backend.to_owned(), |ours| ours.name.clone()),
-        measured: both
-            .and_then(|((group, ours), theirs)| group.ratio(&ours.name, &theirs.name, PPS)),
+        what: format!("{task}, {len} bytes: rate of {backend} to {name}"),
+        best: name_or(ours, backend),
+        measured: ratio(group, ours, theirs, PPS),
         wanted: Wanted::AtLeast(factor),
     }
 }
@@ -100,30 +91,33 @@ fn rate(
 fn round_trips(results: &Results, (figure, name): (&str, &str), udp: &str) -> Goal {
     let group = results.group("ping");
     let is_busy = |name: &str| name.ends_with(" busy") || name.ends_with(" napi");
-    let ours = group.and_then(|group| {
-        group.best("", |series| {
-            let is_ours = is_busy(&series.name) && !series.name.starts_with("kernel");
-            is_ours.then_some(())?;
-            Some(-series.spread(figure)?.median)
-        })
-    });
+    let is_ours = |name: &str| is_busy(name) && !name.starts_with("kernel");
+    let score = |series: &Series| {
+        let spread = series.spread(figure).filter(|_| is_ours(&series.name));
+        Some(-spread?.median)
+    };
+    let ours = group.and_then(|group| group.best("", score));
     Goal {
         what: format!("ping {name} of the busy ways to {udp}"),
-        best: ours.map_or_else(|| "busy".to_owned(), |ours| ours.name.clone()),
-        measured: group
-            .zip(ours)
-            .and_then(|(group, ours)| group.ratio(&ours.name, udp, figure)),
+        best: name_or(ours, "busy"),
+        measured: ratio(
+            group,
+            ours,
+            group.and_then(|group| group.series(udp)),
+            figure,
+        ),
         wanted: Wanted::AtMost(0.5),
     }
 }
 
-/// What the application's thread calls where a thread of the kernel polls: the worst of all jobs at saturation.
+/// System calls of the application's thread where a thread of the kernel polls: the worst of all jobs at saturation.
 fn calls(results: &Results) -> Goal {
-    let all = results.groups.iter().filter(|group| {
+    let is_saturated = |group: &&Group| {
         ["tx-", "rx-", "fwd-"]
             .iter()
             .any(|task| group.id.starts_with(task))
-    });
+    };
+    let all = results.groups.iter().filter(is_saturated);
     let spreads =
         all.filter_map(|group| Some((group, group.series("uring sqpoll")?.spread(CALLS)?)));
     let worst = spreads.max_by(|(_, one), (_, other)| one.median.total_cmp(&other.median));
@@ -131,7 +125,7 @@ fn calls(results: &Results) -> Goal {
         what: "system calls per 1,000 packets with SQPOLL, at saturation (the worst job)"
             .to_owned(),
         best: worst
-            .map_or("uring sqpoll", |(group, _)| group.id.as_str())
+            .map_or("uring sqpoll", |(group, _)| &group.id)
             .to_owned(),
         measured: worst.map(|(_, spread)| spread),
         wanted: Wanted::Under(1.0),
@@ -141,24 +135,24 @@ fn calls(results: &Results) -> Goal {
 /// The cost with most sockets beside that with one.
 fn sockets(results: &Results, id: &str) -> Goal {
     let group = results.group(id);
-    let ends = group.and_then(|group| group.series.first().zip(group.series.last()));
+    let [first, last] = [
+        group.and_then(|it| it.series.first()),
+        group.and_then(|it| it.series.last()),
+    ];
     Goal {
         what: format!(
             "ns a packet with {} sockets to one ({id})",
-            ends.map_or("most", |(_, last)| last.name.as_str())
+            name_or(last, "most")
         ),
         best: String::new(),
-        measured: group
-            .zip(ends)
-            .and_then(|(group, (first, last))| group.ratio(&last.name, &first.name, NS)),
+        measured: ratio(group, last, first, NS),
         wanted: Wanted::AtMost(1.15),
     }
 }
 
-/// Goals and what became of them, as Markdown.
-#[must_use]
-pub fn table(results: &Results) -> String {
-    let mut table = Table::new(&["goal", "way", "measured", "wanted", "met"]);
+/// Goals and their outcomes, as Markdown.
+pub(crate) fn table(results: &Results) -> String {
+    let mut table = Table::new(["goal", "way", "measured", "wanted", "met"]);
     for goal in goals(results) {
         let wanted = match goal.wanted {
             Wanted::AtLeast(bound) => format!("at least {bound}"),
@@ -185,7 +179,6 @@ pub fn table(results: &Results) -> String {
 mod tests {
     use super::*;
     use crate::figures::Figures;
-    use crate::results::Series;
     use crate::results::tests::{group, results, series};
 
     fn with(name: &str, figure: &str, value: f64) -> Series {

@@ -1,4 +1,4 @@
-//! What contestants are asked to do, and who they are.
+//! The jobs of contestants, and the contestants.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::udp::Waiting;
 use crate::variant::Variant;
 
 /// The UDP port of all packets.
-pub const PORT: u16 = 4096;
+pub(crate) const PORT: u16 = 4096;
 
-/// What is done with packets; the benchmarks of `xskit bench` by name.
+/// What is done with packets: a benchmark of `xskit bench`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
+pub(crate) enum Task {
     /// Sent from the first host.
     Tx,
     /// Received and dropped by the second.
@@ -24,62 +24,51 @@ pub enum Task {
 
 /// What comes from the first host meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Load {
-    /// Nothing but what the contestant itself sends.
+pub(crate) enum Load {
+    /// Only the contestant's own packets.
     Nothing,
-    /// As many packets as one core sends by `xskit bench tx`.
+    /// As many packets as `xskit bench tx` sends on one core.
     Flood,
-    /// So many packets a second, from a kernel socket.
+    /// So many packets per second, from a kernel socket.
     Paced(u32),
 }
 
 /// One job, to be done by several contestants.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// A short name, `tx-64` say.
-    pub id: String,
-    /// In words.
-    pub title: String,
-    /// What to do with packets.
-    pub task: Task,
-    /// Bytes a packet, all headers included.
-    pub len_bytes: usize,
-    /// Packets a turn.
-    pub batch: u32,
-    /// What comes meanwhile.
-    pub load: Load,
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) task: Task,
+    /// Bytes per packet, including all headers.
+    pub(crate) len_bytes: usize,
+    /// Packets per turn.
+    pub(crate) batch: u32,
+    pub(crate) load: Load,
     /// Further options of `xskit bench`, at both ends.
-    pub options: Vec<String>,
+    pub(crate) options: Vec<String>,
     /// How long each measurement takes.
-    pub length: Duration,
-    /// Who does it.
-    pub contestants: Vec<Contestant>,
+    pub(crate) length: Duration,
+    pub(crate) contestants: Vec<Contestant>,
 }
 
-/// Who does a job.
 #[derive(Clone, Debug)]
-pub struct Contestant {
-    /// The name in tables.
-    pub name: String,
-    /// What is run.
-    pub who: Who,
+pub(crate) struct Contestant {
+    pub(crate) name: String,
+    pub(crate) who: Who,
 }
 
-/// What is run.
 #[derive(Clone, Debug)]
-pub enum Who {
-    /// `xskit bench`, and options of this contestant alone.
+pub(crate) enum Who {
+    /// `xskit bench`, with options that only this contestant has.
     Xskit(Variant, Vec<String>),
-    /// Somebody else's program.
     Rival(Rival),
-    /// Two kernel UDP sockets, which only ping.
+    /// Two kernel UDP sockets, for round trips only.
     Udp(Waiting),
 }
 
 impl Task {
-    /// The word for it on the command line.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Tx => "tx",
             Self::Rx => "rx",
@@ -91,23 +80,19 @@ impl Task {
 
 impl Contestant {
     /// `xskit` driven in one way.
-    #[must_use]
-    pub fn xskit(variant: Variant) -> Self {
+    pub(crate) fn xskit(variant: Variant) -> Self {
         Self::with(variant.name, variant, &[])
     }
 
-    /// Somebody else's program.
-    #[must_use]
-    pub fn rival(rival: Rival) -> Self {
+    pub(crate) fn rival(rival: Rival) -> Self {
         Self {
             name: rival.name.to_owned(),
             who: Who::Rival(rival),
         }
     }
 
-    /// `xskit` driven in one way with further options, under a name of its own.
-    #[must_use]
-    pub fn with(name: &str, variant: Variant, options: &[&str]) -> Self {
+    /// `xskit` driven in one way with further options.
+    pub(crate) fn with(name: &str, variant: Variant, options: &[&str]) -> Self {
         Self {
             name: name.to_owned(),
             who: Who::Xskit(variant, options.iter().map(ToString::to_string).collect()),

@@ -1,29 +1,25 @@
-//! What machine a run was on.
+//! The machine of a run.
 
 use std::fs;
 use std::thread::available_parallelism;
 
 use serde::{Deserialize, Serialize};
 
-/// The machine, as far as it matters for figures.
+/// What figures depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
-    /// Its processor.
-    pub processor: String,
+pub(crate) struct Machine {
+    pub(crate) processor: String,
     /// How many processors this program may use.
-    pub cores: usize,
-    /// The kernel's version.
-    pub kernel: String,
-    /// How many bytes of memory it has.
-    pub memory_bytes: u64,
-    /// Whether it is a virtual one, as its processor says.
-    pub is_virtual: bool,
+    pub(crate) cores: usize,
+    pub(crate) kernel: String,
+    pub(crate) memory_bytes: u64,
+    /// Whether its processor says that it is virtual.
+    pub(crate) is_virtual: bool,
 }
 
 impl Machine {
-    /// This one. What `/proc` doesn't say is left empty.
-    #[must_use]
-    pub fn this() -> Self {
+    /// This machine. What `/proc` does not contain stays empty.
+    pub(crate) fn this() -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let (cpu, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
         let kib = field(&memory, "MemTotal")
@@ -38,9 +34,7 @@ impl Machine {
         }
     }
 
-    /// In words.
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let kind = if self.is_virtual {
             "virtual machine"
         } else {
@@ -77,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_told_in_a_line() {
+    fn a_machine_fits_in_a_line() {
         let machine = Machine {
             processor: "P".to_owned(),
             cores: 2,
@@ -85,7 +79,7 @@ mod tests {
             memory_bytes: (4 << 30) - 5,
             is_virtual: true,
         };
-        let told = "virtual machine with 2 cores (P), 4 GiB of memory, Linux 6.18";
-        assert_eq!(machine.sentence(), told);
+        let line = "virtual machine with 2 cores (P), 4 GiB of memory, Linux 6.18";
+        assert_eq!(machine.sentence(), line);
     }
 }

@@ -1,193 +1,186 @@
-//! The report: one text, with plots as a page and without them as a summary.
+//! The report: blocks of Markdown, as a page with plots and as a summary without them.
 
-use std::fmt::Write;
+use std::iter;
+
+use pulldown_cmark::{Event, Options, Parser};
 
 use crate::claims::{self, Claim};
 use crate::figures::{CALLS, CPU, P50, PPS};
 use crate::goals;
-use crate::markdown;
 use crate::plan::{CONTROL, PLACES, SATURATED};
-use crate::plot::{Bar, BarPlot, Line, LinePlot, Tick};
+use crate::plot::{self, Axes};
 use crate::questions::{self, PING_COLUMNS, RATE_COLUMNS};
 use crate::results::{Group, Results, Series};
-use crate::table::{Table, cell};
+use crate::table::{Table, cell, scaled};
 use crate::{rival, variant};
 
-/// What turns a page of text into one that is read with pleasure; nothing is fetched.
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;\
-color:#222;background:#fff}h1,h2,h3{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #ddd}\
-table{border-collapse:collapse;margin:1rem 0;font-size:14px}th,td{padding:.25rem .7rem;border:1px solid #ddd;\
-text-align:right}th:first-child,td:first-child{text-align:left}th{background:#f4f4f4}figure{margin:1rem 0}\
-td:not(:has(code)){white-space:nowrap}\
-svg{max-width:100%;height:auto}code{background:#f4f4f4;padding:0 .2em;font-size:90%;overflow-wrap:anywhere}";
+const NOT_MEASURED: &str = "Not measured.";
 
-/// The page, complete in itself. `answers` is the answers file with fresh tables.
-#[must_use]
-pub fn html(results: &Results, command: &str, answers: &str, claims: &[Claim]) -> String {
-    let body = markdown::html(&text(results, command, (answers, claims), true));
+/// The page, which fetches nothing, and the summary. `answers` is the answers file with fresh tables.
+pub(crate) fn page_and_summary(
+    results: &Results,
+    command: &str,
+    answers: &str,
+    claims: &[Claim],
+) -> anyhow::Result<[String; 2]> {
+    let blocks = blocks(results, command, answers, claims)?;
+    let is_text = |block: &&String| !block.starts_with("<figure>");
+    let summary: String = blocks
+        .iter()
+        .filter(is_text)
+        .map(|block| format!("{block}\n\n"))
+        .collect();
+    Ok([html(&blocks.join("\n\n")), summary])
+}
+
+/// Plots pass; comments are dropped; all other HTML is text.
+fn html(markdown: &str) -> String {
+    let events =
+        Parser::new_ext(markdown, Options::ENABLE_TABLES).filter_map(|event| match event {
+            Event::Html(html) if html.starts_with("<!--") => None,
+            Event::Html(html) if !html.starts_with("<figure>") => Some(Event::Text(html)),
+            Event::InlineHtml(html) => Some(Event::Text(html)),
+            event => Some(event),
+        });
+    let mut body = String::new();
+    pulldown_cmark::html::push_html(&mut body, events);
+    let style = include_str!("page.css");
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>xskit: the head-to-head</title>\n\
-         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\n<body>\n{body}</body>\n</html>\n"
+         <meta name=\"viewport\" content=\"width=device-width\"><style>\n{style}</style></head>\n<body>\n{body}</body>\n</html>\n"
     )
 }
 
-/// The same without plots, as Markdown.
-#[must_use]
-pub fn summary(results: &Results, command: &str, answers: &str, claims: &[Claim]) -> String {
-    text(results, command, (answers, claims), false)
-}
-
-fn text(
+/// What stands between two empty lines.
+fn blocks(
     results: &Results,
     command: &str,
-    (answers, claims): (&str, &[Claim]),
-    with_plots: bool,
-) -> String {
-    let mut page = Page {
-        text: String::new(),
-        with_plots,
-    };
-    head(&mut page, results, command);
-    page.section("Goals", &goals::table(results));
+    answers: &str,
+    claims: &[Claim],
+) -> anyhow::Result<Vec<String>> {
+    let mut page = head(results, command);
+    section(&mut page, "Goals", goals::table(results));
     if !results.profiles.is_empty() {
-        page.paragraph(
-            "What bounds the rates, goals missed included, is under \"Where the time goes\" and in the last question.",
+        page.push("What bounds the rates, goals missed included, is under \"Where the time goes\" and in the last question.".to_owned());
+    }
+    saturation(&mut page, results)?;
+    batches(&mut page, results)?;
+    round_trips(&mut page, results)?;
+    section(
+        &mut page,
+        "Many sockets on one thread",
+        questions::sockets(results),
+    );
+    page.push(
+        "Each socket has its own UMEM. Over rings in memory a packet is sent, received again, and its frame \
+         recycled, and the other side moves descriptors only. Over a veth the kernel sends it, and the kicks of all \
+         sockets are submitted at once."
+            .to_owned(),
+    );
+    if !results.profiles.is_empty() {
+        profiles(&mut page, results);
+    }
+    if !results.criterion.is_empty() {
+        section(
+            &mut page,
+            "Layer by layer (criterion, short)",
+            criterion(results),
         );
     }
-    saturation(&mut page, results);
-    batches(&mut page, results);
-    round_trips(&mut page, results);
-    page.section("Many sockets on one thread", &questions::sockets(results));
-    page.paragraph(
-        "Each socket has a UMEM of its own. Over rings in memory a packet is sent, received again, and its frame \
-         recycled, and the other side moves descriptors only; over a veth it is sent by the kernel, and the kicks of all sockets \
-         are submitted at once.",
-    );
-    profiles(&mut page, results);
-    criterion(&mut page, results);
-    commands(&mut page, results);
-    page.text.push_str("\n# The open questions\n\n");
-    page.text.push_str(&without_title(answers));
+    section(&mut page, "Commands", commands(results));
+    page.push("# The open questions".to_owned());
+    // The answers file has a title, which stands above already.
+    let answers = answers.lines().filter(|line| !line.starts_with("# "));
+    page.push(answers.collect::<Vec<_>>().join("\n"));
     if !claims.is_empty() {
-        page.paragraph("## What these paragraphs claim, and what this run measured");
-        page.paragraph(&claims::table(claims, results));
+        let title = "What these paragraphs claim, and what this run measured";
+        section(&mut page, title, claims::table(claims, results));
     }
-    page.text
+    page.retain(|block| !block.is_empty());
+    Ok(page)
 }
 
-/// What is written so far.
-struct Page {
-    text: String,
-    with_plots: bool,
+fn section(page: &mut Vec<String>, title: &str, content: String) {
+    page.push(format!("## {title}"));
+    page.push(if content.is_empty() {
+        NOT_MEASURED.to_owned()
+    } else {
+        content
+    });
 }
 
-impl Page {
-    fn paragraph(&mut self, text: &str) {
-        // Writing to a string can't fail.
-        let _ = write!(self.text, "{text}\n\n");
-    }
-
-    fn section(&mut self, title: &str, table: &str) {
-        self.paragraph(&format!("## {title}"));
-        self.paragraph(if table.is_empty() {
-            "Not measured."
-        } else {
-            table
-        });
-    }
-
-    fn plot(&mut self, svg: &str) {
-        if self.with_plots && !svg.is_empty() {
-            self.paragraph(svg.trim_end());
-        }
-    }
-}
-
-fn head(page: &mut Page, results: &Results, command: &str) {
-    page.paragraph("# xskit: backends, ways to wait, and rivals, head to head");
-    let rounds = results
-        .groups
+fn head(results: &Results, command: &str) -> Vec<String> {
+    let all = results.groups.iter().flat_map(|group| &group.series);
+    let rounds = match all.map(|series| series.samples.len()).max().unwrap_or(0) {
+        1 => "One round".to_owned(),
+        count => format!("{count} rounds"),
+    };
+    let notes = results
+        .notes
         .iter()
-        .flat_map(|group| &group.series)
-        .map(|series| series.samples.len());
-    page.paragraph(&format!(
-        "Made by `{command}` in {:.0} s on a {}, over veth in copy mode. {}: contestants of a table do the \
-         same job one right after the other, round after round. A figure is the median over rounds and, in brackets, \
-         the range in which eight of ten lie; a ratio is the median of the ratios of each round.",
-        results.seconds,
-        results.machine.sentence(),
-        match rounds.max().unwrap_or(0) {
-            1 => "One round".to_owned(),
-            count => format!("{count} rounds"),
-        },
-    ));
-    page.paragraph(
-        "The sending end has one core, the receiving end another; a variant with SQPOLL may use both, since its \
-         kernel thread wants one: in round trips, with it at both ends, twice as many threads are busy as there are \
-         cores. Processor time is that of the process, the kernel's work on its behalf and its \
-         kernel threads included. Over a veth most of that work is the sender's: the kernel runs the receiving side \
-         where the packet was sent.",
-    );
-    if results.quick {
-        page.paragraph("**A quick round: it shows that everything runs. Its figures are good for nothing else.**");
-    }
-    if !results.notes.is_empty() {
-        let notes: Vec<_> = results
-            .notes
-            .iter()
-            .map(|note| format!("- {}", note.replace('\n', " ")))
-            .collect();
-        page.paragraph(&notes.join("\n"));
-    }
+        .map(|note| format!("- {}\n", note.replace('\n', " ")));
+    let quick =
+        "**A quick round: it shows that everything runs. Its figures are good for nothing else.**";
+    vec![
+        "# xskit: backends, ways to wait, and rivals, head to head".to_owned(),
+        format!(
+            "Made by `{command}` in {:.0} s on a {}, over veth in copy mode. {rounds}: contestants of a table do \
+             the same job one right after the other, round after round. A figure is the median over rounds and, in \
+             brackets, the range in which eight of ten lie; a ratio is the median of the ratios of each round.",
+            results.seconds,
+            results.machine.sentence(),
+        ),
+        "The sending end has one core, the receiving end another. A variant with SQPOLL may use both, since its \
+         kernel thread needs one: in round trips, with SQPOLL at both ends, twice as many threads are busy as there \
+         are cores. Processor time is that of the process, including the kernel's work on its behalf and its kernel \
+         threads. Over a veth most of that work is the sender's: the kernel runs the receiving side where the packet \
+         was sent."
+            .to_owned(),
+        if results.quick { quick.to_owned() } else { String::new() },
+        notes.collect(),
+    ]
 }
 
 /// As many packets as go, by everyone.
-fn saturation(page: &mut Page, results: &Results) {
-    page.paragraph("## As many packets as go");
-    page.paragraph(&format!(
+fn saturation(page: &mut Vec<String>, results: &Results) -> anyhow::Result<()> {
+    let lead = format!(
         "`{CONTROL}` is the first way once more: how far its ratio is from 1 is what chance alone makes of a ratio. \
-         System calls of rivals are not counted.",
-    ));
+         System calls of rivals are not counted."
+    );
+    section(page, "As many packets as go", lead);
     for (task, _) in SATURATED {
         for len in [64, 1400] {
             let Some(group) = results.group(&format!("{}-{len}", task.word())) else {
                 continue;
             };
-            page.paragraph(&format!("### {}: {}", task.word(), group.title));
-            page.paragraph(&questions::comparison(group, &RATE_COLUMNS));
+            page.push(format!("### {}: {}", task.word(), group.title));
+            page.push(questions::comparison(group, &RATE_COLUMNS));
+            let bars = |(figure, what)| {
+                bars(
+                    group,
+                    figure,
+                    &format!("{} of 64 bytes: {what}", task.word()),
+                )
+            };
             if len == 64 {
-                for (figure, what) in [
-                    (CALLS, "system calls per 1,000 packets"),
-                    (CPU, "CPU seconds per million packets"),
-                ] {
-                    page.plot(&bars(
-                        group,
-                        figure,
-                        &format!("{} of 64 bytes: {what}", task.word()),
-                    ));
-                }
+                page.push(bars((CALLS, "system calls per 1,000 packets"))?);
+                page.push(bars((CPU, "CPU seconds per million packets"))?);
             }
         }
     }
+    Ok(())
 }
 
-fn bars(group: &Group, figure: &str, title: &str) -> String {
+fn bars(group: &Group, figure: &str, title: &str) -> anyhow::Result<String> {
     let shown = group.series.iter().filter(|series| series.name != CONTROL);
     let bar = |series: &Series| {
-        Some(Bar {
-            name: series.name.clone(),
-            length: series.spread(figure)?.median,
-            colour: colour(&series.name),
-        })
+        let length = series.spread(figure)?.median;
+        Some((series.name.clone(), length, colour(&series.name)))
     };
-    BarPlot {
-        title: title.to_owned(),
-        bars: shown.filter_map(bar).collect(),
-    }
-    .svg()
+    plot::bars(title, &shown.filter_map(bar).collect::<Vec<_>>())
 }
 
-/// The same in every plot: by the order of variants and, behind them, of rivals or of kernel sockets.
+/// The same in every plot: variants in their order, then rivals or kernel sockets.
 fn colour(name: &str) -> usize {
     let of_variant = variant::ALL.iter().position(|variant| variant.name == name);
     let of_rival = rival::ALL.iter().position(|rival| rival.name == name);
@@ -195,9 +188,18 @@ fn colour(name: &str) -> usize {
     of_variant.unwrap_or(variant::ALL.len() + of_other)
 }
 
-/// Throughput by the number of packets a turn.
-fn batches(page: &mut Page, results: &Results) {
-    page.paragraph("## Throughput by batch");
+fn line(series: &Series, points: impl Iterator<Item = (f64, f64)>) -> plot::Series {
+    plot::Series {
+        name: series.name.clone(),
+        points: points.collect(),
+        is_dashed: series.name.starts_with("uring"),
+        colour: colour(&series.name),
+    }
+}
+
+/// Throughput by the number of packets per turn.
+fn batches(page: &mut Vec<String>, results: &Results) -> anyhow::Result<()> {
+    page.push("## Throughput by batch".to_owned());
     for task in ["tx", "fwd"] {
         let prefix = format!("batch-{task}-");
         let of_task = results.groups.iter().filter_map(|group| {
@@ -205,178 +207,131 @@ fn batches(page: &mut Page, results: &Results) {
             Some((batch, group))
         });
         let groups: Vec<_> = of_task.collect();
-        page.plot(&batch_plot(task, &groups));
-        page.paragraph(&batch_table(task, &groups));
-    }
-}
-
-fn batch_plot(task: &str, groups: &[(u32, &Group)]) -> String {
-    let place = |batch: u32| f64::from(batch).log2();
-    let line = |series: &Series| Line {
-        name: series.name.clone(),
-        points: groups
-            .iter()
-            .filter_map(|(batch, group)| {
-                Some((
-                    place(*batch),
-                    group.series(&series.name)?.spread(PPS)?.median,
-                ))
-            })
-            .collect(),
-        is_dashed: series.name.starts_with("uring"),
-        colour: colour(&series.name),
-    };
-    let ticks = groups.iter().map(|(batch, _)| Tick {
-        at: place(*batch),
-        label: batch.to_string(),
-    });
-    let first = groups.first().map_or(&[][..], |(_, group)| &group.series);
-    LinePlot {
-        title: format!("{task} of 64 bytes: packets a second by packets a turn"),
-        x_label: "packets a turn (--batch)".to_owned(),
-        y_label: "packets/s".to_owned(),
-        x_ticks: ticks.collect(),
-        y_is_log: false,
-        lines: first.iter().map(line).collect(),
-    }
-    .svg()
-}
-
-fn batch_table(task: &str, groups: &[(u32, &Group)]) -> String {
-    let mut titles = vec![format!("{task}, million packets/s")];
-    titles.extend(groups.iter().map(|(batch, _)| format!("batch {batch}")));
-    let titles: Vec<_> = titles.iter().map(String::as_str).collect();
-    let mut table = Table::new(&titles);
-    for series in groups.first().map_or(&[][..], |(_, group)| &group.series) {
-        let rates = groups.iter().map(|(_, group)| {
-            let spread = group
-                .series(&series.name)
-                .and_then(|series| series.spread(PPS));
-            crate::table::scaled(spread, 1e-6)
+        let ways = groups.first().map_or(&[][..], |(_, group)| &group.series);
+        let rate = |group: &Group, way: &Series| group.series(&way.name)?.spread(PPS);
+        let place = |batch: u32| f64::from(batch).log2();
+        let axes = Axes {
+            title: &format!("{task} of 64 bytes: packets/s by packets per turn"),
+            x_label: "packets per turn (--batch)",
+            y_label: "packets/s",
+            x_ticks: groups
+                .iter()
+                .map(|(batch, _)| (place(*batch), batch.to_string()))
+                .collect(),
+            y_is_log: false,
+        };
+        let lines = ways.iter().map(|way| {
+            let point =
+                |(batch, group): &(u32, &Group)| Some((place(*batch), rate(group, way)?.median));
+            line(way, groups.iter().filter_map(point))
         });
-        table.row([series.name.clone()].into_iter().chain(rates));
+        page.push(plot::lines(&axes, &lines.collect::<Vec<_>>())?);
+        let titles = groups.iter().map(|(batch, _)| format!("batch {batch}"));
+        let mut table = Table::new(iter::once(format!("{task}, million packets/s")).chain(titles));
+        for way in ways {
+            let rates = groups
+                .iter()
+                .map(|(_, group)| scaled(rate(group, way), 1e-6));
+            table.row(iter::once(way.name.clone()).chain(rates));
+        }
+        let table = table.markdown();
+        page.push(if table.is_empty() {
+            NOT_MEASURED.to_owned()
+        } else {
+            table
+        });
     }
-    if table.is_empty() {
-        "Not measured.".to_owned()
-    } else {
-        table.markdown()
-    }
+    Ok(())
 }
 
 /// How long a packet takes there and back.
-fn round_trips(page: &mut Page, results: &Results) {
-    page.paragraph("## Round trips");
-    for id in ["ping", "ping-wait"] {
-        let Some(group) = results.group(id) else {
-            continue;
-        };
-        page.paragraph(&format!("### {}", group.title));
-        page.plot(&latency_plot(group));
-        page.paragraph(&questions::comparison(group, &PING_COLUMNS));
-    }
-}
-
-fn latency_plot(group: &Group) -> String {
+fn round_trips(page: &mut Vec<String>, results: &Results) -> anyhow::Result<()> {
+    page.push("## Round trips".to_owned());
     // Each nine takes the same room.
-    let place = |percentile: f64| -(1.0 - percentile / 100.0).log10();
-    let line = |series: &Series| Line {
-        name: series.name.clone(),
-        points: series
-            .curve()
-            .into_iter()
-            .filter(|(percentile, _)| *percentile < 100.0)
-            .map(|(percentile, us)| (place(percentile), us))
-            .collect(),
-        is_dashed: series.name.starts_with("uring"),
-        colour: colour(&series.name),
-    };
-    let ticks = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99].map(|percentile| Tick {
-        at: place(percentile).abs(),
-        label: format!("{percentile} %"),
-    });
-    let measured = group
-        .series
+    let place = |percentile: f64| (1.0 - percentile / 100.0).log10().abs();
+    for group in ["ping", "ping-wait"]
         .iter()
-        .filter(|series| series.spread(P50).is_some());
-    LinePlot {
-        title: "round trips that took at most so long".to_owned(),
-        x_label: "part of all round trips".to_owned(),
-        y_label: "round trip, µs".to_owned(),
-        x_ticks: ticks.to_vec(),
-        y_is_log: true,
-        lines: measured.map(line).collect(),
+        .filter_map(|id| results.group(id))
+    {
+        page.push(format!("### {}", group.title));
+        let axes = Axes {
+            title: "round trips that took at most so long",
+            x_label: "part of all round trips",
+            y_label: "round trip, µs",
+            x_ticks: [0.0, 50.0, 90.0, 99.0, 99.9, 99.99]
+                .map(|percentile| (place(percentile), format!("{percentile} %")))
+                .to_vec(),
+            y_is_log: true,
+        };
+        let measured = group
+            .series
+            .iter()
+            .filter(|series| series.spread(P50).is_some());
+        let lines = measured.map(|series| {
+            let points = series
+                .curve()
+                .into_iter()
+                .filter(|(percentile, _)| *percentile < 100.0);
+            line(
+                series,
+                points.map(|(percentile, us)| (place(percentile), us)),
+            )
+        });
+        page.push(plot::lines(&axes, &lines.collect::<Vec<_>>())?);
+        page.push(questions::comparison(group, &PING_COLUMNS));
     }
-    .svg()
+    Ok(())
 }
 
-/// The functions; the table of whose they are stands with the answers.
-fn profiles(page: &mut Page, results: &Results) {
-    if results.profiles.is_empty() {
-        return;
-    }
-    page.paragraph("## Where the time goes");
-    page.paragraph(
-        "Samples by perf(1), taken once. Whose code they are in, job by job, is the last question below. Here are the \
-         functions that took most of a core's time with 64 bytes a packet: of the core that sends.",
-    );
+/// The functions; the table of whose they are is with the answers.
+fn profiles(page: &mut Vec<String>, results: &Results) {
+    let lead = "Samples by perf(1), taken once. Whose code they are in, job by job, is the last question below. These \
+                are the functions that took most of a core's time with 64 bytes per packet: of the core that sends.";
+    section(page, "Where the time goes", lead.to_owned());
     for ((task, what), place) in SATURATED.into_iter().zip([PLACES[0], PLACES[0], PLACES[1]]) {
         let functions = questions::functions(results, &format!("{}-64", task.word()), place);
         if !functions.is_empty() {
-            page.paragraph(&format!("### {}: packets {what}", task.word()));
-            page.paragraph(&functions);
+            page.push(format!("### {}: packets {what}", task.word()));
+            page.push(functions);
         }
     }
 }
 
-fn criterion(page: &mut Page, results: &Results) {
-    if results.criterion.is_empty() {
-        return;
-    }
-    let mut table = Table::new(&[
+fn criterion(results: &Results) -> String {
+    let mut table = Table::new([
         "benchmark",
-        "ns an iteration",
+        "ns per iteration",
         "95 % interval",
-        "ns an element",
+        "ns per element",
     ]);
     for estimate in &results.criterion {
         let (low, high) = estimate.interval_ns;
+        let of_element = |count| format!("{:.2}", estimate.median_ns / count);
         table.row([
             estimate.name.clone(),
             format!("{:.1}", estimate.median_ns),
             format!("{low:.1} to {high:.1}"),
-            estimate.elements.map_or_else(
-                || cell(None),
-                |count| format!("{:.2}", estimate.median_ns / count),
-            ),
+            estimate.elements.map_or_else(|| cell(None), of_element),
         ]);
     }
-    page.section("Layer by layer (criterion, short)", &table.markdown());
+    table.markdown()
 }
 
-/// What was run, word for word; `--seconds` and the other end's options come on top.
-fn commands(page: &mut Page, results: &Results) {
-    page.paragraph("## Commands");
-    page.paragraph(
-        "Those of the jobs at saturation; the others differ in the options that their titles name.",
-    );
-    let mut table = Table::new(&["job", "way", "command"]);
+/// What was run, word for word.
+fn commands(results: &Results) -> String {
+    let mut table = Table::new(["job", "way", "command"]);
     for (task, _) in SATURATED {
         let group = results.group(&format!("{}-64", task.word()));
         for series in group.map_or(&[][..], |group| &group.series) {
-            table.row([
-                task.word().to_owned(),
-                series.name.clone(),
-                format!("`{}`", series.command),
-            ]);
+            let command = format!("`{}`", series.command);
+            table.row([task.word().to_owned(), series.name.clone(), command]);
         }
     }
-    page.paragraph(&table.markdown());
-}
-
-/// The answers file has a title of its own, which the page's section has already.
-fn without_title(answers: &str) -> String {
-    let lines = answers.lines().filter(|line| !line.starts_with("# "));
-    lines.fold(String::new(), |text, line| text + line + "\n")
+    format!(
+        "Those of the jobs at saturation, without `--seconds` and the other end's options. The others differ in the \
+         options that their titles name.\n\n{}",
+        table.markdown()
+    )
 }
 
 #[cfg(test)]
@@ -392,28 +347,28 @@ mod tests {
             group("batch-tx-1", ways()),
             group("batch-tx-64", ways()),
         ]);
-        results.notes.push("xdpsock is not installed".to_owned());
-        let (page, summary) = (
-            html(&results, "the command", "# T\n\n## 1. Why?\n", &[]),
-            summary(&results, "the command", "", &[]),
-        );
+        results
+            .notes
+            .push("xdpsock is not <i>installed</i>".to_owned());
+        let answers = "# T\n\n## 1. Why?\n\n<!-- table: a -->\n| a | b |\n| --- | ---: |\n| 1 | `2` |\n<!-- end -->\nafter\n";
+        let made = page_and_summary(&results, "the command", answers, &[]).expect("a page");
+        let [page, summary] = made;
         for part in [
-            "the command",
-            "xdpsock is not installed",
+            "<code>the command</code>",
+            "<li>xdpsock is not &lt;i&gt;installed&lt;/i&gt;</li>",
             "Linux 6.18",
             "<h2>1. Why?</h2>",
             "packets/s",
-            "<svg",
+            "<figure><svg",
+            "<td style=\"text-align: right\"><code>2</code></td></tr>\n</tbody></table>\n<p>after</p>",
         ] {
             assert!(page.contains(part), "{part} in {page}");
         }
-        for fetched in ["src=", "href=", "<script", "@import", "url("] {
+        for fetched in ["src=", "href=", "<script", "@import", "url(", "<!-- "] {
             assert!(!page.contains(fetched), "{fetched} in {page}");
         }
         assert!(!summary.contains("<svg"));
-        assert!(
-            summary.contains("| uring poll | 2.00 (2.00 to 2.00) |"),
-            "{summary}"
-        );
+        let row = "| uring poll | 2.00 (2.00 to 2.00) |";
+        assert!(summary.contains(row), "{summary}");
     }
 }

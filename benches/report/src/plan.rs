@@ -1,4 +1,4 @@
-//! Which jobs there are, and who does them.
+//! The jobs, and who does them.
 
 use std::time::Duration;
 
@@ -7,49 +7,46 @@ use crate::rival::Rival;
 use crate::udp::Waiting;
 use crate::variant::{BASELINE, Variant};
 
-/// The baseline once more, by which to see what chance alone makes of a ratio.
-/// Its name begins as no variant's does, so that it is never anybody's best.
-pub const CONTROL: &str = "(rustix block again)";
+/// The baseline once more, to show what chance alone makes of a ratio.
+/// Its name begins as no variant's does, so that it is never the best of a backend.
+pub(crate) const CONTROL: &str = "(rustix block again)";
 
 /// Tasks at saturation, and what they are called in titles.
-pub const SATURATED: [(Task, &str); 3] = [
+pub(crate) const SATURATED: [(Task, &str); 3] = [
     (Task::Tx, "sent"),
     (Task::Rx, "received and dropped"),
     (Task::Fwd, "sent back"),
 ];
 
-/// How the names of jobs begin that are watched by a profiler.
-pub const PROFILED: &str = "profile-";
+/// The prefix of profiled jobs.
+pub(crate) const PROFILED: &str = "profile-";
 
-/// Packets a second that come at a pace, for the waits.
-pub const RATES: [u32; 2] = [1_000, 50_000];
+/// Packets per second that arrive at a steady rate, for the waits.
+pub(crate) const RATES: [u32; 2] = [1_000, 50_000];
 
-/// Descriptors that a kick takes in copy mode, for the budgets.
-pub const BUDGETS: [u32; 3] = [32, 256, 2048];
+/// Descriptors per kick in copy mode, for the budgets.
+pub(crate) const BUDGETS: [u32; 3] = [32, 256, 2048];
 
-/// The baseline as it is by default: it looks for a while before it waits.
-pub const LOOKING: &str = "rustix block, looking before";
+/// The baseline with its default, which looks for a while before it waits.
+pub(crate) const LOOKING: &str = "rustix block, looking before";
 
-/// Every wait goes through the kernel at once.
+/// Every wait goes to the kernel at once.
 const NO_SPIN: &str = "--spin=0";
 
-/// How much is measured.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Only what shows that everything works.
-    pub quick: bool,
+pub(crate) struct Extent {
+    /// Only enough to show that everything works.
+    pub(crate) quick: bool,
 }
 
 impl Extent {
-    /// Bytes a packet.
-    #[must_use]
-    pub const fn sizes(self) -> &'static [usize] {
+    /// Bytes per packet.
+    pub(crate) const fn sizes(self) -> &'static [usize] {
         if self.quick { &[64] } else { &[64, 1400] }
     }
 
-    /// Packets a turn.
-    #[must_use]
-    pub const fn batches(self) -> &'static [u32] {
+    /// Packets per turn.
+    pub(crate) const fn batches(self) -> &'static [u32] {
         if self.quick {
             &[1, 64]
         } else {
@@ -63,8 +60,7 @@ impl Extent {
 }
 
 /// All jobs, for the variants and rivals that are there.
-#[must_use]
-pub fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Vec<Job> {
+pub(crate) fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (task, what) in SATURATED {
         for len in extent.sizes() {
@@ -91,20 +87,18 @@ pub fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Vec<Job> 
     jobs
 }
 
-/// How the two cores are told apart in the names of what was profiled.
-pub const PLACES: [&str; 2] = ["first core", "second core"];
+/// The two cores, in the names of profiles.
+pub(crate) const PLACES: [&str; 2] = ["first core", "second core"];
 
 /// The name of a contestant's profile on a core.
-#[must_use]
-pub fn on_core(contestant: &str, place: &str) -> String {
+pub(crate) fn on_core(contestant: &str, place: &str) -> String {
     format!("{contestant}, {place}")
 }
 
-/// The jobs at saturation once more, under [`PROFILED`] and their names, for the baseline and the rivals.
-#[must_use]
-pub fn profiled(extent: Extent, jobs: &[Job]) -> Vec<Job> {
+/// The jobs at saturation once more, with the prefix [`PROFILED`], for the baseline and the rivals.
+pub(crate) fn profiled(extent: Extent, jobs: &[Job]) -> Vec<Job> {
     let is_shown = |contestant: &Contestant| match &contestant.who {
-        Who::Xskit(..) => contestant.name == BASELINE,
+        Who::Xskit(..) => contestant.name == BASELINE.name,
         Who::Rival(_) => true,
         Who::Udp(_) => false,
     };
@@ -155,9 +149,7 @@ fn saturated(
     rivals: &[Rival],
 ) -> Job {
     let mut contestants: Vec<_> = variants.iter().copied().map(Contestant::xskit).collect();
-    if let Some(baseline) = Variant::named(BASELINE) {
-        contestants.push(Contestant::with(CONTROL, baseline, &[]));
-    }
+    contestants.push(Contestant::with(CONTROL, BASELINE, &[]));
     let able = rivals.iter().filter(|rival| rival.does(task, len_bytes));
     contestants.extend(able.copied().map(Contestant::rival));
     Job {
@@ -169,15 +161,16 @@ fn saturated(
     }
 }
 
-/// What a kick takes, with more packets a turn than one kick of the kernel's default takes.
+/// Descriptors per kick, with more packets per turn than a kick takes by the kernel's default.
 fn budgets(extent: Extent, variants: &[Variant]) -> Job {
-    let ways = [BASELINE, "uring block", "uring sqpoll"];
-    let there = ways.iter().filter_map(|name| Variant::named(name));
-    let there = there.filter(|variant| variants.contains(variant));
+    let ways = [BASELINE.name, "uring block", "uring sqpoll"];
+    let there = variants
+        .iter()
+        .filter(|variant| ways.contains(&variant.name));
     let contestants = there.flat_map(|variant| {
         BUDGETS.map(|budget| {
-            let name = budget_name(variant.name, budget);
-            Contestant::with(&name, variant, &[&format!("--budget={budget}")])
+            let name = format!("{}, {budget}", variant.name);
+            Contestant::with(&name, *variant, &[&format!("--budget={budget}")])
         })
     });
     Job {
@@ -189,19 +182,13 @@ fn budgets(extent: Extent, variants: &[Variant]) -> Job {
     }
 }
 
-/// The name of a variant with a budget.
-#[must_use]
-pub fn budget_name(variant: &str, budget: u32) -> String {
-    format!("{variant}, {budget}")
-}
-
-/// Each way to wait, where packets come seldom, often, and without a pause.
+/// Each way to wait, with packets that arrive seldom, often, and without a pause.
 fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
     let loads = RATES.map(|rate| (Load::Paced(rate), format!("{rate} a second")));
     let all = (Load::Flood, "as many as come".to_owned());
     let at_once = |variant: &Variant| Contestant::with(variant.name, *variant, &[NO_SPIN]);
     let mut contestants: Vec<_> = variants.iter().map(at_once).collect();
-    contestants.extend(Variant::named(BASELINE).map(|it| Contestant::with(LOOKING, it, &[])));
+    contestants.push(Contestant::with(LOOKING, BASELINE, &[]));
     let job = |(load, what)| Job {
         id: match load {
             Load::Paced(rate) => format!("wait-{rate}"),
@@ -228,7 +215,7 @@ fn pings(extent: Extent, variants: &[Variant]) -> [Job; 2] {
     });
     let job = |id: &str, how, options: &[&str]| {
         let mut contestants: Vec<_> = variants.iter().copied().map(Contestant::xskit).collect();
-        // Next to the ways that they are compared with: a machine's pace changes meanwhile.
+        // Next to the ways that they are compared with: the machine's speed drifts.
         let place = contestants.len().min(2);
         contestants.splice(place..place, udp.clone());
         Job {
@@ -247,23 +234,20 @@ fn pings(extent: Extent, variants: &[Variant]) -> [Job; 2] {
 }
 
 /// How often the flags ask for a wake-up, in native and in generic mode.
-fn flags(extent: Extent) -> Vec<Job> {
-    let Some(baseline) = Variant::named(BASELINE) else {
-        return Vec::new();
-    };
-    let mode = |mode: &str| Contestant::with(mode, baseline, &[&format!("--mode={mode}")]);
+fn flags(extent: Extent) -> [Job; 3] {
+    let mode = |mode: &str| Contestant::with(mode, BASELINE, &[&format!("--mode={mode}")]);
     let job = |(task, what): (Task, &str)| Job {
         id: format!("flags-{}", task.word()),
         title: format!("packets of 64 bytes {what}, by the mode of the XDP program"),
         length: extent.length(300),
         contestants: match task {
-            // Sending takes no XDP program.
-            Task::Tx => vec![Contestant::with("no program", baseline, &[])],
+            // A sender needs no XDP program.
+            Task::Tx => vec![Contestant::with("no program", BASELINE, &[])],
             _ => vec![mode("native"), mode("generic")],
         },
         ..base(task, extent)
     };
-    SATURATED.map(job).to_vec()
+    SATURATED.map(job)
 }
 
 #[cfg(test)]
@@ -305,8 +289,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_left_out() {
-        let baseline = Variant::named(BASELINE).expect("the baseline");
-        let jobs = jobs(Extent { quick: true }, &[baseline], &[]);
+        let jobs = jobs(Extent { quick: true }, &[BASELINE], &[]);
         let named = |job: &Job| {
             job.contestants
                 .iter()

@@ -1,4 +1,4 @@
-//! Where the processor's time goes while a job is done: samples by perf(1), sorted by whose code they fell into.
+//! Where the processor's time goes during a job: samples by perf(1), sorted by whose code they are in.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -9,37 +9,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::Figures;
 
-/// The part of a core's time in code of programs, libraries included.
-pub const OWN: &str = "own_share";
-/// The part in the XDP program, and in what it calls.
-pub const XDP: &str = "xdp_program_share";
-/// The part in the kernel's AF_XDP and XDP code.
-pub const AF_XDP: &str = "af_xdp_share";
-/// The part in the rest of the kernel: the device, packet buffers, interrupts, system calls.
-pub const KERNEL: &str = "kernel_share";
-/// The part in which the core had nothing to do.
-pub const IDLE: &str = "idle_share";
+/// The share of a core's time in programs and their libraries.
+pub(crate) const OWN: &str = "own_share";
+/// The share in the XDP program, and in what it calls.
+pub(crate) const XDP: &str = "xdp_program_share";
+/// The share in the kernel's AF_XDP and XDP code.
+pub(crate) const AF_XDP: &str = "af_xdp_share";
+/// The share in the rest of the kernel: the device, packet buffers, interrupts, system calls.
+pub(crate) const KERNEL: &str = "kernel_share";
+/// The share in which the core was idle.
+pub(crate) const IDLE: &str = "idle_share";
 
-/// Samples a second. Odd, so that nothing that happens at a round rate is always hit, or never.
+/// Samples per second. Odd, so that what happens at a round rate is neither always hit nor never.
 const SAMPLES_A_SECOND: u32 = 1999;
 
-/// So many functions tell where the time goes.
+/// Functions per profile.
 const FUNCTIONS: usize = 12;
 
 /// The profile of one contestant at a job, on one core.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Profile {
-    /// The job's id.
-    pub job: String,
+pub(crate) struct Profile {
+    pub(crate) job: String,
     /// The contestant's name, and the core.
-    pub who: String,
-    /// The functions that took most of the core's time, with their parts of it.
-    pub functions: Vec<(String, f64)>,
+    pub(crate) who: String,
+    /// The functions that took most of the core's time, with their shares of it.
+    pub(crate) functions: Vec<(String, f64)>,
 }
 
-/// What a core did.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Core {
+pub(crate) struct Core {
     samples: usize,
     /// Samples of a core that is never idle.
     due: usize,
@@ -47,11 +45,8 @@ pub struct Core {
     functions: BTreeMap<String, usize>,
 }
 
-/// Samples two cores for so long.
-///
-/// # Errors
-/// Where perf is not there, or is refused.
-pub fn record(cores: [usize; 2], length: Duration) -> anyhow::Result<[Core; 2]> {
+/// Samples two cores for `length`.
+pub(crate) fn record(cores: [usize; 2], length: Duration) -> anyhow::Result<[Core; 2]> {
     let [first, second] = cores;
     let file = tempfile::NamedTempFile::new().context("a file for samples")?;
     let mut perf = Command::new("perf");
@@ -80,7 +75,7 @@ fn output_of(mut perf: Command) -> anyhow::Result<String> {
     let output = output.context("perf(1) can't be run: is it installed?")?;
     ensure!(
         output.status.success(),
-        "perf(1), which wants CAP_PERFMON or kernel.perf_event_paranoid=-1: {}",
+        "perf(1), which needs CAP_PERFMON or kernel.perf_event_paranoid=-1: {}",
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -106,7 +101,7 @@ fn sample(line: &str) -> Option<(usize, u64, &str)> {
     let (core, rest) = line.trim_start().split_once(']')?;
     let core = core.strip_prefix('[')?.parse().ok()?;
     let (address, named) = rest.trim_start().split_once(' ')?;
-    // A function's name may hold blanks and brackets; the object is last.
+    // A function's name may contain spaces and brackets; the object is last.
     let (function, _object) = named.rsplit_once(" (")?;
     let address = u64::from_str_radix(address, 16).ok()?;
     Some((core, address, function.trim()))
@@ -143,9 +138,8 @@ impl Core {
         samples as f64 / self.samples.max(self.due) as f64
     }
 
-    /// The parts' shares of the core's time.
-    #[must_use]
-    pub fn shares(&self) -> Figures {
+    /// The shares of the core's time, by whose code it was.
+    pub(crate) fn shares(&self) -> Figures {
         let missing = self.due.saturating_sub(self.samples);
         Figures::of([OWN, XDP, AF_XDP, KERNEL, IDLE].map(|part| {
             let samples = self.parts.get(part).copied().unwrap_or(0);
@@ -154,9 +148,8 @@ impl Core {
         }))
     }
 
-    /// What took most.
-    #[must_use]
-    pub fn functions(&self) -> Vec<(String, f64)> {
+    /// The functions that took most, with their shares.
+    pub(crate) fn functions(&self) -> Vec<(String, f64)> {
         let mut all: Vec<_> = self.functions.iter().collect();
         all.sort_by(|one, other| other.1.cmp(one.1).then(one.0.cmp(other.0)));
         let most = all.into_iter().take(FUNCTIONS);

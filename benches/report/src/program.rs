@@ -1,4 +1,4 @@
-//! A program that runs in a host, on a processor, and is gone when this value is.
+//! A program that runs in a host, on a processor, until its value is dropped.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -13,11 +13,10 @@ use xskit_testbed::{Host, WhenParentDies};
 
 use crate::core::{Cores, Place};
 
-/// How long a program may take to end after it was to.
+/// How long a program may take to start, and to end once it should.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One that was started.
-pub struct Program {
+pub(crate) struct Program {
     name: String,
     child: Child,
     lines: Receiver<String>,
@@ -26,24 +25,21 @@ pub struct Program {
 
 impl Program {
     /// Starts `words` in `host` at `place`. It dies with the calling thread.
-    ///
-    /// # Errors
-    /// Where it can't be started.
-    pub fn start(
+    pub(crate) fn start(
         words: &[String],
         host: &Host,
         cores: &Cores,
         place: Place,
     ) -> anyhow::Result<Self> {
         let (name, arguments) = words.split_first().context("a command without a word")?;
-        // A C program prints to a pipe in blocks, which would come when it is over.
+        // A C program writes to a pipe in blocks, which would arrive only at its end.
         let mut command = Command::new("stdbuf");
         command.args(["-oL", name]).args(arguments);
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         host.namespace
             .enter_command(&mut command, WhenParentDies::Kill)?;
-        // A child begins where the thread is that starts it.
+        // A child starts on the processor of its parent thread.
         cores.go_to(place)?;
         let spawned = command.spawn();
         cores.go_to(Place::Anywhere)?;
@@ -53,7 +49,7 @@ impl Program {
         let stderr = child.stderr.take().context("its stderr")?;
         thread::spawn(move || {
             let lines = BufReader::new(stdout).lines().map_while(Result::ok);
-            // Nobody listens any more where the measurement is over.
+            // The receiver is gone once the measurement is over.
             lines
                 .take_while(|line| told.send(line.clone()).is_ok())
                 .for_each(drop);
@@ -66,11 +62,8 @@ impl Program {
         })
     }
 
-    /// The next line that it prints; nothing once it has ended.
-    ///
-    /// # Errors
-    /// Where none comes for too long.
-    pub fn line(&self, patience: Duration) -> anyhow::Result<Option<String>> {
+    /// The next line of its output; `None` once it has ended.
+    pub(crate) fn line(&self, patience: Duration) -> anyhow::Result<Option<String>> {
         match self.lines.recv_timeout(patience) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
@@ -80,22 +73,17 @@ impl Program {
         }
     }
 
-    /// Processor time that it took so far, in seconds, the kernel's on its behalf included.
-    ///
-    /// # Errors
-    /// Where `/proc` doesn't say.
-    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+    /// Its processor time so far in seconds, including the kernel's on its behalf.
+    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
         let path = format!("/proc/{}/stat", self.child.id());
         let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
         let ticks = ticks(&stat).with_context(|| format!("{path} is not as expected"))?;
         Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
-    /// How long its threads ran so far, in nanoseconds: interrupts that came meanwhile included, threads that have ended not.
-    ///
-    /// # Errors
-    /// Where `/proc` doesn't say.
-    pub fn ran_ns(&self) -> anyhow::Result<u64> {
+    /// How long its threads ran so far, in nanoseconds: with the interrupts that came meanwhile, without threads that have
+    /// ended.
+    pub(crate) fn ran_ns(&self) -> anyhow::Result<u64> {
         let threads = format!("/proc/{}/task", self.child.id());
         let of_thread = |thread: std::io::Result<fs::DirEntry>| {
             let path = thread?.path().join("schedstat");
@@ -110,17 +98,11 @@ impl Program {
         threads.map(of_thread).sum()
     }
 
-    /// Its process.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it has not ended.
-    ///
-    /// # Errors
-    /// What `waitpid(2)` returned.
-    pub fn is_running(&mut self) -> anyhow::Result<bool> {
+    pub(crate) fn is_running(&mut self) -> anyhow::Result<bool> {
         Ok(self
             .child
             .try_wait()
@@ -128,17 +110,35 @@ impl Program {
             .is_none())
     }
 
+    /// Waits until `is_done`, as long as the program runs. `failure` is the error's text after the program's name.
+    pub(crate) fn wait_until(
+        &mut self,
+        failure: &str,
+        mut is_done: impl FnMut() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_done()? {
+            if !self.is_running()? {
+                let said = self.complaint();
+                bail!("{}: {said}", self.name);
+            }
+            ensure!(Instant::now() < deadline, "{} {failure}", self.name);
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
     /// SIGINT, as Ctrl-C sends it.
-    pub fn interrupt(&self) {
-        // That it is gone already is found out when it is waited for.
+    pub(crate) fn interrupt(&self) {
+        // It fails if the program has ended, which `finish` finds out.
         let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
     }
 
-    /// Waits until it ends by itself, within `length` and some patience, and takes what it printed.
+    /// Waits until it ends by itself, within `length` and some patience, and returns its output.
     ///
     /// # Errors
-    /// Where it doesn't end, or ends with a code other than 0: what it said last on its error stream.
-    pub fn finish(mut self, length: Duration) -> anyhow::Result<String> {
+    /// Where it does not end, or ends with a code other than 0: its complaint.
+    pub(crate) fn finish(mut self, length: Duration) -> anyhow::Result<String> {
         let deadline = Instant::now() + length + PATIENCE;
         let mut printed = String::new();
         while let Some(line) = self.line(deadline.saturating_duration_since(Instant::now()))? {
@@ -157,8 +157,8 @@ impl Program {
         Ok(printed)
     }
 
-    /// What it complained of on its error stream. For one that has ended, or is to.
-    pub fn complaint(&mut self) -> String {
+    /// Its error message, for a program that has ended or should: it is killed.
+    pub(crate) fn complaint(&mut self) -> String {
         let _ = self.child.kill();
         let said = self.complaints.take().and_then(|reader| reader.join().ok());
         complaint(&said.unwrap_or_default()).to_owned()
@@ -167,13 +167,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail only when it has ended, which is what is wanted.
+        // Both fail only if it has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The program's file name, and the first words that are no options.
+/// The program's file name, and the words before the first option.
 fn short_name(words: &[String]) -> String {
     let name = words
         .first()
@@ -185,7 +185,7 @@ fn short_name(words: &[String]) -> String {
     verbs.fold(name.to_owned(), |name, verb| name + " " + verb)
 }
 
-/// The first line that tells of an error, or else the last one.
+/// The first line about an error, or else the last line.
 fn complaint(said: &str) -> &str {
     let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
     let of_error = |line: &&str| {
@@ -202,12 +202,12 @@ fn complaint(said: &str) -> &str {
 
 fn read_all(mut from: impl Read) -> String {
     let mut bytes = Vec::new();
-    // What was read until an error is all there is to tell.
+    // What was read before an error is returned.
     let _ = from.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// `utime` and `stime` of `/proc/PID/stat`, added: fields 14 and 15, counted past the name, which may hold anything.
+/// `utime` and `stime` of `/proc/PID/stat`, added: fields 14 and 15, counted past the name, which may contain anything.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(") ")?;
     let mut fields = after_name.split(' ').skip(11);

@@ -1,56 +1,42 @@
-//! The tables that answer the design's open questions, by the names that the answers file has them by.
+//! The tables that answer the design's open questions, by their names in the answers file.
 
 use crate::counted;
 use crate::figures::{
     CALLS, CPU, KICKS, NS, P50, P99, P999, PER_KICK, POLLS, PPS, SUBMISSIONS, WAKES,
 };
-use crate::plan::{BUDGETS, PROFILED, RATES, budget_name};
+use crate::plan::{PROFILED, RATES};
 use crate::profile::{AF_XDP, IDLE, KERNEL, OWN, Profile, XDP};
-use crate::results::{Group, Results};
-use crate::table::{Table, cell, scaled};
+use crate::results::Column::{self, Figure, ToFirst};
+use crate::results::{self, Group, Results};
+use crate::table::{Table, cell};
 use crate::tcp;
-use crate::variant::BASELINE;
 
-/// A column of a table that compares the contestants of a group.
-#[derive(Clone, Copy, Debug)]
-pub enum Column {
-    /// The figure itself, times a factor.
-    Figure(&'static str, &'static str, f64),
-    /// The figure divided by that of the first contestant, in the same round.
-    Ratio(&'static str, &'static str),
-}
-
-use Column::{Figure, Ratio};
-
-/// The columns of whatever moves as many packets as go.
-pub const RATE_COLUMNS: [Column; 4] = [
+/// The columns of jobs at saturation.
+pub(crate) const RATE_COLUMNS: [Column; 4] = [
     Figure("million packets/s", PPS, 1e-6),
-    Ratio("rate, to the first", PPS),
+    ToFirst("rate, to the first", PPS),
     Figure("system calls per 1,000", CALLS, 1.0),
     Figure("CPU s per million", CPU, 1.0),
 ];
 
-/// The columns of round trips.
-pub const PING_COLUMNS: [Column; 5] = [
+pub(crate) const PING_COLUMNS: [Column; 5] = [
     Figure("p50, µs", P50, 1.0),
     Figure("p99, µs", P99, 1.0),
     Figure("p99.9, µs", P999, 1.0),
-    Ratio("p50, to the first", P50),
+    ToFirst("p50, to the first", P50),
     Figure("system calls per 1,000", CALLS, 1.0),
 ];
 
-/// The columns of packets that come at a pace: all ways receive the same number.
+/// The columns of packets that arrive at a steady rate, the same for all ways.
 const PACED_COLUMNS: [Column; 4] = [
     Figure("CPU s per million", CPU, 1.0),
-    Ratio("CPU, to the first", CPU),
+    ToFirst("CPU, to the first", CPU),
     Figure("system calls per 1,000", CALLS, 1.0),
     Figure("submissions per 1,000", SUBMISSIONS, 1.0),
 ];
 
-/// The table of that name, as Markdown: nothing for a name that there is none of, an empty text for one that was not
-/// measured.
-#[must_use]
-pub fn table(results: &Results, name: &str) -> Option<String> {
+/// The table of that name, as Markdown: empty if it was not measured, `None` for an unknown name.
+pub(crate) fn table(results: &Results, name: &str) -> Option<String> {
     let of_group = |id: &str, columns: &[Column]| {
         results
             .group(id)
@@ -67,7 +53,7 @@ pub fn table(results: &Results, name: &str) -> Option<String> {
         "budget" => budgets(results),
         "choice" => choice(results),
         "profile" => profile(results),
-        // Made by another run; see there.
+        // Another program's tables.
         name if counted::table::NAMES.contains(&name) => String::new(),
         name if tcp::table::NAMES.contains(&name) => String::new(),
         _ => return None,
@@ -84,8 +70,7 @@ fn profile(results: &Results) -> String {
         (IDLE, "idle"),
     ];
     let titles = ["job", "way and core"].into_iter();
-    let titles: Vec<_> = titles.chain(PARTS.map(|(_, title)| title)).collect();
-    let mut table = Table::new(&titles);
+    let mut table = Table::new(titles.chain(PARTS.map(|(_, title)| title)));
     for group in &results.groups {
         let Some(job) = group.id.strip_prefix(PROFILED) else {
             continue;
@@ -102,12 +87,11 @@ fn profile(results: &Results) -> String {
             );
         }
     }
-    table.markdown_of_any()
+    table.markdown()
 }
 
-/// The functions that took most of the time of a core in one job, as each contestant's came out.
-#[must_use]
-pub fn functions(results: &Results, job: &str, place: &str) -> String {
+/// The functions that took most of a core's time in one job, per contestant.
+pub(crate) fn functions(results: &Results, job: &str, place: &str) -> String {
     let id = format!("{PROFILED}{job}");
     let is_meant =
         |it: &&Profile| it.job == id && it.who.ends_with(place) && !it.functions.is_empty();
@@ -116,7 +100,7 @@ pub fn functions(results: &Results, job: &str, place: &str) -> String {
     for profile in &of_job {
         titles.extend([profile.who.as_str(), "of its time"]);
     }
-    let mut table = Table::new(&titles);
+    let mut table = Table::new(titles);
     let rows = of_job
         .iter()
         .map(|it| it.functions.len())
@@ -132,39 +116,14 @@ pub fn functions(results: &Results, job: &str, place: &str) -> String {
         }
         table.row(row);
     }
-    table.markdown_of_any()
+    table.markdown()
 }
 
-/// The contestants of a group below each other.
-#[must_use]
-pub fn comparison(group: &Group, columns: &[Column]) -> String {
-    let title = |column: &Column| match column {
-        Figure(title, ..) | Ratio(title, _) => *title,
-    };
-    let titles: Vec<_> = ["way"]
-        .into_iter()
-        .chain(columns.iter().map(title))
-        .collect();
-    let mut table = Table::new(&titles);
-    let first = group
-        .series
-        .first()
-        .map_or("", |series| series.name.as_str());
-    for series in &group.series {
-        let cell = |column: &Column| match *column {
-            Figure(_, figure, factor) => scaled(series.spread(figure), factor),
-            Ratio(_, figure) => cell(group.ratio(&series.name, first, figure)),
-        };
-        table.row(
-            [series.name.clone()]
-                .into_iter()
-                .chain(columns.iter().map(cell)),
-        );
-    }
-    table.markdown_of_any()
+pub(crate) fn comparison(group: &Group, columns: &[Column]) -> String {
+    results::comparison(&["way"], &[("", group)], columns)
 }
 
-/// Where and how often it was measured, in a line.
+/// The machine and the number of rounds.
 fn run(results: &Results) -> String {
     let all = results.groups.iter().flat_map(|group| &group.series);
     match all.map(|series| series.samples.len()).max() {
@@ -179,7 +138,7 @@ fn run(results: &Results) -> String {
 /// What a multishot poll saves over one that is armed for every wait.
 fn multishot(results: &Results) -> String {
     let (once, many) = ("uring poll", "uring multishot");
-    let mut table = Table::new(&[
+    let mut table = Table::new([
         "packets received",
         "polls armed per 1,000: poll",
         "multishot",
@@ -209,12 +168,12 @@ fn multishot(results: &Results) -> String {
             cell(group.ratio(many, once, PPS)),
         ]);
     }
-    table.markdown_of_any()
+    table.markdown()
 }
 
 /// How often the rings' flags ask for a wake-up.
 fn flags(results: &Results) -> String {
-    let mut table = Table::new(&[
+    let mut table = Table::new([
         "job",
         "mode",
         "kicks per 1,000",
@@ -227,56 +186,36 @@ fn flags(results: &Results) -> String {
         };
         for series in &group.series {
             let figure = |name| cell(series.spread(name));
-            // What only receives kicks nobody.
-            let per_kick = if task == "rx" {
-                cell(None)
-            } else {
-                figure(PER_KICK)
-            };
-            let mode = format!("{}, copy", series.name);
-            table.row([
-                task.to_owned(),
-                mode,
-                figure(KICKS),
-                per_kick,
-                figure(WAKES),
-            ]);
+            let mut row = vec![task.to_owned(), format!("{}, copy", series.name)];
+            row.extend([KICKS, PER_KICK, WAKES].map(figure));
+            // A receiver does not kick.
+            if task == "rx" {
+                row[3] = cell(None);
+            }
+            table.row(row);
         }
     }
-    table.markdown_of_any()
+    table.markdown()
 }
 
-/// A kick's budget, and who asks for it.
+/// Descriptors per kick, by variant.
 fn budgets(results: &Results) -> String {
-    let Some(group) = results.group("budget") else {
-        return String::new();
-    };
-    let mut table = Table::new(&[
-        "way, budget",
-        "million packets/s",
-        "rate, to rustix block with 32",
-        "packets a kick",
-        "system calls per 1,000",
-        "CPU s per million",
-    ]);
-    let first = budget_name(BASELINE, BUDGETS[0]);
-    for series in &group.series {
-        let figure = |name| cell(series.spread(name));
-        table.row([
-            series.name.clone(),
-            scaled(series.spread(PPS), 1e-6),
-            cell(group.ratio(&series.name, &first, PPS)),
-            figure(PER_KICK),
-            figure(CALLS),
-            figure(CPU),
-        ]);
-    }
-    table.markdown_of_any()
+    let columns = [
+        Figure("million packets/s", PPS, 1e-6),
+        ToFirst("rate, to rustix block with 32", PPS),
+        Figure("packets a kick", PER_KICK, 1.0),
+        Figure("system calls per 1,000", CALLS, 1.0),
+        Figure("CPU s per million", CPU, 1.0),
+    ];
+    let group = results.group("budget");
+    group.map_or_else(String::new, |group| {
+        results::comparison(&["way, budget"], &[("", group)], &columns)
+    })
 }
 
 /// The best way of each backend, workload by workload.
 fn choice(results: &Results) -> String {
-    let mut table = Table::new(&[
+    let mut table = Table::new([
         "workload",
         "measure",
         "best rustix",
@@ -324,35 +263,21 @@ fn choice(results: &Results) -> String {
             cell(uring.and_then(|uring| group.ratio(&uring.name, &rustix.name, figure))),
         ]);
     }
-    table.markdown_of_any()
+    table.markdown()
 }
 
-/// What a packet costs by the number of sockets that one thread serves.
-#[must_use]
-pub fn sockets(results: &Results) -> String {
-    let mut table = Table::new(&["over", "sockets", "ns a packet", "to one socket"]);
-    for (id, over) in [
-        ("sockets-memory", "rings in memory"),
-        ("sockets-rustix", "queues of a veth, sending, rustix"),
-        ("sockets-uring", "queues of a veth, sending, uring"),
-    ] {
-        let Some(group) = results.group(id) else {
-            continue;
-        };
-        let first = group
-            .series
-            .first()
-            .map_or("", |series| series.name.as_str());
-        for series in &group.series {
-            table.row([
-                over.to_owned(),
-                series.name.clone(),
-                cell(series.spread(NS)),
-                cell(group.ratio(&series.name, first, NS)),
-            ]);
-        }
-    }
-    table.markdown_of_any()
+/// The cost per packet by the number of sockets on one thread.
+pub(crate) fn sockets(results: &Results) -> String {
+    let groups = [
+        ("rings in memory", "sockets-memory"),
+        ("queues of a veth, sending, rustix", "sockets-rustix"),
+        ("queues of a veth, sending, uring", "sockets-uring"),
+    ];
+    let there = groups
+        .iter()
+        .filter_map(|(over, id)| Some((*over, results.group(id)?)));
+    let columns = [Figure("ns a packet", NS, 1.0), ToFirst("to one socket", NS)];
+    results::comparison(&["over", "sockets"], &there.collect::<Vec<_>>(), &columns)
 }
 
 #[cfg(test)]

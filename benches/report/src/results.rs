@@ -1,73 +1,139 @@
-//! Everything that a run measured: groups of contestants, each with a figure a round.
+//! The results of a run: groups of contestants, each with a figure per round.
 
 use serde::{Deserialize, Serialize};
-use xskit_rivals::spread::Spread;
+use xskit_benches::spread::Spread;
 
 use crate::criterion::Estimate;
 use crate::figures::{Figures, PPS};
 use crate::machine::Machine;
 use crate::profile::Profile;
+use crate::table::{Table, cell, scaled};
 
 /// A whole run, as it is kept in `results.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Results {
-    /// Where it was.
-    pub machine: Machine,
-    /// Whether it was a quick round, whose figures are good for nothing but a look.
-    pub quick: bool,
+pub(crate) struct Results {
+    pub(crate) machine: Machine,
+    /// Whether it was a quick round, whose figures only show that everything works.
+    pub(crate) quick: bool,
     /// How long all measurements took, in seconds.
-    pub seconds: f64,
-    /// What was measured.
-    pub groups: Vec<Group>,
-    /// What the processors did at saturation; none where perf(1) is missing.
+    pub(crate) seconds: f64,
+    pub(crate) groups: Vec<Group>,
+    /// Profiles at saturation; none where perf(1) is missing.
     #[serde(default)]
-    pub profiles: Vec<Profile>,
-    /// What could not be, and why.
-    pub notes: Vec<String>,
-    /// Criterion's estimates, where they are of this run.
-    pub criterion: Vec<Estimate>,
+    pub(crate) profiles: Vec<Profile>,
+    /// What could not be measured, and why.
+    pub(crate) notes: Vec<String>,
+    /// Criterion's estimates from this run.
+    pub(crate) criterion: Vec<Estimate>,
 }
 
 /// Contestants that did the same job in turns.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Group {
+pub(crate) struct Group {
     /// A short name, `tx-64` say.
-    pub id: String,
-    /// What the job was.
-    pub title: String,
-    /// Those who did it.
-    pub series: Vec<Series>,
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) series: Vec<Series>,
 }
 
 /// One contestant, round by round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Series {
-    /// Its name.
-    pub name: String,
-    /// The command that was run.
-    pub command: String,
-    /// What came of each round; nothing where it failed.
-    pub samples: Vec<Option<Figures>>,
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) command: String,
+    /// One per round; `None` where it failed.
+    pub(crate) samples: Vec<Option<Figures>>,
+}
+
+/// A column of a table that compares the contestants of a group, with its title.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Column {
+    /// A figure, times a factor.
+    Figure(&'static str, &'static str, f64),
+    /// A figure divided by the first contestant's in the same round.
+    ToFirst(&'static str, &'static str),
+    /// A figure divided by that of the named contestant in the same round.
+    To(&'static str, &'static str, &'static str),
+}
+
+impl Column {
+    fn title(&self) -> &str {
+        match self {
+            Self::Figure(title, ..) | Self::ToFirst(title, _) | Self::To(title, ..) => title,
+        }
+    }
+
+    fn cell(&self, group: &Group, series: &Series) -> String {
+        let own = &series.name;
+        match *self {
+            Self::Figure(_, figure, factor) => scaled(series.spread(figure), factor),
+            Self::ToFirst(_, figure) => cell(group.ratio(own, &group.series[0].name, figure)),
+            // To itself it is 1.
+            Self::To(_, _, other) if other == own => String::new(),
+            Self::To(_, figure, other) => cell(group.ratio(own, other, figure)),
+        }
+    }
+}
+
+/// The contestants of groups below each other. With two `titles`, the first column is the group's name.
+pub(crate) fn comparison(titles: &[&str], groups: &[(&str, &Group)], columns: &[Column]) -> String {
+    let all = titles
+        .iter()
+        .copied()
+        .chain(columns.iter().map(Column::title));
+    let mut table = Table::new(all);
+    for (name, group) in groups {
+        let name = (titles.len() > 1).then_some(*name);
+        for series in &group.series {
+            let names = name.into_iter().chain([series.name.as_str()]);
+            let cells = columns.iter().map(|column| column.cell(group, series));
+            table.row(names.map(str::to_owned).chain(cells));
+        }
+    }
+    table.markdown()
+}
+
+/// Adds a round's figures to a contestant of a group, both of which may be new.
+pub(crate) fn add(groups: &mut Vec<Group>, id: &str, name: &str, figures: Figures) {
+    let at = groups
+        .iter()
+        .position(|group| group.id == id)
+        .unwrap_or(groups.len());
+    if at == groups.len() {
+        groups.push(Group::new(id, "", []));
+    }
+    let series = &mut groups[at].series;
+    let at = series
+        .iter()
+        .position(|series| series.name == name)
+        .unwrap_or(series.len());
+    if at == series.len() {
+        series.push(Series::new(name, ""));
+    }
+    series[at].samples.push(Some(figures));
 }
 
 impl Results {
-    /// A group by its id.
-    #[must_use]
-    pub fn group(&self, id: &str) -> Option<&Group> {
+    pub(crate) fn group(&self, id: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.id == id)
     }
 }
 
 impl Group {
-    /// A contestant by its name.
-    #[must_use]
-    pub fn series(&self, name: &str) -> Option<&Series> {
+    pub(crate) fn new(id: &str, title: &str, series: impl Into<Vec<Series>>) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            series: series.into(),
+        }
+    }
+
+    pub(crate) fn series(&self, name: &str) -> Option<&Series> {
         self.series.iter().find(|series| series.name == name)
     }
 
     /// The spread of a figure of one contestant divided by that of another in the same round.
-    #[must_use]
-    pub fn ratio(&self, ours: &str, theirs: &str, figure: &str) -> Option<Spread> {
+    pub(crate) fn ratio(&self, ours: &str, theirs: &str, figure: &str) -> Option<Spread> {
         let (ours, theirs) = (self.series(ours)?, self.series(theirs)?);
         let figure = |sample: &Option<Figures>| sample.as_ref()?.get(figure);
         let pairs = ours.samples.iter().zip(&theirs.samples);
@@ -77,14 +143,17 @@ impl Group {
         }))
     }
 
-    /// Of the contestants whose name begins so, the one that passes most packets.
-    #[must_use]
-    pub fn fastest(&self, beginning: &str) -> Option<&Series> {
+    /// The contestant with the highest rate, of those whose names begin so.
+    pub(crate) fn fastest(&self, beginning: &str) -> Option<&Series> {
         self.best(beginning, |series| Some(series.spread(PPS)?.median))
     }
 
-    /// Of the contestants whose name begins so, the one with the highest score.
-    pub fn best(&self, beginning: &str, score: impl Fn(&Series) -> Option<f64>) -> Option<&Series> {
+    /// The contestant with the highest score, of those whose names begin so.
+    pub(crate) fn best(
+        &self,
+        beginning: &str,
+        score: impl Fn(&Series) -> Option<f64>,
+    ) -> Option<&Series> {
         let named = self
             .series
             .iter()
@@ -97,9 +166,16 @@ impl Group {
 }
 
 impl Series {
-    /// The spread of a figure over all rounds.
-    #[must_use]
-    pub fn spread(&self, figure: &str) -> Option<Spread> {
+    /// One that has done nothing yet.
+    pub(crate) fn new(name: &str, command: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            command: command.to_owned(),
+            samples: Vec::new(),
+        }
+    }
+
+    pub(crate) fn spread(&self, figure: &str) -> Option<Spread> {
         spread(
             self.samples
                 .iter()
@@ -109,8 +185,7 @@ impl Series {
     }
 
     /// The curve through the medians of all rounds' curves.
-    #[must_use]
-    pub fn curve(&self) -> Vec<(f64, f64)> {
+    pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
         let curves: Vec<_> = self
             .samples
             .iter()
@@ -140,18 +215,13 @@ pub(crate) mod tests {
     pub(crate) fn series(name: &str, rates: &[f64]) -> Series {
         let sample = |rate: &f64| (*rate > 0.0).then(|| Figures::of([(PPS, *rate)]));
         Series {
-            name: name.to_owned(),
-            command: format!("run {name}"),
             samples: rates.iter().map(sample).collect(),
+            ..Series::new(name, &format!("run {name}"))
         }
     }
 
     pub(crate) fn group(id: &str, series: Vec<Series>) -> Group {
-        Group {
-            id: id.to_owned(),
-            title: id.to_owned(),
-            series,
-        }
+        Group::new(id, id, series)
     }
 
     /// A run with these groups.

@@ -1,7 +1,7 @@
-//! The rounds of a run: as many as there is time for.
+//! The rounds of a run, as many as there is time for.
 
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, ensure};
@@ -20,32 +20,31 @@ use crate::rival::{self, Rival};
 use crate::sockets;
 use crate::variant::{self, BASELINE, Variant};
 
-/// With more rounds than this the spread says nothing new.
+/// More rounds add nothing to the spread.
 const MOST_ROUNDS: usize = 9;
 
-/// With fewer, a median is none.
+/// Fewer have no median.
 const LEAST_ROUNDS: usize = 3;
 
-/// How a run is to be.
+/// What to measure, and for how long.
 #[derive(Clone, Debug)]
-pub struct Order {
-    /// The `xskit` command.
-    pub xskit: PathBuf,
+pub(crate) struct Order {
+    pub(crate) xskit: PathBuf,
     /// One short round.
-    pub quick: bool,
+    pub(crate) quick: bool,
     /// Whether other people's programs are measured.
-    pub rivals: bool,
-    /// How long all rounds together may take, once there are the least.
-    pub length: Duration,
-    /// Where criterion leaves its estimates, and since when they count.
-    pub criterion: Option<(PathBuf, SystemTime)>,
+    pub(crate) rivals: bool,
+    /// How long all rounds together may take, once the least number is done.
+    pub(crate) length: Duration,
+    /// Criterion's folder, and the age limit of its estimates.
+    pub(crate) criterion: Option<(PathBuf, SystemTime)>,
 }
 
-/// Measures everything. Tells on the error stream how far it is.
+/// Measures everything. Progress goes to the error stream.
 ///
 /// # Errors
-/// Where nothing can be measured at all: hosts can't be made, or the `xskit` command fails.
-pub fn run(order: &Order) -> anyhow::Result<Results> {
+/// Where nothing can be measured: hosts can't be made, or the `xskit` command fails.
+pub(crate) fn run(order: &Order) -> anyhow::Result<Results> {
     let started = Instant::now();
     let extent = Extent { quick: order.quick };
     let mut notes = Vec::new();
@@ -54,7 +53,7 @@ pub fn run(order: &Order) -> anyhow::Result<Results> {
     let jobs = plan::jobs(extent, &variants, &rivals);
     let arena = order.arena()?;
     let mut groups: Vec<_> = jobs.iter().map(|job| empty_group(&arena, job)).collect();
-    let mut many = Many::new();
+    let mut many = many_sockets();
     drop(arena);
     let (most, mut longest) = (if order.quick { 1 } else { MOST_ROUNDS }, Duration::ZERO);
     for round in 0..most {
@@ -69,13 +68,13 @@ pub fn run(order: &Order) -> anyhow::Result<Results> {
         );
         let began = Instant::now();
         for (job, group) in jobs.iter().zip(&mut groups) {
-            // Hosts of its own, so that one job leaves nothing to the next.
+            // New hosts, so that one job leaves nothing to the next.
             add(group, job, order.arena()?.round(job, round)?, &mut notes);
         }
-        many.round(order.quick, &mut notes);
+        round_of_sockets(&mut many, order.quick, &mut notes);
         longest = longest.max(began.elapsed());
     }
-    groups.extend(many.into_groups());
+    groups.extend(many);
     let mut profiles = Vec::new();
     let jobs = plan::profiled(extent, &jobs);
     if let Err(error) = profile(order, &jobs, &mut groups, &mut profiles) {
@@ -101,13 +100,13 @@ impl Order {
     }
 }
 
-/// Those that the program knows and the kernel takes; a note for each of the others.
+/// Those that the program knows and the kernel accepts; a note for each of the others.
 fn variants(order: &Order, notes: &mut Vec<String>) -> anyhow::Result<Vec<Variant>> {
     let contestants = variant::ALL.map(Contestant::xskit).to_vec();
     let able = able(order, contestants, notes)?;
     let is_able = |variant: &Variant| able.iter().any(|name| name == variant.name);
     let able: Vec<_> = variant::ALL.into_iter().filter(is_able).collect();
-    let is_there = able.iter().any(|variant| variant.name == BASELINE);
+    let is_there = able.contains(&BASELINE);
     ensure!(is_there, "nothing can be compared: {}", notes.join("; "));
     Ok(able)
 }
@@ -157,7 +156,7 @@ fn able(
     Ok(able)
 }
 
-/// What the cores do meanwhile, once: the parts of their time as figures, and what took most of it.
+/// Profiles each job once: the shares of the cores' time as figures, and the functions that took most of it.
 fn profile(
     order: &Order,
     jobs: &[Job],
@@ -167,11 +166,7 @@ fn profile(
     eprintln!("profiles");
     for job in jobs {
         let arena = order.arena()?;
-        let mut group = Group {
-            id: job.id.clone(),
-            title: job.title.clone(),
-            series: Vec::new(),
-        };
+        let mut group = Group::new(&job.id, &job.title, []);
         for contestant in &job.contestants {
             let cores = arena.profile(job, contestant);
             let cores = cores.with_context(|| format!("{}, {}", job.id, contestant.name))?;
@@ -183,9 +178,8 @@ fn profile(
                     functions: core.functions(),
                 });
                 group.series.push(Series {
-                    name: who,
-                    command: arena.command(job, contestant),
                     samples: vec![Some(core.shares())],
+                    ..Series::new(&who, &arena.command(job, contestant))
                 });
             }
         }
@@ -195,16 +189,9 @@ fn profile(
 }
 
 fn empty_group(arena: &Arena, job: &Job) -> Group {
-    let series = |contestant: &Contestant| Series {
-        name: contestant.name.clone(),
-        command: arena.command(job, contestant),
-        samples: Vec::new(),
-    };
-    Group {
-        id: job.id.clone(),
-        title: job.title.clone(),
-        series: job.contestants.iter().map(series).collect(),
-    }
+    let contestants = job.contestants.iter();
+    let series = contestants.map(|it| Series::new(&it.name, &arena.command(job, it)));
+    Group::new(&job.id, &job.title, series.collect::<Vec<_>>())
 }
 
 fn add(
@@ -226,74 +213,35 @@ fn add(
 }
 
 /// The jobs of [`sockets`], which run in this process.
-struct Many {
-    groups: [Group; 3],
+fn many_sockets() -> [Group; 3] {
+    let group = |id, over: &str, function| {
+        let command = format!("xskit_report::sockets::{function}");
+        let series = sockets::COUNTS.map(|count| Series::new(&count.to_string(), &command));
+        Group::new(id, &format!("sockets served by one thread, {over}"), series)
+    };
+    let veth = "sending over as many queues of a veth pair, by";
+    [
+        group("sockets-memory", "over rings in memory", "in_memory"),
+        group("sockets-rustix", &format!("{veth} rustix"), "over_veth"),
+        group("sockets-uring", &format!("{veth} uring"), "over_veth"),
+    ]
 }
 
-impl Many {
-    fn new() -> Self {
-        let group = |id: &str, title: &str, command: &str| Group {
-            id: id.to_owned(),
-            title: title.to_owned(),
-            series: sockets::COUNTS
-                .map(|count| Series {
-                    name: count.to_string(),
-                    command: command.to_owned(),
-                    samples: Vec::new(),
-                })
-                .to_vec(),
-        };
-        Self {
-            groups: [
-                group(
-                    "sockets-memory",
-                    "sockets served by one thread, over rings in memory",
-                    "xskit_report::sockets::in_memory",
-                ),
-                group(
-                    "sockets-rustix",
-                    "sockets served by one thread, sending over as many queues of a veth pair, by rustix",
-                    "xskit_report::sockets::over_veth",
-                ),
-                group(
-                    "sockets-uring",
-                    "sockets served by one thread, sending over as many queues of a veth pair, by uring",
-                    "xskit_report::sockets::over_veth",
-                ),
-            ],
-        }
-    }
-
-    fn round(&mut self, quick: bool, notes: &mut Vec<String>) {
-        let length = Duration::from_millis(if quick { 20 } else { 300 });
-        let outcomes = [
-            sockets::in_memory(length),
-            sockets::over_veth(|| Ok::<_, Infallible>(RustixBackend::new()), length),
-            sockets::over_veth(|| UringBackend::new(UringConfig::default()), length),
-        ];
-        for (group, outcome) in self.groups.iter_mut().zip(outcomes) {
-            match outcome {
-                Ok(all) => {
-                    for (series, figures) in group.series.iter_mut().zip(all) {
-                        series.samples.push(Some(figures));
-                    }
+fn round_of_sockets(groups: &mut [Group; 3], quick: bool, notes: &mut Vec<String>) {
+    let length = Duration::from_millis(if quick { 20 } else { 300 });
+    let outcomes = [
+        sockets::in_memory(length),
+        sockets::over_veth(|| Ok::<_, Infallible>(RustixBackend::new()), length),
+        sockets::over_veth(|| UringBackend::new(UringConfig::default()), length),
+    ];
+    for (group, outcome) in groups.iter_mut().zip(outcomes) {
+        match outcome {
+            Ok(all) => {
+                for (series, figures) in group.series.iter_mut().zip(all) {
+                    series.samples.push(Some(figures));
                 }
-                Err(error) => notes.push(format!("{}: {error:#}", group.id)),
             }
+            Err(error) => notes.push(format!("{}: {error:#}", group.id)),
         }
     }
-
-    fn into_groups(self) -> [Group; 3] {
-        self.groups
-    }
-}
-
-/// Reads results that were written before.
-///
-/// # Errors
-/// Where the file is not there, or holds something else.
-pub fn read(path: &Path) -> anyhow::Result<Results> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} holds no results", path.display()))
 }

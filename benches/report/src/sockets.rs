@@ -1,4 +1,4 @@
-//! Many sockets served by one thread, each with a UMEM of its own: what a packet costs must not depend on how many.
+//! Many sockets on one thread, each with its own UMEM: the cost per packet must not depend on their number.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,22 +14,19 @@ use xskit_testbed::{HostPair, HostPairConfig};
 use crate::figures::{Figures, NS};
 
 /// How many sockets.
-pub const COUNTS: [usize; 4] = [1, 4, 16, 64];
+pub(crate) const COUNTS: [usize; 4] = [1, 4, 16, 64];
 
 const MOST: usize = COUNTS[COUNTS.len() - 1];
 
 /// The book-keeping of a UMEM.
 type Slots = Vec<FrameSlot>;
 
-/// Nanoseconds a packet for each of [`COUNTS`]: sent, received back, and its frame recycled, over rings whose other
+/// Nanoseconds per packet for each of [`COUNTS`]: sent, received back, and its frame recycled, over rings whose other
 /// side only moves descriptors.
-///
-/// # Errors
-/// Where there is no memory.
-pub fn in_memory(length: Duration) -> anyhow::Result<Vec<Figures>> {
+pub(crate) fn in_memory(length: Duration) -> anyhow::Result<Vec<Figures>> {
     let backends: Vec<_> = (0..MOST).map(|_| Loopback::default()).collect();
     let mut slots = slots();
-    let umems = umems(&mut slots)?;
+    let umems = umems(&mut slots);
     let sockets = backends
         .iter()
         .zip(&umems)
@@ -49,12 +46,9 @@ pub fn in_memory(length: Duration) -> anyhow::Result<Vec<Figures>> {
         .collect()
 }
 
-/// The same over as many queues of a veth pair, with real sockets that only send: each is asked for its kicks in turn,
-/// and then they are submitted, once for all.
-///
-/// # Errors
-/// Where hosts, the backend or sockets can't be made.
-pub fn over_veth<B, E>(
+/// The same over as many queues of a veth pair, with real sockets that only send: each requests its kicks in turn, and
+/// one call submits them all.
+pub(crate) fn over_veth<B, E>(
     make: impl FnOnce() -> Result<B, E> + Send,
     length: Duration,
 ) -> anyhow::Result<Vec<Figures>>
@@ -69,7 +63,7 @@ where
     pair.first.run(|| {
         let backend = make()?;
         let mut slots = slots();
-        let umems = umems(&mut slots)?;
+        let umems = umems(&mut slots);
         let mut sockets = open(&backend, &umems, &pair)?;
         COUNTS
             .map(|count| {
@@ -81,7 +75,7 @@ where
     })?
 }
 
-/// A socket for each UMEM, on a queue of its own, with the packet written into every frame.
+/// A socket per UMEM, each on its own queue, with the packet written into every frame.
 fn open<'u, B: Backend>(
     backend: &'u B,
     umems: &'u [Umem<'u, MmapMemory>],
@@ -105,7 +99,7 @@ fn open<'u, B: Backend>(
     Ok(sockets)
 }
 
-/// A batch by each socket, and one submission.
+/// A batch per socket, and one submission.
 fn send_all<'u, B: Backend>(
     backend: &B,
     served: &mut [(&'u Umem<'u, MmapMemory>, &mut Socket<'u, B>)],
@@ -128,25 +122,20 @@ fn send_all<'u, B: Backend>(
 }
 
 fn slots() -> Vec<Slots> {
-    (0..MOST)
-        .map(|_| vec![FrameSlot::new(); round_trip::FRAMES])
-        .collect()
+    vec![vec![FrameSlot::new(); round_trip::FRAMES]; MOST]
 }
 
-fn umems(slots: &mut [Slots]) -> Result<Vec<Umem<'_, MmapMemory>>, Errno> {
-    slots
-        .iter_mut()
-        .map(|slots| round_trip::umem(slots))
-        .collect()
+fn umems(slots: &mut [Slots]) -> Vec<Umem<'_, MmapMemory>> {
+    slots.iter_mut().map(|slots| veth::umem(slots)).collect()
 }
 
-/// Serves all, a batch each, for a while.
+/// Serves all of them, a batch each, for `length`.
 fn cost(
     length: Duration,
     count: usize,
     mut serve: impl FnMut() -> Result<(), Errno>,
 ) -> anyhow::Result<Figures> {
-    // As many batches between two looks at the clock, whatever the count.
+    // The number of batches between two looks at the clock does not depend on the count.
     let rounds = MOST / count;
     let mut batches = 0;
     serve()?;

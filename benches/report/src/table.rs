@@ -1,80 +1,51 @@
 //! Tables, as Markdown.
 
-use std::fmt::Write;
+use xskit_benches::spread::Spread;
 
-use xskit_rivals::spread::Spread;
-
-/// Rows of cells under a row of titles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
+pub(crate) struct Table {
     titles: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// One with these titles, and no row.
-    #[must_use]
-    pub fn new(titles: &[&str]) -> Self {
+    pub(crate) fn new(titles: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
-            titles: titles.iter().map(ToString::to_string).collect(),
+            titles: titles.into_iter().map(Into::into).collect(),
             rows: Vec::new(),
         }
     }
 
     /// Adds a row. Cells that are missing at its end are empty.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let mut cells: Vec<_> = cells.into_iter().collect();
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
+        let mut cells: Vec<_> = cells.into_iter().map(Into::into).collect();
         cells.resize(self.titles.len(), String::new());
         self.rows.push(cells);
     }
 
-    /// Whether it has no row.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// As Markdown, and nothing at all if it has no row.
-    #[must_use]
-    pub fn markdown_of_any(&self) -> String {
-        if self.is_empty() {
-            String::new()
-        } else {
-            self.markdown()
+    /// The first column to the left, the others to the right; nothing if there is no row.
+    pub(crate) fn markdown(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
         }
-    }
-
-    /// As Markdown: the first column to the left, the others to the right.
-    #[must_use]
-    pub fn markdown(&self) -> String {
-        let mut text = String::new();
-        line(&mut text, &self.titles);
-        let rules =
-            (0..self.titles.len()).map(|at| if at == 0 { "---" } else { "---:" }.to_owned());
-        line(&mut text, &rules.collect::<Vec<_>>());
-        self.rows.iter().for_each(|row| line(&mut text, row));
-        text
+        let line = |cells: &Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let rules = vec!["---:"; self.titles.len() - 1].join(" | ");
+        let rows = self.rows.iter().map(line).collect::<String>();
+        format!("{}| --- | {rules} |\n{rows}", line(&self.titles))
     }
 }
 
-fn line(text: &mut String, cells: &[String]) {
-    // Writing to a string can't fail.
-    let _ = writeln!(text, "| {} |", cells.join(" | "));
-}
-
-/// A median and the range in which eight of ten lie, in three digits or so; a dash where there is none.
-#[must_use]
-pub fn cell(spread: Option<Spread>) -> String {
+/// A median and the range in which eight of ten lie, in about three digits; a dash for `None`.
+pub(crate) fn cell(spread: Option<Spread>) -> String {
     let Some(Spread { median, p10, p90 }) = spread else {
         return "–".to_owned();
     };
-    let [median, p10, p90] = [median, p10, p90].map(short);
-    format!("{median} ({p10} to {p90})")
+    format!("{} ({} to {})", short(median), short(p10), short(p90))
 }
 
-/// The same of a figure in another unit: `factor` of them make one.
-#[must_use]
-pub fn scaled(spread: Option<Spread>, factor: f64) -> String {
+/// The same in another unit: the figures times `factor`.
+pub(crate) fn scaled(spread: Option<Spread>, factor: f64) -> String {
     cell(spread.map(|Spread { median, p10, p90 }| Spread {
         median: median * factor,
         p10: p10 * factor,
@@ -83,8 +54,7 @@ pub fn scaled(spread: Option<Spread>, factor: f64) -> String {
 }
 
 /// About three digits of a figure.
-#[must_use]
-pub fn short(figure: f64) -> String {
+pub(crate) fn short(figure: f64) -> String {
     let decimals = match figure.abs() {
         0.0 => 0,
         size if size < 0.1 => 3,
@@ -101,10 +71,10 @@ mod tests {
 
     #[test]
     fn a_table_is_markdown() {
-        let mut table = Table::new(&["who", "rate"]);
-        assert!(table.is_empty());
-        table.row(["one".to_owned(), "1".to_owned()]);
-        table.row(["two".to_owned()]);
+        let mut table = Table::new(["who", "rate"]);
+        assert_eq!(table.markdown(), "");
+        table.row(["one", "1"]);
+        table.row(["two"]);
         assert_eq!(
             table.markdown(),
             "| who | rate |\n| --- | ---: |\n| one | 1 |\n| two |  |\n"

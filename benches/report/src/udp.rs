@@ -1,8 +1,8 @@
-//! Kernel UDP sockets in the same hosts: the exchange that `ping` is compared with, and a sender that keeps a pace.
+//! Kernel UDP sockets in the same hosts: the rivals of `xskit bench`, and a sender with a steady rate.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,15 @@ use xskit_testbed::{Host, HostPair};
 
 use crate::core::{Cores, Place};
 use crate::figures::Figures;
+use crate::job::Task;
 
 /// Bytes of Ethernet, IPv4 and UDP headers before a payload.
-pub const HEADERS_LEN: usize = 42;
+pub(crate) const HEADERS_LEN: usize = 42;
 
-/// A packet that is not back after so long is lost.
+/// How long a socket may take to open.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A packet that has not returned by then is lost.
 const LOST_AFTER: Duration = Duration::from_millis(200);
 
 /// Round trips before those that count.
@@ -25,62 +29,89 @@ const WARM_UP: usize = 100;
 
 /// How the sockets wait for a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waiting {
+pub(crate) enum Waiting {
     /// `recv(2)` sleeps.
     Block,
-    /// `recv(2)` is called again and again.
+    /// `recv(2)` is called in a loop.
     Busy,
 }
 
+/// Does `work` until `meanwhile` is done. The error of `work` says more than that of `meanwhile`.
+pub(crate) fn beside<T>(
+    work: impl FnOnce(&Stop) -> anyhow::Result<()> + Send,
+    meanwhile: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let stop = Stop::default();
+    thread::scope(|scope| {
+        let until = stop.on_drop();
+        let worker = scope.spawn(|| work(&stop));
+        let outcome = meanwhile();
+        drop(until);
+        let done = worker.join().map_err(|_| anyhow!("a thread panicked"))?;
+        done.and(outcome)
+    })
+}
+
 /// Times packets of `len_bytes` from the first host to the second and back, one at a time.
-///
-/// # Errors
-/// Where a socket fails, or no packet comes back.
-pub fn ping(
+pub(crate) fn ping(
     pair: &HostPair,
     cores: &Cores,
     waiting: Waiting,
     len_bytes: usize,
     length: Duration,
 ) -> anyhow::Result<Figures> {
-    let stop = Stop::default();
     let (bound, address) = channel();
-    thread::scope(|scope| {
-        let until = stop.on_drop();
-        let echo = scope.spawn(|| echo(&pair.second, cores, waiting, &stop, bound));
+    let echo = |stop: &Stop| {
+        let socket = open(&pair.second, cores, Place::Second, waiting)?;
+        bound.send(socket.local_addr()?).context("nobody pings")?;
+        until(stop, |packet| {
+            let (len, from) = socket.recv_from(packet)?;
+            // A packet that can't be sent is lost; the other end notices.
+            let _ = socket.send_to(&packet[..len], from);
+            Ok(())
+        })
+    };
+    beside(echo, || {
         let to = address
-            .recv()
-            .map_err(|_| anyhow!("the UDP echo did not start"))?;
-        let pinging = scope
-            .spawn(move || time_round_trips(&pair.first, cores, waiting, to, len_bytes, length));
-        let figures = pinging
-            .join()
-            .map_err(|_| anyhow!("the UDP ping panicked"))?;
-        drop(until);
-        echo.join()
-            .map_err(|_| anyhow!("the UDP echo panicked"))??;
-        figures
+            .recv_timeout(PATIENCE)
+            .context("the UDP echo did not start")?;
+        let ping = || time_round_trips(&pair.first, cores, waiting, to, len_bytes, length);
+        pair.first.run(ping)?
     })
 }
 
-fn echo(
+/// Does a task of `xskit bench` with one packet per call, and sends to `to`.
+pub(crate) fn work(
+    task: Task,
     host: &Host,
-    cores: &Cores,
-    waiting: Waiting,
+    (len_bytes, to): (usize, SocketAddr),
     stop: &Stop,
-    bound: Sender<SocketAddr>,
 ) -> anyhow::Result<()> {
-    let socket = open(host, cores, Place::Second, waiting)?;
-    bound.send(socket.local_addr()?).context("nobody pings")?;
+    host.namespace.enter()?;
+    let port = if task == Task::Tx { 0 } else { to.port() };
+    let socket = UdpSocket::bind((host.ipv4, port)).context("a UDP socket")?;
+    socket.set_read_timeout(Some(LOST_AFTER))?;
+    match task {
+        Task::Tx => {
+            socket.connect(to).context("connect")?;
+            let payload = vec![0; len_bytes.saturating_sub(HEADERS_LEN)];
+            // `send(2)` waits while the socket's buffer is full.
+            until(stop, |_| socket.send(&payload).map(drop))
+        }
+        Task::Rx => until(stop, |packet| socket.recv(packet).map(drop)),
+        Task::Fwd | Task::Ping => until(stop, |packet| {
+            let len = socket.recv(packet)?;
+            socket.send_to(&packet[..len], to).map(drop)
+        }),
+    }
+}
+
+fn until(stop: &Stop, mut step: impl FnMut(&mut [u8]) -> io::Result<()>) -> anyhow::Result<()> {
     let mut packet = [0; 2048];
     while !stop.is_set() {
-        match socket.recv_from(&mut packet) {
-            Ok((len, from)) => {
-                // A packet that can't be sent is lost, and counted where it is missed.
-                let _ = socket.send_to(&packet[..len], from);
-            }
-            Err(error) if is_nothing_yet(&error) => {}
-            Err(error) => return Err(error).context("recvfrom"),
+        match step(&mut packet) {
+            Err(error) if !is_nothing_yet(&error) => return Err(error).context("a UDP socket"),
+            _ => {}
         }
     }
     Ok(())
@@ -113,7 +144,7 @@ fn time_round_trips(
     let (started, cpu) = (Instant::now(), thread_cpu_seconds());
     while started.elapsed() < length {
         if let Some(time) = exchange(sequence, &mut calls)? {
-            times.push(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+            times.push(time.as_secs_f64() * 1e6);
         }
         sequence += 1;
     }
@@ -159,7 +190,7 @@ fn open(host: &Host, cores: &Cores, place: Place, waiting: Waiting) -> anyhow::R
     Ok(socket)
 }
 
-fn is_nothing_yet(error: &std::io::Error) -> bool {
+fn is_nothing_yet(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
@@ -171,34 +202,21 @@ fn thread_cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Sends packets of `len_bytes` to a port of the second host, `rate` a second, for as long as `meanwhile` takes.
-///
-/// # Errors
-/// Those of `meanwhile`, and where the socket fails.
-pub fn at_a_pace<T>(
+/// Sends packets of `len_bytes` to a port of the second host, `rate` per second, for as long as `meanwhile` takes.
+pub(crate) fn at_a_pace<T>(
     pair: &HostPair,
     cores: &Cores,
     (rate, len_bytes, port): (u32, usize, u16),
     meanwhile: impl FnOnce() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let stop = Stop::default();
-    thread::scope(|scope| {
-        let until = stop.on_drop();
-        let sender = scope.spawn(|| {
-            let socket = open(&pair.first, cores, Place::First, Waiting::Block)?;
-            socket
-                .connect((pair.second.ipv4, port))
-                .context("connect")?;
-            keep_pace(&socket, rate, len_bytes, &stop);
-            anyhow::Ok(())
-        });
-        let outcome = meanwhile();
-        drop(until);
-        sender
-            .join()
-            .map_err(|_| anyhow!("the UDP sender panicked"))??;
-        outcome
-    })
+    let send = |stop: &Stop| {
+        let socket = open(&pair.first, cores, Place::First, Waiting::Block)?;
+        let to = (pair.second.ipv4, port);
+        socket.connect(to).context("connect")?;
+        keep_pace(&socket, rate, len_bytes, stop);
+        Ok(())
+    };
+    beside(send, meanwhile)
 }
 
 /// Sends what is due, and sleeps until something is.
@@ -211,7 +229,7 @@ fn keep_pace(socket: &UdpSocket, rate: u32, len_bytes: usize, stop: &Stop) {
         if left > Duration::from_micros(200) {
             thread::sleep(left - Duration::from_micros(100));
         } else if left.is_zero() {
-            // Before anybody listens there are errors of ICMP, and after: all the same here.
+            // Without a listener, ICMP errors are reported here; they change nothing.
             let _ = socket.send(&payload);
             sent += 1;
         } else {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use xskit_testbed::{Capability, privilege};
+use xskit_benches::veth;
 
 /// The `xskit` command beside the programs of this build, if it was built, as it is for the tests of the workspace.
 fn xskit() -> Option<PathBuf> {
@@ -16,9 +16,8 @@ fn xskit() -> Option<PathBuf> {
 
 #[test]
 fn a_quick_round_measures_every_job_and_writes_the_report() {
-    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
     let test = "a_quick_round_measures_every_job_and_writes_the_report";
-    if !privilege::require(test, &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
+    if !veth::is_privileged(test) {
         return;
     }
     let Some(xskit) = xskit() else {
@@ -83,14 +82,11 @@ fn a_quick_round_measures_every_job_and_writes_the_report() {
 #[test]
 fn options_that_make_no_sense_are_refused() {
     let cases: [(&[&str], &str); 4] = [
-        (&[], "--out is missing"),
-        (
-            &["--out", "x", "--answers", "y"],
-            "one of --xskit and --from",
-        ),
+        (&[], "--out <OUT>"),
+        (&["--out", "x", "--answers", "y"], "--xskit <XSKIT>"),
         (
             &["--out", "x", "--answers", "y", "--quick", "--update"],
-            "answer nothing",
+            "cannot be used with",
         ),
         (
             &["--out", "x", "--answers", "y", "--from", "/no/such/file"],

@@ -1,7 +1,7 @@
-//! Nanoseconds a descriptor, ours and libxdp's in turns on the same memory in one run.
+//! Nanoseconds per descriptor, ours and libxdp's in turns on the same memory in one run.
 //!
-//! Not by criterion, which measures one function after the other: a machine's clock and neighbours
-//! change meanwhile. Here every round measures all rivals, a few microseconds each, and what counts
+//! Not by criterion, which measures one function after the other, while the machine's clock and
+//! neighbours change. Here every round measures all rivals, a few microseconds each, and the result
 //! is the median of the rounds' ratios. Words on the command line choose jobs by name.
 
 use std::hint::black_box;
@@ -11,6 +11,8 @@ use xskit_benches::descriptors::{BATCHES, STRETCH};
 use xskit_benches::loopback::Loopback;
 use xskit_benches::ring_view::{RingViews, advance};
 use xskit_benches::shared_ring::SharedRings;
+use xskit_benches::spread::Spread;
+use xskit_benches::veth;
 use xskit_core::abi::Desc;
 use xskit_core::ring::RingSize;
 use xskit_core::umem::FrameSlot;
@@ -18,13 +20,12 @@ use xskit_rivals::bare::BareRings;
 use xskit_rivals::idle::Idle;
 use xskit_rivals::kernel::{Kernel, packet};
 use xskit_rivals::socket::{self, Forwarder};
-use xskit_rivals::spread::Spread;
 use xskit_rivals::{Ends, LIBXDP_COMPILER, LIBXDP_MISSING, MAX_BATCH};
 
 /// Rounds of a job at one batch size.
 const ROUNDS: usize = 301;
 
-/// Stretches that a rival is measured for in a round.
+/// Stretches per rival and round.
 const STRETCHES: u32 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ fn main() {
         vec![FrameSlot::new(); socket::FRAMES],
         Loopback::never_kicked(),
     );
-    let umem = socket::umem(&mut slots).expect("memory");
+    let umem = veth::umem(&mut slots);
     let mut forwarder = Forwarder::open(&backend, &umem, STRETCH);
     let kernel = Kernel::new(backend.views().expect("a socket is open"));
 
@@ -92,7 +93,7 @@ fn main() {
     assert!(at.is_whole(), "the socket lost a frame: {at:?}");
 }
 
-/// Somebody who does a job, and nanoseconds a descriptor in every round.
+/// One who does a job, and its nanoseconds per descriptor in every round.
 struct Rival<'a> {
     name: &'static str,
     stretch: Box<dyn FnMut() -> Duration + 'a>,
@@ -128,7 +129,7 @@ fn compete(rivals: &mut [Rival<'_>]) {
     }
 }
 
-/// Times a stretch. The kernel's words move once a batch, as those of a kernel that keeps up.
+/// Times a stretch. The kernel's words move once per batch, as those of a kernel that keeps up.
 fn stretch<'m, E: Ends<'m>>(rings: &RingViews<'m>, job: Job, batch: u32) -> Duration {
     let mut ends = E::open(rings);
     let addresses = &mut [0x7_1000; MAX_BATCH][..batch as usize];

@@ -1,4 +1,4 @@
-//! Our rings, with no account of frames: the twins of the functions in `libxdp.c`.
+//! Our rings without a ledger: the counterparts of the functions in `libxdp.c`.
 
 use xskit_core::abi::Desc;
 use xskit_core::ring::{CompletionRing, FillRing, RxRing, TxRing};

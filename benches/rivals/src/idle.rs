@@ -1,4 +1,4 @@
-//! A rival that does nothing: what it takes is the harness's.
+//! A rival that does nothing: its time is the harness's.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use xskit_core::abi::Desc;
 
 use crate::Ends;
 
-/// Claims to have passed whatever it was asked to.
+/// Returns the requested number without passing anything.
 #[derive(Debug)]
 pub struct Idle;
 

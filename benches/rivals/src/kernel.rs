@@ -1,4 +1,4 @@
-//! The kernel's part, in two: the slow half beforehand, the other four stores a batch.
+//! The kernel's part in two halves: the slow one beforehand, and four stores per batch.
 
 use std::sync::atomic::Ordering;
 
@@ -10,8 +10,8 @@ use xskit_benches::round_trip::PACKET_LEN;
 
 /// The kernel's ends of the four rings: every packet sent is received again.
 ///
-/// Our ends find new words once a batch, as under a real kernel, whatever the time between two
-/// looks at the clock; and no work of this end but four stores falls between them.
+/// Our ends find new words once per batch, as with a real kernel, at any time between two looks at
+/// the clock; only four stores of this end are measured with them.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel<'m> {
     rings: RingViews<'m>,

@@ -17,7 +17,6 @@ pub mod kernel;
 #[cfg(libxdp)]
 pub mod libxdp;
 pub mod socket;
-pub mod spread;
 
 use xskit_core::abi::Desc;
 

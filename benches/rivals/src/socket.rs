@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
-use xskit_core::{Errno, Socket, SocketConfig};
+use xskit_core::umem::{Frame, Umem};
+use xskit_core::{Socket, SocketConfig};
 use xskit_rustix::MmapMemory;
 
 use crate::MAX_BATCH;
@@ -12,19 +12,6 @@ use xskit_benches::round_trip::PACKET_LEN;
 
 /// Frames of the UMEM.
 pub const FRAMES: usize = 4096;
-
-/// A UMEM of a frame for each slot.
-///
-/// # Errors
-/// What `mmap(2)` returned.
-///
-/// # Panics
-/// Never: the memory is of that many frames.
-pub fn umem(slots: &mut [FrameSlot]) -> Result<Umem<'_, MmapMemory>, Errno> {
-    let size = FrameSize::DEFAULT;
-    let memory = MmapMemory::allocate(slots.len() * size.bytes() as usize, false)?;
-    Ok(Umem::new(memory, slots, size).expect("a slot for each frame"))
-}
 
 /// A socket that sends back what it receives.
 #[derive(Debug)]
@@ -79,7 +66,7 @@ impl<'u> Forwarder<'u> {
         sent.min(reaped).min(filled)
     }
 
-    /// The socket, to see what became of its frames.
+    /// The socket, for its accounting.
     pub fn socket(&mut self) -> &mut Socket<'u, Loopback> {
         &mut self.socket
     }
@@ -108,7 +95,7 @@ fn socket_receive<'u>(socket: &mut Socket<'u, Loopback>, held: &mut [Option<Fram
     let mut count = 0;
     let packets = socket.receive(held.len() as u32);
     for (packet, place) in packets.zip(held) {
-        // The place is empty. Forgotten, so that no look at what it held is counted.
+        // The place is empty. Forgotten, so that its check for a drop isn't counted.
         mem::forget(place.replace(packet));
         count += 1;
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use xskit_benches::loopback::Loopback;
 use xskit_benches::ring_view::{RingView, RingViews};
 use xskit_benches::shared_ring::SharedRings;
+use xskit_benches::veth;
 use xskit_core::abi::Desc;
 use xskit_core::ring::{RingSize, Slot};
 use xskit_core::umem::FrameSlot;
@@ -87,7 +88,7 @@ fn a_socket_passes_as_many_and_loses_no_frame() {
         vec![FrameSlot::new(); socket::FRAMES],
         Loopback::never_kicked(),
     );
-    let umem = socket::umem(&mut slots).expect("memory");
+    let umem = veth::umem(&mut slots);
     let mut forwarder = Forwarder::open(&backend, &umem, UNDER_WAY);
     let kernel = Kernel::new(backend.views().expect("a socket is open"));
     for batch in [1, 16, 64, 3] {

@@ -13,48 +13,48 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use xskit_benches::stop::Stop;
+use xskit_benches::spread::Spread;
 use xskit_benches::veth;
 use xskit_testbed::{Host, HostPair, HostPairConfig, Link, WhenParentDies};
 use xskit_wire::MacAddr;
 
 use super::meter::{Direction, Meter, Packets};
-use super::plan::{Entry, Mode, Who};
-use super::{Count, PER_PACKET, Run, burst, fetch, plan, servers, sockets};
+use super::plan::{Backend, Entry, Mode, Who};
+use super::{Count, PER_PACKET, Run, burst, fetch, plan, servers};
 use crate::core::{Cores, Place};
 use crate::figures::Figures;
 use crate::job::{PORT, Task};
 use crate::program::Program;
-use crate::rival::Rival;
+use crate::rival::{self, words};
 use crate::table::short;
 use crate::udp;
 
-/// How long instructions are counted: as many millions as milliseconds.
+/// How long instructions are counted: a millisecond is a million.
 const WINDOW: Duration = Duration::from_millis(100);
 
-/// Windows, the median of which counts: a link that comes and goes spoils one.
+/// Windows, of which the median counts: a link that loses its carrier spoils one.
 const WINDOWS: u32 = 3;
 
-/// What goes on before, with packets: caches of the kernel's allocators fill.
+/// Packets flow for so long first, to fill the caches of the kernel's allocators.
 const WARM_UP: Duration = Duration::from_millis(40);
 
-/// A receiver's start: a card may be without its carrier for some seconds after an XDP program came.
+/// A receiver's start: a card may lose its carrier for some seconds when an XDP program is attached.
 const START: Duration = Duration::from_secs(6);
 
-/// How long it may take until packets go.
+/// How long the first packets may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Packets after which they are taken to go on.
+/// After so many packets the flow counts as steady.
 const UNDER_WAY: u64 = 100;
 
-/// Bytes of all packets, with all headers: xdpsock takes four off what it is told, for the checksum.
+/// Bytes of all packets, with all headers. xdpsock subtracts four from its option, for the checksum.
 const LEN_BYTES: usize = veth::PACKET_LEN;
 
-/// Counts everything of the plan whose job and way have one of these parts, or all. Tells how far it is.
+/// Counts what the plan has, or only jobs and ways whose names contain one of `parts`. Progress goes to the error stream.
 ///
 /// # Errors
-/// Where nothing can be counted at all. A way's failure is its own.
-pub fn run(xskit: PathBuf, driver: &str, parts: &[String]) -> anyhow::Result<Run> {
+/// Where nothing can be counted. A way's failure is its outcome.
+pub(crate) fn run(xskit: PathBuf, driver: &str, parts: &[String]) -> anyhow::Result<Run> {
     let bed = Bed {
         meter: Meter::new()?,
         cores: Cores::of_this_thread()?,
@@ -90,21 +90,18 @@ pub fn run(xskit: PathBuf, driver: &str, parts: &[String]) -> anyhow::Result<Run
     })
 }
 
-/// What counts, and where programs are.
-pub struct Bed {
-    /// The meter.
-    pub meter: Meter,
+/// What all counts share.
+pub(crate) struct Bed {
+    pub(crate) meter: Meter,
     /// The processors; a counted machine has one.
-    pub cores: Cores,
-    /// The `xskit` command.
-    pub xskit: PathBuf,
+    pub(crate) cores: Cores,
+    pub(crate) xskit: PathBuf,
 }
 
 impl Bed {
     fn count(&self, entry: &Entry) -> anyhow::Result<Figures> {
         if let Who::Xdpsock(_) = entry.who {
-            let is_there = Rival::named("xdpsock").is_some_and(|it| it.is_installed());
-            ensure!(is_there, "not installed");
+            ensure!(rival::is_installed("xdpsock"), "not installed");
         }
         servers::require(entry.who)?;
         let pair = HostPair::new(HostPairConfig::default())?;
@@ -141,14 +138,14 @@ impl Bed {
                 self.under_bursts(pair, MacAddr::new(pair.second.mac), direction, host)
             }
         };
-        // What it says of its end is better than that no packets went.
+        // Its own message is better than that no packets went.
         ensure!(program.is_running()?, "{}", program.complaint());
         program.interrupt();
         let printed = program.finish(Duration::ZERO);
         let counted = counted?;
         match who {
             Who::Xskit(..) | Who::TakingAll(..) => Ok(Figures::of_xskit(&printed?)?.and(&counted)),
-            // How a rival ends is its own affair: what it leaves behind is taken off.
+            // A rival's exit code does not matter: `take_programs_off` cleans up.
             _ => Ok(counted),
         }
     }
@@ -162,39 +159,39 @@ impl Bed {
         let interface = &host(pair, task).link.name;
         Ok(match who {
             Who::Xskit(mode, backend) | Who::TakingAll(mode, backend) => {
-                let mut words = self.xskit(&["bench", task.word(), "--json"], interface);
-                words.extend(mode.words().map(str::to_owned));
-                words.push(format!("--backend={backend}"));
-                words.push(format!("--port={PORT}"));
-                words.push(format!("--size={LEN_BYTES}"));
-                words.push("--seconds=0".to_owned());
-                match task {
-                    Task::Tx => words.push(format!("--to-mac={}", burst::NOBODY_MAC)),
-                    Task::Ping => words.push(format!("--to={}", pair.second.ipv4)),
-                    Task::Rx | Task::Fwd => words.push("--lend=4000".to_owned()),
-                }
-                // On one CPU, whoever looks again and again takes the time of those whom it waits for.
-                if task != Task::Tx {
-                    words.push("--spin=0".to_owned());
-                }
-                if task == Task::Rx {
-                    words.push("--pause=0".to_owned());
-                }
-                if matches!(who, Who::TakingAll(..)) {
-                    words.push("--take-all".to_owned());
-                }
-                words
+                let end = match task {
+                    Task::Tx => format!(" --to-mac={}", burst::NOBODY_MAC),
+                    Task::Ping => format!(" --to={}", pair.second.ipv4),
+                    Task::Rx | Task::Fwd => " --lend=4000".to_owned(),
+                };
+                // On one CPU, a busy loop takes the time of those that it waits for.
+                let spin = if task == Task::Tx { "" } else { " --spin=0" };
+                let pause = if task == Task::Rx { " --pause=0" } else { "" };
+                let is_all = matches!(who, Who::TakingAll(..));
+                let all = if is_all { " --take-all" } else { "" };
+                let word = task.word();
+                let options = format!(
+                    "bench {word} --json --port={PORT} --size={LEN_BYTES} --seconds=0{end}{spin}{pause}{all}"
+                );
+                self.xskit(&options, interface, (mode, backend))
             }
             Who::Xdpsock(mode) => xdpsock(task, mode, interface),
             _ => bail!("no program of its own"),
         })
     }
 
-    /// The command with these words, for an interface.
-    pub(super) fn xskit(&self, words: &[&str], interface: &str) -> Vec<String> {
+    /// The command with these words, for an interface, driven in this mode by this backend.
+    pub(super) fn xskit(
+        &self,
+        options: &str,
+        interface: &str,
+        (mode, backend): (Mode, Backend),
+    ) -> Vec<String> {
         let mut all = vec![self.xskit.to_string_lossy().into_owned()];
-        all.extend(words.iter().map(ToString::to_string));
-        all.push(format!("--iface={interface}"));
+        let mode = mode.options();
+        all.extend(words(&format!(
+            "{options} --iface={interface} {mode} --backend={backend}"
+        )));
         all
     }
 
@@ -207,7 +204,7 @@ impl Bed {
         host: &Host,
     ) -> anyhow::Result<Figures> {
         let packets = Packets::of(host, direction)?;
-        self.beside(
+        udp::beside(
             |stop| burst::send(&pair.first, to, pair.second.ipv4, stop),
             || self.window(&packets),
         )
@@ -222,36 +219,18 @@ impl Bed {
                 self.under_bursts(pair, to, direction(task), host)
             }
         };
-        self.beside(|stop| sockets::work(task, host, LEN_BYTES, stop), count)
+        let how = (LEN_BYTES, (burst::NOBODY, PORT).into());
+        udp::beside(|stop| udp::work(task, host, how, stop), count)
     }
 
     fn socket_ping(&self, pair: &HostPair) -> anyhow::Result<Figures> {
         let packets = Packets::of(&pair.first, Direction::Tx)?;
-        // A warm-up is waited for twice, and a window's start takes a little as well.
+        // There are two warm-ups, and a window takes a moment to start.
         let length = (WARM_UP + WINDOW) * (WINDOWS + 1);
-        self.beside(
+        udp::beside(
             |_| udp::ping(pair, &self.cores, udp::Waiting::Block, LEN_BYTES, length).map(drop),
             || self.window(&packets),
         )
-    }
-
-    /// Does one thing as long as another takes. The error of the first says more than that of the second.
-    fn beside<T>(
-        &self,
-        work: impl FnOnce(&Stop) -> anyhow::Result<()> + Send,
-        meanwhile: impl FnOnce() -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let stop = Stop::default();
-        thread::scope(|scope| {
-            let until = stop.on_drop();
-            let worker = scope.spawn(|| work(&stop));
-            let outcome = meanwhile();
-            drop(until);
-            match worker.join() {
-                Ok(done) => done.and(outcome),
-                Err(_) => bail!("a thread panicked"),
-            }
-        })
     }
 
     /// Waits until packets go, and counts for a while.
@@ -262,10 +241,9 @@ impl Bed {
             thread::sleep(WARM_UP);
         }
         thread::sleep(WARM_UP);
-        let counted = (0..WINDOWS).map(|_| self.one_window(packets));
-        let mut counted = counted.collect::<anyhow::Result<Vec<_>>>()?;
-        counted.sort_by(f64::total_cmp);
-        Ok(Figures::of([(PER_PACKET, counted[counted.len() / 2])]))
+        let windows = (0..WINDOWS).map(|_| self.one_window(packets));
+        let median = Spread::of(windows.collect::<anyhow::Result<Vec<_>>>()?).median;
+        Ok(Figures::of([(PER_PACKET, median)]))
     }
 
     fn one_window(&self, packets: &Packets) -> anyhow::Result<f64> {
@@ -279,26 +257,27 @@ impl Bed {
     }
 }
 
-/// Takes off the XDP programs that a rival left behind: a card does not go with its host, and they stay with it.
+/// Detaches XDP programs that a rival left behind: a card outlives its host, and they stay attached to it.
 fn take_programs_off(hosts: [&Host; 2]) -> anyhow::Result<()> {
     for host in hosts {
         let link = host.run(|| Link::by_name(&host.link.name))??;
         for mode in link.xdp.iter().flat_map(|_| ["xdpdrv", "xdpgeneric"]) {
-            // One of the two is not what is there.
-            let _ = in_host(host, &["ip", "link", "set", "dev", &link.name, mode, "off"]);
+            // One of the two modes is not the one in use.
+            let _ = in_host(host, &format!("ip link set dev {} {mode} off", link.name));
         }
     }
     Ok(())
 }
 
-/// Runs a command in a host.
-pub(super) fn in_host(host: &Host, words: &[&str]) -> anyhow::Result<()> {
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]).stderr(Stdio::null());
-    host.namespace
-        .enter_command(&mut command, WhenParentDies::Kill)?;
-    let status = command.status().with_context(|| words.join(" "))?;
-    ensure!(status.success(), "{} failed", words.join(" "));
+/// Runs a command, its words separated by spaces, in a host.
+pub(super) fn in_host(host: &Host, command: &str) -> anyhow::Result<()> {
+    let words = words(command);
+    let mut process = Command::new(&words[0]);
+    process.args(&words[1..]).stderr(Stdio::null());
+    let namespace = &host.namespace;
+    namespace.enter_command(&mut process, WhenParentDies::Kill)?;
+    let status = process.status().with_context(|| command.to_owned())?;
+    ensure!(status.success(), "{command} failed");
     Ok(())
 }
 
@@ -309,7 +288,7 @@ const fn host(pair: &HostPair, task: Task) -> &Host {
     }
 }
 
-/// Where a job's packets are counted: those that were sent back count for `fwd`.
+/// Where a job's packets are counted; for `fwd`, those that were sent back.
 const fn direction(task: Task) -> Direction {
     match task {
         Task::Rx => Direction::Rx,
@@ -317,21 +296,17 @@ const fn direction(task: Task) -> Direction {
     }
 }
 
-/// The kernel's sample program. As a receiver it polls, since `xskit` waits as well: on one CPU, looking again and again
-/// takes the sender's time.
+/// The kernel's sample program. As a receiver it polls, as `xskit` waits: on one CPU, a busy loop takes the sender's time.
 fn xdpsock(task: Task, mode: Mode, interface: &str) -> Vec<String> {
-    let nobody = burst::NOBODY_MAC.to_string();
-    let what: &[&str] = match task {
-        Task::Tx | Task::Ping => &["-t", "-s", "64", "-G", &nobody],
-        Task::Rx => &["-r", "-p"],
-        Task::Fwd => &["-l", "-p"],
+    let what = match task {
+        Task::Tx | Task::Ping => format!("-t -s 64 -G {}", burst::NOBODY_MAC),
+        Task::Rx => "-r -p".to_owned(),
+        Task::Fwd => "-l -p".to_owned(),
     };
     let mode = match mode {
-        Mode::ZeroCopy => ["-N", "-z"],
-        Mode::Copy => ["-N", "-c"],
-        Mode::Generic => ["-S", "-c"],
+        Mode::ZeroCopy => "-N -z",
+        Mode::Copy => "-N -c",
+        Mode::Generic => "-S -c",
     };
-    let start = ["xdpsock", "-Q", "-q", "0", "-i", interface];
-    let words = start.iter().chain(what).chain(&mode);
-    words.map(ToString::to_string).collect()
+    words(&format!("xdpsock -Q -q 0 -i {interface} {what} {mode}"))
 }

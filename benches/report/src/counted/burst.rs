@@ -1,4 +1,4 @@
-//! The sender that all receivers have: short bursts, so that no ring overflows and every packet counts once.
+//! The sender for all receivers: short bursts, so that no ring overflows and every packet counts once.
 
 use std::net::Ipv4Addr;
 use std::thread;
@@ -17,23 +17,20 @@ use xskit_wire::{Link, MacAddr, UdpHeaders};
 use super::bed::in_host;
 use crate::job::PORT;
 
-/// Nobody has it, so no card takes what is sent to it: that costs no instruction.
-pub const NOBODY_MAC: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0x99]);
+/// An address that no card has, so that receiving costs no instruction.
+pub(crate) const NOBODY_MAC: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0x99]);
 /// An address in the hosts' network that nobody has.
-pub const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 99);
+pub(crate) const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 99);
 
-/// Packets of a burst: fewer than any ring or socket buffer on their way holds.
+/// Packets per burst: fewer than any ring or socket buffer on the way holds.
 const BURST: u32 = 256;
-/// Between two bursts: long enough for every receiver to be done with one.
+/// Between two bursts: long enough for every receiver to finish one.
 const PAUSE: Duration = Duration::from_millis(1);
-/// While packets wait on the TX ring.
+/// Between two kicks while packets wait on the TX ring.
 const BACKLOG: Duration = Duration::from_micros(50);
 
-/// Sends bursts from `from` to the MAC address until it is to stop, in copy mode, which every driver has.
-///
-/// # Errors
-/// Where the socket can't be opened, or a kick fails.
-pub fn send(from: &Host, to: MacAddr, address: Ipv4Addr, stop: &Stop) -> anyhow::Result<()> {
+/// Sends bursts to the MAC address until `stop`, in copy mode, which every driver has.
+pub(crate) fn send(from: &Host, to: MacAddr, address: Ipv4Addr, stop: &Stop) -> anyhow::Result<()> {
     from.namespace.enter()?;
     let link = Link::new(NOBODY_MAC, to);
     let headers = UdpHeaders::new(link, (NOBODY, 9).into(), (address, PORT).into());
@@ -77,25 +74,12 @@ fn burst<'u>(
     }
 }
 
-/// Has both hosts know where nobody is, so that kernel sockets can send there.
-///
-/// # Errors
-/// Where ip(8) fails.
-pub fn introduce_nobody(hosts: [&Host; 2]) -> anyhow::Result<()> {
-    let (address, mac) = (NOBODY.to_string(), NOBODY_MAC.to_string());
+/// Gives both hosts a neighbour entry for nobody, so that kernel sockets can send there.
+pub(crate) fn introduce_nobody(hosts: [&Host; 2]) -> anyhow::Result<()> {
     for host in hosts {
-        let device = host.link.name.as_str();
-        let words = [
-            "ip",
-            "neighbour",
-            "replace",
-            &address,
-            "lladdr",
-            &mac,
-            "dev",
-            device,
-        ];
-        in_host(host, &[&words[..], &["nud", "permanent"]].concat())?;
+        let device = &host.link.name;
+        let entry = format!("{NOBODY} lladdr {NOBODY_MAC} dev {device} nud permanent");
+        in_host(host, &format!("ip neighbour replace {entry}"))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The jobs of HTTP/3: what a client in the first host fetches from a server in the second, both ends counted.
+//! The jobs of HTTP/3: a client in the first host fetches from a server in the second, and both ends are counted.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -9,37 +9,38 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
+use xskit_benches::spread::Spread;
 use xskit_testbed::HostPair;
 
 use super::bed::Bed;
-use super::plan::{Entry, FAR, HANDSHAKES, LOSSY, Mode, REQUESTS, Who};
-use super::servers::{self, PORT, driven};
+use super::plan::{Entry, FAR, HANDSHAKES, LOSSY, REQUESTS, Who};
+use super::servers::{self, PORT};
 use super::way::{Lost, Way};
 use super::{DROPPED, LOST, MILLIONS, SECONDS, SENT_AGAIN, SERVER};
 use crate::figures::Figures;
 use crate::program::Program;
+use crate::rival::words;
 
-/// Runs of the client that are counted together, after one that isn't: it brings programs into memory.
+/// Runs of the client that are counted together, after one that loads programs into memory.
 const RUNS: u32 = 2;
 
-/// The same over a long way, the median of which counts. Which packets are lost is drawn anew for each, and without that
-/// each is like the others.
+/// Runs over a long way, of which the median counts. Lost packets are drawn anew for each run; without loss, runs are alike.
 const FAR_RUNS: u32 = 4;
 const LOSSY_RUNS: u32 = 10;
 
-/// A server's start, with that of a card's carrier.
+/// How long a server may take to start, and its card to get its carrier.
 const START: Duration = Duration::from_secs(6);
 
 /// How long a run may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the client does in one run: this many requests on each of this many connections, one after another.
+/// What the client does in one run: so many requests on each of so many connections, one after another.
 #[derive(Clone, Copy, Debug)]
 struct Errand {
     file_len: usize,
     requests: u32,
     connections: u32,
-    /// The figures are of so many parts of a run: of 100 requests, or of one handshake.
+    /// A figure is of one of so many parts of a run: 100 requests, or one handshake.
     parts: u32,
 }
 
@@ -69,7 +70,7 @@ impl Errand {
         }
     }
 
-    /// Writes the files, which are alike. Returns what is in each.
+    /// Writes the files, which are alike, and returns their content.
     fn write(self, root: &Path) -> anyhow::Result<Vec<u8>> {
         let bytes: Vec<u8> = (0..self.file_len).map(|at| (at % 251) as u8).collect();
         for number in 1..=self.requests {
@@ -78,7 +79,7 @@ impl Errand {
         Ok(bytes)
     }
 
-    /// Each connection is to a host of its own name, all of which are the same host.
+    /// Each connection uses another name of the same host.
     fn url(self, server: Ipv4Addr) -> String {
         let host = match self.connections {
             1 => server.to_string(),
@@ -92,11 +93,8 @@ impl Errand {
     }
 }
 
-/// Counts some runs.
-///
-/// # Errors
-/// Where a program fails, or a file doesn't arrive.
-pub fn count(bed: &Bed, pair: &HostPair, entry: &Entry) -> anyhow::Result<Figures> {
+/// Counts the runs of one entry.
+pub(crate) fn count(bed: &Bed, pair: &HostPair, entry: &Entry) -> anyhow::Result<Figures> {
     let (who, errand) = (entry.who, Errand::of(entry.job));
     let folder = TempDir::new()?;
     let root = folder.path().join("root");
@@ -107,10 +105,13 @@ pub fn count(bed: &Bed, pair: &HostPair, entry: &Entry) -> anyhow::Result<Figure
     thread::sleep(START);
     let file = folder.path().join("arrived");
     let url = errand.url(pair.second.ipv4);
-    let client = match who {
-        Who::Both(mode, backend) => get(bed, pair, (&url, &file), (mode, backend)),
-        _ => curl(pair, (&url, &file)),
+    let mut client = match who {
+        Who::Both(mode, backend) => {
+            bed.xskit("get --insecure", &pair.first.link.name, (mode, backend))
+        }
+        _ => curl(pair.second.ipv4),
     };
+    client.extend(["--output".to_owned(), file.display().to_string(), url]);
     let run = || {
         let client = bed.start(&pair.first, &client)?;
         let printed = client.finish(PATIENCE).context("the client")?;
@@ -177,23 +178,21 @@ fn far(
         let taken = taken(&printed);
         seconds.push(taken.with_context(|| format!("curl printed {printed:?}"))?);
     }
-    seconds.sort_by(f64::total_cmp);
-    let half = seconds.len() / 2;
     Ok(Figures::of([
-        (SECONDS, f64::midpoint(seconds[half - 1], seconds[half])),
-        // The way knows of the first run, too.
+        (SECONDS, Spread::of(seconds).median),
+        // The way has counted the first run, too.
         (DROPPED, way.dropped()? as f64 / f64::from(runs + 1)),
     ]))
 }
 
-/// From the request to the last byte. What is before that has files in it that the client reads, and the machine's clock
-/// leaps while its host brings them.
+/// From the request to the last byte. Before that the client reads files, and the machine's clock leaps while its host
+/// provides them.
 fn taken(printed: &str) -> Option<f64> {
     let (begun, ended) = printed.trim().split_once(' ')?;
     Some(ended.parse::<f64>().ok()? - begun.parse::<f64>().ok()?)
 }
 
-/// Of what `xskit serve --json` prints after so many transfers.
+/// From the output of `xskit serve --json` after so many transfers.
 fn of_packets(printed: &str, transfers: u32) -> anyhow::Result<Figures> {
     let summary: Value = serde_json::from_str(printed).context("what xskit serve printed")?;
     let per_transfer = |name| {
@@ -206,39 +205,14 @@ fn of_packets(printed: &str, transfers: u32) -> anyhow::Result<Figures> {
     ]))
 }
 
-fn get(bed: &Bed, pair: &HostPair, (url, file): (&str, &Path), how: (Mode, &str)) -> Vec<String> {
-    let mut words = bed.xskit(&["get", "--insecure"], &pair.first.link.name);
-    words.push(format!("--output={}", file.display()));
-    driven(&mut words, how);
-    words.push(url.to_owned());
-    words
-}
-
-/// It prints when each request began and ended, since it looked its host up. A key exchange that all servers have is named, since
-/// what they would choose costs one more than another.
-fn curl(pair: &HostPair, (url, file): (&str, &Path)) -> Vec<String> {
-    let resolve = format!("*:{PORT}:{}", pair.second.ipv4);
-    let file = file.display().to_string();
-    [
-        "curl",
-        "--http3-only",
-        "--insecure",
-        "--silent",
-        "--show-error",
-        "--fail",
-        "--fail-early",
-        "--curves",
-        "X25519",
-        "--write-out",
-        "%{time_pretransfer} %{time_total}\n",
-        "--resolve",
-        &resolve,
-        "--output",
-        &file,
-        url,
-    ]
-    .map(str::to_owned)
-    .to_vec()
+/// Prints when each request began and ended. It names a key exchange that all servers have, since their own choices differ
+/// in cost.
+fn curl(server: Ipv4Addr) -> Vec<String> {
+    let mut all = words(&format!(
+        "curl --http3-only --insecure --silent --show-error --fail --fail-early --curves X25519 --resolve *:{PORT}:{server}"
+    ));
+    all.extend(["--write-out", "%{time_pretransfer} %{time_total}\n"].map(str::to_owned));
+    all
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! How long the machine had nothing to do, to a few instructions.
+//! How long the machine was idle, to a few instructions.
 //!
-//! The kernel accounts for idle time in ticks of 10 ms, which is too coarse. So a thread that the scheduler runs only
-//! when there is nothing else (SCHED_IDLE) counts the turns of a loop whose length is known. An interrupt that comes
-//! meanwhile makes no turn longer that counts: its instructions are not idle time.
+//! The kernel accounts for idle time in ticks of 10 ms, which is too coarse. So a thread that runs only when nothing else
+//! does (SCHED_IDLE) counts the turns of a loop whose length is known. An interrupt prolongs a turn and does not count: its
+//! instructions are not idle time.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-/// Turns of one measurement of their length: so few that most have no interrupt in them.
+/// Turns per measurement of their length: so few that most measurements have no interrupt.
 const TURNS: u32 = 100;
 /// Measurements, the shortest of which counts.
 const TRIES: u32 = 64;
 
-/// The thread that is idle for the machine.
-pub struct Idle {
+/// The thread that runs while the machine is idle.
+pub(crate) struct Idle {
     shared: Arc<Shared>,
     turn: Duration,
     thread: Option<JoinHandle<()>>,
@@ -35,10 +35,7 @@ struct Shared {
 
 impl Idle {
     /// Measures a turn, and starts the thread, which sleeps until [`Self::start`]. Nothing else may run.
-    ///
-    /// # Errors
-    /// Where there is no chrt(1), or it fails.
-    pub fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
         let measure = |_| {
             let began = Instant::now();
@@ -66,22 +63,21 @@ impl Idle {
         Ok(idle)
     }
 
-    /// From now on, time with nothing to do is counted.
-    pub fn start(&self) {
+    /// Idle time counts from now on.
+    pub(crate) fn start(&self) {
         self.shared.is_on.store(true, Ordering::Relaxed);
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
         }
     }
 
-    /// It no longer is.
-    pub fn stop(&self) {
+    /// Idle time no longer counts.
+    pub(crate) fn stop(&self) {
         self.shared.is_on.store(false, Ordering::Relaxed);
     }
 
-    /// How long there was nothing to do so far, in nanoseconds.
-    #[must_use]
-    pub fn ns(&self) -> f64 {
+    /// The idle time so far, in nanoseconds.
+    pub(crate) fn ns(&self) -> f64 {
         self.shared.turns.load(Ordering::Relaxed) as f64 * self.turn.as_nanos() as f64
     }
 }
@@ -107,7 +103,7 @@ impl Shared {
         }
     }
 
-    /// Not inlined, so that it is of the same length wherever it is called.
+    /// Not inlined, so that it has the same length wherever it is called.
     #[inline(never)]
     fn turn(&self) {
         for step in 0..1000_u32 {

@@ -1,4 +1,4 @@
-//! Instructions that were executed while something was done, and packets that an interface passed meanwhile.
+//! Instructions executed during a piece of work, and packets that an interface passed meanwhile.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -10,28 +10,25 @@ use xskit_testbed::Host;
 
 use super::idle::Idle;
 
-/// Until the thread that is idle is at work, if nothing else is.
+/// How long the idle thread takes to start.
 const LEAD_IN: Duration = Duration::from_millis(2);
 
-/// Counts instructions, where a nanosecond is one.
-pub struct Meter {
+/// Counts instructions on a machine where a nanosecond is one.
+pub(crate) struct Meter {
     idle: Idle,
 }
 
 impl Meter {
     /// Nothing else may run meanwhile; see [`Idle::new`].
-    ///
-    /// # Errors
-    /// Those of [`Idle::new`].
-    pub fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         Ok(Self { idle: Idle::new()? })
     }
 
-    /// Does it, and counts the whole machine's instructions meanwhile.
-    ///
-    /// # Errors
-    /// Those of what is done.
-    pub fn count<T>(&self, what: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(f64, T)> {
+    /// Runs `what`, and counts the whole machine's instructions meanwhile.
+    pub(crate) fn count<T>(
+        &self,
+        what: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<(f64, T)> {
         self.idle.start();
         thread::sleep(LEAD_IN);
         let (began, idle) = (Instant::now(), self.idle.ns());
@@ -42,29 +39,22 @@ impl Meter {
     }
 }
 
-/// Which way packets go.
 #[derive(Clone, Copy, Debug)]
-pub enum Direction {
-    /// Received.
+pub(crate) enum Direction {
     Rx,
-    /// Sent.
     Tx,
 }
 
-/// The packets of a host's interface, as its driver counts them: those that programs pass by AF_XDP too.
-pub struct Packets {
+/// The packets of a host's interface, as its driver counts them, AF_XDP included.
+pub(crate) struct Packets {
     file: File,
     interface: String,
     direction: Direction,
 }
 
 impl Packets {
-    /// Of the host's interface.
-    ///
-    /// # Errors
-    /// Where `/proc` is not there.
-    pub fn of(host: &Host, direction: Direction) -> anyhow::Result<Self> {
-        // The file stays that of the namespace in which it was opened.
+    pub(crate) fn of(host: &Host, direction: Direction) -> anyhow::Result<Self> {
+        // The file belongs to the namespace in which it was opened.
         let file = host.run(|| File::open("/proc/thread-self/net/dev"))?;
         Ok(Self {
             file: file.context("/proc/thread-self/net/dev")?,
@@ -73,11 +63,8 @@ impl Packets {
         })
     }
 
-    /// So far, if all are of so many bytes: virtio_net counts the bytes of what it sends from a UMEM, and not the packets.
-    ///
-    /// # Errors
-    /// Where the file can't be read, or doesn't have the interface.
-    pub fn now(&self, len_bytes: u64) -> anyhow::Result<u64> {
+    /// So far, if all have so many bytes: virtio_net counts the bytes that it sends from a UMEM, not the packets.
+    pub(crate) fn now(&self, len_bytes: u64) -> anyhow::Result<u64> {
         let mut text = [0; 4096];
         let len = self.file.read_at(&mut text, 0).context("net/dev")?;
         let text = String::from_utf8_lossy(&text[..len]);

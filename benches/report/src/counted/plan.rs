@@ -3,51 +3,48 @@
 use super::{MILLIONS, PER_PACKET, SECONDS};
 use crate::job::Task;
 
-/// One large file by HTTP/3; this one and those below are no jobs of `xskit bench`.
-pub const TRANSFER: &str = "transfer";
+/// One large file over HTTP/3. This job and those below are not of `xskit bench`.
+pub(crate) const TRANSFER: &str = "transfer";
 /// Many small files, one after another on one connection.
-pub const REQUESTS: &str = "requests";
+pub(crate) const REQUESTS: &str = "requests";
 /// One small file on each of many connections.
-pub const HANDSHAKES: &str = "handshakes";
+pub(crate) const HANDSHAKES: &str = "handshakes";
 /// The large file, over a long way.
-pub const FAR: &str = "far";
+pub(crate) const FAR: &str = "far";
 /// The same, where some packets are lost.
-pub const LOSSY: &str = "far and lossy";
+pub(crate) const LOSSY: &str = "far and lossy";
 
-/// The jobs of HTTP/3, all of which fetch from a server.
-pub const FETCHES: [&str; 5] = [TRANSFER, REQUESTS, HANDSHAKES, FAR, LOSSY];
+/// The jobs of HTTP/3.
+#[cfg(test)]
+pub(crate) const FETCHES: [&str; 5] = [TRANSFER, REQUESTS, HANDSHAKES, FAR, LOSSY];
 
 /// The jobs, in the table's order.
-pub const JOBS: [&str; 9] = [
+pub(crate) const JOBS: [&str; 9] = [
     "tx", "rx", "fwd", "ping", TRANSFER, REQUESTS, HANDSHAKES, FAR, LOSSY,
 ];
 
-/// How packets come and go.
+/// The XDP and copy mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// The card reads and writes the UMEM.
     ZeroCopy,
-    /// The kernel copies; the XDP program is the driver's.
+    /// The kernel copies; the driver runs the XDP program.
     Copy,
-    /// The kernel copies; the XDP program is the stack's.
+    /// The kernel copies; the network stack runs the XDP program.
     Generic,
 }
 
 /// A backend of `xskit`, by its name on the command line.
-pub type Backend = &'static str;
+pub(crate) type Backend = &'static str;
 
-/// Who does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// `xskit bench`.
+pub(crate) enum Who {
     Xskit(Mode, Backend),
-    /// The same, where its XDP program takes every frame, as xdpsock's does.
+    /// The same with an XDP program that takes every frame, as xdpsock's does.
     TakingAll(Mode, Backend),
-    /// The kernel's sample program.
     Xdpsock(Mode),
-    /// Kernel UDP sockets.
     Sockets,
-    /// The sender of the bursts that receivers get, sending to nobody.
+    /// The receivers' sender of bursts, with no receiver.
     Sender,
     /// `xskit serve`, fetched from by `xskit get`.
     Both(Mode, Backend),
@@ -59,13 +56,11 @@ pub enum Who {
     Quiche,
 }
 
-/// One count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// One of [`JOBS`].
-    pub job: &'static str,
-    /// Who does it.
-    pub who: Who,
+    pub(crate) job: &'static str,
+    pub(crate) who: Who,
 }
 
 const BACKENDS: [Backend; 2] = ["rustix", "uring"];
@@ -73,9 +68,7 @@ const BACKENDS: [Backend; 2] = ["rustix", "uring"];
 impl Mode {
     const ALL: [Self; 3] = [Self::ZeroCopy, Self::Copy, Self::Generic];
 
-    /// In tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::ZeroCopy => "zero-copy",
             Self::Copy => "copy",
@@ -83,21 +76,17 @@ impl Mode {
         }
     }
 
-    /// As options of `xskit`.
-    #[must_use]
-    pub const fn words(self) -> [&'static str; 2] {
+    pub(crate) const fn options(self) -> &'static str {
         match self {
-            Self::ZeroCopy => ["--mode=native", "--zero-copy=force"],
-            Self::Copy => ["--mode=native", "--zero-copy=refuse"],
-            Self::Generic => ["--mode=generic", "--zero-copy=refuse"],
+            Self::ZeroCopy => "--mode=native --zero-copy=force",
+            Self::Copy => "--mode=native --zero-copy=refuse",
+            Self::Generic => "--mode=generic --zero-copy=refuse",
         }
     }
 }
 
 impl Who {
-    /// In tables.
-    #[must_use]
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         match self {
             Self::Xskit(mode, backend) => format!("xskit, {}, {backend}", mode.name()),
             Self::TakingAll(mode, backend) => {
@@ -113,9 +102,8 @@ impl Who {
         }
     }
 
-    /// Whose figures this one is divided by, in the order of the table's columns.
-    #[must_use]
-    pub fn rivals(self) -> Vec<Self> {
+    /// Those that it is compared with, in the order of the table's columns.
+    pub(crate) fn rivals(self) -> Vec<Self> {
         match self {
             Self::Xskit(mode, _) | Self::TakingAll(mode, _) => vec![Self::Xdpsock(mode)],
             Self::ToCurl(..) => vec![Self::Nginx, Self::Quiche],
@@ -126,15 +114,13 @@ impl Who {
 
 impl Entry {
     /// The job, if it is one of `xskit bench`.
-    #[must_use]
-    pub fn task(&self) -> Option<Task> {
+    pub(crate) fn task(&self) -> Option<Task> {
         let all = [Task::Tx, Task::Rx, Task::Fwd, Task::Ping];
         all.into_iter().find(|task| task.word() == self.job)
     }
 
     /// The figure that is compared.
-    #[must_use]
-    pub fn unit(&self) -> &'static str {
+    pub(crate) fn unit(&self) -> &'static str {
         match self.job {
             FAR | LOSSY => SECONDS,
             TRANSFER | REQUESTS | HANDSHAKES => MILLIONS,
@@ -144,13 +130,12 @@ impl Entry {
 }
 
 /// Every count, in the table's order.
-#[must_use]
-pub fn entries() -> Vec<Entry> {
+pub(crate) fn entries() -> Vec<Entry> {
     JOBS.into_iter().flat_map(of_job).collect()
 }
 
 fn of_job(job: &'static str) -> Vec<Entry> {
-    // A sender's packets pass no XDP program, so generic mode is copy mode to it.
+    // A sender's packets pass no XDP program, so generic mode is copy mode.
     let modes: &[Mode] = if job == "tx" {
         &Mode::ALL[..2]
     } else {
@@ -162,7 +147,7 @@ fn of_job(job: &'static str) -> Vec<Entry> {
     };
     let all: Vec<Who> = match job {
         TRANSFER => {
-            // curl receives by kernel sockets, whatever the server's mode.
+            // curl receives through kernel sockets, whatever the server's mode.
             let curl =
                 ways(Who::ToCurl).filter(|who| !matches!(who, Who::ToCurl(Mode::Generic, _)));
             let others = [Who::Nginx, Who::Quiche];

@@ -8,26 +8,23 @@ use anyhow::{bail, ensure};
 use xskit_testbed::HostPair;
 
 use super::bed::Bed;
-use super::plan::{Mode, Who};
-use crate::rival::nginx::{self, Directives, certify};
+use super::plan::Who;
+use crate::nginx::{self, Directives, certify};
 
-/// The port of all of them: quiche's example has no other.
-pub const PORT: u16 = 4433;
+/// The port of all of them: that of quiche's example is fixed.
+pub(crate) const PORT: u16 = 4433;
 
 /// quiche's example, as `cargo xtask vm --count` builds it.
 const QUICHE: &str = "quiche-server";
 
-/// Whether the programs are there, and have HTTP/3.
-///
-/// # Errors
-/// Which is not.
-pub fn require(who: Who) -> anyhow::Result<()> {
+/// Fails if a program is missing, or has no HTTP/3.
+pub(crate) fn require(who: Who) -> anyhow::Result<()> {
     const CURL: (&str, &str, &str) = ("curl", "--version", "HTTP3");
     const OPENSSL: (&str, &str, &str) = ("openssl", "version", "OpenSSL");
     let needs: &[(&str, &str, &str)] = match who {
         Who::ToCurl(..) => &[CURL],
         Who::Nginx => &[CURL, OPENSSL, ("nginx", "-V", "http_v3_module")],
-        // With an argument it says that it takes none.
+        // With an argument it prints that it takes none.
         Who::Quiche => &[CURL, OPENSSL, (QUICHE, "--help", "Usage")],
         _ => &[],
     };
@@ -43,14 +40,22 @@ pub fn require(who: Who) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command of a server whose files are in `root` inside of `folder`, which gets what the server needs besides.
-///
-/// # Errors
-/// Where that can't be written.
-pub fn command(bed: &Bed, pair: &HostPair, who: Who, folder: &Path) -> anyhow::Result<Vec<String>> {
+/// The command of a server for the files in `folder/root`; `folder` receives what else the server needs.
+pub(crate) fn command(
+    bed: &Bed,
+    pair: &HostPair,
+    who: Who,
+    folder: &Path,
+) -> anyhow::Result<Vec<String>> {
     Ok(match who {
         Who::Both(mode, backend) | Who::ToCurl(mode, backend) => {
-            serve(bed, pair, &folder.join("root"), (mode, backend))
+            let listen = format!(
+                "serve --self-signed --json --listen={}:{PORT}",
+                pair.second.ipv4
+            );
+            let mut words = bed.xskit(&listen, &pair.second.link.name, (mode, backend));
+            words.push(format!("--root={}", folder.join("root").display()));
+            words
         }
         Who::Nginx => nginx(folder)?,
         Who::Quiche => quiche(folder)?,
@@ -58,24 +63,7 @@ pub fn command(bed: &Bed, pair: &HostPair, who: Who, folder: &Path) -> anyhow::R
     })
 }
 
-/// Adds the options of `xskit` that name a mode and a backend.
-pub(super) fn driven(words: &mut Vec<String>, (mode, backend): (Mode, &str)) {
-    words.extend(mode.words().map(str::to_owned));
-    words.push(format!("--backend={backend}"));
-}
-
-fn serve(bed: &Bed, pair: &HostPair, root: &Path, how: (Mode, &str)) -> Vec<String> {
-    let mut words = bed.xskit(
-        &["serve", "--self-signed", "--json"],
-        &pair.second.link.name,
-    );
-    words.push(format!("--listen={}:{PORT}", pair.second.ipv4));
-    words.push(format!("--root={}", root.display()));
-    driven(&mut words, how);
-    words
-}
-
-/// Over HTTP/3 alone, with a certificate that is made for it.
+/// Over HTTP/3 alone, with a new certificate.
 fn nginx(folder: &Path) -> anyhow::Result<Vec<String>> {
     certify(&folder.join("cert.pem"), &folder.join("key.pem"))?;
     let directives = Directives {
@@ -86,7 +74,7 @@ fn nginx(folder: &Path) -> anyhow::Result<Vec<String>> {
     nginx::command(folder, &directives)
 }
 
-/// It takes what it serves and its certificate from a folder below the one it is started in.
+/// It takes its files and its certificate from a folder below its working directory.
 fn quiche(folder: &Path) -> anyhow::Result<Vec<String>> {
     let examples = folder.join("examples");
     fs::create_dir(&examples)?;

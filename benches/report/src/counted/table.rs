@@ -1,12 +1,12 @@
-//! What was counted, as the answers file shows it.
+//! The counts, as the answers file shows them.
 
 use super::plan::{self, Entry, FAR, HANDSHAKES, JOBS, LOSSY, REQUESTS, TRANSFER, Who};
-use super::{DROPPED, LOST, PER_PACKET, Run, SENT_AGAIN, SERVER};
+use super::{DROPPED, LOST, Run, SENT_AGAIN, SERVER};
 use crate::figures::{CALLS, KICKS, PER_KICK, WAKES};
 use crate::table::{Table, short};
 
-/// The names of the tables, which the head-to-head leaves as they are.
-pub const NAMES: [&str; 7] = [
+/// The names of the tables, which the head-to-head does not change.
+pub(crate) const NAMES: [&str; 7] = [
     "counted-run",
     "counted",
     "counted-transfer",
@@ -16,16 +16,23 @@ pub const NAMES: [&str; 7] = [
     "flags-zero-copy",
 ];
 
-/// The table of that name; nothing for a name that there is none of.
-#[must_use]
-pub fn table(runs: &[Run], name: &str) -> Option<String> {
+/// The table of that name; `None` for an unknown one.
+pub(crate) fn table(runs: &[Run], name: &str) -> Option<String> {
+    let fetched = |jobs: &[&str], more: &[_], figure| {
+        comparison(runs, jobs, &["nginx", "quiche"], more, figure)
+    };
+    let lost = [
+        ("dropped", DROPPED),
+        ("taken for lost", LOST),
+        ("sent again", SENT_AGAIN),
+    ];
     Some(match name {
         "counted-run" => run(runs),
-        "counted" => packets(runs),
-        "counted-transfer" => fetches(runs, &[TRANSFER], None),
-        "counted-requests" => fetches(runs, &[REQUESTS, HANDSHAKES], None),
-        "counted-servers" => fetches(runs, &[TRANSFER, REQUESTS, HANDSHAKES], Some(SERVER)),
-        "counted-far" => far(runs),
+        "counted" => comparison(runs, &["tx", "rx", "fwd", "ping"], &["xdpsock"], &[], None),
+        "counted-transfer" => fetched(&[TRANSFER], &[], None),
+        "counted-requests" => fetched(&[REQUESTS, HANDSHAKES], &[], None),
+        "counted-servers" => fetched(&[TRANSFER, REQUESTS, HANDSHAKES], &[], Some(SERVER)),
+        "counted-far" => fetched(&[FAR, LOSSY], &lost, None),
         "flags-zero-copy" => flags(runs),
         _ => return None,
     })
@@ -40,7 +47,7 @@ impl Counted {
         self.0.iter().sum::<f64>() / self.0.len() as f64
     }
 
-    /// By how much the runs differ, as a part of the mean; nothing where there is one.
+    /// By how much the runs differ, as a part of the mean; `None` for one run.
     fn difference(&self) -> Option<f64> {
         let (least, most) = (self.0.iter().copied())
             .fold((f64::MAX, f64::MIN), |(a, b), it| (a.min(it), b.max(it)));
@@ -48,7 +55,7 @@ impl Counted {
     }
 }
 
-/// The drivers, in the order in which they come.
+/// The drivers, in the order of the runs.
 fn drivers(runs: &[Run]) -> Vec<&str> {
     let mut drivers = Vec::new();
     for run in runs {
@@ -67,132 +74,90 @@ fn figures(runs: &[Run], driver: &str, job: &str, who: Who, figure: &str) -> Opt
     (!counted.is_empty()).then_some(Counted(counted))
 }
 
-/// What one packet costs, without the sender where the job is to receive.
-fn of_packet(runs: &[Run], driver: &str, entry: &Entry) -> Option<Counted> {
-    let whole = figures(runs, driver, entry.job, entry.who, PER_PACKET)?;
+/// Without the sender where the job is to receive packets.
+fn cost(runs: &[Run], driver: &str, entry: &Entry, figure: &str) -> Option<Counted> {
+    let whole = figures(runs, driver, entry.job, entry.who, figure)?;
     let receives = matches!(entry.job, "rx" | "fwd") && entry.who != Who::Sender;
     if !receives {
         return Some(whole);
     }
-    let sender = figures(runs, driver, "rx", Who::Sender, PER_PACKET)?.mean();
+    let sender = figures(runs, driver, "rx", Who::Sender, figure)?.mean();
     Some(Counted(whole.0.iter().map(|it| it - sender).collect()))
 }
 
-fn packets(runs: &[Run]) -> String {
-    let comparison = Comparison {
-        jobs: &["tx", "rx", "fwd", "ping"],
-        rivals: &["xdpsock"],
-        more: &[],
-    };
-    comparison.table(runs, |driver, entry| of_packet(runs, driver, entry))
-}
-
-/// Of whole jobs, or of `figure` instead of what is compared otherwise.
-fn fetches(runs: &[Run], jobs: &[&str], figure: Option<&str>) -> String {
-    let comparison = Comparison {
-        jobs,
-        rivals: &["nginx", "quiche"],
-        more: &[],
-    };
-    comparison.table(runs, |driver, entry| {
-        let figure = figure.unwrap_or(entry.unit());
-        figures(runs, driver, entry.job, entry.who, figure)
-    })
-}
-
-fn far(runs: &[Run]) -> String {
-    let comparison = Comparison {
-        jobs: &[FAR, LOSSY],
-        rivals: &["nginx", "quiche"],
-        more: &[
-            ("dropped", DROPPED),
-            ("taken for lost", LOST),
-            ("sent again", SENT_AGAIN),
-        ],
-    };
-    comparison.table(runs, |driver, entry| {
-        figures(runs, driver, entry.job, entry.who, entry.unit())
-    })
-}
-
-/// A table with these columns for each driver: the figure, by how much runs differ, what it is of each rival's, and other
-/// figures.
-struct Comparison<'c> {
-    jobs: &'c [&'c str],
-    rivals: &'c [&'c str],
-    /// Their titles and names.
-    more: &'c [(&'c str, &'c str)],
-}
-
-impl Comparison<'_> {
-    fn table(&self, runs: &[Run], counted: impl Fn(&str, &Entry) -> Option<Counted>) -> String {
-        let drivers = drivers(runs);
-        let mut titles = vec!["job".to_owned(), "way".to_owned()];
-        for driver in &drivers {
-            titles.extend([(*driver).to_owned(), "runs differ by".to_owned()]);
-            titles.extend(self.rivals.iter().map(|rival| format!("to {rival}")));
-            titles.extend(self.more.iter().map(|(title, _)| (*title).to_owned()));
-        }
-        let titles: Vec<_> = titles.iter().map(String::as_str).collect();
-        let mut table = Table::new(&titles);
-        let entries = plan::entries().into_iter();
-        for entry in entries.filter(|entry| self.jobs.contains(&entry.job)) {
-            let mut row = vec![entry.job.to_owned(), entry.who.name()];
-            for driver in &drivers {
-                let mut cells = self.cells(runs, driver, &entry, &counted);
-                cells.resize(2 + self.rivals.len() + self.more.len(), String::new());
-                row.append(&mut cells);
-            }
-            table.row(row);
-        }
-        // Nothing of these jobs was counted: what there is stays.
-        let is_of_jobs = |run: &Run| {
-            let mut counts = run.counts.iter();
-            counts.any(|count| self.jobs.contains(&count.job.as_str()))
-        };
-        if runs.iter().any(is_of_jobs) {
-            table.markdown_of_any()
-        } else {
-            String::new()
-        }
+/// A table with these columns per driver: the figure (another one if `figure` names it), by how much runs differ, its ratio
+/// to each rival's, and `more` figures by title and name.
+fn comparison(
+    runs: &[Run],
+    jobs: &[&str],
+    rivals: &[&str],
+    more: &[(&str, &str)],
+    figure: Option<&str>,
+) -> String {
+    // Where nothing of these jobs was counted, the table that is there stays.
+    let mut counts = runs.iter().flat_map(|run| &run.counts);
+    if !counts.any(|count| jobs.contains(&count.job.as_str())) {
+        return String::new();
     }
-
-    /// Of one entry on one driver; cells at the end may be missing.
-    fn cells(
-        &self,
-        runs: &[Run],
-        driver: &str,
-        entry: &Entry,
-        counted: impl Fn(&str, &Entry) -> Option<Counted>,
-    ) -> Vec<String> {
-        let Some(figure) = counted(driver, entry) else {
-            return vec![problem(runs, driver, entry)];
-        };
-        let difference = figure.difference();
-        let difference = difference.map(|part| format!("{:.1} %", part * 100.0));
-        let mut cells = vec![
-            short(figure.mean()),
-            difference.unwrap_or_else(|| "one run".to_owned()),
-        ];
-        let rivals = entry.who.rivals();
-        cells.extend((0..self.rivals.len()).map(|at| {
-            let rival = rivals.get(at).map(|who| Entry {
-                who: *who,
-                ..entry.clone()
-            });
-            let rival = rival.and_then(|rival| counted(driver, &rival));
-            let ratio = rival.map(|rival| format!("{:.2}", figure.mean() / rival.mean()));
-            ratio.unwrap_or_default()
-        }));
-        cells.extend(self.more.iter().map(|(_, name)| {
-            let figure = figures(runs, driver, entry.job, entry.who, name);
-            figure.map_or_else(String::new, |it| format!("{:.1}", it.mean()))
-        }));
-        cells
+    let drivers = drivers(runs);
+    let mut titles = vec!["job".to_owned(), "way".to_owned()];
+    for driver in &drivers {
+        titles.extend([(*driver).to_owned(), "runs differ by".to_owned()]);
+        titles.extend(rivals.iter().map(|rival| format!("to {rival}")));
+        titles.extend(more.iter().map(|(title, _)| (*title).to_owned()));
     }
+    let mut table = Table::new(titles);
+    let entries = plan::entries().into_iter();
+    for entry in entries.filter(|entry| jobs.contains(&entry.job)) {
+        let mut row = vec![entry.job.to_owned(), entry.who.name()];
+        for (number, driver) in (1..).zip(&drivers) {
+            row.extend(cells(runs, driver, &entry, more, (rivals.len(), figure)));
+            row.resize(2 + number * (2 + rivals.len() + more.len()), String::new());
+        }
+        table.row(row);
+    }
+    table.markdown()
 }
 
-/// Why there is no figure, in a word or two; the reasons in full are in the runs' files.
+/// Of one entry on one driver; cells at the end may be missing.
+fn cells(
+    runs: &[Run],
+    driver: &str,
+    entry: &Entry,
+    more: &[(&str, &str)],
+    (rivals, figure): (usize, Option<&str>),
+) -> Vec<String> {
+    let cost_of = |who| {
+        let entry = Entry {
+            who,
+            ..entry.clone()
+        };
+        cost(runs, driver, &entry, figure.unwrap_or(entry.unit()))
+    };
+    let Some(own) = cost_of(entry.who) else {
+        return vec![problem(runs, driver, entry)];
+    };
+    let difference = own
+        .difference()
+        .map(|part| format!("{:.1} %", part * 100.0));
+    let mut cells = vec![
+        short(own.mean()),
+        difference.unwrap_or_else(|| "one run".to_owned()),
+    ];
+    let ratios = entry.who.rivals().into_iter().take(rivals).map(|rival| {
+        let ratio = cost_of(rival).map(|rival| format!("{:.2}", own.mean() / rival.mean()));
+        ratio.unwrap_or_default()
+    });
+    cells.extend(ratios);
+    cells.resize(2 + rivals, String::new());
+    cells.extend(more.iter().map(|(_, name)| {
+        let figure = figures(runs, driver, entry.job, entry.who, name);
+        figure.map_or_else(String::new, |it| format!("{:.1}", it.mean()))
+    }));
+    cells
+}
+
+/// Why there is no figure, in a word or two. The full reason is in the run's file.
 fn problem(runs: &[Run], driver: &str, entry: &Entry) -> String {
     let of_driver = runs.iter().filter(|run| run.driver == driver);
     let mut counts = of_driver.filter_map(|run| run.count(entry.job, &entry.who.name()));
@@ -206,14 +171,14 @@ fn problem(runs: &[Run], driver: &str, entry: &Entry) -> String {
 }
 
 fn flags(runs: &[Run]) -> String {
-    let titles = [
+    let mut table = Table::new([
         "job",
         "card",
         "kicks per 1,000",
         "packets a kick",
         "wakes per 1,000",
-    ];
-    let mut table = Table::new(&[&titles[..], &["system calls per 1,000"]].concat());
+        "system calls per 1,000",
+    ]);
     let who = Who::Xskit(plan::Mode::ZeroCopy, "rustix");
     for job in JOBS {
         for driver in drivers(runs) {
@@ -228,7 +193,7 @@ fn flags(runs: &[Run]) -> String {
             }
         }
     }
-    table.markdown_of_any()
+    table.markdown()
 }
 
 fn run(runs: &[Run]) -> String {
@@ -246,8 +211,8 @@ fn run(runs: &[Run]) -> String {
 mod tests {
     use super::*;
     use crate::counted::Count;
-    use crate::counted::MILLIONS;
     use crate::counted::plan::Mode;
+    use crate::counted::{MILLIONS, PER_PACKET};
     use crate::figures::Figures;
 
     fn count(job: &str, who: Who, figure: f64) -> Count {
@@ -291,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said() {
+    fn a_missing_count_has_its_reason() {
         let problem = |who: Who, problem: &str| Count {
             figures: None,
             problem: Some(problem.to_owned()),

@@ -1,6 +1,6 @@
-//! A long way between the hosts: what one of them receives comes late, or not at all.
+//! A long way between the hosts: packets to one of them arrive late, or not at all.
 //!
-//! What AF_XDP sends passes no queueing discipline, so netem(8) stands where packets come in:
+//! AF_XDP's packets pass no queueing discipline when sent, so netem(8) is where they arrive:
 //!
 //! ```text
 //!   sender ──wire──> card ──ingress: mirred──> ifb ──netem──> the receiver's stack
@@ -13,63 +13,54 @@ use xskit_testbed::{Host, WhenParentDies};
 
 use super::bed::in_host;
 
-/// One way only, so it is the round trip.
+/// In one direction only, so this is the round trip.
 const DELAY: &str = "20ms";
 
-/// Packets on the way: more than any sender has there, so that it is a way and no queue.
+/// Packets on the way: more than any sender has in flight, so that none is dropped.
 const LIMIT: &str = "100000";
 
 /// The device on which packets wait.
 const IFB: &str = "xsk-way";
 
-/// How many don't arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
-    /// All arrive.
+pub(crate) enum Lost {
     None,
     /// Each with a probability of 1 %.
     OneInAHundred,
 }
 
-/// The way to a host, which is short again when this is dropped.
-pub struct Way<'h> {
+/// The way to a host. Dropping it makes the way short again.
+pub(crate) struct Way<'h> {
     host: &'h Host,
 }
 
 impl<'h> Way<'h> {
     /// The way to `host`.
-    ///
-    /// # Errors
-    /// Where ip(8), tc(8) or ethtool(8) fails, for want of a kernel module say.
-    pub fn to(host: &'h Host, lost: Lost) -> anyhow::Result<Self> {
+    pub(crate) fn to(host: &'h Host, lost: Lost) -> anyhow::Result<Self> {
         let way = Self { host };
-        let card = host.link.name.as_str();
-        let netem = [
-            "tc", "qdisc", "add", "dev", IFB, "root", "netem", "limit", LIMIT, "delay", DELAY,
-        ];
-        let loss: &[&str] = match lost {
-            Lost::None => &[],
-            Lost::OneInAHundred => &["loss", "1%"],
+        let card = &host.link.name;
+        let loss = match lost {
+            Lost::None => "",
+            Lost::OneInAHundred => " loss 1%",
         };
-        let redirect = [
-            "tc", "filter", "add", "dev", card, "ingress", "matchall", "action", "mirred",
-            "egress", "redirect", "dev", IFB,
-        ];
-        in_host(host, &["ip", "link", "add", IFB, "type", "ifb"])?;
-        in_host(host, &["ip", "link", "set", IFB, "up"])?;
-        in_host(host, &[&netem, loss].concat())?;
-        in_host(host, &["tc", "qdisc", "add", "dev", card, "ingress"])?;
-        in_host(host, &redirect)?;
-        // Packets that the kernel had put together would be lost together.
-        in_host(host, &["ethtool", "-K", card, "gro", "off"])?;
+        for command in [
+            format!("ip link add {IFB} type ifb"),
+            format!("ip link set {IFB} up"),
+            format!("tc qdisc add dev {IFB} root netem limit {LIMIT} delay {DELAY}{loss}"),
+            format!("tc qdisc add dev {card} ingress"),
+            format!(
+                "tc filter add dev {card} ingress matchall action mirred egress redirect dev {IFB}"
+            ),
+            // Packets that the kernel had merged would be lost together.
+            format!("ethtool -K {card} gro off"),
+        ] {
+            in_host(host, &command)?;
+        }
         Ok(way)
     }
 
-    /// Packets that did not arrive so far.
-    ///
-    /// # Errors
-    /// Where tc(8) doesn't say.
-    pub fn dropped(&self) -> anyhow::Result<u64> {
+    /// Packets dropped so far.
+    pub(crate) fn dropped(&self) -> anyhow::Result<u64> {
         let mut command = Command::new("tc");
         command.args(["-statistics", "qdisc", "show", "dev", IFB]);
         command.stderr(Stdio::null());
@@ -78,17 +69,21 @@ impl<'h> Way<'h> {
         let output = command.output().context("tc")?;
         ensure!(output.status.success(), "tc shows nothing of {IFB}");
         let said = String::from_utf8_lossy(&output.stdout);
-        dropped(&said).with_context(|| format!("tc doesn't say what was dropped: {said}"))
+        dropped(&said).with_context(|| format!("tc does not show what was dropped: {said}"))
     }
 }
 
 impl Drop for Way<'_> {
     fn drop(&mut self) {
-        let card = self.host.link.name.as_str();
-        // What was not set up can't be taken off. The card outlives its host.
-        let _ = in_host(self.host, &["tc", "qdisc", "del", "dev", card, "ingress"]);
-        let _ = in_host(self.host, &["ip", "link", "del", IFB]);
-        let _ = in_host(self.host, &["ethtool", "-K", card, "gro", "on"]);
+        let card = &self.host.link.name;
+        for command in [
+            format!("tc qdisc del dev {card} ingress"),
+            format!("ip link del {IFB}"),
+            format!("ethtool -K {card} gro on"),
+        ] {
+            // It fails for what was not set up. The card outlives its host.
+            let _ = in_host(self.host, &command);
+        }
     }
 }
 

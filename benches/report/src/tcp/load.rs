@@ -1,31 +1,27 @@
-//! What a load generator has printed: h2load over TCP, and our own over HTTP/3.
+//! The output of a load generator: h2load over TCP, and our own over HTTP/3.
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use xskit_benches::spread::percentile;
 
-/// What a load came to.
+/// The outcome of a load.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Load {
-    /// Answers with status 2xx, and the bytes of their bodies.
-    pub answers: f64,
-    /// Bytes of bodies.
-    pub bytes: f64,
-    /// How long it took.
-    pub seconds: f64,
+pub(crate) struct Load {
+    /// Answers with status 2xx.
+    pub(crate) answers: f64,
+    pub(crate) bytes: f64,
+    pub(crate) seconds: f64,
     /// The median of the answers' times, in microseconds.
-    pub p50_us: f64,
+    pub(crate) p50_us: f64,
     /// Their 99th percentile.
-    pub p99_us: f64,
+    pub(crate) p99_us: f64,
 }
 
 impl Load {
-    /// Of what h2load prints, and of its log.
-    ///
-    /// # Errors
-    /// Where a request failed, or it isn't what h2load 1.52 prints.
-    pub fn of_h2load(printed: &str, log: &str) -> anyhow::Result<Self> {
+    /// From the output of h2load 1.52, and its log.
+    pub(crate) fn of_h2load(printed: &str, log: &str) -> anyhow::Result<Self> {
         let after = |start: &str| printed.lines().find_map(|line| line.strip_prefix(start));
-        let requests = after("requests: ").context("h2load tells of no requests")?;
+        let requests = after("requests: ").context("h2load reports no requests")?;
         let count =
             |what| counted(requests, what).with_context(|| format!("no {what}: {requests}"));
         let answers = count("succeeded")?;
@@ -33,7 +29,7 @@ impl Load {
         ensure!(lost == 0.0, "TCP lost something: {requests}");
         ensure!(answers > 0.0, "no answer: {requests}");
         let took = after("finished in ").and_then(|rest| seconds(rest.split(',').next()?));
-        let traffic = after("traffic: ").context("h2load tells of no traffic")?;
+        let traffic = after("traffic: ").context("h2load reports no traffic")?;
         let bodies = traffic
             .rsplit_once(") data")
             .and_then(|(rest, _)| rest.rsplit_once('('));
@@ -49,11 +45,8 @@ impl Load {
         })
     }
 
-    /// Of what our own client prints.
-    ///
-    /// # Errors
-    /// Where a request failed, or it is something else.
-    pub fn of_paced(printed: &str) -> anyhow::Result<Self> {
+    /// From the output of our own client.
+    pub(crate) fn of_paced(printed: &str) -> anyhow::Result<Self> {
         let report: Value = serde_json::from_str(printed).context("what paced printed")?;
         let number = |name: &str| {
             let number = report.get(name).and_then(Value::as_f64);
@@ -85,20 +78,14 @@ fn seconds(time: &str) -> Option<f64> {
     })
 }
 
-/// Median and 99th percentile of a log of h2load: start, status and microseconds in a line.
+/// Median and 99th percentile of a log of h2load: start, status and microseconds, one line per request.
 fn percentiles(log: &str) -> [f64; 2] {
-    let mut times: Vec<f64> = log
+    let times = log
         .lines()
-        .filter_map(|line| line.split('\t').nth(2)?.parse().ok())
-        .collect();
+        .filter_map(|line| line.split('\t').nth(2)?.parse().ok());
+    let mut times: Vec<f64> = times.collect();
     times.sort_by(f64::total_cmp);
-    [0.5, 0.99].map(|part| {
-        let place = (times.len() as f64 * part).ceil() as usize;
-        times
-            .get(place.saturating_sub(1))
-            .copied()
-            .unwrap_or(f64::NAN)
-    })
+    [50.0, 99.0].map(|percent| percentile(&times, percent))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! HTTP over the kernel's TCP, as `xskit serve` answers it: beside nginx, and beside HTTP/3 over AF_XDP.
+//! HTTP over the kernel's TCP by `xskit serve`, beside nginx and beside HTTP/3 over AF_XDP.
 //!
 //! `cargo xtask bench tcp` runs it.
 //!
@@ -11,12 +11,12 @@
 //!
 //! | module | is |
 //! | --- | --- |
-//! | [`server`] | who answers, and what it costs, read from outside |
+//! | [`server`] | the servers, and their cost, measured from outside |
 //! | [`load`] | what the load generators print |
 //! | [`run`] | the jobs, round after round |
 //! | [`table`] | how it is shown |
 
-pub mod load;
-pub mod run;
-pub mod server;
-pub mod table;
+pub(crate) mod load;
+pub(crate) mod run;
+pub(crate) mod server;
+pub(crate) mod table;

@@ -1,4 +1,4 @@
-//! The jobs: requests, downloads, idle connections, and HTTP/3 beside TCP. Each round does every job with every way once.
+//! The jobs: requests, downloads, idle connections, and HTTP/3 beside TCP. Each round has every job once per way.
 
 use std::fs;
 use std::thread;
@@ -11,134 +11,126 @@ use super::load::Load;
 use super::server::{Bed, Calls, LARGE, PORT, SMALL, Way, memory};
 use crate::figures::Figures;
 use crate::program::Program;
+use crate::results::{self, Group};
+use crate::rival::words;
 
-/// Answers a second.
-pub const RATE: &str = "answers a second";
-/// Answers for each second of the server's processor time.
-pub const PER_CPU: &str = "answers a CPU second";
-/// System calls for each answer.
-pub const CALLS: &str = "system calls an answer";
-/// Times at full load, in microseconds, and at a steady thousand a second.
-pub const FULL: [&str; 2] = ["p50 at full load", "p99 at full load"];
-/// See [`FULL`].
-pub const TIMES: [&str; 2] = ["p50", "p99"];
-/// Gigabytes a second.
-pub const SPEED: &str = "GB a second";
-/// Seconds of the server's processor time for each gigabyte.
-pub const PER_GB: &str = "CPU seconds a GB";
-/// Memory of each idle connection, in KiB.
-pub const MEMORY: &str = "KiB a connection";
-/// Processor time with idle connections, in milliseconds for each second.
-pub const IDLE: &str = "CPU ms a second";
+pub(crate) const RATE: &str = "answers a second";
+/// Answers per second of the server's processor time.
+pub(crate) const PER_CPU: &str = "answers a CPU second";
+/// System calls per answer.
+pub(crate) const CALLS: &str = "system calls an answer";
+/// Times at full load, in microseconds, and at a steady thousand per second.
+pub(crate) const FULL: [&str; 2] = ["p50 at full load", "p99 at full load"];
+pub(crate) const TIMES: [&str; 2] = ["p50", "p99"];
+pub(crate) const SPEED: &str = "GB a second";
+/// Seconds of the server's processor time per gigabyte.
+pub(crate) const PER_GB: &str = "CPU seconds a GB";
+/// Memory per idle connection, in KiB.
+pub(crate) const MEMORY: &str = "KiB a connection";
+/// Processor time with idle connections, in milliseconds per second.
+pub(crate) const IDLE: &str = "CPU ms a second";
 
-/// Jobs with idle connections, and of HTTP/3 beside TCP.
-pub const IDLE_JOB: &str = "idle";
-/// See [`IDLE_JOB`].
-pub const BESIDE: &str = "beside";
-/// HTTP/3's way, where it is alone.
-pub const ALONE: &str = "nothing";
+/// The jobs with idle connections, and of HTTP/3 beside TCP.
+pub(crate) const IDLE_JOB: &str = "idle";
+pub(crate) const BESIDE: &str = "beside";
+/// HTTP/3's way without TCP.
+pub(crate) const ALONE: &str = "nothing";
 /// Its way beside the TCP of another server.
-pub const BESIDE_NGINX: &str = "TCP of nginx";
+pub(crate) const BESIDE_NGINX: &str = "TCP of nginx";
 
-/// Answers a second of a load that is none: ten connections, or one of HTTP/3.
+/// Answers per second of a light load: ten connections, or one of HTTP/3.
 const STEADY: u32 = 1000;
-/// Idle connections.
 const CONNECTIONS: u32 = 1000;
-/// How long idle connections are left to come about, and how long they stay.
+/// How long idle connections may take to be made, and how long they stay.
 const ARRIVAL: Duration = Duration::from_secs(4);
 const STAY: Duration = Duration::from_secs(9);
-/// How long TCP has its load before HTTP/3 has its own.
+/// How long before HTTP/3 TCP gets its load.
 const LEAD: Duration = Duration::from_millis(500);
-/// Requests that take TCP longer than that, however fast it is.
+/// Requests that outlast HTTP/3's load on any server.
 const AT_LEAST: u32 = 60_000;
 /// More than any load takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What one way came to at one job in one round.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    /// The job: a protocol, or one of the others.
-    pub job: &'static str,
-    /// The way's name.
-    pub way: String,
-    /// In which round.
-    pub round: usize,
-    /// What was measured.
-    pub figures: Figures,
-}
+/// The protocols.
+pub(crate) const PROTOCOLS: [&str; 3] = ["HTTP/1.1", "HTTP/2", "HTTP/3"];
 
-/// The protocols, and the name of what is downloaded by them.
-pub const PROTOCOLS: [&str; 3] = ["HTTP/1.1", "HTTP/2", "HTTP/3"];
-
-/// How long it takes.
+/// How much is measured.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Rounds.
-    pub rounds: usize,
+pub(crate) struct Extent {
+    pub(crate) rounds: usize,
     /// Requests of 1 KiB at full load, over TCP; half as many over HTTP/3, and a fiftieth at a steady rate.
-    pub requests: u32,
-    /// Downloads of each protocol.
-    pub downloads: u32,
+    pub(crate) requests: u32,
+    /// Downloads per protocol.
+    pub(crate) downloads: u32,
     /// Whether idle connections are among the jobs.
-    pub idle: bool,
+    pub(crate) idle: bool,
 }
 
-/// Runs all rounds.
+impl Extent {
+    pub(crate) const fn of(quick: bool) -> Self {
+        let (rounds, requests, downloads) = if quick {
+            (1, 12_000, 4)
+        } else {
+            (5, 60_000, 8)
+        };
+        Self {
+            rounds,
+            requests,
+            downloads,
+            idle: !quick,
+        }
+    }
+}
+
+/// Runs all rounds: a group per job, a protocol or one of the others.
 ///
 /// # Errors
 /// The first failure: a figure without its rivals says nothing.
-pub fn run(bed: &Bed, extent: Extent) -> anyhow::Result<Vec<Sample>> {
+pub(crate) fn run(bed: &Bed, extent: Extent) -> anyhow::Result<Vec<Group>> {
+    let own = |runtime| Way::Xdp(Some(runtime));
     let ways = [
         Way::Kernel("tokio"),
         Way::Kernel("uring"),
         Way::Nginx,
-        Way::Xdp(Some("tokio")),
+        own("tokio"),
     ];
-    let mut samples = Vec::new();
+    let rivals = [
+        (ALONE, None),
+        ("TCP of the same server, tokio", Some(own("tokio"))),
+        ("TCP of the same server, io_uring", Some(own("uring"))),
+        (BESIDE_NGINX, Some(Way::Nginx)),
+    ];
+    let mut groups = Vec::new();
     for round in 0..extent.rounds {
-        let mut keep = |job, way: String, figures| {
+        let mut keep = |job: &str, way: &str, figures| {
             eprintln!("round {}: {job}, {way}", round + 1);
-            samples.push(Sample {
-                job,
-                way,
-                round,
-                figures,
-            });
+            results::add(&mut groups, job, way, figures);
         };
         for turn in 0..ways.len() {
-            // Nobody is always the first.
+            // Each round begins with another way.
             let way = ways[(turn + round) % ways.len()];
-            let one = |error: anyhow::Error| error.context(way.name());
-            for (job, figures) in of_way(bed, way, extent).map_err(one)? {
-                let way = if job == PROTOCOLS[2] {
+            for (job, figures) in of_way(bed, way, extent).with_context(|| way.name())? {
+                let is_http3 = job == PROTOCOLS[2];
+                let name = if is_http3 {
                     "xskit, AF_XDP".to_owned()
                 } else {
                     way.name()
                 };
-                keep(job, way, figures);
+                keep(job, &name, figures);
             }
         }
-        let rivals = [
-            (ALONE, None),
-            (
-                "TCP of the same server, tokio",
-                Some(Way::Xdp(Some("tokio"))),
-            ),
-            (
-                "TCP of the same server, io_uring",
-                Some(Way::Xdp(Some("uring"))),
-            ),
-            (BESIDE_NGINX, Some(Way::Nginx)),
-        ];
         for (name, rival) in rivals {
-            let figures = beside(bed, rival, extent.requests).context(name)?;
-            keep(BESIDE, name.to_owned(), figures);
+            keep(
+                BESIDE,
+                name,
+                beside(bed, rival, extent.requests).context(name)?,
+            );
         }
     }
-    Ok(samples)
+    Ok(groups)
 }
 
-/// What a way does: TCP's protocols, and HTTP/3 where it is over AF_XDP.
+/// The jobs of a way: TCP's protocols, and HTTP/3 over AF_XDP.
 fn of_way(bed: &Bed, way: Way, extent: Extent) -> anyhow::Result<Vec<(&'static str, Figures)>> {
     let server = bed.serve(way)?;
     let mut done = Vec::new();
@@ -182,7 +174,7 @@ fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::R
     ]))
 }
 
-/// What the server's threads took of their processor meanwhile, in seconds.
+/// Also returns the processor time of the server's threads meanwhile, in seconds.
 fn costing<T>(
     server: &Program,
     work: impl FnOnce() -> anyhow::Result<T>,
@@ -192,7 +184,7 @@ fn costing<T>(
     Ok((done, server.ran_ns()?.saturating_sub(before) as f64 / 1e9))
 }
 
-/// Idle connections of h2load: each asks once, and again when all is over.
+/// Idle connections of h2load: each sends one request at the start and one at the end.
 fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
     let script = bed.folder.path().join("script");
     let url = url(bed, SMALL.0);
@@ -201,10 +193,9 @@ fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
     let mut words = h2load(
         bed,
         PROTOCOLS[1],
-        &["--clients", &CONNECTIONS.to_string()],
+        &format!("--clients {CONNECTIONS}"),
         "idle-log",
     );
-    words.truncate(words.len() - 1);
     words.push(format!("--timing-script-file={}", script.display()));
     let mut connections = bed.client(&words)?;
     thread::sleep(ARRIVAL);
@@ -224,7 +215,7 @@ fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
         connections.is_running()?,
         "idle connections have ended too early"
     );
-    // What each got the first time: all of them are there.
+    // Both answers of each: all connections lived.
     let printed = connections.finish(PATIENCE)?;
     let all = Load::of_h2load(&printed, "")?.answers;
     ensure!(
@@ -239,20 +230,20 @@ fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
     ]))
 }
 
-/// HTTP/3 over AF_XDP at a steady rate, while TCP of `rival` gets all that it can answer.
+/// HTTP/3 over AF_XDP at a steady rate, while `rival`'s TCP is at full load.
 fn beside(bed: &Bed, rival: Option<Way>, requests: u32) -> anyhow::Result<Figures> {
     let own = match rival {
         Some(Way::Nginx) => Way::Xdp(None),
         Some(way) => way,
         None => Way::Xdp(Some("tokio")),
     };
-    // Where there is no TCP of its own, nginx must be there first to be seen.
+    // Without its own TCP the server counts as started once nginx answers, so nginx comes first.
     let nginx = match rival {
         Some(Way::Nginx) => Some(bed.serve(Way::Nginx)?),
         _ => None,
     };
     let server = bed.serve(own)?;
-    // Until its socket is open.
+    // Until the server's socket is open.
     thread::sleep(Duration::from_millis(500));
     let steady = |count| steady(bed, PROTOCOLS[2], STEADY / 2, count);
     let before = load(bed, &steady(100))?;
@@ -272,7 +263,7 @@ fn beside(bed: &Bed, rival: Option<Way>, requests: u32) -> anyhow::Result<Figure
     }
     drop(nginx);
     let summary = end(server, own)?.context("no summary of xskit")?;
-    // All by its QUIC worker, and by nobody else.
+    // All of them by its QUIC worker.
     let answered = summary.get("requests").and_then(Value::as_f64);
     ensure!(
         answered == Some(before.answers + http3.answers),
@@ -285,7 +276,7 @@ fn beside(bed: &Bed, rival: Option<Way>, requests: u32) -> anyhow::Result<Figure
     ]))
 }
 
-/// Ends a server; what xskit tells at its end.
+/// Ends a server, and returns xskit's summary.
 fn end(mut server: Program, way: Way) -> anyhow::Result<Option<Value>> {
     ensure!(server.is_running()?, "it has ended: {}", server.complaint());
     if way == Way::Nginx {
@@ -299,72 +290,78 @@ fn end(mut server: Program, way: Way) -> anyhow::Result<Option<Value>> {
     })?))
 }
 
-/// Runs a client to its end, and reads what it says.
+/// Runs a client to its end, and reads what it prints.
 fn load(bed: &Bed, words: &[String]) -> anyhow::Result<Load> {
     let printed = bed.client(words)?.finish(PATIENCE)?;
-    if words[0] != "h2load" {
-        return Load::of_paced(&printed);
+    if words[0] == "h2load" {
+        Load::of_h2load(
+            &printed,
+            &fs::read_to_string(bed.folder.path().join("log"))?,
+        )
+    } else {
+        Load::of_paced(&printed)
     }
-    Load::of_h2load(
-        &printed,
-        &fs::read_to_string(bed.folder.path().join("log"))?,
-    )
 }
 
-/// As much as the server takes.
+/// As much as the server can answer.
 fn full(bed: &Bed, job: &str, requests: u32) -> Vec<String> {
-    let count = format!("-n{requests}");
     match job {
-        "HTTP/1.1" => h2load(bed, job, &["-c64", "-m1", &count], "log"),
-        "HTTP/2" => h2load(bed, job, &["-c16", "-m8", &count], "log"),
+        "HTTP/1.1" => tcp(bed, job, &format!("-c64 -m1 -n{requests}"), SMALL.0),
+        "HTTP/2" => tcp(bed, job, &format!("-c16 -m8 -n{requests}"), SMALL.0),
         _ => paced(bed, SMALL.0, requests / 2, ("outstanding", 64)),
     }
 }
 
 fn steady(bed: &Bed, job: &str, rate: u32, requests: u32) -> Vec<String> {
-    let (count, each) = (format!("-n{requests}"), format!("--rps={}", rate / 10));
     match job {
         "HTTP/3" => paced(bed, SMALL.0, requests, ("rate", rate)),
-        _ => h2load(bed, job, &["-c10", "-m1", &each, &count], "log"),
+        _ => tcp(
+            bed,
+            job,
+            &format!("-c10 -m1 --rps={} -n{requests}", rate / 10),
+            SMALL.0,
+        ),
     }
 }
 
 /// Four at a time; over HTTP/3 by one connection.
 fn downloads(bed: &Bed, job: &str, extent: Extent) -> Vec<String> {
-    if job == PROTOCOLS[2] {
-        return paced(bed, LARGE.0, extent.downloads, ("outstanding", 4));
+    match job {
+        "HTTP/3" => paced(bed, LARGE.0, extent.downloads, ("outstanding", 4)),
+        _ => tcp(
+            bed,
+            job,
+            &format!("-c4 -m1 -n{}", extent.downloads),
+            LARGE.0,
+        ),
     }
-    let count = format!("-n{}", extent.downloads);
-    let mut words = h2load(bed, job, &["-c4", "-m1", &count], "log");
-    words.pop();
-    words.push(url(bed, LARGE.0));
-    words
 }
 
 fn url(bed: &Bed, name: &str) -> String {
     format!("https://{}:{PORT}/{name}", bed.pair.second.ipv4)
 }
 
-fn h2load(bed: &Bed, job: &str, options: &[&str], log: &str) -> Vec<String> {
-    let log = bed.folder.path().join(log);
-    // It adds to a log that is there.
-    let _ = fs::remove_file(&log);
-    let mut words = vec!["h2load".to_owned(), format!("--log-file={}", log.display())];
-    if job == PROTOCOLS[0] {
-        words.push("--h1".to_owned());
-    }
-    words.extend(options.iter().map(ToString::to_string));
-    words.push(url(bed, SMALL.0));
+fn tcp(bed: &Bed, job: &str, options: &str, name: &str) -> Vec<String> {
+    let mut words = h2load(bed, job, options, "log");
+    words.push(url(bed, name));
     words
 }
 
+fn h2load(bed: &Bed, job: &str, options: &str, log: &str) -> Vec<String> {
+    let log = bed.folder.path().join(log);
+    // h2load appends to an existing log.
+    let _ = fs::remove_file(&log);
+    let h1 = if job == PROTOCOLS[0] { "--h1 " } else { "" };
+    let mut all = words(&format!("h2load {h1}{options}"));
+    all.push(format!("--log-file={}", log.display()));
+    all
+}
+
 fn paced(bed: &Bed, name: &str, requests: u32, (how, count): (&str, u32)) -> Vec<String> {
-    vec![
-        bed.paced.display().to_string(),
-        bed.address().to_string(),
-        format!("/{name}"),
-        requests.to_string(),
-        how.to_owned(),
-        count.to_string(),
-    ]
+    let mut all = vec![bed.paced.display().to_string()];
+    all.extend(words(&format!(
+        "{} /{name} {requests} {how} {count}",
+        bed.address()
+    )));
+    all
 }

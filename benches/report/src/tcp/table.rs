@@ -1,15 +1,14 @@
 //! The tables of a run, by the names of their marks.
 
-use xskit_rivals::spread::Spread;
-
 use super::run::{
     ALONE, BESIDE, BESIDE_NGINX, CALLS, FULL, IDLE, IDLE_JOB, MEMORY, PER_CPU, PER_GB, PROTOCOLS,
-    RATE, SPEED, Sample, TIMES,
+    RATE, SPEED, TIMES,
 };
-use crate::table::{Table, cell};
+use super::server::NGINX;
+use crate::results::Column::{self, Figure, To};
+use crate::results::{Group, comparison};
 
-/// The names of the tables.
-pub const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 6] = [
     "tcp-run",
     "tcp-requests",
     "tcp-times",
@@ -18,159 +17,100 @@ pub const NAMES: [&str; 6] = [
     "tcp-beside",
 ];
 
-/// A table by its name, empty where nothing of it was measured; nothing where the name is unknown.
-#[must_use]
-pub fn table(samples: &[Sample], machine: &str, name: &str) -> Option<String> {
-    let nginx = "nginx";
-    let plain = |title, figure| (title, figure, None);
-    let to_nginx = |figure| ("to nginx", figure, Some(nginx));
-    let rows = |jobs: &[&'static str], titles, columns: &[Column]| {
-        comparison(samples, jobs, titles, columns)
+const REQUESTS: [Column; 5] = [
+    Figure("requests a second", RATE, 1.0),
+    To("to nginx", RATE, NGINX),
+    Figure("requests a CPU second", PER_CPU, 1.0),
+    To("to nginx", PER_CPU, NGINX),
+    Figure("system calls a request", CALLS, 1.0),
+];
+
+const P50: Column = Figure("p50, µs", TIMES[0], 1.0);
+const P99: Column = Figure("p99, µs", TIMES[1], 1.0);
+
+const AT_TIMES: [Column; 5] = [
+    P50,
+    P99,
+    To("to nginx", TIMES[1], NGINX),
+    Figure("p50 at full load, µs", FULL[0], 1.0),
+    Figure("p99 at full load, µs", FULL[1], 1.0),
+];
+
+const DOWNLOADS: [Column; 3] = [
+    Figure("GB a second", SPEED, 1.0),
+    Figure("CPU s a GB", PER_GB, 1.0),
+    To("to nginx", PER_GB, NGINX),
+];
+
+const IDLE_CONNECTIONS: [Column; 5] = [
+    Figure("KiB a connection", MEMORY, 1.0),
+    To("to nginx", MEMORY, NGINX),
+    Figure("CPU ms a second", IDLE, 1.0),
+    P50,
+    P99,
+];
+
+const HTTP3_BESIDE: [Column; 5] = [
+    P50,
+    P99,
+    To("p99 to that alone", TIMES[1], ALONE),
+    To("p99 to that beside nginx", TIMES[1], BESIDE_NGINX),
+    Figure("TCP's requests a second", RATE, 1.0),
+];
+
+/// A table by its name, empty where nothing of it was measured; `None` for an unknown name.
+pub(crate) fn table(groups: &[Group], machine: &str, name: &str) -> Option<String> {
+    let there = |job: &&'static str| Some((*job, groups.iter().find(|group| group.id == *job)?));
+    let of = |titles: &[&str], jobs: &[&'static str], columns: &[Column]| {
+        let jobs: Vec<_> = jobs.iter().filter_map(there).collect();
+        comparison(titles, &jobs, columns)
     };
+    let of_protocols = |columns: &[Column]| of(&["protocol", "way"], &PROTOCOLS, columns);
     Some(match name {
         "tcp-run" => {
-            let rounds = samples.iter().map(|sample| sample.round + 1).max();
+            let all = groups.iter().flat_map(|group| &group.series);
+            let rounds = all.map(|series| series.samples.len()).max();
             rounds.map_or_else(String::new, |rounds| {
-                format!("{machine} Rounds: {rounds}.\n")
+                format!("The tables are of a {machine}, over veth. Rounds: {rounds}.\n")
             })
         }
-        "tcp-requests" => rows(
-            &PROTOCOLS,
-            "way",
-            &[
-                plain("requests a second", RATE),
-                to_nginx(RATE),
-                plain("requests a CPU second", PER_CPU),
-                to_nginx(PER_CPU),
-                plain("system calls a request", CALLS),
-            ],
-        ),
-        "tcp-times" => rows(
-            &PROTOCOLS,
-            "way",
-            &[
-                plain("p50, µs", TIMES[0]),
-                plain("p99, µs", TIMES[1]),
-                to_nginx(TIMES[1]),
-                plain("p50 at full load, µs", FULL[0]),
-                plain("p99 at full load, µs", FULL[1]),
-            ],
-        ),
-        "tcp-downloads" => rows(
-            &PROTOCOLS,
-            "way",
-            &[
-                plain("GB a second", SPEED),
-                plain("CPU s a GB", PER_GB),
-                to_nginx(PER_GB),
-            ],
-        ),
-        "tcp-idle" => rows(
-            &[IDLE_JOB],
-            "way",
-            &[
-                plain("KiB a connection", MEMORY),
-                to_nginx(MEMORY),
-                plain("CPU ms a second", IDLE),
-                plain("p50, µs", TIMES[0]),
-                plain("p99, µs", TIMES[1]),
-            ],
-        ),
-        "tcp-beside" => rows(
-            &[BESIDE],
-            "beside",
-            &[
-                plain("p50, µs", TIMES[0]),
-                plain("p99, µs", TIMES[1]),
-                ("p99 to that alone", TIMES[1], Some(ALONE)),
-                ("p99 to that beside nginx", TIMES[1], Some(BESIDE_NGINX)),
-                plain("TCP's requests a second", RATE),
-            ],
-        ),
+        "tcp-requests" => of_protocols(&REQUESTS),
+        "tcp-times" => of_protocols(&AT_TIMES),
+        "tcp-downloads" => of_protocols(&DOWNLOADS),
+        "tcp-idle" => of(&["way"], &[IDLE_JOB], &IDLE_CONNECTIONS),
+        "tcp-beside" => of(&["beside"], &[BESIDE], &HTTP3_BESIDE),
         _ => return None,
     })
-}
-
-/// A title, a figure, and the way that its ratio is to.
-type Column = (&'static str, &'static str, Option<&'static str>);
-
-fn comparison(
-    samples: &[Sample],
-    jobs: &[&'static str],
-    way_title: &str,
-    columns: &[Column],
-) -> String {
-    let mut titles = if jobs.len() > 1 {
-        vec!["protocol"]
-    } else {
-        vec![]
-    };
-    titles.push(way_title);
-    titles.extend(columns.iter().map(|(title, ..)| *title));
-    let mut table = Table::new(&titles);
-    for job in jobs {
-        for way in ways(samples, job) {
-            let cells = columns.iter().map(|(_, figure, base)| {
-                let own = of(samples, job, &way, figure);
-                match base {
-                    None => cell((!own.is_empty()).then(|| Spread::of(own))),
-                    // To itself it is 1, and HTTP/3 has no nginx.
-                    Some(base) if *base == way => String::new(),
-                    Some(base) => {
-                        let base = of(samples, job, base, figure);
-                        let is_paired = !own.is_empty() && own.len() == base.len();
-                        cell(is_paired.then(|| Spread::of_ratios(&own, &base)))
-                    }
-                }
-            });
-            let start = if jobs.len() > 1 {
-                vec![(*job).to_owned()]
-            } else {
-                vec![]
-            };
-            table.row(start.into_iter().chain([way.clone()]).chain(cells));
-        }
-    }
-    table.markdown_of_any()
-}
-
-/// Those of a job, as they were in the first round.
-fn ways(samples: &[Sample], job: &str) -> Vec<String> {
-    let of_job = samples.iter().filter(|it| it.job == job && it.round == 0);
-    of_job.map(|sample| sample.way.clone()).collect()
-}
-
-/// A figure, round by round.
-fn of(samples: &[Sample], job: &str, way: &str, figure: &str) -> Vec<f64> {
-    let of_way = samples.iter().filter(|it| it.job == job && it.way == way);
-    of_way
-        .filter_map(|sample| sample.figures.get(figure))
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::figures::Figures;
+    use crate::results::add;
 
     #[test]
     fn ways_are_compared_round_by_round() {
-        let sample = |way: &str, round, rate| Sample {
-            job: PROTOCOLS[1],
-            way: way.to_owned(),
-            round,
-            figures: Figures::of([(RATE, rate)]),
-        };
-        let samples = [
-            sample("xskit, tokio", 0, 100.0),
-            sample("nginx", 0, 200.0),
-            sample("nginx", 1, 2000.0),
-            sample("xskit, tokio", 1, 1000.0),
-        ];
-        let made = table(&samples, "A machine.", "tcp-requests").expect("a table");
+        let mut groups = Vec::new();
+        let mut sample =
+            |way, rate| add(&mut groups, PROTOCOLS[1], way, Figures::of([(RATE, rate)]));
+        sample("xskit, tokio", 100.0);
+        sample("nginx", 200.0);
+        sample("nginx", 2000.0);
+        sample("xskit, tokio", 1000.0);
+        let made = table(&groups, "machine", "tcp-requests").expect("a table");
         let start = "| HTTP/2 | xskit, tokio | 550 (190 to 910) | 0.50 (0.50 to 0.50) | – |";
         assert!(made.contains(start), "{made}");
-        assert_eq!(table(&samples, "", "another"), None);
+        assert!(
+            made.contains("| HTTP/2 | nginx | 1100 (380 to 1820) |  | – |"),
+            "{made}"
+        );
+        let run = table(&groups, "machine", "tcp-run");
+        assert_eq!(
+            run.as_deref(),
+            Some("The tables are of a machine, over veth. Rounds: 2.\n")
+        );
+        assert_eq!(table(&groups, "", "another"), None);
         assert!(
             NAMES
                 .iter()

@@ -1,8 +1,8 @@
-//! The same turn of a forwarder by the core's socket and by the one that is kept, `xskit::Socket`, over a veth pair, for
-//! callgrind to count the instructions of each: `cargo xtask instructions` runs it.
+//! A forwarder's turn by the core's socket and by `xskit::Socket`, over a veth pair, so that callgrind counts the
+//! instructions of each: `cargo xtask instructions` runs it.
 //!
-//! The first argument is how many packets to send to each. What the kernel does isn't counted, and the system calls are
-//! the same. The last turn is by the kept one again, with packets of 1,400 bytes: nothing looks at more than the headers.
+//! The argument is the number of packets to send to each. The kernel's work isn't counted, and the system calls are the
+//! same. The last turn is by `xskit::Socket` with packets of 1,400 bytes: only headers are read.
 
 use std::process::ExitCode;
 
@@ -10,21 +10,19 @@ use xskit_benches::{turns, veth};
 use xskit_core::Socket;
 use xskit_core::umem::FrameSlot;
 use xskit_rustix::RustixBackend;
-use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
+use xskit_testbed::Host;
 
 const LARGE: usize = 1400;
 
 fn main() -> ExitCode {
-    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
-    if !privilege::require("face_path", &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
-        return ExitCode::FAILURE;
-    }
     let packets = std::env::args().nth(1).and_then(|arg| arg.parse().ok());
     let Some(packets) = packets else {
         eprintln!("usage: face_path PACKETS");
         return ExitCode::FAILURE;
     };
-    let pair = HostPair::new(HostPairConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    let Some(pair) = veth::hosts("face_path") else {
+        return ExitCode::FAILURE;
+    };
     let (here, there) = (&pair.first, &pair.second);
     by_core(here, there, packets);
     by_face(here, there, (packets, veth::PACKET_LEN), face_turn);
@@ -56,7 +54,7 @@ fn by_face(
     send_to(here, there, packets, || turn(&mut socket));
 }
 
-/// Sends batches from here until so many packets, of so many bytes, went round by the turns there.
+/// Sends batches from here until the turns there have forwarded so many packets, of so many bytes.
 fn send_to(
     here: &Host,
     there: &Host,
@@ -85,7 +83,7 @@ fn face_turn(socket: &mut xskit::Socket) -> u64 {
     socket.with(turns::send_back)
 }
 
-/// Looks different, so that it stays a function of its own.
+/// Differs from `face_turn`, so that the compiler doesn't merge the two.
 #[inline(never)]
 fn large_turn(socket: &mut xskit::Socket) -> u64 {
     std::hint::black_box(socket).with(turns::send_back)

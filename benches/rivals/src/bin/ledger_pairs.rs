@@ -1,18 +1,18 @@
-//! What the ledger costs on the whole path of a packet: `packet_path` in two builds, in turns.
+//! The cost of the ledger on the whole path of a packet: `packet_path` in two builds, in turns.
 //!
 //! ```text
 //! cargo xtask bench ledger
 //! ```
 //!
-//! makes both builds and runs this. Three programs run at a time, and one after the other they are
-//! asked for a short measurement: one of the build with the ledger, one of that without, and one
-//! more of that with, by which to see what chance alone makes of a ratio. Where memory happens to
-//! lie sways a program as long as it runs; so they are started anew many times.
+//! makes both builds and runs this. Three programs run at a time and take turns at a short
+//! measurement: one with the ledger, one without, and another with it, which shows what chance alone
+//! makes of a ratio. The place of its memory affects a program as long as it runs, so they are
+//! started many times.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
-use xskit_rivals::spread::Spread;
+use xskit_benches::spread::Spread;
 
 const WORKLOADS: [&str; 4] = ["memory", "tx", "rx", "fwd"];
 
@@ -22,8 +22,8 @@ const STARTS: usize = 96;
 /// Measurements of each program after each start; one more before them warms up.
 const ROUNDS: usize = 24;
 
-/// How long each takes: thousands of packets, and so short that what else the machine does meanwhile
-/// is mostly in all of a round's measurements, or in none.
+/// How long each takes: thousands of packets, and so short that other work of the machine mostly
+/// falls into all of a round's measurements, or into none.
 const MEASUREMENT_MS: u32 = 4;
 
 fn main() -> ExitCode {
@@ -82,7 +82,7 @@ fn measure(workload: &str, programs: [&str; 3], start: usize) -> Option<[Vec<f64
     let mut figures = [const { Vec::new() }; 3];
     for round in 0..=ROUNDS {
         for place in 0..programs.len() {
-            // Who comes first in a round changes, lest being first makes a difference.
+            // Each round begins with another, in case being first makes a difference.
             let who = (start + round + place) % programs.len();
             let time_ns = running[who].ask()?;
             if round > 0 {
@@ -101,7 +101,7 @@ struct Running {
 }
 
 impl Running {
-    /// Says why, where it can't.
+    /// Prints why, where it can't.
     fn start(program: &str, workload: &str) -> Option<Self> {
         let started = Command::new(program)
             .arg(workload)
@@ -124,7 +124,7 @@ impl Running {
         })
     }
 
-    /// Nanoseconds a packet, or nothing when it can't run here, as it has said itself.
+    /// Nanoseconds per packet; `None` if it can't run here, which it has printed.
     fn ask(&mut self) -> Option<f64> {
         writeln!(self.orders.as_mut()?, "{MEASUREMENT_MS}").ok()?;
         let mut line = String::new();

@@ -1,8 +1,8 @@
 //! The whole path of packets, measured when asked: the program that `ledger_pairs`
 //! runs in two builds.
 //!
-//! `packet_path memory|tx|rx|fwd` sets up, then reads milliseconds, a line each, and answers each with
-//! nanoseconds a packet. `memory` has no kernel: descriptors go round a forwarder's four rings. The
+//! `packet_path memory|tx|rx|fwd` sets up, then reads milliseconds, one number per line, and answers each with
+//! nanoseconds per packet. `memory` has no kernel: descriptors go round a forwarder's four rings. The
 //! others have two hosts. One thread has both ends and takes turns at them, so that all that is
 //! done for a packet, the kernel's part included, is in its time, and nothing waits for another
 //! core. `tx` sends to nobody, `rx` has the other host receive, `fwd` send back.
@@ -18,7 +18,7 @@ use xskit_core::umem::FrameSlot;
 use xskit_rivals::kernel::Kernel;
 use xskit_rivals::socket::{self, Forwarder};
 use xskit_rustix::RustixBackend;
-use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
+use xskit_testbed::Host;
 
 fn main() -> ExitCode {
     let workload = std::env::args().nth(1).unwrap_or_default();
@@ -26,11 +26,9 @@ fn main() -> ExitCode {
         in_memory();
         return ExitCode::SUCCESS;
     }
-    use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
-    if !privilege::require("packet_path", &[NetAdmin, SysAdmin, NetRaw, Bpf]) {
+    let Some(pair) = veth::hosts("packet_path") else {
         return ExitCode::FAILURE;
-    }
-    let pair = HostPair::new(HostPairConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    };
     let (here, there) = (&pair.first, &pair.second);
     match workload.as_str() {
         "tx" => transmit(here, there),
@@ -44,13 +42,13 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A forwarder whose kernel only moves descriptors, which is in the time as well.
+/// A forwarder whose kernel only moves descriptors; its time is included.
 fn in_memory() {
     let (mut slots, backend) = (
         vec![FrameSlot::new(); socket::FRAMES],
         Loopback::never_kicked(),
     );
-    let umem = socket::umem(&mut slots).expect("memory");
+    let umem = veth::umem(&mut slots);
     let mut forwarder = Forwarder::open(&backend, &umem, STRETCH);
     let kernel = Kernel::new(backend.views().expect("a socket is open"));
     answer(|| {
@@ -109,7 +107,7 @@ fn deliver(
     });
 }
 
-/// Answers what is asked on stdin, until it ends. `turn` returns how many packets it passed.
+/// Answers requests on stdin until it ends. `turn` returns how many packets it passed.
 fn answer(mut turn: impl FnMut() -> u64) {
     for line in stdin().lock().lines() {
         let asked = line.ok().and_then(|line| line.parse().ok());

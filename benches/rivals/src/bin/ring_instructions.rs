@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use xskit_benches::loopback::Loopback;
 use xskit_benches::ring_view::RingViews;
 use xskit_benches::shared_ring::SharedRings;
+use xskit_benches::veth;
 use xskit_core::ring::RingSize;
 use xskit_core::umem::FrameSlot;
 use xskit_rivals::bare::BareRings;
@@ -58,7 +59,7 @@ fn with_socket(batch: u32, turns: u32) {
         vec![FrameSlot::new(); socket::FRAMES],
         Loopback::never_kicked(),
     );
-    let umem = socket::umem(&mut slots).expect("memory");
+    let umem = veth::umem(&mut slots);
     let mut forwarder = Forwarder::open(&backend, &umem, UNDER_WAY);
     let kernel = Kernel::new(backend.views().expect("a socket is open"));
     repeat(&kernel, batch, turns, || forwarder.by_parts(batch));

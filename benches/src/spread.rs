@@ -1,4 +1,4 @@
-//! The middle of many figures, and how far they lie apart.
+//! The median of figures, and their range.
 
 use std::fmt;
 
@@ -30,8 +30,8 @@ impl Spread {
         }
     }
 
-    /// The spread of the ratios of figures that were measured one right after the other: what
-    /// slowed the machine down slowed both.
+    /// The spread of the ratios of figures that were measured one right after the other, so that
+    /// what slowed one slowed both.
     ///
     /// # Panics
     /// When there are none.
@@ -41,7 +41,14 @@ impl Spread {
     }
 }
 
-/// Between the two figures next to it, where there is none at that very place.
+/// The least of `sorted` that so many percent of them are at most; NaN if there are none.
+#[must_use]
+pub fn percentile(sorted: &[f64], percent: f64) -> f64 {
+    let place = (percent * sorted.len() as f64 / 100.0).ceil() as usize;
+    *sorted.get(place.saturating_sub(1)).unwrap_or(&f64::NAN)
+}
+
+/// Interpolated between the two nearest figures.
 fn quantile(sorted: &[f64], part: f64) -> f64 {
     let place = part * (sorted.len() - 1) as f64;
     let (below, above) = (
@@ -66,7 +73,15 @@ impl fmt::Display for Spread {
 
 #[cfg(test)]
 mod tests {
-    use super::Spread;
+    use super::{Spread, percentile};
+
+    #[test]
+    fn a_percentile_is_a_figure_that_was_measured() {
+        let sorted: Vec<_> = (1..=1000).map(f64::from).collect();
+        let parts = [0.0, 50.0, 99.0, 99.9, 100.0].map(|percent| percentile(&sorted, percent));
+        assert_eq!(parts, [1.0, 500.0, 990.0, 999.0, 1000.0]);
+        assert!(percentile(&[], 50.0).is_nan());
+    }
 
     #[test]
     fn the_order_of_figures_does_not_matter() {
@@ -78,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_that_of_a_pair() {
-        // A machine that gets slower and slower: every pair says the same nonetheless.
+        // A machine that gets slower and slower: the ratio of each pair is the same.
         let ratios = Spread::of_ratios(&[2.0, 20.0, 200.0], &[1.0, 10.0, 100.0]);
         assert_eq!((ratios.p10, ratios.median, ratios.p90), (2.0, 2.0, 2.0));
     }

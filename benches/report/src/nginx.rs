@@ -6,8 +6,6 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use super::words;
-
 /// Directives, by the block that they are in.
 pub(crate) struct Directives<'a> {
     pub(crate) events: &'a str,
@@ -16,8 +14,8 @@ pub(crate) struct Directives<'a> {
     pub(crate) server: &'a str,
 }
 
-/// Writes a configuration into the folder, and returns the command that goes by it. It serves `root` there, and proves itself
-/// with `cert.pem` and `key.pem`.
+/// Writes a configuration into the folder, and returns the command that uses it. nginx serves `root` there, with the
+/// certificate `cert.pem` and its key `key.pem`.
 pub(crate) fn command(folder: &Path, directives: &Directives<'_>) -> anyhow::Result<Vec<String>> {
     let at = |name: &str| folder.join(name).display().to_string();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -36,14 +34,16 @@ pub(crate) fn command(folder: &Path, directives: &Directives<'_>) -> anyhow::Res
         at("root"),
     );
     fs::write(folder.join("nginx.conf"), configuration)?;
-    Ok(words(&["nginx", "-p", &at(""), "-c", &at("nginx.conf")]))
+    Ok(["nginx", "-p", &at(""), "-c", &at("nginx.conf")]
+        .map(str::to_owned)
+        .to_vec())
 }
 
 /// Writes a certificate and its key, of the kind that `xskit serve --self-signed` makes.
 pub(crate) fn certify(certificate: &Path, key: &Path) -> anyhow::Result<()> {
     let mut openssl = Command::new("openssl");
-    openssl.args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=host"]);
-    openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+    openssl.args("req -x509 -nodes -days 2 -subj /CN=host -newkey ec".split(' '));
+    openssl.args(["-pkeyopt", "ec_paramgen_curve:prime256v1"]);
     openssl.arg("-keyout").arg(key).arg("-out").arg(certificate);
     let made = openssl.stderr(Stdio::null()).status().context("openssl")?;
     ensure!(made.success(), "openssl makes no certificate");
