@@ -77,7 +77,7 @@ pub enum ConnectionEnd {
     /// 10.3). A client that has moved to another local address doesn't recognise the reset, and
     /// waits for its idle timeout.
     #[error(
-        "the server has lost this connection, most likely by a restart (stateless reset): try again"
+        "the server has lost this connection, most likely because it was restarted (stateless reset): try again"
     )]
     Reset,
     /// The server closed it with an error.

@@ -30,15 +30,16 @@ pub struct HttpConfig {
     /// RLIMIT_NOFILE by what else the process has open, and some spare.
     pub max_open_files: usize,
     /// File bytes that one connection may hold in memory, in steps of up to 128 KiB: those read and
-    /// not yet acknowledged. It limits the connection's rate to this many bytes per round trip. At
-    /// least 32 KiB per stream of [`TransportConfig::max_streams`](crate::TransportConfig).
+    /// not yet acknowledged. It limits the connection's rate to this many bytes per round trip.
+    /// Raised to at least 32 KiB per stream of
+    /// [`TransportConfig::max_streams`](crate::TransportConfig).
     pub max_body_bytes_held: usize,
-    /// File bytes that all connections together may hold in memory, up to 128 KiB more. Half of it
-    /// is shared: a connection may hold an eighth of what is free, so that some is always left for
-    /// the next one. The other half is divided among
+    /// File bytes that all connections together may hold in memory, exceeded by at most 128 KiB.
+    /// Half of it is shared: a connection may hold an eighth of what is free, so that some is
+    /// always left for the next one. The other half is divided among
     /// [`ServerConfig::max_connections`](crate::ServerConfig), and each connection may always use
-    /// its part: clients that don't read can slow others down, but not stop them. At least 64 KiB
-    /// per connection of [`ServerConfig::max_connections`](crate::ServerConfig).
+    /// its part: clients that don't read can slow others down, but not stop them. Raised to at
+    /// least 64 KiB per connection of [`ServerConfig::max_connections`](crate::ServerConfig).
     pub max_total_body_bytes_held: usize,
     /// Requests that a client may cancel in a row, by resetting or stopping their streams. Each
     /// response that it takes to the end, and each 10 ms, allows one more. Beyond that, the

@@ -11,6 +11,7 @@ use super::cid::Cid;
 use super::connection::{Connection, Received};
 use super::ending::log;
 use super::endpoint::Origin;
+use super::reset::Resets;
 use super::sources::Full;
 use crate::header::{Header, is_initial};
 use crate::quic::QuicConnection;
@@ -308,8 +309,33 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         Some((scid, quic.ok()?))
     }
 
+    /// Answers a packet with a short header that belongs to no connection, also while the server is
+    /// closing, because its CONNECTION_CLOSE may have been lost.
+    fn reset(&mut self, now: Instant, datagram: &[u8], origin: Origin<L>) {
+        let header = self.parse(datagram);
+        let dropped = &mut self.counters.dropped;
+        let id = match header {
+            // A late packet with a retired id is no sign of a lost connection.
+            Some(Header::Short { dcid }) if !self.ids.is_retired(dcid) => dcid,
+            _ => {
+                dropped.unknown_connection += 1;
+                return;
+            }
+        };
+        let Some(len) = Resets::len_for(datagram.len()) else {
+            dropped.unknown_connection += 1;
+            return;
+        };
+        if !self.resets.take(now) {
+            dropped.reset_overflow += 1;
+            return;
+        }
+        let reset = self.resets.write(len, id);
+        self.answer(reset.as_deref(), origin, |answered| &mut answered.reset);
+    }
+
     /// Queues an answer and counts it. Without bytes or room, the datagram counts as dropped.
-    pub(super) fn answer(
+    fn answer(
         &mut self,
         bytes: Option<&[u8]>,
         origin: Origin<L>,

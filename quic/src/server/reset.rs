@@ -26,12 +26,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Server;
-use super::application::Application;
 use super::cid::Cid;
-use super::endpoint::Origin;
 use crate::error::SetupError;
-use crate::header::Header;
 use crate::identity::{DerivedKey, Identity};
 
 /// The shortest reset that clients recognise.
@@ -85,8 +81,21 @@ impl Resets {
         token(&self.key, id.as_slice()).map(u128::from_be_bytes)
     }
 
+    /// The length of a reset that answers a packet of this length; `None` if there is none. It is
+    /// smaller than the packet, so two servers that answer each other's resets soon stop (RFC 9000,
+    /// section 10.3.3).
+    pub(super) fn len_for(packet_bytes: usize) -> Option<usize> {
+        let len = packet_bytes.saturating_sub(1).min(MAX_RESET_BYTES);
+        (len >= MIN_RESET_BYTES).then_some(len)
+    }
+
+    /// Takes one reset from the quota; false if none is left.
+    pub(super) fn take(&mut self, now: Instant) -> bool {
+        self.quota.take(now)
+    }
+
     /// A reset of `len` bytes for an unknown id. `None` if the cryptographic library fails.
-    fn write(&self, len: usize, id: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn write(&self, len: usize, id: &[u8]) -> Option<Vec<u8>> {
         let mut random = [0; 1 + MAX_RESET_BYTES];
         boring::rand::rand_bytes(&mut random).ok()?;
         let (coin, random) = random.split_first()?;
@@ -124,35 +133,6 @@ impl Quota {
             self.settled = Some(settled + EARNED_EVERY);
         }
         may
-    }
-}
-
-impl<L: Copy + PartialEq, A: Application> Server<L, A> {
-    /// Answers a packet with a short header that belongs to no connection, also while the server is
-    /// closing, because its CONNECTION_CLOSE may have been lost. The answer is smaller than the
-    /// packet, so two servers that answer each other's resets soon stop (RFC 9000, section 10.3.3).
-    pub(super) fn reset(&mut self, now: Instant, datagram: &[u8], origin: Origin<L>) {
-        let header = self.parse(datagram);
-        let dropped = &mut self.counters.dropped;
-        let len = datagram.len().saturating_sub(1).min(MAX_RESET_BYTES);
-        let id = match header {
-            // A late packet with a retired id is no sign of a lost connection.
-            Some(Header::Short { dcid }) if !self.ids.is_retired(dcid) => dcid,
-            _ => {
-                dropped.unknown_connection += 1;
-                return;
-            }
-        };
-        if len < MIN_RESET_BYTES {
-            dropped.unknown_connection += 1;
-            return;
-        }
-        if !self.resets.quota.take(now) {
-            dropped.reset_overflow += 1;
-            return;
-        }
-        let reset = self.resets.write(len, id);
-        self.answer(reset.as_deref(), origin, |answered| &mut answered.reset);
     }
 }
 
