@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the panic handler of `core/freestanding/src/no_panic/` calls.
+/// What the panic handler of `core/freestanding/` calls.
 pub(crate) const SYMBOL: &str = "the_hot_path_can_panic";
 
 /// The functions with a plain name, so not mangled, from which calls and jumps lead to [`SYMBOL`].
