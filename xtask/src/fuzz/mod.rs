@@ -161,7 +161,9 @@ fn build(targets: &[Target]) -> Result<Command> {
         .args(["--release", "--package", "xskit-fuzz"])
         .args(["--target", host()?, "--target-dir"])
         .arg(built())
-        .args(["--features", &features.join(",")]);
+        .args(["--features", &features.join(",")])
+        // Dependencies are most of what is compiled, and the attacks are not on them.
+        .args(["--config", "profile.release.package.'*'.opt-level=1"]);
     for target in targets {
         build.args(["--bin", &target.name()]);
     }
@@ -172,7 +174,6 @@ fn build(targets: &[Target]) -> Result<Command> {
         // Optimising across crates costs minutes, and what it inlines is lost to coverage.
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
         .envs(boringssl::for_linking(&programs()?));
     Ok(build)
 }
