@@ -77,6 +77,12 @@ fn noise_disturbs_nobody() {
             let from = if sent % 2 == 0 { server_addr() } else { from };
             world.inject(bytes, from, to);
         }
+        // Chance seldom makes an Initial of version 1 whose lengths are right.
+        let mut initial = random_bytes(&mut rng, 1200);
+        initial[..6].copy_from_slice(&[0xc3, 0, 0, 0, 1, 8]);
+        initial[14..18].copy_from_slice(&[0, 0, 0x44, 0x9e]);
+        world.inject(initial, attacker(&mut rng), server_addr());
+        sent += 1;
         world.step();
     }
     assert!(world.peers[at].take(id).1 == content(SIZE));
