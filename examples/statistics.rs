@@ -1,5 +1,5 @@
-//! Writes the counters of a socket and of its XDP program into a file once a second, in the text format of
-//! Prometheus: the textfile collector of its node exporter serves such files.
+//! Writes the counters of a socket and of its XDP program into a file once a second, in the text
+//! format of Prometheus: the textfile collector of its node exporter serves such files.
 //!
 //! ```sh
 //! cargo build --example statistics

@@ -257,7 +257,8 @@ fn without_capabilities<T: Send>(task: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(in_thread).join().expect("no panic"))
 }
 
-/// The program takes the port and is attached, and its map is lent, as a descriptor, to whoever has no capability.
+/// The program takes the port and is attached, and its map is lent, as a descriptor, to whoever has
+/// no capability.
 fn program(on: &Host, queues: u32) -> (XdpProgram, Attachment) {
     let program = XdpProgram::load(queues).expect("the program");
     program.take(PORT, None).expect("the port");

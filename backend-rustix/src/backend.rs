@@ -34,8 +34,8 @@ pub enum Wait {
     Block,
     /// Never: a wait returns at once, without a system call, so that the program looks at its rings
     /// again. With busy polling its flushes drive the device meanwhile
-    /// ([`BusyPoll`](xskit_core::socket::BusyPoll)). Every 65,536th look asks whether the interface is
-    /// still there.
+    /// ([`BusyPoll`](xskit_core::socket::BusyPoll)). Every 65,536th look asks whether the interface
+    /// is still there.
     Busy,
 }
 

@@ -94,8 +94,8 @@ impl MmapMemory {
         let mut nodes = [0 as libc::c_ulong; MOST_NODES / WORD];
         let word = nodes.get_mut(node as usize / WORD).ok_or(Errno::EINVAL)?;
         *word = 1 << (node as usize % WORD);
-        // SAFETY: the range is the mapping of this value, whose contents stay as they are; the kernel reads as many bits
-        // of `nodes` as it is told that there are, less one.
+        // SAFETY: the range is the mapping of this value, whose contents stay as they are; the
+        // kernel reads as many bits of `nodes` as it is told that there are, less one.
         let done = unsafe {
             libc::syscall(
                 libc::SYS_mbind,

@@ -114,10 +114,10 @@ impl UringBackend {
 }
 
 // SAFETY: each method is the one system call it is documented as, or the submission of the same, on
-// a descriptor that the socket owns; what is mapped, unmapped and read back is passed on to and from
-// `RustixBackend`, which keeps to this contract; `close` ends what the ring has armed for a socket
-// before its descriptor is closed, or leaves the socket open if the kernel does not say that it ended.
-// Either way the kernel writes to memory that it has pinned itself, and to no other.
+// a descriptor that the socket owns; what is mapped, unmapped and read back is passed on to and
+// from `RustixBackend`, which keeps to this contract; `close` ends what the ring has armed for a
+// socket before its descriptor is closed, or leaves the socket open if the kernel does not say that
+// it ended. Either way the kernel writes to memory that it has pinned itself, and to no other.
 unsafe impl Backend for UringBackend {
     type Socket = UringSocket;
 

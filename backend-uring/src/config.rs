@@ -66,7 +66,8 @@ pub enum Wait {
     Poll,
     /// A multishot poll, armed once per socket: later waits submit nothing. Linux 5.13.
     Multishot,
-    /// Never sleeps: a wait returns at once. With busy polling the program's flushes drive the device.
+    /// Never sleeps: a wait returns at once. With busy polling the program's flushes drive the
+    /// device.
     Busy,
     /// As [`Poll`](Self::Poll), on a ring that polls the device before it sleeps
     /// (`IORING_REGISTER_NAPI`, Linux 6.9).

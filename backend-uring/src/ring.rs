@@ -146,10 +146,10 @@ impl Ring {
             entry = entry.flags(Flags::SKIP_SUCCESS);
         }
         // SAFETY: no request names memory: sends and receives have no bytes, and a poll or a cancel
-        // has only numbers. The descriptor is the socket's still when the kernel comes to look it up:
-        // a `UringSocket` doesn't close it when it is dropped, `Backend::close` only once nothing of it
-        // is left on the queue, and `Accounts::own` lets through none of another backend, which could
-        // close it while it lies on this queue.
+        // has only numbers. The descriptor is the socket's still when the kernel comes to look it
+        // up: a `UringSocket` doesn't close it when it is dropped, `Backend::close` only once
+        // nothing of it is left on the queue, and `Accounts::own` lets through none of another
+        // backend, which could close it while it lies on this queue.
         unsafe { self.push_entry(&entry) }
     }
 
@@ -215,8 +215,8 @@ impl Ring {
             .map_err(|error| errno(&error))
     }
 
-    /// `io_uring_enter(IORING_ENTER_SQ_WAIT)`, Linux 5.10: waits until the kernel's thread has taken
-    /// something off the submission queue, and wakes it if it sleeps.
+    /// `io_uring_enter(IORING_ENTER_SQ_WAIT)`, Linux 5.10: waits until the kernel's thread has
+    /// taken something off the submission queue, and wakes it if it sleeps.
     ///
     /// # Errors
     /// What the call returned: EOWNERDEAD if the thread is gone.

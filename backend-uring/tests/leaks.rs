@@ -1,4 +1,5 @@
-//! Nothing is left open, mapped or pinned. Alone in its process, since it counts what the process has.
+//! Nothing is left open, mapped or pinned. Alone in its process, since it counts what the process
+//! has.
 
 mod availability;
 

@@ -1,5 +1,5 @@
-//! What an io_uring does to an AF_XDP socket that a program may stumble over, each provoked on a bare
-//! ring, and what the backend makes of it.
+//! What an io_uring does to an AF_XDP socket that a program may stumble over, each provoked on a
+//! bare ring, and what the backend makes of it.
 #![allow(unsafe_code)]
 
 mod availability;
@@ -158,7 +158,8 @@ fn a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring() {
     let test = "a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring";
     in_first_host(test, |pair| {
         // The kernel waits for room in the TX ring, of which there is some while it is less than
-        // half full. It then tries again and again, and at last as if it could wait, which it can't.
+        // half full. It then tries again and again, and at last as if it could wait, which it
+        // can't.
         assert_eq!(send_waiting(pair, 200), Some(-libc::EOPNOTSUPP));
         // More than half full, it is not tried again, not even when there is room for completions.
         assert_eq!(send_waiting(pair, 400), None);
@@ -300,8 +301,8 @@ fn a_socket_is_closed_by_its_own_backend_only() {
         let fd = taken.as_raw_fd();
         other.close(taken);
         assert_eq!(other.calls().setup, 0, "not closed");
-        // SAFETY: the socket that had the descriptor is gone and didn't close it, and no queue names
-        // it: only the set-up did.
+        // SAFETY: the socket that had the descriptor is gone and didn't close it, and no queue
+        // names it: only the set-up did.
         let left = unsafe { OwnedFd::from_raw_fd(fd) };
         RustixBackend::new().offsets(&left).expect("open still");
     });

@@ -1,5 +1,5 @@
-//! Sockets that were created elsewhere, opened without any capability: nor does a ring need one, in whichever
-//! way it waits, nor the kernel's thread.
+//! Sockets that were created elsewhere, opened without any capability: nor does a ring need one, in
+//! whichever way it waits, nor the kernel's thread.
 
 mod availability;
 

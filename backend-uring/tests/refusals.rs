@@ -1,5 +1,5 @@
-//! No io_uring to be had: each cause is provoked, and named. A seccomp filter stands over one thread
-//! only, and goes with it.
+//! No io_uring to be had: each cause is provoked, and named. A seccomp filter stands over one
+//! thread only, and goes with it.
 #![allow(unsafe_code)]
 
 mod availability;

@@ -1,8 +1,9 @@
-//! A server's cost per packet by the number of connections and of workers: `cargo bench --bench connections`.
+//! A server's cost per packet by the number of connections and of workers:
+//! `cargo bench --bench connections`.
 //!
-//! Servers and clients are in one thread, and datagrams move at once. Only the servers' calls are timed, by the CPU
-//! time of the thread, and only what they allocate is counted. A round asks for the same number of answers in each world; a ratio
-//! is within one round.
+//! Servers and clients are in one thread, and datagrams move at once. Only the servers' calls are
+//! timed, by the CPU time of the thread, and only what they allocate is counted. A round asks for
+//! the same number of answers in each world; a ratio is within one round.
 
 // The allocator counts.
 #![allow(unsafe_code)]
@@ -51,7 +52,8 @@ fn count(bytes: isize) {
     }
 }
 
-// SAFETY: every call is the system allocator's, with what it was called with; counting neither allocates nor panics.
+// SAFETY: every call is the system allocator's, with what it was called with; counting neither
+// allocates nor panics.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size().cast_signed());

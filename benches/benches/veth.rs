@@ -1,4 +1,5 @@
-//! Packets per second over a veth pair, with real sockets: sent, received and dropped, and sent back.
+//! Packets per second over a veth pair, with real sockets: sent, received and dropped, and sent
+//! back.
 //!
 //! An iteration is a packet of 60 bytes. Two hosts are made of network namespaces and gone at the
 //! end; without the privilege for that, the benchmark says so and does nothing.

@@ -1,7 +1,8 @@
-//! Requests one path of an HTTP/3 server through a kernel UDP socket, at a rate or with so many requests at a time, and
-//! prints their times: the client of `cargo xtask bench tcp`.
+//! Requests one path of an HTTP/3 server through a kernel UDP socket, at a rate or with so many
+//! requests at a time, and prints their times: the client of `cargo xtask bench tcp`.
 //!
-//! At a rate, a request's time begins when it was due, so that a delay by a slow answer counts as well.
+//! At a rate, a request's time begins when it was due, so that a delay by a slow answer counts as
+//! well.
 
 use std::collections::HashMap;
 use std::error::Error;

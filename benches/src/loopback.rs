@@ -1,7 +1,8 @@
 //! A backend with one socket that receives what it sends.
 //!
-//! The simulated kernel of `xskit-core` (`sim`) copies packets, checks them and keeps a wire: a benchmark over it would
-//! measure that work, not the socket's; this backend only passes descriptors on.
+//! The simulated kernel of `xskit-core` (`sim`) copies packets, checks them and keeps a wire: a
+//! benchmark over it would measure that work, not the socket's; this backend only passes
+//! descriptors on.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};

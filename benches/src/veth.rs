@@ -65,7 +65,8 @@ pub fn socket<'u>(
     Socket::open(backend, umem, &config).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Attaches the XDP program, which redirects [`PORT`] of the host to the socket until the returned value is dropped.
+/// Attaches the XDP program, which redirects [`PORT`] of the host to the socket until the returned
+/// value is dropped.
 ///
 /// # Panics
 /// When the program can't be loaded or attached.
@@ -109,7 +110,8 @@ pub fn write(frame: &mut Frame<'_>, headers: &UdpHeaders, len_bytes: usize) {
         .expect("room for the headers");
 }
 
-/// Writes a packet of `len_bytes` into every free frame. A sent frame keeps its bytes, so the next send writes nothing.
+/// Writes a packet of `len_bytes` into every free frame. A sent frame keeps its bytes, so the next
+/// send writes nothing.
 ///
 /// # Panics
 /// As [`write()`].

@@ -201,7 +201,8 @@ impl XdpProgram {
         self.sockets.register(queue, socket)
     }
 
-    /// [`SocketMap::unregister`] of [`sockets`](Self::sockets): what is taken on the queue goes to the kernel.
+    /// [`SocketMap::unregister`] of [`sockets`](Self::sockets): what is taken on the queue goes to
+    /// the kernel.
     ///
     /// # Errors
     /// As there.

@@ -55,7 +55,8 @@ impl SocketMap {
         })?)
     }
 
-    /// Takes a descriptor of a map: from a loader in this process, or from another one over a Unix socket.
+    /// Takes a descriptor of a map: from a loader in this process, or from another one over a Unix
+    /// socket.
     ///
     /// Needs `/proc`, where the kernel reports the type of the descriptor.
     ///

@@ -48,11 +48,12 @@ pub(crate) fn create_xdp_link(
         ..Default::default()
     };
     let ifindex = c_int::try_from(ifindex).map_err(|_| Errno::NODEV)?;
-    // SAFETY: `opts` is a valid, initialised structure whose `sz` is its size, whose pointers are null and which outlives
-    // the call; libbpf only reads it. `program` is open for the whole call.
+    // SAFETY: `opts` is a valid, initialised structure whose `sz` is its size, whose pointers are
+    // null and which outlives the call; libbpf only reads it. `program` is open for the whole call.
     let fd = unsafe { bpf_link_create(program.as_raw_fd(), ifindex, BPF_XDP, &opts) };
     let fd = check(fd)?;
-    // SAFETY: a result of 0 or more is a new file descriptor that nobody else has seen, so it is ours to own.
+    // SAFETY: a result of 0 or more is a new file descriptor that nobody else has seen, so it is
+    // ours to own.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -68,8 +69,8 @@ pub(crate) fn detach_link(link: BorrowedFd<'_>) -> Result<(), Errno> {
 /// type.
 pub(crate) fn insert(map: BorrowedFd<'_>, queue: u32, socket: RawFd) -> Result<(), Errno> {
     let (key, value) = ((&raw const queue).cast(), (&raw const socket).cast());
-    // SAFETY: keys and values of such a map are 4 bytes, as those here, which are initialised and outlive the call, and
-    // which the kernel only reads.
+    // SAFETY: keys and values of such a map are 4 bytes, as those here, which are initialised and
+    // outlive the call, and which the kernel only reads.
     let result =
         unsafe { bpf_map_update_elem(map.as_raw_fd(), key, value, u64::from(BPF_NOEXIST)) };
     check(result).map(|_| ())
@@ -87,7 +88,8 @@ pub(crate) fn open_pinned(path: &Path) -> Result<OwnedFd, Errno> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
     // SAFETY: `path` ends with a zero and outlives the call, which only reads it.
     let fd = check(unsafe { bpf_obj_get(path.as_ptr()) })?;
-    // SAFETY: a result of 0 or more is a new file descriptor that nobody else has seen, so it is ours to own.
+    // SAFETY: a result of 0 or more is a new file descriptor that nobody else has seen, so it is
+    // ours to own.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -106,13 +108,14 @@ pub(crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> Result<(), Errno> {
 pub(crate) fn query_xdp(ifindex: u32) -> Result<(bpf_xdp_query_opts, Option<Offered>), Errno> {
     let mut opts = bpf_xdp_query_opts {
         sz: size_of::<bpf_xdp_query_opts>() as size_t,
-        // Without the netdev family libbpf reports no features, the same as for a device without any, but leaves this
-        // field alone, which tells the two apart.
+        // Without the netdev family libbpf reports no features, the same as for a device without
+        // any, but leaves this field alone, which tells the two apart.
         xdp_zc_max_segs: u32::MAX,
         ..Default::default()
     };
     let ifindex = c_int::try_from(ifindex).map_err(|_| Errno::NODEV)?;
-    // SAFETY: `opts` is a valid, initialised structure whose `sz` is its size, exclusively ours for the call.
+    // SAFETY: `opts` is a valid, initialised structure whose `sz` is its size, exclusively ours for
+    // the call.
     check(unsafe { bpf_xdp_query(ifindex, 0, &mut opts) })?;
     let offered = Offered {
         flags: opts.feature_flags,
@@ -121,7 +124,8 @@ pub(crate) fn query_xdp(ifindex: u32) -> Result<(bpf_xdp_query_opts, Option<Offe
     Ok((opts, (opts.xdp_zc_max_segs != u32::MAX).then_some(offered)))
 }
 
-/// The features of a device as the netdev family numbers them (`enum netdev_xdp_act` in linux/netdev.h).
+/// The features of a device as the netdev family numbers them (`enum netdev_xdp_act` in
+/// linux/netdev.h).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Offered {
     pub(crate) flags: u64,

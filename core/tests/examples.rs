@@ -1,11 +1,13 @@
-//! The example, run; and the loops that users copy: a wait without a bound never says that the interface is gone.
+//! The example, run; and the loops that users copy: a wait without a bound never says that the
+//! interface is gone.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// `cargo test` builds it, but not where it is told which test: `cargo build -p xskit-core --examples` does.
+/// `cargo test` builds it, but not where it is told which test:
+/// `cargo build -p xskit-core --examples` does.
 #[test]
 fn core_alone() {
     let this = env::current_exe().expect("a path");

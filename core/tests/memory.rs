@@ -1,4 +1,5 @@
-//! When a UMEM gives its memory back: with itself, and not while a socket that was leaked may receive into it.
+//! When a UMEM gives its memory back: with itself, and not while a socket that was leaked may
+//! receive into it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -15,7 +16,8 @@ const FRAMES: usize = 8;
 /// Memory that says when it is dropped.
 struct Watched(HeapMemory, Rc<Cell<u32>>);
 
-// SAFETY: the region is that of the heap memory inside, which lives as long, and says the same of it.
+// SAFETY: the region is that of the heap memory inside, which lives as long, and says the same of
+// it.
 unsafe impl Memory for Watched {
     const IS_UNMAPPED: bool = HeapMemory::IS_UNMAPPED;
 

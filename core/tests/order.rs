@@ -1,5 +1,5 @@
-//! In which order a socket is set up and undone: a backend that notes each call, with what the UMEM's books
-//! say at that moment.
+//! In which order a socket is set up and undone: a backend that notes each call, with what the
+//! UMEM's books say at that moment.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -118,8 +118,8 @@ unsafe impl Backend for Recorder<'_> {
     }
 }
 
-/// Opens a socket and closes it, with the call of a number refused; on a handle that was made before, if one
-/// is `given`. What was called, and how many frames are retired and free afterwards.
+/// Opens a socket and closes it, with the call of a number refused; on a handle that was made
+/// before, if one is `given`. What was called, and how many frames are retired and free afterwards.
 fn open_and_close(refused: usize, given: bool) -> (Vec<Noted>, (u32, u32)) {
     let mut slots = vec![FrameSlot::new(); 8];
     let memory = HeapMemory::new(FRAMES as usize * 4096);

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every `unsafe fn` there is. Only the first two can be met from outside, and neither by a program
-/// that moves packets: one is for whoever maps a ring itself, the other for whoever writes a backend.
+/// that moves packets: one is for whoever maps a ring itself, the other for whoever writes a
+/// backend.
 const UNSAFE_FNS: [(&str, &str); 6] = [
     ("ring/memory.rs", "pub unsafe fn from_map"),
     ("backend.rs", "unsafe fn unmap"),

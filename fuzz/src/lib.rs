@@ -1,8 +1,9 @@
 //! Fuzz targets of xskit, one attack surface each.
 //!
 //! An attack is a function that takes the bytes an attacker would send, and panics if a rule is
-//! broken. The programs in `fuzz_targets/` hand it to libFuzzer when `cargo xtask fuzz` builds them, and
-//! otherwise run it over the files on their command line. The tests run it over the seeds.
+//! broken. The programs in `fuzz_targets/` hand it to libFuzzer when `cargo xtask fuzz` builds
+//! them, and otherwise run it over the files on their command line. The tests run it over the
+//! seeds.
 //!
 //! | target | the bytes | the rule |
 //! | --- | --- | --- |

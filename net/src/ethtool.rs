@@ -49,8 +49,8 @@ const_assert_eq!(size_of::<DriverInfo>(), 196);
 /// A structure of linux/ethtool.h that begins with the command that it is for.
 ///
 /// # Safety
-/// For every command that a value can hold, the kernel reads and writes no more than this structure,
-/// of which every bit pattern is a value.
+/// For every command that a value can hold, the kernel reads and writes no more than this
+/// structure, of which every bit pattern is a value.
 unsafe trait Request {}
 
 // SAFETY: ETHTOOL_GCHANNELS has the kernel write one `struct ethtool_channels`, and

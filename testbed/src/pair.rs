@@ -100,8 +100,8 @@ pub struct Host {
 }
 
 impl HostPair {
-    /// Two hosts for a test, with this many queues each. `None` without the privileges, after saying
-    /// that the test is skipped.
+    /// Two hosts for a test, with this many queues each. `None` without the privileges, after
+    /// saying that the test is skipped.
     ///
     /// # Panics
     /// When the hosts can't be made.

@@ -1,7 +1,7 @@
 //! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
 //!
-//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does. Those of QUIC
-//! ([`quic`]), and their tests, are there with `--features udp`, or `--all-features`.
+//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does.
+//! Those of QUIC ([`quic`]), and their tests, are there with `--features udp`, or `--all-features`.
 
 #[cfg(feature = "udp")]
 mod quic;
@@ -118,7 +118,8 @@ fn client(on: &Host, to: impl Into<IpAddr>) -> UdpSocket {
     limited.map(|()| socket).expect("a time limit")
 }
 
-/// Sends a datagram. Returns the payload of the answer, of which the kernel has looked at the checksums.
+/// Sends a datagram. Returns the payload of the answer, of which the kernel has looked at the
+/// checksums.
 fn ask(client: &UdpSocket, payload: &[u8]) -> Vec<u8> {
     client.send(payload).expect("sent");
     let mut answer = vec![0; 2048];
@@ -395,7 +396,8 @@ fn tokio() {
     let receiver = Example::start("tokio", far, &[&PORT.to_string()]);
     let client = client(near, far.ipv4);
     let from = client.local_addr().expect("bound");
-    // One by one, so that each has to wake a task that waits; then in bursts, more than it takes at once.
+    // One by one, so that each has to wake a task that waits; then in bursts, more than it takes at
+    // once.
     for burst in [1; 20].into_iter().chain([200; 5]) {
         for number in 0..burst {
             client.send(&vec![0; number]).expect("sent");

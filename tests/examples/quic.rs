@@ -1,5 +1,6 @@
-//! The QUIC examples, each over AF_XDP on one host, asked from the other over the kernel's UDP: `quic` by our own client,
-//! the applications by quinn and h3, which share no code with quiche; these over the kernel's UDP as well.
+//! The QUIC examples, each over AF_XDP on one host, asked from the other over the kernel's UDP:
+//! `quic` by our own client, the applications by quinn and h3, which share no code with quiche;
+//! these over the kernel's UDP as well.
 
 use std::fs;
 use std::future::poll_fn;

@@ -47,7 +47,8 @@ impl Checksum {
         self.bytes(&number.to_be_bytes())
     }
 
-    /// The checksum: what to write, high byte first, into a checksum field that was zero in the sum.
+    /// The checksum: what to write, high byte first, into a checksum field that was zero in the
+    /// sum.
     #[must_use]
     #[inline]
     pub fn finish(self) -> u16 {

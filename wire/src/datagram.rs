@@ -87,7 +87,8 @@ impl Datagram {
         frame.get(self.payload_range())
     }
 
-    /// The payload, to be opened in place; `None` if `frame` is too short to be the one that was parsed.
+    /// The payload, to be opened in place; `None` if `frame` is too short to be the one that was
+    /// parsed.
     #[must_use]
     #[inline]
     pub fn payload_mut<'a>(&self, frame: &'a mut [u8]) -> Option<&'a mut [u8]> {

@@ -57,14 +57,16 @@ impl UdpHeaders {
         }
     }
 
-    /// Bytes of all headers, which is where the payload starts: 42 to 50 for IPv4, 62 to 70 for IPv6.
+    /// Bytes of all headers, which is where the payload starts: 42 to 50 for IPv4, 62 to 70 for
+    /// IPv6.
     #[must_use]
     pub const fn header_len(&self) -> usize {
         self.link.header_len() + IpVersion::of(&self.source).header_len() + udp::HEADER_LEN
     }
 
     /// Writes all headers, checksums included, in front of the payload that already lies at
-    /// `frame[header_len..header_len + payload_len]`. Returns the length of the frame to send, in bytes.
+    /// `frame[header_len..header_len + payload_len]`. Returns the length of the frame to send, in
+    /// bytes.
     ///
     /// Adds no padding up to Ethernet's minimum length: the driver does.
     ///

@@ -46,7 +46,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<IpPacket<'_>, Refusal> {
     Ok(IpPacket {
         source: Ipv6Addr::from(field::SOURCE.read(header)).into(),
         destination: Ipv6Addr::from(field::DESTINATION.read(header)).into(),
-        // The traffic class straddles the two bytes; its ECN bits are the upper half of the second one.
+        // The traffic class straddles the two bytes; its ECN bits are the upper half of the second
+        // one.
         ecn: Ecn::from_bits(class_flow >> 4),
         hop_limit: field::HOP_LIMIT.read_u8(header),
         header_len: HEADER_LEN,

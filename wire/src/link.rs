@@ -1,4 +1,5 @@
-//! The path of a frame over its link: two MAC addresses and the VLAN tags between them and the type.
+//! The path of a frame over its link: two MAC addresses and the VLAN tags between them and the
+//! type.
 
 use crate::ethernet::{ADDRESSES_LEN, Addresses, TYPE_LEN};
 use crate::{EtherType, MacAddr, Refusal, Tpid, VlanTag, VlanTags};

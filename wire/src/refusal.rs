@@ -29,7 +29,8 @@ pub enum Refusal {
     TruncatedIpv4,
     /// The type says IPv4, the packet another version: the version found.
     Ipv4Version(u8),
-    /// An IPv4 header length below 20 bytes: the field found, in units of 4 bytes (RFC 791 section 3.1).
+    /// An IPv4 header length below 20 bytes: the field found, in units of 4 bytes (RFC 791 section
+    /// 3.1).
     Ipv4HeaderLen(u8),
     /// An IPv4 total length shorter than the header, or beyond the frame: the length found.
     Ipv4TotalLen(u16),

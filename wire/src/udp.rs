@@ -43,7 +43,8 @@ pub enum UdpChecksum {
     Ignore,
 }
 
-/// The largest UDP payload, in bytes, whose IP packet without options fits an MTU of `mtu_len_bytes`.
+/// The largest UDP payload, in bytes, whose IP packet without options fits an MTU of
+/// `mtu_len_bytes`.
 ///
 /// Never more than the 16-bit length fields can hold (65,507 over IPv4, 65,527 over IPv6); 0 if not
 /// even the headers fit. The Ethernet header and VLAN tags do not count towards an MTU.

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the head-to-head and its report, or one of the benchmarks of `benches/` alone.
+//! `cargo xtask bench`: the head-to-head and its report, or one of the benchmarks of `benches/`
+//! alone.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};

@@ -1,5 +1,5 @@
-//! BoringSSL, which takes minutes to build. Checking links nothing, so there its headers are enough; and what another
-//! build has made can be linked again.
+//! BoringSSL, which takes minutes to build. Checking links nothing, so there its headers are
+//! enough; and what another build has made can be linked again.
 
 use std::env;
 use std::fs;
@@ -8,15 +8,16 @@ use std::time::SystemTime;
 
 use crate::cargo;
 
-/// The sources of BoringSSL as the crate boring-sys brings them, with `include/` in them. As `BORING_BSSL_PATH` they
-/// stand for a built library, wherever none is linked.
+/// The sources of BoringSSL as the crate boring-sys brings them, with `include/` in them. As
+/// `BORING_BSSL_PATH` they stand for a built library, wherever none is linked.
 pub(crate) fn headers() -> Option<PathBuf> {
     let sources = cargo::sources_of("boring-sys")?.join("deps/boringssl");
     sources.join("include/openssl").is_dir().then_some(sources)
 }
 
-/// What to set for a build into `output` (a profile's folder) so that it links a BoringSSL that is built already: nothing
-/// if the caller has named one, if that build has made its own, or if there is none. Every profile's is optimised.
+/// What to set for a build into `output` (a profile's folder) so that it links a BoringSSL that is
+/// built already: nothing if the caller has named one, if that build has made its own, or if there
+/// is none. Every profile's is optimised.
 pub(crate) fn for_linking(output: &Path) -> Vec<(&'static str, PathBuf)> {
     if env::var_os("BORING_BSSL_PATH").is_some() || newest(output).is_some() {
         return Vec::new();

@@ -1,5 +1,6 @@
 //! cargo-deny, which checks licences, duplicate crates and sources against `deny.toml`, and
-//! advisories where their database can be had. It is the user's, or is built into the target folder.
+//! advisories where their database can be had. It is the user's, or is built into the target
+//! folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ pub(crate) struct CargoDeny {
 }
 
 impl CargoDeny {
-    /// Where it is, if this version is installed: on PATH, or in the target folder by an earlier run.
+    /// Where it is, if this version is installed: on PATH, or in the target folder by an earlier
+    /// run.
     pub(crate) fn installed(&self) -> Option<PathBuf> {
         let own = folder().join("bin/cargo-deny");
         let is_right_version = |program: &PathBuf| {

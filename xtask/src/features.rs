@@ -28,7 +28,8 @@ pub(crate) fn of_workspace(workspace: &Path) -> Vec<Offer> {
     offers
 }
 
-/// Reads one manifest. A folder with a workspace of its own (fuzz/) has no features to offer, and is left out with it.
+/// Reads one manifest. A folder with a workspace of its own (fuzz/) has no features to offer, and
+/// is left out with it.
 fn offer(manifest: &str) -> Option<Offer> {
     let mut section = "";
     let (mut package, mut features) = (None, Vec::new());

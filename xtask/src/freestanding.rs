@@ -1,5 +1,5 @@
-//! The core, linked against nothing: it needs no std and no allocator, and no code that runs per packet can panic.
-//! `core/freestanding/` says how.
+//! The core, linked against nothing: it needs no std and no allocator, and no code that runs per
+//! packet can panic. `core/freestanding/` says how.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! `cargo xtask instructions`: instructions per descriptor, counted by callgrind, of every job in
-//! `benches/rivals`: by libxdp's inline functions, by our rings, and by a socket with its ledger and
-//! without; and of a forwarder's turn by the core's socket and by the one that is kept.
+//! `benches/rivals`: by libxdp's inline functions, by our rings, and by a socket with its ledger
+//! and without; and of a forwarder's turn by the core's socket and by the one that is kept.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,8 +24,8 @@ const FACE: &str = "face_path";
 
 const BATCHES: [u64; 3] = [1, 16, 64];
 
-/// Descriptors in each job: a multiple of every batch and of every ring's size, so that the looks at
-/// the other end's cursor that come once in many batches are counted in full.
+/// Descriptors in each job: a multiple of every batch and of every ring's size, so that the looks
+/// at the other end's cursor that come once in many batches are counted in full.
 const DESCRIPTORS: u64 = 1 << 15;
 
 const HEAD: [&str; 8] = [

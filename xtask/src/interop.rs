@@ -1,4 +1,5 @@
-//! `cargo xtask interop`: builds the package `interop`, which no other command does, and becomes it.
+//! `cargo xtask interop`: builds the package `interop`, which no other command does, and becomes
+//! it.
 
 use std::process::ExitCode;
 

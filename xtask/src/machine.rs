@@ -19,7 +19,8 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// The capabilities that the demo and the privileged tests need and this process lacks; empty if none.
+/// The capabilities that the demo and the privileged tests need and this process lacks; empty if
+/// none.
 pub(crate) fn missing_capabilities() -> String {
     let held = rustix::thread::capabilities(None);
     let held = held.map_or(CapabilitySet::empty(), |sets| sets.effective);

@@ -1,4 +1,5 @@
-//! The project's own chores, as `cargo xtask`. It is built before the system packages that the rest needs are installed.
+//! The project's own chores, as `cargo xtask`. It is built before the system packages that the rest
+//! needs are installed.
 
 mod advisories;
 mod bench;
@@ -36,7 +37,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 /// The chores of xskit. Each does the set-up it needs first.
 ///
-/// demo and test run privileged networking in network namespaces; without root they say what is left out.
+/// demo and test run privileged networking in network namespaces; without root they say what is
+/// left out.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", max_term_width = 100)]
 struct Cli {

@@ -1,4 +1,5 @@
-//! `cargo xtask orderings`: weakens each memory ordering of the rings in turn, and sees which loom test notices.
+//! `cargo xtask orderings`: weakens each memory ordering of the rings in turn, and sees which loom
+//! test notices.
 
 use std::fs;
 use std::io;
@@ -12,7 +13,8 @@ use crate::mutant::{self, Site};
 /// Where the orderings are, in the crate.
 const RINGS: &str = "src/ring";
 
-/// A mutant under which the tests run for longer is not counted as caught. Unmutated they take some seconds.
+/// A mutant under which the tests run for longer is not counted as caught. Unmutated they take some
+/// seconds.
 const TIME_LIMIT_SECONDS: u32 = 120;
 
 /// What the tests made of the code as it was.
@@ -86,7 +88,8 @@ fn place(file: &Path, site: &Site) -> String {
     format!("core/{RINGS}/{name}:{line} {function}: {call} {ordering}")
 }
 
-/// Runs the loom tests in `workspace`. Code that doesn't compile is an error: nothing was learned of it.
+/// Runs the loom tests in `workspace`. Code that doesn't compile is an error: nothing was learned
+/// of it.
 fn test(workspace: &Path) -> Result<Verdict, String> {
     let run = |command: &mut Command| {
         command

@@ -134,7 +134,8 @@ fn manifest(packages: &[(String, String)], own: &Table) -> Table {
     manifest
 }
 
-/// Checks one package by itself, in the folder of the features' steps: BoringSSL's headers are enough.
+/// Checks one package by itself, in the folder of the features' steps: BoringSSL's headers are
+/// enough.
 fn check(package: &str) -> Command {
     let mut check = cargo::program();
     check.args(["check", "--quiet", "--package", package]);

@@ -1,5 +1,5 @@
-//! The tests once more under AddressSanitizer: what `unsafe` reads and writes, on the real kernel too, and what is
-//! never freed.
+//! The tests once more under AddressSanitizer: what `unsafe` reads and writes, on the real kernel
+//! too, and what is never freed.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use std::process::Command;
 use crate::cargo;
 use crate::step::Step;
 
-/// Where the toolchain brings the sanitizer along, and the target to name: with one named, build scripts and macros are
-/// built without it.
+/// Where the toolchain brings the sanitizer along, and the target to name: with one named, build
+/// scripts and macros are built without it.
 const TARGET: Option<&str> = if cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
     Some("x86_64-unknown-linux-gnu")
 } else if cfg!(all(target_arch = "aarch64", target_env = "gnu")) {
@@ -20,9 +20,10 @@ const TARGET: Option<&str> = if cfg!(all(target_arch = "x86_64", target_env = "g
 
 const SANITIZER: &str = "-Zsanitizer=address";
 
-/// What the names of tests begin with that leak on purpose: they forget a socket, and with it what the kernel may write
-/// to. They run by themselves, where a leak is no failure. A list of suppressions would name functions, which
-/// LeakSanitizer only knows where llvm-symbolizer is installed.
+/// What the names of tests begin with that leak on purpose: they forget a socket, and with it what
+/// the kernel may write to. They run by themselves, where a leak is no failure. A list of
+/// suppressions would name functions, which LeakSanitizer only knows where llvm-symbolizer is
+/// installed.
 const LEAKING: &str = "a_leaked_socket_";
 
 /// The crates whose own code is `unsafe` or calls the kernel.

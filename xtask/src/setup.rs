@@ -150,7 +150,8 @@ impl Authority {
                 eprintln!("apt-get failed; try {attempt} of {TRIES} follows");
                 thread::sleep(PAUSE);
             }
-            // A broken third-party source fails the update, and these packages may be had all the same.
+            // A broken third-party source fails the update, and these packages may be had all the
+            // same.
             self.apt(options, &["update"])?;
             let install = ["install", "--yes", "--no-install-recommends"];
             if self.apt(options, &[&install, packages].concat())? {

@@ -1,4 +1,5 @@
-//! One command of a longer chore: run, timed, its output shown, its outcome kept for the closing table.
+//! One command of a longer chore: run, timed, its output shown, its outcome kept for the closing
+//! table.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
@@ -14,7 +15,8 @@ thread_local! {
     static MARGIN: Cell<&'static str> = const { Cell::new("") };
 }
 
-/// Begins each line that this thread's steps print with `margin`, where two threads run steps at the same time.
+/// Begins each line that this thread's steps print with `margin`, where two threads run steps at
+/// the same time.
 pub(crate) fn set_margin(margin: &'static str) {
     MARGIN.set(margin);
 }
@@ -29,8 +31,9 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Runs `command` to its end and counts it as one check. A log gets the output as it comes, so that a hang shows
-    /// where; a terminal gets the last line while the step runs, and the whole if it fails.
+    /// Runs `command` to its end and counts it as one check. A log gets the output as it comes, so
+    /// that a hang shows where; a terminal gets the last line while the step runs, and the whole if
+    /// it fails.
     pub(crate) fn run(name: impl Into<String>, command: &mut Command) -> Self {
         Self::judge(name.into(), command, |succeeded, _| succeeded)
     }
@@ -102,7 +105,8 @@ impl Step {
         }
     }
 
-    /// Counts the tests in the output in place of the step itself; a step that failed before it ran any is one failure.
+    /// Counts the tests in the output in place of the step itself; a step that failed before it ran
+    /// any is one failure.
     pub(crate) fn counting_tests(mut self) -> Self {
         let tests = Tally::of_tests(&self.output);
         if self.succeeded || tests.failed > 0 {
@@ -119,7 +123,8 @@ fn follow(command: &mut Command, output: &mut String) -> io::Result<bool> {
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn()?;
-    // The command holds the pipe's writing end; while it is open here too, the reading below would never end.
+    // The command holds the pipe's writing end; while it is open here too, the reading below would
+    // never end.
     command.stdout(io::stderr()).stderr(io::stderr());
     let on_terminal = io::stdout().is_terminal();
     let mut lines = BufReader::new(reader);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 
-/// What a test prints when it can't run here; then it returns, so libtest calls it passed. Anywhere in a line: one that
-/// is written past libtest's capture can land behind the name of a test.
+/// What a test prints when it can't run here; then it returns, so libtest calls it passed. Anywhere
+/// in a line: one that is written past libtest's capture can land behind the name of a test.
 pub(crate) const SKIPPED: &str = "skipped: needs ";
 
 /// How many tests or checks ended in which way.
@@ -54,7 +54,8 @@ impl Tally {
     }
 }
 
-/// What skipped tests said they need, and how many said so. The test's own name, in brackets at the end, is left out.
+/// What skipped tests said they need, and how many said so. The test's own name, in brackets at the
+/// end, is left out.
 pub(crate) fn skip_reasons(output: &str) -> BTreeMap<&str, usize> {
     let mut reasons = BTreeMap::new();
     for (_, said) in output.lines().filter_map(|line| line.split_once(SKIPPED)) {

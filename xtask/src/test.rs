@@ -53,7 +53,8 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
     let (in_target, apart) = thread::scope(|scope| {
         let apart = scope.spawn(|| {
             step::set_margin("| ");
-            // On Linux this holds for the thread and the programs it starts. The tests in the other thread keep time.
+            // On Linux this holds for the thread and the programs it starts. The tests in the other
+            // thread keep time.
             if let Err(error) = rustix::process::nice(NICENESS) {
                 println!("| note: nice(2): {error}");
             }
@@ -93,8 +94,8 @@ fn steps_in_target() -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
-/// What is built with other features, flags or tools, in target folders of its own. Those that run the library's tests
-/// come last, when the tests above are mostly done.
+/// What is built with other features, flags or tools, in target folders of its own. Those that run
+/// the library's tests come last, when the tests above are mostly done.
 fn steps_apart() -> Result<Vec<Step>, String> {
     let mut steps = feature_steps();
     steps.extend(packages::steps()?);
@@ -128,10 +129,11 @@ fn lint() -> Command {
     cargo::command("clippy")
 }
 
-/// Each crate with none of its features, and with each one alone: they are additive, so none may need another.
+/// Each crate with none of its features, and with each one alone: they are additive, so none may
+/// need another.
 ///
-/// Every combination has dependencies of its own making, BoringSSL among them. In a folder of their own, where nothing
-/// is linked, its headers do.
+/// Every combination has dependencies of its own making, BoringSSL among them. In a folder of their
+/// own, where nothing is linked, its headers do.
 fn feature_steps() -> Vec<Step> {
     let mut steps = Vec::new();
     let target = cargo::target().join("features");
@@ -169,7 +171,8 @@ fn documentation() -> Command {
     doc
 }
 
-/// Unit, integration and doc tests. The dev profile: it checks overflow, on which ring arithmetic must not rely.
+/// Unit, integration and doc tests. The dev profile: it checks overflow, on which ring arithmetic
+/// must not rely.
 fn tests() -> Command {
     let mut test = cargo::command("test");
     // A passing test's output is shown too: that's where a skipped one says so.
@@ -183,7 +186,8 @@ fn tests() -> Command {
     test
 }
 
-/// All features include the one that compiles the XDP program anew: its tests once more, on the object that ships.
+/// All features include the one that compiles the XDP program anew: its tests once more, on the
+/// object that ships.
 fn shipped() -> Command {
     let mut test = cargo::command("test");
     test.args(["--package", "xskit-bpf", "--test", "xdp"]);
@@ -191,7 +195,8 @@ fn shipped() -> Command {
     test
 }
 
-/// The rings under loom; then each of their orderings weakened in turn, which a loom test has to notice.
+/// The rings under loom; then each of their orderings weakened in turn, which a loom test has to
+/// notice.
 fn ordering_steps() -> Result<[Step; 2], String> {
     let mut tests = loom::tests(&cargo::workspace());
     tests.args(["--", "--show-output"]);
@@ -205,8 +210,8 @@ fn ordering_steps() -> Result<[Step; 2], String> {
     ])
 }
 
-/// The checks of the dependencies, with a cargo-deny that is built here if there is none. It is somebody else's program:
-/// one that can't be built says nothing about this workspace.
+/// The checks of the dependencies, with a cargo-deny that is built here if there is none. It is
+/// somebody else's program: one that can't be built says nothing about this workspace.
 fn deny_steps() -> Result<[Step; 3], String> {
     for _ in 0..TRIES_TO_INSTALL {
         if CARGO_DENY.installed().is_none() {

@@ -1,5 +1,5 @@
-//! Builds of the programs in `benches/rivals`: as they are, and with a core that believes what the kernel says of
-//! frames, which shows what not believing it costs.
+//! Builds of the programs in `benches/rivals`: as they are, and with a core that believes what the
+//! kernel says of frames, which shows what not believing it costs.
 
 use std::env;
 use std::path::PathBuf;

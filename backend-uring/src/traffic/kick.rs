@@ -15,8 +15,8 @@ use crate::socket::UringSocket;
 use crate::tag::{Purpose, Tag};
 
 impl Traffic {
-    /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again. Returns
-    /// the error of a kick of this socket that failed before.
+    /// Puts the entries of a kick on the queue. A full queue is handed over, and filled again.
+    /// Returns the error of a kick of this socket that failed before.
     pub(crate) fn kick(&mut self, socket: &UringSocket, kick: Kick) -> Result<(), Errno> {
         let fd = self.accounts.own(socket)?.as_raw_fd();
         self.take_failure_of(socket)?;

@@ -33,7 +33,8 @@ const RELEASE: Duration = Duration::from_millis(200);
 /// How long a program may take to reach a steady state.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// How many of a rival's rates count, one per second. The first covers its start and does not count.
+/// How many of a rival's rates count, one per second. The first covers its start and does not
+/// count.
 const RIVAL_RATES: usize = 1;
 
 /// The hosts, and what runs in them.

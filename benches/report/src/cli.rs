@@ -43,7 +43,8 @@ struct HeadToHead {
     /// How long the rounds may take; there are at least three.
     #[arg(long, default_value_t = 7)]
     minutes: u64,
-    /// Write the tables into the answers file as well: not with --quick, whose figures answer nothing.
+    /// Write the tables into the answers file as well: not with --quick, whose figures answer
+    /// nothing.
     #[arg(long, conflicts_with = "quick")]
     update: bool,
     /// Criterion's folder, for estimates of the last hour.
@@ -76,7 +77,8 @@ enum Counted {
     },
 }
 
-/// Measures HTTP over the kernel's TCP beside nginx and beside HTTP/3 over AF_XDP, and prints the tables.
+/// Measures HTTP over the kernel's TCP beside nginx and beside HTTP/3 over AF_XDP, and prints the
+/// tables.
 #[derive(Parser)]
 struct Tcp {
     xskit: PathBuf,
@@ -210,8 +212,8 @@ fn measure_tcp(options: Tcp) -> anyhow::Result<()> {
     })
 }
 
-/// Prints the tables of these names, and writes them into the answers file. The other tables there are another run's, and
-/// stay.
+/// Prints the tables of these names, and writes them into the answers file. The other tables there
+/// are another run's, and stay.
 fn tables(
     update: Option<&PathBuf>,
     names: &[&str],

@@ -110,7 +110,8 @@ fn round_trips(results: &Results, (figure, name): (&str, &str), udp: &str) -> Go
     }
 }
 
-/// System calls of the application's thread where a thread of the kernel polls: the worst of all jobs at saturation.
+/// System calls of the application's thread where a thread of the kernel polls: the worst of all
+/// jobs at saturation.
 fn calls(results: &Results) -> Goal {
     let is_saturated = |group: &&Group| {
         ["tx-", "rx-", "fwd-"]

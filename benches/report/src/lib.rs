@@ -1,8 +1,8 @@
 //! The head-to-head of backends, wait modes and rivals: measured in turns, reported on one page.
 //!
-//! `cargo xtask bench` runs it. Machines are noisy, so the contestants of a group do the same job one after the other,
-//! round after round. A figure that compares two is the median of the ratios of each round, with the range in which
-//! eight of ten lie.
+//! `cargo xtask bench` runs it. Machines are noisy, so the contestants of a group do the same job
+//! one after the other, round after round. A figure that compares two is the median of the ratios
+//! of each round, with the range in which eight of ten lie.
 //!
 //! | module | is |
 //! | --- | --- |

@@ -14,8 +14,8 @@ pub(crate) struct Directives<'a> {
     pub(crate) server: &'a str,
 }
 
-/// Writes a configuration into the folder, and returns the command that uses it. nginx serves `root` there, with the
-/// certificate `cert.pem` and its key `key.pem`.
+/// Writes a configuration into the folder, and returns the command that uses it. nginx serves
+/// `root` there, with the certificate `cert.pem` and its key `key.pem`.
 pub(crate) fn command(folder: &Path, directives: &Directives<'_>) -> anyhow::Result<Vec<String>> {
     let at = |name: &str| folder.join(name).display().to_string();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

@@ -16,7 +16,8 @@ use crate::{rival, variant};
 
 const NOT_MEASURED: &str = "Not measured.";
 
-/// The page, which fetches nothing, and the summary. `answers` is the answers file with fresh tables.
+/// The page, which fetches nothing, and the summary. `answers` is the answers file with fresh
+/// tables.
 pub(crate) fn page_and_summary(
     results: &Results,
     command: &str,

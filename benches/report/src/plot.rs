@@ -154,7 +154,8 @@ pub(crate) fn lines(axes: &Axes<'_>, lines: &[Series]) -> anyhow::Result<String>
     })
 }
 
-/// Bars from left to right, one below the other, each with its name and figure; empty where there is none.
+/// Bars from left to right, one below the other, each with its name and figure; empty where there
+/// is none.
 pub(crate) fn bars(title: &str, bars: &[(String, f64, usize)]) -> anyhow::Result<String> {
     let longest = bars
         .iter()

@@ -1,4 +1,5 @@
-//! Where the processor's time goes during a job: samples by perf(1), sorted by whose code they are in.
+//! Where the processor's time goes during a job: samples by perf(1), sorted by whose code they are
+//! in.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};

@@ -81,8 +81,8 @@ impl Program {
         Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
-    /// How long its threads ran so far, in nanoseconds: with the interrupts that came meanwhile, without threads that have
-    /// ended.
+    /// How long its threads ran so far, in nanoseconds: with the interrupts that came meanwhile,
+    /// without threads that have ended.
     pub(crate) fn ran_ns(&self) -> anyhow::Result<u64> {
         let threads = format!("/proc/{}/task", self.child.id());
         let of_thread = |thread: std::io::Result<fs::DirEntry>| {
@@ -110,7 +110,8 @@ impl Program {
             .is_none())
     }
 
-    /// Waits until `is_done`, as long as the program runs. `failure` is the error's text after the program's name.
+    /// Waits until `is_done`, as long as the program runs. `failure` is the error's text after the
+    /// program's name.
     pub(crate) fn wait_until(
         &mut self,
         failure: &str,
@@ -207,7 +208,8 @@ fn read_all(mut from: impl Read) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// `utime` and `stime` of `/proc/PID/stat`, added: fields 14 and 15, counted past the name, which may contain anything.
+/// `utime` and `stime` of `/proc/PID/stat`, added: fields 14 and 15, counted past the name, which
+/// may contain anything.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(") ")?;
     let mut fields = after_name.split(' ').skip(11);

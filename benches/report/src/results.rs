@@ -75,7 +75,8 @@ impl Column {
     }
 }
 
-/// The contestants of groups below each other. With two `titles`, the first column is the group's name.
+/// The contestants of groups below each other. With two `titles`, the first column is the group's
+/// name.
 pub(crate) fn comparison(titles: &[&str], groups: &[(&str, &Group)], columns: &[Column]) -> String {
     let all = titles
         .iter()

@@ -69,9 +69,9 @@ pub(crate) fn words(command: &str) -> Vec<String> {
 
 /// DPDK's testpmd on its AF_XDP driver, `net_af_xdp`, without huge pages and without a PCI device.
 ///
-/// Busy polling, the driver's default, is off: every job is as fast or faster without. `cargo xtask bench` measured, in
-/// million packets per second of 64 bytes: sent 1.30 either way, received 0.68 with it and 0.90 without, sent back 0.63
-/// and 0.64.
+/// Busy polling, the driver's default, is off: every job is as fast or faster without.
+/// `cargo xtask bench` measured, in million packets per second of 64 bytes: sent 1.30 either way,
+/// received 0.68 with it and 0.90 without, sent back 0.63 and 0.64.
 const TESTPMD: Rival = Rival {
     name: "testpmd",
     program: "dpdk-testpmd",
@@ -104,7 +104,8 @@ const TESTPMD: Rival = Rival {
     wants_program_on_peer: false,
 };
 
-/// The kernel's sample program for AF_XDP sockets, on libxdp: `-N -c`, native and copy mode, is what a veth can do.
+/// The kernel's sample program for AF_XDP sockets, on libxdp: `-N -c`, native and copy mode, is
+/// what a veth can do.
 const XDPSOCK: Rival = Rival {
     name: "xdpsock",
     program: "xdpsock",
@@ -135,8 +136,9 @@ const XDPSOCK: Rival = Rival {
     wants_program_on_peer: false,
 };
 
-/// xdp-tools' xdp-trafficgen: packets of the least length, made in the kernel by a program that is run over and over.
-/// It has no AF_XDP socket, so it shows what the wire takes, not what a socket costs.
+/// xdp-tools' xdp-trafficgen: packets of the least length, made in the kernel by a program that is
+/// run over and over. It has no AF_XDP socket, so it shows what the wire takes, not what a socket
+/// costs.
 const TRAFFICGEN: Rival = Rival {
     name: "xdp-trafficgen",
     program: "xdp-trafficgen",

@@ -156,7 +156,8 @@ fn able(
     Ok(able)
 }
 
-/// Profiles each job once: the shares of the cores' time as figures, and the functions that took most of it.
+/// Profiles each job once: the shares of the cores' time as figures, and the functions that took
+/// most of it.
 fn profile(
     order: &Order,
     jobs: &[Job],

@@ -1,4 +1,5 @@
-//! Many sockets on one thread, each with its own UMEM: the cost per packet must not depend on their number.
+//! Many sockets on one thread, each with its own UMEM: the cost per packet must not depend on their
+//! number.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -21,8 +22,8 @@ const MOST: usize = COUNTS[COUNTS.len() - 1];
 /// The book-keeping of a UMEM.
 type Slots = Vec<FrameSlot>;
 
-/// Nanoseconds per packet for each of [`COUNTS`]: sent, received back, and its frame recycled, over rings whose other
-/// side only moves descriptors.
+/// Nanoseconds per packet for each of [`COUNTS`]: sent, received back, and its frame recycled, over
+/// rings whose other side only moves descriptors.
 pub(crate) fn in_memory(length: Duration) -> anyhow::Result<Vec<Figures>> {
     let backends: Vec<_> = (0..MOST).map(|_| Loopback::default()).collect();
     let mut slots = slots();
@@ -46,8 +47,8 @@ pub(crate) fn in_memory(length: Duration) -> anyhow::Result<Vec<Figures>> {
         .collect()
 }
 
-/// The same over as many queues of a veth pair, with real sockets that only send: each requests its kicks in turn, and
-/// one call submits them all.
+/// The same over as many queues of a veth pair, with real sockets that only send: each requests its
+/// kicks in turn, and one call submits them all.
 pub(crate) fn over_veth<B, E>(
     make: impl FnOnce() -> Result<B, E> + Send,
     length: Duration,

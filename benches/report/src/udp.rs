@@ -1,4 +1,5 @@
-//! Kernel UDP sockets in the same hosts: the rivals of `xskit bench`, and a sender with a steady rate.
+//! Kernel UDP sockets in the same hosts: the rivals of `xskit bench`, and a sender with a steady
+//! rate.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
@@ -202,7 +203,8 @@ fn thread_cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Sends packets of `len_bytes` to a port of the second host, `rate` per second, for as long as `meanwhile` takes.
+/// Sends packets of `len_bytes` to a port of the second host, `rate` per second, for as long as
+/// `meanwhile` takes.
 pub(crate) fn at_a_pace<T>(
     pair: &HostPair,
     cores: &Cores,

@@ -7,7 +7,8 @@ use std::process::Command;
 use serde_json::Value;
 use xskit_benches::veth;
 
-/// The `xskit` command beside the programs of this build, if it was built, as it is for the tests of the workspace.
+/// The `xskit` command beside the programs of this build, if it was built, as it is for the tests
+/// of the workspace.
 fn xskit() -> Option<PathBuf> {
     let own = PathBuf::from(env!("CARGO_BIN_EXE_head_to_head"));
     let path = own.with_file_name("xskit");

@@ -16,7 +16,8 @@ pub(crate) enum Verdict {
     Passed,
 }
 
-/// The verdict on a frame that comes in on queue 0 (of `lo`, which is what a test run stands for by default).
+/// The verdict on a frame that comes in on queue 0 (of `lo`, which is what a test run stands for by
+/// default).
 pub(crate) fn verdict(program: &XdpProgram, frame: &[u8]) -> Verdict {
     judge(program, frame, None)
 }
@@ -75,8 +76,8 @@ fn run(program: &XdpProgram, frame: &[u8], mut context: Option<xdp_md>) -> u32 {
         opts.ctx_in = std::ptr::from_mut(context).cast();
         opts.ctx_size_in = size_of::<xdp_md>() as u32;
     }
-    // SAFETY: `opts` is initialised and says its size; its two input pointers are to memory that outlives the call, of the
-    // sizes given; its output pointers are null.
+    // SAFETY: `opts` is initialised and says its size; its two input pointers are to memory that
+    // outlives the call, of the sizes given; its output pointers are null.
     let result = unsafe { bpf_prog_test_run_opts(program.as_fd().as_raw_fd(), &mut opts) };
     assert_eq!(result, 0, "BPF_PROG_TEST_RUN on {} bytes", frame.len());
     opts.retval

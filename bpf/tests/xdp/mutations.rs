@@ -33,7 +33,8 @@ fn expected(frame: &[u8]) -> Verdict {
     }
 }
 
-/// From the first byte to the last, and on through padding: malformed, then matched, and nothing in between or after.
+/// From the first byte to the last, and on through padding: malformed, then matched, and nothing in
+/// between or after.
 #[test]
 fn a_datagram_is_malformed_until_it_is_whole() {
     if !privilege::held() {

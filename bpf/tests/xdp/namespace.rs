@@ -8,7 +8,8 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::privilege;
 
-/// Runs `test` in a thread with a network namespace of its own, which ends with the thread. Skipped without privilege.
+/// Runs `test` in a thread with a network namespace of its own, which ends with the thread. Skipped
+/// without privilege.
 pub(crate) fn in_namespace(test: impl FnOnce() + Send) {
     if !privilege::held() {
         return;
@@ -55,10 +56,11 @@ pub(crate) fn veth_pair() -> u32 {
     index_of("b")
 }
 
-/// A BPF file system in a mount namespace of the calling thread's own, which both end with it; none where it can't be
-/// mounted, which is said.
+/// A BPF file system in a mount namespace of the calling thread's own, which both end with it; none
+/// where it can't be mounted, which is said.
 pub(crate) fn bpf_file_system() -> Option<PathBuf> {
-    // SAFETY: only the mount namespace, and what the thread shares with it of the file system; descriptors stay shared.
+    // SAFETY: only the mount namespace, and what the thread shares with it of the file system;
+    // descriptors stay shared.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.unwrap();
     let mount = |arguments: &[&str]| Command::new("mount").args(arguments).status();
     let mounted = mount(&["--make-rprivate", "/"])

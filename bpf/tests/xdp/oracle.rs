@@ -1,5 +1,5 @@
-//! The tables at the top of `xskit.bpf.c` once more, in another language and another style: what the program should see in
-//! a frame, and whether a rule names it.
+//! The tables at the top of `xskit.bpf.c` once more, in another language and another style: what
+//! the program should see in a frame, and whether a rule names it.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;

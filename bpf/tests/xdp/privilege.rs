@@ -10,14 +10,16 @@ const NEEDED: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::PERFMON)
     .union(CapabilitySet::NET_ADMIN);
 
-/// Whether this thread may load and attach. If not, the test that asks is to return, and has been reported as skipped.
+/// Whether this thread may load and attach. If not, the test that asks is to return, and has been
+/// reported as skipped.
 pub(crate) fn held() -> bool {
     let held = capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED));
     if !held {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");
         let line = format!("{test}: skipped: needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN\n");
-        // Not `eprintln!`: the harness keeps that to itself when the test passes. In one piece: tests run side by side.
+        // Not `eprintln!`: the harness keeps that to itself when the test passes. In one piece:
+        // tests run side by side.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
     held

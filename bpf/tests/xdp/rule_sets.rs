@@ -1,4 +1,5 @@
-//! Rules by protocol, ports, addresses and VLAN: one by one, at random against the oracle, and by the thousand.
+//! Rules by protocol, ports, addresses and VLAN: one by one, at random against the oracle, and by
+//! the thousand.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -170,8 +171,9 @@ fn a_priority_tag_within_a_tag_is_a_second_tag() {
     assert_eq!(verdict(&program, &frame), Verdict::Passed);
 }
 
-/// Thousands of rules in four shapes, each found, and none that isn't there. The program looks once for each shape that
-/// names the port, so that their number is all that a packet pays for: there is no room for a seventeenth.
+/// Thousands of rules in four shapes, each found, and none that isn't there. The program looks once
+/// for each shape that names the port, so that their number is all that a packet pays for: there is
+/// no room for a seventeenth.
 #[test]
 fn thousands_of_rules_are_a_few_shapes() {
     if !privilege::held() {

@@ -152,7 +152,8 @@ fn every_port_at_any_address() {
     assert_eq!(takes(&program), [true, true]);
 }
 
-/// A port's rules share a byte that each change reads first: changes from two threads must not undo one another.
+/// A port's rules share a byte that each change reads first: changes from two threads must not undo
+/// one another.
 #[test]
 fn rules_of_one_port_change_from_two_threads() {
     if !privilege::held() {
@@ -172,7 +173,8 @@ fn rules_of_one_port_change_from_two_threads() {
     assert_eq!(takes(&program), [false, false]);
 }
 
-/// Of the kernel's own stack: no frame to another host's MAC address, and of a VLAN only if it is set up.
+/// Of the kernel's own stack: no frame to another host's MAC address, and of a VLAN only if it is
+/// set up.
 #[test]
 fn frames_are_limited_to_a_mac_address_and_vlans() {
     if !privilege::held() {

@@ -194,7 +194,8 @@ fn absurdly_many_queues_are_an_error_not_a_crash() {
     assert!(matches!(refused, Error::Load { .. }), "{refused}");
 }
 
-/// The map by a descriptor, as another loader would hand it over: it is the one that the program looks at.
+/// The map by a descriptor, as another loader would hand it over: it is the one that the program
+/// looks at.
 #[test]
 fn a_received_map_is_the_programs_own() {
     if !privilege::held() {

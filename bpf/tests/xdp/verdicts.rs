@@ -6,7 +6,8 @@ use crate::dry_run::{Verdict, verdict};
 use crate::packet::*;
 use crate::privilege;
 
-/// A program that takes [`PORT`] at any address and has no socket, so that a match shows as [`Verdict::NoSocket`].
+/// A program that takes [`PORT`] at any address and has no socket, so that a match shows as
+/// [`Verdict::NoSocket`].
 fn taking_port() -> Option<XdpProgram> {
     privilege::held().then(|| {
         let program = XdpProgram::load(1).unwrap();
@@ -198,7 +199,8 @@ fn counts_what_lies_about_its_length() {
     );
 }
 
-/// Padding makes a frame longer than its packet: a UDP header that claims the padding as its own claims too much.
+/// Padding makes a frame longer than its packet: a UDP header that claims the padding as its own
+/// claims too much.
 #[test]
 fn padding_is_not_payload() {
     let mut frame = ipv4(&[], UDP, &udp(PORT, b"x"));

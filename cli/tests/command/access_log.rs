@@ -17,8 +17,8 @@ use crate::process::Outcome;
 use crate::scene::{LONG, PORT, SHORT, Scene};
 use crate::traces::wait_until;
 
-/// Asks for a path as no well-meaning client would, by quiche over the kernel's UDP, and returns once
-/// the answer is there.
+/// Asks for a path as no well-meaning client would, by quiche over the kernel's UDP, and returns
+/// once the answer is there.
 fn ask(scene: &Scene, path: &[u8], user_agent: &[u8]) {
     let client = scene.client();
     let socket = client.run(|| UdpSocket::bind((client.ipv4, 0)));

@@ -53,8 +53,8 @@ fn assert_whole(report: &Value) {
     );
 }
 
-/// How many packets may have gone out: a card goes on sending what is on the ring until the socket is
-/// closed, after the report was made.
+/// How many packets may have gone out: a card goes on sending what is on the ring until the socket
+/// is closed, after the report was made.
 pub(crate) fn most_sent(report: &Value) -> u64 {
     report["packets"].as_u64().unwrap() + report["frames"]["tx"].as_u64().unwrap()
 }

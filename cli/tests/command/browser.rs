@@ -1,7 +1,8 @@
-//! Chromium at `xskit serve`: it comes by TCP, goes on by HTTP/3, and stays with TCP where UDP is blocked.
+//! Chromium at `xskit serve`: it comes by TCP, goes on by HTTP/3, and stays with TCP where UDP is
+//! blocked.
 //!
-//! The page says how each of its requests went (`nextHopProtocol`), and the access log has to agree. How it looked is in
-//! `browser/` in the target directory.
+//! The page says how each of its requests went (`nextHopProtocol`), and the access log has to
+//! agree. How it looked is in `browser/` in the target directory.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -115,7 +116,8 @@ fn write_site(root: &Path) -> BTreeMap<String, usize> {
     written.collect()
 }
 
-/// Where a person finds how the page looked. Cargo's directory for tests is `tmp` in its target directory.
+/// Where a person finds how the page looked. Cargo's directory for tests is `tmp` in its target
+/// directory.
 fn screenshots() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
     fs::create_dir_all(&folder).unwrap();
@@ -165,8 +167,9 @@ impl<'a> Visits<'a> {
         ]
     }
 
-    /// Loads the page in a new process, with what this profile remembers but nothing of what it has fetched. All of it
-    /// has to come; how it did is returned. What it looked like is kept under `name`.
+    /// Loads the page in a new process, with what this profile remembers but nothing of what it has
+    /// fetched. All of it has to come; how it did is returned. What it looked like is kept under
+    /// `name`.
     fn load(&mut self, profile: &str, name: &str) -> Protocols {
         self.loads += 1;
         let report = self.run_browser(profile, name);
@@ -219,8 +222,9 @@ impl<'a> Visits<'a> {
             "--ignore-certificate-errors-spki-list={}",
             self.pin
         ));
-        // For QUIC an authority has to be one that everybody has, but for hosts that are named here. Of this one that is
-        // another port: at the one that is served, only Alt-Svc leads to QUIC.
+        // For QUIC an authority has to be one that everybody has, but for hosts that are named
+        // here. Of this one that is another port: at the one that is served, only Alt-Svc leads to
+        // QUIC.
         command.arg(format!("--origin-to-force-quic-on={NAME}:1"));
         let address = self.scene.server().ipv4;
         command.arg(format!("--host-resolver-rules=MAP {NAME} {address}"));
@@ -280,8 +284,8 @@ fn a_browser_goes_on_by_http_3_and_by_tcp_where_udp_is_blocked() {
     let mut visits = Visits::new(&scene);
     let server = scene.start_server(&visits.options());
 
-    // Nothing is known of HTTP/3 before the page is here. Its assets come by either: those that are asked for before a
-    // QUIC connection is there go with the page.
+    // Nothing is known of HTTP/3 before the page is here. Its assets come by either: those that are
+    // asked for before a QUIC connection is there go with the page.
     let first = visits.load("profile", "first");
     assert_eq!(first[PAGE], "h2", "{first:#?}");
     let by_tcp = first.values().filter(|it| *it == "h2").count();

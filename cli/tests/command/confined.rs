@@ -1,5 +1,5 @@
-//! What is left of root once `xskit serve` serves: nothing that it needs is missing, and nothing else
-//! is left.
+//! What is left of root once `xskit serve` serves: nothing that it needs is missing, and nothing
+//! else is left.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -58,7 +58,8 @@ pub(crate) fn assert_filtered(server: &Running, mode: &str) {
     }
 }
 
-/// Ends a server that has served one download, and checks that it could still take stock and detach.
+/// Ends a server that has served one download, and checks that it could still take stock and
+/// detach.
 #[track_caller]
 fn assert_ends_well(scene: &Scene, server: Running) -> Outcome {
     let outcome = server.interrupt();

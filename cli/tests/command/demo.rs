@@ -92,7 +92,8 @@ fn every_mode_transfers() {
         return;
     }
     let of = |mode: &str| report(&["--size", "4M", "--json", "--mode", mode]);
-    // Of the drivers with zero-copy mode, some have it beside a program in generic mode, which copies.
+    // Of the drivers with zero-copy mode, some have it beside a program in generic mode, which
+    // copies.
     let generic: &[&str] = if cards::are_named() {
         &["generic, copy", "generic, zero-copy"]
     } else {

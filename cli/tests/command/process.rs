@@ -47,8 +47,8 @@ pub(crate) fn ip(namespace: &Namespace, words: &str) {
 /// A command line to be.
 pub(crate) struct Xskit(Command);
 
-/// On cards, zero-copy mode is what is tested: also where a command by itself keeps off a driver's. So it is forced
-/// where the words leave the choice.
+/// On cards, zero-copy mode is what is tested: also where a command by itself keeps off a driver's.
+/// So it is forced where the words leave the choice.
 fn forced_on_cards(words: &[&str]) -> Option<&'static str> {
     let opens_a_socket = matches!(words, ["demo" | "serve" | "get", ..] | ["bench", _, ..]);
     let chooses = ["--zero-copy", "generic", "udp"]
@@ -83,7 +83,8 @@ impl Xskit {
         Self(command)
     }
 
-    /// On this host. It dies with the calling thread, so that a failing test leaves nothing running.
+    /// On this host. It dies with the calling thread, so that a failing test leaves nothing
+    /// running.
     pub(crate) fn on(self, host: &Host) -> Self {
         self.within(&host.namespace)
     }
@@ -237,8 +238,8 @@ impl Outcome {
         assert_no_echo(&self.stderr);
     }
 
-    /// What it said, but for what only a card has it say: that its link is down after an attach, and that
-    /// igb returns frames twice.
+    /// What it said, but for what only a card has it say: that its link is down after an attach,
+    /// and that igb returns frames twice.
     pub(crate) fn said(&self) -> String {
         let of_cards =
             |line: &&str| line.starts_with(WAITING) || line.contains("delivers frames twice");

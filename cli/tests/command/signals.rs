@@ -54,8 +54,8 @@ impl Renewed<'_> {
         words.map(str::to_owned)
     }
 
-    /// Has a new authority make a certificate, which every user can read, and a key, which only `owner`
-    /// can. Returns the file of the authority's own certificate.
+    /// Has a new authority make a certificate, which every user can read, and a key, which only
+    /// `owner` can. Returns the file of the authority's own certificate.
     fn renew(&self, authority_file: &str, owner: u32) -> String {
         let authority = Authority::new().unwrap();
         let names = [self.scene.server().ipv4.to_string()];

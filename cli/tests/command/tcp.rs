@@ -1,4 +1,5 @@
-//! `xskit serve` over the kernel's TCP, beside HTTP/3: what curl gets of it, and what is said of HTTP/3.
+//! `xskit serve` over the kernel's TCP, beside HTTP/3: what curl gets of it, and what is said of
+//! HTTP/3.
 
 use std::fs;
 use std::net::TcpListener;

@@ -120,7 +120,8 @@ fn a_server_over_kernel_udp_listens_on_any_address_that_there_is() {
     scene
         .serve(&listen("[fe80::2]:4433"))
         .refused(&["[fe80::2]:4433", "needs its zone"]);
-    // Link-local, by its zone; and the other family's wildcard beside it, which is of that family alone.
+    // Link-local, by its zone; and the other family's wildcard beside it, which is of that family
+    // alone.
     let (ipv6, name) = (scene.server().ipv6.unwrap(), &scene.server().link.name);
     let local = format!("[fe80::2%{name}]:{PORT}");
     for (address, reached) in [

@@ -38,7 +38,8 @@ const ENDPOINT: &str = concat!(
     "/../interop/src/aioquic_endpoint.py"
 );
 
-/// Runs this many clients at once. Each fetches all files over one connection, and every byte is checked.
+/// Runs this many clients at once. Each fetches all files over one connection, and every byte is
+/// checked.
 fn fetch(python: &Path, scene: &Scene, clients: u64, files: &[Content]) {
     let url = |file: &Content| format!("https://{}/{}", scene.address, file.name);
     let urls: Vec<String> = files.iter().map(url).collect();

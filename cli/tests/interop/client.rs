@@ -76,8 +76,8 @@ impl Client {
         Self::begin(connecting.await?).await
     }
 
-    /// Connects again, with early data before the server has answered; `None` without a ticket. What comes
-    /// with the connection says in the end whether the server took it.
+    /// Connects again, with early data before the server has answered; `None` without a ticket.
+    /// What comes with the connection says in the end whether the server took it.
     pub(crate) async fn connect_early(&self) -> Option<(Connection, ZeroRttAccepted)> {
         let connecting = self.endpoint.connect(self.server, SERVER_NAME).unwrap();
         let (quic, accepted) = connecting.into_0rtt().ok()?;

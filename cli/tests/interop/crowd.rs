@@ -60,9 +60,9 @@ fn fifty_connections_at_once_over_ipv6() {
     fifty_connections(Family::Ipv6);
 }
 
-/// A kernel's socket sends from the queue that its addresses' and ports' hash says, and a veth delivers to
-/// the queue of the same number; a card goes by the addresses' hash. So clients are spread over the workers,
-/// and many of those that move come to another.
+/// A kernel's socket sends from the queue that its addresses' and ports' hash says, and a veth
+/// delivers to the queue of the same number; a card goes by the addresses' hash. So clients are
+/// spread over the workers, and many of those that move come to another.
 #[test]
 fn two_hundred_clients_that_move_are_served_by_several_queues() {
     if !privilege::require_net_admin("two_hundred_clients_that_move_are_served_by_several_queues") {

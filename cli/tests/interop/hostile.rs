@@ -78,8 +78,8 @@ fn garbage(number: u64, rng: &mut Rng) -> Vec<u8> {
     packet
 }
 
-/// Throws garbage until told to stop, within the bounds; how many packets. The sockets take turns, so that
-/// each of the server's queues gets some.
+/// Throws garbage until told to stop, within the bounds; how many packets. The sockets take turns,
+/// so that each of the server's queues gets some.
 fn throw_garbage(sockets: &[UdpSocket], server: SocketAddr, stop: &AtomicBool) -> u64 {
     let mut rng = Rng::with_seed(0x5851_F42D_4C95_7F2D);
     let mut thrown = 0;

@@ -1,5 +1,5 @@
-//! `xskit serve` over AF_XDP (and, in one module, over kernel UDP), met by HTTP/3 clients of other people's
-//! making over the kernel's UDP.
+//! `xskit serve` over AF_XDP (and, in one module, over kernel UDP), met by HTTP/3 clients of other
+//! people's making over the kernel's UDP.
 //!
 //! ```text
 //!   host "first"                        host "second"

@@ -8,8 +8,8 @@ use super::{Cursor, RingMemory, Slot};
 #[derive(Debug)]
 pub struct FreeSlots<'r, 'm, S: Slot> {
     memory: RingMemory<'m, S>,
-    /// The ring's own cursor. Written with each value, so that nothing is left to be done at the end;
-    /// never read, so that `next` stays in a register.
+    /// The ring's own cursor. Written with each value, so that nothing is left to be done at the
+    /// end; never read, so that `next` stays in a register.
     ring_next: &'r mut Cursor,
     next: Cursor,
     end: Cursor,

@@ -49,7 +49,8 @@ impl SimBackend {
         Self { kernel }
     }
 
-    /// A backend whose interface 1 is this device, with one queue, in copy mode. There is no other interface.
+    /// A backend whose interface 1 is this device, with one queue, in copy mode. There is no other
+    /// interface.
     ///
     /// ```
     /// use std::time::Duration;

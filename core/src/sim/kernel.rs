@@ -109,8 +109,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// `bind(2)` with XDP_SHARED_UMEM, of a socket with rings of its own: over the UMEM of the socket
-    /// `with`, in its mode, on another queue or interface.
+    /// `bind(2)` with XDP_SHARED_UMEM, of a socket with rings of its own: over the UMEM of the
+    /// socket `with`, in its mode, on another queue or interface.
     pub(super) fn bind_shared(
         &mut self,
         id: usize,

@@ -53,8 +53,8 @@ pub struct Accounting {
     /// Entries on rings in excess of the ledger's frames there: zero with a correct kernel that is
     /// idle. While the kernel works on another core there may be some, which the next look does not
     /// find:
-    /// - it shows the packets of a batch before it shows that it took their frames off the fill ring
-    ///   (`xsk_flush`, net/xdp/xsk.c);
+    /// - it shows the packets of a batch before it shows that it took their frames off the fill
+    ///   ring (`xsk_flush`, net/xdp/xsk.c);
     /// - when it sends on a thread of its own (SQPOLL), it completes frames before it shows that it
     ///   took them off the TX ring.
     pub excess: u32,

@@ -78,10 +78,11 @@ impl<'u, B: Backend> Handle<'u, B> {
             None => return Err((Step::Map(ring), Errno::EINVAL)),
         }
         // SAFETY: bounds: `base` is a mapping of `len_bytes`, by the contract of `Backend`;
-        // alignment is checked inside. Lifetime: `'u` outlives this handle, but the ring is kept
-        // in the halves of the socket that owns the handle, which no public function lends by
-        // reference, and used by nothing after the drop below; aliasing: the ring's words are touched as atomics only.
-        // What is pushed names frames that the ledger has passed to the kernel.
+        // alignment is checked inside. Lifetime: `'u` outlives this handle, but the ring is kept in
+        // the halves of the socket that owns the handle, which no public function lends by
+        // reference, and used by nothing after the drop below; aliasing: the ring's words are
+        // touched as atomics only. What is pushed names frames that the ledger has passed to the
+        // kernel.
         unsafe { RingMemory::from_map(base, len_bytes, offsets, size) }
             .map_err(|error| (Step::Layout(ring, error), Errno(0)))
     }
@@ -98,8 +99,8 @@ impl<'u, B: Backend> Handle<'u, B> {
         }
     }
 
-    /// After a bind that failed: the frames go back to the stash when the socket is closed, if it is
-    /// certain that the kernel will never find them.
+    /// After a bind that failed: the frames go back to the stash when the socket is closed, if it
+    /// is certain that the kernel will never find them.
     ///
     /// The failure alone does not show that. A duplicate of the descriptor may have bound the
     /// socket meanwhile, or may bind it later, and a bind that was submitted may still complete. So

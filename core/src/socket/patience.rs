@@ -92,8 +92,8 @@ impl Patience {
 mod tests {
     use super::Patience;
 
-    /// The looks in vain and the waits for packets that each come `gap` looks after the previous one
-    /// was taken.
+    /// The looks in vain and the waits for packets that each come `gap` looks after the previous
+    /// one was taken.
     fn rest(patience: &mut Patience, gaps: impl Iterator<Item = u32>) -> (u64, u64) {
         let (mut looks, mut waits) = (0, 0);
         for gap in gaps {

@@ -128,8 +128,8 @@ impl<'u> Receiver<'u> {
         self.loans.count.saturating_sub(on_rings)
     }
 
-    /// The cursors of the doubt: up to where packets were shown, and up to where the kernel has also
-    /// shown what it took.
+    /// The cursors of the doubt: up to where packets were shown, and up to where the kernel has
+    /// also shown what it took.
     #[cfg(feature = "sim")]
     pub(super) fn doubt(&self) -> [Cursor; 2] {
         [self.loans.doubt.shown, self.loans.doubt.settled]
@@ -239,8 +239,8 @@ impl<'u> Iterator for Received<'_, 'u> {
 /// Whether a packet came in a frame that the kernel never took off the fill ring.
 ///
 /// The kernel shows the packets of a batch first, and then which frames it took for them
-/// (`xsk_flush`, net/xdp/xsk.c). In between, a good descriptor looks like one for a frame that still
-/// lies on the fill ring. It is left on the RX ring for a later look, and is bad if
+/// (`xsk_flush`, net/xdp/xsk.c). In between, a good descriptor looks like one for a frame that
+/// still lies on the fill ring. It is left on the RX ring for a later look, and is bad if
 /// - more packets were shown since: what the kernel took for those before is shown by now; or
 /// - [`LOOKS`] looks saw neither: a core can be held up between the two stores, but not forever.
 #[derive(Clone, Copy, Debug)]

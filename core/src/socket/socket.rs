@@ -92,7 +92,8 @@ pub struct PacketCounts {
 }
 
 impl<'u, B: Backend> Socket<'u, B> {
-    /// Takes a free frame of the UMEM that the socket is open over, as [`Umem::alloc`](crate::umem::Umem::alloc) does.
+    /// Takes a free frame of the UMEM that the socket is open over, as
+    /// [`Umem::alloc`](crate::umem::Umem::alloc) does.
     #[must_use]
     #[inline]
     pub fn alloc(&self) -> Option<Frame<'u>> {
@@ -179,8 +180,8 @@ impl<'u, B: Backend> Socket<'u, B> {
 
     /// Publishes what was sent, and makes the kicks and wakes that the kernel is owed.
     ///
-    /// A device that is full for the moment leaves packets on the TX ring (`TxHalf::waiting`): flush again
-    /// soon, whether or not there is anything new to send.
+    /// A device that is full for the moment leaves packets on the TX ring (`TxHalf::waiting`):
+    /// flush again soon, whether or not there is anything new to send.
     ///
     /// With several sockets on one backend, [`request`](Self::request) for each and submit once.
     ///
@@ -267,7 +268,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     }
 }
 
-/// The core's own cursors of a socket: what it knows beyond the words that it shares with the kernel.
+/// The core's own cursors of a socket: what it knows beyond the words that it shares with the
+/// kernel.
 #[cfg(feature = "sim")]
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

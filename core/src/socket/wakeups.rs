@@ -80,8 +80,8 @@ impl Overdue {
 pub(super) struct Kicks {
     /// Descriptors that one kick sends; `None` in zero-copy mode, where it only starts work.
     budget: Option<NonZeroU32>,
-    /// In zero-copy mode: up to which packet the kernel was told, and whether by a call, rather than
-    /// that it would look by itself.
+    /// In zero-copy mode: up to which packet the kernel was told, and whether by a call, rather
+    /// than that it would look by itself.
     told: u64,
     is_called: bool,
     /// Packets that it had taken when it was kicked last.

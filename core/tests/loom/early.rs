@@ -1,5 +1,5 @@
-//! The kernel shows a packet on one ring before it shows, on another, which frame it took for it. Once
-//! more packets are shown, what it took for those before is.
+//! The kernel shows a packet on one ring before it shows, on another, which frame it took for it.
+//! Once more packets are shown, what it took for those before is.
 
 use loom::sync::Arc;
 use xskit_core::ring::{AddressSlot, DescSlot};

@@ -130,7 +130,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
     }
 }
 
-/// A client with a large window that takes nothing has the server read no more than a connection may hold.
+/// A client with a large window that takes nothing has the server read no more than a connection
+/// may hold.
 fn who_takes_nothing_of_many_files_holds_little_memory(runtime: Runtime) {
     let (_dir, files) = files();
     let common = HttpCommon::new(&HttpConfig {
@@ -189,7 +190,8 @@ impl Handler for Deaf {
 fn nothing_is_kept_of_an_upload_that_nobody_reads_and_whose_client_is_gone(runtime: Runtime) {
     let site = site(runtime, Deaf, |_| {});
     run(async {
-        // Over HTTP/1.1 nothing is read while the handler doesn't, so that the end isn't seen before it does.
+        // Over HTTP/1.1 nothing is read while the handler doesn't, so that the end isn't seen
+        // before it does.
         let mut client = Client::new(&site, true).await;
         let upload = site.request("POST", "/").body(bytes(vec![0; 1 << 20]));
         let asked = client.ask(upload.unwrap());

@@ -1,4 +1,5 @@
-//! What no client says: floods, garbage, and windows that never open. Each costs the server little, and ends.
+//! What no client says: floods, garbage, and windows that never open. Each costs the server little,
+//! and ends.
 
 use std::time::Duration;
 
@@ -89,7 +90,8 @@ fn header_sections_without_end_are_not_taken_in(runtime: Runtime) {
     let (_dir, files) = files();
     let site = site(runtime, files, |_| {});
     run(async {
-        // CONTINUATION after CONTINUATION (CVE-2024-27316 and its like): empty ones, and ones with fields.
+        // CONTINUATION after CONTINUATION (CVE-2024-27316 and its like): empty ones, and ones with
+        // fields.
         let field = [
             &[0x00, 1, b'x', 127, 0x81, 0x0e][..],
             &[b'v'; 127 + 129 + 14 * 128],

@@ -1,4 +1,5 @@
-//! Clients of HTTP/1.1 and 2, by hyper and by hand, and a server on a thread of its own, over each runtime.
+//! Clients of HTTP/1.1 and 2, by hyper and by hand, and a server on a thread of its own, over each
+//! runtime.
 
 /// Makes a test for each runtime of each of these functions.
 macro_rules! on_each_runtime {

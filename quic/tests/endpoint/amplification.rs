@@ -254,7 +254,8 @@ fn what_is_held_back_goes_out_when_the_client_sends_again() {
     world.close();
 }
 
-/// The timers of the server are not looked at: what it sends is sent since the client has asked again.
+/// The timers of the server are not looked at: what it sends is sent since the client has asked
+/// again.
 #[test]
 fn a_first_answer_that_was_lost_is_sent_again_as_soon_as_the_client_asks() {
     let (pki, dir) = (Pki::new(), files(&[1]));

@@ -152,7 +152,8 @@ impl Many<Client<()>> {
         keys
     }
 
-    /// Takes what came, and only of those that are named; the bodies that are complete by whose they are.
+    /// Takes what came, and only of those that are named; the bodies that are complete by whose
+    /// they are.
     fn collect(&mut self, bodies: &mut HashMap<ConnectionsKey, Vec<u8>>) -> usize {
         let mut complete = 0;
         let mut chunk = [0; 4096];

@@ -1,4 +1,5 @@
-//! Early data (0-RTT): what is answered before the handshake is done, and that it is not answered again.
+//! Early data (0-RTT): what is answered before the handshake is done, and that it is not answered
+//! again.
 
 use std::time::Duration;
 
@@ -44,8 +45,8 @@ impl Flight {
         }
     }
 
-    /// Arrives at a worker, from this port; and how many bytes came and were answered. The client hears the
-    /// answers if the port is its own.
+    /// Arrives at a worker, from this port; and how many bytes came and were answered. The client
+    /// hears the answers if the port is its own.
     fn arrive(&mut self, team: &mut Team, at: usize, port: u16) -> (usize, usize) {
         let mut from = self.client.address;
         from.set_port(port);
@@ -130,8 +131,8 @@ fn ticketed(
     (team, ticket, dir)
 }
 
-/// The packets with a long header that a datagram begins with, and the first byte of each without what is
-/// encrypted of it.
+/// The packets with a long header that a datagram begins with, and the first byte of each without
+/// what is encrypted of it.
 fn packets(mut datagram: &[u8]) -> Vec<(u8, &[u8])> {
     let varint = |bytes: &[u8]| -> (usize, usize) {
         let len = 1 << (bytes[0] >> 6);
@@ -221,7 +222,8 @@ fn what_is_sent_again_is_not_answered_again_by_any_worker() {
     let stats = team.stats();
     // The copy got as far as early data goes.
     assert_eq!((stats.connections.accepted, early(&stats)), (3, (1, 1)));
-    // Who first had it was another, so the client's own comes too late; it is answered all the same.
+    // Who first had it was another, so the client's own comes too late; it is answered all the
+    // same.
     let mut flight = Flight::new(11, &ticket, &request("GET", "/1"), b"");
     flight.arrive(&mut team, 1, 66);
     assert_eq!(requests(&team, 1), 1);
@@ -265,14 +267,15 @@ fn an_early_answer_is_no_more_than_three_times_what_came() {
     assert_eq!(requests(&team, 0), 1);
     assert!(answered > received, "{answered}");
     assert!(answered <= 3 * received, "{answered} for {received}");
-    // Packets with early data are authentic, but prove no address, so the host has room for another.
+    // Packets with early data are authentic, but prove no address, so the host has room for
+    // another.
     let mut flight = Flight::new(11, &ticket, &request("GET", "/1"), b"");
     flight.arrive(&mut team, 0, 11);
     assert_eq!((requests(&team, 0), team.stats().answered.retry), (2, 0));
 }
 
-/// Early data names the id that it was written for. Whoever has recorded it can make an Initial packet for
-/// any id, and send both in one datagram.
+/// Early data names the id that it was written for. Whoever has recorded it can make an Initial
+/// packet for any id, and send both in one datagram.
 #[test]
 fn early_data_for_another_id_reaches_nobody() {
     // The second one only answers.

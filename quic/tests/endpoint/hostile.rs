@@ -282,7 +282,8 @@ fn log_lines_are_bounded_whatever_comes() {
     let lines = Lines::default();
     tracing::subscriber::with_default(lines.clone(), || {
         for _ in 0..500 {
-            // A first packet that can't be decrypted, to the server; no bytes at all, to the client.
+            // A first packet that can't be decrypted, to the server; no bytes at all, to the
+            // client.
             let mut bytes = random_bytes(&mut rng, 1200);
             bytes[..6].copy_from_slice(&[0xc0, 0, 0, 0, 1, 8]);
             bytes[14] = 0;
@@ -296,8 +297,8 @@ fn log_lines_are_bounded_whatever_comes() {
     assert!((2..=20).contains(&lines), "{lines}");
 }
 
-/// Whoever is on the wire copies each of a client's datagrams from a MAC address of its own, and is first. The world
-/// checks the way of every answer.
+/// Whoever is on the wire copies each of a client's datagrams from a MAC address of its own, and is
+/// first. The world checks the way of every answer.
 #[test]
 fn copies_from_another_mac_address_turn_no_download() {
     const FORGED: u16 = 999;

@@ -17,7 +17,8 @@ fn sparse(dir: &tempfile::TempDir, name: &str, len: u64) {
         .unwrap();
 }
 
-/// A client that asks for twenty endless files and reads none of them, and then for one that it reads to its end.
+/// A client that asks for twenty endless files and reads none of them, and then for one that it
+/// reads to its end.
 fn reads_one_of_many(config: &Site, pki: &Pki) -> World {
     let mut world = World::new(config);
     world.watch_memory = true;

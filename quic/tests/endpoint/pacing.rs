@@ -17,8 +17,8 @@ use super::world::{PATIENCE, Pki, Site, content, files, server_addr};
 /// Half of the round trip.
 const DELAY: Duration = Duration::from_millis(10);
 
-/// What the queue in front of the client lets through, and what it has room for: so much that its rate
-/// bounds nothing, as a receiver's ring does.
+/// What the queue in front of the client lets through, and what it has room for: so much that its
+/// rate bounds nothing, as a receiver's ring does.
 const SERVICE: Duration = Duration::from_micros(20);
 const ROOM: u32 = 100;
 

@@ -68,7 +68,8 @@ fn rebindings_that_come_faster_than_they_are_noticed_are_followed_in_the_end() {
     world.close();
 }
 
-/// Somebody sees the client's datagrams, and their copies, from another address, arrive before them.
+/// Somebody sees the client's datagrams, and their copies, from another address, arrive before
+/// them.
 #[test]
 fn copies_from_a_forged_address_turn_nothing_away() {
     let forged = |nth: usize| SocketAddr::from(([203, 0, 113, 66], 30_000 + (nth % 50) as u16));

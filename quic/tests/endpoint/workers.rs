@@ -66,7 +66,8 @@ impl Team {
         }
     }
 
-    /// All that the client has to say, each datagram to the worker that `choose` says; and the answers.
+    /// All that the client has to say, each datagram to the worker that `choose` says; and the
+    /// answers.
     pub(crate) fn exchange(&mut self, client: &mut Client, mut choose: impl FnMut() -> usize) {
         let mut buf = [0; 2000];
         while let Ok((len, _)) = client.quic.send(&mut buf) {

@@ -1,7 +1,8 @@
 //! `cargo xtask fuzz`: libFuzzer on the targets of `fuzz/`, under AddressSanitizer, on the stable
 //! toolchain.
 //!
-//! cargo builds all targets at once, with the flags of cargo-fuzz, which would have to be built first.
+//! cargo builds all targets at once, with the flags of cargo-fuzz, which would have to be built
+//! first.
 
 mod outcome;
 mod target;

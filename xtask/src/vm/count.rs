@@ -16,12 +16,12 @@ use crate::bench;
 use crate::cargo;
 use crate::setup;
 
-/// One nanosecond of the guest is one instruction, and the clock leaps to the next timer where there
-/// is nothing to do.
+/// One nanosecond of the guest is one instruction, and the clock leaps to the next timer where
+/// there is nothing to do.
 const COUNTING: &str = "-accel tcg,thread=single -icount shift=0,sleep=off";
 
-/// virtio_net's card sends two microseconds of the guest's time after it is told to. Without this it
-/// sends when QEMU's other thread comes to it, and a sender's instructions depend on the load of
+/// virtio_net's card sends two microseconds of the guest's time after it is told to. Without this
+/// it sends when QEMU's other thread comes to it, and a sender's instructions depend on the load of
 /// this machine.
 const PROMPT: &str = "-global virtio-net-pci.ioeventfd=off -global virtio-net-pci.tx=timer \
                       -global virtio-net-pci.x-txtimer=2000";

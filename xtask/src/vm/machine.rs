@@ -1,5 +1,5 @@
-//! One emulated machine with two cards on one hub, and the script that it runs. virtme-ng boots it with this machine's
-//! own files, which it can read and not change.
+//! One emulated machine with two cards on one hub, and the script that it runs. virtme-ng boots it
+//! with this machine's own files, which it can read and not change.
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
@@ -21,7 +21,8 @@ const CARDS: [&str; 2] = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
 /// The part of the guest's script that is the same for everything.
 const GUEST: &str = include_str!("guest.sh");
 
-/// Where the guest finds the folder for its results: the mounts of folders that hold one another have no order.
+/// Where the guest finds the folder for its results: the mounts of folders that hold one another
+/// have no order.
 const GUEST_RESULTS: &str = "/tmp/results";
 
 /// How long a machine that was told to end may take.
@@ -75,8 +76,9 @@ impl Machine {
         }
     }
 
-    /// Boots it to run `script`, which is shell code and may call `job` of `guest.sh`. What the guest writes into
-    /// `$RESULTS` comes into [`Running::results`]; `programs` is a folder that is put into its PATH.
+    /// Boots it to run `script`, which is shell code and may call `job` of `guest.sh`. What the
+    /// guest writes into `$RESULTS` comes into [`Running::results`]; `programs` is a folder that is
+    /// put into its PATH.
     pub(crate) fn start(&self, script: &str, programs: &Path) -> Result<Running, String> {
         let start = || {
             let results = self.prepare(script, programs)?;

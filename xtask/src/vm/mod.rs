@@ -1,5 +1,6 @@
-//! `cargo xtask vm`: the tests on real drivers, in zero-copy mode. A machine that QEMU emulates has two cards on one hub,
-//! each of which becomes a host's interface in the place of a veth pair (`XSKIT_CARDS`, see `xskit_testbed::cards`).
+//! `cargo xtask vm`: the tests on real drivers, in zero-copy mode. A machine that QEMU emulates has
+//! two cards on one hub, each of which becomes a host's interface in the place of a veth pair
+//! (`XSKIT_CARDS`, see `xskit_testbed::cards`).
 //!
 //! | module | is |
 //! | --- | --- |
@@ -86,7 +87,8 @@ impl Request {
     }
 }
 
-/// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, or the object, to stdout.
+/// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, or
+/// the object, to stdout.
 pub(crate) fn command(request: Request) -> Result<ExitCode, String> {
     let (drivers, tests) = request.words()?;
     let bed = Bed::ensure().map_err(|what| format!("the emulated machine needs {what}"))?;

@@ -1,4 +1,5 @@
-//! The parts of the emulated machine: QEMU, which is installed, and a kernel, which is only unpacked.
+//! The parts of the emulated machine: QEMU, which is installed, and a kernel, which is only
+//! unpacked.
 
 use std::fs;
 use std::path::{Path, PathBuf};

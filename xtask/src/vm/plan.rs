@@ -1,4 +1,5 @@
-//! What runs on the cards: the tests that run on veth too, each in a process of its own, and the demo.
+//! What runs on the cards: the tests that run on veth too, each in a process of its own, and the
+//! demo.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -186,7 +187,8 @@ const DEMO: &str = "demo";
 const DEMO_BACKENDS: [&str; 2] = ["rustix", "uring"];
 const DEMO_LIMIT_S: u32 = 120;
 
-/// How something is built. What encrypts is far too slow without optimisation in an emulated machine.
+/// How something is built. What encrypts is far too slow without optimisation in an emulated
+/// machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Profile {
     /// Checks overflow, on which ring arithmetic must not rely.
@@ -345,7 +347,8 @@ impl Suite {
     }
 }
 
-/// Whether a test of the suite can have one of these parts in its name: not if all of them name other suites.
+/// Whether a test of the suite can have one of these parts in its name: not if all of them name
+/// other suites.
 fn may_have(suite: &str, parts: &[String]) -> bool {
     let is_suite = |name: &str| name == DEMO || SUITES.iter().any(|it| it.name == name);
     let names_another = |part: &String| {
@@ -374,8 +377,8 @@ fn demo(xskit: &Path, backend: &str) -> Job {
     }
 }
 
-/// Builds tests as the whole workspace's are built, so that nothing is built twice. Returns each one's source and its
-/// executable.
+/// Builds tests as the whole workspace's are built, so that nothing is built twice. Returns each
+/// one's source and its executable.
 fn build(profile: Profile, tests: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>, String> {
     let mut cargo = cargo::command("test");
     cargo.args([

@@ -1,4 +1,5 @@
-//! Counts instructions: see [`xskit_report::counted`]. `cargo xtask vm --count` runs it, in the machine and outside.
+//! Counts instructions: see [`xskit_report::counted`]. `cargo xtask vm --count` runs it, in the
+//! machine and outside.
 
 fn main() -> std::process::ExitCode {
     xskit_report::counted()

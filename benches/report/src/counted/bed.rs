@@ -38,7 +38,8 @@ const WINDOWS: u32 = 3;
 /// Packets flow for so long first, to fill the caches of the kernel's allocators.
 const WARM_UP: Duration = Duration::from_millis(40);
 
-/// A receiver's start: a card may lose its carrier for some seconds when an XDP program is attached.
+/// A receiver's start: a card may lose its carrier for some seconds when an XDP program is
+/// attached.
 const START: Duration = Duration::from_secs(6);
 
 /// How long the first packets may take.
@@ -47,10 +48,12 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// After so many packets the flow counts as steady.
 const UNDER_WAY: u64 = 100;
 
-/// Bytes of all packets, with all headers. xdpsock subtracts four from its option, for the checksum.
+/// Bytes of all packets, with all headers. xdpsock subtracts four from its option, for the
+/// checksum.
 const LEN_BYTES: usize = veth::PACKET_LEN;
 
-/// Counts what the plan has, or only jobs and ways whose names contain one of `parts`. Progress goes to the error stream.
+/// Counts what the plan has, or only jobs and ways whose names contain one of `parts`. Progress
+/// goes to the error stream.
 ///
 /// # Errors
 /// Where nothing can be counted. A way's failure is its outcome.
@@ -257,7 +260,8 @@ impl Bed {
     }
 }
 
-/// Detaches XDP programs that a rival left behind: a card outlives its host, and they stay attached to it.
+/// Detaches XDP programs that a rival left behind: a card outlives its host, and they stay attached
+/// to it.
 fn take_programs_off(hosts: [&Host; 2]) -> anyhow::Result<()> {
     for host in hosts {
         let link = host.run(|| Link::by_name(&host.link.name))??;
@@ -296,7 +300,8 @@ const fn direction(task: Task) -> Direction {
     }
 }
 
-/// The kernel's sample program. As a receiver it polls, as `xskit` waits: on one CPU, a busy loop takes the sender's time.
+/// The kernel's sample program. As a receiver it polls, as `xskit` waits: on one CPU, a busy loop
+/// takes the sender's time.
 fn xdpsock(task: Task, mode: Mode, interface: &str) -> Vec<String> {
     let what = match task {
         Task::Tx | Task::Ping => format!("-t -s 64 -G {}", burst::NOBODY_MAC),

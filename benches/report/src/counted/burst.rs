@@ -1,4 +1,5 @@
-//! The sender for all receivers: short bursts, so that no ring overflows and every packet counts once.
+//! The sender for all receivers: short bursts, so that no ring overflows and every packet counts
+//! once.
 
 use std::net::Ipv4Addr;
 use std::thread;

@@ -1,4 +1,5 @@
-//! The jobs of HTTP/3: a client in the first host fetches from a server in the second, and both ends are counted.
+//! The jobs of HTTP/3: a client in the first host fetches from a server in the second, and both
+//! ends are counted.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -24,7 +25,8 @@ use crate::rival::words;
 /// Runs of the client that are counted together, after one that loads programs into memory.
 const RUNS: u32 = 2;
 
-/// Runs over a long way, of which the median counts. Lost packets are drawn anew for each run; without loss, runs are alike.
+/// Runs over a long way, of which the median counts. Lost packets are drawn anew for each run;
+/// without loss, runs are alike.
 const FAR_RUNS: u32 = 4;
 const LOSSY_RUNS: u32 = 10;
 
@@ -34,7 +36,8 @@ const START: Duration = Duration::from_secs(6);
 /// How long a run may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the client does in one run: so many requests on each of so many connections, one after another.
+/// What the client does in one run: so many requests on each of so many connections, one after
+/// another.
 #[derive(Clone, Copy, Debug)]
 struct Errand {
     file_len: usize,
@@ -185,8 +188,8 @@ fn far(
     ]))
 }
 
-/// From the request to the last byte. Before that the client reads files, and the machine's clock leaps while its host
-/// provides them.
+/// From the request to the last byte. Before that the client reads files, and the machine's clock
+/// leaps while its host provides them.
 fn taken(printed: &str) -> Option<f64> {
     let (begun, ended) = printed.trim().split_once(' ')?;
     Some(ended.parse::<f64>().ok()? - begun.parse::<f64>().ok()?)
@@ -205,8 +208,8 @@ fn of_packets(printed: &str, transfers: u32) -> anyhow::Result<Figures> {
     ]))
 }
 
-/// Prints when each request began and ended. It names a key exchange that all servers have, since their own choices differ
-/// in cost.
+/// Prints when each request began and ended. It names a key exchange that all servers have, since
+/// their own choices differ in cost.
 fn curl(server: Ipv4Addr) -> Vec<String> {
     let mut all = words(&format!(
         "curl --http3-only --insecure --silent --show-error --fail --fail-early --curves X25519 --resolve *:{PORT}:{server}"

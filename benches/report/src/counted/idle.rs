@@ -1,8 +1,8 @@
 //! How long the machine was idle, to a few instructions.
 //!
-//! The kernel accounts for idle time in ticks of 10 ms, which is too coarse. So a thread that runs only when nothing else
-//! does (SCHED_IDLE) counts the turns of a loop whose length is known. An interrupt prolongs a turn and does not count: its
-//! instructions are not idle time.
+//! The kernel accounts for idle time in ticks of 10 ms, which is too coarse. So a thread that runs
+//! only when nothing else does (SCHED_IDLE) counts the turns of a loop whose length is known. An
+//! interrupt prolongs a turn and does not count: its instructions are not idle time.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -34,7 +34,8 @@ struct Shared {
 }
 
 impl Idle {
-    /// Measures a turn, and starts the thread, which sleeps until [`Self::start`]. Nothing else may run.
+    /// Measures a turn, and starts the thread, which sleeps until [`Self::start`]. Nothing else may
+    /// run.
     pub(crate) fn new() -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
         let measure = |_| {

@@ -63,7 +63,8 @@ impl Packets {
         })
     }
 
-    /// So far, if all have so many bytes: virtio_net counts the bytes that it sends from a UMEM, not the packets.
+    /// So far, if all have so many bytes: virtio_net counts the bytes that it sends from a UMEM,
+    /// not the packets.
     pub(crate) fn now(&self, len_bytes: u64) -> anyhow::Result<u64> {
         let mut text = [0; 4096];
         let len = self.file.read_at(&mut text, 0).context("net/dev")?;

@@ -1,8 +1,9 @@
-//! The cost of one packet to the whole machine in instructions, on a machine whose clock counts them.
+//! The cost of one packet to the whole machine in instructions, on a machine whose clock counts
+//! them.
 //!
-//! With `-icount shift=0`, QEMU advances the guest's clock by one nanosecond per instruction, on its one CPU. So a window of
-//! time in which a known number of packets passes is a number of instructions per packet: programs, kernel and interrupts.
-//! Idle time is subtracted; see [`idle`].
+//! With `-icount shift=0`, QEMU advances the guest's clock by one nanosecond per instruction, on
+//! its one CPU. So a window of time in which a known number of packets passes is a number of
+//! instructions per packet: programs, kernel and interrupts. Idle time is subtracted; see [`idle`].
 //!
 //! `cargo xtask vm --count` boots the machine and runs the program `counted` in it.
 //!

@@ -40,7 +40,8 @@ pub(crate) fn require(who: Who) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command of a server for the files in `folder/root`; `folder` receives what else the server needs.
+/// The command of a server for the files in `folder/root`; `folder` receives what else the server
+/// needs.
 pub(crate) fn command(
     bed: &Bed,
     pair: &HostPair,

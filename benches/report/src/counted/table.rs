@@ -85,8 +85,8 @@ fn cost(runs: &[Run], driver: &str, entry: &Entry, figure: &str) -> Option<Count
     Some(Counted(whole.0.iter().map(|it| it - sender).collect()))
 }
 
-/// A table with these columns per driver: the figure (another one if `figure` names it), by how much runs differ, its ratio
-/// to each rival's, and `more` figures by title and name.
+/// A table with these columns per driver: the figure (another one if `figure` names it), by how
+/// much runs differ, its ratio to each rival's, and `more` figures by title and name.
 fn comparison(
     runs: &[Run],
     jobs: &[&str],

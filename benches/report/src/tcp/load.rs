@@ -78,7 +78,8 @@ fn seconds(time: &str) -> Option<f64> {
     })
 }
 
-/// Median and 99th percentile of a log of h2load: start, status and microseconds, one line per request.
+/// Median and 99th percentile of a log of h2load: start, status and microseconds, one line per
+/// request.
 fn percentiles(log: &str) -> [f64; 2] {
     let times = log
         .lines()

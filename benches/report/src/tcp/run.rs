@@ -1,4 +1,5 @@
-//! The jobs: requests, downloads, idle connections, and HTTP/3 beside TCP. Each round has every job once per way.
+//! The jobs: requests, downloads, idle connections, and HTTP/3 beside TCP. Each round has every job
+//! once per way.
 
 use std::fs;
 use std::thread;
@@ -58,7 +59,8 @@ pub(crate) const PROTOCOLS: [&str; 3] = ["HTTP/1.1", "HTTP/2", "HTTP/3"];
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
     pub(crate) rounds: usize,
-    /// Requests of 1 KiB at full load, over TCP; half as many over HTTP/3, and a fiftieth at a steady rate.
+    /// Requests of 1 KiB at full load, over TCP; half as many over HTTP/3, and a fiftieth at a
+    /// steady rate.
     pub(crate) requests: u32,
     /// Downloads per protocol.
     pub(crate) downloads: u32,

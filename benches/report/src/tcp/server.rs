@@ -141,7 +141,8 @@ impl Bed {
     }
 }
 
-/// Over HTTP/1.1 and 2, with the installed defaults except for the number of connections and requests.
+/// Over HTTP/1.1 and 2, with the installed defaults except for the number of connections and
+/// requests.
 fn nginx(folder: &Path) -> anyhow::Result<Vec<String>> {
     let directives = Directives {
         events: "worker_connections 4096;",
@@ -160,8 +161,8 @@ pub(crate) fn memory(pid: u32) -> anyhow::Result<f64> {
     Ok(kib.with_context(|| format!("no Pss in {path}"))? * 1024.0)
 }
 
-/// perf(1), which counts the system calls of all threads of a process, and makes them a little dearer. It ends with that
-/// process at the latest.
+/// perf(1), which counts the system calls of all threads of a process, and makes them a little
+/// dearer. It ends with that process at the latest.
 pub(crate) struct Calls {
     perf: Child,
     file: PathBuf,

@@ -1,8 +1,9 @@
-//! A forwarder's turn by the core's socket and by `xskit::Socket`, over a veth pair, so that callgrind counts the
-//! instructions of each: `cargo xtask instructions` runs it.
+//! A forwarder's turn by the core's socket and by `xskit::Socket`, over a veth pair, so that
+//! callgrind counts the instructions of each: `cargo xtask instructions` runs it.
 //!
-//! The argument is the number of packets to send to each. The kernel's work isn't counted, and the system calls are the
-//! same. The last turn is by `xskit::Socket` with packets of 1,400 bytes: only headers are read.
+//! The argument is the number of packets to send to each. The kernel's work isn't counted, and the
+//! system calls are the same. The last turn is by `xskit::Socket` with packets of 1,400 bytes: only
+//! headers are read.
 
 use std::process::ExitCode;
 

@@ -5,9 +5,9 @@
 //! ```
 //!
 //! makes both builds and runs this. Three programs run at a time and take turns at a short
-//! measurement: one with the ledger, one without, and another with it, which shows what chance alone
-//! makes of a ratio. The place of its memory affects a program as long as it runs, so they are
-//! started many times.
+//! measurement: one with the ledger, one without, and another with it, which shows what chance
+//! alone makes of a ratio. The place of its memory affects a program as long as it runs, so they
+//! are started many times.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};

@@ -1,11 +1,12 @@
 //! The whole path of packets, measured when asked: the program that `ledger_pairs`
 //! runs in two builds.
 //!
-//! `packet_path memory|tx|rx|fwd` sets up, then reads milliseconds, one number per line, and answers each with
-//! nanoseconds per packet. `memory` has no kernel: descriptors go round a forwarder's four rings. The
-//! others have two hosts. One thread has both ends and takes turns at them, so that all that is
-//! done for a packet, the kernel's part included, is in its time, and nothing waits for another
-//! core. `tx` sends to nobody, `rx` has the other host receive, `fwd` send back.
+//! `packet_path memory|tx|rx|fwd` sets up, then reads milliseconds, one number per line, and
+//! answers each with nanoseconds per packet. `memory` has no kernel: descriptors go round a
+//! forwarder's four rings. The others have two hosts. One thread has both ends and takes turns at
+//! them, so that all that is done for a packet, the kernel's part included, is in its time, and
+//! nothing waits for another core. `tx` sends to nobody, `rx` has the other host receive, `fwd`
+//! send back.
 
 use std::io::{BufRead, Write, stdin, stdout};
 use std::process::ExitCode;
