@@ -36,6 +36,12 @@ pub(crate) fn command(verb: &str) -> Command {
     command
 }
 
+/// This program again, for a step of another.
+pub(crate) fn xtask() -> Result<Command> {
+    let this = env::current_exe().context("this program is not found")?;
+    Ok(Command::new(this))
+}
+
 /// The workspace and all its dependencies.
 pub(crate) fn metadata() -> Result<Metadata> {
     let mut metadata = MetadataCommand::new();

@@ -8,7 +8,6 @@ mod callgrind;
 mod cargo;
 mod demo;
 mod deny;
-mod features;
 mod freestanding;
 mod fuzz;
 mod instructions;
@@ -101,10 +100,10 @@ fn carry_out(chore: Chore) -> Result<ExitCode> {
     match chore {
         Chore::Setup(args) => setup::command(&args),
         Chore::Demo(PassedOn { args }) => demo::command(&args),
-        Chore::Test => test::command(&[]).map_err(Error::msg),
-        Chore::Vm(request) => vm::command(request).map_err(Error::msg),
+        Chore::Test => test::command(),
+        Chore::Vm(request) => vm::command(request),
         Chore::Advisories => advisories::command(),
-        Chore::Orderings => orderings::command(&[]).map_err(Error::msg),
+        Chore::Orderings => orderings::command(),
         Chore::Packages => packages::command(),
         Chore::Fuzz(args) => fuzz::command(args),
         Chore::Bench(args) => bench::command(&args),

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use anyhow::{Result, bail};
+
 /// `Ordering::X` in the code of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Site {
@@ -30,7 +32,7 @@ const QUALIFIER: &str = "Ordering::";
 /// The sites in the code of `text`: not in comments, not in its tests.
 ///
 /// An ordering that is not written `Ordering::X` would go unseen, so that is an error.
-pub(crate) fn sites(text: &str) -> Result<Vec<Site>, String> {
+pub(crate) fn sites(text: &str) -> Result<Vec<Site>> {
     let code = code(text);
     let mut sites = Vec::new();
     for name in words(&code) {
@@ -41,10 +43,10 @@ pub(crate) fn sites(text: &str) -> Result<Vec<Site>, String> {
         let before = code[..name.start].strip_suffix(QUALIFIER);
         let open = before.and_then(innermost_open);
         let (Some(_), Some(open)) = (before, open) else {
-            return Err(format!(
+            bail!(
                 "line {line}: write it as `{QUALIFIER}{}`, in the call it is for",
                 &code[name]
-            ));
+            );
         };
         let call = code[..open].trim_end_matches(is_word).len()..open;
         let fence = code[call.clone()].ends_with("fence").then(|| {

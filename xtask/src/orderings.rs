@@ -1,10 +1,11 @@
 //! `cargo xtask orderings`: weakens each memory ordering of the rings in turn, and sees which loom
 //! test notices.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail, ensure};
+use fs_err as fs;
 
 use crate::cargo;
 use crate::loom;
@@ -27,25 +28,22 @@ enum Verdict {
 }
 
 /// Mutates a copy of the crate; the one in the workspace is not touched.
-pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
-    if !args.is_empty() {
-        return Err("orderings takes no argument".to_owned());
-    }
+pub(crate) fn command() -> Result<ExitCode> {
     let copy = cargo::target().join("orderings");
-    lay_out(&copy).map_err(|error| format!("{} can't be made: {error}", copy.display()))?;
+    lay_out(&copy)?;
     let verdict = test(&copy)?;
-    if verdict != Verdict::Passed {
-        return Err(format!("the loom tests fail as it is: {verdict:?}"));
-    }
+    ensure!(
+        verdict == Verdict::Passed,
+        "the loom tests fail without a mutation: {verdict:?}"
+    );
     let (mut caught, mut unguarded, mut relaxed) = (0, 0, 0);
     for file in sources(&copy.join("core").join(RINGS))? {
-        let text = read(&file)?;
-        let sites =
-            mutant::sites(&text).map_err(|problem| format!("{}: {problem}", file.display()))?;
+        let text = fs::read_to_string(&file)?;
+        let sites = mutant::sites(&text).with_context(|| file.display().to_string())?;
         for site in &sites {
             relaxed += usize::from(site.ordering == "Relaxed");
             for mutant in site.mutants(&text) {
-                write(&file, &mutant.text)?;
+                fs::write(&file, &mutant.text)?;
                 let verdict = test(&copy)?;
                 caught += usize::from(matches!(verdict, Verdict::Failed(_)));
                 unguarded += usize::from(!matches!(verdict, Verdict::Failed(_)));
@@ -55,12 +53,10 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
                 println!("{}: can't be weaker", place(&file, site));
             }
         }
-        write(&file, &text)?;
+        fs::write(&file, &text)?;
     }
     println!("\n{caught} weaker orderings caught, {unguarded} NOT GUARDED, {relaxed} relaxed ones");
-    if caught == 0 {
-        return Err(format!("no ordering was found in core/{RINGS}"));
-    }
+    ensure!(caught > 0, "no ordering was found in core/{RINGS}");
     Ok(ExitCode::from(u8::from(unguarded > 0)))
 }
 
@@ -90,19 +86,17 @@ fn place(file: &Path, site: &Site) -> String {
 
 /// Runs the loom tests in `workspace`. Code that doesn't compile is an error: nothing was learned
 /// of it.
-fn test(workspace: &Path) -> Result<Verdict, String> {
+fn test(workspace: &Path) -> Result<Verdict> {
     let run = |command: &mut Command| {
-        command
-            .output()
-            .map_err(|error| format!("{command:?} can't be run: {error}"))
+        let output = command.output();
+        output.with_context(|| format!("{command:?} can't be run"))
     };
     let built = run(loom::tests(workspace).arg("--no-run"))?;
-    if !built.status.success() {
-        return Err(format!(
-            "a build failed:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        ));
-    }
+    ensure!(
+        built.status.success(),
+        "a build failed:\n{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
     let tests = loom::tests(workspace);
     let mut timed = Command::new("timeout");
     timed.args(["--kill-after=5", &TIME_LIMIT_SECONDS.to_string()]);
@@ -121,11 +115,11 @@ fn test(workspace: &Path) -> Result<Verdict, String> {
         )))),
         // Those of `timeout`.
         Some(124 | 137) => Ok(Verdict::TimedOut),
-        _ => Err(format!(
+        _ => bail!(
             "the tests can't be run ({}):\n{}",
             ended.status,
             String::from_utf8_lossy(&ended.stderr)
-        )),
+        ),
     }
 }
 
@@ -144,7 +138,7 @@ fn failures(output: &str) -> Vec<String> {
 }
 
 /// Makes a workspace of the crate alone, with its loom tests and without what they don't need.
-fn lay_out(copy: &Path) -> io::Result<()> {
+fn lay_out(copy: &Path) -> Result<()> {
     let from = cargo::workspace();
     if copy.exists() {
         fs::remove_dir_all(copy)?;
@@ -169,7 +163,7 @@ fn lay_out(copy: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -199,22 +193,13 @@ fn sections(manifest: &str, keep: impl Fn(&str) -> bool) -> String {
 }
 
 /// The Rust files of a folder, by name.
-fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut sources: Vec<_> = paths
         .filter(|path| path.extension().is_some_and(|end| end == "rs"))
         .collect();
     sources.sort();
     Ok(sources)
-}
-
-fn read(file: &Path) -> Result<String, String> {
-    fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
-}
-
-fn write(file: &Path, text: &str) -> Result<(), String> {
-    fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 #[cfg(test)]

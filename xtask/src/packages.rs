@@ -5,7 +5,6 @@
 //! cargo's own verification is not run. It builds everything, BoringSSL too; and it takes what it
 //! built of a package in an earlier run if the version is the same, even if the sources changed.
 
-use std::env;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -24,9 +23,8 @@ const NEEDED: (&str, &str) = ("xskit-bpf", "src/xskit.bpf.o");
 const MISSING: &str = "couldn't read `xskit-bpf";
 
 /// The check, and the control that it can fail.
-pub(crate) fn steps() -> Result<[Step; 2], String> {
-    let this = env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
-    let checked = Step::run("packages, as packed", Command::new(this).arg("packages"));
+pub(crate) fn steps() -> Result<[Step; 2]> {
+    let checked = Step::run("packages, as packed", cargo::xtask()?.arg("packages"));
     let control = "control: a file that was not packed is found";
     let (package, file) = NEEDED;
     let lost = published().and_then(|names| {

@@ -50,9 +50,8 @@ pub(crate) fn ensure() -> Result<()> {
 }
 
 /// The same for the tests, which need more.
-pub(crate) fn ensure_for_tests() -> Result<(), String> {
-    let installed = install_missing(TO_TEST, &Wanted::ForTests);
-    installed.map_err(|problem| format!("{problem:#}"))
+pub(crate) fn ensure_for_tests() -> Result<()> {
+    install_missing(TO_TEST, &Wanted::ForTests)
 }
 
 /// Installs what a single chore needs besides; prints nothing if all is there.

@@ -1,14 +1,14 @@
 //! `cargo xtask test`: everything that must hold before a change lands.
 
-use std::env;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 
+use anyhow::{Result, anyhow};
+
 use crate::boringssl;
 use crate::cargo;
 use crate::deny::{self, CARGO_DENY};
-use crate::features;
 use crate::freestanding;
 use crate::fuzz;
 use crate::interop;
@@ -31,10 +31,7 @@ const NICENESS: i32 = 15;
 const TRIES_TO_INSTALL: usize = 2;
 
 /// Runs every step, even after one has failed, and closes with a table and one line of counts.
-pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
-    if !args.is_empty() {
-        return Err("test takes no argument".to_owned());
-    }
+pub(crate) fn command() -> Result<ExitCode> {
     setup::ensure_for_tests()?;
     add_rust_components();
     for note in machine::notes() {
@@ -64,12 +61,12 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode, String> {
         (in_target, apart.join())
     });
     let mut steps = in_target?;
-    steps.extend(apart.map_err(|_| "the thread of the steps apart panicked")??);
+    steps.extend(apart.map_err(|_| anyhow!("the thread of the steps apart panicked"))??);
     Ok(close(&steps))
 }
 
 /// What is built in cargo's own target folder, and the emulated cards, which run the same tests.
-fn steps_in_target() -> Result<Vec<Step>, String> {
+fn steps_in_target() -> Result<Vec<Step>> {
     let mut steps = vec![
         Step::run(
             "formatting",
@@ -96,8 +93,8 @@ fn steps_in_target() -> Result<Vec<Step>, String> {
 
 /// What is built with other features, flags or tools, in target folders of its own. Those that run
 /// the library's tests come last, when the tests above are mostly done.
-fn steps_apart() -> Result<Vec<Step>, String> {
-    let mut steps = feature_steps();
+fn steps_apart() -> Result<Vec<Step>> {
+    let mut steps = feature_steps()?;
     steps.extend(packages::steps()?);
     steps.extend(ordering_steps()?);
     steps.extend(freestanding::steps());
@@ -134,34 +131,35 @@ fn lint() -> Command {
 ///
 /// Every combination has dependencies of its own making, BoringSSL among them. In a folder of their
 /// own, where nothing is linked, its headers do.
-fn feature_steps() -> Vec<Step> {
+fn feature_steps() -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     let target = cargo::target().join("features");
     let headers = boringssl::headers();
-    for offer in features::of_workspace(&cargo::workspace()) {
-        let alone = |feature: &str| {
+    let metadata = cargo::metadata()?;
+    for package in metadata.workspace_packages() {
+        let features = package.features.keys().filter(|it| *it != "default");
+        let features: Vec<_> = features.map(String::as_str).collect();
+        if features.is_empty() {
+            continue;
+        }
+        for feature in [""].into_iter().chain(features) {
             let mut lint = lint();
             lint.env("CARGO_TARGET_DIR", &target);
             lint.envs(headers.iter().map(|path| ("BORING_BSSL_PATH", path)));
-            lint.args([
-                "--package",
-                &offer.package,
-                "--no-default-features",
-                "--features",
-                feature,
-            ]);
-            lint.args(["--", "-D", "warnings"]);
+            lint.args(["--package", &package.name, "--no-default-features"]);
+            lint.args(["--features", feature, "--", "-D", "warnings"]);
             let label = if feature.is_empty() {
                 "no feature"
             } else {
                 feature
             };
-            Step::run(format!("{} with {label}", offer.package), &mut lint)
-        };
-        steps.push(alone(""));
-        steps.extend(offer.features.iter().map(|feature| alone(feature)));
+            steps.push(Step::run(
+                format!("{} with {label}", package.name),
+                &mut lint,
+            ));
+        }
     }
-    steps
+    Ok(steps)
 }
 
 fn documentation() -> Command {
@@ -197,22 +195,18 @@ fn shipped() -> Command {
 
 /// The rings under loom; then each of their orderings weakened in turn, which a loom test has to
 /// notice.
-fn ordering_steps() -> Result<[Step; 2], String> {
+fn ordering_steps() -> Result<[Step; 2]> {
     let mut tests = loom::tests(&cargo::workspace());
     tests.args(["--", "--show-output"]);
-    let this = env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
     Ok([
         Step::run("loom", &mut tests).counting_tests(),
-        Step::run(
-            "orderings, each weakened",
-            Command::new(this).arg("orderings"),
-        ),
+        Step::run("orderings, each weakened", cargo::xtask()?.arg("orderings")),
     ])
 }
 
 /// The checks of the dependencies, with a cargo-deny that is built here if there is none. It is
 /// somebody else's program: one that can't be built says nothing about this workspace.
-fn deny_steps() -> Result<[Step; 3], String> {
+fn deny_steps() -> Result<[Step; 3]> {
     for _ in 0..TRIES_TO_INSTALL {
         if CARGO_DENY.installed().is_none() {
             // Whether it worked is asked of the program itself, below.
@@ -224,14 +218,13 @@ fn deny_steps() -> Result<[Step; 3], String> {
         Some(cargo_deny) => Step::run(name, &mut check(cargo_deny)),
         None => Step::skip(name, "cargo-deny, which can't be built here (see above)"),
     };
-    let this = env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
     let name = "advisories";
     let has_database = cargo_deny.as_deref().is_none_or(has_database);
     Ok([
         run_or_skip("licences, duplicates, sources", deny::check),
         Step::run(
             "versions whose advisories were read",
-            Command::new(this).arg(name),
+            cargo::xtask()?.arg(name),
         ),
         match has_database {
             true => run_or_skip(name, deny::advisories),

@@ -4,6 +4,8 @@
 use std::env;
 use std::path::PathBuf;
 
+use anyhow::Result;
+
 use crate::cargo;
 
 /// What makes the ledger's checks compile to nothing.
@@ -18,7 +20,7 @@ pub(crate) enum Build {
 
 impl Build {
     /// Builds programs of the package, and returns the folder they are in.
-    pub(crate) fn programs(self, names: &[&str]) -> Result<PathBuf, String> {
+    pub(crate) fn programs(self, names: &[&str]) -> Result<PathBuf> {
         let target = match self {
             Self::WithLedger => cargo::target(),
             // Other flags, other artefacts: in one folder each build would throw the other's away.
@@ -32,10 +34,7 @@ impl Build {
             let given = env::var("RUSTFLAGS").unwrap_or_default();
             build.env("RUSTFLAGS", format!("{given} {TRUST_KERNEL}").trim());
         }
-        match build.status() {
-            Ok(status) if status.success() => Ok(target.join("release")),
-            Ok(_) => Err("the programs to be measured were not built".to_owned()),
-            Err(error) => Err(format!("cargo can't be run: {error}")),
-        }
+        cargo::run(&mut build)?;
+        Ok(target.join("release"))
     }
 }

@@ -49,12 +49,7 @@ pub(super) fn command(
     drivers: &[Driver],
     parts: &[String],
     is_update: bool,
-) -> Result<ExitCode, String> {
-    let counted = count_all(bed, drivers, parts, is_update);
-    counted.map_err(|problem| format!("{problem:#}"))
-}
-
-fn count_all(bed: &Bed, drivers: &[Driver], parts: &[String], is_update: bool) -> Result<ExitCode> {
+) -> Result<ExitCode> {
     ensure!(
         !is_update || parts.is_empty(),
         "--update takes no PART: its tables are of all"

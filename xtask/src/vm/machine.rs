@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 
 use super::packages::{self, Bed};
@@ -79,44 +79,39 @@ impl Machine {
     /// Boots it to run `script`, which is shell code and may call `job` of `guest.sh`. What the
     /// guest writes into `$RESULTS` comes into [`Running::results`]; `programs` is a folder that is
     /// put into its PATH.
-    pub(crate) fn start(&self, script: &str, programs: &Path) -> Result<Running, String> {
-        let start = || {
-            let results = self.prepare(script, programs)?;
-            let exec = format!("sh {GUEST_RESULTS}/guest.sh");
-            let vng = self.command(&results, &["--verbose", "--exec", &exec]);
-            let console = File::create(results.join("console.log"))?;
-            // It insists on a terminal.
-            let mut command = Command::new("script");
-            command
-                .args(["-q", "-e", "-c", &vng, "/dev/null"])
-                .stdin(Stdio::null())
-                .stderr(console.try_clone()?)
-                .stdout(console);
-            let child = self.spawn(&mut command)?;
-            Ok(Running { child, results })
-        };
-        start().map_err(|problem: Error| format!("{problem:#}"))
+    pub(crate) fn start(&self, script: &str, programs: &Path) -> Result<Running> {
+        let results = self.prepare(script, programs)?;
+        let exec = format!("sh {GUEST_RESULTS}/guest.sh");
+        let vng = self.command(&results, &["--verbose", "--exec", &exec]);
+        let console = File::create(results.join("console.log"))?;
+        // It insists on a terminal.
+        let mut command = Command::new("script");
+        command
+            .args(["-q", "-e", "-c", &vng, "/dev/null"])
+            .stdin(Stdio::null())
+            .stderr(console.try_clone()?)
+            .stdout(console);
+        let child = self.spawn(&mut command)?;
+        Ok(Running { child, results })
     }
 
     /// Boots it for a person, who gets a shell on this terminal; returns when they leave it.
-    pub(crate) fn shell(&self, programs: &Path) -> Result<(), String> {
-        if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
-            return Err("--shell needs a terminal".to_owned());
-        }
-        let shell = || {
-            let results = self.prepare("exec bash -i\n", programs)?;
-            let shell = results.join("shell");
-            fs::write(
-                &shell,
-                format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
-            )?;
-            fs::set_permissions(&shell, Permissions::from_mode(0o755))?;
-            let shell = format!("{GUEST_RESULTS}/shell");
-            let vng = self.command(&results, &["--shell", &shell]);
-            self.spawn(Command::new("sh").args(["-c", &vng]))?.wait()?;
-            Ok(())
-        };
-        shell().map_err(|problem: Error| format!("{problem:#}"))
+    pub(crate) fn shell(&self, programs: &Path) -> Result<()> {
+        ensure!(
+            io::stdin().is_terminal() && io::stdout().is_terminal(),
+            "--shell needs a terminal"
+        );
+        let results = self.prepare("exec bash -i\n", programs)?;
+        let shell = results.join("shell");
+        fs::write(
+            &shell,
+            format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
+        )?;
+        fs::set_permissions(&shell, Permissions::from_mode(0o755))?;
+        let shell = format!("{GUEST_RESULTS}/shell");
+        let vng = self.command(&results, &["--shell", &shell]);
+        self.spawn(Command::new("sh").args(["-c", &vng]))?.wait()?;
+        Ok(())
     }
 
     /// Empties the folder for the results, and writes the guest's script into it.

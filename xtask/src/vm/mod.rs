@@ -1,16 +1,16 @@
 //! `cargo xtask vm`: the tests on real drivers, in zero-copy mode. A machine that QEMU emulates has
-//! two cards on one hub, each of which becomes a host's interface in the place of a veth pair
+//! two cards on one hub, each of which becomes a host's interface instead of a veth pair
 //! (`XSKIT_CARDS`, see `xskit_testbed::cards`).
 //!
 //! | module | is |
 //! | --- | --- |
 //! | [`apt`] | Debian packages, in newer suites than the machine's own |
-//! | [`packages`] | QEMU, a kernel, virtme-ng: had once, kept in `target/vm` |
+//! | [`packages`] | QEMU, a kernel, virtme-ng: downloaded once, kept in `target/vm` |
 //! | [`machine`] | the machine, and `guest.sh`, which it runs |
 //! | [`plan`] | what to run on the cards |
 //! | [`outcome`] | what came of it |
-//! | [`count`] | instructions for each packet, in the place of tests |
-//! | [`quiche`] | a server to count ours beside |
+//! | [`count`] | instructions per packet, instead of tests |
+//! | [`quiche`] | quiche's example server, to count beside ours |
 
 mod apt;
 mod count;
@@ -20,18 +20,19 @@ mod packages;
 mod plan;
 mod quiche;
 
-use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, anyhow, ensure};
 use machine::{Driver, Machine, Running};
 use outcome::{Outcome, Verdict};
 use packages::Bed;
 use plan::{Job, Plan};
 
+use crate::cargo;
 use crate::step::Step;
 
 /// From the start to the first job. It usually takes less than half a minute.
@@ -72,14 +73,15 @@ pub(crate) struct Request {
 
 impl Request {
     /// The drivers and the tests that are named.
-    fn words(&self) -> Result<(Vec<Driver>, Vec<String>), String> {
+    fn words(&self) -> Result<(Vec<Driver>, Vec<String>)> {
         let named = |word: &String| Driver::ALL.into_iter().find(|it| it.name() == word);
         let mut drivers: Vec<_> = self.words.iter().filter_map(named).collect();
         let tests = self.words.iter().filter(|word| named(word).is_none());
         let tests: Vec<_> = tests.cloned().collect();
-        if (self.short || self.shell) && !tests.is_empty() {
-            return Err("--short and --shell take no TEST".to_owned());
-        }
+        ensure!(
+            tests.is_empty() || !(self.short || self.shell),
+            "--short and --shell take no TEST"
+        );
         if drivers.is_empty() {
             drivers = Driver::ALL.to_vec();
         }
@@ -89,9 +91,9 @@ impl Request {
 
 /// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, or
 /// the object, to stdout.
-pub(crate) fn command(request: Request) -> Result<ExitCode, String> {
+pub(crate) fn command(request: Request) -> Result<ExitCode> {
     let (drivers, tests) = request.words()?;
-    let bed = Bed::ensure().map_err(|what| format!("the emulated machine needs {what}"))?;
+    let bed = Bed::ensure().map_err(|what| anyhow!("the emulated machine needs {what:#}"))?;
     if request.count {
         return count::command(&bed, &drivers, &tests, request.update);
     }
@@ -126,22 +128,21 @@ pub(crate) fn command(request: Request) -> Result<ExitCode, String> {
 }
 
 /// The steps of `xtask test`: the short form on each driver.
-pub(crate) fn steps() -> Result<Vec<Step>, String> {
-    let this = env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+pub(crate) fn steps() -> Result<Vec<Step>> {
     let name = |driver: Driver| format!("emulated cards, zero-copy: {}", driver.name());
     let bed = Bed::ensure();
     let step = |driver: Driver| match &bed {
-        Ok(_) => Step::run(
-            name(driver),
-            Command::new(&this).args(["vm", "--short", driver.name()]),
-        ),
-        Err(what) => Step::skip(name(driver), what),
+        Ok(_) => {
+            let args = ["vm", "--short", driver.name()];
+            Ok(Step::run(name(driver), cargo::xtask()?.args(args)))
+        }
+        Err(what) => Ok(Step::skip(name(driver), &format!("{what:#}"))),
     };
-    Ok(Driver::ALL.into_iter().map(step).collect())
+    Driver::ALL.into_iter().map(step).collect()
 }
 
 /// Runs all jobs of the plan in one machine.
-fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>, String> {
+fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>> {
     let driver = machine.driver;
     let outcome = |job: &Job, verdict, took| Outcome {
         driver,
@@ -199,8 +200,12 @@ fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>, String> {
     Ok(outcomes)
 }
 
-/// Waits for a file of the guest's, and reads it.
-fn wait_for(running: &mut Running, file: &str, limit: Duration) -> Result<String, String> {
+/// Waits for a file of the guest's, and reads it. The error is why none comes any more.
+fn wait_for(
+    running: &mut Running,
+    file: &str,
+    limit: Duration,
+) -> std::result::Result<String, String> {
     let deadline = Instant::now() + limit;
     let path = running.results.join(file);
     loop {
@@ -259,9 +264,9 @@ mod tests {
     #[test]
     fn drivers_and_tests_are_told_apart() {
         let words = |line| parse(line).expect("well formed").words();
-        assert_eq!(words(""), Ok((Driver::ALL.to_vec(), Vec::new())));
+        assert_eq!(words("").unwrap(), (Driver::ALL.to_vec(), Vec::new()));
         let expected = (vec![Driver::VirtioNet], vec!["block::".to_owned()]);
-        assert_eq!(words("virtio_net --json block::"), Ok(expected));
+        assert_eq!(words("virtio_net --json block::").unwrap(), expected);
         assert!(words("--count tx --update").is_ok());
         assert!(words("--short block::").is_err());
         for wrong in ["--update igb", "--count --json", "--fast"] {

@@ -44,12 +44,7 @@ impl Bed {
     /// Installs what is missing. What was downloaded once stays in `target/vm`.
     ///
     /// The error begins with what is needed, so that it can stand behind "needs".
-    pub(crate) fn ensure() -> Result<Self, String> {
-        let bed = Self::get();
-        bed.map_err(|problem| format!("{problem:#}"))
-    }
-
-    fn get() -> Result<Self> {
+    pub(crate) fn ensure() -> Result<Self> {
         ensure!(
             cfg!(target_arch = "x86_64"),
             "x86_64: igb is a card of that architecture"

@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use anyhow::{Context, Result, ensure};
+use cargo_metadata::Message;
+
 use super::machine::{Driver, quoted};
 use crate::boringssl;
 use crate::cargo;
@@ -245,7 +248,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Builds what can have tests of these names, or all, and lists what there is to run.
-    pub(super) fn whole(parts: &[String]) -> Result<Self, String> {
+    pub(super) fn whole(parts: &[String]) -> Result<Self> {
         setup::ensure_for_tests()?;
         let suites: Vec<_> = SUITES
             .iter()
@@ -278,7 +281,7 @@ impl Plan {
     }
 
     /// The same of what takes little time and shows the most.
-    pub(super) fn short() -> Result<Self, String> {
+    pub(super) fn short() -> Result<Self> {
         let executables = build(Profile::Dev, &["veth"])?;
         build_command()?;
         let suites = SUITES.iter().filter(|suite| !suite.short.is_empty());
@@ -290,7 +293,7 @@ impl Plan {
     fn of<'a>(
         suites: impl IntoIterator<Item = &'a Suite>,
         executables: &[(PathBuf, PathBuf)],
-    ) -> Result<Self, String> {
+    ) -> Result<Self> {
         let mut jobs = Vec::new();
         for suite in suites {
             let executable = executables
@@ -298,7 +301,7 @@ impl Plan {
                 .find(|(source, _)| source.ends_with(suite.source))
                 .map(|(_, executable)| executable);
             let executable =
-                executable.ok_or_else(|| format!("cargo built no {}", suite.source))?;
+                executable.with_context(|| format!("cargo built no {}", suite.source))?;
             jobs.extend(suite.jobs(executable)?);
         }
         let programs = Profile::Demo.folder();
@@ -307,11 +310,10 @@ impl Plan {
     }
 
     /// Those whose names have one of these parts, or all.
-    fn select(&mut self, parts: &[String]) -> Result<(), String> {
+    fn select(&mut self, parts: &[String]) -> Result<()> {
         for part in parts {
-            if !self.jobs.iter().any(|job| job.name.contains(part)) {
-                return Err(format!("no test has {part:?} in its name"));
-            }
+            let is_there = self.jobs.iter().any(|job| job.name.contains(part));
+            ensure!(is_there, "no test has {part:?} in its name");
         }
         let is_meant = |job: &Job| parts.iter().any(|part| job.name.contains(part));
         if !parts.is_empty() {
@@ -322,11 +324,11 @@ impl Plan {
 }
 
 impl Suite {
-    fn jobs(&self, executable: &Path) -> Result<Vec<Job>, String> {
+    fn jobs(&self, executable: &Path) -> Result<Vec<Job>> {
         let list = Command::new(executable)
             .args(["--list", "--format", "terse"])
             .output()
-            .map_err(|error| format!("{} can't be run: {error}", executable.display()))?;
+            .with_context(|| format!("{} can't be run", executable.display()))?;
         let list = String::from_utf8_lossy(&list.stdout);
         let tests = list.lines().filter_map(|line| line.strip_suffix(": test"));
         Ok(tests.map(|test| self.job(executable, test)).collect())
@@ -379,7 +381,7 @@ fn demo(xskit: &Path, backend: &str) -> Job {
 
 /// Builds tests as the whole workspace's are built, so that nothing is built twice. Returns each
 /// one's source and its executable.
-fn build(profile: Profile, tests: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+fn build(profile: Profile, tests: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut cargo = cargo::command("test");
     cargo.args([
         "--workspace",
@@ -393,15 +395,17 @@ fn build(profile: Profile, tests: &[&str]) -> Result<Vec<(PathBuf, PathBuf)>, St
         cargo.args(["--test", test]);
     }
     let messages = succeed(&mut cargo, profile)?;
-    let executable = |line: &str| {
-        let source = member(line, "src_path")?;
-        Some((source.into(), member(line, "executable")?.into()))
-    };
-    Ok(messages.lines().filter_map(executable).collect())
+    let built = Message::parse_stream(&messages[..]).filter_map(|message| match message {
+        Ok(Message::CompilerArtifact(it)) => {
+            Some((it.target.src_path.into(), it.executable?.into()))
+        }
+        _ => None,
+    });
+    Ok(built.collect())
 }
 
 /// Builds the command as `xtask demo` does, which usually follows.
-fn build_command() -> Result<(), String> {
+fn build_command() -> Result<()> {
     let mut command = cargo::command("build");
     command.args([
         "--profile",
@@ -415,29 +419,23 @@ fn build_command() -> Result<(), String> {
 }
 
 /// Runs a build, and returns what it prints.
-fn succeed(cargo: &mut Command, profile: Profile) -> Result<String, String> {
-    // Where only the other profile was built, that is minutes less.
+fn succeed(cargo: &mut Command, profile: Profile) -> Result<Vec<u8>> {
+    // If only the other profile was built, this saves minutes.
     cargo.envs(boringssl::for_linking(&profile.folder()));
     let built = cargo
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| format!("cargo can't be run: {error}"))?;
-    if !built.status.success() {
-        return Err("the tests can't be built; cargo says why above".to_owned());
-    }
-    Ok(String::from_utf8_lossy(&built.stdout).into_owned())
-}
-
-/// The text of a member of an object, if it is a text without escapes.
-fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
-    let start = format!("\"{name}\":\"");
-    let (_, rest) = json.split_once(&start)?;
-    rest.split_once('"').map(|(value, _)| value)
+        .context("cargo can't be run")?;
+    ensure!(
+        built.status.success(),
+        "the build failed; cargo says why above"
+    );
+    Ok(built.stdout)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SUITES, is, may_have, member};
+    use super::{SUITES, is, may_have};
 
     #[test]
     fn only_suites_that_are_meant_are_built() {
@@ -458,13 +456,5 @@ mod tests {
         assert!(is("block::a_test", "block::a_test"));
         assert!(!is("sqpoll_block::a_test", "block::a_test"));
         assert!(!is("not_a_test", "a_test"));
-    }
-
-    #[test]
-    fn members_of_cargos_messages_are_found() {
-        let line = r#"{"target":{"src_path":"/w/a.rs"},"executable":"/t/a-1"}"#;
-        assert_eq!(member(line, "src_path"), Some("/w/a.rs"));
-        assert_eq!(member(line, "executable"), Some("/t/a-1"));
-        assert_eq!(member(r#"{"executable":null}"#, "executable"), None);
     }
 }
