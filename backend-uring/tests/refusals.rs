@@ -62,7 +62,7 @@ fn a_filter_that_refuses_rings_is_named() {
         assert_eq!(refused, UringError::Filtered { call, errno });
         let text = refused.to_string();
         assert!(text.contains("a seccomp filter refuses io_uring"), "{text}");
-        assert!(text.contains("(--backend rustix)"), "{text}");
+        assert!(text.contains("use the rustix backend"), "{text}");
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a command prints: at its end one JSON object on stdout, or a table for people; before that,
 //! lines on stderr.
 
+use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 
 use anyhow::Context;
 use serde::Serialize;
-use xskit::quic::Printable;
+use xskit::quic::client::{CertificateProblemKind, ConnectionEnd};
+use xskit::quic::{IdentityError, Printable, RootError, SetupError};
 
 /// Prints a line on stderr, in one write, so that lines of several processes don't mix. A stderr
 /// that is closed or full is ignored. Control characters from peers or file names are escaped, so
@@ -16,8 +18,8 @@ pub(crate) fn say(line: fmt::Arguments<'_>) {
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// The whole chain of causes on one line. A cause that the text before it already contains is not
-/// repeated.
+/// The whole chain of causes on one line, and the options that its remedies are here. A cause that
+/// the text before it already contains is not repeated.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
@@ -28,7 +30,46 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    text
+    match error.chain().find_map(options) {
+        Some(options) => format!("{text} ({options})"),
+        None => text,
+    }
+}
+
+/// The options behind the remedy of a library's error, which names none.
+fn options(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(SetupError::Identity(error)) = error.downcast_ref() {
+        return of_identity(error);
+    }
+    if let Some(SetupError::Root(error)) = error.downcast_ref() {
+        return of_root(error);
+    }
+    if let Some(SetupError::TrustFile { .. }) = error.downcast_ref() {
+        return Some("--ca");
+    }
+    if let Some(ConnectionEnd::Certificate(problem)) = error.downcast_ref() {
+        return match problem.kind {
+            CertificateProblemKind::Untrusted => Some("--ca FILE, --insecure"),
+            CertificateProblemKind::Expired { .. } | CertificateProblemKind::NotYetValid { .. } => {
+                None
+            }
+            _ => Some("--insecure"),
+        };
+    }
+    let identity = error.downcast_ref().and_then(of_identity);
+    identity.or_else(|| error.downcast_ref().and_then(of_root))
+}
+
+fn of_identity(error: &IdentityError) -> Option<&'static str> {
+    match error {
+        IdentityError::CertificateFile { .. } => Some("--cert, or --self-signed to try things out"),
+        IdentityError::KeyFile { .. } => Some("--key"),
+        _ => None,
+    }
+}
+
+fn of_root(error: &RootError) -> Option<&'static str> {
+    matches!(error, RootError::Open { .. }).then_some("--root")
 }
 
 /// Prints `report` as one line of JSON, or as the rows that it makes for people.

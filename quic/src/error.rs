@@ -27,9 +27,7 @@ pub enum SetupError {
     #[error(transparent)]
     Root(#[from] RootError),
     /// The file of trusted certificates can't be read.
-    #[error(
-        "can't read the trusted certificates in {path}: {source}; check the path given to --ca"
-    )]
+    #[error("can't read the trusted certificates in {path}: {source}")]
     TrustFile {
         /// The file.
         path: std::path::PathBuf,

@@ -32,9 +32,7 @@ pub(crate) type DerivedKey = [u8; 32];
 #[non_exhaustive]
 pub enum IdentityError {
     /// The certificate file can't be read.
-    #[error(
-        "can't read the certificate {path}: {source}; check --cert, or use --self-signed to try things out"
-    )]
+    #[error("can't read the certificate {path}: {source}")]
     CertificateFile {
         /// The file.
         path: PathBuf,
@@ -42,9 +40,7 @@ pub enum IdentityError {
         source: std::io::Error,
     },
     /// The key file can't be read.
-    #[error(
-        "can't read the private key {path}: {source}; check --key, and that this user may read it"
-    )]
+    #[error("can't read the private key {path}: {source}; this user must be allowed to read it")]
     KeyFile {
         /// The file.
         path: PathBuf,

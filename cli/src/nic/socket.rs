@@ -4,6 +4,8 @@ use anyhow::anyhow;
 use xskit::af_xdp::Errno;
 use xskit::af_xdp::socket::Step;
 use xskit::backend_rustix::{MmapMemory, PageSize};
+#[cfg(feature = "backend-uring")]
+use xskit::backend_uring::UringError;
 use xskit::net::{Capability, Link, privilege};
 use xskit::quic::driver::DriverError;
 use xskit::{AnyBackend, OpenError, SocketBuilder, Sockets};
@@ -106,12 +108,25 @@ fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
     let remedy = match error {
         OpenError::Memory { .. } => " (--frames)".to_owned(),
         OpenError::Socket(error) => remedy(error.step, error.errno),
+        #[cfg(feature = "backend-uring")]
+        OpenError::Uring(error) => return without_a_ring(error),
         _ => return anyhow!("{error}"),
     };
     anyhow!(
         "opening an AF_XDP socket on {}: {error}{remedy}",
         nic.link.name
     )
+}
+
+/// Why there is no io_uring, and which option does without.
+#[cfg(feature = "backend-uring")]
+fn without_a_ring(error: &UringError) -> anyhow::Error {
+    let options = match error {
+        UringError::Napi { .. } => " (--wait poll, --backend rustix)",
+        UringError::Descriptors { .. } | UringError::Entries { .. } => "",
+        _ => " (--backend rustix)",
+    };
+    anyhow!("{error}{options}")
 }
 
 /// The option or the privilege that would help after a failed step.

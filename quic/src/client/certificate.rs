@@ -118,16 +118,15 @@ fn reason(kind: &CertificateProblemKind, server_name: &str, detail: &str) -> Str
     use CertificateProblemKind as Kind;
     match kind {
         Kind::Untrusted => format!(
-            "no trusted authority has signed it ({detail}). Name its authority by --ca FILE, or check nothing at all \
-             by --insecure"
+            "no trusted authority has signed it ({detail}). Trust the authority that did, or anyone"
         ),
         Kind::Name { names } if names.is_empty() => format!(
             "it has no host name or address among its subject alternative names ({detail}), and its common name does \
-             not count (RFC 9525). Have it issued with subjectAltName=DNS:{server_name} (IP: for an address), or use \
-             --insecure"
+             not count (RFC 9525). Have it issued with subjectAltName=DNS:{server_name} (IP: for an address), or trust \
+             anyone"
         ),
         Kind::Name { names } => format!(
-            "it is for {} ({detail}). Use one of those names in the URL, or --insecure",
+            "it is for {} ({detail}). Ask for one of those names, or trust anyone",
             Printable(&listing(names))
         ),
         Kind::Expired { until } => format!(
@@ -138,7 +137,7 @@ fn reason(kind: &CertificateProblemKind, server_name: &str, detail: &str) -> Str
                 "it is good only from {from} ({detail}). Are the clocks of both machines right?"
             )
         }
-        Kind::Other => format!("{detail}. --insecure would accept it all the same"),
+        Kind::Other => format!("{detail}. A client that trusts anyone accepts it all the same"),
     }
 }
 

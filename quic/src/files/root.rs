@@ -19,9 +19,7 @@ const LAST_HTTP_SECOND: u64 = 253_402_300_799;
 #[non_exhaustive]
 pub enum RootError {
     /// It can't be opened as a directory.
-    #[error(
-        "can't serve files from {path}: open(2): {source}; --root must name a readable directory"
-    )]
+    #[error("can't serve files from {path}: open(2): {source}; name a readable directory")]
     Open {
         /// The directory.
         path: PathBuf,
