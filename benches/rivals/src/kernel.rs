@@ -73,7 +73,7 @@ impl<'m> Kernel<'m> {
     }
 }
 
-/// A packet that nobody writes or reads.
+/// A packet that is never written or read.
 #[must_use]
 pub fn packet(addr: u64) -> Desc {
     Desc {

@@ -1,4 +1,4 @@
-//! Chromium at `xskit serve`: it comes by TCP, goes on by HTTP/3, and stays with TCP where UDP is
+//! Chromium at `xskit serve`: it connects by TCP, changes to HTTP/3, and stays with TCP where UDP is
 //! blocked.
 //!
 //! The page says how each of its requests went (`nextHopProtocol`), and the access log has to

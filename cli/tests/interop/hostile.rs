@@ -1,4 +1,4 @@
-//! Garbage at the port disturbs nobody.
+//! Garbage at the port disturbs no client.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,7 +47,7 @@ fn garbage(number: u64, rng: &mut Rng) -> Vec<u8> {
         4 => vec![0xff; any_len],
         // A short header with an unknown connection id.
         5 => [&[0x40][..], &random_bytes(rng, any_len)].concat(),
-        // A version that nobody knows, in a packet long enough for an answer and in a short one.
+        // An unknown version, in a packet long enough for an answer and in a short one.
         6 => [
             long_header(0xc0, 0x1a2a_3a4a, &id),
             random_bytes(rng, 1_200),
