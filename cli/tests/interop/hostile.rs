@@ -13,9 +13,9 @@ use crate::client::run;
 use crate::scene::{Family, Scene, several_queues};
 use crate::server::Transport;
 
-/// At most so many packets are thrown.
+/// The most packets that are thrown.
 const MOST: u64 = 20_000;
-/// At least so many are, even if the transfers are through before.
+/// The fewest, even if the transfers end before.
 const LEAST: u64 = 2_000;
 
 fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
