@@ -300,7 +300,12 @@ fn what_a_local_sender_has_not_cut_into_segments_is_warned_of() {
     scene.client().run(send).unwrap();
     let outcome = server.interrupt();
     outcome.json();
-    let why = ["warning", "too long for a frame", "1 so far", "tx-udp-segmentation"];
+    let why = [
+        "warning",
+        "too long for a frame",
+        "1 so far",
+        "tx-udp-segmentation",
+    ];
     for word in why {
         assert!(outcome.stderr.contains(word), "no {word:?} in {outcome:#?}");
     }
