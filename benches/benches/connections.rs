@@ -32,7 +32,7 @@ const ANSWERS: usize = 2_000;
 const ANSWER_LEN: usize = 16 << 10;
 /// Answers of each connection before the first round.
 const WARM_UP: usize = 4;
-/// With several workers, one request in so many arrives at a worker that is not its connection's.
+/// With several workers, one request in this many arrives at a worker that is not its connection's.
 const ASTRAY: usize = 8;
 
 const NAME: &str = "server.test";

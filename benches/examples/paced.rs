@@ -1,4 +1,4 @@
-//! Requests one path of an HTTP/3 server through a kernel UDP socket, at a rate or with so many
+//! Requests one path of an HTTP/3 server through a kernel UDP socket, at a rate or with a number of
 //! requests at a time, and prints their times: the client of `cargo xtask bench tcp`.
 //!
 //! At a rate, a request's time begins when it was due, so that a delay by a slow answer counts as

@@ -69,7 +69,8 @@ impl Loopback {
     /// # Safety
     /// The views are not used once `self` is dropped.
     unsafe fn unbound_views<'m>(&self) -> Result<RingViews<'m>, Errno> {
-        // SAFETY: as this function's caller has promised.
+        // SAFETY: lifetime: as this function's caller has promised; the fields' types give each
+        // ring the slots that it has.
         unsafe {
             Ok(RingViews {
                 fill: self.view(RingKind::Fill)?,
@@ -86,9 +87,10 @@ impl Loopback {
         let size = self.sizes[kind as usize].get().ok_or(Errno::EINVAL)?;
         let lines = self.maps[kind as usize].get().ok_or(Errno::EINVAL)?;
         let at = |offset: u64| lines.cast::<u8>().as_ptr().wrapping_add(offset as usize);
-        // SAFETY: bounds: `map` was asked for `size` slots behind the words; alignment: lines and
-        // offsets are multiples of 64; initialisation: zeroed, and valid as any bytes; lifetime:
-        // the memory is freed with `self`; aliasing: atomics, as both ends use.
+        // SAFETY: bounds: `map` was asked for `size` slots behind the words, which are of type `S`
+        // by the caller's promise; alignment: lines and offsets are multiples of 64;
+        // initialisation: zeroed, and valid as any bytes; lifetime: the memory is freed with
+        // `self`, after the view's last use, as promised; aliasing: atomics, as both ends use.
         Ok(unsafe {
             RingView {
                 producer: AtomicU32::from_ptr(at(RING_OFFSET.producer).cast()),
@@ -106,9 +108,9 @@ impl Loopback {
     }
 }
 
-// SAFETY: `map` returns memory of the asked-for length, shared with the peer only, which lives as
-// long as the backend, and so longer than the mapping; `offsets` is how that memory is laid out;
-// the peer never touches the UMEM at all.
+// SAFETY: `map` returns memory of the asked-for length, shared only with the peer and with `views`,
+// by atomics; it lives as long as the backend, and so longer than the mapping; `offsets` is how
+// that memory is laid out; the peer never touches the UMEM at all.
 unsafe impl Backend for Loopback {
     type Socket = ();
 
@@ -178,7 +180,8 @@ unsafe impl Backend for Loopback {
 
     fn bind(&self, (): &(), _address: &SockaddrXdp) -> Result<(), Errno> {
         if !self.never_kicked {
-            // SAFETY: the peer stays in `self.peer`, and is dropped before the memory.
+            // SAFETY: only the peer has these views; it stays in `self.peer`, and is dropped before
+            // the memory.
             let rings = unsafe { self.unbound_views()? };
             *self.peer.borrow_mut() = Some(Peer::new(&rings));
         }

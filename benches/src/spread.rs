@@ -41,7 +41,8 @@ impl Spread {
     }
 }
 
-/// The least of `sorted` that so many percent of them are at most; NaN if there are none.
+/// The smallest figure of `sorted` that `percent` of the figures do not exceed; NaN if there are
+/// none.
 #[must_use]
 pub fn percentile(sorted: &[f64], percent: f64) -> f64 {
     let place = (percent * sorted.len() as f64 / 100.0).ceil() as usize;

@@ -12,8 +12,8 @@ const BEGIN: &str = "<!-- table: ";
 const BEGIN_CLOSES: &str = " -->";
 const END: &str = "<!-- end -->";
 
-/// The text with each table replaced by what `table` returns for its name; by an empty table it is
-/// not replaced.
+/// The text with each table replaced by what `table` returns for its name. An empty text replaces
+/// nothing.
 ///
 /// # Errors
 /// Where marks don't match, or `table` returns `None`: the name is unknown.

@@ -29,7 +29,7 @@ pub(crate) enum Load {
     Nothing,
     /// As many packets as `xskit bench tx` sends on one core.
     Flood,
-    /// So many packets per second, from a kernel socket.
+    /// This many packets per second, from a kernel socket.
     Paced(u32),
 }
 

@@ -212,7 +212,7 @@ fn spread(figures: impl Iterator<Item = f64>) -> Option<Spread> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A contestant with a rate a round; a rate of 0 stands for a round that failed.
+    /// A contestant with one rate per round; a rate of 0 stands for a round that failed.
     pub(crate) fn series(name: &str, rates: &[f64]) -> Series {
         let sample = |rate: &f64| (*rate > 0.0).then(|| Figures::of([(PPS, *rate)]));
         Series {

@@ -39,7 +39,7 @@ impl Rival {
         Some(words(&format!("{} {arguments}", self.program)))
     }
 
-    /// Whether it can do a task with packets of so many bytes.
+    /// Whether it can do a task with packets of this length.
     pub(crate) fn does(&self, task: Task, len_bytes: usize) -> bool {
         let wire = Wire {
             interface: "",

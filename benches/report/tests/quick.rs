@@ -48,7 +48,7 @@ fn a_quick_round_measures_every_job_and_writes_the_report() {
     ] {
         let group = groups.iter().find(|group| group["id"] == id);
         let ways = &group.unwrap_or_else(|| panic!("no {id}: {said}"))["series"];
-        // On a busy machine somebody may not get to run in so short a time.
+        // On a busy machine a contestant may not get to run in so short a time.
         let mut ways = ways.as_array().expect("ways").iter();
         let measured = ways.any(|way| way["samples"][0].is_object());
         assert!(measured, "{id}: {group:#?} {said}");

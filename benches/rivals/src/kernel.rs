@@ -24,8 +24,8 @@ impl<'m> Kernel<'m> {
         Self { rings }
     }
 
-    /// Puts so many frames on the fill ring and packets on the TX ring, in the user's place, so
-    /// that there is something to go round. The frames are those of a UMEM with frames of 4 KiB.
+    /// Puts this many frames on the fill ring and packets on the TX ring, for the user, so that
+    /// there is something to go round. The frames are those of a UMEM with frames of 4 KiB.
     pub fn start(&self, descriptors: u32) {
         let RingViews { fill, tx, .. } = self.rings;
         for number in 0..descriptors {
@@ -73,7 +73,7 @@ impl<'m> Kernel<'m> {
     }
 }
 
-/// A packet that nobody writes or reads.
+/// A packet that is never written or read.
 #[must_use]
 pub fn packet(addr: u64) -> Desc {
     Desc {

@@ -32,7 +32,7 @@ pub const LIBXDP_COMPILER: Option<&str> = option_env!("XSKIT_RIVALS_CC");
 pub const LIBXDP_MISSING: &str =
     "libxdp left out: its header xdp/xsk.h was not found (libxdp-dev, libxdp-devel or xdp-tools)";
 
-/// Our ends of the four rings, as somebody's functions.
+/// Our ends of the four rings, as the functions of one rival.
 ///
 /// Each returns how many descriptors it passed. `rx` and `completion` hand them out into the slice,
 /// `fill` and `tx` take them from there; a slice is a batch.

@@ -12,9 +12,9 @@ const CHOICE: &str =
 const SERVER_ID: &str = "a QUIC-LB server id is 0x and two hexadecimal digits for each byte, such as \
                          0xa1b2c3d4e5f60718";
 
-/// The length of the ids that AWS's load balancer takes.
+/// The length of the ids that AWS's load balancer takes: by default the nonce fills it up.
 const USUAL_BYTES: usize = 16;
-/// Where a server id leaves less of those.
+/// The default length of the nonce if a long server id leaves less.
 const LEAST_USUAL_NONCE: usize = 7;
 
 /// A format, by its name.

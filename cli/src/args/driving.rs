@@ -63,7 +63,7 @@ impl DrivingArgs {
     /// The backend that was asked for.
     ///
     /// # Errors
-    /// An option doesn't go with it.
+    /// An option is not for this backend.
     pub(crate) fn driving(&self) -> anyhow::Result<Driving> {
         match self.backend {
             BackendName::Rustix if self.sqpoll => {

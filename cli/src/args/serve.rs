@@ -49,8 +49,8 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) cid_format: ConnectionIds,
     /// Append a line of JSON to this file per finished response; `-` is standard output. SIGHUP
-    /// reopens it by name, for log rotation; the user that `serve` runs as by then (--user) needs
-    /// permission to.
+    /// reopens it by name, or creates it, for log rotation, if the user that `serve` runs as by
+    /// then (--user) may.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) access_log: Option<PathBuf>,
     /// Print one JSON object at the end.

@@ -94,8 +94,7 @@ pub(crate) fn refusal(held: &UdpSocket, peer: SocketAddr) -> Option<anyhow::Erro
     let meaning = match Errno::from_io_error(&error) {
         Some(Errno::CONNREFUSED) => format!(
             "nothing listens there on UDP port {} (ICMP port unreachable): is the server running, \
-             and is \
-             the port right?",
+             and is the port right?",
             peer.port()
         ),
         _ => format!("{error} (ICMP)"),
@@ -129,8 +128,7 @@ mod tests {
         assert_eq!(
             tried.error().to_string(),
             "none of the 3 addresses of a.test answers: 192.0.2.1: silence 0; 192.0.2.2: silence \
-             1; \
-             192.0.2.3: silence 2"
+             1; 192.0.2.3: silence 2"
         );
         let mut one = Addresses::new("a.test", addresses[..1].into(), Duration::ZERO);
         let address = one.next().expect("one");

@@ -34,6 +34,8 @@ impl Continuation {
         ByteRange::From(self.offset)
     }
 
+    /// What the answer means.
+    ///
     /// # Errors
     /// The answer is a part, but not the one that was asked for.
     pub(super) fn judge(&self, head: &ResponseHead) -> anyhow::Result<Verdict> {

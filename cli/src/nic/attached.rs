@@ -19,7 +19,7 @@ use crate::stop::Stop;
 /// How often to look for changes that the kernel announced.
 const CHANGES_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often to look for strays, and for packets that fit no frame.
+/// How often to look for strays, and for packets too long for a frame.
 const STRAYS_PAUSE: Duration = Duration::from_secs(1);
 
 /// The XDP program on the interface, which takes a port or all frames. Dropping this detaches it.
@@ -108,7 +108,7 @@ impl Nic {
     /// Attaches the program in native mode, with no port to take.
     pub(crate) fn attach_passing(&self) -> anyhow::Result<Passing> {
         if self.mode == AttachMode::Generic {
-            bail!("--mode generic: the driver needs it in native mode; use --mode auto");
+            bail!("--mode generic: the driver needs a program in native mode; use --mode auto");
         }
         let program = XdpProgram::load(1)?;
         self.put_on(&program, AttachMode::Native).map(Passing)
@@ -197,15 +197,15 @@ impl Attached {
         }
     }
 
-    /// Call after each turn. Now and then warns of packets that fit no frame.
+    /// Call after each turn. Now and then warns of packets too long for a frame.
     pub(crate) fn watch_length(&mut self, rested: bool, socket: &Socket<'_>) {
         if self.length_pace.is_due(rested) {
             self.warn_of_length(socket);
         }
     }
 
-    /// Warns, once, of packets that fit no frame: in generic mode, packets that a program on this
-    /// machine sends with segmentation offload arrive unsegmented.
+    /// Warns, once, of packets too long for a frame: in generic mode, packets that a program on
+    /// this machine sends with segmentation offload arrive unsegmented.
     #[cold]
     pub(crate) fn warn_of_length(&mut self, socket: &Socket<'_>) {
         if self.attachment.mode() != Mode::Generic || self.is_length_said {
@@ -216,7 +216,7 @@ impl Attached {
         if dropped > 0 {
             self.is_length_said = true;
             report::say(format_args!(
-                "xskit: warning: packets that fit no frame were dropped, {dropped} so far: in \
+                "xskit: warning: packets too long for a frame were dropped, {dropped} so far: in \
                  generic mode, packets that a sender on this machine leaves to segmentation \
                  offload arrive unsegmented; use --mode native, or `ethtool -K IF \
                  tx-udp-segmentation off` on the sender's interface"

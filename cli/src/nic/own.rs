@@ -33,7 +33,7 @@ impl Taking {
     }
 }
 
-/// Which packets to an interface itself to take.
+/// Which of the packets to the interface itself to take.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) port: u16,

@@ -1,9 +1,9 @@
 //! Drivers that deliver a buffer twice in zero-copy mode, after which the kernel writes into a
 //! frame that the program holds.
 //!
-//! igb: if `igb_alloc_rx_buffers_zc` gets too few buffers, it leaves the length of the next
-//! descriptor as it was. Whenever the fill ring runs dry, `igb_clean_rx_irq_zc` runs on into stale
-//! descriptors, and delivers their buffers again.
+//! igb: if `igb_alloc_rx_buffers_zc` runs out of buffers before the end of its ring, it leaves the
+//! length of the next descriptor as it was. So whenever the fill ring runs dry,
+//! `igb_clean_rx_irq_zc` runs on into stale descriptors, and delivers their buffers again.
 
 /// A Linux version: 6.14 is (6, 14).
 type Version = (u32, u32);

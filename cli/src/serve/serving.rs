@@ -15,7 +15,7 @@ const SHORT_WAIT: Duration = Duration::from_millis(10);
 
 /// How a worker's packets are received and sent.
 pub(super) trait Way {
-    /// What identifies a client's link layer.
+    /// A client's link-layer path; nothing over a kernel socket.
     type Link: Copy + PartialEq;
 
     /// Receives and sends what it can. Pass the result to `rest`.

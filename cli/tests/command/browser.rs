@@ -1,4 +1,4 @@
-//! Chromium at `xskit serve`: it comes by TCP, goes on by HTTP/3, and stays with TCP where UDP is
+//! Chromium at `xskit serve`: it connects by TCP, changes to HTTP/3, and stays with TCP if UDP is
 //! blocked.
 //!
 //! The page says how each of its requests went (`nextHopProtocol`), and the access log has to
@@ -27,7 +27,8 @@ const ASSETS: usize = 50;
 /// The page's are one more.
 const REQUESTS: usize = ASSETS + 1;
 
-/// The browser asks for nothing by itself, as far as it can be told. It has no sandbox as root.
+/// So that the browser sends no requests of its own, as far as options allow. As root it has no
+/// sandbox.
 const QUIET: [&str; 11] = [
     "--headless",
     "--no-sandbox",
@@ -116,8 +117,7 @@ fn write_site(root: &Path) -> BTreeMap<String, usize> {
     written.collect()
 }
 
-/// Where a person finds how the page looked. Cargo's directory for tests is `tmp` in its target
-/// directory.
+/// The folder of the screenshots. Cargo's directory for tests is `tmp` in its target directory.
 fn screenshots() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
     fs::create_dir_all(&folder).unwrap();
@@ -167,9 +167,8 @@ impl<'a> Visits<'a> {
         ]
     }
 
-    /// Loads the page in a new process, with what this profile remembers but nothing of what it has
-    /// fetched. All of it has to come; how it did is returned. What it looked like is kept under
-    /// `name`.
+    /// Loads the page in a new process, with this profile but an empty cache. Checks that all of it
+    /// arrives, and returns by which protocols. The screenshot is kept under `name`.
     fn load(&mut self, profile: &str, name: &str) -> Protocols {
         self.loads += 1;
         let report = self.run_browser(profile, name);
@@ -205,7 +204,7 @@ impl<'a> Visits<'a> {
         protocols.collect()
     }
 
-    /// Runs the browser; what the page's script has left in the page, which it prints.
+    /// Runs the browser, and returns what the page's script has left in the page.
     fn run_browser(&self, profile: &str, name: &str) -> Vec<Value> {
         let dir = self.scene.dir();
         let file = |what: &str| dir.join(format!("{name}.{what}"));
@@ -222,9 +221,8 @@ impl<'a> Visits<'a> {
             "--ignore-certificate-errors-spki-list={}",
             self.pin
         ));
-        // For QUIC an authority has to be one that everybody has, but for hosts that are named
-        // here. Of this one that is another port: at the one that is served, only Alt-Svc leads to
-        // QUIC.
+        // QUIC accepts only publicly known authorities, except for the hosts named here. The port
+        // is another one on purpose: at the served port, only Alt-Svc leads to QUIC.
         command.arg(format!("--origin-to-force-quic-on={NAME}:1"));
         let address = self.scene.server().ipv4;
         command.arg(format!("--host-resolver-rules=MAP {NAME} {address}"));
@@ -256,10 +254,10 @@ fn number_in(path: &str) -> Option<u64> {
     number.parse().ok()
 }
 
-/// Has the client's kernel drop what comes by UDP, as a firewall does: nobody is told.
+/// Has the client's kernel drop incoming UDP, as a firewall does: without an ICMP error.
 fn block_udp(scene: &Scene) {
     let client = scene.client();
-    // The rule that finds what is the host's own is the first of all, and so has to stand back.
+    // The rule for local addresses comes first, so it has to move back.
     ip(&client.namespace, "rule add pref 2 lookup local");
     ip(&client.namespace, "rule del pref 0");
     let drop = format!(
@@ -284,15 +282,15 @@ fn a_browser_goes_on_by_http_3_and_by_tcp_where_udp_is_blocked() {
     let mut visits = Visits::new(&scene);
     let server = scene.start_server(&visits.options());
 
-    // Nothing is known of HTTP/3 before the page is here. Its assets come by either: those that are
-    // asked for before a QUIC connection is there go with the page.
+    // The browser learns of HTTP/3 from the page's response. Assets requested before the QUIC
+    // connection is up still go over TCP.
     let first = visits.load("profile", "first");
     assert_eq!(first[PAGE], "h2", "{first:#?}");
     let by_tcp = first.values().filter(|it| *it == "h2").count();
     println!("the first time {by_tcp} of {REQUESTS} by HTTP/2, the others by HTTP/3");
     assert_all(&visits.load("profile", "second"), "h3");
 
-    // One that has HTTP/3 to go by, and one that hears of it.
+    // One profile that already uses HTTP/3, and one that is told of it.
     block_udp(&scene);
     for (profile, name) in [
         ("profile", "blocked"),

@@ -42,7 +42,7 @@ fn secrets_are_appended_where_the_environment_says() {
         outcome.said().contains("TLS secrets are appended"),
         "{outcome:#?}"
     );
-    // Before it ends, too, and though it is nobody by now.
+    // Before it ends, too, although it runs as nobody by now.
     let keys = secrets(&server_keys);
     assert_eq!(keys.len(), 2, "{keys:?}");
     assert_eq!(keys, secrets(&client_keys));
@@ -59,7 +59,7 @@ fn each_connection_has_a_qlog() {
         return;
     };
     let place = tempfile::tempdir().unwrap();
-    // The server is nobody by then.
+    // The server runs as nobody by then.
     fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
     let directory = place.path().to_str().unwrap();
     let server = scene.start_server(&[&UDP[..], &["--qlog", directory]].concat());

@@ -1,4 +1,4 @@
-//! Downloads that come to nothing, or not to their end.
+//! Downloads that fail at the start or in the middle.
 
 use std::fs;
 
@@ -80,8 +80,8 @@ fn a_names_further_addresses_are_tried() {
     let server = scene.start_server(&[]);
     let output = scene.out().join(SHORT.0);
     let ipv6 = scene.server().ipv6.unwrap().to_string();
-    // One whose port is closed, one that no route leads to, one that nobody has. Packets to the
-    // first have another source than those to the server.
+    // One with a closed port, one without a route, one that no host has. Packets to the first have
+    // another source than those to the server.
     let bad = [ipv6.as_str(), "192.0.2.1", "10.77.0.99"];
     let fetch = |addresses: &[&str]| {
         let url = format!("https://many.test:{PORT}/{}", SHORT.0);

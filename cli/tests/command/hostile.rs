@@ -1,4 +1,4 @@
-//! Packets at the server that are none: each is counted, and none does harm.
+//! Malformed packets at the server: each is counted, and none does harm.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::scene::{PORT, SHORT, Scene, four_queues};
 /// Packets of each kind.
 const ROUNDS: usize = 400;
 const FRAMES: usize = 64;
-/// An Ethernet header and a little: what a kernel makes of less is its own affair.
+/// An Ethernet header and a little: kernels differ on shorter frames.
 const MIN_FRAME_BYTES: usize = 20;
 
 fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Interfaces that are not there, not up, or somebody else's.
+//! Interfaces that are missing, down, or in use by another program.
 
 use std::fs::{self, File};
 use std::net::UdpSocket;
@@ -300,7 +300,12 @@ fn what_a_local_sender_has_not_cut_into_segments_is_warned_of() {
     scene.client().run(send).unwrap();
     let outcome = server.interrupt();
     outcome.json();
-    let why = ["warning", "fit no frame", "1 so far", "tx-udp-segmentation"];
+    let why = [
+        "warning",
+        "too long for a frame",
+        "1 so far",
+        "tx-udp-segmentation",
+    ];
     for word in why {
         assert!(outcome.stderr.contains(word), "no {word:?} in {outcome:#?}");
     }

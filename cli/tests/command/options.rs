@@ -1,4 +1,4 @@
-//! Options that can't be, and files that are not there.
+//! Invalid options, and missing files.
 
 use std::fs;
 
@@ -241,7 +241,7 @@ fn outputs_that_cannot_be_written_are_refused_before_anything_else() {
     else {
         return;
     };
-    // In a directory of the test's own: with a device of the system a failure would be a nuisance.
+    // In the test's own directory: a failure must not replace a device of the system.
     let fifo = scene.dir().join("fifo");
     make_fifo(&fifo);
     let get = |output: &str| {

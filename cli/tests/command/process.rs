@@ -1,4 +1,4 @@
-//! `xskit` as a child process, and what came of it.
+//! `xskit` as a child process, and its outcome.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -23,10 +23,10 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_xskit");
 /// What the server says on its error stream once it serves.
 const READY: &str = "xskit: serving";
 
-/// What anything says that has waited for the carrier for a moment.
+/// What a command says once it has waited for the carrier for a moment.
 const WAITING: &str = "xskit: note: waiting for the carrier";
 
-/// How lines begin that tell of no failure.
+/// How lines that report no failure begin.
 const NOTES: [&str; 4] = [
     READY,
     "xskit: note:",
@@ -44,11 +44,11 @@ pub(crate) fn ip(namespace: &Namespace, words: &str) {
     assert!(command.status().unwrap().success(), "ip {words}");
 }
 
-/// A command line to be.
+/// A command that was not started yet.
 pub(crate) struct Xskit(Command);
 
-/// On cards, zero-copy mode is what is tested: also where a command by itself keeps off a driver's.
-/// So it is forced where the words leave the choice.
+/// On cards, zero-copy mode is tested, also with a driver for which a command would avoid it. So it
+/// is forced if the words leave the choice.
 fn forced_on_cards(words: &[&str]) -> Option<&'static str> {
     let opens_a_socket = matches!(words, ["demo" | "serve" | "get", ..] | ["bench", _, ..]);
     let chooses = ["--zero-copy", "generic", "udp"]
@@ -135,7 +135,7 @@ impl Running {
         self.until(|serves| serves)
     }
 
-    /// Returns once whatever it is waits for the carrier.
+    /// Returns once the command waits for the carrier.
     pub(crate) fn waiting(self) -> Self {
         self.until(|serves| !serves)
     }
@@ -165,7 +165,7 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// SIGINT, as Ctrl-C sends it, and what came of that.
+    /// SIGINT, as Ctrl-C sends it, and the outcome.
     pub(crate) fn interrupt(self) -> Outcome {
         self.signal(Signal::INT);
         self.finish()
@@ -201,7 +201,7 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// A test that ends early takes it along.
+    /// A test that ends early kills it.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -238,8 +238,8 @@ impl Outcome {
         assert_no_echo(&self.stderr);
     }
 
-    /// What it said, but for what only a card has it say: that its link is down after an attach,
-    /// and that igb returns frames twice.
+    /// What it said, without what it says only on cards: that the link is down after an attach, and
+    /// that igb returns frames twice.
     pub(crate) fn said(&self) -> String {
         let of_cards =
             |line: &&str| line.starts_with(WAITING) || line.contains("delivers frames twice");
@@ -258,12 +258,12 @@ impl Outcome {
     }
 }
 
-/// A chain of causes tells each of them once.
+/// A chain of causes contains each of them once.
 #[track_caller]
 fn assert_no_echo(stderr: &str) {
     for line in stderr.lines() {
         let errors = line.matches("(os error ").count();
-        assert!(errors <= 1, "told twice: {line}");
+        assert!(errors <= 1, "twice: {line}");
     }
 }
 
@@ -291,7 +291,7 @@ fn listen(stderr: impl Read, began: &Sender<bool>) -> String {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         let serves = line.starts_with(READY);
         if serves || line.starts_with(WAITING) {
-            // Nobody listens any more where the test has given up.
+            // Fails if the test has given up.
             let _ = began.send(serves);
         }
         said.push_str(&line);

@@ -1,4 +1,4 @@
-//! Downloads that broke off, and go on.
+//! Downloads that broke off, and are continued.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -18,7 +18,7 @@ pub(crate) fn hash(file: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A download that broke off in the middle, for want of room that there is now.
+/// A download that broke off in the middle because the disk was full, which now has room.
 struct BrokenOff<'a> {
     scene: &'a Scene,
     disk: Disk,
@@ -62,7 +62,7 @@ impl<'a> BrokenOff<'a> {
         Xskit::new(&as_strs(&words)).on(self.scene.client()).run()
     }
 
-    /// Goes on, which has to end with `file`. What is said, and the report.
+    /// Continues, which has to end with `file`. Returns what is said, and the report.
     #[track_caller]
     fn go_on(&self, file: &[u8]) -> (String, Value) {
         let outcome = self.get(&["-C"]);

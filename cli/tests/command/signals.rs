@@ -1,4 +1,4 @@
-//! SIGINT ends everything cleanly, and SIGKILL leaves nothing that is in anybody's way.
+//! SIGINT ends everything cleanly, and SIGKILL leaves nothing that blocks a next run.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -117,7 +117,7 @@ fn certificates_are_read_again_on_sighup() {
 /// Checks that a server with these options reads its certificate again.
 #[track_caller]
 pub(crate) fn assert_read_again(scene: &Scene, options: &[&str]) {
-    // The scene's directory is closed to everybody else, and root may read every file.
+    // The scene's directory is closed to other users, and root may read every file.
     let dir = scene.dir();
     let files = Renewed { scene, dir };
     let first = files.renew("first.pem", NOBODY);
@@ -157,11 +157,11 @@ fn certificates_are_read_again_as_far_as_nobody_may() {
     let second = files.renew("second.pem", NOBODY);
     server.signal(Signal::HUP);
     scene.await_more(&mut download);
-    // As whoever renews certificates, and knows nothing of this program's user, leaves it.
+    // As a tool that renews certificates, and does not know this program's user, leaves it.
     files.renew("third.pem", 0);
     server.signal(Signal::HUP);
     scene.await_more(&mut download);
-    // Readable by nobody again, but outside of the directories that the server may look into.
+    // Readable by the user nobody again, but outside the directories that the server may read.
     let elsewhere = tempfile::tempdir().unwrap();
     fs::set_permissions(elsewhere.path(), Permissions::from_mode(0o755)).unwrap();
     let (key, moved) = (files.path("key.pem"), elsewhere.path().join("key.pem"));

@@ -1,5 +1,5 @@
-//! `xskit serve` over the kernel's TCP, beside HTTP/3: what curl gets of it, and what is said of
-//! HTTP/3.
+//! `xskit serve` over the kernel's TCP, beside HTTP/3: what curl receives, and how HTTP/3 is
+//! announced.
 
 use std::fs;
 use std::net::TcpListener;

@@ -95,7 +95,7 @@ fn a_server_over_kernel_udp_says_farewell() {
         .finish()
         .refused(&["the server closed the connection"]);
     fs::remove_file(scene.out().join(format!("{}.part", LONG.0))).unwrap();
-    // The port is free again, and taken by whoever is first.
+    // The port is free again, for the first that takes it.
     let server = scene.start_server(&UDP);
     scene
         .serve(&UDP)

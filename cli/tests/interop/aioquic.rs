@@ -24,7 +24,7 @@ fn python(test: &str) -> Option<PathBuf> {
     if made.join("installed").exists() {
         return Some(made.join("bin/python"));
     }
-    // If even the error stream is closed there is nobody left to tell.
+    // If even the error stream is closed, there is no way to say so.
     let _ = writeln!(
         std::io::stderr().lock(),
         "skipped: needs aioquic (cargo xtask setup --interop) (test {test})"

@@ -1,5 +1,5 @@
-//! A certificate authority for one test. It uses rcgen by itself, so that a mistake in xskit's own
-//! certificates could not hide behind itself.
+//! A certificate authority for one test. It uses rcgen by itself, so that the tests do not
+//! depend on the code under test.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -39,7 +39,7 @@ pub(crate) struct Client {
     server: SocketAddr,
 }
 
-/// One connection. A clone is another hand on the same connection.
+/// One connection. A clone is another handle to it.
 #[derive(Clone)]
 pub(crate) struct Connection {
     quic: quinn::Connection,
@@ -117,7 +117,7 @@ fn client_config(trusted: RootCertStore) -> ClientConfig {
 }
 
 impl Connection {
-    /// Goes on under new keys (RFC 9001, section 6), once those so far have been used both ways.
+    /// Updates the keys (RFC 9001, section 6), once the current ones have been used both ways.
     pub(crate) fn update_keys(&self) {
         self.quic.force_key_update();
     }

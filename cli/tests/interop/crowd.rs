@@ -24,7 +24,7 @@ fn fifty_connections(family: Family) {
             let client = clients[number % PORTS].clone();
             opening.spawn(async move { client.connect().await.unwrap() });
         }
-        // Only when all stand does any of them ask for anything.
+        // All are connected before the first sends a request.
         let connections = opening.join_all().await;
         let mut fetching = JoinSet::new();
         for (number, connection) in connections.into_iter().enumerate() {
@@ -60,9 +60,9 @@ fn fifty_connections_at_once_over_ipv6() {
     fifty_connections(Family::Ipv6);
 }
 
-/// A kernel's socket sends from the queue that its addresses' and ports' hash says, and a veth
-/// delivers to the queue of the same number; a card goes by the addresses' hash. So clients are
-/// spread over the workers, and many of those that move come to another.
+/// The kernel picks a socket's queue by the hash of its addresses and ports, and a veth delivers to
+/// the queue of the same number; a card hashes the addresses alone. So clients are spread over the
+/// workers, and many of those that move arrive at another.
 #[test]
 fn two_hundred_clients_that_move_are_served_by_several_queues() {
     if !privilege::require_net_admin("two_hundred_clients_that_move_are_served_by_several_queues") {
@@ -116,7 +116,8 @@ fn many_streams_on_one_connection() {
     assert_eq!((summary.connections, summary.requests), (1, 151));
 }
 
-/// Asks for so many files at once, and takes no more than the header of those that are not even.
+/// Requests this many files at once. Takes every other one if `is_taken`, or none; of the rest it
+/// takes only the header.
 async fn ask_at_once(connection: &Connection, file: &Content, requests: usize, is_taken: bool) {
     let mut asking = JoinSet::new();
     for number in 0..requests {
@@ -146,7 +147,7 @@ fn requests_given_up_among_many_do_no_harm() {
             ask_at_once(&connection, &file, 300, true).await;
         }
         connection.fetch(&file).await;
-        // One that gives up everything, as somebody who closes a page full of pictures does.
+        // One that gives up everything, as a browser does when a page full of pictures is closed.
         let hasty = scene.client().connect().await.unwrap();
         ask_at_once(&hasty, &file, 900, false).await;
         hasty.fetch(&file).await;

@@ -1,4 +1,4 @@
-//! Garbage at the port disturbs nobody.
+//! Garbage at the port disturbs no client.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +13,9 @@ use crate::client::run;
 use crate::scene::{Family, Scene, several_queues};
 use crate::server::Transport;
 
-/// At most so many packets are thrown.
+/// The most packets that are thrown.
 const MOST: u64 = 20_000;
-/// At least so many are, even if the transfers are through before.
+/// The fewest, even if the transfers end before.
 const LEAST: u64 = 2_000;
 
 fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
@@ -47,7 +47,7 @@ fn garbage(number: u64, rng: &mut Rng) -> Vec<u8> {
         4 => vec![0xff; any_len],
         // A short header with an unknown connection id.
         5 => [&[0x40][..], &random_bytes(rng, any_len)].concat(),
-        // A version that nobody knows, in a packet long enough for an answer and in a short one.
+        // An unknown version, in a packet long enough for an answer and in a short one.
         6 => [
             long_header(0xc0, 0x1a2a_3a4a, &id),
             random_bytes(rng, 1_200),

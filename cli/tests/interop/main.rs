@@ -1,5 +1,5 @@
-//! `xskit serve` over AF_XDP (and, in one module, over kernel UDP), met by HTTP/3 clients of other
-//! people's making over the kernel's UDP.
+//! `xskit serve` over AF_XDP (and, in one module, over kernel UDP), and other people's HTTP/3
+//! clients over the kernel's UDP.
 //!
 //! ```text
 //!   host "first"                        host "second"
@@ -16,7 +16,7 @@
 //! | --- | --- |
 //! | [`scene`] | two hosts with a server on one of them: where every test begins |
 //! | [`process`] | the program as a child process: that of the tests of the command |
-//! | [`server`] | `xskit serve` as one |
+//! | [`server`] | `xskit serve` as such a process |
 //! | [`site`] | the files it serves, every byte known |
 //! | [`authority`] | the certificate authority that the clients trust |
 //! | [`client`] | the quinn client |

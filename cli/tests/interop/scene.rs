@@ -103,7 +103,7 @@ impl Scene {
         !link.unwrap().unwrap().xdp.is_empty()
     }
 
-    /// Starts another server, with the same certificate, in the place of the one that has ended.
+    /// Starts another server, with the same certificate, instead of the one that has ended.
     pub(crate) fn restart(&mut self) {
         self.server = Server::start(
             &self.pair.first,

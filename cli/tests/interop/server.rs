@@ -13,7 +13,7 @@ use crate::process::{Running, Xskit};
 /// None once it has ended.
 pub(crate) struct Server(Option<Running>);
 
-/// By which sockets its packets come and go.
+/// The sockets that its packets go over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     AfXdp,

@@ -40,7 +40,7 @@ fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
         connection.closed().await;
         scene.server.finish();
         assert!(!scene.has_xdp_program());
-        // The client does not take what it has for the whole, and is told.
+        // The client is told of the end, and does not take what it has for the whole.
         while let Ok(more) = reply.data().await {
             assert!(more.is_some(), "the file ended early without an error");
         }
@@ -60,7 +60,7 @@ fn what_is_under_way_is_finished_first() {
     }
 }
 
-/// Checks that a server lets nobody else in and ends once what is under way is finished.
+/// Checks that a server accepts no new client, and ends once what is under way is finished.
 #[track_caller]
 pub(crate) fn assert_finishes_first(mut scene: Scene) {
     let file = scene.site.add(5_000_000);
@@ -69,7 +69,7 @@ pub(crate) fn assert_finishes_first(mut scene: Scene) {
         let (busy, idle) = (busy.connect().await.unwrap(), idle.connect().await.unwrap());
         let mut reply = begin(&busy, &file).await;
         scene.server.ask_to_end();
-        // Nobody else is let in, and who asks for nothing is told at once.
+        // New clients are refused, and idle connections are closed at once.
         let goodbye = idle.closed().await;
         let refusal = scene.client().connect().await.err();
         assert!(

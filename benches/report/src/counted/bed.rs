@@ -35,7 +35,7 @@ const WINDOW: Duration = Duration::from_millis(100);
 /// Windows, of which the median counts: a link that loses its carrier spoils one.
 const WINDOWS: u32 = 3;
 
-/// Packets flow for so long first, to fill the caches of the kernel's allocators.
+/// How long packets flow first, to fill the caches of the kernel's allocators.
 const WARM_UP: Duration = Duration::from_millis(40);
 
 /// A receiver's start: a card may lose its carrier for some seconds when an XDP program is
@@ -45,7 +45,7 @@ const START: Duration = Duration::from_secs(6);
 /// How long the first packets may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// After so many packets the flow counts as steady.
+/// Packets after which the flow counts as steady.
 const UNDER_WAY: u64 = 100;
 
 /// Bytes of all packets, with all headers. xdpsock subtracts four from its option, for the

@@ -36,14 +36,14 @@ const START: Duration = Duration::from_secs(6);
 /// How long a run may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the client does in one run: so many requests on each of so many connections, one after
-/// another.
+/// What the client does in one run: a number of requests on each of a number of connections, one
+/// after another.
 #[derive(Clone, Copy, Debug)]
 struct Errand {
     file_len: usize,
     requests: u32,
     connections: u32,
-    /// A figure is of one of so many parts of a run: 100 requests, or one handshake.
+    /// The parts of a run, of which a figure is one: 100 requests, or one handshake.
     parts: u32,
 }
 
@@ -195,7 +195,7 @@ fn taken(printed: &str) -> Option<f64> {
     Some(ended.parse::<f64>().ok()? - begun.parse::<f64>().ok()?)
 }
 
-/// From the output of `xskit serve --json` after so many transfers.
+/// From the output of `xskit serve --json` after this many transfers.
 fn of_packets(printed: &str, transfers: u32) -> anyhow::Result<Figures> {
     let summary: Value = serde_json::from_str(printed).context("what xskit serve printed")?;
     let per_transfer = |name| {

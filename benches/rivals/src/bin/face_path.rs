@@ -55,7 +55,8 @@ fn by_face(
     send_to(here, there, packets, || turn(&mut socket));
 }
 
-/// Sends batches from here until the turns there have forwarded so many packets, of so many bytes.
+/// Sends batches of packets of `len_bytes` from here until the turns there have forwarded `packets`
+/// of them.
 fn send_to(
     here: &Host,
     there: &Host,

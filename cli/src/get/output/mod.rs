@@ -234,7 +234,7 @@ impl Drop for Output {
             return;
         }
         if self.bytes == 0 {
-            // Nothing is lost with an empty file, and a failure to remove it matters to no one.
+            // Nothing is lost with an empty file, and one that can't be removed does no harm.
             let _ = fs::remove_file(&self.partial);
         } else {
             report::say(format_args!(

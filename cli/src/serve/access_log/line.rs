@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `time` is when the response was over, in seconds since 1970; `seconds`, how long it took since
-//! the request's header section came; `bytes`, what was handed to the transport of its body.
+//! the request's header section came; `bytes`, how much of its body was passed to the transport.
 //! `status` is null if there was none yet. `cut_off` says by whom: `"client"` or `"server"` ended
 //! the response, or `"connection"`, that with which it ended; null is a whole response.
 

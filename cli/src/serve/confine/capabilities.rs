@@ -22,8 +22,8 @@ pub(super) fn drop_bounding_set() {
     }
 }
 
-/// Gives up all but `kept`, and CAP_BPF if `works` fails without it: this is tried with only `kept`
-/// in effect, while that can still be undone. Returns what was needed.
+/// Gives up all but `kept`. Keeps CAP_BPF too if `works` fails without it: this is tried with only
+/// `kept` in effect, while that can still be undone. Returns what was needed.
 pub(super) fn drop_all_but(
     kept: CapabilitySet,
     works: impl Fn() -> bool,
