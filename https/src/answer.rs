@@ -235,8 +235,8 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-/// Passes the request's body to the handler, as fast as that reads. It holds no strong reference to
-/// the exchange meanwhile, and ends with it.
+/// Passes the request's body to the handler, as fast as the handler reads. It holds no strong
+/// reference to the exchange while it waits, and ends with it.
 async fn bring<H: Handler>(shared: Weak<RefCell<Shared<H>>>, mut body: Incoming) {
     loop {
         let frame = poll_fn(|cx| {

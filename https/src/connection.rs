@@ -1,4 +1,4 @@
-//! `run`: a connection, with TLS and then HTTP/1.1 or HTTP/2.
+//! `run`: a connection, from the TLS handshake to the end of HTTP/1.1 or HTTP/2.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};
@@ -115,7 +115,7 @@ where
     } else {
         let mut builder = http1::Builder::new();
         builder
-            // A header section that trickles in is no request yet, so `Limits::request` holds.
+            // A header section that trickles in is not a request yet, so `Limits::request` holds.
             .header_read_timeout(None)
             .max_buf_size(MAX_BUFFER_BYTES);
         let connection = pin!(builder.serve_connection(stream, service));

@@ -4,7 +4,7 @@
 //! ```text
 //! server       a port, on the calling thread
 //!   service      accepts, within the bounds of the QUIC server's configuration; drains
-//!   connection   a TLS handshake by the same certificate, then HTTP/1.1 or 2 as ALPN says
+//!   connection   a TLS handshake with the same certificate, then HTTP/1.1 or 2 as ALPN says
 //!     activity   who must act next: a client that doesn't is disconnected
 //!     answer     one request: hyper's side of an exchange with the handler
 //!   redirect     plain HTTP, redirected to the TLS port

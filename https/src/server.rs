@@ -106,9 +106,9 @@ impl<H: Handler + 'static> HttpsServer<H> {
     }
 
     /// Serves on this thread until `end` returns the time limit for what is then under way. After
-    /// that no more connections are accepted, and each is told to end (GOAWAY, or `connection:
-    /// close`). `end` runs in the server's runtime: it may be woken from any thread, and may await
-    /// [`Control::sleep`].
+    /// that no more connections are accepted, and each is told to end (GOAWAY, or
+    /// `connection: close`). `end` runs in the server's runtime: it may be woken from any thread,
+    /// and may await [`Control::sleep`].
     ///
     /// # Errors
     ///

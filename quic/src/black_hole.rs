@@ -20,7 +20,7 @@ pub(crate) struct BlackHole {
     peer: Option<SocketAddr>,
     /// Probe timeouts of the path at the last look.
     timeouts: u64,
-    /// The latest of those in a row, during which nothing was acknowledged.
+    /// The latest consecutive ones of those during which nothing was acknowledged.
     silent_timeouts: u64,
     /// The connection's acknowledged bytes at the last look.
     acked_bytes: u64,

@@ -15,8 +15,8 @@ pub trait Endpoint {
     /// and VLAN tags), over a kernel socket `()`.
     type Link;
 
-    /// Takes in a UDP payload that arrived `from` a peer at the local address `to`, and decrypts it
-    /// in place. `link` is the way back. Afterwards the bytes are scrambled, whatever they were.
+    /// Processes a UDP payload that arrived `from` a peer at the local address `to`. `link` is the
+    /// way back. The payload is decrypted in place, so its bytes are meaningless afterwards.
     fn handle_datagram(
         &mut self,
         now: Instant,
@@ -33,7 +33,7 @@ pub trait Endpoint {
     fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<Self::Link>>;
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest. It may be early:
-    /// the call then does nothing, and a later time is returned next.
+    /// the call then does nothing, and a later time is returned next. `None` if no timer runs.
     #[must_use]
     fn poll_timeout(&self) -> Option<Instant>;
 

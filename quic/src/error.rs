@@ -45,7 +45,7 @@ pub enum SetupError {
     },
     /// A key log or the qlog directory can't be opened.
     #[error(
-        "can't open {what} {path}: {source}; choose an existing directory that this user may write to"
+        "can't open {what} {path}: {source}; check that the directory exists and that this user may write to it"
     )]
     Diagnostics {
         /// Which of them.

@@ -121,7 +121,6 @@ pub use qlog::QlogDirectory;
 pub use quic::{QuicConnection, StreamBuffers};
 pub use quiche;
 pub use server::{Application, Server, ServerConfig, Worker};
-
 pub use transport::{
     Congestion, MAX_UDP_PAYLOAD_BYTES, MIN_UDP_PAYLOAD_BYTES, TransportConfig, udp_payload_for_mtu,
 };

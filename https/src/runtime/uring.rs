@@ -63,7 +63,7 @@ impl Listener for TcpListener {
 
     async fn close(self) {
         // A dropped ring releases its sockets later, in a kernel worker. This waits until the last
-        // accept is cancelled. If it fails, the socket is closed as it would be without.
+        // accept is cancelled. If it fails, the socket is closed as without it.
         let _ = Self::close(self).await;
     }
 

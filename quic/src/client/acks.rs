@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 /// How many datagrams one acknowledgement may cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AckPolicy {
-    /// The most datagrams per acknowledgement. It begins at 2 and grows by one per 16 datagrams
-    /// received, because at first the server needs frequent acknowledgements to find its sending
-    /// rate. 1 acknowledges each datagram, unless the driver delivers several at once.
+    /// The most datagrams per acknowledgement. The number begins at 2 and grows to this by one per
+    /// 16 datagrams received, because at first the server needs frequent acknowledgements to find
+    /// its sending rate. 1 acknowledges each datagram, unless the driver delivers several at once.
     pub every_datagrams: u32,
     /// The longest that an acknowledgement is held back.
     pub delay: Duration,

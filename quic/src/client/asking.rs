@@ -45,9 +45,9 @@ impl<L: Copy> Client<L> {
     /// follows as the server takes it.
     ///
     /// The path is percent-encoded and begins with a slash (or is `*`, for OPTIONS). Field names
-    /// are converted to lower case. `user-agent` is added unless it is given, and so is
-    /// `content-length` if the length is known and either the body is not empty or the method
-    /// usually has one.
+    /// are converted to lower case. `user-agent` is added unless it is given. So is
+    /// `content-length` if the length is known, and there is a body or the method usually has one
+    /// (POST, PUT, PATCH).
     ///
     /// A body of [`RequestBody::Stream`] is written by [`write_body`](Self::write_body), at any
     /// time, and ended by [`finish_body`](Self::finish_body). If `fields` have a `content-length`,

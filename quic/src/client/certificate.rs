@@ -55,7 +55,7 @@ impl CertificateProblem {
     /// `None` if the certificate is not the problem.
     pub(super) fn of(ssl: &SslRef, leaf: Option<&[u8]>, server_name: &str) -> Option<Self> {
         let error = ssl.verify_result().err()?;
-        // Without a certificate there is an error as well.
+        // BoringSSL also reports an error if the server sent no certificate.
         let leaf = X509::from_der(leaf?).ok()?;
         Some(Self {
             server_name: server_name.to_owned(),

@@ -18,11 +18,11 @@ use crate::transport::TransportConfig;
 pub enum Trust {
     /// The authorities that the system trusts.
     System,
-    /// Only the certificates in this PEM file (`--ca`).
+    /// Only the certificates in this PEM file.
     File(PathBuf),
     /// Only the certificates in this PEM text.
     Pem(String),
-    /// Any certificate at all (`--insecure`): anyone on the path can read and change everything.
+    /// Any certificate at all: anyone on the path can read and change everything.
     Anyone,
 }
 

@@ -25,10 +25,11 @@ use crate::quic::{QuicConnection, packets_received};
 /// A QUIC connection to a server over datagrams that the caller moves, for a protocol of your own.
 /// ([`Client`](super::Client) is HTTP/3 over one.)
 ///
-/// It does the handshake's time limit, the timers and the acknowledgements. Streams and unreliable
-/// datagrams are read and written by quiche's methods on [`quic`](Self::quic). Move packets by the
-/// methods of [`Endpoint`], or have a [driver](crate::driver) do it. After each received datagram
-/// and each timeout, read until quiche returns `Done`, write, and call [`flush`](Self::flush).
+/// It handles the handshake's time limit, the timers and the acknowledgements. Streams and
+/// unreliable datagrams are read and written with quiche's methods on [`quic`](Self::quic). Move
+/// packets with the methods of [`Endpoint`], or have a [driver](crate::driver) do it. After each
+/// received datagram and each timeout, read until quiche returns `Done`, write, and call
+/// [`flush`](Self::flush).
 ///
 /// With a [`ticket`](ClientConfig::ticket), data written while quiche's `is_in_early_data` is true
 /// (from the first [`poll_transmit`](Endpoint::poll_transmit) on) is sent before the handshake is
@@ -63,7 +64,7 @@ pub struct Connection<L> {
     held_until: Option<Instant>,
     keys: KeyUse,
     silence: Silence,
-    /// Whose tickets the connection takes.
+    /// Marks this connection's tickets: the server's name and the trust.
     whom: Whom,
     /// A response is due from the server.
     is_waiting: bool,
@@ -355,9 +356,9 @@ impl<L: Copy> Endpoint for Connection<L> {
         while self.quic.path_event_next().is_some() {}
     }
 
-    /// What only acknowledges is held back as [`AckPolicy`](super::AckPolicy) says, so calling this
-    /// after every few received datagrams costs little; `poll_timeout` then returns when to call
-    /// again.
+    /// A packet that only acknowledges is held back as [`AckPolicy`](super::AckPolicy) says, so
+    /// calling this after every few received datagrams costs little. `poll_timeout` then returns
+    /// when to call again.
     fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<L>> {
         if !self.flushing && !self.acks.is_due(now) {
             return None;

@@ -74,10 +74,10 @@ impl<L: Copy> sealed::Inner for Connection<L> {
 /// because a received datagram names its connection by a random id. Connections with something to
 /// send take turns of 16 datagrams. Idle ones cost memory, but no time.
 ///
-/// Move packets by the methods of [`Endpoint`], or have a driver do it. Then
+/// Move packets with the methods of [`Endpoint`], or have a driver do it. Then
 /// [`poll_ready`](Self::poll_ready) names the connections to look at, and
 /// [`poll_over`](Self::poll_over) returns those that are over. If anything was written since the
-/// driver's turn, pass `moved` to its `rest`, as with one client.
+/// driver's turn, tell its `rest` that something moved, as with one client.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -220,9 +220,9 @@ impl<C: OneConnection> Connections<C> {
     }
 
     /// The next connection with news: a datagram came, its timer fired, it has ended, or it was
-    /// just added. Take its events, or read and write, until there is nothing more. A connection is
-    /// returned once per piece of news. The next [`poll_transmit`](Endpoint::poll_transmit) asks it
-    /// for what it has to send.
+    /// just added. Take its events, or read and write, until there is nothing more. It is not
+    /// returned again until there is further news. The next
+    /// [`poll_transmit`](Endpoint::poll_transmit) asks it for what it has to send.
     pub fn poll_ready(&mut self) -> Option<(ConnectionsKey, &mut C)> {
         let slot = self.news.pop()?;
         self.ready.add(slot);

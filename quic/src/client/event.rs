@@ -13,7 +13,8 @@ pub struct RequestId(pub(super) u64);
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The handshake is done, and the server's certificate was accepted.
+    /// The handshake is done, and the server is authenticated: by its certificate, or by the ticket
+    /// of a resumed connection. With [`Trust::Anyone`](super::Trust::Anyone) it is not.
     Connected,
     /// An interim response (status 1xx), such as 103 Early Hints (RFC 8297). The final one follows.
     /// Only the first 16 per request are reported.

@@ -62,9 +62,9 @@ const MAX_FIELD_SECTION_BYTES: u64 = 64 << 10;
 
 /// An HTTP/3 client over datagrams that the caller moves.
 ///
-/// Send requests by [`get`](Self::get) or [`request`](Self::request). Move packets by the methods
-/// of [`Endpoint`], or have a [driver](crate::driver) do it. After each received datagram and each
-/// timeout, take events by [`poll_event`](Self::poll_event) and body bytes by
+/// Send requests with [`get`](Self::get) or [`request`](Self::request). Move packets with the
+/// methods of [`Endpoint`], or have a [driver](crate::driver) do it. After each received datagram
+/// and each timeout, take events with [`poll_event`](Self::poll_event) and body bytes with
 /// [`read_body`](Self::read_body). [`Connections`] makes one endpoint of several clients.
 pub struct Client<L> {
     connection: Connection<L>,

@@ -16,13 +16,14 @@ pub type ReversePathCheck = Box<dyn FnMut(IpAddr, IpAddr) -> bool>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unanswerable {
-    /// To or from a multicast, broadcast or unspecified address, or from port 0.
+    /// To or from a multicast or broadcast address (IP or MAC) or an unspecified IP address, or
+    /// from port 0.
     Group,
     /// From an address that no packet on a wire may have, such as loopback.
     Martian,
     /// From an address of this host.
     OwnSource,
-    /// From MAC address 0, or from its own destination MAC address.
+    /// From MAC address 00:00:00:00:00:00, or from its own destination MAC address.
     Mac,
     /// From an address that this host would reach by another interface (`rp_filter`).
     ReversePath,

@@ -29,7 +29,7 @@ pub struct DriverConfig {
     /// The most packets put on the TX ring per turn. A kick sends 32 in copy mode.
     pub transmit_batch: u32,
     /// Turns without a packet before [`Driver::rest`] waits in the kernel. 2000 by default, but 0
-    /// if there is one processor: polling would keep it from the process that sends the packet.
+    /// if there is one processor: polling would keep it from the sender of a packet.
     pub patience: u32,
 }
 

@@ -108,8 +108,8 @@ impl Root {
         })
     }
 
-    /// Sets whether names that begin with a dot are served. By default only
-    /// those below `/.well-known` are (RFC 8615).
+    /// Sets whether names that begin with a dot are served. By default only those below
+    /// `/.well-known` are (RFC 8615).
     #[must_use]
     pub fn with_dotfiles(mut self, dotfiles: bool) -> Self {
         self.dotfiles = dotfiles;

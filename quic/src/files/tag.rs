@@ -7,7 +7,7 @@ use rustix::fs::Stat;
 
 use super::encoding::Encoding;
 
-/// The secret of this machine's tags. It is not the process's, so tags survive a restart.
+/// The file whose content keys the tags. It is fixed per machine, so tags survive a restart.
 const MACHINE: &str = "/etc/machine-id";
 
 /// The key of entity tags.

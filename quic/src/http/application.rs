@@ -38,8 +38,9 @@ pub struct HttpConfig {
     /// Half of it is shared: a connection may hold an eighth of what is free, so that some is
     /// always left for the next one. The other half is divided among
     /// [`ServerConfig::max_connections`](crate::ServerConfig), and each connection may always use
-    /// its part: clients that don't read can slow others down, but not stop them. Raised to at
-    /// least 64 KiB per connection of [`ServerConfig::max_connections`](crate::ServerConfig).
+    /// its part: clients that don't read can slow others down, but not stop them. At the bound,
+    /// responses wait before more of their files is read. Raised to at least 64 KiB per connection
+    /// of [`ServerConfig::max_connections`](crate::ServerConfig).
     pub max_total_body_bytes_held: usize,
     /// Requests that a client may cancel in a row, by resetting or stopping their streams. Each
     /// response that it takes to the end, and each 10 ms, allows one more. Beyond that, the

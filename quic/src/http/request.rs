@@ -132,9 +132,9 @@ impl<'a> Request<'a> {
     /// Whether the client sent it as early data (0-RTT), and its handshake is not done yet (RFC
     /// 8470): its address is unproven, and the request may be repeated. Only GET, HEAD and OPTIONS
     /// are passed on early, and only with
-    /// [`ServerConfig::early_data`](crate::ServerConfig::early_data); others are answered with
-    /// 425. A handler must answer 425 (Too Early) itself for paths on which these methods are not
-    ///   safe.
+    /// [`ServerConfig::early_data`](crate::ServerConfig::early_data). Others are answered with
+    /// status 425 (Too Early). A handler must itself answer 425 for paths on which these methods
+    /// are not safe.
     #[must_use]
     pub fn is_early(&self) -> bool {
         self.is_early

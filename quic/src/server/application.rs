@@ -72,7 +72,7 @@ pub trait Application {
     }
 
     /// The server is about to close, or this connection's keys have protected nearly as many
-    /// packets as they may. It may be called twice. Begin nothing new, finish what is under way,
+    /// packets as they may. This may be called twice. Begin nothing new, finish what is under way,
     /// then close the connection in [`service`](Self::service), which follows.
     fn drain(&mut self, session: &mut Self::Session) {
         let _ = session;

@@ -8,8 +8,8 @@
 //!                          +-> stateless answers ---------------------->|
 //! ```
 //!
-//! The server does admission, ids, timers and bounds. The [`Application`] is the protocol on top;
-//! HTTP/3 is one ([`Http`](crate::Http)).
+//! The server handles admission, ids, timers and bounds. The [`Application`] is the protocol on
+//! top; HTTP/3 is one ([`Http`](crate::Http)).
 //!
 //! A connection is touched when a datagram comes for it, when its timer fires, and while it has
 //! something to send. Only `stats`, `drain` and `close_all` walk over all connections.
@@ -82,7 +82,7 @@ use tickets::Tickets;
 /// `L` is the link to a client ([`Endpoint::Link`]). It is learnt from authentic datagrams, so
 /// answers take the path that the client is heard on.
 ///
-/// Move packets by the methods of [`Endpoint`], or have a [driver](crate::driver) do it.
+/// Move packets with the methods of [`Endpoint`], or have a [driver](crate::driver) do it.
 pub struct Server<L, A: Application> {
     application: A,
     quic_config: quiche::Config,
@@ -144,7 +144,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// Those of [`new`](Self::new), except for `ConnectionId`, which [`Worker::team`] reports.
     pub fn for_worker(
         config: &ServerConfig,
         worker: Worker<L>,

@@ -81,9 +81,9 @@ impl Resets {
         token(&self.key, id.as_slice()).map(u128::from_be_bytes)
     }
 
-    /// The length of a reset that answers a packet of this length; `None` if there is none. It is
-    /// smaller than the packet, so two servers that answer each other's resets soon stop (RFC 9000,
-    /// section 10.3.3).
+    /// The length of the reset that answers a packet of this length; `None` if the packet is too
+    /// short to answer. A reset is smaller than its packet, so two servers that answer each other's
+    /// resets soon stop (RFC 9000, section 10.3.3).
     pub(super) fn len_for(packet_bytes: usize) -> Option<usize> {
         let len = packet_bytes.saturating_sub(1).min(MAX_RESET_BYTES);
         (len >= MIN_RESET_BYTES).then_some(len)
@@ -120,7 +120,7 @@ fn token(key: &DerivedKey, id: &[u8]) -> Option<[u8; TOKEN_BYTES]> {
 /// A bound on the rate of resets.
 #[derive(Debug, Default)]
 struct Quota {
-    /// When the time will have passed that the resets so far stand for.
+    /// When the quota will be full again.
     settled: Option<Instant>,
 }
 

@@ -6,7 +6,8 @@
 //! accepted    | key 0    | keys 0, 1  | keys 1, 2
 //! ```
 //!
-//! A worker passes the time when a client comes. Checking whether a new key is due takes no lock.
+//! Workers call [`turn`](RotatingKey::turn) with the present time when a client comes. If no new
+//! key is due, that takes no lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};

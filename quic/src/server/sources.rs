@@ -1,4 +1,4 @@
-//! `Sources`: connections by host and network, so that no stranger takes all places.
+//! `Sources`: connections by host and network, so that none of them takes all places.
 //!
 //! Two prefixes of an address are counted. A *host* is what one customer has: an IPv4 address, or
 //! an IPv6 /64, in which one device may take any address (RFC 4862, RFC 6177). A *network* is what

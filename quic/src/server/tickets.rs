@@ -3,13 +3,13 @@
 //!
 //! A ticket is accepted for 12 to 24 hours, so that a leaked key doesn't open connections from long
 //! before or after. quiche takes a single fixed key, so BoringSSL is given a callback that knows
-//! both.
+//! the current key and the previous one.
 //!
 //! ```text
 //! ticket = name of the key (16) | IV (16) | AES-256-CBC of the session | HMAC-SHA-256 of it all
 //! ```
 
-// For one call, in `seal_by`: types don't check what the callback owes to BoringSSL.
+// For one call, in `seal_by`: the types can't express what the callback owes to BoringSSL.
 #![allow(unsafe_code)]
 
 use std::sync::Arc;
@@ -66,9 +66,9 @@ impl Tickets {
     pub(super) fn seal_by(&self, tls: &mut SslContextBuilder) {
         let keys = self.clone();
         // SAFETY: BoringSSL calls this to seal a ticket (`encrypt`), or to open one. On success it
-        // uses `cipher` and `mac`, so both must be initialised, and when sealing it writes `name`
-        // and `iv` into the ticket. `seal` and `open` return success only after doing all of that.
-        // On any other return value, BoringSSL uses none of it.
+        // uses `cipher` and `mac`, so both must have been given their keys. When sealing, it also
+        // writes `name` and `iv` into the ticket, so both must be set. `seal` and `open` return
+        // success only after doing all of that. After `Noop`, BoringSSL uses none of it.
         unsafe {
             tls.set_ticket_key_callback(move |_, name, iv, cipher, mac, encrypt| match encrypt {
                 true => match keys.seal(name, iv, cipher, mac) {

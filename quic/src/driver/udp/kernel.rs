@@ -45,14 +45,14 @@ pub struct UdpCalls {
     pub receives: u64,
     /// sendmsg(2), those that failed included.
     pub sends: u64,
-    /// Those of the sends for which the socket had no room (EAGAIN).
+    /// Those `sends` for which the socket had no room (EAGAIN).
     pub blocked_sends: u64,
     /// poll(2).
     pub waits: u64,
 }
 
 impl UdpCalls {
-    /// All of them.
+    /// All calls.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.receives + self.sends + self.waits
@@ -119,8 +119,8 @@ impl Kernel {
         }
     }
 
-    /// Tries segmentation offload again. quinn-udp gives it up for good once a send fails with EIO
-    /// or EINVAL, which a source address that this host no longer has is enough for.
+    /// Tries segmentation offload again. quinn-udp disables it for good once a send fails with EIO
+    /// or EINVAL. A source address that this host no longer has, or never had, is enough for that.
     pub(super) fn restore_offload(&mut self, now: Instant) {
         if !self.wants_offload || self.state.max_gso_segments() > 1 {
             self.offload_checked = now;
@@ -167,7 +167,7 @@ impl Kernel {
         self.calls.sends += 1;
         let transmit = Transmit {
             destination: piece.to,
-            // quiche doesn't support ECN.
+            // quiche neither marks packets nor reports the peer's ECN counts.
             ecn: None,
             contents: piece.bytes,
             segment_size: piece.segment,

@@ -206,7 +206,7 @@ impl UdpDriver {
     }
 
     /// Sends until the endpoint has nothing more, the socket has no room, or the turn's batch is
-    /// sent. Returns whether it was the last.
+    /// sent. Returns true in the last case: there may be more to send.
     fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = ()>) -> bool {
         let mut left = self.config.transmit_batch.max(1);
         loop {

@@ -1,4 +1,4 @@
-//! A session's requests: what arrives on their streams, and the handler's calls for it.
+//! A session's requests: what arrives on their streams, and the calls that pass it to the handler.
 
 use quiche::h3;
 
