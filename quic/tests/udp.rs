@@ -1,4 +1,5 @@
-//! Endpoints over kernel UDP sockets: on loopback, and on a wire where nobody answers yet.
+//! Endpoints over kernel UDP sockets: on loopback, and on a wire whose other host is absent at
+//! first.
 
 use std::collections::HashMap;
 use std::fs;
@@ -60,8 +61,8 @@ fn endpoints(
     (server, clients.remove(0))
 }
 
-/// The file that a client fetches from a server, which is bound to one address and reached at
-/// another, maybe.
+/// Has a client fetch the file from a server at `to`, which need not be the address that the server
+/// is bound to.
 fn fetch(at_server: &mut UdpDriver, at_client: &mut UdpDriver, to: SocketAddr, file: &[u8]) {
     let root = tempfile::tempdir().unwrap();
     let (mut server, mut client) = endpoints(root.path(), file, (address(at_client), to));
@@ -94,7 +95,7 @@ fn fetch(at_server: &mut UdpDriver, at_client: &mut UdpDriver, to: SocketAddr, f
             }
         }
         is_more |= at_server.turn(&mut server).unwrap();
-        // Both are waited for in turn: what is for the other comes a moment later.
+        // The waits take turns, so a datagram for the other side is noticed a moment later.
         let moment = Duration::from_millis(1);
         at_client.rest(&mut client, is_more, moment).unwrap();
         at_server.rest(&mut server, is_more, moment).unwrap();
@@ -122,7 +123,7 @@ fn a_file_arrives_and_with_offload_a_call_moves_many_datagrams() {
         fetch(&mut at_server, &mut at_client, to, &file);
         let (calls, counters) = (at_server.calls(), at_server.counters());
         assert_eq!(calls.blocked_sends, 0);
-        // Probes for a larger MTU are no larger than loopback takes.
+        // Probes for a larger MTU fit loopback's.
         assert_eq!(counters.unsendable, 0);
         assert!(counters.sent >= (FILE_BYTES / PAYLOAD_BYTES) as u64);
         assert!(at_client.counters().received <= counters.sent);
@@ -149,7 +150,7 @@ fn a_server_on_a_wildcard_answers_from_the_address_that_it_was_asked_at() {
         let config = UdpConfig::default();
         let mut at_server = driver(wildcard, config);
         let to = SocketAddr::new(asked.parse().unwrap(), address(&at_server).port());
-        // The kernel gives the client only what comes from the address that it asked.
+        // A connected socket receives only from the address that the client asked.
         let socket = UdpSocket::bind(client).unwrap();
         socket.connect(to).unwrap();
         let mut at_client = UdpDriver::new(socket, config).unwrap();
@@ -158,7 +159,7 @@ fn a_server_on_a_wildcard_answers_from_the_address_that_it_was_asked_at() {
     }
 }
 
-/// Clients of two servers, by one socket.
+/// Clients of two servers, over one socket.
 #[test]
 fn several_connections_share_a_socket() {
     const CLIENTS: usize = 6;
@@ -306,7 +307,7 @@ fn an_answer_to_port_0_is_not_tried() {
     let root = tempfile::tempdir().unwrap();
     let to = SocketAddr::from(([127, 0, 0, 1], port));
     let (mut server, _) = endpoints(root.path(), b"", (to, to));
-    // A version that nobody knows is answered, at any port but this.
+    // A packet of an unknown version is answered, except if its source port is 0.
     let mut datagram = vec![0; 8 + 1200];
     datagram[2..4].copy_from_slice(&port.to_be_bytes());
     datagram[4..6].copy_from_slice(&1208_u16.to_be_bytes());
@@ -335,7 +336,8 @@ fn an_address_that_is_gone_takes_offload_away_for_a_moment_only() {
     let (port, to) = (address(&sender).port(), address(&receiver));
     let most = sender.segments();
     assert!(most > 1);
-    // Of no interface (RFC 3849). Linux refuses it with EINVAL, as what a device can't do.
+    // An address of no interface (RFC 3849). Linux refuses it with EINVAL, as it does what a device
+    // can't do.
     let mut numbers = Numbers::new(
         10,
         SocketAddr::new("2001:db8::1".parse().unwrap(), port),
@@ -357,15 +359,15 @@ fn an_address_that_is_gone_takes_offload_away_for_a_moment_only() {
         (sender.counters().sent, sender.counters().unsendable),
         (20, 10)
     );
-    // They went alone meanwhile.
+    // Until offload was restored, each went in its own send.
     assert!(sender.calls().sends >= 20);
 }
 
-/// What a socket without room does: nothing is lost, the endpoint keeps what is not its turn, and
-/// waiting takes no processor.
+/// A socket without room: nothing is lost, the endpoint keeps what was not polled, and waiting
+/// takes no processor time.
 fn fill_up(from: &Host, to: &Host, segmentation_offload: bool) {
     let interface = &from.link.name;
-    // The kernel keeps what it can't send yet while it asks for the neighbour: here, for good.
+    // The kernel queues datagrams while it resolves the neighbour, which here never ends.
     from.run(|| {
         let solicit = format!("/proc/sys/net/ipv4/neigh/{interface}/mcast_solicit");
         fs::write(solicit, "1000000").unwrap();
@@ -396,12 +398,12 @@ fn fill_up(from: &Host, to: &Host, segmentation_offload: bool) {
         assert_eq!(sender.calls().blocked_sends, turns);
     }
     assert_eq!((numbers.next, sender.counters()), (taken, &counters));
-    // No room: the wait lasts as long as it may.
+    // Without room, the wait lasts its whole time.
     let calls = sender.calls();
     let rested = sender.rest(&mut numbers, false, Duration::from_millis(50));
     assert!(rested.unwrap() && sender.calls().waits == calls.waits + 1);
 
-    // The absent host is there after all.
+    // The absent host comes up.
     ip(to, &format!("addr add 10.77.0.99/24 dev {}", to.link.name));
     let socket = to.run(|| UdpSocket::bind(absent)).unwrap().unwrap();
     let mut receiver = UdpDriver::new(socket, config).unwrap();

@@ -1,4 +1,4 @@
-//! What a client may not do, and what it must not cost.
+//! The bounds on what clients may do, and on what they cost.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -80,7 +80,7 @@ fn a_host_has_no_more_connections_than_it_may(runtime: Runtime) {
     assert!(stats.accepted == 3 && stats.refused > 0);
 }
 
-/// A stream from which nothing is read while it is told so.
+/// A stream that is not read while `is_stalled` is set.
 struct Stalling<S> {
     stream: S,
     is_stalled: Arc<AtomicBool>,
@@ -164,7 +164,7 @@ fn who_takes_nothing_of_many_files_holds_little_memory(runtime: Runtime) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
-        // And a chunk.
+        // The bound may be exceeded by a chunk.
         assert!(common.body_bytes_held() < (1 << 20) + (256 << 10));
         stalled.store(false, Ordering::Relaxed);
         for asked in asked {
@@ -190,8 +190,8 @@ impl Handler for Deaf {
 fn nothing_is_kept_of_an_upload_that_nobody_reads_and_whose_client_is_gone(runtime: Runtime) {
     let site = site(runtime, Deaf, |_| {});
     run(async {
-        // Over HTTP/1.1 nothing is read while the handler doesn't, so that the end isn't seen
-        // before it does.
+        // Over HTTP/1.1 nothing is read while the handler doesn't read, so the end would not be
+        // seen before that.
         let mut client = Client::new(&site, true).await;
         let upload = site.request("POST", "/").body(bytes(vec![0; 1 << 20]));
         let asked = client.ask(upload.unwrap());
@@ -241,7 +241,7 @@ fn half_an_upload_ends_with_its_connection(runtime: Runtime) {
     assert_eq!((http.requests, http.completed), (1, 0));
 }
 
-/// It is the handler's move as long as it likes, and then the client's.
+/// The handler may take as long as it likes; after that, the client must act.
 fn who_waits_for_the_handler_is_not_cut_off(runtime: Runtime) {
     let (told, asked) = std::sync::mpsc::channel();
     let site = site(runtime, Later(told), |config| {
@@ -282,7 +282,7 @@ fn who_resets_requests_on_and_on_is_cut_off(runtime: Runtime) {
                 break;
             }
             let mut asked = std::pin::pin!(sender.send_request(request));
-            // Sent, and given up at once.
+            // Sent, and cancelled at once.
             let once = poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_ready()));
             if once.await {
                 break;
@@ -291,7 +291,7 @@ fn who_resets_requests_on_and_on_is_cut_off(runtime: Runtime) {
         }
     });
     let stats = site.end(Duration::from_secs(5));
-    // What the connection's end has cut off counts as neither.
+    // A request that the connection's end has cut off counts as neither.
     assert!(stats.http.requests >= stats.http.completed + stats.http.cancelled);
 }
 

@@ -1,4 +1,4 @@
-//! What a client asks and gets.
+//! Requests and their responses.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -63,7 +63,7 @@ fn files_come_by_either_protocol(runtime: Runtime) {
     assert_eq!(http.body_bytes, received.get());
 }
 
-/// Sends back what it is sent, as it comes, and the trailers.
+/// Echoes the body as it arrives, and the trailers.
 struct Echo;
 
 impl Handler for Echo {
@@ -151,7 +151,7 @@ fn bodies_and_trailers_go_both_ways_as_fast_as_they_are_taken(runtime: Runtime) 
     site.end(Duration::from_secs(5));
 }
 
-/// A stream of what is there already.
+/// A stream of frames that are ready.
 struct Frames<I>(I);
 
 impl<I: Iterator<Item = Result<Frame<Bytes>, Infallible>> + Unpin> futures_core::Stream
@@ -177,7 +177,7 @@ fn who_gets_half_of_a_response_learns_of_it(runtime: Runtime) {
     assert_eq!(site.end(Duration::from_secs(5)).http.broken, 2);
 }
 
-/// Answers when another thread says so.
+/// Answers when another thread calls `resume`.
 pub(crate) struct Later(pub(crate) std::sync::mpsc::Sender<RequestKey>);
 
 impl Handler for Later {
@@ -242,7 +242,7 @@ fn what_is_under_way_is_finished_before_the_end(runtime: Runtime) {
     });
 }
 
-/// A stream of what is given later.
+/// A stream of frames that come later.
 struct Channel(tokio::sync::mpsc::UnboundedReceiver<Bytes>);
 
 impl futures_core::Stream for Channel {
@@ -255,7 +255,7 @@ impl futures_core::Stream for Channel {
     }
 }
 
-/// Asks on and on, until the server takes no more. How often it was answered, to the last byte.
+/// Sends requests until the server accepts no more. Counts those that were answered completely.
 async fn ask_until_refused(site: &Site, is_http2: bool, answered: &AtomicU64) {
     let mut client = Client::new(site, is_http2).await;
     for (path, len) in [("/small", 5), ("/large", 3 << 20)].into_iter().cycle() {

@@ -1,5 +1,5 @@
-//! What no client says: floods, garbage, and windows that never open. Each costs the server little,
-//! and ends.
+//! Hostile clients: floods, garbage, and windows that never open. Each costs the server little, and
+//! ends.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// More than any of these takes until it is over.
+/// More bytes than the server takes of any flood.
 const ENOUGH_BYTES: usize = 64 << 20;
 
-/// What the kernel keeps at both ends of what nobody takes in, and some.
+/// More than the kernel's buffers at both ends hold of what is not read.
 const KERNEL_BYTES: usize = 24 << 20;
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -47,7 +47,7 @@ fn request(site: &Site) -> Vec<u8> {
     block
 }
 
-/// Sends `first`, then `again` on and on, until the server has closed. What was sent.
+/// Sends `first`, then `again` repeatedly, until the server closes. Returns the bytes sent.
 async fn flood(site: &Site, protocol: &str, first: &[u8], again: &[u8], is_read: bool) -> usize {
     let stream = site.connect(protocol).await.unwrap();
     let (mut reads, mut writes) = tokio::io::split(stream);
@@ -61,7 +61,7 @@ async fn flood(site: &Site, protocol: &str, first: &[u8], again: &[u8], is_read:
     let mut sent = 0;
     let writing = async {
         writes.write_all(first).await?;
-        // Whole frames only: what comes in one write is not torn.
+        // Whole frames per write, so that none is cut in two.
         let many = again.repeat(1 + (8 << 10) / again.len().max(1));
         while sent < ENOUGH_BYTES && !again.is_empty() {
             writes.write_all(&many).await?;
@@ -77,7 +77,7 @@ async fn flood(site: &Site, protocol: &str, first: &[u8], again: &[u8], is_read:
     sent
 }
 
-/// Others are served all the same.
+/// Other clients are still served.
 async fn assert_serves(site: &Site) {
     for is_http2 in [false, true] {
         let request = site.request("GET", "/small").body(bytes("")).unwrap();
@@ -191,7 +191,7 @@ fn garbage_is_nobody_elses_concern(runtime: Runtime) {
     assert_eq!((stats.accepted, stats.refused), (62, 0));
 }
 
-/// Says something, and goes without waiting for more than the first of an answer.
+/// Sends these bytes, and leaves after the first read of the answer.
 async fn write(site: &Site, protocol: &str, bytes: &[u8]) -> std::io::Result<usize> {
     let mut stream = site.connect(protocol).await?;
     stream.write_all(bytes).await?;

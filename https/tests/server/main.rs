@@ -1,5 +1,5 @@
-//! Clients of HTTP/1.1 and 2, by hyper and by hand, and a server on a thread of its own, over each
-//! runtime.
+//! Clients of HTTP/1.1 and HTTP/2, of hyper and handwritten, and a server on its own thread, over
+//! each runtime.
 
 /// Makes a test for each runtime of each of these functions.
 macro_rules! on_each_runtime {
@@ -47,7 +47,7 @@ use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::server::Guests;
 use xskit_quic::{Files, Handler, Http, HttpConfig, Identity, Root, ServerConfig};
 
-/// For what comes at once, on however slow a machine.
+/// The limit for what should happen at once, generous for slow machines.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Site {
@@ -69,7 +69,7 @@ fn site<H: Handler + Send + 'static>(
     site_of(runtime, http, change)
 }
 
-/// The same, of what is made on its thread.
+/// The same, with `http` called on the server's thread.
 fn site_of<H: Handler + 'static>(
     runtime: Runtime,
     http: impl FnOnce() -> Http<H> + Send + 'static,

@@ -1,5 +1,4 @@
-//! What an address is sent before it is proven, counted in bytes: never more than three times what
-//! came from it.
+//! The bytes sent to an unproven address: at most three times those that came from it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -37,7 +36,7 @@ impl Scales {
     }
 }
 
-/// Somebody who writes other people's addresses into first packets.
+/// An attacker that sends first packets with forged source addresses.
 struct Liar {
     server: FileServer<()>,
     scales: Scales,
@@ -98,7 +97,8 @@ fn config(pki: &Pki, dir: &tempfile::TempDir) -> Site {
     config
 }
 
-/// First packets for some victims, the same again in datagrams of this size, and silence.
+/// Sends first packets in the name of each victim, then `rounds` times the same in datagrams of
+/// `again_bytes`, then nothing.
 fn attack(config: &Site, rounds: usize, again_bytes: usize) -> Liar {
     let mut liar = Liar::new(config);
     let mut out = [0; 1200];
@@ -132,7 +132,7 @@ fn attack(config: &Site, rounds: usize, again_bytes: usize) -> Liar {
 fn one_first_packet_and_silence_is_not_worth_a_lie() {
     let (pki, dir) = (Pki::new(), files(&[]));
     let liar = attack(&config(&pki, &dir), 0, 0);
-    // The timers ask for more than may be sent: what is left is not worth a datagram.
+    // The timers ask for more than may be sent: less than a datagram is left of the allowance.
     let received: u64 = liar.server.stats().bytes_in;
     let allowed = FACTOR * received as usize;
     let sent = liar.scales.total_sent();
@@ -143,7 +143,7 @@ fn one_first_packet_and_silence_is_not_worth_a_lie() {
 fn small_first_packets_are_not_worth_a_lie() {
     let (pki, dir) = (Pki::new(), files(&[]));
     let liar = attack(&config(&pki, &dir), 4, 100);
-    // Nothing came of them: a client expands each datagram that has an Initial packet.
+    // They were dropped: a client must expand each datagram with an Initial packet.
     let stats = liar.server.stats();
     assert!(
         stats.dropped.short_initial > 10 * VICTIMS as u64,
@@ -194,7 +194,7 @@ fn a_path_that_a_client_claims_to_have_moved_to_is_not_worth_a_lie() {
     let (mut scales, mut out) = (Scales::default(), [0; 2000]);
     let home = "198.51.100.7:9".parse().unwrap();
     for _ in 0..40 {
-        // All that the client says comes from somebody else, and the server's answers don't arrive.
+        // All that the client sends comes from a forged address, and no answer arrives.
         raw.quic.send_ack_eliciting().unwrap();
         while let Ok((len, _)) = raw.quic.send(&mut out) {
             let from = victim(0);
@@ -241,7 +241,7 @@ fn what_is_held_back_goes_out_when_the_client_sends_again() {
     world.send_all();
     let first_flight: usize = world.tap().map(|packet| packet.bytes.len()).sum();
     world.step();
-    // All of the server's first answers are lost, and it may send no more.
+    // All of the server's first answers are lost, and its allowance is used up.
     world.faults = Faults {
         lost: 1000,
         ..Faults::default()
@@ -254,8 +254,7 @@ fn what_is_held_back_goes_out_when_the_client_sends_again() {
     world.close();
 }
 
-/// The timers of the server are not looked at: what it sends is sent since the client has asked
-/// again.
+/// The server's timers are not run, so that it sends only because the client has asked again.
 #[test]
 fn a_first_answer_that_was_lost_is_sent_again_as_soon_as_the_client_asks() {
     let (pki, dir) = (Pki::new(), files(&[1]));

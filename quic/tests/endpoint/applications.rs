@@ -1,4 +1,4 @@
-//! A protocol of one's own: streams and datagrams, without HTTP.
+//! A custom protocol: streams and datagrams, without HTTP.
 
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use xskit_quic::{Application, QuicConnection, Server, ServerConfig};
 use super::raw::{client_config, dial, exchange};
 use super::world::{NAME, Pki, content, server_addr};
 
-/// Sends back what comes on a stream, and each datagram.
+/// Echoes streams and datagrams.
 struct Echo {
     refuse: bool,
 }
 
-/// What could not be sent back yet, by stream, and whether its end came.
+/// Bytes that could not be sent back yet, by stream, and whether the stream has ended.
 #[derive(Default)]
 struct Pending(Vec<(u64, Vec<u8>, bool)>);
 
@@ -88,7 +88,7 @@ fn server(refuse: bool, now: Instant) -> Server<(), Echo> {
 fn server_of(pki: &Pki, refuse: bool, now: Instant) -> Server<(), Echo> {
     let mut config = ServerConfig::new(pki.identity.clone());
     config.transport.datagrams_queued = 10;
-    // Which it doesn't take.
+    // The application doesn't accept it.
     config.early_data = true;
     Server::new(&config, Echo { refuse }, now).unwrap()
 }
@@ -154,7 +154,7 @@ fn another_protocol_is_not_spoken() {
     assert_eq!((error.is_app, error.error_code), (false, 0x178));
 }
 
-/// A connection of ours to a server of ours, with a clock that stands still.
+/// A `Connection` and a `Server`, with a clock that stands still.
 struct Pair {
     server: Server<(), Echo>,
     client: Connection<()>,
@@ -176,7 +176,7 @@ impl Pair {
         }
     }
 
-    /// Both send all that they have, as a driver would.
+    /// Delivers all that both have to send, as a driver would.
     fn exchange(&mut self) {
         deliver(&mut self.client, &mut self.server, self.now);
         deliver(&mut self.server, &mut self.client, self.now);

@@ -1,4 +1,5 @@
-//! Many connections as one endpoint: whose a datagram is, who sends when, and what is looked at.
+//! Many connections as one endpoint: which one gets a datagram, which one sends, and which have
+//! news.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -14,14 +15,14 @@ use xskit_quic::{Client, ClientConfig, FileServer};
 use super::world::{PATIENCE, Packet, Pki, Site, content, files, random_bytes};
 
 const LEN: usize = 20_000;
-/// Datagrams of a turn.
+/// Datagrams per turn.
 const TURN: usize = 16;
 
 fn server_at(number: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, number], 4433))
 }
 
-/// Local ports of clients, of which some have the same.
+/// Local addresses of clients; some share one.
 fn local(number: usize) -> SocketAddr {
     let port = 10_000 + u16::try_from(number / 2).unwrap();
     SocketAddr::from(([198, 51, 100, 7], port))
@@ -49,7 +50,7 @@ impl<C: OneConnection<Link = ()>> Many<C> {
         }
     }
 
-    /// All that is sent arrives, or is lost, until there is nothing more. False: nothing moved.
+    /// Delivers or loses datagrams until there are no more. False if nothing moved.
     fn exchange(&mut self) -> bool {
         let mut out = [0; 2000];
         let now = Instant::now();
@@ -121,7 +122,7 @@ impl<C: OneConnection<Link = ()>> Many<C> {
 }
 
 impl Many<Client<()>> {
-    /// Until nobody has anything to say, but what its timers have it say.
+    /// Exchanges until no side has anything to send before a timer fires.
     fn settle(&mut self) {
         loop {
             let has_moved = self.exchange();
@@ -141,7 +142,7 @@ impl Many<Client<()>> {
         self.clients.insert(client.unwrap())
     }
 
-    /// Connects so many to the first server.
+    /// Connects `count` clients to the first server.
     fn connect_all(&mut self, config: &ClientConfig, count: usize) -> Vec<ConnectionsKey> {
         let connect = |number| self.connect(config, number, 1);
         let keys: Vec<_> = (0..count).map(connect).collect();
@@ -152,8 +153,8 @@ impl Many<Client<()>> {
         keys
     }
 
-    /// Takes what came, and only of those that are named; the bodies that are complete by whose
-    /// they are.
+    /// Takes events and body bytes of the connections with news, and of no others. Returns how many
+    /// responses are complete.
     fn collect(&mut self, bodies: &mut HashMap<ConnectionsKey, Vec<u8>>) -> usize {
         let mut complete = 0;
         let mut chunk = [0; 4096];
@@ -178,7 +179,7 @@ impl Many<Client<()>> {
         complete
     }
 
-    /// Ends of those that are over, as they are given back.
+    /// How those connections ended that `poll_over` returns.
     fn ends(&mut self) -> HashMap<ConnectionsKey, ConnectionEnd> {
         let mut ends = HashMap::new();
         while let Some((key, mut client)) = self.clients.poll_over() {
@@ -203,7 +204,7 @@ fn two_hundred_clients_fetch_as_one_endpoint() {
     const COUNT: usize = 200;
     let (pki, dir) = (Pki::new(), files(&[LEN]));
     let mut site = Site::new(dir.path(), pki.identity.clone());
-    // Most are asked to come again, with a token.
+    // Most get a Retry.
     site.retry_above_half_open = 10;
     let mut many = Many::new(&[&site]);
     many.lost = 10;
@@ -249,7 +250,7 @@ fn what_names_nobody_reaches_nobody() {
     for number in 0..count {
         let len = rng.usize(..1500);
         let mut bytes = random_bytes(&mut rng, len);
-        // A short header, version 1 with an id like ours, Version Negotiation, and whatever it is.
+        // A short header, version 1 with an id like ours, Version Negotiation, and noise.
         let begin: &[u8] = match number % 4 {
             0 => &[0x5a],
             1 => &[0xc3, 0, 0, 0, 1, 8],
@@ -282,11 +283,11 @@ fn a_stateless_reset_ends_its_connection_alone() {
     many.run("the other server", |many| {
         many.clients.iter().all(|(_, client)| client.is_connected())
     });
-    // One that comes in when its token is known already.
+    // A connection that is inserted when its token is known already.
     let old = many.clients.remove(keys[3]).unwrap();
     let speaker = many.clients.insert(old);
     many.settle();
-    // It has lost them all, and learns so of who speaks.
+    // The server has lost all connections, and resets the one that sends.
     many.servers[0].1 = site.serve(Instant::now());
     many.clients.get_mut(speaker).unwrap().get("/", None);
     let mut out = [0; 2000];
@@ -308,7 +309,7 @@ fn a_stateless_reset_ends_its_connection_alone() {
     };
     assert_eq!(many.servers[0].1.stats().answered.reset, 1);
     let before = many.datagrams_in();
-    // Another server can't have known the token.
+    // Another server can't know the token.
     many.deliver(reset(server_at(2)));
     assert_eq!((many.datagrams_in(), many.clients.unclaimed()), (before, 1));
     many.deliver(reset(server_at(1)));
@@ -324,7 +325,7 @@ fn a_stateless_reset_ends_its_connection_alone() {
     );
     assert_eq!(many.clients.len(), 10);
     assert!(many.clients.iter().all(|(_, client)| !client.is_over()));
-    // It is nobody's any more.
+    // The token belongs to no connection any more.
     many.deliver(reset(server_at(1)));
     assert_eq!(many.clients.unclaimed(), 2);
 }
@@ -374,7 +375,7 @@ fn nobody_sends_more_than_a_turn_while_others_wait() {
     let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
     let mut keys = Vec::new();
     for number in 0..COUNT {
-        // Each has a port of its own, by which it is known on the wire.
+        // Each has its own port, which identifies it on the wire.
         keys.push(many.connect(&pki.client(), 2 * number, 1));
     }
     many.run("all connected", |many| {
@@ -418,7 +419,7 @@ fn only_those_with_news_are_looked_at() {
     let (mut bodies, mut complete) = (HashMap::new(), 0);
     while complete == 0 {
         assert!(many.exchange());
-        // Those of the others are only ever due by their timers, which are not called here.
+        // The other connections would send only by their timers, which are not run here.
         complete += many.collect(&mut bodies);
     }
     assert_eq!(bodies, HashMap::from([(keys[7], content(LEN))]));
@@ -452,7 +453,7 @@ fn a_key_names_one_connection_for_good() {
     let (pki, dir) = (Pki::new(), files(&[LEN]));
     let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
     let keys = many.connect_all(&pki.client(), 4);
-    // What waits for its turn in each way is forgotten, too.
+    // Its places in all queues are removed, too.
     many.clients.get_mut(keys[1]).unwrap().close(Instant::now());
     many.exchange();
     let unclaimed = many.clients.unclaimed();
@@ -467,7 +468,7 @@ fn a_key_names_one_connection_for_good() {
     many.run("connected", |many| {
         many.clients.get(new).unwrap().is_connected()
     });
-    // One that is taken out goes on where it is put.
+    // A removed connection continues where it is inserted.
     let moved = many.clients.remove(keys[2]).unwrap();
     assert!(!moved.is_over());
     let moved = many.clients.insert(moved);
@@ -508,7 +509,7 @@ fn connections_of_any_protocol_are_kept() {
         ends += 1;
     }
     assert_eq!((ends, many.clients.len()), (5, 0));
-    // Each has said goodbye.
+    // Each has sent CONNECTION_CLOSE.
     many.run("the server has forgotten all", |many| {
         many.servers[0].1.stats().connections.active == 0
     });
@@ -522,7 +523,7 @@ fn an_unreachable_server_ends_its_connection_alone() {
     many.connect_all(&pki.client(), 3);
     let mut config = pki.client();
     config.handshake_timeout = std::time::Duration::from_millis(300);
-    // Where the clients are there is no server.
+    // There is no server at a client's address.
     let (local, nowhere) = (local(9), local(999));
     let client = Client::new(&config, local, nowhere, (), Instant::now());
     let absent = many.clients.insert(client.unwrap());

@@ -1,4 +1,4 @@
-//! Strangers who take as many places as they get, and an honest client beside them.
+//! Clients that take as many places as they get, and an honest client beside them.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ use super::world::{NAME, Pki, Site, World, files, server_addr};
 const HONEST: [u8; 4] = [192, 0, 2, 200];
 const STRANGER: [u8; 4] = [203, 0, 113, 66];
 
-/// Handshakes of one host, each on a new connection. The clients then only keep silent. How many
-/// were not refused.
+/// Makes handshakes from one host, each on a new connection; the clients then stay silent. Returns
+/// how many were not refused.
 fn crowd(server: &mut FileServer<u16>, count: usize) -> usize {
     let mut config = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
     config.verify_peer(false);
@@ -53,7 +53,7 @@ fn an_honest_client_gets_in_beside_a_stranger_who_takes_all_places() {
     assert_eq!(taken, config.max_connections_per_host);
     let stats = world.server.stats();
     assert_eq!(stats.connections.active, taken);
-    // One refusal for each of the datagrams that the first flight takes.
+    // One refusal per datagram of the first flight.
     assert!(stats.refused.host_full as usize >= config.max_connections - taken);
     assert_eq!(stats.refused.host_full, stats.answered.refused);
     assert_eq!(world.fetch_from(HONEST, &pki.client(), "/1000").0, 200);
@@ -91,7 +91,7 @@ fn bounds_are_per_host_and_per_network_and_places_come_back() {
     assert_eq!((stats.refused.host_full, stats.refused.server_full), (2, 0));
     assert_eq!(stats.refused.network_full, 5);
     assert_eq!(world.fetch_from(HONEST, &pki.client(), "/1000").0, 200);
-    // Whoever leaves makes room.
+    // A client that leaves makes room.
     for peer in &mut world.peers {
         peer.client.close(Instant::now());
     }

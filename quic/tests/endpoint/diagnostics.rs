@@ -1,4 +1,4 @@
-//! What endpoints write for whoever looks into their connections.
+//! Key logs and qlogs of connections.
 
 use std::collections::HashSet;
 use std::fs;
@@ -25,7 +25,7 @@ fn both_ends_append_the_same_secrets_to_the_key_log() {
     world.run("handshakes", |world| {
         world.peers.iter().all(|peer| peer.connected)
     });
-    // An identity that comes later doesn't end it.
+    // Logging continues after a change of the identity.
     world.server.set_identity(&pki.identity).unwrap();
     world.connect(&config);
     world.run("a handshake", |world| world.peers[2].connected);

@@ -1,5 +1,4 @@
-//! Early data (0-RTT): what is answered before the handshake is done, and that it is not answered
-//! again.
+//! Early data (0-RTT): what is answered before the handshake is done, and that a replay is not.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::raw::request;
 use super::workers::{Client, Team};
 use super::world::{content, files, server_addr};
 
-/// Types of long headers, with the bits that are the same in each.
+/// Types of long headers, with the fixed bits.
 const INITIAL: u8 = 0xc0;
 const ZERO_RTT: u8 = 0xd0;
 
@@ -27,7 +26,7 @@ struct Flight {
 }
 
 impl Flight {
-    /// A request by who comes back with a ticket.
+    /// A request of a client that comes back with a ticket.
     fn new(port: u16, ticket: &[u8], fields: &[(&str, &str)], body: &[u8]) -> Self {
         let mut client = Client::new(port);
         client.quic.set_session(ticket).unwrap();
@@ -45,8 +44,8 @@ impl Flight {
         }
     }
 
-    /// Arrives at a worker, from this port; and how many bytes came and were answered. The client
-    /// hears the answers if the port is its own.
+    /// Delivers the flight to a worker, from this port. Returns how many bytes came and how many
+    /// were sent in answer. The client gets the answers if the port is its own.
     fn arrive(&mut self, team: &mut Team, at: usize, port: u16) -> (usize, usize) {
         let mut from = self.client.address;
         from.set_port(port);
@@ -69,7 +68,7 @@ impl Flight {
         (received, answered)
     }
 
-    /// Goes on with the handshake until there is an answer: its status and body.
+    /// Continues the handshake until there is an answer. Returns its status and body.
     fn finish(&mut self, team: &mut Team, at: usize) -> (String, Vec<u8>) {
         let (mut status, mut body) = (String::new(), Vec::new());
         for _ in 0..1000 {
@@ -91,7 +90,7 @@ impl Flight {
                     _ => {}
                 }
             }
-            // What was sent before a Retry has to be found lost.
+            // What was sent before a Retry must first be declared lost.
             std::thread::sleep(self.client.quic.timeout().unwrap_or_default().min(STEP));
             self.client.quic.on_timeout();
         }
@@ -109,12 +108,12 @@ fn ask(client: &mut Client, http: &mut h3::Connection, fields: &[(&str, &str)], 
     }
 }
 
-/// A team that takes early data, of which a client has a ticket.
+/// A team that accepts early data, and a client's ticket of it.
 fn team(count: usize) -> (Team, Vec<u8>, tempfile::TempDir) {
     ticketed(count, |_| {}, |_, _| {})
 }
 
-/// The same with something else for all of them, and for each.
+/// The same with a changed configuration: `change` is for all workers, `vary` for each.
 fn ticketed(
     count: usize,
     change: impl Fn(&mut ServerConfig),
@@ -131,8 +130,8 @@ fn ticketed(
     (team, ticket, dir)
 }
 
-/// The packets with a long header that a datagram begins with, and the first byte of each without
-/// what is encrypted of it.
+/// The packets with a long header at the beginning of a datagram, each with the unprotected bits of
+/// its first byte.
 fn packets(mut datagram: &[u8]) -> Vec<(u8, &[u8])> {
     let varint = |bytes: &[u8]| -> (usize, usize) {
         let len = 1 << (bytes[0] >> 6);
@@ -198,7 +197,7 @@ fn a_request_that_is_not_safe_has_to_wait() {
         flight.arrive(&mut team, 0, 10);
         let (status, _) = flight.finish(&mut team, 0);
         assert_eq!(status, expected, "{method}");
-        // Now it is the handler's.
+        // After the handshake, the handler gets it.
         assert!(flight.client.quic.is_established());
         ask(
             &mut flight.client,
@@ -220,10 +219,10 @@ fn what_is_sent_again_is_not_answered_again_by_any_worker() {
     flight.arrive(&mut team, 1, 66);
     assert_eq!((requests(&team, 0), requests(&team, 1)), (1, 0));
     let stats = team.stats();
-    // The copy got as far as early data goes.
+    // The copy was decrypted as early data, and held.
     assert_eq!((stats.connections.accepted, early(&stats)), (3, (1, 1)));
-    // Who first had it was another, so the client's own comes too late; it is answered all the
-    // same.
+    // A copy arrived first, so the client's own request is held until the handshake is done, and
+    // answered then.
     let mut flight = Flight::new(11, &ticket, &request("GET", "/1"), b"");
     flight.arrive(&mut team, 1, 66);
     assert_eq!(requests(&team, 1), 1);
@@ -274,11 +273,11 @@ fn an_early_answer_is_no_more_than_three_times_what_came() {
     assert_eq!((requests(&team, 0), team.stats().answered.retry), (2, 0));
 }
 
-/// Early data names the id that it was written for. Whoever has recorded it can make an Initial
-/// packet for any id, and send both in one datagram.
+/// Early data names the id that it was written for. An attacker who has recorded it can make an
+/// Initial packet for any id, and send both in one datagram.
 #[test]
 fn early_data_for_another_id_reaches_nobody() {
-    // The second one only answers.
+    // The second worker doesn't accept early data.
     let (mut team, ticket, _dir) = ticketed(
         2,
         |_| {},

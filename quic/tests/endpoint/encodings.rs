@@ -150,7 +150,7 @@ fn conditions_and_ranges_are_about_what_is_selected() {
         "gzip",
         "bytes",
     );
-    // Who has a part of one never gets a part of another.
+    // A client that has a part of one encoding never gets a part of another.
     assert_is(
         &get(&[gzip, range, ("if-range", &own)]),
         "200",
@@ -163,7 +163,7 @@ fn conditions_and_ranges_are_about_what_is_selected() {
         "",
         PLAIN,
     );
-    // Both have this date.
+    // Both files have this date.
     assert_is(
         &get(&[gzip, range, ("if-range", date)]),
         "200",

@@ -71,7 +71,7 @@ fn a_handshake_that_gets_nowhere() {
     assert!(matches!(end(&world, at), ConnectionEnd::Unreachable { .. }));
 }
 
-/// A client that says its first words, and then only listens.
+/// A client that sends its first flight, and then only receives.
 struct Mute {
     server: FileServer<()>,
     client: quiche::Connection,
@@ -104,7 +104,7 @@ impl Mute {
         }
     }
 
-    /// Hears what the server has to say; how many datagrams that is.
+    /// Receives what the server sends. Returns how many datagrams that is.
     fn listen(&mut self, now: Instant) -> usize {
         let mut buf = [0; 2000];
         let mut heard = 0;
@@ -140,7 +140,7 @@ fn a_goodbye_is_not_worth_more_than_an_address_was_proven_for() {
     let (pki, dir) = (Pki::new(), files(&[]));
     let config = Site::new(dir.path(), pki.identity.clone());
     let mut mute = Mute::new(&config);
-    // Until the server has sent three times what it got, and may send no more.
+    // Until the server has used up its allowance of three times what it got.
     let mut sent = mute.listen(mute.begun);
     let late = mute.begun + config.handshake_timeout;
     while sent > 0 {
@@ -231,7 +231,7 @@ fn a_full_server_refuses_politely_and_takes_clients_again() {
         end(&world, third)
     );
     let stats = world.server.stats();
-    // One refusal for each of the datagrams that the client's first flight takes.
+    // One refusal per datagram of the client's first flight.
     assert_eq!(stats.connections.active, 2);
     assert!((1..=2).contains(&stats.answered.refused), "{stats:?}");
     assert!(
@@ -297,7 +297,7 @@ fn idle_endpoints_ask_for_nothing() {
     assert!(!world.step());
 }
 
-/// What its keys may protect is bounded, and quiche takes no new ones.
+/// A key may protect a bounded number of packets, and quiche starts no key update.
 #[test]
 fn a_connection_whose_keys_are_nearly_used_up_is_drained() {
     let dir = files(&[20_000]);
@@ -335,7 +335,7 @@ fn a_connection_whose_keys_are_used_up_ends() {
     let error = raw.quic.peer_error().expect("closed");
     let code = quiche::WireErrorCode::AeadLimitReached as u64;
     assert_eq!((error.is_app, error.error_code), (false, code));
-    // And a goodbye; packets of the handshake that share a datagram are under keys of their own.
+    // One more is CONNECTION_CLOSE, and handshake packets that share a datagram have other keys.
     let sent = raw.server.stats().packets.sent;
     assert!(sent <= 240 + 1 + 4, "{sent}");
 }

@@ -8,11 +8,11 @@ use super::odd::{Odd, Told};
 /// One frame of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frame {
-    /// DATA of so many bytes.
+    /// DATA of this many bytes.
     Data(usize),
-    /// One of a type that is reserved to be ignored (RFC 9114, section 7.2.8), of so many bytes.
+    /// A frame of this many bytes of a type that must be ignored (RFC 9114, section 7.2.8).
     Unknown(usize),
-    /// HEADERS with a field of no pseudo-header: trailers.
+    /// HEADERS without pseudo-header fields: trailers.
     Trailers,
 }
 use Frame::{Data, Trailers, Unknown};
@@ -22,7 +22,7 @@ const HEADERS: [u8; 5] = [1, 3, 0, 0, 0xc0 | 25];
 /// `:status: 103` (index 24), as an interim response.
 const INTERIM: [u8; 5] = [1, 3, 0, 0, 0xc0 | 24];
 
-/// Ways to cut a response into what arrives at once.
+/// Ways to cut a response into the pieces that arrive at once.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
     Whole,
@@ -53,7 +53,7 @@ impl Frame {
     }
 }
 
-/// Has the server send these frames behind a header; what the client was told.
+/// Has the server send these frames after a header section. Returns what the client reported.
 fn answer(odd: &mut Odd, frames: &[Frame], cut: Cut, fin_alone: bool) -> Told {
     let (id, stream) = odd.get("/");
     let mut next = 0;

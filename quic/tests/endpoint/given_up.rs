@@ -1,4 +1,4 @@
-//! Clients that ask and don't wait for the answer: a few, as people do, and far too many.
+//! Clients that cancel requests: a few, as people do, and far too many.
 
 use quiche::Shutdown;
 
@@ -10,10 +10,10 @@ const CANCELLED: u64 = 0x10c;
 const EXCESSIVE_LOAD: u64 = 0x107;
 
 const LARGE: usize = 4 << 20;
-/// Requests before each side has its say.
+/// Requests between exchanges.
 const AT_ONCE: usize = 8;
 
-/// A way to open a stream and to have no use for it.
+/// A way to open a stream and abandon it.
 type Waste = fn(&mut Raw);
 
 fn stop(raw: &mut Raw, stream: u64) {
@@ -74,7 +74,7 @@ fn raw(change: impl FnOnce(&mut Site)) -> (tempfile::TempDir, Raw) {
     (dir, raw)
 }
 
-/// Opens streams until the server has had enough; how many, up to a thousand.
+/// Opens streams until the server closes the connection. Returns how many, at most a thousand.
 fn waste(raw: &mut Raw, waste: Waste) -> usize {
     for count in 0..1000 {
         for _ in 0..100 {
@@ -174,7 +174,7 @@ fn streams_without_a_request_are_aborted_and_count() {
 
 #[test]
 fn unidirectional_streams_without_end_are_too_much() {
-    // Whatever requests may be given up.
+    // The bound on cancelled requests must not be what closes it.
     let (_dir, mut raw) = raw(|config| config.http.max_requests_given_up = u32::MAX);
     let mut opened = 10;
     for _ in 0..5000 {

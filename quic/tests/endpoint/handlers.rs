@@ -1,4 +1,4 @@
-//! Handlers of every kind, asked by a client made of quiche's own parts.
+//! Handlers of every kind, and a client made of quiche's parts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use super::world::{Pki, content};
 /// Bytes of `/stream`.
 const STREAMED: usize = 300_000;
 
-/// What a request is answered with goes by its path.
+/// Answers according to the request's path.
 #[derive(Default)]
 struct Paths {
-    /// Read request bodies. Else they stay with the transport.
+    /// Read request bodies. Otherwise they stay with the transport.
     reads: bool,
     /// Answers to `/later`.
     answers: HashMap<RequestKey, &'static str>,
-    /// Requests, as they came.
+    /// Requests, in the order received.
     asked: Vec<RequestKey>,
     /// Exchanges that exist.
     alive: Arc<AtomicUsize>,
@@ -150,7 +150,7 @@ impl Raw<Http<Paths>> {
         self.handler().alive.load(Ordering::Relaxed)
     }
 
-    /// Sends a body as far as the server takes it: how many bytes.
+    /// Sends as much of a body as the server takes. Returns how many bytes.
     fn send_body(&mut self, stream: u64, body: &[u8]) -> usize {
         let mut sent = 0;
         for _ in 0..100 {
@@ -281,7 +281,7 @@ fn who_gives_up_is_forgotten() {
     raw.exchange();
     assert_eq!(raw.alive(), 0);
     assert_eq!(raw.server.application().counters().cancelled, 1);
-    // While it sends its body.
+    // Cancelled while the client sends the body.
     let stream = raw.send(&post("/echo"), false);
     raw.send_body(stream, &[1; 100]);
     raw.exchange();
@@ -338,7 +338,7 @@ fn an_application_may_think_and_a_client_may_not() {
     raw.exchange();
     assert_eq!(raw.quic.peer_error(), None);
     assert_eq!(raw.server.stats().connections.response_timeouts, 0);
-    // Its own request, half sent.
+    // The client must send the rest of its request.
     for path in ["/echo", "/once"] {
         let mut raw = configured(true, change);
         let timeouts = |raw: &Raw<_>| raw.server.stats().connections.response_timeouts;
@@ -390,7 +390,7 @@ fn what_is_under_way_is_finished_before_the_server_ends() {
     raw.exchange();
     raw.server.drain();
     raw.exchange();
-    // Before the client has read that it must not.
+    // The client has not read the GOAWAY yet.
     let late = raw.send(&request("GET", "/stream"), true);
     raw.exchange();
     let events = raw.events();

@@ -1,4 +1,4 @@
-//! Datagrams from people who mean no good: counted, and nothing else happens.
+//! Hostile datagrams: they are counted, and have no other effect.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn noise_disturbs_nobody() {
             let from = if sent % 2 == 0 { server_addr() } else { from };
             world.inject(bytes, from, to);
         }
-        // Chance seldom makes an Initial of version 1 whose lengths are right.
+        // Random bytes seldom form an Initial of version 1 with valid lengths.
         let mut initial = random_bytes(&mut rng, 1200);
         initial[..6].copy_from_slice(&[0xc3, 0, 0, 0, 1, 8]);
         initial[14..18].copy_from_slice(&[0, 0, 0x44, 0x9e]);
@@ -297,8 +297,8 @@ fn log_lines_are_bounded_whatever_comes() {
     assert!((2..=20).contains(&lines), "{lines}");
 }
 
-/// Whoever is on the wire copies each of a client's datagrams from a MAC address of its own, and is
-/// first. The world checks the way of every answer.
+/// An attacker on the wire copies each of a client's datagrams from its own MAC address, and its
+/// copy arrives first. The world checks the link of every answer.
 #[test]
 fn copies_from_another_mac_address_turn_no_download() {
     const FORGED: u16 = 999;

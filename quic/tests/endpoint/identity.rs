@@ -1,4 +1,4 @@
-//! Certificates: who is believed, who is not, and what the client says about it.
+//! Certificates: which are trusted, which are not, and what the client reports.
 
 use std::time::{Duration, SystemTime};
 

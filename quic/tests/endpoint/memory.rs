@@ -1,4 +1,4 @@
-//! What a server holds in memory, and what becomes of files that change meanwhile.
+//! What a server holds in memory, and files that change while they are served.
 
 use std::fs::File;
 
@@ -53,7 +53,7 @@ fn a_reader_that_stops_costs_one_allowance() {
     let at = world.connect(&client);
     world.peers[at].reading = false;
     world.peers[at].client.get("/huge", None);
-    // The window is 3 MiB, and no more than that is ever handed to the transport.
+    // The window is 3 MiB, and at most that is handed to the transport.
     world.run("a full window", |world| {
         world.server.application().counters().body_bytes > (3 << 20) - 4096
     });
@@ -215,7 +215,7 @@ fn clients_that_acknowledge_nothing_do_not_stop_the_others() {
         lens.map(|bodies| bodies.map(Vec::len).sum::<usize>())
             .all(|len| len > MIB)
     });
-    // Nobody hears from them any more.
+    // The clients fall silent.
     world.peers.clear();
     for _ in 0..100 {
         world.step();

@@ -15,7 +15,7 @@ fn head_has_get_s_fields_and_no_body() {
     let mut get = raw.ask(&request("GET", "/5000"), None);
     let mut head = raw.ask(&request("HEAD", "/5000"), None);
     for answer in [&mut get, &mut head] {
-        // The clock may have gone on in between.
+        // The clock may have advanced in between.
         assert!(answer.fields.remove("date").is_some());
     }
     assert_eq!(get.fields, head.fields);
@@ -100,7 +100,7 @@ fn too_large_a_header_is_431_and_the_connection_goes_on() {
 fn a_flood_of_header_fields_ends_the_connection_not_the_server() {
     let (_dir, mut raw) = raw(&[1]);
     let mut fields = request("GET", "/1");
-    // One byte each on the wire, 41 as they count.
+    // One byte each on the wire, but counted as 41.
     fields.extend(vec![("accept", "*/*"); 4000]);
     raw.send(&fields, true);
     for _ in 0..50 {

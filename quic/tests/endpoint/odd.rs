@@ -1,5 +1,5 @@
-//! A server made of quiche's transport alone, which answers with the bytes it is told to: for what
-//! our own server never sends.
+//! A server made of quiche's transport alone, which sends given bytes as its answer: for what our
+//! own server never sends.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use xskit_quic::{Client, ClientConfig};
 
 use super::world::{NAME, PATIENCE, server_addr};
 
-/// What a client was told about one request.
+/// What a client reported of one request.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) status: Option<u16>,
@@ -34,7 +34,7 @@ fn client_addr() -> SocketAddr {
     "198.51.100.7:9".parse().unwrap()
 }
 
-/// What a server of quiche's needs, and nothing that is HTTP/3's.
+/// The configuration of a quiche server, without HTTP/3.
 fn server_config() -> quiche::Config {
     let pem = cert::Authority::new()
         .unwrap()
@@ -93,7 +93,7 @@ impl Odd {
         odd
     }
 
-    /// Asks for something; the request, and the stream to answer on.
+    /// Sends a request. Returns it, and the stream to answer on.
     pub(crate) fn get(&mut self, path: &str) -> (RequestId, u64) {
         let id = self.client.get(path, None);
         let stream = self.next_stream;
@@ -104,7 +104,7 @@ impl Odd {
         (id, stream)
     }
 
-    /// Sends these bytes of a response and has the client take in what there is.
+    /// Sends these bytes of a response and has the client process them.
     pub(crate) fn say(&mut self, stream: u64, bytes: &[u8], fin: bool) {
         assert_eq!(self.quic.stream_send(stream, bytes, fin), Ok(bytes.len()));
         self.exchange();
@@ -126,7 +126,7 @@ impl Odd {
         }
     }
 
-    /// Each sends what it has, and takes what the other sent, until nothing moves.
+    /// Each side sends what it has, and receives what the other sent, until nothing moves.
     pub(crate) fn exchange(&mut self) {
         let mut buf = [0; 2000];
         loop {
@@ -134,7 +134,7 @@ impl Odd {
             let now = Instant::now();
             while let Some(sent) = self.client.poll_transmit(now, &mut buf) {
                 let (from, to) = (sent.from, sent.to);
-                // Refused once it is closing.
+                // Fails once the connection is closing.
                 let _ = self
                     .quic
                     .recv(&mut buf[..sent.len], quiche::RecvInfo { from, to });
@@ -152,7 +152,7 @@ impl Odd {
         }
     }
 
-    /// As `xskit get` does it: a body is read when there is said to be some, until there is none.
+    /// As `xskit get` does: at a `Body` event, the body is read until there are no more bytes.
     fn take_events(&mut self) {
         while let Some(event) = self.client.poll_event() {
             match event {

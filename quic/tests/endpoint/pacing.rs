@@ -1,4 +1,4 @@
-//! Each end spreads its windows over the round trip: no queue on the way is overrun by a burst.
+//! Each end spreads its windows over the round trip: no burst overruns a queue on the path.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,8 +17,8 @@ use super::world::{PATIENCE, Pki, Site, content, files, server_addr};
 /// Half of the round trip.
 const DELAY: Duration = Duration::from_millis(10);
 
-/// What the queue in front of the client lets through, and what it has room for: so much that its
-/// rate bounds nothing, as a receiver's ring does.
+/// The queue in front of the client: the time per datagram, and its room. It is so fast that only
+/// its room is a bound, as with a receiver's ring.
 const SERVICE: Duration = Duration::from_micros(20);
 const ROOM: u32 = 100;
 
@@ -165,7 +165,7 @@ impl Handler for Weigh {
 fn nor_is_a_clients() {
     let pki = Pki::new();
     let mut config = ServerConfig::new(pki.identity.clone());
-    // Not what bounds the upload.
+    // So large that they don't bound the upload.
     config.transport.stream_window_bytes = SIZE as u64;
     config.transport.connection_window_bytes = SIZE as u64;
     config.transport.max_stream_window_bytes = SIZE as u64;

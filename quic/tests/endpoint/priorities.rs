@@ -37,7 +37,7 @@ fn a_client_may_change_its_mind_about_what_it_wants_first() {
     let mut raw = Raw::connect(&Site::new(dir.path(), pki.identity.clone()));
     let path = format!("/{SIZE}");
     let urgent = h3::Priority::new(0, false);
-    // Before there is a request, and while its response is under way.
+    // An update before its request, and one while the response is under way.
     let update = |raw: &mut Raw, stream| {
         let told = raw
             .h3

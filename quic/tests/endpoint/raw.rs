@@ -1,4 +1,4 @@
-//! A client made of quiche's own parts, for what our own client never does.
+//! A client made of quiche's parts, for what our own client never does.
 
 use std::collections::HashMap;
 use std::thread;
@@ -81,12 +81,12 @@ impl<A: Application> Raw<A> {
         self.h3.send_request(&mut self.quic, &headers, fin).unwrap()
     }
 
-    /// Each sends what it has, and takes what the other sent.
+    /// Each side sends what it has, and receives what the other sent.
     pub(crate) fn exchange(&mut self) {
         exchange(&mut self.server, &mut self.quic, self.now);
     }
 
-    /// Waits for as long as the server stays after its goodbyes. What it says in that time is lost.
+    /// Runs the server to its end after `close_all`. What it sends meanwhile is lost.
     pub(crate) fn wait_for_the_end(&mut self) {
         while !self.server.is_drained() {
             while self
@@ -102,7 +102,7 @@ impl<A: Application> Raw<A> {
         }
     }
 
-    /// Takes in what came on this stream.
+    /// Takes the events of this stream.
     pub(crate) fn take_events(&mut self, stream: u64, answer: &mut Answer) {
         while let Ok((on, event)) = self.h3.poll(&mut self.quic) {
             if event == h3::Event::GoAway {
@@ -134,7 +134,7 @@ impl<A: Application> Raw<A> {
     }
 }
 
-/// What a quiche client is made with.
+/// The configuration of a quiche client.
 pub(crate) fn client_config(protocols: &[&[u8]]) -> quiche::Config {
     let mut client = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
     client.verify_peer(false);
@@ -165,7 +165,7 @@ pub(crate) fn dial<A: Application>(
     quic
 }
 
-/// Each sends what it has, and takes what the other sent.
+/// Each side sends what it has, and receives what the other sent.
 pub(crate) fn exchange<A: Application>(
     server: &mut Server<(), A>,
     quic: &mut quiche::Connection,

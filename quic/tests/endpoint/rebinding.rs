@@ -1,4 +1,4 @@
-//! A NAT moves a client's binding: what is on the way to the old address is lost.
+//! A NAT moves a client's binding: what is in flight to the old address is lost.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -37,7 +37,7 @@ fn outlives(moves: u16, r#move: impl Fn(&mut Peer, SocketAddr)) {
             let body = world.peers[at].bodies.get(&id);
             body.is_some_and(|body| body.len() > before + MIB / 2)
         });
-        // A window of data is on the wire, and goes nowhere.
+        // A window of data is on the wire, and is lost.
         world.send_all();
         r#move(&mut world.peers[at], elsewhere(nth));
         world.run("the move is noticed", |world| {
@@ -68,8 +68,7 @@ fn rebindings_that_come_faster_than_they_are_noticed_are_followed_in_the_end() {
     world.close();
 }
 
-/// Somebody sees the client's datagrams, and their copies, from another address, arrive before
-/// them.
+/// An attacker copies the client's datagrams from forged addresses.
 #[test]
 fn copies_from_a_forged_address_turn_nothing_away() {
     let forged = |nth: usize| SocketAddr::from(([203, 0, 113, 66], 30_000 + (nth % 50) as u16));
@@ -129,7 +128,7 @@ fn a_client_that_migrates_as_the_book_says_is_followed() {
                 .handle_datagram(Instant::now(), &mut buf[..len], from, server_addr(), ());
         }
         if body.len() > SIZE / 2 && moved.port() == 9 {
-            // What the server sends now still goes to the old address.
+            // The server still sends to the old address now.
             moved.set_port(10);
             raw.quic.probe_path(moved, server_addr()).unwrap();
             raw.quic.migrate_source(moved).unwrap();

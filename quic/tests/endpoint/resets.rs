@@ -1,4 +1,4 @@
-//! Stateless resets: who gets one, how large, how many, and what a client makes of it.
+//! Stateless resets: which packets get one, their size and rate, and how a client reacts.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -15,9 +15,9 @@ use xskit_quic::{FileServer, Identity};
 use super::raw::Raw;
 use super::world::{Pki, Site, World, files, random_bytes, server_addr};
 
-/// What a reset ends with.
+/// The token at the end of a reset.
 const TOKEN_BYTES: usize = 16;
-/// The smallest reset, and so one less than the smallest packet that gets one.
+/// The smallest reset: one byte less than the smallest packet that gets one.
 const LEAST: usize = 21;
 
 fn stranger() -> SocketAddr {
@@ -28,14 +28,14 @@ fn server(identity: &Identity, root: &Path) -> FileServer<()> {
     Site::new(root, identity.clone()).serve(Instant::now())
 }
 
-/// A packet that looks like one of a connection, for the id of nothing but this byte.
+/// A packet that looks like one of a connection, for an id that repeats this byte.
 fn short(id: u8, len: usize) -> Vec<u8> {
     let mut packet = vec![0x5a; len];
     packet[1..9].fill(id);
     packet
 }
 
-/// What comes of a datagram.
+/// The server's answer to a datagram, if any.
 fn answer(server: &mut FileServer<()>, now: Instant, datagram: &[u8]) -> Option<Vec<u8>> {
     let mut datagram = datagram.to_vec();
     server.handle_datagram(now, &mut datagram, stranger(), server_addr(), ());
@@ -86,7 +86,7 @@ fn a_restarted_server_ends_the_connections_that_it_has_lost() {
 
 fn reset_after_restart(format: Arc<dyn ConnectionIdFormat>) {
     let pki = Pki::new();
-    // Far beyond what the test waits for.
+    // Far longer than the test waits.
     let idle = Duration::from_secs(3600);
     let (world, at) = restart(&pki, &pki.identity, idle, format);
     let end = world.peers[at].end.clone().unwrap();
@@ -176,7 +176,7 @@ fn resets_are_as_many_as_time_allows() {
     assert_eq!((stats.answered.reset, stats.datagrams_out), (225, 225));
     assert_eq!(stats.dropped.reset_overflow, 4 * 256 - 225);
     check(&stats);
-    // Nobody takes them: the queue of answers has its own bound.
+    // Answers that are not polled: their queue has its own bound.
     let late = begin + Duration::from_secs(120);
     for id in 0..100 {
         server.handle_datagram(late, &mut short(id, 50), stranger(), server_addr(), ());
@@ -224,14 +224,15 @@ fn two_servers_are_soon_done_with_each_others_resets() {
     assert!(count <= 42 - LEAST + 1, "{count} resets");
 }
 
-/// A client that is connected, and knows all ids that it is given.
+/// A connected client that has received all ids.
 fn connect(identity: &Identity, root: &Path) -> Raw {
     let mut raw = Raw::connect(&Site::new(root, identity.clone()));
     raw.exchange();
     raw
 }
 
-/// Has the client say something, and hear what comes back, until it takes that for the end.
+/// Has the client send packets, at most `times`, until an answer ends its connection. Returns
+/// whether one did.
 fn speak(raw: &mut Raw, times: usize) -> bool {
     for _ in 0..times {
         if raw.quic.is_closed() {
@@ -243,7 +244,7 @@ fn speak(raw: &mut Raw, times: usize) -> bool {
     raw.quic.is_closed()
 }
 
-/// The server says goodbye, and nobody hears it.
+/// Closes the connection on the server; the client doesn't receive the close.
 fn forget(raw: &mut Raw) {
     raw.server.close_all(raw.now);
     raw.wait_for_the_end();
@@ -268,12 +269,12 @@ fn a_new_private_key_takes_no_token_back() {
     let (first, second, dir) = (Pki::new(), Pki::new(), files(&[]));
     let mut before = connect(&first.identity, dir.path());
     before.server.set_identity(&second.identity).unwrap();
-    // Not before the connection is lost.
+    // No reset before the connection is lost.
     assert!(!speak(&mut before, 3));
     forget(&mut before);
-    // Each answer is by one of the two keys.
+    // A coin picks the key of each answer.
     assert!(speak(&mut before, 64));
-    // A connection that began since then, and a server that is started again.
+    // A connection that began after the change, and a server that is restarted.
     let mut after = connect(&second.identity, dir.path());
     after.server = server(&second.identity, dir.path());
     assert!(speak(&mut after, 1));

@@ -1,4 +1,4 @@
-//! What a server tells of each response once it is over.
+//! What a server reports of each response at its end.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use xskit_quic::{Ending, Files, Http, HttpConfig, Root, Served, Server, ServerCo
 use super::raw::{Raw, request};
 use super::world::{Pki, files};
 
-/// Owned.
+/// An owned copy of what is reported.
 #[derive(Clone, Debug, PartialEq)]
 struct Told {
     peer: SocketAddr,
@@ -40,7 +40,7 @@ impl Log {
         });
     }
 
-    /// All so far, and none of them again.
+    /// Takes all reports so far.
     fn take(&self) -> Vec<Told> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -160,7 +160,7 @@ fn a_response_whose_connection_ends() {
             );
         }
     }
-    // Nothing comes of it but silence.
+    // The client falls silent.
     let (mut raw, log) = connect(dir.path());
     begin(&mut raw);
     raw.now += ServerConfig::new(Pki::new().identity).response_timeout * 2;

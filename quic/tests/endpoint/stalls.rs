@@ -24,7 +24,7 @@ fn a_request_that_is_never_answered_ends() {
     let (id, stream) = odd.get("/");
     odd.wait("the end", |odd| odd.told.contains_key(&id));
     assert_eq!(odd.told[&id].failed, stalled(0));
-    // The server need not go on with it, and the connection is there for others.
+    // The server is told to stop, and the connection serves other requests.
     let stopped = odd.quic.stream_send(stream, b"x", true);
     assert_eq!(stopped, Err(quiche::Error::StreamStopped(0x10c)));
     let (id, stream) = odd.get("/");

@@ -1,4 +1,4 @@
-//! A client that comes back with a ticket, and what it asks before the handshake is done.
+//! A client that comes back with a ticket, and its requests before the handshake is done.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use super::world::{Pki, Site, World, content, files, server_addr};
 
 const SIZE: usize = 20_000;
 
-/// Answers with the number of times that it was asked, but not before the handshake is done.
+/// Answers with the number of requests so far, but not before the handshake is done.
 #[derive(Default)]
 struct Count(u32);
 
@@ -46,7 +46,7 @@ fn returning<H: Handler>(world: &mut World<Http<H>>, pki: &Pki, path: &str) -> C
     config
 }
 
-/// Gets the file; whether the connection was resumed, and how many requests were early.
+/// Gets the file. Returns whether the connection was resumed, and how many requests were early.
 fn get(world: &mut World, config: &ClientConfig) -> (bool, u64) {
     let answer = world.fetch(config, &format!("/{SIZE}"));
     assert_eq!(answer, (200, content(SIZE)));
@@ -88,7 +88,7 @@ fn what_may_not_come_twice_waits_and_so_does_what_is_asked_later() {
     world.close();
 }
 
-/// A server that was restarted knows the ticket no more.
+/// A restarted server no longer knows the ticket.
 #[test]
 fn what_was_rejected_is_sent_again() {
     let (pki, dir) = (Pki::new(), files(&[SIZE]));
@@ -124,7 +124,7 @@ fn who_was_told_that_it_was_too_early_asks_once_more() {
     let mut world = World::of_http(Server::new(&config, http, Instant::now()).unwrap());
     let config = returning(&mut world, &pki, "/");
     assert_eq!(world.fetch(&config, "/"), (200, b"3".to_vec()));
-    // The second 425 is an answer.
+    // The second 425 is passed on as the answer.
     assert_eq!(world.fetch(&config, "/never"), (425, b"wait".to_vec()));
     assert_eq!(world.server.application().counters().requests, 5);
     world.close();
@@ -143,17 +143,17 @@ fn a_ticket_that_can_not_be_used_does_no_harm() {
         config.ticket = Some(Ticket::from(bytes.to_vec()));
         assert_eq!(get(&mut world, &config), (false, 0));
     }
-    // Cut off in the transport parameters: TLS has its part.
+    // Cut off in the transport parameters: the part of TLS is whole.
     config.ticket = Some(Ticket::from(whole[..whole.len() - 1].to_vec()));
     get(&mut world, &config);
-    // Nobody looked at certificates in that one.
+    // Under other trust, the ticket is not used.
     config.trust = xskit_quic::client::Trust::Anyone;
     config.ticket = Some(ticket);
     assert_eq!(get(&mut world, &config), (false, 0));
     world.close();
 }
 
-/// A client whose early request nobody hears gives up by the handshake's limit, not the request's.
+/// A client whose early request is lost is bound by the handshake's limit, not the request's.
 #[test]
 fn an_early_request_has_no_time_limit_of_its_own() {
     let (pki, dir) = (Pki::new(), files(&[1]));
@@ -170,7 +170,8 @@ fn an_early_request_has_no_time_limit_of_its_own() {
     assert!(client.poll_event().is_none());
 }
 
-/// Its answer is there before its handshake is done at the server, which can't read a close before.
+/// The client has its answer before the handshake is done at the server, which can't read a close
+/// before that.
 #[test]
 fn who_closes_at_once_leaves_no_handshake_behind() {
     let (pki, dir) = (Pki::new(), files(&[1]));

@@ -350,7 +350,7 @@ fn closing_says_goodbye_to_everybody() {
     });
     world.server.close_all(Instant::now());
     assert!(!world.server.is_drained());
-    // The first ones are lost, and whoever still says something hears another.
+    // The first closes are lost, and a client that still sends gets another.
     let mut lost = vec![0; 65_536];
     for _ in 0..5 {
         assert!(

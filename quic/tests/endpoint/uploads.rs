@@ -1,4 +1,4 @@
-//! Our own client's request bodies, to a server that sends them back, or would rather not.
+//! Our own client's request bodies, to a server that echoes or refuses them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,13 +17,13 @@ use super::world::{Faults, Pki, World, content};
 const LARGE: usize = 3 << 20;
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// What becomes of a body goes by the request's path.
+/// Treats a body according to the request's path.
 #[derive(Default)]
 struct Echo {
-    /// Requests that came, and exchanges that are gone.
+    /// Requests received, and exchanges dropped.
     begun: usize,
     dropped: Arc<AtomicUsize>,
-    /// Bytes that may be read of `/slow`.
+    /// Bytes of `/slow` that may be read.
     budget: usize,
     asked: Option<RequestKey>,
 }
@@ -218,7 +218,7 @@ fn interim_responses_and_trailers_are_told_both_ways() {
     let mut world = uploads(LIMIT);
     let id = world.post("/hints", RequestBody::Stream);
     let client = &mut world.peers[0].client;
-    // Before there is a connection.
+    // Before the connection is established.
     assert!(client.write_body(id, "some"));
     assert!(client.write_body(id, "thing"));
     let broken = client.finish_body_with(id, &[(":path", "/")]);

@@ -19,7 +19,7 @@ use super::world::{NAME, Pki, content, files, server_addr};
 
 pub(crate) struct Team {
     pub(crate) servers: Vec<FileServer<()>>,
-    /// How often each was woken.
+    /// How often each worker was woken.
     woken: Vec<Arc<AtomicUsize>>,
     pub(crate) now: Instant,
 }
@@ -33,7 +33,7 @@ impl Team {
         Self::of_different(count, dir, change, |_, _| {})
     }
 
-    /// With something else for each of them.
+    /// The same with a changed configuration per worker.
     pub(crate) fn of_different(
         count: usize,
         dir: &tempfile::TempDir,
@@ -66,8 +66,8 @@ impl Team {
         }
     }
 
-    /// All that the client has to say, each datagram to the worker that `choose` says; and the
-    /// answers.
+    /// Delivers all that the client sends, each datagram to the worker that `choose` returns, and
+    /// the answers.
     pub(crate) fn exchange(&mut self, client: &mut Client, mut choose: impl FnMut() -> usize) {
         let mut buf = [0; 2000];
         while let Ok((len, _)) = client.quic.send(&mut buf) {
@@ -93,7 +93,7 @@ impl Team {
         self.handshake(Client::new(port), at)
     }
 
-    /// Connects to a worker with a ticket, and says whether it was accepted.
+    /// Connects to a worker with a ticket. Returns whether it was accepted.
     fn resume(&mut self, port: u16, at: usize, ticket: &[u8]) -> bool {
         let mut client = Client::new(port);
         client.quic.set_session(ticket).unwrap();
@@ -147,7 +147,7 @@ impl Client {
     }
 }
 
-/// A format of one's own: the longest ids, with the worker at the end.
+/// A custom format: the longest ids, with the worker at the end.
 #[derive(Debug)]
 struct Backwards;
 
@@ -213,7 +213,7 @@ fn transfer_everywhere(format: Arc<dyn ConnectionIdFormat>, len: usize) {
     );
     assert_eq!(team.servers[2].stats().taken_over, stats.taken_over);
     assert_eq!(stats.dropped.total(), 0, "{stats:?}");
-    // Each wake was for a packet, and none was without one.
+    // No wake was without a packet.
     let woken = team.woken[2].load(Ordering::Relaxed) as u64;
     assert!((1..=stats.taken_over).contains(&woken), "{woken}");
 }
@@ -249,7 +249,7 @@ fn a_ticket_is_good_at_all_of_them_until_its_key_was_replaced_twice() {
         assert!(team.resume(11, other, &ticket), "{count}");
         team.now += half_a_day;
         assert!(!team.resume(12, other, &ticket), "{count}");
-        // Other certificate, same keys.
+        // Another certificate, the same ticket keys.
         let ticket = team.connect(13, 0).quic.session().unwrap().to_vec();
         let identity = Pki::new().identity;
         team.servers[other].set_identity(&identity).unwrap();
@@ -296,9 +296,9 @@ fn what_a_worker_does_not_take_over_is_bounded() {
     assert_eq!(team.servers[1].take_over(team.now), handed_over);
     assert_eq!(team.servers[1].take_over(team.now), 0);
     let stats = team.stats();
-    // As if they had arrived there.
+    // They are answered as if they had arrived there.
     assert!(stats.answered.reset > 0, "{stats:?}");
-    // An id of no worker is nobody else's.
+    // An id that names no worker is not handed over.
     stray[1] = 77;
     team.servers[0].handle_datagram(team.now, &mut stray, client, server_addr(), ());
     assert_eq!(team.stats().handed_over as usize, handed_over);

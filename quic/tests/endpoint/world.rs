@@ -1,6 +1,6 @@
 //! A server and its clients on a simulated wire: no sockets, one thread, seeded faults.
 //!
-//! Datagrams move at once; what is simulated is their loss, duplication, order and size.
+//! Datagrams move at once; loss, duplication, reordering and an MTU are simulated.
 //! Time is the real clock, because quiche reads it itself: when nothing moves, the test sleeps
 //! until the next timer of any endpoint. Nothing is ever asserted about how long it took.
 
@@ -33,7 +33,7 @@ pub(crate) fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// What goes wrong on the wire, in thousandths of the datagrams.
+/// Faults of the wire, in thousandths of the datagrams.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Faults {
     pub(crate) lost: usize,
@@ -80,7 +80,7 @@ impl DerefMut for Site {
     }
 }
 
-/// An authority, and a server certificate for `NAME` by it.
+/// An authority, and a server certificate for `NAME` that it has issued.
 pub(crate) struct Pki {
     pub(crate) ca: String,
     pub(crate) identity: Identity,
@@ -110,21 +110,21 @@ pub(crate) fn identity(pem: &cert::Pem) -> Identity {
     Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes()).unwrap()
 }
 
-/// One client and everything it has said.
+/// A client and everything that it has reported.
 pub(crate) struct Peer {
     pub(crate) client: Client<()>,
-    /// Where the wire says it is. A NAT that moves a binding changes it.
+    /// Its address on the wire. A NAT that moves a binding changes it.
     pub(crate) address: SocketAddr,
-    /// Where it thinks it is.
+    /// Its local address.
     pub(crate) local: SocketAddr,
-    /// Read bodies as they come.
+    /// Read bodies as they arrive.
     pub(crate) reading: bool,
     pub(crate) connected: bool,
     pub(crate) heads: HashMap<RequestId, ResponseHead>,
     pub(crate) bodies: HashMap<RequestId, Vec<u8>>,
     pub(crate) interim: Vec<(RequestId, ResponseHead)>,
     pub(crate) trailers: HashMap<RequestId, Vec<(String, String)>>,
-    /// Streamed bodies that there was said to be room for.
+    /// Streamed bodies with a `Room` event.
     pub(crate) rooms: Vec<RequestId>,
     pub(crate) refused: Vec<RequestId>,
     pub(crate) finished: Vec<RequestId>,
@@ -154,7 +154,7 @@ pub(crate) struct World<A: Application = Http<Files>> {
     pub(crate) watch_memory: bool,
     /// Bytes that the application holds in memory.
     held: fn(&A) -> usize,
-    /// How far the clocks of all are ahead of the real one, which quiche reads.
+    /// How far every endpoint's clock is ahead of the real one, which quiche reads.
     pub(crate) ahead: Duration,
 }
 
@@ -279,7 +279,7 @@ impl<A: Application> World<A> {
         }
     }
 
-    /// Everybody takes what has arrived, and sends what there is. False: nothing moved.
+    /// Every side sends what it has, and receives what is on the wire. False if nothing moved.
     pub(crate) fn step(&mut self) -> bool {
         let moved = self.send_all();
         let count = self.wire.len();
@@ -293,7 +293,7 @@ impl<A: Application> World<A> {
         moved | (count > 0)
     }
 
-    /// Everybody sends what there is; it stays on the wire.
+    /// Every side sends what it has; it stays on the wire.
     pub(crate) fn send_all(&mut self) -> bool {
         let mut moved = false;
         for at in 0..self.peers.len() {
@@ -356,12 +356,12 @@ impl<A: Application> World<A> {
         }
     }
 
-    /// Puts a packet on the wire by hand.
+    /// Delivers a packet that no endpoint has sent.
     pub(crate) fn inject(&mut self, bytes: Vec<u8>, from: SocketAddr, to: SocketAddr) {
         self.deliver(Packet { bytes, from, to });
     }
 
-    /// What is on the wire now.
+    /// The packets on the wire now.
     pub(crate) fn tap(&self) -> impl Iterator<Item = &Packet> {
         self.wire.iter()
     }
@@ -381,7 +381,7 @@ impl<A: Application> World<A> {
         }
     }
 
-    /// Gets a path with a fresh client; its status and body.
+    /// Gets a path with a new client. Returns the status and body.
     pub(crate) fn fetch(&mut self, config: &ClientConfig, path: &str) -> (u16, Vec<u8>) {
         self.fetch_from([198, 51, 100, 7], config, path)
     }
@@ -398,7 +398,7 @@ impl<A: Application> World<A> {
         self.peers[at].take(id)
     }
 
-    /// Says goodbye for all clients, and checks that the server has forgotten them.
+    /// Closes all clients, and checks that the server has removed their connections.
     pub(crate) fn close(&mut self) {
         for peer in &mut self.peers {
             peer.client.close(Instant::now());
@@ -424,12 +424,12 @@ impl<A: Application> World<A> {
 }
 
 impl Peer {
-    /// The old binding is gone, and with it what is on the way there.
+    /// Moves the NAT's binding. What is in flight to the old address is lost.
     pub(crate) fn rebind(&mut self, address: SocketAddr) {
         self.address = address;
     }
 
-    /// The client's own address changes, and it knows.
+    /// Changes the client's local address, and tells it.
     pub(crate) fn relocate(&mut self, address: SocketAddr) {
         (self.local, self.address) = (address, address);
         self.client.set_local(address);
