@@ -35,8 +35,8 @@ const GAIN: (u128, u128) = (5, 4);
 /// should not be held back (RFC 9002, section 7.7).
 const FREE_BYTES: usize = 100;
 
-/// Room for a short header, but for no packet. quiche's CUBIC lets a window grow only if the last
-/// datagram filled it, or if another was asked for that had no room: without such a request, a
+/// Room for a short header, but not for a packet. quiche's CUBIC lets a window grow only if the
+/// last datagram filled it, or if another was asked for that had no room: without such a request, a
 /// paced window hardly grows. A short header has at most 21 bytes, a packet at least 22 (quiche
 /// 0.30).
 const TOO_SMALL_BYTES: usize = 21;

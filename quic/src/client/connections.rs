@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A connection is touched when a datagram comes for it, when its timer fires, when the application
-//! uses it, and while it has something to send. Nothing walks over all of them, but for `iter`.
+//! uses it, and while it has something to send. Only `iter` walks over all of them.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -55,7 +55,7 @@ impl Incoming<'_> {
     }
 
     /// Tells the client to send no more of the body (H3_NO_ERROR, RFC 9114, section 4.1). The
-    /// response is sent all the same.
+    /// response is still sent.
     pub fn refuse(&mut self) {
         *self.state = BodyState::Refused;
     }

@@ -39,7 +39,7 @@ pub(super) struct Connection<L, S> {
     black_hole: BlackHole,
     whereabouts: Whereabouts,
     pub(super) links: Links<L>,
-    /// Its ids in the table, but for the retired ones.
+    /// Its ids in the table, except for the retired ones.
     pub(super) ids: Vec<Cid>,
     /// The ids that the client retired last: late packets may still carry them.
     pub(super) retired: VecDeque<Cid>,

@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(key.current(), second);
         key.turn(begin + 2 * period);
         assert!(!is_accepted(first) && is_accepted(second) && key.current() != second);
-        // No client came for a while: the key has expired all the same.
+        // No client came for a while: the key has expired anyway.
         let third = key.current();
         key.turn(begin + 4 * period);
         assert!(!is_accepted(third));
