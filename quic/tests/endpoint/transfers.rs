@@ -319,6 +319,31 @@ fn paths_stay_inside_the_root() {
     world.close();
 }
 
+/// Unlike [`rebinding`](super::rebinding), the old address still receives.
+#[test]
+fn a_client_whose_address_changes_goes_on() {
+    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    let mut world = World::serve(&pki, dir.path());
+    let at = world.connect(&pki.client());
+    for (port, moves) in (1..=9).map(|n| (20_000 + n, u64::from(n))) {
+        let id = world.peers[at].client.get(&format!("/{MIB}"), None);
+        world.run("some of it", |world| {
+            world.peers[at]
+                .bodies
+                .get(&id)
+                .is_some_and(|body| body.len() > MIB / 4)
+        });
+        world.peers[at].move_to(port);
+        world.run("the rest, and the move is noticed", |world| {
+            world.peers[at].finished.contains(&id)
+                && world.server.stats().connections.migrations == moves
+        });
+        assert!(world.peers[at].take(id).1 == content(MIB));
+    }
+    assert_eq!(world.peers[at].client.stats().datagrams_ignored, 0);
+    world.close();
+}
+
 #[test]
 fn acknowledgements_are_few() {
     let (pki, dir) = (Pki::new(), files(&[4 * MIB]));

@@ -115,6 +115,8 @@ pub(crate) struct Peer {
     pub(crate) client: Client<()>,
     /// Its address on the wire. A NAT that moves a binding changes it.
     pub(crate) address: SocketAddr,
+    /// Earlier addresses that still receive.
+    formerly: Vec<SocketAddr>,
     /// Its local address.
     pub(crate) local: SocketAddr,
     /// Read bodies as they arrive.
@@ -210,6 +212,7 @@ impl<A: Application> World<A> {
         self.peers.push(Peer {
             client,
             address,
+            formerly: Vec::new(),
             local: address,
             reading: true,
             connected: false,
@@ -375,7 +378,7 @@ impl<A: Application> World<A> {
                 self.server
                     .handle_datagram(now, bytes, *from, *to, from.port());
             }
-        } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *to) {
+        } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.is_at(*to)) {
             peer.client
                 .handle_datagram(now, bytes, *from, peer.local, ());
         }
@@ -424,6 +427,12 @@ impl<A: Application> World<A> {
 }
 
 impl Peer {
+    /// Changes the port on the wire. What is sent to the old one still arrives.
+    pub(crate) fn move_to(&mut self, port: u16) {
+        self.formerly.push(self.address);
+        self.address.set_port(port);
+    }
+
     /// Moves the NAT's binding. What is in flight to the old address is lost.
     pub(crate) fn rebind(&mut self, address: SocketAddr) {
         self.address = address;
@@ -433,6 +442,10 @@ impl Peer {
     pub(crate) fn relocate(&mut self, address: SocketAddr) {
         (self.local, self.address) = (address, address);
         self.client.set_local(address);
+    }
+
+    fn is_at(&self, address: SocketAddr) -> bool {
+        self.address == address || self.formerly.contains(&address)
     }
 
     pub(crate) fn is_done(&self) -> bool {
