@@ -1,5 +1,5 @@
-//! In which order a socket is set up and undone: a backend that notes each call, with what the
-//! UMEM's books say at that moment.
+//! The order in which a socket is set up and undone, by a backend that records each call together
+//! with the UMEM's census at that time.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;

@@ -1,6 +1,6 @@
 //! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
 //!
-//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does.
+//! `cargo test` builds them, except with `--test`: `cargo build --examples` does then.
 //! Those of QUIC ([`quic`]), and their tests, are there with `--features udp`, or `--all-features`.
 
 #[cfg(feature = "udp")]

@@ -90,8 +90,8 @@ pub enum Op {
     Switch,
     /// Drop the socket.
     Close,
-    /// Open the socket, over the UMEM of the other one if that is open. A step may fail. An open
-    /// socket must be refused.
+    /// Open the socket, over the UMEM of the other one if that is open. A step may fail. Opening an
+    /// open socket must be refused.
     Open {
         /// The step that the kernel refuses.
         refused: Option<OpenStep>,

@@ -189,7 +189,7 @@ impl Oracle {
 
     /// The part of this that decides whether calls are due from now on. How long a full device is
     /// left alone, and flushes without progress, are left out: they only decide when, and no search
-    /// would end.
+    /// over them would end.
     pub(crate) fn owed(&self) -> [u32; 7] {
         let Wakeups {
             sending, filling, ..
