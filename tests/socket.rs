@@ -187,7 +187,7 @@ fn sockets_that_share_frames_go_from_thread_to_thread() {
             drop(sockets.remove(0));
             (before, sockets[0].accounting())
         });
-        // What the kernel had by the first is out of use, and by the second it has what it had.
+        // The frames that the kernel had by the first are out of use; it keeps those of the second.
         assert!(before.elsewhere >= 16, "{before:?}");
         let ours = before.stash + before.application;
         assert_eq!(after.retired, 64 - ours - before.elsewhere, "{before:?}");

@@ -1,4 +1,4 @@
-//! Which frames the kernel has, and since when.
+//! The ledger: which frames the kernel has, by which socket, and since when.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
