@@ -1,5 +1,5 @@
-//! One socket and one thread per queue of an interface. Each answers the UDP datagrams to one port
-//! that its queue receives with an empty datagram. SIGINT (Ctrl-C) stops all, and each then reports
+//! One socket and one thread per queue of an interface. Each answers every UDP datagram to one port
+//! that its queue receives, with an empty datagram. SIGINT (Ctrl-C) stops all, and each then reports
 //! its count.
 //!
 //! ```sh

@@ -32,7 +32,7 @@ pub enum Op {
         held: u8,
     },
     /// Reserve slots of the TX ring, take frames out of the stash and send a packet in each, until
-    /// one can't be had or sent.
+    /// a frame cannot be taken or sent.
     Burst {
         /// How many at most.
         count: u8,

@@ -14,9 +14,10 @@
 //!   core remembers seeing.
 //! - The two NEED_WAKEUP flags, and whether a socket is open.
 //! - **Which wake-ups are owed**, by the oracle: what the kernel was told, whether a device is left
-//!   alone, whether a sleep passed. The length of that pause is left out, and so are flushes
-//!   without progress: they count to a thousand and more and only decide when a call comes, and no
-//!   search over them would end. Of two such states the one with the shorter trace is searched.
+//!   alone, whether a sleep passed. How long a device is left alone is not in the key, nor are
+//!   flushes without progress: these counts reach a thousand and more and only decide when a call
+//!   comes, and no search over them would end. Of two states that differ only in them, the one with
+//!   the shorter trace is searched.
 //! - **If there may be two sockets**: each socket's part of all this, which one is current, its
 //!   number in the core, and how many frames each is to lend.
 //!
@@ -39,7 +40,7 @@ use crate::{Config, Op, Oracle, World};
 /// once in 2^79 searches.
 pub(super) type Key = u128;
 
-/// The lists of no socket, in the order that tells frames apart.
+/// The lists that belong to no socket, in the order in which the key has them.
 const COMMON: [Place; Place::COMMON] = [Place::Stash, Place::Application, Place::Retired];
 
 /// Makes keys. Its buffers are reused between states.
