@@ -78,10 +78,10 @@ pub struct Socket(Kept);
 // and move with it. What `with` lends has a lifetime that the caller cannot name, so no frame, ring
 // or borrowed socket is kept past the call. Nor can another socket replace the one that is lent: it
 // would have to borrow an `AnyBackend` for that lifetime, but only a builder makes one, inside a
-// socket, and nothing lends one for longer than a call. Other methods lend for as long as the socket itself is
-// borrowed. The backends' own state is plain data and descriptors. The kernel takes a ring's
-// submissions from any thread or, if it was promised that there is only one, refuses those of
-// others.
+// socket, and nothing lends one for longer than a call. Other methods lend for as long as the
+// socket itself is borrowed. The backends' own state is plain data and descriptors. The kernel
+// takes a ring's submissions from any thread or, if it was promised that there is only one, refuses
+// those of others.
 #[allow(unsafe_code)]
 unsafe impl Send for Socket {}
 

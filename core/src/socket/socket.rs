@@ -202,8 +202,8 @@ impl<'u, B: Backend> Socket<'u, B> {
         }
     }
 
-    /// Publishes what was sent, and requests from the backend the kicks and wakes that the kernel is
-    /// owed, without submitting them. Returns whether there is anything to submit.
+    /// Publishes what was sent, and requests from the backend the kicks and wakes that the kernel
+    /// is owed, without submitting them. Returns whether there is anything to submit.
     ///
     /// A kick is owed for packets published since the last one, if the ring's flag asks for it. It
     /// is repeated only after a bounded number of flushes, or a wait, without progress. In copy

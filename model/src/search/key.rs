@@ -8,8 +8,9 @@
 //!   exactly one ordered list, so the lists' lengths and the packets' ranges, in order, are a state
 //!   up to names. Only the oracle reads a frame's contents.
 //! - **The words and cursors of every ring**, including the core's own: a stale cached word is a
-//!   different state. Only differences between a ring's cursors, the slot under one of them, and the
-//!   wrap at 2^32 can matter: before the wrap the position is kept exactly, after it as the slot.
+//!   different state. Only differences between a ring's cursors, the slot under one of them, and
+//!   the wrap at 2^32 can matter: before the wrap the position is kept exactly, after it as the
+//!   slot.
 //! - **What was shown before its frame was taken**: how many packets, and the last one that the
 //!   core remembers seeing.
 //! - The two NEED_WAKEUP flags, and whether a socket is open.
