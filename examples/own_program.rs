@@ -2,7 +2,7 @@
 //! descriptor.
 //!
 //! The process that loads the program, by any loader, listens on a Unix socket and sends the
-//! descriptor of its BPF_MAP_TYPE_XSKMAP (SCM_RIGHTS, unix(7)). Open a pinned map by
+//! descriptor of its BPF_MAP_TYPE_XSKMAP (SCM_RIGHTS, unix(7)). Open a pinned map with
 //! `SocketMap::open_pinned` instead.
 //!
 //! ```sh

@@ -1,6 +1,5 @@
-//! A socket opened by a process without any capability. The broker creates it. The data plane, a
-//! child that runs as `nobody`, inherits it as standard input and answers datagrams. Other
-//! processes can receive it by SCM_RIGHTS.
+//! A socket opened without any capability: a broker creates it, and its child, running as `nobody`,
+//! inherits it as standard input and answers datagrams. SCM_RIGHTS sends one to other processes.
 //!
 //! ```sh
 //! cargo build --example received_socket && sudo target/debug/examples/received_socket eth1 7777

@@ -29,8 +29,7 @@ impl Application for Echo {
     fn service(&mut self, _: &mut (), quic: &mut QuicConnection, _: Instant) -> Activity {
         let (mut buffer, mut advanced) = ([0; 16_384], false);
         for stream in quic.readable() {
-            // Reads no more than there is room to send: the client is held back, and nothing is
-            // kept.
+            // Reads no more than can be sent: nothing is kept, and the client is held back.
             while let Ok(room @ 1..) = quic.stream_capacity(stream) {
                 let piece = &mut buffer[..room.min(16_384)];
                 let read = quic.stream_recv(stream, piece);

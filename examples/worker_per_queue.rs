@@ -1,6 +1,6 @@
-//! One socket and one thread per queue of an interface. Each answers the UDP datagrams to one port
-//! that its queue receives with an empty datagram. SIGINT (Ctrl-C) stops all, and each then reports
-//! its count.
+//! One socket and one thread per queue of an interface. Each answers every UDP datagram to one port
+//! that its queue receives, with an empty datagram. SIGINT (Ctrl-C) stops all, and each then
+//! reports its count.
 //!
 //! ```sh
 //! cargo build --example worker_per_queue && sudo target/debug/examples/worker_per_queue eth1 7777

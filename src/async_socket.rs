@@ -59,7 +59,7 @@ impl AsyncSocket {
     /// Waits for packets. Dropping the future early loses nothing.
     ///
     /// # Errors
-    /// The error of the wait. ENETDOWN within a second after the interface is gone.
+    /// The error of the wait: ENETDOWN if the interface is gone, reported within a second.
     ///
     /// # Panics
     /// On a runtime without time.

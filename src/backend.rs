@@ -53,10 +53,11 @@ impl Default for Driving {
 
 /// The backend of a [`Socket`](crate::Socket): one of those that are compiled in.
 ///
-/// Only a socket has one. It does not share it, and takes it along from thread to thread.
+/// It belongs to one [`Socket`](crate::Socket), or to one [`Sockets`](crate::Sockets), and moves
+/// from thread to thread with it.
 ///
-/// The type is part of that of the socket which [`Socket::with`](crate::Socket::with) lends, for
-/// functions that take it:
+/// Functions that take the core's socket, which [`Socket::with`](crate::Socket::with) lends, name
+/// this type:
 ///
 /// ```
 /// use xskit::{AnyBackend, Socket, af_xdp};

@@ -28,10 +28,10 @@ pub enum OpenError {
         /// The error of the look-up.
         errno: Errno,
     },
-    /// The size of the rings is not possible.
+    /// The size of the rings is invalid.
     #[error(transparent)]
     RingSize(RingSizeError),
-    /// The size of the frames is not possible.
+    /// The size of the frames is invalid.
     #[error(transparent)]
     FrameSize(FrameSizeError),
     /// The memory of the frames could not be mapped.
@@ -59,7 +59,7 @@ pub enum OpenError {
     /// The given descriptor is not an AF_XDP socket's, or was used before.
     #[error(transparent)]
     Descriptor(DescriptorError),
-    /// The io_uring could not be made.
+    /// The io_uring could not be set up.
     #[cfg(feature = "backend-uring")]
     #[error(transparent)]
     Uring(xskit_uring::UringError),

@@ -38,7 +38,7 @@ fn the_library_alone_is_few_crates_without_a_command_or_quic() {
         assert!(!build.contains(unwanted), "{unwanted}: {build:?}");
         assert!(with_quic.contains(unwanted), "{unwanted}: {with_quic:?}");
     }
-    // Who has AF_XDP needs no other way to send.
+    // A program that has AF_XDP needs no other way to send.
     let with_udp = crates("normal", &["udp"]);
     assert!(!with_quic.contains("quinn-udp") && with_udp.contains("quinn-udp"));
 }

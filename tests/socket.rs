@@ -42,7 +42,7 @@ fn ways() -> impl Iterator<Item = Driving> {
     direct.into_iter().chain(submitted)
 }
 
-/// Sends so many packets back where they came from.
+/// Sends this many packets back to their senders.
 fn echo(socket: &mut Socket, packets: u32) -> Result<(), Errno> {
     let mut left = packets;
     while left > 0 {
@@ -71,7 +71,7 @@ fn turn_round(packet: &mut [u8]) {
     packet[40..42].fill(0);
 }
 
-/// Sends so many packets back, each by the socket that it did not come to.
+/// Sends this many packets back, each by the socket that did not receive it.
 fn echo_crosswise(sockets: &mut Sockets, packets: u32) -> Result<(), Errno> {
     let mut left = packets;
     while left > 0 {
@@ -187,7 +187,7 @@ fn sockets_that_share_frames_go_from_thread_to_thread() {
             drop(sockets.remove(0));
             (before, sockets[0].accounting())
         });
-        // What the kernel had by the first is out of use, and by the second it has what it had.
+        // The frames that the kernel had by the first are out of use; it keeps those of the second.
         assert!(before.elsewhere >= 16, "{before:?}");
         let ours = before.stash + before.application;
         assert_eq!(after.retired, 64 - ours - before.elsewhere, "{before:?}");
@@ -257,8 +257,8 @@ fn without_capabilities<T: Send>(task: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(in_thread).join().expect("no panic"))
 }
 
-/// The program takes the port and is attached, and its map is lent, as a descriptor, to whoever has
-/// no capability.
+/// The program takes the port and is attached. Its map is lent, as a descriptor, to code without
+/// capabilities.
 fn program(on: &Host, queues: u32) -> (XdpProgram, Attachment) {
     let program = XdpProgram::load(queues).expect("the program");
     program.take(PORT, None).expect("the port");

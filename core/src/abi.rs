@@ -78,7 +78,7 @@ pub mod pgoff {
     pub const UMEM_COMPLETION_RING: u64 = 0x1_8000_0000;
 }
 
-/// The bit from which an unaligned-mode address holds an offset: its upper 16 bits.
+/// The lowest bit of the offset in an unaligned-mode address, which is its upper 16 bits.
 pub const UNALIGNED_BUF_OFFSET_SHIFT: u32 = 48;
 /// The part of an unaligned-mode address below the offset: the base address.
 pub const UNALIGNED_BUF_ADDR_MASK: u64 = (1 << UNALIGNED_BUF_OFFSET_SHIFT) - 1;

@@ -86,13 +86,13 @@ impl Errno {
             ),
             Self::ENETDOWN => Some(
                 "the interface was removed, or is down or being reset: see `ip link`, and open the \
-                 socket anew once it is up",
+                 socket again once it is up",
             ),
             Self::EAGAIN | Self::EBUSY => {
                 Some("the driver is busy, or being configured: kick again later")
             }
             Self::EOPNOTSUPP => {
-                Some("the driver can't be woken for this queue: open the socket in copy mode")
+                Some("the driver cannot be woken for this queue: open the socket in copy mode")
             }
             Self::ENOBUFS | Self::ENOMEM => Some("the kernel is out of memory: try again later"),
             _ => None,

@@ -34,7 +34,7 @@ fn all_three_options_are_set() {
         assert_eq!(socket.obtained().busy_poll, BusyPolling::On(WANTED));
         assert_eq!(socket.handle().busy_poll(), (true, 20, 64));
         let text = socket.obtained().busy_poll.to_string();
-        assert_eq!(text, "20 us, 64 packets a call");
+        assert_eq!(text, "20 us, 64 packets per call");
     });
 }
 

@@ -1,4 +1,4 @@
-//! A device of one's own below the simulated kernel.
+//! A custom device below the simulated kernel.
 
 use std::cell::RefCell;
 use std::rc::Rc;

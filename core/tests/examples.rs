@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// `cargo test` builds it, but not where it is told which test:
-/// `cargo build -p xskit-core --examples` does.
+/// `cargo test` builds the example, except with `--test`:
+/// `cargo build -p xskit-core --examples` does then.
 #[test]
 fn core_alone() {
     let this = env::current_exe().expect("a path");

@@ -222,7 +222,7 @@ fn packets_that_are_there_are_not_waited_for() {
             assert_eq!(b.wait(Interest::RECEIVE, Some(Duration::MAX)), Ok(true));
         });
         assert_eq!(calls.data_path(), 0, "it saw them on the ring");
-        // A second look finds the one that is left also among those it knows of.
+        // The second time, the packet that is left is one that the receiver knows of already.
         assert_eq!(b.receive(1).count(), 1);
         assert_eq!(b.accounting().rx, left);
     }
@@ -405,8 +405,8 @@ fn a_socket_that_only_sends_wakes_nobody_for_its_fill_ring() {
     }
 }
 
-/// A sender and a receiver with so many frames lent, and packets in bursts until so many have come.
-/// The calls of the receiver, which never waits.
+/// Sends bursts to a receiver with `lent` frames until `packets` have come. Returns the calls of
+/// the receiver, which never waits.
 fn flood(driver: SimDriver, lent: u32, burst: u32, packets: u64) -> Calls {
     let (network, backend) = zero_copy(driver, 15);
     let (mut slots_a, mut slots_b) = (

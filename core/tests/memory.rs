@@ -1,5 +1,5 @@
-//! When a UMEM gives its memory back: with itself, and not while a socket that was leaked may
-//! receive into it.
+//! A UMEM releases its memory when it is dropped, but not while a leaked socket may receive into
+//! it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -13,11 +13,11 @@ use xskit_core::{Socket, SocketConfig};
 
 const FRAMES: usize = 8;
 
-/// Memory that says when it is dropped.
+/// Memory that counts its drops.
 struct Watched(HeapMemory, Rc<Cell<u32>>);
 
-// SAFETY: the region is that of the heap memory inside, which lives as long, and says the same of
-// it.
+// SAFETY: the region is that of the heap memory inside, which lives as long and keeps the contract;
+// `IS_UNMAPPED` is that memory's.
 unsafe impl Memory for Watched {
     const IS_UNMAPPED: bool = HeapMemory::IS_UNMAPPED;
 

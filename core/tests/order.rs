@@ -1,5 +1,5 @@
-//! In which order a socket is set up and undone: a backend that notes each call, with what the
-//! UMEM's books say at that moment.
+//! The order in which a socket is set up and undone, by a backend that records each call together
+//! with the UMEM's census at that time.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -19,7 +19,7 @@ const LENT: u32 = 4;
 /// A call, and how many frames the kernel had then.
 type Noted = (&'static str, u32);
 
-/// Notes each call, and refuses the one of a number.
+/// Records each call, and refuses call number `refused`.
 struct Recorder<'a> {
     inner: SimBackend,
     umem: &'a Umem<'a, HeapMemory>,
@@ -195,7 +195,7 @@ fn set_up_and_undo(given: bool) {
             expected.push("close");
         }
         assert_eq!(names, expected, "call {refused} refused");
-        // The books change hands only when the kernel can't look any more.
+        // Frames change owner only once the kernel can no longer use them.
         let lent = calls.last().expect("some call").1;
         assert_eq!(lent, if is_lent { LENT } else { 0 }, "{calls:?}");
         let retired = if is_bound { LENT } else { 0 };

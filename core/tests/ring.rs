@@ -60,7 +60,7 @@ fn nothing_is_seen_before_commit_nor_free_before_release() {
 fn the_cached_word_is_enough_while_it_suffices() {
     let shared = Shared::new(8, 0);
     let mut producer = Producer::new(shared.memory());
-    // Were the word read again now, it would say that the ring is full.
+    // If the word were read again now, it would show a full ring.
     shared
         .consumer
         .store(0u32.wrapping_sub(8), Ordering::Release);
@@ -85,7 +85,7 @@ fn impossible_words_of_the_peer_are_no_progress() {
             producer.push(value).expect("room");
         }
         producer.commit();
-        // Ahead of the producer, and so far behind that more than the ring would be under way.
+        // Ahead of the producer, and so far behind it that more than a whole ring would be in use.
         for lie in [
             start.wrapping_add(5),
             start.wrapping_sub(1),
@@ -125,7 +125,7 @@ fn impossible_words_of_the_peer_are_no_progress() {
 fn nothing_to_drain_is_nothing_to_release() {
     let shared = Shared::new(4, 0);
     let mut consumer = Consumer::new(shared.memory());
-    // Were the word written, it would be put right.
+    // If the word were written, it would be corrected.
     shared.consumer.store(9, Ordering::Release);
     assert_eq!(
         (consumer.drain_into(&mut [0; 4]), consumer.drain(4).len()),

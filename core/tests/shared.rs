@@ -132,7 +132,7 @@ fn closing_one_socket_keeps_the_others() {
         assert_eq!((at.retired, at.elsewhere, at.fill), (16, 0, 16));
         assert!(at.is_whole());
 
-        // The UMEM is known to the kernel by whichever socket is open.
+        // Any open socket identifies the UMEM to the kernel.
         let mut again = right.open_shared(&config(1)).expect("the third");
         send(&mut again, b"still here");
         assert_eq!(

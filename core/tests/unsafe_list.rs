@@ -1,13 +1,13 @@
-//! Where `unsafe` is, by file and count, and which of it a user can meet: what the README says,
-//! held against the source.
+//! Compares the README's table of `unsafe`, by file and count, with the source, and lists the
+//! `unsafe` items that a user can meet.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every `unsafe fn` there is. Only the first two can be met from outside, and neither by a program
-/// that moves packets: one is for whoever maps a ring itself, the other for whoever writes a
-/// backend.
+/// that moves packets: one is for code that maps a ring itself, the other for code that implements
+/// a backend.
 const UNSAFE_FNS: [(&str, &str); 6] = [
     ("ring/memory.rs", "pub unsafe fn from_map"),
     ("backend.rs", "unsafe fn unmap"),
@@ -17,7 +17,7 @@ const UNSAFE_FNS: [(&str, &str); 6] = [
     ("umem/memory.rs", "unsafe fn at"),
 ];
 
-/// Every `unsafe trait`: what whoever brings memory, or the calls, must promise.
+/// Every `unsafe trait`: the promises of code that provides memory, or makes the calls.
 const UNSAFE_TRAITS: [(&str, &str); 2] = [
     ("backend.rs", "pub unsafe trait Backend"),
     ("umem/memory.rs", "pub unsafe trait Memory"),

@@ -9,7 +9,7 @@
 //! [`Op`] is a step of the program or of the kernel. A [`World`] takes each step on the real socket
 //! and on the [`Oracle`], and compares everything visible. It has at most two sockets, over one
 //! UMEM; steps concern one of them until [`Op::Switch`]. Three drivers use it: random sequences
-//! with shrinking (`tests/random`), every interleaving of a small world ([`search`],
+//! with shrinking (`tests/random.rs`), every interleaving of a small world ([`search`],
 //! `tests/exhaustive`), and a fuzzer's bytes ([`ring_ops`]).
 //!
 //! [`hostile_kernel`] runs the same sockets against a kernel that writes arbitrary values into the

@@ -57,8 +57,8 @@ impl Region {
 }
 
 // SAFETY: the region is the start of the heap memory's, which is page-aligned, initialised, this
-// value's own and stays where it is; it goes back to an allocator, and says so. `read` and `write`
-// stand in for the kernel, which the UMEM shares the region with.
+// value's own and stays where it is; it goes back to an allocator, as `IS_UNMAPPED` says. `read`
+// and `write` stand in for the kernel, which the UMEM shares the region with.
 unsafe impl Memory for Region {
     const IS_UNMAPPED: bool = HeapMemory::IS_UNMAPPED;
 

@@ -1,10 +1,11 @@
 //! Random sequences of steps, in worlds of every size; proptest shrinks failures.
 
+use std::cell::Cell;
+
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRunner};
-use std::cell::Cell;
 use xskit_model::run::Passed;
 use xskit_model::{Config, Op, run};
 

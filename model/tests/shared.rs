@@ -160,8 +160,8 @@ fn a_socket_opened_while_no_frame_is_free_lends_what_comes_free() {
         apply(world, Op::Switch);
         apply(world, Op::Refill);
         assert_eq!(places(world), [0, 0, 1, 0, 0, 0]);
-        // Out of use by the first, and yet the second goes on: a third opens over its UMEM with
-        // none.
+        // Closing the first retires its frame, and the second stays open: a third opens over the
+        // UMEM with no frame.
         apply(world, Op::Switch);
         apply(world, Op::Close);
         apply(world, OPEN);

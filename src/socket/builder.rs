@@ -105,8 +105,8 @@ impl SocketBuilder {
         self
     }
 
-    /// Puts the frames in the memory of this NUMA node (`mbind(2)`). Best is the device's, which
-    /// `/sys/class/net/eth1/device/numa_node` names (-1: none).
+    /// Puts the frames in the memory of this NUMA node (`mbind(2)`). The device's node is best:
+    /// `/sys/class/net/eth1/device/numa_node` names it (-1: none).
     #[doc(alias = "mbind")]
     pub fn numa_node(mut self, node: u32) -> Self {
         self.numa_node = Some(node);
@@ -191,9 +191,10 @@ impl SocketBuilder {
     /// interface is in the network namespace that the descriptor was created in. A name is looked
     /// up in the thread's namespace, so give the index if they differ.
     ///
-    /// Afterwards put the socket into the XDP program's map: its creator does so by a duplicate of
-    /// the descriptor, or this process by a descriptor of the map (Linux 5.19). A process that
-    /// keeps a duplicate keeps the queue taken, and could map the rings.
+    /// Afterwards the socket has to be put into the XDP program's map: by the process that created
+    /// it, which keeps a duplicate of the descriptor, or by this process, with a descriptor of the
+    /// map (Linux 5.19). A process that keeps a duplicate keeps the queue taken, and could map the
+    /// rings.
     ///
     /// ```no_run
     /// use xskit::Socket;

@@ -72,16 +72,16 @@ self_cell!(
 pub struct Socket(Kept);
 
 /// The parts are full of cells and pointers that no two threads may use at the same time.
-// SAFETY: no two threads do. `Socket::open` makes a socket's UMEM, book-keeping, backend and
-// handle, and they belong to it alone. It may be given a descriptor: of its duplicates, the kernel
-// lets only one set up the socket. The references between the parts are inside the socket, and move
-// with it. What `with` lends has a lifetime that the caller cannot name, so no frame, ring or
-// borrowed socket is kept past the call. Nor can another socket replace the one that is lent: it
-// would have to borrow an `AnyBackend` for that lifetime, but only `Socket::open` makes one, and
-// nothing lends one for longer than a call. Other methods lend for as long as the socket itself is
-// borrowed. The backends' own state is plain data and descriptors. The kernel takes a ring's
-// submissions from any thread or, if it was promised that there is only one, refuses those of
-// others.
+// SAFETY: no two threads do. A socket's UMEM, book-keeping, backend and handle are made for it by
+// its builder, and belong to it alone. The handle may be a given descriptor: of its duplicates, the
+// kernel lets only one set up the socket. The references between the parts are inside the socket,
+// and move with it. What `with` lends has a lifetime that the caller cannot name, so no frame, ring
+// or borrowed socket is kept past the call. Nor can another socket replace the one that is lent: it
+// would have to borrow an `AnyBackend` for that lifetime, but only a builder makes one, inside a
+// socket, and nothing lends one for longer than a call. Other methods lend for as long as the
+// socket itself is borrowed. The backends' own state is plain data and descriptors. The kernel
+// takes a ring's submissions from any thread or, if it was promised that there is only one, refuses
+// those of others.
 #[allow(unsafe_code)]
 unsafe impl Send for Socket {}
 

@@ -1,6 +1,6 @@
 //! The examples as they are built, each on one of two hosts, given datagrams of the other's kernel.
 //!
-//! `cargo test` builds them, but not where it is told which test: `cargo build --examples` does.
+//! `cargo test` builds them, except with `--test`: `cargo build --examples` does then.
 //! Those of QUIC ([`quic`]), and their tests, are there with `--features udp`, or `--all-features`.
 
 #[cfg(feature = "udp")]
@@ -71,7 +71,7 @@ impl Example {
         assert!(line.contains(text), "{line:?}");
     }
 
-    /// What it says next; nothing once it has ended.
+    /// Its next line of output; `None` once it has ended.
     fn line(&self) -> Option<String> {
         match self.lines.recv_timeout(PATIENCE) {
             Err(RecvTimeoutError::Timeout) => panic!("it says nothing, and goes on"),
@@ -79,7 +79,7 @@ impl Example {
         }
     }
 
-    /// Waits until it ends by itself, as it should. Returns what it still said.
+    /// Waits until it ends by itself, as it should. Returns the rest of its output.
     fn finish(mut self) -> Vec<String> {
         let said = iter::from_fn(|| self.line()).collect();
         let status = self.child.wait().expect("a child");
@@ -239,7 +239,7 @@ fn own_program() {
         return;
     };
     let (near, far) = (&pair.first, &pair.second);
-    // What somebody else has loaded and attached, and whose map it hands out.
+    // The program of another process, which hands out its map.
     let program = XdpProgram::load(1).expect("a program");
     program.add_rules(&[Rule::udp(PORT)]).expect("a rule");
     let attach = || program.attach(far.link.index, AttachMode::Auto);
@@ -288,7 +288,7 @@ fn worker_per_queue() {
     };
     let (near, far) = (&pair.first, &pair.second);
     let workers = Example::start("worker_per_queue", far, &[&PORT.to_string()]);
-    // A flow each, of which the kernel chooses the queue: none gets nothing but once in 2^63 runs.
+    // One flow per client, whose queue the kernel chooses: once in 2^63 runs a queue gets none.
     for number in 0..CLIENTS {
         let answer = ask(&client(near, far.ipv4), &number.to_be_bytes());
         assert!(answer.is_empty());
@@ -450,7 +450,7 @@ fn own_backend() {
     // It overwrites nothing.
     assert_eq!(run(&file), (String::new(), false));
     assert_eq!(fs::read(&went_out).expect("a file"), written);
-    // A file that breaks off has the packets before; what no frame holds is told.
+    // A truncated file has the packets before its end; a packet that no frame holds is an error.
     fs::remove_file(&went_out).expect("it was there");
     let short = &file[..file.len() - 1];
     assert_eq!(run(short), ("3780 packets sent back\n".to_owned(), true));
@@ -458,7 +458,7 @@ fn own_backend() {
     file.extend(pcap::packet_header(Duration::ZERO, 4096));
     file.extend([0; 4096]);
     assert_eq!(run(&file), ("3781 packets sent back\n".to_owned(), false));
-    // No pcap file.
+    // Not a pcap file.
     fs::remove_file(&went_out).expect("it was there");
     file[..4].fill(0);
     assert_eq!(run(&file), (String::new(), false));

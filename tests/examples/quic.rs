@@ -52,7 +52,7 @@ impl Identity {
         path.to_str().expect("text").to_owned()
     }
 
-    /// Starts an example that is told a port, and what else comes before chain and key.
+    /// Starts an example with the port, the arguments in `more`, the chain and the key.
     fn serve(&self, example: &str, host: &Host, more: &[&str]) -> Example {
         let (port, chain, key) = (
             PORT.to_string(),

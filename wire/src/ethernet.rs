@@ -35,7 +35,7 @@ impl Addresses {
     }
 }
 
-/// Sends a frame back where it came from: exchanges its source and destination addresses in place.
+/// Exchanges a frame's source and destination addresses in place, to send it back.
 ///
 /// ```
 /// let mut frame = *b"DDDDDDSSSSSS\x08\x00packet";

@@ -68,7 +68,7 @@ impl UdpHeaders {
     /// `frame[header_len..header_len + payload_len]`. Returns the length of the frame to send, in
     /// bytes.
     ///
-    /// Adds no padding up to Ethernet's minimum length: the driver does.
+    /// Does not pad to Ethernet's minimum length: the driver does.
     ///
     /// # Errors
     ///

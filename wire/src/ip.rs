@@ -44,7 +44,8 @@ impl IpVersion {
     }
 
     /// The most bytes that fit behind that header: the total length of IPv4 counts the header in
-    /// its 16 bits (RFC 791 section 3.1), the payload length of IPv6 doesn't (RFC 8200 section 3).
+    /// its 16 bits (RFC 791 section 3.1), the payload length of IPv6 does not (RFC
+    /// 8200 section 3).
     pub(crate) const fn max_payload_len(self) -> usize {
         match self {
             Self::V4 => u16::MAX as usize - self.header_len(),

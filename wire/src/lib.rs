@@ -48,7 +48,7 @@
 //!
 //! Nothing is assumed of received bytes: no input makes this crate panic. What is on the wire is
 //! big-endian; ports, lengths and addresses in this crate's types are plain numbers. If a driver or
-//! veth takes VLAN tags out of the frame ("VLAN offload"), none are seen here.
+//! veth takes VLAN tags out of the frame ("VLAN offload"), this crate sees none.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -82,7 +82,8 @@ impl Link {
         }
     }
 
-    /// Writes the header at the start of `frame` and returns the rest, or `None` if it doesn't fit.
+    /// Writes the header at the start of `frame` and returns the rest, or `None` if it does not
+    /// fit.
     pub(crate) fn emit<'a>(
         &self,
         frame: &'a mut [u8],

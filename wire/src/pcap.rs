@@ -28,7 +28,7 @@ pub const FILE_HEADER_LEN: usize = 24;
 /// Bytes of the header of a packet.
 pub const PACKET_HEADER_LEN: usize = 16;
 
-/// Times in nanoseconds. Readers also tell the byte order by it, which is the machine's.
+/// Marks times in nanoseconds. It is in the machine's byte order, which readers recognise by it.
 const MAGIC: u32 = 0xa1b2_3c4d;
 /// The longest packet, as tcpdump writes it: longer than any frame.
 const SNAP_LEN: u32 = 262_144;

@@ -4,8 +4,8 @@ use core::fmt;
 
 use crate::EtherType;
 
-/// The cause, one variant each, in the order in which [`Datagram::parse`](crate::Datagram::parse)
-/// looks.
+/// One variant per cause, in the order in which [`Datagram::parse`](crate::Datagram::parse) checks
+/// them.
 ///
 /// ```
 /// use xskit_wire::{Datagram, EtherType, Refusal, UdpChecksum};

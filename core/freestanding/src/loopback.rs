@@ -40,7 +40,7 @@ pub struct Loopback {
 
 impl Loopback {
     /// Passes every packet on the TX ring for which the fill ring has a frame. Each call makes new
-    /// ends, from the present values of the shared words on.
+    /// ends, starting at the present values of the shared words.
     fn pass(&self) -> Option<()> {
         let mut tx = Consumer::new(self.tx.get()?);
         let mut fill = Consumer::new(self.fill.get()?);

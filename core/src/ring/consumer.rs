@@ -24,7 +24,7 @@ pub struct Consumer<'m, S> {
 }
 
 impl<'m, S: Slot> Consumer<'m, S> {
-    /// The consuming end, from the present values of the shared words on.
+    /// The consuming end, starting at the present values of the shared words.
     #[must_use]
     pub fn new(memory: RingMemory<'m, S>) -> Self {
         let next = Cursor::new(memory.consumer().load(Ordering::Relaxed));

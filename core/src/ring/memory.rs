@@ -83,7 +83,7 @@ impl<'m, S: Slot> RingMemory<'m, S> {
         size: RingSize,
     ) -> Result<Self, LayoutError> {
         if cfg!(loom) {
-            // Loom's atomics are larger than the words, so they can't lie over mapped memory.
+            // Loom's atomics are larger than the words, so they cannot lie over mapped memory.
             return Err(LayoutError::OutOfBounds);
         }
         let word = |offset| part::<AtomicU32>(base, len_bytes, offset, 1);

@@ -44,7 +44,7 @@ pub struct Producer<'m, S> {
 }
 
 impl<'m, S: Slot> Producer<'m, S> {
-    /// The producing end, from the present values of the shared words on.
+    /// The producing end, starting at the present values of the shared words.
     #[must_use]
     pub fn new(memory: RingMemory<'m, S>) -> Self {
         let next = Cursor::new(memory.producer().load(Ordering::Relaxed));

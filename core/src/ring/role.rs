@@ -11,7 +11,7 @@ macro_rules! role {
         pub struct $name<'m>($end<'m, $slot>);
 
         impl<'m> $name<'m> {
-            /// Our end of the ring, from the present values of the shared words on.
+            /// Our end of the ring, starting at the present values of the shared words.
             #[must_use]
             pub fn new(memory: RingMemory<'m, $slot>) -> Self {
                 Self($end::new(memory))

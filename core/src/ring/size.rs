@@ -3,7 +3,7 @@
 /// A number of ring slots that the kernel can serve: a power of two, 1 to 2^20.
 ///
 /// The kernel accepts more and allocates the memory at once, up to 32 GiB per ring: it runs out of
-/// memory rather than refuse.
+/// memory rather than refusing.
 ///
 /// ```
 /// use xskit_core::ring::RingSize;

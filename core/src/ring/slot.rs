@@ -6,8 +6,8 @@ use crate::abi::Desc;
 /// A slot of a ring in shared memory. Sealed: a ring relies on slots being atomics, for which any
 /// bytes are valid.
 ///
-/// Loads and stores are relaxed: the cursor published after a store, or read before a load, is
-/// what orders them. A hostile peer can thus make us read nonsense, never cause a data race.
+/// Loads and stores are relaxed: the cursor that is published after a store, or read before a load,
+/// orders them. A hostile peer can thus make us read nonsense, but never cause a data race.
 pub trait Slot: sealed::Sealed {
     /// The value that passes through the slot.
     type Value: Copy;

@@ -76,13 +76,12 @@ impl SimNetwork {
         self.kernel.borrow_mut().refused = Some((option, errno));
     }
 
-    /// From now on the devices' queues are full, so that nothing can be sent in copy mode, or are
-    /// no longer.
+    /// Sets whether the devices' queues are full, so that nothing can be sent in copy mode.
     pub fn stall(&self, is_stalled: bool) {
         self.kernel.borrow_mut().room = is_stalled.then_some(0);
     }
 
-    /// Has full device queues send this many packets, which makes room for as many.
+    /// Lets full device queues send this many packets, which makes room for as many.
     pub fn drain(&self, packets: u32) {
         let mut kernel = self.kernel.borrow_mut();
         kernel.room = kernel.room.map(|room| room + packets);

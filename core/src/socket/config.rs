@@ -44,8 +44,8 @@ pub struct SocketConfig {
     #[doc(alias = "tx_size")]
     pub tx: RingSize,
     /// How many frames the kernel holds to receive into; the rest stay free for sending. The
-    /// default is half of the UMEM's frames. The number is at most what the fill ring and the UMEM
-    /// hold.
+    /// default is half of the UMEM's frames. A larger number than the fill ring or the UMEM holds
+    /// means as many as they hold.
     ///
     /// The kernel takes them in turn. In copy mode a small number (512, for instance) stays in the
     /// cache of the core that fills them. With a large number, longer bursts find room while the
@@ -57,8 +57,8 @@ pub struct SocketConfig {
     /// Whether packets may be, must be, or must not be passed without a copy.
     pub zero_copy: ZeroCopy,
     /// How many packets one kick may send in copy mode (XDP_MAX_TX_SKB_BUDGET, Linux 6.18). The
-    /// default is the whole TX ring. The number is at least 32 and at most what the TX ring holds.
-    /// Kernels without the option send 32.
+    /// default is the whole TX ring. A smaller number than 32 means 32, a larger one than the TX
+    /// ring holds means the whole ring. Kernels without the option send 32.
     pub kick_budget: Option<u32>,
     /// Whether the program polls the device. If the kernel refuses, the socket opens without it.
     pub busy_poll: Option<BusyPoll>,

@@ -45,7 +45,7 @@ pub struct OpenError {
 pub enum Step {
     /// Another socket is open over the same UMEM.
     Claim,
-    /// The UMEM has as many open sockets as it can.
+    /// The UMEM has the most open sockets that it can have.
     TooMany,
     /// No frame of the UMEM is free, and some are out of use.
     Frames {
@@ -84,7 +84,7 @@ impl fmt::Display for OpenError {
             ),
             Step::TooMany => write!(
                 f,
-                "{} sockets, as many as possible, are open over this UMEM: use another UMEM",
+                "{} sockets are open over this UMEM, the most that it can have: use another UMEM",
                 SocketNumber::COUNT
             ),
             Step::Frames { retired } => write!(

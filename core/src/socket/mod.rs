@@ -1,8 +1,8 @@
 //! The socket: its set-up and shutdown in order, and the cycle of its frames.
 //!
-//! [`Socket`] is the two halves below and the kernel's handle behind them; dropping it closes the
-//! handle first and only then lets go of the UMEM.
-//! [`RxHalf`] shows the fill and the RX ring, [`TxHalf`] the TX and the completion ring.
+//! [`Socket`] holds two halves and the kernel's handle. [`RxHalf`] has the fill and the RX ring,
+//! [`TxHalf`] the TX and the completion ring. Dropping a socket closes the handle before it
+//! releases the UMEM.
 
 mod accounting;
 mod config;

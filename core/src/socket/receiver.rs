@@ -278,7 +278,7 @@ impl Doubt {
         } else {
             self.settled = shown;
         }
-        // Whether it stands before `settled`, which is a ring ahead at most, or lies behind.
+        // Whether it is before `settled`, which is at most a ring ahead of it, or behind it.
         (1..=self.ring.slots()).contains(&self.settled.since(at))
     }
 }

@@ -7,8 +7,8 @@ use crate::umem::{Frame, Pool, SocketNumber};
 /// Slots of the TX ring to send a batch from, counted once. See
 /// [`TxHalf::reserve`](super::TxHalf::reserve).
 ///
-/// The sending half stays borrowed for as long. Dropping the reservation leaves sent packets sent,
-/// and the other slots free.
+/// A reservation borrows the sending half. Dropping it leaves sent packets sent, and the other
+/// slots free.
 #[must_use = "slots that nothing is sent from stay free"]
 #[derive(Debug)]
 pub struct Reservation<'r, 'u> {

@@ -75,13 +75,14 @@ pub struct Obtained {
     pub zero_copy: bool,
     /// Frames given to the fill ring before `bind(2)`.
     pub filled: u32,
-    /// Packets that one kick sends; none in zero-copy mode, where a kick sends all.
+    /// Packets that one kick sends; `None` in zero-copy mode, where a kick sends all.
     pub kick_budget: Option<NonZeroU32>,
     /// The outcome of the request for busy polling.
     pub busy_poll: BusyPolling,
 }
 
-/// How many packets a socket received and sent.
+/// How many packets a socket received and sent. The counts cost nothing per packet: they follow
+/// from counters that the socket keeps anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PacketCounts {
@@ -201,8 +202,8 @@ impl<'u, B: Backend> Socket<'u, B> {
         }
     }
 
-    /// Publishes what was sent and requests the kicks and wakes that the kernel is owed from the
-    /// backend, without submitting. Returns whether there is anything to submit.
+    /// Publishes what was sent, and requests from the backend the kicks and wakes that the kernel
+    /// is owed, without submitting them. Returns whether there is anything to submit.
     ///
     /// A kick is owed for packets published since the last one, if the ring's flag asks for it. It
     /// is repeated only after a bounded number of flushes, or a wait, without progress. In copy

@@ -40,7 +40,7 @@ impl<'u> Transmitter<'u> {
 
     /// Puts a frame's packet on the TX ring; the kernel sees it with the next flush.
     ///
-    /// Not by a reservation of one slot, which takes more instructions.
+    /// Makes no reservation of one slot, which would take more instructions.
     ///
     /// # Errors
     /// [`SendError`] gives the frame back if the ring is full, the packet is empty, or the frame is

@@ -63,7 +63,7 @@ impl fmt::Display for BusyPolling {
         let (option, errno) = match self {
             Self::Off => return f.write_str("off"),
             Self::On(BusyPoll { us, budget }) => {
-                return write!(f, "{us} us, {budget} packets a call");
+                return write!(f, "{us} us, {budget} packets per call");
             }
             Self::Refused { option, errno } => (option, *errno),
         };

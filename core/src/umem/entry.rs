@@ -2,7 +2,7 @@
 
 use crate::ring::{Cursor, RingSize};
 
-/// Who has a frame: what the kernel's word is checked against.
+/// The owner of a frame, against which the kernel's word is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Owner {
@@ -18,8 +18,8 @@ pub(super) enum Owner {
 }
 
 /// An [`Owner`] in the two lowest bits. For a frame that the kernel has, the next six are the
-/// number of the socket by which it has it ([`SocketNumber`]). For a frame that is lent to receive
-/// into, the other 24 are the lowest bits of the fill ring's cursor at its address.
+/// number of the socket whose rings passed it to the kernel ([`SocketNumber`]). For a frame that is
+/// lent to receive into, the other 24 are the lowest bits of the fill ring's cursor at its address.
 ///
 /// A ring has at most 2^20 slots, so these bits tell the cursors of its entries apart. The cursor
 /// of a loan that outlives 2^24 later ones may look like one of theirs: at worst its packet is then

@@ -1,4 +1,4 @@
-//! Which frames the kernel has, and since when.
+//! The ledger: which frames the kernel has, by which socket, and since when.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;
@@ -70,7 +70,7 @@ impl fmt::Debug for FrameSlot {
     }
 }
 
-/// One [`Entry`] per frame, in the second halves of the [`FrameSlot`]s.
+/// One [`Entry`] per frame, in the first halves of the [`FrameSlot`]s.
 ///
 /// A frame of ours is given away without a look: a token, or a place in the stash, is the proof. A
 /// frame that the kernel gives back is looked up first.

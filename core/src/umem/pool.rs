@@ -48,7 +48,7 @@ impl<'s> Pool<'s> {
         }
     }
 
-    /// Starts anew over other memory of as many frames: all of them are free.
+    /// Starts again over other memory of as many frames: all of them are free.
     pub(super) fn restart(&mut self, frames: Frames) {
         self.ledger.restart();
         self.stash.hold_all(self.ledger);

@@ -147,7 +147,7 @@ impl<M: Memory> Drop for Umem<'_, M> {
     }
 }
 
-/// Memory that can't be cut into frames.
+/// Memory that cannot be cut into frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UmemError {
@@ -169,7 +169,9 @@ pub enum UmemError {
         slots: usize,
     },
     /// The replacement holds another number of frames than the present memory.
-    #[error("the memory holds {frames} frames, but replaces one of {present}: allocate as much")]
+    #[error(
+        "the memory holds {frames} frames, but the memory that it replaces holds {present}: allocate as much"
+    )]
     OtherFrames {
         /// How many frames the replacement holds.
         frames: u32,

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::ledger::{FrameIndex, FrameSlot, Ledger};
 
-/// A stack of frame numbers in the first halves of a UMEM's [`FrameSlot`]s.
+/// A stack of frame numbers in the second halves of a UMEM's [`FrameSlot`]s.
 ///
 /// Its cells make it `!Sync`: all of a UMEM's tokens stay on one thread.
 pub(super) struct Stash<'s> {
@@ -59,8 +59,8 @@ impl<'s> Stash<'s> {
         taken
     }
 
-    /// Puts back the frames that `frames` yields, as far as there is room, which there is for all
-    /// of a UMEM's. Returns their number.
+    /// Puts back the frames that `frames` yields, as far as there is room. There is room for all of
+    /// a UMEM's. Returns their number.
     #[inline]
     pub(super) fn push_many(&self, frames: impl Iterator<Item = FrameIndex>) -> u32 {
         let before = self.len.get();

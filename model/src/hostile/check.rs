@@ -100,8 +100,8 @@ impl Siege<'_> {
         seen
     }
 
-    /// The program passed so many slots of a ring: no more than there are, and it says so if any.
-    /// Returns where it stood before.
+    /// Checks that the program passed at most all slots of a ring, and published any progress.
+    /// Returns its position before.
     pub(super) fn passes(&mut self, kind: RingKind, count: u32) -> Result<u32, String> {
         let stand = self.step_on(kind, count);
         let kernel = self.kernel.side();
@@ -126,7 +126,7 @@ impl Siege<'_> {
         Ok(stand)
     }
 
-    /// Goes on by so many slots, and says where the program stood before.
+    /// Advances the program's position by `count` slots. Returns the position before.
     pub(super) fn step_on(&mut self, kind: RingKind, count: u32) -> u32 {
         let stand = &mut self.mirror.rings.stand[kind as usize];
         let before = *stand;

@@ -50,9 +50,9 @@ impl Owner {
 /// A frame's address on the fill ring.
 #[derive(Clone, Copy, Debug, Default)]
 struct Loan {
-    /// Where it stands.
+    /// Its position.
     at: u32,
-    /// Whether the kernel has ever shown since that it took it.
+    /// Whether the kernel has shown since then that it took the frame.
     was_taken: bool,
 }
 

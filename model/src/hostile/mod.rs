@@ -3,8 +3,8 @@
 //! Words, flags and slots take any value at any step. Whatever they are: nothing panics; a frame
 //! has one owner; every token's bytes lie inside its frame and stay as the program wrote them;
 //! exactly the valid descriptors become frames, and all others are counted. A descriptor for a
-//! frame that is still on the fill ring is invalid, and waits until that is certain. So is one for
-//! a frame that the kernel has by the other of two sockets over the UMEM.
+//! frame that is still on the fill ring is invalid, and waits until that is certain. A descriptor
+//! for a frame that the kernel has by the other of two sockets over the UMEM is invalid too.
 
 mod check;
 mod kernel;

@@ -1,4 +1,4 @@
-//! Where the program stands on the rings of one socket.
+//! The program's position on the rings of one socket.
 
 use xskit_core::backend::RingKind;
 
@@ -12,9 +12,9 @@ pub(super) struct Rings {
     /// The addresses on the RX ring, the newest first.
     recent: [u64; 8],
     /// The position of a packet left on the RX ring because its frame was still on the fill ring,
-    /// and the last packet shown then.
+    /// and the end of the packets shown then.
     pub(super) left: Option<(u32, u32)>,
-    /// The last packet shown when one was left, or was bad, for that reason.
+    /// The end of the packets shown when one was left, or was bad, for that reason.
     doubted: Option<u32>,
     pub(super) bad_descriptors: u64,
     pub(super) bad_completions: u64,

@@ -5,7 +5,7 @@ use xskit_core::backend::RingKind;
 
 use crate::op::{Answer, Op, RINGS};
 
-/// A step of the program, or of a kernel that writes what it likes into shared memory.
+/// A step of the program, or of a kernel that writes arbitrary values into shared memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The program's steps; those of an honest kernel do nothing here.
@@ -30,13 +30,13 @@ pub enum Step {
     Slot {
         /// Which ring.
         ring: RingKind,
-        /// Which slot, from where the program stands.
+        /// Which slot, counted from the program's position.
         ahead: u8,
         /// What to write.
         entry: Entry,
     },
-    /// Write the slot that the kernel comes to next, and show it: what an honest kernel does, but
-    /// for what it writes.
+    /// Write the slot that the kernel comes to next, and show it, as an honest kernel does, except
+    /// for the value.
     Show {
         /// The completion ring, rather than the RX ring.
         is_completion: bool,
@@ -57,9 +57,9 @@ pub enum Step {
 pub enum Word {
     /// Anything.
     Any(u32),
-    /// So much more than where the program stands.
+    /// This far ahead of the program's position.
     FromProgram(i8),
-    /// So much more than what the other word says.
+    /// This far ahead of the other word.
     FromOther(i8),
 }
 
@@ -85,13 +85,13 @@ pub enum Address {
     InLent(u8, u16),
     /// In a frame that was lent and taken off the fill ring, by its place among them.
     InTaken(u8, u16),
-    /// In a frame that was lent and still stands on the fill ring, by its place among them.
+    /// In a frame that was lent and is still on the fill ring, by its place among them.
     OnFillRing(u8, u16),
-    /// Once more that of a descriptor on the RX ring, so many before the last: what igb's zero-copy
-    /// driver does when its fill ring ran dry.
+    /// That of an earlier descriptor on the RX ring, this many before the last, as igb's zero-copy
+    /// driver repeats it when its fill ring runs dry.
     Again(u8),
-    /// In a frame that was lent or sent, with so much added as is lost when the frame's number is
-    /// cut to 32 bits.
+    /// In a frame that was lent or sent, plus bits that are lost if the frame's number is cut to 32
+    /// bits.
     BeyondNumbers(u8, u8, u16),
     /// In a frame that was sent, by its place among them.
     InSent(u8, u16),

@@ -32,7 +32,7 @@ pub enum Op {
         held: u8,
     },
     /// Reserve slots of the TX ring, take frames out of the stash and send a packet in each, until
-    /// one can't be had or sent.
+    /// a frame cannot be taken or sent.
     Burst {
         /// How many at most.
         count: u8,
@@ -90,8 +90,8 @@ pub enum Op {
     Switch,
     /// Drop the socket.
     Close,
-    /// Open the socket, over the UMEM of the other one if that is open. A step may fail. An open
-    /// socket must be refused.
+    /// Open the socket, over the UMEM of the other one if that is open. A step may fail. Opening an
+    /// open socket must be refused.
     Open {
         /// The step that the kernel refuses.
         refused: Option<OpenStep>,

@@ -199,7 +199,8 @@ impl Oracle {
         accounting
     }
 
-    /// The socket is dropped: what the kernel has by it stays with it. The other one goes on.
+    /// The socket is dropped: the frames that the kernel has by it are retired. The other one
+    /// stays open.
     pub fn close(&mut self) {
         self.socket.is_open = false;
         self.socket.early.clear();

@@ -156,8 +156,8 @@ impl Oracle {
         self.socket.wakeups.filling.told = self.lent_so_far();
     }
 
-    /// A wait that does not. A full device had enough time, and a flag may have been set after it
-    /// was found clear.
+    /// A wait that does not have the kernel look. A full device had enough time, and a flag may
+    /// have been set after it was found clear.
     pub fn sleeps_silently(&mut self) {
         self.socket.wakeups.tally.sleeps += 1;
         let sending = &mut self.socket.wakeups.sending;
@@ -189,7 +189,7 @@ impl Oracle {
 
     /// The part of this that decides whether calls are due from now on. How long a full device is
     /// left alone, and flushes without progress, are left out: they only decide when, and no search
-    /// would end.
+    /// over them would end.
     pub(crate) fn owed(&self) -> [u32; 7] {
         let Wakeups {
             sending, filling, ..

@@ -8,16 +8,17 @@
 //!   exactly one ordered list, so the lists' lengths and the packets' ranges, in order, are a state
 //!   up to names. Only the oracle reads a frame's contents.
 //! - **The words and cursors of every ring**, including the core's own: a stale cached word is a
-//!   different state. Only differences between a ring's cursors, the slot
-//!   under one of them, and the wrap at 2^32 can matter: before the wrap the position is kept
-//!   exactly, after it as the slot.
+//!   different state. Only differences between a ring's cursors, the slot under one of them, and
+//!   the wrap at 2^32 can matter: before the wrap the position is kept exactly, after it as the
+//!   slot.
 //! - **What was shown before its frame was taken**: how many packets, and the last one that the
 //!   core remembers seeing.
 //! - The two NEED_WAKEUP flags, and whether a socket is open.
 //! - **Which wake-ups are owed**, by the oracle: what the kernel was told, whether a device is left
-//!   alone, whether a sleep passed. The length of that pause is left out, and so are flushes
-//!   without progress: they count to a thousand and more, only decide when a call comes, and no
-//!   search would end. Of two such states the one with the shorter trace is searched.
+//!   alone, whether a sleep passed. How long a device is left alone is not in the key, nor are
+//!   flushes without progress: these counts reach a thousand and more and only decide when a call
+//!   comes, and no search over them would end. Of two states that differ only in them, the one with
+//!   the shorter trace is searched.
 //! - **If there may be two sockets**: each socket's part of all this, which one is current, its
 //!   number in the core, and how many frames each is to lend.
 //!
@@ -36,11 +37,11 @@ use crate::kernel::RingWords;
 use crate::oracle::Place;
 use crate::{Config, Op, Oracle, World};
 
-/// A state without what cannot matter. 128 bits of hash: among 2^25 states two collide once in 2^79
-/// searches.
+/// A hash of the parts of a state that can matter. It has 128 bits: among 2^25 states two collide
+/// once in 2^79 searches.
 pub(super) type Key = u128;
 
-/// The lists of no socket, in the order that tells frames apart.
+/// The lists that belong to no socket, in the order in which the key has them.
 const COMMON: [Place; Place::COMMON] = [Place::Stash, Place::Application, Place::Retired];
 
 /// Makes keys. Its buffers are reused between states.

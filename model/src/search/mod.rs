@@ -102,7 +102,7 @@ fn is_too_late(begin: Instant, width: usize, done: usize, deadline: Option<Insta
         return false;
     };
     let left = deadline.saturating_duration_since(Instant::now());
-    // A longer way takes longer to repeat.
+    // A longer sequence takes longer to repeat.
     let pace = begin.elapsed().as_secs_f64() / done.max(1) as f64 * 1.2;
     pace * width as f64 > left.as_secs_f64()
 }

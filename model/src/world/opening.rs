@@ -23,7 +23,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A kernel or device that notices late writes into the frames it was lent.
+    /// Writes into the lent frames, as a kernel or a device does that is late to notice the close.
     fn scribble(&mut self) {
         for (frame, stamp) in self.oracle.kernel_scribbles() {
             self.umem.memory().write(frame, stamp);
