@@ -157,6 +157,37 @@ fn a_full_completion_ring_says_eagain_once_and_loses_nothing() {
 }
 
 #[test]
+fn a_full_device_is_kicked_ever_more_seldom() {
+    let network = SimNetwork::new(WireConfig::perfect(), 5);
+    let backend = network.backend();
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
+    let mut socket = Socket::open(&backend, &umem, &sender(256, 256)).expect("a socket");
+    network.stall(true);
+    send(&mut socket, &umem, 256);
+    assert_eq!(
+        flush(&backend, &mut socket),
+        (8, 8),
+        "nothing says so before"
+    );
+    let kicks = |socket: &mut Socket<'_, SimBackend>, flushes| {
+        calls(&backend, || {
+            (0..flushes).for_each(|_| socket.flush().expect("a kick"));
+        })
+        .kicks
+    };
+    assert_eq!(kicks(&mut socket, 100), 7, "after 0, 1, 2, 4, … 32 flushes");
+    assert!(kicks(&mut socket, 100_000) < 110, "and then every 1,024");
+    network.stall(false);
+    // One to find out, and then all that is needed.
+    assert_eq!(kicks(&mut socket, 1026), 8);
+    assert_eq!(socket.accounting().tx, 0);
+    socket.recycle();
+    send(&mut socket, &umem, 256);
+    assert_eq!(flush(&backend, &mut socket), (8, 7), "as before");
+}
+
+#[test]
 fn a_device_that_drains_slowly_gets_many_packets_a_kick() {
     let network = SimNetwork::new(WireConfig::perfect(), 9);
     let backend = network.backend();

@@ -32,7 +32,7 @@ pub(crate) fn steps() -> Vec<Step> {
             "duplicate lang item `panic_impl`",
         ),
         Step::run_to_fail(
-            "control: an allocation is found",
+            "control: the crate alloc is found",
             library().args(["--features", "with-alloc"]),
             "no global memory allocator",
         ),

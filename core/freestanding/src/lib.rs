@@ -5,11 +5,10 @@
 // Rust's own calling convention is enough to keep an exported function.
 #![allow(improper_ctypes_definitions)]
 
-pub mod area;
 pub mod intrinsics;
-pub mod loopback;
 pub mod rings;
 pub mod sockets;
+pub mod stub;
 pub mod wires;
 
 #[cfg(feature = "with-alloc")]

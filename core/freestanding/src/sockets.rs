@@ -8,12 +8,11 @@ use xskit_core::socket::Accounting;
 use xskit_core::umem::{Frame, RangeError, Umem};
 use xskit_core::{Errno, Socket};
 
-use crate::area::StaticMemory;
-use crate::loopback::Loopback;
+use crate::stub::{Empty, Stub};
 
 /// Packets are read and dropped: each frame goes back to the stash.
 #[unsafe(no_mangle)]
-pub fn receive(socket: &mut Socket<'_, Loopback>, max: u32) -> u64 {
+pub fn receive(socket: &mut Socket<'_, Stub>, max: u32) -> u64 {
     let packets = socket.receive(max);
     packets.map(|packet| sum(&packet)).sum()
 }
@@ -24,7 +23,7 @@ fn sum(packet: &[u8]) -> u64 {
 
 /// Packets are sent as they came.
 #[unsafe(no_mangle)]
-pub fn forward(socket: &mut Socket<'_, Loopback>) {
+pub fn forward(socket: &mut Socket<'_, Stub>) {
     let (mut receiver, mut transmitter) = socket.halves();
     let mut reservation = transmitter.reserve(64);
     for packet in receiver.receive(reservation.len()) {
@@ -37,8 +36,8 @@ pub fn forward(socket: &mut Socket<'_, Loopback>) {
 /// A frame from the stash, written and sent, or dropped.
 #[unsafe(no_mangle)]
 pub fn send<'u>(
-    socket: &mut Socket<'u, Loopback>,
-    umem: &'u Umem<'_, StaticMemory>,
+    socket: &mut Socket<'u, Stub>,
+    umem: &'u Umem<'_, Empty>,
     range: Range<usize>,
 ) -> bool {
     let Some(mut frame) = umem.alloc() else {
@@ -72,38 +71,38 @@ pub fn cut_and_grow(frame: &mut Frame<'_>, len_bytes: [usize; 5]) -> Result<(), 
 
 /// The fill ring, topped up.
 #[unsafe(no_mangle)]
-pub fn refill(socket: &mut Socket<'_, Loopback>) -> u32 {
+pub fn refill(socket: &mut Socket<'_, Stub>) -> u32 {
     socket.halves().0.refill()
 }
 
 /// The completion ring, emptied.
 #[unsafe(no_mangle)]
-pub fn reap(socket: &mut Socket<'_, Loopback>) -> u32 {
+pub fn reap(socket: &mut Socket<'_, Stub>) -> u32 {
     socket.halves().1.reap()
 }
 
 /// The completion ring emptied, and the fill ring topped up.
 #[unsafe(no_mangle)]
-pub fn recycle(socket: &mut Socket<'_, Loopback>) {
+pub fn recycle(socket: &mut Socket<'_, Stub>) {
     socket.recycle();
 }
 
 /// Packets published, with the kicks that they call for.
 #[unsafe(no_mangle)]
-pub fn request(socket: &mut Socket<'_, Loopback>) -> Result<bool, Errno> {
+pub fn request(socket: &mut Socket<'_, Stub>) -> Result<bool, Errno> {
     socket.request()
 }
 
 /// The same, submitted.
 #[unsafe(no_mangle)]
-pub fn flush(socket: &mut Socket<'_, Loopback>) -> Result<(), Errno> {
+pub fn flush(socket: &mut Socket<'_, Stub>) -> Result<(), Errno> {
     socket.flush()
 }
 
 /// The core's part of waiting.
 #[unsafe(no_mangle)]
 pub fn wait(
-    socket: &mut Socket<'_, Loopback>,
+    socket: &mut Socket<'_, Stub>,
     interest: Interest,
     timeout: Duration,
 ) -> Result<bool, Errno> {
@@ -113,7 +112,7 @@ pub fn wait(
 /// The same for several.
 #[unsafe(no_mangle)]
 pub fn wait_any(
-    sockets: &mut [Socket<'_, Loopback>],
+    sockets: &mut [Socket<'_, Stub>],
     interest: Interest,
     timeout: Duration,
 ) -> Result<bool, Errno> {
@@ -122,7 +121,7 @@ pub fn wait_any(
 
 /// The halves' counters.
 #[unsafe(no_mangle)]
-pub fn counts(socket: &mut Socket<'_, Loopback>) -> u64 {
+pub fn counts(socket: &mut Socket<'_, Stub>) -> u64 {
     let (receiver, mut transmitter) = socket.halves();
     let flags = receiver.needs_wakeup() ^ transmitter.needs_wakeup();
     receiver.bad_descriptors()
@@ -135,13 +134,13 @@ pub fn counts(socket: &mut Socket<'_, Loopback>) -> u64 {
 
 /// How many frames are free.
 #[unsafe(no_mangle)]
-pub fn free(umem: &Umem<'_, StaticMemory>) -> u32 {
+pub fn free(umem: &Umem<'_, Empty>) -> u32 {
     umem.free()
 }
 
 /// Where every frame is.
 #[unsafe(no_mangle)]
-pub fn accounting(socket: &mut Socket<'_, Loopback>) -> (Accounting, bool) {
+pub fn accounting(socket: &mut Socket<'_, Stub>) -> (Accounting, bool) {
     let accounting = socket.accounting();
     (accounting, accounting.is_whole())
 }
