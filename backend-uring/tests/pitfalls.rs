@@ -1,5 +1,5 @@
-//! What an io_uring does to an AF_XDP socket that a program may stumble over, each provoked on a
-//! bare ring, and what the backend makes of it.
+//! The pitfalls of AF_XDP sockets on an io_uring: each is provoked on a bare ring, and then the
+//! backend is shown to avoid it.
 #![allow(unsafe_code)]
 
 mod availability;
@@ -50,7 +50,7 @@ fn hosts(test: &str) -> Option<HostPair> {
     HostPair::for_test(test, 1)
 }
 
-/// A socket that only sends, with so many slots to send and to complete.
+/// A socket that only sends, with this many slots to send and to complete.
 fn sender(pair: &HostPair, slots: u32) -> SocketConfig {
     let size = RingSize::new(slots).expect("a power of two");
     SocketConfig {
@@ -166,8 +166,8 @@ fn a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring() {
     });
 }
 
-/// Has a bare ring send so many packets past 64 slots for completions, by a send that may wait.
-/// Takes the completions, and returns what had come of the send by then.
+/// Sends this many packets by a bare ring past 64 slots for completions, by a send that may wait.
+/// Takes the completions, and returns the send's result, if it had one by then.
 fn send_waiting(pair: &HostPair, packets: u32) -> Option<i32> {
     let backend = backend(Wait::Block);
     let mut slots = vec![FrameSlot::new(); FRAMES];

@@ -1,5 +1,5 @@
-//! No io_uring to be had: each cause is provoked, and named. A seccomp filter stands over one
-//! thread only, and goes with it.
+//! io_uring is refused: each cause is provoked, and the error names it. A seccomp filter holds for
+//! one thread only, and ends with it.
 #![allow(unsafe_code)]
 
 mod availability;

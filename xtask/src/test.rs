@@ -38,15 +38,15 @@ pub(crate) fn command() -> Result<ExitCode> {
         println!("note: {note}");
     }
     if let Err(problem) = AIOQUIC.ensure() {
-        println!("note: no tests with aioquic: {problem}");
+        println!("note: no tests with aioquic: {problem:#}");
     }
     if let Err(problem) = interop::ensure_browser() {
-        println!("note: no test with a browser: {problem}");
+        println!("note: no test with a browser: {problem:#}");
     }
     if let Err(problem) = setup::ensure_also(&[H2LOAD]) {
-        println!("note: no test with h2load: {problem}");
+        println!("note: no test with h2load: {problem:#}");
     }
-    // Two threads: compiling ends on one core, and tests wait. Each has target folders of its own.
+    // Two threads: a build ends on one core, and tests sleep. Each thread has its own target folders.
     let (in_target, apart) = thread::scope(|scope| {
         let apart = scope.spawn(|| {
             step::set_margin("| ");

@@ -56,7 +56,7 @@ pub(super) fn poll_tx<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     plain(lab, |plan| plan.wait_to_send = true)
 }
 
-/// The program does not take every second packet: the others arrive, in order.
+/// The program passes every second packet to the kernel: the others arrive, in order.
 pub(super) fn half_not_taken<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     plain(lab, |plan| plan.odd = Odd::Passed)
 }

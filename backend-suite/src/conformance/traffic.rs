@@ -24,7 +24,7 @@ pub(super) struct Plan {
     pub(super) len: usize,
     pub(super) batch: u32,
     /// The largest number of packets under way: half of what the receiving device's ring holds,
-    /// since some drivers refill theirs only when half of it is empty. Packets beyond are lost.
+    /// since some drivers refill theirs only when half of it is empty. More would be lost.
     pub(super) window: u32,
     pub(super) buffers: Buffers,
     /// Changes the configuration of both ends.

@@ -267,7 +267,7 @@ fn counts_what_comes_in() {
                     .unwrap();
                 sender.send_to(b"passed", ("192.0.2.2", PORT + 1)).unwrap();
             }
-            // The kernel's own chatter (neighbour discovery) may add to what is passed, never to
+            // The kernel's own packets (neighbour discovery) may add to what is passed, never to
             // the rest.
             let expected = before.no_socket + 5;
             wait_until(|| {

@@ -56,8 +56,8 @@ pub(crate) fn veth_pair() -> u32 {
     index_of("b")
 }
 
-/// A BPF file system in a mount namespace of the calling thread's own, which both end with it; none
-/// where it can't be mounted, which is said.
+/// A BPF file system in a new mount namespace of the calling thread; both end with the thread.
+/// `None` if it can't be mounted, after saying so.
 pub(crate) fn bpf_file_system() -> Option<PathBuf> {
     // SAFETY: only the mount namespace, and what the thread shares with it of the file system;
     // descriptors stay shared.

@@ -8,7 +8,7 @@
 //! | [`packages`] | QEMU, a kernel, virtme-ng: downloaded once, kept in `target/vm` |
 //! | [`machine`] | the machine, and `guest.sh`, which it runs |
 //! | [`plan`] | what to run on the cards |
-//! | [`outcome`] | what came of it |
+//! | [`outcome`] | the outcomes |
 //! | [`count`] | instructions per packet, instead of tests |
 //! | [`quiche`] | quiche's example server, to count beside ours |
 
