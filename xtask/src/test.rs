@@ -46,7 +46,7 @@ pub(crate) fn command() -> Result<ExitCode> {
     if let Err(problem) = setup::ensure_also(&[H2LOAD]) {
         println!("note: no test with h2load: {problem:#}");
     }
-    // Two threads: a build ends on one core, and tests sleep. Each thread has its own target folders.
+    // Two threads: a build ends on one core, and tests sleep. Each has its own target folders.
     let (in_target, apart) = thread::scope(|scope| {
         let apart = scope.spawn(|| {
             step::set_margin("| ");

@@ -43,8 +43,8 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     ("RUST_BACKTRACE", "1"),
 ];
 
-/// The flags of cargo-fuzz 0.13, without `link-dead-code`, and without `codegen-units=1`, which serves
-/// optimisation across crates.
+/// The flags of cargo-fuzz 0.13, without `link-dead-code`, and without `codegen-units=1`, which
+/// serves optimisation across crates.
 const RUSTFLAGS: &str = "-Zsanitizer=address --cfg fuzzing -Cpasses=sancov-module \
      -Cllvm-args=-sanitizer-coverage-level=4 \
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
