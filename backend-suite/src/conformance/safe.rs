@@ -181,7 +181,7 @@ pub(super) fn rx_full<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     Outcome::Passes
 }
 
-/// The fill ring is not filled: packets that find it empty are counted, and the first ones are
+/// The fill ring is not refilled: packets that find it empty are counted, and the first ones are
 /// there.
 pub(super) fn fill_empty<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     const LENT: u32 = 512;

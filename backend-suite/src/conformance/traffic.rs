@@ -33,7 +33,7 @@ pub(super) struct Plan {
     pub(super) wait_to_receive: bool,
     /// Has the sender wait for room after each turn.
     pub(super) wait_to_send: bool,
-    /// The difference of every other packet, which then must not arrive.
+    /// How every other packet differs. If it does, it must not arrive.
     pub(super) odd: Odd,
 }
 

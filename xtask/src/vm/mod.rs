@@ -66,7 +66,8 @@ pub(crate) struct Request {
     /// Write the tables of benches/ANSWERS.md as well
     #[arg(long, requires = "count")]
     update: bool,
-    /// igb or virtio_net, else both; and parts of the names of tests, else all
+    /// A driver, igb or virtio_net (both unless named), and parts of the names of tests (all unless
+    /// named)
     #[arg(value_name = "DRIVER|TEST")]
     words: Vec<String>,
 }
