@@ -12,7 +12,7 @@ use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_testbed::HostPair;
 use xskit_uring::{Reason, Route, UringBackend, UringConfig, UringError};
 
-/// Has a system call fail with `errno` on this thread from now on.
+/// Makes a system call fail with `errno` on this thread from now on.
 fn refuse(call: libc::c_long, errno: i32) {
     let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     let jump = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;

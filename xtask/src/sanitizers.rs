@@ -1,5 +1,5 @@
-//! The tests once more under AddressSanitizer: what `unsafe` reads and writes, on the real kernel
-//! too, and what is never freed.
+//! The tests under AddressSanitizer: it checks what `unsafe` reads and writes, on the real kernel
+//! too, and finds leaks.
 
 use std::env;
 use std::path::PathBuf;

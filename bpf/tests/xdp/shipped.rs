@@ -32,7 +32,7 @@ fn sha256(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Needs no clang: a source that was changed and not compiled shows here.
+/// Finds a source that was changed and not compiled, without clang.
 #[test]
 fn the_shipped_program_is_of_this_source() {
     if is_overwriting() {
