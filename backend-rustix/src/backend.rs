@@ -23,7 +23,7 @@ use crate::waker::Waker;
 
 /// Looks that don't wait between two checks that the interfaces are still there.
 const LOOKS_PER_CHECK: u16 = u16::MAX;
-/// Waits that some of the sockets ended between two checks of the others' errors.
+/// Waits, ended by some of the sockets, between two checks of the others' errors.
 const WAITS_PER_CHECK: u16 = 1024;
 
 /// How [`RustixBackend`] waits.

@@ -3,8 +3,8 @@
 //! [`RustixBackend`] makes the calls of [`Backend`](xskit_core::Backend) one by one and counts
 //! them; [`MmapMemory`] is a UMEM's memory, by `mmap(2)`. System calls made here: `socket`,
 //! `setsockopt`, `getsockopt`, `mmap`, `munmap`, `bind`, `close`, `sendto`, `recvfrom`, `ppoll`,
-//! and `madvise`, `nanosleep` and `fcntl` during set-up; with a [`Waker`], `eventfd`, `read` and
-//! `write`.
+//! and `madvise`, `mbind`, `nanosleep` and `fcntl` during set-up; with a [`Waker`], `eventfd`,
+//! `read` and `write`.
 //!
 //! Only `socket` needs a capability, CAP_NET_RAW. A process that has it can make the call
 //! ([`create_descriptor`]) for one that doesn't ([`RustixBackend::adopt`]).

@@ -95,7 +95,8 @@ impl MmapMemory {
         let word = nodes.get_mut(node as usize / WORD).ok_or(Errno::EINVAL)?;
         *word = 1 << (node as usize % WORD);
         // SAFETY: the range is the mapping of this value, whose contents stay as they are; the
-        // kernel reads as many bits of `nodes` as it is told that there are, less one.
+        // kernel reads one bit less of `nodes` than the count that it gets: the whole array, which
+        // outlives the call.
         let done = unsafe {
             libc::syscall(
                 libc::SYS_mbind,

@@ -1,5 +1,5 @@
-//! How many system calls a wait takes: one, and now and then one for each socket's error. The looks
-//! of a backend that never waits take none but the latter.
+//! How many system calls a wait takes: one, and now and then one per socket for its error. A
+//! backend that never waits makes only the latter.
 
 use std::io::Write;
 use std::os::fd::OwnedFd;

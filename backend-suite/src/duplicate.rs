@@ -56,7 +56,7 @@ fn open_and_bind_the_duplicate<B: RealBackend>(make: &impl Fn() -> B, pair: &Hos
     });
     assert_eq!(umem.free() as usize, FRAMES, "{:?}", umem.census());
 
-    // The core relies on this: the kernel tells whether a socket is unbound.
+    // The core relies on this: the kernel reports whether a socket is unbound.
     let direct = RustixBackend::new();
     let size_again = SetOption::RingSize(RingKind::Rx, config.rx.slots());
     let is_bound = || direct.set_option(&duplicate, size_again);

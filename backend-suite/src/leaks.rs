@@ -127,7 +127,7 @@ fn refuse<B: RealBackend>(make: &impl Fn() -> B, config: &SocketConfig, errno: E
 }
 
 /// Counts pinned UMEMs against a limit, which CAP_IPC_LOCK would lift: if one stayed pinned in
-/// every cycle, the next UMEM would be refused.
+/// every cycle, they would reach it, and the next UMEM would be refused.
 fn count_pinned_memory() {
     let mut held = capabilities(None).expect("our capabilities");
     held.effective -= CapabilitySet::IPC_LOCK;

@@ -1,4 +1,4 @@
-//! A socket that a process with the capability has created, opened by one that has none.
+//! A socket that a process with CAP_NET_RAW created, opened by one without capabilities.
 
 use std::fs::File;
 use std::net::UdpSocket;

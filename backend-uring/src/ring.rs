@@ -260,7 +260,7 @@ const OPERATIONS: [u8; 8] = [
 const REGISTER_PROBE: u8 = 8;
 const REGISTER_NAPI: u8 = 27;
 
-/// A ring that opens no file and makes no connection, whoever writes to it
+/// A ring that opens no file and makes no connection, whatever is written to its queue
 /// (`IORING_REGISTER_RESTRICTIONS`, Linux 5.10). Submissions bypass a seccomp filter, and under
 /// SQPOLL they run with the privileges that the process had when it created the ring, even if it
 /// has dropped them since.

@@ -1,5 +1,5 @@
-//! Nothing is left open, mapped or pinned. Alone in its process, since it counts what the process
-//! has.
+//! Nothing is left open, mapped or pinned. Alone in its process, because it counts the process's
+//! resources.
 
 mod availability;
 

@@ -1,5 +1,5 @@
-//! What an io_uring does to an AF_XDP socket that a program may stumble over, each provoked on a
-//! bare ring, and what the backend makes of it.
+//! The pitfalls of AF_XDP sockets on an io_uring: each is provoked on a bare ring, and then the
+//! backend is shown to avoid it.
 #![allow(unsafe_code)]
 
 mod availability;
@@ -50,7 +50,7 @@ fn hosts(test: &str) -> Option<HostPair> {
     HostPair::for_test(test, 1)
 }
 
-/// A socket that only sends, with so many slots to send and to complete.
+/// A socket that only sends, with this many slots to send and to complete.
 fn sender(pair: &HostPair, slots: u32) -> SocketConfig {
     let size = RingSize::new(slots).expect("a power of two");
     SocketConfig {
@@ -71,7 +71,7 @@ impl Bare {
         Self(IoUring::new(8).expect("a ring"))
     }
 
-    /// Submits an entry whose operands outlive the completion, or that has none.
+    /// Submits an entry without operands, or whose operands outlive the completion.
     fn submit(&mut self, entry: &Entry) {
         // SAFETY: the tests submit sends of no bytes, polls and cancels, which name no memory, and
         // one `getsockopt` of a value that is static.
@@ -166,8 +166,8 @@ fn a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring() {
     });
 }
 
-/// Has a bare ring send so many packets past 64 slots for completions, by a send that may wait.
-/// Takes the completions, and returns what had come of the send by then.
+/// Sends this many packets by a bare ring past 64 slots for completions, by a send that may wait.
+/// Takes the completions, and returns the send's result, if it had one by then.
 fn send_waiting(pair: &HostPair, packets: u32) -> Option<i32> {
     let backend = backend(Wait::Block);
     let mut slots = vec![FrameSlot::new(); FRAMES];
@@ -247,7 +247,7 @@ fn polls_of_a_socket_that_was_not_closed_end_with_the_backend() {
             assert_eq!(waited, Ok(0));
             socket.as_raw_fd()
         };
-        // Dropped, it stays open; so it is closed here, and the backend not told.
+        // A dropped socket stays open; so it is closed here, without the backend.
         // SAFETY: the socket that had the descriptor is gone and won't close it, and the queue has
         // nothing of it: the wait handed over everything.
         drop(unsafe { OwnedFd::from_raw_fd(fd) });
@@ -269,7 +269,7 @@ fn a_wait_without_end_ends_when_the_interface_is_removed() {
             return;
         };
         let (says, told) = mpsc::channel();
-        // On its own, so that the test can fail while it waits for ever.
+        // In its own thread, so that the test can fail while it waits for ever.
         thread::spawn(move || {
             let task = || {
                 let backend = backend(wait);
@@ -285,7 +285,7 @@ fn a_wait_without_end_ends_when_the_interface_is_removed() {
         });
         assert_eq!(told.recv_timeout(PATIENCE), Ok(None));
         thread::sleep(A_WHILE);
-        // A veth goes with its peer, and that with its host.
+        // A veth goes with its peer, and the peer with its host.
         drop(second);
         let waited = Some(Err(Errno::ENETDOWN));
         assert_eq!(told.recv_timeout(PATIENCE), Ok(waited), "{wait:?}");

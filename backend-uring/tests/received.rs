@@ -1,5 +1,5 @@
-//! Sockets that were created elsewhere, opened without any capability: nor does a ring need one, in
-//! whichever way it waits, nor the kernel's thread.
+//! Sockets that another process created, opened without any capability. The ring needs none either,
+//! in any way of waiting, nor does the kernel thread.
 
 mod availability;
 

@@ -1,5 +1,5 @@
-//! No io_uring to be had: each cause is provoked, and named. A seccomp filter stands over one
-//! thread only, and goes with it.
+//! io_uring is refused: each cause is provoked, and the error names it. A seccomp filter holds for
+//! one thread only, and ends with it.
 #![allow(unsafe_code)]
 
 mod availability;
@@ -12,7 +12,7 @@ use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_testbed::HostPair;
 use xskit_uring::{Reason, Route, UringBackend, UringConfig, UringError};
 
-/// Has a system call fail with `errno` on this thread from now on.
+/// Makes a system call fail with `errno` on this thread from now on.
 fn refuse(call: libc::c_long, errno: i32) {
     let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     let jump = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;

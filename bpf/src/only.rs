@@ -24,8 +24,9 @@ use crate::Error;
 pub struct Only {
     /// Only frames to this MAC address.
     pub mac: Option<[u8; 6]>,
-    /// Only frames without a VLAN tag, or with one tag, of these VLANs. A tag of VLAN 0 counts as
-    /// none: it only carries a priority. Identifiers above 4095 match nothing.
+    /// Only frames without a VLAN tag, and frames with exactly one tag, of one of these VLANs. A
+    /// tag of VLAN 0 counts as none: it only carries a priority. Identifiers above 4095 match
+    /// nothing.
     pub vlans: Option<Vec<u16>>,
 }
 

@@ -1,4 +1,4 @@
-//! The rules in the kernel: writes to the program's maps what has changed in the table.
+//! The rules in the kernel: writes the table's changes to the program's maps.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -62,8 +62,8 @@ fn addresses_swap_back(frame: &[u8]) {
     }
 }
 
-/// The payload ends at UDP's length, at the latest where IP ends, which is at the latest the
-/// frame's end.
+/// The payload ends where UDP's length says: not behind the IP packet's end, which is not behind
+/// the frame's.
 fn payload_is_inside(layers: &Layers, datagram: &Datagram, frame: &[u8]) {
     let range = datagram.payload_range();
     assert_eq!(range.start, layers.udp + UDP_LEN);

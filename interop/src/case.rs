@@ -10,7 +10,7 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// The client's `TESTCASE`.
     pub(crate) client: &'static str,
-    /// What the server is told.
+    /// The server's `TESTCASE`.
     pub(crate) server: &'static str,
     pub(crate) network: Network,
     /// Lengths of the files, in bytes.

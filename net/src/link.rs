@@ -190,7 +190,7 @@ impl Link {
             return Err(no_interface(request));
         }
         let mut message = LinkMessage::default();
-        // The kernel looks up both attributes among names of both kinds; only their maximal lengths
+        // The kernel looks up both attributes among names of both kinds; only their maximum lengths
         // differ.
         message.attributes.push(if len <= NAME_MAX_LEN_BYTES {
             LinkAttribute::IfName(name.to_owned())

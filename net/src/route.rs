@@ -55,7 +55,7 @@ impl Route {
 /// [`Error::NoSourceAddress`] if the route has no source; [`Error::Call`] if the netlink socket
 /// fails; [`Error::Malformed`] if the answer can't be read.
 pub fn route_to(destination: IpAddr, interface: Option<&Link>) -> Result<Route> {
-    // For these the kernel only reports that there is no route, if an interface is named.
+    // If an interface is named, the kernel only reports for these that there is no route.
     if destination.is_loopback() {
         return Err(Error::LocalDestination { destination });
     }

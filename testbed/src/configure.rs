@@ -157,8 +157,8 @@ pub(crate) fn add_address(
     })
 }
 
-/// Whether the kernel has IPv6 switched off for the device (EACCES) or altogether, or not built in
-/// (EAFNOSUPPORT, EOPNOTSUPP).
+/// The error of a refused IPv6 address: [`Error::Ipv6Disabled`] if IPv6 is switched off for the
+/// device (EACCES), or is switched off altogether or not built in (EAFNOSUPPORT, EOPNOTSUPP).
 fn ipv6_disabled(link: &Link, error: xskit_net::Error) -> Error {
     match error {
         Refused {

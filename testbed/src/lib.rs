@@ -15,7 +15,7 @@
 //! | [`pair`] | two hosts joined by a wire, for the demo, tests and benches |
 //! | [`chain`] | two hosts with a third between them |
 //! | [`cards`] | which two cards, if any, stand in for a veth pair |
-//! | [`privilege`] | how a test says that it was skipped for want of capabilities, and how one gives all up |
+//! | [`privilege`] | skips a test without its capabilities, and drops all of a thread's |
 
 pub mod cards;
 pub mod chain;

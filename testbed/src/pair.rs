@@ -104,7 +104,7 @@ impl HostPair {
     /// saying that the test is skipped.
     ///
     /// # Panics
-    /// When the hosts can't be made.
+    /// If the hosts can't be made.
     #[must_use]
     pub fn for_test(test: &str, queues: u32) -> Option<Self> {
         let config = HostPairConfig {

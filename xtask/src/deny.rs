@@ -1,5 +1,5 @@
 //! cargo-deny, which checks licences, duplicate crates and sources against `deny.toml`, and
-//! advisories where their database can be had. It is the user's, or is built into the target
+//! advisories if their database can be fetched. It is the user's, or is built into the target
 //! folder.
 
 use std::fs;

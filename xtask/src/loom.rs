@@ -6,9 +6,9 @@ use std::process::Command;
 
 use crate::cargo;
 
-/// `cargo test` of them in `workspace`. In a target folder of their own, since `--cfg loom` is
-/// another build of every crate; optimised, since loom runs them some hundred thousand times, but
-/// not more than pays.
+/// `cargo test` of them in `workspace`. They have their own target folder, since `--cfg loom` is
+/// another build of every crate. They are optimised, since loom runs them some hundred thousand
+/// times, but only as far as that pays.
 pub(crate) fn tests(workspace: &Path) -> Command {
     let flags = env::var("RUSTFLAGS").unwrap_or_default();
     let mut test = cargo::program();

@@ -1,5 +1,5 @@
-//! The tests once more under AddressSanitizer: what `unsafe` reads and writes, on the real kernel
-//! too, and what is never freed.
+//! The tests under AddressSanitizer: it checks what `unsafe` reads and writes, on the real kernel
+//! too, and finds leaks.
 
 use std::env;
 use std::path::PathBuf;
@@ -20,9 +20,9 @@ const TARGET: Option<&str> = if cfg!(all(target_arch = "x86_64", target_env = "g
 
 const SANITIZER: &str = "-Zsanitizer=address";
 
-/// What the names of tests begin with that leak on purpose: they forget a socket, and with it what
-/// the kernel may write to. They run by themselves, where a leak is no failure. A list of
-/// suppressions would name functions, which LeakSanitizer only knows where llvm-symbolizer is
+/// The prefix of the names of tests that leak on purpose: they forget a socket, and with it what
+/// the kernel may write to. They run by themselves, where a leak is not a failure. A list of
+/// suppressions would name functions, which LeakSanitizer only knows if llvm-symbolizer is
 /// installed.
 const LEAKING: &str = "a_leaked_socket_";
 

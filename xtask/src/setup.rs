@@ -120,7 +120,7 @@ fn advice(missing: &Requirements, family: Option<Family>) -> String {
     }
 }
 
-/// By whose right packages are installed.
+/// The privilege by which packages are installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Authority {
     Root,

@@ -38,15 +38,15 @@ pub(crate) fn command() -> Result<ExitCode> {
         println!("note: {note}");
     }
     if let Err(problem) = AIOQUIC.ensure() {
-        println!("note: no tests with aioquic: {problem}");
+        println!("note: no tests with aioquic: {problem:#}");
     }
     if let Err(problem) = interop::ensure_browser() {
-        println!("note: no test with a browser: {problem}");
+        println!("note: no test with a browser: {problem:#}");
     }
     if let Err(problem) = setup::ensure_also(&[H2LOAD]) {
-        println!("note: no test with h2load: {problem}");
+        println!("note: no test with h2load: {problem:#}");
     }
-    // Two threads: compiling ends on one core, and tests wait. Each has target folders of its own.
+    // Two threads: a build ends on one core, and tests sleep. Each has its own target folders.
     let (in_target, apart) = thread::scope(|scope| {
         let apart = scope.spawn(|| {
             step::set_margin("| ");
@@ -173,7 +173,7 @@ fn documentation() -> Command {
 /// must not rely.
 fn tests() -> Command {
     let mut test = cargo::command("test");
-    // A passing test's output is shown too: that's where a skipped one says so.
+    // A passing test's output is shown too: a skipped test reports it there.
     test.args([
         "--workspace",
         "--all-features",
@@ -184,7 +184,7 @@ fn tests() -> Command {
     test
 }
 
-/// All features include the one that compiles the XDP program anew: its tests once more, on the
+/// All features include the one that compiles the XDP program anew. These are its tests on the
 /// object that ships.
 fn shipped() -> Command {
     let mut test = cargo::command("test");
@@ -204,12 +204,12 @@ fn ordering_steps() -> Result<[Step; 2]> {
     ])
 }
 
-/// The checks of the dependencies, with a cargo-deny that is built here if there is none. It is
-/// somebody else's program: one that can't be built says nothing about this workspace.
+/// The checks of the dependencies, with a cargo-deny that is built here if there is none. If it
+/// can't be built, that is not a fault of this workspace, and the checks are skipped.
 fn deny_steps() -> Result<[Step; 3]> {
     for _ in 0..TRIES_TO_INSTALL {
         if CARGO_DENY.installed().is_none() {
-            // Whether it worked is asked of the program itself, below.
+            // Whether it worked shows below, by the program itself.
             Step::run("cargo-deny, built once", &mut CARGO_DENY.install());
         }
     }
@@ -233,7 +233,7 @@ fn deny_steps() -> Result<[Step; 3]> {
     ])
 }
 
-/// Whether the database of advisories could be fetched: somebody else's server, too.
+/// Whether the database of advisories could be fetched. It is on a server of others, too.
 fn has_database(cargo_deny: &Path) -> bool {
     deny::fetch(cargo_deny)
         .output()

@@ -220,7 +220,7 @@ pub(super) struct Buffers {
     pub(super) size: FrameSize,
 }
 
-/// The difference of every other packet of a stream.
+/// How every other packet of a stream differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Odd {
     /// Nothing.

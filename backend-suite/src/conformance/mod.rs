@@ -1,8 +1,8 @@
 //! The cases of the kernel's own AF_XDP test, `xskxceiver`, and their outcomes here.
 //!
 //! The names are those of `tools/testing/selftests/bpf/prog_tests/test_xsk.h`, and each case checks
-//! the same: contents, order, counts, statistics. A run writes `CONFORMANCE.md`, and a run with
-//! other outcomes fails.
+//! the same: contents, order, counts, statistics. `CONFORMANCE.md` has the outcomes of a run, and a
+//! run with others fails. With `XSKIT_CONFORMANCE=FILE` a run writes the table instead.
 //!
 //! | file | holds |
 //! | --- | --- |

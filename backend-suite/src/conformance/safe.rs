@@ -56,7 +56,7 @@ pub(super) fn poll_tx<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     plain(lab, |plan| plan.wait_to_send = true)
 }
 
-/// The program does not take every second packet: the others arrive, in order.
+/// The program passes every second packet to the kernel: the others arrive, in order.
 pub(super) fn half_not_taken<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     plain(lab, |plan| plan.odd = Odd::Passed)
 }
@@ -181,7 +181,7 @@ pub(super) fn rx_full<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     Outcome::Passes
 }
 
-/// The fill ring is not filled: packets that find it empty are counted, and the first ones are
+/// The fill ring is not refilled: packets that find it empty are counted, and the first ones are
 /// there.
 pub(super) fn fill_empty<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     const LENT: u32 = 512;

@@ -24,7 +24,7 @@ pub(super) struct Plan {
     pub(super) len: usize,
     pub(super) batch: u32,
     /// The largest number of packets under way: half of what the receiving device's ring holds,
-    /// since some drivers refill theirs only when half of it is empty. Packets beyond are lost.
+    /// since some drivers refill theirs only when half of it is empty. More would be lost.
     pub(super) window: u32,
     pub(super) buffers: Buffers,
     /// Changes the configuration of both ends.
@@ -33,7 +33,7 @@ pub(super) struct Plan {
     pub(super) wait_to_receive: bool,
     /// Has the sender wait for room after each turn.
     pub(super) wait_to_send: bool,
-    /// The difference of every other packet, which then must not arrive.
+    /// How every other packet differs. If it does, it must not arrive.
     pub(super) odd: Odd,
 }
 

@@ -149,7 +149,7 @@ impl Traffic {
         }
     }
 
-    /// Keeps a debt for the next kick, or the next call of any kind.
+    /// Keeps a debt, which the next call of any kind pays.
     fn owe(&mut self, debt: Debt) {
         if debt.remaining > 0 {
             self.owed.push(debt);

@@ -1,4 +1,4 @@
-//! Whether a ring can be had here.
+//! Whether a ring can be created here.
 
 use xskit_uring::{UringBackend, UringConfig};
 

@@ -1,4 +1,4 @@
-//! On interfaces and off again: mode asked for and obtained, what is refused and why.
+//! Attaching and detaching: the mode asked for and obtained, and refusals with their causes.
 
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::UdpSocket;
@@ -104,7 +104,7 @@ fn an_mtu_too_large_for_native() {
     });
 }
 
-/// Whatever mode the first has and the second wants, the error names the first, and leaves it be.
+/// Whatever modes the two have, the error names the first program, which stays attached.
 #[test]
 fn a_second_program_is_told_of_the_first() {
     in_namespace(|| {
@@ -267,7 +267,7 @@ fn counts_what_comes_in() {
                     .unwrap();
                 sender.send_to(b"passed", ("192.0.2.2", PORT + 1)).unwrap();
             }
-            // The kernel's own chatter (neighbour discovery) may add to what is passed, never to
+            // The kernel's own packets (neighbour discovery) may add to what is passed, never to
             // the rest.
             let expected = before.no_socket + 5;
             wait_until(|| {
@@ -282,7 +282,7 @@ fn counts_what_comes_in() {
     });
 }
 
-/// Packets take a moment from one end to the other; the bound is there only to fail at all.
+/// Packets take a moment from one end to the other; the limit only prevents a hang.
 fn wait_until(condition: impl Fn() -> bool) {
     let give_up = Instant::now() + Duration::from_secs(20);
     while !condition() {

@@ -16,8 +16,7 @@ pub(crate) enum Verdict {
     Passed,
 }
 
-/// The verdict on a frame that comes in on queue 0 (of `lo`, which is what a test run stands for by
-/// default).
+/// The verdict on a frame that comes in on queue 0 (of `lo`, the default interface of a test run).
 pub(crate) fn verdict(program: &XdpProgram, frame: &[u8]) -> Verdict {
     judge(program, frame, None)
 }
@@ -63,7 +62,7 @@ fn which(before: Counters, after: Counters) -> (Verdict, u32) {
     }
 }
 
-/// Runs the program once and gives what it returned. The kernel takes no frame under 14 bytes here.
+/// Runs the program once and returns its action. The kernel takes no frame under 14 bytes here.
 fn run(program: &XdpProgram, frame: &[u8], mut context: Option<xdp_md>) -> u32 {
     let mut opts = bpf_test_run_opts {
         sz: size_of::<bpf_test_run_opts>() as u64,

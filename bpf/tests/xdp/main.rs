@@ -1,8 +1,8 @@
 //! The XDP program on packet fixtures (BPF_PROG_TEST_RUN), and its loader on real interfaces.
 //!
-//! Nearly all of it needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; where they lack, each test says
-//! so on stderr. Interfaces are only ever made and used in network namespaces that a test thread
-//! makes for itself and that end with it.
+//! Nearly all tests need CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; without them, each says so on
+//! stderr. A test makes and uses interfaces only in network namespaces of its thread, which end
+//! with it.
 
 #![allow(unsafe_code)] // two calls that have no safe wrapper: test run, unshare
 

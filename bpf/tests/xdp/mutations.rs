@@ -8,7 +8,7 @@ use crate::oracle::{Carries, read};
 use crate::packet::*;
 use crate::privilege;
 
-/// What the fixtures are about, and what is changed in them.
+/// The frames that are changed.
 fn seeds() -> Vec<Vec<u8>> {
     vec![
         udp4(),
@@ -33,8 +33,8 @@ fn expected(frame: &[u8]) -> Verdict {
     }
 }
 
-/// From the first byte to the last, and on through padding: malformed, then matched, and nothing in
-/// between or after.
+/// From the first byte to the last, and on through padding: malformed, then matched, and no other
+/// verdict in between or after.
 #[test]
 fn a_datagram_is_malformed_until_it_is_whole() {
     if !privilege::held() {
@@ -60,7 +60,7 @@ fn a_datagram_is_malformed_until_it_is_whole() {
     }
 }
 
-/// Changes up to two header bytes, by preference slightly, and now and then the length.
+/// Changes up to two header bytes, mostly slightly, and sometimes the length.
 pub(crate) fn change(rng: &mut Rng, seed: &[u8]) -> Vec<u8> {
     let mut frame = seed.to_vec();
     for _ in 0..rng.usize(..3) {

@@ -8,7 +8,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use crate::privilege;
 
-/// Runs `test` in a thread with a network namespace of its own, which ends with the thread. Skipped
+/// Runs `test` in a thread with a new network namespace, which ends with the thread. Skipped
 /// without privilege.
 pub(crate) fn in_namespace(test: impl FnOnce() + Send) {
     if !privilege::held() {
@@ -26,7 +26,7 @@ pub(crate) fn in_namespace(test: impl FnOnce() + Send) {
     });
 }
 
-/// Runs `ip` (iproute2) in the calling thread's namespace and gives what it prints.
+/// Runs `ip` (iproute2) in the calling thread's namespace and returns its output.
 pub(crate) fn ip(arguments: &str) -> String {
     let output = Command::new("ip")
         .args(arguments.split_whitespace())
@@ -48,7 +48,7 @@ pub(crate) fn index_of(name: &str) -> u32 {
     netdevice::name_to_index(socket, name).unwrap()
 }
 
-/// Makes the pair of interfaces a and b, both up, and gives the index of b.
+/// Makes the pair of interfaces a and b, both up, and returns the index of b.
 pub(crate) fn veth_pair() -> u32 {
     ip("link add name a type veth peer name b");
     ip("link set dev a up");
@@ -56,8 +56,8 @@ pub(crate) fn veth_pair() -> u32 {
     index_of("b")
 }
 
-/// A BPF file system in a mount namespace of the calling thread's own, which both end with it; none
-/// where it can't be mounted, which is said.
+/// A BPF file system in a new mount namespace of the calling thread; both end with the thread.
+/// `None` if it can't be mounted, after saying so.
 pub(crate) fn bpf_file_system() -> Option<PathBuf> {
     // SAFETY: only the mount namespace, and what the thread shares with it of the file system;
     // descriptors stay shared.

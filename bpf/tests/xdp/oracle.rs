@@ -1,5 +1,5 @@
-//! The tables at the top of `xskit.bpf.c` once more, in another language and another style: what
-//! the program should see in a frame, and whether a rule names it.
+//! The tables at the top of `xskit.bpf.c`, written again in another language and style: what the
+//! program must read in a frame, and whether a rule matches it.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -56,7 +56,7 @@ pub(crate) fn read(frame: &[u8]) -> Option<Option<Packet>> {
     }))
 }
 
-/// What is carried, to whom, from whom.
+/// The protocol, the destination and the source.
 type Ip<'a> = (Carries, &'a [u8], &'a [u8]);
 
 fn read_ipv4(packet: &[u8]) -> Option<Ip<'_>> {
@@ -158,7 +158,7 @@ impl Wanted {
     }
 }
 
-/// Whether an address of a packet begins with the same bits. Bit by bit.
+/// Whether a packet's address begins with the same bits, bit by bit.
 fn begins(address: &[u8], (prefix, len): (IpAddr, u8)) -> bool {
     let prefix = match prefix {
         IpAddr::V4(prefix) => prefix.octets().to_vec(),

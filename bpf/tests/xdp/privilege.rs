@@ -1,4 +1,4 @@
-//! Running with just the capabilities a test wants, and saying so when they can't be had.
+//! Runs a test with only certain capabilities, and reports it as skipped without them.
 
 use std::io::Write;
 
@@ -10,8 +10,7 @@ const NEEDED: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::PERFMON)
     .union(CapabilitySet::NET_ADMIN);
 
-/// Whether this thread may load and attach. If not, the test that asks is to return, and has been
-/// reported as skipped.
+/// Whether this thread may load and attach. If not, reports the test as skipped; it must return.
 pub(crate) fn held() -> bool {
     let held = capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED));
     if !held {

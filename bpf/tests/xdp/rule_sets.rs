@@ -171,9 +171,8 @@ fn a_priority_tag_within_a_tag_is_a_second_tag() {
     assert_eq!(verdict(&program, &frame), Verdict::Passed);
 }
 
-/// Thousands of rules in four shapes, each found, and none that isn't there. The program looks once
-/// for each shape that names the port, so that their number is all that a packet pays for: there is
-/// no room for a seventeenth.
+/// Thousands of rules in four shapes: each is found, and no other. A packet costs one lookup per
+/// shape that is marked at its port, so shapes are limited: there is no room for a seventeenth.
 #[test]
 fn thousands_of_rules_are_a_few_shapes() {
     if !privilege::held() {
@@ -285,7 +284,7 @@ fn wanted(rng: &mut Rng) -> Option<Wanted> {
         Protocol::Udp(ports.clone()),
         Protocol::Tcp(ports),
         Protocol::Icmp,
-        // Seldom: a change at every port takes a while where nothing is optimised.
+        // Rare: a change at every port takes a while without optimisation.
         if rng.usize(..2) == 0 {
             Protocol::Any
         } else {
@@ -298,7 +297,7 @@ fn wanted(rng: &mut Rng) -> Option<Wanted> {
         from: some_prefix(rng, ["192.0.2.1", "2001:db8::1"]),
         vlan: one_of(rng, &[None, None, None, Some(0), Some(0x2a), Some(0x2b)]),
     };
-    // Those of ports alone would soon take everything.
+    // Rules of ports alone would soon take everything.
     let is_whole = wanted.to.or(wanted.from).is_none() && wanted.vlan.is_none();
     let is_mixed = wanted
         .to

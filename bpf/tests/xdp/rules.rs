@@ -173,8 +173,8 @@ fn rules_of_one_port_change_from_two_threads() {
     assert_eq!(takes(&program), [false, false]);
 }
 
-/// Of the kernel's own stack: no frame to another host's MAC address, and of a VLAN only if it is
-/// set up.
+/// As in the kernel's own stack: no frame to another host's MAC address, and a tagged one only if
+/// its VLAN is set up.
 #[test]
 fn frames_are_limited_to_a_mac_address_and_vlans() {
     if !privilege::held() {
@@ -216,7 +216,7 @@ fn frames_are_limited_to_a_mac_address_and_vlans() {
     assert_eq!(taken(None, None), [1; 8]);
 }
 
-/// Whatever a frame is or is not, and rules don't count meanwhile.
+/// All frames are taken, malformed ones too, and rules don't apply meanwhile.
 #[test]
 fn all_frames_are_taken_until_rules_count_again() {
     if !privilege::held() {
@@ -245,7 +245,7 @@ fn all_frames_are_taken_until_rules_count_again() {
     assert_eq!(verdicts()[1..], by_rules[1..]);
 }
 
-/// A limit holds where all frames are taken, too, and neither setting undoes the other.
+/// A limit also holds if all frames are taken, and neither setting undoes the other.
 #[test]
 fn all_frames_within_the_limit() {
     use Verdict::{Malformed, NoSocket, Passed};

@@ -32,7 +32,7 @@ fn sha256(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Needs no clang: a source that was changed and not compiled shows here.
+/// Finds a source that was changed and not compiled, without clang.
 #[test]
 fn the_shipped_program_is_of_this_source() {
     if is_overwriting() {
@@ -48,8 +48,8 @@ fn the_shipped_program_is_of_this_source() {
     );
 }
 
-/// The verifier follows each way through the program at each load, so that every start of a command
-/// pays for it: 4,300 instructions, and 101,000 before. Linux 5.16 says how many it followed.
+/// The verifier follows each path through the program at each load, which every start of a command
+/// pays for. It is 4,300 instructions, and once was 101,000. Linux 5.16 reports the number.
 #[test]
 fn the_verifier_goes_through_five_thousand_instructions_at_most() {
     if !privilege::held() {
@@ -69,8 +69,8 @@ fn is_overwriting() -> bool {
     env::var_os("XSKIT_PROGRAM").is_some_and(|value| value == "overwrite")
 }
 
-/// By the clang that made it, to the byte. Another one may choose other instructions; the other
-/// tests then hold what it made to the same behaviour, as without the feature they do what ships.
+/// Byte for byte, by the clang that made it. Another clang may choose other instructions; the other
+/// tests then check that its program behaves the same.
 #[cfg(feature = "build-program")]
 #[test]
 fn the_shipped_program_is_what_clang_makes_of_the_source() {

@@ -12,7 +12,7 @@ use crate::namespace::{in_namespace, index_of, ip};
 use crate::packet::*;
 use crate::privilege;
 
-/// An AF_XDP socket. The program can be told of it before it is bound.
+/// An AF_XDP socket. It can be registered before it is bound.
 fn xdp_socket() -> OwnedFd {
     socket_with(
         AddressFamily::XDP,
@@ -194,8 +194,7 @@ fn absurdly_many_queues_are_an_error_not_a_crash() {
     assert!(matches!(refused, Error::Load { .. }), "{refused}");
 }
 
-/// The map by a descriptor, as another loader would hand it over: it is the one that the program
-/// looks at.
+/// The map by a descriptor, as from another loader: it is the one that the program reads.
 #[test]
 fn a_received_map_is_the_programs_own() {
     if !privilege::held() {

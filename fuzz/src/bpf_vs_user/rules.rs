@@ -10,7 +10,7 @@ use xskit_wire::Datagram;
 pub(super) enum Rule {
     /// The arguments of `XdpProgram::take`.
     Short { port: u16, address: Option<IpAddr> },
-    /// One of `XdpProgram::add_rules`, and its meaning written again.
+    /// A rule of `XdpProgram::add_rules`, with its meaning written a second time.
     Long {
         rule: Said,
         names: fn(&Datagram) -> bool,

@@ -9,7 +9,7 @@ pub(super) struct Input<'a> {
 /// More operations make an input slow, and no more interesting.
 const MAX_OPERATIONS: usize = 64;
 
-/// The most that UDP over IPv4 carries, less room for QUIC's headers.
+/// Less than UDP over IPv4 carries, by enough for QUIC's headers.
 const MAX_BLOCK: usize = 60_000;
 
 impl<'a> Input<'a> {

@@ -8,7 +8,7 @@ use super::input::Input;
 use super::party::{Sent, frame, server_addr};
 use super::server::ServerParty;
 
-/// Datagrams under way at most; more are dropped, as by a queue.
+/// The most datagrams under way; more are dropped, as by a queue.
 const MAX_UNDER_WAY: usize = 64;
 /// Datagrams moved after the end of the input.
 const FAITHFUL: usize = 64;

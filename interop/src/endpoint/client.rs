@@ -86,7 +86,7 @@ fn fetch(
     mut driver: UdpDriver,
 ) -> anyhow::Result<Fetched> {
     let mut until = None;
-    // First for the files, then for the ticket of another connection.
+    // First for the files, then for a ticket for another connection.
     loop {
         let is_more = driver.turn(fetch.connection())?;
         let is_new = fetch.advance(setting)?;

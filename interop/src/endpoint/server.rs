@@ -17,7 +17,7 @@ use xskit_quic::{
 use super::hq::{Hq, HqSession};
 use crate::setting::{PATIENCE, Protocol, Setting};
 
-/// How long a server closes its connections after SIGTERM.
+/// How long a server goes on after SIGTERM, to close its connections.
 const GOODBYE: Duration = Duration::from_millis(500);
 
 const PROTOCOLS: &[&[u8]] = &[

@@ -43,8 +43,8 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     ("RUST_BACKTRACE", "1"),
 ];
 
-/// Those of cargo-fuzz 0.13, without `link-dead-code`, and without `codegen-units=1`, which serves
-/// optimisation across crates.
+/// The flags of cargo-fuzz 0.13, without `link-dead-code`, and without `codegen-units=1`, which
+/// serves optimisation across crates.
 const RUSTFLAGS: &str = "-Zsanitizer=address --cfg fuzzing -Cpasses=sancov-module \
      -Cllvm-args=-sanitizer-coverage-level=4 \
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -217,7 +217,7 @@ fn fuzz(targets: &[Target], each_s: u64) -> Result<Vec<Outcome>> {
         for (target, log, mut run) in runs {
             let status = run.wait()?;
             let mut output = read(&log)?;
-            // Of timeout(1), which says nothing itself.
+            // The codes of timeout(1), which prints nothing itself.
             if let Some(124 | 137) = status.code() {
                 output += "\nERROR: did not end by itself, and was killed\n";
             }
@@ -265,11 +265,13 @@ fn libfuzzer(target: Target) -> Result<Command> {
     Ok(run)
 }
 
-/// The same for this long, and a little longer.
+/// As [`libfuzzer`], for this long; it is killed if it runs much longer. In the foreground, so that
+/// Ctrl-C ends it as well.
 fn limited(target: Target, time_s: u64) -> Result<Command> {
     let libfuzzer = libfuzzer(target)?;
     let mut run = Command::new("timeout");
-    run.args(["--kill-after=5", &(time_s + GRACE_S).to_string()])
+    run.args(["--foreground", "--kill-after=5"])
+        .arg((time_s + GRACE_S).to_string())
         .arg(libfuzzer.get_program())
         .args(libfuzzer.get_args())
         .arg(format!("-max_total_time={time_s}"))
@@ -282,7 +284,7 @@ fn minimise(target: Target, file: &Path, time_s: u64) -> Result<ExitCode> {
     let mut shorter = file.as_os_str().to_owned();
     shorter.push(".min");
     let shorter = PathBuf::from(shorter);
-    // Of an earlier run; mostly there is none.
+    // Left by an earlier run; usually there is none.
     let _ = fs::remove_file(&shorter);
     let mut run = limited(target, time_s)?;
     run.arg("-minimize_crash=1")

@@ -47,7 +47,11 @@ impl Apt {
         }
         let mut targets = Command::new("apt-get");
         targets.args(["indextargets", "--no-release-info", "--format"]);
-        targets.args(["$(REPO_URI) $(RELEASE)", "Component: main"]);
+        targets.args([
+            "$(REPO_URI) $(RELEASE)",
+            "Component: main",
+            "Created-By: Packages",
+        ]);
         let known = targets.output().context("apt-get can't be run")?.stdout;
         let sources = sources(&apt.release, &String::from_utf8_lossy(&known))?;
         fs::write(apt.folder.join("vm.sources"), sources)?;

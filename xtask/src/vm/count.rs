@@ -29,8 +29,8 @@ const PROMPT: &str = "-global virtio-net-pci.ioeventfd=off -global virtio-net-pc
 /// So that the table can say by how much two differ.
 const BOOTS: usize = 2;
 
-/// A machine whose clock leaps sometimes hangs before its kernel has come far, and comes up when it
-/// is started again.
+/// A machine whose clock leaps sometimes hangs early in its boot, and comes up when it is started
+/// again.
 const ATTEMPTS: usize = 3;
 const BOOT_LIMIT: Duration = Duration::from_secs(150);
 

@@ -25,7 +25,7 @@ const GUEST: &str = include_str!("guest.sh");
 /// have no order.
 const GUEST_RESULTS: &str = "/tmp/results";
 
-/// How long a machine that was told to end may take.
+/// How long a machine may take to power off.
 const END_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A driver of emulated cards that has zero-copy mode.
@@ -55,7 +55,7 @@ impl Driver {
     }
 }
 
-/// A machine to be.
+/// The configuration of a machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) bed: Bed,
@@ -187,7 +187,7 @@ impl Machine {
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    /// Where the guest's files come to.
+    /// The folder of the guest's results.
     pub(crate) results: PathBuf,
 }
 

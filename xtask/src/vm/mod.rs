@@ -8,7 +8,7 @@
 //! | [`packages`] | QEMU, a kernel, virtme-ng: downloaded once, kept in `target/vm` |
 //! | [`machine`] | the machine, and `guest.sh`, which it runs |
 //! | [`plan`] | what to run on the cards |
-//! | [`outcome`] | what came of it |
+//! | [`outcome`] | the outcomes |
 //! | [`count`] | instructions per packet, instead of tests |
 //! | [`quiche`] | quiche's example server, to count beside ours |
 
@@ -66,7 +66,8 @@ pub(crate) struct Request {
     /// Write the tables of benches/ANSWERS.md as well
     #[arg(long, requires = "count")]
     update: bool,
-    /// igb or virtio_net, else both; and parts of the names of tests, else all
+    /// A driver, igb or virtio_net (both unless named), and parts of the names of tests (all unless
+    /// named)
     #[arg(value_name = "DRIVER|TEST")]
     words: Vec<String>,
 }

@@ -57,7 +57,7 @@ impl Bed {
         let kernel = kernel_in(&root).context("a kernel: the packages hold none")?;
         install_qemu()?;
         VIRTME_NG.ensure().context("virtme-ng")?;
-        // virtme-ng insists on a terminal; where /dev/pts is missing, there is none to be made.
+        // virtme-ng insists on a terminal, which can't be made without /dev/pts.
         run(Command::new("script").args(["-q", "-e", "-c", "true", "/dev/null"]))
             .context("a pseudo-terminal")?;
         Ok(Self {

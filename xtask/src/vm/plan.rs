@@ -270,7 +270,7 @@ impl Plan {
                 executables.extend(build(profile, &tests)?);
             }
         }
-        // Where its tests are built, the command is.
+        // Building its tests builds the command.
         let has_command = suites.iter().any(|suite| suite.profile == Profile::Demo);
         if may_have(DEMO, parts) && !has_command {
             build_command()?;
@@ -280,7 +280,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The same of what takes little time and shows the most.
+    /// The same for the tests that take little time and show the most.
     pub(super) fn short() -> Result<Self> {
         let executables = build(Profile::Dev, &["veth"])?;
         build_command()?;
@@ -360,7 +360,7 @@ fn may_have(suite: &str, parts: &[String]) -> bool {
     parts.is_empty() || !parts.iter().all(names_another)
 }
 
-/// Whether the test has this name, in whatever module.
+/// Whether the test has this name, in any module.
 fn is(test: &str, name: &str) -> bool {
     test.strip_suffix(name)
         .is_some_and(|module| module.is_empty() || module.ends_with("::"))
