@@ -66,7 +66,9 @@ impl Family {
     /// The family of the running system, by `ID`, or else by a word of `ID_LIKE`. Source:
     /// os-release(5).
     pub(crate) fn detect() -> Option<Self> {
-        Self::from_os_release(&fs::read_to_string("/etc/os-release").ok()?)
+        let mut files = ["/etc/os-release", "/usr/lib/os-release"].into_iter();
+        let text = files.find_map(|path| fs::read_to_string(path).ok())?;
+        Self::from_os_release(&text)
     }
 
     fn from_os_release(text: &str) -> Option<Self> {

@@ -25,7 +25,7 @@ use crate::tally::{self, Tally};
 use crate::vm;
 
 /// What runs beside the tests takes the processor time that they leave.
-const NICENESS: i32 = 15;
+const NICENESS: i32 = 10;
 
 /// A download can break off.
 const TRIES_TO_INSTALL: usize = 2;

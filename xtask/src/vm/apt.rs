@@ -1,7 +1,6 @@
 //! apt with a configuration, lists and a cache in `target/vm/apt`, so that the machine's stay as
 //! they are. Its archives are the machine's own, with newer suites of the same.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -136,14 +135,20 @@ pub(super) fn run(command: &mut Command) -> Result<()> {
 /// A file in the format deb822 (sources.list(5)): of the archives and suites that apt knows, those
 /// of this release, since others' archives have suites of other names; and newer suites.
 fn sources(release: &str, known: &str) -> Result<String> {
-    let mut all: BTreeSet<_> = known
+    // In apt's order: the machine's own archive is usually first.
+    let mut all = Vec::new();
+    let of_release = known
         .lines()
         .filter_map(|line| line.split_once(' '))
         .filter(|(_, suite)| {
             let rest = suite.strip_prefix(release);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '/']))
-        })
-        .collect();
+        });
+    for source in of_release {
+        if !all.contains(&source) {
+            all.push(source);
+        }
+    }
     let main = all.iter().find(|(_, suite)| *suite == release);
     let (main, _) = *main.with_context(|| {
         format!("Debian's own archive among apt's sources: none has the suite {release}")
@@ -151,7 +156,7 @@ fn sources(release: &str, known: &str) -> Result<String> {
     let backports = format!("{release}-backports");
     for newer in [&backports, NEWER_KERNELS] {
         if !all.iter().any(|(_, suite)| *suite == newer) {
-            all.insert((main, newer));
+            all.push((main, newer));
         }
     }
     let signed = match Path::new(KEYS).exists() {
