@@ -71,7 +71,7 @@ fn servers_with_wrong_options_say_what_to_give() {
     let cases: &[(&[&str], &[&str])] = &[
         (
             &["--listen", "10.77.0.9:4433"],
-            &["10.77.0.9", "no address", "xsk1", "10.77.0.2"],
+            &["10.77.0.9", "not an address", "xsk1", "10.77.0.2"],
         ),
         (&["--listen", "10.77.0.2:0"], &["port 0", "1 to 65535"]),
         (&["--listen", "10.77.0.2"], &["--listen", "ADDR:PORT"]),
