@@ -39,17 +39,12 @@ const TESTS: [&str; 3] = ["pitfalls", "socket", "veth"];
 const LEFT_OUT: [&str; 3] = ["compile_fail", "examples", "unsafe_list"];
 
 /// The tests, those that leak, and two programs in which the sanitizer must find something.
-pub(crate) fn steps() -> Vec<Step> {
+pub(crate) fn steps() -> Result<Vec<Step>> {
     let Some(target) = TARGET else {
-        return vec![Step::skip(
-            "AddressSanitizer",
-            "x86_64 or aarch64, with glibc",
-        )];
+        let what = "x86_64 or aarch64, with glibc";
+        return Ok(vec![Step::skip("AddressSanitizer", what)]);
     };
-    let tests = match tests() {
-        Ok(tests) => tests,
-        Err(problem) => return vec![Step::skip("AddressSanitizer", &format!("{problem:#}"))],
-    };
+    let tests = tests()?;
     let mut leaking = test(target, &tests);
     leaking.env("ASAN_OPTIONS", "detect_leaks=0").arg(LEAKING);
     let mut steps = vec![
@@ -61,7 +56,7 @@ pub(crate) fn steps() -> Vec<Step> {
         Step::run("AddressSanitizer: leaked sockets", &mut leaking).counting_tests(),
     ];
     steps.extend(controls(target));
-    steps
+    Ok(steps)
 }
 
 /// The names of all tests to run.

@@ -100,7 +100,7 @@ fn steps_apart() -> Result<Vec<Step>> {
     steps.extend(freestanding::steps());
     steps.extend(deny_steps()?);
     steps.push(fuzz::short_round());
-    steps.extend(sanitizers::steps());
+    steps.extend(sanitizers::steps()?);
     Ok(steps)
 }
 
