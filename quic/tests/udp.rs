@@ -12,8 +12,8 @@ use rustix::net::{AddressFamily, SendFlags, SocketType, ipproto};
 use sha2::{Digest, Sha256};
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, Connections, Trust};
-use xskit_quic::driver::{Endpoint, UdpConfig, UdpDriver};
-use xskit_quic::{Client, ClientConfig, FileServer, Identity, ServerConfig, Transmit};
+use xskit_quic::driver::{UdpConfig, UdpDriver};
+use xskit_quic::{Client, ClientConfig, Endpoint, FileServer, Identity, ServerConfig, Transmit};
 use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, WhenParentDies, privilege};
 
 const FILE_BYTES: usize = 8 << 20;

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use xskit_quic::client::{ClientEvent, Connection, RequestId, Ticket};
-use xskit_quic::driver::Endpoint;
-use xskit_quic::{Client, ClientConfig, SetupError, quiche};
+use xskit_quic::{Client, ClientConfig, Endpoint, SetupError, quiche};
 
 use crate::setting::{self, Setting, Url};
 

@@ -25,7 +25,6 @@ mod turn;
 #[cfg(feature = "udp")]
 mod udp;
 
-pub use crate::endpoint::Endpoint;
 pub use counters::{DriverCounters, RefusalCounts, UnanswerableCounts};
 pub use error::DriverError;
 pub use sources::{ReversePathCheck, Unanswerable};

@@ -11,8 +11,9 @@ use xskit_core::umem::Frame;
 use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
 
 use super::sources::{ReversePathCheck, Sources};
-use super::{DriverCounters, DriverError, Endpoint};
+use super::{DriverCounters, DriverError};
 use crate::Transmit;
+use crate::endpoint::Endpoint;
 
 /// Where a UDP payload starts in a frame to send: after room for the longest headers (Ethernet, two
 /// VLAN tags, IPv6, UDP: 70 bytes), at a cache line boundary.

@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use xskit_quic::client::{Connection, ConnectionEnd, ErrorLayer};
-use xskit_quic::driver::Endpoint;
 use xskit_quic::server::{Activity, Close, Peer, WaitsFor};
-use xskit_quic::{Application, QuicConnection, Server, ServerConfig};
+use xskit_quic::{Application, Endpoint, QuicConnection, Server, ServerConfig};
 
 use super::raw::{client_config, dial, exchange};
 use super::world::{NAME, Pki, content, server_addr};

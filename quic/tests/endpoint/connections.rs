@@ -9,8 +9,7 @@ use fastrand::Rng;
 use xskit_quic::client::{
     ClientEvent, Connection, ConnectionEnd, Connections, ConnectionsKey, OneConnection, RequestBody,
 };
-use xskit_quic::driver::Endpoint;
-use xskit_quic::{Client, ClientConfig, FileServer};
+use xskit_quic::{Client, ClientConfig, Endpoint, FileServer};
 
 use super::world::{PATIENCE, Packet, Pki, Site, content, files, random_bytes};
 
