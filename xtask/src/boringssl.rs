@@ -4,13 +4,23 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use crate::cargo;
 
-/// The sources of BoringSSL as the crate boring-sys brings them, with `include/` in them. As
-/// `BORING_BSSL_PATH` they stand for a built library, wherever none is linked.
-pub(crate) fn headers() -> Option<PathBuf> {
+/// What to set for a command that links nothing: the headers in place of a library, in a target
+/// folder of its own. Most sets of features would build another library.
+pub(crate) fn for_checking() -> Vec<(&'static str, PathBuf)> {
+    /// cargo is asked only once.
+    static HEADERS: LazyLock<Option<PathBuf>> = LazyLock::new(headers);
+    let mut variables = vec![("CARGO_TARGET_DIR", cargo::target().join("check"))];
+    variables.extend(HEADERS.clone().map(|path| ("BORING_BSSL_PATH", path)));
+    variables
+}
+
+/// The sources of BoringSSL as the crate boring-sys brings them, with `include/` in them.
+fn headers() -> Option<PathBuf> {
     let sources = cargo::sources_of("boring-sys")?.join("deps/boringssl");
     sources.join("include/openssl").is_dir().then_some(sources)
 }

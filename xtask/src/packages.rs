@@ -112,7 +112,7 @@ fn pack(packages: &[(String, String)]) -> Result<()> {
 }
 
 /// One workspace, in which the packages stand for those of the registry, with this one's lock file
-/// and profiles: so the dependencies that were checked for the features' steps serve again.
+/// and profiles: so the dependencies that were checked for the lints serve again.
 fn manifest(packages: &[(String, String)], own: &Table) -> Table {
     let patches = packages.iter().map(|(name, folder)| {
         let path = Table::from_iter([("path".to_owned(), Value::from(folder.clone()))]);
@@ -132,16 +132,13 @@ fn manifest(packages: &[(String, String)], own: &Table) -> Table {
     manifest
 }
 
-/// Checks one package by itself, in the folder of the features' steps: BoringSSL's headers are
-/// enough.
+/// Checks one package by itself.
 fn check(package: &str) -> Command {
     let mut check = cargo::program();
-    check.args(["check", "--quiet", "--package", package]);
-    let headers = boringssl::headers();
     check
+        .args(["check", "--quiet", "--package", package])
         .arg("--manifest-path")
         .arg(unpacked().join("Cargo.toml"))
-        .env("CARGO_TARGET_DIR", cargo::target().join("features"))
-        .envs(headers.iter().map(|path| ("BORING_BSSL_PATH", path)));
+        .envs(boringssl::for_checking());
     check
 }

@@ -72,20 +72,8 @@ fn steps_in_target() -> Result<Vec<Step>> {
             "formatting",
             cargo::command("fmt").args(["--all", "--", "--check"]),
         ),
-        Step::run(
-            "lints",
-            lint().args([
-                "--workspace",
-                "--all-targets",
-                "--all-features",
-                "--",
-                "-D",
-                "warnings",
-            ]),
-        ),
         Step::run("tests", &mut tests()).counting_tests(),
         Step::run("XDP program as it ships", &mut shipped()).counting_tests(),
-        Step::run("documentation", &mut documentation()),
     ];
     steps.extend(vm::steps()?);
     Ok(steps)
@@ -94,7 +82,13 @@ fn steps_in_target() -> Result<Vec<Step>> {
 /// What is built with other features, flags or tools, in target folders of its own. Those that run
 /// the library's tests come last, when the tests above are mostly done.
 fn steps_apart() -> Result<Vec<Step>> {
-    let mut steps = feature_steps()?;
+    let mut lints = lint();
+    lints.args(["--workspace", "--all-targets", "--all-features"]);
+    let mut steps = vec![
+        Step::run("lints", lints.args(WARNINGS_ARE_ERRORS)),
+        Step::run("documentation", &mut documentation()),
+    ];
+    steps.extend(feature_steps()?);
     steps.extend(packages::steps()?);
     steps.extend(ordering_steps()?);
     steps.extend(freestanding::steps());
@@ -122,19 +116,18 @@ fn add_rust_components() {
     }
 }
 
+const WARNINGS_ARE_ERRORS: [&str; 3] = ["--", "-D", "warnings"];
+
 fn lint() -> Command {
-    cargo::command("clippy")
+    let mut lint = cargo::command("clippy");
+    lint.envs(boringssl::for_checking());
+    lint
 }
 
 /// Each crate with none of its features, and with each one alone: they are additive, so none may
 /// need another.
-///
-/// Every combination has dependencies of its own making, BoringSSL among them. In a folder of their
-/// own, where nothing is linked, its headers do.
 fn feature_steps() -> Result<Vec<Step>> {
     let mut steps = Vec::new();
-    let target = cargo::target().join("features");
-    let headers = boringssl::headers();
     let metadata = cargo::metadata()?;
     for package in metadata.workspace_packages() {
         let features = package.features.keys().filter(|it| *it != "default");
@@ -144,10 +137,8 @@ fn feature_steps() -> Result<Vec<Step>> {
         }
         for feature in [""].into_iter().chain(features) {
             let mut lint = lint();
-            lint.env("CARGO_TARGET_DIR", &target);
-            lint.envs(headers.iter().map(|path| ("BORING_BSSL_PATH", path)));
             lint.args(["--package", &package.name, "--no-default-features"]);
-            lint.args(["--features", feature, "--", "-D", "warnings"]);
+            lint.args(["--features", feature]).args(WARNINGS_ARE_ERRORS);
             let label = if feature.is_empty() {
                 "no feature"
             } else {
@@ -165,6 +156,7 @@ fn feature_steps() -> Result<Vec<Step>> {
 fn documentation() -> Command {
     let mut doc = cargo::command("doc");
     doc.args(["--workspace", "--no-deps", "--all-features"])
+        .envs(boringssl::for_checking())
         .env("RUSTDOCFLAGS", "-D warnings");
     doc
 }

@@ -1,7 +1,7 @@
 //! Every interleaving of the program's and the kernel's steps, in small worlds.
 //!
 //! Some are searched to the end: no sequence of steps, however long, leads to a new state. The
-//! others go as deep as the time allows: `XSKIT_SEARCH_SECONDS` for all of them together, 50 by
+//! others go as deep as the time allows: `XSKIT_SEARCH_SECONDS` for all of them together, 25 by
 //! default. `xskit_model::search` defines a state.
 
 mod alphabet;
@@ -44,7 +44,7 @@ fn seconds() -> Duration {
         Ok(text) => text
             .parse()
             .expect("XSKIT_SEARCH_SECONDS: a number of seconds"),
-        Err(_) => 50,
+        Err(_) => 25,
     };
     Duration::from_secs(seconds)
 }
