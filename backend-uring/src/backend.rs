@@ -60,8 +60,8 @@ impl UringBackend {
         let ring = probe::ring(&config)?;
         let report = Cell::new(probe::routes(&ring));
         let direct = RustixBackend::with_wait(match config.wait {
-            Wait::Busy => xskit_rustix::Wait::Busy,
-            _ => xskit_rustix::Wait::Block,
+            Wait::Busy => xskit_rustix::RustixWait::Busy,
+            _ => xskit_rustix::RustixWait::Block,
         });
         Ok(Self {
             traffic: RefCell::new(Traffic::new(ring, direct)),

@@ -59,7 +59,7 @@ pub use attach::Attachment;
 pub use counters::Counters;
 pub use error::Error;
 pub use features::{DeviceFeatures, device_features};
-pub use mode::{AttachMode, Attached, OccupantMode};
+pub use mode::{AttachMode, AttachedMode, OccupantMode};
 pub use occupant::Occupant;
 pub use only::Only;
 pub use ports::Ports;

@@ -22,7 +22,7 @@ use crate::zone;
 
 /// An address to try: the client, and the socket that holds its port.
 pub(super) struct Attempt {
-    pub(super) client: Client<wire::Link>,
+    pub(super) client: Client<wire::LinkPath>,
     pub(super) way: Way,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
@@ -61,7 +61,7 @@ impl Attempt {
             let _ = port_holder.connect(peer);
             let peer = zone::bare(peer);
             let remaining = addresses.remaining();
-            let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
+            let link = wire::LinkPath::new(nic.link.require_mac()?.into(), path.next_hop);
             return Ok(Self {
                 client: client(config, peer, &path, &port_holder, link, remaining)?,
                 way: Way::new(peer.ip(), link),
@@ -155,9 +155,9 @@ fn client(
     peer: SocketAddr,
     path: &Path,
     port_holder: &UdpSocket,
-    link: wire::Link,
+    link: wire::LinkPath,
     remaining: Duration,
-) -> anyhow::Result<Client<wire::Link>> {
+) -> anyhow::Result<Client<wire::LinkPath>> {
     let mut config = config.clone();
     config.handshake_timeout = remaining;
     config.transport.max_udp_payload_bytes =

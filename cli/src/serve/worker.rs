@@ -7,7 +7,7 @@ use anyhow::Context;
 use xskit::net::Changes;
 use xskit::quic::driver::DriverConfig;
 use xskit::quic::{FileServer, Server, Worker};
-use xskit::wire::Link;
+use xskit::wire::LinkPath;
 
 use super::serving::{Serving, Way};
 use super::summary::{ServeSummary, Served, Share};
@@ -24,7 +24,7 @@ use crate::zone;
 pub(super) struct Task<'a> {
     pub(super) nic: &'a Nic,
     pub(super) options: &'a AfXdpArgs,
-    pub(super) worker: Worker<Link>,
+    pub(super) worker: Worker<LinkPath>,
 }
 
 impl Task<'_> {
@@ -96,7 +96,7 @@ impl Task<'_> {
     }
 
     /// The socket, and its server.
-    fn open(self, team: &Team<'_>) -> anyhow::Result<(xskit::Socket, FileServer<Link>)> {
+    fn open(self, team: &Team<'_>) -> anyhow::Result<(xskit::Socket, FileServer<LinkPath>)> {
         let socket = socket::open(self.nic)?;
         if team.has_others() {
             let waker = socket.waker().context("eventfd(2)")?;
@@ -139,16 +139,16 @@ impl<'n, 's, 'u> AfXdp<'n, 's, 'u> {
 }
 
 impl Way for AfXdp<'_, '_, '_> {
-    type Link = Link;
+    type LinkPath = LinkPath;
 
-    fn turn(&mut self, server: &mut FileServer<Link>) -> anyhow::Result<bool> {
+    fn turn(&mut self, server: &mut FileServer<LinkPath>) -> anyhow::Result<bool> {
         let turned = self.driver.turn(server);
         turned.map_err(|error| self.nic.socket_failed(error))
     }
 
     fn rest(
         &mut self,
-        server: &mut FileServer<Link>,
+        server: &mut FileServer<LinkPath>,
         moved: bool,
         longest: Duration,
     ) -> anyhow::Result<bool> {

@@ -79,7 +79,7 @@ use tickets::Tickets;
 
 /// A QUIC server over datagrams that the caller moves, for an [`Application`] `A`.
 ///
-/// `L` is the link to a client ([`Endpoint::Link`]). It is learnt from authentic datagrams, so
+/// `L` is the way to a client ([`Endpoint::LinkPath`]). It is learnt from authentic datagrams, so
 /// answers take the path that the client is heard on.
 ///
 /// Move packets with the methods of [`Endpoint`], or have a [driver](crate::driver) do it.
