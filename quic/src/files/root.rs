@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::directory::{Directory, Missing, Opened};
 use super::encoding::Encoding;
 use super::name::Name;
+use super::open::{Directory, Missing, Opened};
 use super::tag::TagKey;
 
 /// The last second that an HTTP date can express: the end of the year 9999 (RFC 9110, section
