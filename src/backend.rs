@@ -121,8 +121,7 @@ impl AnyBackend {
                     any_thread,
                     ..config
                 };
-                let backend = UringBackend::new(config).map_err(OpenError::Uring)?;
-                Ok(Self(Inner::Uring(Box::new(backend))))
+                Ok(Self(Inner::Uring(Box::new(UringBackend::new(config)?))))
             }
         }
     }

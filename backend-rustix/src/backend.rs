@@ -85,7 +85,7 @@ impl RustixBackend {
     /// creates it (`eventfd(2)`); from then on each wait polls it as well.
     ///
     /// # Errors
-    /// What `eventfd(2)` returned: EMFILE or ENFILE if no descriptor is left, ENOMEM.
+    /// The errno of `eventfd(2)`: EMFILE or ENFILE if no descriptor is left, ENOMEM.
     pub fn waker(&self) -> Result<Waker, Errno> {
         if let Some(waker) = self.waker.get() {
             return Ok(waker.clone());
@@ -205,7 +205,7 @@ impl RustixBackend {
 /// network namespace, to hand to a process without capabilities. Linux 4.18.
 ///
 /// # Errors
-/// What the call returned: EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS,
+/// The errno of `socket(2)`: EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS,
 /// EMFILE or ENFILE if no descriptor is left.
 pub fn create_descriptor() -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

@@ -75,7 +75,7 @@ impl UringBackend {
     /// creates it (`eventfd(2)`); from then on each wait polls it as well.
     ///
     /// # Errors
-    /// What `eventfd(2)` returned: EMFILE or ENFILE if no descriptor is left, ENOMEM.
+    /// The errno of `eventfd(2)`: EMFILE or ENFILE if no descriptor is left, ENOMEM.
     pub fn waker(&self) -> Result<Waker, Errno> {
         self.traffic.borrow().direct.waker()
     }

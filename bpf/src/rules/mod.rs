@@ -1,7 +1,6 @@
 //! The rules of a loaded program: [`Rule`] is what a user writes, `table.rs` holds those in force,
 //! `layout.rs` knows their form in the program's maps, and `maps.rs` writes them there.
 
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Error;
@@ -15,7 +14,6 @@ use layout::Term;
 pub(crate) use layout::{RULES, SHAPES};
 pub(crate) use maps::Maps;
 pub use rule::Rule;
-use rule::udp_at;
 use table::{Changes, Table};
 
 /// The rules of a loaded program.
@@ -30,16 +28,6 @@ impl Rules {
     pub(crate) fn new(maps: Maps) -> Self {
         let table = Mutex::default();
         Self { maps, table }
-    }
-
-    pub(crate) fn take(&self, port: u16, address: Option<IpAddr>) -> Result<(), Error> {
-        self.add(&[udp_at(port, address)])
-    }
-
-    /// Returns whether there was such a rule.
-    pub(crate) fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
-        let removed = self.remove(&[udp_at(port, address)])?;
-        Ok(removed > 0)
     }
 
     /// Adds all of them, or none.

@@ -54,6 +54,12 @@ impl Rule {
         Self::of(Protocol::Any)
     }
 
+    /// A UDP port at `address`, or at any address.
+    pub(crate) fn udp_at(port: u16, address: Option<IpAddr>) -> Self {
+        let rule = Self::udp(port);
+        address.map_or(rule, |address| rule.to(address.into()))
+    }
+
     fn of(protocol: Protocol) -> Self {
         Self {
             protocol,
@@ -129,12 +135,6 @@ impl Rule {
 
 /// The highest VLAN identifier.
 const MAX_VLAN: u16 = 4095;
-
-/// The rule that takes a UDP port at `address`, or at any address.
-pub(super) fn udp_at(port: u16, address: Option<IpAddr>) -> Rule {
-    let rule = Rule::udp(port);
-    address.map_or(rule, |address| rule.to(address.into()))
-}
 
 #[cfg(test)]
 mod tests {

@@ -86,17 +86,18 @@ impl Table {
                 }
                 was_there
             }
-            None => self.terms.remove(&term),
-        };
-        if was_there && term.whole().is_none() {
-            self.keys[term.version()] -= 1;
-            if let Some(shape) = self.leave_shape(&term, changes) {
-                changes.keys[term.version()].push(term.key(shape));
-                if let Some(ports) = term.ports() {
-                    self.unmark(ports, (term.version(), shape), changes);
+            None if !self.terms.remove(&term) => false,
+            None => {
+                self.keys[term.version()] -= 1;
+                if let Some(shape) = self.leave_shape(&term, changes) {
+                    changes.keys[term.version()].push(term.key(shape));
+                    if let Some(ports) = term.ports() {
+                        self.unmark(ports, (term.version(), shape), changes);
+                    }
                 }
+                true
             }
-        }
+        };
         if was_there && term.names_tcp() {
             self.tcp[term.version()] -= 1;
             changes.shapes |= self.tcp[term.version()] == 0;

@@ -15,7 +15,7 @@ use crate::args::GetArgs;
 use crate::nic::Nic;
 use crate::nic::attached::Attached;
 use crate::nic::own::Wanted;
-use crate::nic::path::{self, Path, Way};
+use crate::nic::path::{self, FollowedPath, Path};
 use crate::nic::port;
 use crate::report;
 use crate::zone;
@@ -23,7 +23,7 @@ use crate::zone;
 /// An address to try: the client, and the socket that holds its port.
 pub(super) struct Attempt {
     pub(super) client: Client<wire::LinkPath>,
-    pub(super) way: Way,
+    pub(super) way: FollowedPath,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
     pub(super) port_holder: UdpSocket,
@@ -64,9 +64,9 @@ impl Attempt {
             let link = wire::LinkPath::new(nic.link.require_mac()?.into(), path.next_hop);
             return Ok(Self {
                 client: client(config, peer, &path, &port_holder, link, remaining)?,
-                way: Way::new(peer.ip(), link),
+                way: FollowedPath::new(peer.ip(), link),
                 peer,
-                local: zone::bare(port_holder.local_addr().context("getsockname")?),
+                local: zone::bare(port_holder.local_addr().context("getsockname(2)")?),
                 port_holder,
                 is_homeless: false,
             });
@@ -103,7 +103,7 @@ impl Attempt {
         self.port_holder = port_holder;
         tracing::info!("the download goes on from {}", self.local);
         attached.take_instead(Wanted::new(self.local.port(), self.local.ip()));
-        self.way = Way::new(self.peer.ip(), link);
+        self.way = FollowedPath::new(self.peer.ip(), link);
         self.client.set_link(link);
         self.client.set_local(self.local);
         Some(())
@@ -162,6 +162,6 @@ fn client(
     config.handshake_timeout = remaining;
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
-    let local = zone::bare(port_holder.local_addr().context("getsockname")?);
+    let local = zone::bare(port_holder.local_addr().context("getsockname(2)")?);
     Ok(Client::new(&config, local, peer, link, Instant::now())?)
 }

@@ -52,14 +52,14 @@ pub(crate) fn known_from(link: &Link, destination: IpAddr) -> Option<(wire::Link
 }
 
 /// The path that packets to a host take, followed as it changes.
-pub(crate) struct Way {
+pub(crate) struct FollowedPath {
     destination: IpAddr,
     current: wire::LinkPath,
     /// It changed, and the kernel has not resolved the new one yet.
     is_pending: bool,
 }
 
-impl Way {
+impl FollowedPath {
     pub(crate) fn new(destination: IpAddr, current: wire::LinkPath) -> Self {
         Self {
             destination,

@@ -11,8 +11,7 @@ use super::summary::ServeSummary;
 use super::tcp::Tcp;
 use super::team::Team;
 use super::worker::Task;
-use crate::args::AfXdpArgs;
-use crate::args::{QueueChoice, ServeArgs, SocketArgs};
+use crate::args::{AfXdpArgs, QueueChoice, ServeArgs, SocketArgs};
 use crate::nic::{Nic, port};
 use crate::zone;
 

@@ -136,10 +136,10 @@ impl Part {
         let server = HttpsServer::new(&team.config, team.http()?, guests, self.runtime);
         let mut server = server.map_err(|error| {
             let remedy = match self.runtime {
-                Runtime::Tokio => "serve over UDP alone (--no-tcp)",
-                _ => "serve TCP without io_uring (--tcp tokio)",
+                Runtime::Tokio => "--no-tcp serves over UDP alone",
+                _ => "--tcp tokio does without io_uring",
             };
-            let text = format!("can't serve over TCP: {error}; or {remedy}");
+            let text = format!("can't serve over TCP: {error}; {remedy}");
             anyhow::Error::new(error).context(text)
         })?;
         if let Some(clear) = self.clear {

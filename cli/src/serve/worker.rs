@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use anyhow::Context;
+use xskit::af_xdp::backend::Backend;
 use xskit::net::Changes;
 use xskit::quic::driver::DriverConfig;
 use xskit::quic::{FileServer, Server, Worker};
@@ -186,7 +187,7 @@ impl Serving<'_, AfXdp<'_, '_, '_>> {
         let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
         Ok(Share {
             statistics,
-            calls: xskit::af_xdp::backend::Backend::calls(socket.backend()),
+            calls: socket.backend().calls(),
             served,
         })
     }
