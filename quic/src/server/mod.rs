@@ -30,6 +30,7 @@ mod guests;
 mod katran;
 mod links;
 mod metrics;
+mod own_ids;
 mod paths;
 mod progress;
 mod quic_lb;
@@ -267,7 +268,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             return;
         };
         if self.ids.insert(id, slot) {
-            connection.ids.push(id);
+            connection.ids.add(id);
         }
     }
 }
