@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 
-use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
+use xskit_bpf::{AttachMode, AttachedMode, Attachment, XdpProgram};
 
 use crate::error::OpenError;
 use crate::interface::Interface;
@@ -64,7 +64,7 @@ impl AttachedProgram {
 
     /// The mode obtained.
     #[must_use]
-    pub fn mode(&self) -> Attached {
+    pub fn mode(&self) -> AttachedMode {
         self.attachment.mode()
     }
 

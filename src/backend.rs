@@ -23,7 +23,7 @@ use crate::memory::{DescriptorError, Waker};
 /// # #[cfg(feature = "backend-rustix")] {
 /// use xskit::{Driving, Socket, backend_rustix};
 ///
-/// let driving = Driving::Rustix(backend_rustix::Wait::Busy); // a wait never sleeps
+/// let driving = Driving::Rustix(backend_rustix::RustixWait::Busy); // a wait never sleeps
 /// let socket = Socket::builder("eth1").driving(driving).open()?;
 /// # let _ = socket;
 /// # }
@@ -34,7 +34,7 @@ use crate::memory::{DescriptorError, Waker};
 pub enum Driving {
     /// Direct system calls.
     #[cfg(feature = "backend-rustix")]
-    Rustix(xskit_rustix::Wait),
+    Rustix(xskit_rustix::RustixWait),
     /// Submissions to an io_uring. The builder decides which threads may use it, not
     /// [`UringConfig::any_thread`].
     #[cfg(feature = "backend-uring")]
@@ -45,7 +45,7 @@ impl Default for Driving {
     /// Direct system calls, if they are compiled in, and waits by `ppoll(2)`.
     fn default() -> Self {
         #[cfg(feature = "backend-rustix")]
-        return Self::Rustix(xskit_rustix::Wait::default());
+        return Self::Rustix(xskit_rustix::RustixWait::default());
         #[cfg(not(feature = "backend-rustix"))]
         Self::Uring(UringConfig::default())
     }
@@ -121,8 +121,7 @@ impl AnyBackend {
                     any_thread,
                     ..config
                 };
-                let backend = UringBackend::new(config).map_err(OpenError::Uring)?;
-                Ok(Self(Inner::Uring(Box::new(backend))))
+                Ok(Self(Inner::Uring(Box::new(UringBackend::new(config)?))))
             }
         }
     }

@@ -30,12 +30,12 @@ pub enum OpenError {
     },
     /// The size of the rings is invalid.
     #[error(transparent)]
-    RingSize(RingSizeError),
+    RingSize(#[from] RingSizeError),
     /// The size of the frames is invalid.
     #[error(transparent)]
-    FrameSize(FrameSizeError),
+    FrameSize(#[from] FrameSizeError),
     /// The memory of the frames could not be mapped.
-    #[error("mmap of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames")]
+    #[error("mmap(2) of {len_bytes} bytes for the frames: {errno}: use fewer or smaller frames")]
     Memory {
         /// The length asked for.
         len_bytes: usize,
@@ -44,7 +44,7 @@ pub enum OpenError {
     },
     /// The memory of the frames could not be bound to this NUMA node.
     #[error(
-        "mbind of the frames to NUMA node {node}: {errno}: name one that exists and that this process may use \
+        "mbind(2) of the frames to NUMA node {node}: {errno}: name one that exists and that this process may use \
          (/sys/devices/system/node, cpuset.mems), or none"
     )]
     NumaNode {
@@ -55,18 +55,18 @@ pub enum OpenError {
     },
     /// The memory cannot be cut into frames.
     #[error(transparent)]
-    Umem(UmemError),
+    Umem(#[from] UmemError),
     /// The given descriptor is not an AF_XDP socket's, or was used before.
     #[error(transparent)]
-    Descriptor(DescriptorError),
+    Descriptor(#[from] DescriptorError),
     /// The io_uring could not be set up.
     #[cfg(feature = "backend-uring")]
     #[error(transparent)]
-    Uring(xskit_uring::UringError),
+    Uring(#[from] xskit_uring::UringError),
     /// [`Sockets::open`](crate::Sockets::open) was given no builder.
     #[error("no socket to open: give at least one builder")]
     NoSocket,
     /// A step of the set-up failed.
     #[error(transparent)]
-    Socket(xskit_core::socket::OpenError),
+    Socket(#[from] xskit_core::socket::OpenError),
 }

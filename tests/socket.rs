@@ -23,7 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every way to drive a socket, but those that need a device of a certain kind.
 fn ways() -> impl Iterator<Item = Driving> {
-    let direct = [backend_rustix::Wait::Block, backend_rustix::Wait::Busy].map(Driving::Rustix);
+    let direct = [
+        backend_rustix::RustixWait::Block,
+        backend_rustix::RustixWait::Busy,
+    ]
+    .map(Driving::Rustix);
     let waits = [
         backend_uring::Wait::Block,
         backend_uring::Wait::Poll,
@@ -231,7 +235,7 @@ fn a_wait_ends_once_when_another_thread_calls_the_waker() {
         let (woken, mut socket) = waiting.join().expect("no panic");
         assert_eq!(woken, Ok(false), "{driving:?}");
         // That is all: the next ends for a packet.
-        let is_busy = matches!(driving, Driving::Rustix(backend_rustix::Wait::Busy))
+        let is_busy = matches!(driving, Driving::Rustix(backend_rustix::RustixWait::Busy))
             || matches!(driving, Driving::Uring(it) if it.wait == backend_uring::Wait::Busy);
         thread::scope(|scope| {
             scope.spawn(|| client(&pair.first, &pair.second).send(&[1]).expect("sent"));

@@ -28,7 +28,7 @@ const WAITS_PER_CHECK: u16 = 1024;
 
 /// How [`RustixBackend`] waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wait {
+pub enum RustixWait {
     /// `ppoll(2)` on the sockets: the thread sleeps until a packet comes.
     #[default]
     Block,
@@ -58,7 +58,7 @@ pub enum Wait {
 #[derive(Debug, Default)]
 pub struct RustixBackend {
     calls: Cell<Calls>,
-    wait: Wait,
+    wait: RustixWait,
     looks: Cell<u16>,
     /// Waits since all sockets were asked for their errors.
     unasked: Cell<u16>,
@@ -74,7 +74,7 @@ impl RustixBackend {
 
     /// A backend that waits in this way.
     #[must_use]
-    pub fn with_wait(wait: Wait) -> Self {
+    pub fn with_wait(wait: RustixWait) -> Self {
         Self {
             wait,
             ..Self::default()
@@ -85,7 +85,7 @@ impl RustixBackend {
     /// creates it (`eventfd(2)`); from then on each wait polls it as well.
     ///
     /// # Errors
-    /// What `eventfd(2)` returned: EMFILE or ENFILE if no descriptor is left, ENOMEM.
+    /// The errno of `eventfd(2)`: EMFILE or ENFILE if no descriptor is left, ENOMEM.
     pub fn waker(&self) -> Result<Waker, Errno> {
         if let Some(waker) = self.waker.get() {
             return Ok(waker.clone());
@@ -205,7 +205,7 @@ impl RustixBackend {
 /// network namespace, to hand to a process without capabilities. Linux 4.18.
 ///
 /// # Errors
-/// What the call returned: EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS,
+/// The errno of `socket(2)`: EPERM without CAP_NET_RAW, EAFNOSUPPORT without CONFIG_XDP_SOCKETS,
 /// EMFILE or ENFILE if no descriptor is left.
 pub fn create_descriptor() -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -331,7 +331,7 @@ unsafe impl Backend for RustixBackend {
             .waker_fd()
             .map(|waker| PollFd::from_borrowed_fd(waker, PollFlags::IN));
         match (interests, waker) {
-            _ if self.wait == Wait::Busy => self.look(interests),
+            _ if self.wait == RustixWait::Busy => self.look(interests),
             ([one], None) => self.poll(&mut [poll_fd(one)], timeout),
             ([one], Some(waker)) => self.poll(&mut [poll_fd(one), waker], timeout),
             (several, waker) => {
@@ -343,8 +343,8 @@ unsafe impl Backend for RustixBackend {
 
     fn sleep(&self) -> Sleep {
         match self.wait {
-            Wait::Block => Sleep::Kicks,
-            Wait::Busy => Sleep::Never,
+            RustixWait::Block => Sleep::Kicks,
+            RustixWait::Busy => Sleep::Never,
         }
     }
 

@@ -17,7 +17,7 @@ pub enum DescriptorError {
     /// The descriptor is not a socket.
     #[error("getsockopt(SO_DOMAIN): {errno}: the descriptor is not a socket: {INSTEAD}")]
     NotSocket {
-        /// What `getsockopt(SO_DOMAIN)` returned, usually ENOTSOCK.
+        /// The errno of `getsockopt(SO_DOMAIN)`, usually ENOTSOCK.
         errno: Errno,
     },
     /// The socket is of another address family.
@@ -46,7 +46,7 @@ pub enum DescriptorError {
     Call {
         /// The call.
         call: &'static str,
-        /// What it returned.
+        /// Its errno.
         errno: Errno,
     },
 }

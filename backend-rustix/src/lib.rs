@@ -16,7 +16,7 @@ mod option;
 mod release;
 mod waker;
 
-pub use backend::{RustixBackend, Wait, create_descriptor};
+pub use backend::{RustixBackend, RustixWait, create_descriptor};
 pub use descriptor::DescriptorError;
 pub use memory::{MmapMemory, PageSize};
 pub use release::until_released;

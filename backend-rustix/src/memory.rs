@@ -56,7 +56,7 @@ impl MmapMemory {
     /// what was obtained.
     ///
     /// # Errors
-    /// EINVAL if `len_bytes` is 0; ENOMEM if it is too large; else what `mmap(2)` returned.
+    /// EINVAL if `len_bytes` is 0; ENOMEM if it is too large; else the errno of `mmap(2)`.
     pub fn allocate(len_bytes: usize, huge: bool) -> Result<Self, Errno> {
         if len_bytes == 0 {
             return Err(Errno::EINVAL);

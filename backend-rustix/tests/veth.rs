@@ -5,7 +5,7 @@ mod block {
 }
 
 mod busy {
-    use xskit_rustix::{RustixBackend, Wait};
+    use xskit_rustix::{RustixBackend, RustixWait};
 
-    xskit_backend_suite::veth!(few: || RustixBackend::with_wait(Wait::Busy));
+    xskit_backend_suite::veth!(few: || RustixBackend::with_wait(RustixWait::Busy));
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use xskit_core::Backend;
 use xskit_core::Errno;
 use xskit_core::backend::{Interest, SetOption};
-use xskit_rustix::{RustixBackend, Wait};
+use xskit_rustix::{RustixBackend, RustixWait};
 
 #[test]
 fn a_look_takes_no_call_until_one_asks_whether_the_interface_is_there() {
-    let backend = RustixBackend::with_wait(Wait::Busy);
+    let backend = RustixBackend::with_wait(RustixWait::Busy);
     let (socket, _peer) = UnixDatagram::pair().expect("two sockets that need no privilege");
     let socket = OwnedFd::from(socket);
     // Flushes drive the device, so looks don't do it again.

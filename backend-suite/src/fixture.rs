@@ -10,7 +10,7 @@ use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_rustix::MmapMemory;
 use xskit_testbed::{HostPair, Link as Interface, cards};
-use xskit_wire::{Link, UdpHeaders};
+use xskit_wire::{LinkPath, UdpHeaders};
 
 use crate::RealBackend;
 
@@ -77,7 +77,7 @@ pub fn until<'u, B: Backend>(
 /// Headers of a datagram from the first host to the second.
 #[must_use]
 pub fn headers(pair: &HostPair, source: SocketAddr, target: SocketAddr) -> UdpHeaders {
-    let link = Link::new(pair.first.mac.into(), pair.second.mac.into());
+    let link = LinkPath::new(pair.first.mac.into(), pair.second.mac.into());
     UdpHeaders::new(link, source, target)
 }
 

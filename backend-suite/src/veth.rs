@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use xskit_bpf::{AttachMode, Attached, XdpProgram};
+use xskit_bpf::{AttachMode, AttachedMode, XdpProgram};
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::{Step, ZeroCopy};
 use xskit_core::umem::FrameSlot;
@@ -62,7 +62,7 @@ fn take_one<B: RealBackend>(
     let umem = umem(&mut slots);
     let mut socket = fixture::open(&backend, &umem, config);
     let (program, attachment) = take_port(&socket, pair.second.link.index, mode);
-    let native = attachment.mode() == Attached::Native;
+    let native = attachment.mode() == AttachedMode::Native;
     assert_eq!(native, mode == AttachMode::Native);
 
     let send = || {

@@ -60,8 +60,8 @@ impl UringBackend {
         let ring = probe::ring(&config)?;
         let report = Cell::new(probe::routes(&ring));
         let direct = RustixBackend::with_wait(match config.wait {
-            Wait::Busy => xskit_rustix::Wait::Busy,
-            _ => xskit_rustix::Wait::Block,
+            Wait::Busy => xskit_rustix::RustixWait::Busy,
+            _ => xskit_rustix::RustixWait::Block,
         });
         Ok(Self {
             traffic: RefCell::new(Traffic::new(ring, direct)),
@@ -75,7 +75,7 @@ impl UringBackend {
     /// creates it (`eventfd(2)`); from then on each wait polls it as well.
     ///
     /// # Errors
-    /// What `eventfd(2)` returned: EMFILE or ENFILE if no descriptor is left, ENOMEM.
+    /// The errno of `eventfd(2)`: EMFILE or ENFILE if no descriptor is left, ENOMEM.
     pub fn waker(&self) -> Result<Waker, Errno> {
         self.traffic.borrow().direct.waker()
     }

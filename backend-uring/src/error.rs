@@ -24,7 +24,7 @@ pub enum UringError {
     Filtered {
         /// The call.
         call: &'static str,
-        /// What it returned, usually EPERM or ENOSYS.
+        /// Its errno, usually EPERM or ENOSYS.
         errno: Errno,
     },
     /// Something else refused a call: a security module, or a missing capability.
@@ -35,7 +35,7 @@ pub enum UringError {
     Refused {
         /// The call.
         call: &'static str,
-        /// What it returned.
+        /// Its errno.
         errno: Errno,
     },
     /// The kernel has no io_uring.
@@ -73,7 +73,7 @@ pub enum UringError {
          wait another way, or {INSTEAD}"
     )]
     Napi {
-        /// What `IORING_REGISTER_NAPI` returned.
+        /// The errno of `IORING_REGISTER_NAPI`.
         errno: Errno,
     },
     /// Any other failure.
@@ -81,7 +81,7 @@ pub enum UringError {
     Call {
         /// The call.
         call: &'static str,
-        /// What it returned.
+        /// Its errno.
         errno: Errno,
     },
 }

@@ -189,8 +189,9 @@ impl Ring {
     /// `timeout` (without limit if `None`).
     ///
     /// # Errors
-    /// What the call returned, unless something was submitted: ETIME after the timeout; EINTR for a
-    /// signal; EAGAIN if there is no memory for requests; EBUSY if completions have no room.
+    /// The errno of `io_uring_enter(2)`, unless something was submitted: ETIME after the timeout;
+    /// EINTR for a signal; EAGAIN if there is no memory for requests; EBUSY if completions have no
+    /// room.
     pub(crate) fn enter(&mut self, wanted: u32, timeout: Option<Duration>) -> Result<u32, Errno> {
         let is_polled = self.is_polled;
         let (submitter, queue, _) = self.uring.split();
@@ -219,7 +220,7 @@ impl Ring {
     /// taken something off the submission queue, and wakes it if it sleeps.
     ///
     /// # Errors
-    /// What the call returned: EOWNERDEAD if the thread is gone.
+    /// The errno of `io_uring_enter(2)`: EOWNERDEAD if the thread is gone.
     pub(crate) fn wait_for_room(&mut self) -> Result<(), Errno> {
         let (submitter, queue, _) = self.uring.split();
         let mut flags = EnterFlags::SQ_WAIT;

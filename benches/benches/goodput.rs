@@ -22,7 +22,7 @@ use xskit_quic::driver::{Driver, DriverConfig};
 use xskit_quic::{Client, ClientConfig, FileServer, Identity, ServerConfig, udp_payload_for_mtu};
 use xskit_rustix::RustixBackend;
 use xskit_testbed::Host;
-use xskit_wire::Link;
+use xskit_wire::LinkPath;
 
 /// The file's length in bytes.
 const FILE_LEN: u64 = 32 << 20;
@@ -103,7 +103,7 @@ fn fetch(host: &Host, server: &Host, trusted_pem: String, orders: &Orders) {
     let trust = Trust::Pem(trusted_pem);
     let mut config = ClientConfig::new(&server.ipv4.to_string(), veth::PORT, trust);
     config.transport.max_udp_payload_bytes = max_payload(host);
-    let link = Link::new(host.mac.into(), server.mac.into());
+    let link = LinkPath::new(host.mac.into(), server.mac.into());
     let address = |host: &Host| SocketAddr::from((host.ipv4, veth::PORT));
     let mut chunk = vec![0; CHUNK_LEN];
     orders.answer(|files| {
@@ -123,7 +123,7 @@ fn fetch(host: &Host, server: &Host, trusted_pem: String, orders: &Orders) {
 
 fn transfer(
     driver: &mut VethDriver<'_, '_>,
-    client: &mut Client<Link>,
+    client: &mut Client<LinkPath>,
     request: RequestId,
     chunk: &mut [u8],
 ) {
@@ -147,7 +147,7 @@ fn transfer(
     }
 }
 
-fn read(client: &mut Client<Link>, request: RequestId, chunk: &mut [u8]) -> u64 {
+fn read(client: &mut Client<LinkPath>, request: RequestId, chunk: &mut [u8]) -> u64 {
     let mut read = 0;
     loop {
         match client.read_body(request, chunk) {
@@ -158,7 +158,7 @@ fn read(client: &mut Client<Link>, request: RequestId, chunk: &mut [u8]) -> u64 
 }
 
 /// Tells the server that the connection is done; the next one comes from the same port.
-fn say_farewell(driver: &mut VethDriver<'_, '_>, client: &mut Client<Link>) {
+fn say_farewell(driver: &mut VethDriver<'_, '_>, client: &mut Client<LinkPath>) {
     client.close(Instant::now());
     while driver.turn(client).expect("a turn") {}
 }

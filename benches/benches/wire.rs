@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use xskit_wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
+use xskit_wire::{Checksum, Datagram, LinkPath, MacAddr, UdpChecksum, UdpHeaders};
 
 /// Whole packets, from the Ethernet header on, in bytes.
 const LENGTHS: [usize; 2] = [64, 1400];
@@ -21,7 +21,7 @@ fn headers(version: &str) -> UdpHeaders {
             Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2).into(),
         ),
     };
-    let link = Link::new(
+    let link = LinkPath::new(
         MacAddr::new([2, 0, 0, 0, 0, 1]),
         MacAddr::new([2, 0, 0, 0, 0, 2]),
     );

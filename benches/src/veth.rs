@@ -5,7 +5,7 @@ use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
 use xskit_rustix::{MmapMemory, RustixBackend};
 use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, privilege};
-use xskit_wire::{Link, MacAddr, UdpHeaders};
+use xskit_wire::{LinkPath, MacAddr, UdpHeaders};
 
 /// Frames of a UMEM.
 pub const FRAMES: usize = 4096;
@@ -87,14 +87,14 @@ pub fn attach(host: &Host, socket: &Socket<'_, RustixBackend>) -> (XdpProgram, A
 /// Headers from nobody to `to`'s [`PORT`], so that an answer is dropped at once.
 #[must_use]
 pub fn headers_from_nobody(from: &Host, to: &Host) -> UdpHeaders {
-    let link = Link::new(NOBODY, MacAddr::new(to.mac));
+    let link = LinkPath::new(NOBODY, MacAddr::new(to.mac));
     UdpHeaders::new(link, (from.ipv4, 9).into(), (to.ipv4, PORT).into())
 }
 
 /// Headers from `from` to nobody: the other host drops the packet at once.
 #[must_use]
 pub fn headers_to_nobody(from: &Host, to: &Host) -> UdpHeaders {
-    let link = Link::new(MacAddr::new(from.mac), NOBODY);
+    let link = LinkPath::new(MacAddr::new(from.mac), NOBODY);
     UdpHeaders::new(link, (from.ipv4, 9).into(), (to.ipv4, PORT).into())
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::interface::Interface;
-use crate::{AttachMode, Attached, Error, NativeRefusal, Occupant, privilege, sys};
+use crate::{AttachMode, AttachedMode, Error, NativeRefusal, Occupant, privilege, sys};
 
 /// A program attached to an interface. Dropping this detaches it.
 ///
@@ -30,7 +30,7 @@ use crate::{AttachMode, Attached, Error, NativeRefusal, Occupant, privilege, sys
 #[must_use = "dropping the attachment takes the program off the interface"]
 pub struct Attachment {
     link: OwnedFd,
-    mode: Attached,
+    mode: AttachedMode,
     refusal: Option<NativeRefusal>,
 }
 
@@ -42,8 +42,8 @@ impl Attachment {
     ) -> Result<Self, Error> {
         let interface = Interface::find(ifindex)?;
         let attached = match mode {
-            AttachMode::Native => Self::with(program, &interface, Attached::Native),
-            AttachMode::Generic => Self::with(program, &interface, Attached::Generic),
+            AttachMode::Native => Self::with(program, &interface, AttachedMode::Native),
+            AttachMode::Generic => Self::with(program, &interface, AttachedMode::Generic),
             AttachMode::Auto => Self::native_or_generic(program, &interface),
         }?;
         tracing::debug!(%interface, mode = %attached.mode, "XDP program attached");
@@ -51,9 +51,9 @@ impl Attachment {
     }
 
     fn native_or_generic(program: BorrowedFd<'_>, interface: &Interface) -> Result<Self, Error> {
-        match Self::with(program, interface, Attached::Native) {
+        match Self::with(program, interface, AttachedMode::Native) {
             Err(Error::NativeRefused { refusal, .. }) => {
-                let mut generic = Self::with(program, interface, Attached::Generic)?;
+                let mut generic = Self::with(program, interface, AttachedMode::Generic)?;
                 generic.refusal = Some(refusal);
                 Ok(generic)
             }
@@ -61,7 +61,11 @@ impl Attachment {
         }
     }
 
-    fn with(program: BorrowedFd<'_>, interface: &Interface, mode: Attached) -> Result<Self, Error> {
+    fn with(
+        program: BorrowedFd<'_>,
+        interface: &Interface,
+        mode: AttachedMode,
+    ) -> Result<Self, Error> {
         let link = sys::create_xdp_link(program, interface.index, mode.flags());
         link.map(|link| Self {
             link,
@@ -73,7 +77,7 @@ impl Attachment {
 
     /// The mode that was obtained.
     #[must_use]
-    pub fn mode(&self) -> Attached {
+    pub fn mode(&self) -> AttachedMode {
         self.mode
     }
 
@@ -95,7 +99,7 @@ impl Drop for Attachment {
 }
 
 /// The cause of an error of `bpf(BPF_LINK_CREATE)`.
-fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
+fn explain(errno: Errno, interface: &Interface, mode: AttachedMode) -> Error {
     match errno {
         Errno::PERM | Errno::ACCESS => {
             return Error::Privilege {
@@ -122,11 +126,11 @@ fn explain(errno: Errno, interface: &Interface, mode: Attached) -> Error {
     }
     let interface = interface.to_string();
     match mode {
-        Attached::Native => Error::NativeRefused {
+        AttachedMode::Native => Error::NativeRefused {
             refusal: NativeRefusal::new(interface.clone(), errno),
             interface,
         },
-        Attached::Generic => Error::Attach {
+        AttachedMode::Generic => Error::Attach {
             interface,
             source: errno.into(),
         },

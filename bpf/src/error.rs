@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
-use crate::layout::{RULES, SHAPES};
+use crate::rules::{RULES, SHAPES};
 use crate::{NativeRefusal, Occupant};
 
 /// Why a call of this crate failed. The text says what to try.

@@ -25,14 +25,14 @@ pub enum AttachMode {
 
 /// The mode that was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attached {
+pub enum AttachedMode {
     /// In the driver.
     Native,
     /// In the kernel's stack.
     Generic,
 }
 
-impl Attached {
+impl AttachedMode {
     /// As `bpf(BPF_LINK_CREATE)` takes it.
     pub(crate) fn flags(self) -> u32 {
         match self {
@@ -42,7 +42,7 @@ impl Attached {
     }
 }
 
-impl fmt::Display for Attached {
+impl fmt::Display for AttachedMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Native => "native",

@@ -109,7 +109,7 @@ impl XdpProgram {
     /// # Errors
     /// As of [`add_rules`](Self::add_rules).
     pub fn take(&self, port: u16, address: Option<IpAddr>) -> Result<(), Error> {
-        self.rules.take(port, address)
+        self.rules.add(&[Rule::udp_at(port, address)])
     }
 
     /// Undoes [`take`](Self::take) with the same arguments: these datagrams go to the kernel again.
@@ -120,7 +120,8 @@ impl XdpProgram {
     /// # Errors
     /// [`Error::PortZero`] if `port` is 0; [`Error::Map`] if a map can't be written.
     pub fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
-        self.rules.release(port, address)
+        let removed = self.rules.remove(&[Rule::udp_at(port, address)])?;
+        Ok(removed > 0)
     }
 
     /// Takes the packets that any of these rules matches, besides what is taken already.

@@ -44,7 +44,7 @@ fn options(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(SetupError::Root(error)) = error.downcast_ref() {
         return of_root(error);
     }
-    if let Some(SetupError::TrustFile { .. }) = error.downcast_ref() {
+    if let Some(SetupError::TrustFile { .. } | SetupError::TrustPem { .. }) = error.downcast_ref() {
         return Some("--ca");
     }
     if let Some(ConnectionEnd::Certificate(problem)) = error.downcast_ref() {

@@ -22,7 +22,7 @@ impl Stop {
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-                .context("sigaction")?;
+                .context("sigaction(2)")?;
         }
         Ok(Self(flag))
     }
@@ -45,7 +45,7 @@ impl Reload {
     /// From now on SIGHUP sets the flag; before, and without this, it ends the process.
     pub(crate) fn on_signal() -> anyhow::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGHUP, Arc::clone(&flag)).context("sigaction")?;
+        signal_hook::flag::register(SIGHUP, Arc::clone(&flag)).context("sigaction(2)")?;
         Ok(Self(flag))
     }
 

@@ -175,9 +175,7 @@ pub enum Error {
     },
 
     /// The destination is a broadcast or multicast address.
-    #[error(
-        "{destination} is a broadcast or multicast address, and QUIC speaks with one host at a time"
-    )]
+    #[error("{destination} is a broadcast or multicast address; name the address of one host")]
     NotUnicast {
         /// The destination of the packet.
         destination: IpAddr,

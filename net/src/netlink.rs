@@ -22,7 +22,8 @@ const RECEIVE_LEN_BYTES: usize = 64 * 1024;
 const DUMP_ATTEMPTS: u32 = 5;
 /// `NLMSGERR_ATTR_MSG` of linux/netlink.h: the kernel's text in an extended acknowledgement.
 const ERROR_ATTRIBUTE_MESSAGE: u16 = 1;
-const HEADER_LEN_BYTES: usize = 16;
+/// `struct nlmsghdr`.
+pub(crate) const HEADER_LEN_BYTES: usize = 16;
 
 /// A connected `NETLINK_ROUTE` socket in the network namespace of the thread that opened it.
 pub struct Netlink {

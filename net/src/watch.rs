@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Result, errno_of};
 use crate::link::Link;
-use crate::netlink::connect;
+use crate::netlink::{HEADER_LEN_BYTES, connect};
 
 /// `RTNLGRP_*` of linux/rtnetlink.h: link, neighbour, and for IPv4 and IPv6 address and route.
 const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
@@ -25,7 +25,6 @@ const ANNOUNCEMENTS_PER_LOOK: u32 = 256;
 /// For error texts.
 const PURPOSE: &str = "hear of changed addresses, routes and neighbours";
 
-const HEADER_LEN_BYTES: usize = 16;
 /// Offset of `nlmsg_type` in `struct nlmsghdr`.
 const TYPE_AT: usize = 4;
 /// Offset of the interface in a message about a link, an address or a neighbour: `ifi_index`,

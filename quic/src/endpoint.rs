@@ -11,9 +11,9 @@ use std::time::Instant;
 /// [`poll_transmit`](Self::poll_transmit) until it returns `None`. `now` must be the real time:
 /// quiche's loss detection reads the clock itself.
 pub trait Endpoint {
-    /// The way to a peer on the link layer: over AF_XDP a [`Link`](xskit_wire::Link) (MAC addresses
-    /// and VLAN tags), over a kernel socket `()`.
-    type Link;
+    /// The way to a peer on the link layer: over AF_XDP a [`LinkPath`](xskit_wire::LinkPath) (MAC
+    /// addresses and VLAN tags), over a kernel socket `()`.
+    type LinkPath;
 
     /// Processes a UDP payload that arrived `from` a peer at the local address `to`. `link` is the
     /// way back. The payload is decrypted in place, so its bytes are meaningless afterwards.
@@ -23,14 +23,14 @@ pub trait Endpoint {
         datagram: &mut [u8],
         from: SocketAddr,
         to: SocketAddr,
-        link: Self::Link,
+        link: Self::LinkPath,
     );
 
     /// Writes the next UDP payload into `out` and seals it there. `None` if there is nothing to
     /// send until a datagram arrives or the timeout is reached.
     ///
     /// `out` must hold [`max_udp_payload_bytes`](crate::TransportConfig::max_udp_payload_bytes).
-    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<Self::Link>>;
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<Self::LinkPath>>;
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called at the latest. It may be early:
     /// the call then does nothing, and a later time is returned next. `None` if no timer runs.

@@ -27,7 +27,9 @@ pub enum SetupError {
     #[error(transparent)]
     Root(#[from] RootError),
     /// The file of trusted certificates can't be read.
-    #[error("can't read the trusted certificates in {path}: {source}")]
+    #[error(
+        "can't read the trusted certificates in {path}: {source}; name a readable file of PEM certificates"
+    )]
     TrustFile {
         /// The file.
         path: std::path::PathBuf,

@@ -32,7 +32,7 @@ pub(crate) type DerivedKey = [u8; 32];
 #[non_exhaustive]
 pub enum IdentityError {
     /// The certificate file can't be read.
-    #[error("can't read the certificate {path}: {source}")]
+    #[error("can't read the certificate {path}: {source}; name a readable PEM file")]
     CertificateFile {
         /// The file.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum IdentityError {
         source: std::io::Error,
     },
     /// The key file can't be read.
-    #[error("can't read the private key {path}: {source}; this user must be allowed to read it")]
+    #[error("can't read the private key {path}: {source}; name a PEM file that this user may read")]
     KeyFile {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,9 @@ pub enum IdentityError {
         what: String,
     },
     /// A certificate block can't be decoded.
-    #[error("{what} holds a PEM block that is not a valid certificate: {source}")]
+    #[error(
+        "{what} holds a PEM block that is not a valid certificate: {source}; copy or issue it again"
+    )]
     BadCertificate {
         /// The file, or "the certificate" when it came from memory.
         what: String,
@@ -66,8 +68,8 @@ pub enum IdentityError {
     },
     /// There is no usable private key in the PEM text.
     #[error(
-        "{what} holds no usable private key: it must be PEM and not encrypted, \
-         \"-----BEGIN PRIVATE KEY-----\" (or EC or RSA PRIVATE KEY): {source}"
+        "{what} holds no usable private key: {source}; it must be PEM and not encrypted, \
+         \"-----BEGIN PRIVATE KEY-----\" (or EC or RSA PRIVATE KEY)"
     )]
     BadKey {
         /// The file, or "the private key" when it came from memory.

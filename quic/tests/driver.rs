@@ -11,7 +11,7 @@ use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, Trust};
 use xskit_quic::driver::{Driver, DriverConfig};
 use xskit_quic::{Client, ClientConfig, FileServer, Identity, ServerConfig};
-use xskit_wire::{Link, MacAddr, UdpHeaders};
+use xskit_wire::{LinkPath, MacAddr, UdpHeaders};
 
 const FRAMES: usize = 1024;
 const FILE_BYTES: usize = 2 << 20;
@@ -54,7 +54,7 @@ fn driver<'s, 'u>(socket: &'s mut Socket<'u, SimBackend>) -> SimDriver<'s, 'u> {
 }
 
 /// A server with one file, and a client that asks for it.
-fn endpoints(root: &std::path::Path, file: &[u8]) -> (FileServer<Link>, Client<Link>) {
+fn endpoints(root: &std::path::Path, file: &[u8]) -> (FileServer<LinkPath>, Client<LinkPath>) {
     std::fs::write(root.join("file"), file).expect("written");
     let authority = Authority::new().expect("an authority");
     let pem = authority
@@ -65,7 +65,7 @@ fn endpoints(root: &std::path::Path, file: &[u8]) -> (FileServer<Link>, Client<L
     let now = Instant::now();
     let server = FileServer::of_directory(root, &config, now).expect("a server");
     let config = ClientConfig::new("a.test", 4433, Trust::Pem(authority.pem()));
-    let link = Link::new(CLIENT_MAC, SERVER_MAC);
+    let link = LinkPath::new(CLIENT_MAC, SERVER_MAC);
     let client = Client::new(&config, client_address(), server_address(), link, now);
     (server, client.expect("a client"))
 }
@@ -167,12 +167,12 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
     let (mut server, _) = endpoints(root.path(), b"");
 
     let good = UdpHeaders::new(
-        Link::new(CLIENT_MAC, SERVER_MAC),
+        LinkPath::new(CLIENT_MAC, SERVER_MAC),
         client_address(),
         server_address(),
     );
     let to_all = UdpHeaders {
-        link: Link::new(CLIENT_MAC, MacAddr::BROADCAST),
+        link: LinkPath::new(CLIENT_MAC, MacAddr::BROADCAST),
         ..good
     };
     let from_group = UdpHeaders {
@@ -188,7 +188,7 @@ fn what_is_no_answerable_datagram_is_counted_by_cause() {
         ..good
     };
     let from_mac = |mac| UdpHeaders {
-        link: Link::new(mac, SERVER_MAC),
+        link: LinkPath::new(mac, SERVER_MAC),
         ..good
     };
     let (loopback, nowhere) = (from([127, 0, 0, 1]), from([0, 1, 2, 3]));

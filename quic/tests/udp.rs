@@ -252,7 +252,7 @@ impl Numbers {
 }
 
 impl Endpoint for Numbers {
-    type Link = ();
+    type LinkPath = ();
 
     fn handle_datagram(
         &mut self,

@@ -246,7 +246,7 @@ impl SocketBuilder {
         let mut config = self.config;
         config.ifindex = self.interface.index()?;
         if let Some(slots) = self.ring_size {
-            let size = RingSize::new(slots).map_err(OpenError::RingSize)?;
+            let size = RingSize::new(slots)?;
             (config.fill, config.completion) = (size, size);
             (config.rx, config.tx) = (size, size);
         }
@@ -255,7 +255,7 @@ impl SocketBuilder {
 
     /// The frames, and the backend.
     pub(super) fn ground(&self) -> Result<Ground, OpenError> {
-        let size = FrameSize::new(self.frame_size_bytes).map_err(OpenError::FrameSize)?;
+        let size = FrameSize::new(self.frame_size_bytes)?;
         let len_bytes = u64::from(self.frames) * u64::from(size.bytes());
         let len_bytes = usize::try_from(len_bytes).unwrap_or(usize::MAX);
         let mut memory = MmapMemory::allocate(len_bytes, self.huge_pages)

@@ -36,9 +36,7 @@ impl Ground {
     ) -> Result<Self, OpenError> {
         let frames = memory.len_bytes() / size.bytes() as usize;
         let slots = MutBorrow::new(vec![FrameSlot::new(); frames]);
-        let frames = Frames::try_new(slots, |slots| {
-            Umem::new(memory, slots.borrow_mut(), size).map_err(OpenError::Umem)
-        })?;
+        let frames = Frames::try_new(slots, |slots| Umem::new(memory, slots.borrow_mut(), size))?;
         Ok(Self { backend, frames })
     }
 
@@ -53,14 +51,12 @@ impl Ground {
         config: &SocketConfig,
     ) -> Result<CoreSocket<'_>, OpenError> {
         let (backend, umem) = (&self.backend, self.umem());
-        match descriptor {
-            None => CoreSocket::open(backend, umem, config),
+        Ok(match descriptor {
+            None => CoreSocket::open(backend, umem, config)?,
             Some(descriptor) => {
-                let handle = backend.adopt(descriptor).map_err(OpenError::Descriptor)?;
-                CoreSocket::open_from(backend, umem, handle, config)
+                CoreSocket::open_from(backend, umem, backend.adopt(descriptor)?, config)?
             }
-        }
-        .map_err(OpenError::Socket)
+        })
     }
 
     /// Opens another socket beside one that this opened.
@@ -70,13 +66,9 @@ impl Ground {
         descriptor: Option<OwnedFd>,
         config: &SocketConfig,
     ) -> Result<CoreSocket<'u>, OpenError> {
-        match descriptor {
-            None => first.open_shared(config),
-            Some(descriptor) => {
-                let handle = self.backend.adopt(descriptor);
-                first.open_shared_from(handle.map_err(OpenError::Descriptor)?, config)
-            }
-        }
-        .map_err(OpenError::Socket)
+        Ok(match descriptor {
+            None => first.open_shared(config)?,
+            Some(descriptor) => first.open_shared_from(self.backend.adopt(descriptor)?, config)?,
+        })
     }
 }

@@ -93,20 +93,20 @@ impl Sockets {
         let mut builders = builders.into_iter();
         let (first, descriptor) = builders.next().ok_or(OpenError::NoSocket)?;
         let share = first.frame_count() / 2 / count;
-        let config = |builder: &SocketBuilder| {
+        let config = |builder: &SocketBuilder| -> Result<_, OpenError> {
             let mut config = builder.socket_config()?;
             config.fill_frames.get_or_insert(share);
             Ok(config)
         };
-        let kept = Kept::try_new(first.ground()?, |ground| {
+        Kept::try_new(first.ground()?, |ground| {
             let mut sockets = vec![ground.open(descriptor, &config(first)?)?];
             for (other, descriptor) in builders {
                 let shared = ground.open_beside(&sockets[0], descriptor, &config(other)?)?;
                 sockets.push(shared);
             }
             Ok(sockets)
-        })?;
-        Ok(Self(kept))
+        })
+        .map(Self)
     }
 
     /// Works with packets and frames on the core's sockets, in the order of the builders. A socket

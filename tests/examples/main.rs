@@ -24,7 +24,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use rustix::process::{Pid, Signal, kill_process};
 use xskit::Socket;
 use xskit::bpf::{AttachMode, Rule, XdpProgram};
-use xskit::wire::{Checksum, Datagram, Link, MacAddr, UdpChecksum, UdpHeaders, pcap};
+use xskit::wire::{Checksum, Datagram, LinkPath, MacAddr, UdpChecksum, UdpHeaders, pcap};
 use xskit_testbed::{Host, HostChain, HostPair, Namespace, WhenParentDies, privilege};
 
 const PORT: u16 = 4433;
@@ -154,7 +154,7 @@ fn echo_takes_options_and_padding_off() {
     let (near, far) = (&pair.first, &pair.second);
     let _echo = Example::start("echo", far, &[&PORT.to_string()]);
     let client = client(near, far.ipv4);
-    let link = Link::new(MacAddr::new(near.mac), MacAddr::new(far.mac));
+    let link = LinkPath::new(MacAddr::new(near.mac), MacAddr::new(far.mac));
     let (from, to) = (client.local_addr(), client.peer_addr());
     let headers = UdpHeaders::new(link, from.expect("bound"), to.expect("connected"));
     let mut packet = vec![0; headers.header_len()];
@@ -204,7 +204,7 @@ fn forward() {
         let receiver = to.run(|| UdpSocket::bind(address));
         let receiver = receiver.expect("in the host").expect("a socket");
         receiver.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        let link = Link::new(MacAddr::new(from.mac), MacAddr::new(to.mac));
+        let link = LinkPath::new(MacAddr::new(from.mac), MacAddr::new(to.mac));
         let headers = UdpHeaders::new(link, (from.ipv4, 9).into(), address);
         for len in [0, 18, 999, 1472] {
             let payload: Vec<u8> = (0..len).map(|byte| byte as u8).collect();

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::ops::Range;
 
 use crate::udp::{self, UdpHeader};
-use crate::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, ipv4, ipv6};
+use crate::{Ecn, EtherType, IpVersion, LinkPath, Refusal, UdpChecksum, UdpHeaders, ipv4, ipv6};
 
 /// The headers of a received frame. It does not borrow the frame, so the payload can be borrowed as
 /// `&mut` and opened in place.
@@ -13,10 +13,10 @@ use crate::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, i
 /// compared.
 ///
 /// ```
-/// # use xskit_wire::{Link, MacAddr, UdpHeaders};
+/// # use xskit_wire::{LinkPath, MacAddr, UdpHeaders};
 /// use xskit_wire::{Datagram, UdpChecksum};
 ///
-/// # let link = Link::new(MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
+/// # let link = LinkPath::new(MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
 /// # let headers = UdpHeaders::new(link, "10.77.0.1:4096".parse()?, "10.77.0.2:7".parse()?);
 /// # let mut frame = [0; 64];
 /// # frame[headers.header_len()..][..5].copy_from_slice(b"hello");
@@ -32,7 +32,7 @@ use crate::{Ecn, EtherType, IpVersion, Link, Refusal, UdpChecksum, UdpHeaders, i
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram {
     /// The path over the link that it came by.
-    pub link: Link,
+    pub link: LinkPath,
     /// The sender's address and port.
     pub source: SocketAddr,
     /// The receiver's address and port, of the same IP version.
@@ -54,7 +54,7 @@ impl Datagram {
     /// The first [`Refusal`] that applies, if the frame is not a whole, well-formed UDP datagram.
     #[doc(alias = "decode_packet")]
     pub fn parse(frame: &[u8], checksum: UdpChecksum) -> Result<Self, Refusal> {
-        let (link, ether_type, bytes) = Link::parse(frame)?;
+        let (link, ether_type, bytes) = LinkPath::parse(frame)?;
         let packet = match ether_type {
             EtherType::IPV4 => ipv4::parse(bytes)?,
             EtherType::IPV6 => ipv6::parse(bytes)?,
@@ -105,7 +105,7 @@ impl Datagram {
     /// ports exchanged, the same VLAN tags, no ECN, a fresh hop limit.
     ///
     /// The answer to a frame for a group address needs the interface's own address as source: see
-    /// [`Link::reply`].
+    /// [`LinkPath::reply`].
     #[must_use]
     pub const fn reply(&self) -> UdpHeaders {
         UdpHeaders::new(self.link.reply(), self.destination, self.source)

@@ -6,7 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 use crate::ipv4::Ipv4Header;
 use crate::ipv6::Ipv6Header;
 use crate::udp::{self, pseudo_header};
-use crate::{Ecn, EtherType, IpVersion, Link};
+use crate::{Ecn, EtherType, IpVersion, LinkPath};
 
 /// The headers to write in front of a payload.
 ///
@@ -14,9 +14,9 @@ use crate::{Ecn, EtherType, IpVersion, Link};
 /// fragment".
 ///
 /// ```
-/// use xskit_wire::{Ecn, Link, MacAddr, UdpHeaders};
+/// use xskit_wire::{Ecn, LinkPath, MacAddr, UdpHeaders};
 ///
-/// let link = Link::new("02:00:00:00:00:01".parse()?, MacAddr::BROADCAST);
+/// let link = LinkPath::new("02:00:00:00:00:01".parse()?, MacAddr::BROADCAST);
 /// let mut headers = UdpHeaders::new(link, "[fd77::1]:4096".parse()?, "[ff02::1]:7".parse()?);
 /// headers.ecn = Ecn::Ect0;
 /// headers.hop_limit = 1;
@@ -30,7 +30,7 @@ use crate::{Ecn, EtherType, IpVersion, Link};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpHeaders {
     /// The path over the link.
-    pub link: Link,
+    pub link: LinkPath,
     /// Our address and port.
     pub source: SocketAddr,
     /// The address and port to send to, of the same IP version.
@@ -47,7 +47,7 @@ impl UdpHeaders {
 
     /// Headers without ECN, and with [`Self::DEFAULT_HOP_LIMIT`].
     #[must_use]
-    pub const fn new(link: Link, source: SocketAddr, destination: SocketAddr) -> Self {
+    pub const fn new(link: LinkPath, source: SocketAddr, destination: SocketAddr) -> Self {
         Self {
             link,
             source,

@@ -5,7 +5,7 @@
 //!         │ Ethernet │ 0..=2 tags    │ IPv4 or IPv6  │ UDP │ payload │ padding │
 //!         │ 14       │ 4 each        │ 20..=60 or 40 │ 8   │         │ ignored │
 //!         └──────────┴───────────────┴───────────────┴─────┴─────────┴─────────┘
-//!  bytes  └────────── Link ──────────┘
+//!  bytes  └──────── LinkPath ────────┘
 //!         └─────────────────── UdpHeaders ─────────────────┘
 //! ```
 //!
@@ -14,11 +14,11 @@
 //! that already lies in the frame it leaves in. [`Datagram::reply`] leads from one to the other.
 //!
 //! ```
-//! use xskit_wire::{Datagram, Link, MacAddr, UdpChecksum, UdpHeaders};
+//! use xskit_wire::{Datagram, LinkPath, MacAddr, UdpChecksum, UdpHeaders};
 //!
 //! let (near, far) = (MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
 //! let (source, destination) = ("10.77.0.1:4096".parse()?, "10.77.0.2:7".parse()?);
-//! let headers = UdpHeaders::new(Link::new(near, far), source, destination);
+//! let headers = UdpHeaders::new(LinkPath::new(near, far), source, destination);
 //!
 //! // Written: the payload lies in the frame first.
 //! let mut frame = [0; 2048];
@@ -65,7 +65,7 @@ mod headers;
 mod ip;
 mod ipv4;
 mod ipv6;
-mod link;
+mod link_path;
 mod mac;
 pub mod pcap;
 mod refusal;
@@ -87,7 +87,7 @@ pub use ether_type::EtherType;
 pub use ethernet::swap_addresses;
 pub use headers::{EmitError, UdpHeaders};
 pub use ip::IpVersion;
-pub use link::Link;
+pub use link_path::LinkPath;
 pub use mac::{MacAddr, ParseMacAddrError};
 pub use refusal::Refusal;
 pub use udp::{UdpChecksum, max_udp_payload};

@@ -22,8 +22,8 @@ mod field {
 ///
 /// ```
 /// use xskit_wire::{Datagram, Refusal, UdpChecksum};
-/// # use xskit_wire::{Link, MacAddr, UdpHeaders};
-/// # let link = Link::new(MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
+/// # use xskit_wire::{LinkPath, MacAddr, UdpHeaders};
+/// # let link = LinkPath::new(MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
 /// # let headers = UdpHeaders::new(link, "10.77.0.1:4096".parse()?, "10.77.0.2:7".parse()?);
 /// # let mut frame = [0; 64];
 /// # headers.emit(&mut frame, 5)?;

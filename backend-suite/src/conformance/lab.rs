@@ -5,12 +5,12 @@ use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use xskit_bpf::{AttachMode, Attached, Attachment, XdpProgram};
+use xskit_bpf::{AttachMode, AttachedMode, Attachment, XdpProgram};
 use xskit_core::umem::{FrameSize, FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
 use xskit_rustix::MmapMemory;
 use xskit_testbed::{Host, HostPair, HostPairConfig, WhenParentDies, cards};
-use xskit_wire::{Link, UdpHeaders};
+use xskit_wire::{LinkPath, UdpHeaders};
 
 use crate::RealBackend;
 use crate::fixture::{self, MmapUmem, PORT, wait_for_carrier};
@@ -57,10 +57,10 @@ impl Platform {
     }
 
     /// The mode to attach a program in, and the one to obtain.
-    const fn attach_mode(self) -> (AttachMode, Attached) {
+    const fn attach_mode(self) -> (AttachMode, AttachedMode) {
         match self {
-            Self::VethGeneric => (AttachMode::Generic, Attached::Generic),
-            _ => (AttachMode::Native, Attached::Native),
+            Self::VethGeneric => (AttachMode::Generic, AttachedMode::Generic),
+            _ => (AttachMode::Native, AttachedMode::Native),
         }
     }
 
@@ -197,7 +197,7 @@ impl<'m, B: RealBackend> Lab<'m, B> {
             Side::First => (source, target),
             Side::Second => (target, source),
         };
-        let link = Link::new(source.mac.into(), target.mac.into());
+        let link = LinkPath::new(source.mac.into(), target.mac.into());
         let to = |port| {
             let [source, target] = [(source.ipv4, id), (target.ipv4, port)].map(SocketAddr::from);
             UdpHeaders::new(link, source, target)

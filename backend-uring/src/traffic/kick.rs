@@ -75,7 +75,7 @@ impl Traffic {
     /// no later call would.
     ///
     /// # Errors
-    /// What the wait for room returned.
+    /// The errno of the wait for room.
     pub(super) fn pay_all(&mut self) -> Result<(), Errno> {
         while let Some(mut debt) = self.owed.pop() {
             while debt.remaining > 0 {

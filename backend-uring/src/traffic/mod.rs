@@ -90,7 +90,7 @@ impl Traffic {
     /// thread takes it.
     ///
     /// # Errors
-    /// EAGAIN if the kernel has no memory for requests; else what a call returned.
+    /// EAGAIN if the kernel has no memory for requests; else the errno of the call.
     fn push_or_submit(&mut self, request: Request, tag: Tag) -> Result<(), Errno> {
         for _ in 0..TRIES {
             if self.push(request, tag).is_ok() {

@@ -6,19 +6,19 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::thread::CapabilitySet;
-use xskit_bpf::{AttachMode, Attached, Error, OccupantMode, XdpProgram};
+use xskit_bpf::{AttachMode, AttachedMode, Error, OccupantMode, XdpProgram};
 
 use crate::namespace::{in_namespace, index_of, ip, veth_pair};
 use crate::packet::PORT;
 use crate::privilege;
 
 /// How `ip` shows that a program is on the interface: " xdp/" is native, " xdpgeneric/" generic.
-fn shown(interface: &str) -> Option<Attached> {
+fn shown(interface: &str) -> Option<AttachedMode> {
     let text = ip(&format!("link show dev {interface}"));
     if text.contains(" xdpgeneric") {
-        Some(Attached::Generic)
+        Some(AttachedMode::Generic)
     } else if text.contains(" xdp") {
-        Some(Attached::Native)
+        Some(AttachedMode::Native)
     } else {
         None
     }
@@ -31,9 +31,9 @@ fn native_where_the_driver_can_and_gone_when_dropped() {
         let program = XdpProgram::load(1).unwrap();
         for mode in [AttachMode::Auto, AttachMode::Native] {
             let attachment = program.attach(b, mode).unwrap();
-            assert_eq!(attachment.mode(), Attached::Native);
+            assert_eq!(attachment.mode(), AttachedMode::Native);
             assert_eq!(attachment.native_refusal(), None);
-            assert_eq!(shown("b"), Some(Attached::Native));
+            assert_eq!(shown("b"), Some(AttachedMode::Native));
             drop(attachment);
             assert_eq!(shown("b"), None);
         }
@@ -46,9 +46,9 @@ fn generic_where_asked_for() {
         let b = veth_pair();
         let program = XdpProgram::load(1).unwrap();
         let attachment = program.attach(b, AttachMode::Generic).unwrap();
-        assert_eq!(attachment.mode(), Attached::Generic);
+        assert_eq!(attachment.mode(), AttachedMode::Generic);
         assert_eq!(attachment.native_refusal(), None);
-        assert_eq!(shown("b"), Some(Attached::Generic));
+        assert_eq!(shown("b"), Some(AttachedMode::Generic));
         drop(attachment);
         assert_eq!(shown("b"), None);
     });
@@ -60,11 +60,11 @@ fn generic_where_the_driver_has_no_native_mode() {
         let lo = index_of("lo");
         let program = XdpProgram::load(1).unwrap();
         let attachment = program.attach(lo, AttachMode::Auto).unwrap();
-        assert_eq!(attachment.mode(), Attached::Generic);
+        assert_eq!(attachment.mode(), AttachedMode::Generic);
         let refusal = attachment.native_refusal().unwrap();
         assert_eq!(refusal.error().kind(), ErrorKind::Unsupported);
         assert!(refusal.to_string().contains("no native XDP"), "{refusal}");
-        assert_eq!(shown("lo"), Some(Attached::Generic));
+        assert_eq!(shown("lo"), Some(AttachedMode::Generic));
         drop(attachment);
         assert_eq!(shown("lo"), None);
 
@@ -93,7 +93,7 @@ fn an_mtu_too_large_for_native() {
             "{refused}"
         );
         let attachment = program.attach(b, AttachMode::Auto).unwrap();
-        assert_eq!(attachment.mode(), Attached::Generic);
+        assert_eq!(attachment.mode(), AttachedMode::Generic);
         assert!(
             attachment
                 .native_refusal()
@@ -185,7 +185,7 @@ fn an_attachment_outlives_its_program() {
         let program = XdpProgram::load(1).unwrap();
         let attachment = program.attach(b, AttachMode::Native).unwrap();
         drop(program);
-        assert_eq!(shown("b"), Some(Attached::Native));
+        assert_eq!(shown("b"), Some(AttachedMode::Native));
         drop(attachment);
         assert_eq!(shown("b"), None);
     });
@@ -222,7 +222,7 @@ fn a_killed_process_leaves_nothing() {
             .map_while(Result::ok)
             .any(|line| line.contains("attached"));
         assert!(attached);
-        assert_eq!(shown("b"), Some(Attached::Native));
+        assert_eq!(shown("b"), Some(AttachedMode::Native));
         holder.kill().unwrap();
         holder.wait().unwrap();
         wait_until(|| shown("b").is_none());

@@ -82,11 +82,11 @@ impl DrivingArgs {
         }
     }
 
-    fn rustix_wait(&self) -> anyhow::Result<xskit::backend_rustix::Wait> {
-        use xskit::backend_rustix::Wait;
+    fn rustix_wait(&self) -> anyhow::Result<xskit::backend_rustix::RustixWait> {
+        use xskit::backend_rustix::RustixWait;
         match self.wait {
-            WaitName::Block => Ok(Wait::Block),
-            WaitName::Busy => Ok(Wait::Busy),
+            WaitName::Block => Ok(RustixWait::Block),
+            WaitName::Busy => Ok(RustixWait::Busy),
             ring => bail!(
                 "--wait {} sleeps in io_uring, and the rustix backend has none: use --wait block \
                  or busy, or {URING}",

@@ -36,7 +36,7 @@ fn headers(args: &FlowArgs, link: &Link) -> anyhow::Result<UdpHeaders> {
     let port = args.run.port;
     let own_mac = MacAddr::new(link.require_mac()?);
     let Some(to) = args.to else {
-        let to_peer = wire::Link::new(own_mac, args.to_mac);
+        let to_peer = wire::LinkPath::new(own_mac, args.to_mac);
         let source = SocketAddr::new(BENCH_SOURCE, port);
         return Ok(UdpHeaders::new(
             to_peer,
@@ -45,7 +45,7 @@ fn headers(args: &FlowArgs, link: &Link) -> anyhow::Result<UdpHeaders> {
         ));
     };
     let path = path::find(link, to, path::RESOLUTION_PATIENCE)?;
-    let to_peer = wire::Link::new(own_mac, path.next_hop);
+    let to_peer = wire::LinkPath::new(own_mac, path.next_hop);
     let source = SocketAddr::new(path.source, port);
     Ok(UdpHeaders::new(to_peer, source, SocketAddr::new(to, port)))
 }

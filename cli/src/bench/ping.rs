@@ -93,9 +93,7 @@ impl Ping<'_> {
             clock.usage(socket, self.nic, histogram.len()),
         ))
     }
-}
 
-impl Ping<'_> {
     fn send(&self, socket: &mut Socket<'_>, sequence: u64) -> anyhow::Result<()> {
         let mut frame = socket.alloc().context("no free frame: use more --frames")?;
         frame.set_range(0..self.packet.len())?;

@@ -277,7 +277,7 @@ impl Report for Tally {
             ("rate", format!("{} packets/s", grouped(self.pps as u64))),
         ];
         rows.extend(self.usage.rows());
-        rows.extend([(
+        rows.push((
             "dropped by the kernel",
             format!(
                 "{} RX ring full, {} fill ring empty, {} invalid RX, {} invalid TX, {} other",
@@ -287,16 +287,16 @@ impl Report for Tally {
                 drops.tx_invalid,
                 grouped(drops.other)
             ),
-        )]);
+        ));
         rows.extend(self.no_socket.iter().map(|(queue, packets)| {
             let text = format!("{} packets, left to the kernel", grouped(*packets));
             ("no socket at queue", format!("{queue}: {text}"))
         }));
-        rows.extend([(
+        rows.push((
             "frames",
             format!(
                 "{} = {} stash + {} application + {} fill + {} RX + {} receiving + {} TX + {} \
-                     completion + {} sending",
+                 completion + {} sending",
                 at.total,
                 at.stash,
                 at.application,
@@ -307,7 +307,7 @@ impl Report for Tally {
                 at.completion,
                 at.sending
             ),
-        )]);
+        ));
         rows
     }
 }

@@ -15,15 +15,15 @@ use crate::args::GetArgs;
 use crate::nic::Nic;
 use crate::nic::attached::Attached;
 use crate::nic::own::Wanted;
-use crate::nic::path::{self, Path, Way};
+use crate::nic::path::{self, FollowedPath, Path};
 use crate::nic::port;
 use crate::report;
 use crate::zone;
 
 /// An address to try: the client, and the socket that holds its port.
 pub(super) struct Attempt {
-    pub(super) client: Client<wire::Link>,
-    pub(super) way: Way,
+    pub(super) client: Client<wire::LinkPath>,
+    pub(super) way: FollowedPath,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
     pub(super) port_holder: UdpSocket,
@@ -61,12 +61,12 @@ impl Attempt {
             let _ = port_holder.connect(peer);
             let peer = zone::bare(peer);
             let remaining = addresses.remaining();
-            let link = wire::Link::new(nic.link.require_mac()?.into(), path.next_hop);
+            let link = wire::LinkPath::new(nic.link.require_mac()?.into(), path.next_hop);
             return Ok(Self {
                 client: client(config, peer, &path, &port_holder, link, remaining)?,
-                way: Way::new(peer.ip(), link),
+                way: FollowedPath::new(peer.ip(), link),
                 peer,
-                local: zone::bare(port_holder.local_addr().context("getsockname")?),
+                local: zone::bare(port_holder.local_addr().context("getsockname(2)")?),
                 port_holder,
                 is_homeless: false,
             });
@@ -103,7 +103,7 @@ impl Attempt {
         self.port_holder = port_holder;
         tracing::info!("the download goes on from {}", self.local);
         attached.take_instead(Wanted::new(self.local.port(), self.local.ip()));
-        self.way = Way::new(self.peer.ip(), link);
+        self.way = FollowedPath::new(self.peer.ip(), link);
         self.client.set_link(link);
         self.client.set_local(self.local);
         Some(())
@@ -155,13 +155,13 @@ fn client(
     peer: SocketAddr,
     path: &Path,
     port_holder: &UdpSocket,
-    link: wire::Link,
+    link: wire::LinkPath,
     remaining: Duration,
-) -> anyhow::Result<Client<wire::Link>> {
+) -> anyhow::Result<Client<wire::LinkPath>> {
     let mut config = config.clone();
     config.handshake_timeout = remaining;
     config.transport.max_udp_payload_bytes =
         udp_payload_for_mtu(path.mtu_bytes as usize, peer.is_ipv6());
-    let local = zone::bare(port_holder.local_addr().context("getsockname")?);
+    let local = zone::bare(port_holder.local_addr().context("getsockname(2)")?);
     Ok(Client::new(&config, local, peer, link, Instant::now())?)
 }

@@ -114,9 +114,7 @@ impl Get<'_> {
         attached.warn();
         GetSummary::take(self, mode, seconds, &mut driver, &attached)
     }
-}
 
-impl Get<'_> {
     /// Attaches the XDP program for the address that packets go out from, and again where the next
     /// of the server's addresses is reached from another; then runs the request to its end. Also
     /// returns since when packets could leave.

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use xskit::bpf::{AttachMode, Attached as Mode, Attachment, Error, Strays, XdpProgram};
+use xskit::bpf::{AttachMode, AttachedMode, Attachment, Error, Strays, XdpProgram};
 use xskit::net::{Changes, Link};
 
 use super::Nic;
@@ -208,7 +208,7 @@ impl Attached {
     /// this machine sends with segmentation offload arrive unsegmented.
     #[cold]
     pub(crate) fn warn_of_length(&mut self, socket: &Socket<'_>) {
-        if self.attachment.mode() != Mode::Generic || self.is_length_said {
+        if self.attachment.mode() != AttachedMode::Generic || self.is_length_said {
             return;
         }
         let statistics = socket.statistics();

@@ -37,30 +37,30 @@ pub(crate) fn find(link: &Link, destination: IpAddr, patience: Duration) -> anyh
 
 /// The path to `destination` through `link` as the kernel knows it now; `None` if it has no route
 /// or no neighbour entry yet. Never waits.
-pub(crate) fn known(link: &Link, destination: IpAddr) -> Option<wire::Link> {
+pub(crate) fn known(link: &Link, destination: IpAddr) -> Option<wire::LinkPath> {
     known_from(link, destination).map(|(link, _)| link)
 }
 
 /// The same, with our address on that path.
-pub(crate) fn known_from(link: &Link, destination: IpAddr) -> Option<(wire::Link, IpAddr)> {
+pub(crate) fn known_from(link: &Link, destination: IpAddr) -> Option<(wire::LinkPath, IpAddr)> {
     let link = Link::by_index(link.index).ok()?;
     let route = route_to(destination, Some(&link)).ok()?;
     let next_hop = neighbour::known(&link, route.next_hop()).ok()??;
     let own = MacAddr::new(link.mac?);
-    let way = wire::Link::new(own, MacAddr::new(next_hop));
+    let way = wire::LinkPath::new(own, MacAddr::new(next_hop));
     Some((way, route.source))
 }
 
 /// The path that packets to a host take, followed as it changes.
-pub(crate) struct Way {
+pub(crate) struct FollowedPath {
     destination: IpAddr,
-    current: wire::Link,
+    current: wire::LinkPath,
     /// It changed, and the kernel has not resolved the new one yet.
     is_pending: bool,
 }
 
-impl Way {
-    pub(crate) fn new(destination: IpAddr, current: wire::Link) -> Self {
+impl FollowedPath {
+    pub(crate) fn new(destination: IpAddr, current: wire::LinkPath) -> Self {
         Self {
             destination,
             current,
@@ -70,7 +70,7 @@ impl Way {
 
     /// Returns the path if `changes` made it another. While the kernel knows none, the old one
     /// stays.
-    pub(crate) fn follow(&mut self, link: &Link, changes: Changes) -> Option<wire::Link> {
+    pub(crate) fn follow(&mut self, link: &Link, changes: Changes) -> Option<wire::LinkPath> {
         if !(self.is_pending || changes.link || changes.routes || changes.neighbours) {
             return None;
         }

@@ -107,6 +107,7 @@ fn note_pages(memory: &MmapMemory) {
 fn refusal(nic: &Nic, error: &OpenError) -> anyhow::Error {
     let remedy = match error {
         OpenError::Memory { .. } => " (--frames)".to_owned(),
+        OpenError::NumaNode { .. } => " (--numa-node)".to_owned(),
         OpenError::Socket(error) => remedy(error.step, error.errno),
         #[cfg(feature = "backend-uring")]
         OpenError::Uring(error) => return without_a_ring(error),

@@ -4,15 +4,14 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use xskit::quic::Worker;
-use xskit::wire::Link;
+use xskit::wire::LinkPath;
 
 use super::confine::Confinement;
 use super::summary::ServeSummary;
 use super::tcp::Tcp;
 use super::team::Team;
 use super::worker::Task;
-use crate::args::AfXdpArgs;
-use crate::args::{QueueChoice, ServeArgs, SocketArgs};
+use crate::args::{AfXdpArgs, QueueChoice, ServeArgs, SocketArgs};
 use crate::nic::{Nic, port};
 use crate::zone;
 
@@ -25,7 +24,7 @@ pub(super) fn run(args: &ServeArgs, options: &AfXdpArgs) -> anyhow::Result<Serve
     let port_holder = port::hold(address)?;
     let tcp = Tcp::open(args, address)?;
     let team = Team::new(args, confinement, Some(link), link.mtu_bytes, nics.len())?;
-    let workers = Worker::<Link>::team(&team.config, nics.len(), Instant::now())?;
+    let workers = Worker::<LinkPath>::team(&team.config, nics.len(), Instant::now())?;
     let tasks = nics.iter().zip(workers);
     let tasks = tasks.map(|(nic, worker)| Task {
         nic,
@@ -59,11 +58,11 @@ fn find(options: &AfXdpArgs) -> anyhow::Result<Vec<Nic>> {
         },
     };
     ensure!(
-        queues.len() <= Worker::<Link>::MAX,
+        queues.len() <= Worker::<LinkPath>::MAX,
         "{} queues are more than the {} that can be served: name some with --queue, or reduce them \
          with `ethtool -L {} combined N`",
         queues.len(),
-        Worker::<Link>::MAX,
+        Worker::<LinkPath>::MAX,
         nic.link.name
     );
     queues.iter().map(|queue| nic.at_queue(*queue)).collect()

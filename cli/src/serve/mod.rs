@@ -34,8 +34,7 @@ mod worker;
 
 pub(crate) use summary::ServeSummary;
 
-use crate::args::ServeArgs;
-use crate::args::Transport;
+use crate::args::{ServeArgs, Transport};
 use crate::report;
 
 /// The start of the line that says the server is ready.

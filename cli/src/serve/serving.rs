@@ -16,15 +16,15 @@ const SHORT_WAIT: Duration = Duration::from_millis(10);
 /// How a worker's packets are received and sent.
 pub(super) trait Way {
     /// A client's link-layer path; nothing over a kernel socket.
-    type Link: Copy + PartialEq;
+    type LinkPath: Copy + PartialEq;
 
     /// Receives and sends what it can. Pass the result to `rest`.
-    fn turn(&mut self, server: &mut FileServer<Self::Link>) -> anyhow::Result<bool>;
+    fn turn(&mut self, server: &mut FileServer<Self::LinkPath>) -> anyhow::Result<bool>;
 
     /// Waits for at most `longest` if there is nothing to do. Returns whether it waited.
     fn rest(
         &mut self,
-        server: &mut FileServer<Self::Link>,
+        server: &mut FileServer<Self::LinkPath>,
         moved: bool,
         longest: Duration,
     ) -> anyhow::Result<bool>;
@@ -38,13 +38,13 @@ pub(super) trait Way {
 
 pub(super) struct Serving<'t, W: Way> {
     team: &'t Team<'t>,
-    pub(super) server: FileServer<W::Link>,
+    pub(super) server: FileServer<W::LinkPath>,
     pub(super) way: W,
     known: Known,
 }
 
 impl<'t, W: Way> Serving<'t, W> {
-    pub(super) fn new(team: &'t Team<'_>, server: FileServer<W::Link>, way: W) -> Self {
+    pub(super) fn new(team: &'t Team<'_>, server: FileServer<W::LinkPath>, way: W) -> Self {
         Self {
             team,
             server,

@@ -134,9 +134,13 @@ impl Part {
         ready: &Sender<()>,
     ) -> anyhow::Result<HttpsStats> {
         let server = HttpsServer::new(&team.config, team.http()?, guests, self.runtime);
-        let mut server = server.with_context(|| match self.runtime {
-            Runtime::Tokio => "can't serve over TCP; --no-tcp serves over UDP alone",
-            _ => "can't serve over TCP by io_uring; --tcp tokio does without",
+        let mut server = server.map_err(|error| {
+            let remedy = match self.runtime {
+                Runtime::Tokio => "--no-tcp serves over UDP alone",
+                _ => "--tcp tokio does without io_uring",
+            };
+            let text = format!("can't serve over TCP: {error}; {remedy}");
+            anyhow::Error::new(error).context(text)
         })?;
         if let Some(clear) = self.clear {
             server = server.redirect(clear, self.port);

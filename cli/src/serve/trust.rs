@@ -43,9 +43,9 @@ fn reverse_path(link: &Link) -> anyhow::Result<Option<ReversePathCheck>> {
 }
 
 /// Judges whether another link to a known client is the one that the kernel would use.
-pub(crate) fn link_judge(link: &Link) -> LinkJudge<wire::Link> {
+pub(crate) fn link_judge(link: &Link) -> LinkJudge<wire::LinkPath> {
     let link = link.clone();
-    let mut last: Option<(IpAddr, wire::Link, Instant, bool)> = None;
+    let mut last: Option<(IpAddr, wire::LinkPath, Instant, bool)> = None;
     Box::new(move |client, known, new| {
         let now = Instant::now();
         if let Some((about, way, at, verdict)) = last

@@ -101,7 +101,7 @@ fn largest_mtu(listen: IpAddr) -> anyhow::Result<u32> {
 }
 
 impl Way for UdpDriver {
-    type Link = ();
+    type LinkPath = ();
 
     fn turn(&mut self, server: &mut FileServer<()>) -> anyhow::Result<bool> {
         Ok(self.turn(server)?)

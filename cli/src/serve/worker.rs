@@ -4,10 +4,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use anyhow::Context;
+use xskit::af_xdp::backend::Backend;
 use xskit::net::Changes;
 use xskit::quic::driver::DriverConfig;
 use xskit::quic::{FileServer, Server, Worker};
-use xskit::wire::Link;
+use xskit::wire::LinkPath;
 
 use super::serving::{Serving, Way};
 use super::summary::{ServeSummary, Served, Share};
@@ -24,7 +25,7 @@ use crate::zone;
 pub(super) struct Task<'a> {
     pub(super) nic: &'a Nic,
     pub(super) options: &'a AfXdpArgs,
-    pub(super) worker: Worker<Link>,
+    pub(super) worker: Worker<LinkPath>,
 }
 
 impl Task<'_> {
@@ -96,7 +97,7 @@ impl Task<'_> {
     }
 
     /// The socket, and its server.
-    fn open(self, team: &Team<'_>) -> anyhow::Result<(xskit::Socket, FileServer<Link>)> {
+    fn open(self, team: &Team<'_>) -> anyhow::Result<(xskit::Socket, FileServer<LinkPath>)> {
         let socket = socket::open(self.nic)?;
         if team.has_others() {
             let waker = socket.waker().context("eventfd(2)")?;
@@ -139,16 +140,16 @@ impl<'n, 's, 'u> AfXdp<'n, 's, 'u> {
 }
 
 impl Way for AfXdp<'_, '_, '_> {
-    type Link = Link;
+    type LinkPath = LinkPath;
 
-    fn turn(&mut self, server: &mut FileServer<Link>) -> anyhow::Result<bool> {
+    fn turn(&mut self, server: &mut FileServer<LinkPath>) -> anyhow::Result<bool> {
         let turned = self.driver.turn(server);
         turned.map_err(|error| self.nic.socket_failed(error))
     }
 
     fn rest(
         &mut self,
-        server: &mut FileServer<Link>,
+        server: &mut FileServer<LinkPath>,
         moved: bool,
         longest: Duration,
     ) -> anyhow::Result<bool> {
@@ -186,7 +187,7 @@ impl Serving<'_, AfXdp<'_, '_, '_>> {
         let statistics = socket.statistics().context("getsockopt(XDP_STATISTICS)")?;
         Ok(Share {
             statistics,
-            calls: xskit::af_xdp::backend::Backend::calls(socket.backend()),
+            calls: socket.backend().calls(),
             served,
         })
     }

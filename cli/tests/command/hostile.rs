@@ -64,7 +64,7 @@ fn frame(scene: &Scene, payload: &[u8]) -> Vec<u8> {
 fn frame_from(scene: &Scene, source: Ipv4Addr, payload: &[u8]) -> Vec<u8> {
     let (client, server) = (scene.client(), scene.server());
     let headers = UdpHeaders::new(
-        wire::Link::new(MacAddr::new(client.mac), MacAddr::new(server.mac)),
+        wire::LinkPath::new(MacAddr::new(client.mac), MacAddr::new(server.mac)),
         SocketAddr::new(source.into(), 9999),
         SocketAddr::new(server.ipv4.into(), PORT),
     );

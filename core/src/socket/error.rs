@@ -103,7 +103,7 @@ impl fmt::Display for OpenError {
             }
             Step::Size(ring) => write!(
                 f,
-                "setsockopt, size of the {} ring: {}{}",
+                "setsockopt(2), size of the {} ring: {}{}",
                 ring.name(),
                 self.errno,
                 self.size_hint()
@@ -116,7 +116,7 @@ impl fmt::Display for OpenError {
             Step::Map(ring) => {
                 write!(
                     f,
-                    "mmap of the {} ring: {}; use smaller rings",
+                    "mmap(2) of the {} ring: {}; use smaller rings",
                     ring.name(),
                     self.errno
                 )
@@ -197,14 +197,14 @@ impl OpenError {
         match self.errno {
             Errno::EINVAL => write!(
                 f,
-                "bind to queue {} of interface {}, sharing a UMEM: {}; the socket that owns the UMEM has this \
+                "bind(2) to queue {} of interface {}, sharing a UMEM: {}; the socket that owns the UMEM has this \
                  queue, or the queue is not active on this interface: choose another one, or activate more \
                  (ethtool -L); Linux 5.10 or later is needed",
                 self.queue, self.ifindex, self.errno
             ),
             Errno::EOPNOTSUPP => write!(
                 f,
-                "bind to queue {} of interface {}, sharing a UMEM: {}; the UMEM's first socket is in zero-copy \
+                "bind(2) to queue {} of interface {}, sharing a UMEM: {}; the UMEM's first socket is in zero-copy \
                  mode, and this driver has none: open the first in copy mode (ZeroCopy::Refuse). Or the \
                  backend cannot share a UMEM",
                 self.queue, self.ifindex, self.errno
@@ -220,7 +220,10 @@ impl OpenError {
             queue,
             ..
         } = self;
-        write!(f, "bind to queue {queue} of interface {ifindex}: {errno}")?;
+        write!(
+            f,
+            "bind(2) to queue {queue} of interface {ifindex}: {errno}"
+        )?;
         match *errno {
             Errno::EBUSY => write!(
                 f,

@@ -7,6 +7,7 @@
 //! becomes a token.
 
 mod census;
+mod descriptor;
 mod entry;
 mod frame;
 mod ledger;

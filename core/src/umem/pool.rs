@@ -1,16 +1,16 @@
-//! The frames of a UMEM, and every way in which one changes owner.
+//! The frames of a UMEM, and every way in which the program passes one on. What comes back from the
+//! kernel is checked in `descriptor.rs`.
 
 use core::cell::Cell;
 use core::iter::Rev;
 use core::slice;
 
 use super::census::Census;
-use super::entry::{Entry, OnFillRing, Owner, SocketNumber};
+use super::entry::{Entry, Owner, SocketNumber};
 use super::ledger::{FrameIndex, FrameSlot, Ledger};
 use super::memory::Frames;
 use super::size::FrameSize;
 use super::stash::Stash;
-use crate::abi::Desc;
 use crate::ring::Cursor;
 
 /// The part of a UMEM that tokens and sockets use.
@@ -29,8 +29,8 @@ use crate::ring::Cursor;
 #[derive(Debug)]
 pub(crate) struct Pool<'s> {
     frames: Frames,
-    stash: Stash<'s>,
-    ledger: Ledger<'s>,
+    pub(super) stash: Stash<'s>,
+    pub(super) ledger: Ledger<'s>,
     /// Which sockets are open over this UMEM: a bit for each number.
     sockets: Cell<u64>,
 }
@@ -138,38 +138,6 @@ impl<'s> Pool<'s> {
         self.ledger.send(socket, index);
     }
 
-    /// RX ring to application, if the descriptor names a packet inside one frame that was lent to
-    /// the kernel by this socket, and that the kernel has taken off the fill ring.
-    #[inline]
-    pub(super) fn accept(&self, desc: Desc, on_ring: OnFillRing) -> Option<FrameIndex> {
-        let size = self.frames.size();
-        if !is_in_frame(desc, size) {
-            return None;
-        }
-        self.ledger.take_back_lent(size.number(desc.addr), on_ring)
-    }
-
-    /// Whether a descriptor names a packet inside one frame that is lent to the kernel by this
-    /// socket.
-    pub(crate) fn is_lent(&self, socket: SocketNumber, desc: Desc) -> bool {
-        let size = self.frames.size();
-        is_in_frame(desc, size) && self.ledger.is_lent(socket, size.number(desc.addr))
-    }
-
-    /// Completion ring to stash: those of the addresses that name a frame which the kernel had to
-    /// send by this socket. Returns their number.
-    #[inline]
-    pub(crate) fn reclaim(
-        &self,
-        socket: SocketNumber,
-        addresses: impl Iterator<Item = u64>,
-    ) -> u32 {
-        let (ledger, size) = (self.ledger, self.frames.size());
-        self.stash.push_many(
-            addresses.filter_map(|address| ledger.take_back_sent(socket, size.number(address))),
-        )
-    }
-
     /// The number of one more socket; `None` if all are taken.
     pub(crate) fn claim(&self) -> Option<SocketNumber> {
         let sockets = self.sockets.get();
@@ -199,15 +167,6 @@ impl<'s> Pool<'s> {
         }
         self.sockets.set(self.sockets.get() & !socket.bit());
     }
-}
-
-/// Whether a descriptor has no options and its packet lies inside one frame, whether or not such a
-/// frame exists.
-#[inline]
-fn is_in_frame(desc: Desc, size: FrameSize) -> bool {
-    // One comparison for both words: no option may be set, so they are never above a length.
-    let len_options = u64::from(desc.options) << 32 | u64::from(desc.len);
-    len_options <= u64::from(size.left(desc.addr))
 }
 
 /// Addresses for the fill ring, from the stash: the kernel has each as soon as it is yielded.

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use xskit_quic::Endpoint;
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
 use xskit_quic::{Client, ClientConfig};
-use xskit_wire::Link;
+use xskit_wire::LinkPath;
 
 use super::party::{Clock, FILE, LINK, MAX_DATAGRAMS, NAME, Sent, content, pki, server_addr};
 
 /// A client that asks for [`FILE`], and its clock.
 pub(super) struct ClientParty {
-    pub(super) client: Client<Link>,
+    pub(super) client: Client<LinkPath>,
     pub(super) clock: Clock,
     pub(super) local: SocketAddr,
     request: RequestId,

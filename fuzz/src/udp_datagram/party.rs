@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use xskit_quic::cert::{Authority, Pem, Validity};
-use xskit_wire::{Link, MacAddr, UdpHeaders};
+use xskit_wire::{LinkPath, MacAddr, UdpHeaders};
 
 pub(super) const NAME: &str = "server.test";
 /// The file that an honest client asks for, below the folder that is served.
@@ -20,7 +20,7 @@ pub(super) fn server_addr() -> SocketAddr {
 }
 
 /// The way from a client to the server.
-pub(super) const LINK: Link = Link::new(
+pub(super) const LINK: LinkPath = LinkPath::new(
     MacAddr::new([2, 0, 0, 0, 0, 1]),
     MacAddr::new([2, 0, 0, 0, 0, 2]),
 );

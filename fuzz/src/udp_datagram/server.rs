@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use xskit_quic::Endpoint;
 use xskit_quic::{FileServer, Files, Http, HttpConfig, Identity, Root, Server, ServerConfig};
-use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
+use xskit_wire::{Datagram, LinkPath, UdpChecksum, UdpHeaders};
 
 use super::client::ClientParty;
 use super::party::{Clock, MAX_DATAGRAMS, Sent, folder, frame, pki};
@@ -29,7 +29,7 @@ fn files() -> Http<Files> {
 
 /// A server, its clock, and the bytes received from and sent to each address.
 pub(super) struct ServerParty {
-    pub(super) server: FileServer<Link>,
+    pub(super) server: FileServer<LinkPath>,
     pub(super) clock: Clock,
     received: HashMap<SocketAddr, usize>,
     sent: HashMap<SocketAddr, usize>,

@@ -13,7 +13,7 @@ use crate::setting::{self, Setting, Url};
 const PIECE_BYTES: usize = 64 << 10;
 
 pub(super) trait Fetch {
-    type Connection: Endpoint<Link = ()>;
+    type Connection: Endpoint<LinkPath = ()>;
 
     fn connection(&mut self) -> &mut Self::Connection;
     /// Sends requests, and reads responses; saves complete files. Returns whether there is

@@ -310,7 +310,7 @@ impl<L: Copy> Connection<L> {
 }
 
 impl<L: Copy> Endpoint for Connection<L> {
-    type Link = L;
+    type LinkPath = L;
 
     /// The link that a datagram came by is not followed: the kernel's routes decide the way to the
     /// server ([`set_link`](Connection::set_link)).

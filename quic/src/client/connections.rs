@@ -327,7 +327,7 @@ impl<C: OneConnection> Connections<C> {
 }
 
 impl<C: OneConnection> Endpoint for Connections<C> {
-    type Link = C::Link;
+    type LinkPath = C::LinkPath;
 
     /// A datagram of no connection is dropped, and counted as
     /// [`unclaimed`](Connections::unclaimed).
@@ -337,7 +337,7 @@ impl<C: OneConnection> Endpoint for Connections<C> {
         datagram: &mut [u8],
         from: SocketAddr,
         to: SocketAddr,
-        link: C::Link,
+        link: C::LinkPath,
     ) {
         let slot = self.whose(datagram, from);
         let member = slot.and_then(|slot| Some((slot, self.members.get_mut(slot)?)));
@@ -352,7 +352,7 @@ impl<C: OneConnection> Endpoint for Connections<C> {
         self.news.add(slot);
     }
 
-    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<C::Link>> {
+    fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit<C::LinkPath>> {
         while let Some(slot) = self.ready.first() {
             let member = self.members.get_mut(slot);
             let sent = member.and_then(|member| member.connection.poll_transmit(now, out));

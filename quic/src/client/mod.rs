@@ -248,7 +248,7 @@ impl<L: Copy> Client<L> {
 }
 
 impl<L: Copy> Endpoint for Client<L> {
-    type Link = L;
+    type LinkPath = L;
 
     /// The link that a datagram came by is not followed: the kernel's routes decide the way to the
     /// server ([`set_link`](Client::set_link)).

@@ -8,7 +8,7 @@ use xskit_core::Socket;
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::Patience;
 use xskit_core::umem::Frame;
-use xskit_wire::{Datagram, Link, UdpChecksum, UdpHeaders};
+use xskit_wire::{Datagram, LinkPath, UdpChecksum, UdpHeaders};
 
 use super::sources::{ReversePathCheck, Sources};
 use super::{DriverCounters, DriverError};
@@ -87,7 +87,10 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
     /// # Errors
     ///
     /// [`DriverError::Kick`] if a kick fails for good.
-    pub fn turn(&mut self, endpoint: &mut impl Endpoint<Link = Link>) -> Result<bool, DriverError> {
+    pub fn turn(
+        &mut self,
+        endpoint: &mut impl Endpoint<LinkPath = LinkPath>,
+    ) -> Result<bool, DriverError> {
         let now = Instant::now();
         let received = self.receive(now, endpoint);
         // Before sending takes frames: refill the fill ring, and collect the frames sent last time.
@@ -109,7 +112,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
     /// [`DriverError::Wait`] if the wait fails.
     pub fn rest(
         &mut self,
-        endpoint: &mut impl Endpoint<Link = Link>,
+        endpoint: &mut impl Endpoint<LinkPath = LinkPath>,
         moved: bool,
         longest: Duration,
     ) -> Result<bool, DriverError> {
@@ -153,7 +156,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         &self.counters
     }
 
-    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = Link>) -> u32 {
+    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint<LinkPath = LinkPath>) -> u32 {
         let mut received = 0;
         for mut frame in self.socket.receive(self.config.receive_batch.max(1)) {
             received += 1;
@@ -177,7 +180,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
         received
     }
 
-    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = Link>) -> u32 {
+    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<LinkPath = LinkPath>) -> u32 {
         let mut sent = 0;
         let (_, mut transmitter) = self.socket.halves();
         let mut reservation = transmitter.reserve(self.config.transmit_batch.max(1));
@@ -209,7 +212,7 @@ impl<'s, 'u, B: Backend> Driver<'s, 'u, B> {
 }
 
 /// Writes the headers before the payload and sets the frame's range over both.
-fn write_headers(frame: &mut Frame<'_>, transmit: &Transmit<Link>) -> bool {
+fn write_headers(frame: &mut Frame<'_>, transmit: &Transmit<LinkPath>) -> bool {
     let headers = UdpHeaders::new(transmit.link, transmit.from, transmit.to);
     let payload = PAYLOAD_START..PAYLOAD_START + transmit.len;
     frame.set_range(payload).is_ok()

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::asked::Asked;
 use super::condition::{Validators, Verdict};
 use super::content_range::ContentRange;
-use super::directory::Missing;
+use super::open::Missing;
 use super::range::{ByteRange, Span};
 use super::root::{Document, Found, Root};
 use crate::http::{BadRequest, Body, Request, Response};

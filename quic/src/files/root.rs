@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::directory::{Directory, Missing, Opened};
+use rustix::io::Errno;
+
 use super::encoding::Encoding;
 use super::name::Name;
+use super::open::{Directory, Missing, Opened};
 use super::tag::TagKey;
 
 /// The last second that an HTTP date can express: the end of the year 9999 (RFC 9110, section
@@ -96,9 +98,12 @@ impl Root {
         };
         let absolute = std::path::absolute(path).map_err(open)?;
         let directory = Directory::open(&absolute).map_err(|e| open(e.into()))?;
-        directory.is_confining().map_err(|e| RootError::Beneath {
-            path: path.to_owned(),
-            source: e.into(),
+        directory.is_confining().map_err(|errno| match errno {
+            Errno::NOSYS | Errno::PERM => RootError::Beneath {
+                path: path.to_owned(),
+                source: errno.into(),
+            },
+            _ => open(errno.into()),
         })?;
         Ok(Self {
             path: absolute,

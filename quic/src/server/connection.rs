@@ -1,6 +1,5 @@
 //! `Connection`: a client's connection, from its first packet to its last.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -13,6 +12,7 @@ use super::ending::Failure;
 use super::flight::Flight;
 use super::goodbye::Goodbye;
 use super::links::Links;
+use super::own_ids::OwnIds;
 use super::progress::{Lapse, Limits, Progress};
 use super::reset::Resets;
 use super::sources::{Account, Seat};
@@ -26,9 +26,6 @@ use crate::quic::QuicConnection;
 /// Datagrams that a connection sends per turn.
 pub(super) const BURST_DATAGRAMS: u32 = 16;
 
-/// Retired ids that are remembered: as many as a client may hold at once.
-const MAX_RETIRED: usize = 8;
-
 /// A client's connection.
 pub(super) struct Connection<L, S> {
     /// Never reused.
@@ -39,10 +36,7 @@ pub(super) struct Connection<L, S> {
     black_hole: BlackHole,
     whereabouts: Whereabouts,
     pub(super) links: Links<L>,
-    /// Its ids in the table, except for the retired ones.
-    pub(super) ids: Vec<Cid>,
-    /// The ids that the client retired last: late packets may still carry them.
-    pub(super) retired: VecDeque<Cid>,
+    pub(super) ids: OwnIds,
     /// In the ready queue.
     pub(super) queued: bool,
     /// Something has happened since it was last serviced.
@@ -115,8 +109,7 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
             black_hole: BlackHole::default(),
             whereabouts: Whereabouts::new(local, peer),
             links: Links::new(peer, link),
-            ids: Vec::with_capacity(9),
-            retired: VecDeque::new(),
+            ids: OwnIds::new(),
             queued: false,
             dirty: true,
             burst_left: BURST_DATAGRAMS,
@@ -317,49 +310,16 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         while self.quic.path_event_next().is_some() {}
         while let Some(retired) = self.quic.retired_scid_next() {
             if let Some(id) = Cid::new(&retired) {
-                self.retire_id(id, table);
+                self.ids.retire(id, table);
             }
         }
         while self.quic.is_established() && !self.is_ending() && self.quic.scids_left() > 0 {
-            if !self.offer_id(slot, table, makers) {
+            let offered = self.ids.offer(&mut self.quic, slot, table, makers);
+            if offered.is_none() {
                 break;
             }
         }
         self.whereabouts.take_moves()
-    }
-
-    fn retire_id(&mut self, id: Cid, table: &mut CidTable) {
-        self.ids.retain(|known| *known != id);
-        table.retire(id);
-        self.retired.push_back(id);
-        if self.retired.len() > MAX_RETIRED
-            && let Some(oldest) = self.retired.pop_front()
-        {
-            table.remove(oldest);
-        }
-    }
-
-    fn offer_id(
-        &mut self,
-        slot: usize,
-        table: &mut CidTable,
-        (worker, resets): (&Worker<L>, &Resets),
-    ) -> bool {
-        let Some(id) = worker.new_id() else {
-            return false;
-        };
-        let Some(token) = resets.token(id) else {
-            return false;
-        };
-        if !table.insert(id, slot) {
-            return false;
-        }
-        if self.quic.new_scid(&id.to_quiche(), token, false).is_err() {
-            table.remove(id);
-            return false;
-        }
-        self.ids.push(id);
-        true
     }
 
     /// Writes the next datagram, unless the pacer holds it back. A connection that can't send is

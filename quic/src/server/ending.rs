@@ -111,8 +111,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         if connection.handshake_deadline.is_some() {
             self.half_open -= 1;
         }
-        for id in connection.ids.iter().chain(&connection.retired) {
-            self.ids.remove(*id);
+        for id in connection.ids.all() {
+            self.ids.remove(id);
         }
         if let Some(seat) = &connection.seat {
             self.worker.sources().leave(seat);

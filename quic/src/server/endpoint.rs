@@ -22,7 +22,7 @@ pub(super) struct Origin<L> {
 }
 
 impl<L: Copy + PartialEq, A: Application> Endpoint for Server<L, A> {
-    type Link = L;
+    type LinkPath = L;
 
     /// Counts every datagram, whatever its bytes are, in [`ServerStats`](super::ServerStats).
     fn handle_datagram(

@@ -30,6 +30,7 @@ mod guests;
 mod katran;
 mod links;
 mod metrics;
+mod own_ids;
 mod paths;
 mod progress;
 mod quic_lb;
@@ -79,7 +80,7 @@ use tickets::Tickets;
 
 /// A QUIC server over datagrams that the caller moves, for an [`Application`] `A`.
 ///
-/// `L` is the link to a client ([`Endpoint::Link`]). It is learnt from authentic datagrams, so
+/// `L` is the way to a client ([`Endpoint::LinkPath`]). It is learnt from authentic datagrams, so
 /// answers take the path that the client is heard on.
 ///
 /// Move packets with the methods of [`Endpoint`], or have a [driver](crate::driver) do it.
@@ -154,10 +155,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
         let protocols = application.protocols();
         let tickets = worker.tickets();
         let early_data = config.early_data && application.takes_early_data();
-        let mut quic_config = quic_config(&config.identity, &config.transport, protocols, tickets)?;
-        if early_data {
-            quic_config.enable_early_data();
-        }
+        let (identity, transport) = (&config.identity, &config.transport);
+        let mut quic_config = quic_config(identity, transport, protocols, tickets, early_data)?;
         config.diagnostics.prepare(&mut quic_config);
         Ok(Self {
             application,
@@ -201,10 +200,8 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
     pub fn set_identity(&mut self, identity: &Identity) -> Result<(), SetupError> {
         let protocols = self.application.protocols();
         let tickets = self.worker.tickets();
-        let mut quic_config = quic_config(identity, &self.transport, protocols, tickets)?;
-        if self.early_data {
-            quic_config.enable_early_data();
-        }
+        let (transport, early_data) = (&self.transport, self.early_data);
+        let mut quic_config = quic_config(identity, transport, protocols, tickets, early_data)?;
         self.diagnostics.prepare(&mut quic_config);
         self.resets.set_identity(identity)?;
         self.quic_config = quic_config;
@@ -271,7 +268,7 @@ impl<L: Copy + PartialEq, A: Application> Server<L, A> {
             return;
         };
         if self.ids.insert(id, slot) {
-            connection.ids.push(id);
+            connection.ids.add(id);
         }
     }
 }
@@ -282,11 +279,15 @@ fn quic_config(
     transport: &TransportConfig,
     protocols: &[&[u8]],
     tickets: &Tickets,
+    early_data: bool,
 ) -> Result<quiche::Config, SetupError> {
     let mut tls = identity.tls_context()?;
     tickets.seal_by(&mut tls);
     let mut config = quiche::Config::with_boring_ssl_ctx_builder(quiche::PROTOCOL_VERSION, tls)?;
     config.set_application_protos(protocols)?;
     transport.apply(&mut config)?;
+    if early_data {
+        config.enable_early_data();
+    }
     Ok(config)
 }

@@ -222,7 +222,7 @@ mod tests {
         }
         let (_, connection) = server.connections.iter_mut().next().unwrap();
         // The first id is the client's choice.
-        let ids = &connection.ids[1..];
+        let ids = &connection.ids.present()[1..];
         assert_eq!(ids.len(), 8);
         for (at, id) in ids.iter().enumerate() {
             let token = server.resets.token(*id).unwrap();

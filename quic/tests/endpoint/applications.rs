@@ -188,7 +188,11 @@ impl Pair {
     }
 }
 
-fn deliver(from: &mut impl Endpoint<Link = ()>, to: &mut impl Endpoint<Link = ()>, now: Instant) {
+fn deliver(
+    from: &mut impl Endpoint<LinkPath = ()>,
+    to: &mut impl Endpoint<LinkPath = ()>,
+    now: Instant,
+) {
     let mut datagram = [0; 1500];
     while let Some(sent) = from.poll_transmit(now, &mut datagram) {
         to.handle_datagram(now, &mut datagram[..sent.len], sent.from, sent.to, ());

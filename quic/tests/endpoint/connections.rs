@@ -37,7 +37,7 @@ struct Many<C> {
     lost: usize,
 }
 
-impl<C: OneConnection<Link = ()>> Many<C> {
+impl<C: OneConnection<LinkPath = ()>> Many<C> {
     fn new(sites: &[&Site]) -> Self {
         let serve = |(number, site): (u8, &&Site)| (server_at(number), site.serve(Instant::now()));
         Self {

@@ -50,7 +50,7 @@ fn headers(version: IpVersion, tag_count: usize) -> UdpHeaders {
         IpVersion::V4 => ("192.0.2.1:40000", "192.0.2.2:4433"),
         IpVersion::V6 => ("[2001:db8::1]:40000", "[2001:db8::2]:4433"),
     };
-    let mut link = Link::new(CLIENT, SERVER);
+    let mut link = LinkPath::new(CLIENT, SERVER);
     link.tags = tags(tag_count);
     UdpHeaders::new(link, socket(source), socket(destination))
 }

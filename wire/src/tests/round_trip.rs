@@ -16,7 +16,7 @@ fn random_headers(rng: &mut Rng, version: IpVersion) -> UdpHeaders {
     };
     let (source, destination) = (address(), address());
     let mut mac = || MacAddr::new(core::array::from_fn(|_| rng.u8(..)));
-    let mut link = Link::new(mac(), mac());
+    let mut link = LinkPath::new(mac(), mac());
     for _ in 0..rng.usize(..3) {
         let tpid = [Tpid::Customer, Tpid::Service][rng.usize(..2)];
         let tag = VlanTag {

@@ -13,7 +13,7 @@ use xskit_core::umem::{FrameSlot, Umem};
 use xskit_core::{Socket, SocketConfig};
 use xskit_rustix::{MmapMemory, RustixBackend};
 use xskit_testbed::Host;
-use xskit_wire::{Link, MacAddr, UdpHeaders};
+use xskit_wire::{LinkPath, MacAddr, UdpHeaders};
 
 use super::bed::in_host;
 use crate::job::PORT;
@@ -33,7 +33,7 @@ const BACKLOG: Duration = Duration::from_micros(50);
 /// Sends bursts to the MAC address until `stop`, in copy mode, which every driver has.
 pub(crate) fn send(from: &Host, to: MacAddr, address: Ipv4Addr, stop: &Stop) -> anyhow::Result<()> {
     from.namespace.enter()?;
-    let link = Link::new(NOBODY_MAC, to);
+    let link = LinkPath::new(NOBODY_MAC, to);
     let headers = UdpHeaders::new(link, (NOBODY, 9).into(), (address, PORT).into());
     let backend = RustixBackend::new();
     let mut slots = vec![FrameSlot::new(); veth::FRAMES];

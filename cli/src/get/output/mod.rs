@@ -196,7 +196,7 @@ impl Output {
         let _ = mark::remove(&self.file);
         fs::rename(&self.partial, &self.whole).with_context(|| {
             format!(
-                "renaming {} to {}",
+                "rename(2) of {} to {}",
                 self.partial.display(),
                 self.whole.display()
             )

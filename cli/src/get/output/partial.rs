@@ -27,10 +27,10 @@ pub(super) fn open(partial: &Path) -> anyhow::Result<(File, bool)> {
             Ok((file, false))
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok((inherit(partial)?, true)),
-        Err(error) => {
-            let doing = format!("-o: creating {}", partial.display());
-            Err(anyhow!(error).context(doing))
-        }
+        Err(error) => bail!(
+            "-o: open(2) of {}: {error}; name a file in a directory that you may write to",
+            partial.display()
+        ),
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
@@ -45,9 +45,10 @@ impl AccessLog {
             true => Log::to_stdout().context("--access-log -: dup(2)")?,
             false => {
                 let place = Place::find(path, root)?;
-                let file = place.open().with_context(|| {
-                    format!(
-                        "--access-log {}: open(2), for appending; links are not followed",
+                let file = place.open().map_err(|errno| {
+                    anyhow!(
+                        "--access-log {}: open(2): {errno}; name a file that can be appended to, \
+                         or made: links are not followed",
                         path.display()
                     )
                 })?;

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 
@@ -29,8 +29,12 @@ impl Place {
         root::refuse("--access-log", path, served)?;
         let parent = root::parent(path);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(CWD, parent, flags, Mode::empty()).with_context(|| {
-            format!("--access-log {}: open(2) of its directory", path.display())
+        let directory = openat(CWD, parent, flags, Mode::empty()).map_err(|errno| {
+            anyhow!(
+                "--access-log {}: open(2) of its directory: {errno}; name a file in a directory \
+                 that is there",
+                path.display()
+            )
         })?;
         let holds_root = root::is_within(served, parent);
         if holds_root {

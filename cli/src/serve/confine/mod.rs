@@ -118,10 +118,10 @@ impl Confinement {
             Err(errno) => self.note(format_args!("capabilities are kept: capset(2): {errno}")),
         }
         parent.ask_again()?;
-        openat(&root, ".", whole, Mode::empty()).with_context(|| {
-            format!(
-                "--root {}: {} may not enter it; let every user (chmod o+x), choose another \
-                 --user, or stay root with --user root",
+        openat(&root, ".", whole, Mode::empty()).map_err(|errno| {
+            anyhow!(
+                "--root {}: openat(2): {errno}: {} may not enter it; let every user (chmod o+x), \
+                 choose another --user, or stay root with --user root",
                 reading.root.display(),
                 self.name()
             )
@@ -139,9 +139,12 @@ impl Confinement {
     /// directory that is served.
     fn become_user(&self, root: &Path) -> anyhow::Result<()> {
         match &self.user {
-            User::Chosen(account) => account
-                .become_it()
-                .with_context(|| format!("--user {}: run as root, or leave it out", account.name)),
+            User::Chosen(account) => account.become_it().map_err(|error| {
+                anyhow!(
+                    "--user {}: {error:#}; run as root, or leave it out",
+                    account.name
+                )
+            }),
             User::Nobody(account) => {
                 let outcome = match is_switched_behind_doors(root) {
                     true => Err(anyhow!(

@@ -111,7 +111,7 @@ impl UdpDriver {
     /// # Errors
     ///
     /// [`UdpError::Receive`] if receiving fails for good.
-    pub fn turn(&mut self, endpoint: &mut impl Endpoint<Link = ()>) -> Result<bool, UdpError> {
+    pub fn turn(&mut self, endpoint: &mut impl Endpoint<LinkPath = ()>) -> Result<bool, UdpError> {
         let now = Instant::now();
         self.kernel.restore_offload(now);
         let is_more_in = self.receive(now, endpoint)?;
@@ -132,7 +132,7 @@ impl UdpDriver {
     /// [`UdpError::Wait`] if the wait fails.
     pub fn rest(
         &mut self,
-        endpoint: &mut impl Endpoint<Link = ()>,
+        endpoint: &mut impl Endpoint<LinkPath = ()>,
         is_more: bool,
         longest: Duration,
     ) -> Result<bool, UdpError> {
@@ -178,7 +178,7 @@ impl UdpDriver {
     fn receive(
         &mut self,
         now: Instant,
-        endpoint: &mut impl Endpoint<Link = ()>,
+        endpoint: &mut impl Endpoint<LinkPath = ()>,
     ) -> Result<bool, UdpError> {
         // Until the next wait says otherwise.
         if !std::mem::replace(&mut self.may_receive, true) {
@@ -207,7 +207,7 @@ impl UdpDriver {
 
     /// Sends until the endpoint has nothing more, the socket has no room, or the turn's batch is
     /// sent. Returns true in the last case: there may be more to send.
-    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<Link = ()>) -> bool {
+    fn transmit(&mut self, now: Instant, endpoint: &mut impl Endpoint<LinkPath = ()>) -> bool {
         let mut left = self.config.transmit_batch.max(1);
         loop {
             let segments = self.kernel.segments();

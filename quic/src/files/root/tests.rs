@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use rustix::fs::{Mode, OFlags, inotify};
 use rustix::io::Errno;
 
-use crate::files::directory::OPENED;
+use crate::files::open::OPENED;
 
 fn tree() -> (tempfile::TempDir, Root) {
     let dir = tempfile::tempdir().unwrap();

@@ -7,17 +7,17 @@ use crate::{EtherType, MacAddr, Refusal, Tpid, VlanTag, VlanTags};
 /// All of the link header but the type of what follows.
 ///
 /// ```
-/// use xskit_wire::{Link, MacAddr, Tpid, VlanTag};
+/// use xskit_wire::{LinkPath, MacAddr, Tpid, VlanTag};
 ///
 /// let (near, far) = (MacAddr::new([2, 0, 0, 0, 0, 1]), MacAddr::new([2, 0, 0, 0, 0, 2]));
-/// let mut link = Link::new(near, far);
+/// let mut link = LinkPath::new(near, far);
 /// link.tags.push(VlanTag { tpid: Tpid::Customer, tci: 7 })?;
 /// assert_eq!((link.reply().source, link.header_len()), (far, 18));
 /// # Ok::<(), xskit_wire::Refusal>(())
 /// ```
 #[doc(alias = "ethhdr")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
+pub struct LinkPath {
     /// The sender's address.
     pub source: MacAddr,
     /// The receiver's address.
@@ -26,7 +26,7 @@ pub struct Link {
     pub tags: VlanTags,
 }
 
-impl Link {
+impl LinkPath {
     /// An untagged path.
     #[must_use]
     pub const fn new(source: MacAddr, destination: MacAddr) -> Self {

@@ -1,8 +1,8 @@
-//! The rules in force, and the changes that `rules.rs` writes to the kernel.
+//! The rules in force, and the changes that `maps.rs` writes to the kernel.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::layout::{Port, RULES, SHAPES, Shape, Term, VERSIONS, shapes_to_bytes};
+use super::layout::{Port, RULES, SHAPES, Shape, Term, VERSIONS, shapes_to_bytes};
 use crate::{Error, Ports};
 
 /// Number of ports.
@@ -13,7 +13,7 @@ const FEW: usize = 16;
 
 /// The rules of a program.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
+pub(super) struct Table {
     /// Rules for UDP or TCP ports alone: the bits of `whole`.
     wholes: Wholes,
     /// All other rules, each a key.
@@ -40,16 +40,16 @@ type Marks = Vec<((usize, u16), usize)>;
 
 /// What has to change in the kernel after rules were added or removed.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
-    pub(crate) ports: Vec<Ports>,
+pub(super) struct Changes {
+    pub(super) ports: Vec<Ports>,
     /// Keys that were added or removed, by IP version.
-    pub(crate) keys: [Vec<Vec<u8>>; VERSIONS],
-    pub(crate) shapes: bool,
+    pub(super) keys: [Vec<Vec<u8>>; VERSIONS],
+    pub(super) shapes: bool,
 }
 
 impl Table {
     /// Returns whether the rule was new. An error leaves the table as it was.
-    pub(crate) fn add(&mut self, term: Term, changes: &mut Changes) -> Result<bool, Error> {
+    pub(super) fn add(&mut self, term: Term, changes: &mut Changes) -> Result<bool, Error> {
         let is_new = match term.whole() {
             Some((bit, ports)) => {
                 let is_new = self.wholes.set(ports, bit, true);
@@ -77,7 +77,7 @@ impl Table {
     }
 
     /// Returns whether there was such a rule.
-    pub(crate) fn remove(&mut self, term: Term, changes: &mut Changes) -> bool {
+    pub(super) fn remove(&mut self, term: Term, changes: &mut Changes) -> bool {
         let was_there = match term.whole() {
             Some((bit, ports)) => {
                 let was_there = self.wholes.set(ports, bit, false);
@@ -86,17 +86,18 @@ impl Table {
                 }
                 was_there
             }
-            None => self.terms.remove(&term),
-        };
-        if was_there && term.whole().is_none() {
-            self.keys[term.version()] -= 1;
-            if let Some(shape) = self.leave_shape(&term, changes) {
-                changes.keys[term.version()].push(term.key(shape));
-                if let Some(ports) = term.ports() {
-                    self.unmark(ports, (term.version(), shape), changes);
+            None if !self.terms.remove(&term) => false,
+            None => {
+                self.keys[term.version()] -= 1;
+                if let Some(shape) = self.leave_shape(&term, changes) {
+                    changes.keys[term.version()].push(term.key(shape));
+                    if let Some(ports) = term.ports() {
+                        self.unmark(ports, (term.version(), shape), changes);
+                    }
                 }
+                true
             }
-        }
+        };
         if was_there && term.names_tcp() {
             self.tcp[term.version()] -= 1;
             changes.shapes |= self.tcp[term.version()] == 0;
@@ -177,7 +178,7 @@ impl Table {
     }
 
     /// These ports and their elements, in order.
-    pub(crate) fn say(&self, changed: &[Ports]) -> Vec<(u16, Port)> {
+    pub(super) fn say(&self, changed: &[Ports]) -> Vec<(u16, Port)> {
         let singles = changed.iter().map(|ports| ports.single());
         if changed.len() <= FEW
             && let Some(mut singles) = singles.collect::<Option<Vec<_>>>()
@@ -230,7 +231,7 @@ impl Table {
     }
 
     /// The element of the shapes.
-    pub(crate) fn shapes_to_bytes(&self) -> Vec<u8> {
+    pub(super) fn shapes_to_bytes(&self) -> Vec<u8> {
         let shapes = self.shapes.each_ref().map(|slots| {
             slots.each_ref().map(|slot| {
                 let slot = slot.as_ref();

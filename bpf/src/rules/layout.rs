@@ -9,7 +9,7 @@ pub(crate) const SHAPES: usize = 16;
 /// `RULES`: those with a shape, of each IP version.
 pub(crate) const RULES: usize = 8192;
 /// `VERSIONS`.
-pub(crate) const VERSIONS: usize = 2;
+pub(super) const VERSIONS: usize = 2;
 
 /// `CARRIED`: UDP, TCP, ICMP, other.
 const CARRIED: u8 = 4;
@@ -19,7 +19,7 @@ const ICMP: u8 = 2;
 
 /// The protocol that a rule matches, and its ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Protocol {
+pub(super) enum Protocol {
     Udp(Ports),
     Tcp(Ports),
     Icmp,
@@ -28,16 +28,16 @@ pub(crate) enum Protocol {
 
 /// A rule of one IP version, which both its prefixes have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Term {
-    pub(crate) protocol: Protocol,
-    pub(crate) to: Prefix,
-    pub(crate) from: Prefix,
-    pub(crate) vlan: Option<u16>,
+pub(super) struct Term {
+    pub(super) protocol: Protocol,
+    pub(super) to: Prefix,
+    pub(super) from: Prefix,
+    pub(super) vlan: Option<u16>,
 }
 
 /// What rules that share a lookup have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(super) struct Shape {
     /// A bit for each of `CARRIED` that they match.
     carried: u8,
     ports: Compared,
@@ -59,16 +59,16 @@ enum Compared {
 
 impl Term {
     /// The index of its IP version: 0 for IPv4, 1 for IPv6.
-    pub(crate) fn version(&self) -> usize {
+    pub(super) fn version(&self) -> usize {
         self.to.address().is_ipv6().into()
     }
 
-    pub(crate) fn names_tcp(&self) -> bool {
+    pub(super) fn names_tcp(&self) -> bool {
         matches!(self.protocol, Protocol::Tcp(_) | Protocol::Any)
     }
 
     /// The ports whose elements mark the rule.
-    pub(crate) fn ports(&self) -> Option<Ports> {
+    pub(super) fn ports(&self) -> Option<Ports> {
         match self.protocol {
             Protocol::Udp(ports) | Protocol::Tcp(ports) => Some(ports),
             Protocol::Any => Some(Ports::ALL),
@@ -77,7 +77,7 @@ impl Term {
     }
 
     /// The bit of `whole` and its ports, if the rule matches all of UDP or TCP to them.
-    pub(crate) fn whole(&self) -> Option<(u16, Ports)> {
+    pub(super) fn whole(&self) -> Option<(u16, Ports)> {
         let (carried, ports) = match self.protocol {
             Protocol::Udp(ports) => (UDP, ports),
             Protocol::Tcp(ports) => (TCP, ports),
@@ -88,7 +88,7 @@ impl Term {
         is_whole.then_some((bit, ports))
     }
 
-    pub(crate) fn shape(&self) -> Shape {
+    pub(super) fn shape(&self) -> Shape {
         let of = |ports: Ports| {
             ports
                 .single()
@@ -110,7 +110,7 @@ impl Term {
     }
 
     /// `struct ipv4_key` or `struct ipv6_key`, for the shape of this index.
-    pub(crate) fn key(&self, shape: u16) -> Vec<u8> {
+    pub(super) fn key(&self, shape: u16) -> Vec<u8> {
         let port = self.ports().and_then(Ports::single).unwrap_or(0);
         let mut key = Vec::with_capacity(40);
         key.extend(shape.to_ne_bytes());
@@ -127,7 +127,7 @@ impl Term {
     }
 
     /// `struct ipv4_mask` or `struct ipv6_mask`: the same for all rules of the shape.
-    pub(crate) fn mask(&self) -> Vec<u8> {
+    pub(super) fn mask(&self) -> Vec<u8> {
         let all = |is_compared: bool| if is_compared { u16::MAX } else { 0 };
         let mut mask = Vec::with_capacity(36);
         for prefix in [self.to, self.from] {
@@ -144,13 +144,13 @@ impl Term {
 
 /// The element of a port: `struct port`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Port {
-    pub(crate) whole: u16,
-    pub(crate) shapes: [u16; VERSIONS],
+pub(super) struct Port {
+    pub(super) whole: u16,
+    pub(super) shapes: [u16; VERSIONS],
 }
 
 impl Port {
-    pub(crate) fn to_bytes(self) -> [u8; 8] {
+    pub(super) fn to_bytes(self) -> [u8; 8] {
         let [ipv4, ipv6] = self.shapes;
         let mut bytes = [0; 8];
         let fields = [self.whole, ipv4, ipv6].map(u16::to_ne_bytes);
@@ -162,10 +162,10 @@ impl Port {
 }
 
 /// A shape and its mask.
-pub(crate) type Masked = (Shape, Vec<u8>);
+pub(super) type Masked = (Shape, Vec<u8>);
 
 /// The shapes of each IP version: `struct shapes`.
-pub(crate) fn shapes_to_bytes(
+pub(super) fn shapes_to_bytes(
     shapes: &[[Option<Masked>; SHAPES]; VERSIONS],
     has_tcp: [bool; VERSIONS],
 ) -> Vec<u8> {

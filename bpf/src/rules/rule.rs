@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::layout::{Protocol, Term};
+use super::layout::{Protocol, Term};
 use crate::{Error, Ports, Prefix};
 
 /// Packets to take: those of a protocol, and of the ports, addresses and VLAN that it names.
@@ -54,6 +54,12 @@ impl Rule {
         Self::of(Protocol::Any)
     }
 
+    /// A UDP port at `address`, or at any address.
+    pub(crate) fn udp_at(port: u16, address: Option<IpAddr>) -> Self {
+        let rule = Self::udp(port);
+        address.map_or(rule, |address| rule.to(address.into()))
+    }
+
     fn of(protocol: Protocol) -> Self {
         Self {
             protocol,
@@ -88,7 +94,7 @@ impl Rule {
     }
 
     /// Checks that it can match something.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         if let Protocol::Udp(ports) | Protocol::Tcp(ports) = self.protocol {
             match (ports.first, ports.last) {
                 (0, 0) => return Err(Error::PortZero),
@@ -106,7 +112,7 @@ impl Rule {
     }
 
     /// The rule for each IP version that it applies to.
-    pub(crate) fn versions(&self) -> impl Iterator<Item = Term> + use<> {
+    pub(super) fn versions(&self) -> impl Iterator<Item = Term> + use<> {
         let rule = *self;
         let versions = [Prefix::ANY_IPV4, Prefix::ANY_IPV6].into_iter();
         versions.filter_map(move |any| rule.term(any))
@@ -129,12 +135,6 @@ impl Rule {
 
 /// The highest VLAN identifier.
 const MAX_VLAN: u16 = 4095;
-
-/// The rule that takes a UDP port at `address`, or at any address.
-pub(crate) fn udp_at(port: u16, address: Option<IpAddr>) -> Rule {
-    let rule = Rule::udp(port);
-    address.map_or(rule, |address| rule.to(address.into()))
-}
 
 #[cfg(test)]
 mod tests {

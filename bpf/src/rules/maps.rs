@@ -1,22 +1,10 @@
-//! The rules in the kernel: writes the table's changes to the program's maps.
-
-use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! The program's maps of rules: writes the table's changes to the kernel.
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
-use crate::layout::{Term, VERSIONS};
-use crate::rule::udp_at;
-use crate::table::{Changes, Table};
-use crate::{Error, Rule};
-
-/// The rules of a loaded program.
-#[derive(Debug)]
-pub(crate) struct Rules {
-    maps: Maps,
-    /// What the maps hold. A change is written to them under this lock.
-    table: Mutex<Table>,
-}
+use super::layout::VERSIONS;
+use super::table::{Changes, Table};
+use crate::Error;
 
 /// The maps of the program.
 #[derive(Debug)]
@@ -27,81 +15,9 @@ pub(crate) struct Maps {
     pub(crate) keys: [MapHandle; VERSIONS],
 }
 
-impl Rules {
-    pub(crate) fn new(maps: Maps) -> Self {
-        let table = Mutex::default();
-        Self { maps, table }
-    }
-
-    pub(crate) fn take(&self, port: u16, address: Option<IpAddr>) -> Result<(), Error> {
-        self.add(&[udp_at(port, address)])
-    }
-
-    /// Returns whether there was such a rule.
-    pub(crate) fn release(&self, port: u16, address: Option<IpAddr>) -> Result<bool, Error> {
-        let removed = self.remove(&[udp_at(port, address)])?;
-        Ok(removed > 0)
-    }
-
-    /// Adds all of them, or none.
-    pub(crate) fn add(&self, rules: &[Rule]) -> Result<(), Error> {
-        check(rules)?;
-        let mut table = self.table();
-        let mut added = Vec::new();
-        let mut changes = Changes::default();
-        for term in rules.iter().flat_map(Rule::versions) {
-            match table.add(term, &mut changes) {
-                Ok(true) => added.push(term),
-                Ok(false) => {}
-                Err(error) => {
-                    // Nothing was written to the kernel yet.
-                    take_back(&mut table, &added);
-                    return Err(error);
-                }
-            }
-        }
-        self.maps.add(&table, &changes).inspect_err(|_| {
-            // Some may be written. What can't be undone has no effect: a key without its shape, or
-            // the reverse.
-            let undone = take_back(&mut table, &added);
-            let _ = self.maps.remove(&table, &undone);
-        })
-    }
-
-    /// Returns how many of them there were.
-    pub(crate) fn remove(&self, rules: &[Rule]) -> Result<usize, Error> {
-        check(rules)?;
-        let mut table = self.table();
-        let mut changes = Changes::default();
-        let mut count = 0;
-        for rule in rules {
-            // Removes each, not only up to the first that was there.
-            let found = rule.versions().map(|term| table.remove(term, &mut changes));
-            count += usize::from(found.fold(false, |any, found| any | found));
-        }
-        self.maps.remove(&table, &changes).map(|()| count)
-    }
-
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn check(rules: &[Rule]) -> Result<(), Error> {
-    rules.iter().try_for_each(Rule::check)
-}
-
-fn take_back(table: &mut Table, terms: &[Term]) -> Changes {
-    let mut changes = Changes::default();
-    for term in terms {
-        table.remove(*term, &mut changes);
-    }
-    changes
-}
-
 impl Maps {
     /// Keys last: a rule takes effect with its key, when all that belongs to it is there.
-    fn add(&self, table: &Table, changes: &Changes) -> Result<(), Error> {
+    pub(super) fn add(&self, table: &Table, changes: &Changes) -> Result<(), Error> {
         self.write_shapes(table, changes)?;
         self.write_ports(table, changes)?;
         for (map, keys) in self.keys.iter().zip(&changes.keys) {
@@ -112,7 +28,7 @@ impl Maps {
     }
 
     /// Keys first, for the same reason. Continues after an error, and returns the first one.
-    fn remove(&self, table: &Table, changes: &Changes) -> Result<(), Error> {
+    pub(super) fn remove(&self, table: &Table, changes: &Changes) -> Result<(), Error> {
         let keys = self.keys.iter().zip(&changes.keys).map(|(map, keys)| {
             remove_keys(map, keys)
                 .map_err(|error| Error::map("removing rules: bpf(BPF_MAP_DELETE_*)", error))
