@@ -15,6 +15,8 @@ pub(crate) const LIBXDP: &str = "libxdp headers";
 pub(crate) const NGINX: &str = "nginx";
 pub(crate) const H2LOAD: &str = "h2load";
 pub(crate) const PERF: &str = "perf";
+/// What booting an emulated machine takes, besides QEMU.
+pub(crate) const BOOTING: [&str; 5] = ["busybox", "ethtool", "modprobe", "script", "venv"];
 
 /// By name.
 pub(crate) type Requirements = BTreeMap<String, Requirement>;
@@ -106,7 +108,7 @@ pub(crate) fn packages(missing: &Requirements, family: Family) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLANG, Family, H2LOAD, LIBXDP, NGINX, PERF, VALGRIND, Wanted, packages};
+    use super::{BOOTING, CLANG, Family, H2LOAD, LIBXDP, NGINX, PERF, VALGRIND, Wanted, packages};
 
     #[test]
     fn id_is_preferred_and_id_like_is_the_fall_back() {
@@ -128,7 +130,11 @@ mod tests {
 
     #[test]
     fn each_name_is_in_the_table() {
-        let names = [CLANG, VALGRIND, LIBXDP, NGINX, H2LOAD, PERF];
+        let names = [
+            &BOOTING,
+            &[CLANG, VALGRIND, LIBXDP, NGINX, H2LOAD, PERF][..],
+        ]
+        .concat();
         let found = Wanted::Named(&names).requirements().expect("well formed");
         assert_eq!(found.len(), names.len());
     }

@@ -12,20 +12,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
-use comfy_table::{CellAlignment, Table, presets};
 use fs_err as fs;
 
-use self::outcome::{End, Figures, HEAD, Outcome};
+use self::outcome::{End, Outcome};
 use self::target::Target;
 use crate::boringssl;
 use crate::cargo;
 use crate::setup;
 use crate::step::Step;
-use crate::tally::Tally;
+use crate::tally::{SKIPPED, Tally};
 
 /// What a run may take beyond its time: it ends when an input is done, and looks for leaks then.
 const GRACE_S: u64 = 120;
@@ -33,9 +32,9 @@ const GRACE_S: u64 = 120;
 /// The time of each target in `cargo xtask test`.
 const SHORT_S: u64 = 10;
 
-/// How often the figures of the running targets are printed.
-const BEAT: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(200);
+/// How long one input may take: more is a finding. libFuzzer counts the time on the clock, and the
+/// short round leaves the processor to the tests.
+const INPUT_LIMIT_S: u32 = 60;
 
 /// Rust links some objects twice, which is no finding.
 const ENVIRONMENT: [(&str, &str); 2] = [
@@ -93,12 +92,9 @@ pub(crate) fn command(mut args: Args) -> Result<ExitCode> {
     }
     setup::ensure()?;
     cargo::run(&mut build(&args.targets)?)?;
-    let outcomes = fuzz(&args.targets, args.seconds)?;
+    let outcomes = fuzz(&args.targets, args.seconds);
     print!("{}", report(&outcomes));
-    Ok(match tally(&outcomes).failed {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    })
+    Ok(ExitCode::from(u8::from(tally(&outcomes).failed > 0)))
 }
 
 /// The short round of `cargo xtask test`: each target is a check.
@@ -114,10 +110,8 @@ pub(crate) fn short_round() -> Step {
         return built;
     }
     println!("==> {name}");
-    let (output, tally) = match fuzz(targets, SHORT_S) {
-        Ok(outcomes) => (report(&outcomes), tally(&outcomes)),
-        Err(problem) => (format!("{problem:#}\n"), FAILED),
-    };
+    let outcomes = fuzz(targets, SHORT_S);
+    let (output, tally) = (report(&outcomes), tally(&outcomes));
     print!("{output}");
     Step {
         name,
@@ -128,20 +122,16 @@ pub(crate) fn short_round() -> Step {
     }
 }
 
-/// The targets were not run.
-const FAILED: Tally = Tally {
-    passed: 0,
-    failed: 1,
-    skipped: 0,
-};
-
 fn tally(outcomes: &[Outcome]) -> Tally {
-    let count = |is: fn(&End) -> bool| outcomes.iter().filter(|it| is(&it.end)).count();
-    Tally {
-        passed: count(|end| *end == End::Clean),
-        skipped: count(|end| matches!(end, End::Skipped(_))),
-        failed: count(|end| matches!(end, End::Failed { .. })),
+    let mut tally = Tally::default();
+    for outcome in outcomes {
+        match outcome.end {
+            End::Clean => tally.passed += 1,
+            End::Skipped(_) => tally.skipped += 1,
+            End::Failed { .. } => tally.failed += 1,
+        }
     }
+    tally
 }
 
 /// Logs and builds, of which nothing is worth keeping.
@@ -192,42 +182,30 @@ fn host() -> Result<&'static str> {
     host.context("x86_64 or aarch64, with glibc")
 }
 
-/// Runs as many targets at a time as there are cores.
-fn fuzz(targets: &[Target], each_s: u64) -> Result<Vec<Outcome>> {
+/// Runs as many targets at a time as there are cores. One that can't be run has failed, and the
+/// others go on.
+fn fuzz(targets: &[Target], each_s: u64) -> Vec<Outcome> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let mut outcomes = Vec::new();
     for round in targets.chunks(cores) {
-        let runs: Result<Vec<_>> = round.iter().map(|target| start(*target, each_s)).collect();
-        let mut runs = runs?;
-        let mut last = Instant::now();
-        while runs
-            .iter_mut()
-            .any(|(_, _, run)| matches!(run.try_wait(), Ok(None)))
-        {
-            thread::sleep(POLL);
-            if last.elapsed() > BEAT {
-                last = Instant::now();
-                for (target, log, _) in &runs {
-                    let figures = Figures::of(&read(log)?);
-                    let (executions, edges) = (figures.executions, figures.edges);
-                    println!("{}: {executions} executions, {edges} edges", target.name());
-                }
-            }
-        }
-        for (target, log, mut run) in runs {
-            let status = run.wait()?;
-            let mut output = read(&log)?;
-            // The codes of timeout(1), which prints nothing itself.
-            if let Some(124 | 137) = status.code() {
-                output += "\nERROR: did not end by itself, and was killed\n";
-            }
-            outcomes.push(Outcome::of(target.name(), status.success(), &output));
+        let start = |target: &Target| (target.name(), start(*target, each_s));
+        let runs: Vec<_> = round.iter().map(start).collect();
+        for (target, run) in runs {
+            let outcome = run.and_then(|(run, log)| finish(&target, run, &log));
+            outcomes.push(outcome.unwrap_or_else(|problem| Outcome {
+                end: End::Failed {
+                    what: format!("{problem:#}"),
+                    artifact: None,
+                },
+                target,
+                figures: String::new(),
+            }));
         }
     }
-    Ok(outcomes)
+    outcomes
 }
 
-fn start(target: Target, each_s: u64) -> Result<(Target, PathBuf, Child)> {
+fn start(target: Target, each_s: u64) -> Result<(Child, PathBuf)> {
     let name = target.name();
     fs::create_dir_all(folder())?;
     let path = folder().join(format!("{name}.log"));
@@ -238,7 +216,7 @@ fn start(target: Target, each_s: u64) -> Result<(Target, PathBuf, Child)> {
     let mut run = limited(target, each_s)?;
     run
         // Of the search alone: minimising finds its own length, and libFuzzer dies of another.
-        .arg(format!("-max_len={}", target.limits().max_len_bytes))
+        .arg(format!("-max_len={}", target.max_len_bytes()))
         .arg("-print_final_stats=1")
         // New inputs go to the first folder.
         .arg(corpus)
@@ -246,8 +224,17 @@ fn start(target: Target, each_s: u64) -> Result<(Target, PathBuf, Child)> {
     let mut log = File::create(&path)?;
     writeln!(log, "{run:?}")?;
     run.stdout(log.try_clone()?).stderr(log);
-    let run = run.spawn().context("timeout can't be run")?;
-    Ok((target, path, run))
+    Ok((run.spawn().context("timeout can't be run")?, path))
+}
+
+fn finish(target: &str, mut run: Child, log: &Path) -> Result<Outcome> {
+    let status = run.wait()?;
+    let mut output = String::from_utf8_lossy(&fs::read(log)?).into_owned();
+    // The codes of timeout(1), which prints nothing itself.
+    if let Some(124 | 137) = status.code() {
+        output += "\nERROR: did not end by itself, and was killed\n";
+    }
+    Ok(Outcome::of(target, status.success(), &output))
 }
 
 /// A target's program with what one input may cost.
@@ -256,11 +243,10 @@ fn libfuzzer(target: Target) -> Result<Command> {
         .join("fuzz/artifacts")
         .join(target.name());
     fs::create_dir_all(&artifacts)?;
-    let limits = target.limits();
     let mut run = Command::new(programs()?.join(target.name()));
     run.arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .arg(format!("-timeout={}", limits.timeout_s))
-        .arg(format!("-rss_limit_mb={}", limits.rss_limit_mib))
+        .arg(format!("-timeout={INPUT_LIMIT_S}"))
+        .arg(format!("-rss_limit_mb={}", target.rss_limit_mib()))
         .envs(ENVIRONMENT);
     Ok(run)
 }
@@ -300,55 +286,49 @@ fn minimise(target: Target, file: &Path, time_s: u64) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(log: &Path) -> Result<String> {
-    Ok(String::from_utf8_lossy(&fs::read(log)?).into_owned())
-}
-
-/// The table, then the findings and how to see each again.
+/// A line per target, with libFuzzer's figures; then the findings, and how to see each again.
 fn report(outcomes: &[Outcome]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(HEAD);
-    for column in table.column_iter_mut().skip(1).take(HEAD.len() - 2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.add_rows(outcomes.iter().map(Outcome::row));
-    let mut text = format!("\n{}\n", table.trim_fmt());
-    for Outcome { target, end, .. } in outcomes {
-        let End::Failed { what, artifact } = end else {
-            continue;
+    let mut lines = vec![String::new()];
+    for outcome in outcomes {
+        let end = match &outcome.end {
+            End::Clean => "ok",
+            End::Skipped(what) => &format!("{SKIPPED}{what}"),
+            End::Failed { .. } => "FAILED",
         };
-        text += &format!("\n{target}: {what}\n");
-        if let Some(input) = artifact {
-            text += &format!("  input   {input}\n");
-            text += &format!("  replay  cargo xtask fuzz --replay {target} {input}\n");
+        lines.push(format!(
+            "{:<15} {end:<6} {}",
+            outcome.target, outcome.figures
+        ));
+    }
+    for Outcome { target, end, .. } in outcomes {
+        if let End::Failed { what, artifact } = end {
+            lines.push(format!("\n{target}: {what}"));
+            if let Some(input) = artifact {
+                lines.push(format!(
+                    "  replay  cargo xtask fuzz --replay {target} {input}"
+                ));
+            }
         }
     }
-    text += &format!("logs in {}\n", folder().display());
-    text
+    lines.push(format!("logs in {}\n", folder().display()));
+    lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::outcome::{End, Figures, Outcome};
+    use super::outcome::Outcome;
     use super::{report, tally};
     use crate::tally::Tally;
 
-    fn outcome(end: End) -> Outcome {
-        Outcome {
-            target: "a".to_owned(),
-            figures: Figures::default(),
-            end,
-        }
-    }
-
     #[test]
     fn each_target_counts_once_and_a_finding_can_be_replayed() {
-        let failed = End::Failed {
-            what: "two owners".to_owned(),
-            artifact: Some("/a/crash-0bad".to_owned()),
-        };
-        let skipped = End::Skipped("CAP_BPF".to_owned());
-        let outcomes = [End::Clean, failed, skipped, End::Clean].map(outcome);
+        let outcomes = [
+            (true, ""),
+            (false, "two owners\nTest unit written to /a/crash-0bad\n"),
+            (true, "skipped: needs CAP_BPF\n"),
+            (true, ""),
+        ];
+        let outcomes = outcomes.map(|(succeeded, output)| Outcome::of("a", succeeded, output));
         let expected = Tally {
             passed: 2,
             failed: 1,
@@ -360,6 +340,6 @@ mod tests {
             report.contains("cargo xtask fuzz --replay a /a/crash-0bad\n"),
             "{report}"
         );
-        assert!(report.contains("skipped: needs CAP_BPF\n"), "{report}");
+        assert!(report.contains("skipped: needs CAP_BPF"), "{report}");
     }
 }

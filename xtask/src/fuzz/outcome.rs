@@ -2,29 +2,15 @@
 
 use crate::tally::SKIPPED;
 
-/// The figures of a run, and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a run ended, and libFuzzer's last line of figures.
 pub(super) struct Outcome {
     pub(super) target: String,
-    pub(super) figures: Figures,
+    pub(super) figures: String,
     pub(super) end: End,
 }
 
-/// libFuzzer's own figures; zero before it has printed any.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Figures {
-    pub(super) executions: u64,
-    pub(super) executions_per_second: u64,
-    /// Edges of the control flow that were reached (`cov`).
-    pub(super) edges: u64,
-    /// Edges told apart by how often, and comparisons by their outcome (`ft`).
-    pub(super) features: u64,
-    /// Inputs kept.
-    pub(super) corpus: u64,
-}
-
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// Time was up, and nothing was found.
     Clean,
@@ -39,7 +25,7 @@ pub(super) enum End {
 }
 
 impl Outcome {
-    pub(super) fn of(target: String, succeeded: bool, output: &str) -> Self {
+    pub(super) fn of(target: &str, succeeded: bool, output: &str) -> Self {
         let after = |text: &str| {
             let mut lines = output.lines();
             lines.find_map(|line| Some(line.split_once(text)?.1.trim().to_owned()))
@@ -52,63 +38,13 @@ impl Outcome {
                 artifact: after("Test unit written to "),
             },
         };
-        let figures = Figures::of(output);
-        Self {
-            target,
-            figures,
-            end,
-        }
-    }
-
-    /// A row of the table under [`HEAD`].
-    pub(super) fn row(&self) -> [String; 7] {
-        let figures = self.figures;
-        let end = match &self.end {
-            End::Clean => "ok".to_owned(),
-            End::Skipped(reason) => format!("{SKIPPED}{reason}"),
-            End::Failed { .. } => "FAILED".to_owned(),
-        };
-        [
-            self.target.clone(),
-            figures.executions.to_string(),
-            figures.executions_per_second.to_string(),
-            figures.edges.to_string(),
-            figures.features.to_string(),
-            figures.corpus.to_string(),
-            end,
-        ]
-    }
-}
-
-pub(super) const HEAD: [&str; 7] = [
-    "target",
-    "executions",
-    "exec/s",
-    "edges",
-    "features",
-    "corpus",
-    "result",
-];
-
-impl Figures {
-    /// From the last line that has them, as `#115038 DONE cov: 595 ft: 847 corp: 77/3608b lim: 878
-    /// exec/s: 10458 rss: 101Mb`.
-    pub(super) fn of(output: &str) -> Self {
         let mut lines = output.lines().rev();
         let is_status = |line: &&str| line.starts_with('#') && line.contains(" cov: ");
-        let line = lines.find(is_status).unwrap_or_default();
-        let after = |label| {
-            let (_, rest) = line.split_once(label)?;
-            let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-            digits.parse().ok()
-        };
-        let after = |label| after(label).unwrap_or(0);
+        let figures = lines.find(is_status).unwrap_or_default();
         Self {
-            executions: after("#"),
-            executions_per_second: after(" exec/s: "),
-            edges: after(" cov: "),
-            features: after(" ft: "),
-            corpus: after(" corp: "),
+            target: target.to_owned(),
+            figures: figures.split_whitespace().collect::<Vec<_>>().join(" "),
+            end,
         }
     }
 }
@@ -129,16 +65,14 @@ fn complaint(output: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{End, Figures, Outcome};
+    use super::{End, Outcome};
 
     const CLEAN: &str = "\
-INFO: Running with entropic power schedule (0xFF, 100).
 #2	INITED cov: 17 ft: 18 corp: 1/1b exec/s: 0 rss: 36Mb
 #115038	DONE   cov: 595 ft: 847 corp: 77/3608b lim: 878 exec/s: 10458 rss: 101Mb
 Done 115038 runs in 11 second(s)
 ";
     const PANIC: &str = "\
-#64	pulse  cov: 20 ft: 21 corp: 2/9b lim: 4 exec/s: 32 rss: 36Mb
 thread '<unnamed>' (77) panicked at fuzz/src/x.rs:7:9:
 two owners
 note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
@@ -147,47 +81,30 @@ artifact_prefix='/a/'; Test unit written to /a/crash-0bad
 ";
 
     #[test]
-    fn figures_are_the_last_ones() {
-        let outcome = Outcome::of("x".to_owned(), true, CLEAN);
-        assert_eq!(outcome.end, End::Clean);
-        let expected = Figures {
-            executions: 115_038,
-            executions_per_second: 10_458,
-            edges: 595,
-            features: 847,
-            corpus: 77,
-        };
-        assert_eq!(outcome.figures, expected);
-        assert_eq!(Figures::of("error: no such program"), Figures::default());
-    }
-
-    #[test]
-    fn a_finding_names_its_cause_and_its_input() {
+    fn an_outcome_has_the_last_figures_and_a_finding_its_cause_and_its_input() {
         let failed = |what: &str, artifact: Option<&str>| End::Failed {
             what: what.to_owned(),
             artifact: artifact.map(str::to_owned),
         };
-        assert_eq!(
-            Outcome::of("x".to_owned(), false, PANIC).end,
-            failed(
-                "panicked at fuzz/src/x.rs:7:9: two owners",
-                Some("/a/crash-0bad")
-            )
+        let panic = "panicked at fuzz/src/x.rs:7:9: two owners";
+        let overflow = "==9==ERROR: AddressSanitizer: heap-buffer-overflow";
+        for (succeeded, output, end) in [
+            (true, CLEAN, End::Clean),
+            (
+                true,
+                "skipped: needs CAP_BPF\n",
+                End::Skipped("CAP_BPF".to_owned()),
+            ),
+            (false, PANIC, failed(panic, Some("/a/crash-0bad"))),
+            (false, overflow, failed(overflow, None)),
+            (false, "", failed("no output", None)),
+        ] {
+            assert_eq!(Outcome::of("x", succeeded, output).end, end, "{output}");
+        }
+        let figures = Outcome::of("x", true, CLEAN).figures;
+        assert!(
+            figures.starts_with("#115038 DONE cov: 595 ft: 847"),
+            "{figures}"
         );
-        let out_of_bounds = "==9==ERROR: AddressSanitizer: heap-buffer-overflow\n";
-        assert_eq!(
-            Outcome::of("x".to_owned(), false, out_of_bounds).end,
-            failed(out_of_bounds.trim(), None)
-        );
-        assert_eq!(
-            Outcome::of("x".to_owned(), false, "").end,
-            failed("no output", None)
-        );
-    }
-
-    #[test]
-    fn what_can_not_run_is_skipped_and_not_clean() {
-        let outcome = Outcome::of("x".to_owned(), true, "skipped: needs CAP_BPF\n");
-        assert_eq!(outcome.end, End::Skipped("CAP_BPF".to_owned()));
     }
 }

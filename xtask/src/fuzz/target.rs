@@ -1,4 +1,4 @@
-//! The targets: what each needs to be built, and what libFuzzer may spend on one input.
+//! The targets: what each needs to be built, and how large its inputs may be.
 
 use clap::ValueEnum;
 
@@ -11,14 +11,6 @@ pub(crate) enum Target {
     WireParse,
     BpfVsUser,
     UdpDatagram,
-}
-
-/// What libFuzzer may spend on one input: more is a finding.
-pub(crate) struct Limits {
-    /// The longest input it makes, in bytes.
-    pub(crate) max_len_bytes: u32,
-    pub(crate) timeout_s: u32,
-    pub(crate) rss_limit_mib: u32,
 }
 
 impl Target {
@@ -37,17 +29,20 @@ impl Target {
         }
     }
 
-    pub(crate) fn limits(self) -> Limits {
-        let (max_len_bytes, timeout_s, rss_limit_mib) = match self {
-            Self::RingOps | Self::HostileKernel => (1024, 10, 1024),
-            Self::WireParse | Self::BpfVsUser => (2048, 5, 1024),
-            // Handshakes, and on a busy machine.
-            Self::UdpDatagram => (2048, 20, 2048),
-        };
-        Limits {
-            max_len_bytes,
-            timeout_s,
-            rss_limit_mib,
+    /// The longest input that libFuzzer makes.
+    pub(crate) fn max_len_bytes(self) -> u32 {
+        match self {
+            Self::RingOps | Self::HostileKernel => 1024,
+            Self::WireParse | Self::BpfVsUser | Self::UdpDatagram => 2048,
+        }
+    }
+
+    /// More is a finding.
+    pub(crate) fn rss_limit_mib(self) -> u32 {
+        if self == Self::UdpDatagram {
+            2048
+        } else {
+            1024
         }
     }
 }

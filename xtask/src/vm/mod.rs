@@ -46,13 +46,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What is asked for.
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "\
-cargo xtask vm [--json] [--short] [igb|virtio_net] [TEST]...
+cargo xtask vm [--short] [igb|virtio_net] [TEST]...
        cargo xtask vm --count [--update] [igb|virtio_net] [PART]...
        cargo xtask vm --shell [igb|virtio_net]")]
 pub(crate) struct Request {
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
     /// Run what `cargo xtask test` runs
     #[arg(long)]
     short: bool,
@@ -61,7 +58,7 @@ pub(crate) struct Request {
     shell: bool,
     /// Count instructions per packet, beside xdpsock and kernel sockets, and for HTTP/3, beside
     /// nginx and quiche's example
-    #[arg(long, conflicts_with_all = ["json", "short", "shell"])]
+    #[arg(long, conflicts_with_all = ["short", "shell"])]
     count: bool,
     /// Write the tables of benches/ANSWERS.md as well
     #[arg(long, requires = "count")]
@@ -90,42 +87,33 @@ impl Request {
     }
 }
 
-/// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, or
-/// the object, to stdout.
+/// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, to
+/// stdout.
 pub(crate) fn command(request: Request) -> Result<ExitCode> {
-    let (drivers, tests) = request.words()?;
+    let (drivers, mut tests) = request.words()?;
     let bed = Bed::ensure().map_err(|what| anyhow!("the emulated machine needs {what:#}"))?;
     if request.count {
         return count::command(&bed, &drivers, &tests, request.update);
     }
-    let plan = if request.short || request.shell {
-        Plan::short()?
-    } else {
-        Plan::whole(&tests)?
-    };
+    if request.short || request.shell {
+        tests = plan::SHORT.map(str::to_owned).into();
+    }
+    let plan = Plan::of(&tests)?;
     if request.shell {
-        let driver = drivers.first().copied().unwrap_or(Driver::Igb);
-        Machine::new(&bed, driver).shell(&plan.programs)?;
+        Machine::new(&bed, drivers[0]).shell(&plan.programs)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut outcomes = Vec::new();
     for driver in drivers {
         outcomes.extend(run(&Machine::new(&bed, driver), &plan)?);
     }
-    if request.json {
-        println!("{}", outcome::json(&outcomes));
-    } else {
-        println!();
-        for outcome in &outcomes {
-            println!("{}", outcome.line());
-        }
-        println!("{}", outcome::tally(&outcomes));
+    println!();
+    for outcome in &outcomes {
+        println!("{}", outcome.line());
     }
-    Ok(if outcomes.iter().any(Outcome::is_bad) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    let tally = outcome::tally(&outcomes);
+    println!("{tally}");
+    Ok(ExitCode::from(u8::from(tally.failed > 0)))
 }
 
 /// The steps of `xtask test`: the short form on each driver.
@@ -151,33 +139,30 @@ fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>> {
         verdict,
         took,
     };
-    let (left_out, meant): (Vec<_>, Vec<_>) = plan
-        .jobs
-        .iter()
-        .partition(|job| job.left_out(driver).is_some());
-    let mut outcomes: Vec<_> = left_out
-        .into_iter()
-        .filter_map(|job| {
-            let verdict = Verdict::LeftOut(job.left_out(driver)?);
-            Some(outcome(job, verdict, Duration::ZERO))
-        })
-        .collect();
+    let (mut outcomes, mut meant) = (Vec::new(), Vec::new());
+    for job in &plan.jobs {
+        match plan.left_out(job, driver) {
+            Some(reason) => {
+                let verdict = Verdict::LeftOut(reason.to_owned());
+                outcomes.push(outcome(job, verdict, Duration::ZERO));
+            }
+            None => meant.push(job),
+        }
+    }
     if meant.is_empty() {
         return Ok(outcomes);
     }
-    let script: String = (0..)
-        .zip(&meant)
-        .map(|(number, job): (usize, _)| format!("job {number} {} {}\n", job.limit_s, job.command))
-        .collect();
+    let job =
+        |(number, job): (usize, &&Job)| format!("job {number} {} {}\n", job.limit_s, job.command);
+    let script: String = meant.iter().enumerate().map(job).collect();
     eprintln!("==> {}: {} tests", driver.name(), meant.len());
     let mut running = machine.start(&script, &plan.programs)?;
     let mut trouble = wait_for(&mut running, "ready", BOOT_LIMIT).err();
     for (number, job) in meant.into_iter().enumerate() {
         let limit = Duration::from_secs(job.limit_s.into()) + GRACE;
-        let end = format!("{number}.end");
         let waited = match &trouble {
             Some(trouble) => Err(trouble.clone()),
-            None => wait_for(&mut running, &end, limit),
+            None => wait_for(&mut running, &format!("{number}.end"), limit),
         };
         let outcome = match waited {
             Ok(end) => {
@@ -191,7 +176,11 @@ fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>> {
             }
             Err(why) => {
                 trouble.get_or_insert_with(|| why.clone());
-                outcome(job, Verdict::NotRun(why), Duration::ZERO)
+                outcome(
+                    job,
+                    Verdict::Failed(format!("not run: {why}")),
+                    Duration::ZERO,
+                )
             }
         };
         eprintln!("{}", outcome.line());
@@ -202,21 +191,17 @@ fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>> {
 }
 
 /// Waits for a file of the guest's, and reads it. The error is why none comes any more.
-fn wait_for(
-    running: &mut Running,
-    file: &str,
-    limit: Duration,
-) -> std::result::Result<String, String> {
+fn wait_for(running: &mut Running, file: &str, limit: Duration) -> Result<String, String> {
     let deadline = Instant::now() + limit;
     let path = running.results.join(file);
+    let log = running.results.join("console.log");
     loop {
         // Asked before the file is looked for: what was written before the end is not missed.
         let has_ended = running.has_ended();
+        let gave_up = read(&running.results.join("gave-up"));
         if path.exists() {
             return Ok(read(&path));
         }
-        let gave_up = read(&running.results.join("gave-up"));
-        let log = running.results.join("console.log");
         if !gave_up.is_empty() {
             return Err(gave_up.trim().to_owned());
         }
@@ -236,20 +221,14 @@ fn wait_for(
 
 /// An exit code and milliseconds.
 fn parse_end(text: &str) -> (i32, Duration) {
-    let mut words = text.split_whitespace();
-    let code = words.next().and_then(|word| word.parse().ok());
-    let took_ms = words.next().and_then(|word| word.parse().ok());
-    (
-        code.unwrap_or(-1),
-        Duration::from_millis(took_ms.unwrap_or(0)),
-    )
+    let (code, took_ms) = text.trim().split_once(' ').unwrap_or_default();
+    let took_ms = took_ms.parse().unwrap_or(0);
+    (code.parse().unwrap_or(-1), Duration::from_millis(took_ms))
 }
 
+/// What a file holds; nothing if it is not there.
 fn read(path: &Path) -> String {
-    fs::read(path).map_or_else(
-        |_| String::new(),
-        |bytes| String::from_utf8_lossy(&bytes).into_owned(),
-    )
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]
@@ -267,10 +246,10 @@ mod tests {
         let words = |line| parse(line).expect("well formed").words();
         assert_eq!(words("").unwrap(), (Driver::ALL.to_vec(), Vec::new()));
         let expected = (vec![Driver::VirtioNet], vec!["block::".to_owned()]);
-        assert_eq!(words("virtio_net --json block::").unwrap(), expected);
+        assert_eq!(words("virtio_net block::").unwrap(), expected);
         assert!(words("--count tx --update").is_ok());
         assert!(words("--short block::").is_err());
-        for wrong in ["--update igb", "--count --json", "--fast"] {
+        for wrong in ["--update igb", "--count --short", "--fast"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,22 +1,18 @@
-//! The outcome of each job: as a line, and as JSON.
+//! The outcome of each job.
 
 use std::time::Duration;
-
-use serde_json::json;
 
 use super::machine::Driver;
 use crate::tally::{SKIPPED, Tally};
 
 /// How one job ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Passed,
-    /// It ran, and this is the reason.
+    /// For this reason, which may be that the machine didn't run.
     Failed(String),
-    /// It never ran, because the machine didn't.
-    NotRun(String),
-    /// It does not apply to cards.
-    LeftOut(&'static str),
+    /// It does not apply to cards, for this reason.
+    LeftOut(String),
 }
 
 impl Verdict {
@@ -34,27 +30,9 @@ impl Verdict {
             code => Self::Failed(format!("exit code {code}")),
         }
     }
-
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed(_) => "failed",
-            Self::NotRun(_) => "not run",
-            Self::LeftOut(_) => "left out",
-        }
-    }
-
-    fn reason(&self) -> &str {
-        match self {
-            Self::Passed => "",
-            Self::Failed(reason) | Self::NotRun(reason) => reason,
-            Self::LeftOut(reason) => reason,
-        }
-    }
 }
 
 /// One job on one driver.
-#[derive(Clone, Debug)]
 pub(super) struct Outcome {
     pub(super) driver: Driver,
     pub(super) name: String,
@@ -63,22 +41,14 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn is_bad(&self) -> bool {
-        matches!(self.verdict, Verdict::Failed(_) | Verdict::NotRun(_))
-    }
-
     /// A line like those that `xtask test` closes with.
     pub(super) fn line(&self) -> String {
-        let state = match &self.verdict {
-            Verdict::Passed => "ok",
-            Verdict::Failed(_) | Verdict::NotRun(_) => "FAILED",
-            Verdict::LeftOut(_) => "-",
+        let (state, reason) = match &self.verdict {
+            Verdict::Passed => ("ok", String::new()),
+            Verdict::Failed(reason) => ("FAILED", format!("  ({reason})")),
+            Verdict::LeftOut(reason) => ("-", format!("  (left out: {reason})")),
         };
         let (took, driver) = (self.took.as_secs_f64(), self.driver.name());
-        let reason = match self.verdict.reason() {
-            "" => String::new(),
-            reason => format!("  ({}: {reason})", self.verdict.word()),
-        };
         format!(
             "{state:<6} {took:>7.1} s  {driver:<10} {}{reason}",
             self.name
@@ -88,51 +58,24 @@ impl Outcome {
 
 /// How many ended in which way.
 pub(super) fn tally(outcomes: &[Outcome]) -> Tally {
-    let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
-    Tally {
-        passed: count(|outcome| outcome.verdict == Verdict::Passed),
-        failed: count(Outcome::is_bad),
-        skipped: count(|outcome| matches!(outcome.verdict, Verdict::LeftOut(_))),
-    }
-}
-
-/// One object, on one line.
-pub(super) fn json(outcomes: &[Outcome]) -> String {
-    let tests = outcomes.iter().map(|outcome| {
-        let mut test = json!({
-            "driver": outcome.driver.name(),
-            "test": outcome.name,
-            "outcome": outcome.verdict.word(),
-            "seconds": outcome.took.as_secs_f64(),
-        });
-        if outcome.verdict != Verdict::Passed {
-            test["reason"] = outcome.verdict.reason().into();
+    let mut tally = Tally::default();
+    for outcome in outcomes {
+        match outcome.verdict {
+            Verdict::Passed => tally.passed += 1,
+            Verdict::Failed(_) => tally.failed += 1,
+            Verdict::LeftOut(_) => tally.skipped += 1,
         }
-        test
-    });
-    let tests: Vec<_> = tests.collect();
-    let tally = tally(outcomes);
-    let object = json!({
-        "succeeded": tally.failed == 0,
-        "passed": tally.passed,
-        "failed": tally.failed,
-        "left_out": tally.skipped,
-        "tests": tests,
-    });
-    object.to_string()
+    }
+    tally
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Driver, Outcome, Verdict, json, tally};
-    use serde_json::Value;
-    use std::time::Duration;
-
-    const SAYS: &str = "1 passed";
+    use super::Verdict;
 
     #[test]
     fn a_job_passes_only_if_it_ends_well_and_says_so() {
-        let of = |code, output| Verdict::of(code, output, SAYS, 60);
+        let of = |code, output| Verdict::of(code, output, "1 passed", 60);
         assert_eq!(of(0, "test result: ok. 1 passed;"), Verdict::Passed);
         for (code, output) in [
             (0, "test result: ok. 0 passed;"),
@@ -145,25 +88,5 @@ mod tests {
                 "{code} {output}"
             );
         }
-    }
-
-    #[test]
-    fn what_never_ran_is_a_failure_and_what_was_left_out_is_none() {
-        let outcome = |verdict| Outcome {
-            driver: Driver::Igb,
-            name: "a::b".to_owned(),
-            verdict,
-            took: Duration::from_millis(1500),
-        };
-        let mut outcomes = vec![outcome(Verdict::Passed), outcome(Verdict::LeftOut("so"))];
-        assert_eq!(tally(&outcomes).failed, 0);
-        let object: Value = serde_json::from_str(&json(&outcomes)).expect("an object");
-        assert_eq!(object["succeeded"], true);
-        assert_eq!(object["passed"], 1);
-        outcomes.push(outcome(Verdict::NotRun("no \"boot\"\n".to_owned())));
-        let object: Value = serde_json::from_str(&json(&outcomes)).expect("an object");
-        assert_eq!(object["succeeded"], false);
-        assert_eq!(object["tests"][2]["reason"], "no \"boot\"\n");
-        assert!(outcomes[2].line().starts_with("FAILED"));
     }
 }
