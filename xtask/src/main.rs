@@ -17,7 +17,6 @@ mod machine;
 mod mutant;
 mod orderings;
 mod packages;
-mod panics;
 mod probe;
 mod python;
 mod requirement;

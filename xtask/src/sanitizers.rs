@@ -13,13 +13,16 @@ use crate::step::Step;
 
 /// Where the toolchain brings the sanitizer along, and the target to name: with one named, build
 /// scripts and macros are built without it.
-const TARGET: Option<&str> = if cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
+pub(crate) const TARGET: Option<&str> = if cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
     Some("x86_64-unknown-linux-gnu")
 } else if cfg!(all(target_arch = "aarch64", target_env = "gnu")) {
     Some("aarch64-unknown-linux-gnu")
 } else {
     None
 };
+
+/// What it is called if it isn't there.
+pub(crate) const PLACES: &str = "x86_64 or aarch64, with glibc";
 
 const SANITIZER: &str = "-Zsanitizer=address";
 
@@ -41,8 +44,7 @@ const LEFT_OUT: [&str; 3] = ["compile_fail", "examples", "unsafe_list"];
 /// The tests, those that leak, and two programs in which the sanitizer must find something.
 pub(crate) fn steps() -> Result<Vec<Step>> {
     let Some(target) = TARGET else {
-        let what = "x86_64 or aarch64, with glibc";
-        return Ok(vec![Step::skip("AddressSanitizer", what)]);
+        return Ok(vec![Step::skip("AddressSanitizer", PLACES)]);
     };
     let tests = tests()?;
     let mut leaking = test(target, &tests);

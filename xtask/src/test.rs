@@ -99,7 +99,7 @@ fn steps_apart() -> Result<Vec<Step>> {
     steps.extend(ordering_steps()?);
     steps.extend(freestanding::steps());
     steps.extend(deny_steps()?);
-    steps.push(fuzz::short_round());
+    steps.push(fuzz::short_round()?);
     steps.extend(sanitizers::steps()?);
     Ok(steps)
 }

@@ -12,7 +12,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::thread;
-use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
@@ -22,15 +21,16 @@ use self::outcome::{End, Outcome};
 use self::target::Target;
 use crate::boringssl;
 use crate::cargo;
+use crate::sanitizers;
 use crate::setup;
 use crate::step::Step;
-use crate::tally::{SKIPPED, Tally};
+use crate::tally::{self, SKIPPED};
 
 /// What a run may take beyond its time: it ends when an input is done, and looks for leaks then.
 const GRACE_S: u64 = 120;
 
 /// The time of each target in `cargo xtask test`.
-const SHORT_S: u64 = 10;
+const SHORT_S: &str = "10";
 
 /// How long one input may take: more is a finding. libFuzzer counts the time on the clock, and the
 /// short round leaves the processor to the tests.
@@ -94,44 +94,20 @@ pub(crate) fn command(mut args: Args) -> Result<ExitCode> {
     cargo::run(&mut build(&args.targets)?)?;
     let outcomes = fuzz(&args.targets, args.seconds);
     print!("{}", report(&outcomes));
-    Ok(ExitCode::from(u8::from(tally(&outcomes).failed > 0)))
+    let has_failed = |outcome: &Outcome| matches!(outcome.end, End::Failed { .. });
+    Ok(ExitCode::from(u8::from(outcomes.iter().any(has_failed))))
 }
 
-/// The short round of `cargo xtask test`: each target is a check.
-pub(crate) fn short_round() -> Step {
-    let began = Instant::now();
-    let targets = Target::value_variants();
-    let name = format!("fuzzing, {SHORT_S} s per target");
-    let built = match build(targets) {
-        Ok(mut build) => Step::run("fuzz targets, built", &mut build),
-        Err(problem) => Step::skip(&name, &format!("{problem:#}")),
-    };
-    if !built.succeeded || built.tally.skipped > 0 {
-        return built;
+/// The short round of `cargo xtask test`. A target that can't run here counts as skipped.
+pub(crate) fn short_round() -> Result<Step> {
+    if host().is_err() {
+        return Ok(Step::skip("fuzzing", sanitizers::PLACES));
     }
-    println!("==> {name}");
-    let outcomes = fuzz(targets, SHORT_S);
-    let (output, tally) = (report(&outcomes), tally(&outcomes));
-    print!("{output}");
-    Step {
-        name,
-        took: began.elapsed(),
-        succeeded: tally.failed == 0,
-        output,
-        tally,
-    }
-}
-
-fn tally(outcomes: &[Outcome]) -> Tally {
-    let mut tally = Tally::default();
-    for outcome in outcomes {
-        match outcome.end {
-            End::Clean => tally.passed += 1,
-            End::Skipped(_) => tally.skipped += 1,
-            End::Failed { .. } => tally.failed += 1,
-        }
-    }
-    tally
+    let mut round = cargo::xtask()?;
+    round.args(["fuzz", "--seconds", SHORT_S]);
+    let mut step = Step::run(format!("fuzzing, {SHORT_S} s per target"), &mut round);
+    step.tally.skipped = tally::skip_reasons(&step.output).values().sum();
+    Ok(step)
 }
 
 /// Logs and builds, of which nothing is worth keeping.
@@ -174,12 +150,9 @@ fn programs() -> Result<PathBuf> {
     Ok(built().join(host()?).join("release"))
 }
 
+/// The triple to build for.
 fn host() -> Result<&'static str> {
-    let architecture = std::env::consts::ARCH;
-    let triples = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
-    let mut triples = triples.into_iter();
-    let host = triples.find(|triple| triple.starts_with(architecture));
-    host.context("x86_64 or aarch64, with glibc")
+    sanitizers::TARGET.context(sanitizers::PLACES)
 }
 
 /// Runs as many targets at a time as there are cores. One that can't be run has failed, and the
@@ -317,24 +290,15 @@ fn report(outcomes: &[Outcome]) -> String {
 #[cfg(test)]
 mod tests {
     use super::outcome::Outcome;
-    use super::{report, tally};
-    use crate::tally::Tally;
+    use super::report;
 
     #[test]
-    fn each_target_counts_once_and_a_finding_can_be_replayed() {
+    fn a_finding_can_be_replayed_and_a_skip_is_seen() {
         let outcomes = [
-            (true, ""),
             (false, "two owners\nTest unit written to /a/crash-0bad\n"),
             (true, "skipped: needs CAP_BPF\n"),
-            (true, ""),
         ];
         let outcomes = outcomes.map(|(succeeded, output)| Outcome::of("a", succeeded, output));
-        let expected = Tally {
-            passed: 2,
-            failed: 1,
-            skipped: 1,
-        };
-        assert_eq!(tally(&outcomes), expected);
         let report = report(&outcomes);
         assert!(
             report.contains("cargo xtask fuzz --replay a /a/crash-0bad\n"),
