@@ -8,14 +8,12 @@
 //! | [`packages`] | QEMU, a kernel, virtme-ng: downloaded once, kept in `target/vm` |
 //! | [`machine`] | the machine, and `guest.sh`, which it runs |
 //! | [`plan`] | what to run on the cards |
-//! | [`outcome`] | the outcomes |
 //! | [`count`] | instructions per packet, instead of tests |
 //! | [`quiche`] | quiche's example server, to count beside ours |
 
 mod apt;
 mod count;
 mod machine;
-mod outcome;
 mod packages;
 mod plan;
 mod quiche;
@@ -28,12 +26,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 use machine::{Driver, Machine, Running};
-use outcome::{Outcome, Verdict};
 use packages::Bed;
 use plan::{Job, Plan};
 
 use crate::cargo;
 use crate::step::Step;
+use crate::test;
 
 /// From the start to the first job. It usually takes less than half a minute.
 const BOOT_LIMIT: Duration = Duration::from_secs(300);
@@ -87,8 +85,7 @@ impl Request {
     }
 }
 
-/// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, to
-/// stdout.
+/// Runs what is asked for on each driver in turn.
 pub(crate) fn command(request: Request) -> Result<ExitCode> {
     let (drivers, mut tests) = request.words()?;
     let bed = Bed::ensure().map_err(|what| anyhow!("the emulated machine needs {what:#}"))?;
@@ -103,17 +100,11 @@ pub(crate) fn command(request: Request) -> Result<ExitCode> {
         Machine::new(&bed, drivers[0]).shell(&plan.programs)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut outcomes = Vec::new();
+    let mut steps = Vec::new();
     for driver in drivers {
-        outcomes.extend(run(&Machine::new(&bed, driver), &plan)?);
+        steps.extend(run(&Machine::new(&bed, driver), &plan)?);
     }
-    println!();
-    for outcome in &outcomes {
-        println!("{}", outcome.line());
-    }
-    let tally = outcome::tally(&outcomes);
-    println!("{tally}");
-    Ok(ExitCode::from(u8::from(tally.failed > 0)))
+    Ok(test::close(&steps))
 }
 
 /// The steps of `xtask test`: the short form on each driver.
@@ -131,31 +122,23 @@ pub(crate) fn steps() -> Result<Vec<Step>> {
 }
 
 /// Runs all jobs of the plan in one machine.
-fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>> {
+fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Step>> {
     let driver = machine.driver;
-    let outcome = |job: &Job, verdict, took| Outcome {
-        driver,
-        name: job.name.clone(),
-        verdict,
-        took,
-    };
-    let (mut outcomes, mut meant) = (Vec::new(), Vec::new());
+    let name = |job: &Job| format!("{}: {}", driver.name(), job.name);
+    let (mut steps, mut meant) = (Vec::new(), Vec::new());
     for job in &plan.jobs {
         match plan.left_out(job, driver) {
-            Some(reason) => {
-                let verdict = Verdict::LeftOut(reason.to_owned());
-                outcomes.push(outcome(job, verdict, Duration::ZERO));
-            }
+            Some(reason) => steps.push(Step::skip(name(job), reason)),
             None => meant.push(job),
         }
     }
     if meant.is_empty() {
-        return Ok(outcomes);
+        return Ok(steps);
     }
     let job =
         |(number, job): (usize, &&Job)| format!("job {number} {} {}\n", job.limit_s, job.command);
     let script: String = meant.iter().enumerate().map(job).collect();
-    eprintln!("==> {}: {} tests", driver.name(), meant.len());
+    println!("==> {}: {} tests", driver.name(), meant.len());
     let mut running = machine.start(&script, &plan.programs)?;
     let mut trouble = wait_for(&mut running, "ready", BOOT_LIMIT).err();
     for (number, job) in meant.into_iter().enumerate() {
@@ -164,30 +147,28 @@ fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>> {
             Some(trouble) => Err(trouble.clone()),
             None => wait_for(&mut running, &format!("{number}.end"), limit),
         };
-        let outcome = match waited {
+        let (took, outcome) = match waited {
             Ok(end) => {
                 let output = read(&running.results.join(format!("{number}.out")));
                 let (code, took) = parse_end(&end);
-                let verdict = Verdict::of(code, &output, job.says, job.limit_s);
-                if matches!(verdict, Verdict::Failed(_)) {
-                    eprintln!("{output}");
-                }
-                outcome(job, verdict, took)
+                let outcome = job.judge(code, &output);
+                (took, outcome.map_err(|why| format!("{output}\n{why}")))
             }
             Err(why) => {
                 trouble.get_or_insert_with(|| why.clone());
-                outcome(
-                    job,
-                    Verdict::Failed(format!("not run: {why}")),
-                    Duration::ZERO,
-                )
+                (Duration::ZERO, Err(format!("not run: {why}")))
             }
         };
-        eprintln!("{}", outcome.line());
-        outcomes.push(outcome);
+        let (succeeded, name) = (outcome.is_ok(), name(job));
+        match &outcome {
+            Ok(()) => println!("    ok in {:.1} s ({name})", took.as_secs_f64()),
+            Err(why) => println!("{why}\n    FAILED ({name})"),
+        }
+        // What a test says when it skips itself is shown above: here it is a failure.
+        steps.push(Step::ended(name, took, succeeded, String::new()));
     }
     running.finish();
-    Ok(outcomes)
+    Ok(steps)
 }
 
 /// Waits for a file of the guest's, and reads it. The error is why none comes any more.

@@ -14,6 +14,7 @@ use crate::boringssl;
 use crate::cargo;
 use crate::python::AIOQUIC;
 use crate::setup;
+use crate::tally::SKIPPED;
 
 /// Of the names of the tests that take little time and show the most.
 pub(super) const SHORT: [&str; 5] = [
@@ -83,6 +84,23 @@ pub(super) struct Job {
     pub(super) says: &'static str,
 }
 
+impl Job {
+    /// Whether it passed, by its exit code and its output; otherwise why not.
+    pub(super) fn judge(&self, code: i32, output: &str) -> Result<(), String> {
+        if let Some((_, what)) = output.split_once(SKIPPED) {
+            let what = what.lines().next().unwrap_or_default();
+            return Err(format!("skipped itself: needs {what}"));
+        }
+        match code {
+            0 if output.contains(self.says) => Ok(()),
+            0 => Err(format!("ended well without saying {:?}", self.says)),
+            // Of timeout(1): the limit, and the same where SIGTERM was not enough.
+            124 | 137 => Err(format!("not done in {} s", self.limit_s)),
+            code => Err(format!("exit code {code}")),
+        }
+    }
+}
+
 /// What was built to run on the cards.
 pub(super) struct Plan {
     pub(super) jobs: Vec<Job>,
@@ -124,7 +142,7 @@ impl Plan {
         })
     }
 
-    /// Why a job is not run on cards of this driver.
+    /// What a job needs that cards of this driver don't have.
     pub(super) fn left_out(&self, job: &Job, driver: Driver) -> Option<&str> {
         let on_virtio_net =
             (driver == Driver::VirtioNet).then_some(&self.cards.left_out_on_virtio_net);
@@ -221,7 +239,7 @@ fn build(profile: Profile, what: &[&str]) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cards, DEMO, SHORT, is, may_have};
+    use super::{Cards, DEMO, Job, SHORT, is, may_have};
 
     fn cards() -> Cards {
         toml::from_str(include_str!("../../cards.toml")).expect("well formed")
@@ -241,6 +259,26 @@ mod tests {
         assert_eq!(names(&["demo::uring"]), [DEMO]);
         assert_eq!(names(&SHORT), ["rustix", "uring", DEMO]);
         assert_eq!(names(&["block::"]).len(), cards.suites.len() + 1);
+    }
+
+    #[test]
+    fn a_job_passes_only_if_it_ends_well_and_says_so() {
+        let job = Job {
+            name: String::new(),
+            command: String::new(),
+            limit_s: 60,
+            says: "1 passed",
+        };
+        assert_eq!(job.judge(0, "test result: ok. 1 passed;"), Ok(()));
+        for (code, output, why) in [
+            (0, "test result: ok. 0 passed;", "without saying"),
+            (0, "skipped: needs CAP_BPF (test a)\n1 passed", "CAP_BPF"),
+            (101, "1 passed", "101"),
+            (124, "1 passed", "60 s"),
+        ] {
+            let said = job.judge(code, output).expect_err(output);
+            assert!(said.contains(why), "{said}");
+        }
     }
 
     #[test]
