@@ -18,14 +18,11 @@ mod packages;
 mod plan;
 mod quiche;
 
-use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, ensure};
-use machine::{Driver, Machine, Running};
+use machine::{Driver, Machine};
 use packages::Bed;
 use plan::{Job, Plan};
 
@@ -33,13 +30,8 @@ use crate::cargo;
 use crate::step::Step;
 use crate::test;
 
-/// From the start to the first job. It usually takes less than half a minute.
-const BOOT_LIMIT: Duration = Duration::from_secs(300);
-
 /// What a job may take besides its limit: the guest's clock may be slower than this machine's.
 const GRACE: Duration = Duration::from_secs(30);
-
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is asked for.
 #[derive(Debug, clap::Args)]
@@ -139,65 +131,38 @@ fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Step>> {
         |(number, job): (usize, &&Job)| format!("job {number} {} {}\n", job.limit_s, job.command);
     let script: String = meant.iter().enumerate().map(job).collect();
     println!("==> {}: {} tests", driver.name(), meant.len());
-    let mut running = machine.start(&script, &plan.programs)?;
-    let mut trouble = wait_for(&mut running, "ready", BOOT_LIMIT).err();
+    let mut running = machine.boot(&script, &plan.programs);
     for (number, job) in meant.into_iter().enumerate() {
         let limit = Duration::from_secs(job.limit_s.into()) + GRACE;
-        let waited = match &trouble {
-            Some(trouble) => Err(trouble.clone()),
-            None => wait_for(&mut running, &format!("{number}.end"), limit),
+        let ended = match &mut running {
+            Ok(running) => running.wait_for(&format!("{number}.end"), limit),
+            Err(why) => Err(why.clone()),
         };
-        let (took, outcome) = match waited {
+        let (took, outcome) = match ended {
             Ok(end) => {
-                let output = read(&running.results.join(format!("{number}.out")));
+                let output = machine::read(&machine.results().join(format!("{number}.out")));
                 let (code, took) = parse_end(&end);
                 let outcome = job.judge(code, &output);
                 (took, outcome.map_err(|why| format!("{output}\n{why}")))
             }
             Err(why) => {
-                trouble.get_or_insert_with(|| why.clone());
+                // Nothing more comes from this machine.
+                running = Err(why.clone());
                 (Duration::ZERO, Err(format!("not run: {why}")))
             }
         };
         let (succeeded, name) = (outcome.is_ok(), name(job));
-        match &outcome {
+        match outcome {
             Ok(()) => println!("    ok in {:.1} s ({name})", took.as_secs_f64()),
             Err(why) => println!("{why}\n    FAILED ({name})"),
         }
         // What a test says when it skips itself is shown above: here it is a failure.
         steps.push(Step::ended(name, took, succeeded, String::new()));
     }
-    running.finish();
-    Ok(steps)
-}
-
-/// Waits for a file of the guest's, and reads it. The error is why none comes any more.
-fn wait_for(running: &mut Running, file: &str, limit: Duration) -> Result<String, String> {
-    let deadline = Instant::now() + limit;
-    let path = running.results.join(file);
-    let log = running.results.join("console.log");
-    loop {
-        // Asked before the file is looked for: what was written before the end is not missed.
-        let has_ended = running.has_ended();
-        let gave_up = read(&running.results.join("gave-up"));
-        if path.exists() {
-            return Ok(read(&path));
-        }
-        if !gave_up.is_empty() {
-            return Err(gave_up.trim().to_owned());
-        }
-        if has_ended {
-            return Err(format!("the machine ended early; see {}", log.display()));
-        }
-        if Instant::now() > deadline {
-            let seconds = limit.as_secs();
-            return Err(format!(
-                "the machine hangs: nothing in {seconds} s; see {}",
-                log.display()
-            ));
-        }
-        thread::sleep(PAUSE);
+    if let Ok(running) = running {
+        running.finish();
     }
+    Ok(steps)
 }
 
 /// An exit code and milliseconds.
@@ -205,11 +170,6 @@ fn parse_end(text: &str) -> (i32, Duration) {
     let (code, took_ms) = text.trim().split_once(' ').unwrap_or_default();
     let took_ms = took_ms.parse().unwrap_or(0);
     (code.parse().unwrap_or(-1), Duration::from_millis(took_ms))
-}
-
-/// What a file holds; nothing if it is not there.
-fn read(path: &Path) -> String {
-    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]
