@@ -112,14 +112,9 @@ calls=1 42
 
     #[test]
     fn what_is_not_callgrinds_is_refused_by_line() {
-        for (text, why) in [
-            ("events: Ir Dr\n", "instructions alone"),
-            ("events: Ir\ncfn=(4)\n", "\"cfn=(4)\""),
-            ("events: Ir\ncalls=1 2\n3 4\n", "\"calls=1 2\""),
-            ("events: Ir\ncfn=(4) f\ncalls=1 2\n3\n", "\"3\""),
-        ] {
-            let error = costs(text).expect_err("malformed").to_string();
-            assert!(error.contains(why), "{error}");
-        }
+        let refused = |text: &str| costs(text).expect_err("malformed").to_string();
+        assert!(refused("events: Ir Dr\n").contains("instructions alone"));
+        assert!(refused("events: Ir\ncfn=(4)\n").contains("\"cfn=(4)\""));
+        assert!(refused("events: Ir\ncfn=(4) f\ncalls=1 2\n3\n").contains("\"3\""));
     }
 }

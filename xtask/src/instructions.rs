@@ -39,21 +39,17 @@ const HEAD: [&str; 8] = [
 ];
 
 /// A row: its name, what the functions of libxdp and of our rings are called behind `libxdp_` and
-/// `bare_`, and the one of the socket.
-struct Job(&'static str, &'static str, Option<&'static str>);
+/// `bare_`, and the one of the socket, if there is one.
+struct Job(&'static str, &'static str, &'static str);
 
 const JOBS: [Job; 7] = [
-    Job("fill: produce; refill", "fill", Some("socket_refill")),
-    Job("RX: consume; receive", "rx", Some("socket_receive")),
-    Job("TX: produce; send", "tx", Some("socket_send")),
-    Job(
-        "completion: consume; reap",
-        "completion",
-        Some("socket_reap"),
-    ),
-    Job("flags: look; flush", "flags", Some("socket_flush")),
-    Job("round trip", "round_trip", None),
-    Job("round trip with flags", "forward", Some("socket_forward")),
+    Job("fill: produce; refill", "fill", "socket_refill"),
+    Job("RX: consume; receive", "rx", "socket_receive"),
+    Job("TX: produce; send", "tx", "socket_send"),
+    Job("completion: consume; reap", "completion", "socket_reap"),
+    Job("flags: look; flush", "flags", "socket_flush"),
+    Job("round trip", "round_trip", ""),
+    Job("round trip with flags", "forward", "socket_forward"),
 ];
 
 /// Builds, counts, prints.
@@ -139,12 +135,9 @@ fn row(job: &Job, batch: u64, costs: &Costs, without: &Costs) -> Result<Vec<Stri
     let bare = per_descriptor(costs, &format!("bare_{ring}"), batch)?
         .with_context(|| format!("bare_{ring} was not called"))?;
     let libxdp = per_descriptor(costs, &format!("libxdp_{ring}"), batch)?;
-    let of_socket = |costs| match socket {
-        Some(function) => per_descriptor(costs, function, batch),
-        None => Ok(None),
-    };
-    let (socket, trusting) = (of_socket(costs)?, of_socket(without)?);
-    let ledger = socket.zip(trusting).map(|(with, without)| with - without);
+    let with = per_descriptor(costs, socket, batch)?;
+    let trusting = per_descriptor(without, socket, batch)?;
+    let ledger = with.zip(trusting).map(|(with, without)| with - without);
     let shown = |figure: Option<f64>| figure.map_or_else(String::new, |n| format!("{n:.2}"));
     let signed = |figure: Option<f64>| figure.map_or_else(String::new, |n| format!("{n:+.2}"));
     Ok(vec![
@@ -153,7 +146,7 @@ fn row(job: &Job, batch: u64, costs: &Costs, without: &Costs) -> Result<Vec<Stri
         shown(libxdp),
         shown(Some(bare)),
         signed(libxdp.map(|libxdp| bare - libxdp)),
-        shown(socket),
+        shown(with),
         shown(trusting),
         signed(ledger),
     ])

@@ -38,13 +38,18 @@ impl Tally {
     /// Adds up libtest's closing lines; a test that skipped itself is moved from passed to skipped.
     pub(crate) fn of_tests(output: &str) -> Self {
         let mut tally = Self::default();
-        for line in output
-            .lines()
-            .filter_map(|line| line.strip_prefix("test result: "))
-        {
-            tally.passed += number_before(line, " passed");
-            tally.failed += number_before(line, " failed");
-            tally.skipped += number_before(line, " ignored");
+        let lines = output.lines();
+        for line in lines.filter_map(|line| line.strip_prefix("test result: ")) {
+            let words: Vec<_> = line.split([' ', ';']).collect();
+            for pair in words.windows(2) {
+                let number = pair[0].parse().unwrap_or(0);
+                match pair[1] {
+                    "passed" => tally.passed += number,
+                    "failed" => tally.failed += number,
+                    "ignored" => tally.skipped += number,
+                    _ => {}
+                }
+            }
         }
         let skipped: usize = skip_reasons(output).values().sum();
         let skipped = skipped.min(tally.passed);
@@ -65,17 +70,6 @@ pub(crate) fn skip_reasons(output: &str) -> BTreeMap<&str, usize> {
         *reasons.entry(reason).or_default() += 1;
     }
     reasons
-}
-
-fn number_before(line: &str, word: &str) -> usize {
-    let Some((before, _)) = line.split_once(word) else {
-        return 0;
-    };
-    before
-        .rsplit(' ')
-        .next()
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]
