@@ -70,32 +70,25 @@ mod tests {
     use super::costs;
 
     const OUTPUT: &str = "\
-# callgrind format
-positions: line
 events: Ir
 summary: 500
 
-fl=(1) a.rs
 fn=(7) main
 1 10
 cfn=(9) bare::fill
 calls=1000 42
 +1 30000
-* 5
 cob=(2) /lib/other.so
-cfi=(3) b.c
 cfn=(10) memcpy
 calls=2 0
 * 80
 
 fn=(9)
-42 20000
 cfn=(10)
 calls=1000 0
 +3 10000
 
 fn=(11) other
-5 1
 cfn=(9)
 calls=1 42
 -2 31

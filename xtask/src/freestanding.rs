@@ -22,7 +22,7 @@ pub(crate) fn steps() -> Vec<Step> {
     if let Err(error) = lock {
         println!("note: the lock file of core/freestanding: {error}");
     }
-    vec![
+    let mut steps = vec![
         Step::run("freestanding: formatting", command(&["fmt"]).arg("--check")),
         Step::run(
             "freestanding: lints",
@@ -32,22 +32,21 @@ pub(crate) fn steps() -> Vec<Step> {
             "core without std, alloc and libc, and without a panic per packet",
             &mut library(),
         ),
-        Step::run_to_fail(
-            "control: std is found",
-            library().args(["--features", "with-std"]),
-            "duplicate lang item `panic_impl`",
-        ),
-        Step::run_to_fail(
-            "control: the crate alloc is found",
-            library().args(["--features", "with-alloc"]),
+    ];
+    let controls = [
+        ("std", "with-std", "duplicate lang item `panic_impl`"),
+        (
+            "the crate alloc",
+            "with-alloc",
             "no global memory allocator",
         ),
-        Step::run_to_fail(
-            "control: a panic is found",
-            library().args(["--features", "with-panic"]),
-            PANIC,
-        ),
-    ]
+        ("a panic", "with-panic", PANIC),
+    ];
+    steps.extend(controls.map(|(what, feature, reason)| {
+        let name = format!("control: {what} is found");
+        Step::run_to_fail(name, library().args(["--features", feature]), reason)
+    }));
+    steps
 }
 
 fn library() -> Command {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::probe::{self, Probe};
 
 /// Names of requirements of single chores.
+pub(crate) const CHROMIUM: &str = "chromium";
 pub(crate) const CLANG: &str = "clang with the bpf target";
 pub(crate) const VALGRIND: &str = "valgrind";
 pub(crate) const LIBXDP: &str = "libxdp headers";
@@ -88,7 +89,7 @@ pub(crate) fn packages(missing: &Requirements, family: Family) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::{
-        BOOTING, CLANG, Family, H2LOAD, LIBXDP, NGINX, PERF, TESTS, VALGRIND, packages,
+        BOOTING, CHROMIUM, CLANG, Family, H2LOAD, LIBXDP, NGINX, PERF, TESTS, VALGRIND, packages,
         requirements,
     };
 
@@ -103,7 +104,7 @@ mod tests {
     fn each_name_is_in_the_table() {
         let names = [
             &BOOTING,
-            &[CLANG, VALGRIND, LIBXDP, NGINX, H2LOAD, PERF][..],
+            &[CHROMIUM, CLANG, VALGRIND, LIBXDP, NGINX, H2LOAD, PERF][..],
         ]
         .concat();
         let found = requirements(&names).expect("well formed");

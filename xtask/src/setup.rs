@@ -35,13 +35,12 @@ pub(crate) struct Args {
 pub(crate) fn command(args: &Args) -> Result<ExitCode> {
     if args.interop {
         interop::ensure_peers()?;
-    } else if !args.check {
-        ensure_for_tests()?;
-        report()?;
-    } else if !report()? {
-        return Ok(ExitCode::FAILURE);
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    if !args.check {
+        ensure_for_tests()?;
+    }
+    Ok(ExitCode::from(u8::from(!report()?)))
 }
 
 /// Installs what is missing to build; prints nothing if all is there.

@@ -295,7 +295,6 @@ mod tests {
 
     #[test]
     fn a_quoted_word_is_one_word_to_a_shell() {
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("it's one"), r"'it'\''s one'");
     }
 }
