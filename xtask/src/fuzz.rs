@@ -141,11 +141,6 @@ fn folder() -> PathBuf {
     cargo::target().join("fuzz")
 }
 
-/// Apart from the other builds: theirs would be thrown away for these flags, and these for theirs.
-fn built() -> PathBuf {
-    folder().join("build")
-}
-
 /// Builds targets, with a target triple, so that build scripts and macros stay as they are. One that
 /// needs only the core doesn't wait for QUIC.
 fn build(targets: &[Target]) -> Result<Command> {
@@ -153,7 +148,8 @@ fn build(targets: &[Target]) -> Result<Command> {
     build
         .args(["--release", "--package", PACKAGE])
         .args(["--target", host()?, "--target-dir"])
-        .arg(built())
+        // Apart from the other builds: theirs would be thrown away for these flags.
+        .arg(folder().join("build"))
         // Dependencies are most of what is compiled, and the attacks are not on them.
         .args(["--config", "profile.release.package.'*'.opt-level=1"]);
     for target in targets {
@@ -175,7 +171,7 @@ fn build(targets: &[Target]) -> Result<Command> {
 
 /// The folder of the targets' programs.
 fn programs() -> Result<PathBuf> {
-    Ok(built().join(host()?).join("release"))
+    Ok(folder().join("build").join(host()?).join("release"))
 }
 
 /// The triple to build for.

@@ -83,9 +83,6 @@ pub(crate) fn command() -> Result<ExitCode> {
         }
     }
     println!("{table}\n\n{about_libxdp}");
-    println!(
-        "rings - libxdp is the difference of the two; ledger that of Socket with it and without."
-    );
     match count(&valgrind, &programs.join(FACE), &[DESCRIPTORS]) {
         Ok((_, costs)) => println!("\n{}", through_the_face(&costs)?),
         Err(problem) => eprintln!("note: {problem:#}"),

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use fs_err as fs;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use toml::{Table, Value};
@@ -24,8 +24,8 @@ const LIMIT_CPU_S: u64 = 120;
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Passed,
-    /// By these tests; none if the run broke off before it named them.
-    Failed(Vec<String>),
+    /// These tests, a line each.
+    Failed(String),
     TimedOut,
 }
 
@@ -54,16 +54,15 @@ pub(crate) fn command() -> Result<ExitCode> {
         for mutant in mutants {
             fs::write(&file, &mutant.text)?;
             let outcome = match test(&copy)? {
-                Verdict::Passed => "NOT GUARDED".to_owned(),
-                Verdict::TimedOut => format!("NOT GUARDED: no verdict in {LIMIT_CPU_S} s"),
-                Verdict::Failed(tests) if tests.is_empty() => {
-                    "caught, by a test that broke off all".to_owned()
+                Verdict::Failed(tests) => {
+                    caught += 1;
+                    format!("caught by{tests}")
                 }
-                Verdict::Failed(tests) => format!("caught by\n    {}", tests.join("\n    ")),
+                verdict => {
+                    unguarded += 1;
+                    format!("NOT GUARDED: {verdict:?} in {LIMIT_CPU_S} s")
+                }
             };
-            let is_caught = outcome.starts_with("caught");
-            caught += usize::from(is_caught);
-            unguarded += usize::from(!is_caught);
             let (line, code, weakened) = (mutant.line, &mutant.code, mutant.weakened);
             println!("{RINGS}/{name}:{line}: {code} -> {weakened}: {outcome}");
         }
@@ -77,39 +76,36 @@ pub(crate) fn command() -> Result<ExitCode> {
 /// Runs the loom tests in `workspace`. Code that doesn't compile is an error: nothing was learned
 /// of it.
 fn test(workspace: &Path) -> Result<Verdict> {
+    // How it ended, its output, and what cargo says.
     let run = |command: &mut Command| {
-        let output = command.output();
-        output.with_context(|| format!("{command:?} can't be run"))
+        let output = command.output().context("cargo can't be run")?;
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Ok::<_, Error>((output.status, text(&output.stdout), text(&output.stderr)))
     };
-    let built = run(loom::tests(workspace).arg("--no-run"))?;
-    ensure!(
-        built.status.success(),
-        "a build failed:\n{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    let ended = run(&mut loom::tests(workspace))?;
-    let (said, cargo_said) = (
-        &*String::from_utf8_lossy(&ended.stdout),
-        &*String::from_utf8_lossy(&ended.stderr),
-    );
-    match ended.status.code() {
+    let (built, _, said) = run(loom::tests(workspace).arg("--no-run"))?;
+    ensure!(built.success(), "a build failed:\n{said}");
+    let (ended, output, said) = run(&mut loom::tests(workspace))?;
+    match ended.code() {
         Some(0) => Ok(Verdict::Passed),
-        Some(101) if cargo_said.contains("SIGXCPU") => Ok(Verdict::TimedOut),
+        Some(101) if said.contains("SIGXCPU") => Ok(Verdict::TimedOut),
         // Cargo's own, when a test failed.
-        Some(101) => Ok(Verdict::Failed(failures(said))),
-        _ => bail!("the tests can't be run ({}):\n{cargo_said}", ended.status),
+        Some(101) => Ok(Verdict::Failed(failures(&output))),
+        _ => bail!("the tests can't be run ({ended}):\n{said}"),
     }
 }
 
-/// The tests that libtest's output calls failed.
-fn failures(output: &str) -> Vec<String> {
+/// The tests that libtest's output calls failed, a line each.
+fn failures(output: &str) -> String {
     let of_test = |line: &str| {
         let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
-        Some(name.to_owned())
+        Some(format!("\n    {name}"))
     };
     let mut names: Vec<_> = output.lines().filter_map(of_test).collect();
+    if names.is_empty() {
+        return " a test that broke off all".to_owned();
+    }
     names.sort();
-    names
+    names.concat()
 }
 
 /// Makes a workspace of the crate alone, without what only its other tests need.
@@ -146,6 +142,6 @@ mod tests {
     #[test]
     fn failed_tests_are_named() {
         let output = "test b::c ... FAILED\ntest a ... ok\ntest a::b ... FAILED\ntest result: FAILED. 1 passed\n";
-        assert_eq!(failures(output), ["a::b", "b::c"]);
+        assert_eq!(failures(output), "\n    a::b\n    b::c");
     }
 }

@@ -27,7 +27,7 @@ impl Probe {
     /// True if the thing is there.
     pub(crate) fn is_met(&self) -> bool {
         match self {
-            Self::Command(name) => program(name).is_some(),
+            Self::Command(name) => on_path(name).is_some(),
             Self::Header(name) => compiles("cc", &["-E"], &format!("#include <{name}>\n")),
             Self::ClangForBpf => compiles("clang", &["-target", "bpf", "-S"], "int f(void);\n"),
             Self::Libclang => clang_sys::load().is_ok(),
@@ -40,14 +40,11 @@ impl Probe {
     }
 }
 
-/// The full path of an executable, if PATH has it.
+/// The full path of an executable, if PATH has it, or the folder of an administrator's programs,
+/// which not every user's PATH has.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    which::which(name).ok()
-}
-
-/// The same, also where an administrator's programs are, which not every user's PATH has.
-pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    on_path(name).or_else(|| which::which(Path::new("/usr/sbin").join(name)).ok())
+    let administrators = || which::which(Path::new("/usr/sbin").join(name));
+    which::which(name).or_else(|_| administrators()).ok()
 }
 
 /// Whether a C compiler accepts `source`. The output is thrown away.

@@ -92,9 +92,7 @@ fn report() -> Result<bool> {
     for note in machine::notes() {
         eprintln!("note: {note}");
     }
-    if missing.is_empty() {
-        eprintln!("Everything that building and testing needs is here.");
-    } else {
+    if !missing.is_empty() {
         eprintln!("{}", advice(&missing, Family::detect()));
     }
     Ok(missing.is_empty())

@@ -97,7 +97,7 @@ impl Apt {
                 run(unpack.arg("-x").arg(package?).arg(&unfinished))?;
             }
         }
-        let depmod = probe::program("depmod").context("depmod")?;
+        let depmod = probe::on_path("depmod").context("depmod")?;
         for release in fs::read_dir(unfinished.join("lib/modules"))? {
             let mut depmod = Command::new(&depmod);
             run(depmod.arg("-b").arg(&unfinished).arg(release?.file_name()))?;

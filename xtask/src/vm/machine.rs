@@ -26,6 +26,7 @@ const GUEST: &str = include_str!("guest.sh");
 /// Where the guest finds the folder for its results: the mounts of folders that hold one another
 /// have no order.
 const GUEST_RESULTS: &str = "/tmp/results";
+const GUEST_SCRIPT: &str = "/tmp/results/guest.sh";
 
 /// From the start until it is ready. It usually takes less than half a minute.
 const BOOT_LIMIT: Duration = Duration::from_secs(200);
@@ -111,8 +112,7 @@ impl Machine {
 
     fn start(&self, script: &str, programs: &Path) -> Result<Running> {
         let results = self.prepare(script, programs)?;
-        let exec = format!("sh {GUEST_RESULTS}/guest.sh");
-        let vng = self.command(&results, &["--verbose", "--exec", &exec]);
+        let vng = self.command(&results, &["--verbose", "--exec", GUEST_SCRIPT]);
         let console = File::create(results.join("console.log"))?;
         // It insists on a terminal.
         let mut command = Command::new("script");
@@ -132,14 +132,7 @@ impl Machine {
             "--shell needs a terminal"
         );
         let results = self.prepare("exec bash -i\n", programs)?;
-        let shell = results.join("shell");
-        fs::write(
-            &shell,
-            format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
-        )?;
-        fs::set_permissions(&shell, Permissions::from_mode(0o755))?;
-        let shell = format!("{GUEST_RESULTS}/shell");
-        let vng = self.command(&results, &["--shell", &shell]);
+        let vng = self.command(&results, &["--shell", GUEST_SCRIPT]);
         self.spawn(Command::new("sh").args(["-c", &vng]))?.wait()?;
         Ok(())
     }
@@ -162,8 +155,9 @@ impl Machine {
             ("PROGRAMS", programs.into()),
         ];
         let variables = variables.map(|(name, value)| format!("{name}={}\n", quoted(value)));
-        let guest = [&variables.concat(), GUEST, script].concat();
+        let guest = ["#!/bin/sh\n", &variables.concat(), GUEST, script].concat();
         fs::write(results.join("guest.sh"), guest)?;
+        fs::set_permissions(results.join("guest.sh"), Permissions::from_mode(0o755))?;
         Ok(results)
     }
 

@@ -64,8 +64,8 @@ impl Request {
     fn words(&self) -> Result<(Vec<Driver>, Vec<String>)> {
         let named = |word: &String| Driver::ALL.into_iter().find(|it| it.name() == word);
         let mut drivers: Vec<_> = self.words.iter().filter_map(named).collect();
-        let tests = self.words.iter().filter(|word| named(word).is_none());
-        let tests: Vec<_> = tests.cloned().collect();
+        let mut tests = self.words.clone();
+        tests.retain(|word| named(word).is_none());
         ensure!(
             tests.is_empty() || !(self.short || self.shell),
             "--short and --shell take no TEST"
@@ -101,14 +101,15 @@ pub(crate) fn command(request: Request) -> Result<ExitCode> {
 
 /// The steps of `xtask test`: the short form on each driver.
 pub(crate) fn steps() -> Result<Vec<Step>> {
-    let name = |driver: Driver| format!("emulated cards, zero-copy: {}", driver.name());
     let bed = Bed::ensure();
-    let step = |driver: Driver| match &bed {
-        Ok(_) => {
-            let args = ["vm", "--short", driver.name()];
-            Ok(Step::run(name(driver), cargo::xtask()?.args(args)))
-        }
-        Err(what) => Ok(Step::skip(name(driver), &format!("{what:#}"))),
+    let step = |driver: Driver| {
+        let name = format!("emulated cards, zero-copy: {}", driver.name());
+        let mut vm = cargo::xtask()?;
+        vm.args(["vm", "--short", driver.name()]);
+        Ok(match &bed {
+            Ok(_) => Step::run(name, &mut vm),
+            Err(what) => Step::skip(name, &format!("{what:#}")),
+        })
     };
     Driver::ALL.into_iter().map(step).collect()
 }

@@ -86,9 +86,7 @@ fn install_qemu() -> Result<()> {
         return Ok(());
     }
     eprintln!("Missing for the emulated machine: {QEMU}");
-    let authority = Authority::detect();
-    let authority =
-        authority.with_context(|| format!("{QEMU}: installing it needs root or sudo"))?;
+    let authority = Authority::detect().context("QEMU: installing it needs root or sudo")?;
     let apt = Apt::new()?;
     let configuration = apt.configuration().display().to_string();
     let options = ["-c", &configuration, "-t", &apt.backports];

@@ -2,7 +2,7 @@
 //! demo.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -31,6 +31,7 @@ const PROFILE: &str = "demo";
 
 /// The demo: one HTTP/3 transfer, its hash compared, and pings beside it.
 const DEMO: &str = "demo";
+const DEMO_ARGS: &str = "demo --size 4M --json --zero-copy force";
 const DEMO_LIMIT_S: u32 = 120;
 
 /// `xtask/cards.toml`.
@@ -109,7 +110,13 @@ impl Plan {
         let programs = cargo::target().join(PROFILE);
         if may_have(DEMO, &cards, parts) {
             build(PROFILE, &["--package", "xskit-cli", "--bin", "xskit"])?;
-            jobs.extend(["rustix", "uring"].map(|backend| demo(&programs, backend)));
+            let xskit = quoted(programs.join("xskit"));
+            jobs.extend(["rustix", "uring"].map(|backend| Job {
+                name: format!("{DEMO}::{backend}"),
+                command: format!("{xskit} {DEMO_ARGS} --backend {backend}"),
+                limit_s: DEMO_LIMIT_S,
+                says: "\"mode\":\"native, zero-copy\"",
+            }));
         }
         for part in parts {
             let is_there = jobs.iter().any(|job| job.name.contains(part));
@@ -126,14 +133,12 @@ impl Plan {
 
     /// What a job needs that cards of this driver don't have.
     pub(super) fn left_out(&self, job: &Job, driver: Driver) -> Option<&str> {
-        let on_virtio_net =
-            (driver == Driver::VirtioNet).then_some(&self.cards.left_out_on_virtio_net);
-        let mut all = [&self.cards.left_out]
-            .into_iter()
-            .chain(on_virtio_net)
-            .flatten();
+        let mut all: Vec<_> = self.cards.left_out.iter().collect();
+        if driver == Driver::VirtioNet {
+            all.extend(&self.cards.left_out_on_virtio_net);
+        }
         let has = |names: &Vec<String>| names.iter().any(|name| is(&job.name, name));
-        Some(all.find(|(_, names)| has(names))?.0)
+        Some(all.into_iter().find(|(_, names)| has(names))?.0)
     }
 }
 
@@ -185,16 +190,6 @@ fn may_have(suite: &str, cards: &Cards, parts: &[String]) -> bool {
 fn is(test: &str, name: &str) -> bool {
     test.strip_suffix(name)
         .is_some_and(|module| module.ends_with("::"))
-}
-
-fn demo(programs: &Path, backend: &str) -> Job {
-    let options = "demo --size 4M --json --zero-copy force --backend";
-    Job {
-        name: format!("{DEMO}::{backend}"),
-        command: format!("{} {options} {backend}", quoted(programs.join("xskit"))),
-        limit_s: DEMO_LIMIT_S,
-        says: "\"mode\":\"native, zero-copy\"",
-    }
 }
 
 /// Builds, and returns cargo's messages.
