@@ -40,16 +40,14 @@ const HEAD: [&str; 8] = [
 
 /// A row: its name, what the functions of libxdp and of our rings are called behind `libxdp_` and
 /// `bare_`, and the one of the socket, if there is one.
-struct Job(&'static str, &'static str, &'static str);
-
-const JOBS: [Job; 7] = [
-    Job("fill: produce; refill", "fill", "socket_refill"),
-    Job("RX: consume; receive", "rx", "socket_receive"),
-    Job("TX: produce; send", "tx", "socket_send"),
-    Job("completion: consume; reap", "completion", "socket_reap"),
-    Job("flags: look; flush", "flags", "socket_flush"),
-    Job("round trip", "round_trip", ""),
-    Job("round trip with flags", "forward", "socket_forward"),
+const JOBS: [(&str, &str, &str); 7] = [
+    ("fill: produce; refill", "fill", "socket_refill"),
+    ("RX: consume; receive", "rx", "socket_receive"),
+    ("TX: produce; send", "tx", "socket_send"),
+    ("completion: consume; reap", "completion", "socket_reap"),
+    ("flags: look; flush", "flags", "socket_flush"),
+    ("round trip", "round_trip", ""),
+    ("round trip with flags", "forward", "socket_forward"),
 ];
 
 /// Builds, counts, prints.
@@ -127,8 +125,13 @@ fn count(valgrind: &Path, program: &Path, args: &[u64]) -> Result<(String, Costs
 }
 
 /// One job at one batch, by the builds with the ledger and without.
-fn row(job: &Job, batch: u64, costs: &Costs, without: &Costs) -> Result<Vec<String>> {
-    let Job(name, ring, socket) = *job;
+fn row(
+    job: &(&str, &str, &str),
+    batch: u64,
+    costs: &Costs,
+    without: &Costs,
+) -> Result<Vec<String>> {
+    let (name, ring, socket) = *job;
     let bare = per_descriptor(costs, &format!("bare_{ring}"), batch)?
         .with_context(|| format!("bare_{ring} was not called"))?;
     let libxdp = per_descriptor(costs, &format!("libxdp_{ring}"), batch)?;

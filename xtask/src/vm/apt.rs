@@ -44,12 +44,14 @@ impl Apt {
         for folder in ["lists/partial", "cache/archives/partial", "sources"] {
             fs::create_dir_all(apt.folder.join(folder))?;
         }
-        let parts = glob::glob("/etc/apt/sources.list.d/*.*")?;
-        for file in glob::glob("/etc/apt/sources.list")?.chain(parts) {
-            let file = file?;
-            let text = with_newer(&fs::read_to_string(&file)?, &apt.backports);
-            let name = file.file_name().unwrap_or_default();
-            fs::write(apt.folder.join("sources").join(name), text)?;
+        let (lists, sources) = ("sources.list.d/*.list", "sources.list.d/*.sources");
+        for pattern in ["sources.list", lists, sources] {
+            for file in glob::glob(&format!("/etc/apt/{pattern}"))? {
+                let file = file?;
+                let text = with_newer(&fs::read_to_string(&file)?, &apt.backports);
+                let name = file.file_name().unwrap_or_default();
+                fs::write(apt.folder.join("sources").join(name), text)?;
+            }
         }
         // Without APT::Sandbox::User it would drop to a user who can't write here.
         let configuration = format!(
@@ -121,14 +123,16 @@ pub(super) fn run(command: &mut Command) -> Result<()> {
 /// is named: from the same archives, and trusted by the same keys.
 fn with_newer(sources: &str, backports: &str) -> String {
     let release = backports.trim_end_matches("-backports");
+    let mut newer = vec![backports, NEWER_KERNELS];
+    newer.dedup();
     let line = |line: &str| {
         if !line.split_whitespace().any(|word| word == release) {
             format!("{line}\n")
         } else if line.starts_with("Suites:") {
-            format!("{line} {backports} {NEWER_KERNELS}\n")
+            format!("{line} {}\n", newer.join(" "))
         } else {
             let of = |suite| line.replace(&format!(" {release} "), &format!(" {suite} ")) + "\n";
-            [release, backports, NEWER_KERNELS].map(of).concat()
+            of(release) + &newer.iter().copied().map(of).collect::<String>()
         }
     };
     sources.lines().map(line).collect()
@@ -155,20 +159,17 @@ mod tests {
 
     #[test]
     fn newer_suites_are_of_the_same_archive_and_the_same_keys() {
-        let one_line = "deb [signed-by=/a.gpg] http://one.test bookworm main\n\
-                        deb http://vendor.test sdk-bookworm main\n";
+        let newer = |sources: &str| with_newer(sources, "bookworm-backports");
+        let line = |suite| format!("deb [signed-by=/a.gpg] http://a.test {suite} main\n");
+        let lines = ["bookworm", "bookworm-backports", "trixie-backports"].map(line);
+        assert_eq!(newer(&lines[0]), lines.concat());
+        assert_eq!(newer(&line("sdk-bookworm")), line("sdk-bookworm"));
         assert_eq!(
-            with_newer(one_line, "bookworm-backports"),
-            "deb [signed-by=/a.gpg] http://one.test bookworm main\n\
-             deb [signed-by=/a.gpg] http://one.test bookworm-backports main\n\
-             deb [signed-by=/a.gpg] http://one.test trixie-backports main\n\
-             deb http://vendor.test sdk-bookworm main\n"
-        );
-        let stanza = "Suites: bookworm bookworm-updates\nSigned-By: /a.gpg\n";
-        assert_eq!(
-            with_newer(stanza, "bookworm-backports"),
+            newer("Suites: bookworm bookworm-updates\nSigned-By: /a.gpg"),
             "Suites: bookworm bookworm-updates bookworm-backports trixie-backports\nSigned-By: /a.gpg\n"
         );
+        let of_trixie = with_newer("Suites: trixie", "trixie-backports");
+        assert_eq!(of_trixie, "Suites: trixie trixie-backports\n");
     }
 
     #[test]

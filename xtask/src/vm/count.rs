@@ -80,7 +80,7 @@ pub(super) fn command(
 fn count(bed: &Bed, driver: Driver, programs: &Path, parts: &[String], to: &Path) -> Result<()> {
     let machine = Machine {
         cpus: 1,
-        qemu: vec![COUNTING.to_owned(), PROMPT.to_owned()],
+        qemu: format!("{COUNTING} {PROMPT}"),
         ..Machine::new(bed, driver)
     };
     let parts: Vec<_> = parts.iter().map(quoted).collect();

@@ -74,7 +74,7 @@ pub(crate) struct Machine {
     pub(crate) driver: Driver,
     pub(crate) cpus: u32,
     /// More of QEMU's options, such as `-icount`.
-    pub(crate) qemu: Vec<String>,
+    pub(crate) qemu: String,
 }
 
 impl Machine {
@@ -84,7 +84,7 @@ impl Machine {
             bed: bed.clone(),
             driver,
             cpus: 2,
-            qemu: Vec::new(),
+            qemu: String::new(),
         }
     }
 
@@ -189,11 +189,7 @@ impl Machine {
                  -device {device},netdev=wire{number},mac={mac},bus=port{number}"
             ));
         }
-        for option in &self.qemu {
-            options.push(' ');
-            options.push_str(option);
-        }
-        options
+        options + " " + &self.qemu
     }
 
     /// virtme-ng looks for its other programs on the PATH.
