@@ -44,9 +44,8 @@ impl Apt {
         for folder in ["lists/partial", "cache/archives/partial", "sources"] {
             fs::create_dir_all(apt.folder.join(folder))?;
         }
-        let (lists, sources) = ("sources.list.d/*.list", "sources.list.d/*.sources");
-        for pattern in ["sources.list", lists, sources] {
-            for file in glob::glob(&format!("/etc/apt/{pattern}"))? {
+        for end in ["list", "list.d/*.list", "list.d/*.sources"] {
+            for file in glob::glob(&format!("/etc/apt/sources.{end}"))? {
                 let file = file?;
                 let text = with_newer(&fs::read_to_string(&file)?, &apt.backports);
                 let name = file.file_name().unwrap_or_default();
