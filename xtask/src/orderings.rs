@@ -87,7 +87,8 @@ fn test(workspace: &Path) -> Result<Verdict> {
     let (ended, output, said) = run(&mut loom::tests(workspace))?;
     match ended.code() {
         Some(0) => Ok(Verdict::Passed),
-        Some(101) if said.contains("SIGXCPU") => Ok(Verdict::TimedOut),
+        // So cargo names SIGXCPU.
+        Some(101) if said.contains("(signal: 24") => Ok(Verdict::TimedOut),
         // Cargo's own, when a test failed.
         Some(101) => Ok(Verdict::Failed(failures(&output))),
         _ => bail!("the tests can't be run ({ended}):\n{said}"),
