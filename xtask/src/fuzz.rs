@@ -294,7 +294,7 @@ fn minimise(target: &Target, file: &Path, time_s: u64) -> Result<ExitCode> {
 fn summary(target: &str, succeeded: bool, output: &str) -> String {
     let mut lines = output.lines();
     if succeeded {
-        let figures = lines.rfind(|line| line.starts_with('#'));
+        let figures = lines.rfind(|line| line.contains(" cov: "));
         return figures.unwrap_or_default().to_owned();
     }
     let written = lines.find_map(|line| line.split_once("Test unit written to "));
@@ -324,7 +324,7 @@ mod tests {
     const CLEAN: &str = "\
 #2	INITED cov: 17 ft: 18 corp: 1/1b exec/s: 0 rss: 36Mb
 #115038	DONE   cov: 595 ft: 847
-Done 115038 runs in 11 second(s)
+###### End of recommended dictionary. ######
 ";
     const PANIC: &str = "\
 thread '<unnamed>' (77) panicked at fuzz/src/x.rs:7:9:
