@@ -29,7 +29,7 @@ const GUEST_RESULTS: &str = "/tmp/results";
 const GUEST_SCRIPT: &str = "/tmp/results/guest.sh";
 
 /// From the start until it is ready. It usually takes less than half a minute.
-const BOOT_LIMIT: Duration = Duration::from_secs(200);
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
 /// QEMU sometimes ends by an assertion of its own while the guest finds its cards, and a machine
 /// whose clock leaps sometimes hangs early. Both come up when they are started again.
