@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use fs_err as fs;
 use serde::Deserialize;
 
 use crate::cargo;
@@ -20,27 +19,18 @@ struct Read {
     packages: BTreeMap<String, (String, String)>,
 }
 
-#[derive(Deserialize)]
-struct Lock {
-    package: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    version: String,
-}
-
 /// Fails if one of them is locked in another version.
 pub(crate) fn command() -> Result<ExitCode> {
     let read: Read = toml::from_str(include_str!("../advisories.toml"))?;
-    let lock = fs::read_to_string(cargo::workspace().join("Cargo.lock"))?;
-    let lock: Lock = toml::from_str(&lock)?;
+    let packages = cargo::metadata()?.packages.into_iter();
+    let locked: Vec<_> = packages
+        .map(|it| (it.name.to_string(), it.version.to_string()))
+        .collect();
     println!("advisories were read on {} for:", read.read_on);
     let mut code = ExitCode::SUCCESS;
     for (name, (version, purpose)) in &read.packages {
         println!("  {name:<22}{version:<14}{purpose}");
-        if let Some(to_do) = moved(&lock, name, version) {
+        if let Some(to_do) = moved(&locked, name, version) {
             println!("{to_do}");
             code = ExitCode::FAILURE;
         }
@@ -49,10 +39,9 @@ pub(crate) fn command() -> Result<ExitCode> {
 }
 
 /// The remedy for a package that is locked in another version, in several, or not at all.
-fn moved(lock: &Lock, name: &str, version: &str) -> Option<String> {
-    let packages = lock.package.iter();
-    let locked = packages.filter(|package| package.name == name);
-    let locked: Vec<_> = locked.map(|package| package.version.as_str()).collect();
+fn moved(locked: &[(String, String)], name: &str, version: &str) -> Option<String> {
+    let locked = locked.iter().filter(|(locked, _)| locked == name);
+    let locked: Vec<_> = locked.map(|(_, version)| version).collect();
     (locked != [version]).then(|| {
         format!(
             "{name}: Cargo.lock has {locked:?}, and advisories were read for {version}: read those of \
@@ -63,21 +52,15 @@ fn moved(lock: &Lock, name: &str, version: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lock, Package, moved};
+    use super::moved;
 
     #[test]
     fn what_moved_is_named_with_its_remedy() {
-        let package = |(name, version): (&str, &str)| Package {
-            name: name.to_owned(),
-            version: version.to_owned(),
-        };
-        let package = [("a", "1.0.0"), ("b", "1.0.0"), ("b", "2.0.0")].map(package);
-        let lock = Lock {
-            package: package.into(),
-        };
-        assert_eq!(moved(&lock, "a", "1.0.0"), None);
+        let locked = [("a", "1.0.0"), ("b", "1.0.0"), ("b", "2.0.0")];
+        let locked = locked.map(|(name, version)| (name.to_owned(), version.to_owned()));
+        assert_eq!(moved(&locked, "a", "1.0.0"), None);
         for (name, version) in [("a", "1.0.1"), ("b", "1.0.0"), ("c", "1.0.0")] {
-            let to_do = moved(&lock, name, version).expect("it moved");
+            let to_do = moved(&locked, name, version).expect("it moved");
             assert!(to_do.contains("rustsec.org/packages"), "{to_do}");
         }
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Error, Result, ensure};
+use anyhow::{Error, Result};
 
 use crate::boringssl;
 use crate::cargo;
@@ -22,49 +22,26 @@ cargo xtask bench [--quick] [--update] [--minutes N]
        cargo xtask bench tcp [--quick] [--update]
        cargo xtask bench ARGS")]
 pub(crate) struct Args {
-    /// A short round of the comparison alone, without criterion's benchmarks
-    #[arg(long)]
-    quick: bool,
-    /// Write the tables of benches/ANSWERS.md as well
-    #[arg(long)]
-    update: bool,
-    /// How long the comparison may take
-    #[arg(long, value_name = "N")]
-    minutes: Option<String>,
-    /// `ledger` measures what the ledger costs per packet over veth, with and without it in turns;
-    /// `tcp` compares HTTP over TCP with nginx and with HTTP/3; anything else goes to `cargo bench`
+    /// Of the report: `--quick` is a short round of the comparison alone, without criterion's
+    /// benchmarks; `--update` writes the tables of benches/ANSWERS.md as well; `--minutes N` is how
+    /// long the comparison may take. `ledger` measures what the ledger costs per packet over veth,
+    /// with and without it in turns; `tcp` compares HTTP over TCP with nginx and with HTTP/3;
+    /// anything else goes to `cargo bench`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
 
 pub(crate) fn command(args: &Args) -> Result<ExitCode> {
     let words: Vec<_> = args.args.iter().map(String::as_str).collect();
-    ensure!(
-        words.is_empty() || args.flags().is_empty(),
-        "--quick, --update and --minutes go with the report: write `tcp` before its own"
-    );
     setup::ensure()?;
     match words[..] {
-        [] => report(args),
+        [] | ["--quick" | "--update" | "--minutes", ..] => report(&words),
         ["ledger"] => ledger(),
         ["tcp", ref flags @ ..] => tcp(flags),
         _ => {
             note_what_is_missing();
             Err(cargo::become_it(criterion().args(words)))
         }
-    }
-}
-
-impl Args {
-    /// The report's own flags, as they were typed.
-    fn flags(&self) -> Vec<&str> {
-        let mut flags = Vec::new();
-        flags.extend(self.quick.then_some("--quick"));
-        flags.extend(self.update.then_some("--update"));
-        if let Some(minutes) = &self.minutes {
-            flags.extend(["--minutes", minutes]);
-        }
-        flags
     }
 }
 
@@ -95,7 +72,7 @@ pub(crate) fn build(what: &str) -> Result<PathBuf> {
 
 /// Builds everything first, so that nothing is built while something is measured; then criterion,
 /// then the rest.
-fn report(args: &Args) -> Result<ExitCode> {
+fn report(flags: &[&str]) -> Result<ExitCode> {
     note_what_is_missing();
     let release = build(
         "--all-features --package xskit-cli --bin xskit --package xskit-report --bin head_to_head",
@@ -105,14 +82,13 @@ fn report(args: &Args) -> Result<ExitCode> {
     measure.arg("--out").arg(cargo::target().join("report"));
     let answers = cargo::workspace().join("benches/ANSWERS.md");
     measure.arg("--answers").arg(answers);
-    if !args.quick {
+    if !flags.contains(&"--quick") {
         cargo::run(criterion().arg("--no-run"))?;
         cargo::run(criterion().args(SHORT.split(' ')))?;
         let estimates = cargo::target().join("criterion");
         measure.arg("--criterion").arg(estimates);
     }
-    let flags = args.flags();
-    let typed = [&["cargo xtask bench"], &flags[..]].concat().join(" ");
+    let typed = [&["cargo xtask bench"], flags].concat().join(" ");
     measure.args(["--command", &typed]).args(flags);
     Err(cargo::become_it(&mut measure))
 }

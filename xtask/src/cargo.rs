@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Error, Result, ensure};
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
 
 /// The folder of the workspace: the one above this crate's.
 pub(crate) fn workspace() -> PathBuf {
@@ -46,6 +46,7 @@ pub(crate) fn xtask() -> Result<Command> {
 pub(crate) fn metadata() -> Result<Metadata> {
     let mut metadata = MetadataCommand::new();
     metadata.manifest_path(workspace().join("Cargo.toml"));
+    metadata.features(CargoOpt::AllFeatures);
     Ok(metadata.exec()?)
 }
 

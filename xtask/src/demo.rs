@@ -13,10 +13,10 @@ use crate::setup;
 /// Passes `args` to `xskit demo`, which runs through sudo if this process lacks capabilities.
 pub(crate) fn command(args: &[String]) -> Result<ExitCode> {
     let asks_for_help = args.iter().any(|arg| arg == "--help" || arg == "-h");
-    let lacks = match asks_for_help {
-        true => String::new(),
-        false => machine::missing_capabilities(),
-    };
+    let mut lacks = machine::missing_capabilities();
+    if asks_for_help {
+        lacks.clear();
+    }
     let by_sudo = !lacks.is_empty() && !machine::is_root();
     ensure!(
         !by_sudo || probe::on_path("sudo").is_some(),
@@ -30,14 +30,8 @@ pub(crate) fn command(args: &[String]) -> Result<ExitCode> {
         eprintln!("note: root here lacks {lacks}; the demo may fail for it");
     }
     let mut run = cargo::command("run");
-    run.args([
-        "--profile",
-        "demo",
-        "--package",
-        "xskit-cli",
-        "--bin",
-        "xskit",
-    ]);
+    run.args(["--profile", "demo"]);
+    run.args(["--package", "xskit-cli", "--bin", "xskit"]);
     // After `cargo xtask test` this saves minutes.
     run.envs(boringssl::for_linking(&cargo::target().join("demo")));
     if by_sudo {

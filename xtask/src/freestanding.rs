@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::cargo;
-use crate::panics;
 use crate::step::Step;
+
+/// What the panic handler of `core/freestanding/` calls, which does not link. The linker does not
+/// say from where: `cargo rustc --release --lib -- --emit=asm` in that folder does.
+const PANIC: &str = "the_hot_path_can_panic";
 
 /// The checks, and beside each a control: the same with what it is to find.
 pub(crate) fn steps() -> Vec<Step> {
@@ -19,48 +22,31 @@ pub(crate) fn steps() -> Vec<Step> {
     if let Err(error) = lock {
         println!("note: the lock file of core/freestanding: {error}");
     }
-    vec![
+    let mut steps = vec![
         Step::run("freestanding: formatting", command(&["fmt"]).arg("--check")),
         Step::run(
             "freestanding: lints",
             command(&["clippy", "--release"]).args(["--", "-D", "warnings"]),
         ),
-        without_panic(),
-        Step::run_to_fail(
-            "control: std is found",
-            library().args(["--features", "with-std"]),
-            "duplicate lang item `panic_impl`",
+        Step::run(
+            "core without std, alloc and libc, and without a panic per packet",
+            &mut library(),
         ),
-        Step::run_to_fail(
-            "control: the crate alloc is found",
-            library().args(["--features", "with-alloc"]),
+    ];
+    let controls = [
+        ("std", "with-std", "duplicate lang item `panic_impl`"),
+        (
+            "the crate alloc",
+            "with-alloc",
             "no global memory allocator",
         ),
-        Step::run_to_fail(
-            "control: a panic is found",
-            library().args(["--features", "with-panic"]),
-            panics::SYMBOL,
-        ),
-    ]
-}
-
-/// The linker says that there is a panic, not where; the assembly does.
-fn without_panic() -> Step {
-    let step = Step::run(
-        "core without std, alloc and libc, and without a panic per packet",
-        &mut library(),
-    );
-    if !step.succeeded && step.output.contains(panics::SYMBOL) {
-        let assembly = command(&["rustc", "--release", "--lib", "--quiet"])
-            .args(["--", "--emit=asm"])
-            .output();
-        let file = target().join("release/deps/no_panic.s");
-        if let (Ok(_), Ok(text)) = (assembly, fs::read_to_string(&file)) {
-            println!("    can panic: {}", panics::callers(&text).join(", "));
-            println!("    see {}", file.display());
-        }
-    }
-    step
+        ("a panic", "with-panic", PANIC),
+    ];
+    steps.extend(controls.map(|(what, feature, reason)| {
+        let name = format!("control: {what} is found");
+        Step::run_to_fail(name, library().args(["--features", feature]), reason)
+    }));
+    steps
 }
 
 fn library() -> Command {

@@ -2,7 +2,6 @@
 //! `benches/rivals`: by libxdp's inline functions, by our rings, and by a socket with its ledger
 //! and without; and of a forwarder's turn by the core's socket and by the one that is kept.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -10,7 +9,7 @@ use anyhow::{Context, Error, Result, ensure};
 use comfy_table::{CellAlignment, Table, presets};
 use fs_err as fs;
 
-use crate::callgrind::{self, Cost};
+use crate::callgrind::{self, Costs};
 use crate::cargo;
 use crate::probe;
 use crate::requirement::{CLANG, LIBXDP, VALGRIND};
@@ -40,24 +39,16 @@ const HEAD: [&str; 8] = [
 ];
 
 /// A row: its name, what the functions of libxdp and of our rings are called behind `libxdp_` and
-/// `bare_`, and the one of the socket.
-struct Job(&'static str, &'static str, Option<&'static str>);
-
-const JOBS: [Job; 7] = [
-    Job("fill: produce; refill", "fill", Some("socket_refill")),
-    Job("RX: consume; receive", "rx", Some("socket_receive")),
-    Job("TX: produce; send", "tx", Some("socket_send")),
-    Job(
-        "completion: consume; reap",
-        "completion",
-        Some("socket_reap"),
-    ),
-    Job("flags: look; flush", "flags", Some("socket_flush")),
-    Job("round trip", "round_trip", None),
-    Job("round trip with flags", "forward", Some("socket_forward")),
+/// `bare_`, and the one of the socket, if there is one.
+const JOBS: [(&str, &str, &str); 7] = [
+    ("fill: produce; refill", "fill", "socket_refill"),
+    ("RX: consume; receive", "rx", "socket_receive"),
+    ("TX: produce; send", "tx", "socket_send"),
+    ("completion: consume; reap", "completion", "socket_reap"),
+    ("flags: look; flush", "flags", "socket_flush"),
+    ("round trip", "round_trip", ""),
+    ("round trip with flags", "forward", "socket_forward"),
 ];
-
-type Costs = HashMap<String, Cost>;
 
 /// Builds, counts, prints.
 pub(crate) fn command() -> Result<ExitCode> {
@@ -90,9 +81,6 @@ pub(crate) fn command() -> Result<ExitCode> {
         }
     }
     println!("{table}\n\n{about_libxdp}");
-    println!(
-        "rings - libxdp is the difference of the two; ledger that of Socket with it and without."
-    );
     match count(&valgrind, &programs.join(FACE), &[DESCRIPTORS]) {
         Ok((_, costs)) => println!("\n{}", through_the_face(&costs)?),
         Err(problem) => eprintln!("note: {problem:#}"),
@@ -104,7 +92,8 @@ pub(crate) fn command() -> Result<ExitCode> {
 /// that is kept.
 fn through_the_face(costs: &Costs) -> Result<String> {
     let of = |function| {
-        let cost = find(costs, function)?.with_context(|| format!("{function} was not called"))?;
+        let cost = costs.get(function);
+        let cost = cost.with_context(|| format!("{function} was not called"))?;
         Ok::<_, Error>(cost.instructions as f64 / DESCRIPTORS as f64)
     };
     let (core, face, large) = (of("core_turn")?, of("face_turn")?, of("large_turn")?);
@@ -136,17 +125,19 @@ fn count(valgrind: &Path, program: &Path, args: &[u64]) -> Result<(String, Costs
 }
 
 /// One job at one batch, by the builds with the ledger and without.
-fn row(job: &Job, batch: u64, costs: &Costs, without: &Costs) -> Result<Vec<String>> {
-    let Job(name, ring, socket) = *job;
+fn row(
+    job: &(&str, &str, &str),
+    batch: u64,
+    costs: &Costs,
+    without: &Costs,
+) -> Result<Vec<String>> {
+    let (name, ring, socket) = *job;
     let bare = per_descriptor(costs, &format!("bare_{ring}"), batch)?
         .with_context(|| format!("bare_{ring} was not called"))?;
     let libxdp = per_descriptor(costs, &format!("libxdp_{ring}"), batch)?;
-    let of_socket = |costs| match socket {
-        Some(function) => per_descriptor(costs, function, batch),
-        None => Ok(None),
-    };
-    let (socket, trusting) = (of_socket(costs)?, of_socket(without)?);
-    let ledger = socket.zip(trusting).map(|(with, without)| with - without);
+    let with = per_descriptor(costs, socket, batch)?;
+    let trusting = per_descriptor(without, socket, batch)?;
+    let ledger = with.zip(trusting).map(|(with, without)| with - without);
     let shown = |figure: Option<f64>| figure.map_or_else(String::new, |n| format!("{n:.2}"));
     let signed = |figure: Option<f64>| figure.map_or_else(String::new, |n| format!("{n:+.2}"));
     Ok(vec![
@@ -155,7 +146,7 @@ fn row(job: &Job, batch: u64, costs: &Costs, without: &Costs) -> Result<Vec<Stri
         shown(libxdp),
         shown(Some(bare)),
         signed(libxdp.map(|libxdp| bare - libxdp)),
-        shown(socket),
+        shown(with),
         shown(trusting),
         signed(ledger),
     ])
@@ -163,7 +154,7 @@ fn row(job: &Job, batch: u64, costs: &Costs, without: &Costs) -> Result<Vec<Stri
 
 /// Instructions per descriptor of a function, which must have been called once per batch.
 fn per_descriptor(costs: &Costs, function: &str, batch: u64) -> Result<Option<f64>> {
-    let Some(cost) = find(costs, function)? else {
+    let Some(cost) = costs.get(function) else {
         return Ok(None);
     };
     let calls = cost.calls;
@@ -174,34 +165,16 @@ fn per_descriptor(costs: &Costs, function: &str, batch: u64) -> Result<Option<f6
     Ok(Some(cost.instructions as f64 / DESCRIPTORS as f64))
 }
 
-/// The cost of a function of this name, if it was called. Rust's names have their module in front
-/// and may have a hash behind.
-fn find<'c>(costs: &'c Costs, function: &str) -> Result<Option<&'c Cost>> {
-    let is_it = |name: &str| {
-        let mut path = name.rsplit("::");
-        let last = path.next();
-        last == Some(function) || (last.is_some_and(is_hash) && path.next() == Some(function))
-    };
-    let mut found = costs.iter().filter(|(name, _)| is_it(name));
-    let cost = found.next().map(|(_, cost)| cost);
-    ensure!(
-        found.next().is_none(),
-        "there are several functions {function}"
-    );
-    Ok(cost)
-}
-
-fn is_hash(part: &str) -> bool {
-    part.len() == 17 && part.starts_with('h') && part[1..].bytes().all(|b| b.is_ascii_hexdigit())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Cost, Costs, DESCRIPTORS, HEAD, JOBS, per_descriptor, row};
+    use super::{Costs, DESCRIPTORS, HEAD, JOBS, row};
+    use crate::callgrind::Cost;
 
-    fn costs(batch: u64, of: &[(&str, u64)]) -> Costs {
+    const BATCH: u64 = 16;
+
+    fn costs(of: &[(&str, u64)]) -> Costs {
         let cost = |instructions: &u64| Cost {
-            calls: DESCRIPTORS / batch,
+            calls: DESCRIPTORS / BATCH,
             instructions: instructions * DESCRIPTORS,
         };
         of.iter()
@@ -210,38 +183,22 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_both_differences() {
-        let with = costs(
-            16,
-            &[
-                ("libxdp_fill", 5),
-                ("a::bare_fill::h0123456789abcdef", 4),
-                ("a::bare_fill::{{closure}}", 100),
-                ("a::socket_refill", 16),
-            ],
-        );
-        let without = costs(16, &[("a::socket_refill", 9)]);
+    fn a_row_has_both_differences_and_only_our_rings_may_not_be_missing() {
+        let all = costs(&[("libxdp_fill", 5), ("bare_fill", 4), ("socket_refill", 16)]);
+        let without = costs(&[("socket_refill", 9)]);
         let cells = ["5.00", "4.00", "-1.00", "16.00", "9.00", "+7.00"];
-        let row = row(&JOBS[0], 16, &with, &without).expect("all there");
-        assert_eq!(row[2..], cells);
-        assert_eq!(row.len(), HEAD.len());
-    }
-
-    #[test]
-    fn libxdp_may_be_missing_and_our_rings_may_not() {
-        let without = Costs::new();
-        let row = |of| row(&JOBS[0], 1, &costs(1, of), &without);
+        let row_of_all = row(&JOBS[0], BATCH, &all, &without).expect("all there");
+        assert_eq!(row_of_all[2..], cells);
+        assert_eq!(row_of_all.len(), HEAD.len());
+        let of = |function| row(&JOBS[0], BATCH, &costs(&[(function, 4)]), &Costs::new());
         let cells = ["", "4.00", "", "", "", ""];
-        assert_eq!(row(&[("bare_fill", 4)]).expect("ours")[2..], cells);
-        assert!(row(&[("libxdp_fill", 4)]).is_err());
+        assert_eq!(of("bare_fill").expect("ours")[2..], cells);
+        assert!(of("libxdp_fill").is_err());
     }
 
     #[test]
-    fn a_function_that_was_called_too_often_or_is_there_twice_is_an_error() {
-        let often = costs(1, &[("f", 1)]);
-        assert!(per_descriptor(&often, "f", 16).is_err());
-        let twice = costs(1, &[("a::f", 1), ("b::f", 1)]);
-        assert!(per_descriptor(&twice, "f", 1).is_err());
-        assert!(matches!(per_descriptor(&twice, "g", 1), Ok(None)));
+    fn a_function_that_was_called_too_often_is_an_error() {
+        let costs = costs(&[("bare_fill", 4)]);
+        assert!(row(&JOBS[0], 2 * BATCH, &costs, &Costs::new()).is_err());
     }
 }

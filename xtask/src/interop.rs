@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::cargo;
 use crate::probe;
 use crate::python::AIOQUIC;
-use crate::requirement::Family;
+use crate::requirement::{CHROMIUM, Family};
 use crate::setup::{self, Authority};
 
 /// Passes `args` on.
@@ -39,20 +39,17 @@ pub(crate) fn ensure_peers() -> Result<()> {
 /// ngtcp2 over GnuTLS, which other distributions don't ship. Its server is where only root looks,
 /// so the client stands for both.
 fn ensure_ngtcp2() -> Result<()> {
-    ensure("gtlsclient", &["ngtcp2-client", "ngtcp2-server"])
+    if probe::on_path("gtlsclient").is_some() {
+        return Ok(());
+    }
+    let packages = ["ngtcp2-client", "ngtcp2-server"];
+    match (Family::detect(), Authority::detect()) {
+        (Some(Family::Debian), Some(authority)) => authority.install(&[], &packages),
+        _ => bail!("needs gtlsclient (Debian: {})", packages.join(" ")),
+    }
 }
 
 /// Chromium, which is 190 MB on a bare machine. Ubuntu has it as a snap alone, which is not tried.
 pub(crate) fn ensure_browser() -> Result<()> {
-    ensure("chromium", &["chromium"])
-}
-
-fn ensure(program: &str, packages: &[&str]) -> Result<()> {
-    if probe::on_path(program).is_some() {
-        return Ok(());
-    }
-    match (Family::detect(), Authority::detect()) {
-        (Some(Family::Debian), Some(authority)) => authority.install(&[], packages),
-        _ => bail!("needs {program} (Debian: {})", packages.join(" ")),
-    }
+    setup::ensure_also(&[CHROMIUM])
 }

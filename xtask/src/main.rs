@@ -17,7 +17,6 @@ mod machine;
 mod mutant;
 mod orderings;
 mod packages;
-mod panics;
 mod probe;
 mod python;
 mod requirement;
@@ -105,7 +104,7 @@ fn carry_out(chore: Chore) -> Result<ExitCode> {
         Chore::Advisories => advisories::command(),
         Chore::Orderings => orderings::command(),
         Chore::Packages => packages::command(),
-        Chore::Fuzz(args) => fuzz::command(args),
+        Chore::Fuzz(args) => fuzz::command(&args),
         Chore::Bench(args) => bench::command(&args),
         Chore::Instructions => instructions::command(),
         Chore::Interop(PassedOn { args }) => interop::command(&args),

@@ -1,164 +1,95 @@
 //! Every use of a memory ordering in a source file, and what weakens it.
 
-use std::ops::Range;
+use anyhow::{Result, ensure};
 
-use anyhow::{Result, bail};
-
-/// `Ordering::X` in the code of a file.
+/// A file with one ordering weakened.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Site {
+pub(crate) struct Mutant {
     /// Counted from 1.
     pub(crate) line: usize,
-    /// The function it is in.
-    pub(crate) function: String,
-    /// The call it is an argument of: `load`, `store`, `fence`, …
-    pub(crate) call: String,
-    pub(crate) ordering: String,
-    /// The bytes of the ordering's name.
-    name: Range<usize>,
-    /// The bytes of a call of `fence`, to leave out.
-    fence: Option<Range<usize>>,
-}
-
-/// A weaker ordering, and the file with it.
-pub(crate) struct Mutant {
+    /// The code of that line as it was.
+    pub(crate) code: String,
+    /// The weaker ordering, or [`REMOVED`].
     pub(crate) weakened: &'static str,
     pub(crate) text: String,
 }
 
 const NAMES: [&str; 5] = ["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"];
-const QUALIFIER: &str = "Ordering::";
 
-/// The sites in the code of `text`: not in comments, not in its tests.
+/// Of a fence.
+const REMOVED: &str = "removed";
+
+/// One for each next weaker ordering in the code of `text`: not in comments, not in its tests.
 ///
 /// An ordering that is not written `Ordering::X` would go unseen, so that is an error.
-pub(crate) fn sites(text: &str) -> Result<Vec<Site>> {
-    let code = code(text);
-    let mut sites = Vec::new();
-    for name in words(&code) {
-        if !NAMES.contains(&&code[name.clone()]) {
-            continue;
+pub(crate) fn mutants(text: &str) -> Result<Vec<Mutant>> {
+    let lines: Vec<_> = text.lines().collect();
+    let code = text.split("#[cfg(test)]\nmod ").next();
+    let mut mutants = Vec::new();
+    for (at, line) in code.unwrap_or_default().lines().enumerate() {
+        let code = line.split("//").next().unwrap_or_default();
+        for (start, name) in orderings(code) {
+            let qualified = code[..start].ends_with("Ordering::");
+            ensure!(qualified, "line {}: write it as `Ordering::{name}`", at + 1);
+            for weakened in weaker(&code[..start], name) {
+                let mutated = match *weakened {
+                    REMOVED => line.replace(&format!("fence(Ordering::{name})"), "()"),
+                    _ => [&line[..start], weakened, &line[start + name.len()..]].concat(),
+                };
+                let mut lines = lines.clone();
+                lines[at] = &mutated;
+                mutants.push(Mutant {
+                    line: at + 1,
+                    code: code.trim().to_owned(),
+                    weakened,
+                    text: lines.join("\n") + "\n",
+                });
+            }
         }
-        let line = code[..name.start].matches('\n').count() + 1;
-        let before = code[..name.start].strip_suffix(QUALIFIER);
-        let open = before.and_then(innermost_open);
-        let (Some(_), Some(open)) = (before, open) else {
-            bail!(
-                "line {line}: write it as `{QUALIFIER}{}`, in the call it is for",
-                &code[name]
-            );
-        };
-        let call = code[..open].trim_end_matches(is_word).len()..open;
-        let fence = code[call.clone()].ends_with("fence").then(|| {
-            let close = code[name.end..]
-                .find(')')
-                .map_or(code.len(), |at| name.end + at + 1);
-            code[..open]
-                .trim_end_matches(|c| is_word(c) || c == ':')
-                .len()..close
-        });
-        let function = code[..name.start]
-            .rsplit_once("fn ")
-            .map_or("", |(_, rest)| rest);
-        sites.push(Site {
-            line,
-            function: function.chars().take_while(|c| is_word(*c)).collect(),
-            call: code[call].to_owned(),
-            ordering: code[name.clone()].to_owned(),
-            name,
-            fence,
-        });
     }
-    Ok(sites)
+    Ok(mutants)
 }
 
-impl Site {
-    /// The next weaker orderings that the call may have; none for a relaxed one.
-    pub(crate) fn mutants(&self, text: &str) -> Vec<Mutant> {
-        let weaker: &[&str] = match (self.fence.is_some(), &*self.call, &*self.ordering) {
-            (_, _, "Relaxed") => &[],
-            (true, _, "SeqCst") => &["AcqRel", "removed"],
-            (true, _, _) => &["removed"],
-            (_, "load", "SeqCst") => &["Acquire"],
-            (_, "store", "SeqCst") => &["Release"],
-            (_, _, "SeqCst") => &["AcqRel"],
-            (_, _, "AcqRel") => &["Acquire", "Release"],
-            _ => &["Relaxed"],
-        };
-        let mutant = |weakened: &&'static str| {
-            let (range, with) = match &self.fence {
-                Some(fence) if *weakened == "removed" => (fence.clone(), "()"),
-                _ => (self.name.clone(), *weakened),
-            };
-            let mut text = text.to_owned();
-            text.replace_range(range, with);
-            Mutant { weakened, text }
-        };
-        weaker.iter().map(mutant).collect()
-    }
-}
-
-/// The text with comments and the module of tests blanked, every byte where it was.
-fn code(text: &str) -> String {
-    let tests = text.find("#[cfg(test)]\nmod ").unwrap_or(text.len());
-    let mut code = String::with_capacity(text.len());
-    for line in text[..tests].split_inclusive('\n') {
-        let comment = line.find("//").unwrap_or(line.len());
-        code.push_str(&line[..comment]);
-        code.extend(
-            line[comment..]
-                .bytes()
-                .map(|b| if b == b'\n' { '\n' } else { ' ' }),
-        );
-    }
-    code
-}
-
-/// Where the words of `code` are.
-fn words(code: &str) -> impl Iterator<Item = Range<usize>> {
-    let mut end = 0;
-    std::iter::from_fn(move || {
-        let start = end + code[end..].find(is_word)?;
-        end = code[start..]
-            .find(|c| !is_word(c))
-            .map_or(code.len(), |at| start + at);
-        Some(start..end)
+/// The names of orderings in a line, and where each starts.
+fn orderings(code: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let found = NAMES.into_iter().flat_map(|name| code.match_indices(name));
+    found.filter(move |(start, name)| {
+        let (before, after) = (&code[..*start], &code[start + name.len()..]);
+        !before.ends_with(is_word) && !after.starts_with(is_word)
     })
 }
 
-/// Where the bracket opens that is still open at the end of `code`.
-fn innermost_open(code: &str) -> Option<usize> {
-    let mut closed = 0;
-    for (at, c) in code.char_indices().rev() {
-        match c {
-            ')' => closed += 1,
-            '(' if closed == 0 => return Some(at),
-            '(' => closed -= 1,
-            '{' | '}' => return None,
-            _ => {}
-        }
+/// The next weaker orderings that a call may have; none for a relaxed one.
+fn weaker(before: &str, ordering: &str) -> &'static [&'static str] {
+    let call = before.trim_end_matches("Ordering::");
+    match (call.ends_with("fence("), ordering) {
+        (_, "Relaxed") => &[],
+        (true, "SeqCst") => &["AcqRel", REMOVED],
+        (true, _) => &[REMOVED],
+        (_, "SeqCst") if call.ends_with(".load(") => &["Acquire"],
+        (_, "SeqCst") if call.contains(".store(") => &["Release"],
+        (_, "SeqCst") => &["AcqRel"],
+        (_, "AcqRel") => &["Acquire", "Release"],
+        _ => &["Relaxed"],
     }
-    None
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]
 mod tests {
-    use super::sites;
+    use super::mutants;
 
     const TEXT: &str = "\
 use crate::sync::{Ordering, fence};
 
 // Ordering::SeqCst in a comment – is none.
 fn publish(&self) {
-    self.word.store(self.next(1).word(), Ordering::Release); // as is Ordering::Acquire here
-    atomic::fence(Ordering::SeqCst);
+    self.word.store(self.next(), Ordering::Release); // as is Ordering::Acquire
+    fence(Ordering::SeqCst);
     self.count
         .fetch_add(1, Ordering::AcqRel);
-    self.flags.load(Ordering::Relaxed)
+    self.flags.load(Ordering::Relaxed);
+    self.flags.load(Ordering::SeqCst)
 }
 
 #[cfg(test)]
@@ -168,67 +99,34 @@ mod tests {
 ";
 
     #[test]
-    fn sites_are_found_with_their_calls() {
-        let found: Vec<_> = sites(TEXT)
-            .expect("qualified names only")
-            .into_iter()
-            .map(|site| (site.line, site.function, site.call, site.ordering))
-            .collect();
-        let site = |line, call: &str, ordering: &str| {
-            (
-                line,
-                "publish".to_owned(),
-                call.to_owned(),
-                ordering.to_owned(),
-            )
-        };
-        assert_eq!(
-            found,
-            [
-                site(5, "store", "Release"),
-                site(6, "fence", "SeqCst"),
-                site(8, "fetch_add", "AcqRel"),
-                site(9, "load", "Relaxed"),
-            ]
-        );
-    }
-
-    #[test]
-    fn each_mutant_differs_in_one_place() {
-        let sites = sites(TEXT).expect("qualified names only");
-        let mutants: Vec<_> = sites.iter().flat_map(|site| site.mutants(TEXT)).collect();
+    fn each_mutant_differs_in_one_line() {
+        let mutants = mutants(TEXT).expect("qualified names only");
         let changed = [
             (
+                5,
                 "Relaxed",
-                "word(), Ordering::Release",
-                "word(), Ordering::Relaxed",
+                "    self.word.store(self.next(), Ordering::Relaxed); // as is Ordering::Acquire",
             ),
-            (
-                "AcqRel",
-                "    atomic::fence(Ordering::SeqCst)",
-                "    atomic::fence(Ordering::AcqRel)",
-            ),
-            ("removed", "    atomic::fence(Ordering::SeqCst)", "    ()"),
-            ("Acquire", "(1, Ordering::AcqRel)", "(1, Ordering::Acquire)"),
-            ("Release", "(1, Ordering::AcqRel)", "(1, Ordering::Release)"),
+            (6, "AcqRel", "    fence(Ordering::AcqRel);"),
+            (6, "removed", "    ();"),
+            (8, "Acquire", "        .fetch_add(1, Ordering::Acquire);"),
+            (8, "Release", "        .fetch_add(1, Ordering::Release);"),
+            (10, "Acquire", "    self.flags.load(Ordering::Acquire)"),
         ];
         assert_eq!(mutants.len(), changed.len());
-        for (mutant, (weakened, from, to)) in mutants.iter().zip(changed) {
-            assert_eq!(
-                (mutant.weakened, &mutant.text),
-                (weakened, &TEXT.replace(from, to))
-            );
+        for (mutant, (line, weakened, mutated)) in mutants.iter().zip(changed) {
+            let mut lines: Vec<_> = TEXT.lines().collect();
+            lines[line - 1] = mutated;
+            assert_eq!((mutant.line, mutant.weakened), (line, weakened));
+            assert_eq!(mutant.text, lines.join("\n") + "\n");
         }
+        assert_eq!(mutants[1].code, "fence(Ordering::SeqCst);");
     }
 
     #[test]
     fn orderings_in_disguise_are_refused() {
-        for disguise in [
-            "use Ordering::{Acquire};",
-            "fn f() { x.load(Acquire) }",
-            "const O: Ordering = Ordering::SeqCst;",
-        ] {
-            assert!(sites(disguise).is_err(), "{disguise}");
+        for disguise in ["use Ordering::{Acquire};", "fn f() { x.load(Acquire) }"] {
+            assert!(mutants(disguise).is_err(), "{disguise}");
         }
     }
 }

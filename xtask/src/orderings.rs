@@ -1,34 +1,43 @@
 //! `cargo xtask orderings`: weakens each memory ordering of the rings in turn, and sees which loom
 //! test notices.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use fs_err as fs;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use toml::{Table, Value};
 
 use crate::cargo;
 use crate::loom;
-use crate::mutant::{self, Site};
+use crate::mutant;
 
-/// Where the orderings are, in the crate.
-const RINGS: &str = "src/ring";
+/// Where the orderings are.
+const RINGS: &str = "core/src/ring";
 
-/// A mutant under which the tests run for longer is not counted as caught. Unmutated they take some
-/// seconds.
-const TIME_LIMIT_SECONDS: u32 = 120;
+/// A mutant under which the tests take more processor time is not counted as caught. Unmutated they
+/// take some seconds, whatever else the machine does.
+const LIMIT_CPU_S: u64 = 120;
 
 /// What the tests made of the code as it was.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Passed,
-    /// By these tests; none if the run broke off before it named them.
-    Failed(Vec<String>),
+    /// These tests, a line each.
+    Failed(String),
     TimedOut,
 }
 
 /// Mutates a copy of the crate; the one in the workspace is not touched.
 pub(crate) fn command() -> Result<ExitCode> {
+    // The programs that are started from here have it too.
+    let limit = getrlimit(Resource::Cpu);
+    let limit = Rlimit {
+        current: Some(LIMIT_CPU_S),
+        ..limit
+    };
+    setrlimit(Resource::Cpu, limit)?;
     let copy = cargo::target().join("orderings");
     lay_out(&copy)?;
     let verdict = test(&copy)?;
@@ -36,188 +45,104 @@ pub(crate) fn command() -> Result<ExitCode> {
         verdict == Verdict::Passed,
         "the loom tests fail without a mutation: {verdict:?}"
     );
-    let (mut caught, mut unguarded, mut relaxed) = (0, 0, 0);
-    for file in sources(&copy.join("core").join(RINGS))? {
+    let (mut caught, mut unguarded) = (0, 0);
+    for file in glob::glob(&format!("{}/*.rs", copy.join(RINGS).display()))? {
+        let file = file?;
+        let name = file.file_name().unwrap_or_default().display();
         let text = fs::read_to_string(&file)?;
-        let sites = mutant::sites(&text).with_context(|| file.display().to_string())?;
-        for site in &sites {
-            relaxed += usize::from(site.ordering == "Relaxed");
-            for mutant in site.mutants(&text) {
-                fs::write(&file, &mutant.text)?;
-                let verdict = test(&copy)?;
-                caught += usize::from(matches!(verdict, Verdict::Failed(_)));
-                unguarded += usize::from(!matches!(verdict, Verdict::Failed(_)));
-                show(&file, site, mutant.weakened, &verdict);
-            }
-            if site.ordering == "Relaxed" {
-                println!("{}: can't be weaker", place(&file, site));
-            }
+        let mutants = mutant::mutants(&text).with_context(|| file.display().to_string())?;
+        for mutant in mutants {
+            fs::write(&file, &mutant.text)?;
+            let outcome = match test(&copy)? {
+                Verdict::Failed(tests) => {
+                    caught += 1;
+                    format!("caught by{tests}")
+                }
+                verdict => {
+                    unguarded += 1;
+                    format!("NOT GUARDED: {verdict:?} in {LIMIT_CPU_S} s")
+                }
+            };
+            let (line, code, weakened) = (mutant.line, &mutant.code, mutant.weakened);
+            println!("{RINGS}/{name}:{line}: {code} -> {weakened}: {outcome}");
         }
         fs::write(&file, &text)?;
     }
-    println!("\n{caught} weaker orderings caught, {unguarded} NOT GUARDED, {relaxed} relaxed ones");
-    ensure!(caught > 0, "no ordering was found in core/{RINGS}");
+    println!("\n{caught} weaker orderings caught, {unguarded} NOT GUARDED");
+    ensure!(caught > 0, "no ordering was found in {RINGS}");
     Ok(ExitCode::from(u8::from(unguarded > 0)))
-}
-
-fn show(file: &Path, site: &Site, weakened: &str, verdict: &Verdict) {
-    let outcome = match verdict {
-        Verdict::Passed => "NOT GUARDED".to_owned(),
-        Verdict::TimedOut => format!("NOT GUARDED: no verdict in {TIME_LIMIT_SECONDS} s"),
-        Verdict::Failed(tests) if tests.is_empty() => {
-            "caught, by a test that broke off all".to_owned()
-        }
-        Verdict::Failed(tests) => format!("caught by\n    {}", tests.join("\n    ")),
-    };
-    println!("{} -> {weakened}: {outcome}", place(file, site));
-}
-
-fn place(file: &Path, site: &Site) -> String {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let Site {
-        line,
-        function,
-        call,
-        ordering,
-        ..
-    } = site;
-    format!("core/{RINGS}/{name}:{line} {function}: {call} {ordering}")
 }
 
 /// Runs the loom tests in `workspace`. Code that doesn't compile is an error: nothing was learned
 /// of it.
 fn test(workspace: &Path) -> Result<Verdict> {
+    // How it ended, its output, and what cargo says.
     let run = |command: &mut Command| {
-        let output = command.output();
-        output.with_context(|| format!("{command:?} can't be run"))
+        let output = command.output().context("cargo can't be run")?;
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Ok::<_, Error>((output.status, text(&output.stdout), text(&output.stderr)))
     };
-    let built = run(loom::tests(workspace).arg("--no-run"))?;
-    ensure!(
-        built.status.success(),
-        "a build failed:\n{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    let tests = loom::tests(workspace);
-    let mut timed = Command::new("timeout");
-    timed.args(["--kill-after=5", &TIME_LIMIT_SECONDS.to_string()]);
-    timed.arg(tests.get_program()).args(tests.get_args());
-    timed.envs(
-        tests
-            .get_envs()
-            .filter_map(|(key, value)| Some((key, value?))),
-    );
-    let ended = run(&mut timed)?;
-    match ended.status.code() {
+    let (built, _, said) = run(loom::tests(workspace).arg("--no-run"))?;
+    ensure!(built.success(), "a build failed:\n{said}");
+    let (ended, output, said) = run(&mut loom::tests(workspace))?;
+    match ended.code() {
         Some(0) => Ok(Verdict::Passed),
+        // So cargo names SIGXCPU.
+        Some(101) if said.contains("(signal: 24") => Ok(Verdict::TimedOut),
         // Cargo's own, when a test failed.
-        Some(101) => Ok(Verdict::Failed(failures(&String::from_utf8_lossy(
-            &ended.stdout,
-        )))),
-        // Those of `timeout`.
-        Some(124 | 137) => Ok(Verdict::TimedOut),
-        _ => bail!(
-            "the tests can't be run ({}):\n{}",
-            ended.status,
-            String::from_utf8_lossy(&ended.stderr)
-        ),
+        Some(101) => Ok(Verdict::Failed(failures(&output))),
+        _ => bail!("the tests can't be run ({ended}):\n{said}"),
     }
 }
 
-/// The tests that libtest's output calls failed.
-fn failures(output: &str) -> Vec<String> {
-    let failed = |line: &str| {
-        Some(
-            line.strip_prefix("test ")?
-                .strip_suffix(" ... FAILED")?
-                .to_owned(),
-        )
+/// The tests that libtest's output calls failed, a line each.
+fn failures(output: &str) -> String {
+    let of_test = |line: &str| {
+        let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+        Some(format!("\n    {name}"))
     };
-    let mut names: Vec<_> = output.lines().filter_map(failed).collect();
+    let mut names: Vec<_> = output.lines().filter_map(of_test).collect();
+    if names.is_empty() {
+        return " a test that broke off all".to_owned();
+    }
     names.sort();
-    names
+    names.concat()
 }
 
-/// Makes a workspace of the crate alone, with its loom tests and without what they don't need.
+/// Makes a workspace of the crate alone, without what only its other tests need.
 fn lay_out(copy: &Path) -> Result<()> {
     let from = cargo::workspace();
     if copy.exists() {
         fs::remove_dir_all(copy)?;
     }
-    for folder in ["src", "tests/loom"] {
-        copy_folder(
-            &from.join("core").join(folder),
-            &copy.join("core").join(folder),
-        )?;
-    }
-    let workspace = sections(&fs::read_to_string(from.join("Cargo.toml"))?, |header| {
-        header.starts_with("[workspace.")
-    });
-    let head = "[workspace]\nresolver = \"3\"\nmembers = [\"core\"]\n";
-    fs::write(copy.join("Cargo.toml"), format!("{head}{workspace}"))?;
-    let manifest = sections(
-        &fs::read_to_string(from.join("core/Cargo.toml"))?,
-        |header| !header.starts_with("[dev-dependencies") && !header.starts_with("[["),
-    );
-    fs::write(copy.join("core/Cargo.toml"), manifest)?;
+    fs::create_dir_all(copy)?;
+    cargo::run(
+        Command::new("cp")
+            .arg("-R")
+            .arg(from.join("core"))
+            .arg(copy),
+    )?;
     fs::copy(from.join("Cargo.lock"), copy.join("Cargo.lock"))?;
-    Ok(())
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &to)?;
-        } else {
-            fs::write(to, fs::read(entry.path())?)?;
-        }
+    let mut whole: Table = fs::read_to_string(from.join("Cargo.toml"))?.parse()?;
+    whole.retain(|name, _| name == "workspace");
+    if let Some(Value::Table(workspace)) = whole.get_mut("workspace") {
+        workspace.remove("default-members");
+        workspace.insert("members".to_owned(), vec!["core"].into());
     }
-    Ok(())
-}
-
-/// The sections of a manifest whose header line is to be kept.
-fn sections(manifest: &str, keep: impl Fn(&str) -> bool) -> String {
-    let mut keeping = false;
-    let mut kept = String::new();
-    for line in manifest.split_inclusive('\n') {
-        if line.starts_with('[') {
-            keeping = keep(line);
-        }
-        if keeping {
-            kept.push_str(line);
-        }
-    }
-    kept
-}
-
-/// The Rust files of a folder, by name.
-fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
-    let paths = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut sources: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-        .collect();
-    sources.sort();
-    Ok(sources)
+    fs::write(copy.join("Cargo.toml"), whole.to_string())?;
+    let manifest = copy.join("core/Cargo.toml");
+    let mut core: Table = fs::read_to_string(&manifest)?.parse()?;
+    core.remove("dev-dependencies");
+    Ok(fs::write(manifest, core.to_string())?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{failures, sections};
+    use super::failures;
 
     #[test]
     fn failed_tests_are_named() {
         let output = "test b::c ... FAILED\ntest a ... ok\ntest a::b ... FAILED\ntest result: FAILED. 1 passed\n";
-        assert_eq!(failures(output), ["a::b", "b::c"]);
-    }
-
-    #[test]
-    fn sections_are_kept_whole() {
-        let manifest = "[a]\nb = [\n    \"c\",\n]\n\n[d.e]\nf = 1\n[a.g]\nh = 2\n";
-        assert_eq!(
-            sections(manifest, |header| !header.starts_with("[d")),
-            "[a]\nb = [\n    \"c\",\n]\n\n[a.g]\nh = 2\n"
-        );
+        assert_eq!(failures(output), "\n    a::b\n    b::c");
     }
 }

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::boringssl;
 use crate::cargo;
@@ -104,8 +104,8 @@ fn pack(packages: &[(String, String)]) -> Result<()> {
         cargo::run(&mut tar)?;
     }
     let own = fs::read_to_string(cargo::workspace().join("Cargo.toml"))?;
-    let manifest = manifest(packages, &own.parse()?);
-    fs::write(unpacked().join("Cargo.toml"), manifest.to_string())?;
+    let manifest = manifest(packages, own.parse()?);
+    fs::write(unpacked().join("Cargo.toml"), manifest)?;
     let lock = cargo::workspace().join("Cargo.lock");
     fs::copy(lock, unpacked().join("Cargo.lock"))?;
     Ok(())
@@ -113,23 +113,11 @@ fn pack(packages: &[(String, String)]) -> Result<()> {
 
 /// One workspace, in which the packages stand for those of the registry, with this one's lock file
 /// and profiles: so the dependencies that were checked for the lints serve again.
-fn manifest(packages: &[(String, String)], own: &Table) -> Table {
-    let patches = packages.iter().map(|(name, folder)| {
-        let path = Table::from_iter([("path".to_owned(), Value::from(folder.clone()))]);
-        (name.clone(), Value::from(path))
-    });
-    let mut manifest = toml::toml! {
-        [workspace]
-        resolver = "3"
-        members = ["*"]
-    };
-    let patches = Table::from_iter([("crates-io".to_owned(), Table::from_iter(patches).into())]);
-    manifest.insert("patch".to_owned(), patches.into());
-    manifest.extend(
-        own.get_key_value("profile")
-            .map(|(key, value)| (key.clone(), value.clone())),
-    );
-    manifest
+fn manifest(packages: &[(String, String)], mut own: Table) -> String {
+    own.retain(|section, _| section == "profile");
+    let patch = |(name, folder): &(String, String)| format!("{name} = {{ path = \"{folder}\" }}\n");
+    let patches: String = packages.iter().map(patch).collect();
+    format!("[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n[patch.crates-io]\n{patches}{own}")
 }
 
 /// Checks one package by itself.

@@ -2,7 +2,7 @@
 //! holds on any distribution, and for what was built by hand.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Probe {
-    /// An executable of this name on PATH.
+    /// An executable of this name on PATH, or of an administrator's.
     Command(String),
     /// A header that the C compiler finds.
     Header(String),
@@ -19,6 +19,8 @@ pub(crate) enum Probe {
     ClangForBpf,
     /// The shared library of clang, where bindgen looks for it.
     Libclang,
+    /// A Python that can make environments with pip in them; Debian ships it without.
+    Venv,
 }
 
 impl Probe {
@@ -29,13 +31,20 @@ impl Probe {
             Self::Header(name) => compiles("cc", &["-E"], &format!("#include <{name}>\n")),
             Self::ClangForBpf => compiles("clang", &["-target", "bpf", "-S"], "int f(void);\n"),
             Self::Libclang => clang_sys::load().is_ok(),
+            Self::Venv => {
+                let mut python = Command::new("python3");
+                python.args(["-c", "import venv, ensurepip"]);
+                python.output().is_ok_and(|output| output.status.success())
+            }
         }
     }
 }
 
-/// The full path of an executable, if PATH has it.
+/// The full path of an executable, if PATH has it, or the folder of an administrator's programs,
+/// which not every user's PATH has.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    which::which(name).ok()
+    let administrators = || which::which(Path::new("/usr/sbin").join(name));
+    which::which(name).or_else(|_| administrators()).ok()
 }
 
 /// Whether a C compiler accepts `source`. The output is thrown away.

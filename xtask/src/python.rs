@@ -2,13 +2,13 @@
 //! folder. The build needs none of them, so a chore goes on without, and says what it skips.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use fs_err as fs;
 
 use crate::cargo;
-use crate::probe;
+use crate::probe::Probe;
 
 /// The HTTP/3 client that the interoperability tests use.
 pub(crate) const AIOQUIC: Environment = Environment {
@@ -31,10 +31,12 @@ impl Environment {
         if fs::read_to_string(&marker).is_ok_and(|made| made == self.requirement) {
             return Ok(());
         }
-        let python =
-            python().context("needs python3 with the module venv (Debian: python3-venv)")?;
+        ensure!(
+            Probe::Venv.is_met(),
+            "needs python3 with the module venv (Debian: python3-venv)"
+        );
         let venv = ["-m", "venv", "--clear"];
-        run(Command::new(python).args(venv).arg(&folder))?;
+        run(Command::new("python3").args(venv).arg(&folder))?;
         let pip = ["-m", "pip", "install", "--quiet"];
         let alone = ["--disable-pip-version-check", "--only-binary=:all:"];
         let mut install = Command::new(folder.join("bin/python"));
@@ -48,17 +50,6 @@ impl Environment {
     pub(crate) fn path(self) -> PathBuf {
         cargo::target().join(self.folder)
     }
-}
-
-/// A Python that can make environments with pip in them; Debian ships it without.
-pub(crate) fn python() -> Option<PathBuf> {
-    let python = probe::on_path("python3")?;
-    let mut modules = Command::new(&python);
-    modules.args(["-c", "import venv, ensurepip"]);
-    let status = modules.stderr(Stdio::null()).status();
-    status
-        .is_ok_and(|status| status.success())
-        .then_some(python)
 }
 
 fn run(command: &mut Command) -> Result<()> {

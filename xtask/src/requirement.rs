@@ -1,20 +1,22 @@
 //! Everything a build needs that cargo doesn't bring: `xtask/requirements.toml`.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::probe::Probe;
+use crate::probe::{self, Probe};
 
 /// Names of requirements of single chores.
+pub(crate) const CHROMIUM: &str = "chromium";
 pub(crate) const CLANG: &str = "clang with the bpf target";
 pub(crate) const VALGRIND: &str = "valgrind";
 pub(crate) const LIBXDP: &str = "libxdp headers";
 pub(crate) const NGINX: &str = "nginx";
 pub(crate) const H2LOAD: &str = "h2load";
 pub(crate) const PERF: &str = "perf";
+/// What booting an emulated machine takes, besides QEMU.
+pub(crate) const BOOTING: [&str; 5] = ["busybox", "ethtool", "modprobe", "script", "venv"];
 
 /// By name.
 pub(crate) type Requirements = BTreeMap<String, Requirement>;
@@ -28,29 +30,20 @@ pub(crate) struct Requirement {
     packages: [String; 4],
 }
 
-/// The requirements of builds, with those of the tests, or by name.
-pub(crate) enum Wanted<'a> {
-    ForBuilds,
-    ForTests,
-    Named(&'a [&'a str]),
-}
+/// The sections of the table for builds, and for builds and tests.
+pub(crate) const BUILDS: &[&str] = &["builds"];
+pub(crate) const TESTS: &[&str] = &["builds", "tests"];
 
-impl Wanted<'_> {
-    pub(crate) fn requirements(&self) -> Result<Requirements> {
-        let table = include_str!("../requirements.toml");
-        let mut parts: BTreeMap<String, Requirements> = toml::from_str(table)?;
-        let mut part = |name| parts.remove(name).unwrap_or_default();
-        let (mut wanted, mut tests) = (part("builds"), part("tests"));
-        match self {
-            Self::ForBuilds => {}
-            Self::ForTests => wanted.append(&mut tests),
-            Self::Named(names) => {
-                wanted.extend(tests.into_iter().chain(part("chores")));
-                wanted.retain(|name, _| names.contains(&name.as_str()));
-            }
-        }
-        Ok(wanted)
-    }
+/// The requirements of these sections of the table, or of these names.
+pub(crate) fn requirements(wanted: &[&str]) -> Result<Requirements> {
+    let table = include_str!("../requirements.toml");
+    let sections: BTreeMap<String, Requirements> = toml::from_str(table)?;
+    let is_wanted = |name: &str| wanted.contains(&name);
+    let of_section = |(section, mut requirements): (String, Requirements)| {
+        requirements.retain(|name, _| is_wanted(&section) || is_wanted(name));
+        requirements
+    };
+    Ok(sections.into_iter().flat_map(of_section).collect())
 }
 
 /// Distributions that share package names and a package manager, in the order of package names.
@@ -63,24 +56,13 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    /// The family of the running system, by `ID`, or else by a word of `ID_LIKE`. Source:
-    /// os-release(5).
-    pub(crate) fn detect() -> Option<Self> {
-        let mut files = ["/etc/os-release", "/usr/lib/os-release"].into_iter();
-        let text = files.find_map(|path| fs::read_to_string(path).ok())?;
-        Self::from_os_release(&text)
-    }
+    const ALL: [Self; 4] = [Self::Debian, Self::Fedora, Self::Arch, Self::Suse];
 
-    fn from_os_release(text: &str) -> Option<Self> {
-        let field = |key| text.lines().find_map(|line| line.strip_prefix(key));
-        let fields = [field("ID="), field("ID_LIKE=")].into_iter().flatten();
-        let mut words = fields.flat_map(|value| value.split(['"', '\'', ' ']));
-        words.find_map(|id| match id {
-            "debian" | "ubuntu" => Some(Self::Debian),
-            "fedora" | "rhel" | "centos" => Some(Self::Fedora),
-            "arch" => Some(Self::Arch),
-            id if id.starts_with("suse") || id.starts_with("opensuse") => Some(Self::Suse),
-            _ => None,
+    /// The family of the running system, by its package manager.
+    pub(crate) fn detect() -> Option<Self> {
+        Self::ALL.into_iter().find(|family| {
+            let manager = family.install_command().split(' ').next();
+            manager.and_then(probe::on_path).is_some()
         })
     }
 
@@ -106,30 +88,26 @@ pub(crate) fn packages(missing: &Requirements, family: Family) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLANG, Family, H2LOAD, LIBXDP, NGINX, PERF, VALGRIND, Wanted, packages};
-
-    #[test]
-    fn id_is_preferred_and_id_like_is_the_fall_back() {
-        let family = Family::from_os_release;
-        let rocky = "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n";
-        assert_eq!(family(rocky), Some(Family::Fedora));
-        let leap = "ID='opensuse-leap'\nID_LIKE='suse opensuse'\n";
-        assert_eq!(family(leap), Some(Family::Suse));
-        assert_eq!(family("ID_LIKE=debian\nID=fedora\n"), Some(Family::Fedora));
-        assert_eq!(family("VERSION_ID=debian\nID=plan9\n"), None);
-    }
+    use super::{
+        BOOTING, CHROMIUM, CLANG, Family, H2LOAD, LIBXDP, NGINX, PERF, TESTS, VALGRIND, packages,
+        requirements,
+    };
 
     #[test]
     fn a_package_that_meets_two_requirements_is_named_once() {
-        let all = Wanted::ForTests.requirements().expect("well formed");
+        let all = requirements(TESTS).expect("well formed");
         let names = packages(&all, Family::Arch);
         assert_eq!(names.iter().filter(|name| **name == "gcc").count(), 1);
     }
 
     #[test]
     fn each_name_is_in_the_table() {
-        let names = [CLANG, VALGRIND, LIBXDP, NGINX, H2LOAD, PERF];
-        let found = Wanted::Named(&names).requirements().expect("well formed");
+        let names = [
+            &BOOTING,
+            &[CHROMIUM, CLANG, VALGRIND, LIBXDP, NGINX, H2LOAD, PERF][..],
+        ]
+        .concat();
+        let found = requirements(&names).expect("well formed");
         assert_eq!(found.len(), names.len());
     }
 }

@@ -5,21 +5,23 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
-use fs_err as fs;
+use anyhow::{Context, Result};
 
 use crate::cargo;
 use crate::step::Step;
 
 /// Where the toolchain brings the sanitizer along, and the target to name: with one named, build
 /// scripts and macros are built without it.
-const TARGET: Option<&str> = if cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
+pub(crate) const TARGET: Option<&str> = if cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
     Some("x86_64-unknown-linux-gnu")
 } else if cfg!(all(target_arch = "aarch64", target_env = "gnu")) {
     Some("aarch64-unknown-linux-gnu")
 } else {
     None
 };
+
+/// What it is called if it isn't there.
+pub(crate) const PLACES: &str = "x86_64 or aarch64, with glibc";
 
 const SANITIZER: &str = "-Zsanitizer=address";
 
@@ -35,14 +37,13 @@ const PACKAGES: [&str; 4] = ["xskit-core", "xskit-rustix", "xskit-uring", "xskit
 /// Tests of the other crates that touch memory of the library or the kernel.
 const TESTS: [&str; 3] = ["pitfalls", "socket", "veth"];
 
-/// Tests of core that run the compiler or read its sources.
-const LEFT_OUT: [&str; 3] = ["compile_fail", "examples", "unsafe_list"];
+/// Tests of core that run the compiler or read its sources, and those that loom runs.
+const LEFT_OUT: [&str; 4] = ["compile_fail", "examples", "loom", "unsafe_list"];
 
 /// The tests, those that leak, and two programs in which the sanitizer must find something.
 pub(crate) fn steps() -> Result<Vec<Step>> {
     let Some(target) = TARGET else {
-        let what = "x86_64 or aarch64, with glibc";
-        return Ok(vec![Step::skip("AddressSanitizer", what)]);
+        return Ok(vec![Step::skip("AddressSanitizer", PLACES)]);
     };
     let tests = tests()?;
     let mut leaking = test(target, &tests);
@@ -61,16 +62,12 @@ pub(crate) fn steps() -> Result<Vec<Step>> {
 
 /// The names of all tests to run.
 fn tests() -> Result<Vec<String>> {
-    let mut names: Vec<_> = TESTS.map(str::to_owned).into();
-    for file in fs::read_dir(cargo::workspace().join("core/tests"))? {
-        let path = file?.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let is_test = path.extension().is_some_and(|end| end == "rs");
-        if is_test && !LEFT_OUT.contains(&&*name) {
-            names.push(name.into_owned());
-        }
-    }
-    Ok(names)
+    let packages = cargo::metadata()?.packages;
+    let core = packages.into_iter().find(|it| it.name == PACKAGES[0]);
+    let mut tests = core.context("the package of the core")?.targets;
+    tests.retain(|it| it.is_test() && !LEFT_OUT.contains(&&*it.name));
+    let names = TESTS.map(str::to_owned).into_iter();
+    Ok(names.chain(tests.into_iter().map(|it| it.name)).collect())
 }
 
 /// One command for all, so that each dependency is built once.

@@ -13,7 +13,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::interop;
 use crate::machine;
 use crate::probe;
-use crate::requirement::{Family, Requirement, Requirements, Wanted, packages};
+use crate::requirement::{
+    BUILDS, Family, Requirement, Requirements, TESTS, packages, requirements,
+};
 
 /// How many times an installation is tried: mirrors and the package lock have bad moments.
 const TRIES: u32 = 3;
@@ -33,38 +35,31 @@ pub(crate) struct Args {
 pub(crate) fn command(args: &Args) -> Result<ExitCode> {
     if args.interop {
         interop::ensure_peers()?;
-    } else if !args.check {
-        install_missing(TO_TEST, &Wanted::ForTests)?;
-        report()?;
-    } else if !report()? {
-        return Ok(ExitCode::FAILURE);
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    if !args.check {
+        ensure_for_tests()?;
+    }
+    Ok(ExitCode::from(u8::from(!report()?)))
 }
-
-const TO_TEST: &str = "to build and test xskit";
 
 /// Installs what is missing to build; prints nothing if all is there.
 pub(crate) fn ensure() -> Result<()> {
-    install_missing("to build xskit", &Wanted::ForBuilds)
+    ensure_also(BUILDS)
 }
 
 /// The same for the tests, which need more.
 pub(crate) fn ensure_for_tests() -> Result<()> {
-    install_missing(TO_TEST, &Wanted::ForTests)
+    ensure_also(TESTS)
 }
 
-/// Installs what a single chore needs besides; prints nothing if all is there.
-pub(crate) fn ensure_also(names: &[&str]) -> Result<()> {
-    install_missing("for this chore", &Wanted::Named(names))
-}
-
-fn install_missing(purpose: &str, wanted: &Wanted<'_>) -> Result<()> {
+/// The same for requirements of these names.
+pub(crate) fn ensure_also(wanted: &[&str]) -> Result<()> {
     let missing = missing(wanted)?;
     if missing.is_empty() {
         return Ok(());
     }
-    eprintln!("Missing {purpose}:");
+    eprintln!("Missing:");
     for (name, requirement) in &missing {
         eprintln!("  {name}: {}", requirement.purpose);
     }
@@ -88,8 +83,8 @@ fn install_missing(purpose: &str, wanted: &Wanted<'_>) -> Result<()> {
 
 /// Lists every requirement with its state, then what running will lack. True if nothing is missing.
 fn report() -> Result<bool> {
-    let missing = missing(&Wanted::ForTests)?;
-    for (name, Requirement { purpose, .. }) in Wanted::ForTests.requirements()? {
+    let missing = missing(TESTS)?;
+    for (name, Requirement { purpose, .. }) in requirements(TESTS)? {
         let is_missing = missing.contains_key(&name);
         let state = if is_missing { "MISSING" } else { "found" };
         eprintln!("{state:<7}  {name:<26} {purpose}");
@@ -97,16 +92,14 @@ fn report() -> Result<bool> {
     for note in machine::notes() {
         eprintln!("note: {note}");
     }
-    if missing.is_empty() {
-        eprintln!("Everything that building and testing needs is here.");
-    } else {
+    if !missing.is_empty() {
         eprintln!("{}", advice(&missing, Family::detect()));
     }
     Ok(missing.is_empty())
 }
 
-fn missing(wanted: &Wanted<'_>) -> Result<Requirements> {
-    let mut missing = wanted.requirements()?;
+fn missing(wanted: &[&str]) -> Result<Requirements> {
+    let mut missing = requirements(wanted)?;
     missing.retain(|_, requirement| !requirement.probe.is_met());
     Ok(missing)
 }
@@ -182,12 +175,11 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
-    use super::{Family, Wanted, advice};
+    use super::{Family, advice, requirements};
 
     #[test]
     fn the_advice_can_be_typed_as_it_stands() {
-        let libclang = Wanted::Named(&["libclang"]).requirements();
-        let libclang = libclang.expect("well formed");
+        let libclang = requirements(&["libclang"]).expect("well formed");
         let ends_with = |family, end| assert!(advice(&libclang, family).ends_with(end));
         let apt = "apt-get install --no-install-recommends libclang-dev";
         ends_with(Some(Family::Debian), apt);

@@ -38,13 +38,18 @@ impl Tally {
     /// Adds up libtest's closing lines; a test that skipped itself is moved from passed to skipped.
     pub(crate) fn of_tests(output: &str) -> Self {
         let mut tally = Self::default();
-        for line in output
-            .lines()
-            .filter_map(|line| line.strip_prefix("test result: "))
-        {
-            tally.passed += number_before(line, " passed");
-            tally.failed += number_before(line, " failed");
-            tally.skipped += number_before(line, " ignored");
+        let lines = output.lines();
+        for line in lines.filter_map(|line| line.strip_prefix("test result: ")) {
+            let words: Vec<_> = line.split([' ', ';']).collect();
+            for pair in words.windows(2) {
+                let number = pair[0].parse().unwrap_or(0);
+                match pair[1] {
+                    "passed" => tally.passed += number,
+                    "failed" => tally.failed += number,
+                    "ignored" => tally.skipped += number,
+                    _ => {}
+                }
+            }
         }
         let skipped: usize = skip_reasons(output).values().sum();
         let skipped = skipped.min(tally.passed);
@@ -59,23 +64,10 @@ impl Tally {
 pub(crate) fn skip_reasons(output: &str) -> BTreeMap<&str, usize> {
     let mut reasons = BTreeMap::new();
     for (_, said) in output.lines().filter_map(|line| line.split_once(SKIPPED)) {
-        let reason = said
-            .split_once(" (test ")
-            .map_or(said, |(reason, _)| reason);
+        let reason = said.split(" (test ").next().unwrap_or(said);
         *reasons.entry(reason).or_default() += 1;
     }
     reasons
-}
-
-fn number_before(line: &str, word: &str) -> usize {
-    let Some((before, _)) = line.split_once(word) else {
-        return 0;
-    };
-    before
-        .rsplit(' ')
-        .next()
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -114,14 +106,6 @@ test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out;
         assert_eq!(
             skip_reasons(OUTPUT).into_iter().collect::<Vec<_>>(),
             [("CAP_NET_ADMIN", 2)]
-        );
-    }
-
-    #[test]
-    fn output_of_a_build_that_failed_has_no_tests() {
-        assert_eq!(
-            Tally::of_tests("error: could not compile `xskit`\n"),
-            Tally::default()
         );
     }
 }

@@ -93,7 +93,7 @@ fn steps_apart() -> Result<Vec<Step>> {
     steps.extend(ordering_steps()?);
     steps.extend(freestanding::steps());
     steps.extend(deny_steps()?);
-    steps.push(fuzz::short_round());
+    steps.extend(fuzz::short_round()?);
     steps.extend(sanitizers::steps()?);
     Ok(steps)
 }
@@ -232,7 +232,8 @@ fn has_database(cargo_deny: &Path) -> bool {
         .is_ok_and(|fetched| fetched.status.success())
 }
 
-fn close(steps: &[Step]) -> ExitCode {
+/// The closing table, and whether all succeeded.
+pub(crate) fn close(steps: &[Step]) -> ExitCode {
     let mut total = Tally::default();
     println!();
     for step in steps {

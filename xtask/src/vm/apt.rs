@@ -9,54 +9,52 @@ use fs_err as fs;
 
 use super::packages::folder;
 use crate::cargo;
+use crate::machine;
 use crate::probe;
 
-/// Suites that may have a newer kernel than the machine's own release.
+/// A suite that may have a newer kernel than the machine's own release.
 const NEWER_KERNELS: &str = "trixie-backports";
 
+/// The package whose newest version names the newest kernel.
+const KERNEL: &str = "linux-image-amd64";
+
 /// The first kernel whose igb has zero-copy.
-const OLDEST_KERNEL: [u32; 2] = [6, 14];
+const OLDEST_KERNEL: (u32, u32) = (6, 14);
 
 /// The kernel's image and its drivers. The package `linux-image-*` of these kernels is empty.
-const KERNEL_PARTS: [&str; 3] = ["linux-binary-", "linux-modules-", "linux-base-"];
-
-/// Debian's keys, where its own packages have them.
-const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const KERNEL_PARTS: [&str; 3] = ["linux-binary", "linux-modules", "linux-base"];
 
 pub(super) struct Apt {
     folder: PathBuf,
-    /// The name of the machine's release, such as `bookworm`.
-    release: String,
+    /// The suite of packages from the next release, built for the machine's.
+    pub(super) backports: String,
 }
 
 impl Apt {
     /// Writes the configuration.
     pub(super) fn new() -> Result<Self> {
         let release = fs::read_to_string("/etc/os-release")?;
-        let release = release
-            .lines()
-            .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
-            .context("Debian 12 or later: there is no VERSION_CODENAME in os-release")?;
+        let mut lines = release.lines();
+        let release = lines.find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+        let release = release.context("Debian 12 or later: no VERSION_CODENAME in os-release")?;
         let apt = Self {
             folder: folder().join("apt"),
-            release: release.trim_matches('"').to_owned(),
+            backports: format!("{}-backports", release.trim_matches('"')),
         };
-        for folder in ["lists/partial", "cache/archives/partial"] {
+        for folder in ["lists/partial", "cache/archives/partial", "sources"] {
             fs::create_dir_all(apt.folder.join(folder))?;
         }
-        let mut targets = Command::new("apt-get");
-        targets.args(["indextargets", "--no-release-info", "--format"]);
-        targets.args([
-            "$(REPO_URI) $(RELEASE)",
-            "Component: main",
-            "Created-By: Packages",
-        ]);
-        let known = targets.output().context("apt-get can't be run")?.stdout;
-        let sources = sources(&apt.release, &String::from_utf8_lossy(&known))?;
-        fs::write(apt.folder.join("vm.sources"), sources)?;
+        for end in ["list", "list.d/*.list", "list.d/*.sources"] {
+            for file in glob::glob(&format!("/etc/apt/sources.{end}"))? {
+                let file = file?;
+                let text = with_newer(&fs::read_to_string(&file)?, &apt.backports);
+                let name = file.file_name().unwrap_or_default();
+                fs::write(apt.folder.join("sources").join(name), text)?;
+            }
+        }
         // Without APT::Sandbox::User it would drop to a user who can't write here.
         let configuration = format!(
-            "Dir::Etc::sourcelist \"{0}/vm.sources\";\nDir::Etc::sourceparts \"-\";\n\
+            "Dir::Etc::sourcelist \"-\";\nDir::Etc::sourceparts \"{0}/sources\";\n\
              Dir::State::lists \"{0}/lists\";\nDir::Cache \"{0}/cache\";\nAPT::Sandbox::User \"root\";\n",
             apt.folder.display()
         );
@@ -68,27 +66,20 @@ impl Apt {
         self.folder.join("apt.conf")
     }
 
-    /// The suite of packages from the next release, built for this one.
-    pub(super) fn backports(&self) -> String {
-        format!("{}-backports", self.release)
-    }
-
     /// Downloads the newest kernel there is, and unpacks it into `root`. Needs no privilege.
     pub(super) fn unpack_kernel(&self, root: &Path) -> Result<()> {
         // A suite that isn't there makes it fail, and the others can be read all the same.
         let _ = run(self.command("apt-get").args(["-qq", "update"]));
-        let list = self
-            .command("apt-cache")
-            .args(["pkgnames", KERNEL_PARTS[0]])
-            .output()
-            .context("apt-cache can't be run")?;
-        let version = newest(&String::from_utf8_lossy(&list.stdout)).with_context(|| {
-            let [major, minor] = OLDEST_KERNEL;
+        let mut shown = self.command("apt-cache");
+        let shown = shown.args(["show", KERNEL]).output();
+        let shown = shown.context("apt-cache can't be run")?.stdout;
+        let version = newest(&String::from_utf8_lossy(&shown)).with_context(|| {
+            let (major, minor) = OLDEST_KERNEL;
             format!("a kernel package of Linux {major}.{minor} or later in apt's sources")
         })?;
         eprintln!("The emulated machine gets Linux {version}");
         let archives = self.folder.join("cache/archives");
-        let names = KERNEL_PARTS.map(|part| format!("{part}{version}"));
+        let names = KERNEL_PARTS.map(|part| format!("{part}-{version}"));
         let mut download = self.command("apt-get");
         download.args(["-qq", "download"]).args(&names);
         run(download.current_dir(&archives))?;
@@ -107,8 +98,9 @@ impl Apt {
                 run(unpack.arg("-x").arg(package?).arg(&unfinished))?;
             }
         }
+        let depmod = probe::on_path("depmod").context("depmod")?;
         for release in fs::read_dir(unfinished.join("lib/modules"))? {
-            let mut depmod = Command::new(program("depmod").unwrap_or_else(|| "depmod".into()));
+            let mut depmod = Command::new(&depmod);
             run(depmod.arg("-b").arg(&unfinished).arg(release?.file_name()))?;
         }
         Ok(fs::rename(&unfinished, root)?)
@@ -121,104 +113,72 @@ impl Apt {
     }
 }
 
-/// The path of a program, also of an administrator's, which are not on every user's PATH.
-pub(super) fn program(name: &str) -> Option<PathBuf> {
-    let administrators = || Some(Path::new("/usr/sbin").join(name)).filter(|path| path.exists());
-    probe::on_path(name).or_else(administrators)
-}
-
 /// Runs a command that must succeed; what it prints goes to the error stream.
 pub(super) fn run(command: &mut Command) -> Result<()> {
     cargo::run(command.stdin(Stdio::null()).stdout(std::io::stderr()))
 }
 
-/// A file in the format deb822 (sources.list(5)): of the archives and suites that apt knows, those
-/// of this release, since others' archives have suites of other names; and newer suites.
-fn sources(release: &str, known: &str) -> Result<String> {
-    // In apt's order: the machine's own archive is usually first.
-    let mut all = Vec::new();
-    let of_release = known
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(_, suite)| {
-            let rest = suite.strip_prefix(release);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '/']))
-        });
-    for source in of_release {
-        if !all.contains(&source) {
-            all.push(source);
+/// apt's sources of either format (sources.list(5)), with newer suites wherever the machine's own
+/// is named: from the same archives, and trusted by the same keys.
+fn with_newer(sources: &str, backports: &str) -> String {
+    let release = backports.trim_end_matches("-backports");
+    let mut newer = vec![backports, NEWER_KERNELS];
+    newer.dedup();
+    let line = |line: &str| {
+        if !line.split_whitespace().any(|word| word == release) {
+            format!("{line}\n")
+        } else if line.starts_with("Suites:") {
+            format!("{line} {}\n", newer.join(" "))
+        } else {
+            let of = |suite| line.replace(&format!(" {release} "), &format!(" {suite} ")) + "\n";
+            of(release) + &newer.iter().copied().map(of).collect::<String>()
         }
-    }
-    let main = all.iter().find(|(_, suite)| *suite == release);
-    let (main, _) = *main.with_context(|| {
-        format!("Debian's own archive among apt's sources: none has the suite {release}")
-    })?;
-    let backports = format!("{release}-backports");
-    for newer in [&backports, NEWER_KERNELS] {
-        if !all.iter().any(|(_, suite)| *suite == newer) {
-            all.push((main, newer));
-        }
-    }
-    let signed = match Path::new(KEYS).exists() {
-        true => format!("Signed-By: {KEYS}\n"),
-        false => String::new(),
     };
-    let stanza = |(uri, suite)| {
-        format!("Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{signed}\n")
-    };
-    Ok(all.into_iter().map(stanza).collect())
+    sources.lines().map(line).collect()
 }
 
-/// Of the names of packages with kernels' images, the version of the newest that is of no special
-/// flavour, such as `7.3.4+deb13-amd64`.
-fn newest(names: &str) -> Option<String> {
-    let version = |name: &str| {
-        let version = name.trim().strip_prefix(KERNEL_PARTS[0])?;
-        // Flavours have a word more: 7.3.4+deb13-cloud-amd64, 7.3.4+deb13-rt-amd64, unsigned-…
-        let number = version.strip_suffix("-amd64")?;
-        let is_plain = number.starts_with(|c: char| c.is_ascii_digit()) && !number.contains('-');
-        let numbers: Vec<u32> = number
-            .split(|c: char| !c.is_ascii_digit())
-            .map_while(|part| part.parse().ok())
-            .collect();
-        let is_new = numbers.as_slice() >= OLDEST_KERNEL.as_slice();
-        (is_plain && is_new).then(|| (numbers, version.to_owned()))
-    };
-    let newest = names.lines().filter_map(version).max()?;
-    Some(newest.1)
+/// The kernel that the newest version of [`KERNEL`] depends on, such as `7.3.4+deb13-amd64`, if it
+/// is new enough. `apt-cache show` has the newest first.
+fn newest(shown: &str) -> Option<String> {
+    let dependencies = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("Depends: "))?;
+    let mut words = dependencies.split([' ', ',']);
+    let version = words.find_map(|word| {
+        let version = word.strip_prefix("linux-image-")?;
+        Some((machine::version(version)?, version))
+    });
+    let (numbers, version) = version?;
+    (numbers >= OLDEST_KERNEL).then(|| version.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{newest, sources};
+    use super::{newest, with_newer};
 
     #[test]
-    fn the_archive_of_the_release_gives_the_backports() {
-        let known = "http://vendor.test/ sdk-bookworm\nhttp://one.test/debian bookworm\n\
-                     http://one.test/debian bookworm\nhttp://safe.test/ bookworm-security\n";
-        let text = sources("bookworm", known).expect("there is an archive");
-        assert!(!text.contains("vendor"), "{text}");
-        assert!(text.contains("safe.test"), "{text}");
-        for suite in ["bookworm", "bookworm-backports", "trixie-backports"] {
-            let stanza = format!("URIs: http://one.test/debian\nSuites: {suite}\n");
-            assert_eq!(text.matches(&stanza).count(), 1, "{text}");
-        }
-        let error = sources("trixie", known).unwrap_err().to_string();
-        assert!(error.contains("suite trixie"), "{error}");
+    fn newer_suites_are_of_the_same_archive_and_the_same_keys() {
+        let newer = |sources: &str| with_newer(sources, "bookworm-backports");
+        let line = |suite| format!("deb [signed-by=/a.gpg] http://a.test {suite} main\n");
+        let lines = ["bookworm", "bookworm-backports", "trixie-backports"].map(line);
+        assert_eq!(newer(&lines[0]), lines.concat());
+        assert_eq!(newer(&line("sdk-bookworm")), line("sdk-bookworm"));
+        assert_eq!(
+            newer("Suites: bookworm bookworm-updates\nSigned-By: /a.gpg"),
+            "Suites: bookworm bookworm-updates bookworm-backports trixie-backports\nSigned-By: /a.gpg\n"
+        );
+        let of_trixie = with_newer("Suites: trixie", "trixie-backports");
+        assert_eq!(of_trixie, "Suites: trixie trixie-backports\n");
     }
 
     #[test]
-    fn the_newest_kernel_is_compared_by_numbers_and_of_no_special_flavour() {
-        let names = "\
-linux-binary-7.3.4+deb13-amd64
-linux-binary-7.12.1+deb13-amd64
-linux-binary-7.20.1+deb13-cloud-amd64
-linux-binary-7.20.1+deb13-rt-amd64
-linux-binary-unsigned-7.21.1+deb13-amd64
-linux-binary-7.9.9+deb13-arm64
+    fn the_newest_kernel_is_the_first_that_is_shown() {
+        let shown = "\
+Depends: linux-base-amd64 (= 7.3.4-1), linux-image-7.3.4+deb13-amd64 (= 7.3.4-1)
+Depends: linux-image-6.12.95+deb12-amd64 (= 6.12.95-1)
 ";
-        assert_eq!(newest(names).as_deref(), Some("7.12.1+deb13-amd64"));
-        assert_eq!(newest("linux-binary-6.12.1+deb13-amd64\n"), None);
+        assert_eq!(newest(shown).as_deref(), Some("7.3.4+deb13-amd64"));
+        assert_eq!(newest("Depends: linux-image-6.9.1-amd64 (= 6)\n"), None);
         assert_eq!(newest(""), None);
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, ensure};
 use fs_err as fs;
 
-use super::machine::{Driver, Machine, quoted};
+use super::machine::{self, Driver, Machine, quoted};
 use super::packages::{Bed, folder};
-use super::{Running, quiche, read, wait_for};
+use super::quiche;
 use crate::bench;
 use crate::cargo;
 use crate::setup;
@@ -28,11 +28,6 @@ const PROMPT: &str = "-global virtio-net-pci.ioeventfd=off -global virtio-net-pc
 
 /// So that the table can say by how much two differ.
 const BOOTS: usize = 2;
-
-/// A machine whose clock leaps sometimes hangs early in its boot, and comes up when it is started
-/// again.
-const ATTEMPTS: usize = 3;
-const BOOT_LIMIT: Duration = Duration::from_secs(150);
 
 /// How long counting everything may take in one boot, on a slow machine.
 const LIMIT: Duration = Duration::from_secs(7200);
@@ -85,7 +80,7 @@ pub(super) fn command(
 fn count(bed: &Bed, driver: Driver, programs: &Path, parts: &[String], to: &Path) -> Result<()> {
     let machine = Machine {
         cpus: 1,
-        qemu: vec![COUNTING.to_owned(), PROMPT.to_owned()],
+        qemu: format!("{COUNTING} {PROMPT}"),
         ..Machine::new(bed, driver)
     };
     let parts: Vec<_> = parts.iter().map(quoted).collect();
@@ -94,34 +89,20 @@ fn count(bed: &Bed, driver: Driver, programs: &Path, parts: &[String], to: &Path
         quoted(rivals()),
         parts.join(" ")
     );
-    let mut running = booted(&machine, &script, programs)?;
-    let end = wait_for(&mut running, "0.end", LIMIT).map_err(Error::msg)?;
-    eprint!("{}", read(&running.results.join("0.out")));
-    let run = running.results.join("run.json");
+    let mut running = machine.boot(&script, programs).map_err(Error::msg)?;
+    let end = running.wait_for("0.end", LIMIT).map_err(Error::msg)?;
+    eprint!("{}", machine::read(&machine.results().join("0.out")));
     running.finish();
     ensure!(
         end.starts_with("0 "),
         "counting on {} failed, as said above",
         driver.name()
     );
-    fs::copy(run, to)?;
+    fs::copy(machine.results().join("run.json"), to)?;
     Ok(())
 }
 
 /// Other people's programs: what is there is found before what is installed.
 fn rivals() -> PathBuf {
     folder().join("rivals")
-}
-
-fn booted(machine: &Machine, script: &str, programs: &Path) -> Result<Running> {
-    let mut attempt = 1;
-    loop {
-        let mut running = machine.start(script, programs).map_err(Error::msg)?;
-        match wait_for(&mut running, "ready", BOOT_LIMIT) {
-            Ok(_) => return Ok(running),
-            Err(problem) if attempt == ATTEMPTS => return Err(Error::msg(problem)),
-            Err(problem) => eprintln!("{problem}; once more"),
-        }
-        attempt += 1;
-    }
 }

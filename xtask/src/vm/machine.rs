@@ -7,10 +7,12 @@ use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use fs_err as fs;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::packages::{self, Bed};
 use crate::cargo;
@@ -24,6 +26,16 @@ const GUEST: &str = include_str!("guest.sh");
 /// Where the guest finds the folder for its results: the mounts of folders that hold one another
 /// have no order.
 const GUEST_RESULTS: &str = "/tmp/results";
+const GUEST_SCRIPT: &str = "/tmp/results/guest.sh";
+
+/// From the start until it is ready. It usually takes less than half a minute.
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
+
+/// QEMU sometimes ends by an assertion of its own while the guest finds its cards, and a machine
+/// whose clock leaps sometimes hangs early. Both come up when they are started again.
+const ATTEMPTS: u32 = 3;
+
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a machine may take to power off.
 const END_PATIENCE: Duration = Duration::from_secs(20);
@@ -62,7 +74,7 @@ pub(crate) struct Machine {
     pub(crate) driver: Driver,
     pub(crate) cpus: u32,
     /// More of QEMU's options, such as `-icount`.
-    pub(crate) qemu: Vec<String>,
+    pub(crate) qemu: String,
 }
 
 impl Machine {
@@ -72,17 +84,35 @@ impl Machine {
             bed: bed.clone(),
             driver,
             cpus: 2,
-            qemu: Vec::new(),
+            qemu: String::new(),
         }
     }
 
-    /// Boots it to run `script`, which is shell code and may call `job` of `guest.sh`. What the
-    /// guest writes into `$RESULTS` comes into [`Running::results`]; `programs` is a folder that is
-    /// put into its PATH.
-    pub(crate) fn start(&self, script: &str, programs: &Path) -> Result<Running> {
+    /// Boots it to run `script`, which is shell code and may call `job` of `guest.sh`; waits until
+    /// it is ready for that. What the guest writes into `$RESULTS` comes into [`Self::results`];
+    /// `programs` is a folder that is put into its PATH.
+    pub(crate) fn boot(&self, script: &str, programs: &Path) -> Result<Running, String> {
+        let mut attempt = 1;
+        loop {
+            let started = self.start(script, programs);
+            let mut running = started.map_err(|problem| format!("{problem:#}"))?;
+            match running.wait_for("ready", BOOT_LIMIT) {
+                Ok(_) => return Ok(running),
+                Err(problem) if attempt == ATTEMPTS => return Err(problem),
+                Err(problem) => eprintln!("{problem}; once more"),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// The folder of the guest's results.
+    pub(crate) fn results(&self) -> PathBuf {
+        packages::folder().join(self.driver.name())
+    }
+
+    fn start(&self, script: &str, programs: &Path) -> Result<Running> {
         let results = self.prepare(script, programs)?;
-        let exec = format!("sh {GUEST_RESULTS}/guest.sh");
-        let vng = self.command(&results, &["--verbose", "--exec", &exec]);
+        let vng = self.command(&results, &["--verbose", "--exec", GUEST_SCRIPT]);
         let console = File::create(results.join("console.log"))?;
         // It insists on a terminal.
         let mut command = Command::new("script");
@@ -102,21 +132,14 @@ impl Machine {
             "--shell needs a terminal"
         );
         let results = self.prepare("exec bash -i\n", programs)?;
-        let shell = results.join("shell");
-        fs::write(
-            &shell,
-            format!("#!/bin/sh\nexec sh {GUEST_RESULTS}/guest.sh\n"),
-        )?;
-        fs::set_permissions(&shell, Permissions::from_mode(0o755))?;
-        let shell = format!("{GUEST_RESULTS}/shell");
-        let vng = self.command(&results, &["--shell", &shell]);
+        let vng = self.command(&results, &["--shell", GUEST_SCRIPT]);
         self.spawn(Command::new("sh").args(["-c", &vng]))?.wait()?;
         Ok(())
     }
 
     /// Empties the folder for the results, and writes the guest's script into it.
     fn prepare(&self, script: &str, programs: &Path) -> Result<PathBuf> {
-        let results = packages::folder().join(self.driver.name());
+        let results = self.results();
         let scratch = cargo::target().join("tmp");
         let _ = fs::remove_dir_all(&results);
         for folder in [&results, &scratch] {
@@ -132,8 +155,9 @@ impl Machine {
             ("PROGRAMS", programs.into()),
         ];
         let variables = variables.map(|(name, value)| format!("{name}={}\n", quoted(value)));
-        let guest = [&variables.concat(), GUEST, script].concat();
+        let guest = ["#!/bin/sh\n", &variables.concat(), GUEST, script].concat();
         fs::write(results.join("guest.sh"), guest)?;
+        fs::set_permissions(results.join("guest.sh"), Permissions::from_mode(0o755))?;
         Ok(results)
     }
 
@@ -165,11 +189,7 @@ impl Machine {
                  -device {device},netdev=wire{number},mac={mac},bus=port{number}"
             ));
         }
-        for option in &self.qemu {
-            options.push(' ');
-            options.push_str(option);
-        }
-        options
+        options + " " + &self.qemu
     }
 
     /// virtme-ng looks for its other programs on the PATH.
@@ -187,22 +207,49 @@ impl Machine {
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    /// The folder of the guest's results.
-    pub(crate) results: PathBuf,
+    results: PathBuf,
 }
 
 impl Running {
-    /// Whether it has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+    /// Waits for a file of the guest's, and reads it. The error is why none comes any more.
+    pub(crate) fn wait_for(&mut self, file: &str, limit: Duration) -> Result<String, String> {
+        let deadline = Instant::now() + limit;
+        let path = self.results.join(file);
+        let log = self.results.join("console.log").display().to_string();
+        loop {
+            // Asked before the file is looked for: what was written before the end is not missed.
+            let has_ended = self.has_ended();
+            let gave_up = read(&self.results.join("gave-up"));
+            if path.exists() {
+                return Ok(read(&path));
+            }
+            if !gave_up.is_empty() {
+                return Err(gave_up.trim().to_owned());
+            }
+            if has_ended {
+                return Err(format!("the machine ended early; see {log}"));
+            }
+            if Instant::now() > deadline {
+                let seconds = limit.as_secs();
+                return Err(format!(
+                    "the machine hangs: nothing in {seconds} s; see {log}"
+                ));
+            }
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Waits for the machine to power itself off, and ends it if that takes too long.
     pub(crate) fn finish(mut self) {
         let deadline = Instant::now() + END_PATIENCE;
         while !self.has_ended() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(PAUSE);
         }
+    }
+
+    /// Whether it has ended by itself.
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 }
 
@@ -212,13 +259,18 @@ impl Drop for Running {
         if self.has_ended() {
             return;
         }
-        if let Ok(pid) = fs::read_to_string(self.results.join("qemu.pid")) {
-            let kill = format!("kill -KILL {}", pid.trim());
-            let _ = Command::new("sh").args(["-c", &kill]).status();
+        let pid = read(&self.results.join("qemu.pid")).trim().parse().ok();
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::KILL);
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a file holds; nothing if it is not there.
+pub(super) fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 
 /// One word for a shell.
@@ -233,7 +285,6 @@ mod tests {
 
     #[test]
     fn a_quoted_word_is_one_word_to_a_shell() {
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("it's one"), r"'it'\''s one'");
     }
 }

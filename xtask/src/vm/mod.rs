@@ -8,51 +8,38 @@
 //! | [`packages`] | QEMU, a kernel, virtme-ng: downloaded once, kept in `target/vm` |
 //! | [`machine`] | the machine, and `guest.sh`, which it runs |
 //! | [`plan`] | what to run on the cards |
-//! | [`outcome`] | the outcomes |
 //! | [`count`] | instructions per packet, instead of tests |
 //! | [`quiche`] | quiche's example server, to count beside ours |
 
 mod apt;
 mod count;
 mod machine;
-mod outcome;
 mod packages;
 mod plan;
 mod quiche;
 
-use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, ensure};
-use machine::{Driver, Machine, Running};
-use outcome::{Outcome, Verdict};
+use machine::{Driver, Machine};
 use packages::Bed;
 use plan::{Job, Plan};
 
 use crate::cargo;
 use crate::step::Step;
-
-/// From the start to the first job. It usually takes less than half a minute.
-const BOOT_LIMIT: Duration = Duration::from_secs(300);
+use crate::test;
 
 /// What a job may take besides its limit: the guest's clock may be slower than this machine's.
 const GRACE: Duration = Duration::from_secs(30);
 
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// What is asked for.
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "\
-cargo xtask vm [--json] [--short] [igb|virtio_net] [TEST]...
+cargo xtask vm [--short] [igb|virtio_net] [TEST]...
        cargo xtask vm --count [--update] [igb|virtio_net] [PART]...
        cargo xtask vm --shell [igb|virtio_net]")]
 pub(crate) struct Request {
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
     /// Run what `cargo xtask test` runs
     #[arg(long)]
     short: bool,
@@ -61,7 +48,7 @@ pub(crate) struct Request {
     shell: bool,
     /// Count instructions per packet, beside xdpsock and kernel sockets, and for HTTP/3, beside
     /// nginx and quiche's example
-    #[arg(long, conflicts_with_all = ["json", "short", "shell"])]
+    #[arg(long, conflicts_with_all = ["short", "shell"])]
     count: bool,
     /// Write the tables of benches/ANSWERS.md as well
     #[arg(long, requires = "count")]
@@ -77,8 +64,8 @@ impl Request {
     fn words(&self) -> Result<(Vec<Driver>, Vec<String>)> {
         let named = |word: &String| Driver::ALL.into_iter().find(|it| it.name() == word);
         let mut drivers: Vec<_> = self.words.iter().filter_map(named).collect();
-        let tests = self.words.iter().filter(|word| named(word).is_none());
-        let tests: Vec<_> = tests.cloned().collect();
+        let mut tests = self.words.clone();
+        tests.retain(|word| named(word).is_none());
         ensure!(
             tests.is_empty() || !(self.short || self.shell),
             "--short and --shell take no TEST"
@@ -90,166 +77,100 @@ impl Request {
     }
 }
 
-/// Runs what is asked for on each driver in turn. Progress goes to the error stream; the table, or
-/// the object, to stdout.
+/// Runs what is asked for on each driver in turn.
 pub(crate) fn command(request: Request) -> Result<ExitCode> {
-    let (drivers, tests) = request.words()?;
+    let (drivers, mut tests) = request.words()?;
     let bed = Bed::ensure().map_err(|what| anyhow!("the emulated machine needs {what:#}"))?;
     if request.count {
         return count::command(&bed, &drivers, &tests, request.update);
     }
-    let plan = if request.short || request.shell {
-        Plan::short()?
-    } else {
-        Plan::whole(&tests)?
-    };
+    if request.short || request.shell {
+        tests = plan::SHORT.map(str::to_owned).into();
+    }
+    let plan = Plan::of(&tests)?;
     if request.shell {
-        let driver = drivers.first().copied().unwrap_or(Driver::Igb);
-        Machine::new(&bed, driver).shell(&plan.programs)?;
+        Machine::new(&bed, drivers[0]).shell(&plan.programs)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut outcomes = Vec::new();
+    let mut steps = Vec::new();
     for driver in drivers {
-        outcomes.extend(run(&Machine::new(&bed, driver), &plan)?);
+        steps.extend(run(&Machine::new(&bed, driver), &plan)?);
     }
-    if request.json {
-        println!("{}", outcome::json(&outcomes));
-    } else {
-        println!();
-        for outcome in &outcomes {
-            println!("{}", outcome.line());
-        }
-        println!("{}", outcome::tally(&outcomes));
-    }
-    Ok(if outcomes.iter().any(Outcome::is_bad) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(test::close(&steps))
 }
 
 /// The steps of `xtask test`: the short form on each driver.
 pub(crate) fn steps() -> Result<Vec<Step>> {
-    let name = |driver: Driver| format!("emulated cards, zero-copy: {}", driver.name());
     let bed = Bed::ensure();
-    let step = |driver: Driver| match &bed {
-        Ok(_) => {
-            let args = ["vm", "--short", driver.name()];
-            Ok(Step::run(name(driver), cargo::xtask()?.args(args)))
-        }
-        Err(what) => Ok(Step::skip(name(driver), &format!("{what:#}"))),
+    let step = |driver: Driver| {
+        let name = format!("emulated cards, zero-copy: {}", driver.name());
+        let mut vm = cargo::xtask()?;
+        vm.args(["vm", "--short", driver.name()]);
+        Ok(match &bed {
+            Ok(_) => Step::run(name, &mut vm),
+            Err(what) => Step::skip(name, &format!("{what:#}")),
+        })
     };
     Driver::ALL.into_iter().map(step).collect()
 }
 
 /// Runs all jobs of the plan in one machine.
-fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Outcome>> {
+fn run(machine: &Machine, plan: &Plan) -> Result<Vec<Step>> {
     let driver = machine.driver;
-    let outcome = |job: &Job, verdict, took| Outcome {
-        driver,
-        name: job.name.clone(),
-        verdict,
-        took,
-    };
-    let (left_out, meant): (Vec<_>, Vec<_>) = plan
-        .jobs
-        .iter()
-        .partition(|job| job.left_out(driver).is_some());
-    let mut outcomes: Vec<_> = left_out
-        .into_iter()
-        .filter_map(|job| {
-            let verdict = Verdict::LeftOut(job.left_out(driver)?);
-            Some(outcome(job, verdict, Duration::ZERO))
-        })
-        .collect();
-    if meant.is_empty() {
-        return Ok(outcomes);
+    let name = |job: &Job| format!("{}: {}", driver.name(), job.name);
+    let (mut steps, mut meant) = (Vec::new(), Vec::new());
+    for job in &plan.jobs {
+        match plan.left_out(job, driver) {
+            Some(reason) => steps.push(Step::skip(name(job), reason)),
+            None => meant.push(job),
+        }
     }
-    let script: String = (0..)
-        .zip(&meant)
-        .map(|(number, job): (usize, _)| format!("job {number} {} {}\n", job.limit_s, job.command))
-        .collect();
-    eprintln!("==> {}: {} tests", driver.name(), meant.len());
-    let mut running = machine.start(&script, &plan.programs)?;
-    let mut trouble = wait_for(&mut running, "ready", BOOT_LIMIT).err();
+    if meant.is_empty() {
+        return Ok(steps);
+    }
+    let job =
+        |(number, job): (usize, &&Job)| format!("job {number} {} {}\n", job.limit_s, job.command);
+    let script: String = meant.iter().enumerate().map(job).collect();
+    println!("==> {}: {} tests", driver.name(), meant.len());
+    let mut running = machine.boot(&script, &plan.programs);
     for (number, job) in meant.into_iter().enumerate() {
         let limit = Duration::from_secs(job.limit_s.into()) + GRACE;
-        let end = format!("{number}.end");
-        let waited = match &trouble {
-            Some(trouble) => Err(trouble.clone()),
-            None => wait_for(&mut running, &end, limit),
+        let ended = match &mut running {
+            Ok(running) => running.wait_for(&format!("{number}.end"), limit),
+            Err(why) => Err(why.clone()),
         };
-        let outcome = match waited {
+        let (took, outcome) = match ended {
             Ok(end) => {
-                let output = read(&running.results.join(format!("{number}.out")));
+                let output = machine::read(&machine.results().join(format!("{number}.out")));
                 let (code, took) = parse_end(&end);
-                let verdict = Verdict::of(code, &output, job.says, job.limit_s);
-                if matches!(verdict, Verdict::Failed(_)) {
-                    eprintln!("{output}");
-                }
-                outcome(job, verdict, took)
+                let outcome = job.judge(code, &output);
+                (took, outcome.map_err(|why| format!("{output}\n{why}")))
             }
             Err(why) => {
-                trouble.get_or_insert_with(|| why.clone());
-                outcome(job, Verdict::NotRun(why), Duration::ZERO)
+                // Nothing more comes from this machine.
+                running = Err(why.clone());
+                (Duration::ZERO, Err(format!("not run: {why}")))
             }
         };
-        eprintln!("{}", outcome.line());
-        outcomes.push(outcome);
+        let (succeeded, name) = (outcome.is_ok(), name(job));
+        match outcome {
+            Ok(()) => println!("    ok in {:.1} s ({name})", took.as_secs_f64()),
+            Err(why) => println!("{why}\n    FAILED ({name})"),
+        }
+        // What a test says when it skips itself is shown above: here it is a failure.
+        steps.push(Step::ended(name, took, succeeded, String::new()));
     }
-    running.finish();
-    Ok(outcomes)
-}
-
-/// Waits for a file of the guest's, and reads it. The error is why none comes any more.
-fn wait_for(
-    running: &mut Running,
-    file: &str,
-    limit: Duration,
-) -> std::result::Result<String, String> {
-    let deadline = Instant::now() + limit;
-    let path = running.results.join(file);
-    loop {
-        // Asked before the file is looked for: what was written before the end is not missed.
-        let has_ended = running.has_ended();
-        if path.exists() {
-            return Ok(read(&path));
-        }
-        let gave_up = read(&running.results.join("gave-up"));
-        let log = running.results.join("console.log");
-        if !gave_up.is_empty() {
-            return Err(gave_up.trim().to_owned());
-        }
-        if has_ended {
-            return Err(format!("the machine ended early; see {}", log.display()));
-        }
-        if Instant::now() > deadline {
-            let seconds = limit.as_secs();
-            return Err(format!(
-                "the machine hangs: nothing in {seconds} s; see {}",
-                log.display()
-            ));
-        }
-        thread::sleep(PAUSE);
+    if let Ok(running) = running {
+        running.finish();
     }
+    Ok(steps)
 }
 
 /// An exit code and milliseconds.
 fn parse_end(text: &str) -> (i32, Duration) {
-    let mut words = text.split_whitespace();
-    let code = words.next().and_then(|word| word.parse().ok());
-    let took_ms = words.next().and_then(|word| word.parse().ok());
-    (
-        code.unwrap_or(-1),
-        Duration::from_millis(took_ms.unwrap_or(0)),
-    )
-}
-
-fn read(path: &Path) -> String {
-    fs::read(path).map_or_else(
-        |_| String::new(),
-        |bytes| String::from_utf8_lossy(&bytes).into_owned(),
-    )
+    let (code, took_ms) = text.trim().split_once(' ').unwrap_or_default();
+    let took_ms = took_ms.parse().unwrap_or(0);
+    (code.parse().unwrap_or(-1), Duration::from_millis(took_ms))
 }
 
 #[cfg(test)]
@@ -267,10 +188,10 @@ mod tests {
         let words = |line| parse(line).expect("well formed").words();
         assert_eq!(words("").unwrap(), (Driver::ALL.to_vec(), Vec::new()));
         let expected = (vec![Driver::VirtioNet], vec!["block::".to_owned()]);
-        assert_eq!(words("virtio_net --json block::").unwrap(), expected);
+        assert_eq!(words("virtio_net block::").unwrap(), expected);
         assert!(words("--count tx --update").is_ok());
         assert!(words("--short block::").is_err());
-        for wrong in ["--update igb", "--count --json", "--fast"] {
+        for wrong in ["--update igb", "--count --short", "--fast"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -7,10 +7,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::apt::{Apt, program, run};
+use super::apt::{Apt, run};
 use crate::cargo;
-use crate::python::{self, Environment};
-use crate::setup::Authority;
+use crate::python::Environment;
+use crate::requirement::BOOTING;
+use crate::setup::{self, Authority};
 
 /// Boots a kernel in QEMU with this machine's own file system as its root.
 const VIRTME_NG: Environment = Environment {
@@ -19,15 +20,6 @@ const VIRTME_NG: Environment = Environment {
 };
 
 const QEMU: &str = "qemu-system-x86";
-
-/// Programs that booting takes, and their packages in Debian.
-const PROGRAMS: [(&str, &str); 5] = [
-    ("busybox", "busybox-static"),
-    ("ethtool", "ethtool"),
-    ("ip", "iproute2"),
-    ("modprobe", "kmod"),
-    ("script", "bsdutils"),
-];
 
 /// Paths of what a machine is started with.
 #[derive(Clone, Debug)]
@@ -49,7 +41,7 @@ impl Bed {
             cfg!(target_arch = "x86_64"),
             "x86_64: igb is a card of that architecture"
         );
-        install_programs()?;
+        setup::ensure_also(&BOOTING).context("programs that boot a machine")?;
         let root = folder().join("root");
         if kernel_in(&root).is_none() {
             Apt::new()?.unpack_kernel(&root)?;
@@ -83,18 +75,6 @@ fn kernel_in(root: &Path) -> Option<PathBuf> {
         .filter(|kernel| kernel.exists())
 }
 
-fn install_programs() -> Result<()> {
-    let missing = PROGRAMS.iter().filter(|(name, _)| program(name).is_none());
-    let mut missing: Vec<&str> = missing.map(|(_, package)| *package).collect();
-    if python::python().is_none() {
-        missing.push("python3-venv");
-    }
-    match missing.as_slice() {
-        [] => Ok(()),
-        _ => install(&missing, &[]),
-    }
-}
-
 /// QEMU, from backports: bookworm's own has no igb.
 fn install_qemu() -> Result<()> {
     let has_cards = || {
@@ -105,20 +85,14 @@ fn install_qemu() -> Result<()> {
     if has_cards() {
         return Ok(());
     }
+    eprintln!("Missing for the emulated machine: {QEMU}");
+    let authority = Authority::detect().context("QEMU: installing it needs root or sudo")?;
     let apt = Apt::new()?;
     let configuration = apt.configuration().display().to_string();
-    let options = ["-c", &configuration, "-t", &apt.backports()];
+    let options = ["-c", &configuration, "-t", &apt.backports];
+    let install = |options| authority.install(options, &[QEMU]).context(QEMU);
     // A release without backports has a QEMU that is new enough.
-    install(&[QEMU], &options).or_else(|_| install(&[QEMU], &options[..2]))?;
+    install(&options[..]).or_else(|_| install(&options[..2]))?;
     ensure!(has_cards(), "QEMU 8 or later, with the card igb");
     Ok(())
-}
-
-fn install(missing: &[&str], options: &[&str]) -> Result<()> {
-    let names = missing.join(" ");
-    eprintln!("Missing for the emulated machine: {names}");
-    let authority = Authority::detect();
-    let authority =
-        authority.with_context(|| format!("{names}: installing them needs root or sudo"))?;
-    authority.install(options, missing).context(names)
 }

@@ -54,21 +54,17 @@ fn copy_to(copy: &Path) -> Result<()> {
         copy.join("Cargo.lock"),
     )?;
     let path = copy.join("Cargo.toml");
-    let manifest = alone(fs::read_to_string(&path)?.parse()?);
+    let mut manifest: Table = fs::read_to_string(&path)?.parse()?;
+    // It lies in our workspace.
+    manifest.insert("workspace".to_owned(), Table::new().into());
+    // Only quiche's own tests need rstest, and our lock file doesn't have it.
+    if let Some(toml::Value::Table(tests)) = manifest.get_mut("dev-dependencies") {
+        tests.remove("rstest");
+    }
     fs::write(path, manifest.to_string())?;
     let path = copy.join("examples").join(EXAMPLE).with_extension("rs");
     let source = fs::read_to_string(&path)?;
     let [from, to] = LISTENS;
     ensure!(source.contains(from), "{path:?} is not as expected");
     Ok(fs::write(&path, source.replace(from, to))?)
-}
-
-/// The manifest as a workspace, though it lies in ours, and without rstest, which only quiche's own
-/// tests need and our lock file doesn't have.
-fn alone(mut manifest: Table) -> Table {
-    manifest.insert("workspace".to_owned(), Table::new().into());
-    if let Some(toml::Value::Table(tests)) = manifest.get_mut("dev-dependencies") {
-        tests.remove("rstest");
-    }
-    manifest
 }
