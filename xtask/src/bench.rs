@@ -108,13 +108,8 @@ fn report(args: &Args) -> Result<ExitCode> {
     if !args.quick {
         cargo::run(criterion().arg("--no-run"))?;
         cargo::run(criterion().args(SHORT.split(' ')))?;
-        let estimates = cargo::target().join("criterion");
-        measure.arg("--criterion").arg(estimates);
     }
-    let flags = args.flags();
-    let typed = [&["cargo xtask bench"], &flags[..]].concat().join(" ");
-    measure.args(["--command", &typed]).args(flags);
-    Err(cargo::become_it(&mut measure))
+    Err(cargo::become_it(measure.args(args.flags())))
 }
 
 /// What the ledger costs on the whole path of a packet.

@@ -80,7 +80,7 @@ impl Arena {
         &self,
         job: &Job,
         contestant: &Contestant,
-    ) -> anyhow::Result<[profile::Core; 2]> {
+    ) -> anyhow::Result<[Figures; 2]> {
         let record = || profile::record(self.cores.first_two(), job.length);
         self.under_load(job, || match &contestant.who {
             Who::Xskit(variant, options) => {
@@ -123,18 +123,6 @@ impl Arena {
             Who::Udp(waiting) => {
                 udp::ping(&self.pair, &self.cores, *waiting, job.len_bytes, job.length)
             }
-        }
-    }
-
-    /// The command line of a contestant's part in the job.
-    pub(crate) fn command(&self, job: &Job, contestant: &Contestant) -> String {
-        match &contestant.who {
-            Who::Xskit(variant, options) => {
-                let words = self.xskit_words(job.task, job, *variant, options);
-                format!("xskit {}", words[1..].join(" "))
-            }
-            Who::Rival(rival) => self.rival_words(job, rival).unwrap_or_default().join(" "),
-            Who::Udp(waiting) => format!("UdpSocket, {waiting:?}").to_lowercase(),
         }
     }
 

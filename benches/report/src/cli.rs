@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Parser;
@@ -11,13 +11,10 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use xskit_benches::veth::is_privileged;
 use xskit_testbed::cards;
 
-use crate::machine::Machine;
+use crate::results::Results;
 use crate::run::{self, Order};
 use crate::tcp::server::Bed;
 use crate::{answers, claims, page, questions};
-
-/// Estimates of criterion that are older are another run's.
-const CRITERION_AGE: Duration = Duration::from_secs(3600);
 
 /// Measures backends, ways to wait and rivals, and writes the report.
 #[derive(Parser)]
@@ -47,12 +44,6 @@ struct HeadToHead {
     /// nothing.
     #[arg(long, conflicts_with = "quick")]
     update: bool,
-    /// Criterion's folder, for estimates of the last hour.
-    #[arg(long)]
-    criterion: Option<PathBuf>,
-    /// The command that the report names as its origin.
-    #[arg(long, default_value = "head_to_head")]
-    command: String,
 }
 
 /// Counts instructions in an emulated machine, and writes tables of the counts.
@@ -137,23 +128,19 @@ fn report(options: &HeadToHead) -> anyhow::Result<()> {
         (_, Some(file)) => read_json(file)?,
         (None, None) => unreachable!("clap requires one of the two"),
         (Some(_), None) if !is_privileged("head_to_head") => return Ok(()),
-        (Some(xskit), None) => {
-            let since = SystemTime::now() - CRITERION_AGE;
-            run::run(&Order {
-                xskit: fs::canonicalize(xskit).with_context(|| xskit.display().to_string())?,
-                quick: options.quick,
-                rivals: !options.no_rivals,
-                length: Duration::from_secs(options.minutes * 60),
-                criterion: options.criterion.clone().map(|folder| (folder, since)),
-            })?
-        }
+        (Some(xskit), None) => run::run(&Order {
+            xskit: fs::canonicalize(xskit).with_context(|| xskit.display().to_string())?,
+            quick: options.quick,
+            rivals: !options.no_rivals,
+            length: Duration::from_secs(options.minutes * 60),
+        })?,
     };
     let file = read(&options.answers)?;
     let of_answers = || options.answers.display().to_string();
     let fresh = answers::with_tables(&file, |name| questions::table(&results, name))
         .with_context(of_answers)?;
     let claims = claims::claims(&file).with_context(of_answers)?;
-    let [page, summary] = page::page_and_summary(&results, &options.command, &fresh, &claims)?;
+    let [page, summary] = page::page_and_summary(&results, &fresh, &claims)?;
     fs::create_dir_all(&options.out)
         .with_context(|| format!("making {}", options.out.display()))?;
     write(
@@ -205,10 +192,10 @@ fn measure_tcp(options: Tcp) -> anyhow::Result<()> {
     setrlimit(Resource::Nofile, limit).context("setrlimit")?;
     let bed = Bed::new(options.xskit, options.paced)?;
     let groups = crate::tcp::run::run(&bed, crate::tcp::run::Extent::of(options.quick))?;
-    let machine = Machine::this().sentence();
+    let results = Results::new(groups);
     let update = options.update.then_some(&options.answers);
     tables(update, &crate::tcp::table::NAMES, |name| {
-        crate::tcp::table::table(&groups, &machine, name)
+        crate::tcp::table::table(&results, name)
     })
 }
 

@@ -21,8 +21,12 @@ pub(crate) const SATURATED: [(Task, &str); 3] = [
 /// The prefix of profiled jobs.
 pub(crate) const PROFILED: &str = "profile-";
 
-/// Packets per second that arrive at a steady rate, for the waits.
-pub(crate) const RATES: [u32; 2] = [1_000, 50_000];
+/// The jobs of waiting: packets that arrive seldom, often, and without a pause.
+pub(crate) const WAITS: [(&str, &str, Load); 3] = [
+    ("wait-1000", "1000 a second", Load::Paced(1_000)),
+    ("wait-50000", "50000 a second", Load::Paced(50_000)),
+    ("wait-flood", "as many as come", Load::Flood),
+];
 
 /// Descriptors per kick in copy mode, for the budgets.
 pub(crate) const BUDGETS: [u32; 3] = [32, 256, 2048];
@@ -102,27 +106,21 @@ pub(crate) fn profiled(extent: Extent, jobs: &[Job]) -> Vec<Job> {
         Who::Rival(_) => true,
         Who::Udp(_) => false,
     };
-    let ids = SATURATED.iter().flat_map(|(task, _)| {
-        let sizes = extent.sizes().iter();
-        sizes.map(|len| format!("{}-{len}", task.word()))
-    });
-    let at_saturation = ids.filter_map(|id| jobs.iter().find(|job| job.id == id));
-    at_saturation
-        .map(|job| Job {
-            id: format!("{PROFILED}{}", job.id),
-            length: extent.length(700),
-            contestants: job
-                .contestants
-                .iter()
-                .filter(|it| is_shown(it))
-                .cloned()
-                .collect(),
-            ..job.clone()
-        })
-        .collect()
+    let is_saturated = |job: &&Job| {
+        SATURATED
+            .iter()
+            .any(|(task, _)| job.id.starts_with(task.word()))
+    };
+    let mut profiled: Vec<_> = jobs.iter().filter(is_saturated).cloned().collect();
+    for job in &mut profiled {
+        job.id.insert_str(0, PROFILED);
+        job.length = extent.length(700);
+        job.contestants.retain(is_shown);
+    }
+    profiled
 }
 
-fn base(task: Task, extent: Extent) -> Job {
+pub(crate) fn base(task: Task, extent: Extent) -> Job {
     Job {
         id: String::new(),
         title: String::new(),
@@ -182,25 +180,19 @@ fn budgets(extent: Extent, variants: &[Variant]) -> Job {
     }
 }
 
-/// Each way to wait, with packets that arrive seldom, often, and without a pause.
-fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
-    let loads = RATES.map(|rate| (Load::Paced(rate), format!("{rate} a second")));
-    let all = (Load::Flood, "as many as come".to_owned());
+/// Each way to wait.
+fn waits(extent: Extent, variants: &[Variant]) -> [Job; 3] {
     let at_once = |variant: &Variant| Contestant::with(variant.name, *variant, &[NO_SPIN]);
     let mut contestants: Vec<_> = variants.iter().map(at_once).collect();
     contestants.push(Contestant::with(LOOKING, BASELINE, &[]));
-    let job = |(load, what)| Job {
-        id: match load {
-            Load::Paced(rate) => format!("wait-{rate}"),
-            _ => "wait-flood".to_owned(),
-        },
+    WAITS.map(|(id, what, load)| Job {
+        id: id.to_owned(),
         title: format!("packets of 64 bytes received, {what}, each wait in the kernel at once"),
         load,
         length: extent.length(400),
         contestants: contestants.clone(),
         ..base(Task::Rx, extent)
-    };
-    loads.into_iter().chain([all]).map(job).collect()
+    })
 }
 
 /// There and back: looking before they wait, and waiting at once.
@@ -235,14 +227,17 @@ fn pings(extent: Extent, variants: &[Variant]) -> [Job; 2] {
 
 /// How often the flags ask for a wake-up, in native and in generic mode.
 fn flags(extent: Extent) -> [Job; 3] {
-    let mode = |mode: &str| Contestant::with(mode, BASELINE, &[&format!("--mode={mode}")]);
+    let mode = |mode: &str| {
+        let name = format!("{mode}, copy");
+        Contestant::with(&name, BASELINE, &[&format!("--mode={mode}")])
+    };
     let job = |(task, what): (Task, &str)| Job {
         id: format!("flags-{}", task.word()),
         title: format!("packets of 64 bytes {what}, by the mode of the XDP program"),
         length: extent.length(300),
         contestants: match task {
             // A sender needs no XDP program.
-            Task::Tx => vec![Contestant::with("no program", BASELINE, &[])],
+            Task::Tx => vec![Contestant::with("no program, copy", BASELINE, &[])],
             _ => vec![mode("native"), mode("generic")],
         },
         ..base(task, extent)

@@ -106,7 +106,7 @@ pub(crate) fn run(bed: &Bed, extent: Extent) -> anyhow::Result<Vec<Group>> {
     for round in 0..extent.rounds {
         let mut keep = |job: &str, way: &str, figures| {
             eprintln!("round {}: {job}, {way}", round + 1);
-            results::add(&mut groups, job, way, figures);
+            results::add(&mut groups, job, way, Some(figures));
         };
         for turn in 0..ways.len() {
             // Each round begins with another way.
