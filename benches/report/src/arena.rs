@@ -33,10 +33,6 @@ const RELEASE: Duration = Duration::from_millis(200);
 /// How long a program may take to reach a steady state.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// How many of a rival's rates count, one per second. The first covers its start and does not
-/// count.
-const RIVAL_RATES: usize = 1;
-
 /// The hosts, and what runs in them.
 pub(crate) struct Arena {
     pair: HostPair,
@@ -266,24 +262,20 @@ impl Arena {
     }
 }
 
-/// Reads the rates that a program prints, and its processor time between the first and the last.
+/// The second rate that a program prints, one per second, and its processor time since the first,
+/// which covers its start.
 fn watch(program: &Program, rate: impl Fn(&str) -> Option<f64>) -> anyhow::Result<Figures> {
     first_rate(program, &rate)?;
-    let (started, cpu) = (Instant::now(), program.cpu_seconds()?);
-    let mut rates = Vec::new();
-    while rates.len() < RIVAL_RATES {
+    let (started, ran_ns) = (Instant::now(), program.ran_ns()?);
+    let pps = loop {
         let line = program.line(START_PATIENCE)?.context("it ended")?;
-        rates.extend(rate(&line));
-    }
-    let (seconds, cpu) = (
-        started.elapsed().as_secs_f64(),
-        program.cpu_seconds()? - cpu,
-    );
-    let pps = rates.iter().sum::<f64>() / rates.len() as f64;
-    Ok(Figures::of([
-        (PPS, pps),
-        (CPU, cpu * 1e6 / (pps * seconds)),
-    ]))
+        if let Some(pps) = rate(&line) {
+            break pps;
+        }
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    let cpu_us = (program.ran_ns()? - ran_ns) as f64 / 1e3;
+    Ok(Figures::of([(PPS, pps), (CPU, cpu_us / (pps * seconds))]))
 }
 
 /// Waits for the first rate that a program prints; a rate of 0 comes before the first packet.

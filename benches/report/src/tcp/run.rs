@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::load::Load;
-use super::server::{Bed, Calls, LARGE, PORT, SMALL, Way, memory};
+use super::server::{Bed, LARGE, PORT, SMALL, Way, memory};
 use crate::figures::Figures;
 use crate::program::Program;
 use crate::results::{self, Group};
@@ -154,9 +154,7 @@ fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::R
     load(bed, &full(bed, job, requests / 20))?;
     let (at_full, cpu) = costing(server, || load(bed, &full(bed, job, requests)))?;
     let steady = load(bed, &steady(bed, job, STEADY, requests / 50))?;
-    let calls = Calls::of(server.pid(), bed.folder.path())?;
-    let counted = load(bed, &full(bed, job, requests / 4))?;
-    let calls = calls.count()?;
+    let calls = calls(bed, server, &full(bed, job, requests / 4))?;
     let (downloads, download_cpu) = costing(server, || load(bed, &downloads(bed, job, extent)))?;
     ensure!(
         downloads.bytes >= LARGE.1 as f64,
@@ -166,7 +164,7 @@ fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::R
     Ok(Figures::of([
         (RATE, at_full.answers / at_full.seconds),
         (PER_CPU, at_full.answers / cpu),
-        (CALLS, calls / counted.answers),
+        (CALLS, calls),
         (FULL[0], at_full.p50_us),
         (FULL[1], at_full.p99_us),
         (TIMES[0], steady.p50_us),
@@ -174,6 +172,23 @@ fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::R
         (SPEED, downloads.bytes / 1e9 / downloads.seconds),
         (PER_GB, download_cpu / (downloads.bytes / 1e9)),
     ]))
+}
+
+/// System calls per answer, of all threads of the server while a client runs. perf(1) counts them,
+/// and makes them a little dearer.
+fn calls(bed: &Bed, server: &Program, client: &[String]) -> anyhow::Result<f64> {
+    let file = bed.folder.path().join("calls");
+    let mut perf = words("perf stat -x, -e raw_syscalls:sys_enter");
+    perf.push(format!("--pid={}", server.pid()));
+    perf.push(format!("--output={}", file.display()));
+    perf.push("--".to_owned());
+    perf.extend_from_slice(client);
+    let answers = read(bed, client, &bed.client(&perf)?.finish(PATIENCE)?)?.answers;
+    let text = fs::read_to_string(&file).context("what perf counted")?;
+    let line = text.lines().find(|line| line.contains("raw_syscalls"));
+    let count = line.and_then(|line| line.split(',').next()?.parse::<f64>().ok());
+    let count = count.with_context(|| format!("perf counts no system calls: {text}"))?;
+    Ok(count / answers)
 }
 
 /// Also returns the processor time of the server's threads meanwhile, in seconds.
@@ -293,16 +308,16 @@ fn end(mut server: Program, way: Way) -> anyhow::Result<Option<Value>> {
     })?))
 }
 
-/// Runs a client to its end, and reads what it prints.
-fn load(bed: &Bed, words: &[String]) -> anyhow::Result<Load> {
-    let printed = bed.client(words)?.finish(PATIENCE)?;
-    if words[0] == "h2load" {
-        Load::of_h2load(
-            &printed,
-            &fs::read_to_string(bed.folder.path().join("log"))?,
-        )
-    } else {
-        Load::of_paced(&printed)
+/// Runs a client to its end.
+fn load(bed: &Bed, client: &[String]) -> anyhow::Result<Load> {
+    read(bed, client, &bed.client(client)?.finish(PATIENCE)?)
+}
+
+/// Reads what a client printed, and the log of h2load.
+fn read(bed: &Bed, client: &[String], printed: &str) -> anyhow::Result<Load> {
+    match client[0].as_str() {
+        "h2load" => Load::of_h2load(printed, &fs::read_to_string(bed.folder.path().join("log"))?),
+        _ => Load::of_paced(printed),
     }
 }
 
