@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `cli` | the programs `head_to_head`, `counted` and `tcp` |
 //! | `plan`, `run` | which jobs there are and who does them; the rounds |
-//! | `job`, `variant`, `rival`, `nginx`, `udp` | a job; who does it: ways of `xskit`, other people's programs, kernel sockets |
+//! | `job`, `rival`, `nginx`, `udp` | a job; who does it: ways of `xskit`, other people's programs, kernel sockets |
 //! | `arena`, `program`, `core` | two hosts and a wire; a program in one of them; on which processor |
 //! | `sockets`, `profile` | many sockets served by one thread; where the processor's time goes |
 //! | `figures`, `results`, `machine` | what was measured, and where |
@@ -40,6 +40,5 @@ mod sockets;
 mod table;
 mod tcp;
 mod udp;
-mod variant;
 
 pub use cli::{counted, head_to_head, tcp};

@@ -6,12 +6,13 @@ use pulldown_cmark::{Event, Options, Parser};
 
 use crate::claims::{self, Claim};
 use crate::figures::{P50, PPS};
+use crate::job::VARIANTS;
 use crate::plan::{CONTROL, SATURATED};
 use crate::plot::{self, Axes, Line};
 use crate::questions::{self, PING_COLUMNS, SATURATED_COLUMNS};
+use crate::results::Column::To;
 use crate::results::{Group, Results, Series};
 use crate::table::{Table, scaled};
-use crate::variant;
 
 /// The page, which fetches nothing, and the summary. `answers` is the answers file with fresh
 /// tables.
@@ -58,7 +59,9 @@ fn blocks(results: &Results, answers: &str, claims: &[Claim]) -> anyhow::Result<
         for len in [64, 1400] {
             if let Some(group) = results.group(&format!("{}-{len}", task.word())) {
                 page.push(format!("### {}: {}", task.word(), group.title));
-                page.push(questions::comparison(group, &SATURATED_COLUMNS));
+                let mut columns = SATURATED_COLUMNS.to_vec();
+                columns.retain(|it| !matches!(it, To(.., rival) if group.series(rival).is_none()));
+                page.push(questions::comparison(group, &columns));
             }
         }
     }
@@ -122,10 +125,10 @@ fn head(results: &Results) -> Vec<String> {
 }
 
 fn line(series: &Series, points: Vec<(f64, f64)>) -> Line<'_> {
-    let variant = variant::ALL
+    let variant = VARIANTS
         .iter()
         .position(|variant| variant.name == series.name);
-    let of_other = variant::ALL.len() + usize::from(series.name.ends_with("busy"));
+    let of_other = VARIANTS.len() + usize::from(series.name.ends_with("busy"));
     Line {
         name: &series.name,
         points,

@@ -1,7 +1,6 @@
 //! The rounds of a run, as many as there is time for.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -9,13 +8,13 @@ use xskit_rustix::RustixBackend;
 use xskit_uring::{UringBackend, UringConfig};
 
 use crate::arena::Arena;
+use crate::cli::HeadToHead;
 use crate::figures::Figures;
-use crate::job::{Contestant, Job, Task};
+use crate::job::{BASELINE, Contestant, Job, Task, VARIANTS};
 use crate::plan::{self, Extent, PLACES};
 use crate::results::{self, Group, Results};
 use crate::rival::{self, Rival};
 use crate::sockets;
-use crate::variant::{self, BASELINE};
 
 /// More rounds add nothing to the spread.
 const MOST_ROUNDS: usize = 9;
@@ -23,20 +22,8 @@ const MOST_ROUNDS: usize = 9;
 /// Fewer have no median.
 const LEAST_ROUNDS: usize = 3;
 
-/// What to measure, and for how long.
-#[derive(Clone, Debug)]
-pub(crate) struct Order {
-    pub(crate) xskit: PathBuf,
-    /// One short round.
-    pub(crate) quick: bool,
-    /// Whether other people's programs are measured.
-    pub(crate) rivals: bool,
-    /// How long all rounds together may take, once the least number is done.
-    pub(crate) length: Duration,
-}
-
 struct Run<'a> {
-    order: &'a Order,
+    order: &'a HeadToHead,
     groups: Vec<Group>,
     notes: Vec<String>,
 }
@@ -45,16 +32,16 @@ struct Run<'a> {
 ///
 /// # Errors
 /// Where nothing can be measured: hosts can't be made, or the `xskit` command fails.
-pub(crate) fn run(order: &Order) -> anyhow::Result<Results> {
-    let started = Instant::now();
+pub(crate) fn run(order: &HeadToHead) -> anyhow::Result<Results> {
+    let (started, length) = (Instant::now(), Duration::from_secs(order.minutes * 60));
     let extent = Extent { quick: order.quick };
     let mut run = Run {
         order,
         groups: Vec::new(),
         notes: Vec::new(),
     };
-    let able = run.able(extent, variant::ALL.map(Contestant::xskit).to_vec())?;
-    let mut variants = variant::ALL.to_vec();
+    let able = run.able(extent, plan::all(&VARIANTS, ""))?;
+    let mut variants = VARIANTS.to_vec();
     variants.retain(|variant| able.contains(&variant.name.to_owned()));
     let is_there = variants.contains(&BASELINE);
     ensure!(
@@ -69,7 +56,7 @@ pub(crate) fn run(order: &Order) -> anyhow::Result<Results> {
     let (most, mut longest) = (if order.quick { 1 } else { MOST_ROUNDS }, Duration::ZERO);
     for round in 0..most {
         let (began, after) = (Instant::now(), started.elapsed());
-        if round >= LEAST_ROUNDS && order.length.saturating_sub(after) < longest {
+        if round >= LEAST_ROUNDS && length.saturating_sub(after) < longest {
             break;
         }
         eprintln!("round {}, after {:.0} s", round + 1, after.as_secs_f64());
@@ -98,7 +85,7 @@ pub(crate) fn run(order: &Order) -> anyhow::Result<Results> {
 impl Run<'_> {
     /// New hosts, so that one job leaves nothing to the next.
     fn arena(&self) -> anyhow::Result<Arena> {
-        Arena::new(self.order.xskit.clone())
+        Arena::new(&self.order.xskit)
     }
 
     fn keep(&mut self, id: &str, name: &str, outcome: anyhow::Result<Figures>) {
@@ -114,7 +101,7 @@ impl Run<'_> {
 
     /// Those that are installed and run here; a note for each of the others.
     fn rivals(&mut self, extent: Extent) -> anyhow::Result<Vec<Rival>> {
-        if !self.order.rivals {
+        if self.order.no_rivals {
             self.notes.push("rivals were left out on demand".to_owned());
             return Ok(Vec::new());
         }

@@ -77,30 +77,3 @@ fn a_quick_round_measures_every_job_and_writes_the_report() {
         );
     }
 }
-
-#[test]
-fn options_that_make_no_sense_are_refused() {
-    let cases: [(&[&str], &str); 4] = [
-        (&[], "--out <OUT>"),
-        (&["--out", "x", "--answers", "y"], "--xskit <XSKIT>"),
-        (
-            &["--out", "x", "--answers", "y", "--quick", "--update"],
-            "cannot be used with",
-        ),
-        (
-            &["--out", "x", "--answers", "y", "--from", "/no/such/file"],
-            "/no/such/file",
-        ),
-    ];
-    for (words, expected) in cases {
-        let run = Command::new(env!("CARGO_BIN_EXE_head_to_head"))
-            .args(words)
-            .output();
-        let run = run.expect("it can be run");
-        let said = String::from_utf8_lossy(&run.stderr);
-        assert!(
-            !run.status.success() && said.contains(expected),
-            "{words:?}: {said}"
-        );
-    }
-}
