@@ -65,10 +65,3 @@ pub(crate) struct Count {
     /// Why it failed.
     pub(crate) problem: Option<String>,
 }
-
-impl Run {
-    pub(crate) fn count(&self, job: &str, way: &str) -> Option<&Count> {
-        let mut counts = self.counts.iter();
-        counts.find(|count| count.job == job && count.way == way)
-    }
-}
