@@ -21,6 +21,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// This machine. What `/proc` does not contain is "unknown".
     pub(crate) fn this() -> Self {
+        let memory = rustix::system::sysinfo();
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| {
             let mut fields = cpu.lines().filter_map(|line| line.split_once(':'));
@@ -34,15 +35,10 @@ impl Machine {
                 .release()
                 .to_string_lossy()
                 .into_owned(),
-            memory_bytes: memory_bytes(),
+            memory_bytes: memory.totalram * u64::from(memory.mem_unit),
             is_virtual: field("flags").split(' ').any(|flag| flag == "hypervisor"),
         }
     }
-}
-
-fn memory_bytes() -> u64 {
-    let memory = rustix::system::sysinfo();
-    u64::from(memory.totalram) * u64::from(memory.mem_unit)
 }
 
 impl fmt::Display for Machine {

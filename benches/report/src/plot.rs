@@ -66,10 +66,12 @@ where
     Y::CoordDescType: ValueFormatter<f64>,
 {
     let xs = lines.iter().flat_map(|line| &line.points).map(|(x, _)| *x);
-    let right = xs.fold(1.0, f64::max);
+    // A mark at the end is inside, whatever rounding did.
+    let right = (xs.fold(1.0, f64::max) - 1e-6).ceil();
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        root.fill(&WHITE)?;
         let area = root.titled(axes.title, ("sans-serif", 16))?;
         let (plot, legend) = area.split_horizontally(SIZE.0 - LEGEND_WIDTH);
         let mut chart = ChartBuilder::on(&plot)
