@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use xskit_benches::stop::Stop;
 use xskit_benches::veth;
-use xskit_benches::worker::{Orders, Worker};
 use xskit_core::umem::FrameSlot;
 use xskit_quic::cert::{Authority, Validity};
 use xskit_quic::client::{ClientEvent, RequestId, Trust};
@@ -55,14 +54,14 @@ fn goodput(criterion: &mut Criterion) {
         scope.spawn(|| serve(server, root.path(), identity, &stop, ready));
         let _stop = stop.on_drop();
         is_ready.recv().expect("the server is there");
-        let worker = Worker::start(scope, client, |orders| {
-            fetch(client, server, authority.pem(), orders);
-        });
         let mut group = criterion.benchmark_group("goodput");
         group.throughput(Throughput::Bytes(FILE_LEN));
         group.sampling_mode(SamplingMode::Flat).sample_size(10);
-        group.bench_function("HTTP/3 over AF_XDP", |bencher| {
-            bencher.iter_custom(|files| worker.sample(files));
+        client.namespace.enter().expect("in the host");
+        fetch(client, server, authority.pem(), |file| {
+            group.bench_function("HTTP/3 over AF_XDP", |bencher| {
+                bencher.iter_custom(|files| (0..files).map(|_| file()).sum());
+            });
         });
     });
 }
@@ -94,7 +93,13 @@ fn serve(host: &Host, root: &Path, identity: Identity, stop: &Stop, ready: Sende
     }
 }
 
-fn fetch(host: &Host, server: &Host, trusted_pem: String, orders: &Orders) {
+/// Calls `measure` with what fetches the file over a new connection, and returns how long it took.
+fn fetch(
+    host: &Host,
+    server: &Host,
+    trusted_pem: String,
+    measure: impl FnOnce(&mut dyn FnMut() -> Duration),
+) {
     let (mut slots, backend) = (vec![FrameSlot::new(); veth::FRAMES], RustixBackend::new());
     let umem = veth::umem(&mut slots);
     let mut socket = veth::socket(host, &backend, &umem, FILL_FRAMES);
@@ -106,18 +111,15 @@ fn fetch(host: &Host, server: &Host, trusted_pem: String, orders: &Orders) {
     let link = LinkPath::new(host.mac.into(), server.mac.into());
     let address = |host: &Host| SocketAddr::from((host.ipv4, veth::PORT));
     let mut chunk = vec![0; CHUNK_LEN];
-    orders.answer(|files| {
-        let file = |_| {
-            let started = Instant::now();
-            let (from, to) = (address(host), address(server));
-            let mut client = Client::new(&config, from, to, link, started).expect("a client");
-            let request = client.get("/file", None);
-            transfer(&mut driver, &mut client, request, &mut chunk);
-            let elapsed = started.elapsed();
-            say_farewell(&mut driver, &mut client);
-            elapsed
-        };
-        (0..files).map(file).sum()
+    measure(&mut || {
+        let started = Instant::now();
+        let (from, to) = (address(host), address(server));
+        let mut client = Client::new(&config, from, to, link, started).expect("a client");
+        let request = client.get("/file", None);
+        transfer(&mut driver, &mut client, request, &mut chunk);
+        let elapsed = started.elapsed();
+        say_farewell(&mut driver, &mut client);
+        elapsed
     });
 }
 

@@ -11,7 +11,7 @@ use std::slice;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use xskit_core::abi::{MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics};
+use xskit_core::abi::{Desc, MmapOffsets, Options, RingOffset, SockaddrXdp, Statistics};
 use xskit_core::backend::{Backend, Calls, Interest, Kick, RingKind, SetOption};
 use xskit_core::errno::Errno;
 use xskit_core::ring::{RingSize, Slot};
@@ -54,6 +54,21 @@ impl Loopback {
     pub fn never_kicked() -> Self {
         let mut backend = Self::default();
         backend.never_kicked = true;
+        backend
+    }
+
+    /// Four empty rings of one size, without a socket, whose kernel is the caller.
+    ///
+    /// # Panics
+    /// Never: nothing else is mapped.
+    #[must_use]
+    pub fn of_rings(size: RingSize) -> Self {
+        let backend = Self::never_kicked();
+        for kind in [RingKind::Fill, RingKind::Completion, RingKind::Rx, RingKind::Tx] {
+            backend.sizes[kind as usize].set(Some(size));
+            let len_bytes = RING_OFFSET.desc as usize + size.slots() as usize * size_of::<Desc>();
+            backend.map(&(), kind, len_bytes).expect("not mapped yet");
+        }
         backend
     }
 

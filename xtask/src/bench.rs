@@ -85,12 +85,8 @@ fn report(flags: &[&str]) -> Result<ExitCode> {
     if !flags.contains(&"--quick") {
         cargo::run(criterion().arg("--no-run"))?;
         cargo::run(criterion().args(SHORT.split(' ')))?;
-        let estimates = cargo::target().join("criterion");
-        measure.arg("--criterion").arg(estimates);
     }
-    let typed = [&["cargo xtask bench"], flags].concat().join(" ");
-    measure.args(["--command", &typed]).args(flags);
-    Err(cargo::become_it(&mut measure))
+    Err(cargo::become_it(measure.args(flags)))
 }
 
 /// What the ledger costs on the whole path of a packet.

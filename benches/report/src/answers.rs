@@ -67,35 +67,33 @@ mod tests {
     const TEXT: &str = "# Answers\n\n<!-- table: one -->\nold\nolder\n<!-- end -->\n\nWhy.\n<!-- table: two -->\n<!-- end -->\n";
 
     #[test]
-    fn tables_are_replaced_and_paragraphs_stay() {
-        let made = with_tables(TEXT, |name| Some(format!("new {name}\n"))).expect("marks match");
+    fn tables_are_replaced_and_paragraphs_and_what_was_not_measured_stay() {
+        let with_new = |text: &str| with_tables(text, |name| Some(format!("new {name}\n")));
+        let made = with_new(TEXT).expect("marks match");
         let expected = TEXT
             .replace("old\nolder\n", "new one\n")
             .replace("two -->\n", "two -->\nnew two\n");
         assert_eq!(made, expected);
-        let again = with_tables(&made, |name| Some(format!("new {name}\n"))).expect("marks match");
-        assert_eq!(again, made);
+        assert_eq!(with_new(&made).expect("marks match"), made);
         assert_eq!(names(TEXT).collect::<Vec<_>>(), ["one", "two"]);
-    }
-
-    #[test]
-    fn a_table_that_was_not_measured_stays() {
-        let made = with_tables(TEXT, |_| Some(String::new())).expect("marks match");
-        assert_eq!(made, TEXT);
+        let unmeasured = with_tables(TEXT, |_| Some(String::new()));
+        assert_eq!(unmeasured.expect("marks match"), TEXT);
     }
 
     #[test]
     fn marks_without_a_partner_and_unknown_names_are_errors() {
-        let refused = |text: &str| {
-            let known = |name: &str| (name == "a").then(String::new);
-            format!("{:#}", with_tables(text, known).expect_err("refused"))
-        };
-        assert!(refused("<!-- table: a -->\nrow\n").contains("table a has no"));
-        assert!(
-            refused("<!-- table: a -->\n<!-- table: a -->\n<!-- end -->\n")
-                .contains("table a has no")
-        );
-        assert!(refused("<!-- end -->\n").contains("without a table"));
-        assert!(refused("<!-- table: b -->\n<!-- end -->\n").contains("no table b"));
+        let known = |name: &str| (name == "a").then(String::new);
+        for (text, problem) in [
+            ("<!-- table: a -->\nrow\n", "table a has no"),
+            (
+                "<!-- table: a -->\n<!-- table: a -->\n<!-- end -->\n",
+                "table a has no",
+            ),
+            ("<!-- end -->\n", "without a table"),
+            ("<!-- table: b -->\n<!-- end -->\n", "no table b"),
+        ] {
+            let refused = format!("{:#}", with_tables(text, known).expect_err("refused"));
+            assert!(refused.contains(problem), "{text}: {refused}");
+        }
     }
 }

@@ -119,62 +119,65 @@ mod tests {
     use super::*;
     use crate::results::tests::{group, results, series};
 
-    fn one(text: &str) -> Claim {
-        claims(&format!("Text.\n<!-- claim: {text} -->\n"))
-            .expect("a claim")
-            .remove(0)
+    fn one(text: &str) -> anyhow::Result<Claim> {
+        Ok(claims(&format!("Text.\n<!-- claim: {text} -->\n"))?.remove(0))
     }
 
     #[test]
-    fn a_claim_is_held_against_the_median() {
-        let results = results(vec![group(
-            "tx-64",
-            vec![series("a", &[1.0, 3.0]), series("b, c", &[2.0, 2.0])],
-        )]);
-        let cases = [
+    fn a_claim_is_held_against_the_median_and_what_is_none_is_refused_by_name() {
+        let ways = vec![series("a", &[1.0, 3.0]), series("b, c", &[2.0, 2.0])];
+        let results = results(vec![group("tx-64", ways)]);
+        for (text, expected) in [
             ("tx-64 | pps | a | b, c | < 1.1", Some(true)),
             ("tx-64 | pps | a | b, c | > 1.0", Some(false)),
             ("tx-64 | pps | b, c | | > 1.9", Some(true)),
             ("tx-64 | pps | nobody | a | > 1", None),
             ("rx-64 | pps | a | b, c | > 1", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(one(text).holds(&results), expected, "{text}");
+        ] {
+            assert_eq!(
+                one(text).expect("a claim").holds(&results),
+                expected,
+                "{text}"
+            );
         }
-        let made = table(&[one("tx-64 | pps | a | b, c | > 1.0")], &results);
+        let made = table(
+            &[one("tx-64 | pps | a | b, c | > 1.0").expect("a claim")],
+            &results,
+        );
         let row = "| `tx-64`: pps of a to b, c | over 1 | 1.00 (0.60 to 1.40) | **no** |";
         assert!(made.contains(row), "{made}");
-    }
-
-    #[test]
-    fn what_is_no_claim_is_refused_by_name() {
         for (text, word) in [
             ("a | b | c", "five fields"),
             ("a|b|c|d|= 1", "`< N`"),
             ("a|b|c|d|< x", "no number"),
         ] {
-            let refused = claims(&format!("<!-- claim: {text} -->")).expect_err("refused");
-            assert!(refused.to_string().contains(word), "{refused}");
+            let refused = one(text).expect_err("refused").to_string();
+            assert!(refused.contains(word), "{refused}");
         }
     }
 
     #[test]
     fn the_answers_files_claims_are_of_jobs_and_contestants_that_there_are() {
+        use crate::job::Contestant;
         use crate::plan::{Extent, PLACES, jobs, on_core, profiled};
+        use crate::sockets;
+        use std::collections::BTreeSet;
         let extent = Extent { quick: false };
-        let mut jobs = jobs(extent, &crate::variant::ALL, &crate::rival::ALL);
+        let mut jobs = jobs(extent, &crate::job::VARIANTS, &crate::rival::ALL);
         jobs.extend(profiled(extent, &jobs));
+        let mut there = BTreeSet::new();
+        for job in jobs {
+            for Contestant { name, .. } in &job.contestants {
+                there.insert((job.id.clone(), name.clone()));
+                there.extend(PLACES.map(|place| (job.id.clone(), on_core(name, place))));
+            }
+        }
+        for id in sockets::JOBS {
+            there.extend(sockets::COUNTS.map(|count| (id.to_owned(), count.to_string())));
+        }
         for claim in claims(include_str!("../../ANSWERS.md")).expect("claims") {
-            let job = jobs.iter().find(|job| job.id == claim.group);
-            let job = job.unwrap_or_else(|| panic!("no group in {claim:?}"));
             for name in [Some(&claim.of), claim.to.as_ref()].into_iter().flatten() {
-                let mut contestants = job.contestants.iter();
-                let is_there = contestants.any(|one| {
-                    one.name == *name
-                        || PLACES
-                            .iter()
-                            .any(|place| on_core(&one.name, place) == *name)
-                });
+                let is_there = there.contains(&(claim.group.clone(), name.clone()));
                 assert!(is_there, "no {name} in {claim:?}");
             }
         }

@@ -1,27 +1,22 @@
 //! The three programs' command lines, and what each does.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
+use fs_err as fs;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use xskit_benches::veth::is_privileged;
 use xskit_testbed::cards;
 
-use crate::machine::Machine;
-use crate::run::{self, Order};
+use crate::results::Results;
 use crate::tcp::server::Bed;
-use crate::{answers, claims, page, questions};
-
-/// Estimates of criterion that are older are another run's.
-const CRITERION_AGE: Duration = Duration::from_secs(3600);
+use crate::{answers, claims, page, questions, run};
 
 /// Measures backends, ways to wait and rivals, and writes the report.
 #[derive(Parser)]
-struct HeadToHead {
+pub(crate) struct HeadToHead {
     /// Write index.html, summary.md and results.json into this folder.
     #[arg(long)]
     out: PathBuf,
@@ -29,30 +24,21 @@ struct HeadToHead {
     #[arg(long)]
     answers: PathBuf,
     /// Measure this xskit command.
-    #[arg(long, required_unless_present = "from", conflicts_with = "from")]
-    xskit: Option<PathBuf>,
-    /// Measure nothing: take the results.json of an earlier run.
     #[arg(long)]
-    from: Option<PathBuf>,
+    pub(crate) xskit: PathBuf,
     /// One short round.
     #[arg(long)]
-    quick: bool,
+    pub(crate) quick: bool,
     /// Leave out other people's programs.
     #[arg(long)]
-    no_rivals: bool,
+    pub(crate) no_rivals: bool,
     /// How long the rounds may take; there are at least three.
     #[arg(long, default_value_t = 7)]
-    minutes: u64,
+    pub(crate) minutes: u64,
     /// Write the tables into the answers file as well: not with --quick, whose figures answer
     /// nothing.
     #[arg(long, conflicts_with = "quick")]
     update: bool,
-    /// Criterion's folder, for estimates of the last hour.
-    #[arg(long)]
-    criterion: Option<PathBuf>,
-    /// The command that the report names as its origin.
-    #[arg(long, default_value = "head_to_head")]
-    command: String,
 }
 
 /// Counts instructions in an emulated machine, and writes tables of the counts.
@@ -102,20 +88,7 @@ pub fn head_to_head() -> ExitCode {
 /// The program `counted`.
 #[must_use]
 pub fn counted() -> ExitCode {
-    let outcome = match Counted::parse() {
-        Counted::Measure {
-            xskit,
-            driver,
-            out,
-            parts,
-        } => count(xskit, &driver, &out, &parts),
-        Counted::Tables {
-            update,
-            answers,
-            runs,
-        } => count_tables(update.then_some(&answers), &runs),
-    };
-    finish("counted", outcome)
+    finish("counted", count(Counted::parse()))
 }
 
 /// The program `tcp`.
@@ -133,66 +106,60 @@ fn finish(program: &str, outcome: anyhow::Result<()>) -> ExitCode {
 }
 
 fn report(options: &HeadToHead) -> anyhow::Result<()> {
-    let results = match (&options.xskit, &options.from) {
-        (_, Some(file)) => read_json(file)?,
-        (None, None) => unreachable!("clap requires one of the two"),
-        (Some(_), None) if !is_privileged("head_to_head") => return Ok(()),
-        (Some(xskit), None) => {
-            let since = SystemTime::now() - CRITERION_AGE;
-            run::run(&Order {
-                xskit: fs::canonicalize(xskit).with_context(|| xskit.display().to_string())?,
-                quick: options.quick,
-                rivals: !options.no_rivals,
-                length: Duration::from_secs(options.minutes * 60),
-                criterion: options.criterion.clone().map(|folder| (folder, since)),
-            })?
-        }
-    };
-    let file = read(&options.answers)?;
-    let of_answers = || options.answers.display().to_string();
-    let fresh = answers::with_tables(&file, |name| questions::table(&results, name))
-        .with_context(of_answers)?;
-    let claims = claims::claims(&file).with_context(of_answers)?;
-    let [page, summary] = page::page_and_summary(&results, &options.command, &fresh, &claims)?;
-    fs::create_dir_all(&options.out)
-        .with_context(|| format!("making {}", options.out.display()))?;
-    write(
-        &options.out.join("results.json"),
-        &serde_json::to_string(&results)?,
-    )?;
-    write(&options.out.join("index.html"), &page)?;
-    write(&options.out.join("summary.md"), &summary)?;
-    if options.update {
-        write(&options.answers, &fresh)?;
+    if !is_privileged("head_to_head") {
+        return Ok(());
     }
-    let failed = claims
-        .iter()
-        .filter(|claim| claim.holds(&results) == Some(false))
-        .count();
+    let results = run::run(options)?;
+    let file = fs::read_to_string(&options.answers)?;
+    let fresh = answers::with_tables(&file, |name| questions::table(&results, name))?;
+    let claims = claims::claims(&file)?;
+    let [page, summary] = page::page_and_summary(&results, &fresh, &claims)?;
+    let out = &options.out;
+    fs::create_dir_all(out)?;
+    fs::write(out.join("results.json"), serde_json::to_string(&results)?)?;
+    fs::write(out.join("index.html"), page)?;
+    fs::write(out.join("summary.md"), summary)?;
+    if options.update {
+        fs::write(&options.answers, fresh)?;
+    }
+    let fails = |claim: &&claims::Claim| claim.holds(&results) == Some(false);
+    let failed = claims.iter().filter(fails).count();
     if failed > 0 && !results.quick {
         eprintln!(
             "note: {failed} of {} claims in the answers do not hold in this run; the end of the report lists them",
             claims.len()
         );
     }
-    println!("{}", options.out.join("index.html").display());
+    println!("{}", out.join("index.html").display());
     Ok(())
 }
 
-fn count(xskit: PathBuf, driver: &str, out: &Path, parts: &[String]) -> anyhow::Result<()> {
-    ensure!(cards::are_named(), "{} names no cards", cards::VARIABLE);
-    let run = crate::counted::bed::run(xskit, driver, parts)?;
-    write(out, &serde_json::to_string(&run)?)
-}
-
-fn count_tables(update: Option<&PathBuf>, runs: &[PathBuf]) -> anyhow::Result<()> {
-    let runs = runs
-        .iter()
-        .map(|path| read_json(path))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    tables(update, &crate::counted::table::NAMES, |name| {
-        crate::counted::table::table(&runs, name)
-    })
+fn count(command: Counted) -> anyhow::Result<()> {
+    match command {
+        Counted::Measure {
+            xskit,
+            driver,
+            out,
+            parts,
+        } => {
+            ensure!(cards::are_named(), "{} names no cards", cards::VARIABLE);
+            let run = crate::counted::bed::run(xskit, &driver, &parts)?;
+            Ok(fs::write(out, serde_json::to_string(&run)?)?)
+        }
+        Counted::Tables {
+            update,
+            answers,
+            runs,
+        } => {
+            let read = |path| anyhow::Ok(serde_json::from_str(&fs::read_to_string(path)?)?);
+            let runs = runs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+            tables(
+                update.then_some(&answers),
+                &crate::counted::table::NAMES,
+                |name| crate::counted::table::table(&runs, name),
+            )
+        }
+    }
 }
 
 fn measure_tcp(options: Tcp) -> anyhow::Result<()> {
@@ -204,11 +171,13 @@ fn measure_tcp(options: Tcp) -> anyhow::Result<()> {
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).context("setrlimit")?;
     let bed = Bed::new(options.xskit, options.paced)?;
-    let groups = crate::tcp::run::run(&bed, crate::tcp::run::Extent::of(options.quick))?;
-    let machine = Machine::this().sentence();
+    let results = Results::new(crate::tcp::run::run(
+        &bed,
+        crate::tcp::run::Extent::of(options.quick),
+    )?);
     let update = options.update.then_some(&options.answers);
     tables(update, &crate::tcp::table::NAMES, |name| {
-        crate::tcp::table::table(&groups, &machine, name)
+        crate::tcp::table::table(&results, name)
     })
 }
 
@@ -219,30 +188,16 @@ fn tables(
     names: &[&str],
     table: impl Fn(&str) -> Option<String>,
 ) -> anyhow::Result<()> {
+    let table = |name: &str| table(name).unwrap_or_default();
     for name in names {
-        println!("{}", table(name).unwrap_or_default());
+        println!("{}", table(name));
     }
-    let Some(answers) = update else {
-        return Ok(());
-    };
-    let fresh = answers::with_tables(&read(answers)?, |name| {
-        Some(table(name).unwrap_or_default())
-    });
-    write(
-        answers,
-        &fresh.with_context(|| answers.display().to_string())?,
-    )
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    serde_json::from_str(&read(path)?)
-        .with_context(|| format!("{} holds no results", path.display()))
-}
-
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    if let Some(answers) = update {
+        let file = fs::read_to_string(answers)?;
+        fs::write(
+            answers,
+            answers::with_tables(&file, |name| Some(table(name)))?,
+        )?;
+    }
+    Ok(())
 }

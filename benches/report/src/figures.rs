@@ -16,8 +16,6 @@ pub(crate) const CPU: &str = "cpu_s_per_million";
 pub(crate) const KICKS: &str = "kicks_per_1000";
 /// Wakes for the fill ring per 1,000 packets, by call or by submission.
 pub(crate) const WAKES: &str = "wakes_per_1000";
-/// Waits per 1,000 packets.
-pub(crate) const WAITS: &str = "waits_per_1000";
 /// Submissions to an io_uring per 1,000 packets.
 pub(crate) const SUBMISSIONS: &str = "submissions_per_1000";
 /// Polls armed per 1,000 packets.
@@ -90,7 +88,6 @@ impl Figures {
             ),
             (KICKS, per_thousand(both("kick"))),
             (WAKES, per_thousand(both("wake"))),
-            (WAITS, per_thousand(number("/calls/wait"))),
             (SUBMISSIONS, per_thousand(submissions(&report))),
             (POLLS, per_thousand(number("/submissions/poll"))),
             (
@@ -154,49 +151,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_of_tx_is_taken_apart() {
-        let figures = Figures::of_xskit(
-            r#"{"bench":"tx","packets":2000000,"seconds":2.0,"syscalls":1000,"cpu_seconds":1.5,
-                "calls":{"set-up":20,"kick":100,"wake":0,"wait":4,"enter":896},
-                "submissions":{"set-up":7,"kick":900,"wake":0,"poll":2,"cancel":1}}"#,
-        )
-        .expect("a report");
-        let expected = [
-            (PPS, 1e6),
-            (CALLS, 0.5),
-            (CPU, 0.75),
-            (KICKS, 0.5),
-            (WAKES, 0.0),
-            (WAITS, 0.002),
-            (SUBMISSIONS, 0.4515),
-            (POLLS, 0.001),
-            (PER_KICK, 2000.0),
-        ];
-        for (name, value) in expected {
-            assert_eq!(figures.get(name), Some(value), "{name}");
+    fn a_report_is_taken_apart_and_no_packet_makes_no_figure() {
+        const TX: &str = r#"{"bench":"tx","packets":2000000,"seconds":2.0,"syscalls":1000,"cpu_seconds":1.5,
+            "calls":{"set-up":20,"kick":100,"wake":0,"wait":4,"enter":896},
+            "submissions":{"set-up":7,"kick":900,"wake":0,"poll":2,"cancel":1}}"#;
+        const PING: &str = r#"{"bench":"ping","packets":10,"seconds":1.0,"syscalls":20,"p50_ns":6500,
+            "p99_ns":10000,"p999_ns":82000,"percentiles_ns":[[50.0,6500],[100.0,90000]]}"#;
+        const NONE: &str = r#"{"packets":0,"seconds":1.0,"syscalls":3}"#;
+        for (text, name, value) in [
+            (TX, PPS, Some(1e6)),
+            (TX, CALLS, Some(0.5)),
+            (TX, CPU, Some(0.75)),
+            (TX, KICKS, Some(0.5)),
+            (TX, WAKES, Some(0.0)),
+            (TX, SUBMISSIONS, Some(0.4515)),
+            (TX, POLLS, Some(0.001)),
+            (TX, PER_KICK, Some(2000.0)),
+            (TX, P50, None),
+            (PING, P50, Some(6.5)),
+            (PING, P99, Some(10.0)),
+            (PING, P999, Some(82.0)),
+            (PING, CALLS, Some(2000.0)),
+            (PING, KICKS, None),
+            (NONE, PPS, Some(0.0)),
+            (NONE, CALLS, None),
+        ] {
+            let figures = Figures::of_xskit(text).expect("a report");
+            assert_eq!(figures.get(name), value, "{name} of {text}");
         }
-        assert_eq!(figures.get(P50), None);
-    }
-
-    #[test]
-    fn a_report_of_ping_has_times_and_a_curve() {
-        let figures = Figures::of_xskit(
-            r#"{"bench":"ping","packets":10,"seconds":1.0,"syscalls":20,"p50_ns":6500,"p99_ns":10000,
-                "p999_ns":82000,"max_ns":90000,"percentiles_ns":[[50.0,6500],[100.0,90000]]}"#,
-        )
-        .expect("a report");
-        assert_eq!(figures.get(P50), Some(6.5));
-        assert_eq!(figures.get(P999), Some(82.0));
-        assert_eq!(figures.get(CALLS), Some(2000.0));
-        assert_eq!(figures.get(KICKS), None);
-        assert_eq!(figures.curve, [(50.0, 6.5), (100.0, 90.0)]);
-    }
-
-    #[test]
-    fn no_packet_makes_no_figure_and_no_number_no_report() {
-        let figures =
-            Figures::of_xskit(r#"{"packets":0,"seconds":1.0,"syscalls":3}"#).expect("a report");
-        assert_eq!((figures.get(PPS), figures.get(CALLS)), (Some(0.0), None));
+        let curve = Figures::of_xskit(PING).expect("a report").curve;
+        assert_eq!(curve, [(50.0, 6.5), (100.0, 90.0)]);
         for text in ["", "[]", r#"{"packets":1}"#, r#"{"seconds":1}"#] {
             assert!(Figures::of_xskit(text).is_err(), "{text}");
         }
@@ -206,13 +190,10 @@ mod tests {
     fn percentiles_of_round_trips_are_times_that_were_measured() {
         let times = (1..=1000).rev().map(f64::from).collect();
         let figures = Figures::of_round_trips(times, 2.0, 0.5, 4000);
-        assert_eq!(figures.get(P50), Some(500.0));
-        assert_eq!(figures.get(P99), Some(990.0));
-        assert_eq!(figures.get(P999), Some(999.0));
-        assert_eq!(figures.get(PPS), Some(500.0));
-        assert_eq!(figures.get(CPU), Some(500.0));
-        assert_eq!(figures.get(CALLS), Some(4000.0));
-        assert_eq!(figures.curve.first(), Some(&(1.0, 10.0)));
-        assert_eq!(figures.curve.last(), Some(&(100.0, 1000.0)));
+        let all = [P50, P99, P999, PPS, CPU, CALLS].map(|name| figures.get(name));
+        let expected = [500.0, 990.0, 999.0, 500.0, 500.0, 4000.0];
+        assert_eq!(all, expected.map(Some));
+        let ends = [figures.curve.first(), figures.curve.last()];
+        assert_eq!(ends, [Some(&(1.0, 10.0)), Some(&(100.0, 1000.0))]);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::core::Place;
 use crate::rival::Rival;
 use crate::udp::Waiting;
-use crate::variant::Variant;
 
 /// The UDP port of all packets.
 pub(crate) const PORT: u16 = 4096;
@@ -45,8 +45,6 @@ pub(crate) struct Job {
     /// Packets per turn.
     pub(crate) batch: u32,
     pub(crate) load: Load,
-    /// Further options of `xskit bench`, at both ends.
-    pub(crate) options: Vec<String>,
     /// How long each measurement takes.
     pub(crate) length: Duration,
     pub(crate) contestants: Vec<Contestant>,
@@ -60,11 +58,50 @@ pub(crate) struct Contestant {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Who {
-    /// `xskit bench`, with options that only this contestant has.
-    Xskit(Variant, Vec<String>),
+    /// `xskit bench`, with the variant's options and further ones, at both ends.
+    Xskit(Variant, String),
     Rival(Rival),
     /// Two kernel UDP sockets, for round trips only.
     Udp(Waiting),
+}
+
+/// A way in which `xskit` can drive a socket: backend and wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Variant {
+    /// The name in tables, which begins with the backend's.
+    pub(crate) name: &'static str,
+    /// The options on the command line, separated by spaces.
+    pub(crate) options: &'static str,
+}
+
+/// All of them; a run leaves out those that the program at hand doesn't know.
+pub(crate) const VARIANTS: [Variant; 8] = [
+    BASELINE,
+    Variant::new("rustix busy", "--backend=rustix --wait=busy"),
+    Variant::new("uring block", "--backend=uring --wait=block"),
+    Variant::new("uring poll", "--backend=uring --wait=poll"),
+    Variant::new("uring multishot", "--backend=uring --wait=multishot"),
+    Variant::new("uring busy", "--backend=uring --wait=busy"),
+    Variant::new("uring napi", "--backend=uring --wait=napi"),
+    Variant::new("uring sqpoll", "--backend=uring --wait=busy --sqpoll"),
+];
+
+/// The one that all others are compared with.
+pub(crate) const BASELINE: Variant = Variant::new("rustix block", "--backend=rustix --wait=block");
+
+impl Variant {
+    const fn new(name: &'static str, options: &'static str) -> Self {
+        Self { name, options }
+    }
+
+    /// Where it runs, if it is to be at `place`: a thread of the kernel needs a processor of its
+    /// own.
+    pub(crate) fn place(&self, place: Place) -> Place {
+        match self.name {
+            "uring sqpoll" => Place::Anywhere,
+            _ => place,
+        }
+    }
 }
 
 impl Task {
@@ -79,11 +116,6 @@ impl Task {
 }
 
 impl Contestant {
-    /// `xskit` driven in one way.
-    pub(crate) fn xskit(variant: Variant) -> Self {
-        Self::with(variant.name, variant, &[])
-    }
-
     pub(crate) fn rival(rival: Rival) -> Self {
         Self {
             name: rival.name.to_owned(),
@@ -91,11 +123,11 @@ impl Contestant {
         }
     }
 
-    /// `xskit` driven in one way with further options.
-    pub(crate) fn with(name: &str, variant: Variant, options: &[&str]) -> Self {
+    /// `xskit` driven in one way, with further options.
+    pub(crate) fn xskit(name: &str, variant: Variant, options: &str) -> Self {
         Self {
             name: name.to_owned(),
-            who: Who::Xskit(variant, options.iter().map(ToString::to_string).collect()),
+            who: Who::Xskit(variant, options.to_owned()),
         }
     }
 }

@@ -8,13 +8,13 @@
 //! | --- | --- |
 //! | `cli` | the programs `head_to_head`, `counted` and `tcp` |
 //! | `plan`, `run` | which jobs there are and who does them; the rounds |
-//! | `job`, `variant`, `rival`, `nginx`, `udp` | a job; who does it: ways of `xskit`, other people's programs, kernel sockets |
+//! | `job`, `rival`, `nginx`, `udp` | a job; who does it: ways of `xskit`, other people's programs, kernel sockets |
 //! | `arena`, `program`, `core` | two hosts and a wire; a program in one of them; on which processor |
 //! | `sockets`, `profile` | many sockets served by one thread; where the processor's time goes |
-//! | `figures`, `results`, `criterion`, `machine` | what was measured, and where |
+//! | `figures`, `results`, `machine` | what was measured, and where |
 //! | `tcp` | HTTP over the kernel's TCP beside nginx, and beside HTTP/3 over AF_XDP |
 //! | `counted` | instructions per packet, with real drivers in an emulated machine |
-//! | `table`, `plot`, `goals`, `questions` | how it is shown |
+//! | `table`, `plot`, `questions` | how it is shown |
 //! | `answers`, `claims`, `page` | the answers file with fresh tables, and its claims; the page and the summary |
 
 mod answers;
@@ -23,9 +23,7 @@ mod claims;
 mod cli;
 mod core;
 mod counted;
-mod criterion;
 mod figures;
-mod goals;
 mod job;
 mod machine;
 mod nginx;
@@ -42,6 +40,5 @@ mod sockets;
 mod table;
 mod tcp;
 mod udp;
-mod variant;
 
 pub use cli::{counted, head_to_head, tcp};

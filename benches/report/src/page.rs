@@ -5,33 +5,26 @@ use std::iter;
 use pulldown_cmark::{Event, Options, Parser};
 
 use crate::claims::{self, Claim};
-use crate::figures::{CALLS, CPU, P50, PPS};
-use crate::goals;
-use crate::plan::{CONTROL, PLACES, SATURATED};
-use crate::plot::{self, Axes};
-use crate::questions::{self, PING_COLUMNS, RATE_COLUMNS};
+use crate::figures::{P50, PPS};
+use crate::job::VARIANTS;
+use crate::plan::{CONTROL, SATURATED};
+use crate::plot::{self, Axes, Line};
+use crate::questions::{self, PING_COLUMNS, SATURATED_COLUMNS};
+use crate::results::Column::To;
 use crate::results::{Group, Results, Series};
-use crate::table::{Table, cell, scaled};
-use crate::{rival, variant};
-
-const NOT_MEASURED: &str = "Not measured.";
+use crate::table::{Table, scaled};
 
 /// The page, which fetches nothing, and the summary. `answers` is the answers file with fresh
 /// tables.
 pub(crate) fn page_and_summary(
     results: &Results,
-    command: &str,
     answers: &str,
     claims: &[Claim],
 ) -> anyhow::Result<[String; 2]> {
-    let blocks = blocks(results, command, answers, claims)?;
-    let is_text = |block: &&String| !block.starts_with("<figure>");
-    let summary: String = blocks
-        .iter()
-        .filter(is_text)
-        .map(|block| format!("{block}\n\n"))
-        .collect();
-    Ok([html(&blocks.join("\n\n")), summary])
+    let mut blocks = blocks(results, answers, claims)?;
+    let page = html(&blocks.join("\n\n"));
+    blocks.retain(|block| !block.starts_with("<figure>"));
+    Ok([page, blocks.join("\n\n") + "\n"])
 }
 
 /// Plots pass; comments are dropped; all other HTML is text.
@@ -53,69 +46,56 @@ fn html(markdown: &str) -> String {
 }
 
 /// What stands between two empty lines.
-fn blocks(
-    results: &Results,
-    command: &str,
-    answers: &str,
-    claims: &[Claim],
-) -> anyhow::Result<Vec<String>> {
-    let mut page = head(results, command);
-    section(&mut page, "Goals", goals::table(results));
-    if !results.profiles.is_empty() {
-        page.push("What bounds the rates, goals missed included, is under \"Where the time goes\" and in the last question.".to_owned());
+fn blocks(results: &Results, answers: &str, claims: &[Claim]) -> anyhow::Result<Vec<String>> {
+    let mut page = head(results);
+    page.extend([
+        "## As many packets as go".to_owned(),
+        format!(
+            "`{CONTROL}` is the first way once more: how far its ratio is from 1 is what chance alone makes of a \
+             ratio. System calls of rivals are not counted."
+        ),
+    ]);
+    for (task, _) in SATURATED {
+        for len in [64, 1400] {
+            if let Some(group) = results.group(&format!("{}-{len}", task.word())) {
+                page.push(format!("### {}: {}", task.word(), group.title));
+                let mut columns = SATURATED_COLUMNS.to_vec();
+                columns.retain(|it| !matches!(it, To(.., rival) if group.series(rival).is_none()));
+                page.push(questions::comparison(group, &columns));
+            }
+        }
     }
-    saturation(&mut page, results)?;
-    batches(&mut page, results)?;
-    round_trips(&mut page, results)?;
-    section(
-        &mut page,
-        "Many sockets on one thread",
+    page.push("## Throughput by batch".to_owned());
+    for task in ["tx", "fwd"] {
+        page.extend(batches(results, task)?);
+    }
+    page.push("## Round trips".to_owned());
+    for group in ["ping", "ping-wait"]
+        .map(|id| results.group(id))
+        .into_iter()
+        .flatten()
+    {
+        page.extend(round_trips(group)?);
+    }
+    page.extend([
+        "## Many sockets on one thread".to_owned(),
         questions::sockets(results),
-    );
-    page.push(
         "Each socket has its own UMEM. Over rings in memory a packet is sent, received again, and its frame \
          recycled, and the other side moves descriptors only. Over a veth the kernel sends it, and the kicks of all \
          sockets are submitted at once."
             .to_owned(),
-    );
-    if !results.profiles.is_empty() {
-        profiles(&mut page, results);
-    }
-    if !results.criterion.is_empty() {
-        section(
-            &mut page,
-            "Layer by layer (criterion, short)",
-            criterion(results),
-        );
-    }
-    section(&mut page, "Commands", commands(results));
-    page.push("# The open questions".to_owned());
+        "# The open questions".to_owned(),
+    ]);
     // The answers file has a title, which stands above already.
     let answers = answers.lines().filter(|line| !line.starts_with("# "));
     page.push(answers.collect::<Vec<_>>().join("\n"));
-    if !claims.is_empty() {
-        let title = "What these paragraphs claim, and what this run measured";
-        section(&mut page, title, claims::table(claims, results));
-    }
+    page.push("## What these paragraphs claim, and what this run measured".to_owned());
+    page.push(claims::table(claims, results));
     page.retain(|block| !block.is_empty());
     Ok(page)
 }
 
-fn section(page: &mut Vec<String>, title: &str, content: String) {
-    page.push(format!("## {title}"));
-    page.push(if content.is_empty() {
-        NOT_MEASURED.to_owned()
-    } else {
-        content
-    });
-}
-
-fn head(results: &Results, command: &str) -> Vec<String> {
-    let all = results.groups.iter().flat_map(|group| &group.series);
-    let rounds = match all.map(|series| series.samples.len()).max().unwrap_or(0) {
-        1 => "One round".to_owned(),
-        count => format!("{count} rounds"),
-    };
+fn head(results: &Results) -> Vec<String> {
     let notes = results
         .notes
         .iter()
@@ -125,11 +105,13 @@ fn head(results: &Results, command: &str) -> Vec<String> {
     vec![
         "# xskit: backends, ways to wait, and rivals, head to head".to_owned(),
         format!(
-            "Made by `{command}` in {:.0} s on a {}, over veth in copy mode. {rounds}: contestants of a table do \
-             the same job one right after the other, round after round. A figure is the median over rounds and, in \
-             brackets, the range in which eight of ten lie; a ratio is the median of the ratios of each round.",
+            "Made by `cargo xtask bench` in {:.0} s on a {}, over veth in copy mode. Rounds: {}. Contestants of a \
+             table do the same job one right after the other, round after round. A figure is the median over rounds \
+             and, in brackets, the range in which eight of ten lie; a ratio is the median of the ratios of each \
+             round.",
             results.seconds,
-            results.machine.sentence(),
+            results.machine,
+            results.rounds(),
         ),
         "The sending end has one core, the receiving end another. A variant with SQPOLL may use both, since its \
          kernel thread needs one: in round trips, with SQPOLL at both ends, twice as many threads are busy as there \
@@ -142,197 +124,92 @@ fn head(results: &Results, command: &str) -> Vec<String> {
     ]
 }
 
-/// As many packets as go, by everyone.
-fn saturation(page: &mut Vec<String>, results: &Results) -> anyhow::Result<()> {
-    let lead = format!(
-        "`{CONTROL}` is the first way once more: how far its ratio is from 1 is what chance alone makes of a ratio. \
-         System calls of rivals are not counted."
-    );
-    section(page, "As many packets as go", lead);
-    for (task, _) in SATURATED {
-        for len in [64, 1400] {
-            let Some(group) = results.group(&format!("{}-{len}", task.word())) else {
-                continue;
-            };
-            page.push(format!("### {}: {}", task.word(), group.title));
-            page.push(questions::comparison(group, &RATE_COLUMNS));
-            let bars = |(figure, what)| {
-                bars(
-                    group,
-                    figure,
-                    &format!("{} of 64 bytes: {what}", task.word()),
-                )
-            };
-            if len == 64 {
-                page.push(bars((CALLS, "system calls per 1,000 packets"))?);
-                page.push(bars((CPU, "CPU seconds per million packets"))?);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn bars(group: &Group, figure: &str, title: &str) -> anyhow::Result<String> {
-    let shown = group.series.iter().filter(|series| series.name != CONTROL);
-    let bar = |series: &Series| {
-        let length = series.spread(figure)?.median;
-        Some((series.name.clone(), length, colour(&series.name)))
-    };
-    plot::bars(title, &shown.filter_map(bar).collect::<Vec<_>>())
-}
-
-/// The same in every plot: variants in their order, then rivals or kernel sockets.
-fn colour(name: &str) -> usize {
-    let of_variant = variant::ALL.iter().position(|variant| variant.name == name);
-    let of_rival = rival::ALL.iter().position(|rival| rival.name == name);
-    let of_other = of_rival.unwrap_or(usize::from(name.ends_with("busy")));
-    of_variant.unwrap_or(variant::ALL.len() + of_other)
-}
-
-fn line(series: &Series, points: impl Iterator<Item = (f64, f64)>) -> plot::Series {
-    plot::Series {
-        name: series.name.clone(),
-        points: points.collect(),
+fn line(series: &Series, points: Vec<(f64, f64)>) -> Line<'_> {
+    let variant = VARIANTS
+        .iter()
+        .position(|variant| variant.name == series.name);
+    let of_other = VARIANTS.len() + usize::from(series.name.ends_with("busy"));
+    Line {
+        name: &series.name,
+        points,
         is_dashed: series.name.starts_with("uring"),
-        colour: colour(&series.name),
+        colour: variant.unwrap_or(of_other),
     }
 }
 
 /// Throughput by the number of packets per turn.
-fn batches(page: &mut Vec<String>, results: &Results) -> anyhow::Result<()> {
-    page.push("## Throughput by batch".to_owned());
-    for task in ["tx", "fwd"] {
-        let prefix = format!("batch-{task}-");
-        let of_task = results.groups.iter().filter_map(|group| {
-            let batch: u32 = group.id.strip_prefix(&prefix)?.parse().ok()?;
-            Some((batch, group))
-        });
-        let groups: Vec<_> = of_task.collect();
-        let ways = groups.first().map_or(&[][..], |(_, group)| &group.series);
-        let rate = |group: &Group, way: &Series| group.series(&way.name)?.spread(PPS);
-        let place = |batch: u32| f64::from(batch).log2();
-        let axes = Axes {
-            title: &format!("{task} of 64 bytes: packets/s by packets per turn"),
-            x_label: "packets per turn (--batch)",
-            y_label: "packets/s",
-            x_ticks: groups
-                .iter()
-                .map(|(batch, _)| (place(*batch), batch.to_string()))
-                .collect(),
-            y_is_log: false,
+fn batches(results: &Results, task: &str) -> anyhow::Result<[String; 2]> {
+    let prefix = format!("batch-{task}-");
+    let of_task = results.groups.iter().filter_map(|group| {
+        let batch: u32 = group.id.strip_prefix(&prefix)?.parse().ok()?;
+        Some((batch, group))
+    });
+    let groups: Vec<_> = of_task.collect();
+    let ways = groups.first().map_or(&[][..], |(_, group)| &group.series);
+    let rate = |group: &Group, way: &Series| group.series(&way.name)?.spread(PPS);
+    let axes = Axes {
+        title: &format!("{task} of 64 bytes: packets/s by packets per turn"),
+        x_label: "packets per turn (--batch)",
+        y_label: "packets/s",
+        x_name: |x| x.exp2().to_string(),
+        y_is_log: false,
+    };
+    let lines = ways.iter().map(|way| {
+        let point = |(batch, group): &(u32, &Group)| {
+            Some((f64::from(*batch).log2(), rate(group, way)?.median))
         };
-        let lines = ways.iter().map(|way| {
-            let point =
-                |(batch, group): &(u32, &Group)| Some((place(*batch), rate(group, way)?.median));
-            line(way, groups.iter().filter_map(point))
-        });
-        page.push(plot::lines(&axes, &lines.collect::<Vec<_>>())?);
-        let titles = groups.iter().map(|(batch, _)| format!("batch {batch}"));
-        let mut table = Table::new(iter::once(format!("{task}, million packets/s")).chain(titles));
-        for way in ways {
-            let rates = groups
-                .iter()
-                .map(|(_, group)| scaled(rate(group, way), 1e-6));
-            table.row(iter::once(way.name.clone()).chain(rates));
-        }
-        let table = table.markdown();
-        page.push(if table.is_empty() {
-            NOT_MEASURED.to_owned()
-        } else {
-            table
-        });
+        line(way, groups.iter().filter_map(point).collect())
+    });
+    let titles = groups.iter().map(|(batch, _)| format!("batch {batch}"));
+    let mut table = Table::new(iter::once(format!("{task}, million packets/s")).chain(titles));
+    for way in ways {
+        let rates = groups
+            .iter()
+            .map(|(_, group)| scaled(rate(group, way), 1e-6));
+        table.row(iter::once(way.name.clone()).chain(rates));
     }
-    Ok(())
+    Ok([
+        plot::lines(&axes, &lines.collect::<Vec<_>>())?,
+        table.markdown(),
+    ])
 }
 
 /// How long a packet takes there and back.
-fn round_trips(page: &mut Vec<String>, results: &Results) -> anyhow::Result<()> {
-    page.push("## Round trips".to_owned());
-    // Each nine takes the same room.
-    let place = |percentile: f64| (1.0 - percentile / 100.0).log10().abs();
-    for group in ["ping", "ping-wait"]
-        .iter()
-        .filter_map(|id| results.group(id))
-    {
-        page.push(format!("### {}", group.title));
-        let axes = Axes {
-            title: "round trips that took at most so long",
-            x_label: "part of all round trips",
-            y_label: "round trip, µs",
-            x_ticks: [0.0, 50.0, 90.0, 99.0, 99.9, 99.99]
-                .map(|percentile| (place(percentile), format!("{percentile} %")))
-                .to_vec(),
-            y_is_log: true,
-        };
-        let measured = group
-            .series
-            .iter()
-            .filter(|series| series.spread(P50).is_some());
-        let lines = measured.map(|series| {
-            let points = series
-                .curve()
-                .into_iter()
-                .filter(|(percentile, _)| *percentile < 100.0);
-            line(
-                series,
-                points.map(|(percentile, us)| (place(percentile), us)),
+fn round_trips(group: &Group) -> anyhow::Result<[String; 3]> {
+    let axes = Axes {
+        title: "round trips that took at most so long",
+        x_label: "part of all round trips",
+        y_label: "round trip, µs",
+        // Each nine takes the same room.
+        x_name: |nines| {
+            format!(
+                "{:.*} %",
+                (nines - 2.0).max(0.0) as usize,
+                100.0 - 10f64.powf(2.0 - nines)
             )
-        });
-        page.push(plot::lines(&axes, &lines.collect::<Vec<_>>())?);
-        page.push(questions::comparison(group, &PING_COLUMNS));
-    }
-    Ok(())
-}
-
-/// The functions; the table of whose they are is with the answers.
-fn profiles(page: &mut Vec<String>, results: &Results) {
-    let lead = "Samples by perf(1), taken once. Whose code they are in, job by job, is the last question below. These \
-                are the functions that took most of a core's time with 64 bytes per packet: of the core that sends.";
-    section(page, "Where the time goes", lead.to_owned());
-    for ((task, what), place) in SATURATED.into_iter().zip([PLACES[0], PLACES[0], PLACES[1]]) {
-        let functions = questions::functions(results, &format!("{}-64", task.word()), place);
-        if !functions.is_empty() {
-            page.push(format!("### {}: packets {what}", task.word()));
-            page.push(functions);
-        }
-    }
-}
-
-fn criterion(results: &Results) -> String {
-    let mut table = Table::new([
-        "benchmark",
-        "ns per iteration",
-        "95 % interval",
-        "ns per element",
-    ]);
-    for estimate in &results.criterion {
-        let (low, high) = estimate.interval_ns;
-        let of_element = |count| format!("{:.2}", estimate.median_ns / count);
-        table.row([
-            estimate.name.clone(),
-            format!("{:.1}", estimate.median_ns),
-            format!("{low:.1} to {high:.1}"),
-            estimate.elements.map_or_else(|| cell(None), of_element),
-        ]);
-    }
-    table.markdown()
-}
-
-/// What was run, word for word.
-fn commands(results: &Results) -> String {
-    let mut table = Table::new(["job", "way", "command"]);
-    for (task, _) in SATURATED {
-        let group = results.group(&format!("{}-64", task.word()));
-        for series in group.map_or(&[][..], |group| &group.series) {
-            let command = format!("`{}`", series.command);
-            table.row([task.word().to_owned(), series.name.clone(), command]);
-        }
-    }
-    format!(
-        "Those of the jobs at saturation, without `--seconds` and the other end's options. The others differ in the \
-         options that their titles name.\n\n{}",
-        table.markdown()
-    )
+        },
+        y_is_log: true,
+    };
+    let nines = |percentile: f64| (1.0 - percentile / 100.0).log10().abs();
+    let measured = group
+        .series
+        .iter()
+        .filter(|series| series.spread(P50).is_some());
+    let lines = measured.map(|series| {
+        let curve = series.curve().into_iter();
+        let points = curve.filter(|(percentile, _)| *percentile < 100.0);
+        line(
+            series,
+            points
+                .map(|(percentile, us)| (nines(percentile), us))
+                .collect(),
+        )
+    });
+    Ok([
+        format!("### {}", group.title),
+        plot::lines(&axes, &lines.collect::<Vec<_>>())?,
+        questions::comparison(group, &PING_COLUMNS),
+    ])
 }
 
 #[cfg(test)]
@@ -352,10 +229,8 @@ mod tests {
             .notes
             .push("xdpsock is not <i>installed</i>".to_owned());
         let answers = "# T\n\n## 1. Why?\n\n<!-- table: a -->\n| a | b |\n| --- | ---: |\n| 1 | `2` |\n<!-- end -->\nafter\n";
-        let made = page_and_summary(&results, "the command", answers, &[]).expect("a page");
-        let [page, summary] = made;
+        let [page, summary] = page_and_summary(&results, answers, &[]).expect("a page");
         for part in [
-            "<code>the command</code>",
             "<li>xdpsock is not &lt;i&gt;installed&lt;/i&gt;</li>",
             "Linux 6.18",
             "<h2>1. Why?</h2>",

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::job::{Contestant, Job, Load, Task, Who};
+use crate::job::{BASELINE, Contestant, Job, Load, Task, Variant, Who};
 use crate::rival::Rival;
 use crate::udp::Waiting;
-use crate::variant::{BASELINE, Variant};
 
 /// The baseline once more, to show what chance alone makes of a ratio.
 /// Its name begins as no variant's does, so that it is never the best of a backend.
@@ -21,17 +20,24 @@ pub(crate) const SATURATED: [(Task, &str); 3] = [
 /// The prefix of profiled jobs.
 pub(crate) const PROFILED: &str = "profile-";
 
-/// Packets per second that arrive at a steady rate, for the waits.
-pub(crate) const RATES: [u32; 2] = [1_000, 50_000];
+/// The jobs of waiting: packets that arrive seldom, often, and without a pause.
+pub(crate) const WAITS: [(&str, &str, Load); 3] = [
+    ("wait-1000", "1000 a second", Load::Paced(1_000)),
+    ("wait-50000", "50000 a second", Load::Paced(50_000)),
+    ("wait-flood", "as many as come", Load::Flood),
+];
 
 /// Descriptors per kick in copy mode, for the budgets.
-pub(crate) const BUDGETS: [u32; 3] = [32, 256, 2048];
+const BUDGETS: [u32; 3] = [32, 256, 2048];
 
 /// The baseline with its default, which looks for a while before it waits.
-pub(crate) const LOOKING: &str = "rustix block, looking before";
+const LOOKING: &str = "rustix block, looking before";
 
 /// Every wait goes to the kernel at once.
 const NO_SPIN: &str = "--spin=0";
+
+/// The two cores, in the names of profiles.
+pub(crate) const PLACES: [&str; 2] = ["first core", "second core"];
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
@@ -41,12 +47,12 @@ pub(crate) struct Extent {
 
 impl Extent {
     /// Bytes per packet.
-    pub(crate) const fn sizes(self) -> &'static [usize] {
+    const fn sizes(self) -> &'static [usize] {
         if self.quick { &[64] } else { &[64, 1400] }
     }
 
     /// Packets per turn.
-    pub(crate) const fn batches(self) -> &'static [u32] {
+    const fn batches(self) -> &'static [u32] {
         if self.quick {
             &[1, 64]
         } else {
@@ -64,7 +70,7 @@ pub(crate) fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Ve
     let mut jobs = Vec::new();
     for (task, what) in SATURATED {
         for len in extent.sizes() {
-            jobs.push(saturated(extent, task, what, *len, variants, rivals));
+            jobs.push(saturated(extent, (task, what), *len, variants, rivals));
         }
     }
     for (task, what) in [SATURATED[0], SATURATED[2]] {
@@ -74,7 +80,7 @@ pub(crate) fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Ve
                 title: format!("packets of 64 bytes {what}, {batch} a turn"),
                 batch: *batch,
                 length: extent.length(150),
-                contestants: variants.iter().copied().map(Contestant::xskit).collect(),
+                contestants: all(variants, ""),
                 ..base(task, extent)
             });
         }
@@ -83,12 +89,8 @@ pub(crate) fn jobs(extent: Extent, variants: &[Variant], rivals: &[Rival]) -> Ve
     jobs.extend(waits(extent, variants));
     jobs.extend(pings(extent, variants));
     jobs.extend(flags(extent));
-    jobs.retain(|job| !job.contestants.is_empty());
     jobs
 }
-
-/// The two cores, in the names of profiles.
-pub(crate) const PLACES: [&str; 2] = ["first core", "second core"];
 
 /// The name of a contestant's profile on a core.
 pub(crate) fn on_core(contestant: &str, place: &str) -> String {
@@ -97,32 +99,23 @@ pub(crate) fn on_core(contestant: &str, place: &str) -> String {
 
 /// The jobs at saturation once more, with the prefix [`PROFILED`], for the baseline and the rivals.
 pub(crate) fn profiled(extent: Extent, jobs: &[Job]) -> Vec<Job> {
-    let is_shown = |contestant: &Contestant| match &contestant.who {
-        Who::Xskit(..) => contestant.name == BASELINE.name,
-        Who::Rival(_) => true,
-        Who::Udp(_) => false,
+    let is_saturated = |job: &&Job| {
+        SATURATED
+            .iter()
+            .any(|(task, _)| job.id.starts_with(task.word()))
     };
-    let ids = SATURATED.iter().flat_map(|(task, _)| {
-        let sizes = extent.sizes().iter();
-        sizes.map(|len| format!("{}-{len}", task.word()))
-    });
-    let at_saturation = ids.filter_map(|id| jobs.iter().find(|job| job.id == id));
-    at_saturation
-        .map(|job| Job {
-            id: format!("{PROFILED}{}", job.id),
-            length: extent.length(700),
-            contestants: job
-                .contestants
-                .iter()
-                .filter(|it| is_shown(it))
-                .cloned()
-                .collect(),
-            ..job.clone()
-        })
-        .collect()
+    let mut profiled: Vec<_> = jobs.iter().filter(is_saturated).cloned().collect();
+    for job in &mut profiled {
+        job.id.insert_str(0, PROFILED);
+        job.length = extent.length(700);
+        let is_rival = |it: &Contestant| matches!(it.who, Who::Rival(_));
+        job.contestants
+            .retain(|it| it.name == BASELINE.name || is_rival(it));
+    }
+    profiled
 }
 
-fn base(task: Task, extent: Extent) -> Job {
+pub(crate) fn base(task: Task, extent: Extent) -> Job {
     Job {
         id: String::new(),
         title: String::new(),
@@ -133,23 +126,27 @@ fn base(task: Task, extent: Extent) -> Job {
             Task::Tx | Task::Ping => Load::Nothing,
             Task::Rx | Task::Fwd => Load::Flood,
         },
-        options: Vec::new(),
         length: extent.length(450),
         contestants: Vec::new(),
     }
 }
 
+/// The variants, each with these options.
+pub(crate) fn all(variants: &[Variant], options: &str) -> Vec<Contestant> {
+    let contestant = |it: &Variant| Contestant::xskit(it.name, *it, options);
+    variants.iter().map(contestant).collect()
+}
+
 /// As many packets as go: every variant, a control, and every rival.
 fn saturated(
     extent: Extent,
-    task: Task,
-    what: &str,
+    (task, what): (Task, &str),
     len_bytes: usize,
     variants: &[Variant],
     rivals: &[Rival],
 ) -> Job {
-    let mut contestants: Vec<_> = variants.iter().copied().map(Contestant::xskit).collect();
-    contestants.push(Contestant::with(CONTROL, BASELINE, &[]));
+    let mut contestants = all(variants, "");
+    contestants.push(Contestant::xskit(CONTROL, BASELINE, ""));
     let able = rivals.iter().filter(|rival| rival.does(task, len_bytes));
     contestants.extend(able.copied().map(Contestant::rival));
     Job {
@@ -164,13 +161,11 @@ fn saturated(
 /// Descriptors per kick, with more packets per turn than a kick takes by the kernel's default.
 fn budgets(extent: Extent, variants: &[Variant]) -> Job {
     let ways = [BASELINE.name, "uring block", "uring sqpoll"];
-    let there = variants
-        .iter()
-        .filter(|variant| ways.contains(&variant.name));
+    let there = variants.iter().filter(|it| ways.contains(&it.name));
     let contestants = there.flat_map(|variant| {
         BUDGETS.map(|budget| {
             let name = format!("{}, {budget}", variant.name);
-            Contestant::with(&name, *variant, &[&format!("--budget={budget}")])
+            Contestant::xskit(&name, *variant, &format!("--budget={budget}"))
         })
     });
     Job {
@@ -182,25 +177,18 @@ fn budgets(extent: Extent, variants: &[Variant]) -> Job {
     }
 }
 
-/// Each way to wait, with packets that arrive seldom, often, and without a pause.
-fn waits(extent: Extent, variants: &[Variant]) -> Vec<Job> {
-    let loads = RATES.map(|rate| (Load::Paced(rate), format!("{rate} a second")));
-    let all = (Load::Flood, "as many as come".to_owned());
-    let at_once = |variant: &Variant| Contestant::with(variant.name, *variant, &[NO_SPIN]);
-    let mut contestants: Vec<_> = variants.iter().map(at_once).collect();
-    contestants.push(Contestant::with(LOOKING, BASELINE, &[]));
-    let job = |(load, what)| Job {
-        id: match load {
-            Load::Paced(rate) => format!("wait-{rate}"),
-            _ => "wait-flood".to_owned(),
-        },
+/// Each way to wait.
+fn waits(extent: Extent, variants: &[Variant]) -> [Job; 3] {
+    let mut contestants = all(variants, NO_SPIN);
+    contestants.push(Contestant::xskit(LOOKING, BASELINE, ""));
+    WAITS.map(|(id, what, load)| Job {
+        id: id.to_owned(),
         title: format!("packets of 64 bytes received, {what}, each wait in the kernel at once"),
         load,
         length: extent.length(400),
         contestants: contestants.clone(),
         ..base(Task::Rx, extent)
-    };
-    loads.into_iter().chain([all]).map(job).collect()
+    })
 }
 
 /// There and back: looking before they wait, and waiting at once.
@@ -213,92 +201,83 @@ fn pings(extent: Extent, variants: &[Variant]) -> [Job; 2] {
         name: name.to_owned(),
         who: Who::Udp(waiting),
     });
-    let job = |id: &str, how, options: &[&str]| {
-        let mut contestants: Vec<_> = variants.iter().copied().map(Contestant::xskit).collect();
+    [
+        ("ping", "looking 50,000 times before they wait", ""),
+        ("ping-wait", "waiting in the kernel at once", NO_SPIN),
+    ]
+    .map(|(id, how, options)| {
+        let mut contestants = all(variants, options);
         // Next to the ways that they are compared with: the machine's speed drifts.
         let place = contestants.len().min(2);
         contestants.splice(place..place, udp.clone());
         Job {
             id: id.to_owned(),
             title: format!("packets of 64 bytes there and back, one at a time, both ends {how}"),
-            options: options.iter().map(ToString::to_string).collect(),
             length: extent.length(400),
             contestants,
             ..base(Task::Ping, extent)
         }
-    };
-    [
-        job("ping", "looking 50,000 times before they wait", &[]),
-        job("ping-wait", "waiting in the kernel at once", &[NO_SPIN]),
-    ]
+    })
 }
 
 /// How often the flags ask for a wake-up, in native and in generic mode.
 fn flags(extent: Extent) -> [Job; 3] {
-    let mode = |mode: &str| Contestant::with(mode, BASELINE, &[&format!("--mode={mode}")]);
-    let job = |(task, what): (Task, &str)| Job {
-        id: format!("flags-{}", task.word()),
-        title: format!("packets of 64 bytes {what}, by the mode of the XDP program"),
-        length: extent.length(300),
-        contestants: match task {
+    SATURATED.map(|(task, what)| {
+        let modes: &[_] = match task {
             // A sender needs no XDP program.
-            Task::Tx => vec![Contestant::with("no program", BASELINE, &[])],
-            _ => vec![mode("native"), mode("generic")],
-        },
-        ..base(task, extent)
-    };
-    SATURATED.map(job)
+            Task::Tx => &[("no program, copy", "")],
+            _ => &[
+                ("native, copy", "--mode=native"),
+                ("generic, copy", "--mode=generic"),
+            ],
+        };
+        let contestant =
+            |(name, options): &(&str, &str)| Contestant::xskit(name, BASELINE, options);
+        Job {
+            id: format!("flags-{}", task.word()),
+            title: format!("packets of 64 bytes {what}, by the mode of the XDP program"),
+            length: extent.length(300),
+            contestants: modes.iter().map(contestant).collect(),
+            ..base(task, extent)
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{rival, variant};
+    use crate::job::VARIANTS;
+    use crate::rival;
     use std::collections::BTreeSet;
 
-    fn all(quick: bool) -> Vec<Job> {
-        jobs(Extent { quick }, &variant::ALL, &rival::ALL)
-    }
-
     #[test]
-    fn names_are_unique_so_that_results_can_be_found_by_them() {
-        for jobs in [all(false), all(true)] {
-            let ids: BTreeSet<_> = jobs.iter().map(|job| &job.id).collect();
-            assert_eq!(ids.len(), jobs.len());
+    fn names_are_unique_and_those_of_what_is_there_and_can_do_it() {
+        let everything = (&VARIANTS[..], &rival::ALL[..]);
+        for (quick, (variants, rivals)) in [
+            (false, everything),
+            (true, everything),
+            (true, (&[BASELINE], &[])),
+        ] {
+            let jobs = jobs(Extent { quick }, variants, rivals);
+            let mut there = BTreeSet::new();
             for job in &jobs {
-                let names: BTreeSet<_> = job.contestants.iter().map(|one| &one.name).collect();
-                assert_eq!(names.len(), job.contestants.len(), "{}", job.id);
+                assert!(!job.contestants.is_empty(), "{}", job.id);
+                for Contestant { name, .. } in &job.contestants {
+                    let name = format!("{}: {name}", job.id);
+                    assert!(there.insert(name.clone()), "{name} twice");
+                }
+            }
+            for (name, is_expected) in [
+                ("tx-64: xdp-trafficgen", !rivals.is_empty()),
+                ("tx-1400: xdp-trafficgen", false),
+                ("rx-1400: xdpsock", !quick),
+                ("ping: testpmd", false),
+                ("ping: kernel UDP, busy", true),
+                ("budget: rustix block, 2048", true),
+                ("budget: uring block, 2048", variants.len() > 1),
+            ] {
+                assert_eq!(there.contains(name), is_expected, "{name}, quick: {quick}");
             }
         }
-    }
-
-    #[test]
-    fn rivals_are_asked_for_what_they_can_do() {
-        let names = |id: &str| {
-            let jobs = all(false);
-            let job = jobs.iter().find(|job| job.id == id).expect("a job");
-            let names = job.contestants.iter().map(|one| one.name.clone());
-            names.collect::<BTreeSet<_>>()
-        };
-        assert!(names("tx-64").contains("xdp-trafficgen"));
-        assert!(!names("tx-1400").contains("xdp-trafficgen"));
-        assert!(names("rx-1400").contains("xdpsock"));
-        assert!(names("ping").contains("kernel UDP, busy"));
-        assert!(!names("ping").contains("testpmd"));
-    }
-
-    #[test]
-    fn what_is_not_there_is_left_out() {
-        let jobs = jobs(Extent { quick: true }, &[BASELINE], &[]);
-        let named = |job: &Job| {
-            job.contestants
-                .iter()
-                .all(|one| !one.name.contains("uring"))
-        };
-        assert!(jobs.iter().all(named));
-        assert!(
-            jobs.iter()
-                .any(|job| job.id == "budget" && job.contestants.len() == 3)
-        );
     }
 }

@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde::{Deserialize, Serialize};
 
 use crate::figures::Figures;
 
@@ -24,54 +23,26 @@ pub(crate) const IDLE: &str = "idle_share";
 /// Samples per second. Odd, so that what happens at a round rate is neither always hit nor never.
 const SAMPLES_A_SECOND: u32 = 1999;
 
-/// Functions per profile.
-const FUNCTIONS: usize = 12;
-
-/// The profile of one contestant at a job, on one core.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Profile {
-    pub(crate) job: String,
-    /// The contestant's name, and the core.
-    pub(crate) who: String,
-    /// The functions that took most of the core's time, with their shares of it.
-    pub(crate) functions: Vec<(String, f64)>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Core {
-    samples: usize,
-    /// Samples of a core that is never idle.
-    due: usize,
-    parts: BTreeMap<&'static str, usize>,
-    functions: BTreeMap<String, usize>,
-}
-
-/// Samples two cores for `length`.
-pub(crate) fn record(cores: [usize; 2], length: Duration) -> anyhow::Result<[Core; 2]> {
+/// Samples two cores for `length`. Returns the shares of each core's time, by whose code it was.
+pub(crate) fn record(cores: [usize; 2], length: Duration) -> anyhow::Result<[Figures; 2]> {
     let [first, second] = cores;
     let file = tempfile::NamedTempFile::new().context("a file for samples")?;
     let mut perf = Command::new("perf");
-    perf.args(["record", "--quiet", "--event=cpu-clock", "--freq"])
-        .args([
-            &SAMPLES_A_SECOND.to_string(),
-            &format!("--cpu={first},{second}"),
-        ])
-        .args(["--output".as_ref(), file.path().as_os_str()])
+    perf.args(["record", "--quiet", "--event=cpu-clock"])
+        .arg(format!("--freq={SAMPLES_A_SECOND}"))
+        .arg(format!("--cpu={first},{second}"))
+        .arg("--output")
+        .arg(file.path())
         .args(["--", "sleep", &length.as_secs_f64().to_string()]);
-    output_of(perf)?;
+    output_of(&mut perf)?;
     let mut perf = Command::new("perf");
     perf.args(["script", "--fields=cpu,ip,sym,dso", "--input"]);
-    perf.arg(file.path());
-    let mut sorted = sorted(&output_of(perf)?);
-    // A core that sleeps is not sampled.
+    let script = output_of(perf.arg(file.path()))?;
     let due = (f64::from(SAMPLES_A_SECOND) * length.as_secs_f64()) as usize;
-    Ok(cores.map(|core| Core {
-        due,
-        ..sorted.remove(&core).unwrap_or_default()
-    }))
+    Ok(cores.map(|core| shares(&script, core, due)))
 }
 
-fn output_of(mut perf: Command) -> anyhow::Result<String> {
+fn output_of(perf: &mut Command) -> anyhow::Result<String> {
     let output = perf.stdin(Stdio::null()).output();
     let output = output.context("perf(1) can't be run: is it installed?")?;
     ensure!(
@@ -82,30 +53,31 @@ fn output_of(mut perf: Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Lines of the kind `[001]  ffffffff821f4dab veth_xmit ([kernel.kallsyms])`, by core.
-fn sorted(script: &str) -> BTreeMap<usize, Core> {
-    let mut cores: BTreeMap<_, Core> = BTreeMap::new();
-    for (core, address, function) in script.lines().filter_map(sample) {
-        let part = part(address, function);
-        let core = cores.entry(core).or_default();
-        core.samples += 1;
-        *core.parts.entry(part).or_default() += 1;
-        if part != IDLE {
-            *core.functions.entry(function.to_owned()).or_default() += 1;
-        }
+/// Of a core of which `due` samples were to be taken: while it sleeps, none is.
+fn shares(script: &str, core: usize, due: usize) -> Figures {
+    let samples = script.lines().filter_map(sample);
+    let mut parts: BTreeMap<_, usize> = BTreeMap::new();
+    for (_, address, function) in samples.filter(|(of, ..)| *of == core) {
+        *parts.entry(part(address, function)).or_default() += 1;
     }
-    cores
+    let asleep = due.saturating_sub(parts.values().sum());
+    *parts.entry(IDLE).or_default() += asleep;
+    let all: usize = parts.values().sum();
+    Figures::of([OWN, XDP, AF_XDP, KERNEL, IDLE].map(|part| {
+        let samples = parts.get(part).copied().unwrap_or(0);
+        (part, samples as f64 / all as f64)
+    }))
 }
 
-/// The core, the address and the function of a sample.
+/// The core, the address and the function in a line of the kind
+/// `[001]  ffffffff821f4dab veth_xmit ([kernel.kallsyms])`.
 fn sample(line: &str) -> Option<(usize, u64, &str)> {
-    let (core, rest) = line.trim_start().split_once(']')?;
-    let core = core.strip_prefix('[')?.parse().ok()?;
+    let (core, rest) = line.trim_start().strip_prefix('[')?.split_once(']')?;
     let (address, named) = rest.trim_start().split_once(' ')?;
     // A function's name may contain spaces and brackets; the object is last.
     let (function, _object) = named.rsplit_once(" (")?;
     let address = u64::from_str_radix(address, 16).ok()?;
-    Some((core, address, function.trim()))
+    Some((core.parse().ok()?, address, function.trim()))
 }
 
 /// Whose code it is. The kernel has the upper half of the addresses.
@@ -134,31 +106,6 @@ fn part(address: u64, function: &str) -> &'static str {
     }
 }
 
-impl Core {
-    fn share(&self, samples: usize) -> f64 {
-        samples as f64 / self.samples.max(self.due) as f64
-    }
-
-    /// The shares of the core's time, by whose code it was.
-    pub(crate) fn shares(&self) -> Figures {
-        let missing = self.due.saturating_sub(self.samples);
-        Figures::of([OWN, XDP, AF_XDP, KERNEL, IDLE].map(|part| {
-            let samples = self.parts.get(part).copied().unwrap_or(0);
-            let asleep = if part == IDLE { missing } else { 0 };
-            (part, self.share(samples + asleep))
-        }))
-    }
-
-    /// The functions that took most, with their shares.
-    pub(crate) fn functions(&self) -> Vec<(String, f64)> {
-        let mut all: Vec<_> = self.functions.iter().collect();
-        all.sort_by(|one, other| other.1.cmp(one.1).then(one.0.cmp(other.0)));
-        let most = all.into_iter().take(FUNCTIONS);
-        most.map(|(name, samples)| (name.clone(), self.share(*samples)))
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,31 +125,15 @@ not a sample
 
     #[test]
     fn samples_are_sorted_by_core_and_by_whose_code_they_fell_into() {
-        let cores = sorted(SCRIPT);
-        let first = &cores[&0];
-        let shares = first.shares();
-        let all = [OWN, XDP, AF_XDP, KERNEL, IDLE].map(|part| shares.get(part));
-        let sixth = 1.0 / 6.0;
-        let expected = [2.0 * sixth, sixth, sixth, 2.0 * sixth, 0.0];
-        assert_eq!(all, expected.map(Some));
-        let (name, share) = &first.functions()[0];
-        assert_eq!((name.as_str(), *share), ("veth_xmit", 2.0 * sixth));
-        assert!(
-            first
-                .functions()
-                .iter()
-                .any(|(name, _)| name == "<a::B as c::D (e)>::f")
-        );
-        let second = cores[&1].shares();
-        assert_eq!([second.get(OWN), second.get(IDLE)], [Some(0.5), Some(0.5)]);
-        let half_asleep = Core {
-            due: 4,
-            ..cores[&1].clone()
-        };
-        let shares = half_asleep.shares();
-        assert_eq!(
-            [shares.get(OWN), shares.get(IDLE)],
-            [Some(0.25), Some(0.75)]
-        );
+        for (core, due, expected) in [
+            (0, 0, [2.0, 1.0, 1.0, 2.0, 0.0]),
+            (1, 0, [3.0, 0.0, 0.0, 0.0, 3.0]),
+            (1, 6, [1.0, 0.0, 0.0, 0.0, 5.0]),
+        ] {
+            let shares = shares(SCRIPT, core, due);
+            let all = [OWN, XDP, AF_XDP, KERNEL, IDLE].map(|part| shares.get(part));
+            let expected = expected.map(|sixths| Some(sixths / 6.0));
+            assert_eq!(all, expected, "core {core}, {due} due");
+        }
     }
 }

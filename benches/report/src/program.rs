@@ -73,14 +73,6 @@ impl Program {
         }
     }
 
-    /// Its processor time so far in seconds, including the kernel's on its behalf.
-    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
-        let ticks = ticks(&stat).with_context(|| format!("{path} is not as expected"))?;
-        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
-    }
-
     /// How long its threads ran so far, in nanoseconds: with the interrupts that came meanwhile,
     /// without threads that have ended.
     pub(crate) fn ran_ns(&self) -> anyhow::Result<u64> {
@@ -208,16 +200,6 @@ fn read_all(mut from: impl Read) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// `utime` and `stime` of `/proc/PID/stat`, added: fields 14 and 15, counted past the name, which
-/// may contain anything.
-fn ticks(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(") ")?;
-    let mut fields = after_name.split(' ').skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,13 +210,5 @@ mod tests {
         assert_eq!(complaint(said), "error: no option --wait");
         assert_eq!(complaint("one\ntwo\n\n"), "two");
         assert_eq!(complaint("\n"), "it said nothing");
-    }
-
-    #[test]
-    fn processor_time_is_found_behind_any_name() {
-        let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20 0 1 0 5 6 7";
-        assert_eq!(ticks(stat), Some(42));
-        assert_eq!(ticks("7 (a) S 1 2"), None);
-        assert_eq!(ticks(""), None);
     }
 }

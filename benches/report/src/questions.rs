@@ -4,19 +4,28 @@ use crate::counted;
 use crate::figures::{
     CALLS, CPU, KICKS, NS, P50, P99, P999, PER_KICK, POLLS, PPS, SUBMISSIONS, WAKES,
 };
-use crate::plan::{PROFILED, RATES};
-use crate::profile::{AF_XDP, IDLE, KERNEL, OWN, Profile, XDP};
-use crate::results::Column::{self, Figure, ToFirst};
+use crate::plan::{PROFILED, SATURATED, WAITS};
+use crate::profile::{AF_XDP, IDLE, KERNEL, OWN, XDP};
+use crate::results::Column::{self, Figure, Share, To, ToFirst};
 use crate::results::{self, Group, Results};
 use crate::table::{Table, cell};
 use crate::tcp;
 
+const RATE: Column = Figure("million packets/s", PPS, 1e-6);
+const CALLED: Column = Figure("system calls per 1,000", CALLS, 1.0);
+const COST: Column = Figure("CPU s per million", CPU, 1.0);
+
 /// The columns of jobs at saturation.
-pub(crate) const RATE_COLUMNS: [Column; 4] = [
-    Figure("million packets/s", PPS, 1e-6),
+const RATE_COLUMNS: [Column; 4] = [RATE, ToFirst("rate, to the first", PPS), CALLED, COST];
+
+/// The same beside the rivals.
+pub(crate) const SATURATED_COLUMNS: [Column; 6] = [
+    RATE,
     ToFirst("rate, to the first", PPS),
-    Figure("system calls per 1,000", CALLS, 1.0),
-    Figure("CPU s per million", CPU, 1.0),
+    To("to xdpsock", PPS, "xdpsock"),
+    To("to testpmd", PPS, "testpmd"),
+    CALLED,
+    COST,
 ];
 
 pub(crate) const PING_COLUMNS: [Column; 5] = [
@@ -24,35 +33,66 @@ pub(crate) const PING_COLUMNS: [Column; 5] = [
     Figure("p99, µs", P99, 1.0),
     Figure("p99.9, µs", P999, 1.0),
     ToFirst("p50, to the first", P50),
-    Figure("system calls per 1,000", CALLS, 1.0),
+    CALLED,
 ];
 
 /// The columns of packets that arrive at a steady rate, the same for all ways.
 const PACED_COLUMNS: [Column; 4] = [
-    Figure("CPU s per million", CPU, 1.0),
+    COST,
     ToFirst("CPU, to the first", CPU),
-    Figure("system calls per 1,000", CALLS, 1.0),
+    CALLED,
     Figure("submissions per 1,000", SUBMISSIONS, 1.0),
+];
+
+/// How often the rings' flags ask for a wake-up.
+const FLAGS_COLUMNS: [Column; 3] = [
+    Figure("kicks per 1,000", KICKS, 1.0),
+    Figure("packets a kick", PER_KICK, 1.0),
+    Figure("wakes per 1,000", WAKES, 1.0),
+];
+
+/// Descriptors per kick.
+const BUDGET_COLUMNS: [Column; 5] = [
+    RATE,
+    ToFirst("rate, to rustix block with 32", PPS),
+    Figure("packets a kick", PER_KICK, 1.0),
+    CALLED,
+    COST,
+];
+
+/// Where the time of the two cores goes.
+const PROFILE_COLUMNS: [Column; 5] = [
+    Share("programs", OWN),
+    Share("XDP program", XDP),
+    Share("AF_XDP in the kernel", AF_XDP),
+    Share("rest of the kernel", KERNEL),
+    Share("idle", IDLE),
 ];
 
 /// The table of that name, as Markdown: empty if it was not measured, `None` for an unknown name.
 pub(crate) fn table(results: &Results, name: &str) -> Option<String> {
-    let of_group = |id: &str, columns: &[Column]| {
-        results
-            .group(id)
-            .map_or_else(String::new, |group| comparison(group, columns))
+    let titled = |titles: &[&str], id: &str, columns: &[Column]| {
+        let group: Vec<_> = results.group(id).map(|it| ("", it)).into_iter().collect();
+        results::comparison(titles, &group, columns)
+    };
+    let of_group = |id: &str, columns: &[Column]| titled(&["way"], id, columns);
+    let with_prefix = |prefix, titles: &[&str], columns: &[Column]| {
+        let groups = results.groups.iter();
+        let named = groups.filter_map(|group| Some((group.id.strip_prefix(prefix)?, group)));
+        let named: Vec<_> = named.collect();
+        results::comparison(titles, &named, columns)
     };
     Some(match name {
-        "run" => run(results),
+        "run" => results.description(", over veth in copy mode; rounds: "),
         "waiting-1000" => of_group("wait-1000", &PACED_COLUMNS),
         "waiting-50000" => of_group("wait-50000", &PACED_COLUMNS),
         "waiting-flood" => of_group("wait-flood", &RATE_COLUMNS),
         "waiting-latency" => of_group("ping-wait", &PING_COLUMNS),
         "multishot" => multishot(results),
-        "flags" => flags(results),
-        "budget" => budgets(results),
+        "flags" => with_prefix("flags-", &["job", "mode"], &FLAGS_COLUMNS),
+        "budget" => titled(&["way, budget"], "budget", &BUDGET_COLUMNS),
         "choice" => choice(results),
-        "profile" => profile(results),
+        "profile" => with_prefix(PROFILED, &["job", "way and core"], &PROFILE_COLUMNS),
         // Another program's tables.
         name if counted::table::NAMES.contains(&name) => String::new(),
         name if tcp::table::NAMES.contains(&name) => String::new(),
@@ -60,79 +100,8 @@ pub(crate) fn table(results: &Results, name: &str) -> Option<String> {
     })
 }
 
-/// Where the time of the two cores goes.
-fn profile(results: &Results) -> String {
-    const PARTS: [(&str, &str); 5] = [
-        (OWN, "programs"),
-        (XDP, "XDP program"),
-        (AF_XDP, "AF_XDP in the kernel"),
-        (KERNEL, "rest of the kernel"),
-        (IDLE, "idle"),
-    ];
-    let titles = ["job", "way and core"].into_iter();
-    let mut table = Table::new(titles.chain(PARTS.map(|(_, title)| title)));
-    for group in &results.groups {
-        let Some(job) = group.id.strip_prefix(PROFILED) else {
-            continue;
-        };
-        for series in &group.series {
-            let percent = |(part, _)| {
-                let spread = series.spread(part);
-                spread.map_or_else(|| cell(None), |it| format!("{:.1} %", it.median * 100.0))
-            };
-            table.row(
-                [job.to_owned(), series.name.clone()]
-                    .into_iter()
-                    .chain(PARTS.map(percent)),
-            );
-        }
-    }
-    table.markdown()
-}
-
-/// The functions that took most of a core's time in one job, per contestant.
-pub(crate) fn functions(results: &Results, job: &str, place: &str) -> String {
-    let id = format!("{PROFILED}{job}");
-    let is_meant =
-        |it: &&Profile| it.job == id && it.who.ends_with(place) && !it.functions.is_empty();
-    let of_job: Vec<_> = results.profiles.iter().filter(is_meant).collect();
-    let mut titles = vec![""];
-    for profile in &of_job {
-        titles.extend([profile.who.as_str(), "of its time"]);
-    }
-    let mut table = Table::new(titles);
-    let rows = of_job
-        .iter()
-        .map(|it| it.functions.len())
-        .max()
-        .unwrap_or(0);
-    for place in 0..rows {
-        let mut row = vec![(place + 1).to_string()];
-        for profile in &of_job {
-            row.extend(match profile.functions.get(place) {
-                Some((name, share)) => [format!("`{name}`"), format!("{:.1} %", share * 100.0)],
-                None => [String::new(), String::new()],
-            });
-        }
-        table.row(row);
-    }
-    table.markdown()
-}
-
 pub(crate) fn comparison(group: &Group, columns: &[Column]) -> String {
     results::comparison(&["way"], &[("", group)], columns)
-}
-
-/// The machine and the number of rounds.
-fn run(results: &Results) -> String {
-    let all = results.groups.iter().flat_map(|group| &group.series);
-    match all.map(|series| series.samples.len()).max() {
-        None => String::new(),
-        Some(rounds) => {
-            let machine = results.machine.sentence();
-            format!("The tables are of a {machine}, over veth in copy mode; rounds: {rounds}.\n")
-        }
-    }
 }
 
 /// What a multishot poll saves over one that is armed for every wait.
@@ -147,19 +116,13 @@ fn multishot(results: &Results) -> String {
         "CPU, multishot to poll",
         "rate, multishot to poll",
     ]);
-    let loads = RATES.map(|rate| (format!("wait-{rate}"), format!("{rate} a second")));
-    let all = ("wait-flood".to_owned(), "as many as come".to_owned());
-    for (id, what) in loads.into_iter().chain([all]) {
-        let Some(group) = results
-            .group(&id)
-            .filter(|group| group.series(many).is_some())
-        else {
+    for (id, what, _) in WAITS {
+        let Some(group) = results.group(id).filter(|it| it.series(many).is_some()) else {
             continue;
         };
-        let figure =
-            |name: &str, figure: &str| cell(group.series(name).and_then(|it| it.spread(figure)));
+        let figure = |name: &str, figure| cell(group.series(name).and_then(|it| it.spread(figure)));
         table.row([
-            what,
+            what.to_owned(),
             figure(once, POLLS),
             figure(many, POLLS),
             figure(once, CALLS),
@@ -171,50 +134,11 @@ fn multishot(results: &Results) -> String {
     table.markdown()
 }
 
-/// How often the rings' flags ask for a wake-up.
-fn flags(results: &Results) -> String {
-    let mut table = Table::new([
-        "job",
-        "mode",
-        "kicks per 1,000",
-        "packets a kick",
-        "wakes per 1,000",
-    ]);
-    for task in ["tx", "rx", "fwd"] {
-        let Some(group) = results.group(&format!("flags-{task}")) else {
-            continue;
-        };
-        for series in &group.series {
-            let figure = |name| cell(series.spread(name));
-            let mut row = vec![task.to_owned(), format!("{}, copy", series.name)];
-            row.extend([KICKS, PER_KICK, WAKES].map(figure));
-            // A receiver does not kick.
-            if task == "rx" {
-                row[3] = cell(None);
-            }
-            table.row(row);
-        }
-    }
-    table.markdown()
-}
-
-/// Descriptors per kick, by variant.
-fn budgets(results: &Results) -> String {
-    let columns = [
-        Figure("million packets/s", PPS, 1e-6),
-        ToFirst("rate, to rustix block with 32", PPS),
-        Figure("packets a kick", PER_KICK, 1.0),
-        Figure("system calls per 1,000", CALLS, 1.0),
-        Figure("CPU s per million", CPU, 1.0),
-    ];
-    let group = results.group("budget");
-    group.map_or_else(String::new, |group| {
-        results::comparison(&["way, budget"], &[("", group)], &columns)
-    })
-}
-
 /// The best way of each backend, workload by workload.
 fn choice(results: &Results) -> String {
+    const RATE: (&str, f64) = ("packets/s, more is better", 1.0);
+    const CPU_TIME: (&str, f64) = ("CPU a packet, less is better", -1.0);
+    const TIME: (&str, f64) = ("p50, less is better", -1.0);
     let mut table = Table::new([
         "workload",
         "measure",
@@ -222,44 +146,47 @@ fn choice(results: &Results) -> String {
         "best uring",
         "uring to rustix",
     ]);
-    let saturated = ["tx", "rx", "fwd"].into_iter().flat_map(|task| {
-        [64, 1400].map(|len| {
+    let mut workloads = Vec::new();
+    for (task, _) in SATURATED {
+        for len in [64, 1400] {
+            let task = task.word();
+            let what = format!("{task} of {len} bytes, as many as go");
+            workloads.push((format!("{task}-{len}"), what, PPS, RATE));
+        }
+    }
+    workloads.extend(
+        [
             (
-                format!("{task}-{len}"),
-                format!("{task} of {len} bytes, as many as go"),
-                PPS,
-                true,
-            )
-        })
-    });
-    let others = [
-        ("wait-1000", "1,000 packets a second received", CPU, false),
-        ("wait-50000", "50,000 packets a second received", CPU, false),
-        ("ping", "round trips, looking before waiting", P50, false),
-        ("ping-wait", "round trips, waiting at once", P50, false),
-    ];
-    let others =
-        others.map(|(id, what, figure, more)| (id.to_owned(), what.to_owned(), figure, more));
-    for (id, what, figure, more_is_better) in saturated.chain(others) {
+                "wait-1000",
+                "1,000 packets a second received",
+                CPU,
+                CPU_TIME,
+            ),
+            (
+                "wait-50000",
+                "50,000 packets a second received",
+                CPU,
+                CPU_TIME,
+            ),
+            ("ping", "round trips, looking before waiting", P50, TIME),
+            ("ping-wait", "round trips, waiting at once", P50, TIME),
+        ]
+        .map(|(id, what, figure, measure)| (id.to_owned(), what.to_owned(), figure, measure)),
+    );
+    for (id, what, figure, (measure, sign)) in workloads {
         let Some(group) = results.group(&id) else {
             continue;
         };
-        let sign = if more_is_better { 1.0 } else { -1.0 };
         let best =
             |backend| group.best(backend, |series| Some(series.spread(figure)?.median * sign));
         let (Some(rustix), uring) = (best("rustix"), best("uring")) else {
             continue;
         };
-        let measure = match figure {
-            PPS => "packets/s, more is better",
-            CPU => "CPU a packet, less is better",
-            _ => "p50, less is better",
-        };
         table.row([
             what,
             measure.to_owned(),
             rustix.name.clone(),
-            uring.map_or("–", |uring| uring.name.as_str()).to_owned(),
+            uring.map_or("–", |uring| &uring.name).to_owned(),
             cell(uring.and_then(|uring| group.ratio(&uring.name, &rustix.name, figure))),
         ]);
     }
@@ -298,38 +225,26 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_is_with_the_first_in_the_same_round() {
-        let rates = group(
+    fn ways_are_compared_with_the_first_in_the_same_round_and_the_best_of_each_backend_is_chosen() {
+        let results = results(vec![group(
             "tx-64",
             vec![
                 series("rustix block", &[1e6, 2e6]),
-                series("uring block", &[2e6, 4e6]),
+                series("rustix busy", &[2e6, 4e6]),
+                series("uring poll", &[3e6, 6e6]),
+                series("uring busy", &[5.0, 5.0]),
             ],
-        );
-        let made = comparison(&rates, &RATE_COLUMNS[..2]);
-        let lines: Vec<_> = made.lines().collect();
-        assert_eq!(lines[0], "| way | million packets/s | rate, to the first |");
-        assert_eq!(
-            lines[2],
-            "| rustix block | 1.50 (1.10 to 1.90) | 1.00 (1.00 to 1.00) |"
-        );
-        assert_eq!(
-            lines[3],
-            "| uring block | 3.00 (2.20 to 3.80) | 2.00 (2.00 to 2.00) |"
-        );
-    }
-
-    #[test]
-    fn the_choice_is_between_the_best_of_each_backend() {
-        let all = vec![
-            series("rustix block", &[10.0]),
-            series("rustix busy", &[20.0]),
-            series("uring poll", &[30.0]),
-            series("uring busy", &[5.0]),
-        ];
-        let results = results(vec![group("tx-64", all)]);
-        let made = table(&results, "choice").expect("a table");
+        )]);
+        let made = comparison(&results.groups[0], &RATE_COLUMNS[..2]);
+        let choice = table(&results, "choice").expect("a table");
+        for row in [
+            "| way | million packets/s | rate, to the first |",
+            "| rustix block | 1.50 (1.10 to 1.90) | 1.00 (1.00 to 1.00) |",
+            "| rustix busy | 3.00 (2.20 to 3.80) | 2.00 (2.00 to 2.00) |",
+        ] {
+            assert!(made.contains(row), "{row} in {made}");
+        }
         let row = "| rustix busy | uring poll | 1.50 (1.50 to 1.50) |";
-        assert!(made.contains(row), "{made}");
+        assert!(choice.contains(row), "{choice}");
     }
 }

@@ -3,10 +3,8 @@
 use serde::{Deserialize, Serialize};
 use xskit_benches::spread::Spread;
 
-use crate::criterion::Estimate;
-use crate::figures::{Figures, PPS};
+use crate::figures::Figures;
 use crate::machine::Machine;
-use crate::profile::Profile;
 use crate::table::{Table, cell, scaled};
 
 /// A whole run, as it is kept in `results.json`.
@@ -18,13 +16,8 @@ pub(crate) struct Results {
     /// How long all measurements took, in seconds.
     pub(crate) seconds: f64,
     pub(crate) groups: Vec<Group>,
-    /// Profiles at saturation; none where perf(1) is missing.
-    #[serde(default)]
-    pub(crate) profiles: Vec<Profile>,
     /// What could not be measured, and why.
     pub(crate) notes: Vec<String>,
-    /// Criterion's estimates from this run.
-    pub(crate) criterion: Vec<Estimate>,
 }
 
 /// Contestants that did the same job in turns.
@@ -40,7 +33,6 @@ pub(crate) struct Group {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Series {
     pub(crate) name: String,
-    pub(crate) command: String,
     /// One per round; `None` where it failed.
     pub(crate) samples: Vec<Option<Figures>>,
 }
@@ -50,6 +42,8 @@ pub(crate) struct Series {
 pub(crate) enum Column {
     /// A figure, times a factor.
     Figure(&'static str, &'static str, f64),
+    /// The median of a figure, as a percentage.
+    Share(&'static str, &'static str),
     /// A figure divided by the first contestant's in the same round.
     ToFirst(&'static str, &'static str),
     /// A figure divided by that of the named contestant in the same round.
@@ -57,9 +51,12 @@ pub(crate) enum Column {
 }
 
 impl Column {
-    fn title(&self) -> &str {
+    const fn title(&self) -> &'static str {
         match self {
-            Self::Figure(title, ..) | Self::ToFirst(title, _) | Self::To(title, ..) => title,
+            Self::Figure(title, ..)
+            | Self::Share(title, _)
+            | Self::ToFirst(title, _)
+            | Self::To(title, ..) => title,
         }
     }
 
@@ -67,6 +64,10 @@ impl Column {
         let own = &series.name;
         match *self {
             Self::Figure(_, figure, factor) => scaled(series.spread(figure), factor),
+            Self::Share(_, figure) => match series.spread(figure) {
+                Some(spread) => format!("{:.1} %", spread.median * 100.0),
+                None => cell(None),
+            },
             Self::ToFirst(_, figure) => cell(group.ratio(own, &group.series[0].name, figure)),
             // To itself it is 1.
             Self::To(_, _, other) if other == own => String::new(),
@@ -78,11 +79,8 @@ impl Column {
 /// The contestants of groups below each other. With two `titles`, the first column is the group's
 /// name.
 pub(crate) fn comparison(titles: &[&str], groups: &[(&str, &Group)], columns: &[Column]) -> String {
-    let all = titles
-        .iter()
-        .copied()
-        .chain(columns.iter().map(Column::title));
-    let mut table = Table::new(all);
+    let all: Vec<_> = columns.iter().map(Column::title).collect();
+    let mut table = Table::new(titles.iter().chain(&all).copied());
     for (name, group) in groups {
         let name = (titles.len() > 1).then_some(*name);
         for series in &group.series {
@@ -95,37 +93,57 @@ pub(crate) fn comparison(titles: &[&str], groups: &[(&str, &Group)], columns: &[
 }
 
 /// Adds a round's figures to a contestant of a group, both of which may be new.
-pub(crate) fn add(groups: &mut Vec<Group>, id: &str, name: &str, figures: Figures) {
-    let at = groups
-        .iter()
-        .position(|group| group.id == id)
-        .unwrap_or(groups.len());
-    if at == groups.len() {
-        groups.push(Group::new(id, "", []));
-    }
-    let series = &mut groups[at].series;
-    let at = series
-        .iter()
-        .position(|series| series.name == name)
-        .unwrap_or(series.len());
-    if at == series.len() {
-        series.push(Series::new(name, ""));
-    }
-    series[at].samples.push(Some(figures));
+pub(crate) fn add(groups: &mut Vec<Group>, id: &str, name: &str, figures: Option<Figures>) {
+    let at = groups.iter().position(|group| group.id == id);
+    let at = at.unwrap_or_else(|| {
+        groups.push(Group::new(id, ""));
+        groups.len() - 1
+    });
+    let all = &mut groups[at].series;
+    let at = all.iter().position(|series| series.name == name);
+    let at = at.unwrap_or_else(|| {
+        all.push(Series::new(name));
+        all.len() - 1
+    });
+    all[at].samples.push(figures);
 }
 
 impl Results {
+    /// One of this machine.
+    pub(crate) fn new(groups: Vec<Group>) -> Self {
+        Self {
+            machine: Machine::this(),
+            quick: false,
+            seconds: 0.0,
+            groups,
+            notes: Vec::new(),
+        }
+    }
+
     pub(crate) fn group(&self, id: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.id == id)
+    }
+
+    pub(crate) fn rounds(&self) -> usize {
+        let all = self.groups.iter().flat_map(|group| &group.series);
+        all.map(|series| series.samples.len()).max().unwrap_or(0)
+    }
+
+    /// The machine, `place`, and the number of rounds; empty if nothing was measured.
+    pub(crate) fn description(&self, place: &str) -> String {
+        match self.rounds() {
+            0 => String::new(),
+            rounds => format!("The tables are of a {}{place}{rounds}.\n", self.machine),
+        }
     }
 }
 
 impl Group {
-    pub(crate) fn new(id: &str, title: &str, series: impl Into<Vec<Series>>) -> Self {
+    pub(crate) fn new(id: &str, title: &str) -> Self {
         Self {
             id: id.to_owned(),
             title: title.to_owned(),
-            series: series.into(),
+            series: Vec::new(),
         }
     }
 
@@ -144,55 +162,40 @@ impl Group {
         }))
     }
 
-    /// The contestant with the highest rate, of those whose names begin so.
-    pub(crate) fn fastest(&self, beginning: &str) -> Option<&Series> {
-        self.best(beginning, |series| Some(series.spread(PPS)?.median))
-    }
-
     /// The contestant with the highest score, of those whose names begin so.
     pub(crate) fn best(
         &self,
         beginning: &str,
         score: impl Fn(&Series) -> Option<f64>,
     ) -> Option<&Series> {
-        let named = self
+        let all = self
             .series
             .iter()
-            .filter(|series| series.name.starts_with(beginning));
-        let scored = named.filter_map(|series| Some((score(series)?, series)));
-        scored
-            .max_by(|(one, _), (other, _)| one.total_cmp(other))
-            .map(|(_, series)| series)
+            .filter(|it| it.name.starts_with(beginning));
+        let scored = all.filter_map(|series| Some((score(series)?, series)));
+        let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other));
+        best.map(|(_, series)| series)
     }
 }
 
 impl Series {
     /// One that has done nothing yet.
-    pub(crate) fn new(name: &str, command: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            command: command.to_owned(),
             samples: Vec::new(),
         }
     }
 
     pub(crate) fn spread(&self, figure: &str) -> Option<Spread> {
-        spread(
-            self.samples
-                .iter()
-                .flatten()
-                .filter_map(|sample| sample.get(figure)),
-        )
+        let samples = self.samples.iter().flatten();
+        spread(samples.filter_map(|sample| sample.get(figure)))
     }
 
     /// The curve through the medians of all rounds' curves.
     pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
-        let curves: Vec<_> = self
-            .samples
-            .iter()
-            .flatten()
-            .map(|sample| &sample.curve)
-            .collect();
+        let samples = self.samples.iter().flatten();
+        let curves: Vec<_> = samples.map(|sample| &sample.curve).collect();
         let points = curves.iter().map(|curve| curve.len()).min().unwrap_or(0);
         let point = |at: usize| {
             let times = curves.iter().map(|curve| curve[at].1);
@@ -211,36 +214,34 @@ fn spread(figures: impl Iterator<Item = f64>) -> Option<Spread> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::figures::PPS;
 
     /// A contestant with one rate per round; a rate of 0 stands for a round that failed.
     pub(crate) fn series(name: &str, rates: &[f64]) -> Series {
         let sample = |rate: &f64| (*rate > 0.0).then(|| Figures::of([(PPS, *rate)]));
         Series {
+            name: name.to_owned(),
             samples: rates.iter().map(sample).collect(),
-            ..Series::new(name, &format!("run {name}"))
         }
     }
 
     pub(crate) fn group(id: &str, series: Vec<Series>) -> Group {
-        Group::new(id, id, series)
+        Group {
+            series,
+            ..Group::new(id, id)
+        }
     }
 
-    /// A run with these groups.
     pub(crate) fn results(groups: Vec<Group>) -> Results {
         Results {
             machine: Machine {
                 processor: "P".to_owned(),
                 cores: 2,
                 kernel: "6.18".to_owned(),
-                memory_bytes: 4 << 30,
+                memory_bytes: (4 << 30) - 5,
                 is_virtual: true,
             },
-            quick: false,
-            seconds: 1.0,
-            groups,
-            profiles: Vec::new(),
-            notes: Vec::new(),
-            criterion: Vec::new(),
+            ..Results::new(groups)
         }
     }
 
@@ -253,30 +254,14 @@ pub(crate) mod tests {
         assert_eq!(ratio.median, 2.5);
         assert_eq!(group.ratio("ours", "nobody", PPS), None);
         assert_eq!(group.ratio("ours", "theirs", "no such figure"), None);
-    }
-
-    #[test]
-    fn the_best_is_that_of_the_highest_median() {
-        let high_once = series("a one", &[1.0, 1.0, 90.0]);
-        let steady = series("a two", &[2.0, 2.0, 2.0]);
-        let other = series("b", &[5.0, 5.0, 5.0]);
-        let group = group("tx", vec![high_once, steady, other]);
-        assert_eq!(
-            group.fastest("a").map(|series| series.name.as_str()),
-            Some("a two")
-        );
-        assert_eq!(
-            group.fastest("").map(|series| series.name.as_str()),
-            Some("b")
-        );
-        assert!(group.fastest("c").is_none());
+        let text = "The tables are of a virtual machine with 2 cores (P), 4 GiB of memory, Linux 6.18; 4.\n";
+        assert_eq!(results(vec![group]).description("; "), text);
     }
 
     #[test]
     fn a_curve_goes_through_medians() {
         let mut one = series("one", &[1.0, 1.0, 1.0]);
-        let ends = [3.0, 9.0, 5.0];
-        for (sample, end) in one.samples.iter_mut().flatten().zip(ends) {
+        for (sample, end) in one.samples.iter_mut().flatten().zip([3.0, 9.0, 5.0]) {
             sample.curve = vec![(50.0, 2.0), (99.0, end)];
         }
         assert_eq!(one.curve(), [(50.0, 2.0), (99.0, 5.0)]);

@@ -10,10 +10,15 @@ use crate::job::Task;
 pub(crate) struct Rival {
     pub(crate) name: &'static str,
     pub(crate) program: &'static str,
-    /// The arguments for a task, separated by spaces; `None` for a task that it can't do.
-    arguments: fn(Task, Wire<'_>) -> Option<String>,
-    /// The rate in a line of its output, in packets per second.
-    pub(crate) rate: fn(Task, &str) -> Option<f64>,
+    tasks: &'static [Task],
+    /// Bytes of its longest packets.
+    longest: usize,
+    /// The arguments for a task, separated by spaces.
+    arguments: fn(Task, &Wire<'_>) -> String,
+    /// The words next to the rate of packets sent, and of those received.
+    labels: [&'static str; 2],
+    /// From the word to the rate.
+    step: isize,
     /// Packets that go into the other end by redirection arrive only if there is an XDP program.
     pub(crate) wants_program_on_peer: bool,
 }
@@ -33,22 +38,26 @@ pub(crate) struct Wire<'a> {
 pub(crate) const ALL: [Rival; 3] = [TESTPMD, XDPSOCK, TRAFFICGEN];
 
 impl Rival {
-    /// The command for a task; `None` for one that it can't do.
-    pub(crate) fn words(&self, task: Task, wire: Wire<'_>) -> Option<Vec<String>> {
-        let arguments = (self.arguments)(task, wire)?;
-        Some(words(&format!("{} {arguments}", self.program)))
+    pub(crate) fn words(&self, task: Task, wire: &Wire<'_>) -> Vec<String> {
+        words(&format!(
+            "{} {}",
+            self.program,
+            (self.arguments)(task, wire)
+        ))
     }
 
     /// Whether it can do a task with packets of this length.
     pub(crate) fn does(&self, task: Task, len_bytes: usize) -> bool {
-        let wire = Wire {
-            interface: "",
-            peer_mac: "",
-            len_bytes,
-            port: 0,
-            cores: [0, 1],
-        };
-        (self.arguments)(task, wire).is_some()
+        self.tasks.contains(&task) && len_bytes <= self.longest
+    }
+
+    /// The rate in a line of its output, in packets per second.
+    pub(crate) fn rate(&self, task: Task, line: &str) -> Option<f64> {
+        let label = self.labels[usize::from(task == Task::Rx)];
+        let words: Vec<_> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == label)?;
+        let rate = words.get(at.checked_add_signed(self.step)?)?;
+        rate.replace(',', "").parse().ok()
     }
 
     pub(crate) fn is_installed(&self) -> bool {
@@ -64,8 +73,10 @@ pub(crate) fn is_installed(program: &str) -> bool {
 
 /// The words of a command without quotes.
 pub(crate) fn words(command: &str) -> Vec<String> {
-    command.split(' ').map(str::to_owned).collect()
+    command.split_whitespace().map(str::to_owned).collect()
 }
+
+const PACKETS: &[Task] = &[Task::Tx, Task::Rx, Task::Fwd];
 
 /// DPDK's testpmd on its AF_XDP driver, `net_af_xdp`, without huge pages and without a PCI device.
 ///
@@ -75,32 +86,26 @@ pub(crate) fn words(command: &str) -> Vec<String> {
 const TESTPMD: Rival = Rival {
     name: "testpmd",
     program: "dpdk-testpmd",
+    tasks: PACKETS,
+    longest: usize::MAX,
     arguments: |task, wire| {
         let mode = match task {
-            Task::Tx => "txonly",
+            Task::Tx | Task::Ping => "txonly",
             Task::Rx => "rxonly",
             Task::Fwd => "macswap",
-            Task::Ping => return None,
         };
         // Its first thread prints statistics once a second; its second one moves packets.
         let [other, own] = wire.cores;
         let (interface, len_bytes) = (wire.interface, wire.len_bytes);
-        Some(format!(
+        format!(
             "--no-shconf --no-huge -m 256 --no-pci --no-telemetry --lcores=0@{other},1@{own} \
              --vdev=net_af_xdp0,iface={interface},busy_budget=0 -- --nb-cores=1 --stats-period=1 \
              --total-num-mbufs=16384 --burst=64 --port-topology=loop --forward-mode={mode} --txpkts={len_bytes}"
-        ))
+        )
     },
     // `  Tx-pps:       478543          Tx-bps:    245014032`
-    rate: |task, line| {
-        let name = if task == Task::Rx {
-            "Rx-pps:"
-        } else {
-            "Tx-pps:"
-        };
-        let (_, after) = line.trim().split_once(name)?;
-        after.split_whitespace().next()?.parse().ok()
-    },
+    labels: ["Tx-pps:", "Rx-pps:"],
+    step: 1,
     wants_program_on_peer: false,
 };
 
@@ -109,30 +114,20 @@ const TESTPMD: Rival = Rival {
 const XDPSOCK: Rival = Rival {
     name: "xdpsock",
     program: "xdpsock",
+    tasks: PACKETS,
+    longest: usize::MAX,
     arguments: |task, wire| {
         let what = match task {
-            Task::Tx => "-t",
+            Task::Tx | Task::Ping => "-t",
             Task::Rx => "-r",
             Task::Fwd => "-l",
-            Task::Ping => return None,
         };
         let (interface, len_bytes) = (wire.interface, wire.len_bytes);
-        Some(format!(
-            "-i {interface} -q 0 {what} -N -c -n 1 -s {len_bytes}"
-        ))
+        format!("-i {interface} -q 0 {what} -N -c -n 1 -s {len_bytes}")
     },
     // `tx                 1,234,567      2,469,134`: the rate, then packets so far.
-    rate: |task, line| {
-        let name = if task == Task::Rx { "rx" } else { "tx" };
-        let mut fields = line.split_whitespace();
-        let is_meant = fields.next()? == name;
-        fields
-            .next()
-            .filter(|_| is_meant)?
-            .replace(',', "")
-            .parse()
-            .ok()
-    },
+    labels: ["tx", "rx"],
+    step: 1,
     wants_program_on_peer: false,
 };
 
@@ -142,21 +137,15 @@ const XDPSOCK: Rival = Rival {
 const TRAFFICGEN: Rival = Rival {
     name: "xdp-trafficgen",
     program: "xdp-trafficgen",
-    arguments: |task, wire| {
+    tasks: &[Task::Tx],
+    longest: 64,
+    arguments: |_, wire| {
         let (mac, port, interface) = (wire.peer_mac, wire.port, wire.interface);
-        let can = task == Task::Tx && wire.len_bytes <= 64;
-        can.then(|| format!("udp -m {mac} -p {port} -I 1 {interface}"))
+        format!("udp -m {mac} -p {port} -I 1 {interface}")
     },
     // `lo->v0   1234567 err/s   2,345,678 xmit/s`
-    rate: |_, line| {
-        let (before, _) = line.split_once("xmit/s")?;
-        before
-            .split_whitespace()
-            .next_back()?
-            .replace(',', "")
-            .parse()
-            .ok()
-    },
+    labels: ["xmit/s", ""],
+    step: -1,
     wants_program_on_peer: true,
 };
 
@@ -167,45 +156,27 @@ mod tests {
     #[test]
     fn the_rate_is_that_of_the_tasks_direction() {
         use Task::{Fwd, Rx, Tx};
-        let cases = [
-            (
-                TESTPMD,
-                Tx,
-                "  Tx-pps:       478543          Tx-bps:    245014032",
-                Some(478_543.0),
-            ),
-            (
-                TESTPMD,
-                Fwd,
-                "  Tx-pps:       478543          Tx-bps:    245014032",
-                Some(478_543.0),
-            ),
-            (
-                TESTPMD,
-                Rx,
-                "  Tx-pps:       478543          Tx-bps:    245014032",
-                None,
-            ),
-            (
-                TESTPMD,
-                Rx,
-                "  Rx-pps:            7          Rx-bps:            0",
-                Some(7.0),
-            ),
+        let sent = "  Tx-pps:       478543          Tx-bps:    245014032";
+        let received = "  Rx-pps:            7          Rx-bps:            0";
+        for (rival, task, line, rate) in [
+            (TESTPMD, Tx, sent, Some(478_543.0)),
+            (TESTPMD, Fwd, sent, Some(478_543.0)),
+            (TESTPMD, Rx, sent, None),
+            (TESTPMD, Rx, received, Some(7.0)),
             (TESTPMD, Tx, "  TX-packets: 1905696    TX-errors: 0", None),
             (
                 XDPSOCK,
                 Tx,
-                "tx                 1,234,567      2,469,134     ",
+                "tx       1,234,567      2,469,134     ",
                 Some(1_234_567.0),
             ),
             (
                 XDPSOCK,
                 Rx,
-                "rx                 820000         820001",
+                "rx       820000         820001",
                 Some(820_000.0),
             ),
-            (XDPSOCK, Rx, "tx                 5              5", None),
+            (XDPSOCK, Rx, "tx       5              5", None),
             (XDPSOCK, Tx, " sock0@xsk0:0 txonly xdp-drv ", None),
             (
                 TRAFFICGEN,
@@ -214,9 +185,8 @@ mod tests {
                 Some(2_345_678.0),
             ),
             (TRAFFICGEN, Tx, "  Transmitting on v0", None),
-        ];
-        for (rival, task, line, rate) in cases {
-            assert_eq!((rival.rate)(task, line), rate, "{line}");
+        ] {
+            assert_eq!(rival.rate(task, line), rate, "{}: {line}", rival.name);
         }
     }
 }

@@ -14,6 +14,9 @@ use xskit_testbed::{HostPair, HostPairConfig};
 
 use crate::figures::{Figures, NS};
 
+/// The jobs: over rings in memory, and sending over as many queues of a veth pair by each backend.
+pub(crate) const JOBS: [&str; 3] = ["sockets-memory", "sockets-rustix", "sockets-uring"];
+
 /// How many sockets.
 pub(crate) const COUNTS: [usize; 4] = [1, 4, 16, 64];
 

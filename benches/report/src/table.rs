@@ -83,16 +83,19 @@ mod tests {
 
     #[test]
     fn figures_have_three_digits() {
-        let spread = |median, p10, p90| Some(Spread { median, p10, p90 });
-        assert_eq!(cell(spread(1.234, 1.0, 1.5)), "1.23 (1.00 to 1.50)");
-        assert_eq!(cell(spread(0.0123, 0.01, 0.02)), "0.012 (0.010 to 0.020)");
-        assert_eq!(cell(spread(0.5, 0.05, 150.0)), "0.50 (0.050 to 150)");
-        assert_eq!(cell(spread(45.67, 45.0, 46.0)), "45.7 (45.0 to 46.0)");
-        assert_eq!(cell(spread(0.0, 0.0, 0.0)), "0 (0 to 0)");
-        assert_eq!(
-            scaled(spread(1_234_000.0, 1e6, 2e6), 1e-6),
-            "1.23 (1.00 to 2.00)"
-        );
+        for (median, p10, p90, expected) in [
+            (1.234, 1.0, 1.5, "1.23 (1.00 to 1.50)"),
+            (0.0123, 0.01, 0.02, "0.012 (0.010 to 0.020)"),
+            (0.5, 0.05, 150.0, "0.50 (0.050 to 150)"),
+            (45.67, 45.0, 46.0, "45.7 (45.0 to 46.0)"),
+            (0.0, 0.0, 0.0, "0 (0 to 0)"),
+        ] {
+            let spread = Spread { median, p10, p90 };
+            assert_eq!(cell(Some(spread)), expected);
+            let thousandfold = [median, p10, p90].map(|it| it * 1e3);
+            let [median, p10, p90] = thousandfold;
+            assert_eq!(scaled(Some(Spread { median, p10, p90 }), 1e-3), expected);
+        }
         assert_eq!(cell(None), "–");
     }
 }

@@ -58,12 +58,7 @@ fn a_quick_round_measures_every_job_and_writes_the_report() {
         page.contains("<svg") && page.contains("A quick round"),
         "{page}"
     );
-    for part in [
-        "## Goals",
-        "### rx",
-        "| rustix block |",
-        "# The open questions",
-    ] {
+    for part in ["### rx", "| rustix block |", "# The open questions"] {
         assert!(summary.contains(part), "{part} in {summary}");
     }
     // Without perf there is none, and a note says so.
@@ -71,38 +66,14 @@ fn a_quick_round_measures_every_job_and_writes_the_report() {
         let figures = &profiled["series"][0]["samples"][0]["values"];
         let kernels = figures["kernel_share"].as_f64();
         assert!(kernels.is_some_and(|share| share > 0.1), "{profiled:#?}");
-        assert!(summary.contains("## Where the time goes"), "{summary}");
+        assert!(
+            summary.contains("| tx-64 | rustix block, first core |"),
+            "{summary}"
+        );
     } else {
         assert!(
             summary.contains("not everything was profiled: "),
             "{summary}"
-        );
-    }
-}
-
-#[test]
-fn options_that_make_no_sense_are_refused() {
-    let cases: [(&[&str], &str); 4] = [
-        (&[], "--out <OUT>"),
-        (&["--out", "x", "--answers", "y"], "--xskit <XSKIT>"),
-        (
-            &["--out", "x", "--answers", "y", "--quick", "--update"],
-            "cannot be used with",
-        ),
-        (
-            &["--out", "x", "--answers", "y", "--from", "/no/such/file"],
-            "/no/such/file",
-        ),
-    ];
-    for (words, expected) in cases {
-        let run = Command::new(env!("CARGO_BIN_EXE_head_to_head"))
-            .args(words)
-            .output();
-        let run = run.expect("it can be run");
-        let said = String::from_utf8_lossy(&run.stderr);
-        assert!(
-            !run.status.success() && said.contains(expected),
-            "{words:?}: {said}"
         );
     }
 }

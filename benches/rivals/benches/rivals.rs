@@ -10,14 +10,12 @@ use std::time::{Duration, Instant};
 use xskit_benches::descriptors::{BATCHES, STRETCH};
 use xskit_benches::loopback::Loopback;
 use xskit_benches::ring_view::{RingViews, advance};
-use xskit_benches::shared_ring::SharedRings;
 use xskit_benches::spread::Spread;
 use xskit_benches::veth;
 use xskit_core::abi::Desc;
 use xskit_core::ring::RingSize;
 use xskit_core::umem::FrameSlot;
 use xskit_rivals::bare::BareRings;
-use xskit_rivals::idle::Idle;
 use xskit_rivals::kernel::{Kernel, packet};
 use xskit_rivals::socket::{self, Forwarder};
 use xskit_rivals::{Ends, LIBXDP_COMPILER, LIBXDP_MISSING, MAX_BATCH};
@@ -54,8 +52,8 @@ fn main() {
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
         .collect();
-    let [memory, idle_memory] = [(); 2].map(|()| SharedRings::new(RingSize::DEFAULT));
-    let (rings, idle_rings) = (memory.views(), idle_memory.views());
+    let memory = Loopback::of_rings(RingSize::DEFAULT);
+    let rings = memory.views().expect("its rings");
     Kernel::new(rings).start(STRETCH);
     let (mut slots, backend) = (
         vec![FrameSlot::new(); socket::FRAMES],
@@ -71,10 +69,8 @@ fn main() {
             continue;
         }
         for batch in BATCHES {
-            let mut rivals: Vec<Rival<'_>> = vec![
-                Rival::new("idle", || stretch::<Idle>(&idle_rings, job, batch)),
-                Rival::new("rings", || stretch::<BareRings<'_>>(&rings, job, batch)),
-            ];
+            let ours = || stretch::<BareRings<'_>>(&rings, job, batch);
+            let mut rivals = vec![Rival::new("rings", ours)];
             #[cfg(libxdp)]
             rivals.push(Rival::new("libxdp", || {
                 stretch::<xskit_rivals::libxdp::Libxdp<'_>>(&rings, job, batch)
@@ -180,12 +176,12 @@ fn timed(batch: u32, mut job: impl FnMut() -> u32) -> Duration {
 
 fn heading() {
     println!(
-        "| {:<21} | {:>5} | {:>19} | {:>19} | {:>17} | {:>19} | {:>7} |",
-        "ns a descriptor", "batch", "libxdp", "xskit rings", "rings / libxdp", "Socket", "harness"
+        "| {:<21} | {:>5} | {:>19} | {:>19} | {:>17} | {:>19} |",
+        "ns a descriptor", "batch", "libxdp", "xskit rings", "rings / libxdp", "Socket"
     );
     println!(
-        "| {:-<21} | {:->4}: | {:->18}: | {:->18}: | {:->16}: | {:->18}: | {:->6}: |",
-        "", "", "", "", "", "", ""
+        "| {:-<21} | {:->4}: | {:->18}: | {:->18}: | {:->16}: | {:->18}: |",
+        "", "", "", "", "", ""
     );
 }
 
@@ -201,9 +197,8 @@ fn row(job: &str, batch: u32, rivals: &[Rival<'_>]) {
     let ratio = rounds("rings").zip(rounds("libxdp"));
     let ratio = ratio.map(|(ours, theirs)| Spread::of_ratios(ours, theirs));
     let ratio = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-    let harness = rounds("idle").map_or(f64::NAN, |idle| Spread::of(idle.iter().copied()).median);
     println!(
-        "| {job:<21} | {batch:>5} | {:>19} | {:>19} | {ratio:>17} | {:>19} | {harness:>7.2} |",
+        "| {job:<21} | {batch:>5} | {:>19} | {:>19} | {ratio:>17} | {:>19} |",
         time("libxdp"),
         time("rings"),
         time("Socket"),

@@ -12,7 +12,6 @@
 //! header.
 
 pub mod bare;
-pub mod idle;
 pub mod kernel;
 #[cfg(libxdp)]
 pub mod libxdp;

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use xskit_benches::loopback::Loopback;
 use xskit_benches::ring_view::{RingView, RingViews};
-use xskit_benches::shared_ring::SharedRings;
 use xskit_benches::veth;
 use xskit_core::abi::Desc;
 use xskit_core::ring::{RingSize, Slot};
@@ -40,8 +39,8 @@ fn contents(rings: &RingViews<'_>) -> Contents {
 }
 
 /// What lies there after many turns of every kind.
-fn after<'m, E: Ends<'m>>(memory: &'m SharedRings) -> Contents {
-    let rings = memory.views();
+fn after<'m, E: Ends<'m>>(memory: &'m Loopback) -> Contents {
+    let rings = memory.views().expect("its rings");
     let kernel = Kernel::new(rings);
     kernel.start(UNDER_WAY);
     let mut ends = E::open(&rings);
@@ -62,8 +61,8 @@ fn after<'m, E: Ends<'m>>(memory: &'m SharedRings) -> Contents {
     contents(&rings)
 }
 
-fn memory() -> SharedRings {
-    SharedRings::new(RingSize::new(SIZE).expect("a power of two"))
+fn memory() -> Loopback {
+    Loopback::of_rings(RingSize::new(SIZE).expect("a power of two"))
 }
 
 #[test]

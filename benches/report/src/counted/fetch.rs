@@ -107,13 +107,13 @@ pub(crate) fn count(bed: &Bed, pair: &HostPair, entry: &Entry) -> anyhow::Result
     let mut server = bed.start(&pair.second, &server)?;
     thread::sleep(START);
     let file = folder.path().join("arrived");
-    let url = errand.url(pair.second.ipv4);
     let mut client = match who {
         Who::Both(mode, backend) => {
             bed.xskit("get --insecure", &pair.first.link.name, (mode, backend))
         }
         _ => curl(pair.second.ipv4),
     };
+    let url = errand.url(pair.second.ipv4);
     client.extend(["--output".to_owned(), file.display().to_string(), url]);
     let run = || {
         let client = bed.start(&pair.first, &client)?;

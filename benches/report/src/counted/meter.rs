@@ -1,27 +1,93 @@
 //! Instructions executed during a piece of work, and packets that an interface passed meanwhile.
+//!
+//! Idle time does not count. The kernel accounts for it in ticks of 10 ms, which is too coarse. So
+//! a thread that runs only when nothing else does (SCHED_IDLE) counts the turns of a loop whose
+//! length is known. An interrupt prolongs a turn and does not count: its instructions are not idle
+//! time.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::os::unix::fs::FileExt;
-use std::thread;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::channel;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use xskit_testbed::Host;
 
-use super::idle::Idle;
+/// Turns per measurement of their length: so few that most measurements have no interrupt.
+const TURNS: u32 = 100;
+/// Measurements, the shortest of which counts.
+const TRIES: u32 = 64;
 
 /// How long the idle thread takes to start.
 const LEAD_IN: Duration = Duration::from_millis(2);
 
 /// Counts instructions on a machine where a nanosecond is one.
 pub(crate) struct Meter {
-    idle: Idle,
+    idle: Arc<Idle>,
+    /// The length of a turn.
+    turn: Duration,
+    /// Counts turns for as long as this program runs.
+    idler: Thread,
+}
+
+#[derive(Default)]
+struct Idle {
+    turns: AtomicU64,
+    is_on: AtomicBool,
+}
+
+impl Idle {
+    /// Not inlined, so that it has the same length wherever it is called.
+    #[inline(never)]
+    fn turn(&self) {
+        for step in 0..1000_u32 {
+            black_box(step);
+        }
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn work(&self) -> ! {
+        loop {
+            while self.is_on.load(Ordering::Relaxed) {
+                self.turn();
+            }
+            thread::park();
+        }
+    }
 }
 
 impl Meter {
-    /// Nothing else may run meanwhile; see [`Idle::new`].
+    /// Measures a turn, and starts the thread, which sleeps until it is to count. Nothing else may
+    /// run.
     pub(crate) fn new() -> anyhow::Result<Self> {
-        Ok(Self { idle: Idle::new()? })
+        let idle = Arc::new(Idle::default());
+        let measure = |_| {
+            let began = Instant::now();
+            (0..TURNS).for_each(|_| idle.turn());
+            began.elapsed() / TURNS
+        };
+        let turn = (0..TRIES).map(measure).min().unwrap_or_default();
+        let (told, tid) = channel();
+        let of_thread = Arc::clone(&idle);
+        let idler = thread::spawn(move || {
+            let _ = told.send(rustix::thread::gettid());
+            of_thread.work()
+        });
+        let tid = tid.recv().context("the idle thread")?;
+        let mut chrt = Command::new("chrt");
+        chrt.args(["--idle", "--pid", "0"]);
+        let status = chrt.arg(tid.as_raw_nonzero().to_string()).status();
+        ensure!(status.context("chrt")?.success(), "chrt --idle failed");
+        Ok(Self {
+            idle,
+            turn,
+            idler: idler.thread().clone(),
+        })
     }
 
     /// Runs `what`, and counts the whole machine's instructions meanwhile.
@@ -29,13 +95,16 @@ impl Meter {
         &self,
         what: impl FnOnce() -> anyhow::Result<T>,
     ) -> anyhow::Result<(f64, T)> {
-        self.idle.start();
+        self.idle.is_on.store(true, Ordering::Relaxed);
+        self.idler.unpark();
         thread::sleep(LEAD_IN);
-        let (began, idle) = (Instant::now(), self.idle.ns());
+        let turns = || self.idle.turns.load(Ordering::Relaxed);
+        let (began, before) = (Instant::now(), turns());
         let outcome = what();
-        let (took, idle) = (began.elapsed(), self.idle.ns() - idle);
-        self.idle.stop();
-        Ok((took.as_nanos() as f64 - idle, outcome?))
+        let (took, idle) = (began.elapsed(), turns() - before);
+        self.idle.is_on.store(false, Ordering::Relaxed);
+        let idle_ns = idle as f64 * self.turn.as_nanos() as f64;
+        Ok((took.as_nanos() as f64 - idle_ns, outcome?))
     }
 }
 

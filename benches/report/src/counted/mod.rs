@@ -3,7 +3,7 @@
 //!
 //! With `-icount shift=0`, QEMU advances the guest's clock by one nanosecond per instruction, on
 //! its one CPU. So a window of time in which a known number of packets passes is a number of
-//! instructions per packet: programs, kernel and interrupts. Idle time is subtracted; see [`idle`].
+//! instructions per packet: programs, kernel and interrupts. Idle time is subtracted; see [`meter`].
 //!
 //! `cargo xtask vm --count` boots the machine and runs the program `counted` in it.
 //!
@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | [`plan`] | who does what, in which mode |
 //! | [`bed`] | two hosts, what runs in them, and the window |
-//! | [`idle`], [`meter`] | idle time; all other time, and the packets of an interface |
+//! | [`meter`] | instructions, without idle time, and the packets of an interface |
 //! | [`burst`] | the sender for all receivers |
 //! | [`fetch`], [`servers`] | the jobs of HTTP/3, and their servers |
 //! | [`way`] | a long way between the hosts |
@@ -20,7 +20,6 @@
 pub(crate) mod bed;
 mod burst;
 mod fetch;
-mod idle;
 mod meter;
 mod plan;
 mod servers;
@@ -65,11 +64,4 @@ pub(crate) struct Count {
     pub(crate) figures: Option<Figures>,
     /// Why it failed.
     pub(crate) problem: Option<String>,
-}
-
-impl Run {
-    pub(crate) fn count(&self, job: &str, way: &str) -> Option<&Count> {
-        let mut counts = self.counts.iter();
-        counts.find(|count| count.job == job && count.way == way)
-    }
 }

@@ -1,7 +1,7 @@
 //! The counts, as the answers file shows them.
 
 use super::plan::{self, Entry, FAR, HANDSHAKES, JOBS, LOSSY, REQUESTS, TRANSFER, Who};
-use super::{DROPPED, LOST, Run, SENT_AGAIN, SERVER};
+use super::{Count, DROPPED, LOST, Run, SENT_AGAIN, SERVER};
 use crate::figures::{CALLS, KICKS, PER_KICK, WAKES};
 use crate::table::{Table, short};
 
@@ -38,55 +38,103 @@ pub(crate) fn table(runs: &[Run], name: &str) -> Option<String> {
     })
 }
 
-/// Figures of the same count in each boot.
-#[derive(Clone, Debug, PartialEq)]
-struct Counted(Vec<f64>);
-
-impl Counted {
-    fn mean(&self) -> f64 {
-        self.0.iter().sum::<f64>() / self.0.len() as f64
-    }
-
-    /// By how much the runs differ, as a part of the mean; `None` for one run.
-    fn difference(&self) -> Option<f64> {
-        let (least, most) = (self.0.iter().copied())
-            .fold((f64::MAX, f64::MIN), |(a, b), it| (a.min(it), b.max(it)));
-        (self.0.len() > 1).then(|| (most - least) / self.mean())
-    }
+/// The runs of one driver, with figures of the same count in each boot.
+struct Card<'r> {
+    driver: &'r str,
+    runs: Vec<&'r Run>,
 }
 
-/// The drivers, in the order of the runs.
-fn drivers(runs: &[Run]) -> Vec<&str> {
-    let mut drivers = Vec::new();
+/// In the order of the runs.
+fn cards(runs: &[Run]) -> Vec<Card<'_>> {
+    let mut cards: Vec<Card<'_>> = Vec::new();
     for run in runs {
-        if !drivers.contains(&run.driver.as_str()) {
-            drivers.push(run.driver.as_str());
+        match cards.iter_mut().find(|card| card.driver == run.driver) {
+            Some(card) => card.runs.push(run),
+            None => cards.push(Card {
+                driver: &run.driver,
+                runs: vec![run],
+            }),
         }
     }
-    drivers
+    cards
 }
 
-fn figures(runs: &[Run], driver: &str, job: &str, who: Who, figure: &str) -> Option<Counted> {
-    let of_driver = runs.iter().filter(|run| run.driver == driver);
-    let counted: Vec<_> = of_driver
-        .filter_map(|run| run.count(job, &who.name())?.figures.as_ref()?.get(figure))
-        .collect();
-    (!counted.is_empty()).then_some(Counted(counted))
+/// `None` for no figure.
+fn mean(figures: &[f64]) -> Option<f64> {
+    let sum: f64 = figures.iter().sum();
+    (!figures.is_empty()).then_some(sum / figures.len() as f64)
 }
 
-/// Without the sender where the job is to receive packets.
-fn cost(runs: &[Run], driver: &str, entry: &Entry, figure: &str) -> Option<Counted> {
-    let whole = figures(runs, driver, entry.job, entry.who, figure)?;
-    let receives = matches!(entry.job, "rx" | "fwd") && entry.who != Who::Sender;
-    if !receives {
-        return Some(whole);
+impl Card<'_> {
+    fn counts(&self, job: &str, who: Who) -> impl Iterator<Item = &Count> {
+        let way = who.name();
+        let counts = self.runs.iter().flat_map(|run| &run.counts);
+        counts.filter(move |count| count.job == job && count.way == way)
     }
-    let sender = figures(runs, driver, "rx", Who::Sender, figure)?.mean();
-    Some(Counted(whole.0.iter().map(|it| it - sender).collect()))
+
+    fn figures(&self, job: &str, who: Who, figure: &str) -> Vec<f64> {
+        let counts = self.counts(job, who);
+        counts
+            .filter_map(|count| count.figures.as_ref()?.get(figure))
+            .collect()
+    }
+
+    /// Without the sender where the job is to receive packets.
+    fn cost(&self, job: &str, who: Who, figure: &str) -> Vec<f64> {
+        let mut all = self.figures(job, who, figure);
+        if matches!(job, "rx" | "fwd") && who != Who::Sender {
+            match mean(&self.figures("rx", Who::Sender, figure)) {
+                Some(sender) => all.iter_mut().for_each(|it| *it -= sender),
+                None => all.clear(),
+            }
+        }
+        all
+    }
+
+    /// Why there is no figure, in a word or two. The full reason is in the run's file.
+    fn problem(&self, entry: &Entry) -> &'static str {
+        let mut counts = self.counts(entry.job, entry.who);
+        match counts.find_map(|count| count.problem.as_deref()) {
+            Some(problem) if problem.contains("installed") => "not installed",
+            Some(_) => "failed",
+            None => "–",
+        }
+    }
+
+    /// The figure of an entry (another one if `figure` names it), by how much runs differ, its
+    /// ratio to each of so many rivals, and `more` figures. Cells at the end may be missing.
+    fn cells(
+        &self,
+        entry: &Entry,
+        (rivals, more): (usize, &[(&str, &str)]),
+        figure: Option<&str>,
+    ) -> Vec<String> {
+        let cost = |who| self.cost(entry.job, who, figure.unwrap_or(entry.unit()));
+        let own = cost(entry.who);
+        let Some(own_mean) = mean(&own) else {
+            return vec![self.problem(entry).to_owned()];
+        };
+        let (least, most) = own.iter().fold((f64::MAX, f64::MIN), |(least, most), it| {
+            (it.min(least), it.max(most))
+        });
+        let mut cells = vec![short(own_mean), "one run".to_owned()];
+        if own.len() > 1 {
+            cells[1] = format!("{:.1} %", (most - least) / own_mean * 100.0);
+        }
+        cells.extend(entry.who.rivals().into_iter().take(rivals).map(|rival| {
+            let ratio = mean(&cost(rival)).map(|rival| own_mean / rival);
+            ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"))
+        }));
+        cells.resize(2 + rivals, String::new());
+        cells.extend(more.iter().map(|(_, name)| {
+            let figure = mean(&self.figures(entry.job, entry.who, name));
+            figure.map_or_else(String::new, |it| format!("{it:.1}"))
+        }));
+        cells
+    }
 }
 
-/// A table with these columns per driver: the figure (another one if `figure` names it), by how
-/// much runs differ, its ratio to each rival's, and `more` figures by title and name.
+/// A table with the columns of [`Card::cells`] per driver; `more` figures by title and name.
 fn comparison(
     runs: &[Run],
     jobs: &[&str],
@@ -99,75 +147,26 @@ fn comparison(
     if !counts.any(|count| jobs.contains(&count.job.as_str())) {
         return String::new();
     }
-    let drivers = drivers(runs);
+    let cards = cards(runs);
     let mut titles = vec!["job".to_owned(), "way".to_owned()];
-    for driver in &drivers {
-        titles.extend([(*driver).to_owned(), "runs differ by".to_owned()]);
+    for card in &cards {
+        titles.extend([card.driver, "runs differ by"].map(str::to_owned));
         titles.extend(rivals.iter().map(|rival| format!("to {rival}")));
         titles.extend(more.iter().map(|(title, _)| (*title).to_owned()));
     }
     let mut table = Table::new(titles);
-    let entries = plan::entries().into_iter();
-    for entry in entries.filter(|entry| jobs.contains(&entry.job)) {
+    for entry in plan::entries() {
+        if !jobs.contains(&entry.job) {
+            continue;
+        }
         let mut row = vec![entry.job.to_owned(), entry.who.name()];
-        for (number, driver) in (1..).zip(&drivers) {
-            row.extend(cells(runs, driver, &entry, more, (rivals.len(), figure)));
+        for (number, card) in (1..).zip(&cards) {
+            row.extend(card.cells(&entry, (rivals.len(), more), figure));
             row.resize(2 + number * (2 + rivals.len() + more.len()), String::new());
         }
         table.row(row);
     }
     table.markdown()
-}
-
-/// Of one entry on one driver; cells at the end may be missing.
-fn cells(
-    runs: &[Run],
-    driver: &str,
-    entry: &Entry,
-    more: &[(&str, &str)],
-    (rivals, figure): (usize, Option<&str>),
-) -> Vec<String> {
-    let cost_of = |who| {
-        let entry = Entry {
-            who,
-            ..entry.clone()
-        };
-        cost(runs, driver, &entry, figure.unwrap_or(entry.unit()))
-    };
-    let Some(own) = cost_of(entry.who) else {
-        return vec![problem(runs, driver, entry)];
-    };
-    let difference = own
-        .difference()
-        .map(|part| format!("{:.1} %", part * 100.0));
-    let mut cells = vec![
-        short(own.mean()),
-        difference.unwrap_or_else(|| "one run".to_owned()),
-    ];
-    let ratios = entry.who.rivals().into_iter().take(rivals).map(|rival| {
-        let ratio = cost_of(rival).map(|rival| format!("{:.2}", own.mean() / rival.mean()));
-        ratio.unwrap_or_default()
-    });
-    cells.extend(ratios);
-    cells.resize(2 + rivals, String::new());
-    cells.extend(more.iter().map(|(_, name)| {
-        let figure = figures(runs, driver, entry.job, entry.who, name);
-        figure.map_or_else(String::new, |it| format!("{:.1}", it.mean()))
-    }));
-    cells
-}
-
-/// Why there is no figure, in a word or two. The full reason is in the run's file.
-fn problem(runs: &[Run], driver: &str, entry: &Entry) -> String {
-    let of_driver = runs.iter().filter(|run| run.driver == driver);
-    let mut counts = of_driver.filter_map(|run| run.count(entry.job, &entry.who.name()));
-    let problem = counts.find_map(|count| count.problem.as_deref());
-    match problem {
-        Some(problem) if problem.contains("installed") => "not installed",
-        Some(_) => "failed",
-        None => "–",
-    }
-    .to_owned()
 }
 
 fn flags(runs: &[Run]) -> String {
@@ -180,16 +179,16 @@ fn flags(runs: &[Run]) -> String {
         "system calls per 1,000",
     ]);
     let who = Who::Xskit(plan::Mode::ZeroCopy, "rustix");
+    let cards = cards(runs);
     for job in JOBS {
-        for driver in drivers(runs) {
-            let figure = |name| {
-                let counted = figures(runs, driver, job, who, name);
-                counted.map_or_else(|| "–".to_owned(), |it| format!("{:.1}", it.mean()))
-            };
-            if figures(runs, driver, job, who, CALLS).is_some() {
-                let cells = [KICKS, PER_KICK, WAKES, CALLS].map(figure);
-                let start = [job.to_owned(), format!("{driver}, zero-copy")];
-                table.row(start.into_iter().chain(cells));
+        for card in &cards {
+            let figure = |name| mean(&card.figures(job, who, name));
+            if figure(CALLS).is_some() {
+                let mut row = vec![job.to_owned(), format!("{}, zero-copy", card.driver)];
+                row.extend([KICKS, PER_KICK, WAKES, CALLS].map(|name| {
+                    figure(name).map_or_else(|| "–".to_owned(), |it| format!("{it:.1}"))
+                }));
+                table.row(row);
             }
         }
     }
@@ -200,8 +199,9 @@ fn run(runs: &[Run]) -> String {
     let Some(first) = runs.first() else {
         return String::new();
     };
-    let boots = runs.iter().filter(|run| run.driver == first.driver).count();
-    let (drivers, kernel) = (drivers(runs).join(" and "), &first.kernel);
+    let (cards, kernel) = (cards(runs), &first.kernel);
+    let drivers: Vec<_> = cards.iter().map(|card| card.driver).collect();
+    let (drivers, boots) = (drivers.join(" and "), cards[0].runs.len());
     format!(
         "Counted in an emulated machine with one CPU, Linux {kernel}, cards: {drivers}; boots of each: {boots}.\n"
     )
@@ -210,7 +210,6 @@ fn run(runs: &[Run]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counted::Count;
     use crate::counted::plan::Mode;
     use crate::counted::{MILLIONS, PER_PACKET};
     use crate::figures::Figures;

@@ -6,9 +6,10 @@
 //!   sender ──wire──> card ──ingress: mirred──> ifb ──netem──> the receiver's stack
 //! ```
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+use serde_json::Value;
 use xskit_testbed::{Host, WhenParentDies};
 
 use super::bed::in_host;
@@ -62,14 +63,13 @@ impl<'h> Way<'h> {
     /// Packets dropped so far.
     pub(crate) fn dropped(&self) -> anyhow::Result<u64> {
         let mut command = Command::new("tc");
-        command.args(["-statistics", "qdisc", "show", "dev", IFB]);
-        command.stderr(Stdio::null());
+        command.args(["-json", "-statistics", "qdisc", "show", "dev", IFB]);
         let namespace = &self.host.namespace;
         namespace.enter_command(&mut command, WhenParentDies::Kill)?;
-        let output = command.output().context("tc")?;
-        ensure!(output.status.success(), "tc shows nothing of {IFB}");
-        let said = String::from_utf8_lossy(&output.stdout);
-        dropped(&said).with_context(|| format!("tc does not show what was dropped: {said}"))
+        let said = command.output().context("tc")?.stdout;
+        let shown: Value = serde_json::from_slice(&said).context("what tc printed")?;
+        let dropped = shown.pointer("/0/drops").and_then(Value::as_u64);
+        dropped.with_context(|| format!("tc does not show what was dropped: {shown}"))
     }
 }
 
@@ -84,23 +84,5 @@ impl Drop for Way<'_> {
             // It fails for what was not set up. The card outlives its host.
             let _ = in_host(self.host, &command);
         }
-    }
-}
-
-fn dropped(said: &str) -> Option<u64> {
-    let (_, rest) = said.split_once("dropped ")?;
-    rest.split(',').next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::dropped;
-
-    #[test]
-    fn what_was_dropped_is_found() {
-        let said = "qdisc netem 8001: root refcnt 2 limit 100000 delay 20ms loss 1%\n \
-                    Sent 8912 bytes 61 pkt (dropped 7, overlimits 0 requeues 0)\n";
-        assert_eq!(dropped(said), Some(7));
-        assert_eq!(dropped("qdisc noqueue 0: root"), None);
     }
 }

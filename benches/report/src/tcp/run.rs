@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::load::Load;
-use super::server::{Bed, Calls, LARGE, PORT, SMALL, Way, memory};
+use super::server::{Bed, LARGE, PORT, SMALL, Way, memory};
 use crate::figures::Figures;
 use crate::program::Program;
 use crate::results::{self, Group};
@@ -106,7 +106,7 @@ pub(crate) fn run(bed: &Bed, extent: Extent) -> anyhow::Result<Vec<Group>> {
     for round in 0..extent.rounds {
         let mut keep = |job: &str, way: &str, figures| {
             eprintln!("round {}: {job}, {way}", round + 1);
-            results::add(&mut groups, job, way, figures);
+            results::add(&mut groups, job, way, Some(figures));
         };
         for turn in 0..ways.len() {
             // Each round begins with another way.
@@ -151,13 +151,13 @@ fn of_way(bed: &Bed, way: Way, extent: Extent) -> anyhow::Result<Vec<(&'static s
 /// Requests at full load, at a steady rate and with their system calls counted; then downloads.
 fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::Result<Figures> {
     let requests = extent.requests;
-    load(bed, &full(bed, job, requests / 20))?;
-    let (at_full, cpu) = costing(server, || load(bed, &full(bed, job, requests)))?;
-    let steady = load(bed, &steady(bed, job, STEADY, requests / 50))?;
-    let calls = Calls::of(server.pid(), bed.folder.path())?;
-    let counted = load(bed, &full(bed, job, requests / 4))?;
-    let calls = calls.count()?;
-    let (downloads, download_cpu) = costing(server, || load(bed, &downloads(bed, job, extent)))?;
+    load(bed, &client(bed, job, Ask::Full(requests / 20)))?;
+    let (at_full, cpu) = costing(server, || load(bed, &client(bed, job, Ask::Full(requests))))?;
+    let steady = load(bed, &client(bed, job, Ask::Steady(requests / 50, STEADY)))?;
+    let calls = calls(bed, server, &client(bed, job, Ask::Full(requests / 4)))?;
+    let (downloads, download_cpu) = costing(server, || {
+        load(bed, &client(bed, job, Ask::Downloads(extent.downloads)))
+    })?;
     ensure!(
         downloads.bytes >= LARGE.1 as f64,
         "{} bytes of downloads",
@@ -166,7 +166,7 @@ fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::R
     Ok(Figures::of([
         (RATE, at_full.answers / at_full.seconds),
         (PER_CPU, at_full.answers / cpu),
-        (CALLS, calls / counted.answers),
+        (CALLS, calls),
         (FULL[0], at_full.p50_us),
         (FULL[1], at_full.p99_us),
         (TIMES[0], steady.p50_us),
@@ -174,6 +174,23 @@ fn protocol(bed: &Bed, server: &Program, job: &str, extent: Extent) -> anyhow::R
         (SPEED, downloads.bytes / 1e9 / downloads.seconds),
         (PER_GB, download_cpu / (downloads.bytes / 1e9)),
     ]))
+}
+
+/// System calls per answer, of all threads of the server while a client runs. perf(1) counts them,
+/// and makes them a little dearer.
+fn calls(bed: &Bed, server: &Program, client: &[String]) -> anyhow::Result<f64> {
+    let file = bed.folder.path().join("calls");
+    let mut perf = words("perf stat -x, -e raw_syscalls:sys_enter");
+    perf.push(format!("--pid={}", server.pid()));
+    perf.push(format!("--output={}", file.display()));
+    perf.push("--".to_owned());
+    perf.extend_from_slice(client);
+    let answers = read(bed, client, &bed.client(&perf)?.finish(PATIENCE)?)?.answers;
+    let text = fs::read_to_string(&file).context("what perf counted")?;
+    let line = text.lines().find(|line| line.contains("raw_syscalls"));
+    let count = line.and_then(|line| line.split(',').next()?.parse::<f64>().ok());
+    let count = count.with_context(|| format!("perf counts no system calls: {text}"))?;
+    Ok(count / answers)
 }
 
 /// Also returns the processor time of the server's threads meanwhile, in seconds.
@@ -192,12 +209,7 @@ fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
     let url = url(bed, SMALL.0);
     fs::write(&script, format!("0\t{url}\n{}\t{url}\n", STAY.as_millis()))?;
     let before = memory(server.pid())?;
-    let mut words = h2load(
-        bed,
-        PROTOCOLS[1],
-        &format!("--clients {CONNECTIONS}"),
-        "idle-log",
-    );
+    let mut words = h2load(bed, &format!("--clients {CONNECTIONS}"), "idle-log");
     words.push(format!("--timing-script-file={}", script.display()));
     let mut connections = bed.client(&words)?;
     thread::sleep(ARRIVAL);
@@ -212,7 +224,10 @@ fn idle(bed: &Bed, server: &Program) -> anyhow::Result<Figures> {
         thread::sleep(rest);
         Ok(())
     })?;
-    let beside = load(bed, &steady(bed, PROTOCOLS[1], STEADY, 2 * STEADY))?;
+    let beside = load(
+        bed,
+        &client(bed, PROTOCOLS[1], Ask::Steady(2 * STEADY, STEADY)),
+    )?;
     ensure!(
         connections.is_running()?,
         "idle connections have ended too early"
@@ -247,12 +262,15 @@ fn beside(bed: &Bed, rival: Option<Way>, requests: u32) -> anyhow::Result<Figure
     let server = bed.serve(own)?;
     // Until the server's socket is open.
     thread::sleep(Duration::from_millis(500));
-    let steady = |count| steady(bed, PROTOCOLS[2], STEADY / 2, count);
+    let steady = |count| client(bed, PROTOCOLS[2], Ask::Steady(count, STEADY / 2));
     let before = load(bed, &steady(100))?;
     let log = bed.folder.path().join("log");
     let saturating = match rival {
         // Enough for the fastest server seen: nginx, 105,000 a second, over some seconds of HTTP/3.
-        Some(_) => Some(bed.client(&full(bed, PROTOCOLS[1], AT_LEAST + 6 * requests))?),
+        Some(_) => {
+            let ask = Ask::Full(AT_LEAST + 6 * requests);
+            Some(bed.client(&client(bed, PROTOCOLS[1], ask))?)
+        }
         None => None,
     };
     thread::sleep(LEAD);
@@ -293,78 +311,66 @@ fn end(mut server: Program, way: Way) -> anyhow::Result<Option<Value>> {
     })?))
 }
 
-/// Runs a client to its end, and reads what it prints.
-fn load(bed: &Bed, words: &[String]) -> anyhow::Result<Load> {
-    let printed = bed.client(words)?.finish(PATIENCE)?;
-    if words[0] == "h2load" {
-        Load::of_h2load(
-            &printed,
-            &fs::read_to_string(bed.folder.path().join("log"))?,
-        )
-    } else {
-        Load::of_paced(&printed)
+/// Runs a client to its end.
+fn load(bed: &Bed, client: &[String]) -> anyhow::Result<Load> {
+    read(bed, client, &bed.client(client)?.finish(PATIENCE)?)
+}
+
+/// Reads what a client printed, and the log of h2load.
+fn read(bed: &Bed, client: &[String], printed: &str) -> anyhow::Result<Load> {
+    match client[0].as_str() {
+        "h2load" => Load::of_h2load(printed, &fs::read_to_string(bed.folder.path().join("log"))?),
+        _ => Load::of_paced(printed),
     }
 }
 
-/// As much as the server can answer.
-fn full(bed: &Bed, job: &str, requests: u32) -> Vec<String> {
-    match job {
-        "HTTP/1.1" => tcp(bed, job, &format!("-c64 -m1 -n{requests}"), SMALL.0),
-        "HTTP/2" => tcp(bed, job, &format!("-c16 -m8 -n{requests}"), SMALL.0),
-        _ => paced(bed, SMALL.0, requests / 2, ("outstanding", 64)),
-    }
+/// What a client asks for.
+#[derive(Clone, Copy)]
+enum Ask {
+    /// As many requests as the server can answer.
+    Full(u32),
+    /// As many of them at this rate a second.
+    Steady(u32, u32),
+    /// Large files, four at a time; over HTTP/3 by one connection.
+    Downloads(u32),
 }
 
-fn steady(bed: &Bed, job: &str, rate: u32, requests: u32) -> Vec<String> {
-    match job {
-        "HTTP/3" => paced(bed, SMALL.0, requests, ("rate", rate)),
-        _ => tcp(
-            bed,
-            job,
-            &format!("-c10 -m1 --rps={} -n{requests}", rate / 10),
-            SMALL.0,
-        ),
+/// The command of a client of a protocol.
+fn client(bed: &Bed, job: &str, ask: Ask) -> Vec<String> {
+    let is_h3 = job == PROTOCOLS[2];
+    let (tcp, h3, count) = match ask {
+        Ask::Full(count) if is_h3 => (String::new(), "outstanding 64".to_owned(), count / 2),
+        Ask::Full(count) if job == PROTOCOLS[0] => ("-c64 -m1".to_owned(), String::new(), count),
+        Ask::Full(count) => ("-c16 -m8".to_owned(), String::new(), count),
+        Ask::Steady(count, rate) => {
+            let tcp = format!("-c10 -m1 --rps={}", rate / 10);
+            (tcp, format!("rate {rate}"), count)
+        }
+        Ask::Downloads(count) => ("-c4 -m1".to_owned(), "outstanding 4".to_owned(), count),
+    };
+    let file = match ask {
+        Ask::Downloads(_) => LARGE.0,
+        _ => SMALL.0,
+    };
+    if is_h3 {
+        let mut all = words(&format!("{} /{file} {count} {h3}", bed.address()));
+        all.insert(0, bed.paced.display().to_string());
+        return all;
     }
-}
-
-/// Four at a time; over HTTP/3 by one connection.
-fn downloads(bed: &Bed, job: &str, extent: Extent) -> Vec<String> {
-    match job {
-        "HTTP/3" => paced(bed, LARGE.0, extent.downloads, ("outstanding", 4)),
-        _ => tcp(
-            bed,
-            job,
-            &format!("-c4 -m1 -n{}", extent.downloads),
-            LARGE.0,
-        ),
-    }
+    let h1 = if job == PROTOCOLS[0] { "--h1" } else { "" };
+    let url = url(bed, file);
+    h2load(bed, &format!("{h1} {tcp} -n{count} {url}"), "log")
 }
 
 fn url(bed: &Bed, name: &str) -> String {
     format!("https://{}:{PORT}/{name}", bed.pair.second.ipv4)
 }
 
-fn tcp(bed: &Bed, job: &str, options: &str, name: &str) -> Vec<String> {
-    let mut words = h2load(bed, job, options, "log");
-    words.push(url(bed, name));
-    words
-}
-
-fn h2load(bed: &Bed, job: &str, options: &str, log: &str) -> Vec<String> {
+fn h2load(bed: &Bed, options: &str, log: &str) -> Vec<String> {
     let log = bed.folder.path().join(log);
     // h2load appends to an existing log.
     let _ = fs::remove_file(&log);
-    let h1 = if job == PROTOCOLS[0] { "--h1 " } else { "" };
-    let mut all = words(&format!("h2load {h1}{options}"));
+    let mut all = words(&format!("h2load {options}"));
     all.push(format!("--log-file={}", log.display()));
-    all
-}
-
-fn paced(bed: &Bed, name: &str, requests: u32, (how, count): (&str, u32)) -> Vec<String> {
-    let mut all = vec![bed.paced.display().to_string()];
-    all.extend(words(&format!(
-        "{} /{name} {requests} {how} {count}",
-        bed.address()
-    )));
     all
 }

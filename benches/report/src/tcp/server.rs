@@ -3,12 +3,9 @@
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use xskit_testbed::{HostPair, HostPairConfig};
 
@@ -159,48 +156,4 @@ pub(crate) fn memory(pid: u32) -> anyhow::Result<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     Ok(kib.with_context(|| format!("no Pss in {path}"))? * 1024.0)
-}
-
-/// perf(1), which counts the system calls of all threads of a process, and makes them a little
-/// dearer. It ends with that process at the latest.
-pub(crate) struct Calls {
-    perf: Child,
-    file: PathBuf,
-}
-
-impl Calls {
-    /// Counts from now on.
-    pub(crate) fn of(pid: u32, folder: &Path) -> anyhow::Result<Self> {
-        let file = folder.join("calls");
-        let mut perf = Command::new("perf");
-        perf.args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "-o"]);
-        perf.arg(&file).args(["-p", &pid.to_string()]);
-        perf.stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let perf = perf
-            .spawn()
-            .context("perf, which counts system calls (Debian: linux-perf), can't be run")?;
-        thread::sleep(Duration::from_millis(150));
-        Ok(Self { perf, file })
-    }
-
-    /// The number so far.
-    pub(crate) fn count(mut self) -> anyhow::Result<f64> {
-        // It fails if perf has ended; then perf has written nothing, which is an error below.
-        let _ = kill_process(Pid::from_child(&self.perf), Signal::INT);
-        self.perf.wait().context("perf")?;
-        let text = fs::read_to_string(&self.file).context("what perf counted")?;
-        let line = text.lines().find(|line| line.contains("raw_syscalls"));
-        let count = line.and_then(|line| line.split(',').next()?.parse().ok());
-        count.with_context(|| format!("perf counts no system calls: {text}"))
-    }
-}
-
-impl Drop for Calls {
-    fn drop(&mut self) {
-        // Both fail only if it has ended.
-        let _ = self.perf.kill();
-        let _ = self.perf.wait();
-    }
 }

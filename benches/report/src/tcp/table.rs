@@ -6,7 +6,7 @@ use super::run::{
 };
 use super::server::NGINX;
 use crate::results::Column::{self, Figure, To};
-use crate::results::{Group, comparison};
+use crate::results::{Results, comparison};
 
 pub(crate) const NAMES: [&str; 6] = [
     "tcp-run",
@@ -59,21 +59,15 @@ const HTTP3_BESIDE: [Column; 5] = [
 ];
 
 /// A table by its name, empty where nothing of it was measured; `None` for an unknown name.
-pub(crate) fn table(groups: &[Group], machine: &str, name: &str) -> Option<String> {
-    let there = |job: &&'static str| Some((*job, groups.iter().find(|group| group.id == *job)?));
+pub(crate) fn table(results: &Results, name: &str) -> Option<String> {
+    let there = |job: &&'static str| Some((*job, results.group(job)?));
     let of = |titles: &[&str], jobs: &[&'static str], columns: &[Column]| {
         let jobs: Vec<_> = jobs.iter().filter_map(there).collect();
         comparison(titles, &jobs, columns)
     };
     let of_protocols = |columns: &[Column]| of(&["protocol", "way"], &PROTOCOLS, columns);
     Some(match name {
-        "tcp-run" => {
-            let all = groups.iter().flat_map(|group| &group.series);
-            let rounds = all.map(|series| series.samples.len()).max();
-            rounds.map_or_else(String::new, |rounds| {
-                format!("The tables are of a {machine}, over veth. Rounds: {rounds}.\n")
-            })
-        }
+        "tcp-run" => results.description(", over veth. Rounds: "),
         "tcp-requests" => of_protocols(&REQUESTS),
         "tcp-times" => of_protocols(&AT_TIMES),
         "tcp-downloads" => of_protocols(&DOWNLOADS),
@@ -87,34 +81,30 @@ pub(crate) fn table(groups: &[Group], machine: &str, name: &str) -> Option<Strin
 mod tests {
     use super::*;
     use crate::figures::Figures;
-    use crate::results::add;
+    use crate::results::{add, tests::results};
 
     #[test]
     fn ways_are_compared_round_by_round() {
         let mut groups = Vec::new();
-        let mut sample =
-            |way, rate| add(&mut groups, PROTOCOLS[1], way, Figures::of([(RATE, rate)]));
-        sample("xskit, tokio", 100.0);
-        sample("nginx", 200.0);
-        sample("nginx", 2000.0);
-        sample("xskit, tokio", 1000.0);
-        let made = table(&groups, "machine", "tcp-requests").expect("a table");
-        let start = "| HTTP/2 | xskit, tokio | 550 (190 to 910) | 0.50 (0.50 to 0.50) | – |";
-        assert!(made.contains(start), "{made}");
-        assert!(
-            made.contains("| HTTP/2 | nginx | 1100 (380 to 1820) |  | – |"),
-            "{made}"
-        );
-        let run = table(&groups, "machine", "tcp-run");
-        assert_eq!(
-            run.as_deref(),
-            Some("The tables are of a machine, over veth. Rounds: 2.\n")
-        );
-        assert_eq!(table(&groups, "", "another"), None);
-        assert!(
-            NAMES
-                .iter()
-                .all(|name| table(&[], "", name).as_deref() == Some(""))
-        );
+        for (way, rate) in [
+            ("xskit, tokio", 100.0),
+            ("nginx", 200.0),
+            ("nginx", 2000.0),
+            ("xskit, tokio", 1000.0),
+        ] {
+            let figures = Figures::of([(RATE, rate)]);
+            add(&mut groups, PROTOCOLS[1], way, Some(figures));
+        }
+        let measured = results(groups);
+        let made = table(&measured, "tcp-requests").expect("a table");
+        for row in [
+            "| HTTP/2 | xskit, tokio | 550 (190 to 910) | 0.50 (0.50 to 0.50) | – |",
+            "| HTTP/2 | nginx | 1100 (380 to 1820) |  | – |",
+        ] {
+            assert!(made.contains(row), "{row} in {made}");
+        }
+        assert_eq!(table(&measured, "another"), None);
+        let empty = |name: &&str| table(&results(Vec::new()), name).as_deref() == Some("");
+        assert!(NAMES.iter().all(empty));
     }
 }

@@ -12,7 +12,6 @@ use std::process::ExitCode;
 
 use xskit_benches::loopback::Loopback;
 use xskit_benches::ring_view::RingViews;
-use xskit_benches::shared_ring::SharedRings;
 use xskit_benches::veth;
 use xskit_core::ring::RingSize;
 use xskit_core::umem::FrameSlot;
@@ -33,8 +32,8 @@ fn main() -> ExitCode {
         eprintln!("usage: ring_instructions BATCH TURNS, with a BATCH of 1 to {MAX_BATCH}");
         return ExitCode::FAILURE;
     };
-    let memory = SharedRings::new(RingSize::DEFAULT);
-    let rings = memory.views();
+    let memory = Loopback::of_rings(RingSize::DEFAULT);
+    let rings = memory.views().expect("its rings");
     Kernel::new(rings).start(UNDER_WAY);
     with_ends::<BareRings<'_>>(&rings, batch, turns);
     #[cfg(libxdp)]
