@@ -2,9 +2,10 @@
 //!
 //! The oracle compares everything after every step; the numbers below prove that the limit was met.
 
+use xskit_core::Errno;
 use xskit_core::backend::RingKind;
 use xskit_core::ring::RingSize;
-use xskit_model::op::{Answer, Doze, Op, Transient};
+use xskit_model::op::{Answer, Op, TRANSIENT};
 use xskit_model::oracle::Place;
 use xskit_model::{Config, World};
 
@@ -66,9 +67,9 @@ const FLUSH_TAKEN: Op = Op::Flush(Answer::Takes(32));
 
 /// A wait in which nothing comes, on a backend that does nothing for the rings meanwhile.
 const SLEEP: Op = Op::Wait {
-    sleep: Doze::Silent,
+    is_silent: true,
     is_woken: false,
-    answer: Answer::Busy(Transient::Again),
+    answer: Answer::Busy(Errno::EAGAIN),
 };
 
 const RECEIVE: Op = Op::Receive {
@@ -205,7 +206,7 @@ fn a_kick_refused_for_ever_fills_the_ring_and_loses_nothing() {
     reach(&config, &[], |world| {
         for round in 0..100 {
             apply(world, Op::Burst { count: 16 });
-            let refusal = Transient::ALL[round % Transient::ALL.len()];
+            let refusal = TRANSIENT[round % TRANSIENT.len()];
             apply(world, Op::Flush(Answer::Busy(refusal)));
             apply(world, Op::Recycle);
             assert_eq!(places(world), [16, 8, 0, 0, 8, 0, 0], "{refusal:?}");
@@ -231,7 +232,7 @@ fn a_kick_that_leaves_packets_behind_is_repeated_ever_more_seldom() {
     config.fill_frames = Some(0);
     // Two kicks' worth. The packets left show the number of kicks.
     let left_by = |refusals: usize| {
-        let refuse = [Op::Flush(Answer::Busy(Transient::Again))].repeat(refusals);
+        let refuse = [Op::Flush(Answer::Busy(Errno::EAGAIN))].repeat(refusals);
         let ops = [&[Op::Burst { count: 64 }], &refuse[..]].concat();
         let mut left = Vec::new();
         reach(&config, &ops, |world| {
@@ -253,7 +254,7 @@ fn a_full_device_is_left_alone_for_a_thousand_flushes_and_no_more() {
     config.fill_frames = Some(0);
     reach(&config, &[Op::Burst { count: 8 }], |world| {
         for _ in 0..20_000 {
-            step(world, Op::Flush(Answer::Busy(Transient::Again)));
+            step(world, Op::Flush(Answer::Busy(Errno::EAGAIN)));
         }
         // 12 until the pause is that long, and then one every 1,025 flushes.
         assert_eq!(world.oracle().calls(), (12 + 18, 0));

@@ -90,7 +90,7 @@ impl State {
                     }
                     self.calls.count_transient(Errno::EAGAIN);
                 }
-                Answer::Busy(transient) => self.calls.count_transient(transient.errno()),
+                Answer::Busy(errno) => self.calls.count_transient(errno),
                 Answer::Fails => return Err(Errno::EPERM),
             }
         }

@@ -93,6 +93,16 @@ impl Kernel {
 }
 
 impl State {
+    /// From now on a wait sleeps, and ends so.
+    pub(crate) fn sleep_from(&mut self, is_silent: bool, wakes_up: bool, answer: Answer) {
+        self.sleep = if is_silent {
+            Sleep::Silent
+        } else {
+            Sleep::Kicks
+        };
+        (self.wakes_up, self.answer) = (wakes_up, answer);
+    }
+
     /// From now on steps are about the other socket.
     pub(crate) fn switch(&mut self) {
         self.current = 1 - self.current;

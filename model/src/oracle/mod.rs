@@ -92,6 +92,14 @@ impl Oracle {
         }
     }
 
+    /// The frames of a place that the other socket has for itself, in order.
+    pub(crate) fn at_other(&self, place: Place) -> &VecDeque<u32> {
+        match place.of_socket() {
+            None => &self.lists[place as usize],
+            Some(number) => &self.other.lists[number],
+        }
+    }
+
     fn at_mut(&mut self, place: Place) -> &mut VecDeque<u32> {
         match place.of_socket() {
             None => &mut self.lists[place as usize],

@@ -9,6 +9,7 @@ mod wakeups;
 use std::mem;
 
 use xskit_core::Socket;
+use xskit_core::backend::RingKind;
 use xskit_core::ring::Cursor;
 use xskit_core::socket::SocketCursors;
 use xskit_core::umem::{Frame, FrameSlot, Umem};
@@ -16,22 +17,22 @@ use xskit_core::umem::{Frame, FrameSlot, Umem};
 use crate::Oracle;
 use crate::bare::{Bare, BareMemory};
 use crate::config::{Config, MAX_FRAMES};
-use crate::difference::Difference;
+use crate::difference::Agreed;
 use crate::kernel::{Kernel, Ring, RingWords};
 use crate::op::{Op, RINGS};
 use crate::region::Region;
 
 /// The real sockets and the oracle, side by side.
 pub struct World<'u> {
-    config: Config,
-    umem: &'u Umem<'u, Region>,
-    kernel: &'u Kernel,
+    pub(crate) config: Config,
+    pub(crate) umem: &'u Umem<'u, Region>,
+    pub(crate) kernel: &'u Kernel,
     /// The one that steps are about.
-    socket: Option<Socket<'u, Kernel>>,
-    other: Option<Socket<'u, Kernel>>,
+    pub(crate) socket: Option<Socket<'u, Kernel>>,
+    pub(crate) other: Option<Socket<'u, Kernel>>,
     /// As the oracle's list of [`Place::Application`](crate::oracle::Place).
-    held: Vec<Frame<'u>>,
-    oracle: Oracle,
+    pub(crate) held: Vec<Frame<'u>>,
+    pub(crate) oracle: Oracle,
     bare: Bare<'u>,
 }
 
@@ -68,7 +69,7 @@ impl World<'_> {
     ///
     /// # Errors
     /// What differs.
-    pub fn begin(&mut self) -> Result<(), Difference> {
+    pub fn begin(&mut self) -> Agreed {
         self.open(None)?;
         if self.config.has_two {
             self.switch();
@@ -94,7 +95,7 @@ impl World<'_> {
     ///
     /// # Errors
     /// What differs.
-    pub fn apply(&mut self, op: Op) -> Result<(), Difference> {
+    pub fn apply(&mut self, op: Op) -> Agreed {
         self.step(op)?;
         self.compare()
     }
@@ -103,7 +104,7 @@ impl World<'_> {
     ///
     /// # Errors
     /// What differs.
-    pub fn step(&mut self, op: Op) -> Result<(), Difference> {
+    pub fn step(&mut self, op: Op) -> Agreed {
         match op {
             Op::Alloc { len } => self.alloc(len),
             Op::Write { held, start, len } => self.write(held, start, len),
@@ -120,10 +121,10 @@ impl World<'_> {
             Op::Flush(answer) => self.flush(answer, true),
             Op::Request(answer) => self.flush(answer, false),
             Op::Wait {
-                sleep,
+                is_silent,
                 is_woken,
                 answer,
-            } => self.wait(sleep, is_woken, answer),
+            } => self.wait(is_silent, is_woken, answer),
             Op::Accounting => self.accounting(),
             Op::Close => self.close(),
             Op::Open { refused } => self.open(refused),
@@ -138,9 +139,18 @@ impl World<'_> {
             Op::KernelDeliversEarly { count, start, len } => {
                 self.kernel_delivers_early(count, start, len)
             }
-            Op::KernelSettles => self.kernel_settles(),
-            Op::KernelWantsKick(wanted) => self.kernel_wants_kick(wanted),
-            Op::KernelWantsWake(wanted) => self.kernel_wants_wake(wanted),
+            Op::KernelSettles => {
+                self.kernel_settles();
+                Ok(())
+            }
+            Op::KernelWantsKick(wanted) => {
+                self.kernel_wants(RingKind::Tx, wanted);
+                Ok(())
+            }
+            Op::KernelWantsWake(wanted) => {
+                self.kernel_wants(RingKind::Fill, wanted);
+                Ok(())
+            }
             Op::Ring(op) => self.bare.step(op),
         }
     }

@@ -1,7 +1,8 @@
 //! The steps that searches choose from.
 
+use xskit_core::Errno;
 use xskit_model::Op;
-use xskit_model::op::{Answer, Doze, OpenStep, RingOp, Transient};
+use xskit_model::op::{Answer, OpenStep, RingOp, TRANSIENT};
 
 const fn receive(max: u8, take: u8, keep: bool) -> Op {
     Op::Receive { max, take, keep }
@@ -96,12 +97,12 @@ pub(crate) const CALLS: &[Op] = &[
     Op::Reap,
     Op::Flush(Answer::Later),
     Op::Flush(Answer::Takes(1)),
-    Op::Request(Answer::Busy(Transient::Busy)),
+    Op::Request(Answer::Busy(Errno::EBUSY)),
     Op::Flush(Answer::Fails),
-    wait(Doze::Kicks, false),
-    wait(Doze::Kicks, true),
-    wait(Doze::Silent, false),
-    wait(Doze::Silent, true),
+    wait(false, false),
+    wait(false, true),
+    wait(true, false),
+    wait(true, true),
     Op::KernelTakes { count: 1 },
     Op::KernelCompletes { pick: 0, count: 1 },
     Op::KernelTakesFill { count: 1 },
@@ -122,9 +123,9 @@ pub(crate) fn calls_and_flags() -> Vec<Op> {
     [CALLS, &FLAGS].concat()
 }
 
-const fn wait(sleep: Doze, is_woken: bool) -> Op {
+const fn wait(is_silent: bool, is_woken: bool) -> Op {
     Op::Wait {
-        sleep,
+        is_silent,
         is_woken,
         answer: Answer::Takes(1),
     }
@@ -150,7 +151,7 @@ pub(crate) fn mishaps() -> Vec<Op> {
         Op::Close,
         Op::Open { refused: None },
     ]);
-    ops.extend(Transient::ALL.map(|transient| Op::Flush(Answer::Busy(transient))));
+    ops.extend(TRANSIENT.map(|errno| Op::Flush(Answer::Busy(errno))));
     let steps = [
         OpenStep::Create,
         OpenStep::Bind,
