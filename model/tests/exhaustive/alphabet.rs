@@ -41,7 +41,7 @@ pub(crate) const CYCLE: &[Op] = &[
 ];
 
 /// A cycle by two sockets: frames come by one and leave by the other, and one is closed and opened
-/// again.
+/// again, which may fail.
 pub(crate) const SHARED: &[Op] = &[
     Op::Switch,
     Op::Burst { count: 1 },
@@ -55,10 +55,16 @@ pub(crate) const SHARED: &[Op] = &[
     deliver(0, 0),
     Op::Close,
     Op::Open { refused: None },
-    Op::Open {
-        refused: Some(OpenStep::Bind),
-    },
+    refused(OpenStep::Create),
+    refused(OpenStep::Bind),
+    refused(OpenStep::BoundElsewhere),
+    refused(OpenStep::Confirm),
 ];
+
+const fn refused(step: OpenStep) -> Op {
+    let refused = Some(step);
+    Op::Open { refused }
+}
 
 /// A kernel that shows packets before it shows what it took for them, and a program that looks in
 /// between.
@@ -158,9 +164,7 @@ pub(crate) fn mishaps() -> Vec<Op> {
         OpenStep::BoundElsewhere,
         OpenStep::Confirm,
     ];
-    ops.extend(steps.map(|step| Op::Open {
-        refused: Some(step),
-    }));
+    ops.extend(steps.map(refused));
     ops
 }
 
