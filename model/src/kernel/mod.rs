@@ -8,7 +8,7 @@ mod side;
 
 use std::cell::{RefCell, RefMut};
 
-use xskit_core::backend::{Calls, Sleep};
+use xskit_core::backend::Sleep;
 
 use crate::config::Config;
 use crate::op::{Answer, OpenStep};
@@ -50,7 +50,6 @@ pub(crate) struct State {
     pub(crate) wakes_up: bool,
     /// The program's progress at the beginning of each wait since the last look.
     pub(crate) waits: Vec<AtWait>,
-    calls: Calls,
 }
 
 /// The program's progress at the beginning of a wait.
@@ -77,7 +76,6 @@ impl Kernel {
                 sleep: Sleep::Never,
                 wakes_up: false,
                 waits: Vec::new(),
-                calls: Calls::default(),
             }),
         }
     }

@@ -88,7 +88,7 @@ impl World<'_> {
     /// Compares what both halves report.
     fn compare_halves(&mut self) -> Agreed {
         let Some(socket) = self.socket.as_mut() else {
-            return agree("a socket is open", false, self.oracle.is_open());
+            return agree("a socket is open", false, self.oracle.socket.is_open);
         };
         let ready = [Interest::RECEIVE, ROOM].map(|interest| socket.wait(interest, None));
         let should_be = [self.oracle.has_received(), self.oracle.is_half_empty()];
@@ -106,12 +106,13 @@ impl World<'_> {
         let bad = (receiver.bad_descriptors(), transmitter.bad_completions());
         agree("bad descriptors and completions", bad, (0, 0))?;
         let wakeups = (transmitter.needs_wakeup(), receiver.needs_wakeup());
-        agree("NEED_WAKEUP of TX and fill", wakeups, self.oracle.wakeups())
+        let should_be = (self.oracle.socket.wants_kick, self.oracle.socket.wants_wake);
+        agree("NEED_WAKEUP of TX and fill", wakeups, should_be)
     }
 
     /// Compares the rings as the kernel sees them: both words, and every entry between them.
     fn compare_rings(&self) -> Agreed {
-        if !self.oracle.is_open() {
+        if !self.oracle.socket.is_open {
             return Ok(());
         }
         for (kind, what) in RINGS.into_iter().zip(RING_ENTRIES) {
@@ -127,14 +128,14 @@ impl World<'_> {
             agree(
                 "words of a ring",
                 words,
-                self.oracle.passed()[kind as usize],
+                self.oracle.socket.passed[kind as usize],
             )?;
             let listed = self.oracle.at(place_of(kind));
             // Ahead of those: RX slots taken and not released, and fill entries whose packets were
             // shown early.
             let (left, early) = match kind {
-                RingKind::Rx => (self.oracle.unreleased(), None),
-                RingKind::Fill => (0, Some(self.oracle.early())),
+                RingKind::Rx => (self.oracle.socket.unreleased, None),
+                RingKind::Fill => (0, Some(&self.oracle.socket.early)),
                 _ => (0, None),
             };
             let should_be = early.into_iter().flatten().chain(listed);

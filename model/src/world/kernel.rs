@@ -76,7 +76,7 @@ impl World<'_> {
     /// The kernel shows which frames it took off the fill ring.
     pub(super) fn kernel_settles(&mut self) {
         if let Some(fill) = self.kernel.side().ring(RingKind::Fill) {
-            let taken = self.oracle.early().len() as u32;
+            let taken = self.oracle.socket.early.len() as u32;
             fill.set_consumer(fill.consumer().wrapping_add(taken));
         }
         self.oracle.kernel_settles();

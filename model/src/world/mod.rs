@@ -10,8 +10,6 @@ use std::mem;
 
 use xskit_core::Socket;
 use xskit_core::backend::RingKind;
-use xskit_core::ring::Cursor;
-use xskit_core::socket::SocketCursors;
 use xskit_core::umem::{Frame, FrameSlot, Umem};
 
 use crate::Oracle;
@@ -33,7 +31,7 @@ pub struct World<'u> {
     /// As the oracle's list of [`Place::Application`](crate::oracle::Place).
     pub(crate) held: Vec<Frame<'u>>,
     pub(crate) oracle: Oracle,
-    bare: Bare<'u>,
+    pub(crate) bare: Bare<'u>,
 }
 
 impl World<'_> {
@@ -163,21 +161,5 @@ impl World<'_> {
             [Some(fill), Some(completion), Some(rx), Some(tx)] => Some([fill, completion, rx, tx]),
             _ => None,
         }
-    }
-
-    /// The words of the bare ring, and the numbers of values pushed but not committed and popped
-    /// but not released.
-    pub(crate) fn bare_words(&self) -> (RingWords, u32, u32) {
-        self.bare.words()
-    }
-
-    /// The core's own cursors of the socket; none without a socket.
-    pub(crate) fn socket_cursors(&self) -> Option<SocketCursors> {
-        self.socket.as_ref().map(Socket::cursors)
-    }
-
-    /// The core's own cursors of both ends of the bare ring.
-    pub(crate) fn bare_cursors(&self) -> Vec<Cursor> {
-        self.bare.cursors()
     }
 }

@@ -58,14 +58,14 @@ impl World<'_> {
         agree("wait", ready, Ok(is_woken))?;
         // Everything owed is published and requested before the sleep.
         let shown = [RingKind::Tx, RingKind::Fill].map(|kind| {
-            let produced = self.oracle.passed()[kind as usize].produced;
+            let produced = self.oracle.socket.passed[kind as usize].produced;
             self.config.start_of(kind).wrapping_add(produced)
         });
         self.waited(Some(AtWait {
             shown: (shown[0], shown[1]),
             kicks: kicks.len(),
         }))?;
-        let is_kicked = !is_silent && self.oracle.wakeups().0;
+        let is_kicked = !is_silent && self.oracle.socket.wants_kick;
         match answer {
             Answer::Takes(count) if is_kicked => self.taken(count.into())?,
             _ => self.taken(0)?,
