@@ -18,10 +18,9 @@ impl Siege<'_, '_> {
         let Some(ring) = self.ring(kind) else {
             return;
         };
-        let other = if of_producer {
-            ring.consumer()
-        } else {
-            ring.producer()
+        let (own, other) = match of_producer {
+            true => (ring.producer(), ring.consumer()),
+            false => (ring.consumer(), ring.producer()),
         };
         let word = match value {
             Word::Any(word) => word,
@@ -29,6 +28,7 @@ impl Siege<'_, '_> {
                 self.rings.stand[kind as usize].wrapping_add_signed(ahead.into())
             }
             Word::FromOther(ahead) => other.wrapping_add_signed(ahead.into()),
+            Word::FromItself(ahead) => own.wrapping_add_signed(ahead.into()),
         };
         match of_producer {
             true => ring.set_producer(word),
@@ -71,19 +71,6 @@ impl Siege<'_, '_> {
         if kind == RingKind::Rx {
             self.rings.note_shown(entry.addr);
         }
-    }
-
-    pub(super) fn claim_taken(&mut self, is_transmit: bool, count: u8) {
-        self.rings.is_stalled &= !is_transmit;
-        let kind = if is_transmit {
-            RingKind::Tx
-        } else {
-            RingKind::Fill
-        };
-        if let Some(ring) = self.ring(kind) {
-            ring.set_consumer(ring.consumer().wrapping_add(count.into()));
-        }
-        self.note_taken();
     }
 
     /// The descriptor that a hostile kernel writes.

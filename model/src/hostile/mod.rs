@@ -144,7 +144,6 @@ impl Siege<'_, '_> {
                 is_completion,
                 entry,
             } => self.show(is_completion, entry),
-            Step::Take { is_transmit, count } => self.claim_taken(is_transmit, count),
         }
         Ok(())
     }

@@ -75,20 +75,12 @@ impl State {
 
     fn kick(&mut self, at: usize, kick: Kick) -> Result<(), Errno> {
         self.sides[at].kicks.push(kick);
-        let Kick::Transmit { times } = kick else {
-            return Ok(());
-        };
-        for _ in 0..times {
-            match self.answer {
-                Answer::Later => break,
-                Answer::Takes(count) => {
-                    if self.sides[at].take(u32::from(count)) == 0 {
-                        break;
-                    }
-                }
-                Answer::Busy(_) => {}
-                Answer::Fails => return Err(Errno::EPERM),
+        match (kick, self.answer) {
+            (Kick::Transmit { .. }, Answer::Fails) => return Err(Errno::EPERM),
+            (Kick::Transmit { times }, Answer::Takes(count)) => {
+                self.sides[at].take(u32::from(count) * times);
             }
+            _ => {}
         }
         Ok(())
     }

@@ -72,13 +72,11 @@ impl Side {
             .map_or(0, Ring::filled)
     }
 
-    /// Takes up to `count` packets off the TX ring. Returns the number left.
-    pub(crate) fn take(&mut self, count: u32) -> u32 {
-        let Some(tx) = self.rings[RingKind::Tx as usize].as_ref() else {
-            return 0;
-        };
-        self.taken.extend((0..count).map_while(|_| tx.take()));
-        tx.filled()
+    /// Takes up to `count` packets off the TX ring.
+    pub(crate) fn take(&mut self, count: u32) {
+        if let Some(tx) = &self.rings[RingKind::Tx as usize] {
+            self.taken.extend((0..count).map_while(|_| tx.take()));
+        }
     }
 
     /// Sets or clears NEED_WAKEUP of a ring.

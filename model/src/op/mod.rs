@@ -2,7 +2,6 @@
 
 mod bytes;
 
-use xskit_core::Errno;
 use xskit_core::backend::RingKind;
 
 /// A step of the program or of the kernel. An impossible step (no such frame, a closed socket, …)
@@ -179,24 +178,14 @@ pub enum RingOp {
 /// The kernel's answer to a transmit kick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It succeeds, and takes nothing for now.
+    /// It takes nothing for now. Whether it succeeds or returns EAGAIN or EBUSY is the same to the
+    /// core: backends don't report these.
     Later,
-    /// It takes up to this many packets per call, and returns EAGAIN if some are left.
+    /// It takes up to this many packets per call.
     Takes(u8),
-    /// It takes nothing, and returns one of [`TRANSIENT`], which are no errors of the program.
-    Busy(Errno),
     /// The call fails permanently, with EPERM.
     Fails,
 }
-
-/// The error numbers that ask for another kick.
-pub const TRANSIENT: [Errno; 5] = [
-    Errno::EAGAIN,
-    Errno::EBUSY,
-    Errno::ENOBUFS,
-    Errno::ENETDOWN,
-    Errno::EINTR,
-];
 
 /// A step of opening a socket that a kernel can refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

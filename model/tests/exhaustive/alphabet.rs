@@ -1,8 +1,7 @@
 //! The steps that searches choose from.
 
-use xskit_core::Errno;
 use xskit_model::Op;
-use xskit_model::op::{Answer, OpenStep, RingOp, TRANSIENT};
+use xskit_model::op::{Answer, OpenStep, RingOp};
 
 const fn receive(max: u8, take: u8, keep: bool) -> Op {
     Op::Receive { max, take, keep }
@@ -103,7 +102,7 @@ pub(crate) const CALLS: &[Op] = &[
     Op::Reap,
     Op::Flush(Answer::Later),
     Op::Flush(Answer::Takes(1)),
-    Op::Request(Answer::Busy(Errno::EBUSY)),
+    Op::Request(Answer::Later),
     Op::Flush(Answer::Fails),
     wait(false, false),
     wait(false, true),
@@ -157,7 +156,6 @@ pub(crate) fn mishaps() -> Vec<Op> {
         Op::Close,
         Op::Open { refused: None },
     ]);
-    ops.extend(TRANSIENT.map(|errno| Op::Flush(Answer::Busy(errno))));
     let steps = [
         OpenStep::Create,
         OpenStep::Bind,
