@@ -11,23 +11,11 @@ pub struct Difference {
     should_be: String,
 }
 
-impl Difference {
-    /// A broken rule, and the value that broke it.
-    pub(crate) fn broken(rule: &'static str, seen: impl fmt::Debug) -> Self {
-        Self {
-            what: rule,
-            is: format!("{seen:?}"),
-            should_be: "otherwise".to_owned(),
-        }
-    }
-}
+/// Nothing, or a difference.
+pub(crate) type Agreed = Result<(), Difference>;
 
 /// Compares.
-pub(crate) fn agree<T: PartialEq + fmt::Debug>(
-    what: &'static str,
-    is: T,
-    should_be: T,
-) -> Result<(), Difference> {
+pub(crate) fn agree<T: PartialEq + fmt::Debug>(what: &'static str, is: T, should_be: T) -> Agreed {
     if is == should_be {
         return Ok(());
     }
@@ -35,5 +23,17 @@ pub(crate) fn agree<T: PartialEq + fmt::Debug>(
         what,
         is: format!("{is:?}"),
         should_be: format!("{should_be:?}"),
+    })
+}
+
+/// Checks a rule, against the value that may break it.
+pub(crate) fn holds(is_so: bool, rule: &'static str, seen: impl fmt::Debug) -> Agreed {
+    if is_so {
+        return Ok(());
+    }
+    Err(Difference {
+        what: rule,
+        is: format!("{seen:?}"),
+        should_be: "otherwise".to_owned(),
     })
 }

@@ -7,7 +7,7 @@ use xskit_model::hostile_kernel;
 fn no_kernel_makes_two_owners_of_a_frame() {
     let mut rng = Rng::new(0x686f_7374);
     let (mut bad, mut elsewhere, mut received, mut completed) = (0, 0, 0, 0);
-    for _ in 0..4000 {
+    for _ in 0..4200 {
         let words = rng.below(256);
         let bytes: Vec<u8> = (0..words)
             .flat_map(|_| rng.next_u64().to_le_bytes())

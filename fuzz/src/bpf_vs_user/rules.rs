@@ -109,29 +109,3 @@ pub(super) fn sets() -> Vec<Vec<Rule>> {
         ],
     ]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{is_for, sets};
-
-    #[test]
-    fn addresses_are_any_of_their_version_or_themselves() {
-        for (address, four, six, mapped) in [
-            (None, true, true, true),
-            (Some("0.0.0.0"), true, false, false),
-            (Some("::"), false, true, true),
-            (Some("192.0.2.2"), true, false, false),
-            (Some("2001:db8::2"), false, true, false),
-            (Some("::ffff:192.0.2.2"), true, false, false),
-            (Some("192.0.2.3"), false, false, false),
-        ] {
-            let own = address.map(|text| text.parse().unwrap());
-            let names = |to: &str| is_for(443, own, to.parse().unwrap());
-            assert_eq!(names("192.0.2.2:443"), four, "{address:?}");
-            assert_eq!(names("[2001:db8::2]:443"), six, "{address:?}");
-            assert_eq!(names("[::ffff:192.0.2.2]:443"), mapped, "{address:?}");
-            assert!(!names("192.0.2.2:444"));
-        }
-        assert!(sets().len() > 1);
-    }
-}

@@ -108,23 +108,18 @@ fn hmac(key: &[u8], data: &[u8]) -> [u8; 32] {
 mod tests {
     use super::Keys;
 
-    fn hex(text: &str) -> Vec<u8> {
-        let digits: Vec<u8> = text
-            .bytes()
-            .map(|b| (b as char).to_digit(16).unwrap() as u8)
-            .collect();
-        digits
-            .chunks(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect()
-    }
-
     /// RFC 9001, appendix A.1.
     #[test]
     fn initial_keys_are_those_of_the_rfc() {
-        let keys = Keys::of_initial(&hex("8394c8f03e515708"));
-        assert_eq!(keys.key, hex("1f369613dd76d5467730efcbe3b1a22d"));
-        assert_eq!(keys.iv, hex("fa044b2f42a3fd3b46fb255c"));
-        assert_eq!(keys.header, hex("9f50449e04a0e810283a1e9933adedd2"));
+        let keys = Keys::of_initial(&0x8394_c8f0_3e51_5708_u64.to_be_bytes());
+        assert_eq!(
+            keys.key,
+            0x1f369613dd76d5467730efcbe3b1a22d_u128.to_be_bytes()
+        );
+        assert_eq!(keys.iv, 0xfa044b2f42a3fd3b46fb255c_u128.to_be_bytes()[4..]);
+        assert_eq!(
+            keys.header,
+            0x9f50449e04a0e810283a1e9933adedd2_u128.to_be_bytes()
+        );
     }
 }

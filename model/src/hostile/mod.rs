@@ -5,40 +5,32 @@
 //! exactly the valid descriptors become frames, and all others are counted. A descriptor for a
 //! frame that is still on the fill ring is invalid, and waits until that is certain. A descriptor
 //! for a frame that the kernel has by the other of two sockets over the UMEM is invalid too.
+//!
+//! The oracle knows the owner of each frame by the program's own steps alone. What the kernel has
+//! by a socket is in [`Place::KernelReceive`] or in [`Place::KernelSend`], also while its address
+//! is on a ring: the kernel's words don't count.
 
-mod check;
 mod kernel;
-mod mirror;
 mod program;
 mod receive;
 mod rings;
 pub mod step;
 
-use std::{fmt, mem};
+use std::mem;
 
 use arbitrary::{Arbitrary, Unstructured};
-use xskit_core::Socket;
-use xskit_core::umem::{Frame, FrameSlot, Umem};
+use xskit_core::abi::Desc;
+use xskit_core::backend::RingKind;
 
-use crate::config::{Config, MAX_FRAMES};
-use crate::kernel::Kernel;
+use crate::config::{Config, FRAME_BYTES};
+use crate::difference::{Agreed, Difference, holds};
+use crate::kernel::Ring;
 use crate::op::Op;
-use crate::region::Region;
+use crate::oracle::Place;
 use crate::run::MAX_STEPS;
-use mirror::Mirror;
+use crate::world::World;
+use rings::{Loan, Rings};
 use step::Step;
-
-/// Nothing, or the broken rule and what broke it.
-type Broken = Result<(), String>;
-
-/// Checks a rule.
-fn holds(is_so: bool, rule: &'static str, seen: impl fmt::Debug) -> Broken {
-    if is_so {
-        Ok(())
-    } else {
-        Err(format!("not so: {rule}; {seen:?}"))
-    }
-}
 
 /// What a run saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,15 +46,13 @@ pub struct Seen {
 }
 
 /// The real sockets, and what the program knows for certain.
-struct Siege<'u> {
-    config: Config,
-    umem: &'u Umem<'u, Region>,
-    kernel: &'u Kernel,
-    /// The one that steps are about.
-    socket: Option<Socket<'u, Kernel>>,
-    other: Option<Socket<'u, Kernel>>,
-    held: Vec<Frame<'u>>,
-    mirror: Mirror,
+struct Siege<'w, 'u> {
+    world: &'w mut World<'u>,
+    /// Of the socket that steps are about.
+    rings: Rings,
+    other: Rings,
+    /// The last loan of each frame.
+    loans: Vec<Loan>,
     seen: Seen,
 }
 
@@ -82,10 +72,26 @@ pub fn hostile_kernel(bytes: &[u8]) -> Seen {
             Err(_) => break,
         }
     }
-    match Siege::with(&config, consumers, |siege| siege.run(&steps)) {
-        Ok(seen) => seen,
-        Err(failure) => panic!("{failure}"),
-    }
+    World::with(&config, |world| {
+        for ((_, consumer), ahead) in world.kernel.state().starts.iter_mut().zip(consumers) {
+            *consumer = consumer.wrapping_add_signed(ahead.into());
+        }
+        let mut siege = Siege {
+            world,
+            rings: Rings::default(),
+            other: Rings::default(),
+            loans: vec![Loan::default(); config.frames as usize],
+            seen: Seen::default(),
+        };
+        let mut taken = 0;
+        match siege.run(&steps, &mut taken) {
+            Ok(seen) => seen,
+            Err(difference) => panic!(
+                "{difference}\nin a world of {config:?}\nafter these steps: {:#?}",
+                &steps[..taken]
+            ),
+        }
+    })
 }
 
 /// The distance between the words of each ring when it is mapped; mostly 0.
@@ -96,73 +102,35 @@ fn apart(bytes: &mut Unstructured<'_>) -> arbitrary::Result<[i8; 4]> {
     }
 }
 
-impl Siege<'_> {
-    /// A world whose consumer words start this far from the producer words.
-    fn with<R>(config: &Config, consumers: [i8; 4], act: impl FnOnce(&mut Siege<'_>) -> R) -> R {
-        let kernel = Kernel::new(config);
-        for ((_, consumer), ahead) in kernel.state().starts.iter_mut().zip(consumers) {
-            *consumer = consumer.wrapping_add_signed(ahead.into());
-        }
-        let mut slots = vec![FrameSlot::new(); MAX_FRAMES as usize];
-        let region = Region::new(config.frames);
-        let umem = Umem::new(region, &mut slots, Config::frame_size()).expect("a UMEM");
-        act(&mut Siege {
-            config: *config,
-            umem: &umem,
-            kernel: &kernel,
-            socket: None,
-            other: None,
-            held: Vec::new(),
-            mirror: Mirror::new(config),
-            seen: Seen::default(),
-        })
-    }
-
-    fn run(&mut self, steps: &[Step]) -> Result<Seen, String> {
-        let config = self.config;
-        let failed = |step: usize, rule| {
-            let steps = &steps[..=step.min(steps.len().saturating_sub(1))];
-            format!("{rule}\nin a world of {config:?}\nafter these steps: {steps:#?}")
-        };
-        self.begin().map_err(|rule| failed(0, rule))?;
-        for (number, step) in steps.iter().enumerate() {
-            self.apply(*step)
-                .and_then(|()| self.check())
-                .map_err(|rule| failed(number, rule))?;
-        }
-        let seen = self.seen();
-        self.end()
-            .and_then(|()| self.check())
-            .map_err(|rule| failed(steps.len(), rule))?;
-        Ok(seen)
-    }
-
-    /// Opens the sockets that the world begins with.
-    fn begin(&mut self) -> Broken {
+impl Siege<'_, '_> {
+    /// Takes the steps, and checks after each; then brings all frames home, by each socket.
+    fn run(&mut self, steps: &[Step], taken: &mut usize) -> Result<Seen, Difference> {
         self.open()?;
-        if self.config.has_two {
+        if self.world.config.has_two {
             self.switch();
             self.open()?;
             self.switch();
         }
-        Ok(())
-    }
-
-    /// Brings all frames home, by each socket.
-    fn end(&mut self) -> Broken {
+        for step in steps {
+            *taken += 1;
+            self.apply(*step)?;
+            self.check()?;
+        }
+        let seen = self.seen();
         self.repent()?;
         self.switch();
-        self.repent()
+        self.repent()?;
+        self.check()?;
+        Ok(seen)
     }
 
     /// From now on steps are about the other socket.
     fn switch(&mut self) {
-        mem::swap(&mut self.socket, &mut self.other);
-        self.kernel.state().switch();
-        self.mirror.switch();
+        self.world.switch();
+        mem::swap(&mut self.rings, &mut self.other);
     }
 
-    fn apply(&mut self, step: Step) -> Broken {
+    fn apply(&mut self, step: Step) -> Agreed {
         match step {
             Step::Program(op) => return self.program(op),
             Step::Word {
@@ -176,15 +144,17 @@ impl Siege<'_> {
                 is_completion,
                 entry,
             } => self.show(is_completion, entry),
-            Step::Take { is_transmit, count } => self.claim_taken(is_transmit, count),
         }
         Ok(())
     }
 
-    fn program(&mut self, op: Op) -> Broken {
+    fn program(&mut self, op: Op) -> Agreed {
         match op {
-            Op::Alloc { len } => self.alloc(len),
-            Op::Write { held, start, len } => self.write(held, start, len),
+            // Cut off, so that most frames can be sent.
+            Op::Alloc { len } => self.world.step(Op::Alloc {
+                len: len.min(FRAME_BYTES as u16),
+            }),
+            Op::Write { .. } | Op::Drop { .. } | Op::Close => self.world.step(op),
             Op::Send { held } => self.send(held),
             Op::Burst { count } => self.burst(count),
             Op::Receive { max, take, keep } => self.receive(max, take, keep),
@@ -196,22 +166,14 @@ impl Siege<'_> {
             Op::Flush(answer) => self.flush(answer, true),
             Op::Request(answer) => self.flush(answer, false),
             Op::Wait {
-                sleep,
+                is_silent,
                 is_woken,
                 answer,
-            } => self.wait(sleep, is_woken, answer),
+            } => self.wait(is_silent, is_woken, answer),
             Op::Accounting => self.accounting(),
             Op::Open { .. } => self.open(),
-            Op::Drop { held } => {
-                self.drop_frame(held);
-                Ok(())
-            }
             Op::Switch => {
                 self.switch();
-                Ok(())
-            }
-            Op::Close => {
-                self.close();
                 Ok(())
             }
             Op::KernelTakes { .. }
@@ -225,5 +187,86 @@ impl Siege<'_> {
             | Op::Forget { .. }
             | Op::Ring(_) => Ok(()),
         }
+    }
+
+    /// Everything that must hold, whatever the kernel wrote.
+    fn check(&mut self) -> Agreed {
+        self.world.compare_memory()?;
+        self.check_counts()?;
+        self.switch();
+        let other = self.check_counts();
+        self.switch();
+        other
+    }
+
+    /// Bad descriptors are counted when they come, and at no other time.
+    fn check_counts(&mut self) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
+            return Ok(());
+        };
+        let (receiver, transmitter) = socket.halves();
+        let bad = (receiver.bad_descriptors(), transmitter.bad_completions());
+        let should_be = (self.rings.bad_descriptors, self.rings.bad_completions);
+        holds(bad == should_be, "bad descriptors are counted once", bad)?;
+        let in_flight = transmitter.in_flight();
+        let is_right = in_flight == u64::from(self.world.oracle.count(Place::KernelSend));
+        holds(is_right, "what is in flight is the kernel's", in_flight)
+    }
+
+    /// What the open sockets have seen so far.
+    fn seen(&mut self) -> Seen {
+        let mut seen = self.seen;
+        for rings in [&self.rings, &self.other] {
+            seen.bad += rings.bad_descriptors + rings.bad_completions;
+        }
+        let sockets = [&mut self.world.socket, &mut self.world.other];
+        for socket in sockets.into_iter().flatten() {
+            seen.completed += socket.halves().1.completed();
+        }
+        seen
+    }
+
+    /// A ring of the open socket.
+    fn ring(&self, kind: RingKind) -> Option<Ring> {
+        self.world.kernel.side().ring(kind).cloned()
+    }
+
+    /// A slot of the open socket.
+    fn entry(&self, kind: RingKind, cursor: u32) -> Desc {
+        self.ring(kind)
+            .map_or_else(Desc::default, |ring| ring.entry(cursor))
+    }
+
+    /// Checks that the program passed at most all slots of a ring, and published any progress.
+    /// Returns its position before.
+    fn passes(&mut self, kind: RingKind, count: u32) -> Result<u32, Difference> {
+        let stand = self.rings.step_on(kind, count);
+        let Some(ring) = self.ring(kind) else {
+            return Ok(stand);
+        };
+        let is_possible = count <= ring.slots();
+        holds(is_possible, "no more at once than a ring has slots", count)?;
+        let word = match kind {
+            RingKind::Fill | RingKind::Tx => ring.producer(),
+            RingKind::Rx | RingKind::Completion => ring.consumer(),
+        };
+        let should_be = stand.wrapping_add(count);
+        let is_published = count == 0 || word == should_be;
+        holds(is_published, "progress is published", (word, should_be))?;
+        Ok(stand)
+    }
+
+    /// The frame of an address, if it is in this place by the current socket.
+    fn frame_at(&self, addr: u64, place: Place) -> Option<u32> {
+        let frame = u32::try_from(addr / u64::from(FRAME_BYTES)).ok()?;
+        let frames = self.world.oracle.at(place);
+        frames.contains(&frame).then_some(frame)
+    }
+
+    /// Whether an address is in a frame that is in this place by the other socket.
+    fn is_elsewhere(&self, addr: u64, place: Place) -> bool {
+        let frame = u32::try_from(addr / u64::from(FRAME_BYTES));
+        let frames = self.world.oracle.at_other(place);
+        frame.is_ok_and(|frame| frames.contains(&frame))
     }
 }

@@ -1,132 +1,70 @@
 //! The program's steps, and what must hold after each, whatever the kernel wrote.
 
+use std::mem;
+
+use xskit_core::Errno;
 use xskit_core::backend::{Interest, Kick, RingKind, Sleep};
-use xskit_core::socket::{SendError, SendErrorKind};
-use xskit_core::umem::Frame;
-use xskit_core::{Errno, Socket};
+use xskit_core::socket::{Accounting, SendError, SendErrorKind};
 
-use super::mirror::Owner;
-use super::{Broken, Siege, holds};
-use crate::config::FRAME_BYTES;
-use crate::op::{Answer, Doze};
+use super::{Loan, Siege};
+use crate::difference::{Agreed, agree, holds};
+use crate::op::{Answer, Op};
+use crate::oracle::Place;
 
-impl<'u> Siege<'u> {
-    pub(super) fn alloc(&mut self, len: u16) -> Broken {
-        let is_any = self.mirror.census().stash > 0;
-        let Some(mut frame) = self.umem.alloc() else {
-            return holds(!is_any, "a free frame can be had", ());
-        };
-        let was_free = self
-            .mirror
-            .pass(frame.index(), Owner::Stash, Owner::Application);
-        holds(was_free, "what comes out of the stash was free", &frame)?;
-        let len = usize::from(len).min(frame.capacity());
-        let set = frame.set_range(0..len);
-        holds(set.is_ok(), "a range inside the frame is taken", &frame)?;
-        self.held.push(frame);
-        self.fill_frame(self.held.len() - 1)
-    }
-
-    pub(super) fn write(&mut self, held: u8, start: u16, len: u16) -> Broken {
-        let Some(held) = self.held(held) else {
+impl<'u> Siege<'_, 'u> {
+    pub(super) fn send(&mut self, number: u8) -> Agreed {
+        let world = &mut *self.world;
+        let (Some(held), Some(socket)) = (world.oracle.held(number), world.socket.as_mut()) else {
             return Ok(());
         };
-        let range = usize::from(start)..usize::from(start) + usize::from(len);
-        let is_inside = range.end <= FRAME_BYTES as usize;
-        let is_set = self.held[held].set_range(range).is_ok();
-        holds(
-            is_set == is_inside,
-            "a range is taken if it lies inside",
-            (start, len),
-        )?;
-        self.fill_frame(held)
+        let sent = socket.send(world.held.remove(held));
+        self.sent(held, sent)
     }
 
-    /// Fills a held frame with new bytes.
-    fn fill_frame(&mut self, held: usize) -> Broken {
-        let stamp = self.mirror.next_stamp();
-        let frame = &mut self.held[held];
-        self.mirror.stamps[frame.index() as usize] = stamp;
-        let whole = frame.buffer_mut();
-        let len = whole.len();
-        match whole.try_into() {
-            Ok(bytes) => stamp.fill(bytes),
-            Err(_) => return holds(false, "a frame is as long as frames are", len),
-        }
-        Ok(())
-    }
-
-    pub(super) fn send(&mut self, held: u8) -> Broken {
-        let Some(mut socket) = self.socket.take() else {
-            return Ok(());
-        };
-        let sent = self.send_by(held, |frame| socket.send(frame));
-        self.socket = Some(socket);
-        sent
-    }
-
-    pub(super) fn burst(&mut self, count: u8) -> Broken {
-        let Some(mut socket) = self.socket.take() else {
-            return (0..count).try_for_each(|_| self.alloc(60));
+    pub(super) fn burst(&mut self, count: u8) -> Agreed {
+        const ALLOC: Op = Op::Alloc { len: 60 };
+        // Taken out, so that its slots stay reserved while the rest of the world is in use.
+        let Some(mut socket) = self.world.socket.take() else {
+            return (0..count).try_for_each(|_| self.world.step(ALLOC));
         };
         let (_, mut transmitter) = socket.halves();
         let mut reservation = transmitter.reserve(count.into());
-        let burst = (0..count).try_for_each(|_| {
-            self.alloc(60)?;
-            self.send_by(u8::MAX, |frame| reservation.send(frame))
-        });
-        self.socket = Some(socket);
-        burst
+        for _ in 0..count {
+            self.world.step(ALLOC)?;
+            if let Some(held) = self.world.oracle.held(u8::MAX) {
+                let sent = reservation.send(self.world.held.remove(held));
+                self.sent(held, sent)?;
+            }
+        }
+        self.world.socket = Some(socket);
+        Ok(())
     }
 
-    /// Sends a held frame by the socket, which is taken out of `self` meanwhile.
-    fn send_by(
-        &mut self,
-        held: u8,
-        send: impl FnOnce(Frame<'u>) -> Result<(), SendError<'u>>,
-    ) -> Broken {
-        let Some(held) = self.held(held) else {
-            return Ok(());
-        };
-        let frame = self.held.remove(held);
-        let (index, range) = (frame.index(), frame.range());
-        if let Err(refused) = send(frame) {
-            let is_same = refused.frame.index() == index;
-            holds(is_same, "a refused frame comes back", &refused)?;
-            let should_be = range.is_empty();
-            let is_empty = refused.kind == SendErrorKind::Empty;
-            holds(
-                is_empty == should_be,
-                "only an empty packet is refused as such",
-                &refused,
-            )?;
-            self.held.insert(held, refused.frame);
+    /// Checks the outcome of sending a frame that was taken out of the held ones.
+    fn sent(&mut self, held: usize, sent: Result<(), SendError<'u>>) -> Agreed {
+        let frame = self.world.oracle.at(Place::Application)[held];
+        let is_empty = self.world.oracle.packet(frame).len == 0;
+        if let Err(refused) = sent {
+            let is_right = (refused.kind == SendErrorKind::Empty) == is_empty;
+            let rule = "only an empty packet is refused as such";
+            holds(is_right, rule, &refused)?;
+            self.world.held.insert(held, refused.frame);
             return Ok(());
         }
-        self.mirror.pass(index, Owner::Application, Owner::Transmit);
+        holds(!is_empty, "no empty packet is sent", frame)?;
+        self.world.oracle.send_for_certain(held);
         // Words that were impossible may become possible by it.
-        self.mirror.rings.is_stalled = false;
-        let stand = self.step_on(RingKind::Tx, 1);
-        let entry = self.entry(RingKind::Tx, stand);
-        let addr = u64::from(index) * u64::from(FRAME_BYTES) + range.start as u64;
-        let is_right = entry.addr == addr && entry.len as usize == range.len();
-        holds(
-            is_right && entry.options == 0,
-            "a sent packet stands in its slot",
-            entry,
+        self.rings.is_stalled = false;
+        let stand = self.rings.step_on(RingKind::Tx, 1);
+        agree(
+            "entry of a sent packet",
+            self.entry(RingKind::Tx, stand),
+            self.world.entry_of(RingKind::Tx, frame),
         )
     }
 
-    pub(super) fn drop_frame(&mut self, held: u8) {
-        if let Some(held) = self.held(held) {
-            let frame = self.held.remove(held);
-            self.mirror
-                .pass(frame.index(), Owner::Application, Owner::Stash);
-        }
-    }
-
-    pub(super) fn refill(&mut self) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+    pub(super) fn refill(&mut self) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
         let lent = socket.halves().0.refill();
@@ -134,22 +72,26 @@ impl<'u> Siege<'u> {
     }
 
     /// Checks the frames lent: they must have been free, and be in the fill ring's slots.
-    fn lend(&mut self, lent: u32) -> Broken {
+    fn lend(&mut self, lent: u32) -> Agreed {
         let stand = self.passes(RingKind::Fill, lent)?;
         for ahead in 0..lent {
             let at = stand.wrapping_add(ahead);
-            let addr = self.entry(RingKind::Fill, at).addr;
-            let frame = self.mirror.frame_of(addr, Owner::Stash);
-            let is_lent = frame.is_some_and(|frame| self.mirror.lend(frame, at));
-            holds(is_lent, "what is lent was free", addr)?;
+            let is = Some(self.entry(RingKind::Fill, at));
+            let frame = self.world.oracle.lend_for_certain();
+            let should_be = frame.map(|frame| self.world.entry_of(RingKind::Fill, frame));
+            agree("entry of a lent frame", is, should_be)?;
+            if let Some(frame) = frame {
+                let was_taken = false;
+                self.loans[frame as usize] = Loan { at, was_taken };
+            }
         }
         // A word that was impossible may become possible by it.
         self.note_taken();
         Ok(())
     }
 
-    pub(super) fn reap(&mut self) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+    pub(super) fn reap(&mut self) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
         let reaped = socket.halves().1.reap();
@@ -157,102 +99,82 @@ impl<'u> Siege<'u> {
     }
 
     /// Checks the frames that came back: they must be exactly the good ones on the completion ring.
-    fn take_back(&mut self, reaped: u32) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+    fn take_back(&mut self, reaped: u32) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
-        let bad = socket.halves().1.bad_completions() - self.mirror.rings.bad_completions;
-        self.mirror.rings.bad_completions += bad;
+        let bad = socket.halves().1.bad_completions() - self.rings.bad_completions;
+        self.rings.bad_completions += bad;
         let passed = bad as u32 + reaped;
-        self.mirror.rings.is_stalled &= passed == 0;
+        self.rings.is_stalled &= passed == 0;
         let stand = self.passes(RingKind::Completion, passed)?;
         let mut good = 0;
         for ahead in 0..passed {
-            let addr = self
-                .entry(RingKind::Completion, stand.wrapping_add(ahead))
-                .addr;
-            if let Some(frame) = self.mirror.frame_of(addr, Owner::Transmit) {
-                self.mirror.pass(frame, Owner::Transmit, Owner::Stash);
+            let at = stand.wrapping_add(ahead);
+            let addr = self.entry(RingKind::Completion, at).addr;
+            if let Some(frame) = self.frame_at(addr, Place::KernelSend) {
+                self.world.oracle.reap_for_certain(frame);
                 good += 1;
-            } else if self.mirror.frame_of(addr, Owner::OtherTransmit).is_some() {
+            } else if self.is_elsewhere(addr, Place::KernelSend) {
                 self.seen.elsewhere += 1;
             }
         }
-        holds(
-            reaped == good,
-            "only sent frames are reaped",
-            (reaped, good),
-        )
+        agree("frames reaped", reaped, good)
     }
 
-    pub(super) fn recycle(&mut self) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+    pub(super) fn recycle(&mut self) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
         let completed = socket.halves().1.completed();
         socket.recycle();
         let reaped = socket.halves().1.completed() - completed;
         self.take_back(reaped as u32)?;
-        let lent = self.umem.census().receive - self.mirror.census().receive;
+        let lent = self.world.umem.census().receive - self.world.oracle.census().receive;
         self.lend(lent)
     }
 
-    pub(super) fn look(&mut self, wanted: u8) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+    pub(super) fn look(&mut self, wanted: u8) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
-        let slots = self.config.slots_of(RingKind::Tx);
         // The model's kernel never reports readiness: the rings do.
         let ready = socket.wait(Interest::RECEIVE, None);
         let available = socket.accounting().rx;
-        holds(
-            ready == Ok(available > 0),
-            "what is there is not waited for",
-            (ready, available),
-        )?;
+        agree("what is not waited for", ready, Ok(available > 0))?;
+        let slots = self.world.config.slots_of(RingKind::Tx);
         let (_, mut transmitter) = socket.halves();
         let room = transmitter.reserve(wanted.into()).len();
-        holds(
-            room <= slots.min(wanted.into()),
-            "room inside the ring",
-            room,
-        )?;
+        let is_possible = room <= slots.min(wanted.into());
+        holds(is_possible, "room inside the ring", room)?;
         let waiting = transmitter.waiting();
-        holds(
-            waiting <= slots,
-            "no more waiting than the ring holds",
-            waiting,
-        )
+        let rule = "no more waiting than the ring holds";
+        holds(waiting <= slots, rule, waiting)
     }
 
-    pub(super) fn flush(&mut self, answer: Answer, submits: bool) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+    pub(super) fn flush(&mut self, answer: Answer, submits: bool) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
-        self.kernel.state().answer = answer;
+        self.world.kernel.state().answer = answer;
         let asked = if submits {
-            socket.flush().map(|()| true)
+            socket.flush()
         } else {
-            socket.request()
+            socket.request().map(drop)
         };
-        self.asked(asked.map(drop), answer)
+        self.asked(asked, answer)
     }
 
     /// Waits for packets. Whatever the kernel wrote, it wakes up as often as the kernel says.
-    pub(super) fn wait(&mut self, sleep: Doze, is_woken: bool, answer: Answer) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+    pub(super) fn wait(&mut self, is_silent: bool, is_woken: bool, answer: Answer) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
-        {
-            let mut kernel = self.kernel.state();
-            kernel.sleep = sleep.of_backend();
-            (kernel.wakes_up, kernel.answer) = (is_woken, answer);
-        }
+        let kernel = self.world.kernel;
+        kernel.state().sleep_from(is_silent, is_woken, answer);
         let waited = socket.wait(Interest::RECEIVE, None);
-        let mut kernel = self.kernel.state();
-        kernel.sleep = Sleep::Never;
-        let waits = std::mem::take(&mut kernel.waits).len();
-        drop(kernel);
+        kernel.state().sleep = Sleep::Never;
+        let waits = mem::take(&mut kernel.state().waits).len();
         // Without a wait there were packets, or a kick failed.
         let is_right = match waits {
             0 => waited != Ok(false),
@@ -261,91 +183,67 @@ impl<'u> Siege<'u> {
         };
         holds(is_right, "a wait is one call at most", (waits, waited))?;
         // A kernel that is told by the wait may have sent.
-        self.mirror.rings.is_stalled &= sleep == Doze::Silent;
+        self.rings.is_stalled &= is_silent;
         self.asked(waited.map(drop), answer)
     }
 
     /// The kicks and wakes that a step asked for.
-    fn asked(&mut self, asked: Result<(), Errno>, answer: Answer) -> Broken {
+    fn asked(&mut self, asked: Result<(), Errno>, answer: Answer) -> Agreed {
         let is_due = asked.is_ok() || answer == Answer::Fails;
         holds(is_due, "it fails only when a kick does", asked)?;
-        let slots = self.config.slots_of(RingKind::Tx);
-        let most = match self.config.kick_budget() {
-            Some(budget) if !self.mirror.rings.is_stalled => slots.div_ceil(budget),
+        let slots = self.world.config.slots_of(RingKind::Tx);
+        let most = match self.world.config.kick_budget() {
+            Some(budget) if !self.rings.is_stalled => slots.div_ceil(budget),
             _ => 1,
         };
-        let kicks = std::mem::take(&mut self.kernel.side().kicks);
-        let is_kicked = kicks
-            .iter()
-            .any(|kick| matches!(kick, Kick::Transmit { .. }));
-        if is_kicked {
-            self.mirror.rings.is_stalled = !matches!(answer, Answer::Takes(_));
+        let kicks = mem::take(&mut self.world.kernel.side().kicks);
+        let is_kick = |kick: &Kick| matches!(kick, Kick::Transmit { .. });
+        if kicks.iter().any(is_kick) {
+            self.rings.is_stalled = !matches!(answer, Answer::Takes(_));
         }
         let is_sane = |kick: &Kick| match kick {
             Kick::Transmit { times } => (1..=most).contains(times),
             Kick::Receive => true,
         };
         let are_sane = kicks.len() <= 2 && kicks.iter().all(is_sane);
-        holds(
-            are_sane,
-            "no more kicks than the ring can need, and progress warrants",
-            kicks,
-        )
+        let rule = "no more kicks than the ring can need, and progress warrants";
+        holds(are_sane, rule, kicks)
     }
 
-    pub(super) fn accounting(&mut self) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+    pub(super) fn accounting(&mut self) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
-        let at = socket.accounting();
-        let census = self.mirror.census();
-        let ours = (
-            at.stash,
-            at.application,
-            at.elsewhere,
-            at.retired,
-            at.frames,
-        );
-        let should_be = (
-            census.stash,
-            census.application,
-            self.mirror.elsewhere().len() as u32,
-            census.retired,
-            self.config.frames,
-        );
-        holds(
-            ours == should_be,
-            "what we own doesn't depend on the kernel",
-            at,
-        )
+        let (is, should_be) = (socket.accounting(), self.world.oracle.accounting());
+        // What we own does not depend on the kernel.
+        let ours = |at: Accounting| {
+            [
+                at.stash,
+                at.application,
+                at.elsewhere,
+                at.retired,
+                at.frames,
+            ]
+        };
+        agree("accounting of what is ours", ours(is), ours(should_be))
     }
 
-    pub(super) fn close(&mut self) {
-        if self.socket.take().is_some() {
-            self.mirror.retire();
-        }
-    }
-
-    pub(super) fn open(&mut self) -> Broken {
-        if self.socket.is_some() {
+    pub(super) fn open(&mut self) -> Agreed {
+        if self.world.socket.is_some() {
             return Ok(());
         }
-        let config = self.config.socket(self.kernel.state().current() as u32);
-        let opened = match &self.other {
-            Some(other) => other.open_shared(&config),
-            None => Socket::open(self.kernel, self.umem, &config),
-        };
-        match opened {
+        let config = self.world.config.socket(self.world.current());
+        match self.world.open_socket(&config) {
             Ok(socket) => {
                 let filled = socket.obtained().filled;
-                self.socket = Some(socket);
-                self.mirror.rings.take_up(&self.kernel.state().starts);
+                self.world.socket = Some(socket);
+                self.rings.take_up(&self.world.kernel.state().starts);
                 self.lend(filled)
             }
             Err(error) => {
-                let census = self.mirror.census();
+                let census = self.world.oracle.census();
                 let is_used_up = census.stash == 0 && census.retired > 0;
-                let may_fail = is_used_up && self.other.is_none();
+                let may_fail = is_used_up && self.world.other.is_none();
                 holds(may_fail, "a socket opens while frames are free", error)
             }
         }

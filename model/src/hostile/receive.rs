@@ -1,24 +1,27 @@
 //! Checks what comes off the RX ring: the packets in lent frames that the kernel took off the fill
 //! ring, in order, and nothing else.
 
+use xskit_core::abi::Desc;
 use xskit_core::backend::RingKind;
 
-use super::mirror::Owner;
-use super::{Broken, Siege, holds};
+use super::Siege;
 use crate::config::FRAME_BYTES;
+use crate::difference::{Agreed, Difference, holds};
+use crate::op::Op;
+use crate::oracle::Place;
 
-impl Siege<'_> {
-    pub(super) fn receive(&mut self, max: u8, take: u8, keep: bool) -> Broken {
-        let Some(socket) = self.socket.as_mut() else {
+impl Siege<'_, '_> {
+    pub(super) fn receive(&mut self, max: u8, take: u8, keep: bool) -> Agreed {
+        let Some(socket) = self.world.socket.as_mut() else {
             return Ok(());
         };
-        let before = self.held.len();
+        let before = self.world.held.len();
         let (mut receiver, _) = socket.halves();
-        self.held
-            .extend(receiver.receive(max.into()).take(take.into()));
-        let bad = receiver.bad_descriptors() - self.mirror.rings.bad_descriptors;
-        self.mirror.rings.bad_descriptors += bad;
-        let received = (self.held.len() - before) as u32;
+        let frames = receiver.receive(max.into()).take(take.into());
+        self.world.held.extend(frames);
+        let bad = receiver.bad_descriptors() - self.rings.bad_descriptors;
+        self.rings.bad_descriptors += bad;
+        let received = (self.world.held.len() - before) as u32;
         let passed = bad as u32 + received;
         holds(passed <= max.into(), "no more than was asked for", passed)?;
         let stand = self.passes(RingKind::Rx, passed)?;
@@ -33,42 +36,46 @@ impl Siege<'_> {
             } else {
                 stand.wrapping_add(slots)
             };
-            self.mirror.rings.doubt(shown);
+            self.rings.doubt(shown);
         }
         self.seen.received += u64::from(received);
         if !keep {
-            self.check_held()?;
-            while self.held.len() > before {
-                self.drop_frame(before as u8);
-            }
+            self.world.compare_held()?;
+            let held = before as u8;
+            (0..received).try_for_each(|_| self.world.step(Op::Drop { held }))?;
         }
         Ok(())
     }
 
     /// Checks the descriptors that were passed: the frames held since then are those of the good
     /// ones. Returns whether any was for a frame on the fill ring.
-    fn passed_rightly(&mut self, before: usize, stand: u32, passed: u32) -> Result<bool, String> {
-        let new = self.held[before..].iter();
+    fn passed_rightly(
+        &mut self,
+        before: usize,
+        stand: u32,
+        passed: u32,
+    ) -> Result<bool, Difference> {
+        let new = self.world.held[before..].iter();
         let new: Vec<_> = new.map(|frame| (frame.index(), frame.range())).collect();
         let mut left = new.iter().peekable();
         let mut is_any_doubtful = false;
         for ahead in 0..passed {
             let at = stand.wrapping_add(ahead);
             let desc = self.entry(RingKind::Rx, at);
-            let Some(frame) = self.mirror.packet(desc, Owner::Receive) else {
-                let elsewhere = self.mirror.packet(desc, Owner::OtherReceive);
-                self.seen.elsewhere += u64::from(elsewhere.is_some());
+            let Some(frame) = self.packet(desc) else {
+                let is_elsewhere = is_packet(desc) && self.is_elsewhere(desc.addr, LENT);
+                self.seen.elsewhere += u64::from(is_elsewhere);
                 continue;
             };
-            let start = (desc.addr % u64::from(FRAME_BYTES)) as usize;
-            let packet = (frame, start..start + desc.len as usize);
-            if self.mirror.was_taken(frame) && left.next_if_eq(&&packet).is_some() {
-                self.mirror.pass(frame, Owner::Receive, Owner::Application);
+            let start = desc.addr as u32 % FRAME_BYTES;
+            let packet = (frame, start as usize..(start + desc.len) as usize);
+            if self.was_taken(frame) && left.next_if_eq(&&packet).is_some() {
+                self.world.oracle.receive_into(frame, start, desc.len);
                 continue;
             }
             let is_taken = self.is_taken(frame);
             holds(!is_taken, "a packet in a frame that was taken counts", desc)?;
-            let is_certain = self.mirror.rings.was_doubted(at);
+            let is_certain = self.rings.was_doubted(at);
             let rule = "no packet is bad before the kernel showed more than when it was doubted";
             holds(is_certain, rule, desc)?;
             is_any_doubtful = true;
@@ -81,7 +88,7 @@ impl Siege<'_> {
 
     /// If packets are left although more were wanted, the next one has to wait. Returns whether
     /// there is one.
-    fn left_rightly(&mut self, stand: u32, passed: u32, wanted: u32) -> Result<bool, String> {
+    fn left_rightly(&mut self, stand: u32, passed: u32, wanted: u32) -> Result<bool, Difference> {
         let (shown, slots) = self.words_of_rx();
         let there = shown.wrapping_sub(stand);
         if there > slots {
@@ -93,34 +100,33 @@ impl Siege<'_> {
         }
         let at = stand.wrapping_add(passed);
         let desc = self.entry(RingKind::Rx, at);
-        let frame = self.mirror.packet(desc, Owner::Receive);
-        let is_doubtful = frame.is_some_and(|frame| !self.is_taken(frame));
+        let is_doubtful = self.packet(desc).is_some_and(|frame| !self.is_taken(frame));
         let rule = "only a packet in a frame on the fill ring has to wait";
         holds(is_doubtful, rule, desc)?;
-        let is_more_shown = self
-            .mirror
-            .rings
-            .left
-            .is_some_and(|(place, before)| place == at && before != shown);
+        let left = self.rings.left.replace((at, shown));
+        let is_more_shown = left.is_some_and(|(place, before)| place == at && before != shown);
         let rule = "no packet has to wait once more were shown";
         holds(!is_more_shown, rule, desc)?;
-        self.mirror.rings.left = Some((at, shown));
         Ok(true)
     }
 
-    /// Whether the fill ring's consumer word now says that a frame was taken.
-    fn is_taken(&self, frame: u32) -> bool {
-        let kernel = self.kernel.side();
-        kernel
-            .ring(RingKind::Fill)
-            .is_some_and(|fill| self.mirror.is_taken(frame, fill.consumer(), fill.slots()))
+    /// The frame of a descriptor that names a packet in a lent frame.
+    fn packet(&self, desc: Desc) -> Option<u32> {
+        self.frame_at(desc.addr, LENT).filter(|_| is_packet(desc))
     }
 
     /// The RX ring's producer word, and its slots.
     fn words_of_rx(&self) -> (u32, u32) {
-        let kernel = self.kernel.side();
-        kernel
-            .ring(RingKind::Rx)
+        self.ring(RingKind::Rx)
             .map_or((0, 0), |rx| (rx.producer(), rx.slots()))
     }
+}
+
+/// The place of lent frames.
+const LENT: Place = Place::KernelReceive;
+
+/// Whether a descriptor names a packet inside one frame.
+fn is_packet(desc: Desc) -> bool {
+    let frame = u64::from(FRAME_BYTES);
+    desc.addr % frame + u64::from(desc.len) <= frame && desc.options == 0
 }

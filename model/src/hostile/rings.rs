@@ -1,8 +1,19 @@
-//! The program's position on the rings of one socket.
+//! The program's position on the rings of one socket, and each frame's on the fill ring.
 
 use xskit_core::backend::RingKind;
 
+use super::Siege;
 use crate::op::RINGS;
+use crate::oracle::Place;
+
+/// A frame's address on the fill ring.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loan {
+    /// Its position.
+    pub(super) at: u32,
+    /// Whether the kernel has shown since then that it took the frame.
+    pub(super) was_taken: bool,
+}
 
 /// The program's position on the rings of one socket, and its observations there.
 #[derive(Debug, Default)]
@@ -37,6 +48,14 @@ impl Rings {
         }
     }
 
+    /// Advances the program's position by `count` slots. Returns the position before.
+    pub(super) fn step_on(&mut self, kind: RingKind, count: u32) -> u32 {
+        let stand = &mut self.stand[kind as usize];
+        let before = *stand;
+        *stand = before.wrapping_add(count);
+        before
+    }
+
     /// Notes a packet in a frame that is not taken, while packets were shown up to here.
     pub(super) fn doubt(&mut self, shown: u32) {
         let further = |before: u32| shown.wrapping_sub(before).cast_signed() > 0;
@@ -60,5 +79,29 @@ impl Rings {
     /// The address shown `back` descriptors before the last.
     pub(super) fn shown_before(&self, back: u8) -> u64 {
         self.recent[usize::from(back) % self.recent.len()]
+    }
+}
+
+impl Siege<'_, '_> {
+    /// Notes which frames are off the fill ring by its consumer word.
+    pub(super) fn note_taken(&mut self) {
+        for frame in self.world.oracle.at(Place::KernelReceive) {
+            self.loans[*frame as usize].was_taken |= self.is_taken(*frame);
+        }
+    }
+
+    /// Whether that word now says that a lent frame was taken. An impossible one says nothing.
+    pub(super) fn is_taken(&self, frame: u32) -> bool {
+        let Some(fill) = self.ring(RingKind::Fill) else {
+            return false;
+        };
+        let stand = self.rings.stand[RingKind::Fill as usize];
+        let left = stand.wrapping_sub(fill.consumer());
+        left <= fill.slots() && stand.wrapping_sub(self.loans[frame as usize].at) > left
+    }
+
+    /// Whether any word since the frame was lent said so.
+    pub(super) fn was_taken(&self, frame: u32) -> bool {
+        self.loans[frame as usize].was_taken
     }
 }

@@ -43,13 +43,6 @@ pub enum Step {
         /// What to write.
         entry: Entry,
     },
-    /// Claim to have taken some entries more.
-    Take {
-        /// The TX ring, rather than the fill ring.
-        is_transmit: bool,
-        /// How many.
-        count: u8,
-    },
 }
 
 /// What to write into a word.
@@ -61,6 +54,8 @@ pub enum Word {
     FromProgram(i8),
     /// This far ahead of the other word.
     FromOther(i8),
+    /// This far ahead of its value.
+    FromItself(i8),
 }
 
 /// What to write into a slot.
@@ -131,9 +126,11 @@ impl<'a> Arbitrary<'a> for Step {
             },
             29 => Self::Program(Op::Flush(Answer::Later)),
             31 => Self::Program(Op::Switch),
-            _ => Self::Take {
-                is_transmit: bytes.arbitrary()?,
-                count: bytes.int_in_range(0..=8u8)?,
+            // Claims to have taken some entries more.
+            _ => Self::Word {
+                ring: *bytes.choose(&[RingKind::Fill, RingKind::Tx])?,
+                of_producer: false,
+                value: Word::FromItself(bytes.int_in_range(0..=8i8)?),
             },
         };
         Ok(step)

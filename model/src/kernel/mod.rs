@@ -8,7 +8,7 @@ mod side;
 
 use std::cell::{RefCell, RefMut};
 
-use xskit_core::backend::{Calls, Sleep};
+use xskit_core::backend::Sleep;
 
 use crate::config::Config;
 use crate::op::{Answer, OpenStep};
@@ -50,7 +50,6 @@ pub(crate) struct State {
     pub(crate) wakes_up: bool,
     /// The program's progress at the beginning of each wait since the last look.
     pub(crate) waits: Vec<AtWait>,
-    calls: Calls,
 }
 
 /// The program's progress at the beginning of a wait.
@@ -77,7 +76,6 @@ impl Kernel {
                 sleep: Sleep::Never,
                 wakes_up: false,
                 waits: Vec::new(),
-                calls: Calls::default(),
             }),
         }
     }
@@ -93,6 +91,16 @@ impl Kernel {
 }
 
 impl State {
+    /// From now on a wait sleeps, and ends so.
+    pub(crate) fn sleep_from(&mut self, is_silent: bool, wakes_up: bool, answer: Answer) {
+        self.sleep = if is_silent {
+            Sleep::Silent
+        } else {
+            Sleep::Kicks
+        };
+        (self.wakes_up, self.answer) = (wakes_up, answer);
+    }
+
     /// From now on steps are about the other socket.
     pub(crate) fn switch(&mut self) {
         self.current = 1 - self.current;

@@ -1,7 +1,5 @@
 //! The kernel's side of one socket.
 
-use std::collections::VecDeque;
-use std::mem;
 use std::ptr::NonNull;
 
 use xskit_core::Errno;
@@ -9,7 +7,6 @@ use xskit_core::abi::{Desc, RING_NEED_WAKEUP, UmemReg};
 use xskit_core::backend::{Kick, RingKind};
 
 use super::Ring;
-use crate::config::FRAME_BYTES;
 
 /// The kernel's state of one socket.
 #[derive(Debug, Default)]
@@ -20,12 +17,8 @@ pub(crate) struct Side {
     pub(super) rings: [Option<Ring>; 4],
     pub(super) is_open: bool,
     pub(crate) is_bound: bool,
-    /// Frames whose packets were shown and which are still on the fill ring.
-    unsettled: u32,
-    /// Frames off the fill ring, by address, in the driver's hands.
-    pub(crate) receiving: VecDeque<u64>,
-    /// Packets off the TX ring, under way.
-    pub(crate) sending: VecDeque<Desc>,
+    /// The packets taken off the TX ring since the last look.
+    pub(crate) taken: Vec<Desc>,
     /// The kicks since the last look.
     pub(crate) kicks: Vec<Kick>,
 }
@@ -43,9 +36,6 @@ impl Side {
     pub(super) fn close(&mut self) {
         self.is_open = false;
         self.is_bound = false;
-        self.unsettled = 0;
-        self.receiving.clear();
-        self.sending.clear();
     }
 
     /// A ring of the bound socket; none without one.
@@ -82,86 +72,10 @@ impl Side {
             .map_or(0, Ring::filled)
     }
 
-    /// Takes up to `count` packets off the TX ring. Returns the number left.
-    pub(crate) fn take(&mut self, count: u32) -> u32 {
-        let Some(tx) = self.rings[RingKind::Tx as usize].as_ref() else {
-            return 0;
-        };
-        self.sending.extend((0..count).map_while(|_| tx.take()));
-        tx.filled()
-    }
-
-    /// Puts a packet under way on the completion ring, by its frame's address. False when the ring
-    /// is full, or there is no packet.
-    pub(crate) fn complete(&mut self, pick: usize) -> bool {
-        let (Some(&desc), Some(ring)) = (self.sending.get(pick), self.ring(RingKind::Completion))
-        else {
-            return false;
-        };
-        let done = ring.put(Desc {
-            addr: desc.addr,
-            len: 0,
-            options: 0,
-        });
-        if done {
-            self.sending.remove(pick);
-        }
-        done
-    }
-
-    /// Takes up to `count` frames off the fill ring.
-    pub(crate) fn take_fill(&mut self, count: u32) {
-        self.settle();
-        let Some(fill) = self.rings[RingKind::Fill as usize].as_ref() else {
-            return;
-        };
-        let frames = (0..count).map_while(|_| fill.take());
-        self.receiving.extend(frames.map(|desc| desc.addr));
-    }
-
-    /// Puts a packet in one of the kernel's frames on the RX ring. False if the ring is full, or
-    /// there is no frame.
-    pub(crate) fn deliver(&mut self, pick: usize, start: u32, len: u32) -> bool {
-        self.settle();
-        let (Some(&frame), Some(ring)) = (self.receiving.get(pick), self.ring(RingKind::Rx)) else {
-            return false;
-        };
-        let frame = frame & !u64::from(FRAME_BYTES - 1);
-        let done = ring.put(Desc {
-            addr: frame + u64::from(start),
-            len,
-            options: 0,
-        });
-        if done {
-            self.receiving.remove(pick);
-        }
-        done
-    }
-
-    /// Takes the next frame off the fill ring, puts a packet in it on the RX ring, and shows only
-    /// the packet. False if the ring is full, or there is no frame.
-    pub(crate) fn deliver_early(&mut self, start: u32, len: u32) -> bool {
-        let (Some(fill), Some(rx)) = (self.ring(RingKind::Fill), self.ring(RingKind::Rx)) else {
-            return false;
-        };
-        if self.unsettled >= fill.filled() {
-            return false;
-        }
-        let frame = fill.entry(fill.consumer().wrapping_add(self.unsettled));
-        let done = rx.put(Desc {
-            addr: frame.addr + u64::from(start),
-            len,
-            options: 0,
-        });
-        self.unsettled += u32::from(done);
-        done
-    }
-
-    /// Shows which frames were taken off the fill ring.
-    pub(crate) fn settle(&mut self) {
-        let taken = mem::take(&mut self.unsettled);
-        if let Some(fill) = self.ring(RingKind::Fill).filter(|_| taken > 0) {
-            fill.set_consumer(fill.consumer().wrapping_add(taken));
+    /// Takes up to `count` packets off the TX ring.
+    pub(crate) fn take(&mut self, count: u32) {
+        if let Some(tx) = &self.rings[RingKind::Tx as usize] {
+            self.taken.extend((0..count).map_while(|_| tx.take()));
         }
     }
 

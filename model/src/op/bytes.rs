@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use super::{Answer, Doze, Op, OpenStep, RINGS, RingOp, Transient};
+use super::{Answer, Op, OpenStep, RINGS, RingOp};
 
 impl<'a> Arbitrary<'a> for Op {
     /// Weighted, so that most steps of a random input do something.
@@ -62,7 +62,7 @@ impl<'a> Arbitrary<'a> for Op {
             90 => Self::KernelWantsKick(bytes.arbitrary()?),
             91 => Self::KernelWantsWake(bytes.arbitrary()?),
             92..=93 => Self::Wait {
-                sleep: *bytes.choose(&[Doze::Kicks, Doze::Silent])?,
+                is_silent: *bytes.choose(&[false, true])?,
                 is_woken: bytes.arbitrary()?,
                 answer: bytes.arbitrary()?,
             },
@@ -103,10 +103,9 @@ impl<'a> Arbitrary<'a> for RingOp {
 impl<'a> Arbitrary<'a> for Answer {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match bytes.int_in_range(0..=7u8)? {
-            0..=1 => Self::Later,
             2..=5 => Self::Takes(few(bytes)?),
-            6 => Self::Busy(*bytes.choose(&Transient::ALL)?),
-            _ => Self::Fails,
+            7 => Self::Fails,
+            _ => Self::Later,
         })
     }
 }

@@ -2,8 +2,7 @@
 
 mod bytes;
 
-use xskit_core::Errno;
-use xskit_core::backend::{RingKind, Sleep};
+use xskit_core::backend::RingKind;
 
 /// A step of the program or of the kernel. An impossible step (no such frame, a closed socket, …)
 /// does nothing, by definition, on the socket and on the oracle.
@@ -77,8 +76,10 @@ pub enum Op {
     Request(Answer),
     /// Wait for packets while there are none, on a backend of either kind.
     Wait {
-        /// Whether the wait has the kernel look at the rings.
-        sleep: Doze,
+        /// Whether the backend does nothing for the rings meanwhile
+        /// ([`Sleep::Silent`](xskit_core::backend::Sleep)); otherwise it has the kernel look at
+        /// both.
+        is_silent: bool,
         /// Whether a packet comes before the timeout.
         is_woken: bool,
         /// The kernel's answer to kicks before or by the wait.
@@ -174,71 +175,16 @@ pub enum RingOp {
     Available,
 }
 
-/// What a wait does for the rings; see `xskit_core::backend::Sleep`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doze {
-    /// It has the kernel look at both, as `poll(2)` does.
-    Kicks,
-    /// Nothing: everything owed is requested before.
-    Silent,
-}
-
-impl Doze {
-    /// The backend's value.
-    #[must_use]
-    pub const fn of_backend(self) -> Sleep {
-        match self {
-            Self::Kicks => Sleep::Kicks,
-            Self::Silent => Sleep::Silent,
-        }
-    }
-}
-
 /// The kernel's answer to a transmit kick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It succeeds, and takes nothing for now.
+    /// It takes nothing for now. Whether it succeeds or returns EAGAIN or EBUSY is the same to the
+    /// core: backends don't report these.
     Later,
-    /// It takes up to this many packets per call, and returns EAGAIN if some are left.
+    /// It takes up to this many packets per call.
     Takes(u8),
-    /// It takes nothing, and returns this; none of these is an error of the program.
-    Busy(Transient),
     /// The call fails permanently, with EPERM.
     Fails,
-}
-
-/// The error numbers that ask for another kick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the field's own names")]
-pub enum Transient {
-    Again,
-    Busy,
-    NoBuffers,
-    NetDown,
-    Interrupted,
-}
-
-impl Transient {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Again,
-        Self::Busy,
-        Self::NoBuffers,
-        Self::NetDown,
-        Self::Interrupted,
-    ];
-
-    /// The number.
-    #[must_use]
-    pub const fn errno(self) -> Errno {
-        match self {
-            Self::Again => Errno::EAGAIN,
-            Self::Busy => Errno::EBUSY,
-            Self::NoBuffers => Errno::ENOBUFS,
-            Self::NetDown => Errno::ENETDOWN,
-            Self::Interrupted => Errno::EINTR,
-        }
-    }
 }
 
 /// A step of opening a socket that a kernel can refuse.

@@ -8,25 +8,25 @@ use super::{Passed, Place};
 /// The state of one socket: its frames with the kernel, the progress of its rings, and the calls it
 /// owes the kernel.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Books {
+pub(crate) struct Books {
     /// The frames of the places [that each socket has for itself](Place::OF_KERNEL), the oldest
     /// first.
     pub(super) lists: [VecDeque<u32>; Place::OF_KERNEL.len()],
     /// By [`RingKind`](xskit_core::backend::RingKind).
-    pub(super) passed: [Passed; 4],
+    pub(crate) passed: [Passed; 4],
     /// Slots of the RX ring that were taken and not given back.
-    pub(super) unreleased: u32,
-    pub(super) is_open: bool,
+    pub(crate) unreleased: u32,
+    pub(crate) is_open: bool,
     /// The socket's number: the lowest that the other open one does not have.
     pub(super) number: u32,
     /// Frames that the kernel is to have for receiving.
     pub(super) target: u32,
-    pub(super) wants_kick: bool,
-    pub(super) wants_wake: bool,
+    pub(crate) wants_kick: bool,
+    pub(crate) wants_wake: bool,
     pub(super) wakeups: Wakeups,
     /// Frames of the latest packets on the RX ring, or lost off it, that are still on the fill
     /// ring.
-    pub(super) early: VecDeque<u32>,
+    pub(crate) early: VecDeque<u32>,
     pub(super) sent: u64,
     pub(super) completed: u64,
     pub(super) received: u64,

@@ -57,8 +57,8 @@ pub struct Oracle {
     /// Writes to any frame so far.
     writes: u32,
     /// The socket that steps are about.
-    socket: Books,
-    other: Books,
+    pub(crate) socket: Books,
+    pub(crate) other: Books,
 }
 
 impl Oracle {
@@ -92,6 +92,14 @@ impl Oracle {
         }
     }
 
+    /// The frames of a place that the other socket has for itself, in order.
+    pub(crate) fn at_other(&self, place: Place) -> &VecDeque<u32> {
+        match place.of_socket() {
+            None => &self.lists[place as usize],
+            Some(number) => &self.other.lists[number],
+        }
+    }
+
     fn at_mut(&mut self, place: Place) -> &mut VecDeque<u32> {
         match place.of_socket() {
             None => &mut self.lists[place as usize],
@@ -117,55 +125,19 @@ impl Oracle {
         self.packets[frame as usize]
     }
 
-    /// Entries that passed the ends of each ring, by kind.
-    #[must_use]
-    pub fn passed(&self) -> &[Passed; 4] {
-        &self.socket.passed
-    }
-
-    /// Slots of the RX ring that a leaked iterator kept.
-    #[must_use]
-    pub fn unreleased(&self) -> u32 {
-        self.socket.unreleased
-    }
-
-    /// Frames of packets already shown that are still on the fill ring, the oldest first.
-    #[must_use]
-    pub fn early(&self) -> &VecDeque<u32> {
-        &self.socket.early
-    }
-
     /// Entries of the fill ring, as its words say.
     #[must_use]
     pub fn on_fill_ring(&self) -> u32 {
         self.socket.early.len() as u32 + self.count(Place::FillRing)
     }
 
-    /// Whether the socket is open.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.socket.is_open
-    }
-
-    /// Whether the other one is.
-    #[must_use]
-    pub fn is_other_open(&self) -> bool {
-        self.other.is_open
-    }
-
     /// The socket's number, and the frames that the kernel is to have for receiving by it; zeros
     /// while it is closed.
     pub(crate) fn number_and_target(&self) -> (u32, u32) {
-        match self.is_open() {
+        match self.socket.is_open {
             true => (self.socket.number, self.socket.target),
             false => (0, 0),
         }
-    }
-
-    /// Whether the TX and the fill ring say NEED_WAKEUP.
-    #[must_use]
-    pub fn wakeups(&self) -> (bool, bool) {
-        (self.socket.wants_kick, self.socket.wants_wake)
     }
 
     /// Packets sent, completed and received, by the socket.

@@ -30,6 +30,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use xskit_core::Socket;
 use xskit_core::backend::RingKind;
 use xskit_core::ring::Cursor;
 
@@ -86,8 +87,8 @@ impl KeyMaker {
     /// All of a socket.
     fn socket(&mut self, world: &World<'_>) {
         self.lists(world.oracle(), Place::OF_KERNEL);
-        let (wants_kick, wants_wake) = world.oracle().wakeups();
-        let flags = [world.oracle().is_open(), wants_kick, wants_wake];
+        let books = &world.oracle.socket;
+        let flags = [books.is_open, books.wants_kick, books.wants_wake];
         self.parts.extend(flags.map(u32::from));
         self.parts.extend(world.oracle().owed());
         self.rings(world);
@@ -107,16 +108,19 @@ impl KeyMaker {
     }
 
     fn rings(&mut self, world: &World<'_>) {
-        let (Some(words), Some(own)) = (world.ring_words(), world.socket_cursors()) else {
+        let (Some(words), Some(own)) = (
+            world.ring_words(),
+            world.socket.as_ref().map(Socket::cursors),
+        ) else {
             return;
         };
         let rings: [&[Cursor]; 4] = [&own.fill, &own.completion, &own.rx, &own.tx];
         for (words, own) in words.iter().zip(rings) {
             add_ring(&mut self.parts, words, own);
         }
-        self.parts.push(world.oracle().early().len() as u32);
+        self.parts.push(world.oracle.socket.early.len() as u32);
         let rx = &words[RingKind::Rx as usize];
-        let next = rx.consumer.wrapping_add(world.oracle().unreleased());
+        let next = rx.consumer.wrapping_add(world.oracle.socket.unreleased);
         for seen in own.doubt {
             // Everything behind the next packet is decided: its position does not matter.
             let ahead = seen.word().wrapping_sub(next);
@@ -125,9 +129,9 @@ impl KeyMaker {
     }
 
     fn bare_ring(&mut self, world: &World<'_>) {
-        let (words, pushed, popped) = world.bare_words();
+        let (words, pushed, popped) = world.bare.words();
         self.parts.extend([pushed, popped]);
-        add_ring(&mut self.parts, &words, &world.bare_cursors());
+        add_ring(&mut self.parts, &words, &world.bare.cursors());
     }
 }
 

@@ -9,11 +9,9 @@ use xskit_core::umem::Frame;
 
 use super::World;
 use crate::config::FRAME_BYTES;
-use crate::difference::{Difference, agree};
+use crate::difference::{Agreed, agree};
 use crate::op::RINGS;
 use crate::oracle::{Passed, Place};
-
-type Agreed = Result<(), Difference>;
 
 impl World<'_> {
     /// Compares everything.
@@ -21,14 +19,7 @@ impl World<'_> {
     /// # Errors
     /// What differs.
     pub fn compare(&mut self) -> Agreed {
-        agree("census", self.umem.census(), self.oracle.census())?;
-        agree(
-            "free frames",
-            self.umem.free(),
-            self.oracle.count(Place::Stash),
-        )?;
-        self.compare_held()?;
-        self.compare_contents()?;
+        self.compare_memory()?;
         self.compare_socket()?;
         self.switch();
         let other = self.compare_socket();
@@ -37,15 +28,23 @@ impl World<'_> {
         self.bare.compare()
     }
 
+    /// Compares the owners of all frames, the tokens, and the bytes.
+    pub(crate) fn compare_memory(&self) -> Agreed {
+        agree("census", self.umem.census(), self.oracle.census())?;
+        let free = self.oracle.count(Place::Stash);
+        agree("free frames", self.umem.free(), free)?;
+        self.compare_held()?;
+        self.compare_contents()
+    }
+
     /// What there is for each socket.
     fn compare_socket(&mut self) -> Agreed {
         self.compare_halves()?;
-        self.compare_rings()?;
-        self.compare_hands()
+        self.compare_rings()
     }
 
     /// Compares the tokens: their frames, their addresses and their bytes.
-    pub(super) fn compare_held(&self) -> Agreed {
+    pub(crate) fn compare_held(&self) -> Agreed {
         let should_be = self.oracle.at(Place::Application);
         agree("frames held", self.held.len(), should_be.len())?;
         for (frame, &index) in self.held.iter().zip(should_be) {
@@ -89,7 +88,7 @@ impl World<'_> {
     /// Compares what both halves report.
     fn compare_halves(&mut self) -> Agreed {
         let Some(socket) = self.socket.as_mut() else {
-            return agree("a socket is open", false, self.oracle.is_open());
+            return agree("a socket is open", false, self.oracle.socket.is_open);
         };
         let ready = [Interest::RECEIVE, ROOM].map(|interest| socket.wait(interest, None));
         let should_be = [self.oracle.has_received(), self.oracle.is_half_empty()];
@@ -107,12 +106,13 @@ impl World<'_> {
         let bad = (receiver.bad_descriptors(), transmitter.bad_completions());
         agree("bad descriptors and completions", bad, (0, 0))?;
         let wakeups = (transmitter.needs_wakeup(), receiver.needs_wakeup());
-        agree("NEED_WAKEUP of TX and fill", wakeups, self.oracle.wakeups())
+        let should_be = (self.oracle.socket.wants_kick, self.oracle.socket.wants_wake);
+        agree("NEED_WAKEUP of TX and fill", wakeups, should_be)
     }
 
     /// Compares the rings as the kernel sees them: both words, and every entry between them.
     fn compare_rings(&self) -> Agreed {
-        if !self.oracle.is_open() {
+        if !self.oracle.socket.is_open {
             return Ok(());
         }
         for (kind, what) in RINGS.into_iter().zip(RING_ENTRIES) {
@@ -128,14 +128,14 @@ impl World<'_> {
             agree(
                 "words of a ring",
                 words,
-                self.oracle.passed()[kind as usize],
+                self.oracle.socket.passed[kind as usize],
             )?;
             let listed = self.oracle.at(place_of(kind));
             // Ahead of those: RX slots taken and not released, and fill entries whose packets were
             // shown early.
             let (left, early) = match kind {
-                RingKind::Rx => (self.oracle.unreleased(), None),
-                RingKind::Fill => (0, Some(self.oracle.early())),
+                RingKind::Rx => (self.oracle.socket.unreleased, None),
+                RingKind::Fill => (0, Some(&self.oracle.socket.early)),
                 _ => (0, None),
             };
             let should_be = early.into_iter().flatten().chain(listed);
@@ -150,38 +150,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Compares the frames that the kernel took off the rings.
-    fn compare_hands(&self) -> Agreed {
-        let kernel = self.kernel.side();
-        let receiving = self.oracle.at(Place::KernelReceive);
-        let receiving = receiving
-            .iter()
-            .map(|frame| self.entry_of(RingKind::Fill, *frame).addr);
-        if !kernel.receiving.iter().copied().eq(receiving.clone()) {
-            let should_be = receiving.collect();
-            return agree(
-                "frames that the kernel took",
-                kernel.receiving.clone(),
-                should_be,
-            );
-        }
-        let sending = self.oracle.at(Place::KernelSend);
-        let sending = sending
-            .iter()
-            .map(|frame| self.entry_of(RingKind::Tx, *frame));
-        if !kernel.sending.iter().copied().eq(sending.clone()) {
-            let should_be = sending.collect();
-            return agree(
-                "packets that the kernel took",
-                kernel.sending.clone(),
-                should_be,
-            );
-        }
-        Ok(())
-    }
-
     /// The expected entry of a ring for a frame.
-    fn entry_of(&self, kind: RingKind, frame: u32) -> Desc {
+    pub(crate) fn entry_of(&self, kind: RingKind, frame: u32) -> Desc {
         let packet = self.oracle.packet(frame);
         let addr = u64::from(frame) * u64::from(FRAME_BYTES);
         let (start, len) = match kind {

@@ -9,30 +9,29 @@ mod wakeups;
 use std::mem;
 
 use xskit_core::Socket;
-use xskit_core::ring::Cursor;
-use xskit_core::socket::SocketCursors;
+use xskit_core::backend::RingKind;
 use xskit_core::umem::{Frame, FrameSlot, Umem};
 
 use crate::Oracle;
 use crate::bare::{Bare, BareMemory};
 use crate::config::{Config, MAX_FRAMES};
-use crate::difference::Difference;
+use crate::difference::Agreed;
 use crate::kernel::{Kernel, Ring, RingWords};
 use crate::op::{Op, RINGS};
 use crate::region::Region;
 
 /// The real sockets and the oracle, side by side.
 pub struct World<'u> {
-    config: Config,
-    umem: &'u Umem<'u, Region>,
-    kernel: &'u Kernel,
+    pub(crate) config: Config,
+    pub(crate) umem: &'u Umem<'u, Region>,
+    pub(crate) kernel: &'u Kernel,
     /// The one that steps are about.
-    socket: Option<Socket<'u, Kernel>>,
-    other: Option<Socket<'u, Kernel>>,
+    pub(crate) socket: Option<Socket<'u, Kernel>>,
+    pub(crate) other: Option<Socket<'u, Kernel>>,
     /// As the oracle's list of [`Place::Application`](crate::oracle::Place).
-    held: Vec<Frame<'u>>,
-    oracle: Oracle,
-    bare: Bare<'u>,
+    pub(crate) held: Vec<Frame<'u>>,
+    pub(crate) oracle: Oracle,
+    pub(crate) bare: Bare<'u>,
 }
 
 impl World<'_> {
@@ -68,7 +67,7 @@ impl World<'_> {
     ///
     /// # Errors
     /// What differs.
-    pub fn begin(&mut self) -> Result<(), Difference> {
+    pub fn begin(&mut self) -> Agreed {
         self.open(None)?;
         if self.config.has_two {
             self.switch();
@@ -94,7 +93,7 @@ impl World<'_> {
     ///
     /// # Errors
     /// What differs.
-    pub fn apply(&mut self, op: Op) -> Result<(), Difference> {
+    pub fn apply(&mut self, op: Op) -> Agreed {
         self.step(op)?;
         self.compare()
     }
@@ -103,7 +102,7 @@ impl World<'_> {
     ///
     /// # Errors
     /// What differs.
-    pub fn step(&mut self, op: Op) -> Result<(), Difference> {
+    pub fn step(&mut self, op: Op) -> Agreed {
         match op {
             Op::Alloc { len } => self.alloc(len),
             Op::Write { held, start, len } => self.write(held, start, len),
@@ -120,10 +119,10 @@ impl World<'_> {
             Op::Flush(answer) => self.flush(answer, true),
             Op::Request(answer) => self.flush(answer, false),
             Op::Wait {
-                sleep,
+                is_silent,
                 is_woken,
                 answer,
-            } => self.wait(sleep, is_woken, answer),
+            } => self.wait(is_silent, is_woken, answer),
             Op::Accounting => self.accounting(),
             Op::Close => self.close(),
             Op::Open { refused } => self.open(refused),
@@ -138,9 +137,18 @@ impl World<'_> {
             Op::KernelDeliversEarly { count, start, len } => {
                 self.kernel_delivers_early(count, start, len)
             }
-            Op::KernelSettles => self.kernel_settles(),
-            Op::KernelWantsKick(wanted) => self.kernel_wants_kick(wanted),
-            Op::KernelWantsWake(wanted) => self.kernel_wants_wake(wanted),
+            Op::KernelSettles => {
+                self.kernel_settles();
+                Ok(())
+            }
+            Op::KernelWantsKick(wanted) => {
+                self.kernel_wants(RingKind::Tx, wanted);
+                Ok(())
+            }
+            Op::KernelWantsWake(wanted) => {
+                self.kernel_wants(RingKind::Fill, wanted);
+                Ok(())
+            }
             Op::Ring(op) => self.bare.step(op),
         }
     }
@@ -153,21 +161,5 @@ impl World<'_> {
             [Some(fill), Some(completion), Some(rx), Some(tx)] => Some([fill, completion, rx, tx]),
             _ => None,
         }
-    }
-
-    /// The words of the bare ring, and the numbers of values pushed but not committed and popped
-    /// but not released.
-    pub(crate) fn bare_words(&self) -> (RingWords, u32, u32) {
-        self.bare.words()
-    }
-
-    /// The core's own cursors of the socket; none without a socket.
-    pub(crate) fn socket_cursors(&self) -> Option<SocketCursors> {
-        self.socket.as_ref().map(Socket::cursors)
-    }
-
-    /// The core's own cursors of both ends of the bare ring.
-    pub(crate) fn bare_cursors(&self) -> Vec<Cursor> {
-        self.bare.cursors()
     }
 }

@@ -3,18 +3,16 @@
 use std::num::NonZeroU32;
 
 use xskit_core::socket::{OpenError, Step};
-use xskit_core::{Errno, Socket};
+use xskit_core::{Errno, Socket, SocketConfig};
 
 use super::World;
 use crate::config::{FRAME_BYTES, IFINDEX};
-use crate::difference::{Difference, agree};
-use crate::kernel::REFUSAL;
+use crate::difference::{Agreed, agree};
+use crate::kernel::{Kernel, REFUSAL};
 use crate::op::OpenStep;
 use crate::oracle::Opened;
 
-type Agreed = Result<(), Difference>;
-
-impl World<'_> {
+impl<'u> World<'u> {
     pub(super) fn close(&mut self) -> Agreed {
         if self.socket.take().is_some() {
             self.oracle.close();
@@ -34,9 +32,9 @@ impl World<'_> {
         let (should_be, queue) = (self.oracle.open(refused), self.current());
         let refusal = |step, errno| (step, errno, IFINDEX, queue);
         let config = self.config.socket(queue);
-        let alone = || Socket::open(self.kernel, self.umem, &config);
         if self.socket.is_some() || self.other.is_some() {
-            let opened = alone().map(|socket| socket.obtained()).map_err(told);
+            let alone = Socket::open(self.kernel, self.umem, &config);
+            let opened = alone.map(|socket| socket.obtained()).map_err(told);
             let claimed = refusal(Step::Claim, Errno(0));
             agree(
                 "a socket that does not share the UMEM",
@@ -48,10 +46,7 @@ impl World<'_> {
             return agree("opened again", Opened::Claimed, should_be);
         }
         self.kernel.state().refused = refused;
-        let opened = match &self.other {
-            Some(other) => other.open_shared(&config),
-            None => alone(),
-        };
+        let opened = self.open_socket(&config);
         self.kernel.state().refused = None;
         let socket = match (opened, should_be) {
             (Ok(socket), Opened::With(filled)) => {
@@ -88,6 +83,17 @@ impl World<'_> {
         };
         self.socket = Some(socket);
         self.registration()
+    }
+
+    /// Opens a socket, over the UMEM of the other one if that is open.
+    pub(crate) fn open_socket(
+        &self,
+        config: &SocketConfig,
+    ) -> Result<Socket<'u, Kernel>, OpenError> {
+        match &self.other {
+            Some(other) => other.open_shared(config),
+            None => Socket::open(self.kernel, self.umem, config),
+        }
     }
 
     /// Compares the UMEM's registration.

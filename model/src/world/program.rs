@@ -6,10 +6,8 @@ use xskit_core::socket::{Reservation, SendError};
 
 use super::World;
 use crate::config::FRAME_BYTES;
-use crate::difference::{Difference, agree};
+use crate::difference::{Agreed, agree};
 use crate::oracle::{Packet, Place};
-
-type Agreed = Result<(), Difference>;
 
 impl<'u> World<'u> {
     pub(super) fn alloc(&mut self, len: u16) -> Agreed {

@@ -6,11 +6,9 @@ use xskit_core::Errno;
 use xskit_core::backend::{Interest, Kick, RingKind, Sleep};
 
 use super::World;
-use crate::difference::{Difference, agree};
+use crate::difference::{Agreed, Difference, agree, holds};
 use crate::kernel::AtWait;
-use crate::op::{Answer, Doze};
-
-type Agreed = Result<(), Difference>;
+use crate::op::Answer;
 
 impl World<'_> {
     pub(super) fn flush(&mut self, answer: Answer, submits: bool) -> Agreed {
@@ -34,15 +32,11 @@ impl World<'_> {
         self.submitted(is_submitted)
     }
 
-    pub(super) fn wait(&mut self, sleep: Doze, is_woken: bool, answer: Answer) -> Agreed {
+    pub(super) fn wait(&mut self, is_silent: bool, is_woken: bool, answer: Answer) -> Agreed {
         let Some(socket) = self.socket.as_mut() else {
             return Ok(());
         };
-        {
-            let mut kernel = self.kernel.state();
-            kernel.sleep = sleep.of_backend();
-            (kernel.wakes_up, kernel.answer) = (is_woken, answer);
-        }
+        self.kernel.state().sleep_from(is_silent, is_woken, answer);
         let ready = socket.wait(Interest::RECEIVE, None);
         self.kernel.state().sleep = Sleep::Never;
         if self.oracle.has_received() {
@@ -50,15 +44,12 @@ impl World<'_> {
             return self.waited(None);
         }
         self.oracle.publish();
-        let kicks = match sleep {
-            Doze::Kicks => {
-                self.oracle.tells_by_wait();
-                Vec::new()
-            }
-            Doze::Silent => {
-                self.oracle.sleeps_silently();
-                self.asked_for(answer)?
-            }
+        let kicks = if is_silent {
+            self.oracle.sleeps_silently();
+            self.asked_for(answer)?
+        } else {
+            self.oracle.tells_by_wait();
+            Vec::new()
         };
         if is_fatal(&kicks, answer) {
             agree("wait", ready, Err(Errno::EPERM))?;
@@ -67,16 +58,17 @@ impl World<'_> {
         agree("wait", ready, Ok(is_woken))?;
         // Everything owed is published and requested before the sleep.
         let shown = [RingKind::Tx, RingKind::Fill].map(|kind| {
-            let produced = self.oracle.passed()[kind as usize].produced;
+            let produced = self.oracle.socket.passed[kind as usize].produced;
             self.config.start_of(kind).wrapping_add(produced)
         });
         self.waited(Some(AtWait {
             shown: (shown[0], shown[1]),
             kicks: kicks.len(),
         }))?;
-        if let (Doze::Kicks, true, Answer::Takes(count)) = (sleep, self.oracle.wakeups().0, answer)
-        {
-            self.oracle.kernel_takes(count.into());
+        let is_kicked = !is_silent && self.oracle.socket.wants_kick;
+        match answer {
+            Answer::Takes(count) if is_kicked => self.taken(count.into())?,
+            _ => self.taken(0)?,
         }
         if !is_woken {
             self.oracle.slept_in_vain();
@@ -89,10 +81,13 @@ impl World<'_> {
         let kicks = mem::take(&mut self.kernel.side().kicks);
         let has_failed = is_fatal(&kicks, answer);
         if let Err(rule) = self.oracle.flushed(&kicks, has_failed) {
-            return Err(Difference::broken(rule, &kicks));
+            holds(false, rule, &kicks)?;
         }
-        if let (Some(Kick::Transmit { times }), Answer::Takes(count)) = (kicks.first(), answer) {
-            self.oracle.kernel_takes(u32::from(count) * times);
+        match (kicks.first(), answer) {
+            (Some(Kick::Transmit { times }), Answer::Takes(count)) => {
+                self.taken(u32::from(count) * times)?;
+            }
+            _ => self.taken(0)?,
         }
         Ok(kicks)
     }

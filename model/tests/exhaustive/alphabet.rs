@@ -1,7 +1,7 @@
 //! The steps that searches choose from.
 
 use xskit_model::Op;
-use xskit_model::op::{Answer, Doze, OpenStep, RingOp, Transient};
+use xskit_model::op::{Answer, OpenStep, RingOp};
 
 const fn receive(max: u8, take: u8, keep: bool) -> Op {
     Op::Receive { max, take, keep }
@@ -40,7 +40,7 @@ pub(crate) const CYCLE: &[Op] = &[
 ];
 
 /// A cycle by two sockets: frames come by one and leave by the other, and one is closed and opened
-/// again.
+/// again, which may fail.
 pub(crate) const SHARED: &[Op] = &[
     Op::Switch,
     Op::Burst { count: 1 },
@@ -54,10 +54,16 @@ pub(crate) const SHARED: &[Op] = &[
     deliver(0, 0),
     Op::Close,
     Op::Open { refused: None },
-    Op::Open {
-        refused: Some(OpenStep::Bind),
-    },
+    refused(OpenStep::Create),
+    refused(OpenStep::Bind),
+    refused(OpenStep::BoundElsewhere),
+    refused(OpenStep::Confirm),
 ];
+
+const fn refused(step: OpenStep) -> Op {
+    let refused = Some(step);
+    Op::Open { refused }
+}
 
 /// A kernel that shows packets before it shows what it took for them, and a program that looks in
 /// between.
@@ -96,12 +102,12 @@ pub(crate) const CALLS: &[Op] = &[
     Op::Reap,
     Op::Flush(Answer::Later),
     Op::Flush(Answer::Takes(1)),
-    Op::Request(Answer::Busy(Transient::Busy)),
+    Op::Request(Answer::Later),
     Op::Flush(Answer::Fails),
-    wait(Doze::Kicks, false),
-    wait(Doze::Kicks, true),
-    wait(Doze::Silent, false),
-    wait(Doze::Silent, true),
+    wait(false, false),
+    wait(false, true),
+    wait(true, false),
+    wait(true, true),
     Op::KernelTakes { count: 1 },
     Op::KernelCompletes { pick: 0, count: 1 },
     Op::KernelTakesFill { count: 1 },
@@ -122,9 +128,9 @@ pub(crate) fn calls_and_flags() -> Vec<Op> {
     [CALLS, &FLAGS].concat()
 }
 
-const fn wait(sleep: Doze, is_woken: bool) -> Op {
+const fn wait(is_silent: bool, is_woken: bool) -> Op {
     Op::Wait {
-        sleep,
+        is_silent,
         is_woken,
         answer: Answer::Takes(1),
     }
@@ -150,16 +156,13 @@ pub(crate) fn mishaps() -> Vec<Op> {
         Op::Close,
         Op::Open { refused: None },
     ]);
-    ops.extend(Transient::ALL.map(|transient| Op::Flush(Answer::Busy(transient))));
     let steps = [
         OpenStep::Create,
         OpenStep::Bind,
         OpenStep::BoundElsewhere,
         OpenStep::Confirm,
     ];
-    ops.extend(steps.map(|step| Op::Open {
-        refused: Some(step),
-    }));
+    ops.extend(steps.map(refused));
     ops
 }
 

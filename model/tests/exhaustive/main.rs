@@ -59,14 +59,11 @@ fn search(spaces: Vec<Space>, deadline: Option<Instant>) -> Vec<Explored> {
     };
     let work = || {
         let mut done = Vec::new();
-        while let Some((space, turns)) = next() {
+        while let Some(((config, steps), turns)) = next() {
             let now = Instant::now();
             let share = |end: Instant| now + end.saturating_duration_since(now) / turns;
-            match explore(&space.config, &space.alphabet, deadline.map(share)) {
-                Ok(explored) => {
-                    report(&space, &explored);
-                    done.push(explored);
-                }
+            match explore(&config, &steps, deadline.map(share)) {
+                Ok(explored) => done.push(explored),
                 Err(failure) => panic!("{failure}"),
             }
         }
@@ -77,22 +74,4 @@ fn search(spaces: Vec<Space>, deadline: Option<Instant>) -> Vec<Explored> {
         let done = threads.map(|thread| thread.join().expect("no search failed"));
         done.concat()
     })
-}
-
-fn report(space: &Space, explored: &Explored) {
-    let config = &space.config;
-    println!(
-        "{:<10} {}frames {}, slots {:?}, starts {:?}: depth {}, {} states, {}",
-        space.steps,
-        if config.zero_copy { "zero-copy, " } else { "" },
-        config.frames,
-        config.slots,
-        config.starts.map(u32::cast_signed),
-        explored.depth,
-        explored.states,
-        match explored.is_complete {
-            true => "complete",
-            false => "more beyond",
-        },
-    );
 }

@@ -1,4 +1,4 @@
-//! The worlds to search.
+//! The worlds to search, each with the steps to choose from.
 
 use xskit_model::{Config, Op};
 
@@ -6,36 +6,20 @@ use crate::alphabet::{
     BARE_RING, CALLS, CYCLE, EARLY, SHARED, calls_and_flags, everything, mishaps,
 };
 
-/// A search.
-pub(crate) struct Space {
-    pub(crate) config: Config,
-    pub(crate) steps: &'static str,
-    pub(crate) alphabet: Vec<Op>,
-}
+pub(crate) type Space = (Config, Vec<Op>);
 
-impl Space {
-    fn new(config: Config, steps: &'static str, alphabet: &[Op]) -> Self {
-        Self {
-            config,
-            steps,
-            alphabet: alphabet.to_vec(),
-        }
-    }
-}
-
-/// This far below 2^32.
-const fn before_wrap(count: u32) -> u32 {
-    count.wrapping_neg()
+/// A world of equal rings that wrap after `before` entries.
+fn even(frames: u32, slots: u32, before: u32) -> Config {
+    Config::even(frames, slots, before.wrapping_neg())
 }
 
 /// Worlds small enough for a complete search.
 pub(crate) fn closing() -> Vec<Space> {
     let mut spaces = Vec::new();
     for (slots, before) in [(1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (4, 2), (4, 5)] {
-        let config = Config::even(1, slots, before_wrap(before));
-        spaces.push(Space::new(config, "bare ring", BARE_RING));
+        spaces.push((even(1, slots, before), BARE_RING.to_vec()));
     }
-    let cycles = [
+    spaces.extend(cycles(&[
         (1, 1, 1),
         (1, 1, 2),
         (2, 1, 1),
@@ -48,31 +32,24 @@ pub(crate) fn closing() -> Vec<Space> {
         (2, 2, 2),
         (1, 4, 2),
         (3, 2, 0),
-    ];
-    spaces.extend(in_both_modes(&cycles));
-    for (frames, slots, before) in [(1, 1, 1), (2, 1, 1)] {
-        let config = Config::even(frames, slots, before_wrap(before));
-        spaces.push(Space::new(config, "mishaps", &mishaps()));
-    }
+    ]));
+    spaces.extend([1, 2].map(|frames| (even(frames, 1, 1), mishaps())));
     for (frames, slots, before) in [(1, 1, 1), (2, 2, 1), (3, 2, 2)] {
-        let mut config = Config::even(frames, slots, before_wrap(before));
+        let mut config = even(frames, slots, before);
         config.fill_frames = Some(frames);
-        spaces.push(Space::new(config, "early", EARLY));
+        spaces.push((config, EARLY.to_vec()));
     }
-    for (frames, zero_copy, steps) in [
-        (1, false, &calls_and_flags()[..]),
-        (1, true, &calls_and_flags()),
-        (2, false, CALLS),
-        (2, true, CALLS),
-    ] {
-        let mut config = Config::even(frames, 1, before_wrap(1));
-        config.zero_copy = zero_copy;
-        spaces.push(Space::new(config, "calls", steps));
+    for zero_copy in [false, true] {
+        for (frames, steps) in [(1, calls_and_flags()), (2, CALLS.to_vec())] {
+            let mut config = even(frames, 1, 1);
+            config.zero_copy = zero_copy;
+            spaces.push((config, steps));
+        }
     }
     // Eight rings that each wrap would be too many states; other worlds wrap.
-    let mut config = Config::even(2, 1, 0);
+    let mut config = even(2, 1, 0);
     (config.has_two, config.fill_frames) = (true, Some(1));
-    spaces.push(Space::new(config, "shared", SHARED));
+    spaces.push((config, SHARED.to_vec()));
     // Every frame lent, none lent, and rings of different sizes that wrap at different times.
     for (fill_frames, slots, before) in [
         (2, [2, 1, 1, 1], [2, 0, 0, 0]),
@@ -82,26 +59,19 @@ pub(crate) fn closing() -> Vec<Space> {
     ] {
         let config = Config {
             slots,
-            starts: before.map(before_wrap),
+            starts: before.map(u32::wrapping_neg),
             fill_frames: Some(fill_frames),
-            ..Config::even(2, 1, 0)
+            ..even(2, 1, 0)
         };
-        spaces.push(Space::new(config, "cycle", CYCLE));
+        spaces.push((config, CYCLE.to_vec()));
     }
     spaces
 }
 
 /// Worlds that are searched as deep as the time allows, the smallest first.
 pub(crate) fn open_ended() -> Vec<Space> {
-    let mut spaces = Vec::new();
-    for (frames, slots, before, steps, alphabet) in [
-        (2, 2, 1, "everything", everything()),
-        (6, 4, 5, "mishaps", mishaps()),
-    ] {
-        let config = Config::even(frames, slots, before_wrap(before));
-        spaces.push(Space::new(config, steps, &alphabet));
-    }
-    let cycles = [
+    let mut spaces = vec![(even(2, 2, 1), everything()), (even(6, 4, 5), mishaps())];
+    spaces.extend(cycles(&[
         (3, 2, 2),
         (4, 1, 5),
         (6, 1, 2),
@@ -110,20 +80,17 @@ pub(crate) fn open_ended() -> Vec<Space> {
         (3, 4, 1),
         (4, 4, 2),
         (6, 4, 5),
-    ];
-    spaces.extend(in_both_modes(&cycles));
+    ]));
     spaces
 }
 
 /// Cycles, by turns in copy and in zero-copy mode.
-fn in_both_modes(cycles: &[(u32, u32, u32)]) -> impl Iterator<Item = Space> {
+fn cycles(worlds: &[(u32, u32, u32)]) -> impl Iterator<Item = Space> {
     let modes = [false, true].into_iter().cycle();
-    cycles
-        .iter()
-        .zip(modes)
-        .map(|(&(frames, slots, before), zero_copy)| {
-            let mut config = Config::even(frames, slots, before_wrap(before));
-            config.zero_copy = zero_copy;
-            Space::new(config, "cycle", CYCLE)
-        })
+    let worlds = worlds.iter().zip(modes);
+    worlds.map(|(&(frames, slots, before), zero_copy)| {
+        let mut config = even(frames, slots, before);
+        config.zero_copy = zero_copy;
+        (config, CYCLE.to_vec())
+    })
 }
