@@ -25,14 +25,14 @@ const STAMP: u8 = 0x5a;
 
 /// An opening fails and its frames are free again; the socket, bound by the duplicate, then
 /// receives into none of them.
-pub(crate) fn a_duplicate_finds_no_free_frame<B: RealBackend>(make: impl Fn() -> B + Sync) {
+pub(crate) fn a_duplicate_finds_no_free_frame<B: RealBackend>(make: &(dyn Fn() -> B + Sync)) {
     if let Some(pair) = HostPair::for_test("a_duplicate_finds_no_free_frame", 1) {
-        let in_first = || open_and_bind_the_duplicate(&make, &pair);
+        let in_first = || open_and_bind_the_duplicate(make, &pair);
         pair.first.run(in_first).expect("in the first host");
     }
 }
 
-fn open_and_bind_the_duplicate<B: RealBackend>(make: &impl Fn() -> B, pair: &HostPair) {
+fn open_and_bind_the_duplicate<B: RealBackend>(make: &dyn Fn() -> B, pair: &HostPair) {
     let ifindex = pair.first.link.index;
     let backend = make();
     let (mut slots, mut other) = (

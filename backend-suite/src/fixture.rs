@@ -1,6 +1,7 @@
 //! The fixture of the tests: a UMEM, sockets, and datagrams between two hosts.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use xskit_bpf::{AttachMode, Attachment, XdpProgram};
@@ -9,8 +10,9 @@ use xskit_core::socket::ZeroCopy;
 use xskit_core::umem::{Frame, FrameSize, FrameSlot, Umem};
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_rustix::MmapMemory;
-use xskit_testbed::{HostPair, Link as Interface, cards};
-use xskit_wire::{LinkPath, UdpHeaders};
+use xskit_testbed::{Host, HostPair, Link as Interface, cards};
+use xskit_wire::LinkPath;
+pub use xskit_wire::UdpHeaders;
 
 use crate::RealBackend;
 
@@ -23,6 +25,53 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A UMEM of mapped memory.
 pub type MmapUmem<'s> = Umem<'s, MmapMemory>;
+
+/// Two hosts, and the constructor of the backend under test.
+pub struct Bed<'m, B> {
+    /// Makes a backend.
+    pub make: &'m (dyn Fn() -> B + Sync),
+    /// The hosts.
+    pub pair: HostPair,
+}
+
+impl<'m, B: RealBackend> Bed<'m, B> {
+    /// A bed for the test of this name. `None` without the privileges, which are printed.
+    pub fn new(test: &str, queues: u32, make: &'m (dyn Fn() -> B + Sync)) -> Option<Self> {
+        HostPair::for_test(test, queues).map(|pair| Self { make, pair })
+    }
+
+    /// Runs `act` in a host, with a backend and a UMEM.
+    pub fn run<T: Send>(
+        &self,
+        host: &Host,
+        act: impl for<'u> FnOnce(&'u B, &'u MmapUmem<'u>) -> T + Send,
+    ) -> T {
+        host.run(|| with_umem(self.make, act)).expect("in the host")
+    }
+
+    /// Opens a socket in a host, and has `act` use it there.
+    pub fn open<T: Send>(
+        &self,
+        host: &Host,
+        config: &SocketConfig,
+        act: impl for<'u> FnOnce(&mut Socket<'u, B>, &'u MmapUmem<'u>) -> T + Send,
+    ) -> T {
+        self.run(host, |backend, umem| {
+            act(&mut open(backend, umem, config), umem)
+        })
+    }
+}
+
+/// Has `act` use a backend and a UMEM of [`FRAMES`] frames.
+pub fn with_umem<B, T>(
+    make: &dyn Fn() -> B,
+    act: impl for<'u> FnOnce(&'u B, &'u MmapUmem<'u>) -> T,
+) -> T {
+    let backend = make();
+    let mut slots = vec![FrameSlot::new(); FRAMES];
+    let umem = umem(&mut slots);
+    act(&backend, &umem)
+}
 
 /// A socket's configuration in the mode under test: zero-copy, or an error, on cards; copy mode on
 /// veth, which has no other.
@@ -140,7 +189,6 @@ pub fn take_port<B: RealBackend>(
     ifindex: u32,
     mode: AttachMode,
 ) -> (XdpProgram, Attachment) {
-    use std::os::fd::AsFd;
     let program = XdpProgram::load(1).expect("the program");
     program
         .register_socket(0, socket.handle().as_fd())

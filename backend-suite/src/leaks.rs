@@ -15,13 +15,11 @@ use xskit_core::backend::Interest;
 use xskit_core::socket::Step;
 use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
-use xskit_testbed::HostPair;
 
 use crate::RealBackend;
 use crate::duplicate;
-use crate::fixture::umem;
+use crate::fixture::{Bed, umem};
 
-const TEST: &str = "a_thousand_openings_leave_nothing_behind";
 const CYCLES: u32 = 1000;
 /// Before the first count, so that allocator and loader have what they keep.
 const WARM_UP: u32 = 50;
@@ -36,21 +34,18 @@ const PINNED_BYTES: u64 = CYCLES as u64 / 10 * FRAMES as u64 * 4096;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens and binds a thousand sockets, and checks that nothing is left.
-pub fn a_thousand_openings_leave_nothing_behind<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    duplicate::a_duplicate_finds_no_free_frame(&make);
-    let Some(pair) = HostPair::for_test(TEST, QUEUES) else {
-        return;
-    };
-    let host = &pair.first;
+pub fn a_thousand_openings_leave_nothing_behind<B: RealBackend>(bed: Bed<'_, B>) {
+    duplicate::a_duplicate_finds_no_free_frame(bed.make);
+    let (make, host) = (bed.make, &bed.pair.first);
     let cycles = || {
         count_pinned_memory();
         let mut seen = BpfIds::default();
         for cycle in 0..WARM_UP {
-            open_and_close(&make, host.link.index, cycle, &mut seen);
+            open_and_close(make, host.link.index, cycle, &mut seen);
         }
         let before = Holdings::now();
         for cycle in 0..CYCLES {
-            open_and_close(&make, host.link.index, cycle, &mut seen);
+            open_and_close(make, host.link.index, cycle, &mut seen);
         }
         until(
             || Holdings::now() == before,
@@ -71,7 +66,7 @@ pub fn a_thousand_openings_leave_nothing_behind<B: RealBackend>(make: impl Fn() 
 
 /// A socket that receives by an XDP program, and openings beside it that fail.
 fn open_and_close<B: RealBackend>(
-    make: &impl Fn() -> B,
+    make: &dyn Fn() -> B,
     ifindex: u32,
     cycle: u32,
     seen: &mut BpfIds,
@@ -116,7 +111,7 @@ fn open_and_close<B: RealBackend>(
 }
 
 /// An opening that fails at its last step, after a UMEM was registered and all rings were mapped.
-fn refuse<B: RealBackend>(make: &impl Fn() -> B, config: &SocketConfig, errno: Errno) {
+fn refuse<B: RealBackend>(make: &dyn Fn() -> B, config: &SocketConfig, errno: Errno) {
     let backend = make();
     let mut slots = vec![FrameSlot::new(); FRAMES];
     let umem = umem(&mut slots);

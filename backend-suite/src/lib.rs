@@ -25,17 +25,23 @@ pub trait RealBackend: Backend<Socket: AsFd> {}
 
 impl<B: Backend<Socket: AsFd>> RealBackend for B {}
 
-/// Functions of `$module` as tests, called with `$arguments` where `$there` holds.
+/// Functions of `$module` as tests, each on hosts with that many queues, where `$there` holds. They
+/// take a bed, and `$more`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! tests {
-    (if $there:expr; $module:ident $arguments:tt; $($test:ident)*) => {
-        $(#[test]
+    (if $there:expr; $make:expr; $module:ident $more:tt; $($test:ident: $queues:literal)*) => {
+        $($crate::tests! { $test: if $there; $make; $module $more; $queues })*
+    };
+    ($test:ident: if $there:expr; $make:expr; $module:ident ($($more:expr)?); $queues:literal) => {
+        #[test]
         fn $test() {
-            if $there {
-                $crate::$module::$test $arguments;
+            if $there
+                && let Some(bed) = $crate::fixture::Bed::new(stringify!($test), $queues, &$make)
+            {
+                $crate::$module::$test(bed $(, $more)?);
             }
-        })*
+        }
     };
 }
 
@@ -51,14 +57,14 @@ macro_rules! veth {
         $crate::veth! { if $there; $make; a_million_frames_forwarded_stay_accounted_for }
     };
     (if $there:expr; $make:expr; $forwarded:ident) => {
-        $crate::tests! { if $there; veth($make);
-            $forwarded
-            a_taken_port_comes_to_the_socket_and_others_to_the_kernel
-            the_kernel_accepts_what_is_sent_checksums_and_all
-            what_the_kernel_refuses_is_named
-            a_frame_leaves_by_another_queue_than_it_came_by
-            a_queue_is_free_again_after_a_wait
-            a_wait_says_that_the_interface_is_gone
+        $crate::tests! { if $there; $make; veth();
+            $forwarded: 1
+            a_taken_port_comes_to_the_socket_and_others_to_the_kernel: 1
+            the_kernel_accepts_what_is_sent_checksums_and_all: 1
+            what_the_kernel_refuses_is_named: 1
+            a_frame_leaves_by_another_queue_than_it_came_by: 2
+            a_queue_is_free_again_after_a_wait: 1
+            a_wait_says_that_the_interface_is_gone: 1
         }
     };
     ($($make:tt)*) => {
@@ -70,13 +76,13 @@ macro_rules! veth {
 #[macro_export]
 macro_rules! options {
     (if $there:expr => $make:expr) => {
-        $crate::tests! { if $there; options($make);
-            a_kick_sends_as_much_as_the_kernel_grants
-            a_kick_sends_no_more_than_it_is_told_to
-            busy_polling_is_on_when_all_of_it_is_granted
-            busy_polling_that_is_granted_in_part_is_undone
-            busy_polling_without_the_capability_is_refused_and_the_socket_opens
-            an_empty_tx_ring_is_no_reason_to_call_the_kernel
+        $crate::tests! { if $there; $make; options();
+            a_kick_sends_as_much_as_the_kernel_grants: 1
+            a_kick_sends_no_more_than_it_is_told_to: 1
+            busy_polling_is_on_when_all_of_it_is_granted: 1
+            busy_polling_that_is_granted_in_part_is_undone: 1
+            busy_polling_without_the_capability_is_refused_and_the_socket_opens: 1
+            an_empty_tx_ring_is_no_reason_to_call_the_kernel: 1
         }
     };
     ($make:expr) => {
@@ -89,9 +95,9 @@ macro_rules! options {
 #[macro_export]
 macro_rules! received {
     (if $there:expr => $make:expr, $adopt:expr) => {
-        $crate::tests! { if $there; received($make, $adopt);
-            a_received_socket_needs_no_capability
-            a_descriptor_of_anything_else_is_refused_and_named
+        $crate::tests! { if $there; $make; received($adopt);
+            a_received_socket_needs_no_capability: 1
+            a_descriptor_of_anything_else_is_refused_and_named: 1
         }
     };
     ($make:expr, $adopt:expr) => {
@@ -105,7 +111,7 @@ macro_rules! received {
 #[macro_export]
 macro_rules! leaks {
     (if $there:expr => $make:expr) => {
-        $crate::tests! { if $there; leaks($make); a_thousand_openings_leave_nothing_behind }
+        $crate::tests! { if $there; $make; leaks(); a_thousand_openings_leave_nothing_behind: 8 }
     };
     ($make:expr) => {
         $crate::leaks! { if true => $make }
@@ -117,7 +123,12 @@ macro_rules! leaks {
 #[macro_export]
 macro_rules! conformance {
     (if $there:expr => $make:expr) => {
-        $crate::tests! { if $there; conformance($make); the_table_is_what_a_run_finds }
+        #[test]
+        fn the_table_is_what_a_run_finds() {
+            if $there {
+                $crate::conformance::the_table_is_what_a_run_finds($make);
+            }
+        }
     };
     ($make:expr) => {
         $crate::conformance! { if true => $make }

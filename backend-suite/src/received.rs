@@ -16,7 +16,7 @@ use xskit_testbed::{HostPair, privilege};
 use xskit_wire::{Datagram, UdpChecksum};
 
 use crate::RealBackend;
-use crate::fixture::{self, PATIENCE, PORT, drain, umem, until, wait_for_carrier};
+use crate::fixture::{self, Bed, PATIENCE, PORT, drain, umem, until, wait_for_carrier};
 
 /// Few: without CAP_IPC_LOCK those of all concurrent tests count against RLIMIT_MEMLOCK.
 const FRAMES: usize = 128;
@@ -30,12 +30,10 @@ impl<B: Backend, F: Fn(&B, OwnedFd) -> Result<B::Socket, DescriptorError> + Sync
 /// Datagrams are received and answered by a thread without capabilities, in another network
 /// namespace than the socket's.
 pub fn a_received_socket_needs_no_capability<B: RealBackend>(
-    make: impl Fn() -> B + Sync,
+    bed: Bed<'_, B>,
     adopt: impl Adopt<B>,
 ) {
-    let Some(pair) = HostPair::for_test("a_received_socket_needs_no_capability", 1) else {
-        return;
-    };
+    let Bed { make, pair } = bed;
     let (near, far) = (&pair.first, &pair.second);
     let descriptor = far.run(create_descriptor).expect("in the second host");
     let descriptor = descriptor.expect("a socket");
@@ -44,7 +42,7 @@ pub fn a_received_socket_needs_no_capability<B: RealBackend>(
     let duplicate = descriptor.try_clone().expect("a duplicate");
     let (opened, is_open) = mpsc::channel();
     thread::scope(|scope| {
-        let answer = || answer_without_capabilities(&make, &adopt, &pair, descriptor, opened);
+        let answer = || answer_without_capabilities(make, &adopt, &pair, descriptor, opened);
         let plane = scope.spawn(|| near.run(answer));
         if is_open.recv().is_ok() {
             // The map takes a socket once it has a UMEM and rings.
@@ -64,7 +62,7 @@ pub fn a_received_socket_needs_no_capability<B: RealBackend>(
 }
 
 fn answer_without_capabilities<B: RealBackend>(
-    make: &impl Fn() -> B,
+    make: &dyn Fn() -> B,
     adopt: &impl Adopt<B>,
     pair: &HostPair,
     descriptor: OwnedFd,
@@ -118,17 +116,15 @@ fn ping(pair: &HostPair) {
 /// A descriptor that is not an AF_XDP socket, or was used before, is refused, and the error says
 /// what it is.
 pub fn a_descriptor_of_anything_else_is_refused_and_named<B: RealBackend>(
-    make: impl Fn() -> B + Sync,
+    bed: Bed<'_, B>,
     adopt: impl Adopt<B>,
 ) {
-    let test = "a_descriptor_of_anything_else_is_refused_and_named";
-    if let Some(pair) = HostPair::for_test(test, 1) {
-        let in_second = || refuse(&make, &adopt, pair.second.link.index);
-        pair.second.run(in_second).expect("in the second host");
-    }
+    let second = &bed.pair.second;
+    let in_second = || refuse(bed.make, &adopt, second.link.index);
+    second.run(in_second).expect("in the second host");
 }
 
-fn refuse<B: RealBackend>(make: &impl Fn() -> B, adopt: &impl Adopt<B>, ifindex: u32) {
+fn refuse<B: RealBackend>(make: &dyn Fn() -> B, adopt: &impl Adopt<B>, ifindex: u32) {
     let backend = make();
     let refused = |descriptor: OwnedFd, words: &str| {
         let error = adopt(&backend, descriptor).map(drop).expect_err("refused");

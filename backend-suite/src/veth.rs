@@ -1,7 +1,7 @@
 //! The socket on a real kernel: two hosts joined by a veth pair, or by two cards if the environment
-//! names them. Each test takes a backend's constructor, and panics if it fails.
+//! names them.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,56 +12,40 @@ use xskit_core::socket::{Step, ZeroCopy};
 use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_testbed::{HostPair, cards};
-use xskit_wire::{Datagram, UdpChecksum, swap_addresses};
+use xskit_wire::{Datagram, UdpChecksum, UdpHeaders, swap_addresses};
 
 use crate::RealBackend;
 use crate::fixture::{
-    self, FRAMES, PATIENCE, PORT, drain, headers, headers_to_port, send_datagrams, take_port, umem,
-    until, write_datagram,
+    self, Bed, FRAMES, MmapUmem, PATIENCE, PORT, drain, headers, headers_to_port, send_datagrams,
+    take_port, until, write_datagram,
 };
 
 /// Long enough that a card need not pad the frame to 60 bytes.
 const TO_THE_PROGRAM: &[u8] = b"to the program, by its port";
 
 /// Of two datagrams, the one to a taken port reaches the socket, the other the kernel.
-pub fn a_taken_port_comes_to_the_socket_and_others_to_the_kernel<B: RealBackend>(
-    make: impl Fn() -> B + Sync,
-) {
-    let Some(pair) = HostPair::for_test(
-        "a_taken_port_comes_to_the_socket_and_others_to_the_kernel",
-        1,
-    ) else {
-        return;
-    };
-    let config = fixture::config(pair.second.link.index);
+pub fn a_taken_port_comes_to_the_socket_and_others_to_the_kernel<B: RealBackend>(bed: Bed<'_, B>) {
+    let second = &bed.pair.second;
+    let config = fixture::config(second.link.index);
     let generic = SocketConfig {
         // A generic program runs on copies.
         zero_copy: ZeroCopy::Refuse,
         ..config
     };
     for (mode, config) in [(AttachMode::Native, config), (AttachMode::Generic, generic)] {
-        pair.second
-            .run(|| take_one(&make, &pair, mode, &config))
-            .expect("in the second host");
+        bed.open(second, &config, |socket, _| {
+            take_one(socket, &bed.pair, mode);
+        });
     }
 }
 
 /// Sends two datagrams from a kernel socket of the first host, one of which is taken in this mode.
-fn take_one<B: RealBackend>(
-    make: &(impl Fn() -> B + Sync),
-    pair: &HostPair,
-    mode: AttachMode,
-    config: &SocketConfig,
-) {
+fn take_one<B: RealBackend>(socket: &mut Socket<'_, B>, pair: &HostPair, mode: AttachMode) {
     let taken = SocketAddr::from((pair.second.ipv4, PORT));
     let passed = SocketAddr::from((pair.second.ipv4, PORT + 1));
     let kernel = UdpSocket::bind(passed).expect("a kernel socket");
     kernel.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let backend = make();
-    let mut slots = vec![FrameSlot::new(); FRAMES];
-    let umem = umem(&mut slots);
-    let mut socket = fixture::open(&backend, &umem, config);
-    let (program, attachment) = take_port(&socket, pair.second.link.index, mode);
+    let (program, attachment) = take_port(socket, pair.second.link.index, mode);
     let native = attachment.mode() == AttachedMode::Native;
     assert_eq!(native, mode == AttachMode::Native);
 
@@ -72,7 +56,7 @@ fn take_one<B: RealBackend>(
     };
     pair.first.run(send).expect("in the first host");
 
-    until(&mut socket, |socket| {
+    until(socket, |socket| {
         socket
             .receive(8)
             .any(|packet| packet.ends_with(TO_THE_PROGRAM))
@@ -87,48 +71,41 @@ fn take_one<B: RealBackend>(
 }
 
 /// A datagram with our headers reaches a kernel socket, by one kick.
-pub fn the_kernel_accepts_what_is_sent_checksums_and_all<B: RealBackend>(
-    make: impl Fn() -> B + Sync,
-) {
-    let Some(pair) = HostPair::for_test("the_kernel_accepts_what_is_sent_checksums_and_all", 1)
-    else {
-        return;
-    };
-    let ipv6 = pair.second.ipv6.expect("the pair has IPv6");
-    let targets: [SocketAddr; 2] = [(pair.second.ipv4, PORT).into(), (ipv6, PORT).into()];
-    for target in targets {
-        let kernel = pair
-            .second
-            .run(|| UdpSocket::bind(target))
-            .expect("in the second host");
-        let kernel = kernel.expect("a kernel socket");
+pub fn the_kernel_accepts_what_is_sent_checksums_and_all<B: RealBackend>(bed: Bed<'_, B>) {
+    let HostPair { first, second } = &bed.pair;
+    let [from, to] = [first, second].map(|host| host.ipv6.expect("the pair has IPv6"));
+    let addresses: [(IpAddr, IpAddr); 2] = [
+        (first.ipv4.into(), second.ipv4.into()),
+        (from.into(), to.into()),
+    ];
+    for (from, to) in addresses {
+        let (source, target) = ((from, 9).into(), (to, PORT).into());
+        let kernel = second.run(|| UdpSocket::bind(target));
+        let kernel = kernel.expect("in the second host").expect("a socket");
         kernel.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        pair.first
-            .run(|| send_one(&make, &pair, target))
-            .expect("in the first host");
+        let headers = headers(&bed.pair, source, target);
+        let config = fixture::config(first.link.index);
+        bed.open(first, &config, |socket, umem| {
+            let _passes = fixture::pass_all(config.ifindex);
+            send_one(socket, umem, &headers);
+        });
         let mut buffer = [0; 64];
         let (len, from) = kernel.recv_from(&mut buffer).expect("the datagram");
         assert_eq!((&buffer[..len], from.port()), (&b"an odd number"[..], 9));
     }
 }
 
-fn send_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, target: SocketAddr) {
-    let backend = make();
-    let mut slots = vec![FrameSlot::new(); FRAMES];
-    let umem = umem(&mut slots);
-    let ifindex = pair.first.link.index;
-    let mut socket = fixture::open(&backend, &umem, &fixture::config(ifindex));
-    let _passes = fixture::pass_all(ifindex);
-    let source = match target {
-        SocketAddr::V4(_) => (pair.first.ipv4, 9).into(),
-        SocketAddr::V6(_) => (pair.first.ipv6.expect("the pair has IPv6"), 9).into(),
-    };
+fn send_one<'u, B: RealBackend>(
+    socket: &mut Socket<'u, B>,
+    umem: &'u MmapUmem<'_>,
+    headers: &UdpHeaders,
+) {
     let mut frame = umem.alloc().expect("a free frame");
-    write_datagram(&mut frame, &headers(pair, source, target), b"an odd number");
+    write_datagram(&mut frame, headers, b"an odd number");
     socket.send(frame).expect("room");
     socket.flush().expect("a kick");
-    until(&mut socket, |socket| socket.halves().1.reap() == 1);
-    let calls = backend.calls();
+    until(socket, |socket| socket.halves().1.reap() == 1);
+    let calls = socket.backend().calls();
     let kicks = calls.kicks + calls.submissions.kicks;
     let wakes = calls.wakes + calls.submissions.wakes;
     // One more after each sleep that brought nothing: with SQPOLL, a kernel thread sends when it
@@ -143,34 +120,24 @@ fn send_one<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, tar
 }
 
 /// A million packets are sent back, and every frame is accounted for at all times.
-pub fn a_million_frames_forwarded_stay_accounted_for<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    if let Some(pair) = HostPair::for_test("a_million_frames_forwarded_stay_accounted_for", 1) {
-        forward_a_flood(&make, &pair, 1_000_000);
-    }
+pub fn a_million_frames_forwarded_stay_accounted_for<B: RealBackend>(bed: Bed<'_, B>) {
+    forward_a_flood(&bed, 1_000_000);
 }
 
 /// The same for fewer, if kernel threads compete with the test for few cores.
-pub fn frames_forwarded_stay_accounted_for<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    if let Some(pair) = HostPair::for_test("frames_forwarded_stay_accounted_for", 1) {
-        // An emulated card is a thousand times as slow as a veth.
-        let packets = if cards::are_named() { 4_000 } else { 20_000 };
-        forward_a_flood(&make, &pair, packets);
-    }
+pub fn frames_forwarded_stay_accounted_for<B: RealBackend>(bed: Bed<'_, B>) {
+    // An emulated card is a thousand times as slow as a veth.
+    let packets = if cards::are_named() { 4_000 } else { 20_000 };
+    forward_a_flood(&bed, packets);
 }
 
-fn forward_a_flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, packets: u64) {
+fn forward_a_flood<B: RealBackend>(bed: &Bed<'_, B>, packets: u64) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            pair.first
-                .run(|| flood(make, pair, &done))
-                .expect("in the first host")
-        });
+        scope.spawn(|| flood(bed, &done));
         // Also set if the forwarder panics, so that the other thread ends.
         let _done = SetOnDrop(&done);
-        pair.second
-            .run(|| forward(make, pair, packets))
-            .expect("in the second host");
+        forward(bed, packets);
     });
 }
 
@@ -183,100 +150,87 @@ impl Drop for SetOnDrop<'_> {
 }
 
 /// Sends packets until told to stop.
-fn flood<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, done: &AtomicBool) {
-    let backend = make();
-    let mut slots = vec![FrameSlot::new(); FRAMES];
-    let umem = umem(&mut slots);
-    let ifindex = pair.first.link.index;
+fn flood<B: RealBackend>(bed: &Bed<'_, B>, done: &AtomicBool) {
+    let ifindex = bed.pair.first.link.index;
     let config = SocketConfig {
         // Returning packets are passed on. An emulated card that cannot receive holds up its
         // sender.
         fill_frames: Some(if cards::are_named() { 64 } else { 0 }),
         ..fixture::config(ifindex)
     };
-    let mut socket = fixture::open(&backend, &umem, &config);
-    let _passes = fixture::pass_all(ifindex);
-    let headers = headers_to_port(pair);
-    while !done.load(Ordering::Relaxed) {
-        send_datagrams(&mut socket, &umem, &headers, 32);
-        socket.flush().expect("a kick");
-        socket.recycle();
-    }
-    // Before that, a kernel thread may still be sending, and not have published what it took off
-    // the ring.
-    drain(&mut socket).expect("a kick");
-    assert!(socket.accounting().is_whole());
+    bed.open(&bed.pair.first, &config, |socket, umem| {
+        let _passes = fixture::pass_all(ifindex);
+        let headers = headers_to_port(&bed.pair);
+        while !done.load(Ordering::Relaxed) {
+            send_datagrams(socket, umem, &headers, 32);
+            socket.flush().expect("a kick");
+            socket.recycle();
+        }
+        // Before that, a kernel thread may still be sending, and not have published what it took
+        // off the ring.
+        drain(socket).expect("a kick");
+        assert!(socket.accounting().is_whole());
+    });
 }
 
 /// Sends `packets` packets back, and accounts for every frame on the way.
-fn forward<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair, packets: u64) {
-    let backend = make();
-    let mut slots = vec![FrameSlot::new(); FRAMES];
-    let umem = umem(&mut slots);
-    let config = fixture::config(pair.second.link.index);
-    let mut socket = fixture::open(&backend, &umem, &config);
-    // Attached to the end: without a program, igb refuses the kick for unsent packets.
-    let (program, _attachment) = take_port(&socket, pair.second.link.index, AttachMode::Auto);
-    until(&mut socket, |socket| {
-        while turn(socket) {
-            assert_eq!(umem.census().total() as usize, FRAMES);
+fn forward<B: RealBackend>(bed: &Bed<'_, B>, packets: u64) {
+    let link = &bed.pair.second.link;
+    let config = fixture::config(link.index);
+    bed.run(&bed.pair.second, |backend, umem| {
+        let mut socket = fixture::open(backend, umem, &config);
+        // Attached to the end: without a program, igb refuses the kick for unsent packets.
+        let (program, _attachment) = take_port(&socket, link.index, AttachMode::Auto);
+        until(&mut socket, |socket| {
+            while turn(socket) {
+                assert_eq!(umem.census().total() as usize, FRAMES);
+            }
+            socket.halves().1.sent() >= packets
+        });
+        program.release(PORT, None).expect("released");
+        until(&mut socket, |socket| {
+            turn(socket);
+            socket.halves().1.in_flight() == 0 && socket.accounting().rx == 0
+        });
+        let at = socket.accounting();
+        assert!(at.is_whole() && at.application == 0, "{at:?}");
+        let (receiver, transmitter) = socket.halves();
+        // igb returns frames twice when its fill ring runs dry: docs/igb-zero-copy.md.
+        if link.driver().expect("its driver").as_deref() != Some("igb") {
+            assert_eq!(receiver.bad_descriptors(), 0);
         }
-        socket.halves().1.sent() >= packets
+        assert_eq!(transmitter.bad_completions(), 0);
+        assert_eq!(transmitter.in_flight(), 0);
+        drop(socket);
+        let census = umem.census();
+        let lent = at.fill + at.receiving;
+        assert_eq!(
+            (census.retired, census.stash),
+            (lent, FRAMES as u32 - lent),
+            "after closing"
+        );
     });
-    program.release(PORT, None).expect("released");
-    until(&mut socket, |socket| {
-        turn(socket);
-        socket.halves().1.in_flight() == 0 && socket.accounting().rx == 0
-    });
-    let at = socket.accounting();
-    assert!(at.is_whole() && at.application == 0, "{at:?}");
-    let (receiver, transmitter) = socket.halves();
-    // igb returns frames twice when its fill ring runs dry: docs/igb-zero-copy.md.
-    let driver = pair.second.link.driver().expect("its driver");
-    if driver.as_deref() != Some("igb") {
-        assert_eq!(receiver.bad_descriptors(), 0);
-    }
-    assert_eq!(transmitter.bad_completions(), 0);
-    assert_eq!(transmitter.in_flight(), 0);
-    drop(socket);
-    let census = umem.census();
-    let lent = at.fill + at.receiving;
-    assert_eq!(
-        (census.retired, census.stash),
-        (lent, FRAMES as u32 - lent),
-        "after closing"
-    );
 }
 
 /// A packet from one queue leaves by another queue's socket in the same frame, over one UMEM.
-pub fn a_frame_leaves_by_another_queue_than_it_came_by<B: RealBackend>(
-    make: impl Fn() -> B + Sync,
-) {
-    let test = "a_frame_leaves_by_another_queue_than_it_came_by";
+pub fn a_frame_leaves_by_another_queue_than_it_came_by<B: RealBackend>(bed: Bed<'_, B>) {
     // Cards have one queue here.
-    if cards::are_named() {
-        return;
+    if !cards::are_named() {
+        bed.run(&bed.pair.second, |backend, umem| {
+            cross(backend, umem, &bed.pair);
+        });
     }
-    let Some(pair) = HostPair::for_test(test, 2) else {
-        return;
-    };
-    pair.second
-        .run(|| cross(&make, &pair))
-        .expect("in the second host");
 }
 
 /// Opens a socket on each of two queues, and sends back the packets of each by the other.
-fn cross<B: RealBackend>(make: &(impl Fn() -> B + Sync), pair: &HostPair) {
+fn cross<'u, B: RealBackend>(backend: &'u B, umem: &'u MmapUmem<'_>, pair: &HostPair) {
     let ifindex = pair.second.link.index;
-    let backend = make();
-    let mut slots = vec![FrameSlot::new(); FRAMES];
-    let umem = umem(&mut slots);
     let config = |queue| SocketConfig {
         queue,
         fill_frames: Some(FRAMES as u32 / 4),
         ..fixture::config(ifindex)
     };
-    let first = Socket::open(&backend, &umem, &config(0)).expect("the first socket");
+    let first = Socket::open(backend, umem, &config(0)).expect("the first socket");
     let taken = first
         .open_shared(&config(0))
         .expect_err("the queue is taken");
@@ -365,111 +319,75 @@ fn turn<B: Backend>(socket: &mut Socket<'_, B>) -> bool {
 }
 
 /// Taken queues, wrong queues, wrong interfaces and missing modes have different errors.
-pub fn what_the_kernel_refuses_is_named<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    let Some(pair) = HostPair::for_test("what_the_kernel_refuses_is_named", 1) else {
-        return;
+pub fn what_the_kernel_refuses_is_named<B: RealBackend>(bed: Bed<'_, B>) {
+    let first = &bed.pair.first;
+    let good = SocketConfig {
+        fill_frames: Some(1),
+        ..fixture::config(first.link.index)
     };
-    pair.first
-        .run(|| refusals(&make, pair.first.link.index))
-        .expect("in the first host");
-}
-
-fn refusals<B: RealBackend>(make: &(impl Fn() -> B + Sync), ifindex: u32) {
-    let backend = make();
-    let (mut slots_a, mut slots_b) = (
-        vec![FrameSlot::new(); FRAMES],
-        vec![FrameSlot::new(); FRAMES],
-    );
-    let (umem_a, umem_b) = (umem(&mut slots_a), umem(&mut slots_b));
-    let good = fixture::config(ifindex);
-    let held = Socket::open(&backend, &umem_a, &good).expect("a socket");
     let refuse = |config: SocketConfig, errno, text| {
-        let config = SocketConfig {
-            fill_frames: Some(1),
-            ..config
-        };
-        let error = Socket::open(&backend, &umem_b, &config).expect_err("refused");
-        assert!(matches!(error.step, Step::Bind { .. }), "{error}");
-        assert_eq!(error.errno, errno, "{error}");
-        assert!(error.to_string().contains(text), "{error}");
-        assert_eq!(umem_b.census().total() as usize, FRAMES);
+        bed.run(first, |backend, umem| {
+            let error = Socket::open(backend, umem, &config).expect_err("refused");
+            assert!(matches!(error.step, Step::Bind { .. }), "{error}");
+            assert_eq!(error.errno, errno, "{error}");
+            assert!(error.to_string().contains(text), "{error}");
+            assert_eq!(umem.census().total() as usize, FRAMES);
+        });
     };
-    refuse(good, Errno::EBUSY, "already bound by another socket");
-    refuse(
-        SocketConfig { queue: 7, ..good },
-        Errno::EINVAL,
-        "queue 7 is not active",
-    );
-    refuse(
-        SocketConfig {
-            ifindex: 9999,
-            ..good
-        },
-        Errno::ENODEV,
-        "no such interface",
-    );
-    drop(held);
-    if cards::are_named() {
-        return;
+    bed.open(first, &good, |_held, _| {
+        refuse(good, Errno::EBUSY, "already bound by another socket");
+    });
+    let [mut queue, mut interface, mut forced] = [good; 3];
+    queue.queue = 7;
+    refuse(queue, Errno::EINVAL, "queue 7 is not active");
+    interface.ifindex = 9999;
+    refuse(interface, Errno::ENODEV, "no such interface");
+    if !cards::are_named() {
+        forced.zero_copy = ZeroCopy::Force;
+        refuse(forced, Errno::EOPNOTSUPP, "no zero-copy mode");
     }
-    let forced = SocketConfig {
-        zero_copy: ZeroCopy::Force,
-        ..good
-    };
-    refuse(forced, Errno::EOPNOTSUPP, "no zero-copy mode");
 }
 
 /// A wait leaves nothing behind that keeps a closed socket's queue.
-pub fn a_queue_is_free_again_after_a_wait<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    let Some(pair) = HostPair::for_test("a_queue_is_free_again_after_a_wait", 1) else {
-        return;
-    };
-    let config = fixture::config(pair.first.link.index);
-    let open_and_wait = || {
-        let shared = make();
+pub fn a_queue_is_free_again_after_a_wait<B: RealBackend>(bed: Bed<'_, B>) {
+    let first = &bed.pair.first;
+    let config = fixture::config(first.link.index);
+    bed.run(first, |shared, _| {
         for round in 0..6 {
-            let own = make();
-            let backend = if round % 2 == 0 { &shared } else { &own };
+            let own = (bed.make)();
+            let backend = if round % 2 == 0 { shared } else { &own };
             let mut slots = vec![FrameSlot::new(); FRAMES];
-            let umem = umem(&mut slots);
+            let umem = fixture::umem(&mut slots);
             let mut socket = Socket::open(backend, &umem, &config).expect("a free queue");
-            let ready = socket.wait(Interest::RECEIVE, Some(Duration::from_millis(1)));
-            assert_eq!(ready, Ok(false));
+            let soon = Some(Duration::from_millis(1));
+            assert_eq!(socket.wait(Interest::RECEIVE, soon), Ok(false));
             let room = Interest {
                 receive: true,
                 transmit: true,
             };
-            let ready = socket.wait(room, Some(Duration::from_millis(1)));
+            let ready = socket.wait(room, soon);
             assert!(ready.is_ok(), "{ready:?}");
         }
-    };
-    pair.first.run(open_and_wait).expect("in the first host");
+    });
 }
 
 /// A wait on a socket whose interface was removed returns ENETDOWN.
-pub fn a_wait_says_that_the_interface_is_gone<B: RealBackend>(make: impl Fn() -> B + Sync) {
-    let Some(pair) = HostPair::for_test("a_wait_says_that_the_interface_is_gone", 1) else {
-        return;
-    };
+pub fn a_wait_says_that_the_interface_is_gone<B: RealBackend>(bed: Bed<'_, B>) {
+    let Bed { make, pair } = bed;
     let HostPair { first, second } = pair;
-    let second = std::sync::Mutex::new(Some(second));
+    let config = SocketConfig::new(first.link.index, 0);
     let wait = || {
-        let backend = make();
-        let mut slots = vec![FrameSlot::new(); FRAMES];
-        let umem = umem(&mut slots);
-        let config = SocketConfig::new(first.link.index, 0);
-        let mut socket = Socket::open(&backend, &umem, &config).expect("a socket");
-        let mut look = || socket.wait(Interest::RECEIVE, Some(Duration::from_millis(10)));
-        assert_eq!(look(), Ok(false));
-        // A veth goes with its peer, and the peer with its host.
-        drop(second.lock().expect("not poisoned").take());
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if look() == Err(Errno::ENETDOWN) {
-                return true;
+        fixture::with_umem(make, |backend, umem| {
+            let mut socket = Socket::open(backend, umem, &config).expect("a socket");
+            let mut look = || socket.wait(Interest::RECEIVE, Some(Duration::from_millis(10)));
+            assert_eq!(look(), Ok(false));
+            // A veth goes with its peer, and the peer with its host.
+            drop(second);
+            let deadline = Instant::now() + PATIENCE;
+            while look() != Err(Errno::ENETDOWN) {
+                assert!(Instant::now() < deadline, "the wait says nothing");
             }
-        }
-        false
+        });
     };
-    assert!(first.run(wait).expect("in the first host"));
+    first.run(wait).expect("in the first host");
 }

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod availability;
+mod sender;
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
@@ -13,13 +14,13 @@ use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue::Entry};
+use sender::{sender, with_sender};
 use xskit_backend_suite::fixture::{
-    FRAMES, PATIENCE, drain, headers_to_port, send_datagrams, take_port, umem,
+    FRAMES, MmapUmem, PATIENCE, UdpHeaders, drain, headers_to_port, send_datagrams, take_port, umem,
 };
 use xskit_bpf::AttachMode;
 use xskit_core::abi::{self, SOL_XDP, SockaddrXdp, UmemReg};
 use xskit_core::backend::{Interest, Kick, RingKind, SetOption};
-use xskit_core::ring::RingSize;
 use xskit_core::umem::{FrameSlot, Memory};
 use xskit_core::{Backend, Errno, Socket, SocketConfig};
 use xskit_rustix::RustixBackend;
@@ -29,12 +30,15 @@ use xskit_uring::{MmapMemory, Route, UringBackend, UringConfig, UringSocket, Wai
 /// Long enough for the kernel to do what it is going to do.
 const A_WHILE: Duration = Duration::from_millis(100);
 
-fn backend(wait: Wait) -> UringBackend {
-    let config = UringConfig {
+fn waiting(wait: Wait) -> UringConfig {
+    UringConfig {
         wait,
         ..UringConfig::default()
-    };
-    UringBackend::new(config).expect("a ring")
+    }
+}
+
+fn backend(wait: Wait) -> UringBackend {
+    UringBackend::new(waiting(wait)).expect("a ring")
 }
 
 fn in_first_host(test: &str, task: impl Fn(&HostPair) + Sync) {
@@ -48,19 +52,6 @@ fn hosts(test: &str) -> Option<HostPair> {
         return None;
     }
     HostPair::for_test(test, 1)
-}
-
-/// A socket that only sends, with this many slots to send and to complete.
-fn sender(pair: &HostPair, slots: u32) -> SocketConfig {
-    let size = RingSize::new(slots).expect("a power of two");
-    SocketConfig {
-        fill_frames: Some(0),
-        // What every kernel does.
-        kick_budget: Some(32),
-        tx: RingSize::new(512).expect("a power of two"),
-        completion: size,
-        ..SocketConfig::new(pair.first.link.index, 0)
-    }
 }
 
 /// A bare ring.
@@ -101,26 +92,20 @@ fn send(fd: i32, flags: i32) -> Entry {
 
 #[test]
 fn one_send_takes_32_packets_and_says_eagain() {
-    in_first_host("one_send_takes_32_packets_and_says_eagain", |pair| {
-        let backend = backend(Wait::Block);
-        let mut slots = vec![FrameSlot::new(); FRAMES];
-        let umem = umem(&mut slots);
-        let mut socket = Socket::open(&backend, &umem, &sender(pair, 512)).expect("a socket");
-        let headers = headers_to_port(pair);
-        let fd = socket.handle().as_raw_fd();
-
+    let test = "one_send_takes_32_packets_and_says_eagain";
+    with_sender(test, waiting(Wait::Block), 512, |socket, umem, headers| {
         // Bare: shown to the kernel, but the backend's own kicks are not submitted yet.
-        assert_eq!(send_datagrams(&mut socket, &umem, &headers, 100), 100);
+        assert_eq!(send_datagrams(socket, umem, headers, 100), 100);
         assert_eq!(socket.request(), Ok(true));
-        let mut bare = Bare::new();
-        let result = bare.result(&send(fd, libc::MSG_DONTWAIT));
+        let fd = socket.handle().as_raw_fd();
+        let result = Bare::new().result(&send(fd, libc::MSG_DONTWAIT));
         assert_eq!(result, Some(-libc::EAGAIN));
         assert_eq!(socket.halves().1.reap(), 32);
 
         // The backend asked for four, and one system call carries them: the fourth finds nothing.
-        backend.submit().expect("kicks");
+        socket.backend().submit().expect("kicks");
         assert_eq!(socket.halves().1.reap(), 68);
-        let calls = backend.calls();
+        let calls = socket.backend().calls();
         assert_eq!((calls.submissions.kicks, calls.enters), (4, 1), "{calls:?}");
         assert_eq!((calls.again, calls.kicks), (2, 0), "{calls:?}");
     });
@@ -128,16 +113,12 @@ fn one_send_takes_32_packets_and_says_eagain() {
 
 #[test]
 fn a_full_completion_ring_leaves_no_kick_pending() {
-    in_first_host("a_full_completion_ring_leaves_no_kick_pending", |pair| {
-        let backend = backend(Wait::Poll);
-        let mut slots = vec![FrameSlot::new(); FRAMES];
-        let umem = umem(&mut slots);
-        let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
-        let headers = headers_to_port(pair);
-        assert_eq!(send_datagrams(&mut socket, &umem, &headers, 200), 200);
+    let test = "a_full_completion_ring_leaves_no_kick_pending";
+    with_sender(test, waiting(Wait::Poll), 64, |socket, umem, headers| {
+        assert_eq!(send_datagrams(socket, umem, headers, 200), 200);
         assert_eq!(socket.request(), Ok(true));
         // More than the socket asks for, since it knows that there is no room.
-        let more = Kick::Transmit { times: 5 };
+        let (backend, more) = (socket.backend(), Kick::Transmit { times: 5 });
         backend.kick(socket.handle(), more).expect("asked for");
         backend.submit().expect("kicks");
         // Two sent 32 each, the others found no room for completions; all of them said so.
@@ -148,7 +129,7 @@ fn a_full_completion_ring_leaves_no_kick_pending() {
         // Nothing goes out by itself: no kick was left pending. The next one goes on.
         thread::sleep(A_WHILE);
         assert_eq!(socket.halves().1.reap(), 0);
-        drain(&mut socket).expect("kicks");
+        drain(socket).expect("kicks");
         assert_eq!(socket.halves().1.completed(), 200);
     });
 }
@@ -156,26 +137,29 @@ fn a_full_completion_ring_leaves_no_kick_pending() {
 #[test]
 fn a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring() {
     let test = "a_send_that_may_wait_fails_or_hangs_at_a_full_completion_ring";
-    in_first_host(test, |pair| {
-        // The kernel waits for room in the TX ring, of which there is some while it is less than
-        // half full. It then tries again and again, and at last as if it could wait, which it
-        // can't.
-        assert_eq!(send_waiting(pair, 200), Some(-libc::EOPNOTSUPP));
-        // More than half full, it is not tried again, not even when there is room for completions.
-        assert_eq!(send_waiting(pair, 400), None);
+    let config = waiting(Wait::Block);
+    // The kernel waits for room in the TX ring, of which there is some while it is less than half
+    // full. It then tries again and again, and at last as if it could wait, which it can't.
+    with_sender(test, config, 64, |socket, umem, headers| {
+        let result = send_waiting(socket, umem, headers, 200);
+        assert_eq!(result, Some(-libc::EOPNOTSUPP));
+    });
+    // More than half full, it is not tried again, not even when there is room for completions.
+    with_sender(test, config, 64, |socket, umem, headers| {
+        assert_eq!(send_waiting(socket, umem, headers, 400), None);
     });
 }
 
 /// Sends this many packets by a bare ring past 64 slots for completions, by a send that may wait.
 /// Takes the completions, and returns the send's result, if it had one by then.
-fn send_waiting(pair: &HostPair, packets: u32) -> Option<i32> {
-    let backend = backend(Wait::Block);
-    let mut slots = vec![FrameSlot::new(); FRAMES];
-    let umem = umem(&mut slots);
-    let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
-    let headers = headers_to_port(pair);
+fn send_waiting<'u>(
+    socket: &mut Socket<'u, UringBackend>,
+    umem: &'u MmapUmem<'_>,
+    headers: &UdpHeaders,
+    packets: u32,
+) -> Option<i32> {
     let fd = socket.handle().as_raw_fd();
-    let sent = send_datagrams(&mut socket, &umem, &headers, packets);
+    let sent = send_datagrams(socket, umem, headers, packets);
     assert_eq!(sent, packets);
     assert_eq!(socket.request(), Ok(true));
     let mut bare = Bare::new();
@@ -184,7 +168,7 @@ fn send_waiting(pair: &HostPair, packets: u32) -> Option<i32> {
     assert_eq!(socket.halves().1.reap(), 64);
     let result = before.or_else(|| bare.completion().map(|completion| completion.result()));
     // Kicks that don't wait get everything out beside it.
-    drain(&mut socket).expect("kicks");
+    drain(socket).expect("kicks");
     assert_eq!(socket.halves().1.completed(), u64::from(packets));
     result
 }
@@ -193,7 +177,7 @@ fn send_waiting(pair: &HostPair, packets: u32) -> Option<i32> {
 fn an_armed_poll_keeps_a_closed_sockets_queue() {
     in_first_host("an_armed_poll_keeps_a_closed_sockets_queue", |pair| {
         let direct = RustixBackend::new();
-        let config = sender(pair, 64);
+        let config = sender(pair, 0, 64);
         let mut bare = Bare::new();
         let mut slots = vec![FrameSlot::new(); FRAMES];
         {
@@ -218,7 +202,7 @@ fn an_armed_poll_keeps_a_closed_sockets_queue() {
 #[test]
 fn closing_a_socket_ends_its_polls_first() {
     in_first_host("closing_a_socket_ends_its_polls_first", |pair| {
-        let config = sender(pair, 64);
+        let config = sender(pair, 0, 64);
         for wait in [Wait::Poll, Wait::Multishot] {
             let backend = backend(wait);
             let mut slots = vec![FrameSlot::new(); FRAMES];
@@ -238,7 +222,7 @@ fn closing_a_socket_ends_its_polls_first() {
 fn polls_of_a_socket_that_was_not_closed_end_with_the_backend() {
     let test = "polls_of_a_socket_that_was_not_closed_end_with_the_backend";
     in_first_host(test, |pair| {
-        let config = sender(pair, 64);
+        let config = sender(pair, 0, 64);
         let memory = MmapMemory::allocate(FRAMES * 4096, false).expect("memory");
         let backend = backend(Wait::Multishot);
         let fd = {
@@ -337,36 +321,30 @@ fn bind_by_hand(backend: &UringBackend, memory: &MmapMemory, ifindex: u32) -> Ur
 
 #[test]
 fn options_are_set_through_the_ring_and_read_beside_it() {
-    in_first_host(
-        "options_are_set_through_the_ring_and_read_beside_it",
-        |pair| {
-            let backend = backend(Wait::Block);
-            let mut slots = vec![FrameSlot::new(); FRAMES];
-            let umem = umem(&mut slots);
-            let socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
-            assert!(!socket.obtained().zero_copy);
-            static VALUE: AtomicU32 = AtomicU32::new(0);
-            let read = opcode::GetSockOpt::new(
-                Fd(socket.handle().as_raw_fd()),
-                SOL_XDP as u32,
-                abi::sockopt::OPTIONS as u32,
-                VALUE.as_ptr().cast(),
-                4,
-            );
-            let result = Bare::new().result(&read.build());
-            assert_eq!(result, Some(-libc::EOPNOTSUPP));
+    let test = "options_are_set_through_the_ring_and_read_beside_it";
+    with_sender(test, waiting(Wait::Block), 64, |socket, _, _| {
+        assert!(!socket.obtained().zero_copy);
+        static VALUE: AtomicU32 = AtomicU32::new(0);
+        let read = opcode::GetSockOpt::new(
+            Fd(socket.handle().as_raw_fd()),
+            SOL_XDP as u32,
+            abi::sockopt::OPTIONS as u32,
+            VALUE.as_ptr().cast(),
+            4,
+        );
+        let result = Bare::new().result(&read.build());
+        assert_eq!(result, Some(-libc::EOPNOTSUPP));
 
-            let report = backend.setup_report();
-            let submitted = backend.calls().submissions.setup;
-            let expected = [(report.socket, 1), (report.options, 5), (report.bind, 1)];
-            let expected = expected
-                .into_iter()
-                .filter(|(route, _)| *route == Route::Submission)
-                .map(|(_, entries)| entries);
-            // A bind may have been tried again.
-            assert!(submitted >= expected.sum(), "{report}: {submitted}");
-        },
-    );
+        let report = socket.backend().setup_report();
+        let submitted = socket.backend().calls().submissions.setup;
+        let expected = [(report.socket, 1), (report.options, 5), (report.bind, 1)];
+        let expected = expected
+            .into_iter()
+            .filter(|(route, _)| *route == Route::Submission)
+            .map(|(_, entries)| entries);
+        // A bind may have been tried again.
+        assert!(submitted >= expected.sum(), "{report}: {submitted}");
+    });
 }
 
 #[test]
@@ -421,7 +399,7 @@ fn send_burst(pair: &HostPair, packets: u32) {
     let backend = RustixBackend::new();
     let mut slots = vec![FrameSlot::new(); FRAMES];
     let umem = umem(&mut slots);
-    let mut socket = Socket::open(&backend, &umem, &sender(pair, 64)).expect("a socket");
+    let mut socket = Socket::open(&backend, &umem, &sender(pair, 0, 64)).expect("a socket");
     let headers = headers_to_port(pair);
     assert_eq!(
         send_datagrams(&mut socket, &umem, &headers, packets),

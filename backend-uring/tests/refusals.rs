@@ -52,29 +52,21 @@ fn without(call: libc::c_long, errno: i32) -> Result<(), UringError> {
 }
 
 #[test]
-fn a_filter_that_refuses_rings_is_named() {
+fn a_filter_that_refuses_a_call_is_named() {
     if !availability::is_there(UringConfig::default()) {
         return;
     }
-    for errno in [Errno::EPERM, Errno::ENOSYS] {
-        let refused = without(libc::SYS_io_uring_setup, errno.0).expect_err("filtered");
-        let call = "io_uring_setup";
+    for (number, call, errno) in [
+        (libc::SYS_io_uring_setup, "io_uring_setup", Errno::EPERM),
+        (libc::SYS_io_uring_setup, "io_uring_setup", Errno::ENOSYS),
+        (libc::SYS_io_uring_enter, "io_uring_enter", Errno::EPERM),
+    ] {
+        let refused = without(number, errno.0).expect_err("filtered");
         assert_eq!(refused, UringError::Filtered { call, errno });
         let text = refused.to_string();
         assert!(text.contains("a seccomp filter refuses io_uring"), "{text}");
         assert!(text.contains("use the rustix backend"), "{text}");
     }
-}
-
-#[test]
-fn a_filter_that_refuses_their_use_is_named() {
-    if !availability::is_there(UringConfig::default()) {
-        return;
-    }
-    let errno = Errno::EPERM;
-    let refused = without(libc::SYS_io_uring_enter, errno.0).expect_err("filtered");
-    let call = "io_uring_enter";
-    assert_eq!(refused, UringError::Filtered { call, errno });
 }
 
 #[test]

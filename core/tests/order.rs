@@ -150,13 +150,10 @@ fn open_and_close(refused: usize, given: bool) -> (Vec<Noted>, (u32, u32)) {
     (backend.calls.into_inner(), left)
 }
 
+/// Whether the backend opens the socket or was given it, and whichever call is refused.
 #[test]
 fn a_socket_is_set_up_and_undone_in_order() {
     set_up_and_undo(false);
-}
-
-#[test]
-fn a_socket_that_was_given_is_set_up_and_undone_in_order() {
     set_up_and_undo(true);
 }
 
