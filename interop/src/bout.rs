@@ -19,7 +19,7 @@ use crate::case::{Case, Demand};
 use crate::keys;
 use crate::peer::{Peer, Places};
 use crate::relay::{From, Relay, Seen};
-use crate::setting::{Protocol, Role, Url};
+use crate::setting::{Role, Url};
 
 /// How long a server may take to open its port, including Python's start.
 const START: Duration = Duration::from_secs(20);
@@ -63,11 +63,11 @@ impl Bout {
         for attempt in 1.. {
             let began = Instant::now();
             match self.fight(attempt).await {
-                Ok(Some(seen)) => {
-                    let note = self.passed(&seen, began.elapsed());
-                    return Outcome::Passed(note + &before);
+                Ok(true) => {
+                    let took = began.elapsed().as_secs_f64();
+                    return Outcome::Passed(format!("{took:.1} s{before}"));
                 }
-                Ok(None) => break,
+                Ok(false) => break,
                 Err(error) if attempt >= self.case.attempts() => {
                     return Outcome::Failed(format!("{error:#}{before}"));
                 }
@@ -77,27 +77,8 @@ impl Bout {
         Outcome::Unsupported("one of them says that it can't".to_owned())
     }
 
-    fn passed(self, seen: &Seen, took: Duration) -> String {
-        let bytes: usize = self.case.files.iter().sum();
-        let mut note = format!("{:.1} s", took.as_secs_f64());
-        if self.case.name == "goodput" {
-            note += &format!(", {:.1} Mbit/s", bytes as f64 * 8e-6 / took.as_secs_f64());
-        }
-        for (count, what) in [
-            (seen.lost, "lost"),
-            (seen.overflowed, "dropped by the queue"),
-            (seen.corrupted, "corrupted"),
-            (seen.rebinds, "rebinds"),
-        ] {
-            if count > 0 {
-                note += &format!(", {count} {what}");
-            }
-        }
-        note
-    }
-
-    /// `None` if an end cannot run the case.
-    async fn fight(self, attempt: u64) -> anyhow::Result<Option<Seen>> {
+    /// False if an end cannot run the case.
+    async fn fight(self, attempt: u64) -> anyhow::Result<bool> {
         let ground = Ground::new(self.case)?;
         let own: IpAddr = match self.case.demand {
             Demand::Ipv6 => Ipv6Addr::LOCALHOST.into(),
@@ -108,31 +89,24 @@ impl Bout {
         let line = self.server.server(self.case, &ground.places, port);
         let mut server = self.start(&ground, Role::Server, &line, &[], address)?;
         if !is_listening(&mut server, port).await? {
-            return Ok(None);
+            return Ok(false);
         }
         let relay = Relay::start(self.case.network, address, attempt).await?;
         let urls = ground.urls(relay.address);
-        let fetching = timeout(self.case.patience, self.fetch(&ground, &urls, address));
-        let is_played = match fetching.await {
-            Ok(fetched) => fetched.map_err(|error| ground.explain(error))?,
-            Err(_) => {
-                let error = anyhow::anyhow!("not done in {:?}", self.case.patience);
-                return Err(ground.explain(error));
-            }
-        };
+        let fetching = timeout(self.case.patience, self.fetch(&ground, &urls, address)).await;
+        let fetched = fetching.with_context(|| format!("not done in {:?}", self.case.patience));
+        let is_played = fetched.flatten().map_err(|error| ground.explain(error))?;
         // Lets datagrams under way arrive.
         sleep(2 * self.case.network.delay + LAST).await;
         end(&mut server).await?;
-        if !is_played {
-            return Ok(None);
+        if is_played {
+            let seen = relay.seen();
+            let checked = ground.compare(self.case);
+            let checked = checked.and_then(|()| self.check_network(&seen));
+            let checked = checked.and_then(|()| self.check_ends(&ground, &seen));
+            checked.map_err(|error| ground.explain(error))?;
         }
-        let seen = relay.seen();
-        let checked = ground.compare(self.case).and_then(|()| {
-            self.check_network(&seen)?;
-            self.check_ends(&ground, &seen)
-        });
-        checked.map_err(|error| ground.explain(error))?;
-        Ok(Some(seen))
+        Ok(is_played)
     }
 
     /// Runs the client's programs. False if one cannot run the case.
@@ -174,7 +148,6 @@ impl Bout {
             .env("ROLE", name)
             .env("TESTCASE", case)
             .env("REQUESTS", requests.join(" "))
-            .env("ALPN", self.protocol().name())
             .env("LISTEN", listen.to_string())
             .env("WWW", &places.www)
             .env("CERTS", &places.certs)
@@ -187,14 +160,6 @@ impl Bout {
         command
             .spawn()
             .with_context(|| format!("{program} can't be run"))
-    }
-
-    fn protocol(self) -> Protocol {
-        let all = [self.server, self.client].map(|peer| peer.protocol(self.case));
-        match all.contains(&Protocol::Http3) {
-            true => Protocol::Http3,
-            false => Protocol::Hq,
-        }
     }
 
     /// Checks what the relay must have seen and done.

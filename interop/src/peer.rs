@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::case::{Case, Demand};
-use crate::setting::{Protocol, Role, Url};
+use crate::setting::{Role, Url, connections};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Peer {
@@ -67,14 +67,6 @@ impl Peer {
         }
     }
 
-    /// The protocol of a case. ngtcp2 has only HTTP/3.
-    pub(crate) fn protocol(self, case: &Case) -> Protocol {
-        match (self, case.name) {
-            (Self::Ngtcp2, _) | (_, "http3") => Protocol::Http3,
-            _ => Protocol::Hq,
-        }
-    }
-
     /// Why it cannot run a case; others report it when they are started.
     pub(crate) fn lacks(self, role: Role, case: &Case) -> Option<&'static str> {
         match (self, role, case.demand) {
@@ -116,14 +108,7 @@ impl Peer {
         if self != Self::Ngtcp2 {
             return vec![self.endpoint(places)];
         }
-        let connections: Vec<&[Url]> = match (case.client, case.demand) {
-            ("multiconnect", _) => urls.chunks(1).collect(),
-            (_, Demand::Resumption | Demand::ZeroRtt) => {
-                let (first, rest) = urls.split_at(1.min(urls.len()));
-                vec![first, rest]
-            }
-            _ => vec![urls],
-        };
+        let connections = connections(case.client, urls);
         let line = |urls: &&[Url]| gtlsclient(case, places, urls);
         connections.iter().map(line).collect()
     }
