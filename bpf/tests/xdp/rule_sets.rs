@@ -1,7 +1,7 @@
 //! Rules by protocol, ports, addresses and VLAN: one by one, at random against the oracle, and by
 //! the thousand.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use fastrand::Rng;
 use xskit_bpf::{Error, Only, Prefix, Rule, XdpProgram};
@@ -297,8 +297,8 @@ fn wanted(rng: &mut Rng) -> Option<Wanted> {
     ];
     let wanted = Wanted {
         protocol: one_of(rng, &protocols),
-        to: some_prefix(rng, ["192.0.2.2", "2001:db8::2"]),
-        from: some_prefix(rng, ["192.0.2.1", "2001:db8::1"]),
+        to: some_prefix(rng, &TO),
+        from: some_prefix(rng, &FROM),
         vlan: one_of(rng, &[None, None, None, Some(0), Some(0x2a), Some(0x2b)]),
     };
     // Rules of ports alone would soon take everything.
@@ -311,24 +311,29 @@ fn wanted(rng: &mut Rng) -> Option<Wanted> {
     (!is_left_out).then_some(wanted)
 }
 
-fn some_prefix(rng: &mut Rng, near: [&str; 2]) -> Option<(IpAddr, u8)> {
-    if rng.usize(..2) == 0 {
-        return None;
-    }
-    let address: IpAddr = one_of(rng, &near).parse().unwrap();
-    let bits = if address.is_ipv4() { 32 } else { 128 };
-    let len = one_of(rng, &[bits, bits, bits - 1, bits - 8, 8, 1]);
-    Some((cut(address, len), len as u8))
-}
+/// Around the addresses of the frames.
+const TO: [&str; 10] = [
+    "192.0.2.2/32",
+    "192.0.2.2/31",
+    "192.0.2.0/24",
+    "192.0.0.0/8",
+    "128.0.0.0/1",
+    "2001:db8::2/128",
+    "2001:db8::2/127",
+    "2001:db8::/120",
+    "2000::/8",
+    "::/1",
+];
+const FROM: [&str; 6] = [
+    "192.0.2.1/32",
+    "192.0.2.0/31",
+    "192.0.2.0/24",
+    "2001:db8::1/128",
+    "2001:db8::/127",
+    "2000::/8",
+];
 
-/// The address with all bits after the first `len` zero.
-fn cut(address: IpAddr, len: u32) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => {
-            Ipv4Addr::from_bits(address.to_bits() >> (32 - len) << (32 - len)).into()
-        }
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() >> (128 - len) << (128 - len)).into()
-        }
-    }
+fn some_prefix(rng: &mut Rng, choices: &[&str]) -> Option<(IpAddr, u8)> {
+    let (address, len) = rng.bool().then(|| one_of(rng, choices))?.split_once('/')?;
+    Some((address.parse().unwrap(), len.parse().unwrap()))
 }
