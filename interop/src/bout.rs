@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use xskit_quic::cert::{Authority, Validity};
 use crate::UNSUPPORTED;
 use crate::case::{Case, Demand};
 use crate::keys;
-use crate::peer::{Peer, Places};
+use crate::peer::{FOLDERS, Peer};
 use crate::relay::{From, Relay, Seen};
 use crate::setting::{Role, Url};
 
@@ -48,7 +48,6 @@ pub(crate) enum Outcome {
 /// The folders and files of a bout.
 struct Ground {
     folder: TempDir,
-    places: Places,
     names: Vec<String>,
 }
 
@@ -86,7 +85,7 @@ impl Bout {
         };
         let port = UdpSocket::bind((own, 0))?.local_addr()?.port();
         let address = SocketAddr::new(own, port);
-        let line = self.server.server(self.case, &ground.places, port);
+        let line = self.server.server(self.case, ground.folder.path(), port);
         let mut server = self.start(&ground, Role::Server, &line, &[], address)?;
         if !is_listening(&mut server, port).await? {
             return Ok(false);
@@ -116,7 +115,7 @@ impl Bout {
         urls: &[Url],
         address: SocketAddr,
     ) -> anyhow::Result<bool> {
-        for line in self.client.client(self.case, &ground.places, urls) {
+        for line in self.client.client(self.case, ground.folder.path(), urls) {
             let mut client = self.start(ground, Role::Client, &line, urls, address)?;
             let status = client.wait().await?;
             if status.code() == Some(UNSUPPORTED.into()) {
@@ -141,7 +140,6 @@ impl Bout {
             Role::Client => ("client", self.case.client),
         };
         let requests: Vec<String> = urls.iter().map(Url::text).collect();
-        let places = &ground.places;
         let mut command = Command::new(program);
         command
             .args(words)
@@ -149,10 +147,10 @@ impl Bout {
             .env("TESTCASE", case)
             .env("REQUESTS", requests.join(" "))
             .env("LISTEN", listen.to_string())
-            .env("WWW", &places.www)
-            .env("CERTS", &places.certs)
-            .env("DOWNLOADS", &places.downloads)
-            .env("SSLKEYLOGFILE", &places.keylog)
+            .env("WWW", ground.at("www"))
+            .env("CERTS", ground.at("certs"))
+            .env("DOWNLOADS", ground.at("downloads"))
+            .env("SSLKEYLOGFILE", ground.at("keys.log"))
             .stdin(Stdio::null())
             .stdout(ground.log(name, "out")?)
             .stderr(ground.log(name, "err")?)
@@ -224,7 +222,7 @@ impl Bout {
                 ];
                 for (from, to, secret) in ends {
                     let (packets, id_len) = (&seen.short[from as usize], seen.id_len[to as usize]);
-                    let keylog = &ground.places.keylog;
+                    let keylog = &ground.at("keys.log");
                     let is_updated = keys::any_updated(keylog, secret, packets, id_len)?;
                     ensure!(is_updated, "{from:?}: no packet under the next keys");
                 }
@@ -237,24 +235,13 @@ impl Bout {
 
 impl Ground {
     fn new(case: &Case) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let at = |name: &str| folder.path().join(name);
-        let places = Places {
-            www: at("www"),
-            certs: at("certs"),
-            downloads: at("downloads"),
-            scratch: at("scratch"),
-            keylog: at("keys.log"),
+        let mut ground = Self {
+            folder: tempfile::tempdir()?,
+            names: Vec::new(),
         };
-        for path in [
-            &places.www,
-            &places.certs,
-            &places.downloads,
-            &places.scratch,
-        ] {
-            fs::create_dir(path)?;
+        for folder in FOLDERS {
+            fs::create_dir(ground.at(folder))?;
         }
-        let mut names = Vec::new();
         for (number, &len) in case.files.iter().enumerate() {
             let mut name = format!("file{number}");
             if case.demand == Demand::ZeroRtt {
@@ -264,15 +251,16 @@ impl Ground {
             let content: Vec<u8> = (0..len)
                 .map(|at| ((at * 31) ^ (at >> 8) ^ number) as u8)
                 .collect();
-            fs::write(places.www.join(&name), &content)?;
-            names.push(name);
+            fs::write(ground.at("www").join(&name), &content)?;
+            ground.names.push(name);
         }
-        write_certificates(case, &places.certs)?;
-        Ok(Self {
-            folder,
-            places,
-            names,
-        })
+        write_certificates(case, &ground.at("certs"))?;
+        Ok(ground)
+    }
+
+    /// One of its folders, or a file beside them.
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The URLs of all files at this address.
@@ -293,12 +281,12 @@ impl Ground {
     }
 
     fn log(&self, end: &str, kind: &str) -> std::io::Result<File> {
-        let path = self.folder.path().join(format!("{end}.{kind}"));
+        let path = self.at(&format!("{end}.{kind}"));
         File::options().append(true).create(true).open(path)
     }
 
     fn read(&self, name: &str) -> String {
-        let text = fs::read(self.folder.path().join(name)).unwrap_or_default();
+        let text = fs::read(self.at(name)).unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()
     }
 
@@ -326,11 +314,11 @@ impl Ground {
             return Ok(());
         }
         for name in &self.names {
-            let arrived = fs::read(self.places.downloads.join(name));
+            let arrived = fs::read(self.at("downloads").join(name));
             let Ok(arrived) = arrived else {
                 bail!("{name:.20} did not arrive");
             };
-            let sent = fs::read(self.places.www.join(name))?;
+            let sent = fs::read(self.at("www").join(name))?;
             ensure!(
                 arrived == sent,
                 "{name:.20} differs: {} bytes of {}",

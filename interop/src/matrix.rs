@@ -109,13 +109,13 @@ fn told(outcome: &Outcome) -> String {
 
 /// A row per case, a column per pair, and the failures below.
 fn print(pairs: &[Pair], outcomes: &Outcomes, is_whole: bool) {
-    println!("{:<20} server", "");
-    let heading = |ends: fn(&Pair) -> Peer| {
-        let names = pairs.iter().map(|pair| format!("{:<9}", ends(pair).name()));
-        names.collect::<String>()
-    };
-    println!("{:<20} {}", "", heading(|pair| pair.0));
-    println!("{:<20} {}client", "", heading(|pair| pair.1));
+    for (name, end) in [("server", 0), ("client", 1)] {
+        let names = pairs
+            .iter()
+            .map(|&(server, client)| [server, client][end].name());
+        let names: String = names.map(|name| format!("{name:<9}")).collect();
+        println!("{name:<20} {}", names.trim_end());
+    }
     for case in CASES {
         let cells = (0..pairs.len()).map(|pair| match outcomes.get(&(pair, case.name)) {
             Some(Outcome::Passed(_)) => "✓",
