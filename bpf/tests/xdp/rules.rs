@@ -179,16 +179,17 @@ fn frames_are_limited_to_a_mac_address_and_vlans() {
         vlan(0xe000),
         tagged(TAG_S, &tagged(TAG_C, &udp4())),
     ];
-    let cases: [(bool, Option<&[u16]>, [u8; 8]); 6] = [
+    let cases = [
         (false, None, [1; 8]),
         (true, None, [1, 0, 0, 1, 1, 1, 1, 1]),
-        (false, Some(&[]), [1, 1, 1, 0, 0, 0, 1, 0]),
+        (false, Some(&[][..]), [1, 1, 1, 0, 0, 0, 1, 0]),
         (true, Some(&[7, 0x2a, 4095, 4096]), [1, 0, 0, 1, 1, 0, 1, 0]),
         (false, Some(&[0x2b]), [1, 1, 1, 0, 0, 1, 1, 0]),
         (false, None, [1; 8]),
     ];
     for (mac, vlans, taken) in cases {
-        let expected = taken.map(|taken| [Verdict::Passed, Verdict::NoSocket][usize::from(taken)]);
+        let expected =
+            taken.map(|taken: u8| [Verdict::Passed, Verdict::NoSocket][usize::from(taken)]);
         let found = limited(&program, mac, vlans, &frames);
         assert_eq!(found, expected, "{mac} {vlans:?}");
     }
