@@ -56,36 +56,8 @@ fn examples_are_short_and_plain() {
     assert!(names.len() >= 10, "{names:?}");
 }
 
-/// Whether there is `'name`: no `'_`, no `'static`, no character, and no apostrophe in a text.
+/// Whether there is a lifetime with a name, other than `'static`.
 fn names_a_lifetime(line: &str) -> bool {
-    line.match_indices('\'').any(|(at, _)| {
-        let after_a_word = line[..at].ends_with(char::is_alphanumeric);
-        let rest = &line[at + 1..];
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
-        let (name, rest) = rest.split_at(end.unwrap_or(rest.len()));
-        let is_name = name.starts_with(char::is_alphabetic) && !rest.starts_with('\'');
-        is_name && !after_a_word && name != "static"
-    })
-}
-
-#[test]
-fn lifetimes_with_a_name_are_found() {
-    for line in [
-        "fn f<'a>()",
-        "x: &'frame mut [u8]",
-        "Socket<'u, B>",
-        "impl<'a> X for Y",
-    ] {
-        assert!(names_a_lifetime(line), "{line}");
-    }
-    for line in [
-        "&'static str",
-        "Socket<'_, B>",
-        "'x'",
-        "b'_'",
-        "\"the machine's own\"",
-        "'\\n'",
-    ] {
-        assert!(!names_a_lifetime(line), "{line}");
-    }
+    let line = line.replace("'static", "").replace("'_", "");
+    ["<'", "&'", ", '"].iter().any(|begin| line.contains(begin))
 }

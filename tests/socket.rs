@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::UdpSocket;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
@@ -113,10 +113,26 @@ fn client(from: &Host, to: &Host) -> UdpSocket {
     let socket = from.run(|| UdpSocket::bind((from.ipv4, 0)));
     let socket = socket.expect("in the host").expect("a socket");
     socket.connect((to.ipv4, PORT)).expect("a route");
-    socket
-        .set_read_timeout(Some(PATIENCE))
-        .expect("a time limit");
-    socket
+    let limited = socket.set_read_timeout(Some(PATIENCE));
+    limited.map(|()| socket).expect("a time limit")
+}
+
+/// A program with room for this many sockets takes the port and is attached.
+fn program(on: &Host, queues: u32) -> (XdpProgram, Attachment) {
+    let program = XdpProgram::load(queues).expect("the program");
+    program.take(PORT, None).expect("the port");
+    let attach = || program.attach(on.link.index, AttachMode::Auto);
+    let attachment = on.run(attach).expect("in the host").expect("attached");
+    (program, attachment)
+}
+
+/// The same, with a socket for each queue.
+fn take(on: &Host, sockets: &[BorrowedFd<'_>]) -> (XdpProgram, Attachment) {
+    let (program, attachment) = program(on, sockets.len() as u32);
+    for (queue, socket) in (0..).zip(sockets) {
+        program.register_socket(queue, *socket).expect("the socket");
+    }
+    (program, attachment)
 }
 
 #[test]
@@ -129,20 +145,10 @@ fn a_socket_goes_from_thread_to_thread_and_outlives_them() {
     let client = client(near, far);
     for way in ways() {
         // Opened by a thread that ends at once.
-        let open = || {
-            Socket::builder(far.link.name.as_str())
-                .frames(64)
-                .driving(way)
-                .open()
-        };
+        let builder = Socket::builder(far.link.name.as_str()).frames(64);
+        let open = || builder.driving(way).open();
         let socket = far.run(open).expect("in the host").expect("a socket");
-        let program = XdpProgram::load(1).expect("the program");
-        program
-            .register_socket(0, socket.as_fd())
-            .expect("the socket");
-        program.take(PORT, None).expect("the port");
-        let attach = || program.attach(far.link.index, AttachMode::Auto);
-        let _attached = far.run(attach).expect("in the host").expect("attached");
+        let _attached = take(far, &[socket.as_fd()]);
         let mut kept = socket;
         for round in 0..3 {
             let worker = thread::spawn(move || {
@@ -170,14 +176,7 @@ fn sockets_that_share_frames_go_from_thread_to_thread() {
         let first = Socket::builder(name).frames(64).driving(way);
         let open = || Sockets::open(&[first, Socket::builder(name).queue(1)]);
         let mut sockets = far.run(open).expect("in the host").expect("two sockets");
-        let program = XdpProgram::load(2).expect("the program");
-        for (queue, socket) in sockets.fds().into_iter().enumerate() {
-            let registered = program.register_socket(queue as u32, socket);
-            registered.expect("the socket");
-        }
-        program.take(PORT, None).expect("the port");
-        let attach = || program.attach(far.link.index, AttachMode::Auto);
-        let _attachment = far.run(attach).expect("in the host").expect("attached");
+        let _attached = take(far, &sockets.fds());
         // A flow each: they come in on both queues.
         let clients = [(); 8].map(|()| client(near, far));
         thread::scope(|scope| {
@@ -216,10 +215,7 @@ fn a_wait_ends_once_when_another_thread_calls_the_waker() {
         pair.second.namespace.enter().expect("the second host");
         let builder = Socket::builder(pair.second.link.index).driving(driving);
         let mut socket = builder.open().expect("a socket");
-        let program = XdpProgram::load(1).expect("loaded");
-        program.register_socket(0, socket.as_fd()).expect("put in");
-        program.take(PORT, None).expect("taken");
-        let attached = program.attach(pair.second.link.index, AttachMode::Auto);
+        let attached = take(&pair.second, &[socket.as_fd()]);
         let waker = socket.waker().expect("an eventfd");
         // Before a wait, several times.
         waker.wake();
@@ -261,16 +257,7 @@ fn without_capabilities<T: Send>(task: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(in_thread).join().expect("no panic"))
 }
 
-/// The program takes the port and is attached. Its map is lent, as a descriptor, to code without
-/// capabilities.
-fn program(on: &Host, queues: u32) -> (XdpProgram, Attachment) {
-    let program = XdpProgram::load(queues).expect("the program");
-    program.take(PORT, None).expect("the port");
-    let attach = || program.attach(on.link.index, AttachMode::Auto);
-    let attachment = on.run(attach).expect("in the host").expect("attached");
-    (program, attachment)
-}
-
+/// The map as a descriptor that can be lent to code without capabilities.
 fn duplicate_of_the_map(program: &XdpProgram) -> OwnedFd {
     let duplicate = program.sockets().as_fd().try_clone_to_owned();
     duplicate.expect("a duplicate")
@@ -391,14 +378,10 @@ fn as_many_frames_as_memory_holds() {
     let Some(pair) = HostPair::for_test("as_many_frames_as_memory_holds", 1) else {
         return;
     };
-    let index = pair.second.link.index;
-    let builder = Socket::builder(index).frames(1 << 18).frame_size(2048);
-    let open = || builder.open().map(|mut socket| socket.accounting());
-    let at = pair
-        .second
-        .run(open)
-        .expect("in the host")
-        .expect("a socket");
+    let builder = Socket::builder(pair.second.link.index).frames(1 << 18);
+    let open = || builder.frame_size(2048).open();
+    let opened = pair.second.run(open).expect("in the host");
+    let at = opened.expect("a socket").accounting();
     assert_eq!((at.frames, at.fill), (1 << 18, 2048));
     assert!(at.is_whole(), "{at:?}");
 }

@@ -165,48 +165,35 @@ mod tests {
     fn of_a_point_to_point_pair_the_local_address_is_ours() {
         let ours = IpAddr::from([10, 0, 0, 1]);
         let peers = IpAddr::from([10, 0, 0, 2]);
-        let message = answer(
-            link().index,
-            vec![
-                AddressAttribute::Address(peers),
-                AddressAttribute::Local(ours),
-            ],
-        );
-        let own = link().own_address(&message).unwrap();
-        assert_eq!(
-            (own.address, own.prefix_len, own.is_usable),
-            (ours, 24, true)
-        );
+        let both = vec![
+            AddressAttribute::Address(peers),
+            AddressAttribute::Local(ours),
+        ];
+        let own = link().own_address(&answer(link().index, both)).unwrap();
+        let found = (own.address, own.prefix_len, own.is_usable);
+        assert_eq!(found, (ours, 24, true));
     }
 
     #[test]
     fn addresses_of_other_interfaces_are_left_out() {
-        let message = answer(
-            link().index + 1,
-            vec![AddressAttribute::Address(IpAddr::from([10, 0, 0, 1]))],
-        );
+        let address = AddressAttribute::Address(IpAddr::from([10, 0, 0, 1]));
+        let message = answer(link().index + 1, vec![address]);
         assert_eq!(link().own_address(&message), None);
     }
 
     #[test]
     fn a_tentative_or_duplicate_address_is_not_usable() {
         let address = AddressAttribute::Address("fd77::1".parse().unwrap());
-        let cases = [
-            (AddressFlags::Tentative, false),
-            (AddressFlags::Tentative | AddressFlags::Dadfailed, false),
-            (AddressFlags::Tentative | AddressFlags::Optimistic, true),
+        let tentative = AddressFlags::Tentative;
+        for (flags, expected) in [
+            (tentative, false),
+            (tentative | AddressFlags::Dadfailed, false),
+            (tentative | AddressFlags::Optimistic, true),
             (AddressFlags::Permanent, true),
-        ];
-        for (flags, expected) in cases {
-            let message = answer(
-                link().index,
-                vec![address.clone(), AddressAttribute::Flags(flags)],
-            );
-            assert_eq!(
-                link().own_address(&message).unwrap().is_usable,
-                expected,
-                "{flags:?}"
-            );
+        ] {
+            let attributes = vec![address.clone(), AddressAttribute::Flags(flags)];
+            let own = link().own_address(&answer(link().index, attributes));
+            assert_eq!(own.unwrap().is_usable, expected, "{flags:?}");
         }
     }
 }

@@ -43,3 +43,11 @@ pub use queues::Queues;
 pub use reverse_path::ReversePath;
 pub use route::{Route, route_to};
 pub use watch::{Changes, Watch};
+
+/// Runs `ip` (iproute2) on the host where the calling thread is.
+#[cfg(test)]
+fn ip(words: &str) {
+    let mut ip = std::process::Command::new("ip");
+    let status = ip.args(words.split(' ')).status();
+    assert!(status.is_ok_and(|status| status.success()), "ip {words}");
+}

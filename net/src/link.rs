@@ -288,21 +288,17 @@ mod tests {
     #[test]
     fn a_missing_name_lists_those_that_exist() {
         let long = "n".repeat(128);
-        for name in [
+        for asked in [
             "xsk-none",
             "",
             "a-name-of-more-than-fifteen-bytes",
             "a\0b",
             &long,
         ] {
-            let Err(Error::NoSuchInterface {
-                name: asked,
-                present,
-            }) = Link::by_name(name)
-            else {
-                panic!("{name:?} must not exist");
+            let Err(Error::NoSuchInterface { name, present }) = Link::by_name(asked) else {
+                panic!("{asked:?} must not exist");
             };
-            assert_eq!(asked, name);
+            assert_eq!(name, asked);
             assert!(present.contains(&"lo".to_owned()), "{present:?}");
         }
     }
@@ -318,10 +314,8 @@ mod tests {
     fn loopback_has_no_ethernet_address_and_is_found_by_its_index() {
         let lo = Link::by_name("lo").unwrap();
         assert_eq!(lo.mac, None);
-        assert_eq!(
-            lo.require_mac(),
-            Err(Error::NotEthernet { name: "lo".into() })
-        );
+        let name = "lo".to_owned();
+        assert_eq!(lo.require_mac(), Err(Error::NotEthernet { name }));
         assert_eq!(Link::by_index(lo.index).unwrap().name, "lo");
         assert!(Link::all().unwrap().iter().any(|link| link.name == "lo"));
     }
@@ -339,23 +333,11 @@ mod tests {
             LinkAttribute::Address(vec![1, 2, 3, 4, 5, 6]),
         ];
         let link = Link::from_answer(RouteNetlinkMessage::NewLink(message)).unwrap();
-        let expected = [
-            XdpAttachment {
-                mode: XdpMode::Native,
-                id: 7,
-            },
-            XdpAttachment {
-                mode: XdpMode::Generic,
-                id: 9,
-            },
-        ];
+        let expected = [(XdpMode::Native, 7), (XdpMode::Generic, 9)];
+        let expected = expected.map(|(mode, id)| XdpAttachment { mode, id });
         assert_eq!(link.xdp, expected);
         assert_eq!(link.mac, Some([1, 2, 3, 4, 5, 6]));
-        assert_eq!(
-            link.require_up(),
-            Err(Error::InterfaceDown {
-                name: String::new()
-            })
-        );
+        let name = String::new();
+        assert_eq!(link.require_up(), Err(Error::InterfaceDown { name }));
     }
 }

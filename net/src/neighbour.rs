@@ -195,65 +195,39 @@ mod tests {
 
     #[test]
     fn only_states_in_which_the_kernel_would_send_are_usable() {
+        use NeighbourState::{Failed, Incomplete, Permanent, Reachable, Stale};
         let mac = Some([2, 0, 0, 0, 0, 1]);
-        for state in [
-            NeighbourState::None,
-            NeighbourState::Incomplete,
-            NeighbourState::Failed,
-        ] {
-            assert_eq!(Entry { state, mac }.usable_mac(), None);
+        for state in [NeighbourState::None, Incomplete, Failed] {
+            assert_eq!(Entry { state, mac }.usable_mac(), None, "{state:?}");
         }
-        for state in [
-            NeighbourState::Reachable,
-            NeighbourState::Stale,
-            NeighbourState::Permanent,
-        ] {
-            assert_eq!(Entry { state, mac }.usable_mac(), mac);
-            assert!(!Entry { state, mac }.needs_asking());
+        for state in [Reachable, Stale, Permanent] {
+            assert_eq!(Entry { state, mac }.usable_mac(), mac, "{state:?}");
+            assert!(!Entry { state, mac }.needs_asking(), "{state:?}");
         }
-        assert!(
-            !Entry {
-                state: NeighbourState::Incomplete,
-                mac: None
-            }
-            .needs_asking()
-        );
+        let (state, mac) = (Incomplete, None);
+        assert!(!Entry { state, mac }.needs_asking());
     }
 
     #[test]
     fn an_interface_that_is_down_or_without_carrier_is_not_asked() {
-        if !xskit_testbed::privilege::require_net_admin(
-            "an_interface_that_is_down_or_without_carrier_is_not_asked",
-        ) {
+        let test = "an_interface_that_is_down_or_without_carrier_is_not_asked";
+        if !xskit_testbed::privilege::require_net_admin(test) {
             return;
         }
         let namespace = xskit_testbed::Namespace::new().unwrap();
-        let ip = |words: &str| {
-            let mut ip = std::process::Command::new("ip");
-            assert!(ip.args(words.split(' ')).status().unwrap().success());
-        };
         let ask =
             |link: &Link| resolve(link, IpAddr::from([10, 77, 0, 2]), Duration::MAX).unwrap_err();
         let (down, without_carrier) = namespace
             .run(|| {
-                ip("link add xsk7 type veth peer name xsk8");
+                crate::ip("link add xsk7 type veth peer name xsk8");
                 let link = Link::by_name("xsk7").unwrap();
                 let down = ask(&link);
-                ip("link set xsk7 up");
+                crate::ip("link set xsk7 up");
                 (down, ask(&link))
             })
             .unwrap();
-        assert_eq!(
-            down,
-            Error::InterfaceDown {
-                name: "xsk7".into()
-            }
-        );
-        assert_eq!(
-            without_carrier,
-            Error::NoCarrier {
-                name: "xsk7".into()
-            }
-        );
+        let name = "xsk7".to_owned();
+        assert_eq!(without_carrier, Error::NoCarrier { name: name.clone() });
+        assert_eq!(down, Error::InterfaceDown { name });
     }
 }

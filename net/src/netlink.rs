@@ -257,40 +257,18 @@ mod tests {
     use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 
     #[test]
-    fn an_error_keeps_its_errno_and_names_the_request() {
-        let mut message = LinkMessage::default();
-        message
-            .attributes
-            .push(LinkAttribute::IfName("xsk-none".into()));
-        let mut netlink = Netlink::open().unwrap();
-        let error = netlink
-            .get(
-                "RTM_GETLINK xsk-none",
-                RouteNetlinkMessage::GetLink(message),
-            )
-            .unwrap_err();
-        assert_eq!(error.errno(), Some(Errno::NODEV));
-        assert!(
-            error.to_string().contains("RTM_GETLINK xsk-none"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn the_socket_works_on_after_an_error() {
-        let mut netlink = Netlink::open().unwrap();
+    fn an_error_keeps_its_errno_and_names_the_request_and_the_socket_works_on() {
         let mut missing = LinkMessage::default();
-        missing.header.index = i32::MAX as u32;
-        netlink
-            .get("RTM_GETLINK", RouteNetlinkMessage::GetLink(missing))
-            .unwrap_err();
-        let links = netlink
-            .dump(
-                "RTM_GETLINK",
-                RouteNetlinkMessage::GetLink(LinkMessage::default()),
-            )
-            .unwrap();
-        assert!(!links.is_empty());
+        let name = LinkAttribute::IfName("xsk-none".into());
+        missing.attributes.push(name);
+        let mut netlink = Netlink::open().unwrap();
+        let get = RouteNetlinkMessage::GetLink(missing);
+        let error = netlink.get("RTM_GETLINK xsk-none", get).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::NODEV));
+        let text = error.to_string();
+        assert!(text.contains("RTM_GETLINK xsk-none"), "{text}");
+        let all = RouteNetlinkMessage::GetLink(LinkMessage::default());
+        assert!(!netlink.dump("RTM_GETLINK", all).unwrap().is_empty());
     }
 
     #[test]
@@ -299,29 +277,26 @@ mod tests {
         let attribute = [7u16.to_ne_bytes(), 1u16.to_ne_bytes(), *b"no", [0, 0]].concat();
         let mut capped = vec![0; HEADER_LEN_BYTES];
         capped.extend_from_slice(&attribute);
-        assert_eq!(
-            kernel_sentence(NLM_F_ACK_TLVS | NLM_F_CAPPED, &capped).as_deref(),
-            Some("no")
-        );
-
         let mut whole = vec![0; 24];
         whole[..4].copy_from_slice(&22u32.to_ne_bytes());
         whole.extend_from_slice(&attribute);
-        assert_eq!(
-            kernel_sentence(NLM_F_ACK_TLVS, &whole).as_deref(),
-            Some("no")
-        );
-
-        assert_eq!(kernel_sentence(0, &capped), None);
-        // The last byte is padding, which may be missing.
-        for len in 0..capped.len() - 1 {
+        let is_capped = NLM_F_ACK_TLVS | NLM_F_CAPPED;
+        for (flags, bytes, sentence) in [
+            (is_capped, &capped[..], Some("no")),
+            (NLM_F_ACK_TLVS, &whole, Some("no")),
+            (0, &capped, None),
+            (NLM_F_ACK_TLVS, &[0xff; 8], None),
+        ] {
             assert_eq!(
-                kernel_sentence(NLM_F_ACK_TLVS | NLM_F_CAPPED, &capped[..len]),
-                None,
-                "{len}"
+                kernel_sentence(flags, bytes).as_deref(),
+                sentence,
+                "{bytes:?}"
             );
         }
-        assert_eq!(kernel_sentence(NLM_F_ACK_TLVS, &[0xff; 8]), None);
+        // The last byte is padding, which may be missing.
+        for len in 0..capped.len() - 1 {
+            assert_eq!(kernel_sentence(is_capped, &capped[..len]), None, "{len}");
+        }
     }
 
     #[test]

@@ -113,53 +113,31 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink::Netlink;
-    use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-    use netlink_packet_route::RouteNetlinkMessage;
-    use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 
     /// Without counts, veth creates a queue per CPU and activates one: the two numbers differ.
     #[test]
     fn queues_that_could_be_are_not_taken_for_active_ones() {
-        if !xskit_testbed::privilege::require_net_admin(
-            "queues_that_could_be_are_not_taken_for_active_ones",
-        ) {
+        let test = "queues_that_could_be_are_not_taken_for_active_ones";
+        if !xskit_testbed::privilege::require_net_admin(test) {
             return;
         }
-        let mut message = LinkMessage::default();
-        let kind = LinkInfo::Kind(InfoKind::Veth);
-        message.attributes = vec![
-            LinkAttribute::IfName("xsk9".into()),
-            LinkAttribute::LinkInfo(vec![kind]),
-        ];
         let namespace = xskit_testbed::Namespace::new().unwrap();
-        let (link, queues, refusal) = namespace
-            .run(|| {
-                let message = RouteNetlinkMessage::NewLink(message);
-                let mut netlink = Netlink::open().unwrap();
-                netlink
-                    .change("RTM_NEWLINK xsk9", message, NLM_F_CREATE | NLM_F_EXCL)
-                    .unwrap();
-                let link = Link::by_name("xsk9").unwrap();
-                (
-                    link.clone(),
-                    link.queues().unwrap(),
-                    link.require_queue(1).unwrap_err(),
-                )
-            })
-            .unwrap();
-        let (max_rx, max_tx) = link.possible_queues;
-        assert_eq!(
-            queues,
-            Queues {
-                rx: 1,
-                tx: 1,
-                max_rx,
-                max_tx,
-                combined: 0,
-                is_exact: true
-            }
-        );
+        let made = namespace.run(|| {
+            crate::ip("link add xsk9 type veth");
+            let link = Link::by_name("xsk9").unwrap();
+            let refusal = link.require_queue(1).unwrap_err();
+            (link.possible_queues, link.queues().unwrap(), refusal)
+        });
+        let ((max_rx, max_tx), queues, refusal) = made.unwrap();
+        let expected = Queues {
+            rx: 1,
+            tx: 1,
+            max_rx,
+            max_tx,
+            combined: 0,
+            is_exact: true,
+        };
+        assert_eq!(queues, expected);
         let says_more = refusal.to_string().contains("the device supports");
         assert_eq!(says_more, max_rx > 1 || max_tx > 1, "{refusal}");
     }

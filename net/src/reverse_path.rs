@@ -98,19 +98,13 @@ mod tests {
 
     #[test]
     fn the_kernel_says_whose_packets_it_would_take() {
-        if !xskit_testbed::privilege::require_net_admin(
-            "the_kernel_says_whose_packets_it_would_take",
-        ) {
+        let test = "the_kernel_says_whose_packets_it_would_take";
+        let Some(pair) = xskit_testbed::HostPair::for_test(test, 1) else {
             return;
-        }
-        let pair = xskit_testbed::HostPair::new(xskit_testbed::HostPairConfig::default()).unwrap();
+        };
         let own = pair.first.ipv4;
-        let sources = [
-            pair.second.ipv4,
-            own,
-            [127, 0, 0, 1].into(),
-            [198, 51, 100, 1].into(),
-        ];
+        let nowhere = [198, 51, 100, 1].into();
+        let sources = [pair.second.ipv4, own, [127, 0, 0, 1].into(), nowhere];
         let verdicts = pair.first.run(|| {
             let link = Link::by_index(pair.first.link.index).unwrap();
             let set = |value| {

@@ -207,31 +207,14 @@ mod tests {
 
     #[test]
     fn a_gateway_and_an_mtu_are_read_from_the_kernels_answer() {
-        use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
-        use netlink_packet_route::route::{RouteHeader, RouteProtocol};
-
-        if !xskit_testbed::privilege::require_net_admin(
-            "a_gateway_and_an_mtu_are_read_from_the_kernels_answer",
-        ) {
+        let test = "a_gateway_and_an_mtu_are_read_from_the_kernels_answer";
+        let Some(pair) = xskit_testbed::HostPair::for_test(test, 1) else {
             return;
-        }
-        let pair = xskit_testbed::HostPair::new(xskit_testbed::HostPairConfig::default()).unwrap();
+        };
         let gateway = IpAddr::from(pair.second.ipv4);
         let destination = IpAddr::from([192, 0, 2, 1]);
-        let attributes = vec![
-            RouteAttribute::Gateway(gateway.into()),
-            RouteAttribute::Metrics(vec![RouteMetric::Mtu(1400)]),
-        ];
-        let mut by_default = message(RouteType::Unicast, attributes);
-        by_default.header.address_family = AddressFamily::Inet;
-        by_default.header.table = RouteHeader::RT_TABLE_MAIN;
-        by_default.header.protocol = RouteProtocol::Static;
         let route = pair.first.run(|| {
-            let mut netlink = Netlink::open().unwrap();
-            let message = RouteNetlinkMessage::NewRoute(by_default);
-            netlink
-                .change("RTM_NEWROUTE default", message, NLM_F_CREATE | NLM_F_EXCL)
-                .unwrap();
+            crate::ip(&format!("route add default via {gateway} mtu 1400"));
             let link = Link::by_index(pair.first.link.index).unwrap();
             route_to(destination, Some(&link)).unwrap()
         });
@@ -248,20 +231,12 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let destination = IpAddr::from([192, 0, 2, 1]);
-        let without_source = message(RouteType::Unicast, vec![RouteAttribute::Oif(4)]);
-        assert_eq!(
-            read(destination, &without_source),
-            Err(Error::NoSourceAddress { destination })
-        );
-        let empty = message(RouteType::Unicast, vec![]);
-        assert!(matches!(
-            read(destination, &empty),
-            Err(Error::Malformed { .. })
-        ));
-        let multicast = message(RouteType::Multicast, vec![]);
-        assert_eq!(
-            read(destination, &multicast),
-            Err(Error::NotUnicast { destination })
-        );
+        let read = |kind, attributes| read(destination, &message(kind, attributes));
+        let without_source = read(RouteType::Unicast, vec![RouteAttribute::Oif(4)]);
+        assert_eq!(without_source, Err(Error::NoSourceAddress { destination }));
+        let empty = read(RouteType::Unicast, vec![]);
+        assert!(matches!(empty, Err(Error::Malformed { .. })), "{empty:?}");
+        let multicast = read(RouteType::Multicast, vec![]);
+        assert_eq!(multicast, Err(Error::NotUnicast { destination }));
     }
 }

@@ -139,7 +139,7 @@ fn echo() {
     for client in [client(near, far.ipv4), client(near, v6)] {
         // Padded by a card, odd, and the largest that a packet holds over IPv6.
         for len in [0, 1, 17, 18, 999, 1452] {
-            let payload: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+            let payload = content(len);
             assert_eq!(ask(&client, &payload), payload);
         }
     }
@@ -157,9 +157,7 @@ fn echo_takes_options_and_padding_off() {
     let link = LinkPath::new(MacAddr::new(near.mac), MacAddr::new(far.mac));
     let (from, to) = (client.local_addr(), client.peer_addr());
     let headers = UdpHeaders::new(link, from.expect("bound"), to.expect("connected"));
-    let mut packet = vec![0; headers.header_len()];
-    packet.extend(b"hello");
-    headers.emit(&mut packet, 5).expect("headers");
+    let mut packet = frame(&headers, b"hello");
     // The length of the header in words, that of the packet in bytes, and the checksum.
     packet[14] += 1;
     packet[17] += 4;
@@ -169,16 +167,7 @@ fn echo_takes_options_and_padding_off() {
     packet[24..26].copy_from_slice(&checksum.to_be_bytes());
     packet.extend([0xff; 20]);
 
-    let open = || Socket::builder(near.link.index).frames(64).open();
-    let mut socket = near.run(open).expect("in the host").expect("a socket");
-    let sent = socket.with(|socket| {
-        let mut frame = socket.alloc().expect("a free frame");
-        frame.set_range(0..packet.len()).expect("a short packet");
-        frame.copy_from_slice(&packet);
-        socket.send(frame).expect("room");
-        socket.flush()
-    });
-    sent.expect("a kick");
+    send_by_xdp(near, &packet);
     let mut answer = [0; 64];
     let len = client.recv(&mut answer).expect("an answer");
     assert_eq!(&answer[..len], b"hello");
@@ -207,8 +196,8 @@ fn forward() {
         let link = LinkPath::new(MacAddr::new(from.mac), MacAddr::new(to.mac));
         let headers = UdpHeaders::new(link, (from.ipv4, 9).into(), address);
         for len in [0, 18, 999, 1472] {
-            let payload: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
-            send_by_xdp(from, &headers, &payload);
+            let payload = content(len);
+            send_by_xdp(from, &frame(&headers, &payload));
             let mut buffer = [0; 2048];
             let (read, source) = receiver.recv_from(&mut buffer).expect("a datagram");
             assert_eq!(&buffer[..read], payload);
@@ -217,20 +206,31 @@ fn forward() {
     }
 }
 
-/// Sends a datagram with these headers from a host.
-fn send_by_xdp(host: &Host, headers: &UdpHeaders, payload: &[u8]) {
+/// Sends a frame from a host.
+fn send_by_xdp(host: &Host, bytes: &[u8]) {
     let open = || Socket::builder(host.link.index).frames(64).open();
     let mut socket = host.run(open).expect("in the host").expect("a socket");
     let sent = socket.with(|socket| {
         let mut frame = socket.alloc().expect("a free frame");
-        let start = headers.header_len();
-        frame.set_range(0..start + payload.len()).expect("inside");
-        frame[start..].copy_from_slice(payload);
-        headers.emit(&mut frame, payload.len()).expect("headers");
+        frame.set_range(0..bytes.len()).expect("a short packet");
+        frame.copy_from_slice(bytes);
         socket.send(frame).expect("room");
         socket.flush()
     });
     sent.expect("a kick");
+}
+
+/// The frame of a datagram with these headers.
+fn frame(headers: &UdpHeaders, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0; headers.header_len()];
+    frame.extend(payload);
+    headers.emit(&mut frame, payload.len()).expect("headers");
+    frame
+}
+
+/// This many bytes, each other than the one before.
+fn content(len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at % 251) as u8).collect()
 }
 
 #[test]

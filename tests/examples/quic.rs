@@ -1,28 +1,25 @@
-//! The QUIC examples, each over AF_XDP on one host, asked from the other over the kernel's UDP:
-//! `quic` by our own client, the applications by quinn and h3, which share no code with quiche;
-//! these over the kernel's UDP as well.
+//! The QUIC examples, each over AF_XDP on one host, asked from the other over the kernel's UDP by
+//! quinn and h3, which share no code with quiche. The applications over the kernel's UDP as well.
+
+// The interoperability cases use more of it.
+#[allow(dead_code)]
+#[path = "../../interop/src/quinn/http3.rs"]
+mod http3;
 
 use std::fs;
-use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
-use h3::client::SendRequest;
-use h3_quinn::OpenStreams;
-use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use bytes::Bytes;
+use http::Request;
+use rustls::crypto::ring::default_provider;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
-use xskit::quic::Endpoint as _;
 use xskit::quic::cert::{self, Validity};
-use xskit::quic::client::{ClientEvent, Trust};
-use xskit::quic::{Client, ClientConfig};
 use xskit_testbed::{Host, HostPair};
 
-use super::{Example, PATIENCE, PORT, client};
+use super::{Example, PATIENCE, PORT, content};
+use http3::Connection;
 
 /// An authority, and a server's certificate by it for one address, in files.
 struct Identity {
@@ -75,23 +72,10 @@ impl Identity {
 
     /// What quinn needs to believe this authority alone, and to speak this protocol.
     fn quinn(&self, protocol: &[u8]) -> quinn::ClientConfig {
-        use rustls::pki_types::CertificateDer;
-        use rustls::pki_types::pem::PemObject;
-
-        let root = CertificateDer::from_pem_slice(self.authority.pem().as_bytes());
-        let mut trusted = rustls::RootCertStore::empty();
-        trusted
-            .add(root.expect("a certificate"))
-            .expect("an authority's");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("TLS 1.3")
-            .with_root_certificates(trusted)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![protocol.to_vec()];
-        let tls = QuicClientConfig::try_from(tls).expect("a cipher for Initial packets");
-        quinn::ClientConfig::new(Arc::new(tls))
+        let authority = self.authority.pem();
+        http3::config(default_provider(), authority.as_bytes(), |tls| {
+            tls.alpn_protocols = vec![protocol.to_vec()];
+        })
     }
 }
 
@@ -111,22 +95,12 @@ fn connected<F: Future>(
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let endpoint = Endpoint::new(
-            EndpointConfig::default(),
-            None,
-            socket,
-            Arc::new(TokioRuntime),
-        );
-        let endpoint = endpoint.expect("an endpoint");
+        let endpoint = http3::endpoint(socket, config);
         let name = to.ip().to_string();
-        let connecting = endpoint.connect_with(config, to, &name).expect("a name");
+        let connecting = endpoint.connect(to, &name).expect("a name");
         let all = async { work(connecting.await.expect("connected")).await };
         timeout(PATIENCE, all).await.expect("it goes on")
     })
-}
-
-fn content(len: u32) -> Vec<u8> {
-    (0..len).map(|at| (at % 251) as u8).collect()
 }
 
 /// A file from the server on one host, by a client over the kernel's UDP on the other.
@@ -142,74 +116,23 @@ fn quic() {
     let root = identity.folder.path().to_str().expect("text");
     let _server = identity.serve("quic", far, &[root]);
 
-    let socket = client(near, far.ipv4);
-    let limited = socket.set_read_timeout(Some(Duration::from_millis(1)));
-    limited.expect("a time limit");
-    let (from, to) = (socket.local_addr(), socket.peer_addr());
-    let (from, to) = (from.expect("bound"), to.expect("connected"));
-    let (name, trust) = (far.ipv4.to_string(), Trust::Pem(identity.authority.pem()));
-    let config = ClientConfig::new(&name, PORT, trust);
-    let mut client = Client::new(&config, from, to, (), Instant::now()).expect("a client");
-    let request = client.get("/file", None);
-    let (mut got, mut buffer) = (Vec::new(), vec![0; 65_536]);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let now = Instant::now();
-        assert!(now < deadline, "{} bytes in {PATIENCE:?}", got.len());
-        if client.poll_timeout().is_some_and(|at| at <= now) {
-            client.handle_timeout(now);
-        }
-        while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
-            // A probe may be longer than the path takes. What is lost is sent again.
-            let _ = socket.send(&buffer[..transmit.len]);
-        }
-        if let Ok(len) = socket.recv(&mut buffer) {
-            client.handle_datagram(now, &mut buffer[..len], to, from, ());
-        }
-        match client.poll_event() {
-            Some(ClientEvent::Finished(_)) => break,
-            Some(ClientEvent::Failed(_, error)) => panic!("{error}"),
-            Some(ClientEvent::Closed(end)) => panic!("{end}"),
-            Some(ClientEvent::Body(_)) => loop {
-                match client.read_body(request, &mut buffer) {
-                    0 => break,
-                    len => got.extend_from_slice(&buffer[..len]),
-                }
-            },
-            Some(_) | None => {}
-        }
-    }
-    assert!(got == file, "{} bytes, and not the file's", got.len());
+    connected(near, far.ipv4, identity.quinn(b"h3"), |connection| async {
+        let connection = Connection::begin(connection).await.expect("HTTP/3");
+        let (status, got) = ask(&connection, "GET", "/file", b"").await;
+        assert_eq!(status, 200);
+        assert!(got == file, "{} bytes, and not the file's", got.len());
+    });
 }
 
-/// Sends a request with this body over HTTP/3: the answer's status and body.
-async fn post(
-    requests: &SendRequest<OpenStreams, Bytes>,
-    path: &str,
-    body: &[u8],
-) -> (u16, Vec<u8>) {
-    let request = http::Request::post(format!("https://server{path}")).body(());
-    let request = request.expect("a request");
-    let stream = requests.clone().send_request(request).await;
-    let mut stream = stream.expect("a stream");
-    let mut refused = false;
-    for piece in body.chunks(1 << 14) {
-        let piece = Bytes::copy_from_slice(piece);
-        refused = stream.send_data(piece).await.is_err();
-        if refused {
-            break;
-        }
-    }
-    // After an error h3 takes a further call for one of its own.
-    refused = refused || stream.finish().await.is_err();
-    let response = stream.recv_response().await.expect("an answer");
-    let status = response.status().as_u16();
-    assert!(!refused || status == 413, "{status}, and refused");
-    let mut answer = Vec::new();
-    while let Some(mut piece) = stream.recv_data().await.expect("all of it") {
-        answer.extend_from_slice(&piece.copy_to_bytes(piece.remaining()));
-    }
-    (status, answer)
+/// The answer's status and body to a request with this body over HTTP/3.
+async fn ask(connection: &Connection, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    let uri = format!("https://server{path}");
+    let request = Request::builder().method(method).uri(uri).body(body);
+    let reply = connection.send(request.expect("a request")).await;
+    let reply = reply.expect("an answer");
+    let status = reply.status().as_u16();
+    assert!(reply.is_taken || status == 413, "{status}, and refused");
+    (status, reply.body().await.expect("all of it"))
 }
 
 #[test]
@@ -228,35 +151,35 @@ fn json_echo() {
 
 fn check_json_echo(near: &Host, far: &Host, identity: &Identity) {
     connected(near, far.ipv4, identity.quinn(b"h3"), |connection| async {
-        let http = h3::client::new(h3_quinn::Connection::new(connection)).await;
-        let (mut driver, requests) = http.expect("HTTP/3");
-        tokio::spawn(async move { poll_fn(|context| driver.poll_close(context)).await });
+        let connection = Connection::begin(connection).await.expect("HTTP/3");
         let longest = format!("\"{}\"", "x".repeat((64 << 10) - 2));
         for document in ["null", r#"{"a": [1, 2.5, "ä"], "b": {}}"#, &longest] {
-            let (status, answer) = post(&requests, "/echo", document.as_bytes()).await;
+            let (status, answer) = ask(&connection, "POST", "/echo", document.as_bytes()).await;
             assert_eq!(status, 200);
             let answer: Value = serde_json::from_slice(&answer).expect("JSON");
             let sent: Value = serde_json::from_str(document).expect("JSON");
             assert_eq!(answer, json!({"received": sent, "bytes": document.len()}));
         }
-        let said =
-            |(status, answer): (u16, Vec<u8>)| (status, String::from_utf8(answer).expect("text"));
-        let (status, why) = said(post(&requests, "/echo", b"{\"a\": ").await);
-        assert!(status == 400 && why.contains("EOF"), "{status} {why}");
-        let (status, why) = said(post(&requests, "/echo", b"").await);
-        assert!(status == 400 && why.contains("EOF"), "{status} {why}");
-        for len in [(64 << 10) + 1, 1 << 20] {
-            let (status, why) = said(post(&requests, "/echo", &vec![b' '; len]).await);
-            assert!(status == 413 && why.contains("64 KiB"), "{status} {why}");
+        let (too_long, far_too_long) = (vec![b' '; (64 << 10) + 1], vec![b' '; 1 << 20]);
+        for (method, path, document, status, words) in [
+            ("POST", "/echo", &b"{\"a\": "[..], 400, "EOF"),
+            ("POST", "/echo", b"", 400, "EOF"),
+            ("POST", "/echo", &too_long, 413, "64 KiB"),
+            ("POST", "/echo", &far_too_long, 413, "64 KiB"),
+            ("POST", "/other", b"null", 404, ""),
+            ("GET", "/echo", b"", 405, ""),
+        ] {
+            let (found, why) = ask(&connection, method, path, document).await;
+            let why = String::from_utf8(why).expect("text");
+            assert!(
+                found == status && why.contains(words),
+                "{method} {path}: {found} {why}"
+            );
         }
-        assert_eq!(post(&requests, "/other", b"null").await.0, 404);
-        let get = http::Request::get("https://server/echo").body(());
-        let stream = requests.clone().send_request(get.expect("a request")).await;
-        let mut stream = stream.expect("a stream");
-        stream.finish().await.expect("sent");
-        let response = stream.recv_response().await.expect("an answer");
-        assert_eq!(response.status(), 405);
-        assert_eq!(response.headers()["allow"], "POST");
+        let get = Request::get("https://server/echo").body(&[][..]);
+        let reply = connection.send(get.expect("a request")).await;
+        let allowed = reply.expect("an answer");
+        assert_eq!(allowed.header(http::header::ALLOW), Some("POST"));
     });
 }
 

@@ -134,28 +134,20 @@ mod tests {
     use super::*;
     use std::{string::ToString, vec::Vec};
 
+    fn tag(tpid: Tpid, tci: u16) -> VlanTag {
+        VlanTag { tpid, tci }
+    }
+
     #[test]
     fn two_tags_and_no_more() {
-        let outer = VlanTag {
-            tpid: Tpid::Service,
-            tci: 0x2064,
-        };
-        let inner = VlanTag {
-            tpid: Tpid::Customer,
-            tci: 0xffff,
-        };
+        let (outer, inner) = (tag(Tpid::Service, 0x2064), tag(Tpid::Customer, 0xffff));
+        let contents = |tags: &VlanTags| (tags.len_bytes(), tags.iter().collect::<Vec<_>>());
         let mut tags = VlanTags::NONE;
-        assert_eq!((tags.len_bytes(), tags.iter().count()), (0, 0));
+        assert_eq!(contents(&tags), (0, Vec::new()));
         assert_eq!(tags.push(outer), Ok(()));
-        assert_eq!(
-            (tags.len_bytes(), tags.iter().collect()),
-            (4, Vec::from([outer]))
-        );
+        assert_eq!(contents(&tags), (4, Vec::from([outer])));
         assert_eq!(tags.push(inner), Ok(()));
-        assert_eq!(
-            (tags.len_bytes(), tags.iter().collect()),
-            (8, Vec::from([outer, inner]))
-        );
+        assert_eq!(contents(&tags), (8, Vec::from([outer, inner])));
         let before = tags;
         assert_eq!(tags.push(inner), Err(Refusal::TooManyTags));
         assert_eq!(tags, before);
@@ -163,21 +155,8 @@ mod tests {
 
     #[test]
     fn text_names_the_vlan() {
-        assert_eq!(
-            VlanTag {
-                tpid: Tpid::Service,
-                tci: 0x2064
-            }
-            .to_string(),
-            "802.1ad VLAN 100"
-        );
-        assert_eq!(
-            VlanTag {
-                tpid: Tpid::Customer,
-                tci: 0xffff
-            }
-            .to_string(),
-            "802.1Q VLAN 4095"
-        );
+        let text = |tpid, tci| tag(tpid, tci).to_string();
+        assert_eq!(text(Tpid::Service, 0x2064), "802.1ad VLAN 100");
+        assert_eq!(text(Tpid::Customer, 0xffff), "802.1Q VLAN 4095");
     }
 }

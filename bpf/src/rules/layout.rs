@@ -214,14 +214,10 @@ mod tests {
         let ipv4 = term(Rule::udp(0x01bb).to(prefix("192.0.2.0/23")).vlan(0x0102));
         let [a, b] = 0x0102u16.to_ne_bytes();
         let [c, d] = 3u16.to_ne_bytes();
-        assert_eq!(
-            ipv4.key(3),
-            [c, d, a, b, 1, 0xbb, 0, 0, 192, 0, 2, 0, 0, 0, 0, 0]
-        );
-        assert_eq!(
-            ipv4.mask(),
-            [255, 255, 254, 0, 0, 0, 0, 0, 255, 255, 255, 255]
-        );
+        let key = [c, d, a, b, 1, 0xbb, 0, 0, 192, 0, 2, 0, 0, 0, 0, 0];
+        assert_eq!(ipv4.key(3), key);
+        let mask = [255, 255, 254, 0, 0, 0, 0, 0, 255, 255, 255, 255];
+        assert_eq!(ipv4.mask(), mask);
         let ipv6 = term(Rule::tcp(..).from(prefix("2001:db8::/33")));
         let mut key = [0; 40];
         key[..2].copy_from_slice(&[c, d]);
@@ -234,27 +230,26 @@ mod tests {
 
     #[test]
     fn whole_are_rules_for_nothing_but_ports() {
-        let whole = |rule: Rule| {
+        for (rule, bits) in [
+            (Rule::udp(..), &[Some(1), Some(2)][..]),
+            (Rule::tcp(9..=99), &[Some(4), Some(8)]),
+            (Rule::udp(9).to(prefix("0.0.0.0/0")), &[Some(1)]),
+            (Rule::udp(9).vlan(0), &[None, None]),
+            (Rule::any(), &[None, None]),
+            (Rule::udp(9).to(prefix("::/1")), &[None]),
+        ] {
             let wholes = rule.versions().map(|term| term.whole());
-            wholes.map(|whole| whole.map(|(bit, _)| bit)).collect()
-        };
-        let both = |whole: Vec<Option<u16>>| whole;
-        assert_eq!(both(whole(Rule::udp(..))), [Some(1), Some(2)]);
-        assert_eq!(both(whole(Rule::tcp(9..=99))), [Some(4), Some(8)]);
-        assert_eq!(both(whole(Rule::udp(9).to(prefix("0.0.0.0/0")))), [Some(1)]);
-        assert_eq!(both(whole(Rule::udp(9).vlan(0))), [None, None]);
-        assert_eq!(both(whole(Rule::any())), [None, None]);
-        assert_eq!(both(whole(Rule::udp(9).to(prefix("::/1")))), [None]);
+            let wholes: Vec<_> = wholes.map(|whole| whole.map(|(bit, _)| bit)).collect();
+            assert_eq!(wholes, bits, "{rule:?}");
+        }
     }
 
     #[test]
     fn shapes_differ_by_what_is_compared_and_by_ranges() {
         let shape = |rule| term(rule).shape();
         let at = |text| Rule::udp(9).to(prefix(text));
-        assert_eq!(
-            shape(at("192.0.2.1")),
-            shape(Rule::udp(7).to(prefix("9.9.9.9")))
-        );
+        let alike = Rule::udp(7).to(prefix("9.9.9.9"));
+        assert_eq!(shape(at("192.0.2.1")), shape(alike));
         let others = [
             at("192.0.2.0/24"),
             Rule::udp(9).from(prefix("192.0.2.1")),

@@ -24,55 +24,40 @@ fn shown(interface: &str) -> Option<AttachedMode> {
     }
 }
 
+/// A veth has native mode, the loopback interface has not.
 #[test]
-fn native_where_the_driver_can_and_gone_when_dropped() {
+fn native_where_it_can_be_generic_otherwise_and_gone_when_dropped() {
     in_namespace(|| {
-        let b = veth_pair();
+        veth_pair();
         let program = XdpProgram::load(1).unwrap();
-        for mode in [AttachMode::Auto, AttachMode::Native] {
-            let attachment = program.attach(b, mode).unwrap();
-            assert_eq!(attachment.mode(), AttachedMode::Native);
-            assert_eq!(attachment.native_refusal(), None);
-            assert_eq!(shown("b"), Some(AttachedMode::Native));
+        for (interface, mode, obtained) in [
+            ("b", AttachMode::Auto, AttachedMode::Native),
+            ("b", AttachMode::Native, AttachedMode::Native),
+            ("b", AttachMode::Generic, AttachedMode::Generic),
+            ("lo", AttachMode::Auto, AttachedMode::Generic),
+        ] {
+            let attachment = program.attach(index_of(interface), mode).unwrap();
+            assert_eq!(attachment.mode(), obtained, "{interface} {mode:?}");
+            assert_eq!(shown(interface), Some(obtained), "{interface} {mode:?}");
+            let refusal = attachment.native_refusal();
+            assert_eq!(
+                refusal.is_some(),
+                interface == "lo",
+                "{mode:?}: {refusal:?}"
+            );
+            if let Some(refusal) = refusal {
+                assert_eq!(refusal.error().kind(), ErrorKind::Unsupported);
+                assert!(refusal.to_string().contains("no native XDP"), "{refusal}");
+            }
             drop(attachment);
-            assert_eq!(shown("b"), None);
+            assert_eq!(shown(interface), None, "{interface} {mode:?}");
         }
-    });
-}
-
-#[test]
-fn generic_where_asked_for() {
-    in_namespace(|| {
-        let b = veth_pair();
-        let program = XdpProgram::load(1).unwrap();
-        let attachment = program.attach(b, AttachMode::Generic).unwrap();
-        assert_eq!(attachment.mode(), AttachedMode::Generic);
-        assert_eq!(attachment.native_refusal(), None);
-        assert_eq!(shown("b"), Some(AttachedMode::Generic));
-        drop(attachment);
-        assert_eq!(shown("b"), None);
-    });
-}
-
-#[test]
-fn generic_where_the_driver_has_no_native_mode() {
-    in_namespace(|| {
-        let lo = index_of("lo");
-        let program = XdpProgram::load(1).unwrap();
-        let attachment = program.attach(lo, AttachMode::Auto).unwrap();
-        assert_eq!(attachment.mode(), AttachedMode::Generic);
-        let refusal = attachment.native_refusal().unwrap();
-        assert_eq!(refusal.error().kind(), ErrorKind::Unsupported);
-        assert!(refusal.to_string().contains("no native XDP"), "{refusal}");
-        assert_eq!(shown("lo"), Some(AttachedMode::Generic));
-        drop(attachment);
-        assert_eq!(shown("lo"), None);
-
-        let refused = program.attach(lo, AttachMode::Native).unwrap_err();
-        assert!(
-            matches!(&refused, Error::NativeRefused { interface, .. } if interface == "lo"),
-            "{refused}"
-        );
+        let refused = program
+            .attach(index_of("lo"), AttachMode::Native)
+            .unwrap_err();
+        let is_refused =
+            matches!(&refused, Error::NativeRefused { interface, .. } if interface == "lo");
+        assert!(is_refused, "{refused}");
         assert_eq!(shown("lo"), None);
     });
 }
@@ -94,13 +79,8 @@ fn an_mtu_too_large_for_native() {
         );
         let attachment = program.attach(b, AttachMode::Auto).unwrap();
         assert_eq!(attachment.mode(), AttachedMode::Generic);
-        assert!(
-            attachment
-                .native_refusal()
-                .unwrap()
-                .to_string()
-                .contains("MTU")
-        );
+        let refusal = attachment.native_refusal().unwrap().to_string();
+        assert!(refusal.contains("MTU"), "{refusal}");
     });
 }
 
@@ -111,9 +91,13 @@ fn a_second_program_is_told_of_the_first() {
         let b = veth_pair();
         let first = XdpProgram::load(1).unwrap();
         let second = XdpProgram::load(1).unwrap();
-        for (mode, occupant_mode) in [
-            (AttachMode::Native, OccupantMode::Native),
-            (AttachMode::Generic, OccupantMode::Generic),
+        for (mode, occupant_mode, remedy) in [
+            (AttachMode::Native, OccupantMode::Native, "b xdpdrv off"),
+            (
+                AttachMode::Generic,
+                OccupantMode::Generic,
+                "b xdpgeneric off",
+            ),
         ] {
             let attachment = first.attach(b, mode).unwrap();
             for wanted in [AttachMode::Auto, AttachMode::Native, AttachMode::Generic] {
@@ -126,19 +110,11 @@ fn a_second_program_is_told_of_the_first() {
                 else {
                     panic!("{text}")
                 };
-                let remedy = if mode == AttachMode::Native {
-                    "b xdpdrv off"
-                } else {
-                    "b xdpgeneric off"
-                };
-                assert!(text.contains(remedy), "{text}");
-                assert_eq!(interface, "b");
-                assert_eq!(occupant.mode, occupant_mode);
+                assert_eq!((&*interface, occupant.mode), ("b", occupant_mode));
                 assert_eq!(occupant.name.as_deref(), Some("xskit_take"));
-                assert!(
-                    text.contains("xskit_take") && text.contains(&occupant.id.to_string()),
-                    "{text}"
-                );
+                for words in [remedy, "xskit_take", &occupant.id.to_string()] {
+                    assert!(text.contains(words), "no {words:?} in {text}");
+                }
             }
             assert_eq!(shown("b"), Some(attachment.mode()));
         }

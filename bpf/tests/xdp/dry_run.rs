@@ -21,6 +21,15 @@ pub(crate) fn verdict(program: &XdpProgram, frame: &[u8]) -> Verdict {
     judge(program, frame, None)
 }
 
+/// Whether a program without sockets takes the frame. It must not find it malformed.
+pub(crate) fn takes(program: &XdpProgram, frame: &[u8]) -> bool {
+    match verdict(program, frame) {
+        Verdict::NoSocket => true,
+        Verdict::Passed => false,
+        other => panic!("{other:?}: {frame:02x?}"),
+    }
+}
+
 /// The verdict on a frame that comes in on this queue of this interface.
 pub(crate) fn verdict_on(program: &XdpProgram, frame: &[u8], ifindex: u32, queue: u32) -> Verdict {
     let data_end = u32::try_from(frame.len()).unwrap();

@@ -9,7 +9,6 @@
 mod attaching;
 mod dry_run;
 mod features;
-mod mutations;
 mod namespace;
 mod oracle;
 mod packet;

@@ -126,6 +126,16 @@ pub(crate) enum Protocol {
 }
 
 impl Wanted {
+    /// UDP to a port at any address.
+    pub(crate) fn port(port: u16) -> Self {
+        Self {
+            protocol: Protocol::Udp(port..=port),
+            to: None,
+            from: None,
+            vlan: None,
+        }
+    }
+
     pub(crate) fn rule(&self) -> Rule {
         let prefix = |(address, len)| Prefix::new(address, len).unwrap();
         let mut rule = match &self.protocol {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use xskit_bpf::{Error, Only, XdpProgram};
 
-use crate::dry_run::{Verdict, verdict};
+use crate::dry_run::{Verdict, takes, verdict};
 use crate::packet::*;
 use crate::privilege;
 
@@ -15,22 +15,17 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// Whether the program takes the IPv4 and the IPv6 fixture.
-fn takes(program: &XdpProgram) -> [bool; 2] {
-    [udp4(), udp6()].map(|frame| match verdict(program, &frame) {
-        Verdict::NoSocket => true,
-        Verdict::Passed => false,
-        other => panic!("{other:?}"),
-    })
+fn takes_each(program: &XdpProgram) -> [bool; 2] {
+    [udp4(), udp6()].map(|frame| takes(program, &frame))
 }
 
 /// Each rule by itself on a program that has no other, and after it has been released.
 #[test]
 fn take_by_port_and_address() {
-    if !privilege::held() {
+    let Some(program) = privilege::program() else {
         return;
-    }
-    let program = XdpProgram::load(1).unwrap();
-    assert_eq!(takes(&program), [false, false]);
+    };
+    assert_eq!(takes_each(&program), [false, false]);
     let cases = [
         (PORT, None, [true, true]),
         (PORT, address("0.0.0.0"), [true, false]),
@@ -46,79 +41,56 @@ fn take_by_port_and_address() {
         (PORT.swap_bytes(), None, [false, false]),
     ];
     for (port, address, expected) in cases {
+        let case = format!("{port} {address:?}");
         program.take(port, address).unwrap();
-        assert_eq!(takes(&program), expected, "{port} {address:?}");
-        assert!(program.release(port, address).unwrap());
-        assert_eq!(
-            takes(&program),
-            [false, false],
-            "{port} {address:?} released"
-        );
+        assert_eq!(takes_each(&program), expected, "{case}");
+        assert!(program.release(port, address).unwrap(), "{case}");
+        assert_eq!(takes_each(&program), [false, false], "{case} released");
     }
+    assert!(matches!(program.take(0, None), Err(Error::PortZero)));
 }
 
+/// Each step takes an address of the port (+), releases one (-), or finds none to release (!).
 #[test]
 fn rules_add_up_and_end_one_by_one() {
-    if !privilege::held() {
+    let Some(program) = privilege::program() else {
         return;
+    };
+    for (steps, expected) in [
+        // Taken twice, a rule is there once.
+        ("+192.0.2.2 +any +any -any !any", [true, false]),
+        ("-192.0.2.2", [false, false]),
+        (
+            "+192.0.2.2 +2001:db8::2 -2001:db8::2 !2001:db8::2",
+            [true, false],
+        ),
+        ("+any -any", [true, false]),
+        ("-192.0.2.2", [false, false]),
+        // Any address, and then only one version's.
+        ("+any -::", [true, false]),
+        ("-any", [false, false]),
+    ] {
+        for step in steps.split(' ') {
+            let (action, name) = step.split_at(1);
+            let address = (name != "any").then(|| name.parse().unwrap());
+            match action {
+                "+" => program.take(PORT, address).unwrap(),
+                _ => assert_eq!(
+                    program.release(PORT, address).unwrap(),
+                    action == "-",
+                    "{step}"
+                ),
+            }
+        }
+        assert_eq!(takes_each(&program), expected, "{steps}");
     }
-    let program = XdpProgram::load(1).unwrap();
-    let here = address("192.0.2.2");
-    program.take(PORT, here).unwrap();
-    program.take(PORT, None).unwrap();
-    program.take(PORT, None).unwrap();
-    assert!(program.release(PORT, None).unwrap());
-    assert!(!program.release(PORT, None).unwrap());
-    assert_eq!(takes(&program), [true, false]);
-    assert!(program.release(PORT, here).unwrap());
-    assert_eq!(takes(&program), [false, false]);
-}
-
-#[test]
-fn one_address_of_a_port_ends_and_the_other_stays() {
-    if !privilege::held() {
-        return;
-    }
-    let program = XdpProgram::load(1).unwrap();
-    let (ipv4, ipv6) = (address("192.0.2.2"), address("2001:db8::2"));
-    program.take(PORT, ipv4).unwrap();
-    program.take(PORT, ipv6).unwrap();
-    assert!(program.release(PORT, ipv6).unwrap());
-    assert!(!program.release(PORT, ipv6).unwrap());
-    assert_eq!(takes(&program), [true, false]);
-    program.take(PORT, None).unwrap();
-    assert!(program.release(PORT, None).unwrap());
-    assert_eq!(takes(&program), [true, false]);
-}
-
-#[test]
-fn any_address_but_one_version() {
-    if !privilege::held() {
-        return;
-    }
-    let program = XdpProgram::load(1).unwrap();
-    program.take(PORT, None).unwrap();
-    assert!(program.release(PORT, address("::")).unwrap());
-    assert_eq!(takes(&program), [true, false]);
-    assert!(program.release(PORT, None).unwrap());
-    assert_eq!(takes(&program), [false, false]);
-}
-
-#[test]
-fn port_zero_is_refused() {
-    if !privilege::held() {
-        return;
-    }
-    let program = XdpProgram::load(1).unwrap();
-    assert!(matches!(program.take(0, None), Err(Error::PortZero)));
 }
 
 #[test]
 fn a_rule_too_many_changes_nothing() {
-    if !privilege::held() {
+    let Some(program) = privilege::program() else {
         return;
-    }
-    let program = XdpProgram::load(1).unwrap();
+    };
     let here = address("192.0.2.2");
     for n in 1..=ROOM {
         let other = Some(IpAddr::from(n.to_be_bytes()));
@@ -126,40 +98,38 @@ fn a_rule_too_many_changes_nothing() {
     }
     let refused = || matches!(program.take(PORT, here), Err(Error::TooManyRules));
     assert!(refused());
-    assert_eq!(takes(&program), [false, false]);
+    assert_eq!(takes_each(&program), [false, false]);
     // What is there may be taken again, and any address needs no room.
     program.take(9, address("0.0.0.1")).unwrap();
     program.take(PORT, address("::")).unwrap();
     assert!(refused());
-    assert_eq!(takes(&program), [false, true]);
+    assert_eq!(takes_each(&program), [false, true]);
     assert!(program.release(9, address("0.0.0.1")).unwrap());
     program.take(PORT, here).unwrap();
-    assert_eq!(takes(&program), [true, true]);
+    assert_eq!(takes_each(&program), [true, true]);
 }
 
 /// The rules of all ports at any address have room at once, and each is its own.
 #[test]
 fn every_port_at_any_address() {
-    if !privilege::held() {
+    let Some(program) = privilege::program() else {
         return;
-    }
-    let program = XdpProgram::load(1).unwrap();
+    };
     for port in (1..=u16::MAX).filter(|&port| port != PORT) {
         program.take(port, None).unwrap();
     }
-    assert_eq!(takes(&program), [false, false]);
+    assert_eq!(takes_each(&program), [false, false]);
     program.take(PORT, None).unwrap();
-    assert_eq!(takes(&program), [true, true]);
+    assert_eq!(takes_each(&program), [true, true]);
 }
 
 /// A port's rules share a byte that each change reads first: changes from two threads must not undo
 /// one another.
 #[test]
 fn rules_of_one_port_change_from_two_threads() {
-    if !privilege::held() {
+    let Some(program) = privilege::program() else {
         return;
-    }
-    let program = XdpProgram::load(1).unwrap();
+    };
     let change = |any| {
         for _ in 0..10_000 {
             program.take(PORT, address(any)).unwrap();
@@ -170,17 +140,33 @@ fn rules_of_one_port_change_from_two_threads() {
         scope.spawn(|| change("0.0.0.0"));
         change("::");
     });
-    assert_eq!(takes(&program), [false, false]);
+    assert_eq!(takes_each(&program), [false, false]);
+}
+
+/// Limits the program to our MAC address, if asked to, and to VLANs. Returns the verdicts then.
+fn limited(
+    program: &XdpProgram,
+    is_ours_alone: bool,
+    vlans: Option<&[u16]>,
+    frames: &[Vec<u8>],
+) -> Vec<Verdict> {
+    let mac = is_ours_alone.then_some([2, 0, 0, 0, 0, 2]);
+    let vlans = vlans.map(<[u16]>::to_vec);
+    program.limit(&Only { mac, vlans }).unwrap();
+    verdicts(program, frames)
+}
+
+fn verdicts(program: &XdpProgram, frames: &[Vec<u8>]) -> Vec<Verdict> {
+    frames.iter().map(|frame| verdict(program, frame)).collect()
 }
 
 /// As in the kernel's own stack: no frame to another host's MAC address, and a tagged one only if
 /// its VLAN is set up.
 #[test]
 fn frames_are_limited_to_a_mac_address_and_vlans() {
-    if !privilege::held() {
+    let Some(program) = privilege::program() else {
         return;
-    }
-    let program = XdpProgram::load(1).unwrap();
+    };
     program.take(PORT, None).unwrap();
     let vlan = |id| with_u16(tagged(TAG_C, &udp4()), 14, id);
     let frames = [
@@ -193,93 +179,73 @@ fn frames_are_limited_to_a_mac_address_and_vlans() {
         vlan(0xe000),
         tagged(TAG_S, &tagged(TAG_C, &udp4())),
     ];
-    let taken = |mac: Option<[u8; 6]>, vlans: Option<&[u16]>| {
-        let vlans = vlans.map(<[u16]>::to_vec);
-        program.limit(&Only { mac, vlans }).unwrap();
-        frames
-            .each_ref()
-            .map(|frame| match verdict(&program, frame) {
-                Verdict::NoSocket => 1,
-                Verdict::Passed => 0,
-                other => panic!("{other:?}"),
-            })
-    };
-    let ours = Some([2, 0, 0, 0, 0, 2]);
-    assert_eq!(taken(None, None), [1; 8]);
-    assert_eq!(taken(ours, None), [1, 0, 0, 1, 1, 1, 1, 1]);
-    assert_eq!(taken(None, Some(&[])), [1, 1, 1, 0, 0, 0, 1, 0]);
-    assert_eq!(
-        taken(ours, Some(&[7, 0x2a, 4095, 4096])),
-        [1, 0, 0, 1, 1, 0, 1, 0]
-    );
-    assert_eq!(taken(None, Some(&[0x2b])), [1, 1, 1, 0, 0, 1, 1, 0]);
-    assert_eq!(taken(None, None), [1; 8]);
+    let cases = [
+        (false, None, [1; 8]),
+        (true, None, [1, 0, 0, 1, 1, 1, 1, 1]),
+        (false, Some(&[][..]), [1, 1, 1, 0, 0, 0, 1, 0]),
+        (true, Some(&[7, 0x2a, 4095, 4096]), [1, 0, 0, 1, 1, 0, 1, 0]),
+        (false, Some(&[0x2b]), [1, 1, 1, 0, 0, 1, 1, 0]),
+        (false, None, [1; 8]),
+    ];
+    for (mac, vlans, taken) in cases {
+        let expected =
+            taken.map(|taken: u8| [Verdict::Passed, Verdict::NoSocket][usize::from(taken)]);
+        let found = limited(&program, mac, vlans, &frames);
+        assert_eq!(found, expected, "{mac} {vlans:?}");
+    }
 }
 
 /// All frames are taken, malformed ones too, and rules don't apply meanwhile.
 #[test]
 fn all_frames_are_taken_until_rules_count_again() {
-    if !privilege::held() {
+    let Some(program) = privilege::program() else {
         return;
-    }
-    let program = XdpProgram::load(1).unwrap();
+    };
     program.take(PORT, None).unwrap();
     let frames = [
         udp4(),
         ipv4(&[], TCP, &[0; 20]),
-        ethernet(0x0806, &[0; 28]),
+        arp(),
         udp4()[..ETHERNET_LEN + 3].to_vec(),
         ethernet(TAG_C, &[]),
         tagged(TAG_S, &tagged(TAG_C, &tagged(TAG_C, &udp4()))),
     ];
-    let verdicts = || frames.each_ref().map(|frame| verdict(&program, frame));
-    let by_rules = verdicts();
+    let by_rules = verdicts(&program, &frames);
     assert_eq!(by_rules[0], Verdict::NoSocket);
     assert!(!by_rules[1..].contains(&Verdict::NoSocket), "{by_rules:?}");
     program.take_all().unwrap();
-    assert_eq!(verdicts(), [Verdict::NoSocket; 6]);
+    assert_eq!(verdicts(&program, &frames), [Verdict::NoSocket; 6]);
     assert!(program.release(PORT, None).unwrap());
-    assert_eq!(verdicts(), [Verdict::NoSocket; 6]);
+    assert_eq!(verdicts(&program, &frames), [Verdict::NoSocket; 6]);
     program.take_by_rules().unwrap();
-    assert_eq!(verdicts()[0], Verdict::Passed);
-    assert_eq!(verdicts()[1..], by_rules[1..]);
+    let again = verdicts(&program, &frames);
+    assert_eq!((again[0], &again[1..]), (Verdict::Passed, &by_rules[1..]));
 }
 
 /// A limit also holds if all frames are taken, and neither setting undoes the other.
 #[test]
 fn all_frames_within_the_limit() {
-    use Verdict::{Malformed, NoSocket, Passed};
-    if !privilege::held() {
+    use Verdict::{Malformed, NoSocket as Taken, Passed};
+    let Some(program) = privilege::program() else {
         return;
-    }
-    let program = XdpProgram::load(1).unwrap();
-    let vlan = |id| with_u16(tagged(TAG_C, &ethernet(0x0806, &[0; 28])), 14, id);
+    };
+    let vlan = |id| with_u16(tagged(TAG_C, &arp()), 14, id);
     let frames = [
-        ethernet(0x0806, &[0; 28]),
-        with_u8(ethernet(0x0806, &[0; 28]), 5, 3),
+        arp(),
+        with_u8(arp(), 5, 3),
         vlan(0x2a),
         vlan(0x2b),
         vlan(0xe000),
         tagged(TAG_S, &tagged(TAG_C, &udp4())),
         ethernet(TAG_C, &[0]),
     ];
-    let verdicts = |mac: Option<[u8; 6]>, vlans: Option<&[u16]>| {
-        let vlans = vlans.map(<[u16]>::to_vec);
-        program.limit(&Only { mac, vlans }).unwrap();
-        frames.each_ref().map(|frame| verdict(&program, frame))
-    };
-    let ours = Some([2, 0, 0, 0, 0, 2]);
     program.take_all().unwrap();
-    assert_eq!(verdicts(None, None), [NoSocket; 7]);
-    let mut to_ours = [NoSocket; 7];
-    to_ours[1] = Passed;
-    assert_eq!(verdicts(ours, None), to_ours);
-    let vlan_too = [
-        NoSocket, Passed, NoSocket, Passed, NoSocket, Passed, Malformed,
-    ];
-    assert_eq!(verdicts(ours, Some(&[0x2a])), vlan_too);
+    assert_eq!(limited(&program, false, None, &frames), [Taken; 7]);
+    let to_ours = [Taken, Passed, Taken, Taken, Taken, Taken, Taken];
+    assert_eq!(limited(&program, true, None, &frames), to_ours);
+    let vlan_too = [Taken, Passed, Taken, Passed, Taken, Passed, Malformed];
+    assert_eq!(limited(&program, true, Some(&[0x2a]), &frames), vlan_too);
     program.take_by_rules().unwrap();
     program.take_all().unwrap();
-    let again = frames.each_ref().map(|frame| verdict(&program, frame));
-    assert_eq!(again, vlan_too);
+    assert_eq!(verdicts(&program, &frames), vlan_too);
 }

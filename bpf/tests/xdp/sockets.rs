@@ -4,6 +4,8 @@ use std::fs::File;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 
+use libbpf_rs::libbpf_sys::bpf_map_create_opts;
+use libbpf_rs::{MapHandle, MapType};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use xskit_bpf::{AttachMode, Error, SocketMap, Strays, XdpProgram};
 
@@ -14,41 +16,45 @@ use crate::privilege;
 
 /// An AF_XDP socket. It can be registered before it is bound.
 fn xdp_socket() -> OwnedFd {
-    socket_with(
-        AddressFamily::XDP,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap()
+    let flags = SocketFlags::CLOEXEC;
+    socket_with(AddressFamily::XDP, SocketType::RAW, flags, None).unwrap()
 }
 
-fn taking_port(queues: u32) -> XdpProgram {
-    let program = XdpProgram::load(queues).unwrap();
+/// A program that takes the port. `None` without privilege: the test must return.
+fn taking_port(queues: u32) -> Option<XdpProgram> {
+    let program = privilege::held().then(|| XdpProgram::load(queues).unwrap())?;
     program.take(PORT, None).unwrap();
-    program
+    Some(program)
+}
+
+/// The index of an interface with this many queues.
+fn interface(queues: u32) -> u32 {
+    let of_each = format!("numrxqueues {queues} numtxqueues {queues}");
+    ip(&format!(
+        "link add name a {of_each} type veth peer name b {of_each}"
+    ));
+    ip("link set dev a up");
+    ip("link set dev b up");
+    index_of("b")
 }
 
 #[test]
 fn a_registered_socket_is_given_what_matches_and_nothing_else() {
-    if !privilege::held() {
+    let Some(program) = taking_port(1) else {
         return;
-    }
-    let program = taking_port(1);
+    };
     let socket = xdp_socket();
     program.register_socket(0, socket.as_fd()).unwrap();
-    assert_eq!(verdict(&program, &udp4()), Verdict::Taken);
-    assert_eq!(verdict(&program, &udp6()), Verdict::Taken);
-    assert_eq!(verdict(&program, &tagged(TAG_C, &udp4())), Verdict::Taken);
-    assert_eq!(
-        verdict(&program, &ipv4(&[], UDP, &udp(PORT + 1, b""))),
-        Verdict::Passed
-    );
-    assert_eq!(
-        verdict(&program, &ethernet(0x0806, &[0; 28])),
-        Verdict::Passed
-    );
-    assert_eq!(verdict(&program, &udp4()[..40]), Verdict::Malformed);
+    for (frame, expected) in [
+        (udp4(), Verdict::Taken),
+        (udp6(), Verdict::Taken),
+        (tagged(TAG_C, &udp4()), Verdict::Taken),
+        (ipv4(&[], UDP, &udp(PORT + 1, b"")), Verdict::Passed),
+        (arp(), Verdict::Passed),
+        (udp4()[..40].to_vec(), Verdict::Malformed),
+    ] {
+        assert_eq!(verdict(&program, &frame), expected, "{frame:02x?}");
+    }
     program.unregister_socket(0).unwrap();
     assert_eq!(verdict(&program, &udp4()), Verdict::NoSocket);
     program.unregister_socket(0).unwrap();
@@ -56,10 +62,9 @@ fn a_registered_socket_is_given_what_matches_and_nothing_else() {
 
 #[test]
 fn a_closed_socket_is_given_nothing() {
-    if !privilege::held() {
+    let Some(program) = taking_port(1) else {
         return;
-    }
-    let program = taking_port(1);
+    };
     let socket = xdp_socket();
     program.register_socket(0, socket.as_fd()).unwrap();
     assert_eq!(verdict(&program, &udp4()), Verdict::Taken);
@@ -73,13 +78,8 @@ fn a_closed_socket_is_given_nothing() {
 #[test]
 fn the_queue_chooses_the_socket() {
     in_namespace(|| {
-        ip(
-            "link add name a numrxqueues 3 numtxqueues 3 type veth peer name b numrxqueues 3 numtxqueues 3",
-        );
-        ip("link set dev a up");
-        ip("link set dev b up");
-        let b = index_of("b");
-        let program = taking_port(2); // one fewer than the interface has
+        let b = interface(3);
+        let program = taking_port(2).unwrap(); // one fewer than the interface has
         let attachment = program.attach(b, AttachMode::Native).unwrap();
         let socket = xdp_socket();
         program.register_socket(1, socket.as_fd()).unwrap();
@@ -95,13 +95,8 @@ fn the_queue_chooses_the_socket() {
 #[test]
 fn datagrams_without_a_socket_are_counted_by_queue() {
     in_namespace(|| {
-        ip(
-            "link add name a numrxqueues 80 numtxqueues 80 type veth peer name b numrxqueues 80 numtxqueues 80",
-        );
-        ip("link set dev a up");
-        ip("link set dev b up");
-        let b = index_of("b");
-        let program = taking_port(2);
+        let b = interface(80);
+        let program = taking_port(2).unwrap();
         // A test run finds only queues of an interface whose program is native.
         let attachment = program.attach(b, AttachMode::Native).unwrap();
         let socket = xdp_socket();
@@ -122,61 +117,54 @@ fn datagrams_without_a_socket_are_counted_by_queue() {
 
 #[test]
 fn where_all_frames_are_taken_those_without_a_socket_pass_and_are_counted() {
-    if !privilege::held() {
+    let Some(program) = privilege::program() else {
         return;
-    }
-    let program = XdpProgram::load(1).unwrap();
+    };
     program.take_all().unwrap();
     let socket = xdp_socket();
-    let arp = ethernet(0x0806, &[0; 28]);
     program.register_socket(0, socket.as_fd()).unwrap();
-    assert_eq!(verdict(&program, &arp), Verdict::Taken);
+    assert_eq!(verdict(&program, &arp()), Verdict::Taken);
     program.unregister_socket(0).unwrap();
-    assert_eq!(verdict(&program, &arp), Verdict::NoSocket);
+    assert_eq!(verdict(&program, &arp()), Verdict::NoSocket);
     assert_eq!(program.strays().unwrap().by_queue, [(0, 1)]);
+}
+
+/// Errors are compared by what they say of themselves.
+fn said(error: &Error) -> String {
+    format!("{error:?}")
 }
 
 #[test]
 fn registering_checks_queue_and_socket() {
-    if !privilege::held() {
+    let Some(program) = taking_port(2) else {
         return;
-    }
-    let program = taking_port(2);
+    };
     let socket = xdp_socket();
     let refused = program.register_socket(2, socket.as_fd()).unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            Error::QueueOutOfRange {
-                queue: 2,
-                queues: 2
-            }
-        ),
-        "{refused}"
+    let (queue, queues) = (2, 2);
+    assert_eq!(
+        said(&refused),
+        said(&Error::QueueOutOfRange { queue, queues })
     );
     let refused = program.unregister_socket(u32::MAX).unwrap_err();
-    assert!(
-        matches!(refused, Error::QueueOutOfRange { .. }),
-        "{refused}"
+    let queue = u32::MAX;
+    assert_eq!(
+        said(&refused),
+        said(&Error::QueueOutOfRange { queue, queues })
     );
 
     program.register_socket(1, socket.as_fd()).unwrap();
-    let refused = program
-        .register_socket(1, xdp_socket().as_fd())
-        .unwrap_err();
-    assert!(
-        matches!(refused, Error::QueueTaken { queue: 1 }),
-        "{refused}"
+    let refused = program.register_socket(1, xdp_socket().as_fd());
+    assert_eq!(
+        said(&refused.unwrap_err()),
+        said(&Error::QueueTaken { queue: 1 })
     );
 
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let file = File::open("/dev/null").unwrap();
     for other in [udp.as_fd(), file.as_fd(), program.as_fd()] {
         let refused = program.register_socket(0, other).unwrap_err();
-        assert!(
-            matches!(refused, Error::NotXdpSocket { queue: 0 }),
-            "{refused}"
-        );
+        assert_eq!(said(&refused), said(&Error::NotXdpSocket { queue: 0 }));
     }
 }
 
@@ -197,10 +185,9 @@ fn absurdly_many_queues_are_an_error_not_a_crash() {
 /// The map by a descriptor, as from another loader: it is the one that the program reads.
 #[test]
 fn a_received_map_is_the_programs_own() {
-    if !privilege::held() {
+    let Some(program) = taking_port(2) else {
         return;
-    }
-    let program = taking_port(2);
+    };
     let received = program.sockets().as_fd().try_clone_to_owned().unwrap();
     let map = SocketMap::from_fd(received).unwrap();
     assert_eq!(map.queues(), 2);
@@ -208,14 +195,12 @@ fn a_received_map_is_the_programs_own() {
     map.register(0, socket.as_fd()).unwrap();
     assert_eq!(verdict(&program, &udp4()), Verdict::Taken);
     let refused = map.register(0, xdp_socket().as_fd()).unwrap_err();
-    assert!(
-        matches!(refused, Error::QueueTaken { queue: 0 }),
-        "{refused}"
-    );
+    assert_eq!(said(&refused), said(&Error::QueueTaken { queue: 0 }));
     let refused = map.register(2, socket.as_fd()).unwrap_err();
-    assert!(
-        matches!(refused, Error::QueueOutOfRange { .. }),
-        "{refused}"
+    let (queue, queues) = (2, 2);
+    assert_eq!(
+        said(&refused),
+        said(&Error::QueueOutOfRange { queue, queues })
     );
     map.unregister(0).unwrap();
     map.unregister(0).unwrap();
@@ -224,27 +209,19 @@ fn a_received_map_is_the_programs_own() {
 
 #[test]
 fn what_is_no_map_of_sockets_is_refused() {
-    if !privilege::held() {
+    let Some(program) = taking_port(1) else {
         return;
-    }
-    let program = taking_port(1);
+    };
     let file = File::open("/dev/null").unwrap();
     for other in [file.as_fd(), program.as_fd(), xdp_socket().as_fd()] {
         let refused = SocketMap::from_fd(other.try_clone_to_owned().unwrap()).unwrap_err();
         assert!(matches!(refused, Error::NotSocketMap { .. }), "{refused}");
     }
-    let array = libbpf_rs::MapHandle::create(
-        libbpf_rs::MapType::Array,
-        Some("other"),
-        4,
-        4,
-        1,
-        &libbpf_rs::libbpf_sys::bpf_map_create_opts {
-            sz: size_of::<libbpf_rs::libbpf_sys::bpf_map_create_opts>() as u64,
-            ..Default::default()
-        },
-    )
-    .unwrap();
+    let options = bpf_map_create_opts {
+        sz: size_of::<bpf_map_create_opts>() as u64,
+        ..Default::default()
+    };
+    let array = MapHandle::create(MapType::Array, Some("other"), 4, 4, 1, &options).unwrap();
     let array = array.as_fd().try_clone_to_owned().unwrap();
     let refused = SocketMap::from_fd(array).unwrap_err();
     assert!(refused.to_string().contains("of type Array"), "{refused}");
@@ -260,7 +237,7 @@ fn a_pinned_map_is_opened_by_path() {
         let Some(folder) = crate::namespace::bpf_file_system() else {
             return;
         };
-        let program = taking_port(1);
+        let program = taking_port(1).unwrap();
         let path = folder.join("sockets");
         program.sockets().pin(&path).unwrap();
         let map = SocketMap::open_pinned(&path).unwrap();

@@ -5,16 +5,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use xskit_testbed::{WhenParentDies, cards, privilege};
+use xskit_testbed::{WhenParentDies, cards};
 
-use crate::scene::{Family, Scene};
+use crate::scene::{Family, Scene, test_name};
 use crate::site::Content;
 
 /// A Python interpreter that has aioquic, or `None` after saying so past the test harness.
 ///
 /// One that is named by the environment, or that `cargo xtask setup --interop` has made, is
 /// believed to have it: a broken one fails the test.
-fn python(test: &str) -> Option<PathBuf> {
+fn python() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("XSKIT_AIOQUIC_PYTHON") {
         return Some(named.into());
     }
@@ -27,7 +27,8 @@ fn python(test: &str) -> Option<PathBuf> {
     // If even the error stream is closed, there is no way to say so.
     let _ = writeln!(
         std::io::stderr().lock(),
-        "skipped: needs aioquic (cargo xtask setup --interop) (test {test})"
+        "skipped: needs aioquic (cargo xtask setup --interop) (test {})",
+        test_name()
     );
     None
 }
@@ -40,7 +41,7 @@ const ENDPOINT: &str = concat!(
 
 /// Runs this many clients at once. Each fetches all files over one connection, and every byte is
 /// checked.
-fn fetch(python: &Path, scene: &Scene, clients: u64, files: &[Content]) {
+fn fetch(python: &Path, scene: &mut Scene, clients: u64, files: &[Content]) {
     let url = |file: &Content| format!("https://{}/{}", scene.address, file.name);
     let urls: Vec<String> = files.iter().map(url).collect();
     let start = |_| {
@@ -71,58 +72,42 @@ fn fetch(python: &Path, scene: &Scene, clients: u64, files: &[Content]) {
             file.check(0, &content);
         }
     }
+    let summary = scene.server.interrupt();
+    assert_eq!(summary.connections, clients);
+    assert_eq!(summary.requests, clients * files.len() as u64);
 }
 
-fn finish(scene: &mut Scene, connections: u64, files: &[Content]) {
-    let summary = scene.server.interrupt();
-    assert_eq!(summary.connections, connections);
-    assert_eq!(summary.requests, connections * files.len() as u64);
+/// Over both families. Every connection is a process; more of them are `crowd`'s.
+fn fetch_at_once(connections: u64, sizes: &[u64]) {
+    let Some(python) = python() else { return };
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let Some(mut scene) = Scene::new(family) else {
+            return;
+        };
+        let files: Vec<_> = sizes.iter().map(|len| scene.site.add(*len)).collect();
+        fetch(&python, &mut scene, connections, &files);
+    }
 }
 
 #[test]
 fn aioquic_fetches_files_of_every_size() {
-    let name = "aioquic_fetches_files_of_every_size";
-    if !privilege::require_net_admin(name) {
-        return;
-    }
-    let Some(python) = python(name) else { return };
-    for family in [Family::Ipv4, Family::Ipv6] {
-        let mut scene = Scene::new(family);
-        let sizes = [0, 1, 1_199, 1_200, 1_201, 131_072, 1_000_000, 10_000_000];
-        // The last would take Python on an emulated processor minutes.
-        let sizes = &sizes[..sizes.len() - usize::from(cards::are_named())];
-        let files: Vec<_> = sizes.iter().map(|len| scene.site.add(*len)).collect();
-        fetch(&python, &scene, 1, &files);
-        finish(&mut scene, 1, &files);
-    }
+    let sizes = [0, 1, 1_199, 1_200, 1_201, 131_072, 1_000_000, 10_000_000];
+    // The last would take Python on an emulated processor minutes.
+    fetch_at_once(1, &sizes[..sizes.len() - usize::from(cards::are_named())]);
 }
 
 #[test]
 fn aioquic_fetches_over_several_connections_at_once() {
-    let name = "aioquic_fetches_over_several_connections_at_once";
-    if !privilege::require_net_admin(name) {
-        return;
-    }
-    let Some(python) = python(name) else { return };
-    for family in [Family::Ipv4, Family::Ipv6] {
-        let mut scene = Scene::new(family);
-        let files = [0, 1, 1_200, 100_000].map(|len| scene.site.add(len));
-        // A process each; more of them are `crowd`'s.
-        let connections = if cards::are_named() { 4 } else { 10 };
-        fetch(&python, &scene, connections, &files);
-        finish(&mut scene, connections, &files);
-    }
+    let connections = if cards::are_named() { 4 } else { 10 };
+    fetch_at_once(connections, &[0, 1, 1_200, 100_000]);
 }
 
 #[test]
 fn aioquic_fetches_a_file_of_500_megabytes() {
-    let name = "aioquic_fetches_a_file_of_500_megabytes";
-    if !privilege::require_net_admin(name) {
+    let Some(python) = python() else { return };
+    let Some(mut scene) = Scene::new(Family::Ipv6) else {
         return;
-    }
-    let Some(python) = python(name) else { return };
-    let mut scene = Scene::new(Family::Ipv6);
+    };
     let files = [scene.site.add(500_000_000)];
-    fetch(&python, &scene, 1, &files);
-    finish(&mut scene, 1, &files);
+    fetch(&python, &mut scene, 1, &files);
 }

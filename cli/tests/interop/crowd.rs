@@ -3,61 +3,59 @@
 use std::net::UdpSocket;
 
 use tokio::task::JoinSet;
-use xskit_testbed::privilege;
+use xskit_testbed::cards;
 
-use crate::client::{Connection, run};
+use crate::client::run;
+use crate::http3::Connection;
 use crate::scene::{Family, Scene, several_queues};
+use crate::server::Transport;
 use crate::site::Content;
-
-const CONNECTIONS: usize = 50;
 
 /// Fewer than connections, so that some differ only by connection id, others also by port.
 const PORTS: usize = 10;
 
-fn fifty_connections(family: Family) {
-    let mut scene = Scene::new(family);
-    let files = [0, 1, 1_200, 100_000, 1_000_000].map(|len| scene.site.add(len));
-    run(async {
-        let clients: Vec<_> = (0..PORTS).map(|_| scene.client()).collect();
-        let mut opening = JoinSet::new();
-        for number in 0..CONNECTIONS {
-            let client = clients[number % PORTS].clone();
-            opening.spawn(async move { client.connect().await.unwrap() });
-        }
-        // All are connected before the first sends a request.
-        let connections = opening.join_all().await;
-        let mut fetching = JoinSet::new();
-        for (number, connection) in connections.into_iter().enumerate() {
-            let mut files = files.clone();
-            let shift = number % files.len();
-            files.rotate_left(shift);
-            fetching.spawn(async move {
-                for file in &files {
-                    connection.fetch(file).await;
-                }
-            });
-        }
-        fetching.join_all().await;
-    });
-    let summary = scene.server.interrupt();
-    assert_eq!(summary.connections, CONNECTIONS as u64);
-    assert_eq!(summary.requests, (CONNECTIONS * files.len()) as u64);
-}
-
 #[test]
-fn fifty_connections_at_once_over_ipv4() {
-    if !privilege::require_net_admin("fifty_connections_at_once_over_ipv4") {
-        return;
+fn many_connections_at_once() {
+    // The kernel's UDP on an emulated card is slow.
+    let over_udp = if cards::are_named() { 4 } else { 50 };
+    for (transport, family, count) in [
+        (Transport::AfXdp, Family::Ipv4, 50),
+        (Transport::AfXdp, Family::Ipv6, 50),
+        (Transport::Udp, Family::Ipv4, over_udp),
+    ] {
+        let Some(mut scene) = Scene::over(transport, family, 1) else {
+            return;
+        };
+        let files = [0, 1, 1_200, 100_000, 1_000_000].map(|len| scene.site.add(len));
+        run(async {
+            let clients: Vec<_> = (0..PORTS).map(|_| scene.client()).collect();
+            let mut opening = JoinSet::new();
+            for number in 0..count {
+                let client = clients[number % PORTS].clone();
+                opening.spawn(async move { client.connect().await.unwrap() });
+            }
+            // All are connected before the first sends a request.
+            let connections = opening.join_all().await;
+            let mut fetching = JoinSet::new();
+            for (number, connection) in connections.into_iter().enumerate() {
+                let mut files = files.clone();
+                let shift = number % files.len();
+                files.rotate_left(shift);
+                fetching.spawn(async move {
+                    for file in &files {
+                        connection.fetch(file).await;
+                    }
+                });
+            }
+            fetching.join_all().await;
+        });
+        let summary = scene.server.interrupt();
+        assert_eq!(
+            summary.connections, count as u64,
+            "{transport:?} {family:?}"
+        );
+        assert_eq!(summary.requests, (count * files.len()) as u64);
     }
-    fifty_connections(Family::Ipv4);
-}
-
-#[test]
-fn fifty_connections_at_once_over_ipv6() {
-    if !privilege::require_net_admin("fifty_connections_at_once_over_ipv6") {
-        return;
-    }
-    fifty_connections(Family::Ipv6);
 }
 
 /// The kernel picks a socket's queue by the hash of its addresses and ports, and a veth delivers to
@@ -65,11 +63,9 @@ fn fifty_connections_at_once_over_ipv6() {
 /// workers, and many of those that move arrive at another.
 #[test]
 fn two_hundred_clients_that_move_are_served_by_several_queues() {
-    if !privilege::require_net_admin("two_hundred_clients_that_move_are_served_by_several_queues") {
-        return;
-    }
     const CLIENTS: usize = 200;
-    let mut scene = Scene::with(Family::Ipv4, several_queues());
+    let scene = Scene::over(Transport::AfXdp, Family::Ipv4, several_queues());
+    let Some(mut scene) = scene else { return };
     let addresses = scene.more_addresses();
     let (small, large) = (scene.site.add(1_200), scene.site.add(100_000));
     run(async {
@@ -96,10 +92,9 @@ fn two_hundred_clients_that_move_are_served_by_several_queues() {
 
 #[test]
 fn many_streams_on_one_connection() {
-    if !privilege::require_net_admin("many_streams_on_one_connection") {
+    let Some(mut scene) = Scene::new(Family::Ipv4) else {
         return;
-    }
-    let mut scene = Scene::new(Family::Ipv4);
+    };
     // More streams than the server allows at once (100), so that some must wait for others.
     let files: Vec<_> = (0..150).map(|i| scene.site.add(1 + i * 977)).collect();
     let long = scene.site.add(5_000_000);
@@ -127,7 +122,7 @@ async fn ask_at_once(connection: &Connection, file: &Content, requests: usize, i
                 connection.fetch(&file).await;
             } else {
                 // Dropping what is left of the answer stops its stream.
-                connection.get(&format!("/{}", file.name)).await;
+                connection.get(&file.path()).await;
             }
         });
     }
@@ -136,10 +131,9 @@ async fn ask_at_once(connection: &Connection, file: &Content, requests: usize, i
 
 #[test]
 fn requests_given_up_among_many_do_no_harm() {
-    if !privilege::require_net_admin("requests_given_up_among_many_do_no_harm") {
+    let Some(mut scene) = Scene::new(Family::Ipv4) else {
         return;
-    }
-    let mut scene = Scene::new(Family::Ipv4);
+    };
     let file = scene.site.add(100_000);
     run(async {
         let connection = scene.client().connect().await.unwrap();

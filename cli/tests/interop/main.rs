@@ -1,5 +1,5 @@
-//! `xskit serve` over AF_XDP (and, in one module, over kernel UDP), and other people's HTTP/3
-//! clients over the kernel's UDP.
+//! `xskit serve` over AF_XDP and over kernel UDP, and other people's HTTP/3 clients over the
+//! kernel's UDP.
 //!
 //! ```text
 //!   host "first"                        host "second"
@@ -19,10 +19,15 @@
 //! | [`server`] | `xskit serve` as such a process |
 //! | [`site`] | the files it serves, every byte known |
 //! | [`authority`] | the certificate authority that the clients trust |
-//! | [`client`] | the quinn client |
+//! | [`http3`] | a client by h3 over quinn: that of `cargo xtask interop` |
+//! | [`client`] | the same on the second host |
 
 mod authority;
 mod client;
+// The other tests use more of it.
+#[allow(dead_code)]
+#[path = "../../../interop/src/quinn/http3.rs"]
+mod http3;
 // The other tests use more of it.
 #[allow(dead_code)]
 #[path = "../command/process.rs"]
@@ -37,4 +42,3 @@ mod hostile;
 mod requests;
 mod stopping;
 mod transfers;
-mod udp;

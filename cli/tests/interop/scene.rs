@@ -1,12 +1,14 @@
 //! Two hosts joined by a wire, one of which serves.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Command;
+use std::path::PathBuf;
+use std::thread;
 
-use xskit_testbed::{HostPair, HostPairConfig, Link, cards};
+use xskit_testbed::{HostPair, Link, cards};
 
-use crate::authority::{Authority, Identity};
+use crate::authority::Authority;
 use crate::client::Client;
+use crate::process::ip;
 use crate::server::{Server, Transport};
 use crate::site::Site;
 
@@ -20,12 +22,14 @@ pub(crate) enum Family {
     Ipv6,
 }
 
-/// A wire of several queues: two, where a card's emulation is too slow for more.
-pub(crate) fn several_queues() -> HostPairConfig {
-    HostPairConfig {
-        queues: if cards::are_named() { 2 } else { 4 },
-        ..HostPairConfig::default()
-    }
+/// Several queues: two, where a card's emulation is too slow for more.
+pub(crate) fn several_queues() -> u32 {
+    if cards::are_named() { 2 } else { 4 }
+}
+
+/// The name of the test that runs in this thread.
+pub(crate) fn test_name() -> String {
+    thread::current().name().unwrap_or("a test").to_owned()
 }
 
 /// Where a test takes place. The server is on the first host, clients are on the second.
@@ -36,22 +40,19 @@ pub(crate) struct Scene {
     pub(crate) authority: Authority,
     transport: Transport,
     pub(crate) address: SocketAddr,
-    identity: Identity,
+    identity: [PathBuf; 2],
     pub(crate) pair: HostPair,
 }
 
 impl Scene {
-    pub(crate) fn new(family: Family) -> Self {
-        Self::with(family, HostPairConfig::default())
+    /// One with AF_XDP and one queue. `None` without privilege: the test must return.
+    pub(crate) fn new(family: Family) -> Option<Self> {
+        Self::over(Transport::AfXdp, family, 1)
     }
 
-    pub(crate) fn with(family: Family, hosts: HostPairConfig) -> Self {
-        Self::over(Transport::AfXdp, family, hosts)
-    }
-
-    /// One whose server's packets go over these sockets.
-    pub(crate) fn over(transport: Transport, family: Family, hosts: HostPairConfig) -> Self {
-        let pair = HostPair::new(hosts).unwrap();
+    /// One whose server's packets go over these sockets, on a wire of so many queues.
+    pub(crate) fn over(transport: Transport, family: Family, queues: u32) -> Option<Self> {
+        let pair = HostPair::for_test(&test_name(), queues)?;
         let address: SocketAddr = match family {
             Family::Ipv4 => (pair.first.ipv4, PORT).into(),
             Family::Ipv6 => (pair.first.ipv6.unwrap(), PORT).into(),
@@ -60,7 +61,7 @@ impl Scene {
         let site = Site::new();
         let identity = authority.issue(address.ip());
         let server = Server::start(&pair.first, transport, address, &site.root(), &identity);
-        Self {
+        Some(Self {
             server,
             site,
             authority,
@@ -68,7 +69,7 @@ impl Scene {
             address,
             identity,
             pair,
-        }
+        })
     }
 
     /// A client on the second host, with a UDP port of its own. Only within [`client::run`].
@@ -79,7 +80,7 @@ impl Scene {
     }
 
     pub(crate) fn client_that_trusts(&self, authority: &Authority) -> Client {
-        Client::new(&self.pair.second, self.address, authority.trusted())
+        Client::new(&self.pair.second, self.address, authority)
     }
 
     /// Gives the second host so many more addresses, for clients that go on from another.
@@ -88,9 +89,8 @@ impl Scene {
         let [a, b, c, _] = second.ipv4.octets();
         let addresses = (101..=116).map(|last| Ipv4Addr::from([a, b, c, last]));
         let add = |address: Ipv4Addr| {
-            let args = format!("address add {address}/24 dev {}", second.link.name);
-            let added = second.run(|| Command::new("ip").args(args.split(' ')).status());
-            assert!(added.unwrap().unwrap().success(), "ip {args}");
+            let words = format!("address add {address}/24 dev {}", second.link.name);
+            ip(&second.namespace, &words);
             address
         };
         addresses.map(add).collect()

@@ -1,13 +1,13 @@
 //! `xskit serve` with a certificate of the test's authority, and what it reports at its end.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde::Deserialize;
 use xskit_testbed::Host;
 
-use crate::authority::Identity;
 use crate::process::{Running, Xskit};
 
 /// None once it has ended.
@@ -21,6 +21,7 @@ pub(crate) enum Transport {
 }
 
 /// The report of a server that was interrupted.
+#[derive(Deserialize)]
 pub(crate) struct Summary {
     /// Connections whose handshake was completed.
     pub(crate) connections: u64,
@@ -32,46 +33,23 @@ pub(crate) struct Summary {
     pub(crate) packets: u64,
     /// System calls for packets.
     pub(crate) syscalls: u64,
-    /// Packets dropped, of all causes.
-    pub(crate) dropped: u64,
-}
-
-impl Summary {
-    fn read(report: &Value) -> Self {
-        let count = |name: &str| report[name].as_u64().unwrap();
-        let drops = report["drops"].as_object().unwrap();
-        Self {
-            connections: count("connections"),
-            requests: count("requests"),
-            handed_over: count("handed_over"),
-            early: count("early"),
-            mode: report["mode"].as_str().unwrap().to_owned(),
-            packets: count("packets"),
-            syscalls: count("syscalls"),
-            dropped: drops
-                .values()
-                .map(|packets| packets.as_u64().unwrap())
-                .sum(),
-        }
-    }
+    /// Packets dropped, by their causes.
+    pub(crate) drops: BTreeMap<String, u64>,
 }
 
 impl Server {
-    /// Starts one on this host and returns once it serves.
+    /// Starts one on this host, with a certificate and its key, and returns once it serves.
     pub(crate) fn start(
         host: &Host,
         transport: Transport,
         listen: SocketAddr,
         root: &Path,
-        identity: &Identity,
+        identity: &[PathBuf; 2],
     ) -> Self {
         let listen = listen.to_string();
         let mut words = vec!["serve", "--json", "--listen", &listen];
-        for (option, path) in [
-            ("--root", root),
-            ("--cert", &identity.certificate),
-            ("--key", &identity.key),
-        ] {
+        let paths = [root, &identity[0], &identity[1]];
+        for (option, path) in ["--root", "--cert", "--key"].into_iter().zip(paths) {
             words.extend([option, path.to_str().unwrap()]);
         }
         words.extend(match transport {
@@ -95,7 +73,7 @@ impl Server {
     /// Waits for the end that it was asked for.
     pub(crate) fn finish(&mut self) -> Summary {
         let ended = self.0.take().unwrap().finish();
-        Summary::read(&ended.json())
+        Summary::deserialize(ended.json()).unwrap()
     }
 
     /// SIGKILL; returns when nothing of the process is left.

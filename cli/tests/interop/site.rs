@@ -55,6 +55,11 @@ impl Site {
 }
 
 impl Content {
+    /// To ask for.
+    pub(crate) fn path(&self) -> String {
+        format!("/{}", self.name)
+    }
+
     /// The bytes from `offset` on, as far as they lie together in memory.
     fn piece(&self, offset: u64) -> &'static [u8] {
         // Files differ in length, and so begin at different places of the pattern.

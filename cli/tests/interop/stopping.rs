@@ -2,10 +2,11 @@
 
 use http::{Method, StatusCode};
 use quinn::ConnectionError;
-use xskit_testbed::privilege;
 
-use crate::client::{Connection, Reply, run};
+use crate::client::run;
+use crate::http3::{Connection, Reply};
 use crate::scene::{Family, Scene};
+use crate::server::Transport;
 use crate::site::Content;
 
 /// So long that the end comes in the middle of it.
@@ -13,23 +14,17 @@ const LEN: u64 = 300_000_000;
 
 /// Asks for a file and returns when some of it has come.
 async fn begin(connection: &Connection, file: &Content) -> Reply {
-    let mut reply = connection.get(&format!("/{}", file.name)).await;
-    assert_eq!(reply.status, StatusCode::OK);
-    let mut received = 0;
-    while received < 2_000_000 {
-        let bytes = reply.data().await.unwrap().expect("more is to come");
-        file.check(received, &bytes);
-        received += bytes.len() as u64;
-    }
+    let mut reply = connection.get(&file.path()).await;
+    assert_eq!(reply.status(), StatusCode::OK);
+    reply.check_up_to(file, 2_000_000).await;
     reply
 }
 
 #[test]
 fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
-    if !privilege::require_net_admin("sigint_ends_cleanly_in_the_middle_of_a_transfer") {
+    let Some(mut scene) = Scene::new(Family::Ipv4) else {
         return;
-    }
-    let mut scene = Scene::new(Family::Ipv4);
+    };
     let file = scene.site.add(LEN);
     assert!(scene.has_xdp_program());
     run(async {
@@ -37,14 +32,14 @@ fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
         let mut reply = begin(&connection, &file).await;
         scene.server.ask_to_end();
         // It takes nothing more, so that the server can't finish.
-        connection.closed().await;
+        connection.quic.closed().await;
         scene.server.finish();
         assert!(!scene.has_xdp_program());
         // The client is told of the end, and does not take what it has for the whole.
         while let Ok(more) = reply.data().await {
             assert!(more.is_some(), "the file ended early without an error");
         }
-        let end = connection.end();
+        let end = connection.quic.close_reason();
         let told = matches!(
             end,
             Some(ConnectionError::ApplicationClosed(_) | ConnectionError::ConnectionClosed(_))
@@ -53,16 +48,11 @@ fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
     });
 }
 
-#[test]
-fn what_is_under_way_is_finished_first() {
-    if privilege::require_net_admin("what_is_under_way_is_finished_first") {
-        assert_finishes_first(Scene::new(Family::Ipv4));
-    }
-}
-
-/// Checks that a server accepts no new client, and ends once what is under way is finished.
-#[track_caller]
-pub(crate) fn assert_finishes_first(mut scene: Scene) {
+/// A server accepts no new client, and ends once what is under way is finished.
+fn finishes_first(transport: Transport) {
+    let Some(mut scene) = Scene::over(transport, Family::Ipv4, 1) else {
+        return;
+    };
     let file = scene.site.add(5_000_000);
     run(async {
         let (busy, idle) = (scene.client(), scene.client());
@@ -70,7 +60,7 @@ pub(crate) fn assert_finishes_first(mut scene: Scene) {
         let mut reply = begin(&busy, &file).await;
         scene.server.ask_to_end();
         // New clients are refused, and idle connections are closed at once.
-        let goodbye = idle.closed().await;
+        let goodbye = idle.quic.closed().await;
         let refusal = scene.client().connect().await.err();
         assert!(
             matches!(refusal, Some(ConnectionError::ConnectionClosed(_))),
@@ -80,22 +70,28 @@ pub(crate) fn assert_finishes_first(mut scene: Scene) {
             matches!(goodbye, ConnectionError::ApplicationClosed(_)),
             "{goodbye:?}"
         );
-        let mut left = file.len - reply.received;
-        while let Some(bytes) = reply.data().await.unwrap() {
-            left -= bytes.len() as u64;
-        }
-        assert_eq!(left, 0);
+        reply.check_up_to(&file, file.len).await;
+        assert!(reply.data().await.unwrap().is_none());
     });
     let summary = scene.server.finish();
     assert_eq!((summary.connections, summary.requests), (2, 1));
 }
 
 #[test]
+fn what_is_under_way_is_finished_first() {
+    finishes_first(Transport::AfXdp);
+}
+
+#[test]
+fn what_is_under_way_over_kernel_udp_is_finished_first() {
+    finishes_first(Transport::Udp);
+}
+
+#[test]
 fn sigkill_leaves_nothing_and_a_second_server_starts_at_once() {
-    if !privilege::require_net_admin("sigkill_leaves_nothing_and_a_second_server_starts_at_once") {
+    let Some(mut scene) = Scene::new(Family::Ipv4) else {
         return;
-    }
-    let mut scene = Scene::new(Family::Ipv4);
+    };
     let (long, short) = (scene.site.add(LEN), scene.site.add(1_000_000));
     run(async {
         let connection = scene.client().connect().await.unwrap();
@@ -108,10 +104,9 @@ fn sigkill_leaves_nothing_and_a_second_server_starts_at_once() {
         scene.client().connect().await.unwrap().fetch(&short).await;
         drop(cut);
         // Once it has something to say, it learns that the second one knows nothing of it.
-        let path = format!("/{}", short.name);
-        let answer = connection.send(Method::GET, &path, None).await;
+        let answer = connection.ask(Method::GET, &short.path(), &[]).await;
         assert!(answer.is_err(), "of a connection that is gone");
-        assert_eq!(connection.end(), Some(ConnectionError::Reset));
+        assert_eq!(connection.quic.close_reason(), Some(ConnectionError::Reset));
     });
     scene.server.interrupt();
     assert!(!scene.has_xdp_program());

@@ -82,10 +82,7 @@ mod tests {
         assert_eq!(conditions.if_modified_since, Some("then"));
         assert_eq!(conditions.if_unmodified_since, Some("now"));
         for name in ["range", "if-range", "if-modified-since"] {
-            let twice = [
-                Header::new(name.as_bytes(), b"x"),
-                Header::new(name.as_bytes(), b"y"),
-            ];
+            let twice = [b"x", b"y"].map(|value| Header::new(name.as_bytes(), value));
             assert!(Asked::parse(Fields::new(&twice)).is_err(), "{name}");
         }
         let garbage = [Header::new(b"range", &[0xff])];

@@ -1,6 +1,5 @@
-//! Whole frames: from the kernel, round trips, refusals, arbitrary bytes.
+//! Whole frames: from the kernel, round trips, refusals.
 
-mod arbitrary;
 mod kernel_frames;
 mod refusals;
 mod round_trip;
@@ -28,19 +27,10 @@ const SERVER: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 2]);
 
 /// No tag, a customer's, and a provider's with a customer's inside.
 fn tags(count: usize) -> VlanTags {
-    let all = [
-        VlanTag {
-            tpid: Tpid::Customer,
-            tci: 300,
-        },
-        VlanTag {
-            tpid: Tpid::Service,
-            tci: 0xa0c8,
-        },
-    ];
+    let all = [(Tpid::Customer, 300), (Tpid::Service, 0xa0c8)];
     let mut tags = VlanTags::NONE;
-    for tag in all.into_iter().take(count).rev() {
-        tags.push(tag).expect("at most two");
+    for (tpid, tci) in all.into_iter().take(count).rev() {
+        tags.push(VlanTag { tpid, tci }).expect("at most two");
     }
     tags
 }
@@ -62,4 +52,15 @@ fn emitted(headers: &UdpHeaders, payload: &[u8]) -> Vec<u8> {
     frame[header_len..].copy_from_slice(payload);
     assert_eq!(headers.emit(&mut frame, payload.len()), Ok(frame.len()));
     frame
+}
+
+/// The headers that a datagram came with.
+fn read(datagram: &Datagram) -> UdpHeaders {
+    UdpHeaders {
+        link: datagram.link,
+        source: datagram.source,
+        destination: datagram.destination,
+        ecn: datagram.ecn,
+        hop_limit: datagram.hop_limit,
+    }
 }

@@ -19,11 +19,8 @@ fn random_headers(rng: &mut Rng, version: IpVersion) -> UdpHeaders {
     let mut link = LinkPath::new(mac(), mac());
     for _ in 0..rng.usize(..3) {
         let tpid = [Tpid::Customer, Tpid::Service][rng.usize(..2)];
-        let tag = VlanTag {
-            tpid,
-            tci: rng.u16(..),
-        };
-        link.tags.push(tag).expect("at most two");
+        let tci = rng.u16(..);
+        link.tags.push(VlanTag { tpid, tci }).expect("at most two");
     }
     let ecn = Ecn::from_bits(rng.u8(..));
     UdpHeaders {
@@ -40,14 +37,7 @@ fn assert_read_back(headers: &UdpHeaders, payload: &[u8], padding: usize) {
     let end = frame.len();
     frame.resize(end + padding, 0xaa);
     let datagram = Datagram::parse(&frame, UdpChecksum::Verify).expect("well-formed");
-    let read = UdpHeaders {
-        link: datagram.link,
-        source: datagram.source,
-        destination: datagram.destination,
-        ecn: datagram.ecn,
-        hop_limit: datagram.hop_limit,
-    };
-    assert_eq!(read, *headers);
+    assert_eq!(read(&datagram), *headers);
     assert_eq!(datagram.payload_range(), headers.header_len()..end);
     assert_eq!(datagram.payload_mut(&mut frame).as_deref(), Some(payload));
     assert_eq!(Datagram::parse(&frame, UdpChecksum::Ignore), Ok(datagram));
@@ -98,11 +88,8 @@ fn a_frame_too_short_is_left_alone() {
             }
             let mut frame = vec![0x55; frame_len + 7];
             assert_eq!(headers.emit(&mut frame, 10), Ok(frame_len));
-            assert_eq!(
-                frame[headers.header_len()..],
-                [0x55; 17],
-                "only headers are written"
-            );
+            // Only headers are written.
+            assert_eq!(frame[headers.header_len()..], [0x55; 17]);
         }
     }
 }
@@ -135,10 +122,8 @@ fn no_checksum_of_zero_goes_out() {
         let mut seen = vec![false; 0x1_0000];
         for word in 0..=u16::MAX {
             let frame = emitted(&headers, &word.to_be_bytes());
-            assert!(
-                Datagram::parse(&frame, UdpChecksum::Verify).is_ok(),
-                "{word:#x}"
-            );
+            let parsed = Datagram::parse(&frame, UdpChecksum::Verify);
+            assert!(parsed.is_ok(), "{word:#x}");
             seen[usize::from(u16::from_be_bytes([frame[at], frame[at + 1]]))] = true;
         }
         assert!(!seen[0] && seen[1..].iter().all(|seen| *seen));
@@ -155,15 +140,10 @@ fn a_reply_goes_back_where_it_came_from() {
         };
         let request = Datagram::parse(&emitted(&sent, b"?"), UdpChecksum::Verify).expect("whole");
         let reply = request.reply();
-        assert_eq!(
-            (reply.link.source, reply.link.destination),
-            (SERVER, CLIENT)
-        );
-        assert_eq!(reply.link.tags, sent.link.tags);
-        assert_eq!(
-            (reply.source, reply.destination),
-            (sent.destination, sent.source)
-        );
+        let mut link = Link::new(SERVER, CLIENT);
+        link.tags = sent.link.tags;
+        let (source, destination) = (sent.destination, sent.source);
+        assert_eq!(reply, UdpHeaders::new(link, source, destination));
         assert_eq!((reply.ecn, reply.hop_limit), (Ecn::NotEct, 64));
         let answer = Datagram::parse(&emitted(&reply, b"!"), UdpChecksum::Verify).expect("whole");
         assert_eq!(
