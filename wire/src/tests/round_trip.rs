@@ -140,7 +140,7 @@ fn a_reply_goes_back_where_it_came_from() {
         };
         let request = Datagram::parse(&emitted(&sent, b"?"), UdpChecksum::Verify).expect("whole");
         let reply = request.reply();
-        let mut link = Link::new(SERVER, CLIENT);
+        let mut link = LinkPath::new(SERVER, CLIENT);
         link.tags = sent.link.tags;
         let (source, destination) = (sent.destination, sent.source);
         assert_eq!(reply, UdpHeaders::new(link, source, destination));
