@@ -1,5 +1,6 @@
 //! Garbage at the port disturbs no client.
 
+use std::iter;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -17,49 +18,30 @@ const MOST: u64 = 20_000;
 /// The fewest, even if the transfers end before.
 const LEAST: u64 = 2_000;
 
-fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    rng.fill(&mut bytes);
-    bytes
-}
+/// How packets of garbage begin. Dashes are another connection id each time.
+const BEGINNINGS: [&[u8]; 7] = [
+    b"",
+    // A short header (RFC 9000, section 17.3) with an unknown connection id.
+    b"\x40",
+    // An unknown version.
+    b"\xc0\x1a\x2a\x3a\x4a\x08--------\0",
+    // An Initial whose connection id says that it is 255 bytes long.
+    b"\xc0\0\0\0\x01\xff",
+    // Initials with a token of 2^62 - 1 bytes, a length past the end, a payload of garbage.
+    b"\xc0\0\0\0\x01\x08--------\0\xff\xff\xff\xff\xff\xff\xff\xff",
+    b"\xc0\0\0\0\x01\x08--------\0\0\x7f\xff",
+    b"\xc3\0\0\0\x01\x08--------\0\0\x44\xb0",
+];
 
-/// A QUIC long header (RFC 9000, section 17.2) up to its source connection id.
-fn long_header(first: u8, version: u32, destination: &[u8]) -> Vec<u8> {
-    let mut packet = vec![first];
-    packet.extend(version.to_be_bytes());
-    packet.push(destination.len() as u8);
-    packet.extend(destination);
-    packet.push(0);
-    packet
-}
-
-/// The packet number `number`: of each kind one after the other, each time with other bytes.
+/// A packet of each kind one after the other, with random bytes: none, one, any number, or enough
+/// for an answer.
 fn garbage(number: u64, rng: &mut Rng) -> Vec<u8> {
-    let any_len = rng.usize(..1_473);
-    let (id, noise) = (random_bytes(rng, 8), random_bytes(rng, 1_200));
-    let mut packet = match number % 12 {
-        // No bytes, one, any.
-        0 => return Vec::new(),
-        1 => return random_bytes(rng, 1),
-        2 => random_bytes(rng, any_len),
-        3 => vec![0; any_len],
-        4 => vec![0xff; any_len],
-        // A short header with an unknown connection id.
-        5 => [&[0x40][..], &random_bytes(rng, any_len)].concat(),
-        // An unknown version, in a packet long enough for an answer and in a short one.
-        6 => [long_header(0xc0, 0x1a2a_3a4a, &id), noise].concat(),
-        7 => return long_header(0xc0, 0x1a2a_3a4a, &id),
-        // An Initial whose connection id says that it is 255 bytes long, and where it ends.
-        8 => [&[0xc0, 0, 0, 0, 1, 0xff][..], &noise[..1_194]].concat(),
-        // Initials with a token of 2^62 - 1 bytes, a length past the end, a payload of garbage.
-        9 => [long_header(0xc0, 1, &id), vec![0xff; 1_200]].concat(),
-        10 => [long_header(0xc0, 1, &id), vec![0, 0x7f, 0xff], noise].concat(),
-        _ => [long_header(0xc3, 1, &id), vec![0, 0x44, 0xb0], noise].concat(),
-    };
-    // Some of them, cut off anywhere.
-    if rng.u8(..4) == 0 {
-        packet.truncate(rng.usize(..=packet.len()));
+    let mut packet = BEGINNINGS[number as usize % BEGINNINGS.len()].to_vec();
+    if packet.len() > 14 {
+        rng.fill(&mut packet[6..14]);
     }
+    let more = [0, 1, rng.usize(..1_450), 1_200][rng.usize(..4)];
+    packet.extend(iter::repeat_with(|| rng.u8(..)).take(more));
     packet
 }
 

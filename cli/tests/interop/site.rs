@@ -69,19 +69,13 @@ impl Content {
         &piece[..piece.len().min(left)]
     }
 
-    fn pieces(&self) -> impl Iterator<Item = &'static [u8]> {
-        let mut offset = 0;
-        std::iter::from_fn(move || {
-            let piece = (offset < self.len).then(|| self.piece(offset))?;
-            offset += piece.len() as u64;
-            Some(piece)
-        })
-    }
-
     fn write(&self, path: &Path) {
         let mut file = BufWriter::new(File::create(path).unwrap());
-        for piece in self.pieces() {
+        let mut offset = 0;
+        while offset < self.len {
+            let piece = self.piece(offset);
             file.write_all(piece).unwrap();
+            offset += piece.len() as u64;
         }
         file.flush().unwrap();
     }
