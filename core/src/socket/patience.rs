@@ -126,31 +126,22 @@ mod tests {
     }
 
     #[test]
-    fn without_patience_every_empty_look_is_a_reason_to_wait() {
-        assert_eq!(rest(&mut Patience::new(0), every(5, 100)), (100, 100));
-    }
-
-    #[test]
-    fn packets_that_come_while_we_look_are_never_waited_for() {
-        assert_eq!(rest(&mut Patience::new(2000), every(2000, 100)).1, 0);
-        assert_eq!(rest(&mut Patience::new(2000), every(0, 100)), (0, 0));
-    }
-
-    #[test]
-    fn packets_that_come_too_late_are_looked_for_an_eighth_as_long() {
-        let (looks, waits) = rest(&mut Patience::new(2000), every(10_000, 1000));
-        assert_eq!(waits, 1000, "as many as with all the looks");
-        assert!(looks < 2_001 * 1000 / 8, "{looks}");
-    }
-
-    #[test]
-    fn one_of_four_that_comes_in_time_keeps_all_the_looks() {
-        let gaps = (0..1000).map(|packet| if packet % 4 == 0 { 1900 } else { 10_000 });
-        assert_eq!(
-            rest(&mut Patience::new(2000), gaps).1,
-            750,
-            "only those that came late"
-        );
+    fn looks_are_made_as_long_as_they_pay() {
+        let mixed = (0..1000).map(|packet| if packet % 4 == 0 { 1900 } else { 10_000 });
+        // The most looks before a wait, the gaps, the waits, and a bound on the looks in vain.
+        let cases = [
+            ("no patience", 0, vec![5; 100], 100, 101),
+            ("in time", 2000, vec![2000; 100], 0, 200_001),
+            ("at once", 2000, vec![0; 100], 0, 1),
+            // As many waits as with all the looks, and an eighth of these.
+            ("too late", 2000, vec![10_000; 1000], 1000, 2_001 * 1000 / 8),
+            ("one of four in time", 2000, mixed.collect(), 750, u64::MAX),
+        ];
+        for (case, patience, gaps, waits, bound) in cases {
+            let (looks, waited) = rest(&mut Patience::new(patience), gaps.into_iter());
+            assert_eq!(waited, waits, "{case}");
+            assert!(looks < bound, "{case}: {looks} looks");
+        }
     }
 
     #[test]
