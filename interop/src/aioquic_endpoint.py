@@ -2,8 +2,8 @@
 
 The environment configures it, with the runner's names: ROLE (client or server), TESTCASE, WWW,
 CERTS, DOWNLOADS, SSLKEYLOGFILE, QLOGDIR and, for a client, REQUESTS: URLs of one server, of which
-one without a file asks for no more than a connection. LISTEN is a server's HOST:PORT. The protocol
-is HTTP/3.
+one without a file asks for no more than a connection. ALPN is h3 or hq-interop, by default h3 for
+http3 and hq-interop for all other cases; a server takes both. LISTEN is a server's HOST:PORT.
 
 The exit status is 127 for a case that aioquic can't do, and 1 if a client lacks a file or did not
 see what its case is about. The last line on stdout is JSON: what the endpoint counted.
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from aioquic.asyncio.client import connect
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.asyncio.server import QuicServer
+from aioquic.h0.connection import H0Connection
 from aioquic.h3.connection import H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic import events
@@ -33,6 +34,7 @@ CASES = set(
     " transfercorruption ipv6 rebind-port rebind-addr goodput versionnegotiation".split()
 )
 CONNECTION_PER_FILE = {"multiconnect", "handshakeloss", "handshakecorruption"}
+HTTP = {"h3": H3Connection, "hq-interop": H0Connection}
 TICKET_SECONDS = 5
 # aioquic writes a qlog once the connection has drained, under a name that both ends share.
 DRAIN_SECONDS = 10 if os.environ.get("QLOGDIR") else 0.1
@@ -55,7 +57,7 @@ class Endpoint(QuicConnectionProtocol):
             counts["early_data_accepted"] += event.early_data_accepted
         elif isinstance(event, events.ProtocolNegotiated) and not self.http:
             # Now, because HTTP/3 needs the peer's streams from their first bytes.
-            self.http = H3Connection(self._quic)
+            self.http = HTTP[event.alpn_protocol](self._quic)
         for http_event in self.http.handle_event(event) if self.http else []:
             self.http_event_received(http_event)
 
@@ -74,6 +76,9 @@ class Server(Endpoint):
         if file.is_relative_to(self.root) and file.is_file():
             self.http.send_headers(event.stream_id, [(b":status", b"200")])
             self.http.send_data(event.stream_id, file.read_bytes(), end_stream=True)
+        elif isinstance(self.http, H0Connection):
+            # It has no status, and the end alone would be that of an empty file.
+            self._quic.reset_stream(event.stream_id, error_code=1)
         else:
             self.http.send_headers(event.stream_id, [(b":status", b"404")], end_stream=True)
 
@@ -81,8 +86,8 @@ class Server(Endpoint):
 class Download:
     directory = Path(os.environ.get("DOWNLOADS", "/downloads"))
 
-    def __init__(self, url):
-        self.url, self.status, self.content = url, None, bytearray()
+    def __init__(self, url, status):
+        self.url, self.status, self.content = url, status, bytearray()
         self.done = asyncio.get_running_loop().create_future()
 
     def fail(self, why):
@@ -108,11 +113,12 @@ class Client(Endpoint):
     def request(self, urls):
         """Asks for the files. aioquic holds back what the limit of streams does not let yet."""
         if not self.http:  # Early data.
-            self.http = H3Connection(self._quic)
+            self.http = HTTP[self._quic.configuration.alpn_protocols[0]](self._quic)
         self.downloads = {}
         for url in (url for url in urls if os.path.basename(url.path)):
             stream = self._quic.get_next_available_stream_id()
-            self.downloads[stream] = Download(url)
+            status = b"200" if isinstance(self.http, H0Connection) else None
+            self.downloads[stream] = Download(url, status)
             headers = [(b":method", b"GET"), (b":scheme", b"https")]
             headers += [(b":authority", url.netloc.encode()), (b":path", url.path.encode())]
             self.http.send_headers(stream, headers, end_stream=True)
@@ -135,11 +141,9 @@ class Client(Endpoint):
             download.receive(event)
 
 
-def configuration(is_client):
+def configuration(is_client, alpn):
     # With aioquic's windows of 1 MiB, a sender waits for credit while Python is busy.
-    config = QuicConfiguration(
-        alpn_protocols=["h3"], is_client=is_client, max_data=2**24, max_stream_data=2**23
-    )
+    config = QuicConfiguration(alpn, is_client=is_client, max_data=2**24, max_stream_data=2**23)
     config.idle_timeout = 120
     if path := os.environ.get("SSLKEYLOGFILE"):
         config.secrets_log_file = open(path, "a", buffering=1)
@@ -155,7 +159,7 @@ def configuration(is_client):
 
 async def serve(case):
     host, _, port = os.environ.get("LISTEN", "[::]:443").rpartition(":")
-    config, tickets = configuration(False), {}
+    config, tickets = configuration(False, list(HTTP)), {}
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         # A handler of the loop would go with it, and a second signal then kill what is ending.
@@ -177,25 +181,25 @@ async def serve(case):
     await asyncio.gather(*(connection.wait_closed() for connection in connections))
 
 
-async def download(case):
+async def download(case, alpn):
     urls = [urlsplit(url) for url in os.environ.get("REQUESTS", "").split()]
     if len({url.netloc for url in urls}) != 1 or not urls[0].hostname:
         raise Failed("REQUESTS must name URLs of one server")
     if case in ("resumption", "zerortt"):
         if len(urls) < 2:
             raise Failed(f"{case} takes two URLs or more, and REQUESTS has one")
-        ticket = await fetch(case, urls[:1], is_ticket_wanted=True)
+        ticket = await fetch(case, alpn, urls[:1], is_ticket_wanted=True)
         if case == "resumption":
             ticket.max_early_data_size = None  # Else aioquic would offer early data.
-        await fetch(case, urls[1:], ticket=ticket)
+        await fetch(case, alpn, urls[1:], ticket=ticket)
     else:
         for group in [[url] for url in urls] if case in CONNECTION_PER_FILE else [urls]:
-            await fetch(case, group)
+            await fetch(case, alpn, group)
 
 
-async def fetch(case, urls, ticket=None, is_ticket_wanted=False):
+async def fetch(case, alpn, urls, ticket=None, is_ticket_wanted=False):
     """Fetches the files on one connection, and returns its ticket if that is wanted."""
-    config, tickets = configuration(True), asyncio.Queue()
+    config, tickets = configuration(True, [alpn]), asyncio.Queue()
     config.session_ticket = ticket
     if case == "chacha20":
         config.cipher_suites = [CipherSuite.CHACHA20_POLY1305_SHA256]
@@ -241,11 +245,12 @@ async def exchange(case, client, urls, is_resuming):
 
 def main():
     role, case = os.environ.get("ROLE"), os.environ.get("TESTCASE")
-    if role not in ("client", "server") or case not in CASES:
-        print(f"aioquic can't do ROLE={role} TESTCASE={case}", file=sys.stderr)
+    alpn = os.environ.get("ALPN") or ("h3" if case == "http3" else "hq-interop")
+    if role not in ("client", "server") or case not in CASES or alpn not in HTTP:
+        print(f"aioquic can't do ROLE={role} TESTCASE={case} ALPN={alpn}", file=sys.stderr)
         return 127
     try:
-        asyncio.run(serve(case) if role == "server" else download(case))
+        asyncio.run(serve(case) if role == "server" else download(case, alpn))
     except (Failed, OSError) as error:
         sys.exit(f"{role}: {error}")
     finally:

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ use xskit_quic::cert::{Authority, Validity};
 use crate::UNSUPPORTED;
 use crate::case::{Case, Demand};
 use crate::keys;
-use crate::peer::{FOLDERS, Peer};
+use crate::peer::{Peer, Places};
 use crate::relay::{From, Relay, Seen};
-use crate::setting::{Role, Url};
+use crate::setting::{Protocol, Role, Url};
 
 /// How long a server may take to open its port, including Python's start.
 const START: Duration = Duration::from_secs(20);
@@ -48,6 +48,7 @@ pub(crate) enum Outcome {
 /// The folders and files of a bout.
 struct Ground {
     folder: TempDir,
+    places: Places,
     names: Vec<String>,
 }
 
@@ -62,11 +63,11 @@ impl Bout {
         for attempt in 1.. {
             let began = Instant::now();
             match self.fight(attempt).await {
-                Ok(true) => {
-                    let took = began.elapsed().as_secs_f64();
-                    return Outcome::Passed(format!("{took:.1} s{before}"));
+                Ok(Some(seen)) => {
+                    let note = self.passed(&seen, began.elapsed());
+                    return Outcome::Passed(note + &before);
                 }
-                Ok(false) => break,
+                Ok(None) => break,
                 Err(error) if attempt >= self.case.attempts() => {
                     return Outcome::Failed(format!("{error:#}{before}"));
                 }
@@ -76,8 +77,27 @@ impl Bout {
         Outcome::Unsupported("one of them says that it can't".to_owned())
     }
 
-    /// False if an end cannot run the case.
-    async fn fight(self, attempt: u64) -> anyhow::Result<bool> {
+    fn passed(self, seen: &Seen, took: Duration) -> String {
+        let bytes: usize = self.case.files.iter().sum();
+        let mut note = format!("{:.1} s", took.as_secs_f64());
+        if self.case.name == "goodput" {
+            note += &format!(", {:.1} Mbit/s", bytes as f64 * 8e-6 / took.as_secs_f64());
+        }
+        for (count, what) in [
+            (seen.lost, "lost"),
+            (seen.overflowed, "dropped by the queue"),
+            (seen.corrupted, "corrupted"),
+            (seen.rebinds, "rebinds"),
+        ] {
+            if count > 0 {
+                note += &format!(", {count} {what}");
+            }
+        }
+        note
+    }
+
+    /// `None` if an end cannot run the case.
+    async fn fight(self, attempt: u64) -> anyhow::Result<Option<Seen>> {
         let ground = Ground::new(self.case)?;
         let own: IpAddr = match self.case.demand {
             Demand::Ipv6 => Ipv6Addr::LOCALHOST.into(),
@@ -85,27 +105,34 @@ impl Bout {
         };
         let port = UdpSocket::bind((own, 0))?.local_addr()?.port();
         let address = SocketAddr::new(own, port);
-        let line = self.server.server(self.case, ground.folder.path(), port);
+        let line = self.server.server(self.case, &ground.places, port);
         let mut server = self.start(&ground, Role::Server, &line, &[], address)?;
         if !is_listening(&mut server, port).await? {
-            return Ok(false);
+            return Ok(None);
         }
         let relay = Relay::start(self.case.network, address, attempt).await?;
         let urls = ground.urls(relay.address);
-        let fetching = timeout(self.case.patience, self.fetch(&ground, &urls, address)).await;
-        let fetched = fetching.with_context(|| format!("not done in {:?}", self.case.patience));
-        let is_played = fetched.flatten().map_err(|error| ground.explain(error))?;
+        let fetching = timeout(self.case.patience, self.fetch(&ground, &urls, address));
+        let is_played = match fetching.await {
+            Ok(fetched) => fetched.map_err(|error| ground.explain(error))?,
+            Err(_) => {
+                let error = anyhow::anyhow!("not done in {:?}", self.case.patience);
+                return Err(ground.explain(error));
+            }
+        };
         // Lets datagrams under way arrive.
         sleep(2 * self.case.network.delay + LAST).await;
         end(&mut server).await?;
-        if is_played {
-            let seen = relay.seen();
-            let checked = ground.compare(self.case);
-            let checked = checked.and_then(|()| self.check_network(&seen));
-            let checked = checked.and_then(|()| self.check_ends(&ground, &seen));
-            checked.map_err(|error| ground.explain(error))?;
+        if !is_played {
+            return Ok(None);
         }
-        Ok(is_played)
+        let seen = relay.seen();
+        let checked = ground.compare(self.case).and_then(|()| {
+            self.check_network(&seen)?;
+            self.check_ends(&ground, &seen)
+        });
+        checked.map_err(|error| ground.explain(error))?;
+        Ok(Some(seen))
     }
 
     /// Runs the client's programs. False if one cannot run the case.
@@ -115,7 +142,7 @@ impl Bout {
         urls: &[Url],
         address: SocketAddr,
     ) -> anyhow::Result<bool> {
-        for line in self.client.client(self.case, ground.folder.path(), urls) {
+        for line in self.client.client(self.case, &ground.places, urls) {
             let mut client = self.start(ground, Role::Client, &line, urls, address)?;
             let status = client.wait().await?;
             if status.code() == Some(UNSUPPORTED.into()) {
@@ -140,17 +167,19 @@ impl Bout {
             Role::Client => ("client", self.case.client),
         };
         let requests: Vec<String> = urls.iter().map(Url::text).collect();
+        let places = &ground.places;
         let mut command = Command::new(program);
         command
             .args(words)
             .env("ROLE", name)
             .env("TESTCASE", case)
             .env("REQUESTS", requests.join(" "))
+            .env("ALPN", self.protocol().name())
             .env("LISTEN", listen.to_string())
-            .env("WWW", ground.at("www"))
-            .env("CERTS", ground.at("certs"))
-            .env("DOWNLOADS", ground.at("downloads"))
-            .env("SSLKEYLOGFILE", ground.at("keys.log"))
+            .env("WWW", &places.www)
+            .env("CERTS", &places.certs)
+            .env("DOWNLOADS", &places.downloads)
+            .env("SSLKEYLOGFILE", &places.keylog)
             .stdin(Stdio::null())
             .stdout(ground.log(name, "out")?)
             .stderr(ground.log(name, "err")?)
@@ -158,6 +187,14 @@ impl Bout {
         command
             .spawn()
             .with_context(|| format!("{program} can't be run"))
+    }
+
+    fn protocol(self) -> Protocol {
+        let all = [self.server, self.client].map(|peer| peer.protocol(self.case));
+        match all.contains(&Protocol::Http3) {
+            true => Protocol::Http3,
+            false => Protocol::Hq,
+        }
     }
 
     /// Checks what the relay must have seen and done.
@@ -222,7 +259,7 @@ impl Bout {
                 ];
                 for (from, to, secret) in ends {
                     let (packets, id_len) = (&seen.short[from as usize], seen.id_len[to as usize]);
-                    let keylog = &ground.at("keys.log");
+                    let keylog = &ground.places.keylog;
                     let is_updated = keys::any_updated(keylog, secret, packets, id_len)?;
                     ensure!(is_updated, "{from:?}: no packet under the next keys");
                 }
@@ -235,13 +272,24 @@ impl Bout {
 
 impl Ground {
     fn new(case: &Case) -> anyhow::Result<Self> {
-        let mut ground = Self {
-            folder: tempfile::tempdir()?,
-            names: Vec::new(),
+        let folder = tempfile::tempdir()?;
+        let at = |name: &str| folder.path().join(name);
+        let places = Places {
+            www: at("www"),
+            certs: at("certs"),
+            downloads: at("downloads"),
+            scratch: at("scratch"),
+            keylog: at("keys.log"),
         };
-        for folder in FOLDERS {
-            fs::create_dir(ground.at(folder))?;
+        for path in [
+            &places.www,
+            &places.certs,
+            &places.downloads,
+            &places.scratch,
+        ] {
+            fs::create_dir(path)?;
         }
+        let mut names = Vec::new();
         for (number, &len) in case.files.iter().enumerate() {
             let mut name = format!("file{number}");
             if case.demand == Demand::ZeroRtt {
@@ -251,16 +299,15 @@ impl Ground {
             let content: Vec<u8> = (0..len)
                 .map(|at| ((at * 31) ^ (at >> 8) ^ number) as u8)
                 .collect();
-            fs::write(ground.at("www").join(&name), &content)?;
-            ground.names.push(name);
+            fs::write(places.www.join(&name), &content)?;
+            names.push(name);
         }
-        write_certificates(case, &ground.at("certs"))?;
-        Ok(ground)
-    }
-
-    /// One of its folders, or a file beside them.
-    fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        write_certificates(case, &places.certs)?;
+        Ok(Self {
+            folder,
+            places,
+            names,
+        })
     }
 
     /// The URLs of all files at this address.
@@ -281,12 +328,12 @@ impl Ground {
     }
 
     fn log(&self, end: &str, kind: &str) -> std::io::Result<File> {
-        let path = self.at(&format!("{end}.{kind}"));
+        let path = self.folder.path().join(format!("{end}.{kind}"));
         File::options().append(true).create(true).open(path)
     }
 
     fn read(&self, name: &str) -> String {
-        let text = fs::read(self.at(name)).unwrap_or_default();
+        let text = fs::read(self.folder.path().join(name)).unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()
     }
 
@@ -314,11 +361,11 @@ impl Ground {
             return Ok(());
         }
         for name in &self.names {
-            let arrived = fs::read(self.at("downloads").join(name));
+            let arrived = fs::read(self.places.downloads.join(name));
             let Ok(arrived) = arrived else {
                 bail!("{name:.20} did not arrive");
             };
-            let sent = fs::read(self.at("www").join(name))?;
+            let sent = fs::read(self.places.www.join(name))?;
             ensure!(
                 arrived == sent,
                 "{name:.20} differs: {} bytes of {}",

@@ -159,3 +159,17 @@ pub(crate) const CASES: &[Case] = &[
     }),
     transfer("goodput", &[10 * MIB], Demand::Files),
 ];
+
+/// Cases that no pair can run, because quiche or this program lacks what they need.
+pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
+    ("ecn", "quiche neither marks packets nor reports marks"),
+    ("v2", "quiche has version 1 alone"),
+    (
+        "connectionmigration",
+        "the server would offer a preferred address, which quiche has no setting for",
+    ),
+    (
+        "crosstraffic",
+        "TCP would have to go through the same queue, and the relay has UDP alone",
+    ),
+];

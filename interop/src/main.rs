@@ -30,7 +30,7 @@ use anyhow::bail;
 use setting::Setting;
 
 const USAGE: &str =
-    "usage: interop [--peer quinn|aioquic|ngtcp2|xskit] [--case CASE] | interop endpoint";
+    "usage: interop [--peer quinn|aioquic|ngtcp2|xskit] [--case CASE] [--json] | interop endpoint";
 
 /// The exit code that the runner takes as "unsupported".
 const UNSUPPORTED: u8 = 127;
@@ -51,6 +51,7 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<ExitCode> {
         match arg.as_str() {
             "endpoint" => return play(endpoint::run),
             "quinn" => return play(quinn::run),
+            "--json" => wanted.json = true,
             "--case" if wanted.case.is_none() => wanted.case = args.next(),
             "--peer" if wanted.peer.is_none() => wanted.peer = args.next(),
             _ => bail!("{arg:?} is no option; {USAGE}"),

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::bout::{Bout, Outcome};
-use crate::case::CASES;
+use crate::case::{CASES, UNSUPPORTED};
 use crate::peer::Peer;
 
 /// Concurrent bouts: most of their time is the relay's delay.
@@ -20,6 +21,7 @@ const AT_ONCE: usize = 6;
 pub(crate) struct Wanted {
     pub(crate) case: Option<String>,
     pub(crate) peer: Option<String>,
+    pub(crate) json: bool,
 }
 
 /// A server and a client, of which one is ours.
@@ -28,27 +30,43 @@ type Pair = (Peer, Peer);
 pub(crate) fn run(wanted: &Wanted) -> anyhow::Result<ExitCode> {
     let is_asked = |name: &str| wanted.case.as_deref().is_none_or(|only| only == name);
     let cases: Vec<_> = CASES.iter().filter(|case| is_asked(case.name)).collect();
-    if cases.is_empty() {
+    let lacking: Vec<_> = UNSUPPORTED
+        .iter()
+        .filter(|(name, _)| is_asked(name))
+        .collect();
+    if cases.is_empty() && lacking.is_empty() {
         bail!("no case {:?}", wanted.case.as_deref().unwrap_or_default());
     }
     let pairs = pairs(wanted)?;
-    let mut bouts = Vec::new();
-    for (pair, &(server, client)) in pairs.iter().enumerate() {
-        for case in &cases {
-            let bout = Bout {
-                server,
-                client,
-                case,
+    let bouts = pairs
+        .iter()
+        .enumerate()
+        .flat_map(|(at, &(server, client))| {
+            let bout = move |&case| {
+                (
+                    at,
+                    Bout {
+                        server,
+                        client,
+                        case,
+                    },
+                )
             };
-            bouts.push((pair, bout));
-        }
-    }
+            cases.iter().map(bout)
+        });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let outcomes = runtime.block_on(fight(bouts))?;
+    let outcomes = runtime.block_on(fight(bouts.collect()))?;
     let is_well = !outcomes.values().any(|it| matches!(it, Outcome::Failed(_)));
-    print(&pairs, &outcomes, wanted.case.is_none());
+    if wanted.json {
+        println!("{}", to_json(&pairs, &outcomes));
+    } else {
+        print(&pairs, &outcomes, wanted.case.is_none());
+        for (name, reason) in lacking {
+            println!("{name}: unsupported, {reason}");
+        }
+    }
     Ok(match is_well {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -109,13 +127,13 @@ fn told(outcome: &Outcome) -> String {
 
 /// A row per case, a column per pair, and the failures below.
 fn print(pairs: &[Pair], outcomes: &Outcomes, is_whole: bool) {
-    for (name, end) in [("server", 0), ("client", 1)] {
-        let names = pairs
-            .iter()
-            .map(|&(server, client)| [server, client][end].name());
-        let names: String = names.map(|name| format!("{name:<9}")).collect();
-        println!("{name:<20} {}", names.trim_end());
-    }
+    println!("{:<20} server", "");
+    let heading = |ends: fn(&Pair) -> Peer| {
+        let names = pairs.iter().map(|pair| format!("{:<9}", ends(pair).name()));
+        names.collect::<String>()
+    };
+    println!("{:<20} {}", "", heading(|pair| pair.0));
+    println!("{:<20} {}client", "", heading(|pair| pair.1));
     for case in CASES {
         let cells = (0..pairs.len()).map(|pair| match outcomes.get(&(pair, case.name)) {
             Some(Outcome::Passed(_)) => "✓",
@@ -135,4 +153,17 @@ fn print(pairs: &[Pair], outcomes: &Outcomes, is_whole: bool) {
             println!("{case}: {ends}: {}", told(outcome));
         }
     }
+}
+
+fn to_json(pairs: &[Pair], outcomes: &Outcomes) -> Value {
+    let row = |((pair, case), outcome): (&(usize, &str), &Outcome)| {
+        let (server, client) = pairs[*pair];
+        let (word, note) = match outcome {
+            Outcome::Passed(note) => ("passed", note),
+            Outcome::Failed(note) => ("failed", note),
+            Outcome::Unsupported(note) => ("unsupported", note),
+        };
+        json!({"server": server.name(), "client": client.name(), "case": case, "outcome": word, "note": note})
+    };
+    outcomes.iter().map(row).collect()
 }

@@ -1,10 +1,10 @@
 //! `Peer`: a stack, and how its ends are started.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::case::{Case, Demand};
-use crate::setting::{Role, Url, connections};
+use crate::setting::{Protocol, Role, Url};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Peer {
@@ -17,8 +17,16 @@ pub(crate) enum Peer {
     Ngtcp2,
 }
 
-/// The folders of a bout within one of its own. The last is for an end's own state.
-pub(crate) const FOLDERS: [&str; 4] = ["www", "certs", "downloads", "scratch"];
+/// The folders and files of a bout.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) www: PathBuf,
+    pub(crate) certs: PathBuf,
+    pub(crate) downloads: PathBuf,
+    /// For an end's own state.
+    pub(crate) scratch: PathBuf,
+    pub(crate) keylog: PathBuf,
+}
 
 const AIOQUIC: &str = include_str!("aioquic_endpoint.py");
 
@@ -59,6 +67,14 @@ impl Peer {
         }
     }
 
+    /// The protocol of a case. ngtcp2 has only HTTP/3.
+    pub(crate) fn protocol(self, case: &Case) -> Protocol {
+        match (self, case.name) {
+            (Self::Ngtcp2, _) | (_, "http3") => Protocol::Http3,
+            _ => Protocol::Hq,
+        }
+    }
+
     /// Why it cannot run a case; others report it when they are started.
     pub(crate) fn lacks(self, role: Role, case: &Case) -> Option<&'static str> {
         match (self, role, case.demand) {
@@ -76,16 +92,16 @@ impl Peer {
     }
 
     /// The server's command line.
-    pub(crate) fn server(self, case: &Case, folder: &Path, port: u16) -> Vec<String> {
+    pub(crate) fn server(self, case: &Case, places: &Places, port: u16) -> Vec<String> {
         if self != Self::Ngtcp2 {
-            return self.endpoint(folder);
+            return self.endpoint(places);
         }
         let mut words = words(&["gtlsserver", "--quiet", PATIENT[0], PATIENT[1]]);
-        words.push(format!("--htdocs={}", folder.join("www").display()));
+        words.push(format!("--htdocs={}", places.www.display()));
         if case.demand == Demand::Retry {
             words.push("--validate-addr".to_owned());
         }
-        let at = |name: &str| folder.join("certs").join(name).display().to_string();
+        let at = |name: &str| places.certs.join(name).display().to_string();
         let address = match case.demand {
             Demand::Ipv6 => "::1",
             _ => "127.0.0.1",
@@ -96,22 +112,29 @@ impl Peer {
     }
 
     /// The client's command lines, one after the other.
-    pub(crate) fn client(self, case: &Case, folder: &Path, urls: &[Url]) -> Vec<Vec<String>> {
+    pub(crate) fn client(self, case: &Case, places: &Places, urls: &[Url]) -> Vec<Vec<String>> {
         if self != Self::Ngtcp2 {
-            return vec![self.endpoint(folder)];
+            return vec![self.endpoint(places)];
         }
-        let connections = connections(case.client, urls);
-        let line = |urls: &&[Url]| gtlsclient(case, folder, urls);
+        let connections: Vec<&[Url]> = match (case.client, case.demand) {
+            ("multiconnect", _) => urls.chunks(1).collect(),
+            (_, Demand::Resumption | Demand::ZeroRtt) => {
+                let (first, rest) = urls.split_at(1.min(urls.len()));
+                vec![first, rest]
+            }
+            _ => vec![urls],
+        };
+        let line = |urls: &&[Url]| gtlsclient(case, places, urls);
         connections.iter().map(line).collect()
     }
 
     /// The command line of an end that reads the runner's environment.
-    fn endpoint(self, folder: &Path) -> Vec<String> {
+    fn endpoint(self, places: &Places) -> Vec<String> {
         let this = env::current_exe().unwrap_or_else(|_| "interop".into());
         let this = this.display().to_string();
         match self {
             Self::Aioquic => {
-                let script = folder.join("scratch").join("aioquic_endpoint.py");
+                let script = places.scratch.join("aioquic_endpoint.py");
                 // Without it the end fails to start.
                 let _ = std::fs::write(&script, AIOQUIC);
                 let python = env::var("INTEROP_PYTHON").unwrap_or("python3".to_owned());
@@ -123,7 +146,7 @@ impl Peer {
     }
 }
 
-fn gtlsclient(case: &Case, folder: &Path, urls: &[Url]) -> Vec<String> {
+fn gtlsclient(case: &Case, places: &Places, urls: &[Url]) -> Vec<String> {
     let mut line = words(&[
         "gtlsclient",
         "--quiet",
@@ -133,7 +156,7 @@ fn gtlsclient(case: &Case, folder: &Path, urls: &[Url]) -> Vec<String> {
         PATIENT[0],
         PATIENT[1],
     ]);
-    line.push(format!("--download={}", folder.join("downloads").display()));
+    line.push(format!("--download={}", places.downloads.display()));
     match case.demand {
         Demand::VersionNegotiation => {
             line.extend(words(&["--version=0x1a2a3a4a", "--preferred-versions=v1"]));
@@ -142,7 +165,7 @@ fn gtlsclient(case: &Case, folder: &Path, urls: &[Url]) -> Vec<String> {
         Demand::KeyUpdate => line.push("--key-update=100ms".to_owned()),
         Demand::Resumption | Demand::ZeroRtt => {
             for (option, file) in [("session", "session"), ("tp", "parameters")] {
-                let file = folder.join("scratch").join(file);
+                let file = places.scratch.join(file);
                 line.push(format!("--{option}-file={}", file.display()));
             }
             if case.demand == Demand::Resumption {

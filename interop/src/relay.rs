@@ -72,6 +72,8 @@ pub(crate) enum From {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) lost: u64,
+    /// Lost because the queue was full.
+    pub(crate) overflowed: u64,
     pub(crate) corrupted: u64,
     pub(crate) rebinds: u64,
     pub(crate) version_negotiations: u64,
@@ -287,6 +289,7 @@ impl Way {
             line.leaving.pop_front();
         }
         if line.leaving.len() >= QUEUE {
+            self.note(|seen| seen.overflowed += 1);
             return;
         }
         let bits = 8 * (datagram.len() as u64 + HEADER_BYTES);

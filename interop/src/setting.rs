@@ -2,7 +2,7 @@
 //!
 //! The runner's own: `ROLE`, `TESTCASE`, `REQUESTS`, `SSLKEYLOGFILE`, `QLOGDIR`, and the folders
 //! `/www`, `/certs` and `/downloads`. Ours, for two endpoints on one machine: `WWW`, `CERTS`,
-//! `DOWNLOADS` and `LISTEN`.
+//! `DOWNLOADS`, `LISTEN`, and `ALPN` for a peer that has only HTTP/3.
 
 use std::env;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -22,10 +22,29 @@ pub(crate) enum Role {
     Server,
 }
 
+/// The protocol on QUIC.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Protocol {
+    Http3,
+    /// HTTP/0.9: a line `GET /path`, answered by bytes.
+    Hq,
+}
+
+impl Protocol {
+    /// Its name for ALPN.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Http3 => "h3",
+            Self::Hq => "hq-interop",
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
     pub(crate) role: Role,
     pub(crate) case: String,
+    pub(crate) protocol: Protocol,
     pub(crate) requests: Vec<Url>,
     pub(crate) www: PathBuf,
     pub(crate) certs: PathBuf,
@@ -53,6 +72,13 @@ impl Setting {
             other => bail!("ROLE is {other:?}; it must be client or server"),
         };
         let case = of("TESTCASE").context("TESTCASE is not set: the runner's name of a case")?;
+        let protocol = match of("ALPN").as_deref() {
+            Some("h3") => Protocol::Http3,
+            Some("hq-interop") => Protocol::Hq,
+            Some(other) => bail!("ALPN is {other:?}; it must be h3 or hq-interop"),
+            None if case == "http3" => Protocol::Http3,
+            None => Protocol::Hq,
+        };
         let requests = of("REQUESTS").unwrap_or_default();
         let listen = match of("LISTEN") {
             Some(address) => address.parse().context("LISTEN is no ADDRESS:PORT")?,
@@ -61,6 +87,7 @@ impl Setting {
         Ok(Self {
             role,
             case,
+            protocol,
             requests: requests
                 .split_whitespace()
                 .map(Url::parse)
@@ -139,19 +166,6 @@ impl Url {
         addresses
             .next()
             .with_context(|| format!("{host} has no address"))
-    }
-}
-
-/// The requests of each of the client's connections.
-pub(crate) fn connections<'a>(case: &str, urls: &'a [Url]) -> Vec<&'a [Url]> {
-    match case {
-        "multiconnect" => urls.chunks(1).collect(),
-        // The second resumes the first.
-        "resumption" | "zerortt" => {
-            let (first, rest) = urls.split_at(1.min(urls.len()));
-            vec![first, rest]
-        }
-        _ => vec![urls],
     }
 }
 

@@ -1,9 +1,9 @@
 //! The QUIC examples, each over AF_XDP on one host, asked from the other over the kernel's UDP by
 //! quinn and h3, which share no code with quiche. The applications over the kernel's UDP as well.
 
-// The interoperability cases use more of it.
+// The tests of the command use more of it.
 #[allow(dead_code)]
-#[path = "../../interop/src/quinn/http3.rs"]
+#[path = "../../cli/tests/interop/http3.rs"]
 mod http3;
 
 use std::fs;

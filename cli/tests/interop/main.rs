@@ -19,14 +19,11 @@
 //! | [`server`] | `xskit serve` as such a process |
 //! | [`site`] | the files it serves, every byte known |
 //! | [`authority`] | the certificate authority that the clients trust |
-//! | [`http3`] | a client by h3 over quinn: that of `cargo xtask interop` |
+//! | [`http3`] | a client by h3 over quinn, which shares no code with quiche |
 //! | [`client`] | the same on the second host |
 
 mod authority;
 mod client;
-// The other tests use more of it.
-#[allow(dead_code)]
-#[path = "../../../interop/src/quinn/http3.rs"]
 mod http3;
 // The other tests use more of it.
 #[allow(dead_code)]

@@ -1,28 +1,43 @@
 //! The client: fetches the requested files over the case's connections.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use serde_json::json;
-use xskit_quic::client::ClientEvent;
+use xskit_quic::ClientConfig;
+use xskit_quic::client::Ticket;
 use xskit_quic::driver::{UdpConfig, UdpDriver};
-use xskit_quic::{Client, ClientConfig};
 
-use crate::setting::{PATIENCE, Setting, Url, connections};
+use super::fetch::{Fetch, Hq, Http3};
+use crate::setting::{PATIENCE, Protocol, Setting, Url};
 
 /// How long a client waits for a ticket, and for its last packets to go.
 const LAST: Duration = Duration::from_secs(2);
 
+/// The results of a connection.
+struct Fetched {
+    ticket: Option<Ticket>,
+    is_resumed: bool,
+    is_early: bool,
+}
+
 pub(super) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
-    match setting.case.as_str() {
-        "handshake" | "transfer" | "http3" | "retry" | "multiconnect" | "resumption"
-        | "zerortt" => {}
+    let all = setting.requests.as_slice();
+    let connections: Vec<&[Url]> = match setting.case.as_str() {
+        "handshake" | "transfer" | "http3" | "retry" => vec![all],
+        "multiconnect" => all.chunks(1).collect(),
+        "resumption" | "zerortt" => {
+            ensure!(
+                all.len() > 1,
+                "REQUESTS has not one URL for each connection"
+            );
+            let (first, rest) = all.split_at(1);
+            vec![first, rest]
+        }
         // BoringSSL offers all its ciphers, quiche begins no key update and has one version.
         _ => return Ok(None),
-    }
-    let connections = connections(&setting.case, &setting.requests);
+    };
     let server = setting.server()?;
     let mut config = ClientConfig::new(&server.host, server.port, setting.trust());
     config.handshake_timeout = PATIENCE;
@@ -30,14 +45,11 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
     config.diagnostics = super::diagnostics(setting)?;
     config.early_data = setting.case == "zerortt";
     let (mut resumed, mut early) = (0, 0);
-    for urls in &connections {
-        let (mut client, mut driver) = open(setting, &config)?;
-        fetch(setting, &mut client, &mut driver, urls)?;
-        resumed += u32::from(client.is_resumed());
-        early += u32::from(client.stats().early_requests > 0);
-        config.ticket = client.ticket().filter(|_| setting.case != "multiconnect");
-        client.close(Instant::now());
-        while driver.turn(&mut client)? {}
+    for requests in &connections {
+        let fetched = connect(setting, &config, requests)?;
+        resumed += u32::from(fetched.is_resumed);
+        early += u32::from(fetched.is_early);
+        config.ticket = fetched.ticket.filter(|_| setting.case != "multiconnect");
     }
     println!(
         "{}",
@@ -46,11 +58,15 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
     Ok(Some(()))
 }
 
-fn open(setting: &Setting, config: &ClientConfig) -> anyhow::Result<(Client<()>, UdpDriver)> {
+fn connect(setting: &Setting, config: &ClientConfig, urls: &[Url]) -> anyhow::Result<Fetched> {
     let peer = setting.server()?.resolve()?;
     let socket = UdpSocket::bind((own_address(peer)?, 0))?;
-    let client = Client::new(config, socket.local_addr()?, peer, (), Instant::now())?;
-    Ok((client, UdpDriver::new(socket, UdpConfig::default())?))
+    let (local, now) = (socket.local_addr()?, Instant::now());
+    let driver = UdpDriver::new(socket, UdpConfig::default())?;
+    match setting.protocol {
+        Protocol::Http3 => fetch(setting, Http3::new(config, local, peer, urls, now)?, driver),
+        Protocol::Hq => fetch(setting, Hq::new(config, local, peer, urls, now)?, driver),
+    }
 }
 
 /// The source address that the kernel uses for this peer.
@@ -64,52 +80,34 @@ fn own_address(peer: SocketAddr) -> std::io::Result<IpAddr> {
     Ok(socket.local_addr()?.ip())
 }
 
-/// Fetches files, and then waits for a ticket for another connection.
 fn fetch(
     setting: &Setting,
-    client: &mut Client<()>,
-    driver: &mut UdpDriver,
-    urls: &[Url],
-) -> anyhow::Result<()> {
-    let mut open = BTreeMap::new();
-    for url in urls {
-        open.insert(client.get(&url.path, None), (url, Vec::new()));
-    }
-    let mut piece = vec![0; 64 << 10];
+    mut fetch: impl Fetch,
+    mut driver: UdpDriver,
+) -> anyhow::Result<Fetched> {
     let mut until = None;
+    // First for the files, then for a ticket for another connection.
     loop {
-        let mut is_more = driver.turn(client)?;
-        while let Some(event) = client.poll_event() {
-            is_more = true;
-            match event {
-                ClientEvent::Response(id, head) => {
-                    let url = open.get(&id).map(|(url, _)| url);
-                    ensure!(head.status == 200, "{url:?}: status {}", head.status);
-                }
-                ClientEvent::Body(id) => {
-                    let (_, content) = open.get_mut(&id).context("no such request")?;
-                    while let len @ 1.. = client.read_body(id, &mut piece) {
-                        content.extend_from_slice(&piece[..len]);
-                    }
-                }
-                ClientEvent::Finished(id) => {
-                    let (url, content) = open.remove(&id).context("no such request")?;
-                    setting.save(url, &content)?;
-                }
-                ClientEvent::Failed(id, error) => {
-                    let url = open.get(&id).map(|(url, _)| url);
-                    bail!("{url:?}: {error}");
-                }
-                ClientEvent::Closed(end) => bail!("{end}"),
-                _ => {}
-            }
-        }
-        if open.is_empty() && client.is_connected() {
+        let is_more = driver.turn(fetch.connection())?;
+        let is_new = fetch.advance(setting)?;
+        if fetch.is_done() {
             let deadline = *until.get_or_insert_with(|| Instant::now() + LAST);
-            if client.ticket().is_some() || Instant::now() > deadline {
-                return Ok(());
+            if fetch.ticket().is_some() || Instant::now() > deadline {
+                break;
             }
         }
-        driver.rest(client, is_more, Duration::from_millis(20))?;
+        driver.rest(
+            fetch.connection(),
+            is_more || is_new,
+            Duration::from_millis(20),
+        )?;
     }
+    let fetched = Fetched {
+        ticket: fetch.ticket(),
+        is_resumed: fetch.is_resumed(),
+        is_early: fetch.is_early(),
+    };
+    fetch.close();
+    while driver.turn(fetch.connection())? {}
+    Ok(fetched)
 }

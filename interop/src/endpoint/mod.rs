@@ -1,6 +1,8 @@
 //! Our end, as a server and as a client, over the kernel's UDP.
 
 mod client;
+mod fetch;
+mod hq;
 mod server;
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The server: files over HTTP/3.
+//! The server: HTTP/3 and HTTP/0.9 on one port, as each client's ALPN says.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -14,10 +14,16 @@ use xskit_quic::{
     SetupError,
 };
 
-use crate::setting::{PATIENCE, Setting};
+use super::hq::{Hq, HqSession};
+use crate::setting::{PATIENCE, Protocol, Setting};
 
 /// How long a server goes on after SIGTERM, to close its connections.
 const GOODBYE: Duration = Duration::from_millis(500);
+
+const PROTOCOLS: &[&[u8]] = &[
+    Protocol::Http3.name().as_bytes(),
+    Protocol::Hq.name().as_bytes(),
+];
 
 pub(super) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
     let mut config = ServerConfig::new(Identity::from_pem_files(&setting.chain(), &setting.key())?);
@@ -31,13 +37,7 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
         "zerortt" => config.early_data = true,
         _ => return Ok(None),
     }
-    let files = Files::new(Root::open(&setting.www)?);
-    let observed = Observed {
-        http: Http::new(files, &HttpConfig::default())?,
-        resumed: 0,
-        chacha20: 0,
-    };
-    let mut server = Server::new(&config, observed, Instant::now())?;
+    let mut server = Server::new(&config, Either::new(setting)?, Instant::now())?;
     let mut driver = UdpDriver::new(UdpSocket::bind(setting.listen)?, UdpConfig::default())?;
     let is_over = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
@@ -53,30 +53,53 @@ pub(super) fn run(setting: &Setting) -> anyhow::Result<Option<()>> {
         driver.rest(&mut server, is_more, Duration::from_millis(20))?;
     }
     let connections = server.stats().connections;
-    let observed = server.application();
+    let seen = &server.application().seen;
     let report = json!({
         "connections": connections.established,
         "early": connections.early,
         "migrations": connections.migrations,
-        "resumed": observed.resumed,
-        "chacha20": observed.chacha20,
+        "resumed": seen.resumed,
+        "chacha20": seen.chacha20,
     });
     println!("{report}");
     Ok(Some(()))
 }
 
-/// Files over HTTP/3, with counts of connections by their handshakes.
-struct Observed {
-    http: Http<Files>,
+/// What our end saw of its connections.
+#[derive(Debug, Default)]
+struct Seen {
     resumed: u64,
     chacha20: u64,
 }
 
-impl Application for Observed {
-    type Session = <Http<Files> as Application>::Session;
+/// Both protocols.
+struct Either {
+    http: Http<Files>,
+    hq: Hq,
+    seen: Seen,
+}
+
+enum Session {
+    Http(Box<<Http<Files> as Application>::Session>),
+    Hq(HqSession),
+}
+
+impl Either {
+    fn new(setting: &Setting) -> Result<Self, SetupError> {
+        let files = Files::new(Root::open(&setting.www)?);
+        Ok(Self {
+            http: Http::new(files, &HttpConfig::default())?,
+            hq: Hq::new(&setting.www),
+            seen: Seen::default(),
+        })
+    }
+}
+
+impl Application for Either {
+    type Session = Session;
 
     fn protocols(&self) -> &[&[u8]] {
-        self.http.protocols()
+        PROTOCOLS
     }
 
     fn prepare(&mut self, config: &ServerConfig) -> Result<(), SetupError> {
@@ -84,7 +107,7 @@ impl Application for Observed {
     }
 
     fn takes_early_data(&self) -> bool {
-        self.http.takes_early_data()
+        true
     }
 
     fn begin(
@@ -92,32 +115,45 @@ impl Application for Observed {
         quic: &mut QuicConnection,
         peer: &Peer,
         now: Instant,
-    ) -> Result<Self::Session, Close> {
-        self.resumed += u64::from(quic.is_resumed());
+    ) -> Result<Session, Close> {
+        self.seen.resumed += u64::from(quic.is_resumed());
         let cipher = quic.as_mut().current_cipher();
         let is_chacha20 = cipher.is_some_and(|cipher| cipher.name().contains("CHACHA20"));
-        self.chacha20 += u64::from(is_chacha20);
-        self.http.begin(quic, peer, now)
+        self.seen.chacha20 += u64::from(is_chacha20);
+        if quic.application_proto() == Protocol::Hq.name().as_bytes() {
+            return Ok(Session::Hq(HqSession::default()));
+        }
+        let session = self.http.begin(quic, peer, now)?;
+        Ok(Session::Http(Box::new(session)))
     }
 
     fn service(
         &mut self,
-        session: &mut Self::Session,
+        session: &mut Session,
         quic: &mut QuicConnection,
         now: Instant,
     ) -> Activity {
-        self.http.service(session, quic, now)
+        match session {
+            Session::Http(session) => self.http.service(session, quic, now),
+            Session::Hq(session) => self.hq.service(session, quic),
+        }
     }
 
-    fn resume(&mut self, session: &mut Self::Session, stream: u64) {
-        self.http.resume(session, stream);
+    fn resume(&mut self, session: &mut Session, stream: u64) {
+        if let Session::Http(session) = session {
+            self.http.resume(session, stream);
+        }
     }
 
-    fn drain(&mut self, session: &mut Self::Session) {
-        self.http.drain(session);
+    fn drain(&mut self, session: &mut Session) {
+        if let Session::Http(session) = session {
+            self.http.drain(session);
+        }
     }
 
-    fn end(&mut self, session: Self::Session, now: Instant) {
-        self.http.end(session, now);
+    fn end(&mut self, session: Session, now: Instant) {
+        if let Session::Http(session) = session {
+            self.http.end(*session, now);
+        }
     }
 }

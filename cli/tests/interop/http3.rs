@@ -1,5 +1,5 @@
 //! A client of HTTP/3 that shares no code with quiche: h3 over quinn over the kernel's UDP, with
-//! rustls. The tests of the command and of the QUIC examples use it too.
+//! rustls. The tests of the QUIC examples use it too.
 
 use std::future::poll_fn;
 use std::net::UdpSocket;
@@ -40,7 +40,7 @@ pub(crate) fn config(
 }
 
 /// Initial packets use AES whatever is offered (RFC 9001, section 5.2).
-pub(crate) fn initial_suite() -> rustls::quic::Suite {
+fn initial_suite() -> rustls::quic::Suite {
     let suite = cipher_suite::TLS13_AES_128_GCM_SHA256.tls13();
     suite
         .and_then(|suite| suite.quic_suite())
