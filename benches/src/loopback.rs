@@ -64,7 +64,12 @@ impl Loopback {
     #[must_use]
     pub fn of_rings(size: RingSize) -> Self {
         let backend = Self::never_kicked();
-        for kind in [RingKind::Fill, RingKind::Completion, RingKind::Rx, RingKind::Tx] {
+        for kind in [
+            RingKind::Fill,
+            RingKind::Completion,
+            RingKind::Rx,
+            RingKind::Tx,
+        ] {
             backend.sizes[kind as usize].set(Some(size));
             let len_bytes = RING_OFFSET.desc as usize + size.slots() as usize * size_of::<Desc>();
             backend.map(&(), kind, len_bytes).expect("not mapped yet");
