@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 
@@ -72,18 +72,18 @@ impl DemoFile {
         // Whatever the umask, the server reads it as nobody.
         std::fs::set_permissions(&root, Permissions::from_mode(0o755)).context("chmod(2)")?;
         let path = root.join("random.bin");
-        let writing = || {
-            format!(
-                "writing {bytes} bytes to {}; use a smaller --size, or another TMPDIR",
+        let failed = |error: std::io::Error| {
+            anyhow!(
+                "writing {bytes} bytes to {}: {error}; use a smaller --size, or another TMPDIR",
                 path.display()
             )
         };
-        let mut file = File::create(&path).with_context(writing)?;
+        let mut file = File::create(&path).map_err(failed)?;
         file.set_permissions(Permissions::from_mode(0o644))
             .context("fchmod(2)")?;
         let random = File::open("/dev/urandom").context("opening /dev/urandom")?;
         let (bytes, sha256) = digest(random.take(bytes), stop, |read| {
-            file.write_all(read).with_context(writing)
+            file.write_all(read).map_err(failed)
         })?;
         Ok(Self {
             root,

@@ -6,6 +6,7 @@
 //! | `mod.rs` | the choice between them |
 //! | `af_xdp.rs` | the set-up over AF_XDP, until there are workers |
 //! | `team.rs` | the steps that workers take together, and what one shares with the others |
+//! | `news.rs` | what the first worker finds out, for all threads |
 //! | `worker.rs` | one worker: a socket, and a server |
 //! | `udp.rs` | the only worker over a UDP socket of the kernel |
 //! | `tcp.rs` | HTTP/1.1 and 2 beside it, over the kernel's TCP |
@@ -23,6 +24,7 @@ mod af_xdp;
 mod bounds;
 mod confine;
 mod credentials;
+mod news;
 mod overflow;
 mod serving;
 mod summary;

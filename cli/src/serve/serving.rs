@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use xskit::quic::FileServer;
 
-use super::team::{Known, Team};
+use super::news::Known;
+use super::team::Team;
 use crate::stop::LONGEST_WAIT;
 
 /// How long closing the connections may take.

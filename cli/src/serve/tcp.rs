@@ -16,7 +16,8 @@ use rustix::net::{
 use xskit::https::{Control, HttpsServer, HttpsStats, Runtime};
 use xskit::quic::server::Guests;
 
-use super::team::{EndsAll, Known, Team};
+use super::news::Known;
+use super::team::{EndsAll, Team};
 use crate::args::{ServeArgs, TcpArgs, TcpRuntime};
 use crate::stop::LONGEST_WAIT;
 

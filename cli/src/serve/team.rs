@@ -10,22 +10,21 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use anyhow::{Context, anyhow};
 use xskit::net::Link;
 use xskit::quic::server::Guests;
-use xskit::quic::{
-    Files, Http, HttpCommon, HttpConfig, Identity, Root, ServerConfig, udp_payload_for_mtu,
-};
+use xskit::quic::{Files, Http, HttpCommon, HttpConfig, Root, ServerConfig, udp_payload_for_mtu};
 
 use super::READY;
 use super::access_log::AccessLog;
 use super::confine::{Confinement, Reading};
 use super::credentials::Credentials;
+use super::news::News;
 use super::summary::{ServeSummary, Share};
 use super::worker::Task;
 use crate::args::ServeArgs;
@@ -58,56 +57,6 @@ pub(super) struct EndsAll<'a>(pub(super) &'a Stop);
 impl Drop for EndsAll<'_> {
     fn drop(&mut self) {
         self.0.ask();
-    }
-}
-
-/// What the first worker publishes.
-#[derive(Default)]
-pub(super) struct News {
-    /// How often the interface's addresses or the routes changed.
-    addresses: AtomicU64,
-    /// How often the certificate was read again.
-    identities: AtomicU64,
-    identity: Mutex<Option<Identity>>,
-}
-
-/// How much of it a worker has seen.
-#[derive(Default)]
-pub(super) struct Known {
-    addresses: u64,
-    identities: u64,
-}
-
-impl News {
-    pub(super) fn tell_of_addresses(&self) {
-        self.addresses.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn tell_of_identity(&self, identity: Identity) {
-        *self.identity() = Some(identity);
-        // After the identity: a worker that sees the number finds it.
-        self.identities.fetch_add(1, Ordering::Release);
-    }
-
-    fn identity(&self) -> MutexGuard<'_, Option<Identity>> {
-        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    /// Whether addresses or routes have changed since the last call.
-    pub(super) fn learn_addresses(&mut self, news: &News) -> bool {
-        let now = news.addresses.load(Ordering::Relaxed);
-        std::mem::replace(&mut self.addresses, now) != now
-    }
-
-    /// The certificate, if it was read again since the last call.
-    pub(super) fn learn_identity(&mut self, news: &News) -> Option<Identity> {
-        let now = news.identities.load(Ordering::Acquire);
-        if std::mem::replace(&mut self.identities, now) == now {
-            return None;
-        }
-        news.identity().clone()
     }
 }
 
