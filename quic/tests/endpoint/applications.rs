@@ -135,24 +135,6 @@ fn an_application_may_refuse_a_connection() {
     assert_eq!(error.reason, b"not today");
 }
 
-#[test]
-fn another_protocol_is_not_spoken() {
-    let now = Instant::now();
-    let mut server = server(false, now);
-    let mut config = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
-    config.verify_peer(false);
-    config.set_application_protos(&[b"h3"]).unwrap();
-    let id = quiche::ConnectionId::from_ref(&[8; 16]);
-    let local = "198.51.100.7:9".parse().unwrap();
-    let mut quic = quiche::connect(Some(NAME), &id, local, server_addr(), &mut config).unwrap();
-    for _ in 0..10 {
-        exchange(&mut server, &mut quic, now);
-    }
-    // no_application_protocol (RFC 9001, section 8.1).
-    let error = quic.peer_error().expect("closed");
-    assert_eq!((error.is_app, error.error_code), (false, 0x178));
-}
-
 /// A `Connection` and a `Server`, with a clock that stands still.
 struct Pair {
     server: Server<(), Echo>,

@@ -9,11 +9,12 @@ use xskit_quic::cert::{self, Authority, Validity};
 use xskit_quic::client::{CertificateProblemKind as Kind, ConnectionEnd, Trust};
 use xskit_quic::{ClientConfig, Identity};
 
-use super::world::{self, NAME, Pki, Site, World, files};
+use super::world::{self, NAME, Pki, Site, World, serving};
 
 fn end(identity: &Identity, client: &ClientConfig) -> Option<ConnectionEnd> {
-    let dir = files(&[1]);
-    let mut world = World::new(&Site::new(dir.path(), identity.clone()));
+    let mut site = Site::new(&[1]);
+    site.identity = identity.clone();
+    let mut world = site.world();
     let at = world.connect(client);
     let peer = move |world: &World| world.peers[at].connected || world.peers[at].end.is_some();
     world.run("a verdict", peer);
@@ -78,9 +79,8 @@ fn the_right_authority_is_believed_for_every_name() {
 
 #[test]
 fn a_new_certificate_is_for_new_clients_and_costs_no_connection() {
-    let (first, second) = (Pki::new(), Pki::new());
-    let dir = files(&[1]);
-    let mut world = World::new(&Site::new(dir.path(), first.identity.clone()));
+    let (first, mut world) = serving(&[1]);
+    let second = Pki::new();
     let stays = world.connect(&first.client());
     world.run("connected", move |world| world.peers[stays].connected);
     world.server.set_identity(&second.identity).unwrap();
