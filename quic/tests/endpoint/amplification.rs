@@ -8,7 +8,7 @@ use xskit_quic::Endpoint;
 use xskit_quic::{Client, FileServer};
 
 use super::raw::{Raw, request};
-use super::world::{Faults, NAME, Pki, Site, World, files, server_addr};
+use super::world::{Faults, NAME, Pki, Site, files, server_addr};
 
 const FACTOR: usize = 3;
 const VICTIMS: usize = 8;
@@ -91,10 +91,9 @@ fn client(to: SocketAddr) -> quiche::Connection {
 }
 
 /// A server whose retransmissions come fast.
-fn config(pki: &Pki, dir: &tempfile::TempDir) -> Site {
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.transport.initial_rtt = Duration::from_millis(1);
-    config
+fn hasty(mut site: Site) -> Site {
+    site.transport.initial_rtt = Duration::from_millis(1);
+    site
 }
 
 /// Sends first packets in the name of each victim, then `rounds` times the same in datagrams of
@@ -130,8 +129,7 @@ fn attack(config: &Site, rounds: usize, again_bytes: usize) -> Liar {
 
 #[test]
 fn one_first_packet_and_silence_is_not_worth_a_lie() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let liar = attack(&config(&pki, &dir), 0, 0);
+    let liar = attack(&hasty(Site::new(&[])), 0, 0);
     // The timers ask for more than may be sent: less than a datagram is left of the allowance.
     let received: u64 = liar.server.stats().bytes_in;
     let allowed = FACTOR * received as usize;
@@ -141,8 +139,7 @@ fn one_first_packet_and_silence_is_not_worth_a_lie() {
 
 #[test]
 fn small_first_packets_are_not_worth_a_lie() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let liar = attack(&config(&pki, &dir), 4, 100);
+    let liar = attack(&hasty(Site::new(&[])), 4, 100);
     // They were dropped: a client must expand each datagram with an Initial packet.
     let stats = liar.server.stats();
     assert!(
@@ -158,8 +155,7 @@ fn small_first_packets_are_not_worth_a_lie() {
 
 #[test]
 fn first_packets_sent_again_are_not_worth_a_lie() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let liar = attack(&config(&pki, &dir), 4, 1200);
+    let liar = attack(&hasty(Site::new(&[])), 4, 1200);
     assert_eq!(liar.server.stats().dropped.short_initial, 0);
     assert!(
         liar.scales.total_sent() > VICTIMS * 4 * 1200,
@@ -169,27 +165,24 @@ fn first_packets_sent_again_are_not_worth_a_lie() {
 
 #[test]
 fn a_large_certificate_is_not_worth_a_lie() {
-    let (pki, dir) = (large(), files(&[]));
-    attack(&config(&pki, &dir), 4, 1200);
+    attack(&hasty(Site::of(large(), files(&[]))), 4, 1200);
 }
 
 #[test]
 fn answers_without_a_connection_are_not_worth_a_lie() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut config = config(&pki, &dir);
-    config.retry_above_half_open = 0;
-    let liar = attack(&config, 4, 1200);
+    let mut site = hasty(Site::new(&[]));
+    site.retry_above_half_open = 0;
+    let liar = attack(&site, 4, 1200);
     assert!(liar.server.stats().answered.retry > 0);
-    config.max_connections = 0;
-    attack(&config, 4, 1200);
+    site.max_connections = 0;
+    attack(&site, 4, 1200);
 }
 
 #[test]
 fn a_path_that_a_client_claims_to_have_moved_to_is_not_worth_a_lie() {
-    let (pki, dir) = (Pki::new(), files(&[4 << 20]));
-    let mut config = config(&pki, &dir);
-    config.transport.initial_window_packets = 1000;
-    let mut raw = Raw::connect(&config);
+    let mut site = hasty(Site::new(&[4 << 20]));
+    site.transport.initial_window_packets = 1000;
+    let mut raw = Raw::connect(&site);
     raw.send(&request("GET", &format!("/{}", 4 << 20)), true);
     let (mut scales, mut out) = (Scales::default(), [0; 2000]);
     let home = "198.51.100.7:9".parse().unwrap();
@@ -225,9 +218,9 @@ fn large() -> Pki {
 
 #[test]
 fn an_honest_client_gets_a_large_certificate() {
-    let (pki, dir) = (large(), files(&[1000]));
-    let mut world = World::serve(&pki, dir.path());
-    assert_eq!(world.fetch(&pki.client(), "/1000").0, 200);
+    let site = Site::of(large(), files(&[1000]));
+    let mut world = site.world();
+    assert_eq!(world.fetch(&site.client(), "/1000").0, 200);
     let sent = world.server.stats().bytes_out;
     assert!(sent > 10_000, "{sent}");
     world.close();
@@ -235,9 +228,9 @@ fn an_honest_client_gets_a_large_certificate() {
 
 #[test]
 fn what_is_held_back_goes_out_when_the_client_sends_again() {
-    let (pki, dir) = (large(), files(&[1000]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
+    let site = Site::of(large(), files(&[1000]));
+    let mut world = site.world();
+    let at = world.connect(&site.client());
     world.send_all();
     let first_flight: usize = world.tap().map(|packet| packet.bytes.len()).sum();
     world.step();
@@ -257,10 +250,10 @@ fn what_is_held_back_goes_out_when_the_client_sends_again() {
 /// The server's timers are not run, so that it sends only because the client has asked again.
 #[test]
 fn a_first_answer_that_was_lost_is_sent_again_as_soon_as_the_client_asks() {
-    let (pki, dir) = (Pki::new(), files(&[1]));
-    let mut liar = Liar::new(&Site::new(dir.path(), pki.identity.clone()));
+    let site = Site::new(&[1]);
+    let mut liar = Liar::new(&site);
     let from = victim(1);
-    let mut client = Client::new(&pki.client(), from, server_addr(), (), Instant::now()).unwrap();
+    let mut client = Client::new(&site.client(), from, server_addr(), (), Instant::now()).unwrap();
     let mut buffer = [0; 2000];
     for is_lost in [true, false] {
         while let Some(sent) = client.poll_transmit(Instant::now(), &mut buffer) {

@@ -80,11 +80,7 @@ impl Application for Echo {
     }
 }
 
-fn server(refuse: bool, now: Instant) -> Server<(), Echo> {
-    server_of(&Pki::new(), refuse, now)
-}
-
-fn server_of(pki: &Pki, refuse: bool, now: Instant) -> Server<(), Echo> {
+fn server(pki: &Pki, refuse: bool, now: Instant) -> Server<(), Echo> {
     let mut config = ServerConfig::new(pki.identity.clone());
     config.transport.datagrams_queued = 10;
     // The application doesn't accept it.
@@ -95,7 +91,7 @@ fn server_of(pki: &Pki, refuse: bool, now: Instant) -> Server<(), Echo> {
 #[test]
 fn streams_and_datagrams_come_back() {
     let now = Instant::now();
-    let mut server = server(false, now);
+    let mut server = server(&Pki::new(), false, now);
     let mut quic = dial(&mut server, &[b"echo"], now);
     let sent = content(50_000);
     assert_eq!(quic.stream_send(0, &sent, true), Ok(sent.len()));
@@ -124,35 +120,6 @@ fn streams_and_datagrams_come_back() {
     assert!(!again.is_in_early_data(), "nobody offered it");
 }
 
-#[test]
-fn an_application_may_refuse_a_connection() {
-    let now = Instant::now();
-    let mut server = server(true, now);
-    let mut quic = dial(&mut server, &[b"echo"], now);
-    exchange(&mut server, &mut quic, now);
-    let error = quic.peer_error().expect("closed");
-    assert_eq!((error.is_app, error.error_code), (true, 7));
-    assert_eq!(error.reason, b"not today");
-}
-
-#[test]
-fn another_protocol_is_not_spoken() {
-    let now = Instant::now();
-    let mut server = server(false, now);
-    let mut config = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
-    config.verify_peer(false);
-    config.set_application_protos(&[b"h3"]).unwrap();
-    let id = quiche::ConnectionId::from_ref(&[8; 16]);
-    let local = "198.51.100.7:9".parse().unwrap();
-    let mut quic = quiche::connect(Some(NAME), &id, local, server_addr(), &mut config).unwrap();
-    for _ in 0..10 {
-        exchange(&mut server, &mut quic, now);
-    }
-    // no_application_protocol (RFC 9001, section 8.1).
-    let error = quic.peer_error().expect("closed");
-    assert_eq!((error.is_app, error.error_code), (false, 0x178));
-}
-
 /// A `Connection` and a `Server`, with a clock that stands still.
 struct Pair {
     server: Server<(), Echo>,
@@ -163,7 +130,7 @@ struct Pair {
 impl Pair {
     fn new(refuse: bool, protocol: &[u8]) -> Self {
         let (pki, now) = (Pki::new(), Instant::now());
-        let server = server_of(&pki, refuse, now);
+        let server = server(&pki, refuse, now);
         let local = "198.51.100.7:9".parse().unwrap();
         let mut config = pki.client();
         config.transport.datagrams_queued = 10;

@@ -1,214 +1,32 @@
 //! Many connections as one endpoint: which one gets a datagram, which one sends, and which have
 //! news.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+mod many;
+
+use std::collections::HashMap;
 use std::time::Instant;
 
 use fastrand::Rng;
-use xskit_quic::client::{
-    ClientEvent, Connection, ConnectionEnd, Connections, ConnectionsKey, OneConnection, RequestBody,
-};
-use xskit_quic::{Client, ClientConfig, Endpoint, FileServer};
+use xskit_quic::client::{ClientEvent, Connection, ConnectionEnd, RequestBody};
+use xskit_quic::{Client, Endpoint};
 
-use super::world::{PATIENCE, Packet, Pki, Site, content, files, random_bytes};
+use super::world::{Packet, Pki, Site, content, random_bytes};
+use many::{Many, connected, local, server_at};
 
 const LEN: usize = 20_000;
 /// Datagrams per turn.
 const TURN: usize = 16;
 
-fn server_at(number: u8) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, number], 4433))
-}
-
-/// Local addresses of clients; some share one.
-fn local(number: usize) -> SocketAddr {
-    let port = 10_000 + u16::try_from(number / 2).unwrap();
-    SocketAddr::from(([198, 51, 100, 7], port))
-}
-
-/// Servers, and the clients of all of them.
-struct Many<C> {
-    servers: Vec<(SocketAddr, FileServer<()>)>,
-    clients: Connections<C>,
-    wire: VecDeque<Packet>,
-    rng: Rng,
-    /// In thousandths of the datagrams.
-    lost: usize,
-}
-
-impl<C: OneConnection<LinkPath = ()>> Many<C> {
-    fn new(sites: &[&Site]) -> Self {
-        let serve = |(number, site): (u8, &&Site)| (server_at(number), site.serve(Instant::now()));
-        Self {
-            servers: (1..).zip(sites).map(serve).collect(),
-            clients: Connections::new(),
-            wire: VecDeque::new(),
-            rng: Rng::with_seed(3),
-            lost: 0,
-        }
-    }
-
-    /// Delivers or loses datagrams until there are no more. False if nothing moved.
-    fn exchange(&mut self) -> bool {
-        let mut out = [0; 2000];
-        let now = Instant::now();
-        let mut has_moved = false;
-        loop {
-            while let Some(sent) = self.clients.poll_transmit(now, &mut out) {
-                self.put(&out[..sent.len], sent.from, sent.to);
-            }
-            for at in 0..self.servers.len() {
-                while let Some(sent) = self.servers[at].1.poll_transmit(now, &mut out) {
-                    self.put(&out[..sent.len], sent.from, sent.to);
-                }
-            }
-            if self.wire.is_empty() {
-                return has_moved;
-            }
-            has_moved = true;
-            while let Some(packet) = self.wire.pop_front() {
-                self.deliver(packet);
-            }
-        }
-    }
-
-    fn put(&mut self, bytes: &[u8], from: SocketAddr, to: SocketAddr) {
-        if self.rng.usize(..1000) >= self.lost {
-            let bytes = bytes.to_vec();
-            self.wire.push_back(Packet { bytes, from, to });
-        }
-    }
-
-    fn deliver(&mut self, mut packet: Packet) {
-        let now = Instant::now();
-        let Packet { bytes, from, to } = &mut packet;
-        let server = self.servers.iter_mut().find(|(address, _)| address == to);
-        match server {
-            Some((_, server)) => server.handle_datagram(now, bytes, *from, *to, ()),
-            None => self.clients.handle_datagram(now, bytes, *from, *to, ()),
-        }
-    }
-
-    /// Runs until the condition holds, waiting for timers when nothing moves.
-    fn run(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        let begun = Instant::now();
-        loop {
-            let has_moved = self.exchange();
-            if done(self) {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "still waiting for: {what}");
-            if has_moved {
-                continue;
-            }
-            let servers = self.servers.iter().map(|(_, server)| server.poll_timeout());
-            let timers = servers.chain([self.clients.poll_timeout()]);
-            let due = timers.flatten().min();
-            let due = due.unwrap_or_else(|| panic!("nothing will ever happen: {what}"));
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            let now = Instant::now();
-            self.clients.handle_timeout(now);
-            for (_, server) in &mut self.servers {
-                server.handle_timeout(now);
-            }
-        }
-    }
-
-    fn ready(&mut self) -> Vec<ConnectionsKey> {
-        std::iter::from_fn(|| self.clients.poll_ready().map(|(key, _)| key)).collect()
-    }
-}
-
-impl Many<Client<()>> {
-    /// Exchanges until no side has anything to send before a timer fires.
-    fn settle(&mut self) {
-        loop {
-            let has_moved = self.exchange();
-            let ready = self.ready();
-            for key in &ready {
-                while self.clients.get_mut(*key).unwrap().poll_event().is_some() {}
-            }
-            if !has_moved && ready.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn connect(&mut self, config: &ClientConfig, number: usize, server: u8) -> ConnectionsKey {
-        let (local, peer) = (local(number), server_at(server));
-        let client = Client::new(config, local, peer, (), Instant::now());
-        self.clients.insert(client.unwrap())
-    }
-
-    /// Connects `count` clients to the first server.
-    fn connect_all(&mut self, config: &ClientConfig, count: usize) -> Vec<ConnectionsKey> {
-        let connect = |number| self.connect(config, number, 1);
-        let keys: Vec<_> = (0..count).map(connect).collect();
-        self.run("all connected", |many| {
-            many.clients.iter().all(|(_, client)| client.is_connected())
-        });
-        self.settle();
-        keys
-    }
-
-    /// Takes events and body bytes of the connections with news, and of no others. Returns how many
-    /// responses are complete.
-    fn collect(&mut self, bodies: &mut HashMap<ConnectionsKey, Vec<u8>>) -> usize {
-        let mut complete = 0;
-        let mut chunk = [0; 4096];
-        while let Some((key, client)) = self.clients.poll_ready() {
-            while let Some(event) = client.poll_event() {
-                match event {
-                    ClientEvent::Body(id) => loop {
-                        match client.read_body(id, &mut chunk) {
-                            0 => break,
-                            read => {
-                                let body = bodies.entry(key).or_default();
-                                body.extend_from_slice(&chunk[..read]);
-                            }
-                        }
-                    },
-                    ClientEvent::Finished(_) => complete += 1,
-                    ClientEvent::Connected | ClientEvent::Response(..) => {}
-                    other => panic!("{other:?}"),
-                }
-            }
-        }
-        complete
-    }
-
-    /// How those connections ended that `poll_over` returns.
-    fn ends(&mut self) -> HashMap<ConnectionsKey, ConnectionEnd> {
-        let mut ends = HashMap::new();
-        while let Some((key, mut client)) = self.clients.poll_over() {
-            assert!(self.clients.get(key).is_none());
-            while let Some(event) = client.poll_event() {
-                if let ClientEvent::Closed(end) = event {
-                    ends.insert(key, end);
-                }
-            }
-        }
-        ends
-    }
-
-    fn datagrams_in(&self) -> u64 {
-        let clients = self.clients.iter();
-        clients.map(|(_, client)| client.stats().datagrams_in).sum()
-    }
-}
-
 #[test]
 fn two_hundred_clients_fetch_as_one_endpoint() {
     const COUNT: usize = 200;
-    let (pki, dir) = (Pki::new(), files(&[LEN]));
-    let mut site = Site::new(dir.path(), pki.identity.clone());
+    let mut site = Site::new(&[LEN]);
     // Most get a Retry.
     site.retry_above_half_open = 10;
     let mut many = Many::new(&[&site]);
     many.lost = 10;
     for number in 0..COUNT {
-        let key = many.connect(&pki.client(), number, 1);
+        let key = many.connect(&site.client(), number, 1);
         let client = many.clients.get_mut(key).unwrap();
         client.get(&format!("/{LEN}"), None);
     }
@@ -240,9 +58,7 @@ fn two_hundred_clients_fetch_as_one_endpoint() {
 
 #[test]
 fn what_names_nobody_reaches_nobody() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
-    many.connect_all(&pki.client(), 20);
+    let (_site, mut many, _) = connected(&[], 20);
     let before = (many.datagrams_in(), many.clients.unclaimed());
     let mut rng = Rng::with_seed(11);
     let count = 20_000;
@@ -274,11 +90,10 @@ fn what_names_nobody_reaches_nobody() {
 
 #[test]
 fn a_stateless_reset_ends_its_connection_alone() {
-    let (pki, dir) = (Pki::new(), files(&[LEN]));
-    let site = Site::new(dir.path(), pki.identity.clone());
+    let site = Site::new(&[LEN]);
     let mut many = Many::new(&[&site, &site]);
-    let mut keys = many.connect_all(&pki.client(), 10);
-    keys.push(many.connect(&pki.client(), 10, 2));
+    let mut keys = many.connect_all(&site.client(), 10);
+    keys.push(many.connect(&site.client(), 10, 2));
     many.run("the other server", |many| {
         many.clients.iter().all(|(_, client)| client.is_connected())
     });
@@ -370,12 +185,12 @@ fn version_negotiation_reaches_whom_it_is_for() {
 #[test]
 fn nobody_sends_more_than_a_turn_while_others_wait() {
     const COUNT: usize = 12;
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
+    let site = Site::new(&[]);
+    let mut many = Many::new(&[&site]);
     let mut keys = Vec::new();
     for number in 0..COUNT {
         // Each has its own port, which identifies it on the wire.
-        keys.push(many.connect(&pki.client(), 2 * number, 1));
+        keys.push(many.connect(&site.client(), 2 * number, 1));
     }
     many.run("all connected", |many| {
         many.clients.iter().all(|(_, client)| client.is_connected())
@@ -403,9 +218,7 @@ fn nobody_sends_more_than_a_turn_while_others_wait() {
 
 #[test]
 fn only_those_with_news_are_looked_at() {
-    let (pki, dir) = (Pki::new(), files(&[LEN]));
-    let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
-    let keys = many.connect_all(&pki.client(), 50);
+    let (_site, mut many, keys) = connected(&[LEN], 50);
     let sent = |many: &Many<Client<()>>| -> HashMap<_, _> {
         let clients = many.clients.iter();
         clients.map(|(key, it)| (key, it.stats())).collect()
@@ -429,9 +242,7 @@ fn only_those_with_news_are_looked_at() {
 
 #[test]
 fn what_sending_brings_is_news() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
-    let keys = many.connect_all(&pki.client(), 3);
+    let (_site, mut many, keys) = connected(&[], 3);
     let client = many.clients.get_mut(keys[2]).unwrap();
     let body = RequestBody::Stream;
     let id = client.request("PUT", "/x", &[], body).unwrap();
@@ -449,9 +260,7 @@ fn what_sending_brings_is_news() {
 
 #[test]
 fn a_key_names_one_connection_for_good() {
-    let (pki, dir) = (Pki::new(), files(&[LEN]));
-    let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
-    let keys = many.connect_all(&pki.client(), 4);
+    let (site, mut many, keys) = connected(&[LEN], 4);
     // Its places in all queues are removed, too.
     many.clients.get_mut(keys[1]).unwrap().close(Instant::now());
     many.exchange();
@@ -459,7 +268,7 @@ fn a_key_names_one_connection_for_good() {
     let removed = many.clients.remove(keys[1]).unwrap();
     assert!(removed.is_over());
     assert!(many.clients.remove(keys[1]).is_none());
-    let new = many.connect(&pki.client(), 1, 1);
+    let new = many.connect(&site.client(), 1, 1);
     assert!(many.clients.poll_over().is_none());
     assert!(new != keys[1] && many.clients.get(keys[1]).is_none());
     assert!(many.clients.get_mut(keys[1]).is_none());
@@ -481,9 +290,9 @@ fn a_key_names_one_connection_for_good() {
 
 #[test]
 fn connections_of_any_protocol_are_kept() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
-    let (config, now) = (pki.client(), Instant::now());
+    let site = Site::new(&[]);
+    let mut many = Many::new(&[&site]);
+    let (config, now) = (site.client(), Instant::now());
     for number in 0..5 {
         let protocols: &[&[u8]] = &[b"h3"];
         let (local, peer) = (local(number), server_at(1));
@@ -517,10 +326,8 @@ fn connections_of_any_protocol_are_kept() {
 
 #[test]
 fn an_unreachable_server_ends_its_connection_alone() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut many = Many::new(&[&Site::new(dir.path(), pki.identity.clone())]);
-    many.connect_all(&pki.client(), 3);
-    let mut config = pki.client();
+    let (site, mut many, _) = connected(&[], 3);
+    let mut config = site.client();
     config.handshake_timeout = std::time::Duration::from_millis(300);
     // There is no server at a client's address.
     let (local, nowhere) = (local(9), local(999));

@@ -8,7 +8,7 @@ use xskit_quic::client::ConnectionEnd;
 use xskit_quic::{Client, FileServer};
 
 use super::raw::{Raw, request};
-use super::world::{NAME, Pki, Site, World, files, server_addr};
+use super::world::{NAME, Site, World, server_addr};
 
 const HONEST: [u8; 4] = [192, 0, 2, 200];
 const STRANGER: [u8; 4] = [203, 0, 113, 66];
@@ -46,17 +46,16 @@ fn crowd(server: &mut FileServer<u16>, count: usize) -> usize {
 
 #[test]
 fn an_honest_client_gets_in_beside_a_stranger_who_takes_all_places() {
-    let (pki, dir) = (Pki::new(), files(&[1000]));
-    let config = Site::new(dir.path(), pki.identity.clone());
-    let mut world = World::new(&config);
-    let taken = crowd(&mut world.server, config.max_connections);
-    assert_eq!(taken, config.max_connections_per_host);
+    let site = Site::new(&[1000]);
+    let mut world = site.world();
+    let taken = crowd(&mut world.server, site.max_connections);
+    assert_eq!(taken, site.max_connections_per_host);
     let stats = world.server.stats();
     assert_eq!(stats.connections.active, taken);
     // One refusal per datagram of the first flight.
-    assert!(stats.refused.host_full as usize >= config.max_connections - taken);
+    assert!(stats.refused.host_full as usize >= site.max_connections - taken);
     assert_eq!(stats.refused.host_full, stats.answered.refused);
-    assert_eq!(world.fetch_from(HONEST, &pki.client(), "/1000").0, 200);
+    assert_eq!(world.fetch_from(HONEST, &site.client(), "/1000").0, 200);
     assert_eq!(
         world.server.stats().connections.established as usize,
         taken + 1
@@ -66,14 +65,13 @@ fn an_honest_client_gets_in_beside_a_stranger_who_takes_all_places() {
 
 #[test]
 fn bounds_are_per_host_and_per_network_and_places_come_back() {
-    let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.max_connections_per_host = 2;
-    config.max_connections_per_network = 5;
-    let mut world = World::new(&config);
+    let mut site = Site::new(&[1000]);
+    site.max_connections_per_host = 2;
+    site.max_connections_per_network = 5;
+    let mut world = site.world();
     for host in 1..=4 {
         for _ in 0..3 {
-            world.connect_from([203, 0, 113, host], &pki.client());
+            world.connect_from([203, 0, 113, host], &site.client());
         }
     }
     world.run("all are answered", |world| {
@@ -90,7 +88,7 @@ fn bounds_are_per_host_and_per_network_and_places_come_back() {
     let stats = world.server.stats();
     assert_eq!((stats.refused.host_full, stats.refused.server_full), (2, 0));
     assert_eq!(stats.refused.network_full, 5);
-    assert_eq!(world.fetch_from(HONEST, &pki.client(), "/1000").0, 200);
+    assert_eq!(world.fetch_from(HONEST, &site.client(), "/1000").0, 200);
     // A client that leaves makes room.
     for peer in &mut world.peers {
         peer.client.close(Instant::now());
@@ -100,7 +98,7 @@ fn bounds_are_per_host_and_per_network_and_places_come_back() {
     });
     let path = "/1000";
     assert_eq!(
-        world.fetch_from([203, 0, 113, 1], &pki.client(), path).0,
+        world.fetch_from([203, 0, 113, 1], &site.client(), path).0,
         200
     );
     world.close();
@@ -108,21 +106,20 @@ fn bounds_are_per_host_and_per_network_and_places_come_back() {
 
 #[test]
 fn places_are_not_used_up_in_somebody_elses_name() {
-    let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.max_connections_per_host = 1;
-    let mut world = World::new(&config);
+    let mut site = Site::new(&[1000]);
+    site.max_connections_per_host = 1;
+    let mut world = site.world();
     let mut out = [0; 2000];
     for port in 0..20 {
         let from = SocketAddr::from((HONEST, port + 1));
         let mut ghost =
-            Client::new(&pki.client(), from, server_addr(), (), Instant::now()).unwrap();
+            Client::new(&site.client(), from, server_addr(), (), Instant::now()).unwrap();
         while let Some(sent) = ghost.poll_transmit(Instant::now(), &mut out) {
             world.inject(out[..sent.len].to_vec(), from, server_addr());
         }
     }
     assert_eq!(world.server.stats().connections.half_open, 20);
-    assert_eq!(world.fetch_from(HONEST, &pki.client(), "/1000").0, 200);
+    assert_eq!(world.fetch_from(HONEST, &site.client(), "/1000").0, 200);
     assert_eq!(world.server.stats().refused.host_full, 0);
 }
 
@@ -133,9 +130,8 @@ fn error(raw: &Raw) -> (u64, &[u8]) {
 
 #[test]
 fn a_connection_that_only_pings_is_closed() {
-    let (pki, dir) = (Pki::new(), files(&[10]));
-    let config = Site::new(dir.path(), pki.identity.clone());
-    let mut raw = Raw::connect(&config);
+    let site = Site::new(&[10]);
+    let mut raw = Raw::connect(&site);
     assert_eq!(
         raw.ask(&request("GET", "/10"), None).field(":status"),
         "200"
@@ -160,9 +156,8 @@ fn a_connection_that_only_pings_is_closed() {
 
 #[test]
 fn a_connection_that_reads_nothing_is_closed_and_one_that_reads_a_little_is_not() {
-    let (pki, dir) = (Pki::new(), files(&[1 << 20]));
-    let config = Site::new(dir.path(), pki.identity.clone());
-    let mut raw = Raw::connect(&config);
+    let site = Site::new(&[1 << 20]);
+    let mut raw = Raw::connect(&site);
     let stream = raw.send(&request("GET", &format!("/{}", 1 << 20)), true);
     // The client's windows are full, and all that was sent is acknowledged.
     for _ in 0..10 {
@@ -196,11 +191,10 @@ fn a_connection_that_reads_nothing_is_closed_and_one_that_reads_a_little_is_not(
 
 #[test]
 fn a_stranger_leaves_open_files_for_others() {
-    let (pki, dir) = (Pki::new(), files(&[1 << 20, 1000]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.http.max_open_files = 40;
-    let mut world = World::new(&config);
-    let mut client = pki.client();
+    let mut site = Site::new(&[1 << 20, 1000]);
+    site.http.max_open_files = 40;
+    let mut world = site.world();
+    let mut client = site.client();
     client.transport.stream_window_bytes = 1000;
     for _ in 0..6 {
         let at = world.connect_from(STRANGER, &client);
@@ -215,7 +209,7 @@ fn a_stranger_leaves_open_files_for_others() {
     let http = world.server.application();
     assert_eq!(http.common().open_files(), 40 / 5);
     assert_eq!(http.counters().too_many_files, 6 * 20 - 40 / 5);
-    assert_eq!(world.fetch_from(HONEST, &pki.client(), "/1000").0, 200);
+    assert_eq!(world.fetch_from(HONEST, &site.client(), "/1000").0, 200);
     world.close();
     assert_eq!(world.server.application().common().open_files(), 0);
 }

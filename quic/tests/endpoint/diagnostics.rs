@@ -6,19 +6,17 @@ use std::os::unix::fs::PermissionsExt;
 
 use xskit_quic::KeyLog;
 
-use super::world::{Pki, Site, World, files};
+use super::world::Site;
 
 #[test]
 fn both_ends_append_the_same_secrets_to_the_key_log() {
-    let (dir, pki) = (tempfile::tempdir().unwrap(), Pki::new());
-    let root = files(&[100]);
+    let (dir, mut site) = (tempfile::tempdir().unwrap(), Site::new(&[100]));
     let path = |name: &str| dir.path().join(name);
-    let mut site = Site::new(root.path(), pki.identity.clone());
     fs::write(path("server"), "# from before\n").unwrap();
     site.diagnostics.keylog = Some(KeyLog::open(&path("server")).unwrap());
-    let mut config = pki.client();
+    let mut config = site.client();
     config.diagnostics.keylog = Some(KeyLog::open(&path("client")).unwrap());
-    let mut world = World::new(&site);
+    let mut world = site.world();
     for _ in 0..2 {
         world.connect(&config);
     }
@@ -26,7 +24,7 @@ fn both_ends_append_the_same_secrets_to_the_key_log() {
         world.peers.iter().all(|peer| peer.connected)
     });
     // Logging continues after a change of the identity.
-    world.server.set_identity(&pki.identity).unwrap();
+    world.server.set_identity(&site.pki.identity).unwrap();
     world.connect(&config);
     world.run("a handshake", |world| world.peers[2].connected);
 
@@ -62,18 +60,17 @@ fn a_key_log_that_cannot_be_is_an_error() {
 fn both_ends_write_a_qlog_by_the_same_id() {
     use xskit_quic::QlogDirectory;
 
-    let (dir, pki) = (tempfile::tempdir().unwrap(), Pki::new());
-    let root = files(&[50_000]);
+    let dir = tempfile::tempdir().unwrap();
     for retry in [false, true] {
         let qlog = QlogDirectory::open(dir.path()).unwrap();
-        let mut site = Site::new(root.path(), pki.identity.clone());
+        let mut site = Site::new(&[50_000]);
         if retry {
             site.retry_above_half_open = 0;
         }
         site.diagnostics.qlog = Some(qlog.clone());
-        let mut config = pki.client();
+        let mut config = site.client();
         config.diagnostics.qlog = Some(qlog);
-        let mut world = World::new(&site);
+        let mut world = site.world();
         world.connect(&config);
         let request = world.peers[0].client.get("/50000", None);
         world.run("a response", |world| {

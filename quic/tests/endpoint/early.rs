@@ -7,9 +7,9 @@ use xskit_quic::Endpoint;
 use xskit_quic::ServerConfig;
 use xskit_quic::server::ServerStats;
 
-use super::raw::request;
+use super::raw::{headers, request};
 use super::workers::{Client, Team};
-use super::world::{content, files, server_addr};
+use super::world::{content, server_addr};
 
 /// Types of long headers, with the fixed bits.
 const INITIAL: u8 = 0xc0;
@@ -99,17 +99,16 @@ impl Flight {
 }
 
 fn ask(client: &mut Client, http: &mut h3::Connection, fields: &[(&str, &str)], body: &[u8]) {
-    let header = |(n, v): &(&str, &str)| h3::Header::new(n.as_bytes(), v.as_bytes());
-    let fields: Vec<_> = fields.iter().map(header).collect();
     let quic = &mut client.quic;
-    let stream = http.send_request(quic, &fields, body.is_empty()).unwrap();
+    let headers = headers(fields);
+    let stream = http.send_request(quic, &headers, body.is_empty()).unwrap();
     if !body.is_empty() {
         http.send_body(quic, stream, body, true).unwrap();
     }
 }
 
 /// A team that accepts early data, and a client's ticket of it.
-fn team(count: usize) -> (Team, Vec<u8>, tempfile::TempDir) {
+fn team(count: usize) -> (Team, Vec<u8>) {
     ticketed(count, |_| {}, |_, _| {})
 }
 
@@ -118,16 +117,15 @@ fn ticketed(
     count: usize,
     change: impl Fn(&mut ServerConfig),
     vary: impl Fn(u8, &mut ServerConfig),
-) -> (Team, Vec<u8>, tempfile::TempDir) {
-    let dir = files(&[1, 300_000]);
+) -> (Team, Vec<u8>) {
     let change = |config: &mut ServerConfig| {
         config.early_data = true;
         change(config);
     };
-    let mut team = Team::of_different(count, &dir, change, vary);
+    let mut team = Team::of_different(count, change, vary);
     let client = team.connect(9, 0);
     let ticket = client.quic.session().unwrap().to_vec();
-    (team, ticket, dir)
+    (team, ticket)
 }
 
 /// The packets with a long header at the beginning of a datagram, each with the unprotected bits of
@@ -168,7 +166,7 @@ fn early(stats: &ServerStats) -> (u64, u64) {
 
 #[test]
 fn a_safe_request_is_answered_before_the_handshake_is_done() {
-    let (mut team, ticket, _dir) = team(1);
+    let (mut team, ticket) = team(1);
     let mut flight = Flight::new(10, &ticket, &request("GET", "/1"), b"");
     flight.arrive(&mut team, 0, 10);
     assert_eq!(requests(&team, 0), 1);
@@ -181,7 +179,7 @@ fn a_safe_request_is_answered_before_the_handshake_is_done() {
 
 #[test]
 fn who_does_not_ask_for_early_data_gets_none() {
-    let (_, ticket, _dir) = ticketed(1, |config| config.early_data = false, |_, _| {});
+    let (_, ticket) = ticketed(1, |config| config.early_data = false, |_, _| {});
     let mut client = Client::new(10);
     client.quic.set_session(&ticket).unwrap();
     client.next_datagram().unwrap();
@@ -191,7 +189,7 @@ fn who_does_not_ask_for_early_data_gets_none() {
 #[test]
 fn a_request_that_is_not_safe_has_to_wait() {
     for (method, expected) in [("POST", "425"), ("DELETE", "425"), ("OPTIONS", "405")] {
-        let (mut team, ticket, _dir) = team(1);
+        let (mut team, ticket) = team(1);
         let body: &[u8] = if method == "POST" { b"x" } else { b"" };
         let mut flight = Flight::new(10, &ticket, &request(method, "/1"), body);
         flight.arrive(&mut team, 0, 10);
@@ -212,7 +210,7 @@ fn a_request_that_is_not_safe_has_to_wait() {
 
 #[test]
 fn what_is_sent_again_is_not_answered_again_by_any_worker() {
-    let (mut team, ticket, _dir) = team(2);
+    let (mut team, ticket) = team(2);
     let mut flight = Flight::new(10, &ticket, &request("GET", "/1"), b"");
     flight.arrive(&mut team, 0, 10);
     flight.arrive(&mut team, 0, 10);
@@ -235,7 +233,7 @@ fn what_is_sent_again_is_not_answered_again_by_any_worker() {
 /// The client's packets name its first choice of an id before a Retry, and another one after it.
 #[test]
 fn a_retry_makes_no_second_answer() {
-    let (mut team, ticket, _dir) = ticketed(
+    let (mut team, ticket) = ticketed(
         2,
         |_| {},
         |worker, config| {
@@ -259,8 +257,7 @@ fn a_retry_makes_no_second_answer() {
 
 #[test]
 fn an_early_answer_is_no_more_than_three_times_what_came() {
-    let (mut team, ticket, _dir) =
-        ticketed(1, |config| config.max_connections_per_host = 2, |_, _| {});
+    let (mut team, ticket) = ticketed(1, |config| config.max_connections_per_host = 2, |_, _| {});
     let mut flight = Flight::new(10, &ticket, &request("GET", "/300000"), b"");
     let (received, answered) = flight.arrive(&mut team, 0, 66);
     assert_eq!(requests(&team, 0), 1);
@@ -278,7 +275,7 @@ fn an_early_answer_is_no_more_than_three_times_what_came() {
 #[test]
 fn early_data_for_another_id_reaches_nobody() {
     // The second worker doesn't accept early data.
-    let (mut team, ticket, _dir) = ticketed(
+    let (mut team, ticket) = ticketed(
         2,
         |_| {},
         |worker, config| {

@@ -1,18 +1,17 @@
 //! Compressed neighbours of files, as clients that accept encodings get them.
 
 use std::fs::{self, File};
-use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::raw::{Answer, Raw, request};
-use super::world::{Pki, Site, World};
+use super::world::Site;
 
 const PLAIN: &str = "let x = 'as it is';";
 const BROTLI: &str = "brotli";
 const GZIP: &str = "gzip bytes";
 
-fn write(dir: &Path, name: &str, text: &str, second: u64) {
-    let path = dir.join(name);
+fn write(site: &Site, name: &str, text: &str, second: u64) {
+    let path = site.dir.path().join(name);
     fs::write(&path, text).unwrap();
     let date = UNIX_EPOCH + Duration::from_secs(second);
     File::options()
@@ -24,21 +23,17 @@ fn write(dir: &Path, name: &str, text: &str, second: u64) {
 }
 
 /// `x.js` with two neighbours, one of its own date, and `alone.js`.
-fn site() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
+fn site() -> Site {
+    let site = Site::new(&[]);
     for (name, text, second) in [
         ("x.js", PLAIN, 1_000_000_000),
         ("x.js.gz", GZIP, 1_000_000_000),
         ("x.js.br", BROTLI, 1_000_000_100),
         ("alone.js", PLAIN, 1_000_000_000),
     ] {
-        write(dir.path(), name, text, second);
+        write(&site, name, text, second);
     }
-    dir
-}
-
-fn connect(dir: &Path) -> Raw {
-    Raw::connect(&Site::new(dir, Pki::new().identity))
+    site
 }
 
 fn ask(raw: &mut Raw, path: &str, more: &[(&str, &str)]) -> Answer {
@@ -56,8 +51,8 @@ fn assert_is(answer: &Answer, status: &str, encoding: &str, body: &str) {
 
 #[test]
 fn what_a_client_accepts_it_gets() {
-    let dir = site();
-    let mut raw = connect(dir.path());
+    let site = site();
+    let mut raw = Raw::connect(&site);
     for (accepted, encoding, body) in [
         (&[][..], "", PLAIN),
         (&["gzip, deflate, br, zstd"], "br", BROTLI),
@@ -103,8 +98,8 @@ fn what_a_client_accepts_it_gets() {
 
 #[test]
 fn conditions_and_ranges_are_about_what_is_selected() {
-    let dir = site();
-    let mut raw = connect(dir.path());
+    let site = site();
+    let mut raw = Raw::connect(&site);
     let [plain, gzip, brotli] = ["identity", "gzip", "br"].map(|it| ("accept-encoding", it));
     let mut get = |more: &[(&str, &str)]| ask(&mut raw, "/x.js", more);
     let tag = |answer: Answer| answer.field("etag").to_owned();
@@ -181,22 +176,21 @@ fn conditions_and_ranges_are_about_what_is_selected() {
 
 #[test]
 fn a_changed_file_is_not_served_by_what_it_was() {
-    let dir = site();
-    let mut raw = connect(dir.path());
-    write(dir.path(), "x.js", "changed", 1_000_000_050);
+    let site = site();
+    let mut raw = Raw::connect(&site);
+    write(&site, "x.js", "changed", 1_000_000_050);
     let mut get = |accepted| ask(&mut raw, "/x.js", &[("accept-encoding", accepted)]);
     assert_is(&get("gzip"), "200", "", "changed");
     assert_is(&get("gzip, br"), "200", "br", BROTLI);
-    write(dir.path(), "x.js.gz", "changed, too", 1_000_000_050);
+    write(&site, "x.js.gz", "changed, too", 1_000_000_050);
     assert_is(&get("gzip"), "200", "gzip", "changed, too");
 }
 
 #[test]
 fn our_own_client_gets_files_as_they_are() {
-    let (pki, dir) = (Pki::new(), site());
-    let mut world = World::serve(&pki, dir.path());
-    let config = pki.client();
-    let found = world.fetch(&config, "/x.js");
+    let site = site();
+    let mut world = site.world();
+    let found = world.fetch(&site.client(), "/x.js");
     assert_eq!(found, (200, PLAIN.into()));
     world.close();
 }

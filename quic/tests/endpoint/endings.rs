@@ -7,7 +7,7 @@ use xskit_quic::client::ConnectionEnd;
 use xskit_quic::{Client, FileServer};
 
 use super::raw::{Answer, Raw, request};
-use super::world::{Faults, Pki, Site, World, files, server_addr};
+use super::world::{Faults, Pki, Site, World, server_addr, serving};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -17,10 +17,9 @@ fn end(world: &World, at: usize) -> &ConnectionEnd {
 
 #[test]
 fn nobody_there() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut world = World::serve(&pki, dir.path());
+    let (site, mut world) = serving(&[]);
     world.server_lives = false;
-    let mut client = pki.client();
+    let mut client = site.client();
     client.handshake_timeout = SHORT;
     let at = world.connect(&client);
     world.run("the end", |world| world.peers[at].end.is_some());
@@ -47,11 +46,10 @@ fn a_handshake_has_its_time_from_when_packets_can_leave() {
 
 #[test]
 fn a_handshake_that_gets_nowhere() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.handshake_timeout = SHORT;
-    let mut world = World::new(&config);
-    let mut client = pki.client();
+    let mut site = Site::new(&[]);
+    site.handshake_timeout = SHORT;
+    let mut world = site.world();
+    let mut client = site.client();
     client.handshake_timeout = SHORT;
     let at = world.connect(&client);
     world.step();
@@ -121,11 +119,10 @@ impl Mute {
 
 #[test]
 fn a_client_is_told_that_its_handshake_took_too_long() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let config = Site::new(dir.path(), pki.identity.clone());
-    let mut mute = Mute::new(&config);
+    let site = Site::new(&[]);
+    let mut mute = Mute::new(&site);
     assert!(mute.listen(mute.begun) > 0);
-    let late = mute.begun + config.handshake_timeout;
+    let late = mute.begun + site.handshake_timeout;
     mute.server.handle_timeout(late);
     assert_eq!(mute.listen(late), 1, "one goodbye");
     let error = mute.client.peer_error().expect("told");
@@ -137,12 +134,11 @@ fn a_client_is_told_that_its_handshake_took_too_long() {
 
 #[test]
 fn a_goodbye_is_not_worth_more_than_an_address_was_proven_for() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let config = Site::new(dir.path(), pki.identity.clone());
-    let mut mute = Mute::new(&config);
+    let site = Site::new(&[]);
+    let mut mute = Mute::new(&site);
     // Until the server has used up its allowance of three times what it got.
     let mut sent = mute.listen(mute.begun);
-    let late = mute.begun + config.handshake_timeout;
+    let late = mute.begun + site.handshake_timeout;
     while sent > 0 {
         let due = mute.server.poll_timeout().expect("a timer");
         if due >= late {
@@ -160,20 +156,16 @@ fn a_goodbye_is_not_worth_more_than_an_address_was_proven_for() {
 
 #[test]
 fn the_server_dies_in_the_middle() {
-    let (pki, dir) = (Pki::new(), files(&[4 << 20]));
     for is_servers in [false, true] {
-        let mut config = Site::new(dir.path(), pki.identity.clone());
-        let mut client = pki.client();
+        let mut site = Site::new(&[4 << 20]);
+        let mut client = site.client();
         match is_servers {
-            true => config.transport.idle_timeout = SHORT,
+            true => site.transport.idle_timeout = SHORT,
             false => client.transport.idle_timeout = SHORT,
         }
-        let mut world = World::new(&config);
-        let at = world.connect(&client);
-        let id = world.peers[at].client.get(&format!("/{}", 4 << 20), None);
-        world.run("the beginning", |world| {
-            world.peers[at].bodies.contains_key(&id)
-        });
+        let mut world = site.world();
+        let (at, id) = world.ask(&client, &format!("/{}", 4 << 20));
+        world.run_past(at, id, 0);
         world.server_lives = false;
         world.run("the end", |world| world.peers[at].end.is_some());
         let after = SHORT;
@@ -189,15 +181,11 @@ fn the_server_dies_in_the_middle() {
 
 #[test]
 fn the_client_dies_in_the_middle() {
-    let (pki, dir) = (Pki::new(), files(&[4 << 20]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.transport.idle_timeout = SHORT;
-    let mut world = World::new(&config);
-    let at = world.connect(&pki.client());
-    let id = world.peers[at].client.get(&format!("/{}", 4 << 20), None);
-    world.run("the beginning", |world| {
-        world.peers[at].bodies.contains_key(&id)
-    });
+    let mut site = Site::new(&[4 << 20]);
+    site.transport.idle_timeout = SHORT;
+    let mut world = site.world();
+    let (at, id) = world.ask(&site.client(), &format!("/{}", 4 << 20));
+    world.run_past(at, id, 0);
     world.peers.clear();
     world.run("the end", |world| {
         world.server.stats().connections.active == 0
@@ -215,15 +203,14 @@ fn the_client_dies_in_the_middle() {
 
 #[test]
 fn a_full_server_refuses_politely_and_takes_clients_again() {
-    let (pki, dir) = (Pki::new(), files(&[1]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.max_connections = 2;
-    let mut world = World::new(&config);
+    let mut site = Site::new(&[1]);
+    site.max_connections = 2;
+    let mut world = site.world();
     for _ in 0..2 {
-        world.connect(&pki.client());
+        world.connect(&site.client());
     }
     world.run("two", |world| world.peers.iter().all(|peer| peer.connected));
-    let third = world.connect(&pki.client());
+    let third = world.connect(&site.client());
     world.run("a refusal", |world| world.peers[third].end.is_some());
     assert!(
         matches!(end(&world, third), ConnectionEnd::Refused { .. }),
@@ -240,18 +227,17 @@ fn a_full_server_refuses_politely_and_takes_clients_again() {
     );
     world.peers[0].client.close(Instant::now());
     world.run("room", |world| world.server.stats().connections.active == 1);
-    let fourth = world.connect(&pki.client());
+    let fourth = world.connect(&site.client());
     world.run("taken", |world| world.peers[fourth].connected);
     world.check_accounts();
 }
 
 #[test]
 fn a_server_that_asks_for_proof_gets_it() {
-    let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.retry_above_half_open = 0;
-    let mut world = World::new(&config);
-    let (status, _) = world.fetch(&pki.client(), "/1000");
+    let mut site = Site::new(&[1000]);
+    site.retry_above_half_open = 0;
+    let mut world = site.world();
+    let (status, _) = world.fetch(&site.client(), "/1000");
     assert_eq!(status, 200);
     assert!(world.server.stats().answered.retry >= 1);
     assert_eq!(world.server.stats().connections.accepted, 1);
@@ -260,9 +246,8 @@ fn a_server_that_asks_for_proof_gets_it() {
 
 #[test]
 fn a_server_of_another_protocol() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let config = Site::new(dir.path(), pki.identity.clone());
-    let mut server = config.serve::<()>(Instant::now());
+    let site = Site::new(&[]);
+    let mut server = site.serve::<()>(Instant::now());
     let mut other = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
     other.set_application_protos(&[b"something-else"]).unwrap();
     let id = quiche::ConnectionId::from_ref(&[3; 8]);
@@ -288,10 +273,9 @@ fn a_server_of_another_protocol() {
 
 #[test]
 fn idle_endpoints_ask_for_nothing() {
-    let (pki, dir) = (Pki::new(), files(&[1]));
-    let mut world = World::serve(&pki, dir.path());
+    let (site, mut world) = serving(&[1]);
     assert_eq!(world.server.poll_timeout(), None);
-    world.fetch(&pki.client(), "/1");
+    world.fetch(&site.client(), "/1");
     world.close();
     world.run("silence", |world| world.server.poll_timeout().is_none());
     assert!(!world.step());
@@ -300,8 +284,7 @@ fn idle_endpoints_ask_for_nothing() {
 /// A key may protect a bounded number of packets, and quiche starts no key update.
 #[test]
 fn a_connection_whose_keys_are_nearly_used_up_is_drained() {
-    let dir = files(&[20_000]);
-    let mut site = Site::new(dir.path(), Pki::new().identity);
+    let mut site = Site::new(&[20_000]);
     site.max_packets_sent = 400;
     let mut raw = Raw::connect(&site);
     for _ in 0..100 {
@@ -322,8 +305,7 @@ fn a_connection_whose_keys_are_nearly_used_up_is_drained() {
 
 #[test]
 fn a_connection_whose_keys_are_used_up_ends() {
-    let dir = files(&[1 << 20]);
-    let mut site = Site::new(dir.path(), Pki::new().identity);
+    let mut site = Site::new(&[1 << 20]);
     site.max_packets_sent = 240;
     let mut raw = Raw::connect(&site);
     raw.send(&request("GET", &format!("/{}", 1 << 20)), true);

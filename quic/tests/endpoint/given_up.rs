@@ -3,7 +3,7 @@
 use quiche::Shutdown;
 
 use super::raw::{Raw, request};
-use super::world::{Pki, Site, files};
+use super::world::Site;
 
 /// H3_REQUEST_CANCELLED and H3_EXCESSIVE_LOAD (RFC 9114, section 8.1).
 const CANCELLED: u64 = 0x10c;
@@ -67,11 +67,10 @@ const WASTES: [(&str, Waste); 5] = [
 ];
 
 fn raw(change: impl FnOnce(&mut Site)) -> (tempfile::TempDir, Raw) {
-    let (pki, dir) = (Pki::new(), files(&[LARGE, 10]));
-    let mut config = Site::new(dir.path(), pki.identity);
-    change(&mut config);
-    let raw = Raw::connect(&config);
-    (dir, raw)
+    let mut site = Site::new(&[LARGE, 10]);
+    change(&mut site);
+    let raw = Raw::connect(&site);
+    (site.dir, raw)
 }
 
 /// Opens streams until the server closes the connection. Returns how many, at most a thousand.

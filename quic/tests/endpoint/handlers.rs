@@ -12,7 +12,7 @@ use xskit_quic::{
     Server, ServerConfig,
 };
 
-use super::raw::{Answer, Raw, request};
+use super::raw::{Raw, request};
 use super::world::{Pki, content};
 
 /// Bytes of `/stream`.
@@ -168,18 +168,6 @@ impl Raw<Http<Paths>> {
             self.exchange();
         }
         sent
-    }
-
-    fn finish(&mut self, stream: u64) -> Answer {
-        let mut answer = Answer::default();
-        for _ in 0..1000 {
-            self.exchange();
-            self.take_events(stream, &mut answer);
-            if answer.finished {
-                return answer;
-            }
-        }
-        panic!("no answer: {answer:?}, {:?}", self.quic.peer_error());
     }
 }
 

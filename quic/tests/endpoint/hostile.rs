@@ -9,7 +9,7 @@ use fastrand::Rng;
 use xskit_quic::Client;
 use xskit_quic::Endpoint;
 
-use super::world::{Pki, Site, World, content, files, random_bytes, server_addr};
+use super::world::{Site, content, random_bytes, server_addr, serving};
 
 const SIZE: usize = 300_000;
 
@@ -62,11 +62,9 @@ fn spoil(rng: &mut Rng, mut bytes: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn noise_disturbs_nobody() {
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut world = World::serve(&pki, dir.path());
+    let (site, mut world) = serving(&[SIZE]);
     let mut rng = Rng::with_seed(42);
-    let at = world.connect(&pki.client());
-    let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
+    let (at, id) = world.ask(&site.client(), &format!("/{SIZE}"));
     let mut sent = 0;
     while !world.peers[at].is_done() {
         for _ in 0..200 {
@@ -107,12 +105,11 @@ fn noise_disturbs_nobody() {
 
 #[test]
 fn spoilt_copies_of_real_datagrams_disturb_nobody() {
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
+    let site = Site::new(&[SIZE]);
     for seed in 1..=3 {
-        let mut world = World::serve(&pki, dir.path());
+        let mut world = site.world();
         let mut rng = Rng::with_seed(seed);
-        let at = world.connect(&pki.client());
-        let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
+        let (at, id) = world.ask(&site.client(), &format!("/{SIZE}"));
         // The first packets can be spoilt such that the server answers another client id, so
         // copies only join once the handshake's first round is under way.
         world.step();
@@ -139,10 +136,9 @@ fn spoilt_copies_of_real_datagrams_disturb_nobody() {
 
 #[test]
 fn replies_to_strangers_are_never_larger_than_what_they_sent() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.retry_above_half_open = 0;
-    let mut world = World::new(&config);
+    let mut site = Site::new(&[]);
+    site.retry_above_half_open = 0;
+    let mut world = site.world();
     let mut rng = Rng::with_seed(5);
     let mut out = [0; 2000];
     for _ in 0..3000 {
@@ -162,18 +158,17 @@ fn replies_to_strangers_are_never_larger_than_what_they_sent() {
 
 #[test]
 fn a_flood_of_first_packets_leaves_little_behind() {
-    let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.retry_above_half_open = 20;
-    config.handshake_timeout = Duration::from_secs(2);
-    let mut world = World::new(&config);
+    let mut site = Site::new(&[1000]);
+    site.retry_above_half_open = 20;
+    site.handshake_timeout = Duration::from_secs(2);
+    let mut world = site.world();
     let mut rng = Rng::with_seed(6);
     let mut out = [0; 2000];
     for _ in 0..200 {
         // Real first packets from addresses that never answer.
         let from = attacker(&mut rng);
         let mut ghost =
-            Client::new(&pki.client(), from, server_addr(), (), Instant::now()).unwrap();
+            Client::new(&site.client(), from, server_addr(), (), Instant::now()).unwrap();
         while let Some(sent) = ghost.poll_transmit(Instant::now(), &mut out) {
             world.inject(out[..sent.len].to_vec(), from, server_addr());
         }
@@ -187,7 +182,7 @@ fn a_flood_of_first_packets_leaves_little_behind() {
     assert_eq!(stats.connections.half_open, 20);
     assert_eq!(stats.connections.accepted, 20);
     assert!(stats.answered.retry >= 180, "{stats:?}");
-    let (status, _) = world.fetch(&pki.client(), "/1000");
+    let (status, _) = world.fetch(&site.client(), "/1000");
     assert_eq!(status, 200, "an honest client still gets in");
     world.run("the ghosts are gone", |world| {
         world.server.stats().connections.half_open == 0
@@ -198,8 +193,7 @@ fn a_flood_of_first_packets_leaves_little_behind() {
 
 #[test]
 fn answers_nobody_fetches_are_bounded() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut world = World::serve(&pki, dir.path());
+    let (_site, mut world) = serving(&[]);
     let mut rng = Rng::with_seed(7);
     for _ in 0..1000 {
         let mut bytes = random_bytes(&mut rng, 1200);
@@ -215,13 +209,9 @@ fn answers_nobody_fetches_are_bounded() {
 
 #[test]
 fn a_forged_path_is_not_learnt() {
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
-    let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
-    world.run("the beginning", |world| {
-        world.peers[at].bodies.contains_key(&id)
-    });
+    let (site, mut world) = serving(&[SIZE]);
+    let (at, id) = world.ask(&site.client(), &format!("/{SIZE}"));
+    world.run_past(at, id, 0);
     // The client's own datagrams, spoilt, as if its MAC address had changed. World checks
     // the link of every answer.
     world.send_all();
@@ -239,8 +229,7 @@ fn a_forged_path_is_not_learnt() {
             .server
             .handle_datagram(Instant::now(), &mut bytes, from, server_addr(), 666);
     }
-    world.run("the end", |world| world.peers[at].is_done());
-    assert!(world.peers[at].take(id).1 == content(SIZE));
+    world.run_to_end(at, id, SIZE);
     world.close();
 }
 
@@ -272,12 +261,11 @@ impl tracing::Subscriber for Lines {
 
 #[test]
 fn log_lines_are_bounded_whatever_comes() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let config = Site::new(dir.path(), pki.identity.clone());
-    let mut server = config.serve::<()>(Instant::now());
+    let site = Site::new(&[]);
+    let mut server = site.serve::<()>(Instant::now());
     let here = server_addr();
     let now = Instant::now();
-    let mut client = Client::new(&pki.client(), here, here, (), now).unwrap();
+    let mut client = Client::new(&site.client(), here, here, (), now).unwrap();
     let mut rng = Rng::with_seed(9);
     let lines = Lines::default();
     tracing::subscriber::with_default(lines.clone(), || {
@@ -302,13 +290,11 @@ fn log_lines_are_bounded_whatever_comes() {
 #[test]
 fn copies_from_another_mac_address_turn_no_download() {
     const FORGED: u16 = 999;
-    let pki = Pki::new();
-    let dir = files(&[200_000]);
-    let mut world = World::serve(&pki, dir.path());
+    let (site, mut world) = serving(&[200_000]);
     world
         .server
         .judge_links(Box::new(|_host, _known, new| new != FORGED));
-    let at = world.connect(&pki.client());
+    let at = world.connect(&site.client());
     world.run("connected", |world| world.peers[at].connected);
     let id = world.peers[at].client.get("/200000", None);
     let mut copies = 0;

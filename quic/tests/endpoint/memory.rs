@@ -4,7 +4,7 @@ use std::fs::File;
 
 use xskit_quic::client::RequestError;
 
-use super::world::{Pki, Site, World, content, files};
+use super::world::{Site, World, content};
 
 const MIB: usize = 1 << 20;
 const CHUNK: usize = 128 << 10;
@@ -19,10 +19,10 @@ fn sparse(dir: &tempfile::TempDir, name: &str, len: u64) {
 
 /// A client that asks for twenty endless files and reads none of them, and then for one that it
 /// reads to its end.
-fn reads_one_of_many(config: &Site, pki: &Pki) -> World {
-    let mut world = World::new(config);
+fn reads_one_of_many(site: &Site) -> World {
+    let mut world = site.world();
     world.watch_memory = true;
-    let mut client = pki.client();
+    let mut client = site.client();
     client.transport.stream_window_bytes = 200_000;
     let at = world.connect(&client);
     world.peers[at].reading = false;
@@ -43,12 +43,11 @@ fn reads_one_of_many(config: &Site, pki: &Pki) -> World {
 
 #[test]
 fn a_reader_that_stops_costs_one_allowance() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    sparse(&dir, "huge", 1 << 40);
-    let config = Site::new(dir.path(), pki.identity.clone());
-    let mut world = World::new(&config);
+    let site = Site::new(&[]);
+    sparse(&site.dir, "huge", 1 << 40);
+    let mut world = site.world();
     world.watch_memory = true;
-    let mut client = pki.client();
+    let mut client = site.client();
     client.transport.stream_window_bytes = 3 << 20;
     let at = world.connect(&client);
     world.peers[at].reading = false;
@@ -64,7 +63,7 @@ fn a_reader_that_stops_costs_one_allowance() {
     assert!(http.counters().body_bytes <= 3 << 20, "{http:?}");
     assert!(world.most_held > 0);
     assert!(
-        world.most_held <= config.http.max_body_bytes_held + CHUNK,
+        world.most_held <= site.http.max_body_bytes_held + CHUNK,
         "{}",
         world.most_held
     );
@@ -76,14 +75,13 @@ fn a_reader_that_stops_costs_one_allowance() {
 
 #[test]
 fn a_fast_reader_with_a_huge_window_costs_one_allowance() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    sparse(&dir, "24M", 24 << 20);
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.http.max_body_bytes_held = MIB;
-    config.transport.max_streams = 8;
-    let mut world = World::new(&config);
+    let mut site = Site::new(&[]);
+    sparse(&site.dir, "24M", 24 << 20);
+    site.http.max_body_bytes_held = MIB;
+    site.transport.max_streams = 8;
+    let mut world = site.world();
     world.watch_memory = true;
-    let mut client = pki.client();
+    let mut client = site.client();
     client.transport.stream_window_bytes = 1 << 30;
     client.transport.connection_window_bytes = 1 << 30;
     client.transport.max_stream_window_bytes = 1 << 30;
@@ -97,12 +95,11 @@ fn a_fast_reader_with_a_huge_window_costs_one_allowance() {
 
 #[test]
 fn streams_that_nobody_reads_do_not_starve_the_others() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    sparse(&dir, "huge", 1 << 40);
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.http.max_body_bytes_held = MIB;
-    config.transport.max_streams = 21;
-    let mut world = reads_one_of_many(&config, &pki);
+    let mut site = Site::new(&[MIB]);
+    sparse(&site.dir, "huge", 1 << 40);
+    site.http.max_body_bytes_held = MIB;
+    site.transport.max_streams = 21;
+    let mut world = reads_one_of_many(&site);
     assert!(
         world.most_held <= MIB + 21 * 32 * 1024 + CHUNK,
         "{}",
@@ -113,18 +110,12 @@ fn streams_that_nobody_reads_do_not_starve_the_others() {
 
 #[test]
 fn a_file_that_shrinks_breaks_its_transfer_only() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    sparse(&dir, "shrinking", 64 << 20);
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
-    let id = world.peers[at].client.get("/shrinking", None);
-    world.run("the beginning", |world| {
-        world.peers[at]
-            .bodies
-            .get(&id)
-            .is_some_and(|body| body.len() > MIB)
-    });
-    sparse(&dir, "shrinking", 2 << 20);
+    let site = Site::new(&[MIB]);
+    sparse(&site.dir, "shrinking", 64 << 20);
+    let mut world = site.world();
+    let (at, id) = world.ask(&site.client(), "/shrinking");
+    world.run_past(at, id, MIB);
+    sparse(&site.dir, "shrinking", 2 << 20);
     world.run("the break", |world| !world.peers[at].failed.is_empty());
     match &world.peers[at].failed[..] {
         [
@@ -153,40 +144,33 @@ fn a_file_that_shrinks_breaks_its_transfer_only() {
 
 #[test]
 fn a_file_that_grows_is_sent_as_it_was() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    sparse(&dir, "growing", 8 << 20);
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
-    let id = world.peers[at].client.get("/growing", None);
-    world.run("the beginning", |world| {
-        world.peers[at]
-            .bodies
-            .get(&id)
-            .is_some_and(|body| body.len() > MIB)
-    });
-    sparse(&dir, "growing", 80 << 20);
+    let site = Site::new(&[]);
+    sparse(&site.dir, "growing", 8 << 20);
+    let mut world = site.world();
+    let (at, id) = world.ask(&site.client(), "/growing");
+    world.run_past(at, id, MIB);
+    sparse(&site.dir, "growing", 80 << 20);
     world.run("the end", |world| world.peers[at].is_done());
     assert_eq!(world.peers[at].take(id).1.len(), 8 << 20);
     world.close();
 }
 
 /// Bounds for 16 connections that are as tight as they can be.
-fn tight(dir: &tempfile::TempDir, pki: &Pki) -> (Site, usize) {
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.max_connections = 16;
-    config.http.max_total_body_bytes_held = 0;
-    (config, 16 * 64 * 1024)
+fn tight(sizes: &[usize]) -> (Site, usize) {
+    let mut site = Site::new(sizes);
+    site.max_connections = 16;
+    site.http.max_total_body_bytes_held = 0;
+    (site, 16 * 64 * 1024)
 }
 
 #[test]
 fn all_connections_share_one_bound() {
-    let (pki, dir) = (Pki::new(), files(&[4 * MIB]));
-    let (config, total) = tight(&dir, &pki);
-    let mut world = World::new(&config);
+    let (site, total) = tight(&[4 * MIB]);
+    let mut world = site.world();
     world.watch_memory = true;
     let path = format!("/{}", 4 * MIB);
     for _ in 0..12 {
-        let at = world.connect(&pki.client());
+        let at = world.connect(&site.client());
         world.peers[at].client.get(&path, None);
     }
     world.run("twelve files", |world| {
@@ -201,13 +185,12 @@ fn all_connections_share_one_bound() {
 
 #[test]
 fn clients_that_acknowledge_nothing_do_not_stop_the_others() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    sparse(&dir, "huge", 1 << 40);
-    let (config, total) = tight(&dir, &pki);
-    let mut world = World::new(&config);
+    let (site, total) = tight(&[MIB]);
+    sparse(&site.dir, "huge", 1 << 40);
+    let mut world = site.world();
     world.watch_memory = true;
     for _ in 0..15 {
-        let at = world.connect(&pki.client());
+        let at = world.connect(&site.client());
         world.peers[at].client.get("/huge", None);
     }
     world.run("fifteen in the middle", |world| {
@@ -222,8 +205,7 @@ fn clients_that_acknowledge_nothing_do_not_stop_the_others() {
     }
     let kept = world.server.application().common().body_bytes_held();
     assert!(kept > total / 4, "{kept}");
-    let (status, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
-    assert!(status == 200 && body == content(MIB));
+    world.fetch_file(&site.client(), MIB);
     let stats = world.server.stats();
     assert_eq!(stats.connections.idle_timeouts, 0, "{stats:?}");
     let held = world.server.application().common().body_bytes_held();
@@ -233,11 +215,10 @@ fn clients_that_acknowledge_nothing_do_not_stop_the_others() {
 
 #[test]
 fn with_little_memory_streams_that_nobody_reads_do_not_starve_the_others_either() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    sparse(&dir, "huge", 1 << 40);
-    let (mut config, total) = tight(&dir, &pki);
-    config.max_connections = 1;
-    let mut world = reads_one_of_many(&config, &pki);
+    let (mut site, total) = tight(&[MIB]);
+    sparse(&site.dir, "huge", 1 << 40);
+    site.max_connections = 1;
+    let mut world = reads_one_of_many(&site);
     assert!(world.most_held <= total / 16 + CHUNK, "{}", world.most_held);
     world.close();
 }

@@ -1,12 +1,12 @@
 //! Requests that our own client never sends, by quiche's HTTP/3 client directly.
 
 use super::raw::{Raw, request};
-use super::world::{NAME, Pki, Site, content, files};
+use super::world::{NAME, Site, content};
 
 fn raw(sizes: &[usize]) -> (tempfile::TempDir, Raw) {
-    let (pki, dir) = (Pki::new(), files(sizes));
-    let raw = Raw::connect(&Site::new(dir.path(), pki.identity));
-    (dir, raw)
+    let site = Site::new(sizes);
+    let raw = Raw::connect(&site);
+    (site.dir, raw)
 }
 
 #[test]

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use xskit_quic::Endpoint;
 use xskit_quic::client::ClientEvent;
 use xskit_quic::{
-    Application, Client, Handler, Http, HttpConfig, Incoming, Reply, Request, Response, Server,
-    ServerConfig,
+    Application, Client, ClientConfig, Handler, Http, HttpConfig, Incoming, Reply, Request,
+    Response, Server, ServerConfig,
 };
 
-use super::world::{PATIENCE, Pki, Site, content, files, server_addr};
+use super::world::{PATIENCE, Pki, Site, content, server_addr};
 
 /// Half of the round trip.
 const DELAY: Duration = Duration::from_millis(10);
@@ -118,22 +118,15 @@ impl Wire {
 /// Windows of 32, 64, 128, 256 and 512 datagrams.
 const SIZE: usize = 1 << 20;
 
-fn client(pki: &Pki) -> Client<()> {
-    Client::new(
-        &pki.client(),
-        NEAR.into(),
-        server_addr(),
-        (),
-        Instant::now(),
-    )
-    .unwrap()
+fn client(config: &ClientConfig) -> Client<()> {
+    Client::new(config, NEAR.into(), server_addr(), (), Instant::now()).unwrap()
 }
 
 #[test]
 fn no_window_is_sent_in_one_burst() {
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut server = Site::new(dir.path(), pki.identity.clone()).serve::<()>(Instant::now());
-    let (mut wire, mut client) = (Wire::default(), client(&pki));
+    let site = Site::new(&[SIZE]);
+    let mut server = site.serve::<()>(Instant::now());
+    let (mut wire, mut client) = (Wire::default(), client(&site.client()));
     client.get(&format!("/{SIZE}"), None);
     assert!(wire.run(&mut server, &mut client) == content(SIZE));
     assert_eq!(wire.down.dropped, 0);
@@ -172,7 +165,7 @@ fn nor_is_a_clients() {
     config.transport.max_connection_window_bytes = SIZE as u64;
     let http = Http::new(Weigh, &HttpConfig::default()).unwrap();
     let mut server = Server::new(&config, http, Instant::now()).unwrap();
-    let (mut wire, mut client) = (Wire::default(), client(&pki));
+    let (mut wire, mut client) = (Wire::default(), client(&pki.client()));
     client.request("POST", "/", &[], content(SIZE)).unwrap();
     assert_eq!(
         wire.run(&mut server, &mut client),

@@ -4,14 +4,13 @@ use quiche::h3;
 use xskit_quic::client::RequestBody;
 
 use super::raw::{Raw, request};
-use super::world::{Pki, Site, World, files};
+use super::world::{Site, serving};
 
 #[test]
 fn responses_come_in_the_order_in_which_they_are_wanted() {
     const SIZE: usize = 200_000;
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut world = World::serve(&pki, dir.path());
-    let mut config = pki.client();
+    let (site, mut world) = serving(&[SIZE]);
+    let mut config = site.client();
     // Less than a response, so that no two end at once.
     config.transport.connection_window_bytes = 64 << 10;
     config.transport.max_connection_window_bytes = 64 << 10;
@@ -33,8 +32,8 @@ fn responses_come_in_the_order_in_which_they_are_wanted() {
 #[test]
 fn a_client_may_change_its_mind_about_what_it_wants_first() {
     const SIZE: usize = 200_000;
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut raw = Raw::connect(&Site::new(dir.path(), pki.identity.clone()));
+    let site = Site::new(&[SIZE]);
+    let mut raw = Raw::connect(&site);
     let path = format!("/{SIZE}");
     let urgent = h3::Priority::new(0, false);
     // An update before its request, and one while the response is under way.

@@ -63,6 +63,11 @@ impl<A: Application> Raw<A> {
                 .send_body(&mut self.quic, stream, body, false)
                 .unwrap();
         }
+        self.finish(stream)
+    }
+
+    /// Exchanges until the response on this stream is complete.
+    pub(crate) fn finish(&mut self, stream: u64) -> Answer {
         let mut answer = Answer::default();
         for _ in 0..1000 {
             self.exchange();
@@ -76,8 +81,7 @@ impl<A: Application> Raw<A> {
 
     /// Sends the header of a request; with `fin`, that is all of it.
     pub(crate) fn send(&mut self, fields: &[(&str, &str)], fin: bool) -> u64 {
-        let header = |(n, v): &(&str, &str)| h3::Header::new(n.as_bytes(), v.as_bytes());
-        let headers: Vec<h3::Header> = fields.iter().map(header).collect();
+        let headers = headers(fields);
         self.h3.send_request(&mut self.quic, &headers, fin).unwrap()
     }
 
@@ -183,6 +187,11 @@ pub(crate) fn exchange<A: Application>(
         };
         quic.recv(&mut buf[..sent.len], info).unwrap();
     }
+}
+
+pub(crate) fn headers(fields: &[(&str, &str)]) -> Vec<h3::Header> {
+    let header = |(n, v): &(&str, &str)| h3::Header::new(n.as_bytes(), v.as_bytes());
+    fields.iter().map(header).collect()
 }
 
 pub(crate) fn request<'a>(method: &'a str, path: &'a str) -> Vec<(&'a str, &'a str)> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use xskit_quic::Endpoint;
 
 use super::raw::{Raw, request};
-use super::world::{Peer, Pki, Site, World, content, files, server_addr};
+use super::world::{Peer, Site, content, server_addr, serving};
 
 const MIB: usize = 1 << 20;
 
@@ -27,10 +27,8 @@ fn a_download_outlives_changes_of_the_clients_own_address() {
 }
 
 fn outlives(moves: u16, r#move: impl Fn(&mut Peer, SocketAddr)) {
-    let (pki, dir) = (Pki::new(), files(&[12 * MIB]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
-    let id = world.peers[at].client.get(&format!("/{}", 12 * MIB), None);
+    let (site, mut world) = serving(&[12 * MIB]);
+    let (at, id) = world.ask(&site.client(), &format!("/{}", 12 * MIB));
     for nth in 1..=moves {
         let before = world.peers[at].bodies.get(&id).map_or(0, Vec::len);
         world.run("some more", |world| {
@@ -44,27 +42,21 @@ fn outlives(moves: u16, r#move: impl Fn(&mut Peer, SocketAddr)) {
             world.server.stats().connections.migrations == u64::from(nth)
         });
     }
-    world.run("the rest", |world| world.peers[at].is_done());
-    assert!(world.peers[at].take(id).1 == content(12 * MIB));
+    world.run_to_end(at, id, 12 * MIB);
     world.close();
 }
 
 #[test]
 fn rebindings_that_come_faster_than_they_are_noticed_are_followed_in_the_end() {
-    let (pki, dir) = (Pki::new(), files(&[2 * MIB]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
-    let id = world.peers[at].client.get(&format!("/{}", 2 * MIB), None);
-    world.run("some of it", |world| {
-        world.peers[at].bodies.contains_key(&id)
-    });
+    let (site, mut world) = serving(&[2 * MIB]);
+    let (at, id) = world.ask(&site.client(), &format!("/{}", 2 * MIB));
+    world.run_past(at, id, 0);
     for nth in 1..=40 {
         world.advance("the rest");
         world.send_all();
         world.peers[at].rebind(elsewhere(nth));
     }
-    world.run("the rest", |world| world.peers[at].is_done());
-    assert!(world.peers[at].take(id).1 == content(2 * MIB));
+    world.run_to_end(at, id, 2 * MIB);
     world.close();
 }
 
@@ -72,9 +64,8 @@ fn rebindings_that_come_faster_than_they_are_noticed_are_followed_in_the_end() {
 #[test]
 fn copies_from_a_forged_address_turn_nothing_away() {
     let forged = |nth: usize| SocketAddr::from(([203, 0, 113, 66], 30_000 + (nth % 50) as u16));
-    let (pki, dir) = (Pki::new(), files(&[8 * MIB]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
+    let (site, mut world) = serving(&[8 * MIB]);
+    let at = world.connect(&site.client());
     world.run("connected", |world| world.peers[at].connected);
     let id = world.peers[at].client.get(&format!("/{}", 8 * MIB), None);
     let (mut heard, mut sent) = ([0; 50], [0; 50]);
@@ -113,8 +104,8 @@ fn copies_from_a_forged_address_turn_nothing_away() {
 #[test]
 fn a_client_that_migrates_as_the_book_says_is_followed() {
     const SIZE: usize = MIB;
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut raw = Raw::connect(&Site::new(dir.path(), pki.identity.clone()));
+    let site = Site::new(&[SIZE]);
+    let mut raw = Raw::connect(&site);
     let id = quiche::ConnectionId::from_ref(&[8; 16]);
     raw.quic.new_scid(&id, 1, false).unwrap();
     raw.exchange();

@@ -2,18 +2,17 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use xskit_quic::Endpoint;
+use xskit_quic::FileServer;
 use xskit_quic::client::ConnectionEnd;
 use xskit_quic::server::{ConnectionIdFormat, QuicLb, RandomIds, ServerStats};
-use xskit_quic::{FileServer, Identity};
 
 use super::raw::Raw;
-use super::world::{Pki, Site, World, files, random_bytes, server_addr};
+use super::world::{Pki, Site, World, random_bytes, server_addr, serving};
 
 /// The token at the end of a reset.
 const TOKEN_BYTES: usize = 16;
@@ -24,8 +23,8 @@ fn stranger() -> SocketAddr {
     "203.0.113.66:30000".parse().unwrap()
 }
 
-fn server(identity: &Identity, root: &Path) -> FileServer<()> {
-    Site::new(root, identity.clone()).serve(Instant::now())
+fn server(site: &Site) -> FileServer<()> {
+    site.serve(Instant::now())
 }
 
 /// A packet that looks like one of a connection, for an id that repeats this byte.
@@ -51,28 +50,19 @@ fn check(stats: &ServerStats) {
     assert_eq!(stats.datagrams_in, sum, "{stats:?}");
 }
 
-/// Begins a download, and has another server of this identity take the place of the first.
-fn restart(
-    pki: &Pki,
-    identity: &Identity,
-    idle: Duration,
-    format: Arc<dyn ConnectionIdFormat>,
-) -> (World, usize) {
-    let dir = files(&[4 << 20]);
-    let site = |identity: &Identity| {
-        let mut site = Site::new(dir.path(), identity.clone());
-        site.connection_ids = Arc::clone(&format);
-        site
-    };
-    let mut world = World::new(&site(&pki.identity));
-    let mut client = pki.client();
+/// Begins a download, and has another server take the place of the first.
+fn restart(same_key: bool, idle: Duration, format: Arc<dyn ConnectionIdFormat>) -> (World, usize) {
+    let mut site = Site::new(&[4 << 20]);
+    site.connection_ids = format;
+    let mut world = site.world();
+    let mut client = site.client();
     client.transport.idle_timeout = idle;
-    let at = world.connect(&client);
-    let id = world.peers[at].client.get(&format!("/{}", 4 << 20), None);
-    world.run("the beginning", |world| {
-        world.peers[at].bodies.contains_key(&id)
-    });
-    world.server = site(identity).serve(Instant::now());
+    let (at, id) = world.ask(&client, &format!("/{}", 4 << 20));
+    world.run_past(at, id, 0);
+    if !same_key {
+        site.identity = Pki::new().identity;
+    }
+    world.server = site.serve(Instant::now());
     world.run("the end", |world| world.peers[at].end.is_some());
     world.check_accounts();
     (world, at)
@@ -85,10 +75,9 @@ fn a_restarted_server_ends_the_connections_that_it_has_lost() {
 }
 
 fn reset_after_restart(format: Arc<dyn ConnectionIdFormat>) {
-    let pki = Pki::new();
     // Far longer than the test waits.
     let idle = Duration::from_secs(3600);
-    let (world, at) = restart(&pki, &pki.identity, idle, format);
+    let (world, at) = restart(true, idle, format);
     let end = world.peers[at].end.clone().unwrap();
     assert_eq!(end, ConnectionEnd::Reset);
     let told = end.to_string();
@@ -102,9 +91,8 @@ fn reset_after_restart(format: Arc<dyn ConnectionIdFormat>) {
 
 #[test]
 fn a_server_with_another_private_key_ends_nobodys_connection() {
-    let (pki, other) = (Pki::new(), Pki::new());
     let idle = Duration::from_secs(1);
-    let (world, at) = restart(&pki, &other.identity, idle, Arc::new(RandomIds));
+    let (world, at) = restart(false, idle, Arc::new(RandomIds));
     let end = world.peers[at].end.clone();
     assert!(
         matches!(end, Some(ConnectionEnd::IdleTimeout { .. })),
@@ -115,8 +103,7 @@ fn a_server_with_another_private_key_ends_nobodys_connection() {
 
 #[test]
 fn a_reset_is_smaller_than_its_packet_and_never_large() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut server = server(&pki.identity, dir.path());
+    let mut server = server(&Site::new(&[]));
     let mut now = Instant::now();
     for len in (9..100).chain([1199, 1200, 1350, 1472]) {
         now += Duration::from_secs(1);
@@ -139,8 +126,8 @@ fn a_reset_is_smaller_than_its_packet_and_never_large() {
 
 #[test]
 fn only_the_token_of_a_reset_can_be_foreseen() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut servers = [(); 2].map(|()| server(&pki.identity, dir.path()));
+    let site = Site::new(&[]);
+    let mut servers = [(); 2].map(|()| server(&site));
     let now = Instant::now();
     let mut tokens = HashSet::new();
     let mut beginnings = HashSet::new();
@@ -161,8 +148,7 @@ fn only_the_token_of_a_reset_can_be_foreseen() {
 
 #[test]
 fn resets_are_as_many_as_time_allows() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut server = server(&pki.identity, dir.path());
+    let mut server = server(&Site::new(&[]));
     let begin = Instant::now();
     let flood = |server: &mut FileServer<()>, now| {
         let answers = (0..=255).filter_map(|id| answer(server, now, &short(id, 1200)));
@@ -189,8 +175,7 @@ fn resets_are_as_many_as_time_allows() {
 
 #[test]
 fn the_handshakes_packets_get_no_reset() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut server = server(&pki.identity, dir.path());
+    let mut server = server(&Site::new(&[]));
     let mut rng = Rng::with_seed(7);
     for first in 0x80..=0xff {
         for len in [40, 1200] {
@@ -210,9 +195,8 @@ fn the_handshakes_packets_get_no_reset() {
 
 #[test]
 fn two_servers_are_soon_done_with_each_others_resets() {
-    let (here, there, dir) = (Pki::new(), Pki::new(), files(&[]));
     let now = Instant::now();
-    let [mut one, mut other] = [&here, &there].map(|pki| server(&pki.identity, dir.path()));
+    let [mut one, mut other] = [(); 2].map(|()| server(&Site::new(&[])));
     let mut packet = short(7, 1472);
     let mut count = 0;
     while let Some(reset) = answer(&mut one, now, &packet) {
@@ -225,8 +209,8 @@ fn two_servers_are_soon_done_with_each_others_resets() {
 }
 
 /// A connected client that has received all ids.
-fn connect(identity: &Identity, root: &Path) -> Raw {
-    let mut raw = Raw::connect(&Site::new(root, identity.clone()));
+fn connect(site: &Site) -> Raw {
+    let mut raw = Raw::connect(site);
     raw.exchange();
     raw
 }
@@ -252,8 +236,7 @@ fn forget(raw: &mut Raw) {
 
 #[test]
 fn a_lost_goodbye_is_made_up_for() {
-    let (pki, dir) = (Pki::new(), files(&[]));
-    let mut raw = connect(&pki.identity, dir.path());
+    let mut raw = connect(&Site::new(&[]));
     assert!(!speak(&mut raw, 3));
     forget(&mut raw);
     assert!(speak(&mut raw, 1));
@@ -266,8 +249,8 @@ fn a_lost_goodbye_is_made_up_for() {
 
 #[test]
 fn a_new_private_key_takes_no_token_back() {
-    let (first, second, dir) = (Pki::new(), Pki::new(), files(&[]));
-    let mut before = connect(&first.identity, dir.path());
+    let [first, second] = [(); 2].map(|()| Site::new(&[]));
+    let mut before = connect(&first);
     before.server.set_identity(&second.identity).unwrap();
     // No reset before the connection is lost.
     assert!(!speak(&mut before, 3));
@@ -275,16 +258,15 @@ fn a_new_private_key_takes_no_token_back() {
     // A coin picks the key of each answer.
     assert!(speak(&mut before, 64));
     // A connection that began after the change, and a server that is restarted.
-    let mut after = connect(&second.identity, dir.path());
-    after.server = server(&second.identity, dir.path());
+    let mut after = connect(&second);
+    after.server = server(&second);
     assert!(speak(&mut after, 1));
 }
 
 #[test]
 fn a_late_packet_by_a_retired_id_ends_no_connection() {
-    let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
+    let (site, mut world) = serving(&[1000]);
+    let at = world.connect(&site.client());
     world.run("connected", |world| world.peers[at].connected);
     let id = world.peers[at].client.get("/1000", None);
     world.peers[at].drain_events();

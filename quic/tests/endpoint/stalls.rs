@@ -5,7 +5,7 @@ use std::time::Duration;
 use xskit_quic::client::RequestError;
 
 use super::odd::Odd;
-use super::world::{Pki, Site, World, content, files};
+use super::world::Site;
 
 const SHORT: Duration = Duration::from_millis(60);
 
@@ -58,15 +58,14 @@ fn requests_that_may_never_be_sent_end() {
 #[test]
 fn an_application_that_reads_late_is_no_stall() {
     const SIZE: usize = 1 << 20;
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut world = World::new(&Site::new(dir.path(), pki.identity.clone()));
-    let mut config = pki.client();
+    let site = Site::new(&[SIZE]);
+    let mut world = site.world();
+    let mut config = site.client();
     // Longer: a slow machine must not be taken for a stall.
     let limit = 5 * SHORT;
     config.progress_timeout = limit;
     config.transport.stream_window_bytes = 64 << 10;
-    let at = world.connect(&config);
-    let id = world.peers[at].client.get(&format!("/{SIZE}"), None);
+    let (at, id) = world.ask(&config, &format!("/{SIZE}"));
     world.peers[at].reading = false;
     world.run("a head", |world| world.peers[at].heads.contains_key(&id));
     while world.step() {}
@@ -75,6 +74,5 @@ fn an_application_that_reads_late_is_no_stall() {
     assert_eq!(world.peers[at].failed, []);
     world.peers[at].reading = true;
     world.peers[at].read(id);
-    world.run("the rest", |world| world.peers[at].is_done());
-    assert!(world.peers[at].take(id).1 == content(SIZE));
+    world.run_to_end(at, id, SIZE);
 }

@@ -9,7 +9,7 @@ use xskit_quic::{
     ServerConfig,
 };
 
-use super::world::{Pki, Site, World, content, files, server_addr};
+use super::world::{Pki, Site, World, content, server_addr};
 
 const SIZE: usize = 20_000;
 
@@ -29,15 +29,20 @@ impl Handler for Count {
     }
 }
 
-fn world(pki: &Pki, root: &std::path::Path, early_data: bool) -> World {
-    let mut site = Site::new(root, pki.identity.clone());
-    site.early_data = early_data;
-    World::new(&site)
+/// A site that accepts early data.
+fn early(sizes: &[usize]) -> Site {
+    let mut site = Site::new(sizes);
+    site.early_data = true;
+    site
 }
 
 /// A configuration with the ticket of a first connection.
-fn returning<H: Handler>(world: &mut World<Http<H>>, pki: &Pki, path: &str) -> ClientConfig {
-    let mut config = pki.client();
+fn returning<H: Handler>(
+    world: &mut World<Http<H>>,
+    first: &ClientConfig,
+    path: &str,
+) -> ClientConfig {
+    let mut config = first.clone();
     world.fetch(&config, path);
     let client = &world.peers.last().unwrap().client;
     assert!(!client.is_resumed());
@@ -56,9 +61,9 @@ fn get(world: &mut World, config: &ClientConfig) -> (bool, u64) {
 
 #[test]
 fn a_ticket_spares_the_handshake_and_its_wait() {
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut world = world(&pki, dir.path(), true);
-    let mut config = returning(&mut world, &pki, &format!("/{SIZE}"));
+    let site = early(&[SIZE]);
+    let mut world = site.world();
+    let mut config = returning(&mut world, &site.client(), &format!("/{SIZE}"));
     assert_eq!(get(&mut world, &config), (true, 1));
     assert_eq!(world.server.stats().connections.early, 1);
     config.early_data = false;
@@ -69,9 +74,9 @@ fn a_ticket_spares_the_handshake_and_its_wait() {
 
 #[test]
 fn what_may_not_come_twice_waits_and_so_does_what_is_asked_later() {
-    let (pki, dir) = (Pki::new(), files(&[1]));
-    let mut world = world(&pki, dir.path(), true);
-    let config = returning(&mut world, &pki, "/1");
+    let site = early(&[1]);
+    let mut world = site.world();
+    let config = returning(&mut world, &site.client(), "/1");
     let at = world.connect(&config);
     let client = &mut world.peers[at].client;
     for method in ["GET", "HEAD", "OPTIONS", "POST", "GET"] {
@@ -91,10 +96,10 @@ fn what_may_not_come_twice_waits_and_so_does_what_is_asked_later() {
 /// A restarted server no longer knows the ticket.
 #[test]
 fn what_was_rejected_is_sent_again() {
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut first = world(&pki, dir.path(), true);
-    let config = returning(&mut first, &pki, &format!("/{SIZE}"));
-    let mut second = world(&pki, dir.path(), true);
+    let site = early(&[SIZE]);
+    let mut first = site.world();
+    let config = returning(&mut first, &site.client(), &format!("/{SIZE}"));
+    let mut second = site.world();
     assert_eq!(get(&mut second, &config), (false, 1));
     assert_eq!(second.server.application().counters().requests, 1);
     second.close();
@@ -102,12 +107,10 @@ fn what_was_rejected_is_sent_again() {
 
 #[test]
 fn early_requests_survive_a_retry_and_losses() {
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut site = Site::new(dir.path(), pki.identity.clone());
-    site.early_data = true;
+    let mut site = early(&[SIZE]);
     site.retry_above_half_open = 0;
-    let mut world = World::new(&site);
-    let config = returning(&mut world, &pki, &format!("/{SIZE}"));
+    let mut world = site.world();
+    let config = returning(&mut world, &site.client(), &format!("/{SIZE}"));
     for lost in [0, 200] {
         world.faults.lost = lost;
         assert_eq!(get(&mut world, &config).1, 1);
@@ -122,7 +125,7 @@ fn who_was_told_that_it_was_too_early_asks_once_more() {
     config.early_data = true;
     let http = Http::new(Count::default(), &HttpConfig::default()).unwrap();
     let mut world = World::of_http(Server::new(&config, http, Instant::now()).unwrap());
-    let config = returning(&mut world, &pki, "/");
+    let config = returning(&mut world, &pki.client(), "/");
     assert_eq!(world.fetch(&config, "/"), (200, b"3".to_vec()));
     // The second 425 is passed on as the answer.
     assert_eq!(world.fetch(&config, "/never"), (425, b"wait".to_vec()));
@@ -132,9 +135,9 @@ fn who_was_told_that_it_was_too_early_asks_once_more() {
 
 #[test]
 fn a_ticket_that_can_not_be_used_does_no_harm() {
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut world = world(&pki, dir.path(), true);
-    let mut config = returning(&mut world, &pki, &format!("/{SIZE}"));
+    let site = early(&[SIZE]);
+    let mut world = site.world();
+    let mut config = returning(&mut world, &site.client(), &format!("/{SIZE}"));
     let ticket = config.ticket.take().unwrap();
     let whole = ticket.as_bytes();
     let mut changed = whole.to_vec();
@@ -156,9 +159,9 @@ fn a_ticket_that_can_not_be_used_does_no_harm() {
 /// A client whose early request is lost is bound by the handshake's limit, not the request's.
 #[test]
 fn an_early_request_has_no_time_limit_of_its_own() {
-    let (pki, dir) = (Pki::new(), files(&[1]));
-    let mut world = world(&pki, dir.path(), true);
-    let mut config = returning(&mut world, &pki, "/1");
+    let site = early(&[1]);
+    let mut world = site.world();
+    let mut config = returning(&mut world, &site.client(), "/1");
     config.progress_timeout = std::time::Duration::ZERO;
     let now = Instant::now();
     let from = "198.51.100.7:99".parse().unwrap();
@@ -174,9 +177,9 @@ fn an_early_request_has_no_time_limit_of_its_own() {
 /// before that.
 #[test]
 fn who_closes_at_once_leaves_no_handshake_behind() {
-    let (pki, dir) = (Pki::new(), files(&[1]));
-    let mut world = world(&pki, dir.path(), true);
-    let config = returning(&mut world, &pki, "/1");
+    let site = early(&[1]);
+    let mut world = site.world();
+    let config = returning(&mut world, &site.client(), "/1");
     let (server, now) = (&mut world.server, Instant::now());
     let from = "198.51.100.7:99".parse().unwrap();
     let mut client = Client::new(&config, from, server_addr(), (), now).unwrap();

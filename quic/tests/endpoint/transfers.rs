@@ -7,17 +7,16 @@ use xskit_quic::Endpoint;
 use xskit_quic::client::Validator;
 use xskit_quic::{ByteRange, Congestion, ContentRange};
 
-use super::world::{Faults, Pki, Site, World, content, files};
+use super::world::{Faults, Pki, Site, World, content, files, serving};
 
 const MIB: usize = 1 << 20;
 
 #[test]
 fn files_of_all_sizes_arrive() {
     let sizes = [0, 1, 1199, 131_072, 131_073, MIB, 20 * MIB];
-    let (pki, dir) = (Pki::new(), files(&sizes));
-    let mut world = World::serve(&pki, dir.path());
+    let (site, mut world) = serving(&sizes);
     for size in sizes {
-        let (status, body) = world.fetch(&pki.client(), &format!("/{size}"));
+        let (status, body) = world.fetch(&site.client(), &format!("/{size}"));
         assert_eq!(status, 200);
         assert!(body == content(size), "{size} bytes, got {}", body.len());
     }
@@ -32,16 +31,16 @@ fn files_of_all_sizes_arrive() {
 
 #[test]
 fn a_bad_wire_changes_nothing() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    let site = Site::new(&[MIB]);
     for seed in 1..=6 {
-        let mut world = World::serve(&pki, dir.path());
+        let mut world = site.world();
         world.rng = Rng::with_seed(seed);
         world.faults = Faults {
             lost: 20,
             doubled: 20,
             delayed: 50,
         };
-        let (status, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
+        let (status, body) = world.fetch(&site.client(), &format!("/{MIB}"));
         assert_eq!(status, 200);
         assert!(body == content(MIB), "seed {seed}");
         assert!(
@@ -53,65 +52,39 @@ fn a_bad_wire_changes_nothing() {
 }
 
 #[test]
-fn datagrams_fit_the_path() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    for payload in [1200, 1472, 3472, 8972] {
-        let mut config = Site::new(dir.path(), pki.identity.clone());
-        config.transport.max_udp_payload_bytes = payload;
-        let mut world = World::new(&config);
-        world.mtu = payload;
-        let mut client = pki.client();
-        client.transport.max_udp_payload_bytes = payload;
+fn datagrams_are_as_large_as_both_ends_and_the_path_allow() {
+    let mut site = Site::new(&[MIB]);
+    for (name, at_server, at_client, mtu) in [
+        ("the least", 1200, 1200, 1200),
+        ("Ethernet", 1472, 1472, 1472),
+        ("a page", 3472, 3472, 3472),
+        ("jumbo frames", 8972, 8972, 8972),
+        ("a smaller client", 8972, 1472, 1472),
+        ("a smaller path", 1472, 1472, 1380),
+    ] {
+        site.transport.max_udp_payload_bytes = at_server;
+        let mut world = site.world();
+        world.mtu = mtu;
+        let mut client = site.client();
+        client.transport.max_udp_payload_bytes = at_client;
         let (_, body) = world.fetch(&client, &format!("/{MIB}"));
-        assert!(body == content(MIB), "payload {payload}");
+        assert!(body == content(MIB), "{name}");
+        assert!(mtu == 1200 || world.largest > 1200, "{name}");
         let stats = world.server.stats();
         let mean = stats.bytes_out / stats.datagrams_out;
-        assert!(mean > payload as u64 / 2, "{mean} of {payload} bytes used");
+        assert!(mean > mtu as u64 / 2, "{name}: {mean} bytes used");
         world.close();
     }
-}
-
-#[test]
-fn the_smaller_side_decides_the_datagram_size() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.transport.max_udp_payload_bytes = 8972;
-    let mut world = World::new(&config);
-    world.mtu = 1472;
-    let mut client = pki.client();
-    client.transport.max_udp_payload_bytes = 1472;
-    let (_, body) = world.fetch(&client, &format!("/{MIB}"));
-    assert!(body == content(MIB));
-    world.close();
-}
-
-#[test]
-fn a_smaller_path_is_found_when_probing() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.transport.max_udp_payload_bytes = 1472;
-    let mut world = World::new(&config);
-    world.mtu = 1380;
-    let mut client = pki.client();
-    client.transport.max_udp_payload_bytes = 1472;
-    let (_, body) = world.fetch(&client, &format!("/{MIB}"));
-    assert!(body == content(MIB));
-    assert!(
-        world.largest > 1200,
-        "nothing larger than what every path takes"
-    );
-    world.close();
 }
 
 /// Without discovery the client begins with datagrams that are too large, while small ones arrive.
 #[test]
 fn a_long_request_passes_a_smaller_path() {
-    let (pki, dir) = (Pki::new(), files(&[1000]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.transport.max_udp_payload_bytes = 1472;
-    let mut world = World::new(&config);
+    let mut site = Site::new(&[1000]);
+    site.transport.max_udp_payload_bytes = 1472;
+    let mut world = site.world();
     world.mtu = 1380;
-    let mut client = pki.client();
+    let mut client = site.client();
     client.transport.max_udp_payload_bytes = 1472;
     for (discover, len) in [
         (true, 10),
@@ -130,17 +103,15 @@ fn a_long_request_passes_a_smaller_path() {
 /// The path's MTU shrinks; with and without discovery, on a server and on a client.
 #[test]
 fn a_path_that_shrinks_in_the_middle_is_noticed_on_both_ends() {
-    let (pki, dir) = (Pki::new(), files(&[1000, MIB]));
+    let mut site = Site::new(&[1000, MIB]);
     for discover in [true, false] {
-        let mut config = Site::new(dir.path(), pki.identity.clone());
-        config.transport.max_udp_payload_bytes = 1472;
-        config.transport.discover_path_mtu = discover;
-        let mut client = pki.client();
+        site.transport.max_udp_payload_bytes = 1472;
+        site.transport.discover_path_mtu = discover;
+        let mut client = site.client();
         client.transport.max_udp_payload_bytes = 1472;
         client.transport.discover_path_mtu = discover;
-        let mut world = World::new(&config);
-        let at = world.connect(&client);
-        let id = world.peers[at].client.get(&format!("/{MIB}"), None);
+        let mut world = site.world();
+        let (at, id) = world.ask(&client, &format!("/{MIB}"));
         world.run("large datagrams", |world| {
             world.peers[at].client.stats().udp_payload_bytes == 1472
                 && world.peers[at].bodies.contains_key(&id)
@@ -164,13 +135,12 @@ fn a_path_that_shrinks_in_the_middle_is_noticed_on_both_ends() {
 
 #[test]
 fn both_congestion_controllers_work() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
+    let mut site = Site::new(&[MIB]);
     for congestion in [Congestion::Cubic, Congestion::Bbr2] {
-        let mut config = Site::new(dir.path(), pki.identity.clone());
-        config.transport.congestion = congestion;
-        let mut world = World::new(&config);
+        site.transport.congestion = congestion;
+        let mut world = site.world();
         world.faults.lost = 5;
-        let (_, body) = world.fetch(&pki.client(), &format!("/{MIB}"));
+        let (_, body) = world.fetch(&site.client(), &format!("/{MIB}"));
         assert!(body == content(MIB), "{congestion:?}");
     }
 }
@@ -178,9 +148,8 @@ fn both_congestion_controllers_work() {
 #[test]
 fn many_requests_share_a_connection_fairly() {
     const SIZE: usize = 400_000;
-    let (pki, dir) = (Pki::new(), files(&[SIZE]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
+    let (site, mut world) = serving(&[SIZE]);
+    let at = world.connect(&site.client());
     let get = |world: &mut World| world.peers[at].client.get(&format!("/{SIZE}"), None);
     let ids: Vec<_> = (0..20).map(|_| get(&mut world)).collect();
     world.run("the first to finish", |world| {
@@ -202,11 +171,10 @@ fn many_requests_share_a_connection_fairly() {
 
 #[test]
 fn more_requests_than_streams_wait_their_turn() {
-    let (pki, dir) = (Pki::new(), files(&[1199]));
-    let mut config = Site::new(dir.path(), pki.identity.clone());
-    config.transport.max_streams = 10;
-    let mut world = World::new(&config);
-    let at = world.connect(&pki.client());
+    let mut site = Site::new(&[1199]);
+    site.transport.max_streams = 10;
+    let mut world = site.world();
+    let at = world.connect(&site.client());
     for _ in 0..100 {
         world.peers[at].client.get("/1199", None);
     }
@@ -222,8 +190,7 @@ fn more_requests_than_streams_wait_their_turn() {
 
 #[test]
 fn parts_of_a_file() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    let mut world = World::serve(&pki, dir.path());
+    let (site, mut world) = serving(&[MIB]);
     let want = content(MIB);
     let cases = [
         (ByteRange::From(1_000_000), 206, &want[1_000_000..]),
@@ -241,7 +208,7 @@ fn parts_of_a_file() {
             b"the range lies outside of the file",
         ),
     ];
-    let at = world.connect(&pki.client());
+    let at = world.connect(&site.client());
     for (range, status, part) in cases {
         let id = world.peers[at].client.get(&format!("/{MIB}"), Some(range));
         world.run("a part", |world| world.peers[at].finished.contains(&id));
@@ -257,9 +224,8 @@ fn parts_of_a_file() {
 
 #[test]
 fn a_part_is_sent_only_of_the_version_that_the_client_has() {
-    let (pki, dir) = (Pki::new(), files(&[1199]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
+    let (site, mut world) = serving(&[1199]);
+    let at = world.connect(&site.client());
     let whole = world.peers[at].client.get("/1199", None);
     world.run("all of it", |world| world.peers[at].is_done());
     let validator = Validator::of(&world.peers[at].heads[&whole]).unwrap();
@@ -271,7 +237,7 @@ fn a_part_is_sent_only_of_the_version_that_the_client_has() {
         (Some(&new), 1300, 200, &new[..]),
     ] {
         if let Some(file) = file {
-            std::fs::write(dir.path().join("1199"), file).unwrap();
+            std::fs::write(site.dir.path().join("1199"), file).unwrap();
         }
         let range = ByteRange::From(first);
         let client = &mut world.peers[at].client;
@@ -296,12 +262,12 @@ fn a_part_is_sent_only_of_the_version_that_the_client_has() {
 
 #[test]
 fn paths_stay_inside_the_root() {
-    let (pki, outer) = (Pki::new(), files(&[1]));
-    let root = outer.path().join("root");
-    std::fs::create_dir(&root).unwrap();
-    std::fs::write(root.join("index.html"), "home").unwrap();
-    std::os::unix::fs::symlink("../1", root.join("link")).unwrap();
-    let mut world = World::serve(&pki, &root);
+    let outer = files(&[1]);
+    let root = tempfile::tempdir_in(&outer).unwrap();
+    std::fs::write(root.path().join("index.html"), "home").unwrap();
+    std::os::unix::fs::symlink("../1", root.path().join("link")).unwrap();
+    let site = Site::of(Pki::new(), root);
+    let mut world = site.world();
     for (path, status) in [
         ("/", 200),
         ("/nothing", 404),
@@ -310,7 +276,7 @@ fn paths_stay_inside_the_root() {
         ("/link", 403),
         ("/%00", 400),
     ] {
-        let (got, body) = world.fetch(&pki.client(), path);
+        let (got, body) = world.fetch(&site.client(), path);
         assert_eq!(got, status, "{path}");
         assert_ne!(body, content(1), "{path}");
     }
@@ -322,17 +288,11 @@ fn paths_stay_inside_the_root() {
 /// Unlike [`rebinding`](super::rebinding), the old address still receives.
 #[test]
 fn a_client_whose_address_changes_goes_on() {
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    let mut world = World::serve(&pki, dir.path());
-    let at = world.connect(&pki.client());
+    let (site, mut world) = serving(&[MIB]);
+    let at = world.connect(&site.client());
     for (port, moves) in (1..=9).map(|n| (20_000 + n, u64::from(n))) {
         let id = world.peers[at].client.get(&format!("/{MIB}"), None);
-        world.run("some of it", |world| {
-            world.peers[at]
-                .bodies
-                .get(&id)
-                .is_some_and(|body| body.len() > MIB / 4)
-        });
+        world.run_past(at, id, MIB / 4);
         world.peers[at].move_to(port);
         world.run("the rest, and the move is noticed", |world| {
             world.peers[at].finished.contains(&id)
@@ -346,10 +306,8 @@ fn a_client_whose_address_changes_goes_on() {
 
 #[test]
 fn acknowledgements_are_few() {
-    let (pki, dir) = (Pki::new(), files(&[4 * MIB]));
-    let mut world = World::serve(&pki, dir.path());
-    let (_, body) = world.fetch(&pki.client(), &format!("/{}", 4 * MIB));
-    assert!(body == content(4 * MIB));
+    let (site, mut world) = serving(&[4 * MIB]);
+    world.fetch_file(&site.client(), 4 * MIB);
     let stats = world.peers[0].client.stats();
     assert_eq!(stats.body_bytes, 4 << 20);
     assert!(stats.rtt > std::time::Duration::ZERO && stats.packets_received > 3000);
@@ -365,10 +323,9 @@ fn acknowledgements_are_few() {
 #[test]
 fn closing_says_goodbye_to_everybody() {
     use xskit_quic::client::ConnectionEnd;
-    let (pki, dir) = (Pki::new(), files(&[MIB]));
-    let mut world = World::serve(&pki, dir.path());
+    let (site, mut world) = serving(&[MIB]);
     for _ in 0..5 {
-        world.connect(&pki.client());
+        world.connect(&site.client());
     }
     world.run("connected", |world| {
         world.peers.iter().all(|peer| peer.connected)
@@ -396,7 +353,7 @@ fn closing_says_goodbye_to_everybody() {
         let end = peer.end.as_ref().unwrap();
         assert!(matches!(end, ConnectionEnd::ByServer { .. }), "{end}");
     }
-    let late = world.connect(&pki.client());
+    let late = world.connect(&site.client());
     world.step();
     assert!(world.server.stats().dropped.closing > 0);
     assert!(!world.peers[late].connected);

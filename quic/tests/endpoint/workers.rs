@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use quiche::h3;
+use tempfile::TempDir;
 use xskit_quic::Endpoint;
 use xskit_quic::server::{
     ConnectionIdError, ConnectionIdFormat, HostBits, Katran, QuicLb, RandomIds, ServerStats,
@@ -14,7 +15,7 @@ use xskit_quic::{
     FileServer, Files, Http, HttpCommon, HttpConfig, Root, Server, ServerConfig, Worker,
 };
 
-use super::raw::{client_config, request};
+use super::raw::{client_config, headers, request};
 use super::world::{NAME, Pki, content, files, server_addr};
 
 pub(crate) struct Team {
@@ -22,24 +23,22 @@ pub(crate) struct Team {
     /// How often each worker was woken.
     woken: Vec<Arc<AtomicUsize>>,
     pub(crate) now: Instant,
+    /// What all of them serve.
+    _dir: TempDir,
 }
 
 impl Team {
-    pub(crate) fn new(
-        count: usize,
-        dir: &tempfile::TempDir,
-        change: impl FnOnce(&mut ServerConfig),
-    ) -> Self {
-        Self::of_different(count, dir, change, |_, _| {})
+    pub(crate) fn new(count: usize, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::of_different(count, change, |_, _| {})
     }
 
     /// The same with a changed configuration per worker.
     pub(crate) fn of_different(
         count: usize,
-        dir: &tempfile::TempDir,
         change: impl FnOnce(&mut ServerConfig),
         vary: impl Fn(u8, &mut ServerConfig),
     ) -> Self {
+        let dir = files(&[1, 300_000]);
         let mut config = ServerConfig::new(Pki::new().identity);
         change(&mut config);
         let now = Instant::now();
@@ -63,6 +62,7 @@ impl Team {
             servers,
             woken,
             now,
+            _dir: dir,
         }
     }
 
@@ -178,16 +178,13 @@ fn a_transfer_goes_on_wherever_its_packets_arrive() {
 }
 
 fn transfer_everywhere(format: Arc<dyn ConnectionIdFormat>, len: usize) {
-    let dir = files(&[300_000]);
-    let mut team = Team::new(4, &dir, |config| config.connection_ids = format);
+    let mut team = Team::new(4, |config| config.connection_ids = format);
     let mut client = team.connect(9, 2);
     assert!(client.quic.is_established());
     assert_eq!(client.quic.destination_id().len(), len);
     let config = h3::Config::new().unwrap();
     let mut http = h3::Connection::with_transport(&mut client.quic, &config).unwrap();
-    let fields = request("GET", "/300000");
-    let header = |(n, v): &(&str, &str)| h3::Header::new(n.as_bytes(), v.as_bytes());
-    let fields: Vec<_> = fields.iter().map(header).collect();
+    let fields = headers(&request("GET", "/300000"));
     http.send_request(&mut client.quic, &fields, true).unwrap();
     let (mut rng, mut body, mut is_all) = (Rng::with_seed(5), Vec::new(), false);
     for _ in 0..1000 {
@@ -220,8 +217,7 @@ fn transfer_everywhere(format: Arc<dyn ConnectionIdFormat>, len: usize) {
 
 #[test]
 fn an_address_is_proven_to_all_of_them() {
-    let dir = files(&[1]);
-    let mut team = Team::new(2, &dir, |config| config.retry_above_half_open = 0);
+    let mut team = Team::new(2, |config| config.retry_above_half_open = 0);
     let mut client = Client::new(9);
     // Retry's key is replaced once an hour.
     team.now += Duration::from_secs(60 * 60 - 5);
@@ -238,10 +234,9 @@ fn an_address_is_proven_to_all_of_them() {
 /// A key is used for 12 hours, and its tickets are accepted for 12 more.
 #[test]
 fn a_ticket_is_good_at_all_of_them_until_its_key_was_replaced_twice() {
-    let dir = files(&[1]);
     let half_a_day = Duration::from_secs(12 * 60 * 60);
     for (count, other) in [(1, 0), (2, 1)] {
-        let mut team = Team::new(count, &dir, |_| {});
+        let mut team = Team::new(count, |_| {});
         let client = team.connect(9, 0);
         let ticket = client.quic.session().unwrap().to_vec();
         assert!(team.resume(10, other, &ticket));
@@ -259,14 +254,13 @@ fn a_ticket_is_good_at_all_of_them_until_its_key_was_replaced_twice() {
 
 #[test]
 fn a_host_has_no_more_places_because_there_are_more_workers() {
-    let dir = files(&[1]);
-    let mut team = Team::new(2, &dir, |config| config.max_connections_per_host = 1);
+    let mut team = Team::new(2, |config| config.max_connections_per_host = 1);
     let first = team.connect(9, 0);
     let second = team.connect(10, 1);
     assert!(first.quic.is_established() && second.quic.peer_error().is_some());
     assert!(team.stats().refused.host_full > 0);
 
-    let mut team = Team::new(2, &dir, |config| config.max_connections = 1);
+    let mut team = Team::new(2, |config| config.max_connections = 1);
     let first = team.connect(9, 0);
     let second = team.connect(10, 1);
     assert!(first.quic.is_established() && second.quic.peer_error().is_some());
@@ -275,8 +269,7 @@ fn a_host_has_no_more_places_because_there_are_more_workers() {
 
 #[test]
 fn what_a_worker_does_not_take_over_is_bounded() {
-    let dir = files(&[1]);
-    let mut team = Team::new(3, &dir, |_| {});
+    let mut team = Team::new(3, |_| {});
     // To connections that worker 1 never had.
     let mut stray = [0x40; 50];
     stray[1] = 1;
@@ -328,8 +321,7 @@ fn an_id_of_an_impossible_length_is_refused() {
 
 #[test]
 fn who_comes_while_a_server_drains_is_sent_away_at_once() {
-    let dir = files(&[1]);
-    let mut team = Team::new(1, &dir, |_| {});
+    let mut team = Team::new(1, |_| {});
     let first = team.connect(9, 0);
     assert!(first.quic.is_established());
     team.servers[0].drain();

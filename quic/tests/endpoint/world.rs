@@ -4,33 +4,22 @@
 //! Time is the real clock, because quiche reads it itself: when nothing moves, the test sleeps
 //! until the next timer of any endpoint. Nothing is ever asserted about how long it took.
 
-use std::collections::{HashMap, VecDeque};
+mod peer;
+mod site;
+
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use xskit_quic::Endpoint;
-use xskit_quic::cert::{self, Authority, Validity};
-use xskit_quic::client::{
-    ClientEvent, ConnectionEnd, RequestError, RequestId, ResponseHead, Trust,
-};
-use xskit_quic::{
-    Application, Client, ClientConfig, FileServer, Files, Handler, Http, HttpConfig, Identity,
-    Root, Server, ServerConfig,
-};
+use xskit_quic::client::RequestId;
+use xskit_quic::{Application, Client, ClientConfig, Endpoint, Files, Handler, Http, Server};
 
-pub(crate) const NAME: &str = "server.test";
+pub(crate) use peer::Peer;
+pub(crate) use site::{NAME, Pki, Site, content, files, identity, random_bytes, serving};
 
 pub(crate) fn server_addr() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 4433))
-}
-
-pub(crate) fn random_bytes(rng: &mut Rng, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    rng.fill(&mut bytes);
-    bytes
 }
 
 /// Faults of the wire, in thousandths of the datagrams.
@@ -39,99 +28,6 @@ pub(crate) struct Faults {
     pub(crate) lost: usize,
     pub(crate) doubled: usize,
     pub(crate) delayed: usize,
-}
-
-/// A directory that is served, and the bounds of its server.
-pub(crate) struct Site {
-    root: PathBuf,
-    server: ServerConfig,
-    pub(crate) http: HttpConfig,
-    pub(crate) dotfiles: bool,
-}
-
-impl Site {
-    pub(crate) fn new(root: impl Into<PathBuf>, identity: Identity) -> Self {
-        Self {
-            root: root.into(),
-            server: ServerConfig::new(identity),
-            http: HttpConfig::default(),
-            dotfiles: false,
-        }
-    }
-
-    pub(crate) fn serve<L: Copy + PartialEq>(&self, now: Instant) -> FileServer<L> {
-        let root = Root::open(&self.root).unwrap().with_dotfiles(self.dotfiles);
-        let http = Http::new(Files::new(root), &self.http).unwrap();
-        Server::new(&self.server, http, now).unwrap()
-    }
-}
-
-impl Deref for Site {
-    type Target = ServerConfig;
-
-    fn deref(&self) -> &ServerConfig {
-        &self.server
-    }
-}
-
-impl DerefMut for Site {
-    fn deref_mut(&mut self) -> &mut ServerConfig {
-        &mut self.server
-    }
-}
-
-/// An authority, and a server certificate for `NAME` that it has issued.
-pub(crate) struct Pki {
-    pub(crate) ca: String,
-    pub(crate) identity: Identity,
-}
-
-impl Pki {
-    pub(crate) fn new() -> Self {
-        Self::with_names(&[NAME])
-    }
-
-    pub(crate) fn with_names(names: &[&str]) -> Self {
-        let authority = Authority::new().unwrap();
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let pem = authority.issue(&names, Validity::days(1)).unwrap();
-        Self {
-            ca: authority.pem(),
-            identity: identity(&pem),
-        }
-    }
-
-    pub(crate) fn client(&self) -> ClientConfig {
-        ClientConfig::new(NAME, 4433, Trust::Pem(self.ca.clone()))
-    }
-}
-
-pub(crate) fn identity(pem: &cert::Pem) -> Identity {
-    Identity::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes()).unwrap()
-}
-
-/// A client and everything that it has reported.
-pub(crate) struct Peer {
-    pub(crate) client: Client<()>,
-    /// Its address on the wire. A NAT that moves a binding changes it.
-    pub(crate) address: SocketAddr,
-    /// Earlier addresses that still receive.
-    formerly: Vec<SocketAddr>,
-    /// Its local address.
-    pub(crate) local: SocketAddr,
-    /// Read bodies as they arrive.
-    pub(crate) reading: bool,
-    pub(crate) connected: bool,
-    pub(crate) heads: HashMap<RequestId, ResponseHead>,
-    pub(crate) bodies: HashMap<RequestId, Vec<u8>>,
-    pub(crate) interim: Vec<(RequestId, ResponseHead)>,
-    pub(crate) trailers: HashMap<RequestId, Vec<(String, String)>>,
-    /// Streamed bodies with a `Room` event.
-    pub(crate) rooms: Vec<RequestId>,
-    pub(crate) refused: Vec<RequestId>,
-    pub(crate) finished: Vec<RequestId>,
-    pub(crate) failed: Vec<(RequestId, RequestError)>,
-    pub(crate) end: Option<ConnectionEnd>,
 }
 
 pub(crate) struct Packet {
@@ -162,16 +58,6 @@ pub(crate) struct World<A: Application = Http<Files>> {
 
 /// Far longer than any test takes; only there so that a hang has a message.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
-
-impl World {
-    pub(crate) fn new(config: &Site) -> Self {
-        Self::of_http(config.serve(Instant::now()))
-    }
-
-    pub(crate) fn serve(pki: &Pki, root: &Path) -> Self {
-        Self::new(&Site::new(root, pki.identity.clone()))
-    }
-}
 
 impl<H: Handler> World<Http<H>> {
     pub(crate) fn of_http(server: Server<u16, Http<H>>) -> Self {
@@ -209,24 +95,30 @@ impl<A: Application> World<A> {
         let port = 10_000 + u16::try_from(self.peers.len()).unwrap();
         let address = SocketAddr::from((host, port));
         let client = Client::new(config, address, server_addr(), (), Instant::now()).unwrap();
-        self.peers.push(Peer {
-            client,
-            address,
-            formerly: Vec::new(),
-            local: address,
-            reading: true,
-            connected: false,
-            heads: HashMap::new(),
-            bodies: HashMap::new(),
-            interim: Vec::new(),
-            trailers: HashMap::new(),
-            rooms: Vec::new(),
-            refused: Vec::new(),
-            finished: Vec::new(),
-            failed: Vec::new(),
-            end: None,
-        });
+        self.peers.push(Peer::new(client, address));
         self.peers.len() - 1
+    }
+
+    /// Connects a client that asks for this path. Returns it and its request.
+    pub(crate) fn ask(&mut self, config: &ClientConfig, path: &str) -> (usize, RequestId) {
+        let at = self.connect(config);
+        (at, self.peers[at].client.get(path, None))
+    }
+
+    /// Runs until this client has more than `len` bytes of a body.
+    pub(crate) fn run_past(&mut self, at: usize, id: RequestId, len: usize) {
+        self.run("a part of a body", |world| {
+            let body = world.peers[at].bodies.get(&id);
+            body.is_some_and(|body| body.len() > len)
+        });
+    }
+
+    /// Runs until this client is done, whose request must be answered with the file of this size.
+    pub(crate) fn run_to_end(&mut self, at: usize, id: RequestId, size: usize) {
+        self.run("the rest", |world| world.peers[at].is_done());
+        let (status, body) = self.peers[at].take(id);
+        assert_eq!(status, 200);
+        assert!(body == content(size), "{size} bytes, got {}", body.len());
     }
 
     /// Runs until the condition holds.
@@ -401,6 +293,12 @@ impl<A: Application> World<A> {
         self.peers[at].take(id)
     }
 
+    /// Gets the file of this size with a new client.
+    pub(crate) fn fetch_file(&mut self, config: &ClientConfig, size: usize) {
+        let (at, id) = self.ask(config, &format!("/{size}"));
+        self.run_to_end(at, id, size);
+    }
+
     /// Closes all clients, and checks that the server has removed their connections.
     pub(crate) fn close(&mut self) {
         for peer in &mut self.peers {
@@ -424,101 +322,4 @@ impl<A: Application> World<A> {
         let sum = stats.delivered + stats.answered.total() + stats.dropped.total();
         assert_eq!(stats.datagrams_in, sum, "{stats:?}");
     }
-}
-
-impl Peer {
-    /// Changes the port on the wire. What is sent to the old one still arrives.
-    pub(crate) fn move_to(&mut self, port: u16) {
-        self.formerly.push(self.address);
-        self.address.set_port(port);
-    }
-
-    /// Moves the NAT's binding. What is in flight to the old address is lost.
-    pub(crate) fn rebind(&mut self, address: SocketAddr) {
-        self.address = address;
-    }
-
-    /// Changes the client's local address, and tells it.
-    pub(crate) fn relocate(&mut self, address: SocketAddr) {
-        (self.local, self.address) = (address, address);
-        self.client.set_local(address);
-    }
-
-    fn is_at(&self, address: SocketAddr) -> bool {
-        self.address == address || self.formerly.contains(&address)
-    }
-
-    pub(crate) fn is_done(&self) -> bool {
-        self.end.is_some() || self.finished.len() + self.failed.len() == self.heads_or_failures()
-    }
-
-    /// Requests that were answered, or failed unanswered.
-    fn heads_or_failures(&self) -> usize {
-        let unanswered = self
-            .failed
-            .iter()
-            .filter(|(id, _)| !self.heads.contains_key(id));
-        (self.heads.len() + unanswered.count()).max(1)
-    }
-
-    pub(crate) fn take(&mut self, id: RequestId) -> (u16, Vec<u8>) {
-        assert_eq!((&self.end, &self.failed), (&None, &vec![]));
-        assert!(self.finished.contains(&id), "not finished");
-        (
-            self.heads[&id].status,
-            self.bodies.remove(&id).unwrap_or_default(),
-        )
-    }
-
-    pub(crate) fn drain_events(&mut self) {
-        while let Some(event) = self.client.poll_event() {
-            assert_eq!(self.end, None, "an event after the last");
-            match event {
-                ClientEvent::Connected => self.connected = true,
-                ClientEvent::Response(id, head) => {
-                    self.heads.insert(id, head);
-                }
-                ClientEvent::Body(id) if self.reading => self.read(id),
-                ClientEvent::Body(_) => {}
-                ClientEvent::Finished(id) => self.finished.push(id),
-                ClientEvent::Failed(id, error) => self.failed.push((id, error)),
-                ClientEvent::Closed(end) => self.end = Some(end),
-                ClientEvent::Interim(id, head) => self.interim.push((id, head)),
-                ClientEvent::Trailers(id, trailers) => {
-                    assert!(self.trailers.insert(id, trailers).is_none());
-                }
-                ClientEvent::Room(id) => self.rooms.push(id),
-                ClientEvent::BodyRefused(id) => self.refused.push(id),
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    pub(crate) fn read(&mut self, id: RequestId) {
-        let mut buf = [0; 16_384];
-        loop {
-            match self.client.read_body(id, &mut buf) {
-                0 => return,
-                len => self
-                    .bodies
-                    .entry(id)
-                    .or_default()
-                    .extend_from_slice(&buf[..len]),
-            }
-        }
-    }
-}
-
-/// A directory with files of these sizes, named by their size.
-pub(crate) fn files(sizes: &[usize]) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for size in sizes {
-        std::fs::write(dir.path().join(size.to_string()), content(*size)).unwrap();
-    }
-    dir
-}
-
-/// The bytes of the file of that size.
-pub(crate) fn content(size: usize) -> Vec<u8> {
-    random_bytes(&mut Rng::with_seed(size as u64 + 7), size)
 }
