@@ -68,7 +68,7 @@ fn with(frame: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_taken_is_counted_by_cause() {
+fn what_the_kernel_would_not_take_is_not_answered() {
     let Some(scene) = Scene::new() else { return };
     let own = scene.client().ipv4;
     let whole = frame_from(&scene, own, &[0x40; 100]);
