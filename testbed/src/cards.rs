@@ -8,8 +8,7 @@
 
 use std::env;
 use std::os::fd::AsFd;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use xskit_net::Link;
 use xskit_net::netlink::Netlink;
@@ -17,6 +16,7 @@ use xskit_net::netlink::Netlink;
 use crate::configure::{self, LinkEnd};
 use crate::error::{Error, Result};
 use crate::namespace::Namespace;
+use crate::pair::wait_for;
 
 /// The variable that names the cards.
 pub const VARIABLE: &str = "XSKIT_CARDS";
@@ -56,7 +56,7 @@ impl Cards {
     /// Moves each card into its host's namespace, as soon as it is back from the one before.
     pub(crate) fn move_to(&self, hosts: [(&Namespace, &LinkEnd<'_>); 2]) -> Result<()> {
         for (mac, (namespace, end)) in self.0.into_iter().zip(hosts) {
-            let link = wait_for(mac)?;
+            let link = wait_for_card(mac)?;
             configure::move_link(&mut Netlink::open()?, &link, end, namespace.as_fd())?;
             namespace.run(|| Link::by_name(end.name)?.set_combined(end.queues))??;
         }
@@ -65,21 +65,12 @@ impl Cards {
 }
 
 /// Waits until the card is in the namespace of the calling thread.
-fn wait_for(mac: [u8; 6]) -> Result<Link> {
-    let deadline = Instant::now() + RETURN_TIMEOUT;
-    loop {
-        let here = Link::all()?.into_iter().find(|link| link.mac == Some(mac));
-        match here {
-            Some(link) => return Ok(link),
-            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
-            None => {
-                return Err(Error::NoCard {
-                    mac: mac.map(|byte| format!("{byte:02x}")).join(":"),
-                    timeout: RETURN_TIMEOUT,
-                });
-            }
-        }
-    }
+fn wait_for_card(mac: [u8; 6]) -> Result<Link> {
+    let here = || Ok(Link::all()?.into_iter().find(|link| link.mac == Some(mac)));
+    wait_for(RETURN_TIMEOUT, here)?.ok_or_else(|| Error::NoCard {
+        mac: mac.map(|byte| format!("{byte:02x}")).join(":"),
+        timeout: RETURN_TIMEOUT,
+    })
 }
 
 /// Six bytes in hexadecimal, with colons between them.

@@ -209,33 +209,37 @@ fn bring_up(config: &HostConfig) -> Result<()> {
 /// before that: the route is added by deferred work (`addrconf_dad_work`), also where there is no
 /// duplicate address detection to do.
 fn wait_until_received(address: IpAddr, link: &Link) -> Result<()> {
-    let deadline = Instant::now() + UP_TIMEOUT;
-    loop {
-        match route_to(address, Some(link)) {
-            Err(xskit_net::Error::LocalDestination { .. }) => return Ok(()),
-            _ if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
-            _ => {
-                return Err(Error::PairNotUp {
-                    interface: link.name.clone(),
-                    timeout: UP_TIMEOUT,
-                });
-            }
-        }
-    }
+    wait_for_link(&link.name, || {
+        let route = route_to(address, Some(link));
+        Ok(matches!(route, Err(xskit_net::Error::LocalDestination { .. })).then_some(()))
+    })
 }
 
+/// Waits until the interface is up, with a carrier.
 pub(crate) fn wait_until_up(interface: &str) -> Result<Link> {
-    let deadline = Instant::now() + UP_TIMEOUT;
-    loop {
+    wait_for_link(interface, || {
         let link = Link::by_name(interface)?;
-        if link.require_up().is_ok() {
-            return Ok(link);
-        }
-        if Instant::now() >= deadline {
-            return Err(Error::PairNotUp {
-                interface: interface.to_owned(),
-                timeout: UP_TIMEOUT,
-            });
+        Ok(link.require_up().is_ok().then_some(link))
+    })
+}
+
+fn wait_for_link<T>(interface: &str, attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    wait_for(UP_TIMEOUT, attempt)?.ok_or_else(|| Error::PairNotUp {
+        interface: interface.to_owned(),
+        timeout: UP_TIMEOUT,
+    })
+}
+
+/// Tries every millisecond until there is something; `None` if there was nothing in time.
+pub(crate) fn wait_for<T>(
+    timeout: Duration,
+    mut attempt: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let made = attempt()?;
+        if made.is_some() || Instant::now() >= deadline {
+            return Ok(made);
         }
         thread::sleep(Duration::from_millis(1));
     }

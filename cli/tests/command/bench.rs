@@ -2,16 +2,25 @@
 
 use serde_json::Value;
 
-use crate::process::{Outcome, Running, Xskit, assert_members};
+use crate::process::{Outcome, Running, Words, Xskit, assert_members};
 use crate::scene::{Scene, may_run};
 use crate::traces::{await_program, await_program_on};
 use xskit::wire::MacAddr;
-use xskit_testbed::{Host, HostChain};
+use xskit_testbed::{Host, HostChain, Link, Namespace};
 
 /// `xskit bench` on the host's interface.
-pub(crate) fn bench(host: &Host, words: &[&str]) -> Xskit {
-    let usual = ["--json", "--iface", &host.link.name];
-    Xskit::new(&[&["bench", words[0]], &usual[..], &words[1..]].concat()).on(host)
+pub(crate) fn bench<'a>(host: &'a Host, words: &(impl Words + ?Sized)) -> Xskit<'a> {
+    bench_within(&host.namespace, &host.link, words)
+}
+
+/// The same on any interface of a namespace.
+fn bench_within<'a>(
+    namespace: &'a Namespace,
+    link: &Link,
+    words: &(impl Words + ?Sized),
+) -> Xskit<'a> {
+    let usual = ["--json", "--iface", &link.name].words();
+    Xskit::new(&["bench".words(), words.words(), usual].concat()[..]).within(namespace)
 }
 
 /// Starts one that waits for packets, and returns once it gets them.
@@ -25,16 +34,8 @@ pub(crate) fn start(host: &Host, what: &str) -> Running {
 #[track_caller]
 pub(crate) fn report(outcome: &Outcome) -> Value {
     let report = outcome.json();
-    let members = [
-        "pps",
-        "packets",
-        "seconds",
-        "mode",
-        "backend",
-        "wait",
-        "cpu_seconds",
-    ];
-    assert_members(&report, &members);
+    let members = "pps packets seconds mode backend wait cpu_seconds";
+    assert_members(&report, members);
     // A receiver that never had to wait made none.
     assert!(report["syscalls"].is_u64(), "{report:#}");
     report
@@ -61,15 +62,9 @@ pub(crate) fn most_sent(report: &Value) -> u64 {
 
 #[test]
 fn what_is_sent_is_received() {
-    let Some(scene) = Scene::new("what_is_sent_is_received") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let receiver = start(scene.server(), "rx");
-    let sent = bench(
-        scene.client(),
-        &["tx", "--seconds", "1", "--to", "10.77.0.2"],
-    )
-    .run();
+    let sent = bench(scene.client(), "tx --seconds 1 --to 10.77.0.2").run();
     let (sent, received) = (report(&sent), report(&receiver.interrupt()));
     assert_whole(&sent);
     assert_whole(&received);
@@ -81,12 +76,9 @@ fn what_is_sent_is_received() {
 
 #[test]
 fn a_flood_is_sent_back_and_no_frame_is_lost() {
-    let Some(scene) = Scene::new("a_flood_is_sent_back_and_no_frame_is_lost") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let forwarder = start(scene.server(), "fwd");
-    let words = ["tx", "--seconds", "1", "--to", "10.77.0.2"];
-    let sent = report(&bench(scene.client(), &words).run());
+    let sent = report(&bench(scene.client(), "tx --seconds 1 --to 10.77.0.2").run());
     let forwarded = report(&forwarder.interrupt());
     assert_whole(&sent);
     assert_whole(&forwarded);
@@ -97,20 +89,17 @@ fn a_flood_is_sent_back_and_no_frame_is_lost() {
 
 #[test]
 fn calls_and_submissions_are_counted_by_kind() {
-    let Some(scene) = Scene::new("calls_and_submissions_are_counted_by_kind") else {
-        return;
-    };
-    let sent = |backend: &str, options: &[&str]| {
-        let words = ["tx", "--seconds", "0.3", "--backend", backend];
-        let outcome = bench(scene.client(), &[&words, options].concat()).run();
-        report(&outcome)
+    let Some(scene) = Scene::new() else { return };
+    let sent = |options: &str| {
+        let words = format!("tx --seconds 0.3 {options}");
+        report(&bench(scene.client(), &words).run())
     };
     let count = |report: &Value, of: &str, kind: &str| report[of][kind].as_u64().unwrap();
-    let direct = sent("rustix", &[]);
+    let direct = sent("--backend rustix");
     assert_eq!(direct["syscalls"], count(&direct, "calls", "kick"));
     assert_eq!(count(&direct, "submissions", "kick"), 0);
     // Two kicks a batch, in one call.
-    let submitted = sent("uring", &["--budget", "32", "--batch", "64"]);
+    let submitted = sent("--backend uring --budget 32 --batch 64");
     let enters = count(&submitted, "calls", "enter");
     assert_eq!(submitted["kick_budget"], 32);
     assert_eq!(submitted["syscalls"], enters, "{submitted:#}");
@@ -121,15 +110,9 @@ fn calls_and_submissions_are_counted_by_kind() {
 
 #[test]
 fn packets_are_sent_back_and_timed() {
-    let Some(scene) = Scene::new("packets_are_sent_back_and_timed") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let forwarder = start(scene.server(), "fwd");
-    let times = bench(
-        scene.client(),
-        &["ping", "--seconds", "1", "--to", "10.77.0.2"],
-    )
-    .run();
+    let times = bench(scene.client(), "ping --seconds 1 --to 10.77.0.2").run();
     let (times, forwarded) = (report(&times), report(&forwarder.interrupt()));
     assert_whole(&forwarded);
     // The last one may be on its way when time is up.
@@ -157,14 +140,8 @@ fn packets_are_sent_back_and_timed() {
 
 #[test]
 fn nobody_who_sends_back_is_an_error() {
-    let Some(scene) = Scene::new("nobody_who_sends_back_is_an_error") else {
-        return;
-    };
-    let times = bench(
-        scene.client(),
-        &["ping", "--seconds", "0.2", "--to", "10.77.0.2"],
-    )
-    .run();
+    let Some(scene) = Scene::new() else { return };
+    let times = bench(scene.client(), "ping --seconds 0.2 --to 10.77.0.2").run();
     times.refused(&["no packet came back", "bench fwd"]);
     assert_eq!(times.stdout, "");
     scene.assert_left(&[]);
@@ -172,56 +149,49 @@ fn nobody_who_sends_back_is_an_error() {
 
 #[test]
 fn packets_and_times_that_cannot_be_are_refused() {
-    let Some(scene) = Scene::new("packets_and_times_that_cannot_be_are_refused") else {
-        return;
-    };
-    let cases: &[(&[&str], &[&str])] = &[
-        (
-            &["tx", "--size", "20"],
-            &["--size", "20 bytes", "50 to 1514"],
-        ),
-        (
-            &["tx", "--size", "1515"],
-            &["--size", "1515 bytes", "50 to 1514"],
-        ),
-        (&["tx", "--to-mac", "x"], &["--to-mac", "02:00:00:00:00:01"]),
-        (
-            &["tx", "--to", "10.77.0.99"],
-            &["no answer to ARP from 10.77.0.99"],
-        ),
-        (&["tx", "--batch", "0"], &["--batch", "1.."]),
-        (
-            &["rx", "--numa-node", "1023"],
-            &["NUMA node 1023", "cpuset"],
-        ),
-        (&["rx", "--port", "0"], &["--port", "1..=65535"]),
-        (&["rx", "--seconds", "-1"], &["--seconds", "from 0"]),
-        (&["fwd", "--seconds", "x"], &["--seconds", "from 0"]),
-        (&["fwd", "--take-all"], &["--to-iface"]),
-        (&["ping", "--seconds", "1e30"], &["--seconds", "a year"]),
+    let Some(scene) = Scene::new() else { return };
+    let cases: &[(&str, &[&str])] = &[
+        ("tx --size 20", &["--size", "20 bytes", "50 to 1514"]),
+        ("tx --size 1515", &["--size", "1515 bytes", "50 to 1514"]),
+        ("tx --to-mac x", &["--to-mac", "02:00:00:00:00:01"]),
+        ("tx --to 10.77.0.99", &["no answer to ARP from 10.77.0.99"]),
+        ("tx --batch 0", &["--batch", "1.."]),
+        ("rx --numa-node 1023", &["NUMA node 1023", "cpuset"]),
+        ("rx --port 0", &["--port", "1..=65535"]),
+        ("rx --seconds -1", &["--seconds", "from 0"]),
+        ("fwd --seconds x", &["--seconds", "from 0"]),
+        ("fwd --take-all", &["--to-iface"]),
+        ("ping --seconds 1e30", &["--seconds", "a year"]),
     ];
     for (options, words) in cases {
-        bench(scene.client(), options).run().refused(words);
+        bench(scene.client(), *options).refused(words);
     }
     scene.assert_left(&[]);
 }
 
-#[test]
-fn packets_are_passed_on_between_two_interfaces() {
-    if !may_run("packets_are_passed_on_between_two_interfaces") {
-        return;
-    }
-    let chain = HostChain::new().unwrap();
+/// Hosts with another between them.
+#[track_caller]
+fn chain() -> Option<HostChain> {
+    may_run().then(|| HostChain::new().unwrap())
+}
+
+/// Starts a forwarder between the two ends in the middle, and returns once it gets packets.
+fn start_bridge(chain: &HostChain, more: &str) -> Running {
     let [left, right] = &chain.links;
-    let words = ["bench", "fwd", "--json", "--seconds", "0", "--iface"];
-    let ends = [&*left.name, "--to-iface", &right.name];
-    let bridge = Xskit::new(&[&words[..], &ends].concat()).within(&chain.middle);
-    let bridge = bridge.start();
+    let words = format!("fwd --seconds 0 --to-iface {} {more}", right.name);
+    let bridge = bench_within(&chain.middle, left, &words).start();
     await_program_on(&chain.middle, left);
     await_program_on(&chain.middle, right);
+    bridge
+}
+
+#[test]
+fn packets_are_passed_on_between_two_interfaces() {
+    let Some(chain) = chain() else { return };
+    let bridge = start_bridge(&chain, "");
     let receiver = start(&chain.second, "rx");
-    let to = MacAddr::new(chain.second.mac).to_string();
-    let words = ["tx", "--seconds", "0.5", "--size", "1400", "--to-mac", &to];
+    let to = MacAddr::new(chain.second.mac);
+    let words = format!("tx --seconds 0.5 --size 1400 --to-mac {to}");
     let sent = report(&bench(&chain.first, &words).run());
     let (received, passed) = (report(&receiver.interrupt()), report(&bridge.interrupt()));
     assert_whole(&passed);
@@ -232,21 +202,12 @@ fn packets_are_passed_on_between_two_interfaces() {
 
 #[test]
 fn a_bridge_that_takes_all_passes_on_what_the_kernels_ask_each_other() {
-    if !may_run("a_bridge_that_takes_all_passes_on_what_the_kernels_ask_each_other") {
-        return;
-    }
-    let chain = HostChain::new().unwrap();
-    let [left, right] = &chain.links;
-    let to = chain.second.ipv4.to_string();
+    let Some(chain) = chain() else { return };
     let echo = start(&chain.second, "fwd");
-    let ping = || bench(&chain.first, &["ping", "--seconds", "0.5", "--to", &to]).run();
+    let words = format!("ping --seconds 0.5 --to {}", chain.second.ipv4);
+    let ping = || bench(&chain.first, &words).run();
     ping().refused(&["no answer to ARP from"]);
-    let words = ["bench", "fwd", "--json", "--seconds", "0", "--take-all"];
-    let ends = ["--iface", &*left.name, "--to-iface", &right.name];
-    let bridge = Xskit::new(&[&words[..], &ends].concat()).within(&chain.middle);
-    let bridge = bridge.start();
-    await_program_on(&chain.middle, left);
-    await_program_on(&chain.middle, right);
+    let bridge = start_bridge(&chain, "--take-all");
     let round_trips = report(&ping())["packets"].as_u64().unwrap();
     let passed = report(&bridge.interrupt());
     assert_whole(&passed);

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,10 +15,9 @@ use base64::prelude::BASE64_STANDARD;
 use rcgen::{CertifiedKey, PublicKeyData};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use xskit_testbed::WhenParentDies;
 
 use crate::access_log::lines;
-use crate::process::ip;
+use crate::process::{command_in, ip};
 use crate::scene::{PORT, Scene};
 use crate::traces::wait_until;
 
@@ -48,13 +48,14 @@ const QUIET: [&str; 11] = [
 type Protocols = BTreeMap<String, String>;
 
 /// The scene, where there is a Chromium.
-fn scene(test: &str) -> Option<Scene> {
+#[track_caller]
+fn scene() -> Option<Scene> {
     let version = Command::new("chromium").arg("--version").output();
     if !version.is_ok_and(|version| version.status.success()) {
-        println!("skipped: needs chromium (test {test})");
+        println!("skipped: needs chromium (test {})", Location::caller());
         return None;
     }
-    Scene::new(test)
+    Scene::new()
 }
 
 /// A file that is served, and the element of the page that loads it.
@@ -152,19 +153,9 @@ impl<'a> Visits<'a> {
     }
 
     /// The server's options.
-    fn options(&self) -> [&str; 6] {
-        let (certificate, log) = (
-            self.certificate.to_str().unwrap(),
-            self.log.to_str().unwrap(),
-        );
-        [
-            "--cert",
-            certificate,
-            "--key",
-            certificate,
-            "--access-log",
-            log,
-        ]
+    fn options(&self) -> String {
+        let (certificate, log) = (self.certificate.display(), self.log.display());
+        format!("--cert {certificate} --key {certificate} --access-log {log}")
     }
 
     /// Loads the page in a new process, with this profile but an empty cache. Checks that all of it
@@ -209,7 +200,7 @@ impl<'a> Visits<'a> {
         let dir = self.scene.dir();
         let file = |what: &str| dir.join(format!("{name}.{what}"));
         let option = |name: &str, path: &Path| format!("--{name}={}", path.display());
-        let mut command = Command::new("chromium");
+        let mut command = command_in(&self.scene.client().namespace, "chromium");
         command.args(QUIET).arg("--dump-dom");
         command.arg(option(
             "screenshot",
@@ -230,10 +221,6 @@ impl<'a> Visits<'a> {
         command.env("HOME", dir);
         command.stdout(File::create(file("html")).unwrap());
         command.stderr(File::create(file("stderr")).unwrap());
-        let client = &self.scene.client().namespace;
-        client
-            .enter_command(&mut command, WhenParentDies::Kill)
-            .unwrap();
         let mut child = command.spawn().unwrap();
         wait_until("the browser", || child.try_wait().unwrap().is_some());
         let said = fs::read_to_string(file("stderr")).unwrap();
@@ -277,8 +264,7 @@ fn assert_all(protocols: &Protocols, protocol: &str) {
 
 #[test]
 fn a_browser_goes_on_by_http_3_and_by_tcp_where_udp_is_blocked() {
-    let test = "a_browser_goes_on_by_http_3_and_by_tcp_where_udp_is_blocked";
-    let Some(scene) = scene(test) else { return };
+    let Some(scene) = scene() else { return };
     let mut visits = Visits::new(&scene);
     let server = scene.start_server(&visits.options());
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::process::{Outcome, Running, Xskit};
-use crate::scene::{SHORT, Scene, as_strs};
+use crate::process::{Outcome, Running};
+use crate::scene::{SHORT, Scene};
 
 /// Nobody's number.
 pub(crate) const NOBODY: u32 = 65534;
@@ -71,16 +71,13 @@ fn assert_ends_well(scene: &Scene, server: Running) -> Outcome {
 
 #[test]
 fn a_server_serves_as_nobody_without_capabilities() {
-    let Some(scene) = Scene::new("a_server_serves_as_nobody_without_capabilities") else {
-        return;
-    };
-    let drivings: &[&[&str]] = &[
-        &[],
-        &["--backend", "uring"],
-        &["--backend", "uring", "--wait", "multishot"],
-        &["--backend", "uring", "--sqpoll"],
-    ];
-    for options in drivings {
+    let Some(scene) = Scene::new() else { return };
+    for options in [
+        "",
+        "--backend uring",
+        "--backend uring --wait multishot",
+        "--backend uring --sqpoll",
+    ] {
         let server = scene.start_server(options);
         assert_is(&server, NOBODY, 0);
         assert_filtered(&server, "2");
@@ -91,30 +88,28 @@ fn a_server_serves_as_nobody_without_capabilities() {
 
 #[test]
 fn whom_a_server_becomes_is_a_choice() {
-    let Some(scene) = Scene::new("whom_a_server_becomes_is_a_choice") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let secret = scene.root().join(SHORT.0);
     fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
     // Root may read every file, and nothing else.
-    let server = scene.start_server(&["--user", "root"]);
+    let server = scene.start_server("--user root");
     let dac_read_search = 1 << 2;
     assert_is(&server, 0, dac_read_search);
     scene.assert_works();
     assert_ends_well(&scene, server);
-    let server = scene.start_server(&["--user", "4711:4711", "--no-sandbox"]);
+    let server = scene.start_server("--user 4711:4711 --no-sandbox");
     assert_is(&server, 4711, 0);
     assert_filtered(&server, "0");
-    scene.get(SHORT.0, &[]).run().refused(&["403 Forbidden"]);
+    scene.get(SHORT.0, "").run().refused(&["403 Forbidden"]);
     server.interrupt().json();
     scene
-        .serve(&["--user", "nosuch"])
+        .serve("--user nosuch")
         .refused(&["--user nosuch", "no user", "/etc/passwd"]);
     scene
-        .serve(&["--user", "4711:0"])
+        .serve("--user 4711:0")
         .refused(&["--user 4711:0", "only one of the two is root"]);
     fs::set_permissions(scene.root(), Permissions::from_mode(0o700)).unwrap();
-    scene.serve(&[]).refused(&[
+    scene.serve("").refused(&[
         "--root",
         "nobody may not enter it",
         "chmod o+x",
@@ -125,13 +120,9 @@ fn whom_a_server_becomes_is_a_choice() {
 
 #[test]
 fn what_cannot_be_given_up_is_said_once() {
-    let Some(scene) = Scene::new("what_cannot_be_given_up_is_said_once") else {
-        return;
-    };
-    let words = scene.serve_words(&[]);
-    let wrapper = ["setpriv", "--bounding-set", "-setuid"];
-    let server = Xskit::through(&wrapper, &as_strs(&words)).on(scene.server());
-    let server = server.start().ready();
+    let Some(scene) = Scene::new() else { return };
+    let wrapper = "setpriv --bounding-set -setuid";
+    let server = scene.serve("").through(wrapper).start().ready();
     assert_is(&server, 0, 0);
     scene.assert_works();
     let outcome = server.interrupt();
@@ -144,10 +135,7 @@ fn what_cannot_be_given_up_is_said_once() {
         1,
         "{outcome:#?}"
     );
-    let chosen = scene.serve_words(&["--user", "4711"]);
-    let refused = Xskit::through(&wrapper, &as_strs(&chosen))
-        .on(scene.server())
-        .run();
-    refused.refused(&["--user 4711", "CAP_SETUID is missing"]);
+    let chosen = scene.serve("--user 4711").through(wrapper);
+    chosen.refused(&["--user 4711", "CAP_SETUID is missing"]);
     scene.assert_left(&[]);
 }

@@ -5,39 +5,46 @@ use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use xskit_testbed::cards;
 
 use crate::disk::Disk;
-use crate::process::{Outcome, Running, Xskit, assert_members};
+use crate::process::{Outcome, Running, Words, Xskit, assert_members};
+use crate::resumption::hash;
 use crate::scene::{may_run, megabytes, usual_mode};
 use crate::traces::{names_in, processes_with, wait_until};
 
 /// Of every report of a transfer.
-const MEMBERS: [&str; 5] = ["seconds", "sha256", "mode", "backend", "packets"];
+const MEMBERS: &str = "seconds sha256 mode backend packets";
 
-fn scratch() -> TempDir {
+/// Where the demo keeps its files.
+#[track_caller]
+fn scratch() -> Option<TempDir> {
+    may_run().then(dir)
+}
+
+fn dir() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 /// The demo, which keeps its files in `scratch`.
-fn demo(scratch: &TempDir, words: &[&str]) -> Xskit {
-    Xskit::new(&[&["demo"], words].concat()).env("TMPDIR", scratch.path())
+fn demo(scratch: &TempDir, words: &(impl Words + ?Sized)) -> Xskit<'static> {
+    let words = ["demo".words(), words.words()].concat();
+    Xskit::new(&words[..]).env("TMPDIR", scratch.path())
 }
 
 /// Runs the demo, and checks what it says of itself and that it leaves nothing.
 #[track_caller]
-fn report(words: &[&str]) -> Value {
-    let scratch = scratch();
+fn report(words: &(impl Words + ?Sized)) -> Value {
+    let scratch = dir();
     let report = demo(&scratch, words).run().json();
-    assert_members(&report, &MEMBERS);
-    assert_members(&report["client"], &MEMBERS);
+    assert_members(&report, MEMBERS);
+    assert_members(&report["client"], MEMBERS);
     for of in [&report, &report["client"]] {
         // With SQPOLL there may be none.
         assert!(of["syscalls"].is_u64(), "{report:#}");
     }
-    assert_members(&report["pings"], &["sent", "answered"]);
+    assert_members(&report["pings"], "sent answered");
     assert!(
         report["bytes"].is_u64() && report["goodput_mbps"].is_f64(),
         "{report:#}"
@@ -52,33 +59,27 @@ fn assert_nothing_left(scratch: &Path) {
     assert_eq!(processes_with("TMPDIR", scratch), [""; 0]);
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[test]
 fn a_disk_too_small_is_refused_before_anything_is_written() {
-    if !may_run("a_disk_too_small_is_refused_before_anything_is_written") {
+    if !may_run() {
         return;
     }
     let disk = Disk::new(3 << 20);
-    let words = ["demo", "--size", "2M"];
-    let demo = Xskit::new(&words).env("TMPDIR", disk.path());
     let why = ["4194304 bytes", "3145728 left", "--size", "TMPDIR"];
-    demo.run().refused(&why);
+    let demo = Xskit::new("demo --size 2M").env("TMPDIR", disk.path());
+    demo.refused(&why);
     assert_eq!(names_in(&disk.path()), [""; 0]);
 }
 
 #[test]
 fn a_transfer_costs_few_system_calls() {
-    if !may_run("a_transfer_costs_few_system_calls") {
+    if !may_run() {
         return;
     }
     let megabytes = megabytes(64);
-    let report = report(&["--size", &format!("{megabytes}M"), "--json"]);
+    let report = report(&format!("--size {megabytes}M --json"));
     assert_eq!(report["bytes"], megabytes << 20);
-    assert_members(&report, &["goodput_mbps"]);
+    assert_members(&report, "goodput_mbps");
     let count = |name: &str| report[name].as_f64().unwrap();
     let (packets, syscalls) = (count("packets"), count("syscalls"));
     let least = (megabytes << 20) as f64 / 1500.0;
@@ -88,10 +89,10 @@ fn a_transfer_costs_few_system_calls() {
 
 #[test]
 fn every_mode_transfers() {
-    if !may_run("every_mode_transfers") {
+    if !may_run() {
         return;
     }
-    let of = |mode: &str| report(&["--size", "4M", "--json", "--mode", mode]);
+    let of = |mode: &str| report(&format!("--size 4M --json --mode {mode}"));
     // Of the drivers with zero-copy mode, some have it beside a program in generic mode, which
     // copies.
     let generic: &[&str] = if cards::are_named() {
@@ -110,37 +111,30 @@ fn every_mode_transfers() {
 
 #[test]
 fn every_backend_and_way_to_wait_transfers() {
-    if !may_run("every_backend_and_way_to_wait_transfers") {
+    if !may_run() {
         return;
     }
-    let ways: [(&str, &str, &[&str]); 9] = [
-        ("rustix", "block", &[]),
-        ("rustix", "busy", &[]),
-        ("uring", "block", &[]),
-        ("uring", "poll", &[]),
-        ("uring", "multishot", &[]),
-        ("uring", "busy", &[]),
-        ("uring", "napi", &[]),
-        ("uring", "poll", &["--sqpoll"]),
-        ("uring", "busy", &["--sqpoll"]),
+    let ways = [
+        "rustix block",
+        "rustix busy",
+        "uring block",
+        "uring poll",
+        "uring multishot",
+        "uring busy",
+        "uring napi",
+        "uring poll, sqpoll",
+        "uring busy, sqpoll",
     ];
-    for (backend, wait, more) in ways {
-        let words = [
-            "--size",
-            "2M",
-            "--json",
-            "--backend",
-            backend,
-            "--wait",
-            wait,
-        ];
-        let report = report(&[&words, more].concat());
+    for way in ways {
+        let (backend, waits) = way.split_once(' ').unwrap();
+        let wait = waits.replace(", ", " --");
+        let words = format!("--size 2M --json --backend {backend} --wait {wait}");
+        let report = report(&words);
         assert_eq!(report["bytes"], 2 << 20, "{report:#}");
         for end in ["client", "server"] {
             let end = &report[end];
             assert_eq!(end["backend"], backend, "{report:#}");
-            let waits = [&[wait], more].concat().join(", ").replace("--", "");
-            assert_eq!(end["wait"], *waits, "{report:#}");
+            assert_eq!(end["wait"], waits, "{report:#}");
             let submissions = end["submissions"].as_object().unwrap();
             let submitted = submissions.values().any(|count| *count != 0);
             assert_eq!(submitted, backend == "uring", "{report:#}");
@@ -150,15 +144,15 @@ fn every_backend_and_way_to_wait_transfers() {
 
 #[test]
 fn files_of_any_name_and_of_no_bytes_are_sent() {
-    if !may_run("files_of_any_name_and_of_no_bytes_are_sent") {
+    if !may_run() {
         return;
     }
-    let empty = report(&["--size", "0", "--json"]);
+    let empty = report("--size 0 --json");
     assert_eq!(
         (&empty["bytes"], &empty["sha256"]),
-        (&0.into(), &sha256(b"").into())
+        (&0.into(), &hash(b"").into())
     );
-    let dir = scratch();
+    let dir = dir();
     for name in [
         "plain",
         "spaß & 100%?#.txt",
@@ -171,18 +165,15 @@ fn files_of_any_name_and_of_no_bytes_are_sent() {
         let path = dir.path().join(name);
         fs::write(&path, name).unwrap();
         let report = report(&["--json", "--file", path.to_str().unwrap()]);
-        assert_eq!(report["sha256"], sha256(name.as_bytes()), "{name:?}");
+        assert_eq!(report["sha256"], hash(name.as_bytes()), "{name:?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), name);
     }
 }
 
 #[test]
 fn it_prints_a_table_for_people() {
-    if !may_run("it_prints_a_table_for_people") {
-        return;
-    }
-    let scratch = scratch();
-    let outcome = demo(&scratch, &["--size", "1M"]).run();
+    let Some(scratch) = scratch() else { return };
+    let outcome = demo(&scratch, "--size 1M").run();
     assert!(outcome.status.success(), "{outcome:#?}");
     for word in [
         "SHA-256",
@@ -199,20 +190,17 @@ fn it_prints_a_table_for_people() {
 
 #[test]
 fn files_that_cannot_be_sent_are_refused() {
-    if !may_run("files_that_cannot_be_sent_are_refused") {
-        return;
-    }
-    let scratch = scratch();
-    let run = |words: &[&str]| -> Outcome { demo(&scratch, words).run() };
-    run(&["--file", "/nonesuch"]).refused(&["--file /nonesuch", "No such file"]);
-    run(&["--file", "/dev"]).refused(&["--file /dev", "not a regular file"]);
-    run(&["--file", "/dev/null"]).refused(&["--file /dev/null", "not a regular file"]);
-    run(&["--size", "12x"]).refused(&["--size", "12x", "K, M or G"]);
-    run(&["--size", "99999999999G"]).refused(&["--size", "too large"]);
-    run(&["--size", "1M", "--file", "x"]).refused(&["--size", "--file"]);
-    run(&["--size", "1M", "--frame-size", "3000"]).refused_by_server(&["--frame-size"]);
+    let Some(scratch) = scratch() else { return };
+    let run = |words: &str| demo(&scratch, words).run();
+    run("--file /nonesuch").refused(&["--file /nonesuch", "No such file"]);
+    run("--file /dev").refused(&["--file /dev", "not a regular file"]);
+    run("--file /dev/null").refused(&["--file /dev/null", "not a regular file"]);
+    run("--size 12x").refused(&["--size", "12x", "K, M or G"]);
+    run("--size 99999999999G").refused(&["--size", "too large"]);
+    run("--size 1M --file x").refused(&["--size", "--file"]);
+    run("--size 1M --frame-size 3000").refused_by_server(&["--frame-size"]);
     if !cards::are_named() {
-        run(&["--size", "1M", "--zero-copy", "force"]).refused_by_server(&["no zero-copy"]);
+        run("--size 1M --zero-copy force").refused_by_server(&["no zero-copy"]);
     }
     assert_nothing_left(scratch.path());
 }
@@ -234,7 +222,7 @@ impl Outcome {
 
 /// A demo in the middle of a long transfer.
 fn in_the_middle(scratch: &TempDir) -> Running {
-    let running = demo(scratch, &["--size", "64M", "--json"]).start();
+    let running = demo(scratch, "--size 64M --json").start();
     wait_until("the transfer", || {
         let dirs = names_in(scratch.path());
         let partial = |dir: &String| scratch.path().join(dir).join("received.part");
@@ -247,10 +235,7 @@ fn in_the_middle(scratch: &TempDir) -> Running {
 
 #[test]
 fn an_interrupted_demo_leaves_nothing() {
-    if !may_run("an_interrupted_demo_leaves_nothing") {
-        return;
-    }
-    let scratch = scratch();
+    let Some(scratch) = scratch() else { return };
     let outcome = in_the_middle(&scratch).interrupt();
     outcome.refused(&["interrupted"]);
     assert_eq!(outcome.stdout, "");
@@ -259,13 +244,12 @@ fn an_interrupted_demo_leaves_nothing() {
 
 #[test]
 fn a_demo_interrupted_before_the_transfer_leaves_nothing() {
-    if !may_run("a_demo_interrupted_before_the_transfer_leaves_nothing") {
+    if !may_run() {
         return;
     }
     // It says that it has room for two such files; far from all of that will be used.
     let disk = Disk::new(200 << 30);
-    let words = ["demo", "--size", "100G"];
-    let demo = Xskit::new(&words).env("TMPDIR", disk.path());
+    let demo = Xskit::new("demo --size 100G").env("TMPDIR", disk.path());
     let running = demo.start();
     wait_until("the file", || !names_in(&disk.path()).is_empty());
     running.interrupt().refused(&["interrupted"]);
@@ -274,10 +258,7 @@ fn a_demo_interrupted_before_the_transfer_leaves_nothing() {
 
 #[test]
 fn a_killed_demo_takes_its_processes_along() {
-    if !may_run("a_killed_demo_takes_its_processes_along") {
-        return;
-    }
-    let scratch = scratch();
+    let Some(scratch) = scratch() else { return };
     let running = in_the_middle(&scratch);
     running.signal(Signal::KILL);
     let status = running.finish().status;

@@ -4,10 +4,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::process::Xskit;
-use crate::scene::{SHORT, Scene, as_strs};
+use crate::scene::{SHORT, Scene};
 
-const UDP: [&str; 2] = ["--transport", "udp"];
+const UDP: &str = "--transport udp";
 const KEYLOG: &str = "SSLKEYLOGFILE";
 
 /// The secrets of both directions, in order.
@@ -21,22 +20,18 @@ fn secrets(path: &Path) -> Vec<String> {
 
 #[test]
 fn secrets_are_appended_where_the_environment_says() {
-    let Some(scene) = Scene::new("secrets_are_appended_where_the_environment_says") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let served = scene.root().join("keys");
-    let words = scene.serve_words(&UDP);
-    let refused = Xskit::new(&as_strs(&words)).on(scene.server());
-    refused
+    scene
+        .serve(UDP)
         .env(KEYLOG, &served)
-        .run()
         .refused(&[KEYLOG, "is under --root"]);
     assert!(!served.exists());
 
     let (server_keys, client_keys) = (scene.dir().join("server"), scene.dir().join("client"));
-    let server = Xskit::new(&as_strs(&words)).on(scene.server());
-    let server = server.env(KEYLOG, &server_keys).start().ready();
-    let outcome = scene.get(SHORT.0, &[]).env(KEYLOG, &client_keys).run();
+    let serve = scene.serve(UDP).env(KEYLOG, &server_keys);
+    let server = serve.start().ready();
+    let outcome = scene.get(SHORT.0, "").env(KEYLOG, &client_keys).run();
     outcome.json();
     assert!(
         outcome.said().contains("TLS secrets are appended"),
@@ -55,15 +50,13 @@ fn secrets_are_appended_where_the_environment_says() {
 #[cfg(feature = "qlog")]
 #[test]
 fn each_connection_has_a_qlog() {
-    let Some(scene) = Scene::new("each_connection_has_a_qlog") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let place = tempfile::tempdir().unwrap();
     // The server runs as nobody by then.
     fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
     let directory = place.path().to_str().unwrap();
-    let server = scene.start_server(&[&UDP[..], &["--qlog", directory]].concat());
-    let get = scene.get(SHORT.0, &[]).env("QLOGDIR", directory);
+    let server = scene.start_server(&format!("{UDP} --qlog {directory}"));
+    let get = scene.get(SHORT.0, "").env("QLOGDIR", directory);
     get.run().json();
     server.interrupt().json();
     let mut names = crate::traces::names_in(place.path());

@@ -6,8 +6,8 @@ use rcgen::{CertificateParams, KeyPair, SanType};
 use xskit_testbed::cards;
 
 use crate::disk::Disk;
-use crate::process::{Outcome, Xskit};
-use crate::scene::{LONG, PORT, SHORT, Scene, as_strs};
+use crate::process::Outcome;
+use crate::scene::{LONG, PORT, SHORT, Scene};
 use crate::traces::{await_program, names_in};
 
 /// Checks that a download that broke off says under which name its beginning is kept, and how much
@@ -27,11 +27,9 @@ pub(crate) fn assert_partial(scene: &Scene, outcome: &Outcome) {
 
 #[test]
 fn nobody_there_is_found_out_in_bounded_time() {
-    let Some(scene) = Scene::new("nobody_there_is_found_out_in_bounded_time") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let mute = scene.start_mute();
-    let outcome = scene.get(SHORT.0, &["--timeout", "0.5"]).run();
+    let outcome = scene.get(SHORT.0, "--timeout 0.5").run();
     drop(mute);
     outcome.refused(&[
         "10.77.0.2",
@@ -39,34 +37,20 @@ fn nobody_there_is_found_out_in_bounded_time() {
         "is it running",
         "firewall",
     ]);
-    let output = scene.out().join("file");
-    let words = [
-        "get",
-        "--iface",
-        "xsk0",
-        "https://10.77.0.99/",
-        "--insecure",
-        "-o",
-    ];
-    let words = [&words[..], &[output.to_str().unwrap()]].concat();
-    let outcome = Xskit::new(&words).on(scene.client()).run();
-    outcome.refused(&["no answer to ARP from 10.77.0.99 on xsk0"]);
+    scene
+        .fetch("https://10.77.0.99/", "")
+        .refused(&["no answer to ARP from 10.77.0.99 on xsk0"]);
     scene.assert_left(&[]);
 }
 
 /// Ends long before the time limit: the test would not wait for it.
 #[test]
 fn a_closed_port_is_told_by_icmp() {
-    let Some(scene) = Scene::new("a_closed_port_is_told_by_icmp") else {
-        return;
-    };
-    let output = scene.out().join(SHORT.0);
+    let Some(scene) = Scene::new() else { return };
     let ipv6 = scene.server().ipv6.unwrap();
     for host in [scene.server().ipv4.to_string(), format!("[{ipv6}]")] {
         let url = format!("https://{host}:{PORT}/x");
-        let words = ["get", "--iface", "xsk0", "--insecure", "--timeout", "600"];
-        let words = [&words[..], &["-o", output.to_str().unwrap(), &url]].concat();
-        let outcome = Xskit::new(&words).on(scene.client()).run();
+        let outcome = scene.fetch(&url, "--timeout 600");
         outcome.refused(&[&host, "nothing listens", "4433", "is the server running"]);
     }
     scene.assert_left(&[]);
@@ -74,11 +58,8 @@ fn a_closed_port_is_told_by_icmp() {
 
 #[test]
 fn a_names_further_addresses_are_tried() {
-    let Some(scene) = Scene::new("a_names_further_addresses_are_tried") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
-    let output = scene.out().join(SHORT.0);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
     let ipv6 = scene.server().ipv6.unwrap().to_string();
     // One with a closed port, one without a route, one that no host has. Packets to the first have
     // another source than those to the server.
@@ -89,27 +70,11 @@ fn a_names_further_addresses_are_tried() {
             .iter()
             .map(|address| format!("--resolve=many.test:{PORT}:{address}"))
             .collect();
-        let usual = [
-            "get",
-            "--json",
-            "--iface",
-            "xsk0",
-            "--insecure",
-            "--timeout",
-            "6",
-        ];
-        let words = [
-            &usual[..],
-            &["-o", output.to_str().unwrap(), &url],
-            &as_strs(&resolve),
-        ]
-        .concat();
-        Xskit::new(&words).on(scene.client()).run()
+        scene.fetch(&url, &format!("--timeout 6 {}", resolve.join(" ")))
     };
     let good = scene.server().ipv4.to_string();
     let report = fetch(&[&bad[..], &[&good]].concat()).json();
     assert_eq!(report["bytes"], SHORT.1, "{report:#}");
-    fs::remove_file(&output).unwrap();
     fetch(&bad).refused(&[
         "none of the 3 addresses of many.test answers",
         &format!("{ipv6}: nothing listens"),
@@ -122,24 +87,17 @@ fn a_names_further_addresses_are_tried() {
 
 #[test]
 fn answers_other_than_the_file_leave_no_file() {
-    let Some(scene) = Scene::new("answers_other_than_the_file_leave_no_file") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
     scene
-        .get("nonesuch", &[])
+        .get("nonesuch", "")
         .run()
         .refused(&["404 Not Found", "/nonesuch"]);
     scene
         .get("", &["-o", "x"])
         .run()
         .refused(&["'--output <FILE>' cannot be used"]);
-    let words = scene.get_words(SHORT.0, &[]);
-    let words: Vec<_> = words
-        .into_iter()
-        .filter(|word| word != "--insecure")
-        .collect();
-    let checked = Xskit::new(&as_strs(&words)).on(scene.client()).run();
+    let checked = scene.get_checked(&scene.out().join("x"), &scene.url(SHORT.0), "");
     checked.refused(&["certificate of 10.77.0.2", "refused", "--ca", "--insecure"]);
     let report = server.interrupt().json();
     assert_eq!(report["requests"], 1, "{report:#}");
@@ -148,9 +106,7 @@ fn answers_other_than_the_file_leave_no_file() {
 
 #[test]
 fn what_a_server_or_a_name_says_moves_no_terminal() {
-    let Some(scene) = Scene::new("what_a_server_or_a_name_says_moves_no_terminal") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new([]).unwrap();
     let name = "\x1b]0;title\x07\nxskit: done".try_into().unwrap();
@@ -169,8 +125,8 @@ fn what_a_server_or_a_name_says_moves_no_terminal() {
     let outcome = scene.get(SHORT.0, &["--ca", &certificate]).run();
     outcome.refused(&[r"\u{1b}]0;title\u{7}\u{a}xskit: done"]);
     assert!(!outcome.stderr.contains(['\x1b', '\x07']), "{outcome:#?}");
-    let words = scene.get_words_into(&scene.out().join("\x1b[2J/x"), SHORT.0, &[]);
-    let outcome = Xskit::new(&as_strs(&words)).on(scene.client()).run();
+    let output = scene.out().join("\x1b[2J/x");
+    let outcome = scene.get_into(&output, SHORT.0, "").run();
     outcome.refused(&[r"\u{1b}[2J/x.part", "No such file"]);
     assert!(!outcome.stderr.contains('\x1b'), "{outcome:#?}");
     server.interrupt().json();
@@ -179,12 +135,9 @@ fn what_a_server_or_a_name_says_moves_no_terminal() {
 
 #[test]
 fn a_log_in_a_file_has_no_colours() {
-    let Some(scene) = Scene::new("a_log_in_a_file_has_no_colours") else {
-        return;
-    };
-    let words = scene.serve_words(&[]);
-    let server = Xskit::new(&as_strs(&words)).on(scene.server());
-    let server = server.env("XSKIT_LOG", "debug").start().ready();
+    let Some(scene) = Scene::new() else { return };
+    let serve = scene.serve("").env("XSKIT_LOG", "debug");
+    let server = serve.start().ready();
     let outcome = server.interrupt();
     assert!(outcome.stderr.contains("DEBUG"), "{outcome:#?}");
     assert!(!outcome.stderr.contains('\x1b'), "{outcome:#?}");
@@ -193,10 +146,8 @@ fn a_log_in_a_file_has_no_colours() {
 
 #[test]
 fn a_server_that_dies_leaves_a_partial_file_that_says_so() {
-    let Some(scene) = Scene::new("a_server_that_dies_leaves_a_partial_file_that_says_so") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
     // An emulated card takes a while for the handshake alone.
     let seconds = if cards::are_named() { "8" } else { "1" };
     let download = scene.start_download(&["--timeout", seconds]);
@@ -207,7 +158,7 @@ fn a_server_that_dies_leaves_a_partial_file_that_says_so() {
     assert_partial(&scene, &outcome);
     scene.assert_left(&[]);
     // At once, and again.
-    let server = scene.start_server(&[]);
+    let server = scene.start_server("");
     scene.assert_works();
     server.interrupt().json();
     scene.assert_left(&[]);
@@ -215,14 +166,11 @@ fn a_server_that_dies_leaves_a_partial_file_that_says_so() {
 
 #[test]
 fn a_full_disk_leaves_a_partial_file_that_says_so() {
-    let Some(scene) = Scene::new("a_full_disk_leaves_a_partial_file_that_says_so") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
     let disk = Disk::new(1 << 20);
     let output = disk.path().join(LONG.0);
-    let words = scene.get_words_into(&output, LONG.0, &[]);
-    let outcome = Xskit::new(&as_strs(&words)).on(scene.client()).run();
+    let outcome = scene.get_into(&output, LONG.0, "").run();
     let kept = format!(
         "the first 1048576 bytes are kept in {}.part",
         output.display()
@@ -249,13 +197,9 @@ fn full(descriptor: u32) -> [String; 3] {
 
 #[test]
 fn a_report_that_cannot_be_written_is_an_error() {
-    let Some(scene) = Scene::new("a_report_that_cannot_be_written_is_an_error") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
-    let words = scene.get_words(SHORT.0, &[]);
-    let get = Xskit::through(&as_strs(&full(1)), &as_strs(&words));
-    let outcome = get.on(scene.client()).run();
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
+    let outcome = scene.get(SHORT.0, "").through(&full(1)).run();
     outcome.refused(&["report", "stdout", "No space left on device"]);
     let file = fs::read(scene.out().join(SHORT.0)).unwrap();
     assert_eq!(file.len() as u64, SHORT.1);
@@ -265,12 +209,8 @@ fn a_report_that_cannot_be_written_is_an_error() {
 
 #[test]
 fn a_server_that_nobody_listens_to_goes_on() {
-    let Some(scene) = Scene::new("a_server_that_nobody_listens_to_goes_on") else {
-        return;
-    };
-    let words = scene.serve_words(&[]);
-    let serve = Xskit::through(&as_strs(&full(2)), &as_strs(&words));
-    let server = serve.on(scene.server()).start();
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.serve("").through(&full(2)).start();
     await_program(scene.server());
     scene.assert_works();
     let report = server.interrupt().json();

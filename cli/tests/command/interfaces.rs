@@ -3,80 +3,49 @@
 use std::fs::{self, File};
 use std::net::UdpSocket;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
 
 use quinn_udp::{Transmit, UdpSocketState};
-use sha2::{Digest, Sha256};
-use xskit_testbed::{Host, HostPairConfig, WhenParentDies};
+use xskit_testbed::Host;
 
+use crate::bench::bench;
 use crate::process::{Outcome, Running, Xskit, ip};
+use crate::resumption::hash;
 use crate::scene::{PORT, SHORT, Scene, megabytes};
 use crate::traces::{await_program, has_program, wait_until};
 
-/// Changes the host's interface as an administrator would.
-fn set(host: &Host, change: &[&str]) {
-    let mut command = Command::new("ip");
-    let words = ["link", "set", "dev", &host.link.name];
-    command.args(words).args(change).stdin(Stdio::null());
-    host.namespace
-        .enter_command(&mut command, WhenParentDies::Kill)
-        .unwrap();
-    assert!(command.status().unwrap().success(), "ip link {change:?}");
+/// Changes the server's interface as an administrator would.
+fn set(scene: &Scene, change: &str) {
+    let words = format!("link set dev xsk1 {change}");
+    ip(&scene.server().namespace, &words);
 }
 
 /// Starts `bench rx`, whose program and socket then occupy the server's interface.
-fn occupy(scene: &Scene, queue: &str) -> Running {
-    let words = [
-        "bench",
-        "rx",
-        "--json",
-        "--iface",
-        "xsk1",
-        "--seconds",
-        "0",
-        "--queue",
-        queue,
-    ];
-    let occupant = Xskit::new(&words).on(scene.server()).start();
+fn occupy(scene: &Scene, queue: u32) -> Running {
+    let words = format!("rx --seconds 0 --queue {queue}");
+    let occupant = bench(scene.server(), &words).start();
     await_program(scene.server());
     occupant
 }
 
 /// Fetches from the server's port at this address.
-fn get_from(scene: &Scene, host: &str, more: &[&str]) -> Outcome {
-    let url = format!("https://{host}:{PORT}/{}", SHORT.0);
-    let out = scene.out().join(SHORT.0);
-    let iface = &scene.client().link.name;
-    let words = ["get", "--json", "--insecure", "--iface", iface, &url, "-o"];
-    let words = [&words[..], &[out.to_str().unwrap()], more].concat();
-    let outcome = Xskit::new(&words).on(scene.client()).run();
-    let _ = fs::remove_file(out);
-    outcome
+fn fetch_from(scene: &Scene, host: &str, more: &str) -> Outcome {
+    scene.fetch(&format!("https://{host}:{PORT}/{}", SHORT.0), more)
 }
 
 #[test]
 fn all_addresses_are_those_of_the_interface_as_they_come_and_go() {
-    let Some(scene) = Scene::new("all_addresses_are_those_of_the_interface_as_they_come_and_go")
-    else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let server = scene.start_server(&["--listen", &format!("0.0.0.0:{PORT}")]);
     let (here, there) = (&scene.client().namespace, &scene.server().namespace);
     ip(here, "route add 10.99.0.0/24 via 10.77.0.2 dev xsk0");
-    let fails = || {
-        !get_from(&scene, "10.99.0.9", &["--timeout", "1"])
-            .status
-            .success()
-    };
+    let fetch = |more| fetch_from(&scene, "10.99.0.9", more);
+    let fails = || !fetch("--timeout 1").status.success();
     // Packets to another host, which this one would have to forward.
     assert!(fails());
     ip(there, "address add 10.99.0.9/32 dev xsk1");
-    get_from(&scene, "10.99.0.9", &[]).json();
+    fetch("").json();
     ip(there, "address delete 10.99.0.9/32 dev xsk1");
-    wait_until(
-        "packets to the address that went to go to the kernel",
-        fails,
-    );
+    wait_until("packets to the lost address to go to the kernel", fails);
     scene.assert_works();
     server.interrupt().json();
     scene.assert_left(&[]);
@@ -84,10 +53,7 @@ fn all_addresses_are_those_of_the_interface_as_they_come_and_go() {
 
 #[test]
 fn link_local_addresses_work_at_both_ends_with_and_without_a_zone() {
-    let Some(scene) = Scene::new("link_local_addresses_work_at_both_ends_with_and_without_a_zone")
-    else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let number = scene.server().link.index;
     let listens = [
         "[::]",
@@ -98,26 +64,23 @@ fn link_local_addresses_work_at_both_ends_with_and_without_a_zone() {
     for listen in listens {
         let server = scene.start_server(&["--listen", &format!("{listen}:{PORT}")]);
         for host in ["[fe80::2]", "[fe80::2%25xsk0]", "[fe80::2%xsk0]"] {
-            get_from(&scene, host, &[]).json();
+            fetch_from(&scene, host, "").json();
         }
         server.interrupt().json();
     }
-    get_from(&scene, "[fe80::2%25lo]", &[]).refused(&["zone", "--iface is xsk0"]);
+    fetch_from(&scene, "[fe80::2%25lo]", "").refused(&["zone", "--iface is xsk0"]);
     scene
-        .serve(&["--listen", "[fe80::2%lo]:1"])
+        .serve("--listen [fe80::2%lo]:1")
         .refused(&["zone", "--iface is xsk1"]);
     scene.assert_left(&[]);
 }
 
 #[test]
 fn names_of_no_interface_are_refused_with_those_that_are_there() {
-    let Some(scene) = Scene::new("names_of_no_interface_are_refused_with_those_that_are_there")
-    else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     for name in ["nonesuch", "a-name-longer-than-any-interface", ""] {
-        for command in [&["bench", "rx"][..], &["bench", "tx"], &["bench", "fwd"]] {
-            let words = [command, &["--iface", name, "--seconds", "1"]].concat();
+        for command in ["rx", "tx", "fwd"] {
+            let words = ["bench", command, "--iface", name, "--seconds", "1"];
             let outcome = Xskit::new(&words).on(scene.server()).run();
             if name.is_empty() {
                 outcome.refused(&["--iface"]);
@@ -126,43 +89,29 @@ fn names_of_no_interface_are_refused_with_those_that_are_there() {
             }
         }
     }
-    let words = [
-        "serve",
-        "--iface",
-        "xsk7",
-        "--listen",
-        "10.77.0.2:1",
-        "--self-signed",
-    ];
-    let words = [&words[..], &["--root", "/"]].concat();
-    Xskit::new(&words)
-        .on(scene.server())
-        .run()
+    scene
+        .serve("--iface xsk7 --root / --listen 10.77.0.2:1")
         .refused(&["no such interface \"xsk7\"", "xsk1"]);
-    let words = ["bench", "rx", "--iface", "lo"];
-    Xskit::new(&words)
+    Xskit::new("bench rx --iface lo")
         .on(scene.server())
-        .run()
         .refused(&["lo", "no Ethernet address"]);
     scene.assert_left(&[]);
 }
 
 #[test]
 fn interfaces_that_are_down_are_refused() {
-    let Some(scene) = Scene::new("interfaces_that_are_down_are_refused") else {
-        return;
-    };
-    set(scene.server(), &["down"]);
+    let Some(scene) = Scene::new() else { return };
+    set(&scene, "down");
     scene
-        .serve(&[])
+        .serve("")
         .refused(&["xsk1 is down", "ip link set xsk1 up"]);
     scene
-        .get(SHORT.0, &[])
+        .get(SHORT.0, "")
         .run()
         .refused(&["xsk0", "no carrier", "peer"]);
-    set(scene.server(), &["up"]);
+    set(&scene, "up");
     scene.assert_left(&[]);
-    let server = scene.start_server(&[]);
+    let server = scene.start_server("");
     scene.assert_works();
     server.interrupt().json();
     scene.assert_left(&[]);
@@ -170,25 +119,17 @@ fn interfaces_that_are_down_are_refused() {
 
 #[test]
 fn a_carrier_that_is_late_is_waited_for() {
-    let Some(scene) = Scene::new("a_carrier_that_is_late_is_waited_for") else {
-        return;
+    let Some(scene) = Scene::new() else { return };
+    let start = || {
+        let command = bench(scene.client(), "tx --seconds 0.1");
+        command.start().waiting()
     };
-    let words = [
-        "bench",
-        "tx",
-        "--json",
-        "--iface",
-        "xsk0",
-        "--seconds",
-        "0.1",
-    ];
-    let start = || Xskit::new(&words).on(scene.client()).start().waiting();
-    set(scene.server(), &["down"]);
+    set(&scene, "down");
     let waiting = start();
     let impatient = start();
     let outcome = impatient.interrupt();
     assert_eq!(outcome.status.signal(), Some(2), "{outcome:#?}");
-    set(scene.server(), &["up"]);
+    set(&scene, "up");
     let outcome = waiting.finish();
     assert_eq!(outcome.stderr.matches("carrier of xsk0").count(), 1);
     assert!(outcome.json()["packets"].as_u64() > Some(0));
@@ -197,33 +138,23 @@ fn a_carrier_that_is_late_is_waited_for() {
 
 #[test]
 fn a_transfer_goes_on_when_the_link_was_down() {
-    let Some(scene) = Scene::new("a_transfer_goes_on_when_the_link_was_down") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let len = megabytes(128) << 20;
     let name = "whole";
     let file = File::create(scene.root().join(name)).unwrap();
     file.set_len(len).unwrap();
-    let server = scene.start_server(&[]);
-    let download = scene.get(name, &[]).start();
+    let server = scene.start_server("");
+    let download = scene.get(name, "").start();
     let partial = scene.out().join(format!("{name}.part"));
     wait_until("the download", || {
         fs::metadata(&partial).is_ok_and(|partial| partial.len() > len / 16)
     });
-    set(scene.server(), &["down"]);
+    set(&scene, "down");
     assert!(!scene.out().join(name).exists(), "it was too quick");
-    set(scene.server(), &["up"]);
+    set(&scene, "up");
     let report = download.finish().json();
     assert_eq!(report["bytes"], len, "{report:#}");
-    let mut zeros = Sha256::new();
-    for _ in 0..len >> 20 {
-        zeros.update([0; 1 << 20]);
-    }
-    let zeros: String = zeros
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let zeros = hash(&vec![0; len as usize]);
     assert_eq!(report["sha256"], zeros, "{report:#}");
     server.interrupt().json();
     scene.assert_left(&[name]);
@@ -231,43 +162,29 @@ fn a_transfer_goes_on_when_the_link_was_down() {
 
 #[test]
 fn packets_larger_than_frames_are_refused() {
-    let mtu_bytes = 3_400;
-    let Some(scene) = Scene::with(
-        "packets_larger_than_frames_are_refused",
-        HostPairConfig {
-            mtu_bytes,
-            ..HostPairConfig::default()
-        },
-    ) else {
+    let Some(scene) = Scene::with_mtu(3_400) else {
         return;
     };
     scene
-        .serve(&["--frame-size", "2048"])
+        .serve("--frame-size 2048")
         .refused(&["2048", "MTU", "3400", "--frame-size 4096"]);
-    set(scene.server(), &["mtu", "9000"]);
+    set(&scene, "mtu 9000");
     scene
-        .serve(&[])
+        .serve("")
         .refused(&["4096", "MTU", "9000", "ip link set xsk1 mtu"]);
     scene.assert_left(&[]);
 }
 
 #[test]
 fn native_mode_is_refused_or_given_up_where_the_driver_cannot() {
-    let mtu_bytes = 3_700;
-    let Some(scene) = Scene::with(
-        "native_mode_is_refused_or_given_up_where_the_driver_cannot",
-        HostPairConfig {
-            mtu_bytes,
-            ..HostPairConfig::default()
-        },
-    ) else {
+    let Some(scene) = Scene::with_mtu(3_700) else {
         return;
     };
     scene
-        .serve(&["--mode", "native"])
+        .serve("--mode native")
         .refused(&["xsk1", "native", "MTU", "--mode generic"]);
     scene.assert_left(&[]);
-    let server = scene.start_server(&[]);
+    let server = scene.start_server("");
     let outcome = server.interrupt();
     assert!(
         outcome.stderr.contains("note: xsk1 is in generic mode"),
@@ -280,11 +197,8 @@ fn native_mode_is_refused_or_given_up_where_the_driver_cannot() {
 
 #[test]
 fn what_a_local_sender_has_not_cut_into_segments_is_warned_of() {
-    let Some(scene) = Scene::new("what_a_local_sender_has_not_cut_into_segments_is_warned_of")
-    else {
-        return;
-    };
-    let server = scene.start_server(&["--mode", "generic"]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("--mode generic");
     let send = || {
         let socket = UdpSocket::bind((scene.client().ipv4, 0)).unwrap();
         let state = UdpSocketState::new((&socket).into()).unwrap();
@@ -312,24 +226,13 @@ fn what_a_local_sender_has_not_cut_into_segments_is_warned_of() {
     scene.assert_left(&[]);
 }
 
-/// Hosts with two queues. A veth delivers to the queue of the number that the sender sent from.
-fn two_queues(test: &str) -> Option<Scene> {
-    let queues = 2;
-    let hosts = HostPairConfig {
-        queues,
-        ..HostPairConfig::default()
-    };
-    Scene::with(test, hosts)
-}
-
 #[test]
 fn packets_on_a_queue_without_a_socket_are_told_by_the_server() {
-    let Some(scene) = two_queues("packets_on_a_queue_without_a_socket_are_told_by_the_server")
-    else {
+    let Some(scene) = Scene::with_two_queues() else {
         return;
     };
-    let server = scene.start_server(&["--queue", "0"]);
-    let lost = scene.get(SHORT.0, &["--queue", "1", "--timeout", "2"]);
+    let server = scene.start_server("--queue 0");
+    let lost = scene.get(SHORT.0, "--queue 1 --timeout 2");
     let outcome = lost.run();
     outcome.refused(&["fetching https://10.77.0.2:4433/short"]);
     assert!(!outcome.stderr.contains("no socket"), "{outcome:#?}");
@@ -352,20 +255,16 @@ fn packets_on_a_queue_without_a_socket_are_told_by_the_server() {
 
 #[test]
 fn packets_on_a_queue_without_a_socket_are_told_by_the_client() {
-    let Some(scene) = two_queues("packets_on_a_queue_without_a_socket_are_told_by_the_client")
-    else {
+    let Some(scene) = Scene::with_two_queues() else {
         return;
     };
     // Nobody answers; what comes for the client comes from another queue than its own.
     let _mute = scene.start_mute();
-    let download = scene.get(SHORT.0, &["--timeout", "3"]).start();
+    let download = scene.get(SHORT.0, "--timeout 3").start();
     await_program(scene.client());
-    let port = held_port(scene.client()).to_string();
-    let words = ["bench", "tx", "--iface", "xsk1", "--queue", "1"];
-    let flow = ["--to", "10.77.0.1", "--port", &port, "--seconds", "0.1"];
-    let sender = Xskit::new(&[&words[..], &flow].concat())
-        .on(scene.server())
-        .run();
+    let port = held_port(scene.client());
+    let words = format!("tx --queue 1 --to 10.77.0.1 --port {port} --seconds 0.1");
+    let sender = bench(scene.server(), &words).run();
     assert!(sender.status.success(), "{sender:#?}");
     let outcome = download.finish();
     outcome.refused(&["fetching", "queue 1 of xsk0", "`ethtool -L xsk0 rx 1 tx 1`"]);
@@ -390,15 +289,13 @@ fn held_port(host: &Host) -> u16 {
 
 #[test]
 fn packets_on_a_queue_without_a_socket_are_told_by_benchmarks() {
-    let Some(scene) = two_queues("packets_on_a_queue_without_a_socket_are_told_by_benchmarks")
-    else {
+    let Some(scene) = Scene::with_two_queues() else {
         return;
     };
-    let receiver = occupy(&scene, "0");
+    let receiver = occupy(&scene, 0);
     let flood = |seconds| {
-        let words = ["bench", "tx", "--iface", "xsk0", "--queue", "1"];
-        let flow = ["--to", "10.77.0.2", "--seconds", seconds];
-        Xskit::new(&[&words[..], &flow].concat()).on(scene.client())
+        let words = format!("tx --queue 1 --to 10.77.0.2 --seconds {seconds}");
+        bench(scene.client(), &words)
     };
     let sent = flood("0.1").run();
     assert!(sent.status.success(), "{sent:#?}");
@@ -413,9 +310,7 @@ fn packets_on_a_queue_without_a_socket_are_told_by_benchmarks() {
     );
 
     let sender = flood("0").start();
-    let words = ["bench", "ping", "--iface", "xsk1", "--seconds", "2"];
-    let ping = [&words[..], &["--to", "10.77.0.1"]].concat();
-    let ping = Xskit::new(&ping).on(scene.server()).run();
+    let ping = bench(scene.server(), "ping --seconds 2 --to 10.77.0.1").run();
     assert!(!has_program(scene.client()), "a sender on veth needs none");
     let sent = sender.interrupt();
     assert!(sent.status.success(), "{sent:#?}");
@@ -425,25 +320,25 @@ fn packets_on_a_queue_without_a_socket_are_told_by_benchmarks() {
 
 #[test]
 fn what_is_taken_is_refused_and_its_owner_not_disturbed() {
-    let Some(scene) = two_queues("what_is_taken_is_refused_and_its_owner_not_disturbed") else {
+    let Some(scene) = Scene::with_two_queues() else {
         return;
     };
-    let occupant = occupy(&scene, "1");
+    let occupant = occupy(&scene, 1);
     scene
-        .serve(&["--queue", "1"])
+        .serve("--queue 1")
         .refused(&["xsk1", "queue 1", "EBUSY", "another", "--queue"]);
     scene
-        .serve(&["--queue", "0"])
+        .serve("--queue 0")
         .refused(&["xsk1 already has an XDP program", "id ", "native"]);
     assert!(has_program(scene.server()));
     let report = occupant.interrupt().json();
     assert_eq!(report["packets"], 0, "{report:#}");
     scene.assert_left(&[]);
 
-    let server = scene.start_server(&["--queue", "0"]);
+    let server = scene.start_server("--queue 0");
     let port = "10.77.0.2:4433";
     let taken = ["bind(2)", port, "in use", "another"];
-    scene.serve(&["--queue", "1"]).refused(&taken);
+    scene.serve("--queue 1").refused(&taken);
     assert!(has_program(scene.server()));
     scene.assert_works();
     server.interrupt().json();

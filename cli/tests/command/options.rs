@@ -1,114 +1,89 @@
 //! Invalid options, and missing files.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use rcgen::{CertificateParams, KeyPair};
 use xskit_testbed::cards;
 
 use crate::process::Xskit;
-use crate::scene::{SHORT, Scene, as_strs};
+use crate::scene::{SHORT, Scene};
 
 #[test]
 fn numbers_out_of_range_are_refused_with_what_is_possible() {
-    let Some(scene) = Scene::new("numbers_out_of_range_are_refused_with_what_is_possible") else {
-        return;
-    };
-    let cases: &[(&[&str], &[&str])] = &[
+    let Some(scene) = Scene::new() else { return };
+    let cases: &[(&str, &[&str])] = &[
+        ("--queue 1", &["no queue 1", "1 receive", "counted from 0"]),
+        ("--queue 4294967295", &["no queue 4294967295"]),
+        ("--queue x", &["--queue"]),
+        ("--frame-size 0", &["--frame-size", "2048 or 4096"]),
+        ("--frame-size 1000", &["--frame-size", "2048 or 4096"]),
+        ("--frame-size 1048576", &["--frame-size", "2048 or 4096"]),
         (
-            &["--queue", "1"],
-            &["no queue 1", "1 receive", "counted from 0"],
-        ),
-        (&["--queue", "4294967295"], &["no queue 4294967295"]),
-        (&["--queue", "x"], &["--queue"]),
-        (&["--frame-size", "0"], &["--frame-size", "2048 or 4096"]),
-        (&["--frame-size", "1000"], &["--frame-size", "2048 or 4096"]),
-        (
-            &["--frame-size", "1048576"],
-            &["--frame-size", "2048 or 4096"],
-        ),
-        (
-            &["--frame-size", "65536"],
+            "--frame-size 65536",
             &["--frame-size", "65536 bytes", "page", "4096"],
         ),
-        (&["--ring-size", "0"], &["--ring-size", "power of two"]),
-        (
-            &["--ring-size", "1000"],
-            &["--ring-size", "power of two", "1024"],
-        ),
+        ("--ring-size 0", &["--ring-size", "power of two"]),
+        ("--ring-size 1000", &["--ring-size", "power of two", "1024"]),
         // The kernel would take it, and run out of memory.
-        (&["--ring-size", "2147483648"], &["--ring-size", "at most"]),
-        (&["--frames", "0"], &["--frames", "16..=4294967295"]),
+        ("--ring-size 2147483648", &["--ring-size", "at most"]),
+        ("--frames 0", &["--frames", "16..=4294967295"]),
+        ("--frames 4294967296", &["--frames", "16..=4294967295"]),
+        ("--budget 31", &["--budget", "32.."]),
+        ("--busy-poll-us 0", &["--busy-poll-us", "1..="]),
+        ("--backend dpdk", &["--backend", "rustix", "uring"]),
         (
-            &["--frames", "4294967296"],
-            &["--frames", "16..=4294967295"],
-        ),
-        (&["--budget", "31"], &["--budget", "32.."]),
-        (&["--busy-poll-us", "0"], &["--busy-poll-us", "1..="]),
-        (&["--backend", "dpdk"], &["--backend", "rustix", "uring"]),
-        (
-            &["--wait", "multishot"],
+            "--wait multishot",
             &["--wait multishot", "block or busy", "--backend uring"],
         ),
-        (&["--sqpoll"], &["--sqpoll", "--backend uring"]),
+        ("--sqpoll", &["--sqpoll", "--backend uring"]),
     ];
-    let veth_alone: &[(&[&str], &[&str])] = &[(
-        &["--zero-copy", "force"],
+    let veth_alone: &[(&str, &[&str])] = &[(
+        "--zero-copy force",
         &["bind", "EOPNOTSUPP", "no zero-copy", "--zero-copy auto"],
     )];
     let more = if cards::are_named() { &[] } else { veth_alone };
     for (options, words) in cases.iter().chain(more) {
-        scene.serve(options).refused(words);
-        scene.get(SHORT.0, options).run().refused(words);
+        scene.serve(*options).refused(words);
+        scene.get(SHORT.0, *options).refused(words);
         scene.assert_left(&[]);
     }
 }
 
 #[test]
 fn servers_with_wrong_options_say_what_to_give() {
-    let Some(scene) = Scene::new("servers_with_wrong_options_say_what_to_give") else {
-        return;
-    };
-    let cases: &[(&[&str], &[&str])] = &[
+    let Some(scene) = Scene::new() else { return };
+    let cases: &[(&str, &[&str])] = &[
         (
-            &["--listen", "10.77.0.9:4433"],
+            "--listen 10.77.0.9:4433",
             &["10.77.0.9", "not an address", "xsk1", "10.77.0.2"],
         ),
-        (&["--listen", "10.77.0.2:0"], &["port 0", "1 to 65535"]),
-        (&["--listen", "10.77.0.2"], &["--listen", "ADDR:PORT"]),
+        ("--listen 10.77.0.2:0", &["port 0", "1 to 65535"]),
+        ("--listen 10.77.0.2", &["--listen", "ADDR:PORT"]),
         (
-            &["--cid-format", "maglev:1"],
+            "--cid-format maglev:1",
             &["--cid-format", "random", "quic-lb:", "katran:"],
         ),
+        ("--root /nonesuch", &["/nonesuch", "open(2)", "--root"]),
+        ("--self-signed --cert x --key x", &["cannot be used"]),
     ];
     for (options, words) in cases {
-        scene.serve(options).refused(words);
+        scene.serve(*options).refused(words);
     }
-    let words = [
-        "serve",
-        "--iface",
-        "xsk1",
-        "--listen",
-        "10.77.0.2:1",
-        "--root",
-    ];
-    let on_server = |more: &[&str]| {
-        Xskit::new(&[&words, more].concat())
-            .on(scene.server())
-            .run()
-    };
     let file = scene.root().join(SHORT.0);
-    on_server(&["/nonesuch", "--self-signed"]).refused(&["/nonesuch", "open(2)", "--root"]);
-    on_server(&[file.to_str().unwrap(), "--self-signed"]).refused(&["Not a directory", "--root"]);
-    on_server(&["/"]).refused(&["--cert <FILE>", "--self-signed"]);
-    on_server(&["/", "--self-signed", "--cert", "x", "--key", "x"]).refused(&["cannot be used"]);
+    scene
+        .serve(&["--root", file.to_str().unwrap()])
+        .refused(&["Not a directory", "--root"]);
+    Xskit::new("serve --iface xsk1 --listen 10.77.0.2:1 --root /")
+        .on(scene.server())
+        .refused(&["--cert <FILE>", "--self-signed"]);
     scene.assert_left(&[]);
 }
 
 #[test]
 fn certificates_that_are_missing_or_wrong_are_told_apart() {
-    let Some(scene) = Scene::new("certificates_that_are_missing_or_wrong_are_told_apart") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let file = |name: &str, text: &str| {
         let path = scene.dir().join(name);
         fs::write(&path, text).unwrap();
@@ -123,7 +98,10 @@ fn certificates_that_are_missing_or_wrong_are_told_apart() {
     let key = file("key.pem", &key.serialize_pem());
     let other = file("other.pem", &other.serialize_pem());
     let junk = file("junk.pem", "what is this?");
-    let serve = |certificate: &str, key: &str| scene.serve(&["--cert", certificate, "--key", key]);
+    let serve = |certificate: &str, key: &str| {
+        let words = ["--cert", certificate, "--key", key];
+        scene.serve(&words).run()
+    };
     serve("/nonesuch", &key).refused(&["certificate", "/nonesuch", "No such file", "--cert"]);
     serve(&certificate, "/nonesuch").refused(&["key", "/nonesuch", "No such file", "--key"]);
     serve(&junk, &key).refused(&["junk.pem", "no certificate", "PEM"]);
@@ -145,14 +123,9 @@ fn certificates_that_are_missing_or_wrong_are_told_apart() {
     serve(served.to_str().unwrap(), &key).refused(&["--cert", "key.pem", "under --root"]);
     fs::remove_file(&served).unwrap();
     scene
-        .serve(&[
-            "--cert",
-            &certificate,
-            "--cert",
-            &certificate,
-            "--key",
-            &key,
-        ])
+        .serve(&format!(
+            "--cert {certificate} --cert {certificate} --key {key}"
+        ))
         .refused(&["--cert <FILE>", "multiple times"]);
     scene
         .serve(&["--cert", &certificate])
@@ -165,114 +138,59 @@ fn certificates_that_are_missing_or_wrong_are_told_apart() {
 
 #[test]
 fn urls_and_times_that_cannot_be_are_refused() {
-    let Some(scene) = Scene::new("urls_and_times_that_cannot_be_are_refused") else {
-        return;
-    };
-    let cases: &[(&str, &[&str], &[&str])] = &[
-        ("http://10.77.0.2/", &[], &["https"]),
-        ("10.77.0.2/x", &[], &["https"]),
-        ("https://10.77.0.2:99999/", &[], &["port", "65535"]),
+    const SERVER: &str = "https://10.77.0.2/";
+    let Some(scene) = Scene::new() else { return };
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("http://10.77.0.2/", "", &["https"]),
+        ("10.77.0.2/x", "", &["https"]),
+        ("https://10.77.0.2:99999/", "", &["port", "65535"]),
         (
             "https://no.such.host.invalid/",
-            &[],
+            "",
             &["no.such.host.invalid", "--resolve"],
         ),
-        (
-            "https://10.77.0.1/",
-            &[],
-            &["10.77.0.1", "this host itself"],
-        ),
-        (
-            "https://127.0.0.1/",
-            &[],
-            &["127.0.0.1", "this host itself"],
-        ),
-        ("https://224.0.0.1/", &[], &["224.0.0.1", "multicast"]),
-        ("https://user:pw@10.77.0.2/", &[], &["names a user"]),
-        ("https://[fe80::9%25lo]/", &[], &["zone", "--iface"]),
+        ("https://10.77.0.1/", "", &["10.77.0.1", "this host itself"]),
+        ("https://127.0.0.1/", "", &["127.0.0.1", "this host itself"]),
+        ("https://224.0.0.1/", "", &["224.0.0.1", "multicast"]),
+        ("https://user:pw@10.77.0.2/", "", &["names a user"]),
+        ("https://[fe80::9%25lo]/", "", &["zone", "--iface"]),
         (
             "https://192.0.2.1/",
-            &[],
+            "",
             &["no route to 192.0.2.1", "ip route"],
         ),
-        (
-            "https://10.77.0.2/",
-            &["--timeout", "0"],
-            &["--timeout", "above 0"],
-        ),
-        (
-            "https://10.77.0.2/",
-            &["--timeout", "-3"],
-            &["--timeout", "seconds"],
-        ),
-        (
-            "https://10.77.0.2/",
-            &["--timeout", "1e19"],
-            &["--timeout", "seconds"],
-        ),
-        (
-            "https://10.77.0.2/",
-            &["--resolve", "x"],
-            &["--resolve", "HOST:PORT:ADDR"],
-        ),
+        (SERVER, "--timeout 0", &["--timeout", "above 0"]),
+        (SERVER, "--timeout -3", &["--timeout", "seconds"]),
+        (SERVER, "--timeout 1e19", &["--timeout", "seconds"]),
+        (SERVER, "--resolve x", &["--resolve", "HOST:PORT:ADDR"]),
     ];
-    let output = scene.out().join("file");
     for (url, options, words) in cases {
-        let usual = [
-            "get",
-            "--iface",
-            "xsk0",
-            "--insecure",
-            "-o",
-            output.to_str().unwrap(),
-            url,
-        ];
-        Xskit::new(&[&usual, *options].concat())
-            .on(scene.client())
-            .run()
-            .refused(words);
+        scene.fetch(url, *options).refused(words);
     }
     scene.assert_left(&[]);
 }
 
 #[test]
 fn outputs_that_cannot_be_written_are_refused_before_anything_else() {
-    let Some(scene) = Scene::new("outputs_that_cannot_be_written_are_refused_before_anything_else")
-    else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     // In the test's own directory: a failure must not replace a device of the system.
     let fifo = scene.dir().join("fifo");
-    make_fifo(&fifo);
-    let get = |output: &str| {
-        let url = scene.url(SHORT.0);
-        let words = ["get", "--iface", "xsk0", &url, "--insecure", "-o", output];
-        Xskit::new(&words).on(scene.client()).run()
-    };
-    get("/nonesuch/file").refused(&["/nonesuch/file.part", "No such file"]);
-    get(scene.out().to_str().unwrap()).refused(&["-o", "directory"]);
-    get(fifo.to_str().unwrap()).refused(&["-o", "fifo", "replace"]);
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let get = |output: &Path| scene.get_into(output, SHORT.0, "");
+    get(Path::new("/nonesuch/file")).refused(&["/nonesuch/file.part", "No such file"]);
+    get(&scene.out()).refused(&["-o", "directory"]);
+    get(&fifo).refused(&["-o", "fifo", "replace"]);
     scene.assert_left(&[]);
-}
-
-fn make_fifo(path: &std::path::Path) {
-    let status = std::process::Command::new("mkfifo")
-        .arg(path)
-        .status()
-        .unwrap();
-    assert!(status.success());
 }
 
 #[test]
 fn serve_raises_its_limit_of_descriptors_and_keeps_some_for_itself() {
-    let Some(scene) = Scene::new("serve_raises_its_limit_of_descriptors_and_keeps_some_for_itself")
-    else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     for backend in ["rustix", "uring"] {
-        let words = scene.serve_words(&["--backend", backend]);
-        let serve = Xskit::through(&["prlimit", "--nofile=70:300"], &as_strs(&words));
-        let server = serve.on(scene.server()).start().ready();
+        let serve = scene.serve(&["--backend", backend]);
+        let serve = serve.through("prlimit --nofile=70:300");
+        let server = serve.start().ready();
         let limits = fs::read_to_string(server.proc("limits")).unwrap();
         let files = limits
             .lines()

@@ -10,17 +10,13 @@ use xskit_testbed::Host;
 
 use crate::bench::{bench, most_sent, report, start};
 use crate::process::PATIENCE;
-use crate::scene::Scene;
+use crate::scene::{Scene, mixed};
 use crate::traces::await_packets;
 
 const LEN: usize = 200_000;
 /// RFC 792.
 const ECHO_REQUEST: u8 = 8;
 const ECHO_REPLY: u8 = 0;
-
-fn bytes() -> Vec<u8> {
-    (0..LEN as u32).map(|at| ((at * 31) >> 3) as u8).collect()
-}
 
 /// Sends a file's worth over the kernel's TCP, and checks what arrives.
 fn transfer_by_tcp(from: &Host, to: &Host) {
@@ -39,9 +35,9 @@ fn transfer_by_tcp(from: &Host, to: &Host) {
     let mut stream = stream.unwrap();
     let receiver = thread::spawn(receive);
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(&bytes()).unwrap();
+    stream.write_all(&mixed(0, LEN)).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
-    assert!(receiver.join().unwrap() == bytes());
+    assert!(receiver.join().unwrap() == mixed(0, LEN));
 }
 
 /// Has the kernel of the other host answer a ping. Some may be lost under a flood.
@@ -69,20 +65,12 @@ fn ping(from: &Host, to: &Host) {
 
 #[test]
 fn pings_and_tcp_pass_beside_a_flood() {
-    let Some(scene) = Scene::new("pings_and_tcp_pass_beside_a_flood") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let receiver = start(scene.server(), "rx");
     // By copies: a flood by zero-copy leaves its own host's stack no room on a card's TX ring.
     let flood = bench(
         scene.client(),
-        &[
-            "tx",
-            "--seconds=0",
-            "--to=10.77.0.2",
-            "--zero-copy",
-            "refuse",
-        ],
+        "tx --seconds=0 --to=10.77.0.2 --zero-copy refuse",
     )
     .start();
     await_packets(scene.server());
@@ -99,11 +87,9 @@ fn pings_and_tcp_pass_beside_a_flood() {
 
 #[test]
 fn pings_and_tcp_pass_beside_a_transfer() {
-    let Some(scene) = Scene::new("pings_and_tcp_pass_beside_a_transfer") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
-    let download = scene.start_download(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
+    let download = scene.start_download("");
     ping(scene.client(), scene.server());
     transfer_by_tcp(scene.client(), scene.server());
     transfer_by_tcp(scene.server(), scene.client());

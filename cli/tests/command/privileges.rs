@@ -1,38 +1,33 @@
 //! Without the privileges that it takes.
 
-use crate::process::{Outcome, Xskit};
-use crate::scene::{SHORT, Scene, as_strs};
+use crate::bench::bench;
+use crate::process::Xskit;
+use crate::scene::{SHORT, Scene};
 
 /// What remains of root without these capabilities.
-fn without(capabilities: &str, scene: &Scene, words: &[String]) -> Outcome {
-    let wrapper = ["setpriv", "--bounding-set", capabilities];
-    let host = if words[0] == "get" {
-        scene.client()
-    } else {
-        scene.server()
-    };
-    Xskit::through(&wrapper, &as_strs(words)).on(host).run()
+fn without<'a>(capabilities: &str, command: Xskit<'a>) -> Xskit<'a> {
+    command.through(&["setpriv", "--bounding-set", capabilities])
 }
 
 #[test]
 fn missing_capabilities_are_named() {
-    let Some(scene) = Scene::new("missing_capabilities_are_named") else {
-        return;
-    };
-    let bench = ["bench", "rx", "--iface", "xsk1", "--seconds", "1"].map(str::to_owned);
-    let commands = [
-        scene.serve_words(&[]),
-        scene.get_words(SHORT.0, &["--timeout", "1"]),
-        bench.to_vec(),
-    ];
-    for words in &commands {
-        without("-net_raw", &scene, words).refused(&["socket(AF_XDP)", "EPERM", "CAP_NET_RAW"]);
-        without("-bpf,-sys_admin", &scene, words).refused(&["bpf(2)", "CAP_BPF"]);
-        without("-perfmon,-sys_admin", &scene, words).refused(&["CAP_PERFMON"]);
-        without("-net_admin,-sys_admin", &scene, words).refused(&["CAP_NET_ADMIN"]);
+    let Some(scene) = Scene::new() else { return };
+    for command in ["serve", "get", "bench"] {
+        let without = |capabilities| {
+            let command = match command {
+                "serve" => scene.serve(""),
+                "get" => scene.get(SHORT.0, "--timeout 1"),
+                _ => bench(scene.server(), "rx --seconds 1"),
+            };
+            without(capabilities, command)
+        };
+        without("-net_raw").refused(&["socket(AF_XDP)", "EPERM", "CAP_NET_RAW"]);
+        without("-bpf,-sys_admin").refused(&["bpf(2)", "CAP_BPF"]);
+        without("-perfmon,-sys_admin").refused(&["CAP_PERFMON"]);
+        without("-net_admin,-sys_admin").refused(&["CAP_NET_ADMIN"]);
         scene.assert_left(&[]);
     }
-    let none = without("-all", &scene, &commands[0]);
+    let none = without("-all", scene.serve(""));
     none.refused(&[
         "CAP_NET_RAW",
         "CAP_BPF",
@@ -40,9 +35,9 @@ fn missing_capabilities_are_named() {
         "CAP_NET_ADMIN",
         "root",
     ]);
-    let port = scene.serve_words(&["--listen", "10.77.0.2:443"]);
-    without("-all", &scene, &port).refused(&["bind(2)", "CAP_NET_BIND_SERVICE"]);
-    let demo = ["demo", "--size", "1"].map(str::to_owned);
-    without("-all", &scene, &demo).refused(&["unshare(CLONE_NEWNET)", "CAP_SYS_ADMIN", "root"]);
+    let port = scene.serve("--listen 10.77.0.2:443");
+    without("-all", port).refused(&["bind(2)", "CAP_NET_BIND_SERVICE"]);
+    let demo = Xskit::new("demo --size 1").on(scene.server());
+    without("-all", demo).refused(&["unshare(CLONE_NEWNET)", "CAP_SYS_ADMIN", "root"]);
     scene.assert_left(&[]);
 }

@@ -1,6 +1,6 @@
 //! `xskit` as a child process, and its outcome.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::iter;
 use std::os::unix::process::ExitStatusExt;
@@ -34,76 +34,120 @@ const NOTES: [&str; 4] = [
     "xskit: 10.77.0.1 ── ",
 ];
 
+/// A program that will start in this namespace, and dies with the calling thread, so that a failing
+/// test leaves nothing running.
+pub(crate) fn command_in(namespace: &Namespace, program: &str) -> Command {
+    let mut command = Command::new(program);
+    let entered = namespace.enter_command(&mut command, WhenParentDies::Kill);
+    entered.unwrap();
+    command
+}
+
 /// Runs `ip` on a host, as an administrator would.
 pub(crate) fn ip(namespace: &Namespace, words: &str) {
-    let mut command = Command::new("ip");
+    let mut command = command_in(namespace, "ip");
     command.args(words.split(' ')).stdin(Stdio::null());
-    namespace
-        .enter_command(&mut command, WhenParentDies::Kill)
-        .unwrap();
     assert!(command.status().unwrap().success(), "ip {words}");
 }
 
+/// Words of a command line: a text, split at its spaces, or a list of words, which may have some.
+pub(crate) trait Words {
+    fn words(&self) -> Vec<String>;
+}
+
+impl Words for str {
+    fn words(&self) -> Vec<String> {
+        self.split(' ')
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl<S: AsRef<str>> Words for [S] {
+    fn words(&self) -> Vec<String> {
+        self.iter().map(|word| word.as_ref().to_owned()).collect()
+    }
+}
+
+impl<S: AsRef<str>, const N: usize> Words for [S; N] {
+    fn words(&self) -> Vec<String> {
+        self.as_slice().words()
+    }
+}
+
+impl Words for String {
+    fn words(&self) -> Vec<String> {
+        self.as_str().words()
+    }
+}
+
 /// A command that was not started yet.
-pub(crate) struct Xskit(Command);
+pub(crate) struct Xskit<'a> {
+    wrapper: Vec<String>,
+    words: Vec<String>,
+    environment: Vec<(&'static str, OsString)>,
+    namespace: Option<&'a Namespace>,
+}
 
 /// On cards, zero-copy mode is tested, also with a driver for which a command would avoid it. So it
 /// is forced if the words leave the choice.
-fn forced_on_cards(words: &[&str]) -> Option<&'static str> {
-    let opens_a_socket = matches!(words, ["demo" | "serve" | "get", ..] | ["bench", _, ..]);
+fn forced_on_cards(words: &[String]) -> Option<&'static str> {
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let opens_a_socket = matches!(words[..], ["demo" | "serve" | "get", ..] | ["bench", _, ..]);
     let chooses = ["--zero-copy", "generic", "udp"]
         .iter()
         .any(|word| words.contains(word));
     (cards::are_named() && opens_a_socket && !chooses).then_some("--zero-copy=force")
 }
 
-impl Xskit {
+impl<'a> Xskit<'a> {
     /// `xskit` with these words.
-    pub(crate) fn new(words: &[&str]) -> Self {
-        let mut command = Command::new(PROGRAM);
-        command.args(words).args(forced_on_cards(words));
-        Self::piped(command)
+    pub(crate) fn new(words: &(impl Words + ?Sized)) -> Self {
+        Self {
+            wrapper: Vec::new(),
+            words: words.words(),
+            environment: Vec::new(),
+            namespace: None,
+        }
     }
 
-    /// `xskit` with these words, started by another program: `wrapper` is the beginning of its
-    /// command line, to which that of `xskit` is added.
-    pub(crate) fn through(wrapper: &[&str], words: &[&str]) -> Self {
-        let (program, arguments) = wrapper.split_first().unwrap();
-        let mut command = Command::new(program);
-        command.args(arguments).arg(PROGRAM).args(words);
-        command.args(forced_on_cards(words));
-        Self::piped(command)
+    /// Started by another program: `wrapper` is the beginning of its command line, to which that of
+    /// `xskit` is added.
+    pub(crate) fn through(mut self, wrapper: &(impl Words + ?Sized)) -> Self {
+        self.wrapper = wrapper.words();
+        self
     }
 
-    fn piped(mut command: Command) -> Self {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        Self(command)
-    }
-
-    /// On this host. It dies with the calling thread, so that a failing test leaves nothing
-    /// running.
-    pub(crate) fn on(self, host: &Host) -> Self {
+    /// On this host.
+    pub(crate) fn on(self, host: &'a Host) -> Self {
         self.within(&host.namespace)
     }
 
-    /// In this namespace, as [`on`](Self::on) a host.
-    pub(crate) fn within(mut self, namespace: &Namespace) -> Self {
-        namespace
-            .enter_command(&mut self.0, WhenParentDies::Kill)
-            .unwrap();
+    /// In this namespace.
+    pub(crate) fn within(mut self, namespace: &'a Namespace) -> Self {
+        self.namespace = Some(namespace);
         self
     }
 
-    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.0.env(name, value);
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
-    pub(crate) fn start(mut self) -> Running {
-        let mut child = self.0.spawn().unwrap();
+    pub(crate) fn start(self) -> Running {
+        let mut words = self.wrapper;
+        words.push(PROGRAM.to_owned());
+        let forced = forced_on_cards(&self.words).map(str::to_owned);
+        words.extend(self.words.into_iter().chain(forced));
+        let mut command = match self.namespace {
+            Some(namespace) => command_in(namespace, &words[0]),
+            None => Command::new(&words[0]),
+        };
+        command.args(&words[1..]).envs(self.environment);
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let (began, has_begun) = mpsc::channel();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         Running {
@@ -117,6 +161,12 @@ impl Xskit {
     /// Starts it and waits until it ends.
     pub(crate) fn run(self) -> Outcome {
         self.start().finish()
+    }
+
+    /// Runs it and checks that it is [`refused`](Outcome::refused).
+    #[track_caller]
+    pub(crate) fn refused(self, words: &[&str]) {
+        self.run().refused(words);
     }
 }
 
@@ -269,8 +319,8 @@ fn assert_no_echo(stderr: &str) {
 
 /// Checks that a report has these members, each a number above zero, or a text that is not empty.
 #[track_caller]
-pub(crate) fn assert_members(report: &Value, names: &[&str]) {
-    for name in names {
+pub(crate) fn assert_members(report: &Value, names: &str) {
+    for name in names.split(' ') {
         let is_there = match &report[name] {
             Value::Number(number) => number.as_f64().is_some_and(|number| number > 0.0),
             Value::String(text) => !text.is_empty(),

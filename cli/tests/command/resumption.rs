@@ -8,8 +8,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::disk::Disk;
-use crate::process::{Outcome, Xskit};
-use crate::scene::{SHORT, Scene, as_strs};
+use crate::process::Outcome;
+use crate::scene::{SHORT, Scene, mixed};
 use crate::traces::names_in;
 
 /// SHA-256, as reports have it.
@@ -34,7 +34,7 @@ impl<'a> BrokenOff<'a> {
         let file = Self::version(1);
         fs::write(scene.root().join(Self::NAME), &file).unwrap();
         let broken_off = Self { scene, disk, file };
-        broken_off.get(&[]).refused(&[
+        broken_off.get("").refused(&[
             "No space left on device",
             &format!("the first {} bytes are kept in", Self::KEPT),
             "-C continues from there",
@@ -45,27 +45,28 @@ impl<'a> BrokenOff<'a> {
 
     /// A file's content, and another for another number.
     fn version(number: u64) -> Vec<u8> {
-        let byte = |at: u64| ((at + number).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8;
-        (0..Self::KEPT as u64 + 500_000).map(byte).collect()
+        mixed(number, Self::KEPT + 500_000)
     }
 
     fn output(&self) -> PathBuf {
         self.disk.path().join(Self::NAME)
     }
 
-    fn partial(&self) -> PathBuf {
-        self.disk.path().join(format!("{}.part", Self::NAME))
+    fn append_to_partial(&self, bytes: &[u8]) {
+        let partial = self.disk.path().join(format!("{}.part", Self::NAME));
+        let mut partial = File::options().append(true).open(partial).unwrap();
+        partial.write_all(bytes).unwrap();
     }
 
-    fn get(&self, more: &[&str]) -> Outcome {
-        let words = self.scene.get_words_into(&self.output(), Self::NAME, more);
-        Xskit::new(&as_strs(&words)).on(self.scene.client()).run()
+    fn get(&self, more: &str) -> Outcome {
+        let get = self.scene.get_into(&self.output(), Self::NAME, more);
+        get.run()
     }
 
     /// Continues, which has to end with `file`. Returns what is said, and the report.
     #[track_caller]
     fn go_on(&self, file: &[u8]) -> (String, Value) {
-        let outcome = self.get(&["-C"]);
+        let outcome = self.get("-C");
         let report = outcome.json();
         assert_eq!(report["sha256"], hash(file), "{report:#}");
         assert_eq!(report["bytes"], file.len(), "{report:#}");
@@ -77,10 +78,8 @@ impl<'a> BrokenOff<'a> {
 
 #[test]
 fn a_download_goes_on_where_it_broke_off() {
-    let Some(scene) = Scene::new("a_download_goes_on_where_it_broke_off") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
     let download = BrokenOff::new(&scene);
     let (said, report) = download.go_on(&download.file);
     assert_eq!(said, "");
@@ -97,10 +96,8 @@ fn a_download_goes_on_where_it_broke_off() {
 
 #[test]
 fn a_download_of_another_version_begins_anew() {
-    let Some(scene) = Scene::new("a_download_of_another_version_begins_anew") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
     let download = BrokenOff::new(&scene);
     let new = BrokenOff::version(2);
     fs::write(scene.root().join(BrokenOff::NAME), &new).unwrap();
@@ -116,29 +113,15 @@ fn a_download_of_another_version_begins_anew() {
 
 #[test]
 fn a_download_that_lacks_no_byte_is_found_to_be_whole() {
-    let Some(scene) = Scene::new("a_download_that_lacks_no_byte_is_found_to_be_whole") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
     let download = BrokenOff::new(&scene);
-    let mut partial = File::options()
-        .append(true)
-        .open(download.partial())
-        .unwrap();
-    partial
-        .write_all(&download.file[BrokenOff::KEPT..])
-        .unwrap();
+    download.append_to_partial(&download.file[BrokenOff::KEPT..]);
     let (_, report) = download.go_on(&download.file);
     assert_eq!(report["kept_bytes"], download.file.len(), "{report:#}");
     // One byte too many: no rest of this version goes with that.
     let download = BrokenOff::new(&scene);
-    let mut partial = File::options()
-        .append(true)
-        .open(download.partial())
-        .unwrap();
-    partial
-        .write_all(&download.file[BrokenOff::KEPT - 1..])
-        .unwrap();
+    download.append_to_partial(&download.file[BrokenOff::KEPT - 1..]);
     let (said, report) = download.go_on(&download.file);
     assert!(said.contains("starts over"), "{said}");
     assert_eq!(report["kept_bytes"], 0, "{report:#}");
@@ -148,20 +131,18 @@ fn a_download_that_lacks_no_byte_is_found_to_be_whole() {
 
 #[test]
 fn what_no_download_left_is_not_gone_on_with() {
-    let Some(scene) = Scene::new("what_no_download_left_is_not_gone_on_with") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
     let partial = scene.out().join("short.part");
     fs::write(&partial, "the user's own").unwrap();
-    let outcome = scene.get(SHORT.0, &["-C"]).run();
+    let outcome = scene.get(SHORT.0, "-C").run();
     outcome.refused(&["short.part exists already, and may be yours", "rename"]);
     assert_eq!(fs::read(&partial).unwrap(), b"the user's own");
     fs::remove_file(&partial).unwrap();
 
     let disk = Disk::without_attributes();
-    let words = scene.get_words_into(&disk.path().join("x"), SHORT.0, &["-C"]);
-    let get = || Xskit::new(&as_strs(&words)).on(scene.client()).run();
+    let output = disk.path().join("x");
+    let get = || scene.get_into(&output, SHORT.0, "-C").run();
     let outcome = get();
     assert_eq!(outcome.json()["bytes"], SHORT.1);
     assert!(outcome.stderr.contains("-C can't continue"), "{outcome:#?}");

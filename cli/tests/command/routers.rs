@@ -16,14 +16,18 @@ use xskit_testbed::{HostConfig, HostPair, HostPairConfig, Namespace};
 
 use crate::process::{Running, ip};
 use crate::resumption::hash;
-use crate::scene::{LONG, Scene, may_run};
+use crate::scene::{LONG, Scene, may_run, mixed};
 use crate::traces::{await_program, wait_until};
 
 /// Some megabytes: many packets of any size.
 const LEN: usize = 3_000_000;
 
 /// Two hosts, and the router between them, which goes when it is dropped.
-fn routed() -> (HostPair, Namespace) {
+#[track_caller]
+fn routed() -> Option<(Scene, Namespace)> {
+    if !may_run() {
+        return None;
+    }
     let near = HostPair::new(HostPairConfig::default()).unwrap();
     let host = |number: u8| HostConfig {
         interface: format!("xsk{}", number + 1),
@@ -61,26 +65,25 @@ fn routed() -> (HostPair, Namespace) {
         first: client,
         second: server,
     };
-    (hosts, router)
+    Some((Scene::on(hosts), router))
 }
 
 #[test]
 fn a_file_gets_through_where_the_path_takes_less_than_either_interface() {
-    if !may_run("a_file_gets_through_where_the_path_takes_less_than_either_interface") {
+    let Some((scene, _router)) = routed() else {
         return;
-    }
-    let (hosts, _router) = routed();
+    };
     assert_eq!(
-        (hosts.first.link.mtu_bytes, hosts.second.link.mtu_bytes),
+        (
+            scene.pair.first.link.mtu_bytes,
+            scene.pair.second.link.mtu_bytes
+        ),
         (1500, 1500)
     );
-    let scene = Scene::on(hosts);
-    let file: Vec<u8> = (0..LEN as u64)
-        .map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
-        .collect();
+    let file = mixed(0, LEN);
     fs::write(scene.root().join("mixed"), &file).unwrap();
-    let server = scene.start_server(&[]);
-    let report = scene.get("mixed", &[]).run().json();
+    let server = scene.start_server("");
+    let report = scene.get("mixed", "").run().json();
     assert_eq!(report["bytes"], LEN, "{report:#}");
     assert!(fs::read(scene.out().join("mixed")).unwrap() == file);
     // Packets of 1,500 bytes would not have got here, and no fragments do.
@@ -103,13 +106,11 @@ fn end(scene: &Scene, download: Running, server: Running) {
 
 #[test]
 fn a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses() {
-    if !may_run("a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses") {
+    let Some((scene, router)) = routed() else {
         return;
-    }
-    let (hosts, router) = routed();
-    let scene = Scene::on(hosts);
-    let server = scene.start_server(&[]);
-    let mut download = scene.start_download(&[]);
+    };
+    let server = scene.start_server("");
+    let mut download = scene.start_download("");
     for (number, interface) in ["xsk1", "xsk2"].into_iter().enumerate() {
         ip(
             &router,
@@ -122,13 +123,11 @@ fn a_download_goes_on_when_the_gateways_of_both_ends_change_their_mac_addresses(
 
 #[test]
 fn a_download_goes_on_when_both_ends_change_their_own_mac_addresses() {
-    if !may_run("a_download_goes_on_when_both_ends_change_their_own_mac_addresses") {
+    let Some((scene, router)) = routed() else {
         return;
-    }
-    let (hosts, router) = routed();
-    let scene = Scene::on(hosts);
-    let server = scene.start_server(&[]);
-    let mut download = scene.start_download(&[]);
+    };
+    let server = scene.start_server("");
+    let mut download = scene.start_download("");
     for (host, beside, number) in [(scene.client(), "xsk1", 2), (scene.server(), "xsk2", 3)] {
         let interface = &host.link.name;
         ip(
@@ -154,14 +153,12 @@ fn large(scene: &Scene, name: &str) -> Vec<u8> {
 
 #[test]
 fn a_download_goes_on_from_another_address_when_its_own_is_lost() {
-    if !may_run("a_download_goes_on_from_another_address_when_its_own_is_lost") {
+    let Some((scene, _router)) = routed() else {
         return;
-    }
-    let (hosts, _router) = routed();
-    let scene = Scene::on(hosts);
+    };
     let client = &scene.client().namespace;
     let file = large(&scene, "large");
-    let server = scene.start_server(&[]);
+    let server = scene.start_server("");
     let download = scene.get("large", &["--timeout", "30"]).start();
     wait_until("the download", || scene.fetched("large") > 1_000_000);
     // So that it is in the middle still when the address is gone.
@@ -182,14 +179,12 @@ fn a_download_goes_on_from_another_address_when_its_own_is_lost() {
 
 #[test]
 fn an_address_that_is_lost_for_good_is_why_nothing_comes() {
-    if !may_run("an_address_that_is_lost_for_good_is_why_nothing_comes") {
+    let Some((scene, _router)) = routed() else {
         return;
-    }
-    let (hosts, _router) = routed();
-    let scene = Scene::on(hosts);
+    };
     let client = &scene.client().namespace;
-    let server = scene.start_server(&[]);
-    let download = scene.start_download(&["--timeout", "1"]);
+    let server = scene.start_server("");
+    let download = scene.start_download("--timeout 1");
     ip(client, "address del 10.77.0.1/24 dev xsk0");
     let lost = "xsk0 has lost the address 10.77.0.1";
     download
@@ -202,7 +197,7 @@ fn an_address_that_is_lost_for_good_is_why_nothing_comes() {
     ip(client, "address add 10.77.0.1/24 dev xsk0");
     ip(client, "route add 10.78.0.0/24 via 10.77.0.2 dev xsk0");
     let mute = scene.start_mute();
-    let download = scene.get(LONG.0, &["--timeout", "600"]).start();
+    let download = scene.get(LONG.0, "--timeout 600").start();
     await_program(scene.client());
     ip(client, "address del 10.77.0.1/24 dev xsk0");
     download.finish().refused(&[lost]);

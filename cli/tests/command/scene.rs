@@ -11,12 +11,13 @@
 
 use std::fs::{self, File};
 use std::net::UdpSocket;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use xskit_testbed::{Capability, Host, HostPair, HostPairConfig, cards, privilege};
 
-use crate::process::{Outcome, Running, Xskit};
+use crate::process::{Outcome, Running, Words, Xskit};
 use crate::traces::{has_program, names_in};
 
 /// The port that is served.
@@ -33,10 +34,12 @@ pub(crate) struct Scene {
     dir: TempDir,
 }
 
-/// Whether the privileges for hosts and AF_XDP are there; says so where the test is skipped.
-pub(crate) fn may_run(test: &str) -> bool {
+/// Whether the privileges for hosts and AF_XDP are there; says which test is skipped, by its line.
+#[track_caller]
+pub(crate) fn may_run() -> bool {
     use Capability::{Bpf, NetAdmin, NetRaw, SysAdmin};
-    privilege::require(test, &[NetAdmin, SysAdmin, NetRaw, Bpf])
+    let test = Location::caller().to_string();
+    privilege::require(&test, &[NetAdmin, SysAdmin, NetRaw, Bpf])
 }
 
 /// How reports name the mode that sockets get by themselves.
@@ -45,14 +48,6 @@ pub(crate) fn usual_mode() -> &'static str {
         "native, zero-copy"
     } else {
         "native, copy"
-    }
-}
-
-/// A wire whose server has four workers; of cards one.
-pub(crate) fn four_queues() -> HostPairConfig {
-    HostPairConfig {
-        queues: if cards::are_named() { 1 } else { 4 },
-        ..HostPairConfig::default()
     }
 }
 
@@ -65,14 +60,41 @@ pub(crate) fn megabytes(on_veth: u64) -> u64 {
     }
 }
 
+/// Content of this many bytes in which no place is like another, and another for another number.
+pub(crate) fn mixed(number: u64, len: usize) -> Vec<u8> {
+    let byte = |at: u64| ((at + number).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8;
+    (0..len as u64).map(byte).collect()
+}
+
 impl Scene {
     /// The hosts, with one queue each; `None` where the privileges are missing.
-    pub(crate) fn new(test: &str) -> Option<Self> {
-        Self::with(test, HostPairConfig::default())
+    #[track_caller]
+    pub(crate) fn new() -> Option<Self> {
+        Self::with(HostPairConfig::default())
     }
 
-    pub(crate) fn with(test: &str, hosts: HostPairConfig) -> Option<Self> {
-        may_run(test).then(|| Self::on(HostPair::new(hosts).unwrap()))
+    #[track_caller]
+    pub(crate) fn with(hosts: HostPairConfig) -> Option<Self> {
+        may_run().then(|| Self::on(HostPair::new(hosts).unwrap()))
+    }
+
+    /// On hosts with two queues. A veth delivers to the queue of the number that the sender sent
+    /// from.
+    #[track_caller]
+    pub(crate) fn with_two_queues() -> Option<Self> {
+        Self::with(HostPairConfig {
+            queues: 2,
+            ..HostPairConfig::default()
+        })
+    }
+
+    /// On hosts with this MTU.
+    #[track_caller]
+    pub(crate) fn with_mtu(mtu_bytes: u32) -> Option<Self> {
+        Self::with(HostPairConfig {
+            mtu_bytes,
+            ..HostPairConfig::default()
+        })
     }
 
     /// On these hosts, the client on the first.
@@ -117,45 +139,36 @@ impl Scene {
         format!("https://{}:{PORT}/{name}", self.server().ipv4)
     }
 
-    /// The words of `xskit serve` that work, and `more`.
-    pub(crate) fn serve_words(&self, more: &[&str]) -> Vec<String> {
+    /// `xskit serve` with `more` options, and where these leave it open, with those that work.
+    pub(crate) fn serve(&self, more: &(impl Words + ?Sized)) -> Xskit<'_> {
+        let more = more.words();
         let listen = format!("{}:{PORT}", self.server().ipv4);
         let root = self.root();
-        // A UDP socket has none.
-        let iface = match more.contains(&"udp") {
-            true => &[][..],
-            false => &["--iface", &self.server().link.name],
-        };
         let usual = [
-            &["serve", "--json", "--root", root.to_str().unwrap()],
-            iface,
-        ]
-        .concat();
-        let mut words: Vec<_> = usual.iter().chain(more).map(ToString::to_string).collect();
-        for (option, values) in [("--listen", &[listen.as_str()][..]), ("--self-signed", &[])] {
-            let is_given = more.contains(&option);
-            let is_other = option == "--self-signed" && more.contains(&"--cert");
-            if !is_given && !is_other {
-                words.push(option.to_owned());
-                words.extend(values.iter().map(ToString::to_string));
+            ("--root", root.to_str()),
+            ("--iface", Some(&*self.server().link.name)),
+            ("--listen", Some(&*listen)),
+            ("--self-signed", None),
+        ];
+        let mut words = "serve --json".words();
+        for (option, value) in usual {
+            // A UDP socket has no interface.
+            let instead = match option {
+                "--iface" => "udp",
+                "--self-signed" => "--cert",
+                _ => option,
+            };
+            if !more.iter().any(|word| word == option || word == instead) {
+                words.extend([option].into_iter().chain(value).map(str::to_owned));
             }
         }
-        words
-    }
-
-    /// Runs `xskit serve` with `more` options, which should not work.
-    pub(crate) fn serve(&self, more: &[&str]) -> Outcome {
-        let words = self.serve_words(more);
-        Xskit::new(&as_strs(&words)).on(self.server()).run()
+        words.extend(more);
+        Xskit::new(&words[..]).on(self.server())
     }
 
     /// Starts `xskit serve` with `more` options and returns once it serves.
-    pub(crate) fn start_server(&self, more: &[&str]) -> Running {
-        let words = self.serve_words(more);
-        Xskit::new(&as_strs(&words))
-            .on(self.server())
-            .start()
-            .ready()
+    pub(crate) fn start_server(&self, more: &(impl Words + ?Sized)) -> Running {
+        self.serve(more).start().ready()
     }
 
     /// A server that never answers: without it the kernel would say that the port is closed.
@@ -166,37 +179,47 @@ impl Scene {
     }
 
     /// `xskit get` of a file into a file of the same name, with `more` options.
-    pub(crate) fn get(&self, name: &str, more: &[&str]) -> Xskit {
-        let words = self.get_words(name, more);
-        Xskit::new(&as_strs(&words)).on(self.client())
-    }
-
-    /// The words of [`get`](Self::get).
-    pub(crate) fn get_words(&self, name: &str, more: &[&str]) -> Vec<String> {
-        self.get_words_into(&self.out().join(name), name, more)
+    pub(crate) fn get(&self, name: &str, more: &(impl Words + ?Sized)) -> Xskit<'_> {
+        self.get_into(&self.out().join(name), name, more)
     }
 
     /// The same, into another file.
-    pub(crate) fn get_words_into(&self, output: &Path, name: &str, more: &[&str]) -> Vec<String> {
-        let url = self.url(name);
-        let usual = [
-            "get",
-            "--json",
-            "--iface",
-            &self.client().link.name,
-            &url,
-            "-o",
-            output.to_str().unwrap(),
-        ];
-        let mut words: Vec<_> = usual.iter().chain(more).map(ToString::to_string).collect();
-        if !more.contains(&"--ca") {
-            words.push("--insecure".to_owned());
+    pub(crate) fn get_into(
+        &self,
+        output: &Path,
+        name: &str,
+        more: &(impl Words + ?Sized),
+    ) -> Xskit<'_> {
+        let mut more = more.words();
+        if !more.iter().any(|word| word == "--ca") {
+            more.push("--insecure".to_owned());
         }
-        words
+        self.get_checked(output, &self.url(name), &more[..])
+    }
+
+    /// The same from another URL, with a certificate that is checked if `more` doesn't say otherwise.
+    pub(crate) fn get_checked(
+        &self,
+        output: &Path,
+        url: &str,
+        more: &(impl Words + ?Sized),
+    ) -> Xskit<'_> {
+        let (iface, output) = (&*self.client().link.name, output.to_str().unwrap());
+        let usual = ["get", "--json", "--iface", iface, url, "-o", output];
+        Xskit::new(&[usual.words(), more.words()].concat()[..]).on(self.client())
+    }
+
+    /// Fetches a URL without checking the certificate. What comes is removed.
+    pub(crate) fn fetch(&self, url: &str, more: &(impl Words + ?Sized)) -> Outcome {
+        let output = self.out().join("fetched");
+        let more = [more.words(), "--insecure".words()].concat();
+        let outcome = self.get_checked(&output, url, &more[..]).run();
+        let _ = fs::remove_file(output);
+        outcome
     }
 
     /// Starts a download of [`LONG`], and returns when a good part of it has come.
-    pub(crate) fn start_download(&self, more: &[&str]) -> Running {
+    pub(crate) fn start_download(&self, more: &(impl Words + ?Sized)) -> Running {
         let download = self.get(LONG.0, more).start();
         crate::traces::wait_until("the download", || self.fetched(LONG.0) > 1_000_000);
         download
@@ -219,7 +242,7 @@ impl Scene {
     /// Checks that a download works from beginning to end.
     #[track_caller]
     pub(crate) fn assert_works(&self) {
-        let report = self.get(SHORT.0, &[]).run().json();
+        let report = self.get(SHORT.0, "").run().json();
         assert_eq!(report["bytes"], SHORT.1, "{report:#}");
         let file = fs::read(self.out().join(SHORT.0)).unwrap();
         assert!(file.len() as u64 == SHORT.1 && file.iter().all(|byte| *byte == 0));
@@ -240,9 +263,4 @@ impl Scene {
         );
         assert_eq!(names_in(&self.out()), files);
     }
-}
-
-/// Borrows words.
-pub(crate) fn as_strs(words: &[String]) -> Vec<&str> {
-    words.iter().map(String::as_str).collect()
 }

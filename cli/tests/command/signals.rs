@@ -10,16 +10,14 @@ use xskit::quic::cert::{Authority, Validity};
 use crate::bench::{bench, report, start};
 use crate::confined::NOBODY;
 use crate::downloads::assert_partial;
-use crate::scene::{LONG, SHORT, Scene, as_strs};
+use crate::scene::{LONG, SHORT, Scene};
 use crate::traces::{await_packets, has_program, wait_until};
 
 #[test]
 fn a_killed_client_is_in_nobodys_way() {
-    let Some(scene) = Scene::new("a_killed_client_is_in_nobodys_way") else {
-        return;
-    };
-    let mut server = scene.start_server(&[]);
-    let download = scene.start_download(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let mut server = scene.start_server("");
+    let download = scene.start_download("");
     assert!(has_program(scene.client()));
     download.kill();
     assert!(!has_program(scene.client()));
@@ -44,14 +42,9 @@ impl Renewed<'_> {
     }
 
     /// The options of `serve` that name the files.
-    fn words(&self) -> [String; 4] {
-        let words = [
-            "--cert",
-            &self.path("cert.pem"),
-            "--key",
-            &self.path("key.pem"),
-        ];
-        words.map(str::to_owned)
+    fn words(&self) -> String {
+        let (certificate, key) = (self.path("cert.pem"), self.path("key.pem"));
+        format!("--cert {certificate} --key {key}")
     }
 
     /// Has a new authority make a certificate, which every user can read, and a key, which only
@@ -79,14 +72,11 @@ impl Renewed<'_> {
 /// The time limit is one that the test would not wait for.
 #[test]
 fn a_restarted_server_ends_the_downloads_of_the_killed_one() {
-    let Some(scene) = Scene::new("a_restarted_server_ends_the_downloads_of_the_killed_one") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let dir = scene.dir();
     let files = Renewed { scene: &scene, dir };
     let authority = files.renew("authority.pem", NOBODY);
-    let words = files.words();
-    let words = [&as_strs(&words)[..], &["--user", "root"]].concat();
+    let words = format!("{} --user root", files.words());
     let server = scene.start_server(&words);
     let download = scene.start_download(&["--ca", &authority, "--timeout", "600"]);
     assert!(has_program(scene.server()));
@@ -109,20 +99,19 @@ fn a_restarted_server_ends_the_downloads_of_the_killed_one() {
 
 #[test]
 fn certificates_are_read_again_on_sighup() {
-    if let Some(scene) = Scene::new("certificates_are_read_again_on_sighup") {
-        assert_read_again(&scene, &[]);
+    if let Some(scene) = Scene::new() {
+        assert_read_again(&scene, "");
     }
 }
 
 /// Checks that a server with these options reads its certificate again.
 #[track_caller]
-pub(crate) fn assert_read_again(scene: &Scene, options: &[&str]) {
+pub(crate) fn assert_read_again(scene: &Scene, options: &str) {
     // The scene's directory is closed to other users, and root may read every file.
     let dir = scene.dir();
     let files = Renewed { scene, dir };
     let first = files.renew("first.pem", NOBODY);
-    let words = files.words();
-    let words = [&as_strs(&words)[..], &["--user", "root"], options].concat();
+    let words = format!("{} --user root {options}", files.words());
     let server = scene.start_server(&words);
     assert!(files.is_believed(&first));
     let second = files.renew("second.pem", NOBODY);
@@ -144,15 +133,13 @@ pub(crate) fn assert_read_again(scene: &Scene, options: &[&str]) {
 
 #[test]
 fn certificates_are_read_again_as_far_as_nobody_may() {
-    let Some(scene) = Scene::new("certificates_are_read_again_as_far_as_nobody_may") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
     let dir = place.path();
     let files = Renewed { scene: &scene, dir };
     let first = files.renew("first.pem", NOBODY);
-    let server = scene.start_server(&as_strs(&files.words()));
+    let server = scene.start_server(&files.words());
     let mut download = scene.start_download(&["--ca", &first]);
     let second = files.renew("second.pem", NOBODY);
     server.signal(Signal::HUP);
@@ -195,12 +182,10 @@ fn certificates_are_read_again_as_far_as_nobody_may() {
 
 #[test]
 fn an_interrupted_client_keeps_what_it_has() {
-    let Some(scene) = Scene::new("an_interrupted_client_keeps_what_it_has") else {
-        return;
-    };
-    let server = scene.start_server(&[]);
-    let download = scene.start_download(&[]);
-    let second = scene.get(LONG.0, &["-C"]).run();
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("");
+    let download = scene.start_download("");
+    let second = scene.get(LONG.0, "-C").run();
     second.refused(&["another download is writing", "long.part", "wait for it"]);
     let outcome = download.interrupt();
     outcome.refused(&["interrupted"]);
@@ -214,11 +199,9 @@ fn an_interrupted_client_keeps_what_it_has() {
 
 #[test]
 fn an_interrupted_server_tells_its_clients_and_sums_up() {
-    let Some(scene) = Scene::new("an_interrupted_server_tells_its_clients_and_sums_up") else {
-        return;
-    };
-    let server = scene.start_server(&["--drain", "0.1"]);
-    let download = scene.start_download(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server("--drain 0.1");
+    let download = scene.start_download("");
     let report = server.interrupt().json();
     assert_eq!(report["requests"], 1, "{report:#}");
     assert!(report["packets"].as_u64() > Some(800), "{report:#}");
@@ -230,16 +213,8 @@ fn an_interrupted_server_tells_its_clients_and_sums_up() {
 
 #[test]
 fn queues_of_killed_benchmarks_are_free_under_a_flood() {
-    let Some(scene) = Scene::new("queues_of_killed_benchmarks_are_free_under_a_flood") else {
-        return;
-    };
-    let flood = || {
-        bench(
-            scene.client(),
-            &["tx", "--seconds", "0", "--to", "10.77.0.2"],
-        )
-        .start()
-    };
+    let Some(scene) = Scene::new() else { return };
+    let flood = || bench(scene.client(), "tx --seconds 0 --to 10.77.0.2").start();
     let receiver = start(scene.server(), "rx");
     let sender = flood();
     await_packets(scene.server());

@@ -3,33 +3,29 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::panic::Location;
 use std::process::Command;
 
-use xskit_testbed::{Namespace, WhenParentDies};
-
-use crate::process::Running;
+use crate::process::{Running, command_in};
 use crate::scene::{LONG, PORT, SHORT, Scene};
 use crate::traces::wait_until;
 
 /// The scene, where there is a curl.
-fn scene(test: &str) -> Option<Scene> {
+#[track_caller]
+fn scene() -> Option<Scene> {
     let is_there = Command::new("curl").arg("--version").output().is_ok();
     if !is_there {
-        println!("skipped: needs curl (test {test})");
+        println!("skipped: needs curl (test {})", Location::caller());
         return None;
     }
-    Scene::new(test)
+    Scene::new()
 }
 
 /// Runs curl at the client's host; what it prints.
 fn curl(scene: &Scene, words: &[&str]) -> Result<String, String> {
-    let mut command = Command::new("curl");
+    let mut command = command_in(&scene.client().namespace, "curl");
     command.args(["--silent", "--show-error", "--insecure", "--max-time", "60"]);
     command.args(words);
-    let client: &Namespace = &scene.client().namespace;
-    client
-        .enter_command(&mut command, WhenParentDies::Kill)
-        .unwrap();
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match output.status.success() {
@@ -50,24 +46,17 @@ fn ended(server: Running) -> serde_json::Value {
 
 #[test]
 fn a_server_answers_over_tcp_and_says_where_http_3_is() {
-    let Some(scene) = scene("a_server_answers_over_tcp_and_says_where_http_3_is") else {
-        return;
-    };
+    let Some(scene) = scene() else { return };
     let log = scene.dir().join("log");
-    let with_uring: &[&[&str]] = if cfg!(feature = "tcp-uring") {
-        &[&["--tcp", "uring"]]
-    } else {
-        &[]
-    };
-    let usual: &[&[&str]] = &[&[], &["--transport", "udp"]];
-    for transport in usual.iter().chain(with_uring) {
-        let logging = [
-            "--access-log",
-            log.to_str().unwrap(),
-            "--advertise-port",
-            "9",
-        ];
-        let server = scene.start_server(&[transport, &logging[..]].concat());
+    let log = log.to_str().unwrap();
+    for transport in [
+        "",
+        "--transport udp",
+        #[cfg(feature = "tcp-uring")]
+        "--tcp uring",
+    ] {
+        let words = format!("{transport} --access-log {log} --advertise-port 9");
+        let server = scene.start_server(&words);
         let url = scene.url(SHORT.0);
         for (option, version, named) in
             [("--http1.1", "1.1", "HTTP/1.1"), ("--http2", "2", "HTTP/2")]
@@ -81,7 +70,7 @@ fn a_server_answers_over_tcp_and_says_where_http_3_is() {
             fs::remove_file(file).unwrap();
             let line = format!("\"path\":\"/{}\",\"protocol\":\"{named}\"", SHORT.0);
             wait_until("the log", || {
-                fs::read_to_string(&log).unwrap().matches(&line).count() == 2
+                fs::read_to_string(log).unwrap().matches(&line).count() == 2
             });
         }
         // Both at a time.
@@ -92,47 +81,41 @@ fn a_server_answers_over_tcp_and_says_where_http_3_is() {
         assert_eq!(report["tcp"]["body_bytes"], 2 * SHORT.1, "{report:#}");
         assert_eq!(report["requests"], 1, "{report:#}");
         assert_eq!(report["log_lines_lost"], 0, "{report:#}");
-        fs::remove_file(&log).unwrap();
+        fs::remove_file(log).unwrap();
     }
     scene.assert_left(&[]);
 }
 
 #[test]
 fn what_comes_in_the_clear_is_sent_to_tls_and_without_tcp_nothing_answers() {
-    let Some(scene) =
-        scene("what_comes_in_the_clear_is_sent_to_tls_and_without_tcp_nothing_answers")
-    else {
-        return;
-    };
+    let Some(scene) = scene() else { return };
     let own = scene.server().ipv4;
-    let server = scene.start_server(&["--redirect-http=8080"]);
+    let server = scene.start_server("--redirect-http=8080");
     let head = head(&scene, &[&format!("http://{own}:8080/a?b=c")]);
     assert!(head.contains("HTTP/1.1 308 "), "{head}");
     let location = format!("location: https://{own}:{PORT}/a?b=c\r\n");
     assert!(head.contains(&location), "{head}");
     // The port is taken, over TCP as well.
     scene
-        .serve(&["--transport", "udp", "--listen", &format!("0.0.0.0:{PORT}")])
+        .serve(&format!("--transport udp --listen 0.0.0.0:{PORT}"))
         .refused(&["bind(2)", "another program has the port"]);
     ended(server);
-    let server = scene.start_server(&["--no-tcp"]);
+    let server = scene.start_server("--no-tcp");
     let refused = curl(&scene, &[&scene.url(SHORT.0)]);
     assert!(refused.is_err());
     scene.assert_works();
     let report = ended(server);
     assert!(report["tcp"].is_null(), "{report:#}");
     scene
-        .serve(&["--no-tcp", "--redirect-http"])
+        .serve("--no-tcp --redirect-http")
         .refused(&["--no-tcp", "--redirect-http"]);
     scene.assert_left(&[]);
 }
 
 #[test]
 fn what_is_under_way_over_tcp_may_take_as_long_as_draining_may() {
-    let Some(scene) = scene("what_is_under_way_over_tcp_may_take_as_long_as_draining_may") else {
-        return;
-    };
-    let server = scene.start_server(&["--drain", "0.5"]);
+    let Some(scene) = scene() else { return };
+    let server = scene.start_server("--drain 0.5");
     let url = scene.url(LONG.0);
     let endless = [
         "--http2",
@@ -162,12 +145,8 @@ fn what_is_under_way_over_tcp_may_take_as_long_as_draining_may() {
 
 /// Runs h2load at the client's host; what it says of the requests.
 fn h2load(scene: &Scene, words: &[&str]) -> String {
-    let mut command = Command::new("h2load");
+    let mut command = command_in(&scene.client().namespace, "h2load");
     command.args(words).arg(scene.url(SHORT.0));
-    let client: &Namespace = &scene.client().namespace;
-    client
-        .enter_command(&mut command, WhenParentDies::Kill)
-        .unwrap();
     let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
     let line = said.lines().find(|line| line.starts_with("requests: "));
     line.unwrap_or(&said).to_owned()
@@ -175,21 +154,18 @@ fn h2load(scene: &Scene, words: &[&str]) -> String {
 
 #[test]
 fn tcp_is_the_kernels_while_all_that_quic_has_goes_over_af_xdp() {
-    let test = "tcp_is_the_kernels_while_all_that_quic_has_goes_over_af_xdp";
-    let Some(scene) = scene(test) else {
-        return;
-    };
+    let Some(scene) = scene() else { return };
     if Command::new("h2load").arg("--version").output().is_err() {
-        println!("skipped: needs h2load (test {test})");
+        println!("skipped: needs h2load (test tcp_is_the_kernels)");
         return;
     }
     for words in [
-        &["--tcp-threads", "2"][..],
+        "--tcp-threads 2",
         #[cfg(feature = "tcp-uring")]
-        &["--tcp-threads", "2", "--tcp", "uring"],
+        "--tcp-threads 2 --tcp uring",
     ] {
         let server = scene.start_server(words);
-        let mut download = scene.start_download(&[]);
+        let mut download = scene.start_download("");
         for (protocol, requests) in [(&["--h1"][..], 2_000), (&["-m", "10"], 4_000)] {
             scene.await_more(&mut download);
             let count = requests.to_string();

@@ -7,37 +7,35 @@ use xskit_testbed::{Namespace, privilege};
 use crate::access_log::assert_logged_and_moved;
 use crate::confined::{NOBODY, assert_filtered, assert_is};
 use crate::process::Xskit;
-use crate::scene::{LONG, PORT, SHORT, Scene, megabytes};
+use crate::scene::{LONG, PORT, SHORT, Scene, megabytes, mixed};
 use crate::signals::assert_read_again;
 use crate::traces::has_program;
 
-const UDP: [&str; 2] = ["--transport", "udp"];
+const UDP: &str = "--transport udp";
 
 /// The options of a server that listens there.
-fn listen(address: &str) -> Vec<&str> {
-    [&UDP[..], &["--listen", address]].concat()
+fn listen(address: &str) -> String {
+    format!("{UDP} --listen {address}")
 }
 
 #[test]
 fn a_server_over_kernel_udp_serves_get_over_af_xdp() {
-    let Some(scene) = Scene::new("a_server_over_kernel_udp_serves_get_over_af_xdp") else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     let len = megabytes(64) as usize * 1_000_000;
-    let file: Vec<u8> = (0..len).map(|at| (at / 251 + at) as u8).collect();
+    let file = mixed(0, len);
     fs::write(scene.root().join("file"), &file).unwrap();
     let own = scene.server().ipv4;
     for (address, ids) in [
         (format!("{own}:{PORT}"), "random"),
         (format!("0.0.0.0:{PORT}"), "quic-lb:0x0102030405060708"),
     ] {
-        let options = [&listen(&address)[..], &["--cid-format", ids]].concat();
+        let options = format!("{} --cid-format {ids}", listen(&address));
         let server = scene.start_server(&options);
         assert_is(&server, NOBODY, 0);
         assert_filtered(&server, "2");
         assert!(!has_program(scene.server()));
         scene.assert_works();
-        let report = scene.get("file", &[]).run().json();
+        let report = scene.get("file", "").run().json();
         assert_eq!(report["bytes"], len, "{report:#}");
         assert!(fs::read(scene.out().join("file")).unwrap() == file);
         fs::remove_file(scene.out().join("file")).unwrap();
@@ -70,25 +68,23 @@ fn a_server_over_kernel_udp_serves_get_over_af_xdp() {
 
 #[test]
 fn a_server_over_kernel_udp_reads_certificates_again() {
-    if let Some(scene) = Scene::new("a_server_over_kernel_udp_reads_certificates_again") {
-        assert_read_again(&scene, &UDP);
+    if let Some(scene) = Scene::new() {
+        assert_read_again(&scene, UDP);
     }
 }
 
 #[test]
 fn a_server_over_kernel_udp_logs_responses() {
-    if let Some(scene) = Scene::new("a_server_over_kernel_udp_logs_responses") {
-        assert_logged_and_moved(&scene, &UDP);
+    if let Some(scene) = Scene::new() {
+        assert_logged_and_moved(&scene, UDP);
     }
 }
 
 #[test]
 fn a_server_over_kernel_udp_says_farewell() {
-    let Some(scene) = Scene::new("a_server_over_kernel_udp_says_farewell") else {
-        return;
-    };
-    let server = scene.start_server(&UDP);
-    let download = scene.start_download(&[]);
+    let Some(scene) = Scene::new() else { return };
+    let server = scene.start_server(UDP);
+    let download = scene.start_download("");
     server.interrupt().json();
     // Not by a timeout.
     download
@@ -96,12 +92,12 @@ fn a_server_over_kernel_udp_says_farewell() {
         .refused(&["the server closed the connection"]);
     fs::remove_file(scene.out().join(format!("{}.part", LONG.0))).unwrap();
     // The port is free again, for the first that takes it.
-    let server = scene.start_server(&UDP);
+    let server = scene.start_server(UDP);
     scene
-        .serve(&UDP)
+        .serve(UDP)
         .refused(&["bind(2)", "4433", "another program has the port"]);
     scene
-        .serve(&[])
+        .serve("")
         .refused(&["bind(2)", "4433", "another program has the port"]);
     scene.assert_works();
     server.interrupt().json();
@@ -110,10 +106,7 @@ fn a_server_over_kernel_udp_says_farewell() {
 
 #[test]
 fn a_server_over_kernel_udp_listens_on_any_address_that_there_is() {
-    let Some(scene) = Scene::new("a_server_over_kernel_udp_listens_on_any_address_that_there_is")
-    else {
-        return;
-    };
+    let Some(scene) = Scene::new() else { return };
     scene
         .serve(&listen("192.0.2.1:4433"))
         .refused(&["192.0.2.1:4433", "no interface has this address"]);
@@ -130,19 +123,9 @@ fn a_server_over_kernel_udp_listens_on_any_address_that_there_is() {
     ] {
         let beside = scene.start_server(&listen("0.0.0.0:4433"));
         let server = scene.start_server(&listen(address));
-        let output = scene.out().join(SHORT.0);
         let url = format!("https://[{reached}]:{PORT}/{}", SHORT.0);
-        let words = [
-            "get",
-            "--json",
-            "--insecure",
-            "--iface",
-            &scene.client().link.name,
-        ];
-        let words = [&words[..], &[&url, "-o", output.to_str().unwrap()]].concat();
-        let report = Xskit::new(&words).on(scene.client()).run().json();
+        let report = scene.fetch(&url, "").json();
         assert_eq!(report["bytes"], SHORT.1, "{report:#}");
-        fs::remove_file(output).unwrap();
         scene.assert_works();
         for (server, requests) in [(beside, 1), (server, 1)] {
             assert_eq!(server.interrupt().json()["requests"], requests);
@@ -160,17 +143,10 @@ fn a_server_over_kernel_udp_takes_no_capability() {
     // Loopback is down here: nothing is sent.
     let namespace = Namespace::new().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let words = [
-        "serve",
-        "--json",
-        "--listen",
-        "127.0.0.1:4433",
-        "--self-signed",
-    ];
-    let root = ["--root", dir.path().to_str().unwrap()];
-    let words = [&words[..], &root, &UDP].concat();
-    let setpriv = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
-    let server = Xskit::through(&setpriv, &words)
+    let root = dir.path().to_str().unwrap();
+    let words = format!("serve --json --listen 127.0.0.1:4433 --self-signed --root {root} {UDP}");
+    let server = Xskit::new(&words)
+        .through("setpriv --bounding-set=-all --inh-caps=-all")
         .within(&namespace)
         .start()
         .ready();

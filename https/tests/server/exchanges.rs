@@ -1,17 +1,14 @@
 //! Requests and their responses.
 
-use std::convert::Infallible;
 use std::net::TcpListener;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
+use http_body_util::BodyExt;
+use http_body_util::channel::Channel;
 use tokio::net::TcpStream;
 use xskit_https::Runtime;
 use xskit_quic::{Body, Fields, Handler, Reply, RequestKey};
@@ -121,19 +118,27 @@ fn bodies_and_trailers_go_both_ways_as_fast_as_they_are_taken(runtime: Runtime) 
     let site = site(runtime, Echo, |_| {});
     let sent: Vec<u8> = (0..2_000_000_u32).map(|at| (at % 251) as u8).collect();
     for is_http2 in [false, true] {
-        let (pieces, sent) = (sent.chunks(50_000), &sent);
-        let mut trailers = HeaderMap::new();
-        trailers.insert("x-sum", "7".parse().unwrap());
-        let frames = pieces.map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece))));
-        let frames: Vec<_> = frames.chain([Ok(Frame::trailers(trailers))]).collect();
+        let sent = &sent;
         run(async {
             let mut client = Client::new(&site, is_http2).await;
-            let body = StreamBody::new(Frames(frames.into_iter())).boxed();
+            let (mut body, incoming) = Channel::new(1);
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-sum", "7".parse().unwrap());
+            let pieces: Vec<_> = sent.chunks(50_000).map(Bytes::copy_from_slice).collect();
+            tokio::spawn(async move {
+                for piece in pieces {
+                    body.send_data(piece).await.unwrap();
+                }
+                body.send_trailers(trailers).await.unwrap();
+            });
             let request = site
                 .request("POST", "/")
                 .header("trailer", "x-sum")
                 .header("te", "trailers");
-            let response = client.ask(request.body(body).unwrap()).await.unwrap();
+            let response = client
+                .ask(request.body(incoming.boxed()).unwrap())
+                .await
+                .unwrap();
             assert!(
                 response.headers()["x-authority"]
                     .to_str()
@@ -149,19 +154,6 @@ fn bodies_and_trailers_go_both_ways_as_fast_as_they_are_taken(runtime: Runtime) 
         });
     }
     site.end(Duration::from_secs(5));
-}
-
-/// A stream of frames that are ready.
-struct Frames<I>(I);
-
-impl<I: Iterator<Item = Result<Frame<Bytes>, Infallible>> + Unpin> futures_core::Stream
-    for Frames<I>
-{
-    type Item = Result<Frame<Bytes>, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(self.0.next())
-    }
 }
 
 fn who_gets_half_of_a_response_learns_of_it(runtime: Runtime) {
@@ -222,37 +214,25 @@ fn what_is_under_way_is_finished_before_the_end(runtime: Runtime) {
         ];
         let mut bodies = Vec::new();
         for client in &mut clients {
-            let (more, body) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
-            let request = site
-                .request("POST", "/")
-                .body(StreamBody::new(Channel(body)).boxed());
+            let (mut body, incoming) = Channel::new(1);
+            let request = site.request("POST", "/").body(incoming.boxed());
             let response = client.ask(request.unwrap()).await.unwrap();
-            more.send(Bytes::from_static(b"first")).unwrap();
-            bodies.push((more, response.into_body()));
+            body.send_data(Bytes::from_static(b"first")).await.unwrap();
+            bodies.push((body, response.into_body()));
         }
         let ending = std::thread::spawn(move || site.end(PATIENCE));
         while TcpStream::connect(address).await.is_ok() {}
-        for (more, body) in bodies {
-            more.send(Bytes::from_static(b" last")).unwrap();
-            drop(more);
-            assert_eq!(body.collect().await.unwrap().to_bytes(), &b"first last"[..]);
+        for (mut body, answer) in bodies {
+            body.send_data(Bytes::from_static(b" last")).await.unwrap();
+            drop(body);
+            assert_eq!(
+                answer.collect().await.unwrap().to_bytes(),
+                &b"first last"[..]
+            );
         }
         let stats = tokio::task::spawn_blocking(|| ending.join().unwrap());
         assert_eq!(stats.await.unwrap().http.completed, 2);
     });
-}
-
-/// A stream of frames that come later.
-struct Channel(tokio::sync::mpsc::UnboundedReceiver<Bytes>);
-
-impl futures_core::Stream for Channel {
-    type Item = Result<Frame<Bytes>, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0
-            .poll_recv(cx)
-            .map(|it| it.map(|bytes| Ok(Frame::data(bytes))))
-    }
 }
 
 /// Sends requests until the server accepts no more. Counts those that were answered completely.
