@@ -24,6 +24,8 @@
 
 mod authority;
 mod client;
+// The tests of the QUIC examples use more of it.
+#[allow(dead_code)]
 mod http3;
 // The other tests use more of it.
 #[allow(dead_code)]

@@ -56,7 +56,7 @@ impl Server {
             Transport::AfXdp => ["--iface", &host.link.name],
             Transport::Udp => ["--transport", "udp"],
         });
-        Self(Some(Xskit::new(&words).on(host).start().ready()))
+        Self(Some(Xskit::new(words.as_slice()).on(host).start().ready()))
     }
 
     /// SIGINT, as Ctrl-C sends it. It must end the server cleanly.
