@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 /// maps a ring itself, and the promises of code that implements a backend or provides memory. None
 /// is for a program that moves packets.
 const DECLARED: [&str; 8] = [
-    "backend.rs: pub unsafe trait Backend",
-    "backend.rs: unsafe fn unmap",
+    "backend/mod.rs: pub unsafe trait Backend",
+    "backend/mod.rs: unsafe fn unmap",
     "ring/memory.rs: pub unsafe fn from_map",
     "sim/backend.rs: unsafe fn unmap",
     "umem/memory.rs: pub unsafe trait Memory",
