@@ -34,7 +34,7 @@ const SHORT_S: u64 = 10;
 
 /// How long one input may take: more is a finding. libFuzzer counts the time on the clock, and the
 /// short round leaves the processor to the tests.
-const INPUT_LIMIT_S: u32 = 60;
+const INPUT_LIMIT_S: u32 = 20;
 
 /// Rust links some objects twice, which is no finding.
 const ENVIRONMENT: [(&str, &str); 2] = [
