@@ -5,6 +5,7 @@
 //! | `socket` | a frame's way round through `Socket`, ledger included | nothing |
 //! | `wire` | headers read and written, checksums | nothing |
 //! | `goodput` | bytes per second of a file over HTTP/3 over AF_XDP over a veth pair | CAP_NET_ADMIN |
+//! | `connections` | a server's processor time by its connections and workers, without criterion | nothing |
 //!
 //! The package in `rivals/` measures the rings, beside libxdp's, in time and in instructions. The one
 //! in `report/` measures backends, ways to wait and other people's programs in turns.

@@ -44,7 +44,7 @@ pub use reverse_path::ReversePath;
 pub use route::{Route, route_to};
 pub use watch::{Changes, Watch};
 
-/// Runs `ip` (iproute2) on the host where the calling thread is.
+/// Runs `ip` (iproute2) in the calling thread's network namespace.
 #[cfg(test)]
 fn ip(words: &str) {
     let mut ip = std::process::Command::new("ip");

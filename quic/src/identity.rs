@@ -58,7 +58,8 @@ pub enum IdentityError {
     },
     /// A certificate block can't be decoded.
     #[error(
-        "{what} holds a PEM block that is not a valid certificate: {source}; copy or issue it again"
+        "{what} holds a PEM block that is not a valid certificate: {source}; copy the file again, \
+         or have the certificate issued again"
     )]
     BadCertificate {
         /// The file, or "the certificate" when it came from memory.

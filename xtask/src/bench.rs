@@ -35,7 +35,8 @@ pub(crate) fn command(args: &Args) -> Result<ExitCode> {
     let words: Vec<_> = args.args.iter().map(String::as_str).collect();
     setup::ensure()?;
     match words[..] {
-        [] | ["--quick" | "--update" | "--minutes", ..] => report(&words),
+        [] => report(&words),
+        [first, ..] if is_of_report(first) => report(&words),
         ["ledger"] => ledger(),
         ["tcp", ref flags @ ..] => tcp(flags),
         _ => {
@@ -43,6 +44,11 @@ pub(crate) fn command(args: &Args) -> Result<ExitCode> {
             Err(cargo::become_it(criterion().args(words)))
         }
     }
+}
+
+fn is_of_report(flag: &str) -> bool {
+    let name = flag.split('=').next();
+    name.is_some_and(|name| ["--quick", "--update", "--minutes", "--no-rivals"].contains(&name))
 }
 
 /// The benchmarks leave libxdp out where it is missing.

@@ -19,7 +19,7 @@ use crate::boringssl;
 use crate::cargo;
 use crate::sanitizers;
 use crate::setup;
-use crate::step::Step;
+use crate::step::{self, Step};
 use crate::tally::SKIPPED;
 use crate::test;
 
@@ -197,11 +197,8 @@ fn fuzz(targets: &[Target], each_s: u64) -> Vec<Step> {
                     Step::skip(name, what.lines().next().unwrap_or_default())
                 }
                 _ => {
-                    println!(
-                        "{}: {}",
-                        target.name,
-                        summary(&target.name, succeeded, &output)
-                    );
+                    let summary = summary(&target.name, succeeded, &output);
+                    step::say(&format!("{}: {summary}", target.name));
                     Step::ended(name, began.elapsed(), succeeded, output)
                 }
             });
@@ -214,7 +211,8 @@ fn start(target: &Target, each_s: u64) -> Result<(Child, PathBuf)> {
     let name = &target.name;
     fs::create_dir_all(folder())?;
     let path = folder().join(format!("{name}.log"));
-    println!("{name}: fuzzing for {each_s} s; log in {}", path.display());
+    let log = path.display();
+    step::say(&format!("{name}: fuzzing for {each_s} s; log in {log}"));
     let fuzz = cargo::workspace().join("fuzz");
     let corpus = fuzz.join("corpus").join(name);
     fs::create_dir_all(&corpus)?;
@@ -319,7 +317,25 @@ fn complaint(output: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::summary;
+    use super::{summary, targets};
+    use crate::cargo;
+    use fs_err as fs;
+
+    #[test]
+    fn each_program_is_a_target_and_has_seeds() {
+        let folder = cargo::workspace().join("fuzz");
+        let targets = targets(&[]).expect("targets");
+        let mut files = 0;
+        for file in fs::read_dir(folder.join("fuzz_targets")).expect("the programs") {
+            let path = file.expect("a program").path();
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            let is_known = targets.iter().any(|target| target.name == name);
+            assert!(is_known, "{name} has no [[bin]]");
+            assert!(folder.join("seeds").join(&*name).is_dir(), "{name}");
+            files += 1;
+        }
+        assert_eq!(files, targets.len());
+    }
 
     const CLEAN: &str = "\
 #2	INITED cov: 17 ft: 18 corp: 1/1b exec/s: 0 rss: 36Mb

@@ -58,9 +58,13 @@ pub(crate) fn command() -> Result<ExitCode> {
                     caught += 1;
                     format!("caught by{tests}")
                 }
-                verdict => {
+                Verdict::Passed => {
                     unguarded += 1;
-                    format!("NOT GUARDED: {verdict:?} in {LIMIT_CPU_S} s")
+                    "NOT GUARDED".to_owned()
+                }
+                Verdict::TimedOut => {
+                    unguarded += 1;
+                    format!("NOT GUARDED: no verdict in {LIMIT_CPU_S} s of processor time")
                 }
             };
             let (line, code, weakened) = (mutant.line, &mutant.code, mutant.weakened);

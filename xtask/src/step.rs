@@ -110,10 +110,11 @@ impl Step {
         }
     }
 
-    /// Counts the tests in the output in place of the step itself; a step that failed before it ran
-    /// any is one failure.
+    /// Counts the tests in the output in place of the step itself; a step that ran none is one
+    /// failure.
     pub(crate) fn counting_tests(mut self) -> Self {
         let tests = Tally::of_tests(&self.output);
+        self.succeeded &= tests != Tally::default();
         if self.succeeded || tests.failed > 0 {
             self.tally = tests;
         } else {
@@ -121,6 +122,11 @@ impl Step {
         }
         self
     }
+}
+
+/// Prints a line as those of this thread's steps are.
+pub(crate) fn say(line: &str) {
+    println!("{}{line}", MARGIN.get());
 }
 
 /// Both streams of the child through one pipe, so that their lines keep their order.

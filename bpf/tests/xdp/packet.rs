@@ -82,6 +82,13 @@ pub(crate) fn extended(kind: u8) -> Vec<u8> {
     ipv6(kind, &[&header[..], &udp(PORT, b"data")].concat())
 }
 
+/// The first fragment of a UDP datagram over IPv6: offset 0, and more to come (RFC 8200, section
+/// 4.5).
+pub(crate) fn ipv6_first_fragment() -> Vec<u8> {
+    let header = [UDP, 0, 0, 1, 0, 0, 0, 9];
+    ipv6(44, &[&header[..], &udp(PORT, b"data")].concat())
+}
+
 /// The frame with the 16-bit field at `offset` set.
 pub(crate) fn with_u16(mut frame: Vec<u8>, offset: usize, value: u16) -> Vec<u8> {
     frame[offset..offset + 2].copy_from_slice(&value.to_be_bytes());

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `mod.rs` | the choice between them |
 //! | `af_xdp.rs` | the set-up over AF_XDP, until there are workers |
-//! | `team.rs` | the steps that workers take together, and what one shares with the others |
+//! | `team.rs` | the steps that workers take together, and what all of them share |
 //! | `news.rs` | what the first worker finds out, for all threads |
 //! | `worker.rs` | one worker: a socket, and a server |
 //! | `udp.rs` | the only worker over a UDP socket of the kernel |

@@ -13,7 +13,7 @@ use anyhow::{Context, anyhow};
 use rustix::net::{
     AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt,
 };
-use xskit::https::{Control, HttpsServer, HttpsStats, Runtime};
+use xskit::https::{Control, HttpsError, HttpsServer, HttpsStats, Runtime};
 use xskit::quic::server::Guests;
 
 use super::news::Known;
@@ -136,8 +136,10 @@ impl Part {
     ) -> anyhow::Result<HttpsStats> {
         let server = HttpsServer::new(&team.config, team.http()?, guests, self.runtime);
         let mut server = server.map_err(|error| {
-            let remedy = match self.runtime {
-                Runtime::Tokio => "--no-tcp serves over UDP alone",
+            let remedy = match (&error, self.runtime) {
+                (_, Runtime::Tokio) | (HttpsError::Identity(_) | HttpsError::Tls(_), _) => {
+                    "--no-tcp serves over UDP alone"
+                }
                 _ => "--tcp tokio does without io_uring",
             };
             let text = format!("can't serve over TCP: {error}; {remedy}");

@@ -1,4 +1,4 @@
-//! `Team`: the steps that workers take together, and what one of them shares with the others.
+//! `Team`: the steps that workers take together, and what all of them share.
 //!
 //! ```text
 //! each worker   opens its socket                  (with privileges)

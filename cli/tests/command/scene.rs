@@ -214,7 +214,9 @@ impl Scene {
         let output = self.out().join("fetched");
         let more = [more.words(), "--insecure".words()].concat();
         let outcome = self.get_checked(&output, url, &more[..]).run();
-        let _ = fs::remove_file(output);
+        if outcome.status.success() {
+            fs::remove_file(output).unwrap();
+        }
         outcome
     }
 

@@ -156,7 +156,7 @@ fn h2load(scene: &Scene, words: &[&str]) -> String {
 fn tcp_is_the_kernels_while_all_that_quic_has_goes_over_af_xdp() {
     let Some(scene) = scene() else { return };
     if Command::new("h2load").arg("--version").output().is_err() {
-        println!("skipped: needs h2load (test tcp_is_the_kernels)");
+        println!("skipped: needs h2load ({}:{})", file!(), line!());
         return;
     }
     for words in [

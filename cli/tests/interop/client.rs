@@ -84,7 +84,9 @@ impl Connection {
         for (name, value) in fields {
             request = request.header(name, *value);
         }
-        self.send(request.body(&[][..]).unwrap()).await
+        let reply = self.send(request.body(&[][..]).unwrap()).await?;
+        assert!(reply.is_taken, "{path}: the end of the request is refused");
+        Ok(reply)
     }
 
     /// Sends a GET.

@@ -24,8 +24,6 @@
 
 mod authority;
 mod client;
-// The tests of the QUIC examples use more of it.
-#[allow(dead_code)]
 mod http3;
 // The other tests use more of it.
 #[allow(dead_code)]

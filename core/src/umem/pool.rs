@@ -56,6 +56,7 @@ impl<'s> Pool<'s> {
         self.sockets.set(0);
     }
 
+    #[inline]
     pub(super) fn frames(&self) -> &Frames {
         &self.frames
     }

@@ -120,9 +120,10 @@ fn packets_that_are_there_are_not_waited_for() {
         let mut b = Socket::open(backend, others, &SocketConfig::new(2, 0)).expect("socket b");
         let wait = |b: &mut SimSocket<'_>, interest, is_ready| {
             let timeout = Some(Duration::MAX);
-            let (_, _, waits) = calls(backend, || {
+            let (kicks, wakes, waits) = calls(backend, || {
                 assert_eq!(b.wait(interest, timeout), Ok(is_ready));
             });
+            assert_eq!((kicks, wakes), (0, 0));
             waits
         };
         assert_eq!(wait(&mut b, Interest::RECEIVE, false), 1, "nothing");
@@ -206,6 +207,22 @@ fn in_zero_copy_mode_a_batch_is_kicked_once_however_long_the_driver_takes() {
                 }
                 socket.recycle();
             }
+        });
+    }
+}
+
+#[test]
+fn a_kick_that_finds_the_device_busy_or_down_is_counted_and_no_error() {
+    for errno in [Errno::EAGAIN, Errno::EBUSY, Errno::ENOBUFS, Errno::ENETDOWN] {
+        let network = zero_copy(SimDriver::IGB);
+        network.fail_kicks(Some(errno));
+        with_umems(&network, FRAMES, |backend, [umem]| {
+            let mut socket = Socket::open(backend, umem, &sender(64, 64)).expect("a socket");
+            send(&mut socket, umem, 1);
+            assert_eq!(flush(backend, &mut socket), 1, "{errno}");
+            let of = backend.calls();
+            let counted = [of.again, of.busy, of.no_buffers, of.net_down];
+            assert_eq!(counted.iter().sum::<u64>(), 1, "{errno}: {of:?}");
         });
     }
 }

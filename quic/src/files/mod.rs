@@ -8,7 +8,7 @@
 //!     range       "bytes=..." -> a span
 //!     content_range  a span -> "bytes ...", and back for a client
 //!   root        a path -> an open file
-//!     directory   the only place that opens files; the kernel confines it to the directory
+//!     open        the only place that opens files; the kernel confines it to the directory
 //!     name        a decoded path: whether it is hidden, and where its directory is
 //!     tag         entity tags
 //! ```

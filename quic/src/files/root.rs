@@ -20,8 +20,11 @@ const LAST_HTTP_SECOND: u64 = 253_402_300_799;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RootError {
-    /// It can't be opened as a directory.
-    #[error("can't serve files from {path}: open(2): {source}; name a readable directory")]
+    /// It can't be opened as a directory, or not entered.
+    #[error(
+        "can't serve files from {path}: opening it: {source}; name a directory that this user may \
+         read and enter"
+    )]
     Open {
         /// The directory.
         path: PathBuf,
@@ -89,8 +92,9 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// [`RootError::Open`] if it is not a readable directory, and [`RootError::Beneath`] without
-    /// `openat2` (Linux 5.6).
+    /// [`RootError::Open`] if it is not a directory that this user may read and enter, and
+    /// [`RootError::Beneath`] if `openat2` is missing (before Linux 5.6) or forbidden by a seccomp
+    /// filter.
     pub fn open(path: &Path) -> Result<Self, RootError> {
         let open = |source: std::io::Error| RootError::Open {
             path: path.to_owned(),

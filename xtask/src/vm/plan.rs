@@ -109,7 +109,13 @@ impl Plan {
         }
         let programs = cargo::target().join(PROFILE);
         if may_have(DEMO, &cards, parts) {
-            build(PROFILE, &["--package", "xskit-cli", "--bin", "xskit"])?;
+            // Building the command's tests builds it too, with the features that they expect.
+            let mut suites = cards.suites.iter();
+            let is_built =
+                suites.any(|(name, it)| it.profile == PROFILE && may_have(name, &cards, parts));
+            if !is_built {
+                build(PROFILE, &["--package", "xskit-cli", "--bin", "xskit"])?;
+            }
             let xskit = quoted(programs.join("xskit"));
             jobs.extend(["rustix", "uring"].map(|backend| Job {
                 name: format!("{DEMO}::{backend}"),
@@ -163,6 +169,11 @@ impl Suite {
         let mut list = Command::new(&executable);
         let list = list.args(["--list", "--format", "terse"]).output();
         let list = list.with_context(|| format!("{executable} can't be run"))?;
+        let status = list.status;
+        ensure!(
+            status.success(),
+            "{executable} does not list its tests ({status})"
+        );
         let list = String::from_utf8_lossy(&list.stdout);
         let tests = list.lines().filter_map(|line| line.strip_suffix(": test"));
         let job = |test| Job {
@@ -172,7 +183,9 @@ impl Suite {
             // With a name that no test has, none fails.
             says: "test result: ok. 1 passed;",
         };
-        Ok(tests.map(job).collect())
+        let jobs: Vec<_> = tests.map(job).collect();
+        ensure!(!jobs.is_empty(), "{suite} has no tests");
+        Ok(jobs)
     }
 }
 

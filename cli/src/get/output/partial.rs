@@ -28,7 +28,8 @@ pub(super) fn open(partial: &Path) -> anyhow::Result<(File, bool)> {
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok((inherit(partial)?, true)),
         Err(error) => bail!(
-            "-o: open(2) of {}: {error}; name a file in a directory that you may write to",
+            "-o: open(2) of {}: {error}; name a file in a directory that you may write to \
+             and that has space",
             partial.display()
         ),
     }

@@ -47,8 +47,8 @@ impl AccessLog {
                 let place = Place::find(path, root)?;
                 let file = place.open().map_err(|errno| {
                     anyhow!(
-                        "--access-log {}: open(2): {errno}; name a file that can be appended to, \
-                         or made: links are not followed",
+                        "--access-log {}: open(2): {errno}; name a file that can be created or \
+                         appended to; symbolic links are not followed",
                         path.display()
                     )
                 })?;

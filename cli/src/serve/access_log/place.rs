@@ -32,7 +32,7 @@ impl Place {
         let directory = openat(CWD, parent, flags, Mode::empty()).map_err(|errno| {
             anyhow!(
                 "--access-log {}: open(2) of its directory: {errno}; name a file in a directory \
-                 that is there",
+                 that exists and that this user may enter",
                 path.display()
             )
         })?;
