@@ -3,7 +3,8 @@
 use core::net::SocketAddr;
 
 use xskit_wire::{
-    Checksum, Datagram, EmitError, Link, Refusal, UdpChecksum, UdpHeaders, VlanTag, swap_addresses,
+    Checksum, Datagram, EmitError, LinkPath, Refusal, UdpChecksum, UdpHeaders, VlanTag,
+    swap_addresses,
 };
 
 /// Headers read.
@@ -31,7 +32,7 @@ pub fn answer(
 /// Headers made and written.
 #[unsafe(no_mangle)]
 pub fn emit(
-    mut link: Link,
+    mut link: LinkPath,
     tag: VlanTag,
     ends: [SocketAddr; 2],
     packet: &mut [u8],
