@@ -22,12 +22,14 @@ const LAST_HTTP_SECOND: u64 = 253_402_300_799;
 pub enum RootError {
     /// It can't be opened as a directory, or not entered.
     #[error(
-        "can't serve files from {path}: opening it: {source}; name a directory that this user may \
-         read and enter"
+        "can't serve files from {path}: {call}: {source}; name a directory that this user may read \
+         and enter"
     )]
     Open {
         /// The directory.
         path: PathBuf,
+        /// The system call.
+        call: &'static str,
         /// Why not.
         source: std::io::Error,
     },
@@ -96,18 +98,20 @@ impl Root {
     /// [`RootError::Beneath`] if `openat2` is missing (before Linux 5.6) or forbidden by a seccomp
     /// filter.
     pub fn open(path: &Path) -> Result<Self, RootError> {
-        let open = |source: std::io::Error| RootError::Open {
+        let failed = |call, source| RootError::Open {
             path: path.to_owned(),
+            call,
             source,
         };
+        let open = |source| failed("open(2)", source);
         let absolute = std::path::absolute(path).map_err(open)?;
-        let directory = Directory::open(&absolute).map_err(|e| open(e.into()))?;
+        let directory = Directory::open(&absolute).map_err(|errno| open(errno.into()))?;
         directory.is_confining().map_err(|errno| match errno {
             Errno::NOSYS | Errno::PERM => RootError::Beneath {
                 path: path.to_owned(),
                 source: errno.into(),
             },
-            _ => open(errno.into()),
+            _ => failed("openat2(2)", errno.into()),
         })?;
         Ok(Self {
             path: absolute,
