@@ -27,8 +27,11 @@ impl Requests {
                     self.stream_event(stream, event, quic, events);
                     self.take_end(stream, quic, events);
                 }
-                Err(h3::Error::Done) => break self.announce(h3, quic, events),
-                // quiche has closed the connection; its end is reported later.
+                Err(h3::Error::Done) if quic.local_error().is_none() => {
+                    break self.announce(h3, quic, events);
+                }
+                // quiche has closed the connection, reads no more bodies, and finds nothing when it
+                // is polled again. The end is reported later.
                 Err(_) => break,
             }
         }
