@@ -55,8 +55,10 @@ pub(crate) struct Full;
 impl Ring {
     /// `io_uring_setup(2)`: creates a ring that is restricted to the operations of sockets, in the
     /// best way to run completions that this kernel has: on the next wait only (DEFER_TASKRUN,
-    /// Linux 6.1), without interrupting the thread (COOP_TASKRUN, 5.19), or whenever the kernel
-    /// chooses.
+    /// Linux 6.1), without interrupting the thread (COOP_TASKRUN, 5.19), or at once.
+    ///
+    /// The thread that submitted a poll runs its completion. With `any_thread` another may wait for
+    /// it, while that one is busy elsewhere and has to be interrupted.
     pub(crate) fn new(config: &UringConfig) -> Result<Self, Errno> {
         let mut ways: &[fn(&mut Builder) -> &mut Builder] = if config.sqpoll.is_some() {
             &[
@@ -77,12 +79,14 @@ impl Ring {
                         .setup_taskrun_flag()
                         .setup_submit_all()
                 },
+                |b| b.setup_submit_all(),
                 |builder| builder,
             ]
         };
         if config.any_thread {
-            // The first way of both lists is for one thread (SINGLE_ISSUER).
-            ways = ways.get(1..).unwrap_or_default();
+            // The others of both lists are for one thread.
+            let of_any = ways.len().saturating_sub(2);
+            ways = ways.get(of_any..).unwrap_or_default();
         }
         let mut refused = Errno::EINVAL;
         for way in ways {

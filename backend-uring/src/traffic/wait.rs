@@ -41,16 +41,7 @@ impl Traffic {
         if self.take_wake() || !self.prepare_to_sleep()? {
             return Ok(0);
         }
-        match self
-            .arm(interests, multishot)
-            .and_then(|()| self.arm_waker())
-        {
-            // The kernel has no memory for requests: a poll that is not armed would not end the
-            // sleep.
-            Err(Errno::EAGAIN) => return Ok(0),
-            armed => armed?,
-        }
-        let ready = self.sleep(interests, timeout)?;
+        let ready = self.sleep(interests, timeout, multishot)?;
         if ready == 0 {
             // A poll that is armed afterwards doesn't report that an interface was removed;
             // SO_ERROR does (ENETDOWN).
@@ -159,16 +150,29 @@ impl Traffic {
 
     /// Sleeps until a poll of the interests reports, a signal comes, or the time is over. A kick
     /// that completes meanwhile does not end the sleep.
+    ///
+    /// Nor does a poll that the kernel cancels. It does so to one whose thread has ended, instead of
+    /// reporting what came (`io_should_terminate_tw`, io_uring/io_uring.h).
     fn sleep(
         &mut self,
         interests: &Interests<'_>,
         timeout: Option<Duration>,
+        multishot: bool,
     ) -> Result<usize, Errno> {
         // A timeout too long for the kernel is none.
         let timeout = timeout.filter(|timeout| timeout.as_secs() <= u32::MAX.into());
         let start = Instant::now();
         let mut left = timeout;
         loop {
+            match self
+                .arm(interests, multishot)
+                .and_then(|()| self.arm_waker())
+            {
+                // The kernel has no memory for requests: a poll that is not armed would not end
+                // the sleep.
+                Err(Errno::EAGAIN) => return Ok(0),
+                armed => armed?,
+            }
             self.take_failure_of_any(interests)?;
             let completed = match self.enter(1, left, |calls| calls.waits += 1) {
                 Ok(completed) => completed,
@@ -222,11 +226,13 @@ impl Traffic {
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
+    use std::thread;
     use std::time::Duration;
 
     use xskit_core::backend::{Backend, Interest};
 
     use super::super::{Debt, Traffic, fixture};
+    use crate::config::UringConfig;
     use crate::ring::Request;
     use crate::tag::{Purpose, Tag};
 
@@ -281,6 +287,34 @@ mod tests {
         peer.send(&[1]).expect("sent");
         assert_eq!(traffic.wait(&interests, FOR_LONG, true), Ok(1));
         assert_eq!(polls(&traffic), 2);
+    }
+
+    #[test]
+    fn a_poll_of_a_thread_that_has_ended_is_armed_again() {
+        let config = UringConfig {
+            any_thread: true,
+            ..UringConfig::default()
+        };
+        for multishot in [false, true] {
+            let Some((mut traffic, socket, peer)) = fixture::open_by(&config) else {
+                return;
+            };
+            let first = thread::spawn(move || {
+                let interests = [(&socket, Interest::RECEIVE)];
+                assert_eq!(traffic.wait(&interests, AT_ONCE, multishot), Ok(0));
+                (traffic, socket)
+            });
+            let (mut traffic, socket) = first.join().expect("no panic");
+            let interests = [(&socket, Interest::RECEIVE)];
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    // The wait should sleep by then; if it does not, it passes without a question.
+                    thread::sleep(Duration::from_millis(50));
+                    peer.send(&[1]).expect("sent");
+                });
+                assert_eq!(traffic.wait(&interests, FOR_LONG, multishot), Ok(1));
+            });
+        }
     }
 
     #[test]
