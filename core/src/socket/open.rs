@@ -167,12 +167,22 @@ fn try_open<'u, B: Backend>(
     });
     let mut receiver = map_receiver(&mut handle, pool, &offsets, config, target)?;
     let transmitter = map_transmitter(&mut handle, pool, &offsets, config)?;
-    let filled = receiver.refill();
+    // Some zero-copy drivers want a filled ring at `bind(2)`. A socket that shares a UMEM has none
+    // until it is bound, and through a duplicate of its descriptor another could be registered: our
+    // frames would be offsets into that.
+    let mut filled = match shared {
+        None => receiver.refill(),
+        Some(_) => 0,
+    };
     if let Err(failure) = bind(&handle, shared, config) {
         handle.disown(&mut receiver, config.rx);
         return Err(failure);
     }
     let zero_copy = confirm(&handle)?;
+    let wakes = Wakes::new(filled);
+    if shared.is_some() {
+        filled = receiver.refill();
+    }
     let kick_budget = (!zero_copy).then(|| tuning::kick_budget(&handle, config));
     let busy_poll = tuning::busy_poll(&handle, config);
     Ok(Socket {
@@ -186,7 +196,7 @@ fn try_open<'u, B: Backend>(
             busy_poll,
         },
         kicks: Kicks::new(kick_budget),
-        wakes: Wakes::new(filled),
+        wakes,
     })
 }
 

@@ -73,7 +73,7 @@ pub struct Socket<'u, B: Backend> {
 pub struct Obtained {
     /// Packets go between NIC and UMEM without a copy.
     pub zero_copy: bool,
-    /// Frames given to the fill ring before `bind(2)`.
+    /// Frames given to the fill ring: before `bind(2)`, or after it if the socket shares its UMEM.
     pub filled: u32,
     /// Packets that one kick sends; `None` in zero-copy mode, where a kick sends all.
     pub kick_budget: Option<NonZeroU32>,

@@ -31,7 +31,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// ([`Sleep`]).
     ///
     /// # Errors
-    /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone.
+    /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone, once: the
+    /// kernel keeps no error that was read, and later waits may only time out. Close the socket.
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         Self::wait_any(&mut [self], interest, timeout)
     }

@@ -227,11 +227,14 @@ impl Oracle {
                 let number = u32::from(is_shared && self.other.number == 0);
                 self.socket = Books::open(number, self.socket.target);
                 let filled = self.refill();
-                self.socket.wakeups = Wakeups::new(filled);
+                // A socket that shares a UMEM lends frames once it is bound.
+                let at_bind = if is_shared { 0 } else { filled };
+                self.socket.wakeups = Wakeups::new(at_bind);
                 Opened::With(filled)
             }
             Some(step) => {
                 match step {
+                    _ if is_shared => {}
                     // Frames were lent before the step, and are taken off the fill ring again.
                     OpenStep::Bind => self.lend_and_take_back(),
                     // The kernel may have begun to use them.
