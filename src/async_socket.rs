@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use tokio::io::Interest as Readiness;
 use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
-use xskit_core::backend::Interest;
+use xskit_core::backend::{Backend, Interest, Sleep};
 
 use crate::{AnyBackend, Socket};
 
@@ -32,34 +33,43 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 ///     }
 /// }
 /// ```
-pub struct AsyncSocket(AsyncFd<Registered>);
-
-/// A socket with the descriptor that `epoll(7)` watches.
-struct Registered(Socket);
+pub struct AsyncSocket {
+    /// A duplicate of the socket's descriptor, which `epoll(7)` watches. It is closed first, so that
+    /// closing the socket releases its queue.
+    watched: AsyncFd<OwnedFd>,
+    socket: Socket,
+}
 
 impl AsyncSocket {
     /// Registers the socket with the runtime of the calling task, which needs I/O and time
     /// (`Builder::enable_all`).
     ///
     /// # Errors
-    /// The error of `epoll_ctl(2)`.
+    /// The error of `epoll_ctl(2)`, or of duplicating the descriptor. `InvalidInput` if the socket's
+    /// waits never sleep (`RustixWait::Busy`, uring's `Wait::Busy`): a task that awaits such a
+    /// socket would not kick the kernel.
     ///
     /// # Panics
     /// Outside a runtime, and on one without I/O.
-    pub fn new(socket: Socket) -> io::Result<Self> {
-        // SAFETY: a socket's descriptor stays open, and the same, for as long as the socket exists.
-        // The socket is inside the `AsyncFd`, which deregisters it before letting go of it. Nothing
-        // replaces it: only `with` lends it mutably, and what that lends cannot be exchanged (see
-        // `Send for Socket`).
+    pub fn new(mut socket: Socket) -> io::Result<Self> {
+        if socket.with(|socket| socket.backend().sleep() == Sleep::Never) {
+            let problem = "the socket is driven by busy waits, which never sleep: open it with a \
+                           Driving that waits, or poll it on a thread of its own";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        let duplicate = socket.poll_fd().try_clone_to_owned()?;
+        // SAFETY: the duplicate is this `AsyncFd`'s own, and nothing lends it mutably: it stays open,
+        // and the same, until it is deregistered.
         #[allow(unsafe_code)]
-        let registered = unsafe { AsyncFd::register(Registered(socket)) };
-        Ok(Self(registered?))
+        let watched = unsafe { AsyncFd::register_with_interest(duplicate, Readiness::READABLE) };
+        let watched = watched?;
+        Ok(Self { watched, socket })
     }
 
     /// Waits for packets. Dropping the future early loses nothing.
     ///
     /// # Errors
-    /// The error of the wait: ENETDOWN if the interface is gone, reported within a second.
+    /// The error of the wait: ENETDOWN if the interface is gone, reported within a second, and once.
     ///
     /// # Panics
     /// On a runtime without time.
@@ -68,11 +78,10 @@ impl AsyncSocket {
             // Events report changes, so the rings are read after the readiness was cleared: a
             // packet that comes later makes a new event. The call also makes the kicks and wakes
             // that are owed.
-            let socket = &mut self.0.get_mut().0;
-            if socket.wait(Interest::RECEIVE, Some(Duration::ZERO))? {
+            if (self.socket).wait(Interest::RECEIVE, Some(Duration::ZERO))? {
                 return Ok(());
             }
-            if let Ok(ready) = timeout(LOOK_EVERY, self.0.readable_mut()).await {
+            if let Ok(ready) = timeout(LOOK_EVERY, self.watched.readable_mut()).await {
                 ready?.clear_ready();
             }
         }
@@ -84,25 +93,19 @@ impl AsyncSocket {
         &mut self,
         work: impl for<'u> FnOnce(&mut xskit_core::Socket<'u, AnyBackend>) -> R,
     ) -> R {
-        self.0.get_mut().0.with(work)
+        self.socket.with(work)
     }
 
     /// The socket, for its read-only methods.
     #[must_use]
     pub fn get_ref(&self) -> &Socket {
-        &self.0.get_ref().0
+        &self.socket
     }
 
     /// Deregisters the socket and returns it.
     #[must_use]
     pub fn into_inner(self) -> Socket {
-        self.0.into_inner().0
-    }
-}
-
-impl AsRawFd for Registered {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.poll_fd().as_raw_fd()
+        self.socket
     }
 }
 

@@ -1,19 +1,22 @@
 //! The socket that one keeps, on a real kernel.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
+use tokio::runtime::Builder;
+use tokio::time::timeout;
 use xskit::af_xdp::Errno;
 use xskit::af_xdp::backend::Interest;
 use xskit::backend_uring::{SqPoll, UringConfig};
 use xskit::bpf::{self, AttachMode, Attachment, SocketMap, XdpProgram};
 use xskit::{
-    AttachedProgram, Driving, OpenError, Socket, SocketBuilder, Sockets, TakeError, backend_rustix,
-    backend_uring,
+    AsyncSocket, AttachedProgram, Driving, OpenError, Socket, SocketBuilder, Sockets, TakeError,
+    backend_rustix, backend_uring,
 };
 use xskit_testbed::{Host, HostPair, privilege};
 
@@ -50,7 +53,7 @@ fn ways() -> impl Iterator<Item = Driving> {
 fn echo(socket: &mut Socket, packets: u32) -> Result<(), Errno> {
     let mut left = packets;
     while left > 0 {
-        socket.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
+        socket.wait(Interest::RECEIVE, Some(PATIENCE))?;
         socket.with(|socket| {
             let (mut receiver, mut transmitter) = socket.halves();
             for mut packet in receiver.receive(left) {
@@ -231,13 +234,11 @@ fn a_wait_ends_once_when_another_thread_calls_the_waker() {
         let (woken, mut socket) = waiting.join().expect("no panic");
         assert_eq!(woken, Ok(false), "{driving:?}");
         // That is all: the next ends for a packet.
-        let is_busy = matches!(driving, Driving::Rustix(backend_rustix::RustixWait::Busy))
-            || matches!(driving, Driving::Uring(it) if it.wait == backend_uring::Wait::Busy);
         thread::scope(|scope| {
             scope.spawn(|| client(&pair.first, &pair.second).send(&[1]).expect("sent"));
             let ready = loop {
                 match socket.wait(Interest::RECEIVE, Some(PATIENCE)) {
-                    Ok(false) if is_busy => thread::yield_now(),
+                    Ok(false) if is_busy(driving) => thread::yield_now(),
                     ready => break ready,
                 }
             };
@@ -245,6 +246,45 @@ fn a_wait_ends_once_when_another_thread_calls_the_waker() {
             assert!(socket.has_packets());
         });
         drop(attached);
+    }
+}
+
+/// A task sleeps, and so has to leave the kernel with nothing to wait for.
+#[test]
+fn a_task_awaits_sockets_whose_waits_sleep() {
+    let Some(pair) = HostPair::for_test("a_task_awaits_sockets_whose_waits_sleep", 1) else {
+        return;
+    };
+    let (near, far) = (&pair.first, &pair.second);
+    let client = client(near, far);
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    for way in ways() {
+        let builder = Socket::builder(far.link.name.as_str()).driving(way);
+        let socket = far.run(|| builder.open()).expect("in the host");
+        let socket = socket.expect("a socket");
+        let _attached = take(far, &[socket.as_fd()]);
+        runtime.block_on(async {
+            let registered = AsyncSocket::new(socket);
+            if is_busy(way) {
+                let refused = registered.map(drop).expect_err("never sleeps");
+                assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused}");
+                return;
+            }
+            let mut socket = registered.expect("registered");
+            client.send(&[1]).expect("sent");
+            let readable = timeout(PATIENCE, socket.readable()).await;
+            readable.expect("in time").expect("no error");
+            assert!(socket.into_inner().has_packets(), "{way:?}");
+        });
+    }
+}
+
+fn is_busy(way: Driving) -> bool {
+    match way {
+        Driving::Rustix(wait) => wait == backend_rustix::RustixWait::Busy,
+        Driving::Uring(config) => config.wait == backend_uring::Wait::Busy,
+        _ => false,
     }
 }
 

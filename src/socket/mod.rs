@@ -76,10 +76,10 @@ pub struct Socket(Kept);
 // its builder, and belong to it alone. The handle may be a given descriptor: of its duplicates, the
 // kernel lets only one set up the socket. The references between the parts are inside the socket,
 // and move with it. What `with` lends has a lifetime that the caller cannot name, so no frame, ring
-// or borrowed socket is kept past the call. Nor can another socket replace the one that is lent: it
-// would have to borrow an `AnyBackend` for that lifetime, but only a builder makes one, inside a
-// socket, and nothing lends one for longer than a call. Other methods lend for as long as the
-// socket itself is borrowed. The backends' own state is plain data and descriptors. The kernel
+// or borrowed socket is kept past the call. A socket that replaces the one that is lent borrows an
+// `AnyBackend` and a UMEM for that lifetime: only a builder makes them, inside a socket, and nothing
+// lends them for longer than a call, so they are the same (`open_shared`). Other methods lend for as
+// long as the socket itself is borrowed. The backends' own state is plain data and descriptors. The kernel
 // takes a ring's submissions from any thread or, if it was promised that there is only one, refuses
 // those of others.
 #[allow(unsafe_code)]
@@ -192,7 +192,8 @@ impl Socket {
     /// socket](xskit_core::Socket::wait) does.
     ///
     /// # Errors
-    /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone.
+    /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone, once: later
+    /// waits may only time out.
     #[doc(alias = "poll")]
     #[doc(alias = "poll_and_consume")]
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
@@ -228,8 +229,9 @@ impl Socket {
     /// The descriptor, for `poll(2)`, `epoll(7)` or another runtime: readable while there are
     /// packets, writable while the TX ring is at most half full. Before each such wait, call
     /// [`wait`](Self::wait) with a timeout of zero: it publishes what was sent, makes the kicks and
-    /// wakes that are owed, and returns whether there are packets already. `AsyncSocket` does so on
-    /// tokio (feature `tokio`).
+    /// wakes that are owed, and returns whether there are packets already. It does not if waits
+    /// never sleep (`RustixWait::Busy`, uring's `Wait::Busy`). `AsyncSocket` does so on tokio
+    /// (feature `tokio`).
     #[must_use]
     pub fn poll_fd(&self) -> BorrowedFd<'_> {
         self.as_fd()
