@@ -58,7 +58,8 @@ pub struct TransportConfig {
     pub max_connection_window_bytes: u64,
     /// What a stream's window may grow to.
     pub max_stream_window_bytes: u64,
-    /// Streams that the peer may have open at once, in each direction.
+    /// Streams that the peer may have open at once, in each direction. A server of HTTP/3 may have
+    /// no bidirectional ones, whatever this is (RFC 9114, section 6.1).
     pub max_streams: u64,
     /// Unreliable datagrams (RFC 9221) that may be queued in each direction; 0 disables them.
     pub datagrams_queued: usize,

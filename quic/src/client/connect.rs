@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use boring::x509::verify::{X509CheckFlags, X509VerifyFlags};
-use quiche::ConnectionId;
+use quiche::{ConnectionId, h3};
 
 use super::config::{ClientConfig, Name, Trust};
 use crate::error::SetupError;
@@ -31,6 +31,10 @@ pub(super) fn connect(
     quic_config.verify_peer(!matches!(config.trust, Trust::Anyone));
     quic_config.set_application_protos(protocols)?;
     config.transport.apply(&mut quic_config)?;
+    if protocols == h3::APPLICATION_PROTOCOL {
+        // A server opens none (RFC 9114, section 6.1), and nobody would read them.
+        quic_config.set_initial_max_streams_bidi(0);
+    }
     config.diagnostics.prepare(&mut quic_config);
     let ticket = config.ticket.as_ref();
     let session = ticket.and_then(|ticket| ticket.session(config.whom()));

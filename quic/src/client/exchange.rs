@@ -32,6 +32,8 @@ pub(super) struct Exchange {
     has_trailers: bool,
     /// A `Body` event was reported, and the application has not read all bytes since.
     pub(super) is_announced: bool,
+    /// Reads in a row that found nothing, each after a `Body` event.
+    pub(super) reads_in_vain: u32,
     /// Body bytes read.
     pub(super) received: u64,
     /// When it last made progress, and whether it has made any since.
@@ -63,6 +65,7 @@ impl Exchange {
             head: None,
             has_trailers: false,
             is_announced: false,
+            reads_in_vain: 0,
             received: 0,
             since,
             has_moved: true,
@@ -84,6 +87,9 @@ impl Exchange {
         &mut self,
         list: &[Header],
     ) -> Result<Option<ClientEvent>, RequestError> {
+        if self.has_trailers {
+            return Err(RequestError::Malformed);
+        }
         if self.head.is_some() {
             self.has_trailers = true;
             let trailers = trailers(list).ok_or(RequestError::Malformed)?;
@@ -186,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_have_no_pseudo_fields_and_end_the_body() {
+    fn trailers_have_no_pseudo_fields_and_end_the_response() {
         let mut exchange = exchange(false);
         exchange
             .take_fields(&fields(&[(":status", "200")]))
@@ -197,7 +203,9 @@ mod tests {
         };
         assert_eq!(trailers, [("digest".to_owned(), "1".to_owned())]);
         assert!(!exchange.takes_data());
-        let again = exchange.take_fields(&fields(&[(":status", "200")]));
-        assert_eq!(again.unwrap_err(), RequestError::Malformed);
+        for after in [("digest", "2"), (":status", "200")] {
+            let again = exchange.take_fields(&fields(&[after]));
+            assert_eq!(again.unwrap_err(), RequestError::Malformed);
+        }
     }
 }

@@ -144,8 +144,9 @@ pub enum RequestError {
         /// Body bytes read.
         received: u64,
     },
-    /// The response is malformed (RFC 9114, section 4.1.2).
-    #[error("the server's response header is malformed")]
+    /// The response is malformed (RFC 9114, section 4.1.2), or has more than a thousand empty DATA
+    /// frames in a row.
+    #[error("the server's response is malformed")]
     Malformed,
     /// The request made no progress for too long on a live connection: the server took nothing of
     /// its body, and nothing of the response came.

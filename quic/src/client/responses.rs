@@ -11,6 +11,9 @@ use super::outgoing::{Outgoing, RequestBody};
 use super::requests::{Requests, Waiting};
 use crate::quic::QuicConnection;
 
+/// Empty DATA frames in a row that a response may have.
+const MAX_READS_IN_VAIN: u32 = 1000;
+
 impl Requests {
     /// Turns HTTP/3's events into ours.
     pub(super) fn poll(
@@ -27,14 +30,31 @@ impl Requests {
                     self.stream_event(stream, event, quic, events);
                     self.take_end(stream, quic, events);
                 }
-                Err(h3::Error::Done) if quic.local_error().is_none() => {
-                    break self.announce(h3, quic, events);
-                }
-                // quiche has closed the connection, reads no more bodies, and finds nothing when it
-                // is polled again. The end is reported later.
-                Err(_) => break,
+                // quiche has closed the connection and reads no more bodies. The end is reported
+                // later.
+                Err(_) if quic.local_error().is_some() => break,
+                Err(h3::Error::TransportError(quiche::Error::InvalidStreamState(stream)))
+                    if self.end_amid_frame(stream, quic, events) => {}
+                Err(_) => break self.announce(h3, quic, events),
             }
         }
+    }
+
+    /// The transport has forgotten a stream that ended inside a frame's header. False if it is no
+    /// request's.
+    fn end_amid_frame(
+        &mut self,
+        stream: u64,
+        quic: &mut QuicConnection,
+        events: &mut VecDeque<ClientEvent>,
+    ) -> bool {
+        let of_stream = |active: &Exchange| active.stream == stream;
+        let Some(at) = self.active.iter().position(of_stream) else {
+            return false;
+        };
+        let code = h3::WireErrorCode::FrameError;
+        self.give_up(at, RequestError::Malformed, code, quic, events);
+        true
     }
 
     /// Takes the end of a stream that comes directly after a DATA frame's header. quiche's HTTP/3
@@ -55,12 +75,20 @@ impl Requests {
 
     /// Reports body bytes that can be read. quiche does so once, and again only after a read that
     /// found nothing; but a read also ends at an empty DATA frame with more after it.
+    ///
+    /// Once the server has closed the connection, quiche stops at a frame that breaks the protocol,
+    /// with the stream readable for good: reads in vain are bounded.
     fn announce(
         &mut self,
         h3: &mut h3::Connection,
         quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) {
+        let is_stuck = |active: &Exchange| active.reads_in_vain > MAX_READS_IN_VAIN;
+        while let Some(at) = self.active.iter().position(is_stuck) {
+            let code = h3::WireErrorCode::ExcessiveLoad;
+            self.give_up(at, RequestError::Malformed, code, quic, events);
+        }
         for active in self.active.iter_mut().filter(|it| it.is_answered()) {
             if !quic.stream_readable(active.stream) {
                 // The read that finds nothing.
@@ -190,12 +218,31 @@ impl Requests {
         quic: &mut QuicConnection,
         id: RequestId,
         buf: &mut [u8],
+        events: &mut VecDeque<ClientEvent>,
     ) -> usize {
         let Some(active) = self.active.iter_mut().find(|active| active.id == id) else {
             return 0;
         };
-        // Errors are reported as events.
-        let read = h3.recv_body(quic, active.stream, buf).unwrap_or(0);
+        let stream = active.stream;
+        let read = match h3.recv_body(quic, stream, buf) {
+            Ok(read) => read,
+            Err(h3::Error::Done) => 0,
+            // The end of the connection is reported later.
+            Err(_) if quic.local_error().is_some() => 0,
+            // quiche tells of a reset once, and drops what it had read before an error.
+            Err(h3::Error::TransportError(quiche::Error::StreamReset(code))) => {
+                self.stream_event(stream, h3::Event::Reset(code), quic, events);
+                return 0;
+            }
+            Err(_) => {
+                self.end_amid_frame(stream, quic, events);
+                return 0;
+            }
+        };
+        active.reads_in_vain = match read {
+            0 => active.reads_in_vain + u32::from(active.is_announced),
+            _ => 0,
+        };
         active.is_announced = read > 0;
         active.received += read as u64;
         active.has_moved |= read > 0;

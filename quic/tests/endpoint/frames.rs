@@ -140,11 +140,15 @@ fn so_do_longer_ones_with_trailers() {
 }
 
 #[test]
-fn empty_frames_without_number_are_no_stall() {
+fn a_thousand_empty_frames_are_no_stall_and_more_are_no_response() {
     let mut odd = Odd::connect(|_| {}, |_| {});
-    let mut frames = vec![Data(0); 4000];
+    let mut frames = vec![Data(0); 1000];
     frames.push(Data(10));
     assert_whole(&mut odd, &frames, Cut::Whole, false);
+    frames.insert(0, Data(0));
+    let told = answer(&mut odd, &frames, Cut::Whole, false);
+    assert_eq!(told.failed, Some(RequestError::Malformed), "{told:?}");
+    assert_eq!(odd.end, None);
 }
 
 #[test]
@@ -168,6 +172,7 @@ fn a_body_out_of_place_is_no_response() {
         [&data[..], &HEADERS].concat(),
         [&INTERIM[..], &data, &HEADERS].concat(),
         [&HEADERS[..], &data, &trailers, &data].concat(),
+        [&HEADERS[..], &data, &trailers, &trailers].concat(),
     ] {
         for cut in [bytes.len(), 1] {
             let (id, stream) = odd.get("/");
@@ -204,5 +209,64 @@ fn a_response_cut_off_anywhere_is_told() {
             matches!(failed, Some(RequestError::Reset { code: 0x102, .. })),
             "after {len} bytes: {told:?}"
         );
+
+        let (id, stream) = odd.get("/");
+        odd.say(stream, &whole[..len], true);
+        let told = odd.told.remove(&id).unwrap_or_default();
+        match len {
+            5 | 7 | 12 | 14 => assert!(told.finished, "after {len} bytes: {told:?}"),
+            // quiche takes the end inside of a DATA frame for the response's end.
+            9..12 => {}
+            _ => {
+                let failed = told.failed.as_ref();
+                assert_eq!(failed, Some(&RequestError::Malformed), "after {len} bytes");
+            }
+        }
     }
+    assert_eq!(odd.end, None);
+}
+
+#[test]
+fn a_reset_that_a_read_comes_upon_is_told() {
+    let mut odd = Odd::connect(|_| {}, |_| {});
+    let (id, stream) = odd.get("/");
+    odd.say(stream, &[&HEADERS[..], &[0, 10, 1, 2, 3]].concat(), false);
+    odd.quic
+        .stream_shutdown(stream, quiche::Shutdown::Write, 0x102)
+        .unwrap();
+    odd.deliver();
+    assert_eq!(odd.client.read_body(id, &mut [0; 10]), 0);
+    odd.exchange();
+    let told = &odd.told[&id];
+    let reset = RequestError::Reset {
+        code: 0x102,
+        received: 3,
+    };
+    assert_eq!(told.failed, Some(reset), "{told:?}");
+    assert!(!told.finished);
+}
+
+/// quiche can't close the connection for what else is there.
+#[test]
+fn a_response_that_the_end_of_the_connection_leaves_unread_has_an_end() {
+    let mut odd = Odd::connect(|_| {}, |_| {});
+    let (id, stream) = odd.get("/");
+    let goaway = [7, 4, 0, 0, 0, 0];
+    let bytes = [&HEADERS[..], &[0, 1, 7], &goaway].concat();
+    assert_eq!(odd.quic.stream_send(stream, &bytes, false), Ok(bytes.len()));
+    odd.deliver();
+    odd.quic.close(true, 0x100, b"").unwrap();
+    odd.deliver();
+    odd.exchange();
+    let told = &odd.told[&id];
+    assert_eq!(told.body, [7]);
+    assert_eq!(told.failed, Some(RequestError::Malformed));
+    assert!(odd.end.is_some());
+}
+
+#[test]
+fn a_server_opens_no_bidirectional_stream() {
+    let mut odd = Odd::connect(|_| {}, |_| {});
+    let sent = odd.quic.stream_send(1, &HEADERS, false);
+    assert_eq!(sent, Err(quiche::Error::StreamLimit));
 }

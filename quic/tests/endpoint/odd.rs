@@ -140,16 +140,26 @@ impl Odd {
                     .recv(&mut buf[..sent.len], quiche::RecvInfo { from, to });
                 moved = true;
             }
-            while let Ok((len, info)) = self.quic.send(&mut buf) {
-                self.client
-                    .handle_datagram(now, &mut buf[..len], info.from, info.to, ());
-                moved = true;
-            }
+            moved |= self.deliver();
             self.take_events();
             if !moved {
                 return;
             }
         }
+    }
+
+    /// The client receives what the server has to send, and its application does nothing yet. True
+    /// if there was any.
+    pub(crate) fn deliver(&mut self) -> bool {
+        let mut buf = [0; 2000];
+        let mut any = false;
+        while let Ok((len, info)) = self.quic.send(&mut buf) {
+            let (from, to) = (info.from, info.to);
+            self.client
+                .handle_datagram(Instant::now(), &mut buf[..len], from, to, ());
+            any = true;
+        }
+        any
     }
 
     /// As `xskit get` does: at a `Body` event, the body is read until there are no more bytes.
