@@ -363,8 +363,10 @@ impl<L: Copy> Endpoint for Connection<L> {
         if !self.flushing && !self.acks.is_due(now) {
             return None;
         }
-        self.held_until = self.pacer.hold(now, &mut self.quic);
-        if self.held_until.is_some() && !self.is_over() {
+        // The goodbye does not wait for the pacer, and neither does anything after it.
+        let held_until = self.pacer.hold(now, &mut self.quic);
+        self.held_until = held_until.filter(|_| !self.is_over());
+        if self.held_until.is_some() {
             return None;
         }
         let Some((len, info)) = self.send(out) else {

@@ -328,8 +328,10 @@ impl<L: Copy + PartialEq, S> Connection<L, S> {
         if let Some(goodbye) = &mut self.goodbye {
             return goodbye.repeat(out);
         }
-        self.held_until = self.pacer.hold(now, &mut self.quic);
-        if self.held_until.is_some() && !self.is_ending() {
+        // The goodbye does not wait for the pacer, and neither does anything after it.
+        let held_until = self.pacer.hold(now, &mut self.quic);
+        self.held_until = held_until.filter(|_| !self.is_ending());
+        if self.held_until.is_some() {
             return None;
         }
         let sent = match self.unproven {
