@@ -22,8 +22,9 @@ use crate::runtime::Runtime;
 /// The most bytes of a body that a handler may leave unread before no more is read from the client.
 const MAX_UNREAD_BYTES: usize = 16 << 10;
 
-/// The pause after a bound on memory was reached.
+/// The pauses after a bound on memory was reached: each is twice the one before, up to a second.
 const STARVED: Duration = Duration::from_millis(10);
+const LONG_STARVED: Duration = Duration::from_secs(1);
 
 /// A response was cut short: hyper resets the stream, or closes the connection.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,8 @@ pub(crate) struct Shared<H: Handler> {
     is_clients: bool,
     /// The request was cut short.
     is_abandoned: bool,
+    /// How long it last paused for lack of memory.
+    pause: Duration,
 }
 
 impl<H: Handler> Shared<H> {
@@ -174,6 +177,7 @@ pub(crate) async fn answer<H: Handler + 'static>(
         bringer: None,
         is_clients: false,
         is_abandoned: false,
+        pause: Duration::ZERO,
     }));
     exchanges.0.borrow_mut().insert(key, Rc::downgrade(&shared));
     match has_body {
@@ -304,9 +308,12 @@ fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> 
         Piece::Awaiting => {
             let waker = cx.waker().clone();
             if shared.exchange.is_starved() {
+                // Thousands that are starved for long would keep the thread busy.
+                let pause = (2 * shared.pause).clamp(STARVED, LONG_STARVED);
+                shared.pause = pause;
                 let runtime = host.runtime;
                 runtime.spawn(async move {
-                    runtime.sleep(STARVED).await;
+                    runtime.sleep(pause).await;
                     waker.wake();
                 });
             } else {
@@ -321,6 +328,7 @@ fn poll_piece<H: Handler>(shared: &RefCell<Shared<H>>, cx: &mut Context<'_>) -> 
         }
         _ => {}
     }
+    shared.pause = Duration::ZERO;
     Poll::Ready(piece)
 }
 

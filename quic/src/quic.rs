@@ -39,6 +39,23 @@ pub(crate) fn packets_received(
     path.map_or(0, |path| path.recv)
 }
 
+/// Takes the end of a stream that comes directly after a DATA frame's header. quiche's HTTP/3 would
+/// forget the stream, which stays readable, and report its end again or fail. Returns the code if
+/// the end is a reset.
+pub(crate) fn take_end(quic: &mut QuicConnection, stream: u64) -> Option<u64> {
+    if !(quic.stream_finished(stream) && quic.stream_readable(stream)) {
+        return None;
+    }
+    match quic.stream_recv(stream, &mut [0]) {
+        Err(quiche::Error::StreamReset(code)) => Some(code),
+        _ => None,
+    }
+}
+
+/// Empty DATA frames in a row that a message may have. (RFC 9114, section 10.5, calls them a way to
+/// make the other end work.)
+pub(crate) const MAX_EMPTY_FRAMES: u32 = 1000;
+
 /// Whether the transport has delivered all of a stream, or abandoned it.
 pub(crate) fn is_forgotten(quic: &mut QuicConnection, stream: u64) -> bool {
     let capacity = quic.stream_capacity(stream);

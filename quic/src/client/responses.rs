@@ -9,10 +9,7 @@ use super::exchange::Exchange;
 use super::failure::RequestError;
 use super::outgoing::{Outgoing, RequestBody};
 use super::requests::{Requests, Waiting};
-use crate::quic::QuicConnection;
-
-/// Empty DATA frames in a row that a response may have.
-const MAX_READS_IN_VAIN: u32 = 1000;
+use crate::quic::{MAX_EMPTY_FRAMES, QuicConnection, take_end};
 
 impl Requests {
     /// Turns HTTP/3's events into ours.
@@ -28,7 +25,9 @@ impl Requests {
                 Ok((_, h3::Event::PriorityUpdate)) => {}
                 Ok((stream, event)) => {
                     self.stream_event(stream, event, quic, events);
-                    self.take_end(stream, quic, events);
+                    if let Some(code) = take_end(quic, stream) {
+                        self.stream_event(stream, h3::Event::Reset(code), quic, events);
+                    }
                 }
                 // quiche has closed the connection and reads no more bodies. The end is reported
                 // later.
@@ -57,22 +56,6 @@ impl Requests {
         true
     }
 
-    /// Takes the end of a stream that comes directly after a DATA frame's header. quiche's HTTP/3
-    /// would forget the stream, which stays readable, and polling would fail.
-    fn take_end(
-        &mut self,
-        stream: u64,
-        quic: &mut QuicConnection,
-        events: &mut VecDeque<ClientEvent>,
-    ) {
-        if !(quic.stream_finished(stream) && quic.stream_readable(stream)) {
-            return;
-        }
-        if let Err(quiche::Error::StreamReset(code)) = quic.stream_recv(stream, &mut [0]) {
-            self.stream_event(stream, h3::Event::Reset(code), quic, events);
-        }
-    }
-
     /// Reports body bytes that can be read. quiche does so once, and again only after a read that
     /// found nothing; but a read also ends at an empty DATA frame with more after it.
     ///
@@ -84,7 +67,7 @@ impl Requests {
         quic: &mut QuicConnection,
         events: &mut VecDeque<ClientEvent>,
     ) {
-        let is_stuck = |active: &Exchange| active.reads_in_vain > MAX_READS_IN_VAIN;
+        let is_stuck = |active: &Exchange| active.reads_in_vain > MAX_EMPTY_FRAMES;
         while let Some(at) = self.active.iter().position(is_stuck) {
             let code = h3::WireErrorCode::ExcessiveLoad;
             self.give_up(at, RequestError::Malformed, code, quic, events);

@@ -27,7 +27,7 @@ const SHORTAGE_WAIT: Duration = Duration::from_millis(1);
 pub struct DriverConfig {
     /// The most packets taken off the RX ring per turn.
     pub receive_batch: u32,
-    /// The most packets put on the TX ring per turn. A kick sends 32 in copy mode.
+    /// The most packets put on the TX ring per turn.
     pub transmit_batch: u32,
     /// Turns without a packet before [`Driver::rest`] waits in the kernel. 2000 by default, but 0
     /// if there is one processor: polling would keep it from the sender of a packet.

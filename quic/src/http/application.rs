@@ -18,8 +18,9 @@ use crate::quic::QuicConnection;
 use crate::server::{Activity, Application, Close, Peer, ServerConfig};
 
 /// The largest header section of a request, uncompressed. quiche closes the connection beyond it,
-/// so it is far above the limit for status 431 (see `Request`).
-const MAX_FIELD_SECTION_BYTES: u64 = 128 << 10;
+/// so it is well above the limit for status 431 (see `Request`). While a section is incomplete,
+/// quiche holds up to half as much again for each stream, outside the flow-control windows.
+const MAX_FIELD_SECTION_BYTES: u64 = 48 << 10;
 
 /// Bounds of one connection, and of all of them together. Create one with [`HttpConfig::default`],
 /// then change fields.

@@ -25,6 +25,8 @@ use crate::server::Peer;
 pub(super) struct Exchange<E> {
     pub(super) transfer: Transfer,
     pub(super) body: BodyState,
+    /// Empty DATA frames since the last byte of the body.
+    pub(super) empty_frames: u32,
     /// The handler is to be called for more.
     pub(super) resumed: bool,
     /// `None` for a request that was not passed to the handler.
@@ -94,6 +96,7 @@ impl<E> Exchange<E> {
         Self {
             transfer,
             body: BodyState::Drained,
+            empty_frames: 0,
             resumed: false,
             state,
             record,

@@ -38,6 +38,8 @@ pub(super) enum BodyState {
     Refused,
     /// The client reset it while it was being read.
     Reset,
+    /// What follows is no valid frame.
+    Broken,
     /// It was received to its end.
     Ended,
 }
@@ -83,13 +85,12 @@ impl Incoming<'_> {
                 }
                 len
             }
-            Err(h3::Error::TransportError(quiche::Error::StreamReset(_))) => {
-                *self.state = BodyState::Reset;
-                0
-            }
-            // Any other error ends the connection and is reported elsewhere.
-            Err(_) => {
-                *self.state = BodyState::Drained;
+            Err(error) => {
+                *self.state = match error {
+                    h3::Error::Done => BodyState::Drained,
+                    h3::Error::TransportError(quiche::Error::StreamReset(_)) => BodyState::Reset,
+                    _ => BodyState::Broken,
+                };
                 0
             }
         }

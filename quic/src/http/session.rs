@@ -129,6 +129,10 @@ impl<E> Session<E> {
         if quic.is_readable() {
             given_up += self.read_bodies(quic, shared);
             given_up += self.handle_events(quic, shared);
+            while let Some(stream) = self.behind_empty_frame(quic) {
+                given_up += self.take_body(stream, quic, shared);
+                given_up += self.handle_events(quic, shared);
+            }
         }
         given_up += self.write(quic, shared);
         self.forget_cut_short(quic);
