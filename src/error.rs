@@ -6,7 +6,7 @@ use xskit_core::umem::{FrameSizeError, UmemError};
 
 use crate::memory::DescriptorError;
 
-/// Why a socket could not be opened. Each text says what to try.
+/// Why a socket could not be opened. The text has the remedy, where one is known.
 ///
 /// ```
 /// use xskit::{OpenError, Socket};
@@ -18,9 +18,9 @@ use crate::memory::DescriptorError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// There is no interface of this name.
+    /// There is no interface of this name (ENODEV), or it can't be looked up.
     #[error(
-        "there is no interface {name:?} ({errno}): `ip link` lists those of this network namespace"
+        "interface {name:?} can't be looked up: {errno}; `ip link` lists those of this network namespace"
     )]
     Interface {
         /// The name.

@@ -9,10 +9,11 @@
 //! | [`wire`] | always | packet headers, read and written in place |
 //! | `backend_rustix` | `backend-rustix` (default) | the backend of direct system calls |
 //! | `backend_uring` | `backend-uring` | the backend of io_uring submissions |
-//! | `bpf` | `bpf` (default) | the XDP program that takes chosen UDP ports |
+//! | `bpf` | `bpf` (default) | the XDP program that takes the packets you choose |
 //! | `net` | `net` | links, routes, neighbours |
 //! | `AsyncSocket` | `tokio` | a socket that a task of tokio waits for |
 //! | `quic` | `quic` | QUIC and HTTP/3 endpoints, and the driver that runs them over a socket |
+//! | `quic::QlogDirectory` | `qlog` | a qlog of each QUIC connection |
 //! | `https` | `https` | HTTP/1.1 and 2 over TCP, for the same handlers |
 //! | `https::Runtime::Uring` | `tcp-uring` | the same, driven by io_uring submissions |
 //! | `quic::driver::UdpDriver` | `udp` | the same endpoints over a UDP socket of the kernel |

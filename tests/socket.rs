@@ -437,7 +437,10 @@ fn what_can_not_be_opened_says_why() {
     };
     let name = pair.second.link.name.as_str();
     let cases = [
-        (Socket::builder("none0"), "there is no interface \"none0\""),
+        (
+            Socket::builder("none0"),
+            "interface \"none0\" can't be looked up",
+        ),
         (Socket::builder(name).ring_size(100), "128"),
         (Socket::builder(name).frame_size(100), "2048"),
         (Socket::builder(name).frames(0), "use"),

@@ -10,7 +10,7 @@ use xskit_core::backend::{Backend, RingKind, SetOption};
 
 use crate::RustixBackend;
 
-/// Why a descriptor can't be opened as a socket. Each text says what to pass instead.
+/// Why a descriptor can't be opened as a socket. Most texts say what to pass instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptorError {

@@ -64,7 +64,7 @@ fn send<'u, B: RealBackend>(
 pub fn a_kick_sends_as_much_as_the_kernel_grants<B: RealBackend>(bed: Bed<'_, B>) {
     bed.open(&bed.pair.first, &sender(&bed), |socket, umem| {
         let budget = socket.obtained().kick_budget.map(NonZeroU32::get);
-        // XDP_MAX_TX_SKB_BUDGET exists since Linux 6.18; its minimum is 32.
+        // XDP_MAX_TX_SKB_BUDGET exists since Linux 6.17; its minimum is 32.
         let too_small = SetOption::TransmitBudget(31);
         let has_option = match socket.backend().set_option(socket.handle(), too_small) {
             Err(Errno::EACCES) => true,

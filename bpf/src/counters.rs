@@ -17,8 +17,9 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Redirected to the AF_XDP socket of their queue. The socket may still drop a packet, if it
-    /// has no free frame or is bound to another queue; its statistics (XDP_STATISTICS) count those.
+    /// Redirected to the AF_XDP socket of their queue. The socket may still drop a packet. If it
+    /// has no free frame, its statistics count that (XDP_STATISTICS); if it is bound to another
+    /// queue or interface, nothing does.
     pub taken: u64,
     /// Matched by no rule, or excluded by the limit: passed to the kernel.
     pub passed: u64,

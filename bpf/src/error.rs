@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::rules::{RULES, SHAPES};
 use crate::{NativeRefusal, Occupant};
 
-/// Why a call of this crate failed. The text says what to try.
+/// Why a call of this crate failed. The text has the remedy, where one is known.
 ///
 /// ```no_run
 /// use xskit_bpf::{AttachMode, Error, XdpProgram};
@@ -206,8 +206,8 @@ impl Error {
 
 fn not_permitted(missing: &[&str]) -> String {
     if missing.is_empty() {
-        return "The capabilities are in effect, so they hold in a user namespace only, or seccomp, lockdown or another \
-                security module forbids the call, or (before Linux 5.11) the limit of locked memory is too small: \
+        return "The capabilities are in effect. They may hold in a user namespace only; seccomp, lockdown or another \
+                security module may forbid the call; or, before Linux 5.11, the limit of locked memory is too low: \
                 `ulimit -l`"
             .to_owned();
     }

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! The program *takes* only what a rule matches: UDP ports ([`XdpProgram::take`]), or protocol,
-//! ports, addresses and VLAN ([`Rule`]); or all frames ([`XdpProgram::take_all`]). ARP, fragments
-//! and everything else go on to the kernel. The top of `xskit.bpf.c` says what it reads, and in
-//! which order.
+//! ports, addresses and VLAN ([`Rule`]); or all frames ([`XdpProgram::take_all`]). Everything else
+//! goes on to the kernel. No rule matches ARP, and only [`Rule::any`] matches fragments. The top of
+//! `xskit.bpf.c` says what it reads, and in which order.
 //!
 //! ```no_run
 //! # fn socket() -> std::os::fd::OwnedFd { unimplemented!() }
@@ -29,8 +29,8 @@
 //! ```
 //!
 //! Needs Linux 5.9 (attaching XDP by link), and CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load.
-//! Later calls go through the file descriptors that [`XdpProgram`] holds: Linux 6.18 requires no
-//! privilege for them, older kernels require the same again. Loading routes the messages of libbpf,
+//! Later calls go through the file descriptors that [`XdpProgram`] holds: Linux 5.19 and later require
+//! no privilege for them; older kernels require the same again. Loading routes the messages of libbpf,
 //! the verifier's log included, to [`tracing`] at debug level, for the whole process.
 
 mod attach;

@@ -1,10 +1,10 @@
-//! Datagrams that a rule matches and no socket got, by receive queue.
+//! Packets that a rule matches and that came to a queue without a socket.
 
 /// `QUEUES_COUNTED` of `xskit.bpf.c`.
 const QUEUES_COUNTED: u32 = 64;
 
-/// Datagrams that a rule matches, but that arrived on a receive queue without a socket and were
-/// passed to the kernel: [`Counters::no_socket`](crate::Counters::no_socket), by queue.
+/// Packets that a rule matches (all, if all are taken), but that arrived on a receive queue without
+/// a socket and were passed to the kernel: [`Counters::no_socket`](crate::Counters::no_socket), by queue.
 ///
 /// Sums over all CPUs since the program was loaded, over all interfaces that it is attached to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Strays {
     /// The first of the queues that are counted together.
     pub const FIRST_UNCOUNTED: u32 = QUEUES_COUNTED;
 
-    /// Whether every datagram that a rule matches got to a socket.
+    /// Whether every packet that was to be taken arrived on a queue with a socket.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_queue.is_empty() && self.beyond == 0

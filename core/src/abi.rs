@@ -62,7 +62,7 @@ pub mod sockopt {
     pub const STATISTICS: i32 = 7;
     /// Read [`Options`](super::Options) (Linux 5.3).
     pub const OPTIONS: i32 = 8;
-    /// Set how many descriptors one kick sends in copy mode (`u32`, Linux 6.18).
+    /// Set how many descriptors one kick sends in copy mode (`u32`, Linux 6.17).
     pub const MAX_TX_SKB_BUDGET: i32 = 9;
 }
 
@@ -215,9 +215,10 @@ impl core::ops::AddAssign for Statistics {
 }
 
 impl Statistics {
-    /// Packets dropped for a reason that no other counter names: too long for a frame
-    /// ([`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu)), or received on a queue
-    /// that the socket is not bound to.
+    /// Packets dropped because they are too long for a frame
+    /// ([`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu)). In zero-copy mode this may
+    /// be too low: looks at an empty fill ring are subtracted, and `rx_dropped` does not count them
+    /// there.
     #[must_use]
     pub const fn rx_dropped_otherwise(&self) -> u64 {
         self.rx_dropped

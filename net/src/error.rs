@@ -1,4 +1,4 @@
-//! The errors of this crate: one variant per cause, each text with what to try.
+//! The errors of this crate: one variant per cause, each text with the remedy, where one is known.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 /// The result of the calls of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What failed, where, and what to try.
+/// What failed, where, and the remedy, where one is known.
 ///
 /// ```
 /// use xskit_net::{Error, Link};
@@ -22,7 +22,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A system call other than a netlink request failed.
-    #[error("{call} failed: {errno}; it was needed to {purpose}")]
+    #[error("can't {purpose}: {call}: {errno}")]
     Call {
         /// The call, such as `setns(CLONE_NEWNET)`.
         call: &'static str,

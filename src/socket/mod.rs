@@ -229,8 +229,8 @@ impl Socket {
     /// The descriptor, for `poll(2)`, `epoll(7)` or another runtime: readable while there are
     /// packets, writable while the TX ring is at most half full. Before each such wait, call
     /// [`wait`](Self::wait) with a timeout of zero: it publishes what was sent, makes the kicks and
-    /// wakes that are owed, and returns whether there are packets already. It does not if waits
-    /// never sleep (`RustixWait::Busy`, uring's `Wait::Busy`). `AsyncSocket` does so on tokio
+    /// wakes that are owed, and returns whether there are packets already. (A busy wait does none of
+    /// this: `RustixWait::Busy`, uring's `Wait::Busy`.) `AsyncSocket` makes these calls on tokio
     /// (feature `tokio`).
     #[must_use]
     pub fn poll_fd(&self) -> BorrowedFd<'_> {

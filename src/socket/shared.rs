@@ -138,8 +138,8 @@ impl Sockets {
     /// [the core's sockets](xskit_core::Socket::wait_any) do.
     ///
     /// # Errors
-    /// The errno of the wait, or of a kick before it. ENETDOWN if an interface is gone, EINVAL if
-    /// all sockets were closed.
+    /// The errno of the wait, or of a kick before it. ENETDOWN, once, if an interface is gone;
+    /// EINVAL if all sockets were closed.
     #[doc(alias = "poll")]
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
         self.with(|sockets| xskit_core::Socket::wait_any(sockets, interest, timeout))

@@ -17,14 +17,14 @@ const SHORT: &str = "-- --warm-up-time 0.2 --measurement-time 0.4 --sample-size 
 
 #[derive(clap::Args)]
 #[command(override_usage = "\
-cargo xtask bench [--quick] [--update] [--minutes N]
+cargo xtask bench [--quick | --update] [--no-rivals] [--minutes N]
        cargo xtask bench ledger
-       cargo xtask bench tcp [--quick] [--update]
+       cargo xtask bench tcp [--quick | --update]
        cargo xtask bench ARGS")]
 pub(crate) struct Args {
     /// Of the report: `--quick` is a short round of the comparison alone, without criterion's
     /// benchmarks; `--update` writes the tables of benches/ANSWERS.md as well; `--minutes N` is how
-    /// long the comparison may take. `ledger` measures what the ledger costs per packet over veth,
+    /// long the comparison may take; `--no-rivals` leaves other people's programs out. `ledger` measures what the ledger costs per packet over veth,
     /// with and without it in turns; `tcp` compares HTTP over TCP with nginx and with HTTP/3;
     /// anything else goes to `cargo bench`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

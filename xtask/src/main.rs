@@ -35,8 +35,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 /// The chores of xskit. Each does the set-up it needs first.
 ///
-/// demo and test run privileged networking in network namespaces; without root they say what is
-/// left out.
+/// demo and test run privileged networking in network namespaces. Without root, test says what it
+/// leaves out, and demo goes through sudo.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", max_term_width = 100)]
 struct Cli {

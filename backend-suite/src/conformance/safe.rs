@@ -265,7 +265,7 @@ pub(super) fn tx_consumer<B: RealBackend>(lab: &Lab<'_, B>) -> Outcome {
     };
     match lab.host(Side::First).run(kick).expect("in the host") {
         true => Outcome::Passes,
-        false => Outcome::Unavailable("XDP_MAX_TX_SKB_BUDGET, which Linux has from 6.18 on"),
+        false => Outcome::Unavailable("XDP_MAX_TX_SKB_BUDGET, which Linux has from 6.17 on"),
     }
 }
 

@@ -18,11 +18,11 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Send UDP packets as fast as they go (as xdpsock's txonly).
+    /// Send UDP packets as fast as possible (like xdpsock's txonly).
     Tx(FlowArgs),
-    /// Receive and drop the UDP packets of a port (as xdpsock's rxdrop).
+    /// Receive and drop the UDP packets of a port (like xdpsock's rxdrop).
     Rx(RxArgs),
-    /// Send the UDP packets of a port back to their sender (as xdpsock's l2fwd), or on through
+    /// Send the UDP packets of a port back to their sender (like xdpsock's l2fwd), or on through
     /// another interface.
     Fwd(FwdArgs),
     /// Time the round trip to a `bench fwd`, one packet at a time.
@@ -32,7 +32,7 @@ pub(crate) enum Bench {
 /// Options of every benchmark.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// The UDP port of the packets; the default is xdpsock's, too.
+    /// The UDP port of the packets. The default is xdpsock's as well.
     #[arg(
         long,
         value_name = "PORT",
@@ -49,7 +49,7 @@ pub(crate) struct RunArgs {
     pub(crate) batch: u32,
     /// Frames that the kernel has at a time to receive into; `tx` receives nothing. Few frames stay
     /// in the cache of the core that fills them; many hold longer bursts. By default 512 in copy
-    /// mode; in zero-copy mode all, less those that `fwd` and `ping` send.
+    /// mode; in zero-copy mode all, or half with `fwd` and `ping`, which send from the other half.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub(crate) lend: Option<u32>,
     /// How long to run; 0 runs until a signal.
@@ -61,8 +61,8 @@ pub(crate) struct RunArgs {
         allow_negative_numbers = true
     )]
     pub(crate) seconds: Duration,
-    /// Empty looks at the ring before the process waits in the kernel; a sixteenth of them if
-    /// packets never arrive in time.
+    /// How often to look at an empty ring before waiting in the kernel; a sixteenth of that if
+    /// looking keeps finding nothing.
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub(crate) spin: u32,
     /// Print one JSON object.
@@ -75,11 +75,11 @@ pub(crate) struct RunArgs {
 /// Options of `rx`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RxArgs {
-    /// Take every frame (as xdpsock does), not only the packets of the port.
+    /// Take every frame (like xdpsock), not only the packets of the port.
     #[arg(long)]
     pub(crate) take_all: bool,
-    /// Spin-loop pauses after a look at the ring that finds less than a batch: each look takes the
-    /// cache line of the kernel's cursor from the core that moves it.
+    /// Spin-loop pauses after the ring held less than a batch. Each look takes the cache line of the
+    /// kernel's cursor away from the core that writes it.
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub(crate) pause: u32,
     #[command(flatten)]

@@ -22,12 +22,12 @@ pub(crate) struct DrivingArgs {
     /// How to wait for packets once the rings have been empty for a while.
     #[arg(long, value_enum, default_value_t = WaitName::Block)]
     pub(crate) wait: WaitName,
-    /// Have a kernel thread take the submissions (SQPOLL): it uses a core, and no system calls are
-    /// made while packets flow (with --backend uring).
+    /// With --backend uring: have a kernel thread take the submissions (SQPOLL). It occupies a core;
+    /// while packets flow, no system calls are made.
     #[arg(long)]
     pub(crate) sqpoll: bool,
     /// Packets that one kick may send in copy mode, at least 32; by default the size of the TX ring
-    /// (XDP_MAX_TX_SKB_BUDGET, Linux 6.18; always 32 before).
+    /// (XDP_MAX_TX_SKB_BUDGET, Linux 6.17; always 32 before).
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(32..))]
     pub(crate) budget: Option<u32>,
     /// Have the program's own calls poll the device, each for at most this many microseconds

@@ -37,7 +37,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Send a file over HTTP/3 between two temporary hosts (network namespaces and veth).
     Demo(DemoArgs),
-    /// Serve a directory over HTTP/3.
+    /// Serve a directory over HTTP/3, and over HTTP/1.1 and HTTP/2 on TCP.
     Serve(ServeArgs),
     /// Fetch a file over HTTP/3.
     Get(GetArgs),

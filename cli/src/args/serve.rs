@@ -16,8 +16,8 @@ use crate::zone;
 #[derive(Debug, clap::Args)]
 #[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
-    /// The address of the interface, and the UDP and TCP port, to listen on; 0.0.0.0 or [::] is all
-    /// its addresses of that family, followed as they change (with --transport udp, the host's). A
+    /// The address to listen on, and the port for UDP and TCP. 0.0.0.0 or [::] means every address of
+    /// that family on the interface (with --transport udp, on the host), as they come and go. A
     /// link-local address may have a zone.
     #[arg(long, value_name = "ADDR:PORT", value_parser = zone::socket_address)]
     pub(crate) listen: SocketAddr,
@@ -48,9 +48,9 @@ pub(crate) struct ServeArgs {
         default_value = "random"
     )]
     pub(crate) cid_format: ConnectionIds,
-    /// Append a line of JSON to this file per finished response; `-` is standard output. SIGHUP
-    /// reopens it by name, or creates it, for log rotation, if the user that `serve` runs as by
-    /// then (--user) may.
+    /// Append one line of JSON per finished response to this file; `-` is standard output. For log
+    /// rotation, SIGHUP reopens it by name, or creates it, if the user that `serve` has become
+    /// (--user) may.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) access_log: Option<PathBuf>,
     /// Print one JSON object at the end.
@@ -105,8 +105,8 @@ pub(crate) struct TcpArgs {
         value_parser = value_parser!(u16).range(1..=256)
     )]
     pub(crate) tcp_threads: u16,
-    /// The port to announce to TCP clients, in Alt-Svc and in --redirect-http's redirects, if
-    /// clients reach the server by another port than that of --listen.
+    /// The port to announce in Alt-Svc and in the redirects of --redirect-http, if clients reach the
+    /// server on another port than that of --listen.
     #[arg(long, value_name = "PORT", conflicts_with = "no_tcp", value_parser = value_parser!(u16).range(1..))]
     pub(crate) advertise_port: Option<u16>,
     /// Redirect plain HTTP on this TCP port to https; 80 if no port is given.
@@ -145,7 +145,7 @@ pub(crate) struct BoundArgs {
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = value_parser!(u32).range(1..))]
     pub(crate) max_connections_per_network: u32,
     /// Files open at once; a host may have a quarter of those that are free, a network half. By
-    /// default what the hard limit of descriptors (`ulimit -Hn`) leaves.
+    /// default what the hard limit of descriptors (`ulimit -Hn`) and the TCP connections leave.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub(crate) max_open_files: Option<u32>,
     /// Close a connection that has made no request for this long.

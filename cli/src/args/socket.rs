@@ -35,7 +35,7 @@ pub(crate) struct TuningArgs {
     /// Where the XDP program runs: in the driver (native) or in the kernel's stack (generic).
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     pub(crate) mode: Mode,
-    /// Whether packets may, must or must not pass without a copy.
+    /// Whether to use zero-copy mode: if the driver has it, only, or not.
     #[arg(long, value_enum, default_value_t = Copying::Auto)]
     pub(crate) zero_copy: Copying,
     /// Frames in the UMEM.

@@ -39,7 +39,7 @@ pub(crate) struct AfXdpArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Socket")]
 struct Choice {
-    /// The kind of socket that packets are received and sent by.
+    /// The kind of socket for UDP packets.
     #[arg(long, value_enum, default_value_t = Name::AfXdp)]
     transport: Name,
 }

@@ -76,7 +76,11 @@ impl Nic {
                 None
             }
         };
-        let attachment = self.put_on(&program, self.mode)?;
+        let attached = program.attach(self.link.index, self.mode);
+        let attachment = attached.map_err(|error| match error {
+            Error::NativeRefused { .. } => anyhow!("{error} (--mode generic, or auto)"),
+            other => other.into(),
+        })?;
         if let Some(refusal) = attachment.native_refusal() {
             report::say(format_args!(
                 "xskit: note: {} is in generic mode, because its driver refused native mode: \
@@ -111,15 +115,8 @@ impl Nic {
             bail!("--mode generic: the driver needs a program in native mode; use --mode auto");
         }
         let program = XdpProgram::load(1)?;
-        self.put_on(&program, AttachMode::Native).map(Passing)
-    }
-
-    fn put_on(&self, program: &XdpProgram, mode: AttachMode) -> anyhow::Result<Attachment> {
-        let attached = program.attach(self.link.index, mode);
-        attached.map_err(|error| match error {
-            Error::NativeRefused { .. } => anyhow!("{error} (--mode generic, or auto)"),
-            other => other.into(),
-        })
+        let attached = program.attach(self.link.index, AttachMode::Native);
+        Ok(Passing(attached?))
     }
 }
 

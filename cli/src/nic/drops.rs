@@ -34,13 +34,10 @@ impl Drops {
         );
         let unanswerable = &driver.unanswerable;
         drops.count("not answerable", unanswerable.group);
-        drops.count("from an address of no wire", unanswerable.martian);
+        drops.count("from a martian address", unanswerable.martian);
         drops.count("from an address of this host", unanswerable.own_source);
         drops.count("from an impossible MAC address", unanswerable.mac);
-        drops.count(
-            "from where the way back is another",
-            unanswerable.reverse_path,
-        );
+        drops.count("rejected by rp_filter", unanswerable.reverse_path);
         drops.count("headers not writable", driver.unsendable);
         for (refusal, packets) in driver.refused.iter() {
             drops.count(&refusal.to_string(), packets);

@@ -122,15 +122,12 @@ fn what_the_kernel_would_not_take_is_not_answered() {
     let source = |address: [u8; 4]| frame_from(&scene, address.into(), &[0x40; 100]);
     let kinds = [
         ("from an impossible MAC address", with(&whole, 6, &[0; 6])),
-        ("from an address of no wire", source([127, 0, 0, 1])),
+        ("from a martian address", source([127, 0, 0, 1])),
         (
             "from an address of this host",
             source(scene.server().ipv4.octets()),
         ),
-        (
-            "from where the way back is another",
-            source([198, 51, 100, 1]),
-        ),
+        ("rejected by rp_filter", source([198, 51, 100, 1])),
         ("reset", tagged(0)),
         ("reset with --vlan 7,9", tagged(7)),
         ("reset with --vlan 8", tagged(8)),

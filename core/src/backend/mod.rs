@@ -151,8 +151,8 @@ pub unsafe trait Backend {
     /// Requests a kick, which is made at once, or together with others by the next
     /// [`submit`](Self::submit).
     ///
-    /// Transient errors ([`Errno::is_transient`]) are counted and not returned: the work stays on
-    /// the ring for the next kick.
+    /// Transient errors ([`Errno::is_transient`]) are not returned, and all but EINTR are counted:
+    /// the work stays on the ring for the next kick.
     ///
     /// # Errors
     /// The errno of the kick, if it is not transient.
@@ -166,15 +166,15 @@ pub unsafe trait Backend {
     fn submit(&self) -> Result<(), Errno>;
 
     /// Waits until one of the sockets is ready, for at most `timeout`, or indefinitely without one.
-    /// Returns how many are ready: zero after the timeout, after a signal, if the kernel had no
-    /// memory for the wait, or from a backend that was configured not to wait.
+    /// Returns how many are ready: zero after the timeout, after a signal or a call of the waker,
+    /// if a ring has no memory to arm its polls, or from a backend that was configured not to wait.
     ///
     /// Look at the rings first, as [`Socket::wait`](crate::Socket::wait) does: a backend may report
     /// only what arrives during the wait.
     ///
     /// # Errors
-    /// The errno of the call, or the error of a socket: ENETDOWN if its interface is gone. That may
-    /// be reported only once `timeout` is over; without one `ppoll(2)` sleeps on.
+    /// The errno of the call, or the error of a socket: ENETDOWN if its interface is gone, once. That
+    /// may be reported only when `timeout` is over; without one `ppoll(2)` sleeps on.
     fn wait(
         &self,
         interests: &[(&Self::Socket, Interest)],

@@ -10,7 +10,7 @@ pub enum SetOption {
     /// The number of a ring's slots: XDP_UMEM_FILL_RING and the other three.
     RingSize(RingKind, u32),
     /// XDP_MAX_TX_SKB_BUDGET: descriptors that one kick sends in copy mode, from 32 to the slots of
-    /// the TX ring; EACCES otherwise. Linux 6.18.
+    /// the TX ring; EACCES otherwise. Linux 6.17.
     TransmitBudget(u32),
     /// SO_PREFER_BUSY_POLL, at level SOL_SOCKET: packets are processed when the program asks, and
     /// the device's interrupts stay off meanwhile. Linux 5.11. Switching it on takes CAP_NET_ADMIN.

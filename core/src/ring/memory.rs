@@ -39,7 +39,8 @@ impl<'m, S: Slot> RingMemory<'m, S> {
     /// A ring over words and slots that the caller already holds.
     ///
     /// # Errors
-    /// [`LayoutError::Slots`] if the number of slots is not a power of two.
+    /// [`LayoutError::Slots`] if the number of slots is not a power of two up to
+    /// [`RingSize::MAX`](super::RingSize::MAX).
     pub fn new(
         producer: &'m AtomicU32,
         consumer: &'m AtomicU32,
@@ -177,8 +178,9 @@ fn part<T>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {
-    /// The number of slots is zero, or not a power of two.
-    #[error("the number of ring slots is not a power of two")]
+    /// The number of slots is zero, not a power of two, or above
+    /// [`RingSize::MAX`](super::RingSize::MAX).
+    #[error("the number of ring slots is not a power of two from 1 to 1048576")]
     Slots,
     /// An offset leads out of the mapping.
     #[error("a ring offset leads out of the mapping")]

@@ -3,7 +3,7 @@
 use crate::abi::bind_flags;
 use crate::ring::RingSize;
 
-/// The configuration of a socket. Every field holds a value that the kernel can accept. The caller
+/// The configuration of a socket. Ring sizes and modes hold only values that the kernel can accept. The caller
 /// compares the interface's MTU with
 /// [`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu).
 ///
@@ -56,7 +56,7 @@ pub struct SocketConfig {
     pub fill_frames: Option<u32>,
     /// Whether packets may be, must be, or must not be passed without a copy.
     pub zero_copy: ZeroCopy,
-    /// How many packets one kick may send in copy mode (XDP_MAX_TX_SKB_BUDGET, Linux 6.18). The
+    /// How many packets one kick may send in copy mode (XDP_MAX_TX_SKB_BUDGET, Linux 6.17). The
     /// default is the whole TX ring. A smaller number than 32 means 32, a larger one than the TX
     /// ring holds means the whole ring. Kernels without the option send 32.
     pub kick_budget: Option<u32>,

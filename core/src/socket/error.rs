@@ -79,8 +79,8 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.step {
             Step::Claim => f.write_str(
-                "another socket is open over this UMEM: open this one with Socket::open_shared of that one, \
-                 or over a UMEM of its own",
+                "a socket is open over this UMEM already: call its Socket::open_shared, or use another \
+                 UMEM",
             ),
             Step::TooMany => write!(
                 f,
@@ -89,8 +89,8 @@ impl fmt::Display for OpenError {
             ),
             Step::Frames { retired } => write!(
                 f,
-                "no frame of this UMEM is free: the kernel had {retired} when earlier sockets were closed, \
-                 and may still write to them; use Umem::replace_memory, or a UMEM of its own"
+                "this UMEM has no free frame: the kernel had {retired} when their sockets were closed, and \
+                 may still write to them; call Umem::replace_memory, or use another UMEM"
             ),
             Step::Create => write!(f, "socket(AF_XDP): {}{}", self.errno, self.create_hint()),
             Step::Register => {
@@ -132,7 +132,7 @@ impl fmt::Display for OpenError {
             Step::BindShared => self.write_bind_shared(f),
             Step::Confirm => write!(
                 f,
-                "getsockopt(XDP_OPTIONS): {}; Linux 5.4 or later is needed",
+                "getsockopt(XDP_OPTIONS): {}; Linux 5.3 or later is needed",
                 self.errno
             ),
         }

@@ -43,8 +43,8 @@ pub enum SendErrorKind {
     /// The frame's range is empty: say where the packet is with `Frame::set_range`.
     #[error("the packet is empty: set the frame's range first")]
     Empty,
-    /// The frame is of another UMEM than the socket: copy the packet into one of its own.
-    #[error("the frame is of another UMEM than the socket: copy the packet into one of its own")]
+    /// The frame is of another UMEM: copy the packet into a frame of the socket's.
+    #[error("the frame is of another UMEM: copy the packet into a frame of the socket's UMEM")]
     ForeignFrame,
 }
 

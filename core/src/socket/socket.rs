@@ -75,7 +75,8 @@ pub struct Obtained {
     pub zero_copy: bool,
     /// Frames given to the fill ring: before `bind(2)`, or after it if the socket shares its UMEM.
     pub filled: u32,
-    /// Packets that one kick sends; `None` in zero-copy mode, where a kick sends all.
+    /// The most packets that one kick sends; `None` in zero-copy mode, where a kick only starts the
+    /// driver's work.
     pub kick_budget: Option<NonZeroU32>,
     /// The outcome of the request for busy polling.
     pub busy_poll: BusyPolling,

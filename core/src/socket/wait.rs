@@ -20,15 +20,17 @@ fn each<'a, 'u: 'a, B: Backend + 'u>(
 
 impl<'u, B: Backend> Socket<'u, B> {
     /// Waits for packets, or for room to send, for at most `timeout`, or indefinitely without one.
-    /// Returns false after the timeout, or after a signal.
+    /// Returns false after the timeout, after a signal or a call of the backend's waker, and at once
+    /// with a backend that never sleeps.
     ///
     /// Give a timeout in a loop: `poll(2)` does not wake up when the interface is removed, and only
     /// a wait that ends reports it. Without a timeout such a wait may last forever.
     ///
-    /// Makes no system call if the RX ring has packets, or the TX ring is at most half full, which
-    /// is what `poll(2)` calls ready (`xsk_poll`, net/xdp/xsk.c). Otherwise it publishes what was
-    /// sent, and makes the kicks and wakes that are owed: by the wait itself, if that does
-    /// ([`Sleep`]).
+    /// Makes no system call if what `interest` names is there: packets on the RX ring, or a TX ring
+    /// that is at most half full, which is what `poll(2)` calls ready (`xsk_poll`, net/xdp/xsk.c).
+    /// Otherwise it publishes what was sent, and makes the kicks and wakes that are owed: by the
+    /// wait itself, if that does ([`Sleep`]). With [`Sleep::Never`] it does not;
+    /// [flush](Self::flush) instead.
     ///
     /// # Errors
     /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone, once: the

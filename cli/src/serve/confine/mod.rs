@@ -120,8 +120,8 @@ impl Confinement {
         parent.ask_again()?;
         openat(&root, ".", whole, Mode::empty()).map_err(|errno| {
             anyhow!(
-                "--root {}: openat(2): {errno}: {} may not enter it; let every user (chmod o+x), \
-                 choose another --user, or stay root with --user root",
+                "--root {}: openat(2): {errno}: {} may not enter it; let every user enter it \
+                 (chmod o+x), choose another --user, or stay root with --user root",
                 reading.root.display(),
                 self.name()
             )
@@ -148,7 +148,7 @@ impl Confinement {
             User::Nobody(account) => {
                 let outcome = match is_switched_behind_doors(root) {
                     true => Err(anyhow!(
-                        "--root {} is reached by a symbolic link, and {} could not follow it once \
+                        "the path of --root {} has a symbolic link, and {} could not follow it once \
                          it is switched: chmod o+x the directories above, or choose a --user",
                         root.display(),
                         account.name
