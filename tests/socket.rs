@@ -12,6 +12,7 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 use xskit::af_xdp::Errno;
 use xskit::af_xdp::backend::Interest;
+use xskit::af_xdp::socket::Step;
 use xskit::backend_uring::{SqPoll, UringConfig};
 use xskit::bpf::{self, AttachMode, Attachment, SocketMap, XdpProgram};
 use xskit::{
@@ -24,7 +25,7 @@ const PORT: u16 = 4433;
 /// Only to fail rather than hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Every way to drive a socket, but those that need a device of a certain kind.
+/// Every way to drive a socket. `Wait::Napi` only where the kernel has it (Linux 6.9).
 fn ways() -> impl Iterator<Item = Driving> {
     let direct = [
         backend_rustix::RustixWait::Block,
@@ -46,7 +47,12 @@ fn ways() -> impl Iterator<Item = Driving> {
             })
         })
     });
-    direct.into_iter().chain(submitted)
+    let napi = UringConfig {
+        wait: backend_uring::Wait::Napi,
+        ..UringConfig::default()
+    };
+    let napi = backend_uring::UringBackend::new(napi).map(|_| Driving::Uring(napi));
+    direct.into_iter().chain(submitted).chain(napi)
 }
 
 /// Sends this many packets back to their senders.
@@ -78,18 +84,18 @@ fn turn_round(packet: &mut [u8]) {
     packet[40..42].fill(0);
 }
 
-/// Sends this many packets back, each by the socket that did not receive it.
+/// Sends this many packets back, each by the socket that did not receive it. Both must receive some.
 fn echo_crosswise(sockets: &mut Sockets, packets: u32) -> Result<(), Errno> {
-    let mut left = packets;
-    while left > 0 {
+    let mut received = [0; 2];
+    while received.iter().sum::<u32>() < packets {
         sockets.wait(Interest::RECEIVE, Some(Duration::from_secs(1)))?;
         sockets.with(|sockets| {
             for way in [[0, 1], [1, 0]] {
                 let [from, to] = sockets.get_disjoint_mut(way).expect("two sockets");
-                for mut packet in from.receive(left) {
+                for mut packet in from.receive(packets) {
                     turn_round(&mut packet);
                     to.send(packet).expect("room");
-                    left -= 1;
+                    received[way[0]] += 1;
                 }
             }
             for socket in sockets {
@@ -99,6 +105,7 @@ fn echo_crosswise(sockets: &mut Sockets, packets: u32) -> Result<(), Errno> {
             Ok(())
         })?;
     }
+    assert!(received.iter().all(|count| *count > 0), "{received:?}");
     Ok(())
 }
 
@@ -110,6 +117,11 @@ fn ping(client: &UdpSocket, numbers: std::ops::Range<u8>) {
         assert_eq!(client.recv(&mut answer).expect("an answer"), 8);
         assert_eq!(answer, [number; 8]);
     }
+}
+
+/// A flow each, on a queue that the kernel chooses: all on one queue once in 2^31 runs.
+fn clients(from: &Host, to: &Host) -> [UdpSocket; 32] {
+    [(); 32].map(|()| client(from, to))
 }
 
 fn client(from: &Host, to: &Host) -> UdpSocket {
@@ -173,19 +185,26 @@ fn sockets_that_share_frames_go_from_thread_to_thread() {
     else {
         return;
     };
-    let (near, far) = (&pair.first, &pair.second);
+    let far = &pair.second;
+    let clients = clients(&pair.first, far);
     for way in ways() {
         let name = far.link.name.as_str();
         let first = Socket::builder(name).frames(64).driving(way);
-        let open = || Sockets::open(&[first, Socket::builder(name).queue(1)]);
-        let mut sockets = far.run(open).expect("in the host").expect("two sockets");
+        let open = |queue| {
+            let second = Socket::builder(name).queue(queue);
+            let open = || Sockets::open(&[first.clone(), second]);
+            far.run(open).expect("in the host")
+        };
+        let taken = open(0).expect_err("the queue is taken");
+        let is_refused = matches!(&taken, OpenError::Socket(error)
+            if (error.step, error.errno) == (Step::BindShared, Errno::EINVAL));
+        assert!(is_refused, "{way:?}: {taken:?}");
+        let mut sockets = open(1).expect("two sockets");
         let _attached = take(far, &sockets.fds());
-        // A flow each: they come in on both queues.
-        let clients = [(); 8].map(|()| client(near, far));
         thread::scope(|scope| {
-            let echo = || echo_crosswise(&mut sockets, 16);
+            let echo = || echo_crosswise(&mut sockets, 32);
             let echo = scope.spawn(echo);
-            clients.iter().for_each(|client| ping(client, 0..2));
+            clients.iter().for_each(|client| ping(client, 0..1));
             echo.join().expect("no panic").expect("packets");
         });
         let (before, after) = sockets.with(|sockets| {
@@ -347,7 +366,8 @@ fn received_sockets_share_frames() {
     let Some(pair) = HostPair::for_test("received_sockets_share_frames", 2) else {
         return;
     };
-    let (near, far) = (&pair.first, &pair.second);
+    let far = &pair.second;
+    let clients = clients(&pair.first, far);
     let uring = Driving::Uring(UringConfig::default());
     for way in [Driving::default(), uring] {
         let (program, _attachment) = program(far, 2);
@@ -364,12 +384,10 @@ fn received_sockets_share_frames() {
             }
             sockets
         });
-        // A flow each: they come in on both queues.
-        let clients = [(); 8].map(|()| client(near, far));
         thread::scope(|scope| {
-            let echo = || without_capabilities(|| echo_crosswise(&mut sockets, 16));
+            let echo = || without_capabilities(|| echo_crosswise(&mut sockets, 32));
             let echo = scope.spawn(echo);
-            clients.iter().for_each(|client| ping(client, 0..2));
+            clients.iter().for_each(|client| ping(client, 0..1));
             echo.join().expect("no panic").expect("packets");
         });
     }

@@ -62,7 +62,6 @@ macro_rules! veth {
             a_taken_port_comes_to_the_socket_and_others_to_the_kernel: 1
             the_kernel_accepts_what_is_sent_checksums_and_all: 1
             what_the_kernel_refuses_is_named: 1
-            a_frame_leaves_by_another_queue_than_it_came_by: 2
             a_queue_is_free_again_after_a_wait: 1
             a_wait_says_that_the_interface_is_gone: 1
         }
@@ -96,7 +95,6 @@ macro_rules! options {
 macro_rules! received {
     (if $there:expr => $make:expr, $adopt:expr) => {
         $crate::tests! { if $there; $make; received($adopt);
-            a_received_socket_needs_no_capability: 1
             a_descriptor_of_anything_else_is_refused_and_named: 1
         }
     };

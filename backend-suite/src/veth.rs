@@ -2,17 +2,16 @@
 //! names them.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use xskit_bpf::{AttachMode, AttachedMode, XdpProgram};
+use xskit_bpf::{AttachMode, AttachedMode};
 use xskit_core::backend::{Backend, Interest};
 use xskit_core::socket::{Step, ZeroCopy};
 use xskit_core::umem::FrameSlot;
 use xskit_core::{Errno, Socket, SocketConfig};
 use xskit_testbed::{HostPair, cards};
-use xskit_wire::{Datagram, UdpChecksum, UdpHeaders, swap_addresses};
+use xskit_wire::{UdpHeaders, swap_addresses};
 
 use crate::RealBackend;
 use crate::fixture::{
@@ -210,94 +209,6 @@ fn forward<B: RealBackend>(bed: &Bed<'_, B>, packets: u64) {
             "after closing"
         );
     });
-}
-
-/// A packet from one queue leaves by another queue's socket in the same frame, over one UMEM.
-pub fn a_frame_leaves_by_another_queue_than_it_came_by<B: RealBackend>(bed: Bed<'_, B>) {
-    bed.run(&bed.pair.second, |backend, umem| {
-        cross(backend, umem, &bed.pair);
-    });
-}
-
-/// Opens a socket on each of two queues, and sends back the packets of each by the other.
-fn cross<'u, B: RealBackend>(backend: &'u B, umem: &'u MmapUmem<'_>, pair: &HostPair) {
-    let ifindex = pair.second.link.index;
-    let config = |queue| SocketConfig {
-        queue,
-        fill_frames: Some(FRAMES as u32 / 4),
-        ..fixture::config(ifindex)
-    };
-    let first = Socket::open(backend, umem, &config(0)).expect("the first socket");
-    let taken = first
-        .open_shared(&config(0))
-        .expect_err("the queue is taken");
-    assert_eq!((taken.step, taken.errno), (Step::BindShared, Errno::EINVAL));
-    let second = first.open_shared(&config(1)).expect("the second socket");
-    let program = XdpProgram::load(2).expect("the program");
-    for (queue, socket) in [&first, &second].into_iter().enumerate() {
-        let registered = program.register_socket(queue as u32, socket.handle().as_fd());
-        registered.expect("registered");
-    }
-    program.take(PORT, None).expect("taken");
-    let attachment = program.attach(ifindex, AttachMode::Auto);
-    let _attachment = attachment.expect("attached");
-
-    let mut sockets = [first, second];
-    let mut received = [0; 2];
-    // A flow each, on a queue that the kernel chooses: all on one queue once in 2^63 runs.
-    for number in 0..64u8 {
-        let client = pair.first.run(|| UdpSocket::bind((pair.first.ipv4, 0)));
-        let client = client.expect("in the first host").expect("a client");
-        client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let target = SocketAddr::from((pair.second.ipv4, PORT));
-        client.send_to(&[number; 26], target).expect("sent");
-        echo_crosswise(&mut sockets, &mut received);
-        let mut answer = [0; 64];
-        let len = client.recv(&mut answer).expect("the answer");
-        assert_eq!(answer[..len], [number; 26]);
-    }
-    assert!(received.iter().all(|count| *count > 0), "{received:?}");
-    for socket in &mut sockets {
-        drain(socket).expect("a kick");
-    }
-    let at = sockets.each_mut().map(|socket| socket.accounting());
-    assert!(at.iter().all(|at| at.is_whole()), "{at:?}");
-    // One is closed, and the other goes on.
-    let [first, mut second] = sockets;
-    drop(first);
-    let lent = at[0].fill + at[0].receiving;
-    assert_eq!(second.accounting().retired, lent);
-    assert!(second.accounting().is_whole());
-}
-
-/// Sends the next packet back by the other socket, and counts by which it came.
-fn echo_crosswise<B: Backend>(sockets: &mut [Socket<'_, B>; 2], received: &mut [u32; 2]) {
-    let before = received.iter().sum::<u32>();
-    let deadline = Instant::now() + PATIENCE;
-    while received.iter().sum::<u32>() == before {
-        assert!(Instant::now() < deadline, "no packet came");
-        let timeout = Some(Duration::from_millis(10));
-        Socket::wait_any(sockets, Interest::RECEIVE, timeout).expect("a wait");
-        for queue in 0..2 {
-            let packet = sockets[queue].receive(1).next();
-            if let Some(mut packet) = packet {
-                // A local sender leaves the checksum to its card. The answer's is correct.
-                let datagram = Datagram::parse(&packet, UdpChecksum::Ignore);
-                let datagram = datagram.expect("a datagram");
-                let len = datagram.payload_range().len();
-                datagram
-                    .reply()
-                    .emit(&mut packet, len)
-                    .expect("its headers");
-                sockets[1 - queue].send(packet).expect("a slot");
-                received[queue] += 1;
-            }
-        }
-        for socket in &mut *sockets {
-            socket.flush().expect("a kick");
-            socket.recycle();
-        }
-    }
 }
 
 /// One turn of forwarding; returns whether there was anything to forward.

@@ -1,17 +1,9 @@
-//! Sockets that another process created, opened without any capability. The ring needs none either,
-//! in any way of waiting, nor does the kernel thread.
+//! Sockets that were created elsewhere, set up by the calling thread or by the kernel's.
 
 mod availability;
 
 use availability::is_there;
-use xskit_uring::{SqPoll, UringBackend, UringConfig, Wait};
-
-fn waiting(wait: Wait) -> UringConfig {
-    UringConfig {
-        wait,
-        ..UringConfig::default()
-    }
-}
+use xskit_uring::{SqPoll, UringBackend, UringConfig};
 
 fn make(config: UringConfig) -> UringBackend {
     UringBackend::new(config).expect("a ring")
@@ -20,7 +12,7 @@ fn make(config: UringConfig) -> UringBackend {
 fn polled() -> UringConfig {
     UringConfig {
         sqpoll: Some(SqPoll::default()),
-        ..waiting(Wait::Block)
+        ..UringConfig::default()
     }
 }
 
@@ -36,8 +28,6 @@ macro_rules! each {
 }
 
 each! {
-    block: waiting(Wait::Block);
-    multishot: waiting(Wait::Multishot);
-    napi: waiting(Wait::Napi);
+    block: UringConfig::default();
     sqpoll: polled();
 }

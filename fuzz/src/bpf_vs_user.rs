@@ -3,6 +3,10 @@
 //!
 //! Needs privilege: the program is loaded, attached nowhere, and given frames by BPF_PROG_TEST_RUN.
 
+// As the program's own tests give it frames, who also choose queues.
+#[allow(unsafe_code, dead_code)]
+#[path = "../../bpf/tests/xdp/dry_run.rs"]
+mod dry_run;
 mod kernel;
 mod rules;
 
@@ -11,6 +15,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use xskit_wire::{Datagram, Refusal, UdpChecksum};
 
 use crate::frame::Layers;
+use dry_run::Verdict;
 use kernel::Kernel;
 pub use kernel::NEEDED;
 use rules::Rule;
@@ -19,14 +24,6 @@ use rules::Rule;
 const MIN_LEN: usize = 14;
 /// Nor one that does not fit a page beside the program's headroom and the kernel's own data.
 const MAX_LEN: usize = 3072;
-
-/// The fate of a frame, by the counter that goes up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Taken,
-    Passed,
-    Malformed,
-}
 
 /// The first byte selects the rules; the others are the frame.
 ///
@@ -46,7 +43,7 @@ pub fn attack(input: &[u8]) {
     let sets = rules::sets();
     let choice = usize::from(choice) % sets.len();
     let expected = user(&sets[choice], frame);
-    let mut kernels = kernels().lock().unwrap_or_else(PoisonError::into_inner);
+    let kernels = kernels().lock().unwrap_or_else(PoisonError::into_inner);
     let found = kernels[choice].verdict(frame);
     assert_eq!(found, expected, "rules {:?}: {frame:02x?}", sets[choice]);
 }

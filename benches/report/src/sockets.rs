@@ -156,20 +156,3 @@ fn cost(
         started.elapsed().as_nanos() as f64 / packets,
     )]))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_count_has_its_cost() {
-        let costs = in_memory(Duration::from_millis(1)).expect("memory");
-        assert_eq!(costs.len(), COUNTS.len());
-        assert!(
-            costs
-                .iter()
-                .all(|cost| cost.get(NS).is_some_and(|ns| ns > 0.0)),
-            "{costs:?}"
-        );
-    }
-}

@@ -70,18 +70,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_markdown() {
-        let mut table = Table::new(["who", "rate"]);
-        assert_eq!(table.markdown(), "");
-        table.row(["one", "1"]);
-        table.row(["two"]);
-        assert_eq!(
-            table.markdown(),
-            "| who | rate |\n| --- | ---: |\n| one | 1 |\n| two |  |\n"
-        );
-    }
-
-    #[test]
     fn figures_have_three_digits() {
         for (median, p10, p90, expected) in [
             (1.234, 1.0, 1.5, "1.23 (1.00 to 1.50)"),

@@ -44,6 +44,7 @@ fn a_quick_round_measures_every_job_and_writes_the_report() {
         "batch-fwd-1",
         "wait-1000",
         "ping",
+        "sockets-memory",
         "sockets-rustix",
     ] {
         let group = groups.iter().find(|group| group["id"] == id);

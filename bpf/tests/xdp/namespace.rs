@@ -3,27 +3,17 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
+use xskit_testbed::{Link, Namespace};
 
 use crate::privilege;
 
 /// Runs `test` in a thread with a new network namespace, which ends with the thread. Skipped
 /// without privilege.
 pub(crate) fn in_namespace(test: impl FnOnce() + Send) {
-    if !privilege::held() {
-        return;
+    if privilege::held() {
+        Namespace::new().unwrap().run(test).unwrap();
     }
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            // SAFETY: only NEWNET; file descriptors stay shared with the other threads.
-            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
-            test();
-        });
-        if let Err(panic) = thread.join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
 }
 
 /// Runs `ip` (iproute2) in the calling thread's namespace and returns its output.
@@ -38,14 +28,7 @@ pub(crate) fn ip(arguments: &str) -> String {
 }
 
 pub(crate) fn index_of(name: &str) -> u32 {
-    let socket = socket_with(
-        AddressFamily::UNIX,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
-    netdevice::name_to_index(socket, name).unwrap()
+    Link::by_name(name).unwrap().index
 }
 
 /// Makes the pair of interfaces a and b, both up, and returns the index of b.

@@ -1,9 +1,8 @@
 //! Runs a test with only certain capabilities, and reports it as skipped without them.
 
-use std::io::Write;
-
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use xskit_bpf::{Error, XdpProgram};
+use xskit_testbed::{Capability, privilege};
 
 /// What loading and attaching need.
 const NEEDED: CapabilitySet = CapabilitySet::BPF
@@ -12,16 +11,9 @@ const NEEDED: CapabilitySet = CapabilitySet::BPF
 
 /// Whether this thread may load and attach. If not, reports the test as skipped; it must return.
 pub(crate) fn held() -> bool {
-    let held = capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED));
-    if !held {
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("a test");
-        let line = format!("{test}: skipped: needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN\n");
-        // Not `eprintln!`: the harness keeps that to itself when the test passes. In one piece:
-        // tests run side by side.
-        let _ = std::io::stderr().write_all(line.as_bytes());
-    }
-    held
+    use Capability::{Bpf, NetAdmin, Perfmon};
+    let thread = std::thread::current();
+    privilege::require(thread.name().unwrap_or("a test"), &[Bpf, Perfmon, NetAdmin])
 }
 
 /// A program of one queue without rules. `None` without privilege: the test must return.

@@ -143,14 +143,3 @@ fn digest(
         bytes += read.len() as u64;
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::url_path;
-
-    #[test]
-    fn unusual_names_are_encoded() {
-        assert_eq!(url_path(b"a-b_c.txt"), "/a-b_c.txt");
-        assert_eq!(url_path("ä b%/?#".as_bytes()), "/%C3%A4%20b%25%2F%3F%23");
-    }
-}

@@ -42,11 +42,12 @@ pub(crate) fn assert_logged_and_moved(scene: &Scene, options: &str) {
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
     let (log, old) = (place.path().join("log"), place.path().join("log.1"));
+    fs::write(&log, "\"before\"\n").unwrap();
     let words = format!("--access-log {} {options}", log.display());
     let server = scene.start_server(&words);
     scene.get("nonesuch", "").refused(&["404 Not Found"]);
-    wait_until("a line", || lines(&log).len() == 1);
-    let line = &lines(&log)[0];
+    wait_until("a line", || lines(&log).len() == 2);
+    let line = &lines(&log)[1];
     let [method, path, status, agent] =
         ["method", "path", "status", "user_agent"].map(|name| &line[name]);
     assert_eq!((method, path), (&"GET".into(), &"/nonesuch".into()));
@@ -62,8 +63,9 @@ pub(crate) fn assert_logged_and_moved(scene: &Scene, options: &str) {
     fs::rename(&log, &old).unwrap();
     server.signal(Signal::HUP);
     scene.assert_works();
-    wait_until("a second line", || lines(&old).len() == 2);
-    let line = &lines(&old)[1];
+    wait_until("a second line", || lines(&old).len() == 3);
+    assert_eq!(lines(&old)[0], "before");
+    let line = &lines(&old)[2];
     assert_eq!(
         (&line["bytes"], &line["cut_off"]),
         (&SHORT.1.into(), &Value::Null)
@@ -81,7 +83,7 @@ pub(crate) fn assert_logged_and_moved(scene: &Scene, options: &str) {
     scene.assert_works();
     let outcome = server.interrupt();
     assert_eq!(outcome.json()["log_lines_lost"], 0);
-    assert_eq!((lines(&old).len(), lines(&log).len()), (2, 2));
+    assert_eq!((lines(&old).len(), lines(&log).len()), (3, 2));
     let text = fs::read_to_string(&log).unwrap();
     let is_plain = |it: u8| matches!(it, b' '..=b'~' | b'\n');
     assert!(text.bytes().all(is_plain), "{text:?}");

@@ -99,8 +99,10 @@ fn answers_other_than_the_file_leave_no_file() {
         .refused(&["'--output <FILE>' cannot be used"]);
     let checked = scene.get_checked(&scene.out().join("x"), &scene.url(SHORT.0), "");
     checked.refused(&["certificate of 10.77.0.2", "refused", "--ca", "--insecure"]);
+    scene.assert_works();
     let report = server.interrupt().json();
-    assert_eq!(report["requests"], 1, "{report:#}");
+    let counted = (&report["connections"], &report["requests"]);
+    assert_eq!(counted, (&2.into(), &2.into()), "{report:#}");
     scene.assert_left(&[]);
 }
 
@@ -154,7 +156,7 @@ fn a_server_that_dies_leaves_a_partial_file_that_says_so() {
     server.kill();
     let outcome = download.finish();
     let silence = format!("nothing came from the server for {seconds}s");
-    outcome.refused(&["the download of", &silence]);
+    outcome.refused(&["the download of", "broke off", &silence]);
     assert_partial(&scene, &outcome);
     scene.assert_left(&[]);
     // At once, and again.

@@ -98,6 +98,8 @@ fn certificates_that_are_missing_or_wrong_are_told_apart() {
     let key = file("key.pem", &key.serialize_pem());
     let other = file("other.pem", &other.serialize_pem());
     let junk = file("junk.pem", "what is this?");
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let broken = file("broken.pem", broken);
     let serve = |certificate: &str, key: &str| {
         let words = ["--cert", certificate, "--key", key];
         scene.serve(&words).run()
@@ -105,6 +107,7 @@ fn certificates_that_are_missing_or_wrong_are_told_apart() {
     serve("/nonesuch", &key).refused(&["certificate", "/nonesuch", "No such file", "--cert"]);
     serve(&certificate, "/nonesuch").refused(&["key", "/nonesuch", "No such file", "--key"]);
     serve(&junk, &key).refused(&["junk.pem", "no certificate", "PEM"]);
+    serve(&broken, &key).refused(&["broken.pem", "not a valid certificate"]);
     serve(&certificate, &junk).refused(&["junk.pem", "no usable private key", "PEM"]);
     let mismatch = serve(&certificate, &other);
     mismatch.refused(&["other.pem", "does not belong", "cert.pem"]);

@@ -69,34 +69,6 @@ impl Renewed<'_> {
     }
 }
 
-/// The time limit is one that the test would not wait for.
-#[test]
-fn a_restarted_server_ends_the_downloads_of_the_killed_one() {
-    let Some(scene) = Scene::new() else { return };
-    let dir = scene.dir();
-    let files = Renewed { scene: &scene, dir };
-    let authority = files.renew("authority.pem", NOBODY);
-    let words = format!("{} --user root", files.words());
-    let server = scene.start_server(&words);
-    let download = scene.start_download(&["--ca", &authority, "--timeout", "600"]);
-    assert!(has_program(scene.server()));
-    server.kill();
-    assert!(!has_program(scene.server()));
-    // At once, with the client of the first server still there.
-    let server = scene.start_server(&words);
-    let outcome = download.finish();
-    outcome.refused(&[
-        "broke off",
-        "lost this connection",
-        "restarted",
-        "try again",
-    ]);
-    assert_partial(&scene, &outcome);
-    scene.assert_works();
-    server.interrupt().json();
-    scene.assert_left(&[]);
-}
-
 #[test]
 fn certificates_are_read_again_on_sighup() {
     if let Some(scene) = Scene::new() {

@@ -90,27 +90,6 @@ fn two_hundred_clients_that_move_are_served_by_several_queues() {
     assert!(summary.handed_over > 0);
 }
 
-#[test]
-fn many_streams_on_one_connection() {
-    let Some(mut scene) = Scene::new(Family::Ipv4) else {
-        return;
-    };
-    // More streams than the server allows at once (100), so that some must wait for others.
-    let files: Vec<_> = (0..150).map(|i| scene.site.add(1 + i * 977)).collect();
-    let long = scene.site.add(5_000_000);
-    run(async {
-        let connection = scene.client().connect().await.unwrap();
-        let mut fetching = JoinSet::new();
-        for file in files.iter().chain([&long]) {
-            let (connection, file) = (connection.clone(), file.clone());
-            fetching.spawn(async move { connection.fetch(&file).await });
-        }
-        fetching.join_all().await;
-    });
-    let summary = scene.server.interrupt();
-    assert_eq!((summary.connections, summary.requests), (1, 151));
-}
-
 /// Requests this many files at once. Takes every other one if `is_taken`, or none; of the rest it
 /// takes only the header.
 async fn ask_at_once(connection: &Connection, file: &Content, requests: usize, is_taken: bool) {

@@ -1,11 +1,9 @@
-//! What is asked for besides whole files, who is trusted, and who comes back.
+//! What is asked for besides whole files, and who comes back.
 
 use std::os::unix::fs::symlink;
 
 use http::{Method, StatusCode, header};
-use quinn::ConnectionError;
 
-use crate::authority::Authority;
 use crate::client::run;
 use crate::scene::{Family, Scene};
 use crate::server::Transport;
@@ -137,27 +135,6 @@ fn what_is_not_there_or_not_to_be_had_is_not_given() {
         // None of it has hurt the connection.
         connection.fetch(&file).await;
     });
-}
-
-#[test]
-fn a_client_that_trusts_another_authority_turns_away() {
-    let Some(mut scene) = Scene::new(Family::Ipv4) else {
-        return;
-    };
-    let file = scene.site.add(3_000);
-    let stranger = Authority::new("another authority");
-    run(async {
-        let refusal = scene.client_that_trusts(&stranger).connect().await.err();
-        let Some(ConnectionError::TransportError(error)) = refusal else {
-            panic!("{refusal:?}");
-        };
-        // RFC 9001, section 4.8: 0x100 and the TLS alert, here unknown_ca (48).
-        assert_eq!(u64::from(error.code), 0x100 + 48, "{error}");
-        // The server lost a connection, and nothing else.
-        scene.client().connect().await.unwrap().fetch(&file).await;
-    });
-    let summary = scene.server.interrupt();
-    assert_eq!((summary.connections, summary.requests), (1, 1));
 }
 
 #[test]

@@ -76,11 +76,7 @@ impl Scene {
     ///
     /// [`client::run`]: crate::client::run
     pub(crate) fn client(&self) -> Client {
-        self.client_that_trusts(&self.authority)
-    }
-
-    pub(crate) fn client_that_trusts(&self, authority: &Authority) -> Client {
-        Client::new(&self.pair.second, self.address, authority)
+        Client::new(&self.pair.second, self.address, &self.authority)
     }
 
     /// Gives the second host so many more addresses, for clients that go on from another.

@@ -20,34 +20,6 @@ async fn begin(connection: &Connection, file: &Content) -> Reply {
     reply
 }
 
-#[test]
-fn sigint_ends_cleanly_in_the_middle_of_a_transfer() {
-    let Some(mut scene) = Scene::new(Family::Ipv4) else {
-        return;
-    };
-    let file = scene.site.add(LEN);
-    assert!(scene.has_xdp_program());
-    run(async {
-        let connection = scene.client().connect().await.unwrap();
-        let mut reply = begin(&connection, &file).await;
-        scene.server.ask_to_end();
-        // It takes nothing more, so that the server can't finish.
-        connection.quic.closed().await;
-        scene.server.finish();
-        assert!(!scene.has_xdp_program());
-        // The client is told of the end, and does not take what it has for the whole.
-        while let Ok(more) = reply.data().await {
-            assert!(more.is_some(), "the file ended early without an error");
-        }
-        let end = connection.quic.close_reason();
-        let told = matches!(
-            end,
-            Some(ConnectionError::ApplicationClosed(_) | ConnectionError::ConnectionClosed(_))
-        );
-        assert!(told, "{end:?}");
-    });
-}
-
 /// A server accepts no new client, and ends once what is under way is finished.
 fn finishes_first(transport: Transport) {
     let Some(mut scene) = Scene::over(transport, Family::Ipv4, 1) else {

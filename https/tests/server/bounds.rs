@@ -13,9 +13,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use xskit_https::Runtime;
-use xskit_quic::{Handler, Http, HttpCommon, HttpConfig, Reply};
+use xskit_quic::{Handler, Http, HttpCommon, HttpConfig, Reply, RequestKey};
 
-use crate::exchanges::Later;
 use crate::{Client, PATIENCE, bytes, files, run, site, site_of};
 
 fn who_asks_for_nothing_is_cut_off_and_so_is_who_trickles(runtime: Runtime) {
@@ -241,6 +240,21 @@ fn half_an_upload_ends_with_its_connection(runtime: Runtime) {
     assert_eq!((http.requests, http.completed), (1, 0));
 }
 
+/// Answers when another thread calls `resume`.
+struct Later(std::sync::mpsc::Sender<RequestKey>);
+
+impl Handler for Later {
+    type Exchange = ();
+
+    fn request(&mut self, _: &xskit_quic::Request<'_>, reply: &mut Reply<'_>) {
+        self.0.send(reply.key()).unwrap();
+    }
+
+    fn resume(&mut self, (): &mut (), reply: &mut Reply<'_>) {
+        reply.respond(xskit_quic::Response::text(200, "later"));
+    }
+}
+
 /// The handler may take as long as it likes; after that, the client must act.
 fn who_waits_for_the_handler_is_not_cut_off(runtime: Runtime) {
     let (told, asked) = std::sync::mpsc::channel();
@@ -263,7 +277,7 @@ fn who_waits_for_the_handler_is_not_cut_off(runtime: Runtime) {
             assert_eq!(body.collect().await.unwrap().to_bytes(), &b"later"[..]);
         });
     }
-    site.end(Duration::from_secs(5));
+    assert_eq!(site.end(Duration::from_secs(5)).http.completed, 2);
 }
 
 /// HTTP/2's rapid reset (CVE-2023-44487).

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use http_body_util::channel::Channel;
 use tokio::net::TcpStream;
 use xskit_https::Runtime;
-use xskit_quic::{Body, Fields, Handler, Reply, RequestKey};
+use xskit_quic::{Body, Fields, Handler, Reply};
 
 use crate::{Client, PATIENCE, Site, bytes, files, run, site};
 
@@ -169,41 +169,6 @@ fn who_gets_half_of_a_response_learns_of_it(runtime: Runtime) {
     assert_eq!(site.end(Duration::from_secs(5)).http.broken, 2);
 }
 
-/// Answers when another thread calls `resume`.
-pub(crate) struct Later(pub(crate) std::sync::mpsc::Sender<RequestKey>);
-
-impl Handler for Later {
-    type Exchange = ();
-
-    fn request(&mut self, _: &xskit_quic::Request<'_>, reply: &mut Reply<'_>) {
-        self.0.send(reply.key()).unwrap();
-    }
-
-    fn resume(&mut self, (): &mut (), reply: &mut Reply<'_>) {
-        reply.respond(xskit_quic::Response::text(200, "later"));
-    }
-}
-
-fn another_thread_can_have_a_handler_go_on(runtime: Runtime) {
-    let (told, asked) = std::sync::mpsc::channel();
-    let site = site(runtime, Later(told), |_| {});
-    let resumer = site.resumer.clone();
-    std::thread::spawn(move || {
-        for request in asked {
-            resumer.resume(request);
-        }
-    });
-    for is_http2 in [false, true] {
-        run(async {
-            let mut client = Client::new(&site, is_http2).await;
-            let request = site.request("GET", "/").body(bytes("")).unwrap();
-            let body = client.ask(request).await.unwrap().into_body();
-            assert_eq!(body.collect().await.unwrap().to_bytes(), &b"later"[..]);
-        });
-    }
-    assert_eq!(site.end(Duration::from_secs(5)).http.completed, 2);
-}
-
 fn what_is_under_way_is_finished_before_the_end(runtime: Runtime) {
     let site = site(runtime, Echo, |_| {});
     let address = site.address;
@@ -273,7 +238,6 @@ on_each_runtime!(
     files_come_by_either_protocol,
     bodies_and_trailers_go_both_ways_as_fast_as_they_are_taken,
     who_gets_half_of_a_response_learns_of_it,
-    another_thread_can_have_a_handler_go_on,
     what_is_under_way_is_finished_before_the_end,
     under_load_what_was_begun_is_finished
 );

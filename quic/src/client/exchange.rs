@@ -190,22 +190,4 @@ mod tests {
             assert_eq!(is_finished, finished);
         }
     }
-
-    #[test]
-    fn trailers_have_no_pseudo_fields_and_end_the_response() {
-        let mut exchange = exchange(false);
-        exchange
-            .take_fields(&fields(&[(":status", "200")]))
-            .unwrap();
-        let event = exchange.take_fields(&fields(&[("digest", "1")])).unwrap();
-        let Some(ClientEvent::Trailers(_, trailers)) = event else {
-            panic!("{event:?}");
-        };
-        assert_eq!(trailers, [("digest".to_owned(), "1".to_owned())]);
-        assert!(!exchange.takes_data());
-        for after in [("digest", "2"), (":status", "200")] {
-            let again = exchange.take_fields(&fields(&[after]));
-            assert_eq!(again.unwrap_err(), RequestError::Malformed);
-        }
-    }
 }

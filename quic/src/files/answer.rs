@@ -139,6 +139,7 @@ mod tests {
         GET /f.bin => 200 | content-type: application/octet-stream | etag: ETAG
         HEAD /f.bin => 200 | content-length: 1000 | accept-ranges: bytes | body: none
         GET /empty => 200 | content-length: 0 | body: none
+        GET / => 200 | content-type: text/html; charset=utf-8 | body: 0-3
         GET /nothing => 404 | body: text
         HEAD /nothing => 404 | body: none
         GET /../x => 403
@@ -180,6 +181,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("f.bin"), [7; 1000]).unwrap();
         fs::write(dir.path().join("empty"), "").unwrap();
+        fs::write(dir.path().join("index.html"), "home").unwrap();
         fs::create_dir(dir.path().join("sub")).unwrap();
         fs::write(dir.path().join("sub/index.html"), "<p>").unwrap();
         let root = Root::open(dir.path()).unwrap();

@@ -233,45 +233,6 @@ fn a_full_server_refuses_politely_and_takes_clients_again() {
 }
 
 #[test]
-fn a_server_that_asks_for_proof_gets_it() {
-    let mut site = Site::new(&[1000]);
-    site.retry_above_half_open = 0;
-    let mut world = site.world();
-    let (status, _) = world.fetch(&site.client(), "/1000");
-    assert_eq!(status, 200);
-    assert!(world.server.stats().answered.retry >= 1);
-    assert_eq!(world.server.stats().connections.accepted, 1);
-    world.close();
-}
-
-#[test]
-fn a_server_of_another_protocol() {
-    let site = Site::new(&[]);
-    let mut server = site.serve::<()>(Instant::now());
-    let mut other = quiche::Config::new(quiche::PROTOCOL_VERSION).unwrap();
-    other.set_application_protos(&[b"something-else"]).unwrap();
-    let id = quiche::ConnectionId::from_ref(&[3; 8]);
-    let (local, peer) = (
-        "198.51.100.7:9".parse().unwrap(),
-        super::world::server_addr(),
-    );
-    let mut client = quiche::connect(None, &id, local, peer, &mut other).unwrap();
-    let mut buf = [0; 2000];
-    for _ in 0..10 {
-        while let Ok((len, _)) = client.send(&mut buf) {
-            server.handle_datagram(Instant::now(), &mut buf[..len], local, peer, ());
-        }
-        while let Some(sent) = server.poll_transmit(Instant::now(), &mut buf) {
-            let (from, to) = (sent.from, sent.to);
-            let _ = client.recv(&mut buf[..sent.len], quiche::RecvInfo { from, to });
-        }
-    }
-    let error = client.peer_error().expect("told why");
-    assert_eq!(error.error_code, 0x100 + 120, "no_application_protocol");
-    assert_eq!(server.stats().connections.established, 0);
-}
-
-#[test]
 fn idle_endpoints_ask_for_nothing() {
     let (site, mut world) = serving(&[1]);
     assert_eq!(world.server.poll_timeout(), None);

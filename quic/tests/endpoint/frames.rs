@@ -163,7 +163,7 @@ fn interim_responses_come_before_the_final_one() {
 }
 
 #[test]
-fn a_body_out_of_place_is_no_response() {
+fn what_is_out_of_place_makes_no_response() {
     let mut odd = Odd::connect(|_| {}, |_| {});
     let data = [0, 1, 7];
     let trailers = Trailers.bytes(&mut 0, false);
@@ -173,6 +173,9 @@ fn a_body_out_of_place_is_no_response() {
         [&INTERIM[..], &data, &HEADERS].concat(),
         [&HEADERS[..], &data, &trailers, &data].concat(),
         [&HEADERS[..], &data, &trailers, &trailers].concat(),
+        [&HEADERS[..], &data, &trailers, &HEADERS].concat(),
+        // Trailers have no pseudo-header fields.
+        [&HEADERS[..], &data, &HEADERS].concat(),
     ] {
         for cut in [bytes.len(), 1] {
             let (id, stream) = odd.get("/");

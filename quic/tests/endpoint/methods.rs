@@ -1,43 +1,12 @@
 //! Requests that our own client never sends, by quiche's HTTP/3 client directly.
 
 use super::raw::{Raw, request};
-use super::world::{NAME, Site, content};
+use super::world::{NAME, Site};
 
 fn raw(sizes: &[usize]) -> (tempfile::TempDir, Raw) {
     let site = Site::new(sizes);
     let raw = Raw::connect(&site);
     (site.dir, raw)
-}
-
-#[test]
-fn head_has_get_s_fields_and_no_body() {
-    let (_dir, mut raw) = raw(&[5000]);
-    let mut get = raw.ask(&request("GET", "/5000"), None);
-    let mut head = raw.ask(&request("HEAD", "/5000"), None);
-    for answer in [&mut get, &mut head] {
-        // The clock may have advanced in between.
-        assert!(answer.fields.remove("date").is_some());
-    }
-    assert_eq!(get.fields, head.fields);
-    assert_eq!(head.field("content-length"), "5000");
-    assert_eq!((get.body, head.body), (content(5000), vec![]));
-    let missing = raw.ask(&request("HEAD", "/missing"), None);
-    assert_eq!((missing.field(":status"), missing.body.len()), ("404", 0));
-}
-
-#[test]
-fn an_unchanged_file_is_not_sent_again() {
-    let (_dir, mut raw) = raw(&[5000]);
-    let first = raw.ask(&request("GET", "/5000"), None);
-    let mut again = request("GET", "/5000");
-    again.push(("if-none-match", first.field("etag")));
-    let second = raw.ask(&again, None);
-    assert_eq!((second.field(":status"), second.body.len()), ("304", 0));
-    let mut rest = request("GET", "/5000");
-    rest.extend([("range", "bytes=4990-"), ("if-range", first.field("etag"))]);
-    let rest = raw.ask(&rest, None);
-    assert_eq!(rest.field(":status"), "206");
-    assert_eq!(rest.body, content(5000)[4990..]);
 }
 
 #[test]

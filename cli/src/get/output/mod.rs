@@ -255,40 +255,6 @@ mod tests {
     use crate::stop::Stop;
 
     #[test]
-    fn a_file_has_its_name_only_when_it_is_whole() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let (whole, partial) = (dir.path().join("f"), dir.path().join("f.part"));
-        let mut output = Output::create(&whole).expect("created");
-        assert!(partial.exists() && !whole.exists());
-        output.write(b"abc").expect("written");
-        let hash = output.finish().expect("renamed");
-        assert_eq!(
-            hash,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-        assert!(whole.exists() && !partial.exists());
-    }
-
-    #[test]
-    fn a_broken_off_file_stays_under_its_partial_name_unless_empty() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let partial = dir.path().join("f.part");
-        drop(Output::create(&dir.path().join("f")).expect("created"));
-        assert!(!partial.exists());
-        let mut output = Output::create(&dir.path().join("f")).expect("created");
-        output.write(b"abc").expect("written");
-        let told = output.break_off(&anyhow!("no more")).to_string();
-        assert_eq!(
-            told,
-            format!(
-                "no more; the first 3 bytes are kept in {}",
-                partial.display()
-            )
-        );
-        assert_eq!(std::fs::read(&partial).expect("kept"), b"abc");
-    }
-
-    #[test]
     fn a_partial_file_stays_until_something_takes_its_place() {
         let dir = tempfile::tempdir().expect("a directory");
         let (whole, partial) = (dir.path().join("f"), dir.path().join("f.part"));
@@ -356,26 +322,5 @@ mod tests {
         let hash = output.finish().expect("renamed");
         assert!(hash.starts_with("ba7816bf8f01cfea"), "{hash}");
         assert_eq!(std::fs::read(&whole).expect("whole"), b"abc");
-    }
-
-    #[test]
-    fn one_download_at_a_time_writes_a_file() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let whole = dir.path().join("f");
-        let output = Output::create(&whole).expect("created");
-        let error = Output::create(&whole).expect_err("refused").to_string();
-        assert!(error.contains("another download is writing"), "{error}");
-        drop(output);
-        Output::create(&whole).expect("created");
-    }
-
-    #[test]
-    fn what_is_no_file_is_not_replaced() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let socket = dir.path().join("socket");
-        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("bound");
-        for taken in [dir.path(), &socket] {
-            assert!(Output::create(taken).is_err(), "{}", taken.display());
-        }
     }
 }

@@ -266,31 +266,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_renamed_is_left_after_a_signal() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, old) = (dir.path().join("log"), dir.path().join("log.1"));
-        fs::write(&path, "before\n").unwrap();
-        let mut log = file_log(&path);
-        let add = |log: &mut Log, path| {
-            log.add(&line(path));
-            log.flush();
-        };
-        add(&mut log, "/1");
-        log.reopen("me");
-        fs::rename(&path, &old).unwrap();
-        add(&mut log, "/2");
-        log.reopen("me");
-        add(&mut log, "/3");
-        let lines = |path: &Path| fs::read_to_string(path).unwrap();
-        assert_eq!(
-            lines(&old),
-            format!("before\n{}{}", text(&line("/1")), text(&line("/2")))
-        );
-        assert_eq!(lines(&path), text(&line("/3")));
-        assert_eq!(log.lost, 0);
-    }
-
-    #[test]
     fn a_full_disk_costs_lines_and_tears_none() {
         let full = File::options().append(true).open("/dev/full").unwrap();
         let dir = tempfile::tempdir().unwrap();

@@ -263,16 +263,6 @@ fn an_older_neighbour_is_passed_over() {
 }
 
 #[test]
-fn the_tag_changes_with_the_file() {
-    let (dir, root) = tree();
-    let tag = || root.document("/inside").unwrap().etag;
-    let before = tag();
-    assert_eq!(before, tag());
-    fs::write(dir.path().join("root/a b.txt"), "longer than before").unwrap();
-    assert_ne!(before, tag());
-}
-
-#[test]
 fn a_root_must_be_a_directory() {
     let (dir, _root) = tree();
     for path in ["nothing", "secret"] {
