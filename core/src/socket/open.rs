@@ -65,8 +65,8 @@ impl<'u, B: Backend> Socket<'u, B> {
     /// Each socket has its own four rings, and both use all frames: one that was received on either
     /// goes out on the other as it is, and comes back into the common stash. A frame that one
     /// socket gave to the kernel must come back by its rings: a descriptor of it on the other's is
-    /// dropped and counted. Up to 64 sockets may
-    /// be open over a UMEM at a time. Closing one, including this one, leaves the others open.
+    /// dropped and counted. Up to 64 sockets may be open over a UMEM at a time. Closing one,
+    /// including this one, leaves the others open.
     ///
     /// The mode is this socket's: in zero-copy mode the other device must have it as well, in copy
     /// mode neither uses it. [`SocketConfig::zero_copy`] is ignored. Without
