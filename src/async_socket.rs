@@ -34,8 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// }
 /// ```
 pub struct AsyncSocket {
-    /// A duplicate of the socket's descriptor, which `epoll(7)` watches. It is closed first, so that
-    /// closing the socket releases its queue.
+    /// A duplicate of the socket's descriptor, which `epoll(7)` watches. It is closed first, so
+    /// that closing the socket releases its queue.
     watched: AsyncFd<OwnedFd>,
     socket: Socket,
 }
@@ -45,9 +45,9 @@ impl AsyncSocket {
     /// (`Builder::enable_all`).
     ///
     /// # Errors
-    /// The error of `epoll_ctl(2)`, or of duplicating the descriptor. `InvalidInput` if the socket's
-    /// waits never sleep (`RustixWait::Busy`, uring's `Wait::Busy`): a task that awaits such a
-    /// socket would not kick the kernel.
+    /// The error of `epoll_ctl(2)`, or of duplicating the descriptor. `InvalidInput` if the
+    /// socket's waits never sleep (`RustixWait::Busy`, uring's `Wait::Busy`): a task that awaits
+    /// such a socket would not kick the kernel.
     ///
     /// # Panics
     /// Outside a runtime, and on one without I/O.
@@ -58,8 +58,8 @@ impl AsyncSocket {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
         let duplicate = socket.poll_fd().try_clone_to_owned()?;
-        // SAFETY: the duplicate is this `AsyncFd`'s own, and nothing lends it mutably: it stays open,
-        // and the same, until it is deregistered.
+        // SAFETY: the duplicate is this `AsyncFd`'s own, and nothing lends it mutably: it stays
+        // open, and the same, until it is deregistered.
         #[allow(unsafe_code)]
         let watched = unsafe { AsyncFd::register_with_interest(duplicate, Readiness::READABLE) };
         let watched = watched?;
@@ -69,7 +69,8 @@ impl AsyncSocket {
     /// Waits for packets. Dropping the future early loses nothing.
     ///
     /// # Errors
-    /// The error of the wait: ENETDOWN if the interface is gone, reported within a second, and once.
+    /// The error of the wait: ENETDOWN if the interface is gone, reported within a second, and
+    /// once.
     ///
     /// # Panics
     /// On a runtime without time.
@@ -78,7 +79,8 @@ impl AsyncSocket {
             // Events report changes, so the rings are read after the readiness was cleared: a
             // packet that comes later makes a new event. The call also makes the kicks and wakes
             // that are owed.
-            if (self.socket).wait(Interest::RECEIVE, Some(Duration::ZERO))? {
+            let socket = &mut self.socket;
+            if socket.wait(Interest::RECEIVE, Some(Duration::ZERO))? {
                 return Ok(());
             }
             if let Ok(ready) = timeout(LOOK_EVERY, self.watched.readable_mut()).await {

@@ -84,7 +84,8 @@ fn turn_round(packet: &mut [u8]) {
     packet[40..42].fill(0);
 }
 
-/// Sends this many packets back, each by the socket that did not receive it. Both must receive some.
+/// Sends this many packets back, each by the socket that did not receive it. Both must receive
+/// some.
 fn echo_crosswise(sockets: &mut Sockets, packets: u32) -> Result<(), Errno> {
     let mut received = [0; 2];
     while received.iter().sum::<u32>() < packets {

@@ -20,8 +20,8 @@ use crate::route::{Route, SetupReport};
 use crate::socket::UringSocket;
 use crate::traffic::Traffic;
 
-/// A backend that submits to an io_uring. One per thread: unless [`UringConfig::any_thread`] is set,
-/// only the thread that created it may use it, and the kernel refuses others.
+/// A backend that submits to an io_uring. One per thread: unless [`UringConfig::any_thread`] is
+/// set, only the thread that created it may use it, and the kernel refuses others.
 ///
 /// A kick goes on the submission queue; `submit` hands over all of them by one system call.
 ///

@@ -24,8 +24,8 @@ pub struct UringConfig {
     /// How long a wait polls the device before it sleeps, in microseconds, with [`Wait::Napi`].
     pub napi_us: u32,
     /// Whether threads other than the creator's may use the backend, one at a time. The kernel then
-    /// runs completions as they come, for which it interrupts the thread, instead of leaving them to
-    /// the next wait (DEFER_TASKRUN).
+    /// runs completions as they come, for which it interrupts the thread, instead of leaving them
+    /// to the next wait (DEFER_TASKRUN).
     pub any_thread: bool,
 }
 

@@ -29,9 +29,9 @@
 //! ```
 //!
 //! Needs Linux 5.9 (attaching XDP by link), and CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load.
-//! Later calls go through the file descriptors that [`XdpProgram`] holds: Linux 5.19 and later require
-//! no privilege for them; older kernels require the same again. Loading routes the messages of libbpf,
-//! the verifier's log included, to [`tracing`] at debug level, for the whole process.
+//! Later calls go through the file descriptors that [`XdpProgram`] holds: Linux 5.19 and later
+//! require no privilege for them; older kernels require the same again. Loading routes the messages
+//! of libbpf, the verifier's log included, to [`tracing`] at debug level, for the whole process.
 
 mod attach;
 mod counters;

@@ -4,7 +4,8 @@
 const QUEUES_COUNTED: u32 = 64;
 
 /// Packets that a rule matches (all, if all are taken), but that arrived on a receive queue without
-/// a socket and were passed to the kernel: [`Counters::no_socket`](crate::Counters::no_socket), by queue.
+/// a socket and were passed to the kernel: [`Counters::no_socket`](crate::Counters::no_socket), by
+/// queue.
 ///
 /// Sums over all CPUs since the program was loaded, over all interfaces that it is attached to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -216,9 +216,9 @@ impl core::ops::AddAssign for Statistics {
 
 impl Statistics {
     /// Packets dropped because they are too long for a frame
-    /// ([`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu)). In zero-copy mode this may
-    /// be too low: looks at an empty fill ring are subtracted, and `rx_dropped` does not count them
-    /// there.
+    /// ([`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu)). In zero-copy mode this
+    /// may be too low: looks at an empty fill ring are subtracted, and `rx_dropped` does not count
+    /// them there.
     #[must_use]
     pub const fn rx_dropped_otherwise(&self) -> u64 {
         self.rx_dropped

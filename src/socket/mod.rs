@@ -77,11 +77,11 @@ pub struct Socket(Kept);
 // kernel lets only one set up the socket. The references between the parts are inside the socket,
 // and move with it. What `with` lends has a lifetime that the caller cannot name, so no frame, ring
 // or borrowed socket is kept past the call. A socket that replaces the one that is lent borrows an
-// `AnyBackend` and a UMEM for that lifetime: only a builder makes them, inside a socket, and nothing
-// lends them for longer than a call, so they are the same (`open_shared`). Other methods lend for as
-// long as the socket itself is borrowed. The backends' own state is plain data and descriptors. The kernel
-// takes a ring's submissions from any thread or, if it was promised that there is only one, refuses
-// those of others.
+// `AnyBackend` and a UMEM for that lifetime: only a builder makes them, inside a socket, and
+// nothing lends them for longer than a call, so they are the same (`open_shared`). Other methods
+// lend for as long as the socket itself is borrowed. The backends' own state is plain data and
+// descriptors. The kernel takes a ring's submissions from any thread or, if it was promised that
+// there is only one, refuses those of others.
 #[allow(unsafe_code)]
 unsafe impl Send for Socket {}
 
@@ -192,8 +192,8 @@ impl Socket {
     /// socket](xskit_core::Socket::wait) does.
     ///
     /// # Errors
-    /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone, once: later
-    /// waits may only time out.
+    /// The errno of the wait, or of a kick before it. ENETDOWN if the interface is gone, once:
+    /// later waits may only time out.
     #[doc(alias = "poll")]
     #[doc(alias = "poll_and_consume")]
     pub fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> Result<bool, Errno> {
@@ -229,8 +229,8 @@ impl Socket {
     /// The descriptor, for `poll(2)`, `epoll(7)` or another runtime: readable while there are
     /// packets, writable while the TX ring is at most half full. Before each such wait, call
     /// [`wait`](Self::wait) with a timeout of zero: it publishes what was sent, makes the kicks and
-    /// wakes that are owed, and returns whether there are packets already. (A busy wait does none of
-    /// this: `RustixWait::Busy`, uring's `Wait::Busy`.) `AsyncSocket` makes these calls on tokio
+    /// wakes that are owed, and returns whether there are packets already. (A busy wait does none
+    /// of this: `RustixWait::Busy`, uring's `Wait::Busy`.) `AsyncSocket` makes these calls on tokio
     /// (feature `tokio`).
     #[must_use]
     pub fn poll_fd(&self) -> BorrowedFd<'_> {

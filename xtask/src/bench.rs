@@ -24,9 +24,9 @@ cargo xtask bench [--quick | --update] [--no-rivals] [--minutes N]
 pub(crate) struct Args {
     /// Of the report: `--quick` is a short round of the comparison alone, without criterion's
     /// benchmarks; `--update` writes the tables of benches/ANSWERS.md as well; `--minutes N` is how
-    /// long the comparison may take; `--no-rivals` leaves other people's programs out. `ledger` measures what the ledger costs per packet over veth,
-    /// with and without it in turns; `tcp` compares HTTP over TCP with nginx and with HTTP/3;
-    /// anything else goes to `cargo bench`
+    /// long the comparison may take; `--no-rivals` leaves other people's programs out. `ledger`
+    /// measures what the ledger costs per packet over veth, with and without it in turns; `tcp`
+    /// compares HTTP over TCP with nginx and with HTTP/3; anything else goes to `cargo bench`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }

@@ -141,8 +141,8 @@ fn folder() -> PathBuf {
     cargo::target().join("fuzz")
 }
 
-/// Builds targets, with a target triple, so that build scripts and macros stay as they are. One that
-/// needs only the core doesn't wait for QUIC.
+/// Builds targets, with a target triple, so that build scripts and macros stay as they are. One
+/// that needs only the core doesn't wait for QUIC.
 fn build(targets: &[Target]) -> Result<Command> {
     let mut build = cargo::command("build");
     build

@@ -151,8 +151,8 @@ impl Traffic {
     /// Sleeps until a poll of the interests reports, a signal comes, or the time is over. A kick
     /// that completes meanwhile does not end the sleep.
     ///
-    /// Nor does a poll that the kernel cancels. It does so to one whose thread has ended, instead of
-    /// reporting what came (`io_should_terminate_tw`, io_uring/io_uring.h).
+    /// Nor does a poll that the kernel cancels. It does so to one whose thread has ended, instead
+    /// of reporting what came (`io_should_terminate_tw`, io_uring/io_uring.h).
     fn sleep(
         &mut self,
         interests: &Interests<'_>,

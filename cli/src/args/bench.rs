@@ -78,8 +78,8 @@ pub(crate) struct RxArgs {
     /// Take every frame (like xdpsock), not only the packets of the port.
     #[arg(long)]
     pub(crate) take_all: bool,
-    /// Spin-loop pauses after the ring held less than a batch. Each look takes the cache line of the
-    /// kernel's cursor away from the core that writes it.
+    /// Spin-loop pauses after the ring held less than a batch. Each look takes the cache line of
+    /// the kernel's cursor away from the core that writes it.
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub(crate) pause: u32,
     #[command(flatten)]

@@ -22,8 +22,8 @@ pub(crate) struct DrivingArgs {
     /// How to wait for packets once the rings have been empty for a while.
     #[arg(long, value_enum, default_value_t = WaitName::Block)]
     pub(crate) wait: WaitName,
-    /// With --backend uring: have a kernel thread take the submissions (SQPOLL). It occupies a core;
-    /// while packets flow, no system calls are made.
+    /// With --backend uring: have a kernel thread take the submissions (SQPOLL). It occupies a
+    /// core; while packets flow, no system calls are made.
     #[arg(long)]
     pub(crate) sqpoll: bool,
     /// Packets that one kick may send in copy mode, at least 32; by default the size of the TX ring

@@ -16,8 +16,8 @@ use crate::zone;
 #[derive(Debug, clap::Args)]
 #[group(id = "identity", required = true, args = ["cert", "self_signed"], multiple = false)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on, and the port for UDP and TCP. 0.0.0.0 or [::] means every address of
-    /// that family on the interface (with --transport udp, on the host), as they come and go. A
+    /// The address to listen on, and the port for UDP and TCP. 0.0.0.0 or [::] means every address
+    /// of that family on the interface (with --transport udp, on the host), as they come and go. A
     /// link-local address may have a zone.
     #[arg(long, value_name = "ADDR:PORT", value_parser = zone::socket_address)]
     pub(crate) listen: SocketAddr,
@@ -105,8 +105,8 @@ pub(crate) struct TcpArgs {
         value_parser = value_parser!(u16).range(1..=256)
     )]
     pub(crate) tcp_threads: u16,
-    /// The port to announce in Alt-Svc and in the redirects of --redirect-http, if clients reach the
-    /// server on another port than that of --listen.
+    /// The port to announce in Alt-Svc and in the redirects of --redirect-http, if clients reach
+    /// the server on another port than that of --listen.
     #[arg(long, value_name = "PORT", conflicts_with = "no_tcp", value_parser = value_parser!(u16).range(1..))]
     pub(crate) advertise_port: Option<u16>,
     /// Redirect plain HTTP on this TCP port to https; 80 if no port is given.

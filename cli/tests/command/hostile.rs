@@ -67,8 +67,8 @@ fn with(frame: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Puts each frame on the wire, with each of these options in turn. Each is counted under its cause;
-/// a "reset" is answered by one, also if it is so with these options.
+/// Puts each frame on the wire, with each of these options in turn. Each is counted under its
+/// cause; a "reset" is answered by one, also if it is so with these options.
 fn assert_counted(scene: &Scene, kinds: &[(&str, Vec<u8>)], all_options: &[&str]) {
     let frames: Vec<_> = kinds.iter().map(|(_, frame)| frame.clone()).collect();
     let count = |cause: &str| kinds.iter().filter(|(it, _)| *it == cause).count();

@@ -197,7 +197,8 @@ impl Scene {
         self.get_checked(output, &self.url(name), &more[..])
     }
 
-    /// The same from another URL, with a certificate that is checked if `more` doesn't say otherwise.
+    /// The same from another URL, with a certificate that is checked if `more` doesn't say
+    /// otherwise.
     pub(crate) fn get_checked(
         &self,
         output: &Path,

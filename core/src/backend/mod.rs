@@ -173,8 +173,8 @@ pub unsafe trait Backend {
     /// only what arrives during the wait.
     ///
     /// # Errors
-    /// The errno of the call, or the error of a socket: ENETDOWN if its interface is gone, once. That
-    /// may be reported only when `timeout` is over; without one `ppoll(2)` sleeps on.
+    /// The errno of the call, or the error of a socket: ENETDOWN if its interface is gone, once.
+    /// That may be reported only when `timeout` is over; without one `ppoll(2)` sleeps on.
     fn wait(
         &self,
         interests: &[(&Self::Socket, Interest)],

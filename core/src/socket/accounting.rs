@@ -50,8 +50,8 @@ pub struct Accounting {
     pub retired: u32,
     /// All frames of the UMEM.
     pub frames: u32,
-    /// Ring entries for which the ledger has no frame. Zero if the kernel is correct and idle. While
-    /// it runs on another core, some may appear for a moment:
+    /// Ring entries for which the ledger has no frame. Zero if the kernel is correct and idle.
+    /// While it runs on another core, some may appear for a moment:
     /// - it shows the packets of a batch before it shows that it took their frames off the fill
     ///   ring (`xsk_flush`, net/xdp/xsk.c);
     /// - when it sends on a thread of its own (SQPOLL), it completes frames before it shows that it

@@ -3,8 +3,8 @@
 use crate::abi::bind_flags;
 use crate::ring::RingSize;
 
-/// The configuration of a socket. Ring sizes and modes hold only values that the kernel can accept. The caller
-/// compares the interface's MTU with
+/// The configuration of a socket. Ring sizes and modes hold only values that the kernel can accept.
+/// The caller compares the interface's MTU with
 /// [`FrameSize::largest_mtu`](crate::umem::FrameSize::largest_mtu).
 ///
 /// ```
@@ -52,7 +52,8 @@ pub struct SocketConfig {
     /// program is away.
     ///
     /// Some zero-copy drivers (ice, i40e) require a filled ring at `bind(2)`, even for a socket
-    /// that only sends.
+    /// that only sends. A socket that shares a UMEM fills its ring after that, and then wakes the
+    /// driver.
     pub fill_frames: Option<u32>,
     /// Whether packets may be, must be, or must not be passed without a copy.
     pub zero_copy: ZeroCopy,

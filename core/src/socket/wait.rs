@@ -20,8 +20,8 @@ fn each<'a, 'u: 'a, B: Backend + 'u>(
 
 impl<'u, B: Backend> Socket<'u, B> {
     /// Waits for packets, or for room to send, for at most `timeout`, or indefinitely without one.
-    /// Returns false after the timeout, after a signal or a call of the backend's waker, and at once
-    /// with a backend that never sleeps.
+    /// Returns false after the timeout, after a signal or a call of the backend's waker, and at
+    /// once with a backend that never sleeps.
     ///
     /// Give a timeout in a loop: `poll(2)` does not wake up when the interface is removed, and only
     /// a wait that ends reports it. Without a timeout such a wait may last forever.

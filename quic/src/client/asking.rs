@@ -135,7 +135,8 @@ impl<L: Copy> Client<L> {
             return 0;
         };
         let quic = self.connection.quic();
-        let read = (self.requests).read_body(h3, quic, request, buf, &mut self.events);
+        let events = &mut self.events;
+        let read = self.requests.read_body(h3, quic, request, buf, events);
         self.body_bytes += read as u64;
         // The end may have been read, or an empty frame with more after it.
         self.dirty = true;

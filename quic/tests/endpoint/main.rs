@@ -3,6 +3,7 @@
 
 mod amplification;
 mod applications;
+mod bodies;
 mod connections;
 mod crowding;
 mod diagnostics;
